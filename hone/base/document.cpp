@@ -1,0 +1,228 @@
+#include "hone/base/document.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "hone/base/files.h"
+
+namespace hone {
+namespace {
+
+const char* type_name(Node::Type type) {
+  switch (type) {
+    case Node::Type::missing:
+      return "nothing";
+    case Node::Type::flag:
+      return "a flag";
+    case Node::Type::integer:
+      return "an integer";
+    case Node::Type::real:
+      return "a number";
+    case Node::Type::text:
+      return "text";
+    case Node::Type::list:
+      return "a list";
+    case Node::Type::table:
+      return "a table";
+  }
+  return "?";
+}
+
+Node convert(const toml::node& source, const std::string& file, const std::string& key) {
+  const Place place{file, static_cast<int>(source.source().begin.line), key};
+  if (const auto* table = source.as_table()) {
+    Node node(Node::Type::table, place);
+    for (const auto& [name, child] : *table) {
+      const std::string name_text(name.str());
+      Node converted = convert(child, file, key.empty() ? name_text : key + "." + name_text);
+      node.table_.emplace_back(name_text, std::move(converted));
+    }
+    // toml++ sorts keys; the user's order is the order of the places.
+    std::stable_sort(node.table_.begin(), node.table_.end(), [&](const auto& a, const auto& b) {
+      const auto at = [&](const std::string& k) { return table->get(k)->source().begin; };
+      const auto pa = at(a.first), pb = at(b.first);
+      return pa.line != pb.line ? pa.line < pb.line : pa.column < pb.column;
+    });
+    return node;
+  }
+  if (const auto* array = source.as_array()) {
+    Node node(Node::Type::list, place);
+    for (std::size_t i = 0; i < array->size(); ++i)
+      node.list_.push_back(convert(*array->get(i), file, fmt::format("{}[{}]", key, i)));
+    return node;
+  }
+  if (const auto* flag = source.as_boolean()) {
+    Node node(Node::Type::flag, place);
+    node.flag_ = flag->get();
+    return node;
+  }
+  if (const auto* integer = source.as_integer()) {
+    Node node(Node::Type::integer, place);
+    node.integer_ = integer->get();
+    return node;
+  }
+  if (const auto* real = source.as_floating_point()) {
+    Node node(Node::Type::real, place);
+    node.real_ = real->get();
+    return node;
+  }
+  if (const auto* text = source.as_string()) {
+    Node node(Node::Type::text, place);
+    node.text_ = text->get();
+    return node;
+  }
+  throw Error("dates and times mean nothing here", place, "write text, a number, a flag, a list or a table");
+}
+
+}  // namespace
+
+Node Node::parse_toml(const std::string& text, const std::string& file) {
+  try {
+    const toml::table table = toml::parse(text, file);
+    Node node = convert(table, file, "");
+    node.place_.line = 0;
+    return node;
+  } catch (const toml::parse_error& error) {
+    throw Error(std::string(error.description()),
+                Place{file, static_cast<int>(error.source().begin.line), ""},
+                "this file is TOML: name = value, one a line, text in double quotes");
+  }
+}
+
+Node Node::read_toml(const std::string& path) { return parse_toml(read_file(path), path); }
+
+Error Node::expected(const std::string& what, std::string hint) const {
+  if (type_ == Type::missing)
+    return Error(fmt::format("missing; {} is needed", what), place_, std::move(hint));
+  return Error(fmt::format("expected {}, found {} ({})", what, shown(), type_name(type_)), place_,
+               std::move(hint));
+}
+
+std::string Node::shown() const {
+  std::string text = type_ == Type::missing ? "nothing" : json().dump();
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+bool Node::flag() const {
+  if (type_ != Type::flag) throw expected("true or false");
+  return flag_;
+}
+
+std::int64_t Node::integer() const {
+  if (type_ == Type::real && real_ == std::floor(real_) && std::abs(real_) < 9e15)
+    return static_cast<std::int64_t>(real_);
+  if (type_ != Type::integer) throw expected("an integer");
+  return integer_;
+}
+
+double Node::real() const {
+  if (type_ == Type::integer) return static_cast<double>(integer_);
+  if (type_ != Type::real) throw expected("a number");
+  if (std::isnan(real_)) throw expected("a number that is not NaN");
+  return real_;
+}
+
+const std::string& Node::text() const {
+  if (type_ != Type::text) throw expected("text in double quotes");
+  return text_;
+}
+
+Value Node::value() const {
+  switch (type_) {
+    case Type::flag:
+      return flag_;
+    case Type::integer:
+      return integer_;
+    case Type::real:
+      return real();
+    case Type::text:
+      return text_;
+    default:
+      throw expected("a number, a flag or text");
+  }
+}
+
+const std::vector<Node>& Node::list() const {
+  if (type_ != Type::list) throw expected("a list");
+  return list_;
+}
+
+std::vector<std::string> Node::texts() const {
+  if (type_ == Type::text) return {text_};
+  if (type_ != Type::list) throw expected("text or a list of texts");
+  std::vector<std::string> found;
+  for (const Node& item : list_) found.push_back(item.text());
+  return found;
+}
+
+std::vector<std::int64_t> Node::integers() const {
+  if (is_number()) return {integer()};
+  if (type_ != Type::list) throw expected("an integer or a list of integers");
+  std::vector<std::int64_t> found;
+  for (const Node& item : list_) found.push_back(item.integer());
+  return found;
+}
+
+const std::vector<Node::Entry>& Node::entries() const {
+  if (type_ != Type::table) throw expected("a table");
+  return table_;
+}
+
+bool Node::has(const std::string& key) const {
+  for (const auto& entry : entries())
+    if (entry.first == key) return true;
+  return false;
+}
+
+const Node Node::operator[](const std::string& key) const {
+  if (type_ == Type::missing)
+    return Node(Type::missing, Place{place_.file, place_.line, place_.key + "." + key});
+  for (const auto& entry : entries())
+    if (entry.first == key) return entry.second;
+  return Node(Type::missing,
+              Place{place_.file, place_.line, place_.key.empty() ? key : place_.key + "." + key});
+}
+
+Node Node::need(const std::string& key) const {
+  Node found = (*this)[key];
+  if (!found) throw Error(fmt::format("'{}' is missing", key), place_);
+  return found;
+}
+
+void Node::only(const std::vector<std::string>& allowed) const {
+  for (const auto& [name, node] : entries())
+    if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
+      throw Error(fmt::format("unknown key '{}'", name), node.place(), suggest(name, allowed));
+}
+
+Json Node::json() const {
+  switch (type_) {
+    case Type::missing:
+      return nullptr;
+    case Type::flag:
+      return flag_;
+    case Type::integer:
+      return integer_;
+    case Type::real:
+      return real_to_json(real_);
+    case Type::text:
+      return text_;
+    case Type::list: {
+      Json list = Json::array();
+      for (const Node& item : list_) list.push_back(item.json());
+      return list;
+    }
+    case Type::table: {
+      Json table = Json::object();
+      for (const auto& [name, node] : table_) table[name] = node.json();
+      return table;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace hone

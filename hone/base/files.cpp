@@ -1,0 +1,56 @@
+#include "hone/base/files.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "hone/base/error.h"
+
+namespace hone {
+
+std::string read_file(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw Error("is a folder, not a file", Place{path, 0, ""});
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw Error(fmt::format("cannot be read: {}", std::strerror(errno)), Place{path, 0, ""});
+  std::ostringstream content;
+  content << stream.rdbuf();
+  if (stream.bad()) throw Error("cannot be read to its end", Place{path, 0, ""});
+  return std::move(content).str();
+}
+
+void write_file_atomic(const std::string& path, std::string_view content) {
+  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  const auto fail = [&](const char* what) {
+    const std::string reason = std::strerror(errno);
+    ::unlink(temporary.c_str());
+    throw environment_error(fmt::format("{}: cannot {}: {}", path, what, reason));
+  };
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) fail("be created");
+  std::size_t written = 0;
+  while (written < content.size()) {
+    const ssize_t n = ::write(file, content.data() + written, content.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int error = errno;
+      ::close(file);
+      errno = error;
+      fail("be written");
+    }
+    written += static_cast<std::size_t>(n);
+  }
+  const bool synced = ::fsync(file) == 0;
+  const int error = errno;
+  ::close(file);
+  errno = error;
+  if (!synced) fail("be synced to disk");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail("be renamed into place");
+}
+
+}  // namespace hone

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace hone {
+
+/// JSON with keys in the order they were written. NaN and infinities, which JSON lacks, are written as the
+/// strings "nan", "inf" and "-inf" by real_to_json and read back by json_to_real.
+using Json = nlohmann::ordered_json;
+
+Json real_to_json(double value);
+double json_to_real(const Json& value);  ///< throws Error where it is no number
+
+/// Parses one document. Throws Error (with the byte where it breaks) on malformed text.
+Json parse_json(const std::string& text, const std::string& what);
+
+/// The shortest decimal text that reads back as the same double: 0.1, 1e-05, 64.0 is "64".
+std::string real_text(double value);
+
+}  // namespace hone

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <any>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hone/base/error.h"
+#include "hone/base/options.h"
+
+namespace hone {
+
+/// What a method says of itself: one row of `hone methods`, a section of the docs, and what the study file's
+/// checker knows.
+struct MethodInfo {
+  std::string name;     ///< as the user writes it
+  std::string summary;  ///< one sentence
+  std::string paper;    ///< exact title; "" where it is no published method
+  std::vector<OptionSpec> options = {};
+  std::string traits = "";  ///< what it can do, in words: "several objectives, conditions"
+};
+
+/// All methods of the program by kind ("searcher", "scheduler", "task", "evaluator", "operator", "lowering",
+/// "cost", "store"). Filled once at start from the lists that the build collects; read-only afterwards.
+class Registry {
+ public:
+  struct Method {
+    std::string kind;
+    MethodInfo info;
+    std::any make;  ///< a std::function whose type the kind's room declares
+  };
+
+  void add(const std::string& kind, MethodInfo info, std::any make);
+
+  const std::vector<Method>& methods() const { return methods_; }
+  std::vector<const Method*> of(const std::string& kind) const;
+  std::vector<std::string> names(const std::string& kind) const;
+  const Method* find(const std::string& kind, const std::string& name) const;
+  /// Like find, but throws Error at `place` with the name that was meant.
+  const Method& need(const std::string& kind, const std::string& name, const Place& place = {}) const;
+  /// The maker of a method, as the function type that its room declares.
+  template <typename Function>
+  const Function& maker(const std::string& kind, const std::string& name, const Place& place = {}) const {
+    const auto* function = std::any_cast<Function>(&need(kind, name, place).make);
+    if (function == nullptr) throw internal_error("method '" + name + "' has a maker of another type");
+    return *function;
+  }
+
+ private:
+  std::vector<Method> methods_;
+};
+
+/// The program's registry: libhone's methods, and what add_methods added.
+const Registry& methods();
+/// Adds the methods of a further library (libhone_train). Call it first thing in main, from one thread.
+void add_methods(void (*collect)(Registry&));
+
+namespace detail {
+void collect_hone(Registry& registry);
+void collect_hone_train(Registry& registry);
+}  // namespace detail
+
+}  // namespace hone
+
+/// Registers a method: one line at the end of its file, at the start of a line, with a body that calls
+/// registry.add(kind, info, make). The build gathers these lines (cmake/collect.cmake).
+#define HONE_REGISTER(kind, name)                            \
+  namespace hone::detail {                                   \
+  void register_##kind##_##name(::hone::Registry& registry); \
+  }                                                          \
+  void hone::detail::register_##kind##_##name(::hone::Registry& registry)

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "hone/base/document.h"
+
+namespace hone {
+
+/// A duration in seconds: 180, "180 s", "3 min", "1.5 h", "500 ms", "2 d". Throws Error at the node.
+double read_duration_s(const Node& node);
+/// The same from text on a command line, named `what` in the error.
+double parse_duration_s(const std::string& text, const std::string& what);
+/// A quantity whose unit follows from its name's ending: *_s takes durations, *_bytes takes "200 MB" (10^6)
+/// and "200 MiB" (2^20), anything else takes plain numbers. Throws Error at the node.
+double read_quantity(const std::string& name, const Node& node);
+
+std::string duration_text(double seconds);  ///< "1:02:03", "2:05", "12 s"
+std::string quantity_text(const std::string& name,
+                          double value);  ///< "1.2 ms", "3.4 MB", by the name's ending
+
+}  // namespace hone

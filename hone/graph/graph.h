@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hone/base/json.h"
+#include "hone/base/key.h"
+#include "hone/base/value.h"
+
+namespace hone::graph {
+
+using Shape = std::vector<std::int64_t>;
+std::string shape_text(const Shape& shape);  ///< "16x64x128"
+std::int64_t element_count(const Shape& shape);
+
+/// Named settings of an operator, sorted by name. A plain value.
+class Attributes {
+ public:
+  using Entry = std::pair<std::string, Value>;
+  Attributes() = default;
+  Attributes(std::initializer_list<Entry> entries);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  bool has(const std::string& name) const;
+  std::int64_t integer(const std::string& name) const;  ///< throws Error where missing or of another type
+  double real(const std::string& name) const;
+  bool flag(const std::string& name) const;
+  const std::string& text(const std::string& name) const;
+  bool operator==(const Attributes&) const = default;
+
+ private:
+  const Value& at(const std::string& name) const;
+  std::vector<Entry> entries_;
+};
+
+/// How a parameter starts.
+struct Init {
+  enum class Kind { zeros, ones, normal };
+  Kind kind = Kind::zeros;
+  double scale = 0.0;  ///< standard deviation of normal
+  bool operator==(const Init&) const = default;
+};
+
+/// A trainable tensor of a graph (float32).
+struct Parameter {
+  std::string name;  ///< "layer0.query.weight"
+  Shape shape;
+  Init init;
+};
+
+enum class DataType { float32, int64 };
+
+struct Node {
+  std::string op;    ///< a registered operator, or "input"
+  std::string name;  ///< for people: "layer0.query"
+  Attributes attributes;
+  std::vector<int> inputs;      ///< node ids, all smaller than the node's own
+  std::vector<int> parameters;  ///< indices into Graph::parameters
+  Shape shape;                  ///< of the output, row-major
+  DataType type = DataType::float32;
+};
+
+/// FLOPs (a multiply-add is two) and bytes moved (inputs, parameters, output; 4 or 8 bytes an element) of one
+/// forward pass.
+struct Work {
+  double flops = 0.0;
+  double bytes = 0.0;
+};
+
+/// A model's operator DAG at concrete shapes. Nodes are added in topological order; shapes follow from the
+/// operators' rules. A plain value.
+class Graph {
+ public:
+  /// An input of the whole. Returns its node id.
+  int input(const std::string& name, Shape shape, DataType type);
+  /// Adds an operator. Its parameters are made by the operator's rule, or are the given ones of the graph
+  /// (tied weights), whose shapes must fit. Throws Error where the operator is unknown or shapes do not fit.
+  int add(const std::string& op, Attributes attributes, std::vector<int> inputs, const std::string& name,
+          const std::vector<int>& shared_parameters = {});
+  void output(int node);
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  const std::vector<int>& outputs() const { return outputs_; }
+  /// Changes how a parameter starts (an architecture's own initialisation).
+  void set_init(int parameter, Init init);
+
+  std::int64_t parameter_count() const;
+  Work work() const;
+  Work work(int node) const;
+  /// The same graph with an input at another shape (batch, length): all shapes are inferred again.
+  Graph with_input(const std::string& name, Shape shape) const;
+
+  /// One line a node, for people and tests.
+  std::string text() const;
+  Json json() const;
+  static Graph from_json(const Json& json);  ///< throws Error on anything malformed
+
+ private:
+  std::vector<Node> nodes_;
+  std::vector<Parameter> parameters_;
+  std::vector<int> outputs_;
+};
+
+/// The canonical form under which two graphs are the same structure: only what the outputs reach, identities
+/// dropped, operands of commutative operators in a canonical order, names gone, shared parameters kept
+/// shared. Batch and length (the inputs' shapes) do not enter.
+struct Canonical {
+  Key key;
+  /// For every parameter of the graph its position in the canonical form (order of first use), -1 where
+  /// nothing reaches it. Initialisation and checkpoints go by position, so that graphs of one structure
+  /// start equal.
+  std::vector<int> parameter_position;
+};
+Canonical canonical(const Graph& graph);
+
+}  // namespace hone::graph

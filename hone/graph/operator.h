@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hone/base/registry.h"
+#include "hone/graph/graph.h"
+
+namespace hone::graph {
+
+/// The rules of one operator, free of any tensor library. One file each in graph/ops; train/ops has the
+/// LibTorch lowering under the same name. Stateless; thread safe.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+
+  /// The output's shape. Throws Error where the inputs' shapes or attributes do not fit.
+  virtual Shape infer(const Attributes& attributes, const std::vector<Shape>& inputs) const = 0;
+  /// Trainable parameters (name relative to the node: "weight"), default initialisation.
+  virtual std::vector<Parameter> parameters(const Attributes&, const std::vector<Shape>&) const { return {}; }
+  /// FLOPs of a forward pass; a multiply-add is two, a transcendental function one.
+  virtual double flops(const Attributes& attributes, const std::vector<Shape>& inputs,
+                       const Shape& output) const = 0;
+  /// Extra bytes beyond inputs, parameters and output (an attention's score matrix).
+  virtual double scratch_bytes(const Attributes&, const std::vector<Shape>&, const Shape&) const {
+    return 0.0;
+  }
+  virtual bool commutative() const { return false; }
+  /// Output equals its only input: dropped from the canonical form.
+  virtual bool identity(const Attributes&) const { return false; }
+};
+
+/// Kind "operator" in the registry.
+using MakeOperator = std::function<std::shared_ptr<const Operator>()>;
+
+/// The rules of a registered operator (cached). Throws Error where unknown.
+const Operator& find_operator(const std::string& name);
+
+}  // namespace hone::graph

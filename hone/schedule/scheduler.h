@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hone/base/options.h"
+#include "hone/base/registry.h"
+#include "hone/study/objective.h"
+#include "hone/study/trial.h"
+
+namespace hone::schedule {
+
+/// What a scheduler is made for.
+struct Problem {
+  std::vector<study::Objective> objectives;
+  std::uint64_t seed = 0;
+};
+
+/// Decides how much each trial may spend. Like a searcher it is a pure function of the changes it was told.
+/// Fidelity is one integer resource (steps, epochs, rows). Not thread safe.
+class Scheduler {
+ public:
+  enum class Verdict { go_on, pause, stop };
+  /// What to run next: trial -1 is a new one.
+  struct Job {
+    std::int64_t trial = -1;
+    std::int64_t fidelity = 0;  ///< run until here
+  };
+
+  virtual ~Scheduler() = default;
+
+  virtual void update(const study::Change& change) = 0;
+
+  /// What should run now. `may_create`: new trials are within the budget; where they are not, a promotion or
+  /// nullopt (nothing to promote at present; a running trial's result may change that).
+  virtual std::optional<Job> next(bool may_create) = 0;
+
+  /// What becomes of a running trial that just reported at `fidelity` (below its target; at the target it
+  /// ends anyway). The change itself was told by update before.
+  virtual Verdict judge(const study::Trial& trial, std::int64_t fidelity) = 0;
+
+  /// The state of a trial that reached `fidelity`, its target: paused (it may be promoted) or completed.
+  virtual study::TrialState reached(const study::Trial& trial, std::int64_t fidelity) const = 0;
+
+  /// The largest fidelity it will ever give: the horizon of learning-rate schedules, and where the front is.
+  virtual std::int64_t horizon() const = 0;
+  /// All fidelities at which trials rest, ascending; the last is horizon().
+  virtual std::vector<std::int64_t> rungs() const = 0;
+};
+
+/// Kind "scheduler" in the registry.
+using MakeScheduler = std::function<std::unique_ptr<Scheduler>(const Problem&, const Options&)>;
+
+std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const Problem& problem,
+                                          const Options& options, const Place& place = {});
+std::unique_ptr<Scheduler> make_scheduler(const std::string& name, const Problem& problem,
+                                          const Json& given = Json::object());
+
+}  // namespace hone::schedule

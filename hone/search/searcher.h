@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/base/options.h"
+#include "hone/base/registry.h"
+#include "hone/base/rng.h"
+#include "hone/space/space.h"
+#include "hone/study/objective.h"
+#include "hone/study/trial.h"
+
+namespace hone::search {
+
+/// What a searcher is made for. Lives as long as the searcher.
+struct Problem {
+  space::Space space;
+  std::vector<study::Objective> objectives;
+  std::uint64_t seed = 0;
+};
+
+/// Proposes configs. A searcher is a pure function of the changes it was told, in order, and of the seed: the
+/// same journal gives the same proposals in any process. It keeps its own incremental state; ask never walks
+/// the history. Not thread safe.
+class Searcher {
+ public:
+  virtual ~Searcher() = default;
+
+  /// One step of the study, each exactly once, in the journal's order. Results carry Measures; orient them
+  /// with study::oriented(problem.objectives, ...). A trial that failed, is infeasible or whose values are
+  /// NaN is never a good one.
+  virtual void update(const study::Change& change) = 0;
+
+  /// A feasible canonical config for trial `number`. `attempt` counts repeated asks for the same number (the
+  /// last proposal was a config already known): it must lead to another draw. nullopt: the searcher has
+  /// nothing more to propose (a grid or a finite space is exhausted).
+  virtual std::optional<space::Config> ask(std::int64_t number, int attempt) = 0;
+};
+
+/// Kind "searcher" in the registry.
+using MakeSearcher = std::function<std::unique_ptr<Searcher>(const Problem&, const Options&)>;
+
+/// Makes a registered searcher. Throws Error (at `place`) where the name is unknown.
+std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,
+                                        const Options& options, const Place& place = {});
+/// The same with default options overridden by `given`.
+std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,
+                                        const Json& given = Json::object());
+
+}  // namespace hone::search

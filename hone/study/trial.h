@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hone/base/key.h"
+#include "hone/space/config.h"
+#include "hone/study/objective.h"
+
+namespace hone::study {
+
+enum class TrialState {
+  waiting,     ///< proposed, or given back by an interrupted attempt; will be run
+  running,     ///< a worker holds its lease
+  paused,      ///< has a result at some fidelity; the scheduler may promote it
+  completed,   ///< has its result at the last fidelity that it will get
+  pruned,      ///< stopped by the scheduler
+  infeasible,  ///< outside the limits
+  failed,      ///< crashed, diverged, NaN; see reason
+};
+const char* state_name(TrialState state);
+TrialState state_from_name(const std::string& name);  ///< throws Error
+
+/// What a trial gave at a fidelity.
+struct Result {
+  std::int64_t fidelity = 0;
+  Measures measures;  ///< metrics and costs
+};
+
+/// The candidate's keys; none() until known.
+struct Keys {
+  Key structural;
+  Key functional;
+};
+
+/// One point of a learning curve: (fidelity, value).
+using Curve = std::vector<std::pair<double, double>>;
+
+/// A config being evaluated, and all that came of it. A plain value, kept by Study.
+struct Trial {
+  std::int64_t id = 0;  ///< 0, 1, 2, ... in the order proposed
+  space::Config config;
+  Key key;             ///< the config key
+  std::string origin;  ///< which searcher proposed it
+  std::uint64_t seed = 0;
+  TrialState state = TrialState::waiting;
+  std::string reason;           ///< of failed, infeasible, pruned
+  std::int64_t target = 0;      ///< the fidelity that it was last asked to reach
+  std::vector<Result> results;  ///< by ascending fidelity, one each
+  Measures costs;               ///< measured before training, by structural key
+  Keys keys;
+  std::int64_t same_as = -1;  ///< the trial whose result was reused; -1: evaluated itself
+  std::int64_t attempts = 0;  ///< leases taken so far
+  std::string worker;         ///< of the last attempt
+  Curve curve;                ///< training loss, where the task reports one
+  double created_s = 0.0;     ///< store's clock
+  double finished_s = 0.0;
+  double spent_s = 0.0;  ///< seconds under lease, over all attempts
+
+  bool done() const {
+    return state == TrialState::completed || state == TrialState::pruned || state == TrialState::infeasible ||
+           state == TrialState::failed;
+  }
+  /// The result at `fidelity`, or null.
+  const Result* at(std::int64_t fidelity) const;
+  const Result* last() const { return results.empty() ? nullptr : &results.back(); }
+};
+
+/// One step of a study, as its incremental views (searchers, schedulers, front, identity) are told it. The
+/// journal's order; each exactly once.
+struct Change {
+  enum class Kind {
+    created,  ///< a trial was proposed; it counts as running until it is done or paused
+    started,  ///< an attempt took it (trial->target says to which fidelity)
+    result,   ///< *result is new: a result at a fidelity
+    state,    ///< its state changed (paused, completed, pruned, infeasible, failed, waiting again)
+    keys,     ///< its keys or costs became known
+  };
+  Kind kind;
+  const Trial* trial = nullptr;    ///< as it is after the change; valid during the call
+  const Result* result = nullptr;  ///< of Kind::result
+};
+
+}  // namespace hone::study

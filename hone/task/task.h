@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/base/options.h"
+#include "hone/base/registry.h"
+#include "hone/graph/graph.h"
+#include "hone/space/space.h"
+#include "hone/study/trial.h"
+
+namespace hone::task {
+
+/// One quantity that a task reports.
+struct MeasureInfo {
+  std::string name;  ///< with its unit: "latency_s"
+  std::string summary;
+  bool minimize = true;  ///< the usual direction
+  bool timed = false;    ///< comes from a clock: differs from run to run
+  bool before = false;   ///< known before training (a cost of the untrained candidate)
+};
+
+/// What a task is, without running it: enough to check study files, compute keys and predict costs. Made from
+/// the [task] table's options. Free of Torch. Thread safe once made.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  virtual std::vector<MeasureInfo> measures() const = 0;
+  virtual std::string fidelity_unit() const = 0;  ///< "steps"
+
+  /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
+  /// Error at the parameter's place, with the name that was meant.
+  virtual void check(const space::Space& space) const = 0;
+
+  /// The model that a config describes; nullopt where a task has no graph. Throws Error where the config is
+  /// no possible model.
+  virtual std::optional<graph::Graph> graph(const space::Config& config) const {
+    (void)config;
+    return std::nullopt;
+  }
+
+  /// The functional key's literal part: everything that decides a result and that the probe cannot see (data,
+  /// task version, and the values of parameters such as decay or batch size), as canonical text. nullopt:
+  /// this task has no probe, and a candidate is known by its config alone.
+  virtual std::optional<std::string> unseen_by_probe(const space::Config& config) const {
+    (void)config;
+    return std::nullopt;
+  }
+};
+
+/// Kind "task" in the registry: options (the [task] table without kind) to task. The folder of the study
+/// file, against which relative paths are resolved, comes along.
+using MakeTask = std::function<std::shared_ptr<const Task>(const Options&, const std::string& folder)>;
+
+std::shared_ptr<const Task> make_task(const std::string& kind, const Options& options,
+                                      const std::string& folder, const Place& place = {});
+
+// ---- running ------------------------------------------------------------------------------------------
+
+/// One run of a trial: from the fidelity it has reached (its checkpoint, where the folder has one) to `to`.
+struct Assignment {
+  study::Trial trial;
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+  std::int64_t horizon = 0;  ///< the study's largest fidelity: what learning-rate schedules decay to
+  std::string checkpoint;    ///< file that holds or will hold this trial's checkpoint
+};
+
+enum class Ending {
+  reached,      ///< at `to`; checkpoint written
+  stopped,      ///< the reporter said so; checkpoint written
+  interrupted,  ///< the reporter's interrupted() became true; checkpoint written
+  failed,       ///< reason says why: "diverged: loss is nan at step 17"
+};
+
+struct Outcome {
+  Ending ending = Ending::reached;
+  std::string reason;
+  std::int64_t fidelity = 0;  ///< reached
+  study::Measures measures;   ///< at that fidelity; empty for interrupted and failed
+  study::Curve curve;         ///< of this run only: (fidelity, training loss)
+};
+
+/// How a running evaluation talks to the engine.
+class Reporter {
+ public:
+  enum class Verdict { go_on, stop };
+  virtual ~Reporter() = default;
+  /// An intermediate result.
+  virtual Verdict report(std::int64_t fidelity, const study::Measures& measures) = 0;
+  /// Whether to save and return soon (within half a second). Cheap; ask at every step.
+  virtual bool interrupted() = 0;
+};
+
+/// Runs a task's trials in a worker process; alive over many trials. Not thread safe.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+  /// Costs of the untrained candidate (every measure with `before`), measured on this machine. Asked once per
+  /// structural key. Empty where the task has none.
+  virtual study::Measures costs(const space::Config& config) {
+    (void)config;
+    return {};
+  }
+  /// The floats of the functional signature: what the candidate computes on the canonical batch over a few
+  /// steps, every random source reset. Empty: no probe. NaN or infinity inside: unhashable.
+  virtual std::vector<double> probe(const space::Config& config) {
+    (void)config;
+    return {};
+  }
+  virtual Outcome run(const Assignment& assignment, Reporter& reporter) = 0;
+};
+
+/// Kind "evaluator" in the registry, under the task's name.
+using MakeEvaluator = std::function<std::unique_ptr<Evaluator>(std::shared_ptr<const Task>, const Options&,
+                                                               const std::string& folder)>;
+
+}  // namespace hone::task
