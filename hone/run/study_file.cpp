@@ -1,0 +1,226 @@
+#include "hone/run/study_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "hone/base/document.h"
+#include "hone/base/files.h"
+#include "hone/base/units.h"
+#include "hone/schedule/scheduler.h"
+#include "hone/search/searcher.h"
+
+namespace hone::run {
+namespace {
+
+/// "asha" or { kind = "asha", ... }: the method's name and its checked options.
+void read_method(const Node& node, const std::string& kind, const std::string& fallback, std::string& name,
+                 Options& options) {
+  Node table = node;
+  name = fallback;
+  if (node.is(Node::Type::text)) {
+    name = node.text();
+    table = Node(Node::Type::table, node.place());
+  } else if (node.is(Node::Type::table)) {
+    if (const Node given = node["kind"]) name = given.text();
+  } else if (node) {
+    throw node.expected(fmt::format("a {}'s name, or a table with kind and its options", kind));
+  } else {
+    table = Node(Node::Type::table, node.place());
+  }
+  const Place place = node.is(Node::Type::table) && node.has("kind") ? node["kind"].place() : node.place();
+  options = Options(methods().need(kind, name, place).info.options, table, {"kind"});
+}
+
+std::vector<study::Objective> read_objectives(const Node& table, const task::Task& task, const std::string& kind) {
+  std::vector<std::string> known;
+  for (const auto& measure : task.measures()) known.push_back(measure.name);
+  std::vector<study::Objective> objectives;
+  const auto add = [&](const char* key, bool minimize) {
+    const Node node = table[key];
+    if (!node) return;
+    for (const std::string& name : node.texts()) {
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(), suggest(name, known));
+      for (const auto& objective : objectives)
+        if (objective.name == name) throw Error(fmt::format("'{}' is an objective twice", name), node.place());
+      objectives.push_back({name, minimize});
+    }
+  };
+  add("minimize", true);
+  add("maximize", false);
+  if (objectives.empty())
+    throw Error("no objective: write minimize = [...] or maximize = [...]", table.place(),
+                fmt::format("task '{}' reports {}", kind, fmt::join(known, ", ")));
+  return objectives;
+}
+
+std::vector<study::Limit> read_limits(const Node& table, const task::Task& task, const std::string& kind) {
+  std::vector<study::Limit> limits;
+  if (!table) return limits;
+  std::vector<std::string> known;
+  for (const auto& measure : task.measures()) known.push_back(measure.name);
+  for (const auto& [name, node] : table.entries()) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(), suggest(name, known));
+    study::Limit limit{name, {}, {}};
+    if (node.is(Node::Type::table)) {
+      node.only({"max", "min", "device"});
+      if (const Node max = node["max"]) limit.max = read_quantity(name, max);
+      if (const Node min = node["min"]) limit.min = read_quantity(name, min);
+      if (const Node device = node["device"]; device && device.text() != "this")
+        throw Error(fmt::format("unknown device '{}'", device.text()), device.place(), "allowed: this");
+      if (!limit.max && !limit.min) throw Error("a limit needs max or min", node.place());
+      if (limit.max && limit.min && *limit.max < *limit.min)
+        throw Error("max is below min: no trial could pass", node.place());
+    } else {
+      limit.max = read_quantity(name, node);
+    }
+    limits.push_back(limit);
+  }
+  return limits;
+}
+
+Budget read_budget(const Node& table) {
+  Budget budget;
+  if (!table) return budget;
+  table.only({"trials", "time", "workers"});
+  if (const Node trials = table["trials"]) {
+    budget.trials = trials.integer();
+    if (*budget.trials < 1) throw trials.expected("an integer of 1 or more");
+  }
+  if (const Node time = table["time"]) budget.time_s = read_duration_s(time);
+  if (const Node workers = table["workers"]) {
+    budget.workers = workers.integer();
+    if (budget.workers < 1 || budget.workers > 1024) throw workers.expected("an integer from 1 to 1024");
+  }
+  return budget;
+}
+
+}  // namespace
+
+StudyFile StudyFile::read(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw Error("there is no such file", Place{path, 0, ""}, "hone init writes a commented study file");
+  return parse(read_file(path), path);
+}
+
+StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
+  const Node root = Node::parse_toml(text, path);
+  if (root.entries().empty())
+    throw Error("the study file is empty", Place{path, 0, ""}, "hone init writes a commented study file");
+  root.only({"study", "task", "space", "limits", "search", "budget"});
+
+  StudyFile file;
+  file.path = std::filesystem::absolute(path).lexically_normal().string();
+  file.folder = std::filesystem::path(file.path).parent_path().string();
+  file.text = text;
+
+  const Node study = root.need("study");
+  study.only({"name", "minimize", "maximize", "seed"});
+  file.name = std::filesystem::path(path).stem().string();
+  if (const Node name = study["name"]) file.name = name.text();
+  if (const Node seed = study["seed"]) {
+    if (seed.integer() < 0) throw seed.expected("an integer of 0 or more");
+    file.seed = static_cast<std::uint64_t>(seed.integer());
+  }
+
+  const Node task = root.need("task");
+  const Node kind = task.need("kind");
+  file.task_kind = kind.text();
+  const auto& method = methods().need("task", file.task_kind, kind.place());
+  file.task_options = Options(method.info.options, task, {"kind"});
+  file.task = task::make_task(file.task_kind, file.task_options, file.folder, kind.place());
+
+  file.objectives = read_objectives(study, *file.task, file.task_kind);
+  file.space = space::Space::from_document(root.need("space"));
+  try {
+    file.task->check(file.space);
+  } catch (const Error& error) {
+    if (!error.place().file.empty()) throw;
+    throw Error(error.message(), Place{path, root["space"].place().line, error.place().key}, error.hint());
+  }
+  file.limits = read_limits(root["limits"], *file.task, file.task_kind);
+
+  const Node search = root["search"];
+  if (search) search.only({"searcher", "scheduler", "identity"});
+  read_method(search["searcher"], "searcher", "tpe", file.searcher, file.searcher_options);
+  read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
+  if (const Node identity = search["identity"]) {
+    const auto& names = identity::policy_names();
+    if (std::find(names.begin(), names.end(), identity.text()) == names.end())
+      throw Error(fmt::format("unknown identity policy '{}'", identity.text()), identity.place(),
+                  suggest(identity.text(), names));
+    file.identity = identity::policy_from_name(identity.text());
+  }
+  file.budget = read_budget(root["budget"]);
+
+  // What only shows when it is used, shown before anything is run.
+  schedule::make_scheduler(file.scheduler, {file.objectives, file.seed}, file.scheduler_options,
+                           search["scheduler"].place());
+  search::make_searcher(file.searcher, {file.space, file.objectives, file.seed}, file.searcher_options,
+                        search["searcher"].place());
+  Rng rng(file.seed, "check");
+  file.space.sample(rng);
+  return file;
+}
+
+std::string StudyFile::home() const {
+  return (std::filesystem::path(folder) / std::filesystem::path(path).stem()).string() + ".hone";
+}
+
+std::string StudyFile::default_store() const { return "sqlite:" + home() + "/study.sqlite"; }
+
+study::StudyRecord StudyFile::header() const {
+  const auto scheduler_made = schedule::make_scheduler(scheduler, {objectives, seed}, scheduler_options);
+  return {name, path, text, seed, objectives, scheduler_made->horizon()};
+}
+
+std::vector<std::string> StudyFile::differences(const StudyFile& other) const {
+  std::vector<std::string> found;
+  const auto compare = [&](const std::string& what, const std::string& mine, const std::string& theirs) {
+    if (mine != theirs) found.push_back(fmt::format("{}: was {}, is {}", what, theirs, mine));
+  };
+  const auto objectives_text = [](const StudyFile& file) {
+    std::string text;
+    for (const auto& objective : file.objectives)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", objective.minimize ? "minimize" : "maximize",
+                          objective.name);
+    return text;
+  };
+  const auto limits_text = [](const StudyFile& file) {
+    std::string text;
+    for (const auto& limit : file.limits) {
+      if (limit.max) text += fmt::format("{} <= {} ", limit.name, *limit.max);
+      if (limit.min) text += fmt::format("{} >= {} ", limit.name, *limit.min);
+    }
+    return text.empty() ? std::string("none") : text;
+  };
+  compare("study.seed", std::to_string(seed), std::to_string(other.seed));
+  compare("objectives", objectives_text(*this), objectives_text(other));
+  compare("task", task_kind + " " + task_options.json().dump(), other.task_kind + " " + other.task_options.json().dump());
+  compare("limits", limits_text(*this), limits_text(other));
+  compare("search.searcher", searcher + " " + searcher_options.json().dump(),
+          other.searcher + " " + other.searcher_options.json().dump());
+  compare("search.scheduler", scheduler + " " + scheduler_options.json().dump(),
+          other.scheduler + " " + other.scheduler_options.json().dump());
+  compare("search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
+          identity::policy_names()[static_cast<std::size_t>(other.identity)]);
+  if (space.text() != other.space.text()) {
+    std::istringstream mine(space.text()), theirs(other.space.text());
+    std::vector<std::string> a, b;
+    for (std::string line; std::getline(mine, line);) a.push_back(line);
+    for (std::string line; std::getline(theirs, line);) b.push_back(line);
+    for (const auto& line : b)
+      if (std::find(a.begin(), a.end(), line) == a.end()) found.push_back("space: no longer has " + line);
+    for (const auto& line : a)
+      if (std::find(b.begin(), b.end(), line) == b.end()) found.push_back("space: now has " + line);
+    if (a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin()))
+      found.push_back("space: the order of its lines changed");
+  }
+  return found;
+}
+
+}  // namespace hone::run

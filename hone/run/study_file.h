@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/identity/equivalence.h"
+#include "hone/space/space.h"
+#include "hone/study/journal.h"
+#include "hone/task/task.h"
+
+namespace hone::run {
+
+/// When a search ends. Nothing given: when the searcher has nothing more to propose, or by Ctrl-C.
+struct Budget {
+  std::optional<std::int64_t> trials;  ///< new trials over the whole study
+  std::optional<double> time_s;        ///< over all sessions of the study
+  std::int64_t workers = 0;            ///< 0: one a core
+};
+
+/// A study as the user described it, checked. A plain value.
+struct StudyFile {
+  std::string path;    ///< absolute
+  std::string folder;  ///< its folder: relative paths in [task] start there
+  std::string text;    ///< as written
+  std::string name;
+  std::vector<study::Objective> objectives;
+  std::uint64_t seed = 0;
+  std::string task_kind;
+  Options task_options;
+  std::shared_ptr<const task::Task> task;
+  space::Space space;
+  std::vector<study::Limit> limits;
+  std::string searcher;
+  Options searcher_options;
+  std::string scheduler;
+  Options scheduler_options;
+  identity::Policy identity = identity::Policy::reuse;
+  Budget budget;
+
+  /// Reads and checks a file. Throws Error naming file, line and key.
+  static StudyFile read(const std::string& path);
+  static StudyFile parse(const std::string& text, const std::string& path);
+
+  /// The folder of everything this study writes, beside the file: NAME.hone for NAME.toml.
+  std::string home() const;
+  std::string default_store() const;  ///< "sqlite:HOME/study.sqlite"
+
+  /// The journal's first event.
+  study::StudyRecord header() const;
+  /// What differs from `other` in a way that would mix incompatible trials: "space: ...", one line each. The
+  /// budget may differ.
+  std::vector<std::string> differences(const StudyFile& other) const;
+};
+
+}  // namespace hone::run
