@@ -118,7 +118,7 @@ std::optional<Job> Optimizer::start(std::int64_t trial, std::int64_t to, std::ve
   records.push_back(study::StartRecord{trial, attempt, worker_, to});
   study::Store::Commit leases;
   leases.need = {ask_lease};
-  leases.drop = {ask_lease.name};
+  leases.release = {ask_lease};
   leases.take = {{{lease_name(trial), attempt}, worker_, setup_.lease_s}};
   if (!study_.commit(records, std::move(leases)))
     throw environment_error("asking took longer than its lease; another worker went on",

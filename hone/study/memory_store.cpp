@@ -24,6 +24,7 @@ class MemoryStore final : public Store {
       events_.back().sequence = static_cast<std::int64_t>(events_.size());
       events_.back().time_s = now;
     }
+    for (const Lease& lease : commit.release) leases_.erase(lease.name);
     for (const std::string& name : commit.drop) leases_.erase(name);
     for (HeldLease held : commit.take) {
       held.expires_s += now;

@@ -86,6 +86,8 @@ class SqliteStore final : public Store {
       insert.text(1, event.kind).integer(2, event.version).real(3, now).text(4, event.payload).done();
       if (receipt.first == 0) receipt.first = sqlite3_last_insert_rowid(database_);
     }
+    for (const Lease& lease : commit.release)
+      Use(*this, release_).text(1, lease.name).integer(2, lease.token).done();
     for (const std::string& name : commit.drop) Use(*this, drop_).text(1, name).done();
     for (const HeldLease& held : commit.take)
       Use(*this, take_)
@@ -256,7 +258,7 @@ class SqliteStore final : public Store {
         " ON CONFLICT (name) DO UPDATE SET holder = ?2, token = token + 1, expires_s = ?3 WHERE expires_s <= ?4"
         " RETURNING token");
     take_ = prepare("INSERT OR REPLACE INTO leases (name, holder, token, expires_s) VALUES (?1, ?2, ?3, ?4)");
-    drop_ = prepare("UPDATE leases SET expires_s = 0 WHERE name = ?1");
+    drop_ = prepare("DELETE FROM leases WHERE name = ?1");
     renew_ = prepare("UPDATE leases SET expires_s = ?1 WHERE name = ?2 AND token = ?3 AND expires_s > 0");
     release_ = prepare("UPDATE leases SET expires_s = 0 WHERE name = ?1 AND token = ?2");
     leases_ = prepare(

@@ -46,7 +46,8 @@ class Store {
     std::vector<Lease> need;    ///< all must still be held with these tokens, or nothing happens
     /// Leases to take with the given tokens, whoever held the names.
     std::vector<HeldLease> take;  ///< expires_s: how long from now
-    std::vector<std::string> drop;
+    std::vector<Lease> release;     ///< given back; tokens under the name go on rising
+    std::vector<std::string> drop;  ///< names that are never leased again by acquire ("trial/17")
   };
   struct Receipt {
     bool done = false;        ///< false: a needed lease was lost; nothing was written

@@ -16,7 +16,7 @@ void Study::create(Store& store, const StudyRecord& header) {
     Store::Commit commit;
     commit.events = {encode(header)};
     commit.need = {*lease};
-    commit.drop = {lease->name};
+    commit.release = {*lease};
     store.commit(commit);
   } else {
     store.release(*lease);

@@ -1,0 +1,200 @@
+#include "hone/run/supervisor.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "hone/base/clock.h"
+#include "hone/run/process.h"
+#include "hone/run/summary.h"
+#include "hone/run/worker.h"
+
+namespace hone::run {
+namespace {
+
+/// Workers get this long to save before they are killed.
+constexpr double kGrace_s = 1.6;
+constexpr int kMaxCrashes = 5;
+
+/// The worker processes of one session.
+class Crew {
+ public:
+  Crew(std::vector<std::string> command, std::string folder)
+      : command_(std::move(command)), folder_(std::move(folder)), environment_(worker_environment()) {}
+  ~Crew() { stop(0.0, {}); }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  void start(const std::string& name) {
+    std::vector<std::string> command = command_;
+    command.insert(command.end(), {"--name", name});
+    const std::string log = fmt::format("{}/{}.log", folder_, name);
+    std::error_code code;
+    if (std::filesystem::file_size(log, code) > (1 << 20)) std::filesystem::remove(log, code);
+    members_.push_back({spawn(command, environment_, log), name, log});
+  }
+
+  struct Left {
+    std::string name;
+    std::string log;
+    int status = 0;  ///< as waitpid gives it
+  };
+  /// Those that have ended since the last call.
+  std::vector<Left> reap() {
+    std::vector<Left> left;
+    for (auto it = members_.begin(); it != members_.end();) {
+      int status = 0;
+      const pid_t pid = ::waitpid(it->pid, &status, WNOHANG);
+      if (pid == it->pid) {
+        left.push_back({it->name, it->log, status});
+        it = members_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    return left;
+  }
+
+  std::size_t size() const { return members_.size(); }
+
+  /// Asks all to save and end, waits, and kills who has not.
+  void stop(double grace_s, const std::function<bool()>& killed) {
+    for (const auto& member : members_) ::kill(member.pid, SIGTERM);
+    const double until = monotonic_s() + grace_s;
+    while (!members_.empty() && monotonic_s() < until && !(killed && killed())) {
+      reap();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    for (const auto& member : members_) ::kill(member.pid, SIGKILL);
+    for (const auto& member : members_) ::waitpid(member.pid, nullptr, 0);
+    members_.clear();
+  }
+
+ private:
+  struct Member {
+    pid_t pid;
+    std::string name;
+    std::string log;
+  };
+  std::vector<std::string> command_;
+  std::string folder_;
+  std::map<std::string, std::string> environment_;
+  std::vector<Member> members_;
+};
+
+std::string how_ended(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
+  return fmt::format("ended with status {}", WEXITSTATUS(status));
+}
+
+/// Gives back the trials whose workers this session killed before they could.
+void give_back_running(study::Study& study) {
+  study.sync();
+  std::vector<study::Record> records;
+  study::Store::Commit leases;
+  for (const auto& held : study.store().leases("trial/")) {
+    const std::int64_t id = std::stoll(held.lease.name.substr(6));
+    if (id >= study.size() || study.trial(id).state != study::TrialState::running) continue;
+    records.push_back(
+        study::EndRecord{id, study.trial(id).attempts, study::TrialState::waiting, "its worker was stopped", 0.0, -1, {}});
+    leases.need.push_back(held.lease);
+    leases.drop.push_back(held.lease.name);
+  }
+  if (!records.empty()) study.commit(records, std::move(leases));
+}
+
+}  // namespace
+
+SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
+  const std::string url = options.store_url.empty() ? file.default_store() : options.store_url;
+  auto store = study::open_store(url);
+  if (study::Study::exists(*store)) {
+    const StudyFile before = study_file_of(*store);
+    const auto changes = file.differences(before);
+    if (!changes.empty())
+      throw Error(fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
+                  Place{file.path, 0, ""},
+                  fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
+                              folder_of(*store)));
+  } else {
+    study::Study::create(*store, file.header());
+  }
+
+  Budget budget = file.budget;
+  if (options.trials) budget.trials = options.trials;
+  std::int64_t workers = options.workers > 0 ? options.workers : budget.workers;
+  if (workers == 0) workers = core_count();
+
+  study::Study study(store);
+  study.sync();
+  if (options.time_s) budget.time_s = study.elapsed_s(study.last_time_s()) + *options.time_s;
+  if (budget.time_s && study.elapsed_s(study.last_time_s()) >= *budget.time_s)
+    return {SuperviseResult::End::budget,
+            fmt::format("the time budget of {} was already spent; raise [budget] time, or give more with --time",
+                        duration_text(*budget.time_s))};
+
+  const std::string folder = folder_of(*store);
+  std::vector<std::string> command{find_program(options.worker_program), "worker", "--store", store->url()};
+  if (budget.trials) command.insert(command.end(), {"--trials", std::to_string(*budget.trials)});
+  study.commit({study::SessionRecord{workers, budget_text(budget)}});
+
+  Crew crew(command, folder);
+  for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}", i));
+
+  SuperviseResult result;
+  int crashes = 0;
+  std::exception_ptr trouble;
+  for (;;) {
+    study.sync();
+    const double now = store->now_s();
+    progress.draw(study, file, budget, now);
+    for (const auto& left : crew.reap()) {
+      if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
+      const std::string said = file_tail(left.log, 3);
+      if ((WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) || ++crashes > kMaxCrashes) {
+        const bool input = WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2;
+        std::string what = said.starts_with("error: ") ? said.substr(7) : said;
+        trouble = std::make_exception_ptr(
+            input ? Error(what)
+                  : environment_error(fmt::format("worker {} {} ({} times in all): {}", left.name,
+                                                  how_ended(left.status), crashes, said),
+                                      "its log is " + left.log));
+        break;
+      }
+      crew.start(left.name);  // its trial is given back when its lease ends
+    }
+    if (trouble) break;
+    if (crew.size() == 0) {
+      result = {SuperviseResult::End::finished,
+                budget.trials && study.size() >= *budget.trials ? fmt::format("{} trials are done", study.size())
+                                                                : "nothing is left to propose"};
+      break;
+    }
+    if (options.interrupted && options.interrupted()) {
+      result = {SuperviseResult::End::interrupted, "interrupted"};
+      break;
+    }
+    if (budget.time_s && study.elapsed_s(now) >= *budget.time_s) {
+      result = {SuperviseResult::End::budget, fmt::format("the time budget of {} is spent", duration_text(*budget.time_s))};
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  crew.stop(kGrace_s, options.killed);
+  give_back_running(study);
+  study.commit({study::EndedRecord{trouble ? "a worker failed" : result.why}});
+  progress.draw(study, file, budget, store->now_s(), true);
+  if (trouble) std::rethrow_exception(trouble);
+  return result;
+}
+
+}  // namespace hone::run

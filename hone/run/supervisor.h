@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "hone/run/progress.h"
+#include "hone/run/study_file.h"
+
+namespace hone::run {
+
+struct SuperviseOptions {
+  std::string store_url;              ///< empty: the study's default
+  std::int64_t workers = 0;           ///< 0: as the study file says, else one a core
+  std::optional<std::int64_t> trials; ///< overrides the file's budget
+  std::optional<double> time_s;       ///< seconds more for this session, instead of what the file's budget leaves
+  std::string worker_program;         ///< "hone-worker", or "hone" for tasks without Torch
+  std::function<bool()> interrupted;  ///< Ctrl-C
+  std::function<bool()> killed;       ///< a second Ctrl-C: do not wait for workers
+};
+
+struct SuperviseResult {
+  enum class End { finished, budget, interrupted } end = End::finished;
+  std::string why;  ///< in words: "the time budget is spent"
+};
+
+/// Runs a study on this machine: creates or resumes it, starts the workers (processes that die with this
+/// one), restarts one that crashed, watches the budget, draws progress, and stops them when the time is up,
+/// when the study is finished or when interrupted: they save their trials within two seconds. Throws Error
+/// where the store holds a different study (naming what changed), or where workers cannot start.
+SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress);
+
+}  // namespace hone::run

@@ -1,0 +1,265 @@
+#include "hone/run/worker.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <filesystem>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "hone/base/clock.h"
+#include "hone/identity/signature.h"
+
+namespace hone::run {
+
+using study::TrialState;
+
+namespace {
+
+volatile std::sig_atomic_t g_stop = 0;
+void on_stop(int) { g_stop = 1; }
+
+/// Renews a job's lease from a thread of its own while the job runs.
+class Heartbeat {
+ public:
+  Heartbeat(Optimizer& optimizer, const Job& job, double lease_s)
+      : thread_([this, &optimizer, job, lease_s] {
+          std::unique_lock lock(mutex_);
+          while (!wake_.wait_for(lock, std::chrono::duration<double>(lease_s / 4), [this] { return done_; })) {
+            try {
+              optimizer.renew(job);
+            } catch (const Error&) {
+              // The store is busy or gone; the tell at the end will say so.
+            }
+          }
+        }) {}
+  ~Heartbeat() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+  Heartbeat(const Heartbeat&) = delete;
+  Heartbeat& operator=(const Heartbeat&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+class JobReporter final : public task::Reporter {
+ public:
+  JobReporter(Optimizer& optimizer, const Job& job, const std::function<bool()>& interrupted)
+      : optimizer_(optimizer), job_(job), interrupted_(interrupted) {}
+  Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
+    verdict_ = optimizer_.report(job_, fidelity, measures);
+    return verdict_ == schedule::Scheduler::Verdict::go_on ? Verdict::go_on : Verdict::stop;
+  }
+  bool interrupted() override { return interrupted_ && interrupted_(); }
+  schedule::Scheduler::Verdict verdict() const { return verdict_; }
+
+ private:
+  Optimizer& optimizer_;
+  const Job& job_;
+  const std::function<bool()>& interrupted_;
+  schedule::Scheduler::Verdict verdict_ = schedule::Scheduler::Verdict::go_on;
+};
+
+/// Keys and costs of a new candidate, the limits, and whether its function is known. True: the job is
+/// settled without running it.
+bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
+                            const Job& job, double began_s) {
+  const study::Trial& trial = optimizer.study().trial(job.trial);
+  if (trial.keys.structural.none() && trial.keys.functional.none() && trial.costs.empty()) {
+    study::Keys keys;
+    study::Measures costs;
+    if (const auto graph = file.task->graph(job.config)) keys.structural = graph::canonical(*graph).key;
+    const study::Measures* known = optimizer.cache().costs(keys.structural);
+    costs = known != nullptr && !keys.structural.none() ? *known : evaluator.costs(job.config);
+    std::string violation;
+    for (const auto& limit : file.limits)
+      if (violation.empty()) violation = limit.violation(costs);
+    if (violation.empty() && file.identity == identity::Policy::reuse) {
+      if (const auto literal = file.task->unseen_by_probe(job.config)) {
+        const std::string context = fmt::format("{} seed={}", *literal, job.seed);
+        if (const auto key = identity::functional_key(evaluator.probe(job.config), context)) keys.functional = *key;
+      }
+    }
+    if (!keys.structural.none() || !keys.functional.none() || !costs.empty())
+      if (!optimizer.keys(job, keys, costs)) return true;
+    if (!violation.empty()) {
+      optimizer.end(job, TrialState::infeasible, violation, monotonic_s() - began_s);
+      return true;
+    }
+  }
+  if (file.identity == identity::Policy::reuse && !trial.keys.functional.none() && job.from == 0) {
+    optimizer.study().sync();
+    const std::int64_t twin = optimizer.cache().known(trial.keys.functional, job.to);
+    if (twin >= 0 && twin != trial.id) {
+      optimizer.same(job, twin, monotonic_s() - began_s);
+      return true;
+    }
+  }
+  return false;
+}
+
+void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator, const Job& job,
+             const WorkerOptions& options) {
+  const double began = monotonic_s();
+  const auto spent = [&] { return monotonic_s() - began; };
+  const Heartbeat heartbeat(optimizer, job, options.lease_s);
+  try {
+    if (settle_without_running(file, optimizer, evaluator, job, began)) return;
+    const study::Trial& trial = optimizer.study().trial(job.trial);
+    const std::string checkpoint = checkpoint_path(optimizer.study().store(), job.trial);
+    if (!checkpoint.empty()) std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
+    const task::Assignment assignment{trial, job.from, job.to, optimizer.horizon(), checkpoint};
+    JobReporter reporter(optimizer, job, options.interrupted);
+    const task::Outcome outcome = evaluator.run(assignment, reporter);
+    switch (outcome.ending) {
+      case task::Ending::reached: {
+        study::Measures all = outcome.measures;
+        all.merge(trial.costs);
+        std::string violation;
+        for (const auto& limit : file.limits)
+          if (violation.empty()) violation = limit.violation(all);
+        if (violation.empty())
+          optimizer.tell(job, outcome.measures, spent(), outcome.curve);
+        else
+          optimizer.end(job, TrialState::infeasible, violation, spent(), outcome.curve);
+        break;
+      }
+      case task::Ending::stopped: {
+        const bool pause = reporter.verdict() == schedule::Scheduler::Verdict::pause;
+        optimizer.end(job, pause ? TrialState::paused : TrialState::pruned,
+                      pause ? "" : fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()),
+                      spent(), outcome.curve);
+        break;
+      }
+      case task::Ending::interrupted: optimizer.give_back(job, spent(), outcome.curve); break;
+      case task::Ending::failed:
+        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve);
+        break;
+    }
+  } catch (const Error& error) {
+    if (error.fault() == Fault::environment) {
+      // The machine's fault, not the trial's: it waits for a better day.
+      optimizer.give_back(job, spent());
+      throw;
+    }
+    optimizer.end(job, error.fault() == Fault::input ? TrialState::infeasible : TrialState::failed,
+                  error.what(), spent());
+  } catch (const std::bad_alloc&) {
+    optimizer.end(job, TrialState::failed, "out of memory", spent());
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent());
+  }
+}
+
+/// Removes checkpoints that nothing will ask for: of trials that failed, or completed off the front.
+void collect_checkpoints(const Optimizer& optimizer) {
+  const study::Study& study = optimizer.study();
+  const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("trial-") || !name.ends_with(".ckpt")) continue;
+    const std::int64_t id = std::atoll(name.c_str() + 6);
+    if (id < 0 || id >= study.size() || !study.trial(id).done()) continue;
+    bool keep = false;
+    for (const auto& member : study.front().members()) {
+      const study::Trial& on_front = study.trial(member.trial);
+      keep = keep || on_front.id == id || on_front.same_as == id;
+    }
+    if (!keep) std::filesystem::remove(entry.path(), code);
+  }
+}
+
+}  // namespace
+
+Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
+  Optimizer::Setup setup;
+  setup.name = file.name;
+  setup.space = file.space;
+  setup.objectives = file.objectives;
+  setup.seed = file.seed;
+  setup.searcher = file.searcher;
+  setup.searcher_options = file.searcher_options.json();
+  setup.scheduler = file.scheduler;
+  setup.scheduler_options = file.scheduler_options.json();
+  setup.max_trials = file.budget.trials;
+  setup.worker = worker;
+  return setup;
+}
+
+StudyFile study_file_of(study::Store& store) {
+  StudyFile file;
+  bool found = false;
+  store.read(0, [&](const study::Event& event) {
+    if (found) return;
+    found = true;
+    const study::Record record = study::decode(event);
+    if (const auto* header = std::get_if<study::StudyRecord>(&record)) {
+      if (header->text.empty())
+        throw Error("this study was made by a program, not from a study file", Place{store.url(), 0, ""});
+      file = StudyFile::parse(header->text, header->file);
+    } else {
+      throw Error("the journal does not begin with a study", Place{store.url(), 0, ""});
+    }
+  });
+  if (!found) throw Error("there is no study in this store", Place{store.url(), 0, ""}, "run hone search");
+  return file;
+}
+
+std::string folder_of(const study::Store& store) {
+  const std::string url = store.url();
+  if (!url.starts_with("sqlite:")) return "";
+  return std::filesystem::absolute(url.substr(7)).parent_path().string();
+}
+
+std::string checkpoint_path(const study::Store& store, std::int64_t trial) {
+  const std::string folder = folder_of(store);
+  return folder.empty() ? "" : fmt::format("{}/checkpoints/trial-{}.ckpt", folder, trial);
+}
+
+void work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+          const WorkerOptions& options) {
+  Optimizer::Setup setup = setup_of(file, options.name);
+  if (options.max_trials) setup.max_trials = options.max_trials;
+  setup.lease_s = options.lease_s;
+  Optimizer optimizer(std::move(setup), std::move(store));
+  while (!options.interrupted || !options.interrupted()) {
+    const auto job = optimizer.ask();
+    if (!job) {
+      if (optimizer.finished()) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
+    run_job(file, optimizer, evaluator, *job, options);
+    collect_checkpoints(optimizer);
+  }
+}
+
+void work_on(const std::string& store_url, const WorkerOptions& options) {
+  struct sigaction action {};
+  action.sa_handler = on_stop;  // without SA_RESTART: blocking calls return
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  auto store = study::open_store(store_url);
+  const StudyFile file = study_file_of(*store);
+  const auto make = methods().maker<task::MakeEvaluator>("evaluator", file.task_kind);
+  const auto evaluator = make(file.task, file.task_options, file.folder);
+  WorkerOptions with_signals = options;
+  with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
+  work(file, std::move(store), *evaluator, with_signals);
+}
+
+}  // namespace hone::run

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "hone/run/optimizer.h"
+#include "hone/run/study_file.h"
+
+namespace hone::run {
+
+struct WorkerOptions {
+  std::string name = "w0";
+  std::optional<std::int64_t> max_trials;  ///< overrides the study file's
+  /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.
+  std::function<bool()> interrupted;
+  double lease_s = 60.0;
+};
+
+/// The loop of one worker: ask, recognise, cost, run, tell, until the study is finished or it is interrupted.
+/// The only place where a trial's way through the house is walked. Throws Error where the store is lost.
+void work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+          const WorkerOptions& options);
+
+/// Opens a store, reads the study file that its journal holds, makes the task's evaluator and works. What a
+/// worker process does; installs handlers for SIGTERM and SIGINT.
+void work_on(const std::string& store_url, const WorkerOptions& options);
+
+/// The setup of an optimizer for this study.
+Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker);
+
+/// The study file as the store's journal holds it.
+StudyFile study_file_of(study::Store& store);
+
+/// The folder for what belongs to a store's study (checkpoints, logs, models): that of its file.
+std::string folder_of(const study::Store& store);
+std::string checkpoint_path(const study::Store& store, std::int64_t trial);
+
+}  // namespace hone::run
