@@ -16,8 +16,7 @@ using study::TrialState;
 Progress::Progress(Out out, bool terminal, int columns, double plain_every_s)
     : out_(std::move(out)), terminal_(terminal), columns_(std::max(40, columns)), plain_every_s_(plain_every_s) {}
 
-std::string Progress::block(const study::Study& study, const StudyFile& file, const Budget& budget,
-                            double now) const {
+std::string Progress::block(const study::Study& study, const Budget& budget, double now) const {
   const double elapsed = study.elapsed_s(now);
   std::string time = duration_text(elapsed);
   if (budget.time_s) time += " of " + duration_text(*budget.time_s);
@@ -79,12 +78,12 @@ std::string Progress::block(const study::Study& study, const StudyFile& file, co
                      saved.same_structure + saved.same_function, saved.over_limit);
 }
 
-void Progress::draw(const study::Study& study, const StudyFile& file, const Budget& budget, double now, bool force) {
+void Progress::draw(const study::Study& study, const Budget& budget, double now, bool force) {
   if (began_ < 0) began_ = now;
   const double every = terminal_ ? 0.1 : plain_every_s_;
   if (!force && now - last_ < every) return;
   last_ = now;
-  const std::string text = block(study, file, budget, now);
+  const std::string text = block(study, budget, now);
   if (!terminal_) {
     out_(text + "\n");
     return;

@@ -17,12 +17,12 @@ class Progress {
   Progress(Out out, bool terminal, int columns, double plain_every_s = 10.0);
 
   /// Draws the state of things; cheap to call often (it draws at most ten times a second).
-  void draw(const study::Study& study, const StudyFile& file, const Budget& budget, double now, bool force = false);
+  void draw(const study::Study& study, const Budget& budget, double now, bool force = false);
   /// Removes the live block, so that what is printed next stands alone.
   void clear();
 
  private:
-  std::string block(const study::Study& study, const StudyFile& file, const Budget& budget, double now) const;
+  std::string block(const study::Study& study, const Budget& budget, double now) const;
 
   Out out_;
   bool terminal_;

@@ -74,6 +74,7 @@ Event encode(const Record& record) {
             if (r.spent_s != 0.0) payload["spent_s"] = r.spent_s;
             if (r.same_as >= 0) payload["same_as"] = r.same_as;
             if (!r.curve.empty()) payload["curve"] = curve_json(r.curve);
+            if (r.lost) payload["lost"] = true;
             return event("end", payload);
           },
           [](const LateRecord& r) {
@@ -100,7 +101,7 @@ Record decode(const Event& event) {
                           Result{p.at("fidelity"), Measures::from_json(p.at("measures"))}};
     if (event.kind == "end") {
       EndRecord r{p.at("trial"), p.at("attempt"), state_from_name(p.at("state")), p.value("reason", std::string()),
-                  p.value("spent_s", 0.0), p.value("same_as", std::int64_t{-1}), {}};
+                  p.value("spent_s", 0.0), p.value("same_as", std::int64_t{-1}), {}, p.value("lost", false)};
       if (p.contains("curve"))
         for (const Json& point : p.at("curve")) r.curve.emplace_back(point.at(0), json_to_real(point.at(1)));
       return r;

@@ -76,6 +76,7 @@ struct EndRecord {
   double spent_s = 0.0;
   std::int64_t same_as = -1;
   Curve curve;
+  bool lost = false;  ///< the worker died or vanished
 };
 
 /// "late": what an attempt brought after its lease was lost. Kept as data, never applied.
