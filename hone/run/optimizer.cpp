@@ -36,6 +36,25 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
 
 }  // namespace
 
+void give_back_lost(study::Study& study, const std::function<bool(const study::HeldLease&)>& which) {
+  study.sync();
+  for (const auto& held : study.store().leases("trial/")) {
+    if (!which(held)) continue;
+    const std::int64_t id = std::stoll(held.lease.name.substr(6));
+    if (id >= study.size() || study.trial(id).state != TrialState::running) continue;
+    const study::Trial& trial = study.trial(id);
+    const bool give_up = trial.lost + 1 >= kMaxDeaths;
+    study::EndRecord end{id, trial.attempts, give_up ? TrialState::failed : TrialState::waiting,
+                         give_up ? fmt::format("its worker died {} times", trial.lost + 1)
+                                 : fmt::format("worker {} was lost", held.holder),
+                         0.0, -1, {}, true};
+    study::Store::Commit leases;
+    leases.need = {held.lease};
+    leases.drop = {held.lease.name};
+    study.commit({end}, std::move(leases));
+  }
+}
+
 Optimizer::Optimizer(Setup setup) : Optimizer(std::move(setup), study::open_store("memory:")) {}
 
 Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
@@ -132,21 +151,7 @@ void Optimizer::take_over_expired() {
   const double now = study_.store().now_s();
   if (study_.count(TrialState::running) == 0 || now - expiry_checked_s_ < std::min(1.0, setup_.lease_s / 4)) return;
   expiry_checked_s_ = now;
-  for (const auto& held : study_.store().leases("trial/")) {
-    if (held.expires_s > now) continue;
-    const std::int64_t id = std::stoll(held.lease.name.substr(6));
-    if (id >= study_.size() || study_.trial(id).state != TrialState::running) continue;
-    const study::Trial& trial = study_.trial(id);
-    const bool give_up = trial.attempts >= kMaxDeaths;
-    study::EndRecord end{id, trial.attempts, give_up ? TrialState::failed : TrialState::waiting,
-                         give_up ? fmt::format("its worker died {} times", trial.attempts)
-                                 : fmt::format("worker {} was lost", held.holder),
-                         0.0, -1, {}};
-    study::Store::Commit leases;
-    leases.need = {held.lease};
-    leases.drop = {held.lease.name};
-    study_.commit({end}, std::move(leases));
-  }
+  give_back_lost(study_, [now](const study::HeldLease& held) { return held.expires_s <= now; });
 }
 
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
@@ -183,7 +188,7 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
   for (std::int64_t id : study_.followers(job.trial))
     records.push_back(study::ResultRecord{id, 0, {job.to, with_costs(study_.trial(id), all)}});
   records.push_back(
-      study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s, -1, curve});
+      study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s, -1, curve, false});
   return write(job, std::move(records), true);
 }
 
@@ -197,11 +202,11 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve) {
-  return write(job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve}}, true);
+  return write(job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false}}, true);
 }
 
 bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
-  return write(job, {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve}}, true);
+  return write(job, {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false}}, true);
 }
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs) {
@@ -210,7 +215,7 @@ bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measu
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
   std::vector<Record> records{
-      study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}}};
+      study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}, false}};
   const study::Trial& trial = study_.trial(job.trial);
   for (const study::Result& result : study_.trial(twin).results)
     records.push_back(study::ResultRecord{job.trial, 0, {result.fidelity, with_costs(trial, result.measures)}});

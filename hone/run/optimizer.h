@@ -23,6 +23,10 @@ struct Job {
   std::int64_t attempt = 0;  ///< the lease's token
 };
 
+/// Gives back the running trials whose leases `which` picks (their workers are dead or gone): they wait again, or
+/// have failed where they cost several workers their lives.
+void give_back_lost(study::Study& study, const std::function<bool(const study::HeldLease&)>& which);
+
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
 /// study has its own; what decides is the journal, and asking is serialised by the ask lease.
 ///

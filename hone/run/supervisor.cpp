@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/units.h"
 #include "hone/run/process.h"
 #include "hone/run/summary.h"
 #include "hone/run/worker.h"
@@ -37,7 +38,7 @@ class Crew {
   void start(const std::string& name) {
     std::vector<std::string> command = command_;
     command.insert(command.end(), {"--name", name});
-    const std::string log = fmt::format("{}/{}.log", folder_, name);
+    const std::string log = fmt::format("{}/{}.log", folder_, name.substr(0, name.find('.')));
     std::error_code code;
     if (std::filesystem::file_size(log, code) > (1 << 20)) std::filesystem::remove(log, code);
     members_.push_back({spawn(command, environment_, log), name, log});
@@ -96,22 +97,6 @@ std::string how_ended(int status) {
   return fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
-/// Gives back the trials whose workers this session killed before they could.
-void give_back_running(study::Study& study) {
-  study.sync();
-  std::vector<study::Record> records;
-  study::Store::Commit leases;
-  for (const auto& held : study.store().leases("trial/")) {
-    const std::int64_t id = std::stoll(held.lease.name.substr(6));
-    if (id >= study.size() || study.trial(id).state != study::TrialState::running) continue;
-    records.push_back(
-        study::EndRecord{id, study.trial(id).attempts, study::TrialState::waiting, "its worker was stopped", 0.0, -1, {}});
-    leases.need.push_back(held.lease);
-    leases.drop.push_back(held.lease.name);
-  }
-  if (!records.empty()) study.commit(records, std::move(leases));
-}
-
 }  // namespace
 
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
@@ -148,7 +133,9 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   study.commit({study::SessionRecord{workers, budget_text(budget)}});
 
   Crew crew(command, folder);
-  for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}", i));
+  // The process id keeps apart the workers of two searches that share a study.
+  const std::string mark = fmt::format(".{}", ::getpid());
+  for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}{}", i, mark));
 
   SuperviseResult result;
   int crashes = 0;
@@ -156,7 +143,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   for (;;) {
     study.sync();
     const double now = store->now_s();
-    progress.draw(study, file, budget, now);
+    progress.draw(study, budget, now);
     for (const auto& left : crew.reap()) {
       if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
       const std::string said = file_tail(left.log, 3);
@@ -170,7 +157,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
                                       "its log is " + left.log));
         break;
       }
-      crew.start(left.name);  // its trial is given back when its lease ends
+      give_back_lost(study, [&](const study::HeldLease& held) { return held.holder == left.name; });
+      crew.start(left.name);
     }
     if (trouble) break;
     if (crew.size() == 0) {
@@ -190,9 +178,9 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   crew.stop(kGrace_s, options.killed);
-  give_back_running(study);
+  give_back_lost(study, [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
   study.commit({study::EndedRecord{trouble ? "a worker failed" : result.why}});
-  progress.draw(study, file, budget, store->now_s(), true);
+  progress.draw(study, budget, store->now_s(), true);
   if (trouble) std::rethrow_exception(trouble);
   return result;
 }

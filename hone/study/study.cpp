@@ -196,6 +196,7 @@ void Study::apply(const Record& record, double time_s) {
     Trial& trial = at(r->trial);
     trial.reason = r->reason;
     trial.spent_s += r->spent_s;
+    trial.lost += r->lost ? 1 : 0;
     trial.finished_s = time_s;
     trial.curve.insert(trial.curve.end(), r->curve.begin(), r->curve.end());
     if (r->same_as >= 0) {
