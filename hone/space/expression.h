@@ -16,8 +16,11 @@ namespace hone::space {
 ///
 /// Numbers, 'texts' (single or double quotes), true, false; names of parameters (a list's entry is
 /// "layers.0", the list itself may stand right of `in` and in count); + - * / % (division is real, % is the
-/// remainder of integers), == != < <= > >=, `and or not`, parentheses; `x in [a, b]`, `x in LIST`,
-/// `x not in ...`; functions min, max, abs, log2, floor, count(LIST, value), length(LIST).
+/// remainder of integers with the divisor's sign), == != < <= > >=, `and or not`, parentheses; `x in [a, b]`,
+/// `x in LIST`, `x not in ...`; functions min, max, abs, log2, floor, count(LIST, value), length(LIST).
+/// Binding from loose to tight: or, and, not, comparisons (which do not chain), + -, * / %, unary minus.
+/// == compares any two values and is false for different types; the order of < needs numbers. `and` and `or`
+/// do not evaluate their right side where the left decides.
 /// Immutable; copies share the tree. Thread safe.
 class Expression {
  public:
@@ -42,14 +45,17 @@ class Expression {
 
   /// The names it mentions, each once, in order of appearance.
   const std::vector<std::string>& names() const;
-  /// Every `name == literal`, `name != literal`, `name in [literals]`: so that the space can check that the
-  /// literal is a value that the parameter can have.
+  /// Every `name == literal`, `name != literal`, `name in [literals]`, `literal in LIST`, `count(LIST,
+  /// literal)`: so that the space can check that the literal is a value that the parameter can have.
   std::vector<std::pair<std::string, Value>> comparisons() const;
   const std::string& text() const;
+  /// The text with spaces and quotes written one way: the same for `a=="x"` and `a == 'x'`.
+  const std::string& canonical() const;
   const Place& place() const;
   explicit operator bool() const { return tree_ != nullptr; }
 
-  struct Tree;  // the parsed form, private to expression.cpp
+  struct Tree;  // the parsed form, private to this room
+  const Tree* tree() const { return tree_.get(); }
 
  private:
   std::shared_ptr<const Tree> tree_;

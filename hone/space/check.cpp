@@ -1,0 +1,267 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "hone/space/plan.h"
+
+namespace hone::space {
+namespace {
+
+// Larger integers could not be told apart by a position in [0, 1] on a log scale.
+constexpr double kLargestInteger = 1e12;
+// Finer grids would meet the rounding to 6 (log) or 12 (linear) digits.
+constexpr double kFinestRatio = 1e-4;
+constexpr double kMostSteps = 1e9;
+
+void check_range(const Parameter& parameter) {
+  const auto wrong = [&](const std::string& message, std::string hint) {
+    return Error(message, parameter.place, std::move(hint));
+  };
+  const double low = parameter.low;
+  const double high = parameter.high;
+  if (!std::isfinite(low) || !std::isfinite(high) || !std::isfinite(high - low))
+    throw wrong(fmt::format("the range {} to {} is not finite", real_text(low), real_text(high)),
+                "give two numbers");
+  if (low > high)
+    throw wrong(fmt::format("low {} is above high {}", real_text(low), real_text(high)),
+                fmt::format("write [{}, {}]", real_text(high), real_text(low)));
+  if (parameter.log && low <= 0)
+    throw wrong(fmt::format("a log scale needs low above 0, found {}", real_text(low)),
+                "raise low, or leave out log");
+}
+
+void check_integer(Parameter& parameter) {
+  check_range(parameter);
+  const auto low = static_cast<std::int64_t>(parameter.low);
+  const auto high = static_cast<std::int64_t>(parameter.high);
+  if (std::abs(parameter.low) > kLargestInteger || std::abs(parameter.high) > kLargestInteger)
+    throw Error(fmt::format("integers are searched up to 1e12 in size, found {} to {}", low, high),
+                parameter.place, "use real, or count in a larger unit");
+  if (parameter.step < 1)
+    throw Error(fmt::format("step must be at least 1, found {}", parameter.step), parameter.place);
+  if (low < high && parameter.step > high - low)
+    throw Error(fmt::format("step {} leaves only the value {}: {} is next", parameter.step, low,
+                            fmt::format("{} + {}", low, parameter.step)),
+                parameter.place, fmt::format("a step is at most high - low, {}", high - low));
+  const std::int64_t last = low + (high - low) / parameter.step * parameter.step;
+  if (last != high) {
+    parameter.remark = fmt::format("the last value is {}: {} is not on the grid {} + i * {}", last, high, low,
+                                   parameter.step);
+    parameter.high = static_cast<double>(last);
+  }
+}
+
+void check_real(const Parameter& parameter) {
+  check_range(parameter);
+  const double resolution = parameter.resolution;
+  if (!(resolution >= 0) || !std::isfinite(resolution))
+    throw Error(fmt::format("resolution must be above 0, found {}", real_text(resolution)), parameter.place);
+  if (resolution == 0) return;
+  const double span = parameter.high - parameter.low;
+  const double largest = std::max(std::abs(parameter.low), std::abs(parameter.high));
+  if (parameter.log ? resolution < kFinestRatio
+                    : span / resolution > kMostSteps || largest / resolution > kMostSteps)
+    throw Error(fmt::format("resolution {} is too fine", real_text(resolution)), parameter.place,
+                parameter.log
+                    ? "on a log scale it is a ratio of 0.0001 or more: 0.05 is 5%"
+                    : fmt::format("at least {} here", real_text(std::max(span, largest) / kMostSteps)));
+  if (!parameter.log && span > 0 && resolution > span)
+    throw Error(
+        fmt::format("resolution {} is wider than the range, {}", real_text(resolution), real_text(span)),
+        parameter.place);
+}
+
+void check_choices(const Parameter& parameter) {
+  if (parameter.choices.empty())
+    throw Error("a choice needs at least one value, found an empty list", parameter.place);
+  for (std::size_t i = 0; i < parameter.choices.size(); ++i) {
+    const Value& value = parameter.choices[i];
+    if (const auto* real = std::get_if<double>(&value); real != nullptr && !std::isfinite(*real))
+      throw Error(fmt::format("{} is no value to choose", real_text(*real)), parameter.place);
+    for (std::size_t j = 0; j < i; ++j)
+      if (value_same(parameter.choices[j], value))
+        throw Error(fmt::format("the choice {} stands there twice", value_quoted(value)), parameter.place);
+  }
+}
+
+unsigned type_of(const Value& value) {
+  if (std::holds_alternative<bool>(value)) return kFlag;
+  return std::holds_alternative<std::string>(value) ? kText : kNumber;
+}
+
+unsigned type_of(const Parameter& parameter) {
+  if (parameter.kind == ParameterKind::flag) return kFlag;
+  if (parameter.kind != ParameterKind::choice) return kNumber;
+  unsigned bits = 0;
+  for (const Value& value : parameter.choices) bits |= type_of(value);
+  return bits;
+}
+
+/// Throws where the parameter never has this value.
+void check_literal(const Expression& expression, const std::string& name, const Parameter& parameter,
+                   const Value& literal) {
+  const auto wrong = [&](const std::string& why, std::string hint) {
+    return Error(
+        fmt::format("in \"{}\": '{}' is never {}{}", expression.text(), name, value_quoted(literal), why),
+        expression.place(), std::move(hint));
+  };
+  if (parameter.kind == ParameterKind::choice) {
+    std::vector<std::string> known;
+    for (const Value& choice : parameter.choices) {
+      if (value_same(choice, literal)) return;
+      known.push_back(value_text(choice));
+    }
+    const bool quoted_only = std::find(known.begin(), known.end(), value_text(literal)) != known.end();
+    throw wrong("", quoted_only ? "its values are " + parameter.shown().substr(7)
+                                : suggest(value_text(literal), known));
+  }
+  if (parameter.kind == ParameterKind::flag) {
+    if (!std::holds_alternative<bool>(literal)) throw wrong("", "it is a flag: true or false");
+    return;
+  }
+  const std::string hint = "it is " + parameter.shown();
+  if (type_of(literal) != kNumber) throw wrong("", hint);
+  const double number = value_real(literal);
+  if (number < parameter.low || number > parameter.high) throw wrong(", which is out of its range", hint);
+  if (parameter.kind == ParameterKind::integer &&
+      std::fmod(number - parameter.low, static_cast<double>(parameter.step)) != 0)
+    throw wrong(", which is not on its grid", hint);
+}
+
+}  // namespace
+
+bool is_identifier(const std::string& name) {
+  static const std::vector<std::string> kReserved = {"and", "or", "not", "in", "true", "false", "where"};
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  for (const char c : name)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
+      return false;
+  return std::find(kReserved.begin(), kReserved.end(), name) == kReserved.end();
+}
+
+void check_parameter(Parameter& parameter) {
+  const std::string& name = parameter.list.empty() ? parameter.name : parameter.list;
+  if (!is_identifier(name)) {
+    std::string better;
+    for (const char c : name) better += is_identifier(std::string("a") + c) ? c : '_';
+    const bool fits = better != name && is_identifier(better);
+    throw Error(fmt::format("'{}' cannot be a parameter's name", name), parameter.place,
+                "letters, digits and _, not a digit first, no word of expressions (and, or, not, in, true, "
+                "false, where)" +
+                    (fits ? fmt::format("; write '{}'", better) : ""));
+  }
+  if (parameter.kind == ParameterKind::integer) check_integer(parameter);
+  if (parameter.kind == ParameterKind::real) check_real(parameter);
+  if (parameter.kind == ParameterKind::choice) check_choices(parameter);
+}
+
+void Space::Plan::bind_names() {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = parameters[i];
+    if (!index.emplace(parameter.name, i).second)
+      throw Error(fmt::format("'{}' is declared twice", parameter.name), parameter.place);
+    if (parameter.list.empty()) continue;
+    if (lists.empty() || lists.back().name != parameter.list) lists.push_back({parameter.list, i, 0});
+    ++lists.back().length;
+  }
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    const bool twice = std::any_of(lists.begin(), lists.begin() + static_cast<std::ptrdiff_t>(i),
+                                   [&](const List& other) { return other.name == lists[i].name; });
+    if (twice || index.count(lists[i].name) > 0)
+      throw Error(fmt::format("'{}' is declared twice", lists[i].name), parameters[lists[i].first].place);
+  }
+}
+
+BoundExpression Space::Plan::bind(const Expression& expression) const {
+  BoundExpression bound;
+  bound.tree = expression.tree();
+  if (bound.tree == nullptr) return bound;
+  std::vector<unsigned> types;
+  for (std::size_t n = 0; n < bound.tree->names.size(); ++n) {
+    const std::string& name = bound.tree->names[n];
+    if (const List* found = list(name)) {
+      bound.bindings.push_back(
+          {true, static_cast<std::uint32_t>(found->first), static_cast<std::uint32_t>(found->length)});
+      types.push_back(kList);
+      continue;
+    }
+    const auto found = index.find(name);
+    if (found == index.end()) {
+      std::string hint = suggest(name, names());
+      for (const Parameter& parameter : parameters)
+        for (const Value& choice : parameter.choices)
+          if (value_same(choice, Value(name))) hint = fmt::format("text stands in quotes: '{}'", name);
+      int column = 0;
+      for (const TreeNode& node : bound.tree->nodes)
+        if (node.op == Op::name && node.name == n && column == 0) column = node.column;
+      throw bound.tree->error(column, fmt::format("unknown name '{}'", name), std::move(hint));
+    }
+    bound.bindings.push_back({false, static_cast<std::uint32_t>(found->second), 1});
+    types.push_back(type_of(parameters[found->second]));
+  }
+  check_types(*bound.tree, types);
+  check_comparisons(expression);
+  return bound;
+}
+
+void Space::Plan::check_comparisons(const Expression& expression) const {
+  for (const auto& [name, literal] : expression.comparisons()) {
+    const List* found = list(name);
+    check_literal(expression, name, parameters[found != nullptr ? found->first : index.at(name)], literal);
+  }
+}
+
+void Space::Plan::sort_conditions() {
+  enum class Mark : std::uint8_t { unseen, open, done };
+  std::vector<Mark> marks(parameters.size(), Mark::unseen);
+  std::vector<std::size_t> path;
+  // Depth first; conditions nest as deep as the user wrote them, which is not deep, but a chain of thousands
+  // of parameters must not overflow the stack either.
+  struct Frame {
+    std::size_t parameter;
+    std::vector<std::size_t> needs;
+    std::size_t next = 0;
+  };
+  const auto open = [&](std::size_t i) {
+    marks[i] = Mark::open;
+    Frame frame{i, {}, 0};
+    for (const Binding& binding : conditions[i].bindings)
+      for (std::uint32_t k = 0; k < binding.length; ++k) frame.needs.push_back(binding.index + k);
+    return frame;
+  };
+  for (std::size_t start = 0; start < parameters.size(); ++start) {
+    if (marks[start] != Mark::unseen) continue;
+    std::vector<Frame> stack{open(start)};
+    while (!stack.empty()) {
+      Frame& top = stack.back();
+      if (top.next == top.needs.size()) {
+        marks[top.parameter] = Mark::done;
+        order.push_back(top.parameter);
+        stack.pop_back();
+        continue;
+      }
+      const std::size_t need = top.needs[top.next++];
+      if (marks[need] == Mark::unseen) {
+        stack.push_back(open(need));
+      } else if (marks[need] == Mark::open) {
+        std::vector<std::string> cycle;
+        for (const Frame& frame : stack)
+          if (!cycle.empty() || frame.parameter == need) cycle.push_back(parameters[frame.parameter].name);
+        const Expression& when = parameters[need].when;
+        if (cycle.size() == 1 || parameters[need].list == parameters[top.parameter].list)
+          if (cycle.size() == 1 || !parameters[need].list.empty())
+            throw Error(
+                fmt::format("'{}' hangs on itself",
+                            parameters[need].list.empty() ? parameters[need].name : parameters[need].list),
+                when.place(), "a condition names other parameters");
+        cycle.push_back(cycle.front());
+        throw Error(fmt::format("the conditions go round in a circle: {}", fmt::join(cycle, " -> ")),
+                    when.place(), "leave out one of them");
+      }
+    }
+  }
+}
+
+}  // namespace hone::space

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hone/space/expression_tree.h"
+#include "hone/space/operand.h"
+#include "hone/space/scale.h"
+#include "hone/space/space.h"
+
+namespace hone::space {
+
+/// An expression whose names are bound to the space's parameters.
+struct BoundExpression {
+  const Expression::Tree* tree = nullptr;
+  std::vector<Binding> bindings;
+
+  Expression::Truth evaluate(const Operand* cells) const {
+    return space::evaluate(*tree, bindings.data(), cells);
+  }
+};
+
+/// Everything a space is, prepared. Made once by Builder::build(), never copied or changed: scales and
+/// operands point into it. Thread safe.
+struct Space::Plan {
+  struct List {
+    std::string name;
+    std::size_t first = 0;
+    std::size_t length = 0;
+  };
+  /// The feasible assignments of a small space, as mixed-radix numbers, with running sums of their weights.
+  struct Feasible {
+    std::vector<std::int64_t> numbers;
+    std::vector<double> sums;
+    std::int64_t total = 0;                ///< assignments looked at
+    std::vector<std::int64_t> rejections;  ///< one a constraint
+  };
+
+  Plan() = default;
+  Plan(std::vector<Parameter> parameters, std::vector<Expression> constraints);  ///< throws Error
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  std::vector<Parameter> parameters;
+  std::vector<Expression> constraints;
+  std::vector<Scale> scales;
+  std::vector<BoundExpression> conditions;         ///< one a parameter; no tree: always active
+  std::vector<BoundExpression> bound_constraints;  ///< one a constraint
+  std::vector<std::size_t> order;        ///< all parameters, each after those its condition mentions
+  std::vector<std::size_t> conditional;  ///< those of `order` that have a condition
+  std::unordered_map<std::string, std::size_t> index;
+  std::vector<List> lists;
+
+  const List* list(const std::string& name) const;
+  /// Names that expressions may use: parameters and lists.
+  std::vector<std::string> names() const;
+  /// Empties the cells of inactive parameters. All cells must hold values before.
+  void deactivate(Cells& cells) const;
+  bool feasible(const Cells& cells) const;
+  Config config(const Cells& cells) const;
+  /// Number of all assignments, conditions not counted; 0 where infinite or above `limit`.
+  std::int64_t assignments(std::int64_t limit) const;
+  const Feasible& enumerated() const;  ///< made on first use
+  void assign(std::int64_t number, Cells& cells) const;
+
+ private:
+  void bind_names();                                         // plan.cpp
+  BoundExpression bind(const Expression& expression) const;  // check.cpp
+  void check_comparisons(const Expression& expression) const;
+  void sort_conditions();
+
+  mutable std::once_flag enumerated_once_;
+  mutable Feasible enumerated_;
+};
+
+/// Throws Error where the parameter is wrong in itself; puts an integer's high on its grid.
+void check_parameter(Parameter& parameter);
+/// Whether a name may be a parameter's.
+bool is_identifier(const std::string& name);
+
+}  // namespace hone::space
