@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,6 +21,22 @@ double hypervolume(std::vector<std::vector<double>> points, const std::vector<do
 /// Of every row, the volume that only it dominates within the set.
 std::vector<double> hypervolume_contributions(const std::vector<std::vector<double>>& points,
                                               const std::vector<double>& reference);
+
+/// `count` rows (all where there are fewer) chosen greedily to dominate a large volume together, in the order
+/// chosen: at least 1 - 1/e of the best subset's (hypervolume is submodular: Guerreiro et al., "Greedy
+/// Hypervolume Subset Selection in Low Dimensions", 2016). Equal gains: the earlier row. Lazy: a gain is
+/// computed again only where its old value, a bound from above, could still win.
+std::vector<std::size_t> hypervolume_subset(const std::vector<std::vector<double>>& points,
+                                            const std::vector<double>& reference, std::size_t count);
+
+/// A reference point for rows that are to be compared with each other: the worst finite value of every
+/// objective, moved outward by a tenth of its range (by 1 where all are equal), so that the choice does not
+/// depend on an objective's unit.
+std::vector<double> reference_point(const std::vector<std::vector<double>>& points);
+
+/// Crowding distance (Deb et al., NSGA-II, 2002) of every row within this set: the sum over objectives of the
+/// gap between its neighbours, as a share of the set's range; infinite at the ends. Rows must not hold NaN.
+std::vector<double> crowding_distance(const std::vector<std::vector<double>>& points);
 
 /// The Pareto front, kept as members come: O(log n) a point for two objectives, O(front) beyond. Equal
 /// points: the first stays. Not thread safe.

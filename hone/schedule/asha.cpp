@@ -1,0 +1,119 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "hone/schedule/rung.h"
+#include "hone/schedule/scheduler.h"
+
+namespace hone::schedule {
+namespace {
+
+/// Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys
+/// 2020, algorithm 2): whenever something may run, the best trial among the top 1/eta of the highest rung
+/// that has one not yet promoted goes on; where there is none a new trial starts at the lowest rung. Several
+/// objectives as in Schmucker et al., "Multi-objective Asynchronous Successive Halving", 2021: by
+/// non-dominated rank; here ties are broken by crowding distance.
+///
+/// A rung counts the trials that have a result there, also if the result is NaN or the trial failed or became
+/// infeasible later; those rank last and are never promoted, except that what was promoted keeps its place.
+/// A trial whose result was reused (same_as) neither counts nor is promoted: its original stands for it.
+/// That a trial was promoted is read from its target, so an interrupted trial keeps its promotion; running it
+/// again is the business of whoever finds it waiting.
+class Asha : public Scheduler {
+ public:
+  Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)
+      : objectives_(problem.objectives), steps_(std::move(steps)), rungs_(steps_.size(), Rung(eta)) {}
+
+  void update(const study::Change& change) override {
+    const study::Trial& trial = *change.trial;
+    if (change.kind == study::Change::Kind::result && trial.same_as < 0)
+      for (std::size_t i = 0; i < steps_.size(); ++i)
+        if (steps_[i] == change.result->fidelity)
+          rungs_[i].report(trial.id, study::oriented(objectives_, change.result->measures));
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (!rungs_[i].has(trial.id)) continue;
+      const bool promoted = trial.target > steps_[i];
+      const bool lost =
+          trial.state == study::TrialState::failed || trial.state == study::TrialState::infeasible;
+      if (trial.same_as >= 0)
+        rungs_[i].remove(trial.id);
+      else if (lost && !promoted)
+        rungs_[i].disqualify(trial.id);
+      else
+        rungs_[i].set_ready(trial.id, !promoted && trial.state == study::TrialState::paused);
+    }
+  }
+
+  std::optional<Job> next(bool may_create) override {
+    for (std::size_t i = steps_.size() - 1; i-- > 0;)
+      if (const auto trial = rungs_[i].best()) return Job{*trial, steps_[i + 1]};
+    if (may_create) return Job{-1, steps_[0]};
+    return std::nullopt;
+  }
+
+  Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
+
+  study::TrialState reached(const study::Trial&, std::int64_t fidelity) const override {
+    return fidelity >= horizon() ? study::TrialState::completed : study::TrialState::paused;
+  }
+
+  std::int64_t horizon() const override { return steps_.back(); }
+  std::vector<std::int64_t> rungs() const override { return steps_; }
+
+ private:
+  std::vector<study::Objective> objectives_;
+  std::vector<std::int64_t> steps_;
+  std::vector<Rung> rungs_;
+};
+
+/// The rungs that the option `steps` means. Throws Error.
+std::vector<std::int64_t> rungs_of(const Options& options) {
+  const auto steps = options.integers("steps");
+  const auto eta = options.integer("eta");
+  if (steps.size() < 2)
+    throw Error("asha needs at least two fidelities in steps", options.place("steps"),
+                "give [smallest, largest], or take scheduler 'fixed' for a single one");
+  for (std::size_t i = 1; i < steps.size(); ++i)
+    if (steps[i] <= steps[i - 1])
+      throw Error(fmt::format("steps must ascend, but {} comes after {}", steps[i], steps[i - 1]),
+                  options.place("steps"));
+  if (steps.size() > 2) return steps;
+  std::vector<std::int64_t> rungs;
+  // A rung less than a factor sqrt(eta) below the last would cost nearly as much and sieve again.
+  const double enough = static_cast<double>(steps[1]) / std::sqrt(static_cast<double>(eta));
+  for (auto rung = steps[0]; rungs.empty() || static_cast<double>(rung) <= enough; rung *= eta) {
+    rungs.push_back(rung);
+    if (rung > steps[1] / eta) break;  // the next is beyond the last, or beyond 64 bits
+  }
+  rungs.push_back(steps[1]);
+  return rungs;
+}
+
+}  // namespace
+}  // namespace hone::schedule
+
+HONE_REGISTER(scheduler, asha) {
+  using namespace hone;
+  registry.add(
+      "scheduler",
+      MethodInfo{
+          .name = "asha",
+          .summary = "Asynchronous successive halving: the best 1/eta of every rung go on to the next.",
+          .paper = "A System for Massively Parallel Hyperparameter Tuning",
+          .options = {{.name = "steps",
+                       .type = OptionSpec::Type::integers,
+                       .fallback = nullptr,
+                       .summary = "fidelities of the rungs, ascending; two values: the smallest and the "
+                                  "largest, rungs a factor eta apart between them",
+                       .low = 1},
+                      {.name = "eta",
+                       .type = OptionSpec::Type::integer,
+                       .fallback = 3,
+                       .summary = "of eta trials one is promoted",
+                       .low = 2,
+                       .high = 1000}},
+          .traits = "several objectives"},
+      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+        return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
+      }));
+}

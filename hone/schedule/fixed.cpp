@@ -1,0 +1,49 @@
+#include "hone/schedule/scheduler.h"
+
+namespace hone::schedule {
+namespace {
+
+/// No early stopping: every trial runs to the same fidelity and is completed there.
+class Fixed : public Scheduler {
+ public:
+  explicit Fixed(std::int64_t steps) : steps_(steps) {}
+
+  void update(const study::Change&) override {}
+
+  std::optional<Job> next(bool may_create) override {
+    if (!may_create) return std::nullopt;
+    return Job{-1, steps_};
+  }
+
+  Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
+
+  study::TrialState reached(const study::Trial&, std::int64_t) const override {
+    return study::TrialState::completed;
+  }
+
+  std::int64_t horizon() const override { return steps_; }
+  std::vector<std::int64_t> rungs() const override { return {steps_}; }
+
+ private:
+  std::int64_t steps_;
+};
+
+}  // namespace
+}  // namespace hone::schedule
+
+HONE_REGISTER(scheduler, fixed) {
+  using namespace hone;
+  registry.add("scheduler",
+               MethodInfo{.name = "fixed",
+                          .summary = "Runs every trial to one fidelity.",
+                          .paper = "",
+                          .options = {{.name = "steps",
+                                       .type = OptionSpec::Type::integer,
+                                       .fallback = nullptr,
+                                       .summary = "fidelity that every trial runs to, in the task's unit",
+                                       .low = 1}},
+                          .traits = "several objectives"},
+               schedule::MakeScheduler([](const schedule::Problem&, const Options& options) {
+                 return std::make_unique<schedule::Fixed>(options.integer("steps"));
+               }));
+}
