@@ -1,6 +1,7 @@
 # Gathers every HONE_REGISTER(kind, name) below hone/ROOM for the rooms of one library and writes
 #   void hone::detail::collect_LIBRARY(hone::Registry&)
 # Arguments: LIBRARY, ROOMS (a list), ROOT, OUTPUT.
+cmake_minimum_required(VERSION 3.25)
 string(REPLACE " " ";" ROOMS "${ROOMS}")
 set(declarations "")
 set(calls "")
