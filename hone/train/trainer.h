@@ -12,7 +12,7 @@
 namespace hone::train {
 
 /// How the learning rate moves: linear warm-up over `warmup` steps from 0, then by `decay` from the peak to
-/// peak * final_ratio at `horizon`, constant beyond it.
+/// peak * final_ratio at `horizon`, constant beyond it. All in steps; a horizon of 0 means no decay.
 struct Schedule {
   enum class Decay { constant, linear, cosine };
   double peak = 1e-3;
@@ -37,23 +37,31 @@ struct TrainerOptions {
 /// bit. Not thread safe.
 class Trainer {
  public:
+  /// parameters: leaves that require grad, updated in place; names: one each, all different. Contiguous
+  /// float32 on the CPU is updated by a fused kernel, everything else by ATen's operators.
   Trainer(std::vector<torch::Tensor> parameters, std::vector<std::string> names, TrainerOptions options);
 
   struct Step {
     double loss = 0.0;
-    double gradient_norm = 0.0;  ///< before clipping
-    bool finite = true;          ///< false: loss or gradient is NaN or infinite; nothing was updated
+    double gradient_norm = 0.0;  ///< before clipping; NaN where the loss was not finite
+    /// False: loss or gradient is NaN or infinite. Nothing was updated, the step count neither.
+    bool finite = true;
   };
-  /// One update from the loss that `loss` computes (given the step's number, 0 first).
+  /// One update from the loss (one element) that `loss` computes, given the step's number, 0 first. A
+  /// parameter that the loss does not reach stays as it is, without decay. `.grad` is left alone.
   Step step(const std::function<torch::Tensor(std::int64_t)>& loss);
   std::int64_t steps() const { return steps_; }
 
-  /// Weights ("weight/NAME"), moments ("adam.m/NAME", "adam.v/NAME") and the step count.
+  /// Adds copies of the weights ("weight/NAME") and moments ("adam.m/NAME", "adam.v/NAME"), and the step
+  /// count (header: trainer.steps).
   void save(Checkpoint& checkpoint) const;
-  /// Throws Error where the checkpoint does not fit these parameters.
+  /// Throws Error where the checkpoint does not fit these parameters (names, shapes, types); then nothing
+  /// was changed.
   void load(const Checkpoint& checkpoint);
 
  private:
+  void update(std::size_t i, const torch::Tensor& gradient, double gradient_scale);
+
   std::vector<torch::Tensor> parameters_;
   std::vector<std::string> names_;
   TrainerOptions options_;
