@@ -28,6 +28,9 @@ class Attributes {
   double real(const std::string& name) const;
   bool flag(const std::string& name) const;
   const std::string& text(const std::string& name) const;
+  void set(const std::string& name, Value value);  ///< adds or replaces
+  void erase(const std::string& name);             ///< nothing happens where missing
+  std::string text_list() const;                   ///< "bias=true out=64"
   bool operator==(const Attributes&) const = default;
 
  private:
@@ -75,14 +78,17 @@ class Graph {
  public:
   /// An input of the whole. Returns its node id.
   int input(const std::string& name, Shape shape, DataType type);
-  /// Adds an operator. Its parameters are made by the operator's rule, or are the given ones of the graph
-  /// (tied weights), whose shapes must fit. Throws Error where the operator is unknown or shapes do not fit.
+  /// Adds an operator. Attributes left out take the operator's defaults. Its parameters are made by the
+  /// operator's rule, or are the given ones of the graph (tied weights; one entry a parameter, -1 for a fresh
+  /// one), whose shapes must fit. Throws Error where the operator or an attribute is unknown, a value is out
+  /// of range, or shapes do not fit; the graph is then as before.
   int add(const std::string& op, Attributes attributes, std::vector<int> inputs, const std::string& name,
           const std::vector<int>& shared_parameters = {});
   void output(int node);
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
+  std::vector<Shape> input_shapes(int node) const;
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const std::vector<int>& outputs() const { return outputs_; }
   /// Changes how a parameter starts (an architecture's own initialisation).
@@ -91,7 +97,8 @@ class Graph {
   std::int64_t parameter_count() const;
   Work work() const;
   Work work(int node) const;
-  /// The same graph with an input at another shape (batch, length): all shapes are inferred again.
+  /// The same graph with an input at another shape (batch, length): all shapes are inferred again. Throws
+  /// Error where there is no such input, or a parameter would change its shape.
   Graph with_input(const std::string& name, Shape shape) const;
 
   /// One line a node, for people and tests.
@@ -107,7 +114,10 @@ class Graph {
 
 /// The canonical form under which two graphs are the same structure: only what the outputs reach, identities
 /// dropped, operands of commutative operators in a canonical order, names gone, shared parameters kept
-/// shared. Batch and length (the inputs' shapes) do not enter.
+/// shared. Batch and length (the inputs' shapes) do not enter; how parameters start does. Operands that a
+/// commutative operator may swap are ordered by colour refinement (Weisfeiler and Leman, "A reduction of a
+/// graph to a canonical form and an algebra arising during this reduction", 1968), so two spellings of one
+/// structure agree except for the regular, highly symmetric graphs that refinement is known not to separate.
 struct Canonical {
   Key key;
   /// For every parameter of the graph its position in the canonical form (order of first use), -1 where

@@ -27,6 +27,14 @@ class Operator {
   virtual double scratch_bytes(const Attributes&, const std::vector<Shape>&, const Shape&) const {
     return 0.0;
   }
+  /// Bytes of parameters that a forward pass reads: all of them, unless it is a lookup.
+  virtual double parameter_bytes(const Attributes& attributes, const std::vector<Shape>& inputs,
+                                 const Shape& output) const;
+  /// The attributes as the canonical form knows them: what cannot matter at these inputs (whose batch and
+  /// length must not enter) takes one spelling.
+  virtual Attributes canonical_attributes(const Attributes& attributes, const std::vector<Shape>&) const {
+    return attributes;
+  }
   virtual bool commutative() const { return false; }
   /// Output equals its only input: dropped from the canonical form.
   virtual bool identity(const Attributes&) const { return false; }
@@ -37,5 +45,9 @@ using MakeOperator = std::function<std::shared_ptr<const Operator>()>;
 
 /// The rules of a registered operator (cached). Throws Error where unknown.
 const Operator& find_operator(const std::string& name);
+
+/// The attributes of an operator, checked against its descriptor's options and completed with their defaults.
+/// Throws Error on an unknown name, another type, a value out of range, or a missing one without default.
+Attributes complete_attributes(const std::string& op, const Attributes& given);
 
 }  // namespace hone::graph

@@ -1,0 +1,79 @@
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+namespace {
+
+/// q [B, T, heads x d], k and v [B, T, kv_heads x d] -> [B, T, heads x d]: softmax(q k^T / sqrt(d)) v in
+/// every head, position t seeing positions 0 to t. Head h reads keys and values of head h / (heads /
+/// kv_heads): kv_heads = heads is multi-head, 1 multi-query ("Fast Transformer Decoding: One Write-Head is
+/// All You Need"), between them grouped-query attention ("GQA: Training Generalized Multi-Query Transformer
+/// Models from Multi-Head Checkpoints"). kv_heads = 0 means heads.
+class CausalAttention : public Operator {
+ public:
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs("causal_attention", inputs, 3);
+    for (const Shape& shape : inputs) need_sequence("causal_attention", shape);
+    const std::int64_t heads = attributes.integer("heads");
+    const std::int64_t kv_heads = key_heads(attributes);
+    if (heads % kv_heads != 0)
+      throw Error(fmt::format("causal_attention: {} heads do not divide into {} key and value heads", heads,
+                              kv_heads),
+                  {}, "kv_heads must divide heads");
+    const Shape& query = inputs[0];
+    if (query[2] % heads != 0)
+      throw Error(
+          fmt::format("causal_attention: a width of {} does not divide into {} heads", query[2], heads));
+    const Shape expected = with_last(query, query[2] / heads * kv_heads);
+    for (std::size_t i : {1, 2})
+      if (inputs[i] != expected)
+        throw Error(
+            fmt::format("causal_attention: with {} queries and {} key and value heads, {} must be {}, not {}",
+                        shape_text(query), kv_heads, i == 1 ? "keys" : "values", shape_text(expected),
+                        shape_text(inputs[i])));
+    return query;
+  }
+  double flops(const Attributes& attributes, const Shapes& inputs, const Shape&) const override {
+    // A pair takes a product with the key and one with the value; its score is scaled, compared, shifted,
+    // exponentiated, summed and divided.
+    const double head_dim = static_cast<double>(inputs[0][2] / attributes.integer("heads"));
+    return pairs(attributes, inputs) * (4.0 * head_dim + 6.0);
+  }
+  /// The scores, written once and read once.
+  double scratch_bytes(const Attributes& attributes, const Shapes& inputs, const Shape&) const override {
+    return 8.0 * pairs(attributes, inputs);
+  }
+  Attributes canonical_attributes(const Attributes& attributes, const Shapes&) const override {
+    Attributes normal = attributes;
+    normal.set("kv_heads", key_heads(attributes));
+    return normal;
+  }
+
+ private:
+  static std::int64_t key_heads(const Attributes& attributes) {
+    const std::int64_t given = attributes.integer("kv_heads");
+    return given == 0 ? attributes.integer("heads") : given;
+  }
+  /// Query and key pairs over batch and heads: the lower triangle with its diagonal.
+  static double pairs(const Attributes& attributes, const Shapes& inputs) {
+    const auto length = static_cast<double>(inputs[0][1]);
+    return static_cast<double>(inputs[0][0] * attributes.integer("heads")) * length * (length + 1.0) / 2.0;
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, causal_attention) {
+  using namespace hone::graph::ops;
+  hone::OptionSpec kv_heads = size_attribute("kv_heads", "heads of keys and values; 0: as many as heads");
+  kv_heads.low = 0;
+  kv_heads.fallback = 0;
+  registry.add("operator",
+               {.name = "causal_attention",
+                .summary = "Softmax attention to this and earlier positions: multi-head, grouped-query, or "
+                           "multi-query (Fast Transformer Decoding: One Write-Head is All You Need).",
+                .paper = "Attention Is All You Need",
+                .options = {size_attribute("heads", "heads of queries"), kv_heads},
+                .traits = "multi-head, grouped-query, multi-query"},
+               maker<CausalAttention>());
+}

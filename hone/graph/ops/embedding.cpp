@@ -1,0 +1,40 @@
+#include <algorithm>
+
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+namespace {
+
+/// int64 [B, T] -> [B, T, width]: row x of a table. Parameter weight [vocabulary, width].
+class Embedding : public Operator {
+ public:
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs("embedding", inputs, 1);
+    Shape shape = inputs[0];
+    shape.push_back(attributes.integer("width"));
+    return shape;
+  }
+  std::vector<Parameter> parameters(const Attributes& attributes, const Shapes&) const override {
+    return {{"weight", {attributes.integer("vocabulary"), attributes.integer("width")}, kWeightInit}};
+  }
+  double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
+  /// A lookup reads one row a token, at most the whole table.
+  double parameter_bytes(const Attributes& attributes, const Shapes& inputs, const Shape&) const override {
+    const double read = std::min(count(inputs[0]), static_cast<double>(attributes.integer("vocabulary")));
+    return 4.0 * read * static_cast<double>(attributes.integer("width"));
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, embedding) {
+  using namespace hone::graph::ops;
+  registry.add("operator",
+               {.name = "embedding",
+                .summary = "A trainable vector for every token of the vocabulary.",
+                .paper = "A Neural Probabilistic Language Model",
+                .options = {size_attribute("vocabulary", "number of distinct tokens"),
+                            size_attribute("width", "elements of a vector")}},
+               maker<Embedding>());
+}

@@ -1,0 +1,39 @@
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+namespace {
+
+/// [B, T, width] -> [B, T, width]: adds row t of a table to position t. Parameter weight [context, width].
+class LearnedPosition : public Operator {
+ public:
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs("learned_position", inputs, 1);
+    need_sequence("learned_position", inputs[0]);
+    const std::int64_t context = attributes.integer("context");
+    if (inputs[0][1] > context)
+      throw Error(
+          fmt::format("learned_position knows {} positions, but the sequence has {}", context, inputs[0][1]));
+    return inputs[0];
+  }
+  std::vector<Parameter> parameters(const Attributes& attributes, const Shapes& inputs) const override {
+    return {{"weight", {attributes.integer("context"), inputs[0].back()}, kWeightInit}};
+  }
+  double flops(const Attributes&, const Shapes&, const Shape& output) const override { return count(output); }
+  /// Only the rows of the positions there are.
+  double parameter_bytes(const Attributes&, const Shapes& inputs, const Shape&) const override {
+    return 4.0 * static_cast<double>(inputs[0][1] * inputs[0][2]);
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, learned_position) {
+  using namespace hone::graph::ops;
+  registry.add("operator",
+               {.name = "learned_position",
+                .summary = "Adds a trainable vector of the position.",
+                .paper = "Convolutional Sequence to Sequence Learning",
+                .options = {size_attribute("context", "most positions there can be")}},
+               maker<LearnedPosition>());
+}

@@ -1,0 +1,37 @@
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+namespace {
+
+/// [.., in] -> [.., out]: y = x W^T + b. Parameters weight [out, in] and, with bias, bias [out].
+class Linear : public Operator {
+ public:
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs("linear", inputs, 1);
+    return with_last(inputs[0], attributes.integer("out"));
+  }
+  std::vector<Parameter> parameters(const Attributes& attributes, const Shapes& inputs) const override {
+    const std::int64_t out = attributes.integer("out");
+    std::vector<Parameter> made = {{"weight", {out, inputs[0].back()}, kWeightInit}};
+    if (attributes.flag("bias")) made.push_back({"bias", {out}, {}});
+    return made;
+  }
+  double flops(const Attributes& attributes, const Shapes& inputs, const Shape& output) const override {
+    return 2.0 * count(inputs[0]) * static_cast<double>(output.back()) +
+           (attributes.flag("bias") ? count(output) : 0.0);
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, linear) {
+  using namespace hone::graph::ops;
+  registry.add("operator",
+               {.name = "linear",
+                .summary = "A linear map of the last dimension; its weight may be the embedding's (tied).",
+                .paper = "Using the Output Embedding to Improve Language Models",
+                .options = {size_attribute("out", "elements of an output vector"),
+                            flag_attribute("bias", false, "adds a trainable vector")}},
+               maker<Linear>());
+}

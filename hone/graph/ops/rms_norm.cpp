@@ -1,0 +1,34 @@
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+namespace {
+
+/// y = x / sqrt(mean(x^2) + epsilon) over the last dimension, times weight [width] where affine.
+class RmsNorm : public Operator {
+ public:
+  Shape infer(const Attributes&, const Shapes& inputs) const override {
+    need_inputs("rms_norm", inputs, 1);
+    return inputs[0];
+  }
+  std::vector<Parameter> parameters(const Attributes& attributes, const Shapes& inputs) const override {
+    if (!attributes.flag("affine")) return {};
+    return {{"weight", {inputs[0].back()}, {Init::Kind::ones, 0.0}}};
+  }
+  double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
+    return (attributes.flag("affine") ? 4.0 : 3.0) * count(output);
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, rms_norm) {
+  using namespace hone::graph::ops;
+  registry.add("operator",
+               {.name = "rms_norm",
+                .summary = "Every vector brought to root mean square 1, then scaled if affine.",
+                .paper = "Root Mean Square Layer Normalization",
+                .options = {flag_attribute("affine", true, "trainable weight"),
+                            real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the mean square")}},
+               maker<RmsNorm>());
+}

@@ -1,0 +1,70 @@
+#include "hone/graph/ops/rotary.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hone/graph/ops/shapes.h"
+
+namespace hone::graph::ops {
+
+std::int64_t rotary_width(std::int64_t head_dim, double fraction) {
+  if (fraction == 0.0) return 0;
+  if (fraction == 1.0 && head_dim % 2 != 0) return -1;
+  if (head_dim < 2) return -1;
+  const auto pairs = static_cast<std::int64_t>(std::floor(fraction * static_cast<double>(head_dim) / 2.0));
+  return 2 * std::max<std::int64_t>(pairs, 1);
+}
+
+namespace {
+
+/// [B, T, heads x d] -> the same shape: in every head the first r = rotary_width(d, fraction) elements are
+/// turned by the position t: elements i and i + r/2 form a pair, turned by t x base^(-2i/r) (eq. 34 of the
+/// paper, with the halves paired as GPT-NeoX does); the rest pass.
+class Rotary : public Operator {
+ public:
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs("rotary", inputs, 1);
+    need_sequence("rotary", inputs[0]);
+    const std::int64_t heads = attributes.integer("heads");
+    const std::int64_t width = inputs[0].back();
+    if (width % heads != 0)
+      throw Error(fmt::format("rotary: {} elements do not divide into {} heads", width, heads));
+    if (rotary_width(width / heads, attributes.real("fraction")) < 0)
+      throw Error(fmt::format("rotary turns pairs, but a head has {} elements", width / heads), {},
+                  "choose heads so that width / heads is even");
+    return inputs[0];
+  }
+  double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
+    // A pair takes four products and two sums.
+    const std::int64_t heads = attributes.integer("heads");
+    const std::int64_t turned = rotary_width(output.back() / heads, attributes.real("fraction"));
+    return 3.0 * rows(output) * static_cast<double>(heads * turned);
+  }
+  bool identity(const Attributes& attributes) const override { return attributes.real("fraction") == 0.0; }
+  Attributes canonical_attributes(const Attributes& attributes, const Shapes& inputs) const override {
+    Attributes normal = attributes;
+    const std::int64_t heads = attributes.integer("heads");
+    const std::int64_t turned = rotary_width(inputs[0].back() / heads, attributes.real("fraction"));
+    normal.erase("fraction");
+    normal.set("turned", turned);
+    // One pair turns by t x base^0: the base is not seen.
+    if (turned == 2) normal.erase("base");
+    return normal;
+  }
+};
+
+}  // namespace
+}  // namespace hone::graph::ops
+
+HONE_REGISTER(operator, rotary) {
+  using namespace hone::graph::ops;
+  registry.add(
+      "operator",
+      {.name = "rotary",
+       .summary = "Turns the elements of queries and keys, pair by pair, by an angle of the position.",
+       .paper = "RoFormer: Enhanced Transformer with Rotary Position Embedding",
+       .options = {size_attribute("heads", "heads that the width divides into"),
+                   real_attribute("fraction", 1.0, 0.0, 1.0, "how much of a head is turned"),
+                   real_attribute("base", 10000.0, 1.0, 1e9, "of the angles' geometric series")}},
+      maker<Rotary>());
+}

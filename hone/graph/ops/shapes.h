@@ -1,0 +1,76 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/graph/operator.h"
+
+// What the operators' rules share: checks of shapes, and counts.
+namespace hone::graph::ops {
+
+using Shapes = std::vector<Shape>;
+
+inline void need_inputs(const char* op, const Shapes& inputs, std::size_t n) {
+  if (inputs.size() != n)
+    throw Error(fmt::format("{} takes {} input{}, not {}", op, n, n == 1 ? "" : "s", inputs.size()));
+  for (const Shape& shape : inputs)
+    if (shape.empty()) throw Error(fmt::format("{} takes no scalar", op));
+}
+
+/// For operators on a sequence of vectors.
+inline void need_sequence(const char* op, const Shape& shape) {
+  if (shape.size() != 3)
+    throw Error(fmt::format("{} takes [batch, length, width], not {}", op, shape_text(shape)));
+}
+
+inline double count(const Shape& shape) { return static_cast<double>(element_count(shape)); }
+/// Vectors along the last dimension.
+inline double rows(const Shape& shape) { return count(shape) / static_cast<double>(shape.back()); }
+
+inline Shape with_last(Shape shape, std::int64_t size) {
+  shape.back() = size;
+  return shape;
+}
+
+/// GPT-2's start of a weight (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019).
+inline constexpr Init kWeightInit{Init::Kind::normal, 0.02};
+inline constexpr double kLargestSize = 1e9;  ///< of any attribute that is a size
+
+/// The descriptor of an attribute that is a size without default.
+inline OptionSpec size_attribute(std::string name, std::string summary) {
+  OptionSpec spec;
+  spec.name = std::move(name);
+  spec.type = OptionSpec::Type::integer;
+  spec.summary = std::move(summary);
+  spec.low = 1;
+  spec.high = kLargestSize;
+  return spec;
+}
+
+inline OptionSpec flag_attribute(std::string name, bool fallback, std::string summary) {
+  OptionSpec spec;
+  spec.name = std::move(name);
+  spec.type = OptionSpec::Type::flag;
+  spec.fallback = fallback;
+  spec.summary = std::move(summary);
+  return spec;
+}
+
+inline OptionSpec real_attribute(std::string name, double fallback, double low, double high,
+                                 std::string summary) {
+  OptionSpec spec;
+  spec.name = std::move(name);
+  spec.type = OptionSpec::Type::real;
+  spec.fallback = fallback;
+  spec.low = low;
+  spec.high = high;
+  spec.summary = std::move(summary);
+  return spec;
+}
+
+template <typename Rules>
+MakeOperator maker() {
+  return [] { return std::make_shared<const Rules>(); };
+}
+
+}  // namespace hone::graph::ops
