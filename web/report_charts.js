@@ -1,0 +1,284 @@
+
+// What is drawn: the front, the history, the learning curves, the parameters. Each function fills one figure
+// and draws it again when its controls change.
+
+/** The trial in a few lines: its measures, and the parameters that tell it from others. */
+function trial_tip(trial, note) {
+  const told = differing(trials).filter((p) => p.name in trial.config).slice(0, 12);
+  const rows = [...Object.keys(trial.measures).slice(0, 6).map((m) => [m, quantity(m, trial.measures[m])]),
+                ...told.map((p) => [p.name, setting(trial.config[p.name])])];
+  return [el("b", {}, `Trial ${trial.id}${on_front.has(trial.id) ? (single ? ", the best" : ", on the front") : ""}`),
+          el("span", {class: "quiet"}, note || `${trial.state}${trial.fidelity ? ` at ${trial.fidelity} ${unit}` : ""}`),
+          el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
+}
+const measure_axis = (name, log, more = {}) => ({name, label: titled(name), log, ...more});
+
+/** Those of `points` that no other one beats in both directions, by ascending x. */
+function staircase(points, min_x, min_y) {
+  const better = (a, b, min) => (min ? a < b : a > b);
+  const sorted = [...points].sort((a, b) => (a.x === b.x ? (min_y ? a.y - b.y : b.y - a.y) : (min_x ? a.x - b.x : b.x - a.x)));
+  const kept = [];
+  for (const p of sorted) if (!kept.length || better(p.y, kept[kept.length - 1].y, min_y)) kept.push(p);
+  return min_x ? kept : kept.reverse();
+}
+
+// --- the front: quality against cost ---------------------------------------------------------------------
+
+function front_chart() {
+  const names = [...measures.keys()];
+  const plot = new Plot($("front-plot"), single ? "Value against cost" : "The front");
+  // Quality is the first objective; cost the second, or a measure that looks like one.
+  const costs = ["latency_s", "parameters", "memory_bytes"].concat(names.filter((n) => minimized(n)));
+  const state = {y: names[0], x: single ? costs.find((n) => names.includes(n) && n !== names[0]) : objectives[1].name,
+                 lower: true, log_x: null, log_y: null};
+  if (!state.x) {
+    $("front-figure").hidden = true;
+    return;
+  }
+  const shown = trials.filter((t) => Number.isFinite(value(t, state.x)) || Number.isFinite(value(t, state.y)));
+  const controls = () => $("front-controls").replaceChildren(
+      chooser("Cost", names, state.x, (v) => { state.x = v; state.log_x = null; draw(); }),
+      chooser("Quality", names, state.y, (v) => { state.y = v; state.log_y = null; draw(); }),
+      checkbox("log cost", state.log_x, (v) => { state.log_x = v; draw(); }),
+      checkbox("log quality", state.log_y, (v) => { state.log_y = v; draw(); }),
+      checkbox("lower rungs", state.lower, (v) => { state.lower = v; draw(); }));
+  function draw() {
+    const point = (t) => ({x: value(t, state.x), y: value(t, state.y), trial: t});
+    const full = shown.filter(at_top).map(point);
+    const low = state.lower ? shown.filter((t) => !at_top(t) && !outside(t)).map(point) : [];
+    const out = shown.filter(outside).map(point);
+    const all = [...full, ...low, ...out].filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
+    state.log_x ??= spans_decades(all.map((p) => p.x));
+    state.log_y ??= spans_decades(all.map((p) => p.y));
+    const goals = [minimized(state.x), minimized(state.y)];
+    const both = objectives.some((o) => o.name === state.x) && objectives.some((o) => o.name === state.y);
+    const members = (both && !single ? front : full.map((p) => p.trial)).map(point)
+                        .filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
+    const steps = state.x !== state.y && goals[0] !== null && goals[1] !== null ? staircase(members, ...goals) : [];
+    const marked = single ? steps : front.map(point);
+    controls();
+    const many = trials.length > 3000;
+    plot.draw({
+      x: measure_axis(state.x, state.log_x), y: measure_axis(state.y, state.log_y),
+      dots: [{points: low, color: "low", radius: many ? 1.6 : 2.6, alpha: many ? .25 : .45},
+             {points: out, color: "outside", radius: 2.8, alpha: many ? .35 : .7, cross: true},
+             {points: full, color: "top", radius: many ? 2.2 : 3.6, alpha: many ? .45 : .75},
+             {points: marked, color: "front", radius: 4.8}],
+      lines: [{points: steps, color: "front", width: 1.8, alpha: .85, stepped: goals[0] ? "before" : "after"}],
+      tip: (p) => trial_tip(p.trial), quiet: "No trial has both measures yet.",
+    });
+    const top_text = top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results";
+    const direction = (name, min) => (min === null ? null : `${min ? "less" : "more"} ${name} is better`);
+    const better = [direction(state.y, goals[1]), direction(state.x, goals[0])].filter(Boolean);
+    $("front-caption").replaceChildren(
+        legend([steps.length || marked.length ? ["front", single || !both ? "best at its cost" : `front (${front.length})`, steps.length > 1 ? "line" : ""] : null,
+                full.length ? ["top", `${top_text} (${full.length})`] : null,
+                low.length ? ["low", `at less (${low.length})`] : null,
+                out.some((p) => Number.isFinite(p.x) && Number.isFinite(p.y)) ? ["outside", "outside the limits, or failed", "cross"] : null]),
+        better.length ? `${better.join("; ")}. ` : "", "Point at a dot for its config; click to select it.");
+  }
+  draw();
+  theme_listeners.push(draw);
+}
+
+// --- history ---------------------------------------------------------------------------------------------
+
+function history_chart() {
+  const plot = new Plot($("history-plot"), "The objective over the search");
+  const names = objectives.length ? objectives.map((o) => o.name) : [...measures.keys()];
+  const state = {y: names[0], by: "time", log: null};
+  if (!state.y) {
+    $("history-plot").replaceChildren(el("p", {class: "empty"}, "Nothing to draw yet."));
+    return;
+  }
+  function draw() {
+    const x = (t) => (state.by === "time" ? ended_s(t) : t.id), min = minimized(state.y) !== false;
+    const point = (t) => ({x: x(t), y: value(t, state.y), trial: t});
+    const seen = trials.filter((t) => Number.isFinite(value(t, state.y)));
+    const full = seen.filter(at_top).map(point), low = seen.filter((t) => !at_top(t) && !outside(t)).map(point);
+    const ranked = [...(full.length ? full : low)].sort((a, b) => a.x - b.x);
+    const best = [];
+    for (const p of ranked)
+      if (!best.length || (min ? p.y < best[best.length - 1].y : p.y > best[best.length - 1].y)) best.push(p);
+    const last = state.by === "time" ? num(data.elapsed_s) : trials.length - 1;
+    const line = best.length ? [...best, {...best[best.length - 1], x: Math.max(last || 0, most(ranked.map((p) => p.x)))}] : [];
+    state.log ??= spans_decades([...full, ...low].map((p) => p.y));
+    $("history-controls").replaceChildren(
+        names.length > 1 ? chooser("Objective", names, state.y, (v) => { state.y = v; state.log = null; draw(); }) : el("strong", {}, state.y),
+        chooser("by", ["time", "trial number"], state.by, (v) => { state.by = v; draw(); }),
+        checkbox("log", state.log, (v) => { state.log = v; draw(); }));
+    const many = trials.length > 3000;
+    plot.draw({
+      x: state.by === "time" ? {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true}
+                             : {name: "trial", label: "trial number", from_zero: true},
+      y: measure_axis(state.y, state.log),
+      dots: [{points: low, color: "low", radius: many ? 1.5 : 2.4, alpha: many ? .25 : .4},
+             {points: full, color: "top", radius: many ? 2 : 3, alpha: many ? .4 : .7},
+             {points: best, color: "front", radius: 3.8}],
+      lines: [{points: line, color: "front", width: 1.8, stepped: "before"}],
+      tip: (p) => trial_tip(p.trial), quiet: "No trial has a result yet.",
+    });
+    $("history-caption").replaceChildren(
+        legend([line.length ? ["front", "best so far", "line"] : null,
+                full.length ? ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"] : null,
+                low.length ? ["low", "at less: not comparable"] : null]));
+  }
+  draw();
+  theme_listeners.push(draw);
+}
+
+function volume_chart() {
+  const points = list(data.hypervolume).map(([t, v]) => ({x: num(t), y: num(v)}));
+  if (!points.length) {
+    $("volume-figure").hidden = true;
+    return;
+  }
+  const plot = new Plot($("volume-plot"), "Hypervolume over time");
+  const last = points[points.length - 1], end = num(data.elapsed_s);
+  const line = end > last.x ? [...points, {x: end, y: last.y}] : points;
+  const draw = () => plot.draw({
+    x: {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true},
+    y: {name: "hypervolume", label: "hypervolume", from_zero: true},
+    lines: [{points: line, color: "top", width: 2, stepped: "before", hover: true}],
+    tip: (p) => [el("b", {}, `Hypervolume ${plain(p.y)}`), `after ${duration(p.x)}`],
+  });
+  draw();
+  theme_listeners.push(draw);
+  const reference = list(data.hypervolume_reference);
+  $("volume-caption").append("What the front dominates; more is better.", reference.length ? " Reference point: " +
+      joined(reference.map((v, k) => `${(objectives[k] || {name: "?"}).name} ${quantity((objectives[k] || {name: ""}).name, v)}`)) + "." : "");
+}
+
+// --- learning curves -------------------------------------------------------------------------------------
+
+const kMostCurves = 200;
+
+/** At most kMostCurves of `some`: the front's and the selected one, then an even choice of the rest. */
+function some_of(some, most_curves = kMostCurves) {
+  if (some.length <= most_curves) return some;
+  const first = some.filter((t) => on_front.has(t.id) || t.id === selection.id).slice(0, most_curves);
+  const rest = some.filter((t) => !on_front.has(t.id) && t.id !== selection.id), room = most_curves - first.length;
+  const chosen = Array.from({length: Math.min(room, rest.length)}, (_, k) => rest[Math.floor(k * rest.length / room)]);
+  return [...chosen, ...first];
+}
+
+function curve_lines(pairs) {
+  const rank = (t) => (t.id === selection.id ? 2 : on_front.has(t.id) ? 1 : 0);
+  return pairs.sort((a, b) => rank(a[0]) - rank(b[0])).map(([trial, points]) => ({
+    points: points.map(([x, y]) => ({x, y, trial})), hover: true,
+    color: ["low", "front", "accent"][rank(trial)], alpha: [.35, .9, 1][rank(trial)], width: [1, 1.6, 3][rank(trial)],
+  }));
+}
+
+function curves_caption(drawn, all, what) {
+  const left = all - drawn;
+  return [legend([["front", single ? "the best" : "on the front", "line"], ["low", "others", "line"], ["accent", "selected", "line"]]),
+          left > 0 ? `${drawn} of ${all.toLocaleString("en-US")} ${what} drawn: the front and an even choice of the rest; ` +
+                     `${left.toLocaleString("en-US")} left out.` : ""];
+}
+
+function loss_chart() {
+  const all = trials.filter((t) => t.curve.length > 0);
+  if (!all.length) {
+    $("loss-figure").hidden = true;
+    return false;
+  }
+  const plot = new Plot($("loss-plot"), "Training loss");
+  let log = null;
+  function draw() {
+    const drawn = some_of(all);
+    const pairs = drawn.map((t) => {
+      const every = Math.ceil(t.curve.length / 300);
+      return [t, t.curve.filter((_, k) => k % every === 0 || k === t.curve.length - 1).map(([x, y]) => [num(x), num(y)])];
+    });
+    log ??= spans_decades(pairs.flatMap(([, points]) => points.map((p) => p[1])));
+    $("loss-controls").replaceChildren(checkbox("log", log, (v) => { log = v; draw(); }));
+    plot.draw({x: {name: "", label: unit || "fidelity"}, y: {name: "", label: "training loss", log}, lines: curve_lines(pairs),
+               dots: [], tip: (p) => trial_tip(p.trial, `training loss ${plain(p.y)} at ${p.x} ${unit}`)});
+    $("loss-caption").replaceChildren(...curves_caption(drawn.length, all.length, "curves"));
+  }
+  draw();
+  theme_listeners.push(draw);
+  selection.listeners.push(draw);
+  return true;
+}
+
+function rungs_chart() {
+  const all = trials.filter((t) => t.results.length > 0 && !outside(t));
+  const names = [...measures.keys()].filter((name) => all.some((t) => t.results.some((r) => Number.isFinite(at_rung(r, name)))));
+  if (!names.length) {
+    $("rungs-figure").hidden = true;
+    return false;
+  }
+  const plot = new Plot($("rungs-plot"), "Results at the rungs");
+  const state = {y: names[0], log: null};
+  function draw() {
+    const has = all.filter((t) => t.results.some((r) => Number.isFinite(at_rung(r, state.y)))), drawn = some_of(has);
+    const lines = curve_lines(drawn.map((t) => [t, t.results.map((r) => [num(r.fidelity), at_rung(r, state.y)])]));
+    state.log ??= spans_decades(lines.flatMap((l) => l.points.map((p) => p.y)));
+    $("rungs-controls").replaceChildren(
+        chooser("Result", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
+        checkbox("log", state.log, (v) => { state.log = v; draw(); }));
+    plot.draw({
+      x: {name: "", label: unit || "fidelity", log: spans_decades(rungs.length ? rungs : lines.flatMap((l) => l.points.map((p) => p.x)))},
+      y: measure_axis(state.y, state.log), lines: lines.map((line) => ({...line, hover: false})),
+      dots: lines.map((l) => ({points: l.points, color: l.color, radius: 2.5, alpha: l.alpha})),
+      tip: (p) => trial_tip(p.trial, `${state.y} ${quantity(state.y, p.y)} at ${p.x} ${unit}`),
+    });
+    $("rungs-caption").replaceChildren(...curves_caption(drawn.length, has.length, "trials"));
+  }
+  draw();
+  theme_listeners.push(draw);
+  selection.listeners.push(draw);
+  return true;
+}
+
+// --- parameters ------------------------------------------------------------------------------------------
+
+const kMostDots = 1500;  // in each of the small plots
+
+function parameter_charts() {
+  const names = [...measures.keys()], told = differing(trials);
+  const seen = trials.filter((t) => !outside(t));
+  if (!told.length || !names.some((n) => seen.some((t) => Number.isFinite(value(t, n))))) return false;
+  const state = {y: names[0], log: null};
+  const cells = told.map((p) => {
+    const host = el("div", {class: "plot small"});
+    return {p, box: el("div", {class: "panel"}, el("h3", {}, p.name), host), plot: new Plot(host, `Parameter ${p.name}`)};
+  });
+  $("parameters-grid").replaceChildren(...cells.map((cell) => cell.box));
+  function draw() {
+    const good = seen.filter((t) => Number.isFinite(value(t, state.y)));
+    state.log ??= spans_decades(good.map((t) => value(t, state.y)));
+    const every = Math.ceil(good.length / kMostDots), some = good.filter((t, k) => k % every === 0 || on_front.has(t.id));
+    $("parameters-controls").replaceChildren(
+        chooser("Each parameter against", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
+        checkbox("log", state.log, (v) => { state.log = v; draw(); }),
+        legend([["front", single ? "the best" : "front"], ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"], ["low", "at less"]]));
+    for (const {p, plot} of cells) {
+      const has = some.filter((t) => p.name in t.config);
+      const numeric = has.every((t) => typeof t.config[p.name] === "number");
+      const kinds = numeric ? [] : [...new Set(has.map((t) => setting(t.config[p.name])))].sort();
+      // Dots of a choice are spread sideways by their id, the same at every drawing.
+      const spread = (t) => ((t.id * 0.618034) % 1 - 0.5) * 0.5;
+      const point = (t) => ({x: numeric ? t.config[p.name] : kinds.indexOf(setting(t.config[p.name])) + spread(t),
+                             y: value(t, state.y), trial: t});
+      plot.draw({
+        x: {name: "", label: p.name, bare: true, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
+        y: measure_axis(state.y, state.log, {bare: true}),
+        dots: [{points: has.filter((t) => !at_top(t)).map(point), color: "low", radius: 2, alpha: .35},
+               {points: has.filter(at_top).map(point), color: "top", radius: 2.6, alpha: .6},
+               {points: has.filter((t) => on_front.has(t.id)).map(point), color: "front", radius: 3.6}],
+        tip: (q) => trial_tip(q.trial),
+      });
+    }
+    const fixed = parameters.filter((p) => !told.includes(p)).map((p) => p.name);
+    const note = [`Upright: ${titled(state.y)}; across: the parameter's value.`];
+    if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
+    if (fixed.length) note.push(`The same in all trials: ${joined(fixed)}.`);
+    $("parameters-note").textContent = note.join(" ");
+  }
+  draw();
+  theme_listeners.push(draw);
+  return true;
+}

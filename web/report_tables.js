@@ -1,0 +1,201 @@
+
+// Tables and the selected trial's panel.
+
+const badge = (state) => el("span", {class: "badge"}, el("i", {class: "swatch", color: `var(--${STATES.includes(state) ? state : "waiting"})`}), state);
+
+/** Columns: {title, hint, text: left-aligned, get(trial): what sorts, show(trial): what is written}. */
+const measure_column = (name) => ({title: name, hint: measures.get(name), get: (t) => value(t, name),
+                                   show: (t) => quantity(name, t.measures[name])});
+const parameter_column = (p, some) => {
+  const numeric = some.every((t) => !(p.name in t.config) || typeof t.config[p.name] === "number");
+  return {title: p.name, text: !numeric, get: (t) => (numeric ? num(t.config[p.name]) : words(t.config[p.name])),
+          show: (t) => setting(t.config[p.name])};
+};
+
+function compare(a, b) {
+  const lacks = (v) => v === "" || Number.isNaN(v);
+  if (lacks(a) || lacks(b)) return null;  // decided by the caller: what lacks a value comes last either way
+  return typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b), "en", {numeric: true}) : a - b;
+}
+function sorted_by(some, column, up) {
+  const lacks = (v) => v === "" || Number.isNaN(v);
+  return some.map((t) => [column.get(t), t]).sort(([a, t], [b, u]) => {
+    if (lacks(a) || lacks(b)) return lacks(a) - lacks(b) || t.id - u.id;
+    return (up ? 1 : -1) * compare(a, b) || t.id - u.id;
+  }).map(([, t]) => t);
+}
+
+const kRow = 32;  // pixels; report.css gives rows this height
+
+/**
+ * A table of trials in a box of its own: sortable by its headers, and only the rows in sight exist, so that
+ * 20,000 are as quick as 20. Returns {set(trials)}.
+ */
+function trial_table(host, columns, caption, some, windowed) {
+  const state = {rows: some, column: null, up: true, shown: some};
+  const width = (c) => {
+    // The widest of a sample of texts: fixed widths keep columns still while rows come and go.
+    const every = Math.max(1, Math.floor(some.length / 400));
+    let chars = c.title.length + 2;
+    for (let k = 0; k < some.length; k += every) chars = Math.max(chars, c.show(some[k]).length);
+    return Math.min(c.wide || 26, chars) * 7.6 + 28;
+  };
+  const widths = columns.map(width), body = el("tbody");
+  const heads = columns.map((c) => el("th", {scope: "col", class: c.text ? "text" : null},
+      el("button", {type: "button", title: c.hint || `Sort by ${c.title}`, click: () => sort(c)}, c.title)));
+  const table = el("table", {class: "fixed", "aria-rowcount": some.length + 1}, el("caption", {class: "skip"}, caption),
+                   el("colgroup", {}, ...widths.map((w) => el("col", {style: null, width: Math.round(w)}))),
+                   el("thead", {}, el("tr", {"aria-rowindex": 1}, ...heads)), body);
+  table.style.width = `${Math.round(widths.reduce((a, b) => a + b, 0))}px`;
+  const box = el("div", {class: windowed ? "scroll window" : "scroll", tabindex: 0, role: "region", "aria-label": caption});
+  box.append(table);
+  host.replaceChildren(box);
+
+  function row(t, index) {
+    const tr = el("tr", {"aria-rowindex": index + 2, class: t.id === selection.id ? "chosen" : null, click: () => select(t)});
+    columns.forEach((c, k) => {
+      const text = c.show(t), td = el("td", {class: c.text ? "text" : null, title: text.length > 24 ? text : null});
+      if (k === 0) td.append(el("button", {type: "button", "aria-label": `Select trial ${t.id}`}, text),
+                             on_front.has(t.id) ? el("span", {class: "star", title: single ? "the best" : "on the front"}, "◆") : "");
+      else if (c.node) td.append(c.node(t));
+      else td.textContent = text;
+      tr.append(td);
+    });
+    return tr;
+  }
+  const space = (rows) => {
+    const td = el("td", {colspan: columns.length});
+    td.style.height = `${rows * kRow}px`;
+    return el("tr", {class: "space", "aria-hidden": "true"}, td);
+  };
+  let drawn = "";
+  function render(force) {
+    const total = state.shown.length, sight = windowed ? Math.ceil((box.clientHeight || 560) / kRow) : total;
+    const from = windowed ? Math.max(0, Math.min(Math.floor(box.scrollTop / kRow) - 12, total - 1)) : 0;
+    const to = Math.min(total, from + sight + 24), key = `${from}-${to}`;
+    if (!force && key === drawn) return;
+    drawn = key;
+    const rows = state.shown.slice(from, to).map((t, k) => row(t, from + k));
+    body.replaceChildren(...(from ? [space(from)] : []), ...rows, ...(to < total ? [space(total - to)] : []));
+    if (!total) body.append(el("tr", {class: "space"}, el("td", {colspan: columns.length}, el("p", {class: "empty"}, "No trials to show."))));
+  }
+  function sort(column) {
+    state.up = state.column === column ? !state.up : !(column.down_first === true);
+    state.column = column;
+    heads.forEach((th, k) => {
+      if (columns[k] === column) th.setAttribute("aria-sort", state.up ? "ascending" : "descending");
+      else th.removeAttribute("aria-sort");
+      th.firstChild.textContent = columns[k].title + (columns[k] === column ? (state.up ? " ↑" : " ↓") : "");
+    });
+    set(state.rows);
+  }
+  function set(rows) {
+    state.rows = rows;
+    state.shown = state.column ? sorted_by(rows, state.column, state.up) : rows;
+    table.setAttribute("aria-rowcount", rows.length + 1);
+    box.scrollTop = 0;
+    render(true);
+  }
+  let waiting = false;
+  box.addEventListener("scroll", () => {
+    if (waiting || !windowed) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; render(false); });
+  });
+  selection.listeners.push(() => render(true));
+  set(some);
+  return {set};
+}
+
+const id_column = {title: "trial", get: (t) => t.id, show: (t) => String(t.id)};
+
+function front_table() {
+  if (!front.length) return;
+  const columns = [id_column, ...[...measures.keys()].filter((m) => front.some((t) => m in t.measures)).map(measure_column),
+                   ...differing(front).map((p) => parameter_column(p, front))];
+  trial_table($("front-table"), columns, single ? "The best trial" : "The front: configs and measures", front, front.length > 40);
+}
+
+function trials_table() {
+  if (!trials.length) {
+    $("trials-table").replaceChildren(el("p", {class: "empty panel"}, "No trials yet."));
+    return;
+  }
+  const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
+  const columns = [id_column, {...text("state", (t) => t.state), node: (t) => badge(t.state)},
+      {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
+      ...[...measures.keys()].map(measure_column), ...differing(trials).map((p) => parameter_column(p, trials)),
+      {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
+      {title: "same as", hint: "the trial whose result was reused", get: (t) => (t.same_as >= 0 ? t.same_as : NaN), show: (t) => (t.same_as >= 0 ? String(t.same_as) : "–")},
+      text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 60)];
+  const table = trial_table($("trials-table"), columns, "All trials", trials, true);
+
+  const hidden = new Set(), sought = {text: ""};
+  const lowered = new Map();
+  const haystack = (t) => {
+    if (!lowered.has(t))
+      lowered.set(t, [t.id, t.state, t.reason, t.worker, on_front.has(t.id) ? "front" : "",
+                      ...Object.entries(t.config).map(([k, v]) => `${k}=${setting(v)}`)].join(" ").toLowerCase());
+    return lowered.get(t);
+  };
+  function apply() {
+    const parts = sought.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const left = trials.filter((t) => !hidden.has(t.state) && parts.every((part) => haystack(t).includes(part)));
+    $("trials-note").textContent = left.length === trials.length ? count(trials.length, "trial")
+        : `${left.length.toLocaleString("en-US")} of ${count(trials.length, "trial")}`;
+    table.set(left);
+  }
+  let timer = 0;
+  const search = el("input", {type: "search", placeholder: "failed lr=0.01 mixer=attention", input: () => {
+    sought.text = search.value;
+    clearTimeout(timer);
+    timer = setTimeout(apply, 120);
+  }});
+  const states = [...new Set(trials.map((t) => t.state))].sort((a, b) => STATES.indexOf(a) - STATES.indexOf(b));
+  const chips = states.map((s) => {
+    const n = trials.filter((t) => t.state === s).length;
+    const chip = el("button", {type: "button", class: "chip", "aria-pressed": "true", click: () => {
+      if (!hidden.delete(s)) hidden.add(s);
+      chip.setAttribute("aria-pressed", String(!hidden.has(s)));
+      apply();
+    }}, badge(s), `\u00a0${n.toLocaleString("en-US")}`);
+    return chip;
+  });
+  $("trials-controls").replaceChildren(el("label", {class: "search"}, "Filter", search),
+      el("div", {class: "chips", role: "group", "aria-label": "States shown"}, ...chips));
+  apply();
+}
+
+function failures_table() {
+  const reasons = list(data.failures);
+  if (!reasons.length) return;
+  const total = reasons.reduce((sum, f) => sum + (num(f.count) || 0), 0);
+  $("failures").hidden = false;
+  $("failures-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},
+      el("thead", {}, el("tr", {}, el("th", {scope: "col", class: "text"}, el("span", {}, "reason")),
+                         el("th", {scope: "col"}, el("span", {}, "trials")), el("th", {scope: "col"}, el("span", {}, "share")))),
+      el("tbody", {}, ...reasons.map((f) => el("tr", {}, el("td", {class: "text"}, words(f.reason) || "no reason given"),
+          el("td", {}, words(f.count)), el("td", {}, `${plain(Math.round(100 * num(f.count) / total))} %`)))))));
+}
+
+/** Everything about the selected trial. */
+function detail() {
+  const t = by_id.get(selection.id), pairs = (rows) => el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]));
+  if (!t) {
+    $("detail").replaceChildren(el("p", {class: "empty"}, trials.length ? "Select a dot or a row to see its trial." : "No trials yet."));
+    return;
+  }
+  const facts = [["state", t.state]];
+  if (t.fidelity) facts.push([unit || "fidelity", String(t.fidelity)]);
+  if (t.reason) facts.push(["reason", words(t.reason)]);
+  if (t.same_as >= 0) facts.push(["same as", `trial ${t.same_as}`]);
+  if (num(t.spent_s) > 0) facts.push(["spent", duration(num(t.spent_s))]);
+  if (ended_s(t) > 0) facts.push(["until", `${duration(ended_s(t))} after the start`]);
+  if (t.worker) facts.push(["worker", words(t.worker)]);
+  const config = Object.entries(t.config), seen = Object.entries(t.measures);
+  $("detail").replaceChildren(
+      el("h3", {}, `Trial ${t.id} `, on_front.has(t.id) ? el("span", {class: "star"}, single ? "◆ best" : "◆ front") : ""),
+      ...(seen.length ? [el("h4", {}, "Measures"), pairs(seen.map(([k, v]) => [k, quantity(k, v)]))] : []),
+      ...(config.length ? [el("h4", {}, "Config"), pairs(config.map(([k, v]) => [k, setting(v)]))] : []),
+      el("h4", {}, "Run"), pairs(facts));
+}
