@@ -88,7 +88,7 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
       if (violation.empty()) violation = limit.violation(costs);
     if (violation.empty() && file.identity == identity::Policy::reuse) {
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
-        const std::string context = fmt::format("{} seed={}", *literal, job.seed);
+        const std::string context = fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
         if (const auto key = identity::functional_key(evaluator.probe(job.config), context)) keys.functional = *key;
       }
     }

@@ -37,6 +37,10 @@ class Task {
   /// Error at the parameter's place, with the name that was meant.
   virtual void check(const space::Space& space) const = 0;
 
+  /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
+  /// people; "" where there is nothing to say. Throws Error at the option that names it.
+  virtual std::string prepare() const { return {}; }
+
   /// The model that a config describes; nullopt where a task has no graph. Throws Error where the config is
   /// no possible model.
   virtual std::optional<graph::Graph> graph(const space::Config& config) const {

@@ -1,0 +1,48 @@
+#include "command.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+#include "hone/run/worker.h"
+
+namespace hone::cli {
+
+int guarded(const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return error.fault() == Fault::input ? kInput : kOwnFault;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "error: out of memory\n");
+    return kOwnFault;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s; this is a fault in hone, please report it\n", error.what());
+    return kOwnFault;
+  }
+}
+
+Opened open_study(const std::string& study_file, const std::string& store_url) {
+  Opened opened;
+  opened.file = run::StudyFile::read(study_file);
+  const std::string url = store_url.empty() ? opened.file.default_store() : store_url;
+  if (url.starts_with("sqlite:") && !std::filesystem::exists(url.substr(7)))
+    throw Error("this study has not begun", Place{study_file, 0, ""}, fmt::format("run: hone search {}", study_file));
+  auto store = study::open_store(url);
+  // What the trials were made with, not what the file says by now.
+  const run::Budget budget = opened.file.budget;
+  opened.file = run::study_file_of(*store);
+  opened.file.budget = budget;
+  opened.study = std::make_unique<study::Study>(std::move(store));
+  opened.study->sync();
+  return opened;
+}
+
+void print_json(const Json& json) {
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+}  // namespace hone::cli

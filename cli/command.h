@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "hone/run/study_file.h"
+#include "hone/study/study.h"
+
+namespace hone::cli {
+
+/// Exit statuses of the programs.
+enum Status { kDone = 0, kOwnFault = 1, kInput = 2, kStopped = 3 };
+
+/// What the chosen subcommand does; returns the exit status.
+using Action = std::function<int()>;
+
+// One file a subcommand: adds it to the program and, where it was given, sets the action.
+void add_init(CLI::App& app, Action& action);
+void add_search(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_front(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
+void add_train(CLI::App& app, Action& action);
+void add_generate(CLI::App& app, Action& action);
+void add_methods_command(CLI::App& app, Action& action);
+void add_worker(CLI::App& app, Action& action);
+
+/// Runs `body` and turns what it throws into "error: ..." on standard error and the exit status.
+int guarded(const std::function<int()>& body);
+
+/// The study file and the study in its store (or the given one). Throws Error where it was never begun.
+struct Opened {
+  run::StudyFile file;
+  std::unique_ptr<study::Study> study;
+};
+Opened open_study(const std::string& study_file, const std::string& store_url);
+
+/// Prints one JSON document on standard output.
+void print_json(const Json& json);
+
+}  // namespace hone::cli

@@ -1,0 +1,118 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "command.h"
+#include "hone/base/files.h"
+
+namespace hone::cli {
+namespace {
+
+constexpr const char* kTextTemplate = R"(# A study: what to search, on which data, and when to stop. Run it with
+#   hone search FILE
+# and look at it with hone status, hone front, hone report. `hone methods` lists what there is to choose from.
+
+[study]
+# Several objectives: the result is a front, every model on it the cheapest of its quality.
+minimize = ["bits_per_char", "latency_s"]
+seed = 1
+
+[task]
+kind = "text"
+# A text file, or a folder that is read with all below it. Relative paths start at this file.
+data = "@DATA@"
+context = 64          # characters a model sees at once
+batch = 16
+
+[space]
+# One entry a layer; "none" leaves a layer out, so that the space holds depth too.
+mixer  = { list = 4, choice = ["attention", "multi_query", "pattention", "none"] }
+width  = { int = [32, 128], step = 32 }
+heads  = [1, 2, 4]
+lr     = { real = [1e-3, 2e-2], log = true, resolution = 0.1 }
+# Only there where a layer is TokenFormer's:
+tokens = { choice = [32, 64, 128], when = "'pattention' in mixer" }
+# Constraints over parameters, as many as needed:
+where  = ["width % heads == 0"]
+
+[limits]
+# A candidate over a limit is never trained. Latency is measured on this machine before training.
+latency_s = { max = "20 ms" }
+
+[search]
+searcher  = "tpe"
+# Every trial trains 20 steps, the better third goes on to 60, the better third of those to 180.
+scheduler = { kind = "asha", steps = [20, 60, 180], eta = 3 }
+identity  = "reuse"   # what computes the same as a known candidate is not trained again
+
+[budget]
+time = "3 min"
+workers = 2
+)";
+
+constexpr const char* kFunctionTemplate = R"(# A study of an analytic test function: results in microseconds, to try searchers and schedulers.
+
+[study]
+minimize = ["value"]
+seed = 1
+
+[task]
+kind = "function"
+function = "hartmann6"   # branin, hartmann6, zdt1 (two objectives: minimize = ["f1", "f2"])
+
+[space]
+a = { real = [0.0, 1.0] }
+b = { real = [0.0, 1.0] }
+c = { real = [0.0, 1.0] }
+d = { real = [0.0, 1.0] }
+e = { real = [0.0, 1.0] }
+f = { real = [0.0, 1.0] }
+
+[search]
+searcher = "tpe"
+
+[budget]
+trials = 200
+workers = 1
+)";
+
+}  // namespace
+
+void add_init(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("init", "Write a commented study file from a template");
+  command->footer("Example:\n  hone init shakespeare.toml --data tinyshakespeare.txt");
+  struct Arguments {
+    std::string file = "study.toml", task = "text", data = "/usr/share/common-licenses";
+    bool force = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
+  command->add_option("--task", arguments->task, "Which template: text or function")
+      ->check(CLI::IsMember({"text", "function"}))
+      ->capture_default_str();
+  command->add_option("--data", arguments->data, "Text for the task's data")->capture_default_str();
+  command->add_flag("--force", arguments->force, "Overwrite an existing file");
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      if (std::filesystem::exists(arguments->file) && !arguments->force)
+        throw Error("the file exists", Place{arguments->file, 0, ""}, "give another name, or --force");
+      std::string text = arguments->task == "text" ? kTextTemplate : kFunctionTemplate;
+      if (const auto at = text.find("@DATA@"); at != std::string::npos) {
+        // Data given on the command line is meant from here; the file says it from where it stands.
+        std::filesystem::path data = arguments->data;
+        const auto folder = std::filesystem::absolute(arguments->file).parent_path();
+        if (!data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
+        std::string quoted;
+        for (char c : data.string()) {
+          if (c == '"' || c == '\\') quoted += '\\';
+          quoted += c;
+        }
+        text.replace(at, 6, quoted);
+      }
+      write_file_atomic(arguments->file, text);
+      std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());
+      return static_cast<int>(kDone);
+    };
+  });
+}
+
+}  // namespace hone::cli

@@ -1,0 +1,34 @@
+// hone: what people type. Free of Torch, so that it is up in milliseconds; what needs Torch it hands to
+// hone-worker.
+#include "command.h"
+
+int main(int argc, char** argv) {
+  using namespace hone::cli;
+  CLI::App app{"hone finds the cheapest models that do a job.\n\n"
+               "Describe a space of designs in a study file, search it, look at its front:\n"
+               "  hone init first.toml\n"
+               "  hone search first.toml\n"
+               "  hone front first.toml",
+               "hone"};
+  app.set_version_flag("--version", "hone " HONE_VERSION);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("error: {}\nrun hone --help, or hone COMMAND --help\n", error.what());
+  });
+  Action action;
+  add_init(app, action);
+  add_search(app, action);
+  add_status(app, action);
+  add_front(app, action);
+  add_report(app, action);
+  add_train(app, action);
+  add_generate(app, action);
+  add_methods_command(app, action);
+  add_worker(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kInput;
+  }
+  return guarded(action);
+}

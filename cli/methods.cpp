@@ -1,0 +1,96 @@
+#include <cstdio>
+#include <map>
+
+#include "command.h"
+#include "hone/run/summary.h"
+
+namespace hone::cli {
+namespace {
+
+Json method_json(const Registry::Method& method) {
+  Json options = Json::array();
+  for (const auto& option : method.info.options)
+    options.push_back({{"name", option.name},
+                       {"type", option.type_text()},
+                       {"default", option.fallback},
+                       {"allowed", option.allowed_text()},
+                       {"summary", option.summary}});
+  return {{"kind", method.kind},       {"name", method.info.name},     {"summary", method.info.summary},
+          {"traits", method.info.traits}, {"paper", method.info.paper}, {"options", options}};
+}
+
+void print_method(const Registry::Method& method) {
+  std::printf("%s %s: %s\n", method.kind.c_str(), method.info.name.c_str(), method.info.summary.c_str());
+  if (!method.info.traits.empty()) std::printf("  %s\n", method.info.traits.c_str());
+  if (!method.info.paper.empty()) std::printf("  paper: %s\n", method.info.paper.c_str());
+  if (method.info.options.empty()) return;
+  std::vector<std::vector<std::string>> rows{{"option", "type", "default", "allowed", "what"}};
+  for (const auto& option : method.info.options) {
+    const std::string fallback = option.fallback.is_null() ? (option.optional ? "-" : "(needed)")
+                                 : option.fallback.is_string() ? option.fallback.get<std::string>()
+                                                               : option.fallback.dump();
+    rows.push_back({option.name, option.type_text(), fallback, option.allowed_text(), option.summary});
+  }
+  std::printf("\n%s", run::table_text(rows).c_str());
+}
+
+/// The methods table of the docs, in Markdown.
+void print_markdown(const std::vector<const Registry::Method*>& chosen) {
+  std::printf("| kind | name | what it is | can do | paper |\n|---|---|---|---|---|\n");
+  for (const auto* method : chosen)
+    std::printf("| %s | `%s` | %s | %s | %s |\n", method->kind.c_str(), method->info.name.c_str(),
+                method->info.summary.c_str(), method->info.traits.c_str(),
+                method->info.paper.empty() ? "" : ("*" + method->info.paper + "*").c_str());
+}
+
+}  // namespace
+
+void add_methods_command(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("methods", "List every method hone has, or explain one");
+  command->footer("Examples:\n  hone methods\n  hone methods --kind searcher\n  hone methods tpe");
+  struct Arguments {
+    std::string name, kind;
+    bool json = false, markdown = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("NAME", arguments->name, "Explain the methods of this name, with their options");
+  command->add_option("--kind", arguments->kind, "Only this kind: searcher, scheduler, task, operator, store, ...");
+  command->add_flag("--json", arguments->json, "Print one JSON document");
+  command->add_flag("--markdown", arguments->markdown, "Print the table of the docs");
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      std::vector<const Registry::Method*> chosen;
+      std::vector<std::string> names, kinds;
+      for (const auto& method : methods().methods()) {
+        // Evaluators and lowerings are how tasks and operators are run, not something to choose.
+        if (method.kind == "evaluator" || method.kind == "lowering") continue;
+        names.push_back(method.info.name);
+        if (std::find(kinds.begin(), kinds.end(), method.kind) == kinds.end()) kinds.push_back(method.kind);
+        if (!arguments->name.empty() && method.info.name != arguments->name) continue;
+        if (!arguments->kind.empty() && method.kind != arguments->kind) continue;
+        chosen.push_back(&method);
+      }
+      if (!arguments->kind.empty() && std::find(kinds.begin(), kinds.end(), arguments->kind) == kinds.end())
+        throw Error(fmt::format("there is no kind '{}'", arguments->kind), {}, suggest(arguments->kind, kinds));
+      if (chosen.empty())
+        throw Error(fmt::format("there is no method '{}'", arguments->name), {}, suggest(arguments->name, names));
+      if (arguments->json) {
+        Json list = Json::array();
+        for (const auto* method : chosen) list.push_back(method_json(*method));
+        print_json(list);
+      } else if (arguments->markdown) {
+        print_markdown(chosen);
+      } else if (!arguments->name.empty()) {
+        for (const auto* method : chosen) print_method(*method);
+      } else {
+        std::vector<std::vector<std::string>> rows{{"kind", "name", "summary", "paper"}};
+        for (const auto* method : chosen)
+          rows.push_back({method->kind, method->info.name, method->info.summary, method->info.paper});
+        std::printf("%s", run::table_text(rows).c_str());
+      }
+      return static_cast<int>(kDone);
+    };
+  });
+}
+
+}  // namespace hone::cli

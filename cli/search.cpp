@@ -1,0 +1,121 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "command.h"
+#include "hone/base/units.h"
+#include "hone/run/summary.h"
+#include "hone/run/supervisor.h"
+#include "hone/run/worker.h"
+
+namespace hone::cli {
+namespace {
+
+volatile std::sig_atomic_t g_interrupts = 0;
+void on_interrupt(int) { g_interrupts = g_interrupts + 1; }
+
+int terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+}  // namespace
+
+void add_search(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("search", "Run or resume the study in FILE");
+  command->footer(
+      "Ctrl-C saves everything and stops; the same command goes on from there.\n"
+      "Example:\n  hone search licences.toml --workers 2 --time '10 min'");
+  struct Arguments {
+    std::string file, store, time;
+    std::int64_t workers = 0, trials = 0;
+    bool json = false, quiet = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
+  command->add_option("--workers", arguments->workers, "Worker processes; default: as the file says, else one a core")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--time", arguments->time, "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
+  command->add_option("--trials", arguments->trials, "Trials in all, instead of the file's budget")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--store", arguments->store, "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
+  command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
+  command->add_flag("--quiet", arguments->quiet, "No progress");
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      const run::StudyFile file = run::StudyFile::read(arguments->file);
+      run::SuperviseOptions options;
+      options.store_url = arguments->store;
+      options.workers = arguments->workers;
+      if (arguments->trials > 0) options.trials = arguments->trials;
+      if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
+      // Tasks whose evaluator is part of libhone need no Torch, and no half second to load it.
+      options.worker_program = methods().find("evaluator", file.task_kind) != nullptr ? "hone" : "hone-worker";
+
+      struct sigaction handler {};
+      handler.sa_handler = on_interrupt;
+      sigaction(SIGINT, &handler, nullptr);
+      sigaction(SIGTERM, &handler, nullptr);
+      sigaction(SIGHUP, &handler, nullptr);
+      options.interrupted = [] { return g_interrupts > 0; };
+      options.killed = [] { return g_interrupts > 1; };
+
+      const std::string about = file.task->prepare();
+      if (!arguments->quiet) {
+        std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
+                     file.space.size(), run::budget_text(file.budget).c_str());
+        if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
+      }
+      const bool terminal = ::isatty(STDERR_FILENO) != 0;
+      run::Progress progress(
+          [quiet = arguments->quiet](const std::string& text) {
+            if (!quiet) std::fwrite(text.data(), 1, text.size(), stderr);
+          },
+          terminal, terminal_columns());
+      const run::SuperviseResult result = run::supervise(file, options, progress);
+
+      const std::string store = arguments->store.empty() ? "" : " --store " + arguments->store;
+      const Opened opened = open_study(arguments->file, arguments->store);
+      if (arguments->json) {
+        Json document = run::status_json(*opened.study, opened.file);
+        document["front"] = run::front_json(*opened.study);
+        document["stopped"] = result.why;
+        print_json(document);
+      } else {
+        std::fprintf(stderr, "%s\n", result.why.c_str());
+        std::printf("%s", run::front_text(*opened.study, opened.file).c_str());
+      }
+      if (result.end == run::SuperviseResult::End::interrupted) {
+        std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),
+                     store.c_str());
+        return static_cast<int>(kStopped);
+      }
+      return static_cast<int>(kDone);
+    };
+  });
+}
+
+void add_worker(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("worker", "Work on a study's trials until it is finished");
+  command->footer("hone search starts its workers itself.\nExample:\n  hone worker --store sqlite:first.hone/study.sqlite");
+  struct Arguments {
+    std::string store, name = "worker";
+    std::int64_t trials = 0;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("--store", arguments->store, "The study's store")->required();
+  command->add_option("--name", arguments->name, "This worker's name in the journal")->capture_default_str();
+  command->add_option("--trials", arguments->trials, "Trials in all, instead of the study's budget");
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      run::WorkerOptions options;
+      options.name = arguments->name;
+      if (arguments->trials > 0) options.max_trials = arguments->trials;
+      run::work_on(arguments->store, options);
+      return static_cast<int>(kDone);
+    };
+  });
+}
+
+}  // namespace hone::cli

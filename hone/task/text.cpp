@@ -1,0 +1,281 @@
+#include "hone/task/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace hone::task {
+namespace {
+
+const std::vector<std::string>& mixer_names() {
+  static const std::vector<std::string> names{"attention", "multi_query", "pattention", "none"};
+  return names;
+}
+
+/// Options that say what is measured and how, and cannot be searched.
+const std::vector<std::string>& fixed_options() {
+  static const std::vector<std::string> names{"data",           "validation_share", "test_share",
+                                              "max_vocabulary", "validation_chars", "max_bytes"};
+  return names;
+}
+
+bool is_fixed(const std::string& name) {
+  return std::find(fixed_options().begin(), fixed_options().end(), name) != fixed_options().end();
+}
+
+std::vector<OptionSpec> specs() {
+  using Type = OptionSpec::Type;
+  return {
+      {.name = "data", .type = Type::text, .fallback = nullptr, .summary = "a text file, or a folder read with all below it"},
+      {.name = "validation_share", .type = Type::real, .fallback = 0.1, .summary = "share of the text held out to compare models", .low = 0.01, .high = 0.45},
+      {.name = "test_share", .type = Type::real, .fallback = 0.1, .summary = "share held out to the very end", .low = 0.01, .high = 0.45},
+      {.name = "max_vocabulary", .type = Type::integer, .fallback = 1024, .summary = "characters told apart; rarer ones become one unknown symbol", .low = 2, .high = 65536},
+      {.name = "max_bytes", .type = Type::quantity, .fallback = 64e6, .summary = "text read at most", .low = 1024},
+      {.name = "validation_chars", .type = Type::integer, .fallback = 16384, .summary = "characters of the validation text that each validation reads, spread over it", .low = 256, .high = 1e9},
+      {.name = "mixer", .type = Type::text, .fallback = "attention", .summary = "how a layer mixes: multi-head attention, multi-query attention, or TokenFormer's token-parameter attention in place of every linear map", .allowed = mixer_names()},
+      {.name = "layers", .type = Type::integer, .fallback = 2, .summary = "number of layers, where mixer is no list", .low = 0, .high = 64},
+      {.name = "width", .type = Type::integer, .fallback = 64, .summary = "width of the residual stream", .low = 2, .high = 8192},
+      {.name = "heads", .type = Type::integer, .fallback = 4, .summary = "attention heads; must divide width", .low = 1, .high = 256},
+      {.name = "feedforward", .type = Type::text, .fallback = "plain", .summary = "feed-forward of attention layers", .allowed = {"plain", "gated", "none"}},
+      {.name = "expansion", .type = Type::integer, .fallback = 4, .summary = "hidden width of the feed-forward over width", .low = 1, .high = 16},
+      {.name = "activation", .type = Type::text, .fallback = "gelu", .summary = "of the feed-forward", .allowed = {"gelu", "relu", "silu", "tanh", "relu_squared"}},
+      {.name = "norm", .type = Type::text, .fallback = "layer", .summary = "normalisation before each part", .allowed = {"layer", "rms"}},
+      {.name = "position", .type = Type::text, .fallback = "rotary", .summary = "how positions are told apart", .allowed = {"rotary", "learned", "none"}},
+      {.name = "tied", .type = Type::flag, .fallback = true, .summary = "the head's weight is the embedding's"},
+      {.name = "tokens", .type = Type::integer, .fallback = 0, .summary = "parameter tokens of query, key, value and output in pattention layers; 0: width", .low = 0, .high = 65536},
+      {.name = "ffn_tokens", .type = Type::integer, .fallback = 0, .summary = "parameter tokens of the feed-forward in pattention layers; 0: 4 x tokens", .low = 0, .high = 262144},
+      {.name = "context", .type = Type::integer, .fallback = 64, .summary = "characters a model sees at once", .low = 2, .high = 8192},
+      {.name = "batch", .type = Type::integer, .fallback = 16, .summary = "sequences a step", .low = 1, .high = 4096},
+      {.name = "lr", .type = Type::real, .fallback = 3e-3, .summary = "peak learning rate of AdamW", .low = 1e-8, .high = 10.0},
+      {.name = "warmup", .type = Type::real, .fallback = 0.05, .summary = "linear warm-up, as a share of the largest number of steps", .low = 0.0, .high = 0.9},
+      {.name = "decay", .type = Type::text, .fallback = "cosine", .summary = "learning rate from its peak to the study's largest number of steps", .allowed = {"cosine", "linear", "constant"}},
+      {.name = "final_lr", .type = Type::real, .fallback = 0.1, .summary = "learning rate at the end over its peak", .low = 0.0, .high = 1.0},
+      {.name = "weight_decay", .type = Type::real, .fallback = 0.1, .summary = "decoupled weight decay", .low = 0.0, .high = 10.0},
+      {.name = "beta2", .type = Type::real, .fallback = 0.95, .summary = "AdamW's second moment", .low = 0.0, .high = 0.999999},
+      {.name = "clip", .type = Type::real, .fallback = 1.0, .summary = "largest gradient norm; 0: no clipping", .low = 0.0, .high = 1e9},
+  };
+}
+
+const OptionSpec* spec_of(const std::string& name) {
+  static const std::vector<OptionSpec> all = specs();
+  for (const auto& spec : all)
+    if (spec.name == name) return &spec;
+  return nullptr;
+}
+
+/// Whether every value that the parameter can take is one that the setting can take.
+void check_parameter(const space::Parameter& parameter, const OptionSpec& spec) {
+  using Type = OptionSpec::Type;
+  const auto wrong = [&](const std::string& found) {
+    const std::string range = spec.allowed_text();
+    throw Error(fmt::format("'{}' of task text is a {}, found {}", spec.name, spec.type_text(), found), parameter.place,
+                range.empty() ? "" : "allowed: " + range);
+  };
+  const auto in_range = [&](double value) {
+    if (!(value >= spec.low && value <= spec.high))
+      throw Error(fmt::format("'{}' cannot be {}", spec.name, real_text(value)), parameter.place,
+                  "allowed: " + spec.allowed_text());
+  };
+  switch (parameter.kind) {
+    case space::ParameterKind::real:
+      if (spec.type != Type::real) wrong("a real parameter");
+      in_range(parameter.low);
+      in_range(parameter.high);
+      break;
+    case space::ParameterKind::integer:
+      if (spec.type != Type::integer && spec.type != Type::real) wrong("an integer parameter");
+      in_range(parameter.low);
+      in_range(parameter.high);
+      break;
+    case space::ParameterKind::flag:
+      if (spec.type != Type::flag) wrong("a flag");
+      break;
+    case space::ParameterKind::choice:
+      for (const Value& value : parameter.choices) {
+        const bool text = std::holds_alternative<std::string>(value);
+        if (text != (spec.type == Type::text) || std::holds_alternative<bool>(value) != (spec.type == Type::flag))
+          wrong("the choice " + value_quoted(value));
+        if (text) {
+          const auto& name = std::get<std::string>(value);
+          if (!spec.allowed.empty() && std::find(spec.allowed.begin(), spec.allowed.end(), name) == spec.allowed.end())
+            throw Error(fmt::format("'{}' cannot be '{}'", spec.name, name), parameter.place,
+                        suggest(name, spec.allowed));
+        } else if (spec.type != Type::flag) {
+          if (spec.type == Type::integer && std::holds_alternative<double>(value)) wrong(value_text(value));
+          in_range(value_real(value));
+        }
+      }
+      break;
+  }
+}
+
+}  // namespace
+
+std::vector<OptionSpec> TextTask::option_specs() { return specs(); }
+
+TextTask::TextTask(Options options, const std::string& folder)
+    : options_(std::move(options)), place_(options_.place("data")) {
+  const std::filesystem::path given = options_.text("data");
+  path_ = (given.is_absolute() ? given : std::filesystem::path(folder) / given).lexically_normal().string();
+  if (!std::filesystem::exists(path_))
+    throw Error(fmt::format("there is no file or folder '{}'", given.string()), place_,
+                given.is_absolute() ? "" : fmt::format("it was looked for at {}", path_));
+}
+
+std::vector<MeasureInfo> TextTask::measures() const {
+  return {
+      {"bits_per_char", "bits per character of the validation text"},
+      {"latency_s", "seconds per generated token, one sequence, on this machine", true, true, true},
+      {"parameters", "trainable parameters", true, false, true},
+      {"flops", "floating point operations per generated token", true, false, true},
+      {"memory_bytes", "peak growth of resident memory while training", true, true, false},
+      {"train_s", "seconds of training so far", true, true, false},
+      {"latency_spread", "spread of the latency over repeats: (q80 - q20) / q20", true, true, true},
+      {"train_bits_per_char", "bits per character of the last training batches"},
+  };
+}
+
+void TextTask::check(const space::Space& space) const {
+  std::vector<std::string> known;
+  for (const auto& spec : specs())
+    if (!is_fixed(spec.name)) known.push_back(spec.name);
+  bool mixer_list = false;
+  for (const auto& parameter : space.parameters()) {
+    const std::string& name = parameter.list.empty() ? parameter.name : parameter.list;
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw Error(is_fixed(name) ? fmt::format("'{}' belongs in [task] and cannot be searched", name)
+                                 : fmt::format("task text has no parameter '{}'", name),
+                  parameter.place, suggest(name, known));
+    if (!parameter.list.empty() && name != "mixer")
+      throw Error(fmt::format("'{}' is one value, not a list", name), parameter.place, "only mixer may be a list: one entry a layer");
+    mixer_list = mixer_list || !parameter.list.empty();
+    if (options_.place(name).key == "task." + name)
+      throw Error(fmt::format("'{}' is fixed in [task] and searched in [space]", name), parameter.place,
+                  "remove one of them");
+    check_parameter(parameter, *spec_of(name));
+  }
+  if (mixer_list && (space.index("layers") || options_.place("layers").key == "task.layers"))
+    throw Error("'layers' and a list of mixers exclude each other", Place{"", 0, "space.mixer"},
+                "the list's entries are the layers; 'none' leaves one out");
+}
+
+const Corpus& TextTask::corpus() const {
+  std::call_once(once_, [this] {
+    CorpusOptions options;
+    options.path = path_;
+    options.validation = options_.real("validation_share");
+    options.test = options_.real("test_share");
+    options.max_vocabulary = static_cast<std::size_t>(options_.integer("max_vocabulary"));
+    options.max_bytes = static_cast<std::uint64_t>(options_.real("max_bytes"));
+    // A split must hold one context and the character after it.
+    options.min_characters = std::max<std::size_t>(512, static_cast<std::size_t>(options_.integer("context")) * 2);
+    corpus_ = std::make_unique<const Corpus>(Corpus::load(options, place_));
+  });
+  return *corpus_;
+}
+
+std::string TextTask::prepare() const {
+  const Corpus& data = corpus();
+  return fmt::format("{} characters to train on, {} to validate, {} to test; {} different characters",
+                     data.train().size(), data.validation().size(), data.test().size(), data.vocabulary() - 1);
+}
+
+TextSettings TextTask::settings(const space::Config& config) const {
+  const auto real = [&](const char* name) { return config.has(name) ? config.real(name) : options_.real(name); };
+  const auto integer = [&](const char* name) {
+    return static_cast<int>(config.has(name) ? config.integer(name) : options_.integer(name));
+  };
+  const auto text = [&](const char* name) { return config.has(name) ? config.text(name) : options_.text(name); };
+  TextSettings s;
+  const auto list = config.list("mixer");
+  if (!list.empty()) {
+    for (const Value& mixer : list)
+      if (std::get<std::string>(mixer) != "none") s.mixers.push_back(std::get<std::string>(mixer));
+  } else if (text("mixer") != "none") {
+    s.mixers.assign(static_cast<std::size_t>(integer("layers")), text("mixer"));
+  }
+  s.width = integer("width");
+  s.heads = integer("heads");
+  s.feedforward = text("feedforward");
+  s.expansion = integer("expansion");
+  s.activation = text("activation");
+  s.norm = text("norm");
+  s.position = text("position");
+  s.tied = config.has("tied") ? config.flag("tied") : options_.flag("tied");
+  s.tokens = integer("tokens");
+  s.ffn_tokens = integer("ffn_tokens");
+  s.context = integer("context");
+  s.batch = integer("batch");
+  s.lr = real("lr");
+  s.warmup = real("warmup");
+  s.decay = text("decay");
+  s.final_lr = real("final_lr");
+  s.weight_decay = real("weight_decay");
+  s.beta2 = real("beta2");
+  s.clip = real("clip");
+  return s;
+}
+
+graph::Graph TextTask::graph(const TextSettings& s, int batch, int length) const {
+  graph::DecoderSpec spec;
+  spec.vocabulary = corpus().vocabulary();
+  spec.context = s.context;
+  spec.width = s.width;
+  spec.position = s.position == "rotary"    ? graph::Position::rotary
+                  : s.position == "learned" ? graph::Position::learned
+                                            : graph::Position::none;
+  spec.norm = s.norm == "rms" ? graph::Norm::rms : graph::Norm::layer;
+  spec.tied = s.tied;
+  for (const std::string& mixer : s.mixers) {
+    graph::DecoderLayer layer;
+    layer.tokenized = mixer == "pattention";
+    layer.heads = s.heads;
+    layer.kv_heads = mixer == "multi_query" ? 1 : 0;
+    if (layer.tokenized) {
+      layer.tokens = s.tokens;
+      layer.ffn_tokens = s.ffn_tokens;
+    } else {
+      layer.feedforward = s.feedforward == "gated"   ? graph::Feedforward::gated
+                          : s.feedforward == "plain" ? graph::Feedforward::plain
+                                                     : graph::Feedforward::none;
+      layer.hidden = s.expansion * s.width;
+      layer.activation = s.activation;
+    }
+    spec.layers.push_back(layer);
+  }
+  return graph::decoder(spec, batch, length);
+}
+
+std::optional<graph::Graph> TextTask::graph(const space::Config& config) const {
+  const TextSettings s = settings(config);
+  return graph(s, s.batch, s.context);
+}
+
+std::optional<std::string> TextTask::unseen_by_probe(const space::Config& config) const {
+  // The probe runs the model at the peak learning rate on short sequences, with neither warm-up, decay nor
+  // clipping: all that, and how much data a step sees, enters as it is.
+  const TextSettings s = settings(config);
+  return fmt::format(
+      "text {} data={} context={} batch={} warmup={} decay={} final_lr={} weight_decay={} beta2={} clip={} "
+      "validation_chars={}",
+      kVersion, corpus().key().hex(), s.context, s.batch, s.warmup, s.decay, s.decay == "constant" ? 1.0 : s.final_lr,
+      s.weight_decay, s.beta2, s.clip, options_.integer("validation_chars"));
+}
+
+}  // namespace hone::task
+
+HONE_REGISTER(task, text) {
+  using namespace hone;
+  registry.add("task",
+               {.name = "text",
+                .summary = "character-level language models of a text: bits per character against latency per token",
+                .paper = "",
+                .options = task::TextTask::option_specs(),
+                .traits = "every option from mixer on may be searched instead: put it in [space]"},
+               task::MakeTask([](const Options& options, const std::string& folder) -> std::shared_ptr<const task::Task> {
+                 return std::make_shared<task::TextTask>(options, folder);
+               }));
+}
