@@ -113,9 +113,10 @@ class TokenParameterAttention : public Lowering {
 
 Tensor theta(const Tensor& scores, double tau) {
   const Tensor norm = at::linalg_vector_norm(scores, 2, at::IntArrayRef{-1}, true);
-  // Dividing by one where the norm is zero keeps NaN out of the gradient.
+  // Dividing by one where the norm is zero keeps NaN out of the gradient; the outer zero stops the rest of
+  // it.
   const Tensor empty = norm == 0;
-  return at::gelu(scores * (tau / norm.masked_fill(empty, 1.0)));
+  return at::gelu(scores * (tau / norm.masked_fill(empty, 1.0)).masked_fill(empty, 0.0));
 }
 
 Tensor token_parameter_attention_plain(const Tensor& x, const Tensor& keys, const Tensor& values,
