@@ -9,58 +9,90 @@ namespace hone::task {
 
 namespace {
 
-/// A set of hashes with a mark each: open addressing behind a bit map, small enough for the caches, that
-/// answers most of the questions "is it in the set?".
+/// A set of hashes with a mark each: open addressing behind a Bloom filter whose two bits of a hash lie in
+/// one word (Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). Hashes are
+/// taken in batches, with all their memory asked for before any of it is read: one by one, each would wait
+/// for the memory.
 class HashSet {
  public:
   explicit HashSet(std::size_t most) {
-    const std::size_t slots = std::bit_ceil(most + most / 4 + 16);
+    const std::size_t slots = std::bit_ceil(2 * most + 16);
     table_.resize(slots);
     marks_.resize(slots);
-    map_.resize(std::max<std::size_t>(slots / 8, 1));  // eight bits a slot
+    filter_.resize(slots / 16);  // eight to sixteen bits a hash
   }
 
-  void add(std::uint64_t hash) {
-    hash = nonzero(hash);
-    std::uint64_t& slot = table_[find(hash)];
-    if (slot == hash) return;
-    slot = hash;
-    map_[map_word(hash)] |= map_bit(hash);
+  using Batch = std::array<std::uint64_t, 64>;
+
+  void add(const Batch& hashes, std::size_t size) {
+    ask(hashes, size);
+    for (std::size_t i = 0; i < size; ++i) {
+      table_[find(hashes[i])] = nonzero(hashes[i]);
+      filter_[word(hashes[i])] |= bits(hashes[i]);
+    }
   }
 
-  bool may_hold(std::uint64_t hash) const {
-    hash = nonzero(hash);
-    return (map_[map_word(hash)] & map_bit(hash)) != 0;
+  /// Marks those that the set holds; says whether there were any.
+  bool mark(const Batch& hashes, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) __builtin_prefetch(&filter_[word(hashes[i])]);
+    Batch likely;
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      likely[found] = hashes[i];
+      found += (filter_[word(hashes[i])] & bits(hashes[i])) == bits(hashes[i]);
+    }
+    ask(likely, found);
+    bool any = false;
+    for (std::size_t i = 0; i < found; ++i) {
+      const std::size_t slot = find(likely[i]);
+      if (table_[slot] == 0) continue;
+      marks_[slot] = any = true;
+    }
+    return any;
   }
 
-  /// Marks the hash where the set holds it; says whether it does.
-  bool mark(std::uint64_t hash) {
-    hash = nonzero(hash);
-    const std::size_t slot = find(hash);
-    if (table_[slot] != hash) return false;
-    marks_[slot] = true;
-    return true;
-  }
-
-  bool marked(std::uint64_t hash) const {
-    hash = nonzero(hash);
-    const std::size_t slot = find(hash);
-    return table_[slot] == hash && marks_[slot];
-  }
+  bool marked(std::uint64_t hash) const { return marks_[find(hash)]; }
 
  private:
   static std::uint64_t nonzero(std::uint64_t hash) { return hash | 1; }  // 0 is an empty slot
-  std::size_t map_word(std::uint64_t hash) const { return (hash >> 20) & (map_.size() - 1); }
-  static std::uint64_t map_bit(std::uint64_t hash) { return std::uint64_t{1} << (hash >> 58); }
+  std::size_t word(std::uint64_t hash) const { return (hash >> 20) & (filter_.size() - 1); }
+  static std::uint64_t bits(std::uint64_t hash) {
+    return std::uint64_t{1} << (hash >> 58) | std::uint64_t{1} << (hash >> 52 & 63);
+  }
+  std::size_t home(std::uint64_t hash) const { return (hash >> 1) & (table_.size() - 1); }
   std::size_t find(std::uint64_t hash) const {
-    std::size_t slot = (hash >> 1) & (table_.size() - 1);
-    while (table_[slot] != 0 && table_[slot] != hash) slot = (slot + 1) & (table_.size() - 1);
+    const std::uint64_t wanted = nonzero(hash);
+    std::size_t slot = home(hash);
+    while (table_[slot] != 0 && table_[slot] != wanted) slot = (slot + 1) & (table_.size() - 1);
     return slot;
+  }
+  void ask(const Batch& hashes, std::size_t size) const {
+    for (std::size_t i = 0; i < size; ++i) __builtin_prefetch(&table_[home(hashes[i])]);
   }
 
   std::vector<std::uint64_t> table_;
   std::vector<bool> marks_;
-  std::vector<std::uint64_t> map_;
+  std::vector<std::uint64_t> filter_;
+};
+
+/// Collects hashes and hands them on by the batch; flush() hands on the rest.
+template <typename Use>
+class Batches {
+ public:
+  explicit Batches(Use use) : use_(std::move(use)) {}
+  void push(std::uint64_t hash) {
+    batch_[size_++] = hash;
+    if (size_ == batch_.size()) flush();
+  }
+  void flush() {
+    use_(batch_, size_);
+    size_ = 0;
+  }
+
+ private:
+  Use use_;
+  HashSet::Batch batch_{};
+  std::size_t size_ = 0;
 };
 
 using Ranges = std::vector<std::pair<std::size_t, std::size_t>>;
@@ -121,12 +153,15 @@ Removed remove_passages(std::string& text, const std::vector<const std::string*>
     std::size_t windows = 0;
     for_each_passage_at(text, joints, [&](std::uint64_t, std::size_t, std::size_t) { ++windows; });
     HashSet set(windows);
-    for_each_passage_at(text, joints, [&](std::uint64_t hash, std::size_t, std::size_t) { set.add(hash); });
+    Batches adding([&](const HashSet::Batch& hashes, std::size_t size) { set.add(hashes, size); });
+    for_each_passage_at(text, joints,
+                        [&](std::uint64_t hash, std::size_t, std::size_t) { adding.push(hash); });
+    adding.flush();
     bool any = false;
+    Batches marking([&](const HashSet::Batch& hashes, std::size_t size) { any |= set.mark(hashes, size); });
     for (const std::string* reference : references)
-      for_each_passage(*reference, [&](std::uint64_t hash, std::size_t, std::size_t) {
-        if (set.may_hold(hash)) any |= set.mark(hash);
-      });
+      for_each_passage(*reference, [&](std::uint64_t hash, std::size_t, std::size_t) { marking.push(hash); });
+    marking.flush();
     if (!any) break;
     Ranges taken;
     for_each_passage_at(text, joints, [&](std::uint64_t hash, std::size_t begin, std::size_t end) {
@@ -162,6 +197,7 @@ class Groups {
 
 std::vector<std::vector<std::size_t>> group_by_passages(const std::vector<TextFile>& files,
                                                         double containment) {
+  if (files.size() == 1) return {{0}};
   std::uint64_t total = 0;
   for (const TextFile& file : files) total += file.text.size();
   // At most some two million samples, the same ones in every file.

@@ -71,7 +71,7 @@ struct Removed {
 /// Removes from `text` every passage that also occurs in one of `references`, all characters that any of its
 /// windows covers, and leftovers of fewer than kPassage characters beside them. The remaining pieces are
 /// joined by `joint`; afterwards no passage of `text`, over joints too, occurs in a reference. Linear in the
-/// sizes; needs some 10 to 20 bytes for each character of `text`.
+/// sizes; needs some 18 to 36 bytes for each character of `text`.
 Removed remove_passages(std::string& text, const std::vector<const std::string*>& references,
                         std::string_view joint);
 
