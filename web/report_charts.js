@@ -68,14 +68,14 @@ function front_chart() {
       tip: (p) => trial_tip(p.trial), quiet: "No trial has both measures yet.",
     });
     const top_text = top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results";
-    const direction = (name, min) => (min === null ? null : `${min ? "less" : "more"} ${name} is better`);
+    const direction = (name, min) => (min === null ? null : `${min ? "lower" : "higher"} ${name}`);
     const better = [direction(state.y, goals[1]), direction(state.x, goals[0])].filter(Boolean);
     $("front-caption").replaceChildren(
         legend([steps.length || marked.length ? ["front", single || !both ? "best at its cost" : `front (${front.length})`, steps.length > 1 ? "line" : ""] : null,
                 full.length ? ["top", `${top_text} (${full.length})`] : null,
                 low.length ? ["low", `at less (${low.length})`] : null,
                 out.some((p) => Number.isFinite(p.x) && Number.isFinite(p.y)) ? ["outside", "outside the limits, or failed", "cross"] : null]),
-        better.length ? `${better.join("; ")}. ` : "", "Point at a dot for its config; click to select it.");
+        better.length ? `Better is ${joined(better)}. ` : "", "Point at a dot for its config; click to select it.");
   }
   draw();
   theme_listeners.push(draw);
@@ -135,7 +135,7 @@ function volume_chart() {
   }
   const plot = new Plot($("volume-plot"), "Hypervolume over time");
   const last = points[points.length - 1], end = num(data.elapsed_s);
-  const line = end > last.x ? [...points, {x: end, y: last.y}] : points;
+  const line = [...(points[0].x > 0 ? [{x: 0, y: 0}] : []), ...points, ...(end > last.x ? [{x: end, y: last.y}] : [])];
   const draw = () => plot.draw({
     x: {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true},
     y: {name: "hypervolume", label: "hypervolume", from_zero: true},
@@ -220,7 +220,9 @@ function rungs_chart() {
         chooser("Result", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
     plot.draw({
-      x: {name: "", label: unit || "fidelity", log: spans_decades(rungs.length ? rungs : lines.flatMap((l) => l.points.map((p) => p.x)))},
+      x: {name: "", label: unit || "fidelity", log: rungs.length ? least(rungs) > 0 && top_fidelity >= 4 * least(rungs)
+                                                                : spans_decades(lines.flatMap((l) => l.points.map((p) => p.x))),
+          at: rungs.length > 0 && rungs.length <= 8 ? rungs : null},
       y: measure_axis(state.y, state.log), lines: lines.map((line) => ({...line, hover: false})),
       dots: lines.map((l) => ({points: l.points, color: l.color, radius: 2.5, alpha: l.alpha})),
       tip: (p) => trial_tip(p.trial, `${state.y} ${quantity(state.y, p.y)} at ${p.x} ${unit}`),
@@ -273,7 +275,7 @@ function parameter_charts() {
       });
     }
     const fixed = parameters.filter((p) => !told.includes(p)).map((p) => p.name);
-    const note = [`Upright: ${titled(state.y)}; across: the parameter's value.`];
+    const note = [`Vertical: ${titled(state.y)}; horizontal: the parameter's value.`];
     if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
     if (fixed.length) note.push(`The same in all trials: ${joined(fixed)}.`);
     $("parameters-note").textContent = note.join(" ");
