@@ -4,13 +4,14 @@
 
 /** The trial in a few lines: its measures, and the parameters that tell it from others. */
 function trial_tip(trial, note) {
-  const told = differing(trials).filter((p) => p.name in trial.config).slice(0, 12);
+  const told = told_apart.filter((p) => p.name in trial.config).slice(0, 12);
   const rows = [...Object.keys(trial.measures).slice(0, 6).map((m) => [m, quantity(m, trial.measures[m])]),
                 ...told.map((p) => [p.name, setting(trial.config[p.name])])];
   return [el("b", {}, `Trial ${trial.id}${on_front.has(trial.id) ? (single ? ", the best" : ", on the front") : ""}`),
           el("span", {class: "quiet"}, note || `${trial.state}${trial.fidelity ? ` at ${trial.fidelity} ${unit}` : ""}`),
           el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
 }
+const told_apart = differing(trials);
 const measure_axis = (name, log, more = {}) => ({name, label: titled(name), log, ...more});
 
 /** Those of `points` that no other one beats in both directions, by ascending x. */
@@ -199,7 +200,7 @@ function loss_chart() {
   }
   draw();
   theme_listeners.push(draw);
-  selection.listeners.push(draw);
+  selection.listeners.push(soon(draw));
   return true;
 }
 
@@ -231,7 +232,7 @@ function rungs_chart() {
   }
   draw();
   theme_listeners.push(draw);
-  selection.listeners.push(draw);
+  selection.listeners.push(soon(draw));
   return true;
 }
 
@@ -240,7 +241,7 @@ function rungs_chart() {
 const kMostDots = 1500;  // in each of the small plots
 
 function parameter_charts() {
-  const names = [...measures.keys()], told = differing(trials);
+  const names = [...measures.keys()], told = told_apart;
   const seen = trials.filter((t) => !outside(t));
   if (!told.length || !names.some((n) => seen.some((t) => Number.isFinite(value(t, n))))) return false;
   const state = {y: names[0], log: null};

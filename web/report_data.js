@@ -137,6 +137,16 @@ function select(trial) {
   for (const listener of selection.listeners) listener();
 }
 
+/** Calls once in the next frame, however often it is asked. */
+function soon(call) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; call(); });
+  };
+}
+
 // --- controls --------------------------------------------------------------------------------------------
 
 function chooser(label, names, chosen, changed) {

@@ -12,11 +12,10 @@ const parameter_column = (p, some) => {
           show: (t) => setting(t.config[p.name])};
 };
 
-function compare(a, b) {
-  const lacks = (v) => v === "" || Number.isNaN(v);
-  if (lacks(a) || lacks(b)) return null;  // decided by the caller: what lacks a value comes last either way
-  return typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b), "en", {numeric: true}) : a - b;
-}
+const collator = new Intl.Collator("en", {numeric: true});
+const compare = (a, b) => (a === b ? 0 : typeof a === "string" ? collator.compare(a, b) : a - b);
+
+/** What lacks a value comes last, up or down. */
 function sorted_by(some, column, up) {
   const lacks = (v) => v === "" || Number.isNaN(v);
   return some.map((t) => [column.get(t), t]).sort(([a, t], [b, u]) => {
@@ -86,7 +85,7 @@ function trial_table(host, columns, caption, some, windowed) {
     if (!total) body.append(el("tr", {class: "space"}, el("td", {colspan: columns.length}, el("p", {class: "empty"}, "No trials to show."))));
   }
   function sort(column) {
-    state.up = state.column === column ? !state.up : !(column.down_first === true);
+    state.up = state.column === column ? !state.up : true;
     state.column = column;
     heads.forEach((th, k) => {
       if (columns[k] === column) th.setAttribute("aria-sort", state.up ? "ascending" : "descending");
@@ -102,12 +101,7 @@ function trial_table(host, columns, caption, some, windowed) {
     box.scrollTop = 0;
     render(true);
   }
-  let waiting = false;
-  box.addEventListener("scroll", () => {
-    if (waiting || !windowed) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; render(false); });
-  });
+  if (windowed) box.addEventListener("scroll", soon(() => render(false)));
   selection.listeners.push(() => {
     // A trial selected elsewhere is brought into sight within the table; the page itself stays where it is.
     const at = windowed ? state.shown.findIndex((t) => t.id === selection.id) * kRow : -1;
@@ -124,7 +118,7 @@ const id_column = {title: "trial", narrow: 66, get: (t) => t.id, show: (t) => St
 function front_table() {
   if (!front.length) return;
   const columns = [id_column, ...[...measures.keys()].filter((m) => front.some((t) => m in t.measures)).map(measure_column),
-                   ...differing(front.length > 1 ? front : trials).map((p) => parameter_column(p, front))];
+                   ...(front.length > 1 ? differing(front) : told_apart).map((p) => parameter_column(p, front))];
   trial_table($("front-table"), columns, single ? "The best trial" : "The front: configs and measures", front, front.length > 40);
 }
 
@@ -136,7 +130,7 @@ function trials_table() {
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
   const columns = [id_column, {...text("state", (t) => t.state), node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
-      ...[...measures.keys()].map(measure_column), ...differing(trials).map((p) => parameter_column(p, trials)),
+      ...[...measures.keys()].map(measure_column), ...told_apart.map((p) => parameter_column(p, trials)),
       {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
       {title: "same as", hint: "the trial whose result was reused", get: (t) => (t.same_as >= 0 ? t.same_as : NaN), show: (t) => (t.same_as >= 0 ? String(t.same_as) : "–")},
       text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 480)];
