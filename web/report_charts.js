@@ -37,7 +37,7 @@ function front_chart() {
     return;
   }
   const shown = trials.filter((t) => Number.isFinite(value(t, state.x)) || Number.isFinite(value(t, state.y)));
-  const controls = () => $("front-controls").replaceChildren(
+  const controls = () => refill($("front-controls"),
       chooser("Cost", names, state.x, (v) => { state.x = v; state.log_x = null; draw(); }),
       chooser("Quality", names, state.y, (v) => { state.y = v; state.log_y = null; draw(); }),
       checkbox("log cost", state.log_x, (v) => { state.log_x = v; draw(); }),
@@ -104,7 +104,7 @@ function history_chart() {
     const last = state.by === "time" ? num(data.elapsed_s) : trials.length - 1;
     const line = best.length ? [...best, {...best[best.length - 1], x: Math.max(last || 0, most(ranked.map((p) => p.x)))}] : [];
     state.log ??= spans_decades([...full, ...low].map((p) => p.y));
-    $("history-controls").replaceChildren(
+    refill($("history-controls"),
         names.length > 1 ? chooser("Objective", names, state.y, (v) => { state.y = v; state.log = null; draw(); }) : el("strong", {}, state.y),
         chooser("by", ["time", "trial number"], state.by, (v) => { state.by = v; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
@@ -193,7 +193,7 @@ function loss_chart() {
       return [t, t.curve.filter((_, k) => k % every === 0 || k === t.curve.length - 1).map(([x, y]) => [num(x), num(y)])];
     });
     log ??= spans_decades(pairs.flatMap(([, points]) => points.map((p) => p[1])));
-    $("loss-controls").replaceChildren(checkbox("log", log, (v) => { log = v; draw(); }));
+    refill($("loss-controls"), checkbox("log", log, (v) => { log = v; draw(); }));
     plot.draw({x: {name: "", label: unit || "fidelity"}, y: {name: "", label: "training loss", log}, lines: curve_lines(pairs),
                dots: [], tip: (p) => trial_tip(p.trial, `training loss ${plain(p.y)} at ${p.x} ${unit}`)});
     $("loss-caption").replaceChildren(...curves_caption(drawn.length, all.length, "curves"));
@@ -217,7 +217,7 @@ function rungs_chart() {
     const has = all.filter((t) => t.results.some((r) => Number.isFinite(at_rung(r, state.y)))), drawn = some_of(has);
     const lines = curve_lines(drawn.map((t) => [t, t.results.map((r) => [num(r.fidelity), at_rung(r, state.y)])]));
     state.log ??= spans_decades(lines.flatMap((l) => l.points.map((p) => p.y)));
-    $("rungs-controls").replaceChildren(
+    refill($("rungs-controls"),
         chooser("Result", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
     plot.draw({
@@ -254,7 +254,7 @@ function parameter_charts() {
     const good = seen.filter((t) => Number.isFinite(value(t, state.y)));
     state.log ??= spans_decades(good.map((t) => value(t, state.y)));
     const every = Math.ceil(good.length / kMostDots), some = good.filter((t, k) => k % every === 0 || on_front.has(t.id));
-    $("parameters-controls").replaceChildren(
+    refill($("parameters-controls"),
         chooser("Each parameter against", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }),
         legend([["front", single ? "the best" : "front"], ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"], ["low", "at less"]]));

@@ -149,6 +149,12 @@ function soon(call) {
 
 // --- controls --------------------------------------------------------------------------------------------
 
+/** Puts new controls in place of the old ones; the one in use keeps the keyboard's focus. */
+function refill(host, ...children) {
+  const fields = () => [...host.querySelectorAll("select, input")], at = fields().indexOf(document.activeElement);
+  host.replaceChildren(...children);
+  if (at >= 0 && fields()[at]) fields()[at].focus();
+}
 function chooser(label, names, chosen, changed) {
   const box = el("select", {change: () => changed(box.value)},
                  ...names.map((name) => el("option", {value: name, selected: name === chosen}, name)));

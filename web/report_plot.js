@@ -4,7 +4,6 @@
 // pointer's move.
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const plots = [];
 
 /** Round steps: 1, 2, 5 times a power of ten; of a clock: seconds, minutes, hours. */
 function linear_ticks(low, high, wanted, clock) {
@@ -82,7 +81,6 @@ class Plot {
     host.addEventListener("click", (event) => { this.point_at(event); this.pick(); });
     host.addEventListener("keydown", (event) => this.key(event));
     selection.listeners.push(() => this.mark());
-    plots.push(this);
   }
 
   /**
