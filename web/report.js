@@ -9,7 +9,8 @@ function problem(text) {
 }
 
 function header() {
-  const goals = objectives.map((o) => `${o.minimize ? "minimizes" : "maximizes"} ${o.name}`);
+  const named = (minimize) => joined(objectives.filter((o) => o.minimize === minimize).map((o) => o.name));
+  const goals = [named(true) && `minimizes ${named(true)}`, named(false) && `maximizes ${named(false)}`].filter(Boolean);
   const limits = list(data.limits).map(words);
   const n = parameters.length, ran = num(data.elapsed_s);
   const sentence = [`A search over ${n ? count(n, "parameter") : "a space"} of a ${words(data.task) || "task"}${data.task ? " task" : ""}`,

@@ -4,13 +4,14 @@
 
 /** The trial in a few lines: its measures, and the parameters that tell it from others. */
 function trial_tip(trial, note) {
-  const told = differing(trials).filter((p) => p.name in trial.config).slice(0, 12);
+  const told = told_apart.filter((p) => p.name in trial.config).slice(0, 12);
   const rows = [...Object.keys(trial.measures).slice(0, 6).map((m) => [m, quantity(m, trial.measures[m])]),
                 ...told.map((p) => [p.name, setting(trial.config[p.name])])];
   return [el("b", {}, `Trial ${trial.id}${on_front.has(trial.id) ? (single ? ", the best" : ", on the front") : ""}`),
           el("span", {class: "quiet"}, note || `${trial.state}${trial.fidelity ? ` at ${trial.fidelity} ${unit}` : ""}`),
           el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
 }
+const told_apart = differing(trials);
 const measure_axis = (name, log, more = {}) => ({name, label: titled(name), log, ...more});
 
 /** Those of `points` that no other one beats in both directions, by ascending x. */
@@ -36,7 +37,7 @@ function front_chart() {
     return;
   }
   const shown = trials.filter((t) => Number.isFinite(value(t, state.x)) || Number.isFinite(value(t, state.y)));
-  const controls = () => $("front-controls").replaceChildren(
+  const controls = () => refill($("front-controls"),
       chooser("Cost", names, state.x, (v) => { state.x = v; state.log_x = null; draw(); }),
       chooser("Quality", names, state.y, (v) => { state.y = v; state.log_y = null; draw(); }),
       checkbox("log cost", state.log_x, (v) => { state.log_x = v; draw(); }),
@@ -68,14 +69,14 @@ function front_chart() {
       tip: (p) => trial_tip(p.trial), quiet: "No trial has both measures yet.",
     });
     const top_text = top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results";
-    const direction = (name, min) => (min === null ? null : `${min ? "less" : "more"} ${name} is better`);
+    const direction = (name, min) => (min === null ? null : `${min ? "lower" : "higher"} ${name}`);
     const better = [direction(state.y, goals[1]), direction(state.x, goals[0])].filter(Boolean);
     $("front-caption").replaceChildren(
         legend([steps.length || marked.length ? ["front", single || !both ? "best at its cost" : `front (${front.length})`, steps.length > 1 ? "line" : ""] : null,
                 full.length ? ["top", `${top_text} (${full.length})`] : null,
                 low.length ? ["low", `at less (${low.length})`] : null,
                 out.some((p) => Number.isFinite(p.x) && Number.isFinite(p.y)) ? ["outside", "outside the limits, or failed", "cross"] : null]),
-        better.length ? `${better.join("; ")}. ` : "", "Point at a dot for its config; click to select it.");
+        better.length ? `Better is ${joined(better)}. ` : "", "Point at a dot for its config; click to select it.");
   }
   draw();
   theme_listeners.push(draw);
@@ -103,7 +104,7 @@ function history_chart() {
     const last = state.by === "time" ? num(data.elapsed_s) : trials.length - 1;
     const line = best.length ? [...best, {...best[best.length - 1], x: Math.max(last || 0, most(ranked.map((p) => p.x)))}] : [];
     state.log ??= spans_decades([...full, ...low].map((p) => p.y));
-    $("history-controls").replaceChildren(
+    refill($("history-controls"),
         names.length > 1 ? chooser("Objective", names, state.y, (v) => { state.y = v; state.log = null; draw(); }) : el("strong", {}, state.y),
         chooser("by", ["time", "trial number"], state.by, (v) => { state.by = v; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
@@ -135,7 +136,7 @@ function volume_chart() {
   }
   const plot = new Plot($("volume-plot"), "Hypervolume over time");
   const last = points[points.length - 1], end = num(data.elapsed_s);
-  const line = end > last.x ? [...points, {x: end, y: last.y}] : points;
+  const line = [...(points[0].x > 0 ? [{x: 0, y: 0}] : []), ...points, ...(end > last.x ? [{x: end, y: last.y}] : [])];
   const draw = () => plot.draw({
     x: {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true},
     y: {name: "hypervolume", label: "hypervolume", from_zero: true},
@@ -192,14 +193,14 @@ function loss_chart() {
       return [t, t.curve.filter((_, k) => k % every === 0 || k === t.curve.length - 1).map(([x, y]) => [num(x), num(y)])];
     });
     log ??= spans_decades(pairs.flatMap(([, points]) => points.map((p) => p[1])));
-    $("loss-controls").replaceChildren(checkbox("log", log, (v) => { log = v; draw(); }));
+    refill($("loss-controls"), checkbox("log", log, (v) => { log = v; draw(); }));
     plot.draw({x: {name: "", label: unit || "fidelity"}, y: {name: "", label: "training loss", log}, lines: curve_lines(pairs),
                dots: [], tip: (p) => trial_tip(p.trial, `training loss ${plain(p.y)} at ${p.x} ${unit}`)});
     $("loss-caption").replaceChildren(...curves_caption(drawn.length, all.length, "curves"));
   }
   draw();
   theme_listeners.push(draw);
-  selection.listeners.push(draw);
+  selection.listeners.push(soon(draw));
   return true;
 }
 
@@ -216,11 +217,13 @@ function rungs_chart() {
     const has = all.filter((t) => t.results.some((r) => Number.isFinite(at_rung(r, state.y)))), drawn = some_of(has);
     const lines = curve_lines(drawn.map((t) => [t, t.results.map((r) => [num(r.fidelity), at_rung(r, state.y)])]));
     state.log ??= spans_decades(lines.flatMap((l) => l.points.map((p) => p.y)));
-    $("rungs-controls").replaceChildren(
+    refill($("rungs-controls"),
         chooser("Result", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
     plot.draw({
-      x: {name: "", label: unit || "fidelity", log: spans_decades(rungs.length ? rungs : lines.flatMap((l) => l.points.map((p) => p.x)))},
+      x: {name: "", label: unit || "fidelity", log: rungs.length ? least(rungs) > 0 && top_fidelity >= 4 * least(rungs)
+                                                                : spans_decades(lines.flatMap((l) => l.points.map((p) => p.x))),
+          at: rungs.length > 0 && rungs.length <= 8 ? rungs : null},
       y: measure_axis(state.y, state.log), lines: lines.map((line) => ({...line, hover: false})),
       dots: lines.map((l) => ({points: l.points, color: l.color, radius: 2.5, alpha: l.alpha})),
       tip: (p) => trial_tip(p.trial, `${state.y} ${quantity(state.y, p.y)} at ${p.x} ${unit}`),
@@ -229,7 +232,7 @@ function rungs_chart() {
   }
   draw();
   theme_listeners.push(draw);
-  selection.listeners.push(draw);
+  selection.listeners.push(soon(draw));
   return true;
 }
 
@@ -238,7 +241,7 @@ function rungs_chart() {
 const kMostDots = 1500;  // in each of the small plots
 
 function parameter_charts() {
-  const names = [...measures.keys()], told = differing(trials);
+  const names = [...measures.keys()], told = told_apart;
   const seen = trials.filter((t) => !outside(t));
   if (!told.length || !names.some((n) => seen.some((t) => Number.isFinite(value(t, n))))) return false;
   const state = {y: names[0], log: null};
@@ -251,7 +254,7 @@ function parameter_charts() {
     const good = seen.filter((t) => Number.isFinite(value(t, state.y)));
     state.log ??= spans_decades(good.map((t) => value(t, state.y)));
     const every = Math.ceil(good.length / kMostDots), some = good.filter((t, k) => k % every === 0 || on_front.has(t.id));
-    $("parameters-controls").replaceChildren(
+    refill($("parameters-controls"),
         chooser("Each parameter against", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }),
         legend([["front", single ? "the best" : "front"], ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"], ["low", "at less"]]));
@@ -273,7 +276,7 @@ function parameter_charts() {
       });
     }
     const fixed = parameters.filter((p) => !told.includes(p)).map((p) => p.name);
-    const note = [`Upright: ${titled(state.y)}; across: the parameter's value.`];
+    const note = [`Vertical: ${titled(state.y)}; horizontal: the parameter's value.`];
     if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
     if (fixed.length) note.push(`The same in all trials: ${joined(fixed)}.`);
     $("parameters-note").textContent = note.join(" ");

@@ -137,8 +137,24 @@ function select(trial) {
   for (const listener of selection.listeners) listener();
 }
 
+/** Calls once in the next frame, however often it is asked. */
+function soon(call) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; call(); });
+  };
+}
+
 // --- controls --------------------------------------------------------------------------------------------
 
+/** Puts new controls in place of the old ones; the one in use keeps the keyboard's focus. */
+function refill(host, ...children) {
+  const fields = () => [...host.querySelectorAll("select, input")], at = fields().indexOf(document.activeElement);
+  host.replaceChildren(...children);
+  if (at >= 0 && fields()[at]) fields()[at].focus();
+}
 function chooser(label, names, chosen, changed) {
   const box = el("select", {change: () => changed(box.value)},
                  ...names.map((name) => el("option", {value: name, selected: name === chosen}, name)));

@@ -4,7 +4,6 @@
 // pointer's move.
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const plots = [];
 
 /** Round steps: 1, 2, 5 times a power of ten; of a clock: seconds, minutes, hours. */
 function linear_ticks(low, high, wanted, clock) {
@@ -82,11 +81,10 @@ class Plot {
     host.addEventListener("click", (event) => { this.point_at(event); this.pick(); });
     host.addEventListener("keydown", (event) => this.key(event));
     selection.listeners.push(() => this.mark());
-    plots.push(this);
   }
 
   /**
-   * spec: x, y: axes {name, label, log, clock, names, from_zero}; dots: [{points, color, radius, alpha, cross}];
+   * spec: x, y: axes {name, label, log, clock, names, from_zero, at: its ticks}; dots: [{points, color, radius, alpha, cross}];
    * lines: [{points, color, width, alpha, stepped}]; tip(point): nodes; quiet: why nothing can be drawn.
    * A point is {x, y, trial}. Later dots lie above earlier ones.
    */
@@ -94,12 +92,14 @@ class Plot {
     this.spec = spec;
     if (this.chart) this.chart.destroy();
     this.chart = null;
+    this.px = null;
     this.leave();
     const fits = (p) => Number.isFinite(p.x) && Number.isFinite(p.y) && (!spec.x.log || p.x > 0) && (!spec.y.log || p.y > 0);
     const dots = (spec.dots || []).map((group) => ({...group, points: group.points.filter(fits), tone: css(group.color)}));
     const lines = (spec.lines || []).map((line) => ({...line, points: line.points.filter(fits)}));
     this.points = [...dots.flatMap((g) => g.points), ...lines.filter((l) => l.hover).flatMap((l) => l.points)];
     const every = [...this.points, ...lines.flatMap((l) => l.points)];
+    this.host.classList.toggle("vacant", !every.length);
     if (!every.length) {
       this.points = [];
       this.host.replaceChildren(el("p", {class: "empty"}, spec.quiet || "Nothing to draw yet."));
@@ -120,20 +120,22 @@ class Plot {
         animation: false, parsing: false, normalized: true, events: [], maintainAspectRatio: false, responsive: true,
         layout: {padding: {top: 6, right: 10}},
         plugins: {legend: {display: false}, tooltip: {enabled: false}},
-        scales: {x: this.scale(x, Math.max(3, Math.round(width / (this.small ? 75 : 110)))),
-                 y: this.scale(y, this.small ? 4 : 6)},
+        scales: {x: this.scale("x", x, Math.max(3, Math.round(width / (this.small ? 75 : 110)))),
+                 y: this.scale("y", y, this.small ? 4 : 6)},
       },
       plugins: [{beforeDatasetsDraw: (chart) => paint(chart, dots), afterLayout: (chart) => this.settle(chart)}],
     });
+    this.mark();
   }
 
-  scale(axis, wanted) {
+  scale(along, axis, wanted) {
     const ticks = axis.names ? axis.names.map((_, k) => k)
-                  : axis.log ? log_ticks(axis.low, axis.high, wanted) : linear_ticks(axis.low, axis.high, wanted, axis.clock);
-    const text = tick_text(axis, ticks), font = {family: getComputedStyle(document.body).fontFamily, size: this.small ? 10 : 11};
+                  : axis.at ? axis.at.filter((v) => v >= axis.low && v <= axis.high) : axis.log ? log_ticks(axis.low, axis.high, wanted) : linear_ticks(axis.low, axis.high, wanted, axis.clock);
+    const text = tick_text(axis, ticks), room = (along === "x" ? this.host.clientWidth : this.host.clientHeight) - 90;
+    const font = {family: getComputedStyle(document.body).fontFamily, size: this.small ? 10 : 11};
     return {
       type: axis.log ? "logarithmic" : "linear", min: axis.low, max: axis.high,
-      title: {display: !axis.bare, text: axis.label, color: css("soft"), font: {...font, size: this.small ? 11 : 12}},
+      title: {display: !axis.bare, text: axis.label.length * 6.3 > room ? axis.name || axis.label : axis.label, color: css("soft"), font: {...font, size: this.small ? 11 : 12}},
       grid: {color: css("grid"), borderColor: css("line"), tickColor: css("line"), tickLength: 4},
       ticks: {color: css("soft"), font, maxRotation: axis.names ? 40 : 0, autoSkip: !axis.names || axis.names.length > 12,
               autoSkipPadding: 8, callback: (v) => shortened(text(v))},

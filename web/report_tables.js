@@ -12,17 +12,22 @@ const parameter_column = (p, some) => {
           show: (t) => setting(t.config[p.name])};
 };
 
-function compare(a, b) {
-  const lacks = (v) => v === "" || Number.isNaN(v);
-  if (lacks(a) || lacks(b)) return null;  // decided by the caller: what lacks a value comes last either way
-  return typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b), "en", {numeric: true}) : a - b;
-}
+const collator = new Intl.Collator("en", {numeric: true});
+const compare = (a, b) => (a === b ? 0 : typeof a === "string" ? collator.compare(a, b) : a - b);
+
+/** What lacks a value comes last, up or down. */
 function sorted_by(some, column, up) {
   const lacks = (v) => v === "" || Number.isNaN(v);
   return some.map((t) => [column.get(t), t]).sort(([a, t], [b, u]) => {
     if (lacks(a) || lacks(b)) return lacks(a) - lacks(b) || t.id - u.id;
     return (up ? 1 : -1) * compare(a, b) || t.id - u.id;
   }).map(([, t]) => t);
+}
+
+const pen = document.createElement("canvas").getContext("2d");
+function text_width(text) {
+  pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
 }
 
 const kRow = 32;  // pixels; report.css gives rows this height
@@ -36,9 +41,9 @@ function trial_table(host, columns, caption, some, windowed) {
   const width = (c) => {
     // The widest of a sample of texts: fixed widths keep columns still while rows come and go.
     const every = Math.max(1, Math.floor(some.length / 400));
-    let chars = c.title.length + 2;
-    for (let k = 0; k < some.length; k += every) chars = Math.max(chars, c.show(some[k]).length);
-    return Math.min(c.wide || 26, chars) * 7.6 + 28;
+    let wide = text_width(`${c.title} ↓`) * 1.06 + 8;
+    for (let k = 0; k < some.length; k += every) wide = Math.max(wide, text_width(c.show(some[k])));
+    return Math.min(c.wide || 220, Math.max(wide, c.narrow || 0)) + 30;
   };
   const widths = columns.map(width), body = el("tbody");
   const heads = columns.map((c) => el("th", {scope: "col", class: c.text ? "text" : null},
@@ -80,7 +85,7 @@ function trial_table(host, columns, caption, some, windowed) {
     if (!total) body.append(el("tr", {class: "space"}, el("td", {colspan: columns.length}, el("p", {class: "empty"}, "No trials to show."))));
   }
   function sort(column) {
-    state.up = state.column === column ? !state.up : !(column.down_first === true);
+    state.up = state.column === column ? !state.up : true;
     state.column = column;
     heads.forEach((th, k) => {
       if (columns[k] === column) th.setAttribute("aria-sort", state.up ? "ascending" : "descending");
@@ -96,23 +101,24 @@ function trial_table(host, columns, caption, some, windowed) {
     box.scrollTop = 0;
     render(true);
   }
-  let waiting = false;
-  box.addEventListener("scroll", () => {
-    if (waiting || !windowed) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; render(false); });
+  if (windowed) box.addEventListener("scroll", soon(() => render(false)));
+  selection.listeners.push(() => {
+    // A trial selected elsewhere is brought into sight within the table; the page itself stays where it is.
+    const at = windowed ? state.shown.findIndex((t) => t.id === selection.id) * kRow : -1;
+    if (at >= 0 && (at < box.scrollTop || at > box.scrollTop + box.clientHeight - 3 * kRow))
+      box.scrollTop = Math.max(0, at - box.clientHeight / 2);
+    render(true);
   });
-  selection.listeners.push(() => render(true));
   set(some);
   return {set};
 }
 
-const id_column = {title: "trial", get: (t) => t.id, show: (t) => String(t.id)};
+const id_column = {title: "trial", narrow: 66, get: (t) => t.id, show: (t) => String(t.id)};
 
 function front_table() {
   if (!front.length) return;
   const columns = [id_column, ...[...measures.keys()].filter((m) => front.some((t) => m in t.measures)).map(measure_column),
-                   ...differing(front).map((p) => parameter_column(p, front))];
+                   ...(front.length > 1 ? differing(front) : told_apart).map((p) => parameter_column(p, front))];
   trial_table($("front-table"), columns, single ? "The best trial" : "The front: configs and measures", front, front.length > 40);
 }
 
@@ -124,13 +130,17 @@ function trials_table() {
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
   const columns = [id_column, {...text("state", (t) => t.state), node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
-      ...[...measures.keys()].map(measure_column), ...differing(trials).map((p) => parameter_column(p, trials)),
+      ...[...measures.keys()].map(measure_column), ...told_apart.map((p) => parameter_column(p, trials)),
       {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
       {title: "same as", hint: "the trial whose result was reused", get: (t) => (t.same_as >= 0 ? t.same_as : NaN), show: (t) => (t.same_as >= 0 ? String(t.same_as) : "–")},
-      text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 60)];
+      text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 480)];
   const table = trial_table($("trials-table"), columns, "All trials", trials, true);
 
   const hidden = new Set(), sought = {text: ""};
+  let shown = "";
+  const note = () => $("trials-note").replaceChildren(shown, ...(selection.id === null ? [] :
+      [". ", el("a", {href: "#detail"}, `Trial ${selection.id}`), " is selected."]));
+  selection.listeners.push(note);
   const lowered = new Map();
   const haystack = (t) => {
     if (!lowered.has(t))
@@ -141,8 +151,9 @@ function trials_table() {
   function apply() {
     const parts = sought.text.toLowerCase().split(/\s+/).filter(Boolean);
     const left = trials.filter((t) => !hidden.has(t.state) && parts.every((part) => haystack(t).includes(part)));
-    $("trials-note").textContent = left.length === trials.length ? count(trials.length, "trial")
-        : `${left.length.toLocaleString("en-US")} of ${count(trials.length, "trial")}`;
+    shown = left.length === trials.length ? count(trials.length, "trial")
+            : `${left.length.toLocaleString("en-US")} of ${count(trials.length, "trial")}`;
+    note();
     table.set(left);
   }
   let timer = 0;
@@ -190,7 +201,7 @@ function detail() {
   if (t.reason) facts.push(["reason", words(t.reason)]);
   if (t.same_as >= 0) facts.push(["same as", `trial ${t.same_as}`]);
   if (num(t.spent_s) > 0) facts.push(["spent", duration(num(t.spent_s))]);
-  if (ended_s(t) > 0) facts.push(["until", `${duration(ended_s(t))} after the start`]);
+  if (ended_s(t) > 0) facts.push(["finished", `${duration(ended_s(t))} after the start`]);
   if (t.worker) facts.push(["worker", words(t.worker)]);
   const config = Object.entries(t.config), seen = Object.entries(t.measures);
   $("detail").replaceChildren(

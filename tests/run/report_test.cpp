@@ -255,7 +255,7 @@ class ReportInBrowser : public testing::TestWithParam<std::string> {
     if (name == "none") return made_study(0, 2);
     if (name == "single") return made_study(150, 1);
     if (name == "three") return made_study(150, 3);
-    if (name == "many") return made_study(20000, 2);
+    if (name == "many") return made_study(std::getenv("HONE_REPORT_PAGES") ? 20000 : 3000, 2);
     if (name == "hostile") return hostile_study();
     return Json::object();
   }
