@@ -1,0 +1,130 @@
+#include "hone/study/study.h"
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+
+namespace hone::study {
+namespace {
+
+space::Config config(std::int64_t width) {
+  return space::Config({{"width", Value(width)}, {"lr", Value(0.001)}, {"mixer", Value(std::string("a"))}, {"tied", Value(true)}});
+}
+
+StudyRecord header() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss", true}, {"gain", false}}, 9}; }
+
+std::shared_ptr<Store> fresh() {
+  auto store = open_store("memory:");
+  Study::create(*store, header());
+  return store;
+}
+
+TEST(Journal, RecordsSurviveTheirText) {
+  EndRecord end{3, 2, TrialState::failed, "diverged \"x\"", 1.5, 1, {{1.0, 2.5}, {2.0, std::numeric_limits<double>::quiet_NaN()}}, true};
+  const std::vector<Record> records{
+      header(),
+      SessionRecord{2, "60 trials"},
+      EndedRecord{"interrupted"},
+      TrialRecord{3, config(64), "tpe", 9, 4},
+      StartRecord{3, 2, "w0", 20},
+      KeysRecord{3, {Key{1, 2}, Key{3, 4}}, {{"latency_s", 0.5}}},
+      ResultRecord{3, 2, {20, {{"loss", std::numeric_limits<double>::infinity()}, {"gain", -1e-300}}}},
+      end,
+      LateRecord{3, 1, Json{{"a", 1}}}};
+  for (const Record& record : records) {
+    const Event event = encode(record);
+    const Event again = encode(decode(event));
+    EXPECT_EQ(event.kind, again.kind);
+    EXPECT_EQ(event.payload, again.payload);
+  }
+  EXPECT_EQ(std::get<TrialRecord>(decode(encode(records[3]))).config, config(64));
+}
+
+TEST(Journal, KeepsWhatItDoesNotKnowAndRefusesWhatIsBroken) {
+  EXPECT_TRUE(std::holds_alternative<UnknownRecord>(decode({1, "planet", 1, 0, "{\"a\":[1]}"})));
+  EXPECT_TRUE(std::holds_alternative<UnknownRecord>(decode({1, "trial", 2, 0, "{\"a\":[1]}"})));
+  EXPECT_THROW(decode({1, "trial", 1, 0, "{\"trial\":"}), Error);
+  EXPECT_THROW(decode({1, "trial", 1, 0, "{\"trial\":1}"}), Error);
+  EXPECT_THROW(decode({1, "end", 1, 0, R"({"trial":1,"attempt":1,"state":"dancing"})"}), Error);
+}
+
+TEST(Study, AppliesTheLifeOfATrial) {
+  Study study(fresh());
+  std::vector<Change::Kind> told;
+  study.listen([&](const Change& change) { told.push_back(change.kind); });
+  study.sync();
+  study.commit({TrialRecord{0, config(1), "r", 7, 2}, StartRecord{0, 1, "w0", 3}});
+  EXPECT_EQ(study.count(TrialState::running), 1);
+  EXPECT_EQ(study.saved().repeated_config, 2);
+  study.commit({ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 2.0}}}}, EndRecord{0, 1, TrialState::paused, "", 2.0, -1, {{3, 1.1}}, false}});
+  EXPECT_EQ(study.trial(0).state, TrialState::paused);
+  EXPECT_TRUE(study.front().members().empty()) << "the front is at the horizon only";
+  study.commit({StartRecord{0, 2, "w1", 9}, ResultRecord{0, 2, {9, {{"loss", 0.5}, {"gain", 3.0}}}},
+                EndRecord{0, 2, TrialState::completed, "", 4.0, -1, {{9, 0.6}}, false}});
+  ASSERT_EQ(study.front().members().size(), 1u);
+  EXPECT_EQ(study.front().members()[0].values, (std::vector<double>{0.5, -3.0}));
+  EXPECT_EQ(study.trial(0).spent_s, 6.0);
+  EXPECT_EQ(study.trial(0).curve.size(), 2u);
+  EXPECT_EQ(study.trial(0).attempts, 2);
+  using K = Change::Kind;
+  EXPECT_EQ(told, (std::vector<K>{K::created, K::started, K::result, K::state, K::started, K::result, K::state}));
+  EXPECT_NE(study.find(config(1).key()), nullptr);
+  EXPECT_EQ(study.find(config(2).key()), nullptr);
+}
+
+TEST(Study, AnotherProcessSeesTheSame) {
+  const auto store = fresh();
+  Study writer(store), reader(store);
+  writer.sync();
+  reader.sync();
+  writer.commit({TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9}});
+  EXPECT_TRUE(reader.sync());
+  // The reader writes too; the writer's next commit must first apply what it has not seen.
+  reader.commit({TrialRecord{1, config(2), "r", 7, 0}});
+  writer.commit({ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}}, EndRecord{0, 1, TrialState::completed, "", 1, -1, {}, false}});
+  reader.sync();
+  ASSERT_EQ(writer.size(), 2);
+  ASSERT_EQ(reader.size(), 2);
+  for (std::int64_t id : {0, 1}) {
+    EXPECT_EQ(writer.trial(id).state, reader.trial(id).state);
+    EXPECT_EQ(writer.trial(id).config, reader.trial(id).config);
+  }
+  EXPECT_EQ(writer.waiting(), std::vector<std::int64_t>{1});
+}
+
+TEST(Study, AResultStandsOnceItIsThere) {
+  Study study(fresh());
+  study.sync();
+  study.commit({TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+                ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}}});
+  study.commit({ResultRecord{0, 1, {9, {{"loss", 0.1}, {"gain", 1.0}}}}});
+  EXPECT_EQ(study.trial(0).last()->measures.find("loss"), 1.0);
+  EXPECT_EQ(study.front().members().size(), 1u);
+}
+
+TEST(Study, CountsSessionsThatWereKilled) {
+  const auto store = fresh();
+  Study study(store);
+  study.sync();
+  study.commit({SessionRecord{1, ""}});
+  const double began = study.last_time_s();
+  study.commit({TrialRecord{0, config(1), "r", 7, 0}});
+  const double first = study.last_time_s() - began;
+  study.commit({SessionRecord{1, ""}});  // the first never said that it ended
+  study.commit({EndedRecord{"done"}});
+  EXPECT_EQ(study.sessions(), 2);
+  EXPECT_EQ(study.last_end(), "done");
+  EXPECT_GE(study.elapsed_s(study.last_time_s() + 1000), first);
+  EXPECT_LT(study.elapsed_s(study.last_time_s() + 1000), 100) << "a closed session does not go on counting";
+}
+
+TEST(Study, NamesDamage) {
+  const auto store = fresh();
+  store->commit({.events = {{0, "end", 1, 0, R"({"trial":5,"attempt":1,"state":"failed"})"}}, .need = {}, .take = {}, .release = {}, .drop = {}});
+  Study study(store);
+  EXPECT_THROW(study.sync(), Error);
+  EXPECT_THROW(Study{open_store("memory:")}, Error);
+}
+
+}  // namespace
+}  // namespace hone::study
