@@ -8,13 +8,16 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+/// No weight is a tensor without elements: autograd's functions take none that is undefined.
+bool has_weight(const Tensor& weight) { return weight.numel() > 0; }
+
 Tensor rms_norm_plain(const Tensor& x, const Tensor& weight, double epsilon) {
   const Tensor normal = x * at::rsqrt(at::mean(x * x, {-1}, true) + epsilon);
-  return weight.defined() ? normal * weight : normal;
+  return has_weight(weight) ? normal * weight : normal;
 }
 
-const float* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
+const float* data_or_null(const Tensor& weight) {
+  return has_weight(weight) ? weight.data_ptr<float>() : nullptr;
 }
 
 Tensor rms_norm_fused(const Tensor& x, const Tensor& weight, double epsilon, float* inverse) {
@@ -25,7 +28,7 @@ Tensor rms_norm_fused(const Tensor& x, const Tensor& weight, double epsilon, flo
   return output;
 }
 
-/// x: contiguous; weight: [n] or undefined.
+/// x: contiguous; weight: [n] or empty.
 class FusedRmsNorm : public torch::autograd::Function<FusedRmsNorm> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, double epsilon) {
@@ -49,11 +52,11 @@ class FusedRmsNorm : public torch::autograd::Function<FusedRmsNorm> {
     const Tensor gradient = outputs[0].contiguous();
     const Tensor input_gradient = at::empty_like(x);
     Tensor weight_gradient;
-    if (weight.defined()) weight_gradient = at::zeros_like(weight);
+    if (has_weight(weight)) weight_gradient = at::zeros_like(weight);
     const std::int64_t n = x.size(-1);
     rms_norm_backward(x.data_ptr<float>(), data_or_null(weight), saved[2].data_ptr<float>(),
                       gradient.data_ptr<float>(), x.numel() / n, n, input_gradient.data_ptr<float>(),
-                      weight.defined() ? weight_gradient.data_ptr<float>() : nullptr);
+                      has_weight(weight) ? weight_gradient.data_ptr<float>() : nullptr);
     return {input_gradient, weight_gradient, Tensor()};
   }
 };
@@ -63,7 +66,7 @@ class RmsNormLowering : public Lowering {
   Tensor run(const graph::Node& node, int, const std::vector<Tensor>& inputs,
              const std::vector<Tensor>& parameters, Context&) const override {
     const double epsilon = node.attributes.real("epsilon");
-    const Tensor weight = parameters.empty() ? Tensor() : parameters[0];
+    const Tensor weight = parameters.empty() ? at::empty({0}, inputs[0].options()) : parameters[0];
     if (!kernel_serves(inputs[0])) return rms_norm_plain(inputs[0], weight, epsilon);
     const Tensor x = inputs[0].contiguous();
     if (wants_gradient({&x, &weight})) return FusedRmsNorm::apply(x, weight, epsilon);
