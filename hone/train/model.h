@@ -19,18 +19,23 @@ class Model {
  public:
   /// Throws Error where an operator has no lowering.
   Model(graph::Graph graph, std::uint64_t seed, torch::Device device = torch::kCPU);
+  Model(Model&&) = default;
+  Model& operator=(Model&&) = default;
 
   /// Full-sequence pass. tokens: int64 [batch, length] (any batch; length up to the model's context). Returns
-  /// the graph's first output: logits [batch, length, vocabulary].
+  /// the graph's first output: logits [batch, length, vocabulary]. Throws Error where the tokens are of
+  /// another type, too many, or not in the vocabulary. Differentiable where gradients are on (at::GradMode).
   torch::Tensor forward(const torch::Tensor& tokens);
 
-  /// Incremental decoding with cached keys and values: feed a prompt, then one token at a time.
+  /// Incremental decoding with cached keys and values: feed a prompt, then one token at a time. Without
+  /// gradients (inference mode). The cache holds the graph's length at first and grows where that is passed.
   struct Decode {
     std::vector<std::vector<torch::Tensor>> cache;
     std::int64_t position = 0;
   };
   Decode start_decode() const;
-  /// tokens: [batch, n] new tokens. Returns the logits [batch, n, vocabulary] of them.
+  /// tokens: [batch, n] new tokens, the same batch in every call. Returns the logits [batch, n, vocabulary]
+  /// of them. Throws Error as forward does.
   torch::Tensor decode(const torch::Tensor& tokens, Decode& state);
 
   const graph::Graph& graph() const { return graph_; }
@@ -40,14 +45,26 @@ class Model {
   torch::Device device() const { return device_; }
 
  private:
-  torch::Tensor run(const torch::Tensor& tokens, Context& context);
+  /// One node that the outputs need, ready to run.
+  struct Step {
+    int node = 0;
+    std::shared_ptr<const Lowering> lowering;
+    std::vector<int> inputs;
+    std::vector<torch::Tensor> parameters;
+    std::vector<int> finished;  ///< nodes whose outputs nothing after this one reads
+  };
+  void make_parameters(std::uint64_t seed);
+  void make_steps();
+  torch::Tensor run(const torch::Tensor& tokens, Context& context) const;
 
   graph::Graph graph_;
   torch::Device device_;
   std::vector<torch::Tensor> parameters_;  // by graph index
   std::vector<torch::Tensor> ordered_;     // by canonical position
   std::vector<std::string> names_;
-  std::vector<std::shared_ptr<const Lowering>> lowerings_;  // by node
+  std::vector<Step> steps_;
+  int input_ = 0;   // node ids
+  int output_ = 0;  // after identities
 };
 
 }  // namespace hone::train

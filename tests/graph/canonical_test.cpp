@@ -120,6 +120,18 @@ TEST(Canonical, WhatCannotMatterHasOneSpelling) {
   EXPECT_EQ(key(decoder(spec, 2, 8)), key(decoder(none, 2, 8)));
 }
 
+TEST(Canonical, AScaleThatIsPublishedNeedNotBeSaid) {
+  const auto graph = [](std::optional<double> tau) {
+    Graph g;
+    Attributes attributes = {{"tokens", Int{9}}, {"out", Int{4}}};
+    if (tau) attributes.set("tau", *tau);
+    g.output(g.add("token_parameter_attention", attributes, {g.input("x", {2, 5, 4}, DataType::float32)}, "p"));
+    return key(g);
+  };
+  EXPECT_EQ(graph({}), graph(3.0));
+  EXPECT_NE(graph({}), graph(2.0));
+}
+
 TEST(Canonical, ALayerOfIdentityIsNoLayer) {
   const auto stack = [](bool with_none) {
     Graph graph;
