@@ -162,8 +162,9 @@ TEST_F(CheckpointTest, RefusesWhatItCannotHold) {
   EXPECT_FALSE(std::filesystem::exists(file("a.hone")));
 }
 
-/// Without the wait for the disk.
+/// Without the wait for the disk, which rewriting a file in place would bring as well on some file systems.
 void overwrite(const std::string& path, const std::string& content) {
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
