@@ -193,6 +193,7 @@ TEST_F(MachineLockTest, AChildOfAForkLeavesTheParentsLockAlone) {
   const pid_t process = ::fork();
   ASSERT_GE(process, 0);
   if (process == 0) {
+    quiet.~Quiet();
     lock.~MachineLock();
     ::_exit(0);
   }
