@@ -1,0 +1,60 @@
+#include "hone/cost/memory.h"
+
+#include <cstring>
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+namespace hone::cost {
+namespace {
+
+constexpr std::size_t kMega = 1 << 20;
+
+/// Makes that many bytes resident and gives them back to the system.
+void touch(std::size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  std::memset(memory, 1, bytes);
+  ::munmap(memory, bytes);
+}
+
+TEST(Memory, PeakIsAtLeastWhatIsResident) {
+  const std::uint64_t resident = resident_bytes();
+  EXPECT_GT(resident, kMega / 2);
+  EXPECT_GE(peak_resident_bytes() + kMega, resident);  // counters lag
+}
+
+TEST(Memory, GrowthSeesWhatWasGivenBack) {
+  const PeakMemory scope;
+  touch(64 * kMega);
+  EXPECT_TRUE(scope.exact());
+  EXPECT_NEAR(static_cast<double>(scope.growth_bytes()), 64.0 * kMega, 4.0 * kMega);
+  EXPECT_EQ(scope.peak_bytes(), scope.start_bytes() + scope.growth_bytes());
+}
+
+TEST(Memory, AnEarlierPeakDoesNotCount) {
+  touch(96 * kMega);
+  const PeakMemory scope;
+  touch(16 * kMega);
+  if (!scope.exact()) GTEST_SKIP() << "this system does not let a process reset its peak";
+  EXPECT_NEAR(static_cast<double>(scope.growth_bytes()), 16.0 * kMega, 4.0 * kMega);
+}
+
+TEST(Memory, ANestedScopeDoesNotHideThePeakOfTheOuterOne) {
+  const PeakMemory outer;
+  touch(64 * kMega);
+  const PeakMemory inner;
+  touch(16 * kMega);
+  EXPECT_NEAR(static_cast<double>(outer.growth_bytes()), 64.0 * kMega, 4.0 * kMega);
+  if (inner.exact()) {
+    EXPECT_NEAR(static_cast<double>(inner.growth_bytes()), 16.0 * kMega, 4.0 * kMega);
+  }
+}
+
+TEST(Memory, NothingDoneIsNoGrowth) {
+  const PeakMemory scope;
+  EXPECT_LT(scope.growth_bytes(), kMega);
+}
+
+}  // namespace
+}  // namespace hone::cost
