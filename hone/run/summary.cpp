@@ -185,7 +185,8 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
                                               : fmt::format("{:<{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
+    text += line;
+    text += '\n';
   }
   return text;
 }
@@ -205,7 +206,7 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
   const auto shown = [](const Trial& trial, const std::string& column) -> std::string {
     if (const Value* value = trial.config.find(column)) return value_text(*value);
     std::string list;
-    for (const Value& value : trial.config.list(column)) list += (list.empty() ? "" : ",") + value_text(value);
+    for (const Value& value : trial.config.list(column)) list += fmt::format("{}{}", list.empty() ? "" : ",", value_text(value));
     return list.empty() ? "-" : list;
   };
   for (const auto& parameter : file.space.parameters()) {
@@ -234,7 +235,7 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
   std::string text = table_text(rows);
   std::vector<std::string> same;
   for (const auto& column : columns)
-    if (values[column].size() == 1 && ids.size() > 1) same.push_back(column + "=" + *values[column].begin());
+    if (values[column].size() == 1 && ids.size() > 1) same.push_back(fmt::format("{}={}", column, *values[column].begin()));
   if (!same.empty()) text += fmt::format("all: {}\n", fmt::join(same, " "));
   return text;
 }
