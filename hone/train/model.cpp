@@ -9,7 +9,6 @@
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/graph/operator.h"
-#include "hone/train/normal_kernel.h"
 
 namespace hone::train {
 
@@ -27,7 +26,9 @@ torch::Tensor initial_values(const graph::Parameter& parameter, std::uint64_t se
   }
   torch::Tensor values = torch::empty(parameter.shape, options);
   Rng rng(seed, "init", static_cast<std::uint64_t>(position));
-  fill_normal(rng, parameter.init.scale, values.data_ptr<float>(), values.numel());
+  float* data = values.data_ptr<float>();
+  for (std::int64_t i = 0, n = values.numel(); i < n; ++i)
+    data[i] = static_cast<float>(parameter.init.scale * rng.normal());
   return values;
 }
 

@@ -5,7 +5,6 @@
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/graph/decoder.h"
-#include "hone/train/normal_kernel.h"
 
 namespace hone::train {
 namespace {
@@ -152,17 +151,6 @@ TEST(Model, StartsAsTheSpecSays) {
   // The numbers themselves are the documented stream's.
   const auto first = model.parameters()[0].flatten()[0].item<float>();
   EXPECT_FLOAT_EQ(first, static_cast<float>(0.02 * Rng(9, "init", 0).normal()));
-}
-
-TEST(NormalKernel, FillsWithTheGeneratorsNormals) {
-  for (const std::int64_t n : {0, 1, 511, 512, 513, 100001}) {
-    Rng fast(7, "fill", 3), slow(7, "fill", 3);
-    std::vector<float> values(static_cast<std::size_t>(n) + 1, 42.0f);
-    fill_normal(fast, 0.5, values.data(), n);
-    for (std::int64_t i = 0; i < n; ++i)
-      ASSERT_FLOAT_EQ(values[static_cast<std::size_t>(i)], static_cast<float>(0.5 * slow.normal())) << i;
-    EXPECT_EQ(values.back(), 42.0f);
-  }
 }
 
 TEST(Model, IsTheTransformerWrittenByHand) {
