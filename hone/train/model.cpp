@@ -25,8 +25,8 @@ torch::Tensor initial_values(const graph::Parameter& parameter, std::uint64_t se
       break;
   }
   torch::Tensor values = torch::empty(parameter.shape, options);
-  float* data = values.data_ptr<float>();
   Rng rng(seed, "init", static_cast<std::uint64_t>(position));
+  float* data = values.data_ptr<float>();
   for (std::int64_t i = 0, n = values.numel(); i < n; ++i)
     data[i] = static_cast<float>(parameter.init.scale * rng.normal());
   return values;

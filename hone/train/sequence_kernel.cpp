@@ -112,6 +112,14 @@ HONE_CLONES void attend_one(const float* query, const float* keys, const float* 
   }
 }
 
+HONE_CLONES void matrix_vector(const float* weight, const float* bias, const float* input, float* output,
+                               std::int64_t out, std::int64_t in) {
+  for (std::int64_t i = 0; i < out; ++i) {
+    const float sum = sequence_dot(weight + i * in, input, in);
+    output[i] = bias == nullptr ? sum : sum + bias[i];
+  }
+}
+
 HONE_CLONES void rotate(const float* input, float* output, std::int64_t rows, std::int64_t length,
                         std::int64_t heads, std::int64_t d, std::int64_t turned, const float* cosine,
                         const float* sine, float sign) {

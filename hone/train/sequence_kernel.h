@@ -22,6 +22,10 @@ void attend_one(const float* query, const float* keys, const float* values, floa
                 std::int64_t kv_heads, std::int64_t group, std::int64_t d, std::int64_t length,
                 std::int64_t stride);
 
+/// output = weight x input + bias for one vector: weight [out, in], bias [out] or null.
+void matrix_vector(const float* weight, const float* bias, const float* input, float* output,
+                   std::int64_t out, std::int64_t in);
+
 /// Turns the first `turned` elements of every head: input, output: [rows, heads, d], not the same memory;
 /// row r is at position r mod length of the tables cosine, sine: [length, turned / 2]. sign -1 turns back.
 void rotate(const float* input, float* output, std::int64_t rows, std::int64_t length, std::int64_t heads,

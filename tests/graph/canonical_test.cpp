@@ -125,7 +125,8 @@ TEST(Canonical, AScaleThatIsPublishedNeedNotBeSaid) {
     Graph g;
     Attributes attributes = {{"tokens", Int{9}}, {"out", Int{4}}};
     if (tau) attributes.set("tau", *tau);
-    g.output(g.add("token_parameter_attention", attributes, {g.input("x", {2, 5, 4}, DataType::float32)}, "p"));
+    g.output(
+        g.add("token_parameter_attention", attributes, {g.input("x", {2, 5, 4}, DataType::float32)}, "p"));
     return key(g);
   };
   EXPECT_EQ(graph({}), graph(3.0));

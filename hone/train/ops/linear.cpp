@@ -1,4 +1,5 @@
 #include "hone/train/ops/fused.h"
+#include "hone/train/sequence_kernel.h"
 
 namespace hone::train::ops {
 namespace {
@@ -7,7 +8,19 @@ class LinearLowering : public Lowering {
  public:
   torch::Tensor run(const graph::Node&, int, const std::vector<torch::Tensor>& inputs,
                     const std::vector<torch::Tensor>& parameters, Context&) const override {
-    return at::linear(inputs[0], parameters[0], parameters.size() > 1 ? parameters[1] : torch::Tensor());
+    const torch::Tensor &x = inputs[0], &weight = parameters[0];
+    const torch::Tensor bias = parameters.size() > 1 ? parameters[1] : torch::Tensor();
+    // One vector: a general product of matrices would spend more on packing than on multiplying.
+    if (x.numel() == weight.size(1) && kernel_serves(x) && x.is_contiguous() && weight.is_contiguous() &&
+        !wants_gradient({&x, &weight, &bias})) {
+      std::vector<std::int64_t> shape = x.sizes().vec();
+      shape.back() = weight.size(0);
+      torch::Tensor y = at::empty(shape, x.options());
+      matrix_vector(weight.data_ptr<float>(), bias.defined() ? bias.data_ptr<float>() : nullptr,
+                    x.data_ptr<float>(), y.data_ptr<float>(), weight.size(0), weight.size(1));
+      return y;
+    }
+    return at::linear(x, weight, bias);
   }
 };
 
