@@ -68,7 +68,8 @@ e = { real = [0.0, 1.0] }
 f = { real = [0.0, 1.0] }
 
 [search]
-searcher = "tpe"
+searcher  = "tpe"
+scheduler = { kind = "fixed", steps = 1 }
 
 [budget]
 trials = 200

@@ -44,7 +44,7 @@ class Optimizer {
     std::string searcher = "tpe";
     Json searcher_options = Json::object();
     std::string scheduler = "fixed";
-    Json scheduler_options = Json::object();
+    Json scheduler_options = {{"steps", 1}};
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study
     std::string worker = "here";                  ///< this asker's name in the journal
     double lease_s = 60.0;                        ///< a trial whose lease was not renewed for so long is given back
