@@ -250,12 +250,10 @@ void Space::Plan::sort_conditions() {
         for (const Frame& frame : stack)
           if (!cycle.empty() || frame.parameter == need) cycle.push_back(parameters[frame.parameter].name);
         const Expression& when = parameters[need].when;
-        if (cycle.size() == 1 || parameters[need].list == parameters[top.parameter].list)
-          if (cycle.size() == 1 || !parameters[need].list.empty())
-            throw Error(
-                fmt::format("'{}' hangs on itself",
-                            parameters[need].list.empty() ? parameters[need].name : parameters[need].list),
-                when.place(), "a condition names other parameters");
+        const std::string& list = parameters[need].list;
+        if (cycle.size() == 1 || (!list.empty() && list == parameters[top.parameter].list))
+          throw Error(fmt::format("'{}' hangs on itself", list.empty() ? parameters[need].name : list),
+                      when.place(), "a condition names other parameters");
         cycle.push_back(cycle.front());
         throw Error(fmt::format("the conditions go round in a circle: {}", fmt::join(cycle, " -> ")),
                     when.place(), "leave out one of them");

@@ -19,7 +19,10 @@ class Config {
   Config() = default;
   explicit Config(std::vector<Entry> entries) : entries_(std::move(entries)) {}
 
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<Entry>& entries() const& { return entries_; }
+  std::vector<Entry> entries() && {
+    return std::move(entries_);
+  }  ///< so that a loop over a temporary is safe
   const Value* find(const std::string& name) const;
   bool has(const std::string& name) const { return find(name) != nullptr; }
   /// Throws Error where the parameter is inactive or unknown.
@@ -35,7 +38,9 @@ class Config {
   std::string shown() const;
   Json json() const;                          ///< an object in the space's order
   static Config from_json(const Json& json);  ///< throws Error
-  /// The config key: 128 bits of the canonical text. Equal configs of one space have equal keys.
+  /// The config key: hash_key of the entries as compact JSON in the space's order, reals as real_text (whole
+  /// ones with ".0"): {"mixer":"attention","lr":0.001}. Equal configs of one space have equal keys, and so
+  /// has what from_json(json()) gives.
   Key key() const;
 
   bool operator==(const Config&) const = default;
