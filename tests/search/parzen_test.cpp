@@ -33,7 +33,7 @@ double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); 
 double plain_density(const std::vector<Axis>& axes, const std::vector<Codes>& components,
                      const std::vector<double>& weights, double prior_weight, const Codes& x) {
   const double n = static_cast<double>(components.size()), d = static_cast<double>(axes.size());
-  const double sigma = std::max(0.2 * std::pow(n, -1.0 / (d + 4.0)), 1.0 / std::min(100.0, n + 1.0));
+  const double sigma = std::max(0.15 * std::pow(n, -1.0 / (d + 4.0)), 1.0 / std::min(100.0, n + 1.0));
   const double share = prior_weight / (n + 1.0);
   double prior = prior_weight, total = prior_weight, sum = 0.0;
   for (std::size_t i = 0; i < axes.size(); ++i)
