@@ -1,0 +1,205 @@
+#include "hone/run/optimizer.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+
+namespace hone::run {
+namespace {
+
+using study::TrialState;
+
+Optimizer::Setup setup(const std::string& searcher = "random") {
+  Optimizer::Setup s;
+  s.space = space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build();
+  s.objectives = {{"loss", true}};
+  s.seed = 3;
+  s.searcher = searcher;
+  return s;
+}
+
+double bowl(const space::Config& config) {
+  return std::pow(config.real("x") - 0.3, 2) + std::pow(config.real("y") - 0.7, 2);
+}
+
+TEST(Optimizer, AsksAndTellsInADozenLines) {
+  auto s = setup("tpe");
+  s.max_trials = 40;
+  Optimizer optimizer(s);
+  while (const auto job = optimizer.ask()) EXPECT_TRUE(optimizer.tell(*job, {{"loss", bowl(job->config)}}));
+  EXPECT_TRUE(optimizer.finished());
+  EXPECT_EQ(optimizer.study().size(), 40);
+  EXPECT_EQ(optimizer.study().count(TrialState::completed), 40);
+  EXPECT_LT(optimizer.study().front().members().at(0).values[0], 0.02);
+}
+
+TEST(Optimizer, TheSameSeedGivesTheSameStudy) {
+  for (const char* searcher : {"random", "sobol", "tpe"}) {
+    auto s = setup(searcher);
+    s.max_trials = 30;
+    Optimizer a(s), b(s);
+    while (const auto job = a.ask()) {
+      const auto other = b.ask();
+      ASSERT_TRUE(other);
+      ASSERT_EQ(job->config, other->config) << searcher;
+      a.tell(*job, {{"loss", bowl(job->config)}});
+      b.tell(*other, {{"loss", bowl(other->config)}});
+    }
+  }
+}
+
+TEST(Optimizer, AResumedStudyGoesOnAsOneThatNeverStopped) {
+  auto s = setup("tpe");
+  Optimizer whole(s);
+  auto store = study::open_store("memory:");
+  auto part = std::make_unique<Optimizer>(s, store);
+  for (int i = 0; i < 40; ++i) {
+    if (i % 7 == 6) part = std::make_unique<Optimizer>(s, store);  // a new process
+    const auto a = whole.ask(), b = part->ask();
+    ASSERT_TRUE(a && b);
+    ASSERT_EQ(a->config, b->config) << "at trial " << i;
+    whole.tell(*a, {{"loss", bowl(a->config)}});
+    part->tell(*b, {{"loss", bowl(b->config)}});
+  }
+}
+
+TEST(Optimizer, SeveralAskersShareOneStudy) {
+  auto s = setup("tpe");
+  s.max_trials = 60;
+  auto store = study::open_store("memory:");
+  std::vector<std::unique_ptr<Optimizer>> askers;
+  for (int i = 0; i < 3; ++i) {
+    s.worker = "w" + std::to_string(i);
+    askers.push_back(std::make_unique<Optimizer>(s, store));
+  }
+  std::vector<std::optional<Job>> jobs(3);
+  std::set<Key> keys;
+  for (int turn = 0; turn < 200; ++turn) {
+    const auto i = static_cast<std::size_t>(turn % 3);
+    if (jobs[i]) {
+      EXPECT_TRUE(askers[i]->tell(*jobs[i], {{"loss", bowl(jobs[i]->config)}}));
+      jobs[i].reset();
+    } else if ((jobs[i] = askers[i]->ask())) {
+      EXPECT_TRUE(keys.insert(jobs[i]->config.key()).second) << "a config was handed out twice";
+    }
+  }
+  Optimizer last(s, store);
+  EXPECT_EQ(last.study().size(), 60);
+  EXPECT_FALSE(last.ask());
+  EXPECT_TRUE(last.finished());
+}
+
+TEST(Optimizer, ATrialWhoseWorkerVanishedIsRunAgain) {
+  auto s = setup();
+  s.lease_s = 0.02;
+  s.max_trials = 1;
+  auto store = study::open_store("memory:");
+  Optimizer dead(s, store);
+  const auto lost = dead.ask();
+  ASSERT_TRUE(lost);
+  Optimizer alive(s, store);
+  EXPECT_FALSE(alive.ask());
+  EXPECT_FALSE(alive.finished()) << "a running trial may still bring its result";
+  ::usleep(60000);
+  const auto again = alive.ask();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->trial, lost->trial);
+  EXPECT_EQ(again->attempt, lost->attempt + 1);
+  // The first worker was only slow: its late result is kept, and changes nothing.
+  EXPECT_FALSE(dead.tell(*lost, {{"loss", 0.0}}));
+  EXPECT_TRUE(alive.tell(*again, {{"loss", 1.0}}));
+  EXPECT_EQ(alive.study().trial(0).last()->measures.find("loss"), 1.0);
+  int late = 0;
+  store->read(0, [&](const study::Event& event) { late += event.kind == "late"; });
+  EXPECT_GT(late, 0);
+}
+
+TEST(Optimizer, GivesUpOnATrialThatKillsItsWorkers) {
+  auto s = setup();
+  s.lease_s = 0.01;
+  s.max_trials = 1;
+  Optimizer optimizer(s);
+  for (int death = 0; death < 3; ++death) {
+    ASSERT_TRUE(optimizer.ask()) << death;
+    ::usleep(25000);
+  }
+  EXPECT_FALSE(optimizer.ask());
+  EXPECT_EQ(optimizer.study().trial(0).state, TrialState::failed);
+  EXPECT_TRUE(optimizer.finished());
+}
+
+TEST(Optimizer, KeepsFailedInfeasibleAndNanApart) {
+  auto s = setup();
+  Optimizer optimizer(s);
+  optimizer.tell(*optimizer.ask(), {{"loss", std::numeric_limits<double>::quiet_NaN()}});
+  optimizer.end(*optimizer.ask(), TrialState::infeasible, "too slow");
+  optimizer.end(*optimizer.ask(), TrialState::failed, "crashed");
+  optimizer.tell(*optimizer.ask(), {{"loss", 1.0}});
+  const auto& trials = optimizer.study().trials();
+  EXPECT_EQ(trials[0].state, TrialState::failed);
+  EXPECT_EQ(trials[0].reason, "loss is nan");
+  EXPECT_EQ(trials[1].state, TrialState::infeasible);
+  EXPECT_EQ(trials[2].reason, "crashed");
+  EXPECT_EQ(optimizer.study().front().members().size(), 1u);
+  EXPECT_THROW(optimizer.tell(*optimizer.ask(), {{"gain", 1.0}}), Error);
+}
+
+TEST(Optimizer, ProposesNoConfigTwiceAndSeesTheEnd) {
+  auto s = setup();
+  s.space = space::Space::Builder().choice("a", {Value(std::int64_t{1}), Value(std::int64_t{2})}).flag("b").build();
+  for (const char* searcher : {"random", "sobol", "tpe"}) {
+    s.searcher = searcher;
+    Optimizer optimizer(s);
+    while (const auto job = optimizer.ask()) optimizer.tell(*job, {{"loss", value_real(job->config.at("a"))}});
+    EXPECT_TRUE(optimizer.finished());
+    EXPECT_EQ(optimizer.study().size(), 4) << searcher;
+  }
+}
+
+TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
+  auto s = setup();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {1, 2, 4}}, {"eta", 2}};
+  s.objectives = {{"loss", true}, {"latency_s", true}};
+  s.max_trials = 4;
+  Optimizer optimizer(s);
+  std::int64_t follower = -1;
+  while (const auto job = optimizer.ask()) {
+    if (job->from == 0) optimizer.keys(*job, {Key{1, static_cast<std::uint64_t>(job->trial)}, Key{2, job->trial < 2 ? 0u : static_cast<std::uint64_t>(job->trial)}}, {{"latency_s", 1.0 - 0.1 * static_cast<double>(job->trial)}});
+    if (job->trial == 1 && follower < 0) {
+      follower = 1;
+      EXPECT_TRUE(optimizer.same(*job, 0));
+      continue;
+    }
+    optimizer.tell(*job, {{"loss", static_cast<double>(job->trial) + 1.0 / static_cast<double>(job->to)}});
+  }
+  const auto& twin = optimizer.study().trial(0);
+  const auto& same = optimizer.study().trial(1);
+  EXPECT_EQ(same.same_as, 0);
+  ASSERT_EQ(twin.results.size(), 3u) << "the best was promoted to the top";
+  ASSERT_EQ(same.results.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(same.results[i].measures.find("loss"), twin.results[i].measures.find("loss"));
+    EXPECT_EQ(same.results[i].measures.find("latency_s"), 0.9) << "its own cost";
+  }
+  EXPECT_EQ(optimizer.study().saved().fidelity, 4);
+  EXPECT_EQ(optimizer.study().saved().same_function, 1);
+}
+
+TEST(Optimizer, RefusesAStoreOfAnotherStudy) {
+  auto store = study::open_store("memory:");
+  Optimizer first(setup(), store);
+  auto other = setup();
+  other.objectives = {{"accuracy", false}};
+  EXPECT_THROW(Optimizer(other, store), Error);
+}
+
+}  // namespace
+}  // namespace hone::run

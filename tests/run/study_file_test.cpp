@@ -1,0 +1,136 @@
+#include "hone/run/study_file.h"
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+
+namespace hone::run {
+namespace {
+
+constexpr const char* kGood = R"([study]
+minimize = ["f1", "f2"]
+seed = 5
+
+[task]
+kind = "function"
+function = "zdt1"
+
+[space]
+a = { real = [0, 1] }
+b = { real = [0, 1] }
+
+[limits]
+f1 = { max = 0.9 }
+
+[search]
+searcher = { kind = "tpe", n_startup = 7 }
+scheduler = { kind = "asha", steps = [1, 3, 9] }
+identity = "off"
+
+[budget]
+trials = 20
+time = "2 min"
+workers = 3
+)";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  if (at == std::string::npos) throw std::logic_error("no '" + from + "' in the good file");
+  return text.replace(at, from.size(), to);
+}
+
+TEST(StudyFile, ReadsEverything) {
+  const StudyFile file = StudyFile::parse(kGood, "dir/first.toml");
+  EXPECT_EQ(file.name, "first");
+  EXPECT_EQ(file.objectives.size(), 2u);
+  EXPECT_EQ(file.seed, 5u);
+  EXPECT_EQ(file.space.size(), 2u);
+  EXPECT_EQ(file.searcher_options.integer("n_startup"), 7);
+  EXPECT_EQ(file.scheduler, "asha");
+  EXPECT_EQ(file.identity, identity::Policy::off);
+  EXPECT_EQ(file.limits.at(0).max, 0.9);
+  EXPECT_EQ(file.budget.trials, 20);
+  EXPECT_EQ(file.budget.time_s, 120.0);
+  EXPECT_EQ(file.budget.workers, 3);
+  EXPECT_EQ(file.header().horizon, 9);
+  EXPECT_TRUE(file.home().ends_with("dir/first.hone"));
+  EXPECT_TRUE(StudyFile::parse(file.header().text, "dir/first.toml").differences(file).empty());
+}
+
+struct Mistake {
+  const char* from;
+  const char* to;
+  std::vector<std::string> says;
+};
+
+TEST(StudyFile, AnswersEveryMistakeWithPlaceAndRemedy) {
+  const std::vector<Mistake> mistakes{
+      {"seed = 5", "sede = 5", {"s.toml:3", "sede", "did you mean 'seed'?"}},
+      {"seed = 5", "seed = \"five\"", {"s.toml:3", "study.seed", "expected an integer", "five"}},
+      {"seed = 5", "seed = 5 5", {"s.toml:3"}},
+      {"[\"f1\", \"f2\"]", "[\"f1\", \"f3\"]", {"s.toml:2", "f3", "allowed: f1, f2"}},
+      {"[\"f1\", \"f2\"]", "[\"f1\", \"f1\"]", {"s.toml:2", "twice"}},
+      {"minimize = [\"f1\", \"f2\"]", "", {"s.toml:1", "no objective", "f1, f2"}},
+      {"[study]", "[studdy]", {"s.toml:1", "studdy", "did you mean 'study'?"}},
+      {"kind = \"function\"", "kind = \"funktion\"", {"s.toml:6", "funktion", "did you mean 'function'?"}},
+      {"kind = \"function\"", "", {"task", "'kind' is missing"}},
+      {"function = \"zdt1\"", "function = \"zdt7\"", {"s.toml:7", "zdt7", "zdt1"}},
+      {"b = { real = [0, 1] }", "", {"s.toml:9", "2 real parameters", "found 1"}},
+      {"a = { real = [0, 1] }", "a = { real = [1, 0] }", {"s.toml:10", "space.a"}},
+      {"f1 = { max = 0.9 }", "f9 = { max = 0.9 }", {"s.toml:14", "f9", "did you mean"}},
+      {"f1 = { max = 0.9 }", "f1 = { max = 0.9, min = 2 }", {"s.toml:14", "max is below min"}},
+      {"f1 = { max = 0.9 }", "f1 = { max = 0.9, device = \"phone\" }", {"s.toml:14", "phone", "this"}},
+      {"kind = \"tpe\"", "kind = \"tpr\"", {"s.toml:17", "tpr", "did you mean 'tpe'?"}},
+      {"n_startup = 7", "n_startups = 7", {"s.toml:17", "n_startups", "did you mean 'n_startup'?"}},
+      {"n_startup = 7", "n_startup = -7", {"s.toml:17", "-7", "allowed"}},
+      {"steps = [1, 3, 9]", "steps = [9, 3, 1]", {"s.toml:18"}},
+      {"identity = \"off\"", "identity = \"of\"", {"s.toml:19", "did you mean 'off'?"}},
+      {"trials = 20", "trials = 0", {"s.toml:22", "1 or more"}},
+      {"time = \"2 min\"", "time = \"2 mins\"", {"s.toml:23", "mins", "min"}},
+      {"workers = 3", "workers = 3000", {"s.toml:24", "1 to 1024"}},
+      {"[budget]", "where = [\"a > 2\"]\n[budget]", {"where"}},
+  };
+  for (const auto& mistake : mistakes) {
+    try {
+      StudyFile::parse(replaced(kGood, mistake.from, mistake.to), "s.toml");
+      ADD_FAILURE() << "accepted: " << mistake.to;
+    } catch (const Error& error) {
+      const std::string what = error.what();
+      EXPECT_EQ(error.fault(), Fault::input) << what;
+      for (const auto& part : mistake.says) EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' in: " << what;
+    }
+  }
+}
+
+TEST(StudyFile, SaysThatAConstraintExcludesEverything) {
+  try {
+    StudyFile::parse(replaced(kGood, "[limits]", "where = [\"a + b > 3\"]\n[limits]"), "s.toml");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a + b > 3"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("s.toml:12"), std::string::npos) << error.what();
+  }
+}
+
+TEST(StudyFile, TellsWhatChangedSinceTheStudyBegan) {
+  const StudyFile before = StudyFile::parse(kGood, "s.toml");
+  const auto changed = [&](const char* from, const char* to) {
+    return StudyFile::parse(replaced(kGood, from, to), "s.toml").differences(before);
+  };
+  EXPECT_TRUE(changed("trials = 20", "trials = 90").empty());
+  EXPECT_TRUE(changed("seed = 5", "seed = 5  # a comment").empty());
+  EXPECT_EQ(changed("seed = 5", "seed = 6").size(), 1u);
+  EXPECT_EQ(changed("max = 0.9", "max = 0.8").size(), 1u);
+  EXPECT_EQ(changed("n_startup = 7", "n_startup = 8").size(), 1u);
+  const auto space = changed("b = { real = [0, 1] }", "b = { real = [0, 0.5] }");
+  ASSERT_EQ(space.size(), 2u);
+  EXPECT_NE(space[0].find("no longer has b"), std::string::npos) << space[0];
+}
+
+TEST(StudyFile, SurvivesNonsense) {
+  for (const char* text : {"", "\n\n", "[study", "x", "[study]\n", "= 1", "[study]\nname = 1979-05-27\n", "\xff\xfe"})
+    EXPECT_THROW(StudyFile::parse(text, "s.toml"), Error) << text;
+}
+
+}  // namespace
+}  // namespace hone::run
