@@ -7,7 +7,8 @@
 namespace hone::cli {
 namespace {
 
-constexpr const char* kTextTemplate = R"(# A study: what to search, on which data, and when to stop. Run it with
+constexpr const char* kTextTemplate =
+    R"(# A study: what to search, on which data, and when to stop. Run it with
 #   hone search FILE
 # and look at it with hone status, hone front, hone report. `hone methods` lists what there is to choose from.
 
@@ -49,7 +50,8 @@ time = "3 min"
 workers = 2
 )";
 
-constexpr const char* kFunctionTemplate = R"(# A study of an analytic test function: results in microseconds, to try searchers and schedulers.
+constexpr const char* kFunctionTemplate =
+    R"(# A study of an analytic test function: results in microseconds, to try searchers and schedulers.
 
 [study]
 minimize = ["value"]

@@ -27,7 +27,8 @@ std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
 }  // namespace
 
 void add_status(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("status", "Where a study stands: trials by state, what was saved and why");
+  auto* command =
+      app.add_subcommand("status", "Where a study stands: trials by state, what was saved and why");
   command->footer("Example:\n  hone status licences.toml");
   auto arguments = look_arguments(command);
   command->callback([arguments, &action] {
@@ -62,7 +63,8 @@ void add_report(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("report", "Write a self-contained HTML page with plots and tables");
   command->footer("Example:\n  hone report licences.toml -o licences.html");
   auto arguments = look_arguments(command);
-  command->add_option("-o,--output", arguments->output, "Where to write it; default: report.html in the study's folder");
+  command->add_option("-o,--output", arguments->output,
+                      "Where to write it; default: report.html in the study's folder");
   command->add_option("--sample", arguments->sample, "A file with text to show as the best model's sample");
   command->callback([arguments, &action] {
     action = [arguments] {

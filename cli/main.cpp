@@ -4,12 +4,13 @@
 
 int main(int argc, char** argv) {
   using namespace hone::cli;
-  CLI::App app{"hone finds the cheapest models that do a job.\n\n"
-               "Describe a space of designs in a study file, search it, look at its front:\n"
-               "  hone init first.toml\n"
-               "  hone search first.toml\n"
-               "  hone front first.toml",
-               "hone"};
+  CLI::App app{
+      "hone finds the cheapest models that do a job.\n\n"
+      "Describe a space of designs in a study file, search it, look at its front:\n"
+      "  hone init first.toml\n"
+      "  hone search first.toml\n"
+      "  hone front first.toml",
+      "hone"};
   app.set_version_flag("--version", "hone " HONE_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {

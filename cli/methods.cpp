@@ -15,7 +15,7 @@ Json method_json(const Registry::Method& method) {
                        {"default", option.fallback},
                        {"allowed", option.allowed_text()},
                        {"summary", option.summary}});
-  return {{"kind", method.kind},       {"name", method.info.name},     {"summary", method.info.summary},
+  return {{"kind", method.kind},          {"name", method.info.name},   {"summary", method.info.summary},
           {"traits", method.info.traits}, {"paper", method.info.paper}, {"options", options}};
 }
 
@@ -26,7 +26,7 @@ void print_method(const Registry::Method& method) {
   if (method.info.options.empty()) return;
   std::vector<std::vector<std::string>> rows{{"option", "type", "default", "allowed", "what"}};
   for (const auto& option : method.info.options) {
-    const std::string fallback = option.fallback.is_null() ? (option.optional ? "-" : "(needed)")
+    const std::string fallback = option.fallback.is_null()     ? (option.optional ? "-" : "(needed)")
                                  : option.fallback.is_string() ? option.fallback.get<std::string>()
                                                                : option.fallback.dump();
     rows.push_back({option.name, option.type_text(), fallback, option.allowed_text(), option.summary});
@@ -54,7 +54,8 @@ void add_methods_command(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("NAME", arguments->name, "Explain the methods of this name, with their options");
-  command->add_option("--kind", arguments->kind, "Only this kind: searcher, scheduler, task, operator, store, ...");
+  command->add_option("--kind", arguments->kind,
+                      "Only this kind: searcher, scheduler, task, operator, store, ...");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--markdown", arguments->markdown, "Print the table of the docs");
   command->callback([arguments, &action] {
@@ -71,9 +72,11 @@ void add_methods_command(CLI::App& app, Action& action) {
         chosen.push_back(&method);
       }
       if (!arguments->kind.empty() && std::find(kinds.begin(), kinds.end(), arguments->kind) == kinds.end())
-        throw Error(fmt::format("there is no kind '{}'", arguments->kind), {}, suggest(arguments->kind, kinds));
+        throw Error(fmt::format("there is no kind '{}'", arguments->kind), {},
+                    suggest(arguments->kind, kinds));
       if (chosen.empty())
-        throw Error(fmt::format("there is no method '{}'", arguments->name), {}, suggest(arguments->name, names));
+        throw Error(fmt::format("there is no method '{}'", arguments->name), {},
+                    suggest(arguments->name, names));
       if (arguments->json) {
         Json list = Json::array();
         for (const auto* method : chosen) list.push_back(method_json(*method));

@@ -1,11 +1,11 @@
 // What needs LibTorch: train and generate, handed to hone-worker in the environment that it needs.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "hone/run/process.h"
@@ -31,17 +31,20 @@ std::int64_t choose_trial(const study::Study& study, std::int64_t trial, const s
   if (trial >= 0) return study.trial(trial).id;
   const auto& members = study.front().members();
   if (members.empty())
-    throw Error("the front is empty: no trial has reached the last rung", {}, "choose one with --trial, or search longer");
+    throw Error("the front is empty: no trial has reached the last rung", {},
+                "choose one with --trial, or search longer");
   std::size_t objective = 0;
   if (!best.empty()) {
     std::vector<std::string> names;
     for (const auto& known : study.objectives()) names.push_back(known.name);
     const auto found = std::find(names.begin(), names.end(), best);
-    if (found == names.end()) throw Error(fmt::format("'{}' is no objective of this study", best), {}, suggest(best, names));
+    if (found == names.end())
+      throw Error(fmt::format("'{}' is no objective of this study", best), {}, suggest(best, names));
     objective = static_cast<std::size_t>(found - names.begin());
   }
-  return std::min_element(members.begin(), members.end(),
-                          [&](const auto& a, const auto& b) { return a.values[objective] < b.values[objective]; })
+  return std::min_element(
+             members.begin(), members.end(),
+             [&](const auto& a, const auto& b) { return a.values[objective] < b.values[objective]; })
       ->trial;
 }
 
@@ -50,7 +53,8 @@ std::int64_t choose_trial(const study::Study& study, std::int64_t trial, const s
 void add_train(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("train", "Train a front's design at full budget and save it");
   command->footer(
-      "Without --trial it takes the front's best by the first objective. Ctrl-C saves; the same command goes on.\n"
+      "Without --trial it takes the front's best by the first objective. Ctrl-C saves; the same command goes "
+      "on.\n"
       "Example:\n  hone train licences.toml --best bits_per_char --steps 2000");
   struct Arguments {
     std::string file, store, best, output;
@@ -61,8 +65,10 @@ void add_train(CLI::App& app, Action& action) {
   command->add_option("FILE", arguments->file, "The study file")->required();
   command->add_option("--trial", arguments->trial, "Which trial's design");
   command->add_option("--best", arguments->best, "The front's best by this objective");
-  command->add_option("--steps", arguments->steps, "Steps of training; default: the study's largest")->check(CLI::Range(1, 1 << 30));
-  command->add_option("-o,--output", arguments->output, "Where to save it; default: models/trial-N.model in the study's folder");
+  command->add_option("--steps", arguments->steps, "Steps of training; default: the study's largest")
+      ->check(CLI::Range(1, 1 << 30));
+  command->add_option("-o,--output", arguments->output,
+                      "Where to save it; default: models/trial-N.model in the study's folder");
   command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] {
@@ -73,8 +79,15 @@ void add_train(CLI::App& app, Action& action) {
       std::string output = arguments->output;
       if (output.empty())
         output = fmt::format("{}/models/trial-{}.model", run::folder_of(opened.study->store()), trial);
-      std::vector<std::string> command{"train",   "--store", opened.study->store().url(), "--trial", std::to_string(trial),
-                                       "--steps", std::to_string(steps), "--output", output};
+      std::vector<std::string> command{"train",
+                                       "--store",
+                                       opened.study->store().url(),
+                                       "--trial",
+                                       std::to_string(trial),
+                                       "--steps",
+                                       std::to_string(steps),
+                                       "--output",
+                                       output};
       if (arguments->json) command.push_back("--json");
       return become_worker(command);
     };
@@ -83,8 +96,9 @@ void add_train(CLI::App& app, Action& action) {
 
 void add_generate(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("generate", "Write text with a saved model, or with a study's trial");
-  command->footer("Examples:\n  hone generate licences.hone/models/trial-17.model --prompt 'You may '\n"
-                  "  hone generate licences.toml --best bits_per_char");
+  command->footer(
+      "Examples:\n  hone generate licences.hone/models/trial-17.model --prompt 'You may '\n"
+      "  hone generate licences.toml --best bits_per_char");
   struct Arguments {
     std::string model, store, best, prompt;
     std::int64_t trial = -1, characters = 200, top_k = 0, seed = 0;
@@ -92,12 +106,18 @@ void add_generate(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("MODEL", arguments->model, "A saved model, or a study file (.toml) whose trial to use")->required();
+  command->add_option("MODEL", arguments->model, "A saved model, or a study file (.toml) whose trial to use")
+      ->required();
   command->add_option("--prompt", arguments->prompt, "Text to continue");
-  command->add_option("--chars", arguments->characters, "Characters to write")->check(CLI::Range(1, 1 << 30))->capture_default_str();
-  command->add_option("--temperature", arguments->temperature, "0: always the likeliest; 1: as the model says")
-      ->check(CLI::Range(0.0, 100.0))->capture_default_str();
-  command->add_option("--top-k", arguments->top_k, "Only among the k likeliest; 0: all")->check(CLI::Range(0, 1 << 30));
+  command->add_option("--chars", arguments->characters, "Characters to write")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--temperature", arguments->temperature, "0: always the likeliest; 1: as the model says")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--top-k", arguments->top_k, "Only among the k likeliest; 0: all")
+      ->check(CLI::Range(0, 1 << 30));
   command->add_option("--seed", arguments->seed, "Another seed, another text")->capture_default_str();
   command->add_option("--trial", arguments->trial, "With a study file: which trial");
   command->add_option("--best", arguments->best, "With a study file: the front's best by this objective");
@@ -119,9 +139,16 @@ void add_generate(CLI::App& app, Action& action) {
       } else if (!std::filesystem::exists(path)) {
         throw Error("there is no such model", Place{path, 0, ""}, "hone train saves one");
       }
-      std::vector<std::string> command{"generate", path, "--chars", std::to_string(arguments->characters),
-                                       "--temperature", fmt::format("{}", arguments->temperature), "--top-k",
-                                       std::to_string(arguments->top_k), "--seed", std::to_string(arguments->seed),
+      std::vector<std::string> command{"generate",
+                                       path,
+                                       "--chars",
+                                       std::to_string(arguments->characters),
+                                       "--temperature",
+                                       fmt::format("{}", arguments->temperature),
+                                       "--top-k",
+                                       std::to_string(arguments->top_k),
+                                       "--seed",
+                                       std::to_string(arguments->seed),
                                        "--prompt=" + arguments->prompt};
       if (arguments->json) command.push_back("--json");
       return become_worker(command);

@@ -1,8 +1,8 @@
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "hone/base/units.h"
@@ -35,11 +35,16 @@ void add_search(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
-  command->add_option("--workers", arguments->workers, "Worker processes; default: as the file says, else one a core")
+  command
+      ->add_option("--workers", arguments->workers,
+                   "Worker processes; default: as the file says, else one a core")
       ->check(CLI::Range(1, 1024));
-  command->add_option("--time", arguments->time, "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
-  command->add_option("--trials", arguments->trials, "Trials in all, instead of the file's budget")->check(CLI::Range(1, 1 << 30));
-  command->add_option("--store", arguments->store, "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
+  command->add_option("--time", arguments->time,
+                      "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
+  command->add_option("--trials", arguments->trials, "Trials in all, instead of the file's budget")
+      ->check(CLI::Range(1, 1 << 30));
+  command->add_option("--store", arguments->store,
+                      "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->callback([arguments, &action] {
@@ -51,7 +56,8 @@ void add_search(CLI::App& app, Action& action) {
       if (arguments->trials > 0) options.trials = arguments->trials;
       if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
       // Tasks whose evaluator is part of libhone need no Torch, and no half second to load it.
-      options.worker_program = methods().find("evaluator", file.task_kind) != nullptr ? "hone" : "hone-worker";
+      options.worker_program =
+          methods().find("evaluator", file.task_kind) != nullptr ? "hone" : "hone-worker";
 
       struct sigaction handler {};
       handler.sa_handler = on_interrupt;
@@ -98,7 +104,9 @@ void add_search(CLI::App& app, Action& action) {
 
 void add_worker(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("worker", "Work on a study's trials until it is finished");
-  command->footer("hone search starts its workers itself.\nExample:\n  hone worker --store sqlite:first.hone/study.sqlite");
+  command->footer(
+      "hone search starts its workers itself.\nExample:\n  hone worker --store "
+      "sqlite:first.hone/study.sqlite");
   struct Arguments {
     std::string store, name = "worker";
     std::int64_t trials = 0;

@@ -26,7 +26,8 @@ void catch_stops() {
   sigaction(SIGINT, &action, nullptr);
 }
 
-int train(const std::string& store_url, std::int64_t trial, std::int64_t steps, const std::string& output, bool json) {
+int train(const std::string& store_url, std::int64_t trial, std::int64_t steps, const std::string& output,
+          bool json) {
   catch_stops();
   auto store = hone::study::open_store(store_url);
   const auto file = hone::run::study_file_of(*store);
@@ -42,7 +43,8 @@ int train(const std::string& store_url, std::int64_t trial, std::int64_t steps, 
     const double now = hone::monotonic_s();
     if (now - last < (terminal ? 0.2 : 5.0) && step != steps) return;
     last = now;
-    const double left = step > 0 ? elapsed_s / static_cast<double>(step) * static_cast<double>(steps - step) : 0.0;
+    const double left =
+        step > 0 ? elapsed_s / static_cast<double>(step) * static_cast<double>(steps - step) : 0.0;
     std::fprintf(stderr, "%sstep %lld of %lld   train %.3f bits/char   %s left%s", terminal ? "\r\x1b[K" : "",
                  static_cast<long long>(step), static_cast<long long>(steps), bits,
                  hone::duration_text(left).c_str(), terminal && step != steps ? "" : "\n");

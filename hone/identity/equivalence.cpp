@@ -26,7 +26,8 @@ void EquivalenceCache::update(const study::Change& change) {
       auto& members = by_function_[trial.keys.functional];
       if (std::find(members.begin(), members.end(), trial.id) == members.end()) members.push_back(trial.id);
     }
-    if (!trial.keys.structural.none() && !trial.costs.empty()) costs_.emplace(trial.keys.structural, trial.costs);
+    if (!trial.keys.structural.none() && !trial.costs.empty())
+      costs_.emplace(trial.keys.structural, trial.costs);
   } else if (change.kind == study::Change::Kind::result && trial.same_as < 0) {
     fidelities_[trial.id].push_back(change.result->fidelity);
   }

@@ -14,7 +14,10 @@ std::optional<Key> functional_key(const std::vector<double>& probe, const std::s
   if (probe.empty()) return std::nullopt;
   const std::uint64_t mask = ~((std::uint64_t{1} << (52 - mantissa_bits)) - 1);
   KeyBuilder builder;
-  builder.text("function 1").text(literal).integer(mantissa_bits).integer(static_cast<std::int64_t>(probe.size()));
+  builder.text("function 1")
+      .text(literal)
+      .integer(mantissa_bits)
+      .integer(static_cast<std::int64_t>(probe.size()));
   for (double value : probe) {
     if (!std::isfinite(value)) return std::nullopt;
     const std::uint64_t bits = std::bit_cast<std::uint64_t>(value == 0.0 ? 0.0 : value) & mask;

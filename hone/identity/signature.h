@@ -8,8 +8,8 @@
 
 namespace hone::identity {
 
-/// The paper finds that 7 bits and more leave about one function a key; 10 tell small differences of a learning
-/// rate apart and still forgive rounding in the last digits.
+/// The paper finds that 7 bits and more leave about one function a key; 10 tell small differences of a
+/// learning rate apart and still forgive rounding in the last digits.
 constexpr int kDefaultMantissaBits = 10;
 
 /// The functional signature of a candidate: a hash of what it computes, not of how it is written (Unified

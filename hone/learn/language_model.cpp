@@ -37,8 +37,10 @@ std::int64_t draw_symbol(const float* logits, std::size_t n, const SamplingOptio
 
 }  // namespace
 
-LanguageModel::LanguageModel(train::Model model, Json header) : model_(std::move(model)), header_(std::move(header)) {
-  for (const Json& c : header_.at("characters")) characters_.push_back(static_cast<char32_t>(c.get<std::int64_t>()));
+LanguageModel::LanguageModel(train::Model model, Json header)
+    : model_(std::move(model)), header_(std::move(header)) {
+  for (const Json& c : header_.at("characters"))
+    characters_.push_back(static_cast<char32_t>(c.get<std::int64_t>()));
   context_ = header_.at("context");
 }
 
@@ -53,8 +55,9 @@ LanguageModel LanguageModel::load(const std::string& path) {
       torch::Tensor parameter = model.parameters()[i];
       const torch::Tensor& saved = checkpoint.tensor("weight/" + model.parameter_names()[i]);
       if (saved.sizes() != parameter.sizes())
-        throw Error(fmt::format("the weight {} has another shape than the graph says", model.parameter_names()[i]),
-                    Place{path, 0, ""});
+        throw Error(
+            fmt::format("the weight {} has another shape than the graph says", model.parameter_names()[i]),
+            Place{path, 0, ""});
       parameter.copy_(saved);
     }
     return LanguageModel(std::move(model), checkpoint.header);
@@ -72,7 +75,8 @@ std::string LanguageModel::generate(const std::string& prompt, const SamplingOpt
     const auto found = std::lower_bound(characters_.begin() + 1, characters_.end(), c);
     return found != characters_.end() && *found == c ? found - characters_.begin() : 0;
   };
-  for (std::size_t at = 0; at < prompt.size();) symbols.push_back(symbol_of(task::next_character(prompt, at)));
+  for (std::size_t at = 0; at < prompt.size();)
+    symbols.push_back(symbol_of(task::next_character(prompt, at)));
   if (symbols.empty()) symbols.push_back(symbol_of(U'\n'));
 
   Rng rng(options.seed, "generate");
@@ -90,7 +94,8 @@ std::string LanguageModel::generate(const std::string& prompt, const SamplingOpt
     }
     const auto count = static_cast<std::int64_t>(symbols.size() - fed);
     const torch::Tensor input = torch::from_blob(symbols.data() + fed, {1, count}, torch::kInt64).clone();
-    const torch::Tensor logits = model_.decode(input.to(model_.device()), state).select(1, count - 1).to(torch::kCPU).contiguous();
+    const torch::Tensor logits =
+        model_.decode(input.to(model_.device()), state).select(1, count - 1).to(torch::kCPU).contiguous();
     fed = symbols.size();
     const std::int64_t symbol = draw_symbol(logits.data_ptr<float>(), characters_.size(), options, rng);
     symbols.push_back(symbol);

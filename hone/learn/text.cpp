@@ -1,13 +1,12 @@
 // Runs the trials of task `text` in a worker: trains, validates, times, probes.
 #include "hone/task/text.h"
 
-#include <malloc.h>
-
 #include <cmath>
 #include <filesystem>
 #include <numbers>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "hone/base/clock.h"
 #include "hone/cost/machine_lock.h"
@@ -52,7 +51,8 @@ class TextEvaluator final : public task::Evaluator {
       out[i] = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(task_->corpus().vocabulary())));
 
     std::vector<double> harvest;
-    const torch::Tensor inputs = batch.narrow(1, 0, length), targets = batch.narrow(1, 1, length).reshape({-1});
+    const torch::Tensor inputs = batch.narrow(1, 0, length),
+                        targets = batch.narrow(1, 1, length).reshape({-1});
     for (std::int64_t step = 0; step < kProbeSteps; ++step) {
       const auto done = trainer.step([&](std::int64_t) {
         const torch::Tensor logits = model.forward(inputs);
@@ -65,7 +65,8 @@ class TextEvaluator final : public task::Evaluator {
     const torch::Tensor logits = model.forward(inputs).to(torch::kDouble).contiguous();
     // The last position of every row sees all before it.
     for (std::int64_t row = 0; row < kProbeRows; ++row) {
-      const double* last = logits.data_ptr<double>() + (row + 1) * logits.size(1) * logits.size(2) - logits.size(2);
+      const double* last =
+          logits.data_ptr<double>() + (row + 1) * logits.size(1) * logits.size(2) - logits.size(2);
       harvest.insert(harvest.end(), last, last + std::min<std::int64_t>(32, logits.size(2)));
     }
     return harvest;
@@ -106,9 +107,10 @@ class TextEvaluator final : public task::Evaluator {
       if (!step.finite || step.loss > 10.0 * uniform_nats) {
         outcome.ending = task::Ending::failed;
         outcome.fidelity = training.steps();
-        outcome.reason = step.finite ? fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance", step.loss,
-                                                   training.steps(), uniform_nats)
-                                     : fmt::format("diverged: loss or gradient is not finite at step {}", training.steps());
+        outcome.reason = step.finite ? fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance",
+                                                   step.loss, training.steps(), uniform_nats)
+                                     : fmt::format("diverged: loss or gradient is not finite at step {}",
+                                                   training.steps());
         return outcome;
       }
       recent += step.loss;
@@ -124,7 +126,8 @@ class TextEvaluator final : public task::Evaluator {
     {
       const cost::Working working(lock_, interrupted);
       if (!working.held()) return finish(task::Ending::interrupted);
-      bits = training.bits_per_char(task::Split::validation, task_->options().integer("validation_chars"), interrupted);
+      bits = training.bits_per_char(task::Split::validation, task_->options().integer("validation_chars"),
+                                    interrupted);
     }
     if (interrupted()) return finish(task::Ending::interrupted);
     finish(task::Ending::reached);
@@ -159,9 +162,10 @@ class TextEvaluator final : public task::Evaluator {
 
 HONE_REGISTER(evaluator, text) {
   using namespace hone;
-  registry.add("evaluator", {.name = "text", .summary = "trains and times language models with LibTorch", .paper = ""},
-               task::MakeEvaluator([](std::shared_ptr<const task::Task> task, const Options&, const std::string&)
-                                       -> std::unique_ptr<task::Evaluator> {
+  registry.add("evaluator",
+               {.name = "text", .summary = "trains and times language models with LibTorch", .paper = ""},
+               task::MakeEvaluator([](std::shared_ptr<const task::Task> task, const Options&,
+                                      const std::string&) -> std::unique_ptr<task::Evaluator> {
                  auto text = std::dynamic_pointer_cast<const task::TextTask>(task);
                  if (text == nullptr) throw internal_error("the evaluator of text was given another task");
                  return std::make_unique<learn::TextEvaluator>(std::move(text));

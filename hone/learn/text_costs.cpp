@@ -19,11 +19,13 @@ study::Measures text_costs(const graph::Graph& graph, int context, const cost::I
     for (std::int64_t i = 0; i < tokens; ++i) token = model.decode(token, state).argmax(-1);
   };
   cost::TimingOptions options;
-  options.warmup = 2;
+  // The machine stands still meanwhile, so no longer than a low quantile needs.
+  options.warmup = 1;
   options.rounds = 3;
-  options.repeats = 4;
-  options.extra_rounds = 2;
-  options.max_seconds = 2.0;
+  options.repeats = 3;
+  options.extra_repeats = 3;
+  options.extra_rounds = 1;
+  options.max_seconds = 1.0;
   const cost::Timing timing = cost::measure(generate, options, interrupted);
   return {{"latency_s", timing.seconds / static_cast<double>(tokens)},
           {"latency_spread", timing.spread},

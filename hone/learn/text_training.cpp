@@ -74,10 +74,11 @@ double TextTraining::bits_per_char(task::Split split, std::int64_t characters,
   const auto& tokens = task_.corpus().tokens(split);
   const auto context = static_cast<std::size_t>(settings_.context);
   const std::size_t available = (tokens.size() - 1) / context;
-  const std::size_t wanted =
-      std::clamp<std::size_t>(static_cast<std::size_t>(characters) / context, 1, std::max<std::size_t>(1, available));
+  const std::size_t wanted = std::clamp<std::size_t>(static_cast<std::size_t>(characters) / context, 1,
+                                                     std::max<std::size_t>(1, available));
   // About as much memory as a training step, and enough rows that small models are not all overhead.
-  const std::size_t rows = std::max<std::size_t>(static_cast<std::size_t>(settings_.batch), 2048 / context + 1);
+  const std::size_t rows =
+      std::max<std::size_t>(static_cast<std::size_t>(settings_.batch), 2048 / context + 1);
   double nats = 0.0;
   std::size_t seen = 0, unknown = 0;
   for (std::size_t first = 0; first < wanted; first += rows) {
@@ -96,7 +97,10 @@ double TextTraining::bits_per_char(task::Split split, std::int64_t characters,
 }
 
 Json TextTraining::identity() const {
-  return {{"config", config_.json()}, {"seed", seed_}, {"horizon", horizon_}, {"data", task_.corpus().key().hex()}};
+  return {{"config", config_.json()},
+          {"seed", seed_},
+          {"horizon", horizon_},
+          {"data", task_.corpus().key().hex()}};
 }
 
 void TextTraining::save(const std::string& path) const {

@@ -17,7 +17,8 @@ namespace hone::learn {
 class TextTraining {
  public:
   /// horizon: the step at which the learning rate's decay ends.
-  TextTraining(const task::TextTask& task, const space::Config& config, std::uint64_t seed, std::int64_t horizon);
+  TextTraining(const task::TextTask& task, const space::Config& config, std::uint64_t seed,
+               std::int64_t horizon);
 
   /// One update on `batch` random windows of the training text. The loss is in nats a character.
   train::Trainer::Step step();
@@ -25,7 +26,8 @@ class TextTraining {
 
   /// Bits per character on windows of one context spread evenly over the split, at most `characters` of them
   /// in all; an unknown character costs its symbol and a code point. NaN where interrupted.
-  double bits_per_char(task::Split split, std::int64_t characters, const std::function<bool()>& interrupted = {});
+  double bits_per_char(task::Split split, std::int64_t characters,
+                       const std::function<bool()>& interrupted = {});
 
   train::Model& model() { return model_; }
   const task::TextSettings& settings() const { return settings_; }

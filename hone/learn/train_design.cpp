@@ -13,7 +13,8 @@
 
 namespace hone::learn {
 
-Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial& trial, const TrainDesign& design) {
+Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial& trial,
+                     const TrainDesign& design) {
   const auto text = std::dynamic_pointer_cast<const task::TextTask>(task);
   if (text == nullptr) throw Error("this study's task has no models to train");
   TextTraining training(*text, trial.config, trial.seed, design.steps);

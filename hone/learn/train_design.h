@@ -27,6 +27,7 @@ struct Trained {
 
 /// Trains the design of a text study's trial from its beginning, or from OUTPUT.part where an interrupted run
 /// left one, and saves it. Throws Error where it diverges, or where the task has no models.
-Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial& trial, const TrainDesign& design);
+Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial& trial,
+                     const TrainDesign& design);
 
 }  // namespace hone::learn

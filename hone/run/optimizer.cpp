@@ -44,10 +44,15 @@ void give_back_lost(study::Study& study, const std::function<bool(const study::H
     if (id >= study.size() || study.trial(id).state != TrialState::running) continue;
     const study::Trial& trial = study.trial(id);
     const bool give_up = trial.lost + 1 >= kMaxDeaths;
-    study::EndRecord end{id, trial.attempts, give_up ? TrialState::failed : TrialState::waiting,
+    study::EndRecord end{id,
+                         trial.attempts,
+                         give_up ? TrialState::failed : TrialState::waiting,
                          give_up ? fmt::format("its worker died {} times", trial.lost + 1)
                                  : fmt::format("worker {} was lost", held.holder),
-                         0.0, -1, {}, true};
+                         0.0,
+                         -1,
+                         {},
+                         true};
     study::Store::Commit leases;
     leases.need = {held.lease};
     leases.drop = {held.lease.name};
@@ -96,8 +101,7 @@ std::optional<Job> Optimizer::ask() {
       return start(trial.id, to, {}, *lease);
     }
 
-    const bool may_create =
-        !exhausted_ && (!setup_.max_trials || study_.size() < *setup_.max_trials);
+    const bool may_create = !exhausted_ && (!setup_.max_trials || study_.size() < *setup_.max_trials);
     auto next = scheduler_->next(may_create);
     if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease);
     if (next && may_create) {
@@ -149,7 +153,8 @@ std::optional<Job> Optimizer::start(std::int64_t trial, std::int64_t to, std::ve
 
 void Optimizer::take_over_expired() {
   const double now = study_.store().now_s();
-  if (study_.count(TrialState::running) == 0 || now - expiry_checked_s_ < std::min(1.0, setup_.lease_s / 4)) return;
+  if (study_.count(TrialState::running) == 0 || now - expiry_checked_s_ < std::min(1.0, setup_.lease_s / 4))
+    return;
   expiry_checked_s_ = now;
   give_back_lost(study_, [now](const study::HeldLease& held) { return held.expires_s <= now; });
 }
@@ -162,7 +167,8 @@ bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
   if (study_.commit(records, std::move(leases))) return true;
   for (const Record& record : records) {
     const study::Event event = study::encode(record);
-    study_.commit({study::LateRecord{job.trial, job.attempt, Json{{"kind", event.kind}, {"payload", event.payload}}}});
+    study_.commit(
+        {study::LateRecord{job.trial, job.attempt, Json{{"kind", event.kind}, {"payload", event.payload}}}});
   }
   return false;
 }
@@ -173,7 +179,8 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
   return all;
 }
 
-bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s, const study::Curve& curve) {
+bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s,
+                     const study::Curve& curve) {
   const study::Trial& trial = study_.trial(job.trial);
   const study::Measures all = with_costs(trial, measures);
   for (const auto& objective : study_.objectives()) {
@@ -187,26 +194,30 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
   // Trials known to be the same function get the quality too, at their own cost.
   for (std::int64_t id : study_.followers(job.trial))
     records.push_back(study::ResultRecord{id, 0, {job.to, with_costs(study_.trial(id), all)}});
-  records.push_back(
-      study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s, -1, curve, false});
+  records.push_back(study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s,
+                                     -1, curve, false});
   return write(job, std::move(records), true);
 }
 
 schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fidelity,
                                                const study::Measures& measures) {
   const study::Trial& trial = study_.trial(job.trial);
-  if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}}, false))
+  if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}},
+             false))
     return schedule::Scheduler::Verdict::stop;
   return scheduler_->judge(trial, fidelity);
 }
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve) {
-  return write(job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false}}, true);
+  return write(job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false}},
+               true);
 }
 
 bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
-  return write(job, {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false}}, true);
+  return write(job,
+               {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false}},
+               true);
 }
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs) {
@@ -218,7 +229,8 @@ bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
       study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}, false}};
   const study::Trial& trial = study_.trial(job.trial);
   for (const study::Result& result : study_.trial(twin).results)
-    records.push_back(study::ResultRecord{job.trial, 0, {result.fidelity, with_costs(trial, result.measures)}});
+    records.push_back(
+        study::ResultRecord{job.trial, 0, {result.fidelity, with_costs(trial, result.measures)}});
   return write(job, std::move(records), true);
 }
 

@@ -13,7 +13,8 @@
 
 namespace hone::run {
 
-/// A trial to evaluate: the config, from which fidelity to which. Its lease is held until tell, fail or give_back.
+/// A trial to evaluate: the config, from which fidelity to which. Its lease is held until tell, fail or
+/// give_back.
 struct Job {
   std::int64_t trial = -1;
   space::Config config;
@@ -23,8 +24,8 @@ struct Job {
   std::int64_t attempt = 0;  ///< the lease's token
 };
 
-/// Gives back the running trials whose leases `which` picks (their workers are dead or gone): they wait again, or
-/// have failed where they cost several workers their lives.
+/// Gives back the running trials whose leases `which` picks (their workers are dead or gone): they wait
+/// again, or have failed where they cost several workers their lives.
 void give_back_lost(study::Study& study, const std::function<bool(const study::HeldLease&)>& which);
 
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
@@ -47,7 +48,7 @@ class Optimizer {
     Json scheduler_options = {{"steps", 1}};
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study
     std::string worker = "here";                  ///< this asker's name in the journal
-    double lease_s = 60.0;                        ///< a trial whose lease was not renewed for so long is given back
+    double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back
   };
 
   /// On a store of its own in memory.
@@ -62,7 +63,8 @@ class Optimizer {
   bool finished() const { return finished_; }
 
   /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
-  bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0, const study::Curve& curve = {});
+  bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
+            const study::Curve& curve = {});
   /// An intermediate result below job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why.

@@ -1,11 +1,5 @@
 #include "hone/run/process.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -14,7 +8,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "hone/base/error.h"
 
@@ -73,7 +72,8 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::map<std::strin
   do n = ::read(report[0], &error, sizeof error);
   while (n < 0 && errno == EINTR);
   ::close(report[0]);
-  if (n == sizeof error) throw environment_error(fmt::format("cannot run {}: {}", arguments[0], std::strerror(error)));
+  if (n == sizeof error)
+    throw environment_error(fmt::format("cannot run {}: {}", arguments[0], std::strerror(error)));
   return child;
 }
 

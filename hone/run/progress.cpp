@@ -14,7 +14,10 @@ namespace hone::run {
 using study::TrialState;
 
 Progress::Progress(Out out, bool terminal, int columns, double plain_every_s)
-    : out_(std::move(out)), terminal_(terminal), columns_(std::max(40, columns)), plain_every_s_(plain_every_s) {}
+    : out_(std::move(out)),
+      terminal_(terminal),
+      columns_(std::max(40, columns)),
+      plain_every_s_(plain_every_s) {}
 
 std::string Progress::block(const study::Study& study, const Budget& budget, double now) const {
   const double elapsed = study.elapsed_s(now);
@@ -36,8 +39,9 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
   const double rate = elapsed > 0 ? static_cast<double>(study.size()) / elapsed : 0.0;
 
   std::vector<std::string> states;
-  for (TrialState state : {TrialState::running, TrialState::waiting, TrialState::paused, TrialState::completed,
-                           TrialState::pruned, TrialState::infeasible, TrialState::failed})
+  for (TrialState state :
+       {TrialState::running, TrialState::waiting, TrialState::paused, TrialState::completed,
+        TrialState::pruned, TrialState::infeasible, TrialState::failed})
     if (study.count(state) > 0) states.push_back(fmt::format("{} {}", study.count(state), state_name(state)));
 
   std::string front = fmt::format("front {}", study.front().members().size());
@@ -53,17 +57,18 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
       front += fmt::format("   {} {}", name, quantity_text(name, low));
       if (high > low) front += " .. " + quantity_text(name, high);
     }
-    if (const double volume = front_hypervolume(study); volume > 0) front += fmt::format("   hypervolume {:.4g}", volume);
+    if (const double volume = front_hypervolume(study); volume > 0)
+      front += fmt::format("   hypervolume {:.4g}", volume);
   }
   const auto& saved = study.saved();
 
-  const std::string trials = budget.trials ? fmt::format("{} of {}", study.size(), *budget.trials)
-                                           : std::to_string(study.size());
+  const std::string trials =
+      budget.trials ? fmt::format("{} of {}", study.size(), *budget.trials) : std::to_string(study.size());
   const std::string rest =
       std::isfinite(left) ? fmt::format("   {} left", duration_text(left)) : std::string();
   if (!terminal_)
-    return fmt::format("{}  trials {} ({})  {:.2f}/s  {}  saved {}{}", time, trials, fmt::join(states, ", "), rate,
-                       front, saved.evaluations() + saved.over_limit, rest);
+    return fmt::format("{}  trials {} ({})  {:.2f}/s  {}  saved {}{}", time, trials, fmt::join(states, ", "),
+                       rate, front, saved.evaluations() + saved.over_limit, rest);
 
   constexpr int kBar = 30;
   std::string bar;
@@ -72,10 +77,11 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
     bar = fmt::format("[{}{}] ", std::string(static_cast<std::size_t>(full), '#'),
                       std::string(static_cast<std::size_t>(kBar - full), '.'));
   }
-  return fmt::format("{}{}{}\ntrials {}   {}   {:.2f}/s\n{}\nsaved {} evaluations: {} same config, {} same function, {} over a limit",
-                     bar, time, rest, trials, fmt::join(states, ", "), rate, front,
-                     saved.evaluations() + saved.over_limit, saved.repeated_config,
-                     saved.same_structure + saved.same_function, saved.over_limit);
+  return fmt::format(
+      "{}{}{}\ntrials {}   {}   {:.2f}/s\n{}\nsaved {} evaluations: {} same config, {} same function, {} "
+      "over a limit",
+      bar, time, rest, trials, fmt::join(states, ", "), rate, front, saved.evaluations() + saved.over_limit,
+      saved.repeated_config, saved.same_structure + saved.same_function, saved.over_limit);
 }
 
 void Progress::draw(const study::Study& study, const Budget& budget, double now, bool force) {
@@ -94,7 +100,8 @@ void Progress::draw(const study::Study& study, const Budget& budget, double now,
   std::size_t start = 0;
   while (start <= text.size()) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
-    drawn += "\r\x1b[K" + text.substr(start, std::min(end - start, static_cast<std::size_t>(columns_ - 1))) + "\n";
+    drawn +=
+        "\r\x1b[K" + text.substr(start, std::min(end - start, static_cast<std::size_t>(columns_ - 1))) + "\n";
     ++lines_;
     start = end + 1;
   }

@@ -34,7 +34,8 @@ void read_method(const Node& node, const std::string& kind, const std::string& f
   options = Options(methods().need(kind, name, place).info.options, table, {"kind"});
 }
 
-std::vector<study::Objective> read_objectives(const Node& table, const task::Task& task, const std::string& kind) {
+std::vector<study::Objective> read_objectives(const Node& table, const task::Task& task,
+                                              const std::string& kind) {
   std::vector<std::string> known;
   for (const auto& measure : task.measures()) known.push_back(measure.name);
   std::vector<study::Objective> objectives;
@@ -43,9 +44,11 @@ std::vector<study::Objective> read_objectives(const Node& table, const task::Tas
     if (!node) return;
     for (const std::string& name : node.texts()) {
       if (std::find(known.begin(), known.end(), name) == known.end())
-        throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(), suggest(name, known));
+        throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
+                    suggest(name, known));
       for (const auto& objective : objectives)
-        if (objective.name == name) throw Error(fmt::format("'{}' is an objective twice", name), node.place());
+        if (objective.name == name)
+          throw Error(fmt::format("'{}' is an objective twice", name), node.place());
       objectives.push_back({name, minimize});
     }
   };
@@ -64,7 +67,8 @@ std::vector<study::Limit> read_limits(const Node& table, const task::Task& task,
   for (const auto& measure : task.measures()) known.push_back(measure.name);
   for (const auto& [name, node] : table.entries()) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(), suggest(name, known));
+      throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
+                  suggest(name, known));
     study::Limit limit{name, {}, {}};
     if (node.is(Node::Type::table)) {
       node.only({"max", "min", "device"});
@@ -200,7 +204,8 @@ std::vector<std::string> StudyFile::differences(const StudyFile& other) const {
   };
   compare("study.seed", std::to_string(seed), std::to_string(other.seed));
   compare("objectives", objectives_text(*this), objectives_text(other));
-  compare("task", task_kind + " " + task_options.json().dump(), other.task_kind + " " + other.task_options.json().dump());
+  compare("task", task_kind + " " + task_options.json().dump(),
+          other.task_kind + " " + other.task_options.json().dump());
   compare("limits", limits_text(*this), limits_text(other));
   compare("search.searcher", searcher + " " + searcher_options.json().dump(),
           other.searcher + " " + other.searcher_options.json().dump());

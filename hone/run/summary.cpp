@@ -67,10 +67,12 @@ Json hypervolume_history(const study::Study& study, const std::vector<double>& r
   std::vector<const Trial*> order;
   for (const Trial& trial : study.trials())
     if (trial.at(study.header().horizon) != nullptr) order.push_back(&trial);
-  std::sort(order.begin(), order.end(), [](const Trial* a, const Trial* b) { return a->finished_s < b->finished_s; });
+  std::sort(order.begin(), order.end(),
+            [](const Trial* a, const Trial* b) { return a->finished_s < b->finished_s; });
   study::Front front;
   for (const Trial* trial : order) {
-    if (!front.insert(trial->id, oriented(study.objectives(), trial->at(study.header().horizon)->measures))) continue;
+    if (!front.insert(trial->id, oriented(study.objectives(), trial->at(study.header().horizon)->measures)))
+      continue;
     std::vector<std::vector<double>> points;
     for (const auto& member : front.members()) points.push_back(member.values);
     history.push_back({trial->finished_s - study.first_time_s(), study::hypervolume(points, reference)});
@@ -131,10 +133,12 @@ Json status_json(const study::Study& study, const StudyFile& file) {
 
 std::string status_text(const study::Study& study, const StudyFile& file) {
   const Json status = status_json(study, file);
-  std::string text = fmt::format("{}: {} trials in {}", study.header().name, study.size(), duration_text(elapsed(study)));
+  std::string text =
+      fmt::format("{}: {} trials in {}", study.header().name, study.size(), duration_text(elapsed(study)));
   std::vector<std::string> states;
   for (const auto& [name, count] : status["counts"].items())
-    if (count.get<std::int64_t>() > 0) states.push_back(fmt::format("{} {}", count.get<std::int64_t>(), name));
+    if (count.get<std::int64_t>() > 0)
+      states.push_back(fmt::format("{} {}", count.get<std::int64_t>(), name));
   if (!states.empty()) text += fmt::format("\n  {}", fmt::join(states, ", "));
   text += fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon,
                       file.task->fidelity_unit());
@@ -144,11 +148,13 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   text += fmt::format("\n  saved: {} evaluations ({} {} not trained)", saved.evaluations() + saved.over_limit,
                       saved.fidelity, file.task->fidelity_unit());
   for (const auto& why : status["saved"]["why"])
-    text += fmt::format("\n    {:>4}  {}", why["count"].get<std::int64_t>(), why["reason"].get<std::string>());
+    text +=
+        fmt::format("\n    {:>4}  {}", why["count"].get<std::int64_t>(), why["reason"].get<std::string>());
   if (!status["failures"].empty()) {
     text += "\n  failed or infeasible:";
     for (const auto& failure : status["failures"])
-      text += fmt::format("\n    {:>4}  {}", failure["count"].get<std::int64_t>(), failure["reason"].get<std::string>());
+      text += fmt::format("\n    {:>4}  {}", failure["count"].get<std::int64_t>(),
+                          failure["reason"].get<std::string>());
   }
   text += fmt::format("\n  budget: {}", budget_text(file.budget));
   if (!study.last_end().empty()) text += fmt::format("; last session ended: {}", study.last_end());
@@ -179,7 +185,8 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number = !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) || row[i][0] == '-');
+      const bool number =
+          !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) || row[i][0] == '-');
       if (i > 0) line += "  ";
       line += number || &row == &rows.front() ? fmt::format("{:>{}}", row[i], widths[i])
                                               : fmt::format("{:<{}}", row[i], widths[i]);
@@ -194,7 +201,8 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 std::string front_text(const study::Study& study, const StudyFile& file) {
   const std::vector<std::int64_t> ids = front_ids(study);
   if (ids.empty())
-    return fmt::format("no trial has reached {} {} yet\n", study.header().horizon, file.task->fidelity_unit());
+    return fmt::format("no trial has reached {} {} yet\n", study.header().horizon,
+                       file.task->fidelity_unit());
 
   // Measures: the objectives first. Parameters: those in which members differ; lists in one column.
   std::vector<std::string> measures;
@@ -206,7 +214,8 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
   const auto shown = [](const Trial& trial, const std::string& column) -> std::string {
     if (const Value* value = trial.config.find(column)) return value_text(*value);
     std::string list;
-    for (const Value& value : trial.config.list(column)) list += fmt::format("{}{}", list.empty() ? "" : ",", value_text(value));
+    for (const Value& value : trial.config.list(column))
+      list += fmt::format("{}{}", list.empty() ? "" : ",", value_text(value));
     return list.empty() ? "-" : list;
   };
   for (const auto& parameter : file.space.parameters()) {
@@ -235,7 +244,8 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
   std::string text = table_text(rows);
   std::vector<std::string> same;
   for (const auto& column : columns)
-    if (values[column].size() == 1 && ids.size() > 1) same.push_back(fmt::format("{}={}", column, *values[column].begin()));
+    if (values[column].size() == 1 && ids.size() > 1)
+      same.push_back(fmt::format("{}={}", column, *values[column].begin()));
   if (!same.empty()) text += fmt::format("all: {}\n", fmt::join(same, " "));
   return text;
 }
@@ -251,12 +261,15 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
   };
   Json objectives = Json::array();
   for (const auto& objective : study.objectives())
-    objectives.push_back(
-        {{"name", objective.name}, {"minimize", objective.minimize}, {"summary", summary_of(objective.name)}});
+    objectives.push_back({{"name", objective.name},
+                          {"minimize", objective.minimize},
+                          {"summary", summary_of(objective.name)}});
   Json limits = Json::array();
   for (const auto& limit : file.limits) {
-    if (limit.max) limits.push_back(fmt::format("{} <= {}", limit.name, quantity_text(limit.name, *limit.max)));
-    if (limit.min) limits.push_back(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
+    if (limit.max)
+      limits.push_back(fmt::format("{} <= {}", limit.name, quantity_text(limit.name, *limit.max)));
+    if (limit.min)
+      limits.push_back(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
   }
   Json parameters = Json::array();
   const char* kinds[] = {"real", "integer", "choice", "flag"};

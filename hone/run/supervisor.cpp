@@ -1,8 +1,5 @@
 #include "hone/run/supervisor.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -12,6 +9,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
@@ -106,10 +105,11 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     const StudyFile before = study_file_of(*store);
     const auto changes = file.differences(before);
     if (!changes.empty())
-      throw Error(fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
-                  Place{file.path, 0, ""},
-                  fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
-                              folder_of(*store)));
+      throw Error(
+          fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
+          Place{file.path, 0, ""},
+          fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
+                      folder_of(*store)));
   } else {
     study::Study::create(*store, file.header());
   }
@@ -123,9 +123,10 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   study.sync();
   if (options.time_s) budget.time_s = study.elapsed_s(study.last_time_s()) + *options.time_s;
   if (budget.time_s && study.elapsed_s(study.last_time_s()) >= *budget.time_s)
-    return {SuperviseResult::End::budget,
-            fmt::format("the time budget of {} was already spent; raise [budget] time, or give more with --time",
-                        duration_text(*budget.time_s))};
+    return {
+        SuperviseResult::End::budget,
+        fmt::format("the time budget of {} was already spent; raise [budget] time, or give more with --time",
+                    duration_text(*budget.time_s))};
 
   const std::string folder = folder_of(*store);
   std::vector<std::string> command{find_program(options.worker_program), "worker", "--store", store->url()};
@@ -162,9 +163,9 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     }
     if (trouble) break;
     if (crew.size() == 0) {
-      result = {SuperviseResult::End::finished,
-                budget.trials && study.size() >= *budget.trials ? fmt::format("{} trials are done", study.size())
-                                                                : "nothing is left to propose"};
+      result = {SuperviseResult::End::finished, budget.trials && study.size() >= *budget.trials
+                                                    ? fmt::format("{} trials are done", study.size())
+                                                    : "nothing is left to propose"};
       break;
     }
     if (options.interrupted && options.interrupted()) {
@@ -172,7 +173,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       break;
     }
     if (budget.time_s && study.elapsed_s(now) >= *budget.time_s) {
-      result = {SuperviseResult::End::budget, fmt::format("the time budget of {} is spent", duration_text(*budget.time_s))};
+      result = {SuperviseResult::End::budget,
+                fmt::format("the time budget of {} is spent", duration_text(*budget.time_s))};
       break;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -28,7 +28,8 @@ class Heartbeat {
   Heartbeat(Optimizer& optimizer, const Job& job, double lease_s)
       : thread_([this, &optimizer, job, lease_s] {
           std::unique_lock lock(mutex_);
-          while (!wake_.wait_for(lock, std::chrono::duration<double>(lease_s / 4), [this] { return done_; })) {
+          while (
+              !wake_.wait_for(lock, std::chrono::duration<double>(lease_s / 4), [this] { return done_; })) {
             try {
               optimizer.renew(job);
             } catch (const Error&) {
@@ -88,8 +89,10 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
       if (violation.empty()) violation = limit.violation(costs);
     if (violation.empty() && file.identity == identity::Policy::reuse) {
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
-        const std::string context = fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
-        if (const auto key = identity::functional_key(evaluator.probe(job.config), context)) keys.functional = *key;
+        const std::string context =
+            fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
+        if (const auto key = identity::functional_key(evaluator.probe(job.config), context))
+          keys.functional = *key;
       }
     }
     if (!keys.structural.none() || !keys.functional.none() || !costs.empty())
@@ -119,7 +122,8 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
     if (settle_without_running(file, optimizer, evaluator, job, began)) return;
     const study::Trial& trial = optimizer.study().trial(job.trial);
     const std::string checkpoint = checkpoint_path(optimizer.study().store(), job.trial);
-    if (!checkpoint.empty()) std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
+    if (!checkpoint.empty())
+      std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
     const task::Assignment assignment{trial, job.from, job.to, optimizer.horizon(), checkpoint};
     JobReporter reporter(optimizer, job, options.interrupted);
     const task::Outcome outcome = evaluator.run(assignment, reporter);
@@ -138,12 +142,15 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
       }
       case task::Ending::stopped: {
         const bool pause = reporter.verdict() == schedule::Scheduler::Verdict::pause;
-        optimizer.end(job, pause ? TrialState::paused : TrialState::pruned,
-                      pause ? "" : fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()),
-                      spent(), outcome.curve);
+        optimizer.end(
+            job, pause ? TrialState::paused : TrialState::pruned,
+            pause ? "" : fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()),
+            spent(), outcome.curve);
         break;
       }
-      case task::Ending::interrupted: optimizer.give_back(job, spent(), outcome.curve); break;
+      case task::Ending::interrupted:
+        optimizer.give_back(job, spent(), outcome.curve);
+        break;
       case task::Ending::failed:
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve);
         break;

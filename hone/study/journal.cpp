@@ -46,14 +46,18 @@ Event encode(const Record& record) {
           [](const SessionRecord& r) {
             return event("session", {{"workers", r.workers}, {"budget", r.budget}});
           },
-          [](const EndedRecord& r) { return event("ended", {{"why", r.why}}); },
+          [](const EndedRecord& r) {
+            return event("ended", {{"why", r.why}});
+          },
           [](const TrialRecord& r) {
-            Json payload{{"trial", r.trial}, {"config", r.config.json()}, {"origin", r.origin}, {"seed", r.seed}};
+            Json payload{
+                {"trial", r.trial}, {"config", r.config.json()}, {"origin", r.origin}, {"seed", r.seed}};
             if (r.repeats != 0) payload["repeats"] = r.repeats;
             return event("trial", payload);
           },
           [](const StartRecord& r) {
-            return event("start", {{"trial", r.trial}, {"attempt", r.attempt}, {"worker", r.worker}, {"to", r.to}});
+            return event("start",
+                         {{"trial", r.trial}, {"attempt", r.attempt}, {"worker", r.worker}, {"to", r.to}});
           },
           [](const KeysRecord& r) {
             Json payload{{"trial", r.trial}};
@@ -90,8 +94,8 @@ Record decode(const Event& event) {
   try {
     const Json p = Json::parse(event.payload);
     if (event.kind == "trial")
-      return TrialRecord{p.at("trial"), space::Config::from_json(p.at("config")), p.at("origin"), p.at("seed"),
-                         p.value("repeats", std::int64_t{0})};
+      return TrialRecord{p.at("trial"), space::Config::from_json(p.at("config")), p.at("origin"),
+                         p.at("seed"), p.value("repeats", std::int64_t{0})};
     if (event.kind == "start") return StartRecord{p.at("trial"), p.at("attempt"), p.at("worker"), p.at("to")};
     if (event.kind == "keys")
       return KeysRecord{p.at("trial"), Keys{key_of(p, "structural"), key_of(p, "functional")},
@@ -100,8 +104,14 @@ Record decode(const Event& event) {
       return ResultRecord{p.at("trial"), p.at("attempt"),
                           Result{p.at("fidelity"), Measures::from_json(p.at("measures"))}};
     if (event.kind == "end") {
-      EndRecord r{p.at("trial"), p.at("attempt"), state_from_name(p.at("state")), p.value("reason", std::string()),
-                  p.value("spent_s", 0.0), p.value("same_as", std::int64_t{-1}), {}, p.value("lost", false)};
+      EndRecord r{p.at("trial"),
+                  p.at("attempt"),
+                  state_from_name(p.at("state")),
+                  p.value("reason", std::string()),
+                  p.value("spent_s", 0.0),
+                  p.value("same_as", std::int64_t{-1}),
+                  {},
+                  p.value("lost", false)};
       if (p.contains("curve"))
         for (const Json& point : p.at("curve")) r.curve.emplace_back(point.at(0), json_to_real(point.at(1)));
       return r;

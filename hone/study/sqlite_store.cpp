@@ -33,7 +33,8 @@ int wait_for_turn(void*, int tries) {
 bool network_file_system(const std::string& folder) {
   struct statfs info {};
   if (::statfs(folder.c_str(), &info) != 0) return false;
-  constexpr unsigned long kNfs = 0x6969, kSmb = 0x517B, kSmb2 = 0xFE534D42, kCifs = 0xFF534D42, k9p = 0x01021997;
+  constexpr unsigned long kNfs = 0x6969, kSmb = 0x517B, kSmb2 = 0xFE534D42, kCifs = 0xFF534D42,
+                          k9p = 0x01021997;
   const auto type = static_cast<unsigned long>(info.f_type) & 0xffffffffUL;
   return type == kNfs || type == kSmb || type == kSmb2 || type == kCifs || type == k9p;
 }
@@ -44,12 +45,13 @@ class SqliteStore final : public Store {
     const auto folder = std::filesystem::absolute(path).parent_path();
     std::error_code code;
     std::filesystem::create_directories(folder, code);
-    if (code) throw environment_error(fmt::format("{}: cannot be created: {}", folder.string(), code.message()));
+    if (code)
+      throw environment_error(fmt::format("{}: cannot be created: {}", folder.string(), code.message()));
     if (network_file_system(folder.string()))
       throw Error("the store's folder is on a network file system, where SQLite's locks do not hold",
                   Place{path, 0, ""}, "choose a local folder with --store sqlite:PATH");
-    const int status = sqlite3_open_v2(path.c_str(), &database_,
-                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int status = sqlite3_open_v2(
+        path.c_str(), &database_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     if (status != SQLITE_OK) {
       const Error error = failure("open");
       close();
@@ -198,8 +200,9 @@ class SqliteStore final : public Store {
     double real_at(int column) const { return sqlite3_column_double(statement_, column); }
     std::string text_at(int column) const {
       const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-      return text == nullptr ? std::string()
-                             : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+      return text == nullptr
+                 ? std::string()
+                 : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
     }
 
    private:
@@ -233,8 +236,9 @@ class SqliteStore final : public Store {
         },
         &version, nullptr);
     if (version > kSchemaVersion)
-      throw Error(fmt::format("was written by a newer hone (format {}, this one knows {})", version, kSchemaVersion),
-                  Place{path_, 0, ""}, "use the newer program");
+      throw Error(
+          fmt::format("was written by a newer hone (format {}, this one knows {})", version, kSchemaVersion),
+          Place{path_, 0, ""}, "use the newer program");
     if (version == kSchemaVersion) return;
     run("CREATE TABLE journal (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, version INTEGER NOT NULL,"
         " time_s REAL NOT NULL, payload TEXT NOT NULL) STRICT");
@@ -249,13 +253,15 @@ class SqliteStore final : public Store {
     commit_ = prepare("COMMIT");
     insert_ = prepare("INSERT INTO journal (kind, version, time_s, payload) VALUES (?1, ?2, ?3, ?4)");
     select_ = prepare(
-        "SELECT sequence, kind, version, time_s, payload FROM journal WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
+        "SELECT sequence, kind, version, time_s, payload FROM journal WHERE sequence > ?1 ORDER BY sequence "
+        "LIMIT ?2");
     head_ = prepare("SELECT max(sequence) FROM journal");
     token_ = prepare("SELECT token FROM leases WHERE name = ?1 AND expires_s > 0");
     // A released lease stays as a row that has expired, so that its tokens keep rising.
     acquire_ = prepare(
         "INSERT INTO leases (name, holder, token, expires_s) VALUES (?1, ?2, 1, ?3)"
-        " ON CONFLICT (name) DO UPDATE SET holder = ?2, token = token + 1, expires_s = ?3 WHERE expires_s <= ?4"
+        " ON CONFLICT (name) DO UPDATE SET holder = ?2, token = token + 1, expires_s = ?3 WHERE expires_s <= "
+        "?4"
         " RETURNING token");
     take_ = prepare("INSERT OR REPLACE INTO leases (name, holder, token, expires_s) VALUES (?1, ?2, ?3, ?4)");
     drop_ = prepare("DELETE FROM leases WHERE name = ?1");
@@ -302,11 +308,18 @@ class SqliteStore final : public Store {
         hint = "this is not a store of hone, or it is damaged; move it away to start anew";
         fault = Fault::input;
         break;
-      case SQLITE_FULL: hint = "the disk is full; free some space and run the same command again"; break;
+      case SQLITE_FULL:
+        hint = "the disk is full; free some space and run the same command again";
+        break;
       case SQLITE_READONLY:
-      case SQLITE_CANTOPEN: hint = "check the permissions of the file and its folder"; break;
-      case SQLITE_BUSY: hint = "another process has held the store for a minute"; break;
-      default: break;
+      case SQLITE_CANTOPEN:
+        hint = "check the permissions of the file and its folder";
+        break;
+      case SQLITE_BUSY:
+        hint = "another process has held the store for a minute";
+        break;
+      default:
+        break;
     }
     return Error(fmt::format("cannot {} the store: {}", doing, reason), Place{path_, 0, ""}, hint, fault);
   }
@@ -322,9 +335,9 @@ class SqliteStore final : public Store {
   sqlite3* database_ = nullptr;
   std::mutex mutex_;
   std::vector<sqlite3_stmt*> statements_;
-  sqlite3_stmt *begin_ = nullptr, *commit_ = nullptr, *insert_ = nullptr, *select_ = nullptr, *head_ = nullptr,
-               *token_ = nullptr, *acquire_ = nullptr, *take_ = nullptr, *drop_ = nullptr, *renew_ = nullptr,
-               *release_ = nullptr, *leases_ = nullptr;
+  sqlite3_stmt *begin_ = nullptr, *commit_ = nullptr, *insert_ = nullptr, *select_ = nullptr,
+               *head_ = nullptr, *token_ = nullptr, *acquire_ = nullptr, *take_ = nullptr, *drop_ = nullptr,
+               *renew_ = nullptr, *release_ = nullptr, *leases_ = nullptr;
   double last_time_s_ = 0.0;
 };
 

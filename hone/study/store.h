@@ -45,13 +45,13 @@ class Store {
     std::vector<Event> events;  ///< sequence and time are filled in by the store
     std::vector<Lease> need;    ///< all must still be held with these tokens, or nothing happens
     /// Leases to take with the given tokens, whoever held the names.
-    std::vector<HeldLease> take;  ///< expires_s: how long from now
+    std::vector<HeldLease> take;    ///< expires_s: how long from now
     std::vector<Lease> release;     ///< given back; tokens under the name go on rising
     std::vector<std::string> drop;  ///< names that are never leased again by acquire ("trial/17")
   };
   struct Receipt {
-    bool done = false;        ///< false: a needed lease was lost; nothing was written
-    std::int64_t first = 0;   ///< sequence of the first event
+    bool done = false;       ///< false: a needed lease was lost; nothing was written
+    std::int64_t first = 0;  ///< sequence of the first event
     double time_s = 0.0;
   };
   virtual Receipt commit(const Commit& commit) = 0;
@@ -62,7 +62,8 @@ class Store {
 
   /// Takes a lease where nobody holds it or it has expired; the token is one more than the last under this
   /// name. nullopt: somebody holds it.
-  virtual std::optional<Lease> acquire(const std::string& name, const std::string& holder, double seconds) = 0;
+  virtual std::optional<Lease> acquire(const std::string& name, const std::string& holder,
+                                       double seconds) = 0;
   /// Prolongs it to `seconds` from now; false: it is lost.
   virtual bool renew(const Lease& lease, double seconds) = 0;
   virtual void release(const Lease& lease) = 0;

@@ -36,7 +36,8 @@ Study::Study(std::shared_ptr<Store> store) : store_(std::move(store)) {
     header_ = *header;
     has_header_ = true;
   });
-  if (!has_header_) throw Error("there is no study in this store", Place{store_->url(), 0, ""}, "run hone search");
+  if (!has_header_)
+    throw Error("there is no study in this store", Place{store_->url(), 0, ""}, "run hone search");
   const std::size_t n = header_.objectives.size();
   worst_.assign(n, -std::numeric_limits<double>::infinity());
   best_.assign(n, std::numeric_limits<double>::infinity());
@@ -51,8 +52,8 @@ bool Study::sync() {
   const std::int64_t before = applied_;
   store_->read(applied_, [&](const Event& event) {
     if (event.sequence != applied_ + 1)
-      throw Error(fmt::format("event {} is missing from the journal", applied_ + 1), Place{store_->url(), 0, ""},
-                  "the store is damaged; restore it from a copy");
+      throw Error(fmt::format("event {} is missing from the journal", applied_ + 1),
+                  Place{store_->url(), 0, ""}, "the store is damaged; restore it from a copy");
     apply(decode(event), event.time_s);
     applied_ = event.sequence;
   });
@@ -79,8 +80,9 @@ bool Study::commit(const std::vector<Record>& records, Store::Commit leases) {
 
 const Trial& Study::trial(std::int64_t id) const {
   if (id < 0 || id >= size())
-    throw Error(fmt::format("there is no trial {}", id), {},
-                trials_.empty() ? "the study has no trials yet" : fmt::format("trials go from 0 to {}", size() - 1));
+    throw Error(
+        fmt::format("there is no trial {}", id), {},
+        trials_.empty() ? "the study has no trials yet" : fmt::format("trials go from 0 to {}", size() - 1));
   return trials_[static_cast<std::size_t>(id)];
 }
 
@@ -112,7 +114,9 @@ std::vector<double> Study::reference() const {
   return point;
 }
 
-double Study::elapsed_s(double now) const { return closed_s_ + (open_ ? std::max(0.0, now - session_s_) : 0.0); }
+double Study::elapsed_s(double now) const {
+  return closed_s_ + (open_ ? std::max(0.0, now - session_s_) : 0.0);
+}
 
 void Study::tell(Change::Kind kind, const Trial& trial, const Result* result) {
   const Change change{kind, &trial, result};

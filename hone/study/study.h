@@ -25,7 +25,8 @@ class Study {
   /// Whether the store holds a study at all.
   static bool exists(Store& store) { return store.head() > 0; }
 
-  /// Opens the study of a store and reads its header; sync applies the rest. Throws Error where there is none.
+  /// Opens the study of a store and reads its header; sync applies the rest. Throws Error where there is
+  /// none.
   explicit Study(std::shared_ptr<Store> store);
 
   /// Views and methods that follow the study are told every change, in order. Add them before the first sync.
@@ -56,17 +57,17 @@ class Study {
 
   /// The Pareto front at the horizon's fidelity, feasible trials only.
   const Front& front() const { return front_; }
-  /// Where the hypervolume is measured from: the worst value seen at the horizon in each objective, a tenth of
-  /// the range further. Empty until two trials are there.
+  /// Where the hypervolume is measured from: the worst value seen at the horizon in each objective, a tenth
+  /// of the range further. Empty until two trials are there.
   std::vector<double> reference() const;
 
   /// Evaluations that identity saved, and why.
   struct Saved {
-    std::int64_t repeated_config = 0;    ///< proposals of a config already known
-    std::int64_t same_structure = 0;     ///< trials whose graph and function were known
-    std::int64_t same_function = 0;      ///< trials whose function was known under another graph
-    std::int64_t over_limit = 0;         ///< trials never trained, outside the limits
-    std::int64_t fidelity = 0;           ///< resource units that reused results did not spend
+    std::int64_t repeated_config = 0;  ///< proposals of a config already known
+    std::int64_t same_structure = 0;   ///< trials whose graph and function were known
+    std::int64_t same_function = 0;    ///< trials whose function was known under another graph
+    std::int64_t over_limit = 0;       ///< trials never trained, outside the limits
+    std::int64_t fidelity = 0;         ///< resource units that reused results did not spend
     std::int64_t evaluations() const { return repeated_config + same_structure + same_function; }
   };
   const Saved& saved() const { return saved_; }

@@ -52,7 +52,7 @@ struct Trial {
   Keys keys;
   std::int64_t same_as = -1;  ///< the trial whose result was reused; -1: evaluated itself
   std::int64_t attempts = 0;  ///< leases taken so far
-  std::int64_t lost = 0;        ///< attempts whose worker died or vanished
+  std::int64_t lost = 0;      ///< attempts whose worker died or vanished
   std::string worker;         ///< of the last attempt
   Curve curve;                ///< training loss, where the task reports one
   double created_s = 0.0;     ///< store's clock

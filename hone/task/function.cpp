@@ -1,10 +1,10 @@
 // Analytic test functions of optimisation: no training, results in microseconds. For trying searchers and
 // schedulers, and for tests of the engine itself.
 //
-// Branin and Hartmann-6: Dixon and Szegö, "Towards Global Optimization 2", 1978. ZDT1: Zitzler, Deb and Thiele,
-// "Comparison of Multiobjective Evolutionary Algorithms: Empirical Results", 2000. With a fidelity z in (0, 1]
-// the value is raised by (1 - z) times a bump that depends on the point, so that low fidelities mislead a
-// little, as training curves do.
+// Branin and Hartmann-6: Dixon and Szegö, "Towards Global Optimization 2", 1978. ZDT1: Zitzler, Deb and
+// Thiele, "Comparison of Multiobjective Evolutionary Algorithms: Empirical Results", 2000. With a fidelity z
+// in (0, 1] the value is raised by (1 - z) times a bump that depends on the point, so that low fidelities
+// mislead a little, as training curves do.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -29,8 +29,10 @@ double branin(const std::vector<double>& x) {
 
 double hartmann6(const std::vector<double>& x) {
   constexpr std::array<double, 4> alpha{1.0, 1.2, 3.0, 3.2};
-  constexpr double scale[4][6] = {
-      {10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8}, {17, 8, 0.05, 10, 0.1, 14}};
+  constexpr double scale[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
+                                  {0.05, 10, 17, 0.1, 8, 14},
+                                  {3, 3.5, 1.7, 10, 17, 8},
+                                  {17, 8, 0.05, 10, 0.1, 14}};
   constexpr double centre[4][6] = {{0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886},
                                    {0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991},
                                    {0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650},
@@ -78,7 +80,8 @@ class FunctionTask final : public Task {
 
 class FunctionEvaluator final : public Evaluator {
  public:
-  FunctionEvaluator(std::string function, double seconds) : function_(std::move(function)), seconds_(seconds) {}
+  FunctionEvaluator(std::string function, double seconds)
+      : function_(std::move(function)), seconds_(seconds) {}
 
   Outcome run(const Assignment& assignment, Reporter& reporter) override {
     std::vector<double> x;
@@ -90,7 +93,8 @@ class FunctionEvaluator final : public Evaluator {
       if (reporter.interrupted()) return {Ending::interrupted, "", step, {}, {}};
       if (seconds_ > 0.0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds_));
     }
-    const double z = static_cast<double>(assignment.to) / static_cast<double>(std::max<std::int64_t>(1, assignment.horizon));
+    const double z = static_cast<double>(assignment.to) /
+                     static_cast<double>(std::max<std::int64_t>(1, assignment.horizon));
     const double bump = (1.0 - z) * 0.1 * (1.0 + std::sin(7.0 * x[0] + 3.0 * x[1]));
     if (function_ == "zdt1") {
       const double g = zdt1_g(x);
@@ -125,22 +129,24 @@ std::vector<OptionSpec> function_options() {
 
 HONE_REGISTER(task, function) {
   using namespace hone;
-  registry.add("task",
-               {.name = "function",
-                .summary = "analytic test functions (branin, hartmann6, zdt1), to try searchers and schedulers",
-                .paper = "",
-                .options = task::function_options(),
-                .traits = ""},
-               task::MakeTask([](const Options& options, const std::string&) -> std::shared_ptr<const task::Task> {
-                 return std::make_shared<task::FunctionTask>(options);
-               }));
+  registry.add(
+      "task",
+      {.name = "function",
+       .summary = "analytic test functions (branin, hartmann6, zdt1), to try searchers and schedulers",
+       .paper = "",
+       .options = task::function_options(),
+       .traits = ""},
+      task::MakeTask([](const Options& options, const std::string&) -> std::shared_ptr<const task::Task> {
+        return std::make_shared<task::FunctionTask>(options);
+      }));
 }
 
 HONE_REGISTER(evaluator, function) {
   using namespace hone;
-  registry.add("evaluator", {.name = "function", .summary = "evaluates the function in the worker", .paper = ""},
-               task::MakeEvaluator([](std::shared_ptr<const task::Task>, const Options& options, const std::string&)
-                                       -> std::unique_ptr<task::Evaluator> {
-                 return std::make_unique<task::FunctionEvaluator>(options.text("function"), options.real("step_s"));
-               }));
+  registry.add(
+      "evaluator", {.name = "function", .summary = "evaluates the function in the worker", .paper = ""},
+      task::MakeEvaluator([](std::shared_ptr<const task::Task>, const Options& options,
+                             const std::string&) -> std::unique_ptr<task::Evaluator> {
+        return std::make_unique<task::FunctionEvaluator>(options.text("function"), options.real("step_s"));
+      }));
 }

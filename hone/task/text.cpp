@@ -29,33 +29,158 @@ bool is_fixed(const std::string& name) {
 std::vector<OptionSpec> specs() {
   using Type = OptionSpec::Type;
   return {
-      {.name = "data", .type = Type::text, .fallback = nullptr, .summary = "a text file, or a folder read with all below it"},
-      {.name = "validation_share", .type = Type::real, .fallback = 0.1, .summary = "share of the text held out to compare models", .low = 0.01, .high = 0.45},
-      {.name = "test_share", .type = Type::real, .fallback = 0.1, .summary = "share held out to the very end", .low = 0.01, .high = 0.45},
-      {.name = "max_vocabulary", .type = Type::integer, .fallback = 1024, .summary = "characters told apart; rarer ones become one unknown symbol", .low = 2, .high = 65536},
-      {.name = "max_bytes", .type = Type::quantity, .fallback = 64e6, .summary = "text read at most", .low = 1024},
-      {.name = "validation_chars", .type = Type::integer, .fallback = 16384, .summary = "characters of the validation text that each validation reads, spread over it", .low = 256, .high = 1e9},
-      {.name = "mixer", .type = Type::text, .fallback = "attention", .summary = "how a layer mixes: multi-head attention, multi-query attention, or TokenFormer's token-parameter attention in place of every linear map", .allowed = mixer_names()},
-      {.name = "layers", .type = Type::integer, .fallback = 2, .summary = "number of layers, where mixer is no list", .low = 0, .high = 64},
-      {.name = "width", .type = Type::integer, .fallback = 64, .summary = "width of the residual stream", .low = 2, .high = 8192},
-      {.name = "heads", .type = Type::integer, .fallback = 4, .summary = "attention heads; must divide width", .low = 1, .high = 256},
-      {.name = "feedforward", .type = Type::text, .fallback = "plain", .summary = "feed-forward of attention layers", .allowed = {"plain", "gated", "none"}},
-      {.name = "expansion", .type = Type::integer, .fallback = 4, .summary = "hidden width of the feed-forward over width", .low = 1, .high = 16},
-      {.name = "activation", .type = Type::text, .fallback = "gelu", .summary = "of the feed-forward", .allowed = {"gelu", "relu", "silu", "tanh", "relu_squared"}},
-      {.name = "norm", .type = Type::text, .fallback = "layer", .summary = "normalisation before each part", .allowed = {"layer", "rms"}},
-      {.name = "position", .type = Type::text, .fallback = "rotary", .summary = "how positions are told apart", .allowed = {"rotary", "learned", "none"}},
-      {.name = "tied", .type = Type::flag, .fallback = true, .summary = "the head's weight is the embedding's"},
-      {.name = "tokens", .type = Type::integer, .fallback = 0, .summary = "parameter tokens of query, key, value and output in pattention layers; 0: width", .low = 0, .high = 65536},
-      {.name = "ffn_tokens", .type = Type::integer, .fallback = 0, .summary = "parameter tokens of the feed-forward in pattention layers; 0: 4 x tokens", .low = 0, .high = 262144},
-      {.name = "context", .type = Type::integer, .fallback = 64, .summary = "characters a model sees at once", .low = 2, .high = 8192},
-      {.name = "batch", .type = Type::integer, .fallback = 16, .summary = "sequences a step", .low = 1, .high = 4096},
-      {.name = "lr", .type = Type::real, .fallback = 3e-3, .summary = "peak learning rate of AdamW", .low = 1e-8, .high = 10.0},
-      {.name = "warmup", .type = Type::real, .fallback = 0.05, .summary = "linear warm-up, as a share of the largest number of steps", .low = 0.0, .high = 0.9},
-      {.name = "decay", .type = Type::text, .fallback = "cosine", .summary = "learning rate from its peak to the study's largest number of steps", .allowed = {"cosine", "linear", "constant"}},
-      {.name = "final_lr", .type = Type::real, .fallback = 0.1, .summary = "learning rate at the end over its peak", .low = 0.0, .high = 1.0},
-      {.name = "weight_decay", .type = Type::real, .fallback = 0.1, .summary = "decoupled weight decay", .low = 0.0, .high = 10.0},
-      {.name = "beta2", .type = Type::real, .fallback = 0.95, .summary = "AdamW's second moment", .low = 0.0, .high = 0.999999},
-      {.name = "clip", .type = Type::real, .fallback = 1.0, .summary = "largest gradient norm; 0: no clipping", .low = 0.0, .high = 1e9},
+      {.name = "data",
+       .type = Type::text,
+       .fallback = nullptr,
+       .summary = "a text file, or a folder read with all below it"},
+      {.name = "validation_share",
+       .type = Type::real,
+       .fallback = 0.1,
+       .summary = "share of the text held out to compare models",
+       .low = 0.01,
+       .high = 0.45},
+      {.name = "test_share",
+       .type = Type::real,
+       .fallback = 0.1,
+       .summary = "share held out to the very end",
+       .low = 0.01,
+       .high = 0.45},
+      {.name = "max_vocabulary",
+       .type = Type::integer,
+       .fallback = 1024,
+       .summary = "characters told apart; rarer ones become one unknown symbol",
+       .low = 2,
+       .high = 65536},
+      {.name = "max_bytes",
+       .type = Type::quantity,
+       .fallback = 64e6,
+       .summary = "text read at most",
+       .low = 1024},
+      {.name = "validation_chars",
+       .type = Type::integer,
+       .fallback = 16384,
+       .summary = "characters of the validation text that each validation reads, spread over it",
+       .low = 256,
+       .high = 1e9},
+      {.name = "mixer",
+       .type = Type::text,
+       .fallback = "attention",
+       .summary = "how a layer mixes: multi-head attention, multi-query attention, or TokenFormer's "
+                  "token-parameter attention in place of every linear map",
+       .allowed = mixer_names()},
+      {.name = "layers",
+       .type = Type::integer,
+       .fallback = 2,
+       .summary = "number of layers, where mixer is no list",
+       .low = 0,
+       .high = 64},
+      {.name = "width",
+       .type = Type::integer,
+       .fallback = 64,
+       .summary = "width of the residual stream",
+       .low = 2,
+       .high = 8192},
+      {.name = "heads",
+       .type = Type::integer,
+       .fallback = 4,
+       .summary = "attention heads; must divide width",
+       .low = 1,
+       .high = 256},
+      {.name = "feedforward",
+       .type = Type::text,
+       .fallback = "plain",
+       .summary = "feed-forward of attention layers",
+       .allowed = {"plain", "gated", "none"}},
+      {.name = "expansion",
+       .type = Type::integer,
+       .fallback = 4,
+       .summary = "hidden width of the feed-forward over width",
+       .low = 1,
+       .high = 16},
+      {.name = "activation",
+       .type = Type::text,
+       .fallback = "gelu",
+       .summary = "of the feed-forward",
+       .allowed = {"gelu", "relu", "silu", "tanh", "relu_squared"}},
+      {.name = "norm",
+       .type = Type::text,
+       .fallback = "layer",
+       .summary = "normalisation before each part",
+       .allowed = {"layer", "rms"}},
+      {.name = "position",
+       .type = Type::text,
+       .fallback = "rotary",
+       .summary = "how positions are told apart",
+       .allowed = {"rotary", "learned", "none"}},
+      {.name = "tied",
+       .type = Type::flag,
+       .fallback = true,
+       .summary = "the head's weight is the embedding's"},
+      {.name = "tokens",
+       .type = Type::integer,
+       .fallback = 0,
+       .summary = "parameter tokens of query, key, value and output in pattention layers; 0: width",
+       .low = 0,
+       .high = 65536},
+      {.name = "ffn_tokens",
+       .type = Type::integer,
+       .fallback = 0,
+       .summary = "parameter tokens of the feed-forward in pattention layers; 0: 4 x tokens",
+       .low = 0,
+       .high = 262144},
+      {.name = "context",
+       .type = Type::integer,
+       .fallback = 64,
+       .summary = "characters a model sees at once",
+       .low = 2,
+       .high = 8192},
+      {.name = "batch",
+       .type = Type::integer,
+       .fallback = 16,
+       .summary = "sequences a step",
+       .low = 1,
+       .high = 4096},
+      {.name = "lr",
+       .type = Type::real,
+       .fallback = 3e-3,
+       .summary = "peak learning rate of AdamW",
+       .low = 1e-8,
+       .high = 10.0},
+      {.name = "warmup",
+       .type = Type::real,
+       .fallback = 0.05,
+       .summary = "linear warm-up, as a share of the largest number of steps",
+       .low = 0.0,
+       .high = 0.9},
+      {.name = "decay",
+       .type = Type::text,
+       .fallback = "cosine",
+       .summary = "learning rate from its peak to the study's largest number of steps",
+       .allowed = {"cosine", "linear", "constant"}},
+      {.name = "final_lr",
+       .type = Type::real,
+       .fallback = 0.1,
+       .summary = "learning rate at the end over its peak",
+       .low = 0.0,
+       .high = 1.0},
+      {.name = "weight_decay",
+       .type = Type::real,
+       .fallback = 0.1,
+       .summary = "decoupled weight decay",
+       .low = 0.0,
+       .high = 10.0},
+      {.name = "beta2",
+       .type = Type::real,
+       .fallback = 0.95,
+       .summary = "AdamW's second moment",
+       .low = 0.0,
+       .high = 0.999999},
+      {.name = "clip",
+       .type = Type::real,
+       .fallback = 1.0,
+       .summary = "largest gradient norm; 0: no clipping",
+       .low = 0.0,
+       .high = 1e9},
   };
 }
 
@@ -71,8 +196,8 @@ void check_parameter(const space::Parameter& parameter, const OptionSpec& spec) 
   using Type = OptionSpec::Type;
   const auto wrong = [&](const std::string& found) {
     const std::string range = spec.allowed_text();
-    throw Error(fmt::format("'{}' of task text is a {}, found {}", spec.name, spec.type_text(), found), parameter.place,
-                range.empty() ? "" : "allowed: " + range);
+    throw Error(fmt::format("'{}' of task text is a {}, found {}", spec.name, spec.type_text(), found),
+                parameter.place, range.empty() ? "" : "allowed: " + range);
   };
   const auto in_range = [&](double value) {
     if (!(value >= spec.low && value <= spec.high))
@@ -96,11 +221,13 @@ void check_parameter(const space::Parameter& parameter, const OptionSpec& spec) 
     case space::ParameterKind::choice:
       for (const Value& value : parameter.choices) {
         const bool text = std::holds_alternative<std::string>(value);
-        if (text != (spec.type == Type::text) || std::holds_alternative<bool>(value) != (spec.type == Type::flag))
+        if (text != (spec.type == Type::text) ||
+            std::holds_alternative<bool>(value) != (spec.type == Type::flag))
           wrong("the choice " + value_quoted(value));
         if (text) {
           const auto& name = std::get<std::string>(value);
-          if (!spec.allowed.empty() && std::find(spec.allowed.begin(), spec.allowed.end(), name) == spec.allowed.end())
+          if (!spec.allowed.empty() &&
+              std::find(spec.allowed.begin(), spec.allowed.end(), name) == spec.allowed.end())
             throw Error(fmt::format("'{}' cannot be '{}'", spec.name, name), parameter.place,
                         suggest(name, spec.allowed));
         } else if (spec.type != Type::flag) {
@@ -150,7 +277,8 @@ void TextTask::check(const space::Space& space) const {
                                  : fmt::format("task text has no parameter '{}'", name),
                   parameter.place, suggest(name, known));
     if (!parameter.list.empty() && name != "mixer")
-      throw Error(fmt::format("'{}' is one value, not a list", name), parameter.place, "only mixer may be a list: one entry a layer");
+      throw Error(fmt::format("'{}' is one value, not a list", name), parameter.place,
+                  "only mixer may be a list: one entry a layer");
     mixer_list = mixer_list || !parameter.list.empty();
     if (options_.place(name).key == "task." + name)
       throw Error(fmt::format("'{}' is fixed in [task] and searched in [space]", name), parameter.place,
@@ -171,7 +299,8 @@ const Corpus& TextTask::corpus() const {
     options.max_vocabulary = static_cast<std::size_t>(options_.integer("max_vocabulary"));
     options.max_bytes = static_cast<std::uint64_t>(options_.real("max_bytes"));
     // A split must hold one context and the character after it.
-    options.min_characters = std::max<std::size_t>(512, static_cast<std::size_t>(options_.integer("context")) * 2);
+    options.min_characters =
+        std::max<std::size_t>(512, static_cast<std::size_t>(options_.integer("context")) * 2);
     corpus_ = std::make_unique<const Corpus>(Corpus::load(options, place_));
   });
   return *corpus_;
@@ -180,15 +309,20 @@ const Corpus& TextTask::corpus() const {
 std::string TextTask::prepare() const {
   const Corpus& data = corpus();
   return fmt::format("{} characters to train on, {} to validate, {} to test; {} different characters",
-                     data.train().size(), data.validation().size(), data.test().size(), data.vocabulary() - 1);
+                     data.train().size(), data.validation().size(), data.test().size(),
+                     data.vocabulary() - 1);
 }
 
 TextSettings TextTask::settings(const space::Config& config) const {
-  const auto real = [&](const char* name) { return config.has(name) ? config.real(name) : options_.real(name); };
+  const auto real = [&](const char* name) {
+    return config.has(name) ? config.real(name) : options_.real(name);
+  };
   const auto integer = [&](const char* name) {
     return static_cast<int>(config.has(name) ? config.integer(name) : options_.integer(name));
   };
-  const auto text = [&](const char* name) { return config.has(name) ? config.text(name) : options_.text(name); };
+  const auto text = [&](const char* name) {
+    return config.has(name) ? config.text(name) : options_.text(name);
+  };
   TextSettings s;
   const auto list = config.list("mixer");
   if (!list.empty()) {
@@ -261,21 +395,24 @@ std::optional<std::string> TextTask::unseen_by_probe(const space::Config& config
   return fmt::format(
       "text {} data={} context={} batch={} warmup={} decay={} final_lr={} weight_decay={} beta2={} clip={} "
       "validation_chars={}",
-      kVersion, corpus().key().hex(), s.context, s.batch, s.warmup, s.decay, s.decay == "constant" ? 1.0 : s.final_lr,
-      s.weight_decay, s.beta2, s.clip, options_.integer("validation_chars"));
+      kVersion, corpus().key().hex(), s.context, s.batch, s.warmup, s.decay,
+      s.decay == "constant" ? 1.0 : s.final_lr, s.weight_decay, s.beta2, s.clip,
+      options_.integer("validation_chars"));
 }
 
 }  // namespace hone::task
 
 HONE_REGISTER(task, text) {
   using namespace hone;
-  registry.add("task",
-               {.name = "text",
-                .summary = "character-level language models of a text: bits per character against latency per token",
-                .paper = "",
-                .options = task::TextTask::option_specs(),
-                .traits = "every option from mixer on may be searched instead: put it in [space]"},
-               task::MakeTask([](const Options& options, const std::string& folder) -> std::shared_ptr<const task::Task> {
-                 return std::make_shared<task::TextTask>(options, folder);
-               }));
+  registry.add(
+      "task",
+      {.name = "text",
+       .summary = "character-level language models of a text: bits per character against latency per token",
+       .paper = "",
+       .options = task::TextTask::option_specs(),
+       .traits = "every option from mixer on may be searched instead: put it in [space]"},
+      task::MakeTask(
+          [](const Options& options, const std::string& folder) -> std::shared_ptr<const task::Task> {
+            return std::make_shared<task::TextTask>(options, folder);
+          }));
 }

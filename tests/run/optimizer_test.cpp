@@ -1,13 +1,12 @@
 #include "hone/run/optimizer.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <limits>
 #include <set>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "hone/base/error.h"
 
@@ -153,11 +152,13 @@ TEST(Optimizer, KeepsFailedInfeasibleAndNanApart) {
 
 TEST(Optimizer, ProposesNoConfigTwiceAndSeesTheEnd) {
   auto s = setup();
-  s.space = space::Space::Builder().choice("a", {Value(std::int64_t{1}), Value(std::int64_t{2})}).flag("b").build();
+  s.space =
+      space::Space::Builder().choice("a", {Value(std::int64_t{1}), Value(std::int64_t{2})}).flag("b").build();
   for (const char* searcher : {"random", "sobol", "tpe"}) {
     s.searcher = searcher;
     Optimizer optimizer(s);
-    while (const auto job = optimizer.ask()) optimizer.tell(*job, {{"loss", value_real(job->config.at("a"))}});
+    while (const auto job = optimizer.ask())
+      optimizer.tell(*job, {{"loss", value_real(job->config.at("a"))}});
     EXPECT_TRUE(optimizer.finished());
     EXPECT_EQ(optimizer.study().size(), 4) << searcher;
   }
@@ -172,7 +173,11 @@ TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
   Optimizer optimizer(s);
   std::int64_t follower = -1;
   while (const auto job = optimizer.ask()) {
-    if (job->from == 0) optimizer.keys(*job, {Key{1, static_cast<std::uint64_t>(job->trial)}, Key{2, job->trial < 2 ? 0u : static_cast<std::uint64_t>(job->trial)}}, {{"latency_s", 1.0 - 0.1 * static_cast<double>(job->trial)}});
+    if (job->from == 0)
+      optimizer.keys(*job,
+                     {Key{1, static_cast<std::uint64_t>(job->trial)},
+                      Key{2, job->trial < 2 ? 0u : static_cast<std::uint64_t>(job->trial)}},
+                     {{"latency_s", 1.0 - 0.1 * static_cast<double>(job->trial)}});
     if (job->trial == 1 && follower < 0) {
       follower = 1;
       EXPECT_TRUE(optimizer.same(*job, 0));

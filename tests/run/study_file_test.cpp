@@ -97,7 +97,8 @@ TEST(StudyFile, AnswersEveryMistakeWithPlaceAndRemedy) {
     } catch (const Error& error) {
       const std::string what = error.what();
       EXPECT_EQ(error.fault(), Fault::input) << what;
-      for (const auto& part : mistake.says) EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' in: " << what;
+      for (const auto& part : mistake.says)
+        EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' in: " << what;
     }
   }
 }
@@ -128,7 +129,8 @@ TEST(StudyFile, TellsWhatChangedSinceTheStudyBegan) {
 }
 
 TEST(StudyFile, SurvivesNonsense) {
-  for (const char* text : {"", "\n\n", "[study", "x", "[study]\n", "= 1", "[study]\nname = 1979-05-27\n", "\xff\xfe"})
+  for (const char* text :
+       {"", "\n\n", "[study", "x", "[study]\n", "= 1", "[study]\nname = 1979-05-27\n", "\xff\xfe"})
     EXPECT_THROW(StudyFile::parse(text, "s.toml"), Error) << text;
 }
 

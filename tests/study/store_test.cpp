@@ -1,13 +1,12 @@
 #include "hone/study/store.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "hone/base/error.h"
 
@@ -45,7 +44,11 @@ std::vector<Event> all(Store& store, std::int64_t after = 0) {
 TEST_P(AnyStore, KeepsEventsInOrder) {
   const auto store = open();
   EXPECT_EQ(store->head(), 0);
-  const auto receipt = store->commit({.events = {{0, "a", 1, 0, "{\"x\":1}"}, {0, "b", 3, 0, "{}"}}, .need = {}, .take = {}, .release = {}, .drop = {}});
+  const auto receipt = store->commit({.events = {{0, "a", 1, 0, "{\"x\":1}"}, {0, "b", 3, 0, "{}"}},
+                                      .need = {},
+                                      .take = {},
+                                      .release = {},
+                                      .drop = {}});
   EXPECT_TRUE(receipt.done);
   EXPECT_EQ(receipt.first, 1);
   const auto events = all(*store);
@@ -93,7 +96,9 @@ TEST_P(AnyStore, LeasesExcludeExpireAndFence) {
 TEST_P(AnyStore, ListsAndDropsLeases) {
   const auto store = open();
   Store::Commit commit;
-  commit.take = {{{"trial/7", 1}, "w0", 10}, {{"trial/8", 4}, "w1", 10}, {{"ask", 1}, "w1", 10}};
+  commit.take.push_back({{"trial/7", 1}, "w0", 10});
+  commit.take.push_back({{"trial/8", 4}, "w1", 10});
+  commit.take.push_back({{"ask", 1}, "w1", 10});
   EXPECT_TRUE(store->commit(commit).done);
   const auto held = store->leases("trial/");
   ASSERT_EQ(held.size(), 2u);
@@ -132,12 +137,21 @@ TEST(SqliteStore, LosesNothingToAKilledWriter) {
   if (child == 0) {
     const auto store = open_store(url);
     for (std::int64_t i = 1;; ++i) {
-      if (!store->commit({.events = {{0, "e", 1, 0, std::to_string(i)}}, .need = {}, .take = {}, .release = {}, .drop = {}}).done) ::_exit(1);
+      if (!store
+               ->commit({.events = {{0, "e", 1, 0, std::to_string(i)}},
+                         .need = {},
+                         .take = {},
+                         .release = {},
+                         .drop = {}})
+               .done)
+        ::_exit(1);
       if (::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(1);
     }
   }
   std::int64_t acknowledged = 0;
-  while (acknowledged < 500) ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof acknowledged), static_cast<ssize_t>(sizeof acknowledged));
+  while (acknowledged < 500)
+    ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof acknowledged),
+              static_cast<ssize_t>(sizeof acknowledged));
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ::close(pipe_ends[1]);
@@ -161,7 +175,11 @@ TEST(SqliteStore, SeveralProcessesWriteWithoutLoss) {
       try {
         const auto store = open_store(url);
         for (int i = 0; i < kEvents; ++i)
-          store->commit({.events = {{0, "e", 1, 0, std::to_string(p) + "/" + std::to_string(i)}}, .need = {}, .take = {}, .release = {}, .drop = {}});
+          store->commit({.events = {{0, "e", 1, 0, std::to_string(p) + "/" + std::to_string(i)}},
+                         .need = {},
+                         .take = {},
+                         .release = {},
+                         .drop = {}});
         ::_exit(0);
       } catch (...) {
         ::_exit(1);

@@ -8,7 +8,10 @@ namespace hone::study {
 namespace {
 
 space::Config config(std::int64_t width) {
-  return space::Config({{"width", Value(width)}, {"lr", Value(0.001)}, {"mixer", Value(std::string("a"))}, {"tied", Value(true)}});
+  return space::Config({{"width", Value(width)},
+                        {"lr", Value(0.001)},
+                        {"mixer", Value(std::string("a"))},
+                        {"tied", Value(true)}});
 }
 
 StudyRecord header() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss", true}, {"gain", false}}, 9}; }
@@ -20,7 +23,14 @@ std::shared_ptr<Store> fresh() {
 }
 
 TEST(Journal, RecordsSurviveTheirText) {
-  EndRecord end{3, 2, TrialState::failed, "diverged \"x\"", 1.5, 1, {{1.0, 2.5}, {2.0, std::numeric_limits<double>::quiet_NaN()}}, true};
+  EndRecord end{3,
+                2,
+                TrialState::failed,
+                "diverged \"x\"",
+                1.5,
+                1,
+                {{1.0, 2.5}, {2.0, std::numeric_limits<double>::quiet_NaN()}},
+                true};
   const std::vector<Record> records{
       header(),
       SessionRecord{2, "60 trials"},
@@ -56,7 +66,8 @@ TEST(Study, AppliesTheLifeOfATrial) {
   study.commit({TrialRecord{0, config(1), "r", 7, 2}, StartRecord{0, 1, "w0", 3}});
   EXPECT_EQ(study.count(TrialState::running), 1);
   EXPECT_EQ(study.saved().repeated_config, 2);
-  study.commit({ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 2.0}}}}, EndRecord{0, 1, TrialState::paused, "", 2.0, -1, {{3, 1.1}}, false}});
+  study.commit({ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 2.0}}}},
+                EndRecord{0, 1, TrialState::paused, "", 2.0, -1, {{3, 1.1}}, false}});
   EXPECT_EQ(study.trial(0).state, TrialState::paused);
   EXPECT_TRUE(study.front().members().empty()) << "the front is at the horizon only";
   study.commit({StartRecord{0, 2, "w1", 9}, ResultRecord{0, 2, {9, {{"loss", 0.5}, {"gain", 3.0}}}},
@@ -67,7 +78,8 @@ TEST(Study, AppliesTheLifeOfATrial) {
   EXPECT_EQ(study.trial(0).curve.size(), 2u);
   EXPECT_EQ(study.trial(0).attempts, 2);
   using K = Change::Kind;
-  EXPECT_EQ(told, (std::vector<K>{K::created, K::started, K::result, K::state, K::started, K::result, K::state}));
+  EXPECT_EQ(told,
+            (std::vector<K>{K::created, K::started, K::result, K::state, K::started, K::result, K::state}));
   EXPECT_NE(study.find(config(1).key()), nullptr);
   EXPECT_EQ(study.find(config(2).key()), nullptr);
 }
@@ -81,7 +93,8 @@ TEST(Study, AnotherProcessSeesTheSame) {
   EXPECT_TRUE(reader.sync());
   // The reader writes too; the writer's next commit must first apply what it has not seen.
   reader.commit({TrialRecord{1, config(2), "r", 7, 0}});
-  writer.commit({ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}}, EndRecord{0, 1, TrialState::completed, "", 1, -1, {}, false}});
+  writer.commit({ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}},
+                 EndRecord{0, 1, TrialState::completed, "", 1, -1, {}, false}});
   reader.sync();
   ASSERT_EQ(writer.size(), 2);
   ASSERT_EQ(reader.size(), 2);
@@ -120,7 +133,11 @@ TEST(Study, CountsSessionsThatWereKilled) {
 
 TEST(Study, NamesDamage) {
   const auto store = fresh();
-  store->commit({.events = {{0, "end", 1, 0, R"({"trial":5,"attempt":1,"state":"failed"})"}}, .need = {}, .take = {}, .release = {}, .drop = {}});
+  store->commit({.events = {{0, "end", 1, 0, R"({"trial":5,"attempt":1,"state":"failed"})"}},
+                 .need = {},
+                 .take = {},
+                 .release = {},
+                 .drop = {}});
   Study study(store);
   EXPECT_THROW(study.sync(), Error);
   EXPECT_THROW(Study{open_store("memory:")}, Error);

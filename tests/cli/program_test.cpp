@@ -1,0 +1,187 @@
+// The program as people use it: real processes, a real store.
+#include "../program.h"
+
+#include "hone/base/json.h"
+#include "hone/study/study.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+std::string study_text(int trials, const std::string& step, int workers = 2) {
+  return "[study]\nminimize = [\"value\"]\nseed = 3\n[task]\nkind = \"function\"\nfunction = \"branin\"\nstep_s = \"" +
+         step +
+         "\"\n[space]\na = { real = [0, 1] }\nb = { real = [0, 1] }\n[search]\nsearcher = \"random\"\nscheduler = { kind = "
+         "\"asha\", steps = [1, 3, 9], eta = 3 }\n[budget]\ntrials = " +
+         std::to_string(trials) + "\nworkers = " + std::to_string(workers) + "\n";
+}
+
+std::int64_t completed_trials(const Folder& folder) {
+  try {
+    study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+    study.sync();
+    std::int64_t with_result = 0;
+    for (const auto& trial : study.trials()) with_result += trial.results.empty() ? 0 : 1;
+    return with_result;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+TEST(Program, SearchesLooksAndReports) {
+  const Folder folder;
+  EXPECT_EQ(Program(folder, {"init", "s.toml", "--task", "function"}).status(), 0);
+  EXPECT_EQ(Program(folder, {"init", "s.toml"}).status(), 2) << "it must not overwrite";
+  Program search(folder, {"search", "s.toml", "--trials", "30", "--json"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  const Json done = Json::parse(search.out());
+  EXPECT_EQ(done["trials"], 30);
+  EXPECT_EQ(done["counts"]["completed"], 30);
+  ASSERT_EQ(done["front"].size(), 1u);
+
+  Program status(folder, {"status", "s.toml", "--json"});
+  ASSERT_EQ(status.status(), 0);
+  EXPECT_EQ(Json::parse(status.out())["trials"], 30);
+  Program front(folder, {"front", "s.toml", "--json"});
+  ASSERT_EQ(front.status(), 0);
+  EXPECT_EQ(Json::parse(front.out())[0]["config"].size(), 6u);
+  EXPECT_EQ(Program(folder, {"front", "s.toml"}).status(), 0);
+  Program report(folder, {"report", "s.toml", "-o", "page.html"});
+  ASSERT_EQ(report.status(), 0) << report.err();
+  const std::string page = folder.read("page.html");
+  EXPECT_NE(page.find("</html>"), std::string::npos);
+
+  Program again(folder, {"search", "s.toml", "--trials", "30"});
+  EXPECT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(completed_trials(folder), 30) << "a finished budget starts nothing new";
+}
+
+TEST(Program, AnswersMistakes) {
+  const Folder folder;
+  const auto fails = [&](const std::vector<std::string>& arguments, const std::string& says, int status = 2) {
+    Program program(folder, arguments);
+    EXPECT_EQ(program.status(), status) << program.err();
+    EXPECT_NE(program.err().find(says), std::string::npos) << program.err();
+    EXPECT_EQ(program.out(), "");
+  };
+  fails({"search", "missing.toml"}, "error: missing.toml: there is no such file");
+  folder.write("s.toml", study_text(3, "0"));
+  fails({"status", "s.toml"}, "has not begun");
+  fails({"serch", "s.toml"}, "serch");
+  fails({"search", "s.toml", "--workers", "none"}, "none");
+  fails({"search", "s.toml", "--time", "soon"}, "soon");
+  fails({"methods", "tpee"}, "did you mean 'tpe'?");
+  std::string text = study_text(3, "0");
+  text.replace(text.find("real"), 4, "reel");
+  folder.write("bad.toml", text);
+  fails({"search", "bad.toml"}, "error: bad.toml:9: space.a");
+  folder.write("text.toml", "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"nowhere.txt\"\n[space]\nlr={real=[1e-4,1e-2]}\n");
+  fails({"search", "text.toml"}, "error: text.toml:5: task.data: there is no file or folder 'nowhere.txt'");
+  const std::string head = "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"d.txt\"\n[space]\nlr={real=[1e-4,1e-2]}\n[search]\nscheduler={kind=\"fixed\",steps=5}\n";
+  folder.write("data.toml", head);
+  folder.write("d.txt", "");
+  fails({"search", "data.toml"}, "task.data");
+  folder.write("d.txt", std::string("ELF\0\1\2", 6) + std::string(9000, 'x'));
+  fails({"search", "data.toml"}, "binary");
+  folder.write("store.toml", study_text(3, "0"));
+  folder.write("not.sqlite", std::string(9000, 'x'));
+  fails({"search", "store.toml", "--store", "sqlite:not.sqlite"}, "not a store");
+}
+
+TEST(Program, RefusesAStudyThatChanged) {
+  const Folder folder;
+  folder.write("s.toml", study_text(6, "0"));
+  ASSERT_EQ(Program(folder, {"search", "s.toml"}).status(), 0);
+  std::string text = study_text(9, "0");
+  folder.write("s.toml", text);
+  EXPECT_EQ(Program(folder, {"search", "s.toml"}).status(), 0) << "a new budget is welcome";
+  EXPECT_EQ(completed_trials(folder), 9);
+  text.replace(text.find("b = { real = [0, 1] }"), 21, "b = { real = [0, 2] }");
+  folder.write("s.toml", text);
+  Program refused(folder, {"search", "s.toml"});
+  EXPECT_EQ(refused.status(), 2);
+  EXPECT_NE(refused.err().find("no longer has b"), std::string::npos) << refused.err();
+}
+
+TEST(Program, CtrlCStopsSoonAndTheNextRunGoesOn) {
+  const Folder folder;
+  folder.write("s.toml", study_text(40, "20 ms"));
+  {
+    Program search(folder, {"search", "s.toml"});
+    ASSERT_TRUE(test::wait_until([&] { return completed_trials(folder) >= 5; }));
+    const double asked = test::seconds();
+    search.signal(SIGINT);
+    EXPECT_EQ(search.status(), 3);
+    EXPECT_LT(test::seconds() - asked, 2.0);
+    EXPECT_NE(search.err().find("go on with: hone search s.toml"), std::string::npos) << search.err();
+  }
+  study::Study stopped(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  stopped.sync();
+  EXPECT_EQ(stopped.count(study::TrialState::running), 0) << "every trial was given back";
+  EXPECT_LT(stopped.size(), 40);
+  Program resumed(folder, {"search", "s.toml"});
+  EXPECT_EQ(resumed.status(), 0) << resumed.err();
+  EXPECT_EQ(completed_trials(folder), 40);
+}
+
+TEST(Program, WorkersDieWithTheirSupervisorAndNothingIsLost) {
+  const Folder folder;
+  folder.write("s.toml", study_text(30, "15 ms"));
+  std::int64_t before = 0;
+  {
+    Program search(folder, {"search", "s.toml"});
+    ASSERT_TRUE(test::wait_until([&] { return completed_trials(folder) >= 5; }));
+    search.signal(SIGKILL);
+    EXPECT_EQ(search.status(), -SIGKILL);
+    before = completed_trials(folder);
+  }
+  ::usleep(300000);
+  const std::int64_t after = completed_trials(folder);
+  EXPECT_LE(after, before + 2) << "workers outlived their supervisor";
+  // The dead workers' leases still run; a new session takes their trials over once they end, and meanwhile
+  // goes on with others.
+  Program resumed(folder, {"search", "s.toml", "--time", "20 s"});
+  EXPECT_EQ(resumed.status(), 0) << resumed.err();
+  EXPECT_GE(completed_trials(folder), 28);
+}
+
+TEST(Program, OneWorkerAndOneSeedGiveTheSameStudy) {
+  std::vector<std::string> studies;
+  for (int run = 0; run < 2; ++run) {
+    const Folder folder;
+    folder.write("s.toml", study_text(25, "0", 1));
+    ASSERT_EQ(Program(folder, {"search", "s.toml"}).status(), 0);
+    study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+    study.sync();
+    std::string text;
+    for (const auto& trial : study.trials()) {
+      text += trial.config.shown();
+      for (const auto& result : trial.results) text += result.measures.json().dump();
+    }
+    studies.push_back(text);
+  }
+  EXPECT_EQ(studies[0], studies[1]);
+}
+
+TEST(Program, ListsItsMethods) {
+  const Folder folder;
+  Program methods(folder, {"methods", "--json"});
+  ASSERT_EQ(methods.status(), 0);
+  const Json list = Json::parse(methods.out());
+  const auto has = [&](const std::string& kind, const std::string& name) {
+    for (const auto& method : list)
+      if (method["kind"] == kind && method["name"] == name) return true;
+    return false;
+  };
+  for (const char* name : {"random", "sobol", "tpe"}) EXPECT_TRUE(has("searcher", name)) << name;
+  for (const char* name : {"fixed", "asha"}) EXPECT_TRUE(has("scheduler", name)) << name;
+  for (const char* name : {"memory", "sqlite"}) EXPECT_TRUE(has("store", name)) << name;
+  EXPECT_TRUE(has("task", "text"));
+  EXPECT_TRUE(has("operator", "token_parameter_attention"));
+  EXPECT_NE(Program(folder, {"--help"}).out().find("hone search first.toml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hone
