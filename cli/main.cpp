@@ -1,5 +1,7 @@
 // hone: what people type. Free of Torch, so that it is up in milliseconds; what needs Torch it hands to
 // hone-worker.
+#include <algorithm>
+
 #include "command.h"
 
 int main(int argc, char** argv) {
@@ -26,6 +28,15 @@ int main(int argc, char** argv) {
   add_generate(app, action);
   add_methods_command(app, action);
   add_worker(app, action);
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+    if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+      return guarded([&]() -> int {
+        throw hone::Error(fmt::format("there is no command '{}'", argv[1]), {},
+                          hone::suggest(argv[1], names));
+      });
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

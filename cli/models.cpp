@@ -139,17 +139,12 @@ void add_generate(CLI::App& app, Action& action) {
       } else if (!std::filesystem::exists(path)) {
         throw Error("there is no such model", Place{path, 0, ""}, "hone train saves one");
       }
-      std::vector<std::string> command{"generate",
-                                       path,
-                                       "--chars",
-                                       std::to_string(arguments->characters),
-                                       "--temperature",
-                                       fmt::format("{}", arguments->temperature),
-                                       "--top-k",
-                                       std::to_string(arguments->top_k),
-                                       "--seed",
-                                       std::to_string(arguments->seed),
-                                       "--prompt=" + arguments->prompt};
+      std::vector<std::string> command{"generate",      path,
+                                       "--chars",       std::to_string(arguments->characters),
+                                       "--temperature", fmt::format("{}", arguments->temperature),
+                                       "--top-k",       std::to_string(arguments->top_k),
+                                       "--seed",        std::to_string(arguments->seed)};
+      if (!arguments->prompt.empty()) command.push_back("--prompt=" + arguments->prompt);
       if (arguments->json) command.push_back("--json");
       return become_worker(command);
     };

@@ -1,6 +1,7 @@
 #include "hone/run/supervisor.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -91,6 +92,15 @@ class Crew {
   std::vector<Member> members_;
 };
 
+/// Whether a worker named "w0.PID" belongs to a supervisor of this machine that is no more: its workers died
+/// with it. (The SQLite store is of one machine.)
+bool orphaned(const std::string& holder) {
+  const std::size_t dot = holder.rfind('.');
+  if (dot == std::string::npos || !holder.starts_with('w')) return false;
+  const pid_t pid = std::atoi(holder.c_str() + dot + 1);
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 std::string how_ended(int status) {
   if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
   return fmt::format("ended with status {}", WEXITSTATUS(status));
@@ -132,6 +142,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   std::vector<std::string> command{find_program(options.worker_program), "worker", "--store", store->url()};
   if (budget.trials) command.insert(command.end(), {"--trials", std::to_string(*budget.trials)});
   study.commit({study::SessionRecord{workers, budget_text(budget)}});
+  give_back_lost(study, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   Crew crew(command, folder);
   // The process id keeps apart the workers of two searches that share a study.

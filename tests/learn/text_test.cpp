@@ -1,14 +1,13 @@
-#include "hone/learn/language_model.h"
-#include "hone/learn/text_training.h"
-#include "hone/learn/train_design.h"
-
 #include <cmath>
 #include <set>
 
+#include "../program.h"
 #include "hone/base/rng.h"
 #include "hone/identity/signature.h"
-
-#include "../program.h"
+#include "hone/learn/language_model.h"
+#include "hone/learn/text_training.h"
+#include "hone/learn/train_design.h"
+#include "hone/study/study.h"
 
 namespace hone::learn {
 namespace {
@@ -17,11 +16,13 @@ using test::Folder;
 
 /// Text with something to learn and no two long passages alike.
 std::string some_text(std::size_t words, std::uint64_t seed = 1) {
-  const std::vector<std::string> stock{"the", "model", "learns", "cheap", "light", "tokens", "grow", "and", "every",
-                                       "layer", "costs", "time", "quick", "brown", "search", "front", "Müller"};
+  const std::vector<std::string> stock{"the",   "model", "learns", "cheap", "light", "tokens",
+                                       "grow",  "and",   "every",  "layer", "costs", "time",
+                                       "quick", "brown", "search", "front", "Müller"};
   Rng rng(seed, "text");
   std::string text;
-  for (std::size_t i = 0; i < words; ++i) text += stock[rng.below(stock.size())] + (i % 11 == 10 ? ".\n" : " ");
+  for (std::size_t i = 0; i < words; ++i)
+    text += stock[rng.below(stock.size())] + (i % 11 == 10 ? ".\n" : " ");
   return text;
 }
 
@@ -45,7 +46,8 @@ class Text : public testing::Test {
   }
   static space::Config config(std::vector<std::string> mixers, std::int64_t width = 16, double lr = 1e-2) {
     std::vector<space::Config::Entry> entries;
-    for (std::size_t i = 0; i < mixers.size(); ++i) entries.emplace_back("mixer." + std::to_string(i), Value(mixers[i]));
+    for (std::size_t i = 0; i < mixers.size(); ++i)
+      entries.emplace_back("mixer." + std::to_string(i), Value(mixers[i]));
     entries.emplace_back("width", Value(width));
     entries.emplace_back("heads", Value(std::int64_t{2}));
     entries.emplace_back("lr", Value(lr));
@@ -56,7 +58,8 @@ class Text : public testing::Test {
     Verdict report(std::int64_t, const study::Measures&) override { return Verdict::go_on; }
     bool interrupted() override { return left-- <= 0; }
   };
-  task::Assignment assignment(const space::Config& config, std::int64_t from, std::int64_t to, const std::string& file) {
+  task::Assignment assignment(const space::Config& config, std::int64_t from, std::int64_t to,
+                              const std::string& file) {
     task::Assignment a;
     a.trial.config = config;
     a.trial.seed = 5;
@@ -74,9 +77,11 @@ class Text : public testing::Test {
 TEST_F(Text, LearnsWithEveryKindOfLayer) {
   const auto runner = evaluator(task_);
   const double chance = std::log2(task_->corpus().vocabulary());
-  for (const auto& mixers : std::vector<std::vector<std::string>>{{"none"}, {"attention"}, {"multi_query"}, {"pattention"}, {"pattention", "attention"}}) {
+  for (const auto& mixers : std::vector<std::vector<std::string>>{
+           {"none"}, {"attention"}, {"multi_query"}, {"pattention"}, {"pattention", "attention"}}) {
     Silent reporter;
-    const auto outcome = runner->run(assignment(config(mixers), 0, 30, mixers[0] + std::to_string(mixers.size())), reporter);
+    const auto outcome =
+        runner->run(assignment(config(mixers), 0, 30, mixers[0] + std::to_string(mixers.size())), reporter);
     ASSERT_EQ(outcome.ending, task::Ending::reached) << outcome.reason;
     EXPECT_LT(*outcome.measures.find("bits_per_char"), 0.9 * chance) << mixers[0];
     EXPECT_GT(*outcome.measures.find("bits_per_char"), 0.5);
@@ -97,9 +102,11 @@ TEST_F(Text, StopsAndGoesOnBitForBit) {
   EXPECT_EQ(stopped.fidelity, 17);
   const auto rest = evaluator(task_)->run(assignment(design, 10, 30, "part"), reporter);
   EXPECT_EQ(*whole.measures.find("bits_per_char"), *rest.measures.find("bits_per_char"));
-  const auto a = train::Checkpoint::load(folder_.file("whole")), b = train::Checkpoint::load(folder_.file("part"));
+  const auto a = train::Checkpoint::load(folder_.file("whole")),
+             b = train::Checkpoint::load(folder_.file("part"));
   ASSERT_EQ(a.tensors.size(), b.tensors.size());
-  for (std::size_t i = 0; i < a.tensors.size(); ++i) EXPECT_TRUE(torch::equal(a.tensors[i].second, b.tensors[i].second)) << a.tensors[i].first;
+  for (std::size_t i = 0; i < a.tensors.size(); ++i)
+    EXPECT_TRUE(torch::equal(a.tensors[i].second, b.tensors[i].second)) << a.tensors[i].first;
 }
 
 TEST_F(Text, ADamagedCheckpointIsPutAside) {
@@ -113,7 +120,8 @@ TEST_F(Text, ADamagedCheckpointIsPutAside) {
 TEST_F(Text, DivergenceIsAFailureWithItsReason) {
   Silent reporter;
   const auto hot = make({{"clip", 0.0}, {"weight_decay", 0.0}, {"decay", "constant"}, {"warmup", 0.0}});
-  const auto outcome = evaluator(hot)->run(assignment(config({"attention", "attention"}, 16, 10.0), 0, 30, "hot"), reporter);
+  const auto outcome =
+      evaluator(hot)->run(assignment(config({"attention", "attention"}, 16, 10.0), 0, 30, "hot"), reporter);
   EXPECT_EQ(outcome.ending, task::Ending::failed);
   EXPECT_EQ(outcome.reason.rfind("diverged", 0), 0u) << outcome.reason;
 }
@@ -123,7 +131,9 @@ TEST_F(Text, TheSignatureKnowsWhatAModelComputes) {
   const auto key = [&](const space::Config& config) {
     return identity::functional_key(runner->probe(config), *task_->unseen_by_probe(config));
   };
-  const auto structure = [&](const space::Config& config) { return graph::canonical(*task_->graph(config)).key; };
+  const auto structure = [&](const space::Config& config) {
+    return graph::canonical(*task_->graph(config)).key;
+  };
   const auto a = config({"attention", "none", "pattention"}), b = config({"none", "attention", "pattention"});
   EXPECT_NE(a.key(), b.key());
   EXPECT_EQ(structure(a), structure(b));
@@ -131,8 +141,9 @@ TEST_F(Text, TheSignatureKnowsWhatAModelComputes) {
   EXPECT_EQ(key(a), key(b));
   EXPECT_EQ(key(a), key(a)) << "every random source is reset";
   std::set<std::string> keys{key(a)->hex()};
-  for (const auto& other : {config({"pattention", "attention"}), config({"attention", "pattention"}, 32), config({"attention"}),
-                            config({"attention", "none", "pattention"}, 16, 1.05e-2), config({"multi_query", "pattention"})})
+  for (const auto& other :
+       {config({"pattention", "attention"}), config({"attention", "pattention"}, 32), config({"attention"}),
+        config({"attention", "none", "pattention"}, 16, 1.05e-2), config({"multi_query", "pattention"})})
     EXPECT_TRUE(keys.insert(key(other)->hex()).second) << other.shown();
   // What the probe cannot see enters literally.
   EXPECT_NE(*task_->unseen_by_probe(a), *make({{"weight_decay", 0.2}})->unseen_by_probe(a));
@@ -141,13 +152,17 @@ TEST_F(Text, TheSignatureKnowsWhatAModelComputes) {
 
 TEST_F(Text, MeasuresCostsBeforeTraining) {
   const auto runner = evaluator(task_);
-  const auto small = runner->costs(config({"none"})), large = runner->costs(config({"attention", "attention", "attention", "attention"}, 64));
+  const auto small = runner->costs(config({"none"})),
+             large = runner->costs(config({"attention", "attention", "attention", "attention"}, 64));
   EXPECT_GT(*small.find("latency_s"), 0.0);
   EXPECT_GT(*large.find("latency_s"), *small.find("latency_s"));
   EXPECT_GT(*large.find("parameters"), *small.find("parameters"));
   EXPECT_GT(*large.find("flops"), *small.find("flops"));
-  for (const auto& info : task_->measures())
-    if (info.before) EXPECT_TRUE(large.find(info.name)) << info.name;
+  for (const auto& info : task_->measures()) {
+    if (info.before) {
+      EXPECT_TRUE(large.find(info.name)) << info.name;
+    }
+  }
 }
 
 TEST_F(Text, TrainsADesignAndWritesTextWithIt) {
@@ -170,7 +185,8 @@ TEST_F(Text, TrainsADesignAndWritesTextWithIt) {
   SamplingOptions sampling;
   sampling.characters = 120;  // over the context of 16 many times
   const std::string text = model.generate("the mod", sampling);
-  EXPECT_EQ(text, LanguageModel::load(design.output).generate("the mod", sampling)) << "a seed gives one text";
+  EXPECT_EQ(text, LanguageModel::load(design.output).generate("the mod", sampling))
+      << "a seed gives one text";
   sampling.seed = 1;
   EXPECT_NE(text, model.generate("the mod", sampling));
   sampling.temperature = 0.0;
@@ -214,7 +230,8 @@ workers = 2
   test::Program train(folder_, {"train", "s.toml", "--best", "flops", "--steps", "12", "--json"});
   ASSERT_EQ(train.status(), 0) << train.err();
   const Json model = Json::parse(train.out());
-  test::Program generate(folder_, {"generate", model["model"], "--prompt", "the ", "--chars", "20", "--json"});
+  test::Program generate(folder_,
+                         {"generate", model["model"], "--prompt", "the ", "--chars", "20", "--json"});
   ASSERT_EQ(generate.status(), 0) << generate.err();
   EXPECT_GE(Json::parse(generate.out())["text"].get<std::string>().size(), 20u);
   test::Program from_trial(folder_, {"generate", "s.toml", "--best", "bits_per_char", "--chars", "20"});
@@ -248,7 +265,8 @@ workers = 1
     folder_.write(std::string(name) + "/s.toml", text);
     test::Program search(folder_, {"search", std::string(name) + "/s.toml"});
     ASSERT_EQ(search.status(), 0) << search.err();
-    study::Study study(study::open_store("sqlite:" + folder_.file(std::string(name) + "/s.hone/study.sqlite")));
+    study::Study study(
+        study::open_store("sqlite:" + folder_.file(std::string(name) + "/s.hone/study.sqlite")));
     study.sync();
     std::string all;
     for (const auto& trial : study.trials()) {

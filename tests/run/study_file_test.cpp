@@ -109,7 +109,7 @@ TEST(StudyFile, SaysThatAConstraintExcludesEverything) {
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("a + b > 3"), std::string::npos) << error.what();
-    EXPECT_NE(std::string(error.what()).find("s.toml:12"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("s.toml:13"), std::string::npos) << error.what();
   }
 }
 
