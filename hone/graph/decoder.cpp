@@ -117,7 +117,7 @@ class Builder {
 
   int feedforward(const DecoderLayer& layer, const std::string& name, int x) {
     const std::int64_t width = spec_.width;
-    if (layer.tokenized)
+    if (layer.tokenized || layer.feedforward == Feedforward::tokenized)
       return tokenized(x, or_default(layer.ffn_tokens, 4 * or_default(layer.tokens, width)), width,
                        name + ".feedforward");
     const std::int64_t hidden = or_default(layer.hidden, 4 * width);

@@ -11,7 +11,8 @@ namespace hone::graph {
 enum class Feedforward {
   plain,  ///< down(activation(up(x))); tokenized: one token-parameter attention
   gated,  ///< down(activation(gate(x)) * up(x)), "GLU Variants Improve Transformer"; not for tokenized layers
-  none,   ///< the layer is attention alone
+  tokenized,  ///< one token-parameter attention, also in a layer whose projections are linear
+  none,       ///< the layer is attention alone
 };
 
 /// One residual layer: x += attention(norm(x)), then x += feed-forward(norm(x)).
@@ -23,7 +24,7 @@ struct DecoderLayer {
   int hidden = 0;                     ///< width of the feed-forward; 0: 4 x width. Not for tokenized layers
   std::string activation = "gelu";    ///< of the feed-forward. Not for tokenized layers
   int tokens = 0;                     ///< tokenized: n of query, key, value and output; 0: width
-  int ffn_tokens = 0;                 ///< tokenized: n of the feed-forward; 0: 4 x tokens
+  int ffn_tokens = 0;                 ///< n of a tokenized feed-forward; 0: 4 x tokens
   std::optional<double> rotary = {};  ///< part of a head that turns; unset: 1, tokenized 0.25
 };
 

@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t kProbeRows = 4;
 constexpr std::int64_t kProbeLength = 16;
 constexpr std::int64_t kProbeSteps = 3;
+/// A killed worker loses no more than this.
+constexpr double kSaveEvery_s = 30.0;
 constexpr std::uint64_t kProbeSeed = 20260101;
 
 class TextEvaluator final : public task::Evaluator {
@@ -96,6 +98,7 @@ class TextEvaluator final : public task::Evaluator {
       return outcome;
     };
     double tail = 0.0;
+    double saved = began;
     while (training.steps() < assignment.to) {
       if (interrupted()) return finish(task::Ending::interrupted);
       train::Trainer::Step step;
@@ -115,6 +118,11 @@ class TextEvaluator final : public task::Evaluator {
       }
       recent += step.loss;
       ++recent_steps;
+      if (!assignment.checkpoint.empty() && monotonic_s() - saved > kSaveEvery_s) {
+        training.train_s = before + monotonic_s() - began;
+        training.save(assignment.checkpoint);
+        saved = monotonic_s();
+      }
       if (training.steps() % every == 0 || training.steps() == assignment.to) {
         tail = recent / static_cast<double>(recent_steps) / std::numbers::ln2;
         outcome.curve.emplace_back(static_cast<double>(training.steps()), tail);

@@ -44,7 +44,10 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
         TrialState::pruned, TrialState::infeasible, TrialState::failed})
     if (study.count(state) > 0) states.push_back(fmt::format("{} {}", study.count(state), state_name(state)));
 
-  std::string front = fmt::format("front {}", study.front().members().size());
+  const bool several = study.objectives().size() > 1;
+  std::string front =
+      several ? fmt::format("front {}", study.front().members().size()) : std::string("best so far");
+  if (!several && study.front().members().empty()) front += " -";
   if (!study.front().members().empty()) {
     for (std::size_t i = 0; i < study.objectives().size(); ++i) {
       double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -57,7 +60,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
       front += fmt::format("   {} {}", name, quantity_text(name, low));
       if (high > low) front += " .. " + quantity_text(name, high);
     }
-    if (const double volume = front_hypervolume(study); volume > 0)
+    if (const double volume = several ? front_hypervolume(study) : 0.0; volume > 0)
       front += fmt::format("   hypervolume {:.4g}", volume);
   }
   const auto& saved = study.saved();

@@ -140,10 +140,18 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
     if (count.get<std::int64_t>() > 0)
       states.push_back(fmt::format("{} {}", count.get<std::int64_t>(), name));
   if (!states.empty()) text += fmt::format("\n  {}", fmt::join(states, ", "));
-  text += fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon,
-                      file.task->fidelity_unit());
-  if (const double volume = front_hypervolume(study); volume > 0.0)
-    text += fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(study.reference(), ", "));
+  if (study.objectives().size() > 1) {
+    text += fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon,
+                        file.task->fidelity_unit());
+    if (const double volume = front_hypervolume(study); volume > 0.0)
+      text += fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(study.reference(), ", "));
+  } else if (!study.front().members().empty()) {
+    const auto& best = study.front().members().front();
+    const auto& objective = study.objectives().front();
+    text += fmt::format("\n  best: {} {} in trial {} at {} {}", objective.name,
+                        quantity_text(objective.name, objective.minimize ? best.values[0] : -best.values[0]),
+                        best.trial, study.header().horizon, file.task->fidelity_unit());
+  }
   const auto& saved = study.saved();
   text += fmt::format("\n  saved: {} evaluations ({} {} not trained)", saved.evaluations() + saved.over_limit,
                       saved.fidelity, file.task->fidelity_unit());

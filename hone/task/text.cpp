@@ -89,8 +89,8 @@ std::vector<OptionSpec> specs() {
       {.name = "feedforward",
        .type = Type::text,
        .fallback = "plain",
-       .summary = "feed-forward of attention layers",
-       .allowed = {"plain", "gated", "none"}},
+       .summary = "feed-forward of attention layers; pattention: one token-parameter attention",
+       .allowed = {"plain", "gated", "pattention", "none"}},
       {.name = "expansion",
        .type = Type::integer,
        .fallback = 4,
@@ -308,9 +308,14 @@ const Corpus& TextTask::corpus() const {
 
 std::string TextTask::prepare() const {
   const Corpus& data = corpus();
-  return fmt::format("{} characters to train on, {} to validate, {} to test; {} different characters",
-                     data.train().size(), data.validation().size(), data.test().size(),
-                     data.vocabulary() - 1);
+  std::string text =
+      fmt::format("{} characters to train on, {} to validate, {} to test; {} different characters",
+                  data.train().size(), data.validation().size(), data.test().size(), data.vocabulary() - 1);
+  if (const std::uint64_t unknown = data.unknown(Split::validation))
+    text += fmt::format(
+        "; {} of the validation text are not among them and cost every model {:.2f} bits a character",
+        unknown, data.unknown_bits_per_character(Split::validation));
+  return text;
 }
 
 TextSettings TextTask::settings(const space::Config& config) const {
@@ -366,15 +371,15 @@ graph::Graph TextTask::graph(const TextSettings& s, int batch, int length) const
   for (const std::string& mixer : s.mixers) {
     graph::DecoderLayer layer;
     layer.tokenized = mixer == "pattention";
+    layer.tokens = s.tokens;
+    layer.ffn_tokens = s.ffn_tokens;
     layer.heads = s.heads;
     layer.kv_heads = mixer == "multi_query" ? 1 : 0;
-    if (layer.tokenized) {
-      layer.tokens = s.tokens;
-      layer.ffn_tokens = s.ffn_tokens;
-    } else {
-      layer.feedforward = s.feedforward == "gated"   ? graph::Feedforward::gated
-                          : s.feedforward == "plain" ? graph::Feedforward::plain
-                                                     : graph::Feedforward::none;
+    if (!layer.tokenized) {
+      layer.feedforward = s.feedforward == "gated"        ? graph::Feedforward::gated
+                          : s.feedforward == "plain"      ? graph::Feedforward::plain
+                          : s.feedforward == "pattention" ? graph::Feedforward::tokenized
+                                                          : graph::Feedforward::none;
       layer.hidden = s.expansion * s.width;
       layer.activation = s.activation;
     }

@@ -89,6 +89,21 @@ TEST_F(Text, LearnsWithEveryKindOfLayer) {
   }
 }
 
+TEST_F(Text, AnyPartOfALayerCanBeTokenParameters) {
+  const auto task = make({{"feedforward", "pattention"}, {"ffn_tokens", 24}});
+  const auto design = config({"attention"});
+  int tokenized = 0, linear = 0;
+  const graph::Graph graph = *task->graph(design);
+  for (const auto& node : graph.nodes()) {
+    tokenized += node.op == "token_parameter_attention";
+    linear += node.op == "linear";
+  }
+  EXPECT_EQ(tokenized, 1);
+  EXPECT_EQ(linear, 5) << "query, key, value, output and the head";
+  Silent reporter;
+  EXPECT_EQ(evaluator(task)->run(assignment(design, 0, 10, "mixed"), reporter).ending, task::Ending::reached);
+}
+
 TEST_F(Text, StopsAndGoesOnBitForBit) {
   const auto design = config({"pattention", "attention"});
   Silent reporter;
