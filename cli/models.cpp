@@ -82,6 +82,8 @@ void add_train(CLI::App& app, Action& action) {
       std::vector<std::string> command{"train",
                                        "--store",
                                        opened.study->store().url(),
+                                       "--file",
+                                       opened.file.path,
                                        "--trial",
                                        std::to_string(trial),
                                        "--steps",
@@ -128,11 +130,14 @@ void add_generate(CLI::App& app, Action& action) {
       std::string path = arguments->model;
       if (path.ends_with(".toml")) {
         const Opened opened = open_study(path, arguments->store);
-        std::int64_t trial = choose_trial(*opened.study, arguments->trial, arguments->best);
-        if (const std::int64_t twin = opened.study->trial(trial).same_as; twin >= 0) trial = twin;
+        const std::int64_t trial = choose_trial(*opened.study, arguments->trial, arguments->best);
         const std::string folder = run::folder_of(opened.study->store());
+        // What hone train saved for it, else the search's own weights: its own, or those of the trial that it
+        // is.
+        const std::int64_t twin = opened.study->trial(trial).same_as;
         path = fmt::format("{}/models/trial-{}.model", folder, trial);
-        if (!std::filesystem::exists(path)) path = run::checkpoint_path(opened.study->store(), trial);
+        if (!std::filesystem::exists(path))
+          path = run::checkpoint_path(opened.study->store(), twin >= 0 ? twin : trial);
         if (!std::filesystem::exists(path))
           throw Error(fmt::format("trial {} has no saved weights", trial), Place{arguments->model, 0, ""},
                       fmt::format("train it: hone train {} --trial {}", arguments->model, trial));

@@ -82,15 +82,17 @@ void add_search(CLI::App& app, Action& action) {
       const run::SuperviseResult result = run::supervise(file, options, progress);
 
       const std::string store = arguments->store.empty() ? "" : " --store " + arguments->store;
-      const Opened opened = open_study(arguments->file, arguments->store);
+      study::Study study(
+          study::open_store(arguments->store.empty() ? file.default_store() : arguments->store));
+      study.sync();
       if (arguments->json) {
-        Json document = run::status_json(*opened.study, opened.file);
-        document["front"] = run::front_json(*opened.study);
+        Json document = run::status_json(study, file);
+        document["front"] = run::front_json(study);
         document["stopped"] = result.why;
         print_json(document);
       } else {
         std::fprintf(stderr, "%s\n", result.why.c_str());
-        std::printf("%s", run::front_text(*opened.study, opened.file).c_str());
+        std::printf("%s", run::front_text(study, file).c_str());
       }
       if (result.end == run::SuperviseResult::End::interrupted) {
         std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),
@@ -108,20 +110,22 @@ void add_worker(CLI::App& app, Action& action) {
       "hone search starts its workers itself.\nExample:\n  hone worker --store "
       "sqlite:first.hone/study.sqlite");
   struct Arguments {
-    std::string store, name = "worker";
-    std::int64_t trials = 0;
+    std::string store, file, name = "worker";
+    std::int64_t trials = -1;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("--store", arguments->store, "The study's store")->required();
   command->add_option("--name", arguments->name, "This worker's name in the journal")->capture_default_str();
-  command->add_option("--trials", arguments->trials, "Trials in all, instead of the study's budget");
+  command->add_option("--file", arguments->file,
+                      "Where the study file is, if it moved since the study began");
+  command->add_option("--trials", arguments->trials,
+                      "Trials in all, instead of the study's budget; 0: no bound");
   command->callback([arguments, &action] {
     action = [arguments] {
       run::WorkerOptions options;
       options.name = arguments->name;
-      if (arguments->trials > 0) options.max_trials = arguments->trials;
-      run::work_on(arguments->store, options);
-      return static_cast<int>(kDone);
+      if (arguments->trials >= 0) options.max_trials = arguments->trials;
+      return static_cast<int>(run::work_on(arguments->store, arguments->file, options) ? kDone : kStopped);
     };
   });
 }

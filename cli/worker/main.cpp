@@ -26,11 +26,11 @@ void catch_stops() {
   sigaction(SIGINT, &action, nullptr);
 }
 
-int train(const std::string& store_url, std::int64_t trial, std::int64_t steps, const std::string& output,
-          bool json) {
+int train(const std::string& store_url, const std::string& path, std::int64_t trial, std::int64_t steps,
+          const std::string& output, bool json) {
   catch_stops();
   auto store = hone::study::open_store(store_url);
-  const auto file = hone::run::study_file_of(*store);
+  const auto file = hone::run::study_file_of(*store, path);
   hone::study::Study study(store);
   study.sync();
   hone::learn::TrainDesign design;
@@ -99,18 +99,20 @@ int main(int argc, char** argv) {
   CLI::App app{"hone's half that needs LibTorch; use hone", "hone-worker"};
   app.require_subcommand(1);
 
-  std::string store, name = "worker", output, path, prompt;
-  std::int64_t trials = 0, trial = 0, steps = 0;
+  std::string store, file, name = "worker", output, path, prompt;
+  std::int64_t trials = -1, trial = 0, steps = 0;
   bool json = false;
   hone::learn::SamplingOptions sampling;
 
   auto* worker = app.add_subcommand("worker", "Work on a study's trials");
   worker->add_option("--store", store)->required();
+  worker->add_option("--file", file);
   worker->add_option("--name", name);
   worker->add_option("--trials", trials);
 
   auto* training = app.add_subcommand("train", "Train a trial's design at full budget");
   training->add_option("--store", store)->required();
+  training->add_option("--file", file);
   training->add_option("--trial", trial)->required();
   training->add_option("--steps", steps)->required();
   training->add_option("--output", output)->required();
@@ -130,11 +132,10 @@ int main(int argc, char** argv) {
     if (*worker) {
       hone::run::WorkerOptions options;
       options.name = name;
-      if (trials > 0) options.max_trials = trials;
-      hone::run::work_on(store, options);
-      return 0;
+      if (trials >= 0) options.max_trials = trials;
+      return hone::run::work_on(store, file, options) ? 0 : 3;
     }
-    if (*training) return train(store, trial, steps, output, json);
+    if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);
   } catch (const hone::Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -33,8 +33,8 @@ class TextEvaluator final : public task::Evaluator {
     task_->corpus();
   }
 
-  study::Measures costs(const space::Config& config) override {
-    return text_costs(*task_->graph(config), task_->settings(config).context, {});
+  study::Measures costs(const space::Config& config, const std::function<bool()>& interrupted) override {
+    return text_costs(*task_->graph(config), task_->settings(config).context, interrupted);
   }
 
   std::vector<double> probe(const space::Config& config) override {
@@ -88,16 +88,22 @@ class TextEvaluator final : public task::Evaluator {
     const std::int64_t first = training.steps();
     const std::int64_t every = std::max<std::int64_t>(1, assignment.horizon / 60);
     const double uniform_nats = std::log(static_cast<double>(task_->corpus().vocabulary()));
-    double recent = 0.0;
-    std::int64_t recent_steps = 0;
+    // Loss since the last point of the curve, and that point: a run that is resumed reports the same ones.
+    double recent = training.notes.value("recent", 0.0);
+    std::int64_t recent_steps = training.notes.value("recent_steps", std::int64_t{0});
+    double tail = training.notes.value("tail", 0.0);
+    const auto save = [&] {
+      training.train_s = before + monotonic_s() - began;
+      training.notes = {{"recent", recent}, {"recent_steps", recent_steps}, {"tail", tail}};
+      training.save(assignment.checkpoint);
+    };
     const auto finish = [&](task::Ending ending) {
       training.train_s = before + monotonic_s() - began;
-      if (!assignment.checkpoint.empty() && training.steps() != first) training.save(assignment.checkpoint);
+      if (!assignment.checkpoint.empty() && training.steps() != first) save();
       outcome.ending = ending;
       outcome.fidelity = training.steps();
       return outcome;
     };
-    double tail = 0.0;
     double saved = began;
     while (training.steps() < assignment.to) {
       if (interrupted()) return finish(task::Ending::interrupted);
@@ -119,8 +125,7 @@ class TextEvaluator final : public task::Evaluator {
       recent += step.loss;
       ++recent_steps;
       if (!assignment.checkpoint.empty() && monotonic_s() - saved > kSaveEvery_s) {
-        training.train_s = before + monotonic_s() - began;
-        training.save(assignment.checkpoint);
+        save();
         saved = monotonic_s();
       }
       if (training.steps() % every == 0 || training.steps() == assignment.to) {
@@ -146,8 +151,8 @@ class TextEvaluator final : public task::Evaluator {
     }
     outcome.measures = {{"bits_per_char", bits},
                         {"train_s", training.train_s},
-                        {"memory_bytes", static_cast<double>(memory.growth_bytes())}};
-    if (training.steps() != first) outcome.measures.set("train_bits_per_char", tail);
+                        {"memory_bytes", static_cast<double>(memory.growth_bytes())},
+                        {"train_bits_per_char", tail}};
     return outcome;
   }
 

@@ -55,7 +55,12 @@ TextTraining::TextTraining(const task::TextTask& task, const space::Config& conf
       horizon_(horizon),
       settings_(task.settings(config)),
       model_(task.graph(settings_, settings_.batch, settings_.context), seed),
-      trainer_(model_.parameters(), model_.parameter_names(), trainer_options(settings_, horizon)) {}
+      trainer_(model_.parameters(), model_.parameter_names(), trainer_options(settings_, horizon)) {
+  for (const task::Split split : {task::Split::train, task::Split::validation, task::Split::test})
+    if (task_.corpus().tokens(split).size() <= static_cast<std::size_t>(settings_.context))
+      throw Error(fmt::format("a context of {} characters is longer than a part of the text ({} characters)",
+                              settings_.context, task_.corpus().tokens(split).size()));
+}
 
 train::Trainer::Step TextTraining::step() {
   return trainer_.step([&](std::int64_t step) {
@@ -113,6 +118,7 @@ void TextTraining::save(const std::string& path) const {
   checkpoint.header["context"] = settings_.context;
   checkpoint.header["characters"] = characters;
   checkpoint.header["train_s"] = train_s;
+  checkpoint.header["notes"] = notes;
   trainer_.save(checkpoint);
   checkpoint.save(path);
 }
@@ -124,6 +130,7 @@ void TextTraining::load(const std::string& path) {
                 "remove it to train anew");
   trainer_.load(checkpoint);
   train_s = checkpoint.header.value("train_s", 0.0);
+  notes = checkpoint.header.value("notes", Json::object());
 }
 
 }  // namespace hone::learn

@@ -38,6 +38,8 @@ class TextTraining {
   void load(const std::string& path);
   /// Seconds of training in all, for the checkpoint's header.
   double train_s = 0.0;
+  /// What else the caller wants to find again in the checkpoint.
+  Json notes = Json::object();
 
  private:
   Json identity() const;

@@ -53,13 +53,16 @@ Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial&
     }
   }
   training.train_s = spent();
+  training.save(part);
+  const auto stopped = [&] { return design.interrupted && design.interrupted(); };
   const auto all = std::numeric_limits<std::int64_t>::max();
   Trained trained{true, training.steps(), {}};
-  trained.measures.set("bits_per_char", training.bits_per_char(task::Split::validation, all));
-  trained.measures.set("test_bits_per_char", training.bits_per_char(task::Split::test, all));
-  trained.measures.set("train_bits_per_char", smooth);
-  trained.measures.merge(text_costs(training.model().graph(), training.settings().context));
+  trained.measures.set("bits_per_char", training.bits_per_char(task::Split::validation, all, stopped));
+  trained.measures.set("test_bits_per_char", training.bits_per_char(task::Split::test, all, stopped));
+  if (!std::isnan(smooth)) trained.measures.set("train_bits_per_char", smooth);
+  trained.measures.merge(text_costs(training.model().graph(), training.settings().context, stopped));
   trained.measures.set("train_s", training.train_s);
+  if (stopped()) return {false, training.steps(), {}};
   training.save(design.output);
   std::error_code code;
   std::filesystem::remove(part, code);

@@ -30,25 +30,30 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
   if (study::Study::exists(*store)) return store;
   const auto scheduler =
       schedule::make_scheduler(setup.scheduler, {setup.objectives, setup.seed}, setup.scheduler_options);
-  study::Study::create(*store, {setup.name, "", "", setup.seed, setup.objectives, scheduler->horizon()});
+  study::Study::create(*store,
+                       {setup.name, "", "", setup.seed, setup.objectives, scheduler->horizon(), "", {}});
   return store;
 }
 
 }  // namespace
 
-void give_back_lost(study::Study& study, const std::function<bool(const study::HeldLease&)>& which) {
+void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which) {
   study.sync();
+  for (const auto& held : study.store().leases("ask"))
+    if (which(held)) study.store().release(held.lease);
   for (const auto& held : study.store().leases("trial/")) {
     if (!which(held)) continue;
     const std::int64_t id = std::stoll(held.lease.name.substr(6));
     if (id >= study.size() || study.trial(id).state != TrialState::running) continue;
     const study::Trial& trial = study.trial(id);
-    const bool give_up = trial.lost + 1 >= kMaxDeaths;
+    const bool lost = blame == Blame::trial;
+    const bool give_up = lost && trial.lost + 1 >= kMaxDeaths;
     study::EndRecord end{id,
                          trial.attempts,
                          give_up ? TrialState::failed : TrialState::waiting,
-                         give_up ? fmt::format("its worker died {} times", trial.lost + 1)
-                                 : fmt::format("worker {} was lost", held.holder),
+                         give_up
+                             ? fmt::format("its worker died {} times", trial.lost + 1)
+                             : fmt::format("worker {} {}", held.holder, lost ? "was lost" : "was stopped"),
                          0.0,
                          -1,
                          {},
@@ -84,6 +89,7 @@ std::optional<Job> Optimizer::ask() {
   for (int tries = 0;; ++tries) {
     lease = study_.store().acquire("ask", worker_, kAskLease_s);
     if (lease) break;
+    if (setup_.interrupted && setup_.interrupted()) return std::nullopt;
     std::this_thread::sleep_for(std::chrono::microseconds(std::min(20 * (tries + 1), 2000)));
   }
   try {
@@ -156,7 +162,7 @@ void Optimizer::take_over_expired() {
   if (study_.count(TrialState::running) == 0 || now - expiry_checked_s_ < std::min(1.0, setup_.lease_s / 4))
     return;
   expiry_checked_s_ = now;
-  give_back_lost(study_, [now](const study::HeldLease& held) { return held.expires_s <= now; });
+  run::give_back(study_, Blame::trial, [now](const study::HeldLease& held) { return held.expires_s <= now; });
 }
 
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
@@ -191,11 +197,8 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
       return end(job, TrialState::failed, fmt::format("{} is {}", objective.name, *value), spent_s, curve);
   }
   std::vector<Record> records{study::ResultRecord{job.trial, job.attempt, {job.to, all}}};
-  // Trials known to be the same function get the quality too, at their own cost.
-  for (std::int64_t id : study_.followers(job.trial))
-    records.push_back(study::ResultRecord{id, 0, {job.to, with_costs(study_.trial(id), all)}});
   records.push_back(study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s,
-                                     -1, curve, false});
+                                     -1, curve, false, false});
   return write(job, std::move(records), true);
 }
 
@@ -209,15 +212,17 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 }
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
-                    const study::Curve& curve) {
-  return write(job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false}},
-               true);
+                    const study::Curve& curve, bool untrained) {
+  return write(
+      job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained}},
+      true);
 }
 
 bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
-  return write(job,
-               {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false}},
-               true);
+  return write(
+      job,
+      {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false, false}},
+      true);
 }
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs) {
@@ -225,13 +230,10 @@ bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measu
 }
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
-  std::vector<Record> records{
-      study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}, false}};
-  const study::Trial& trial = study_.trial(job.trial);
-  for (const study::Result& result : study_.trial(twin).results)
-    records.push_back(
-        study::ResultRecord{job.trial, 0, {result.fidelity, with_costs(trial, result.measures)}});
-  return write(job, std::move(records), true);
+  return write(
+      job,
+      {study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}, false, false}},
+      true);
 }
 
 bool Optimizer::renew(const Job& job) {

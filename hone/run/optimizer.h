@@ -24,9 +24,14 @@ struct Job {
   std::int64_t attempt = 0;  ///< the lease's token
 };
 
-/// Gives back the running trials whose leases `which` picks (their workers are dead or gone): they wait
-/// again, or have failed where they cost several workers their lives.
-void give_back_lost(study::Study& study, const std::function<bool(const study::HeldLease&)>& which);
+/// Whether a lost attempt speaks against its trial: a worker that died by itself does, one that was stopped
+/// does not.
+enum class Blame { trial, nobody };
+
+/// Gives back the running trials whose leases `which` picks (their workers are dead or gone), and the ask
+/// lease where it picks that: the trials wait again, or have failed where they cost several workers their
+/// lives.
+void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which);
 
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
 /// study has its own; what decides is the journal, and asking is serialised by the ask lease.
@@ -49,6 +54,7 @@ class Optimizer {
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study
     std::string worker = "here";                  ///< this asker's name in the journal
     double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back
+    std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
   };
 
   /// On a store of its own in memory.
@@ -67,9 +73,10 @@ class Optimizer {
             const study::Curve& curve = {});
   /// An intermediate result below job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
-  /// The trial ended otherwise: failed, infeasible or pruned, and why.
+  /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
+  /// on it.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
-           const study::Curve& curve = {});
+           const study::Curve& curve = {}, bool untrained = false);
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known.

@@ -125,8 +125,9 @@ int core_count() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-std::string file_tail(const std::string& path, int lines) {
+std::string file_tail(const std::string& path, int lines, std::uintmax_t from) {
   std::ifstream stream(path);
+  stream.seekg(static_cast<std::streamoff>(from));
   std::deque<std::string> last;
   for (std::string line; std::getline(stream, line);) {
     last.push_back(line);

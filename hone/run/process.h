@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ std::map<std::string, std::string> worker_environment();
 /// Cores that this process may use.
 int core_count();
 
-/// The last `lines` lines of a file; "" where it cannot be read.
-std::string file_tail(const std::string& path, int lines);
+/// The last `lines` lines of a file from byte `from` on; "" where it cannot be read.
+std::string file_tail(const std::string& path, int lines, std::uintmax_t from = 0);
 
 }  // namespace hone::run

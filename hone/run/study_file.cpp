@@ -179,7 +179,11 @@ std::string StudyFile::default_store() const { return "sqlite:" + home() + "/stu
 
 study::StudyRecord StudyFile::header() const {
   const auto scheduler_made = schedule::make_scheduler(scheduler, {objectives, seed}, scheduler_options);
-  return {name, path, text, seed, objectives, scheduler_made->horizon()};
+  study::StudyRecord record{
+      name, path, text, seed, objectives, scheduler_made->horizon(), task->data_identity(), {}};
+  for (const auto& measure : task->measures())
+    if (measure.unshared) record.unshared.push_back(measure.name);
+  return record;
 }
 
 std::vector<std::string> StudyFile::differences(const StudyFile& other) const {

@@ -47,7 +47,7 @@ struct StudyFile {
   std::string home() const;
   std::string default_store() const;  ///< "sqlite:HOME/study.sqlite"
 
-  /// The journal's first event.
+  /// The journal's first event. Reads the task's data.
   study::StudyRecord header() const;
   /// What differs from `other` in a way that would mix incompatible trials: "space: ...", one line each. The
   /// budget may differ.

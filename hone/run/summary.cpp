@@ -25,7 +25,13 @@ constexpr TrialState kStates[] = {TrialState::completed, TrialState::paused,    
                                   TrialState::waiting,   TrialState::infeasible, TrialState::failed,
                                   TrialState::pruned};
 
-double elapsed(const study::Study& study) { return study.elapsed_s(wall_s()); }
+/// A session that somebody works on counts up to now, one that was killed up to its last event.
+double elapsed(const study::Study& study) {
+  const double now = study.store().now_s();
+  for (const auto& held : study.store().leases("trial/"))
+    if (held.expires_s > now) return study.elapsed_s(now);
+  return study.elapsed_s(study.last_time_s());
+}
 
 /// A reason without its numbers, so that alike failures count together.
 std::string kind_of_reason(const std::string& reason) {

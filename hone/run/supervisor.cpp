@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -24,7 +25,10 @@ namespace {
 
 /// Workers get this long to save before they are killed.
 constexpr double kGrace_s = 1.6;
+/// So many crashes without any trial getting further, and the search ends.
 constexpr int kMaxCrashes = 5;
+/// What a worker that was asked to stop ends with.
+constexpr int kStoppedStatus = 3;
 
 /// The worker processes of one session.
 class Crew {
@@ -40,14 +44,20 @@ class Crew {
     command.insert(command.end(), {"--name", name});
     const std::string log = fmt::format("{}/{}.log", folder_, name.substr(0, name.find('.')));
     std::error_code code;
-    if (std::filesystem::file_size(log, code) > (1 << 20)) std::filesystem::remove(log, code);
-    members_.push_back({spawn(command, environment_, log), name, log});
+    if (!std::filesystem::exists(log, code) || std::filesystem::file_size(log, code) > (1 << 20)) {
+      std::filesystem::create_directories(folder_, code);
+      std::filesystem::remove(log, code);
+    }
+    const auto size = std::filesystem::file_size(log, code);
+    const std::uintmax_t from = code ? 0 : size;
+    members_.push_back({spawn(command, environment_, log), name, log, from});
   }
 
   struct Left {
     std::string name;
     std::string log;
-    int status = 0;  ///< as waitpid gives it
+    int status = 0;    ///< as waitpid gives it
+    std::string said;  ///< its last lines
   };
   /// Those that have ended since the last call.
   std::vector<Left> reap() {
@@ -56,7 +66,7 @@ class Crew {
       int status = 0;
       const pid_t pid = ::waitpid(it->pid, &status, WNOHANG);
       if (pid == it->pid) {
-        left.push_back({it->name, it->log, status});
+        left.push_back({it->name, it->log, status, file_tail(it->log, 3, it->log_from)});
         it = members_.erase(it);
       } else {
         ++it;
@@ -85,6 +95,7 @@ class Crew {
     pid_t pid;
     std::string name;
     std::string log;
+    std::uintmax_t log_from;  ///< where this process's lines begin
   };
   std::vector<std::string> command_;
   std::string folder_;
@@ -106,23 +117,38 @@ std::string how_ended(int status) {
   return fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
+/// A number that grows whenever a trial gets further: results and settled trials.
+std::int64_t progress_of(const study::Study& study) {
+  std::int64_t marks = 0;
+  for (const auto state : {study::TrialState::paused, study::TrialState::completed, study::TrialState::pruned,
+                           study::TrialState::infeasible, study::TrialState::failed})
+    marks += study.count(state);
+  return marks + study.size();
+}
+
+/// Creates the study, or checks that the one in the store is this one.
+void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store) {
+  if (!study::Study::exists(*store)) {
+    study::Study::create(*store, file.header());
+    return;
+  }
+  auto changes = file.differences(study_file_of(*store, file.path));
+  if (study::Study(store).header().data != file.task->data_identity())
+    changes.push_back(fmt::format("task {}: its data is not what it was", file.task_kind));
+  if (changes.empty()) return;
+  const std::string folder = folder_of(*store);
+  throw Error(
+      fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
+      Place{file.path, 0, ""},
+      fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
+                  folder.ends_with(".hone") ? folder : store->url()));
+}
+
 }  // namespace
 
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
-  const std::string url = options.store_url.empty() ? file.default_store() : options.store_url;
-  auto store = study::open_store(url);
-  if (study::Study::exists(*store)) {
-    const StudyFile before = study_file_of(*store);
-    const auto changes = file.differences(before);
-    if (!changes.empty())
-      throw Error(
-          fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
-          Place{file.path, 0, ""},
-          fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
-                      folder_of(*store)));
-  } else {
-    study::Study::create(*store, file.header());
-  }
+  auto store = study::open_store(options.store_url.empty() ? file.default_store() : options.store_url);
+  begin(file, store);
 
   Budget budget = file.budget;
   if (options.trials) budget.trials = options.trials;
@@ -131,70 +157,90 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   study::Study study(store);
   study.sync();
-  if (options.time_s) budget.time_s = study.elapsed_s(study.last_time_s()) + *options.time_s;
-  if (budget.time_s && study.elapsed_s(study.last_time_s()) >= *budget.time_s)
+  const double spent = study.elapsed_s(study.last_time_s());
+  if (options.time_s) budget.time_s = spent + *options.time_s;
+  if (budget.time_s && spent >= *budget.time_s)
     return {
         SuperviseResult::End::budget,
         fmt::format("the time budget of {} was already spent; raise [budget] time, or give more with --time",
                     duration_text(*budget.time_s))};
+  // By this process's own clock: the study's counts other sessions too, and ends with them.
+  const double deadline =
+      budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
 
-  const std::string folder = folder_of(*store);
-  std::vector<std::string> command{find_program(options.worker_program), "worker", "--store", store->url()};
-  if (budget.trials) command.insert(command.end(), {"--trials", std::to_string(*budget.trials)});
-  study.commit({study::SessionRecord{workers, budget_text(budget)}});
-  give_back_lost(study, [](const study::HeldLease& held) { return orphaned(held.holder); });
-
-  Crew crew(command, folder);
   // The process id keeps apart the workers of two searches that share a study.
   const std::string mark = fmt::format(".{}", ::getpid());
-  for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}{}", i, mark));
+  std::vector<std::string> command{find_program(options.worker_program)};
+  for (const std::string& word :
+       {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
+        std::string("--trials"), std::to_string(budget.trials.value_or(0))})
+    command.push_back(word);
+  Crew crew(command, folder_of(*store));
+  study.commit({study::SessionRecord{workers, budget_text(budget)}});
+  give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   SuperviseResult result;
-  int crashes = 0;
-  std::exception_ptr trouble;
-  for (;;) {
-    study.sync();
-    const double now = store->now_s();
-    progress.draw(study, budget, now);
-    for (const auto& left : crew.reap()) {
-      if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
-      const std::string said = file_tail(left.log, 3);
-      if ((WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) || ++crashes > kMaxCrashes) {
-        const bool input = WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2;
-        std::string what = said.starts_with("error: ") ? said.substr(7) : said;
-        trouble = std::make_exception_ptr(
-            input ? Error(what)
-                  : environment_error(fmt::format("worker {} {} ({} times in all): {}", left.name,
-                                                  how_ended(left.status), crashes, said),
-                                      "its log is " + left.log));
+  std::string why = "an error";
+  const auto end_session = [&] {
+    crew.stop(kGrace_s, options.killed);
+    give_back(study, Blame::nobody,
+              [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
+    study.commit({study::EndedRecord{why}});
+  };
+  try {
+    for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}{}", i, mark));
+    int crashes = 0;
+    std::int64_t progress_at_crash = -1;
+    for (;;) {
+      study.sync();
+      progress.draw(study, budget, store->now_s());
+      if (options.interrupted && options.interrupted()) {
+        result = {SuperviseResult::End::interrupted, "interrupted"};
         break;
       }
-      give_back_lost(study, [&](const study::HeldLease& held) { return held.holder == left.name; });
-      crew.start(left.name);
+      for (const auto& left : crew.reap()) {
+        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
+        const bool stopped = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kStoppedStatus;
+        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) {
+          const std::size_t at = left.said.rfind("error: ");
+          throw Error(at == std::string::npos ? left.said : left.said.substr(at + 7));
+        }
+        if (!stopped) {
+          if (progress_of(study) != progress_at_crash) crashes = 0;
+          progress_at_crash = progress_of(study);
+          if (++crashes > kMaxCrashes)
+            throw environment_error(fmt::format("worker {} {}, {} times without getting further: {}",
+                                                left.name, how_ended(left.status), crashes, left.said),
+                                    "its log is " + left.log);
+        }
+        give_back(study, stopped ? Blame::nobody : Blame::trial,
+                  [&](const study::HeldLease& held) { return held.holder == left.name; });
+        crew.start(left.name);
+      }
+      if (crew.size() == 0) {
+        const bool all = budget.trials && study.size() >= *budget.trials;
+        result = {SuperviseResult::End::finished,
+                  all ? fmt::format("{} trials are done", study.size()) : "nothing is left to propose"};
+        break;
+      }
+      if (monotonic_s() >= deadline) {
+        result = {SuperviseResult::End::budget,
+                  fmt::format("the time budget of {} is spent", duration_text(*budget.time_s))};
+        break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-    if (trouble) break;
-    if (crew.size() == 0) {
-      result = {SuperviseResult::End::finished, budget.trials && study.size() >= *budget.trials
-                                                    ? fmt::format("{} trials are done", study.size())
-                                                    : "nothing is left to propose"};
-      break;
+    why = result.why;
+  } catch (...) {
+    try {
+      end_session();
+    } catch (const Error&) {
+      // The first error is the one to tell; what was running is taken over at the next start.
     }
-    if (options.interrupted && options.interrupted()) {
-      result = {SuperviseResult::End::interrupted, "interrupted"};
-      break;
-    }
-    if (budget.time_s && study.elapsed_s(now) >= *budget.time_s) {
-      result = {SuperviseResult::End::budget,
-                fmt::format("the time budget of {} is spent", duration_text(*budget.time_s))};
-      break;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    throw;
   }
-  crew.stop(kGrace_s, options.killed);
-  give_back_lost(study, [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
-  study.commit({study::EndedRecord{trouble ? "a worker failed" : result.why}});
+  end_session();
   progress.draw(study, budget, store->now_s(), true);
-  if (trouble) std::rethrow_exception(trouble);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "hone/run/worker.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -31,7 +32,7 @@ class Heartbeat {
           while (
               !wake_.wait_for(lock, std::chrono::duration<double>(lease_s / 4), [this] { return done_; })) {
             try {
-              optimizer.renew(job);
+              if (!optimizer.renew(job)) lost_ = true;
             } catch (const Error&) {
               // The store is busy or gone; the tell at the end will say so.
             }
@@ -45,6 +46,8 @@ class Heartbeat {
     wake_.notify_all();
     thread_.join();
   }
+  /// The lease went to somebody else (this machine slept, say): what is being done here is in vain.
+  bool lost() const { return lost_; }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
@@ -52,13 +55,14 @@ class Heartbeat {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool done_ = false;
+  std::atomic<bool> lost_ = false;
   std::thread thread_;
 };
 
 class JobReporter final : public task::Reporter {
  public:
-  JobReporter(Optimizer& optimizer, const Job& job, const std::function<bool()>& interrupted)
-      : optimizer_(optimizer), job_(job), interrupted_(interrupted) {}
+  JobReporter(Optimizer& optimizer, const Job& job, std::function<bool()> interrupted)
+      : optimizer_(optimizer), job_(job), interrupted_(std::move(interrupted)) {}
   Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
     verdict_ = optimizer_.report(job_, fidelity, measures);
     return verdict_ == schedule::Scheduler::Verdict::go_on ? Verdict::go_on : Verdict::stop;
@@ -69,25 +73,44 @@ class JobReporter final : public task::Reporter {
  private:
   Optimizer& optimizer_;
   const Job& job_;
-  const std::function<bool()>& interrupted_;
+  std::function<bool()> interrupted_;
   schedule::Scheduler::Verdict verdict_ = schedule::Scheduler::Verdict::go_on;
 };
+
+/// The first limit that the measures break, in words; "" where they keep all.
+std::string broken_limit(const StudyFile& file, const study::Measures& measures) {
+  for (const auto& limit : file.limits)
+    if (const std::string violation = limit.violation(measures); !violation.empty()) return violation;
+  return {};
+}
+
+/// Whether an objective or limit depends on how a candidate is built, in a way that only training shows: then
+/// a known function is not enough to know the result.
+bool needs_unshared(const StudyFile& file) {
+  for (const auto& measure : file.task->measures()) {
+    if (!measure.unshared) continue;
+    for (const auto& objective : file.objectives)
+      if (objective.name == measure.name) return true;
+    for (const auto& limit : file.limits)
+      if (limit.name == measure.name) return true;
+  }
+  return false;
+}
 
 /// Keys and costs of a new candidate, the limits, and whether its function is known. True: the job is
 /// settled without running it.
 bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
-                            const Job& job, double began_s) {
+                            const Job& job, double began_s, const std::function<bool()>& interrupted) {
   const study::Trial& trial = optimizer.study().trial(job.trial);
+  const auto spent = [&] { return monotonic_s() - began_s; };
+  if (job.from != 0) return false;
   if (trial.keys.structural.none() && trial.keys.functional.none() && trial.costs.empty()) {
     study::Keys keys;
-    study::Measures costs;
     if (const auto graph = file.task->graph(job.config)) keys.structural = graph::canonical(*graph).key;
-    const study::Measures* known = optimizer.cache().costs(keys.structural);
-    costs = known != nullptr && !keys.structural.none() ? *known : evaluator.costs(job.config);
-    std::string violation;
-    for (const auto& limit : file.limits)
-      if (violation.empty()) violation = limit.violation(costs);
-    if (violation.empty() && file.identity == identity::Policy::reuse) {
+    const study::Measures* known =
+        keys.structural.none() ? nullptr : optimizer.cache().costs(keys.structural);
+    const study::Measures costs = known != nullptr ? *known : evaluator.costs(job.config, interrupted);
+    if (file.identity == identity::Policy::reuse && broken_limit(file, costs).empty() && !interrupted()) {
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
         const std::string context =
             fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
@@ -95,18 +118,23 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
           keys.functional = *key;
       }
     }
-    if (!keys.structural.none() || !keys.functional.none() || !costs.empty())
-      if (!optimizer.keys(job, keys, costs)) return true;
-    if (!violation.empty()) {
-      optimizer.end(job, TrialState::infeasible, violation, monotonic_s() - began_s);
+    if (interrupted()) {
+      optimizer.give_back(job, spent());
       return true;
     }
+    if (!keys.structural.none() || !keys.functional.none() || !costs.empty())
+      if (!optimizer.keys(job, keys, costs)) return true;
   }
-  if (file.identity == identity::Policy::reuse && !trial.keys.functional.none() && job.from == 0) {
+  if (const std::string violation = broken_limit(file, trial.costs); !violation.empty()) {
+    optimizer.end(job, TrialState::infeasible, violation, spent(), {}, true);
+    return true;
+  }
+  if (file.identity == identity::Policy::reuse && !trial.keys.functional.none()) {
     optimizer.study().sync();
     const std::int64_t twin = optimizer.cache().known(trial.keys.functional, job.to);
-    if (twin >= 0 && twin != trial.id) {
-      optimizer.same(job, twin, monotonic_s() - began_s);
+    if (twin >= 0 && twin != trial.id &&
+        (!needs_unshared(file) || optimizer.study().trial(twin).keys.structural == trial.keys.structural)) {
+      optimizer.same(job, twin, spent());
       return true;
     }
   }
@@ -119,25 +147,31 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
   const auto spent = [&] { return monotonic_s() - began; };
   const Heartbeat heartbeat(optimizer, job, options.lease_s);
   try {
-    if (settle_without_running(file, optimizer, evaluator, job, began)) return;
+    const auto interrupted = [&] {
+      return heartbeat.lost() || (options.interrupted && options.interrupted());
+    };
+    if (settle_without_running(file, optimizer, evaluator, job, began, interrupted)) return;
     const study::Trial& trial = optimizer.study().trial(job.trial);
     const std::string checkpoint = checkpoint_path(optimizer.study().store(), job.trial);
     if (!checkpoint.empty())
       std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
     const task::Assignment assignment{trial, job.from, job.to, optimizer.horizon(), checkpoint};
-    JobReporter reporter(optimizer, job, options.interrupted);
+    JobReporter reporter(optimizer, job, interrupted);
     const task::Outcome outcome = evaluator.run(assignment, reporter);
     switch (outcome.ending) {
       case task::Ending::reached: {
         study::Measures all = outcome.measures;
         all.merge(trial.costs);
-        std::string violation;
-        for (const auto& limit : file.limits)
-          if (violation.empty()) violation = limit.violation(all);
-        if (violation.empty())
-          optimizer.tell(job, outcome.measures, spent(), outcome.curve);
-        else
+        std::string missing;
+        for (const auto& objective : file.objectives)
+          if (!all.find(objective.name)) missing = objective.name;
+        if (!missing.empty())
+          optimizer.end(job, TrialState::failed, fmt::format("it did not report {}", missing), spent(),
+                        outcome.curve);
+        else if (const std::string violation = broken_limit(file, all); !violation.empty())
           optimizer.end(job, TrialState::infeasible, violation, spent(), outcome.curve);
+        else
+          optimizer.tell(job, outcome.measures, spent(), outcome.curve);
         break;
       }
       case task::Ending::stopped: {
@@ -207,7 +241,7 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   return setup;
 }
 
-StudyFile study_file_of(study::Store& store) {
+StudyFile study_file_of(study::Store& store, const std::string& path) {
   StudyFile file;
   bool found = false;
   store.read(0, [&](const study::Event& event) {
@@ -217,7 +251,7 @@ StudyFile study_file_of(study::Store& store) {
     if (const auto* header = std::get_if<study::StudyRecord>(&record)) {
       if (header->text.empty())
         throw Error("this study was made by a program, not from a study file", Place{store.url(), 0, ""});
-      file = StudyFile::parse(header->text, header->file);
+      file = StudyFile::parse(header->text, path.empty() ? header->file : path);
     } else {
       throw Error("the journal does not begin with a study", Place{store.url(), 0, ""});
     }
@@ -229,7 +263,9 @@ StudyFile study_file_of(study::Store& store) {
 std::string folder_of(const study::Store& store) {
   const std::string url = store.url();
   if (!url.starts_with("sqlite:")) return "";
-  return std::filesystem::absolute(url.substr(7)).parent_path().string();
+  const std::filesystem::path path = std::filesystem::absolute(url.substr(7)).lexically_normal();
+  const std::filesystem::path folder = path.parent_path();
+  return folder.extension() == ".hone" ? folder.string() : path.string() + ".files";
 }
 
 std::string checkpoint_path(const study::Store& store, std::int64_t trial) {
@@ -237,36 +273,41 @@ std::string checkpoint_path(const study::Store& store, std::int64_t trial) {
   return folder.empty() ? "" : fmt::format("{}/checkpoints/trial-{}.ckpt", folder, trial);
 }
 
-void work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
           const WorkerOptions& options) {
   Optimizer::Setup setup = setup_of(file, options.name);
-  if (options.max_trials) setup.max_trials = options.max_trials;
+  if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
   setup.lease_s = options.lease_s;
+  setup.interrupted = options.interrupted;
   Optimizer optimizer(std::move(setup), std::move(store));
+  if (optimizer.study().header().data != file.task->data_identity())
+    throw Error("the data is not what the study began with", Place{file.path, 0, "task"},
+                "its results cannot be compared with new ones; give the study another name");
   while (!options.interrupted || !options.interrupted()) {
     const auto job = optimizer.ask();
     if (!job) {
-      if (optimizer.finished()) break;
+      if (optimizer.finished()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
     run_job(file, optimizer, evaluator, *job, options);
     collect_checkpoints(optimizer);
   }
+  return false;
 }
 
-void work_on(const std::string& store_url, const WorkerOptions& options) {
+bool work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options) {
   struct sigaction action {};
   action.sa_handler = on_stop;  // without SA_RESTART: blocking calls return
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   auto store = study::open_store(store_url);
-  const StudyFile file = study_file_of(*store);
+  const StudyFile file = study_file_of(*store, path);
   const auto make = methods().maker<task::MakeEvaluator>("evaluator", file.task_kind);
   const auto evaluator = make(file.task, file.task_options, file.folder);
   WorkerOptions with_signals = options;
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
-  work(file, std::move(store), *evaluator, with_signals);
+  return work(file, std::move(store), *evaluator, with_signals);
 }
 
 }  // namespace hone::run

@@ -11,28 +11,31 @@ namespace hone::run {
 
 struct WorkerOptions {
   std::string name = "w0";
-  std::optional<std::int64_t> max_trials;  ///< overrides the study file's
+  std::optional<std::int64_t> max_trials;  ///< instead of the study file's; 0: no bound
   /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.
   std::function<bool()> interrupted;
   double lease_s = 60.0;
 };
 
 /// The loop of one worker: ask, recognise, cost, run, tell, until the study is finished or it is interrupted.
-/// The only place where a trial's way through the house is walked. Throws Error where the store is lost.
-void work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+/// The only place where a trial's way through the house is walked. Returns whether the study is finished.
+/// Throws Error where the store is lost, or where the data is not what the study began with.
+bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
           const WorkerOptions& options);
 
 /// Opens a store, reads the study file that its journal holds, makes the task's evaluator and works. What a
-/// worker process does; installs handlers for SIGTERM and SIGINT.
-void work_on(const std::string& store_url, const WorkerOptions& options);
+/// worker process does; installs handlers for SIGTERM and SIGINT. path: where the study file is (it may have
+/// moved); "": where it was when the study began.
+bool work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options);
 
 /// The setup of an optimizer for this study.
 Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker);
 
-/// The study file as the store's journal holds it.
-StudyFile study_file_of(study::Store& store);
+/// The study file as the store's journal holds it, at its path now ("": as it was).
+StudyFile study_file_of(study::Store& store, const std::string& path = {});
 
-/// The folder for what belongs to a store's study (checkpoints, logs, models): that of its file.
+/// The folder for what belongs to a store's study (checkpoints, logs, models): STUDY.hone, or beside a store
+/// that the user put elsewhere STORE.files; "" for a store in memory.
 std::string folder_of(const study::Store& store);
 std::string checkpoint_path(const study::Store& store, std::int64_t trial);
 

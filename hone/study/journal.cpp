@@ -41,6 +41,8 @@ Event encode(const Record& record) {
                                    {"seed", r.seed},
                                    {"objectives", objectives},
                                    {"horizon", r.horizon},
+                                   {"data", r.data},
+                                   {"unshared", r.unshared},
                                    {"text", r.text}});
           },
           [](const SessionRecord& r) {
@@ -79,6 +81,7 @@ Event encode(const Record& record) {
             if (r.same_as >= 0) payload["same_as"] = r.same_as;
             if (!r.curve.empty()) payload["curve"] = curve_json(r.curve);
             if (r.lost) payload["lost"] = true;
+            if (r.untrained) payload["untrained"] = true;
             return event("end", payload);
           },
           [](const LateRecord& r) {
@@ -111,13 +114,21 @@ Record decode(const Event& event) {
                   p.value("spent_s", 0.0),
                   p.value("same_as", std::int64_t{-1}),
                   {},
-                  p.value("lost", false)};
+                  p.value("lost", false),
+                  p.value("untrained", false)};
       if (p.contains("curve"))
         for (const Json& point : p.at("curve")) r.curve.emplace_back(point.at(0), json_to_real(point.at(1)));
       return r;
     }
     if (event.kind == "study") {
-      StudyRecord r{p.at("name"), p.at("file"), p.at("text"), p.at("seed"), {}, p.at("horizon")};
+      StudyRecord r{p.at("name"),
+                    p.at("file"),
+                    p.at("text"),
+                    p.at("seed"),
+                    {},
+                    p.at("horizon"),
+                    p.value("data", std::string()),
+                    p.value("unshared", std::vector<std::string>())};
       for (const Json& objective : p.at("objectives"))
         r.objectives.push_back({objective.at("name"), objective.at("minimize")});
       return r;

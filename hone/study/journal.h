@@ -21,6 +21,10 @@ struct StudyRecord {
   std::uint64_t seed = 0;
   std::vector<Objective> objectives;
   std::int64_t horizon = 1;  ///< the fidelity at which the front is
+  std::string data = {};     ///< identity of the task's data; "" where it has none
+  /// Measures that belong to how a candidate is built rather than to what it computes (memory, seconds): one
+  /// that is the same function under another structure does not take them over.
+  std::vector<std::string> unshared = {};
   bool operator==(const StudyRecord&) const = default;
 };
 
@@ -60,14 +64,15 @@ struct KeysRecord {
   Measures costs;
 };
 
-/// "result": measures at a fidelity. attempt 0: mirrored from the trial that it is the same as.
+/// "result": measures at a fidelity.
 struct ResultRecord {
   std::int64_t trial = 0;
   std::int64_t attempt = 0;
   Result result;
 };
 
-/// "end": an attempt ended; the trial's state is now `state` (waiting: given back).
+/// "end": an attempt ended; the trial's state is now `state` (waiting: given back). With same_as, the trial
+/// takes every result of that one, present and future, with its own costs.
 struct EndRecord {
   std::int64_t trial = 0;
   std::int64_t attempt = 0;
@@ -76,7 +81,8 @@ struct EndRecord {
   double spent_s = 0.0;
   std::int64_t same_as = -1;
   Curve curve;
-  bool lost = false;  ///< the worker died or vanished
+  bool lost = false;       ///< the worker died or vanished
+  bool untrained = false;  ///< infeasible before any training
 };
 
 /// "late": what an attempt brought after its lease was lost. Kept as data, never applied.

@@ -19,6 +19,7 @@ namespace hone::study {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr std::int64_t kApplicationId = 0x686f6e65;  // "hone"
 /// How long a writer waits for its turn before it gives up.
 constexpr double kPatience_s = 60.0;
 
@@ -59,6 +60,7 @@ class SqliteStore final : public Store {
     }
     try {
       sqlite3_busy_handler(database_, wait_for_turn, nullptr);
+      refuse_foreign();
       run("PRAGMA journal_mode=WAL");
       run("PRAGMA synchronous=NORMAL");
       run("BEGIN IMMEDIATE");
@@ -226,15 +228,28 @@ class SqliteStore final : public Store {
     bool committed_ = false;
   };
 
+  std::int64_t number(const char* sql) {
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v2(database_, sql, -1, &statement, nullptr) != SQLITE_OK) throw failure("read");
+    const int status = sqlite3_step(statement);
+    const std::int64_t value = status == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    if (status != SQLITE_ROW && status != SQLITE_DONE) throw failure("read");
+    return value;
+  }
+
+  /// Before anything is written: an SQLite file of some other program stays as it is.
+  void refuse_foreign() {
+    const std::int64_t application = number("PRAGMA application_id");
+    if (application == kApplicationId) return;
+    if (application != 0 || number("PRAGMA user_version") != 0 ||
+        number("SELECT count(*) FROM sqlite_master") != 0)
+      throw Error("is an SQLite file, but not a store of hone", Place{path_, 0, ""},
+                  "choose another file with --store");
+  }
+
   void create_schema() {
-    int version = 0;
-    sqlite3_exec(
-        database_, "PRAGMA user_version",
-        [](void* out, int, char** values, char**) {
-          *static_cast<int*>(out) = std::atoi(values[0]);
-          return 0;
-        },
-        &version, nullptr);
+    const std::int64_t version = number("PRAGMA user_version");
     if (version > kSchemaVersion)
       throw Error(
           fmt::format("was written by a newer hone (format {}, this one knows {})", version, kSchemaVersion),
@@ -244,7 +259,7 @@ class SqliteStore final : public Store {
         " time_s REAL NOT NULL, payload TEXT NOT NULL) STRICT");
     run("CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL,"
         " expires_s REAL NOT NULL) STRICT, WITHOUT ROWID");
-    run("PRAGMA application_id = 1752132197");  // "hone"
+    run(fmt::format("PRAGMA application_id = {}", kApplicationId));
     run(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
   }
 

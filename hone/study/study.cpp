@@ -131,6 +131,40 @@ void Study::set_state(Trial& trial, TrialState state) {
   if (state == TrialState::waiting) waiting_.push_back(trial.id);
 }
 
+void Study::add_result(Trial& trial, const Result& result) {
+  const auto place =
+      std::upper_bound(trial.results.begin(), trial.results.end(), result.fidelity,
+                       [](std::int64_t fidelity, const Result& known) { return fidelity < known.fidelity; });
+  const auto added = trial.results.insert(place, result);
+  if (trial.same_as >= 0)
+    saved_.fidelity += result.fidelity - (added == trial.results.begin() ? 0 : (added - 1)->fidelity);
+  if (result.fidelity >= header_.horizon) {
+    std::vector<double> values = oriented(header_.objectives, result.measures);
+    if (std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        worst_[i] = std::max(worst_[i], values[i]);
+        best_[i] = std::min(best_[i], values[i]);
+      }
+      front_.insert(trial.id, std::move(values));
+    }
+  }
+  tell(Change::Kind::result, trial, &*added);
+}
+
+void Study::mirror(const Result& result, const Trial& twin, Trial& follower) {
+  if (follower.at(result.fidelity) != nullptr) return;
+  const bool same_structure =
+      !twin.keys.structural.none() && twin.keys.structural == follower.keys.structural;
+  Result mirrored{result.fidelity, {}};
+  for (const auto& [name, value] : result.measures.entries()) {
+    const auto& unshared = header_.unshared;
+    if (same_structure || std::find(unshared.begin(), unshared.end(), name) == unshared.end())
+      mirrored.measures.set(name, value);
+  }
+  mirrored.measures.merge(follower.costs);
+  add_result(follower, mirrored);
+}
+
 void Study::apply(const Record& record, double time_s) {
   if (first_time_s_ == 0.0) first_time_s_ = time_s;
   if (const auto* r = std::get_if<SessionRecord>(&record)) {
@@ -177,25 +211,8 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
     if (trial.at(r->result.fidelity) != nullptr) return;  // a result stands once it is there
-    const auto place = std::upper_bound(
-        trial.results.begin(), trial.results.end(), r->result.fidelity,
-        [](std::int64_t fidelity, const Result& known) { return fidelity < known.fidelity; });
-    const auto added = trial.results.insert(place, r->result);
-    if (r->attempt == 0) {
-      const std::int64_t before = added == trial.results.begin() ? 0 : (added - 1)->fidelity;
-      saved_.fidelity += r->result.fidelity - before;
-    }
-    if (r->result.fidelity >= header_.horizon) {
-      std::vector<double> values = oriented(header_.objectives, r->result.measures);
-      if (std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
-        for (std::size_t i = 0; i < values.size(); ++i) {
-          worst_[i] = std::max(worst_[i], values[i]);
-          best_[i] = std::min(best_[i], values[i]);
-        }
-        front_.insert(trial.id, std::move(values));
-      }
-    }
-    tell(Change::Kind::result, trial, &*added);
+    add_result(trial, r->result);
+    for (const std::int64_t id : followers(trial.id)) mirror(r->result, trial, at(id));
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     Trial& trial = at(r->trial);
     trial.reason = r->reason;
@@ -210,9 +227,11 @@ void Study::apply(const Record& record, double time_s) {
       const bool structure = !trial.keys.structural.none() && trial.keys.structural == twin.keys.structural;
       ++(structure ? saved_.same_structure : saved_.same_function);
     }
-    if (r->state == TrialState::infeasible && trial.results.empty() && r->same_as < 0) ++saved_.over_limit;
+    if (r->untrained) ++saved_.over_limit;
     set_state(trial, r->state);
     tell(Change::Kind::state, trial);
+    if (r->same_as >= 0)
+      for (const Result& result : at(r->same_as).results) mirror(result, at(r->same_as), trial);
   }
   last_time_s_ = time_s;
 }

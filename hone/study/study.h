@@ -81,6 +81,8 @@ class Study {
 
  private:
   void apply(const Record& record, double time_s);
+  void add_result(Trial& trial, const Result& result);
+  void mirror(const Result& result, const Trial& twin, Trial& follower);
   void set_state(Trial& trial, TrialState state);
   void tell(Change::Kind kind, const Trial& trial, const Result* result = nullptr);
   Trial& at(std::int64_t id);

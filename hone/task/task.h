@@ -22,6 +22,8 @@ struct MeasureInfo {
   bool minimize = true;  ///< the usual direction
   bool timed = false;    ///< comes from a clock: differs from run to run
   bool before = false;   ///< known before training (a cost of the untrained candidate)
+  bool unshared =
+      false;  ///< depends on how the candidate is built, beyond what it computes (memory, seconds)
 };
 
 /// What a task is, without running it: enough to check study files, compute keys and predict costs. Made from
@@ -40,6 +42,9 @@ class Task {
   /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
   virtual std::string prepare() const { return {}; }
+
+  /// Identity of the data that results depend on; "" where there is none. May read it.
+  virtual std::string data_identity() const { return {}; }
 
   /// The model that a config describes; nullopt where a task has no graph. Throws Error where the config is
   /// no possible model.
@@ -107,8 +112,10 @@ class Evaluator {
   virtual ~Evaluator() = default;
   /// Costs of the untrained candidate (every measure with `before`), measured on this machine. Asked once per
   /// structural key. Empty where the task has none.
-  virtual study::Measures costs(const space::Config& config) {
+  /// `interrupted` true: returns what it has.
+  virtual study::Measures costs(const space::Config& config, const std::function<bool()>& interrupted) {
     (void)config;
+    (void)interrupted;
     return {};
   }
   /// The floats of the functional signature: what the candidate computes on the canonical batch over a few

@@ -247,9 +247,6 @@ TextTask::TextTask(Options options, const std::string& folder)
     : options_(std::move(options)), place_(options_.place("data")) {
   const std::filesystem::path given = options_.text("data");
   path_ = (given.is_absolute() ? given : std::filesystem::path(folder) / given).lexically_normal().string();
-  if (!std::filesystem::exists(path_))
-    throw Error(fmt::format("there is no file or folder '{}'", given.string()), place_,
-                given.is_absolute() ? "" : fmt::format("it was looked for at {}", path_));
 }
 
 std::vector<MeasureInfo> TextTask::measures() const {
@@ -258,8 +255,8 @@ std::vector<MeasureInfo> TextTask::measures() const {
       {"latency_s", "seconds per generated token, one sequence, on this machine", true, true, true},
       {"parameters", "trainable parameters", true, false, true},
       {"flops", "floating point operations per generated token", true, false, true},
-      {"memory_bytes", "peak growth of resident memory while training", true, true, false},
-      {"train_s", "seconds of training so far", true, true, false},
+      {"memory_bytes", "peak growth of resident memory while training", true, true, false, true},
+      {"train_s", "seconds of training so far", true, true, false, true},
       {"latency_spread", "spread of the latency over repeats: (q80 - q20) / q20", true, true, true},
       {"train_bits_per_char", "bits per character of the last training batches"},
   };
@@ -292,6 +289,9 @@ void TextTask::check(const space::Space& space) const {
 
 const Corpus& TextTask::corpus() const {
   std::call_once(once_, [this] {
+    if (!std::filesystem::exists(path_))
+      throw Error(fmt::format("there is no file or folder '{}'", options_.text("data")), place_,
+                  path_ == options_.text("data") ? "" : fmt::format("it was looked for at {}", path_));
     CorpusOptions options;
     options.path = path_;
     options.validation = options_.real("validation_share");

@@ -51,6 +51,7 @@ class TextTask final : public Task {
   void check(const space::Space& space) const override;
   /// Reads the data. Throws Error at task.data where it is no text, or too little.
   std::string prepare() const override;
+  std::string data_identity() const override { return corpus().key().hex(); }
   std::optional<graph::Graph> graph(const space::Config& config) const override;
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override;
 

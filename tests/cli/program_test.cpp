@@ -2,6 +2,7 @@
 #include "../program.h"
 
 #include "hone/base/json.h"
+#include "hone/run/study_file.h"
 #include "hone/study/study.h"
 
 namespace hone {
@@ -79,13 +80,12 @@ TEST(Program, AnswersMistakes) {
   text.replace(text.find("real"), 4, "reel");
   folder.write("bad.toml", text);
   fails({"search", "bad.toml"}, "error: bad.toml:9: space.a");
-  folder.write("text.toml",
-               "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"nowhere.txt\"\n[space]"
-               "\nlr={real=[1e-4,1e-2]}\n");
-  fails({"search", "text.toml"}, "error: text.toml:5: task.data: there is no file or folder 'nowhere.txt'");
   const std::string head =
-      "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"d.txt\"\n[space]\nlr={real=[1e-4,"
-      "1e-2]}\n[search]\nscheduler={kind=\"fixed\",steps=5}\n";
+      "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"d.txt\"\n[space]\n"
+      "lr={real=[1e-4,1e-2]}\n[search]\nscheduler={kind=\"fixed\",steps=5}\n";
+  std::string nowhere = head;
+  folder.write("text.toml", nowhere.replace(nowhere.find("d.txt"), 5, "nowhere.txt"));
+  fails({"search", "text.toml"}, "error: text.toml:5: task.data: there is no file or folder 'nowhere.txt'");
   folder.write("data.toml", head);
   folder.write("d.txt", "");
   fails({"search", "data.toml"}, "task.data");
@@ -109,6 +109,45 @@ TEST(Program, RefusesAStudyThatChanged) {
   Program refused(folder, {"search", "s.toml"});
   EXPECT_EQ(refused.status(), 2);
   EXPECT_NE(refused.err().find("no longer has b"), std::string::npos) << refused.err();
+}
+
+TEST(Program, RefusesTextThatChanged) {
+  const Folder folder;
+  folder.write("s.toml",
+               "[study]\nminimize=[\"bits_per_char\"]\n[task]\nkind=\"text\"\ndata=\"d.txt\"\n[space]\n"
+               "lr={real=[1e-4,1e-2]}\n[search]\nscheduler={kind=\"fixed\",steps=5}\n[budget]\ntrials=1\n");
+  std::string text;
+  for (int i = 0; i < 4000; ++i) text += "line " + std::to_string(i * 7919) + "\n";
+  folder.write("d.txt", text);
+  // The first event of the journal is what a search of this study would have written.
+  const auto file = run::StudyFile::read(folder.file("s.toml"));
+  { study::Study::create(*study::open_store(file.default_store()), file.header()); }
+  folder.write("d.txt", text + "and one line more\n");
+  Program refused(folder, {"search", "s.toml"});
+  EXPECT_EQ(refused.status(), 2);
+  EXPECT_NE(refused.err().find("its data is not what it was"), std::string::npos) << refused.err();
+}
+
+TEST(Program, AStudyMayMove) {
+  const Folder folder;
+  std::filesystem::create_directory(folder.file("a"));
+  folder.write("a/s.toml", study_text(6, "0"));
+  ASSERT_EQ(Program(folder, {"search", "a/s.toml"}).status(), 0);
+  std::filesystem::rename(folder.file("a"), folder.file("b"));
+  EXPECT_EQ(Program(folder, {"front", "b/s.toml"}).status(), 0);
+  Program more(folder, {"search", "b/s.toml", "--trials", "9"});
+  EXPECT_EQ(more.status(), 0) << more.err();
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a")));
+}
+
+TEST(Program, StoppedFromOutsideIsNotFinished) {
+  const Folder folder;
+  folder.write("s.toml", study_text(200, "20 ms"));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_TRUE(test::wait_until([&] { return completed_trials(folder) >= 3; }));
+  search.signal(SIGTERM);
+  EXPECT_EQ(search.status(), 3);
+  EXPECT_NE(search.err().find("go on with"), std::string::npos);
 }
 
 TEST(Program, CtrlCStopsSoonAndTheNextRunGoesOn) {

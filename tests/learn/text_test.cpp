@@ -165,10 +165,18 @@ TEST_F(Text, TheSignatureKnowsWhatAModelComputes) {
   EXPECT_NE(*task_->unseen_by_probe(a), *make({{"warmup", 0.2}})->unseen_by_probe(a));
 }
 
+TEST_F(Text, AContextLongerThanTheTextIsInfeasibleNotWild) {
+  auto design = config({"attention"});
+  auto entries = design.entries();
+  entries.emplace_back("context", Value(std::int64_t{8000}));
+  Silent reporter;
+  EXPECT_THROW(evaluator(task_)->run(assignment(space::Config(entries), 0, 5, "long"), reporter), Error);
+}
+
 TEST_F(Text, MeasuresCostsBeforeTraining) {
   const auto runner = evaluator(task_);
-  const auto small = runner->costs(config({"none"})),
-             large = runner->costs(config({"attention", "attention", "attention", "attention"}, 64));
+  const auto small = runner->costs(config({"none"}), {});
+  const auto large = runner->costs(config({"attention", "attention", "attention", "attention"}, 64), {});
   EXPECT_GT(*small.find("latency_s"), 0.0);
   EXPECT_GT(*large.find("latency_s"), *small.find("latency_s"));
   EXPECT_GT(*large.find("parameters"), *small.find("parameters"));

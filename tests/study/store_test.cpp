@@ -5,6 +5,7 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -209,6 +210,14 @@ TEST(SqliteStore, SaysWhatIsWrongWithAFile) {
     EXPECT_NE(std::string(error.what()).find("text.sqlite"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("not a store"), std::string::npos) << error.what();
   }
+  const std::string other = folder.file("other.sqlite");
+  sqlite3* database = nullptr;
+  sqlite3_open(other.c_str(), &database);
+  sqlite3_exec(database, "CREATE TABLE people (name TEXT)", nullptr, nullptr, nullptr);
+  sqlite3_close(database);
+  const auto size = std::filesystem::file_size(other);
+  EXPECT_THROW(open_store("sqlite:" + other), Error) << "another program's file";
+  EXPECT_EQ(std::filesystem::file_size(other), size) << "it was left as it was";
   EXPECT_THROW(open_store("postgres:x"), Error);
 }
 

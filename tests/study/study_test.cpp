@@ -115,6 +115,39 @@ TEST(Study, AResultStandsOnceItIsThere) {
   EXPECT_EQ(study.front().members().size(), 1u);
 }
 
+TEST(Study, AFollowerTakesItsTwinsResultsWhoeverWritesThem) {
+  auto head = header();
+  head.unshared = {"memory_bytes"};
+  const auto store = open_store("memory:");
+  Study::create(*store, head);
+  Study a(store), b(store);
+  a.sync();
+  b.sync();
+  const Keys same_function[] = {{Key{1, 1}, Key{5, 5}}, {Key{2, 2}, Key{5, 5}}};
+  a.commit(
+      {TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 3},
+       KeysRecord{0, same_function[0], {{"latency_s", 2.0}}},
+       ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 1.0}, {"latency_s", 2.0}, {"memory_bytes", 9.0}}}},
+       EndRecord{0, 1, TrialState::paused, "", 1, -1, {}, false, false}, StartRecord{0, 2, "w0", 9}});
+  b.sync();
+  b.commit({TrialRecord{1, config(2), "r", 7, 0}, StartRecord{1, 1, "w1", 3},
+            KeysRecord{1, same_function[1], {{"latency_s", 1.0}}},
+            EndRecord{1, 1, TrialState::completed, "", 1, 0, {}, false, false}});
+  // The twin's worker has not seen the follower when it tells.
+  a.commit(
+      {ResultRecord{0, 2, {9, {{"loss", 0.5}, {"gain", 2.0}, {"latency_s", 2.0}, {"memory_bytes", 8.0}}}}});
+  b.sync();
+  for (const Study* study : {&a, &b}) {
+    const Trial& follower = study->trial(1);
+    ASSERT_EQ(follower.results.size(), 2u);
+    EXPECT_EQ(follower.at(9)->measures.find("loss"), 0.5);
+    EXPECT_EQ(follower.at(9)->measures.find("latency_s"), 1.0) << "its own cost";
+    EXPECT_FALSE(follower.at(9)->measures.find("memory_bytes")) << "never measured for it";
+    EXPECT_EQ(study->saved().same_function, 1);
+    EXPECT_EQ(study->saved().fidelity, 9);
+  }
+}
+
 TEST(Study, CountsSessionsThatWereKilled) {
   const auto store = fresh();
   Study study(store);
