@@ -221,8 +221,10 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
   // Measures: the objectives first. Parameters: those in which members differ; lists in one column.
   std::vector<std::string> measures;
   for (const auto& objective : study.objectives()) measures.push_back(objective.name);
-  for (const auto& [name, value] : study.trial(ids.front()).at(study.header().horizon)->measures.entries())
-    if (std::find(measures.begin(), measures.end(), name) == measures.end()) measures.push_back(name);
+  for (const auto& info : file.task->measures())  // what is known of the design itself; the rest is in --json
+    if (info.before && !info.timed &&
+        std::find(measures.begin(), measures.end(), info.name) == measures.end())
+      measures.push_back(info.name);
   std::vector<std::string> columns;
   std::map<std::string, std::set<std::string>> values;
   const auto shown = [](const Trial& trial, const std::string& column) -> std::string {
