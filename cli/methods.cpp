@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "command.h"
 #include "hone/run/summary.h"
@@ -32,6 +32,28 @@ void print_method(const Registry::Method& method) {
     rows.push_back({option.name, option.type_text(), fallback, option.allowed_text(), option.summary});
   }
   std::printf("\n%s", run::table_text(rows).c_str());
+}
+
+/// By kind, what a study file chooses first; a method's paper stands below it.
+void print_list(const std::vector<const Registry::Method*>& chosen) {
+  std::vector<std::string> kinds{"task", "searcher", "scheduler", "store"};
+  std::size_t width = 0;
+  for (const auto* method : chosen) {
+    if (std::find(kinds.begin(), kinds.end(), method->kind) == kinds.end()) kinds.push_back(method->kind);
+    width = std::max(width, method->info.name.size());
+  }
+  for (const auto& kind : kinds) {
+    bool first = true;
+    for (const auto* method : chosen) {
+      if (method->kind != kind) continue;
+      if (first) std::printf("%s\n", kind.c_str());
+      first = false;
+      std::printf("  %-*s  %s\n", static_cast<int>(width), method->info.name.c_str(),
+                  method->info.summary.c_str());
+      if (!method->info.paper.empty())
+        std::printf("  %-*s  [%s]\n", static_cast<int>(width), "", method->info.paper.c_str());
+    }
+  }
 }
 
 /// The methods table of the docs, in Markdown.
@@ -86,10 +108,7 @@ void add_methods_command(CLI::App& app, Action& action) {
       } else if (!arguments->name.empty()) {
         for (const auto* method : chosen) print_method(*method);
       } else {
-        std::vector<std::vector<std::string>> rows{{"kind", "name", "summary", "paper"}};
-        for (const auto* method : chosen)
-          rows.push_back({method->kind, method->info.name, method->info.summary, method->info.paper});
-        std::printf("%s", run::table_text(rows).c_str());
+        print_list(chosen);
       }
       return static_cast<int>(kDone);
     };
