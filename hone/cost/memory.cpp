@@ -14,11 +14,11 @@ namespace hone::cost {
 
 namespace {
 
-/// A field of /proc/self/status that is given in kB, in bytes. By plain calls into a fixed buffer: what
-/// measures memory should not allocate.
-std::uint64_t status_bytes(std::string_view field) {
+/// A field of a /proc file that is given in kB, in bytes. By plain calls into a fixed buffer: what measures
+/// memory should not allocate.
+std::uint64_t status_bytes(std::string_view field, const char* path = "/proc/self/status") {
   char text[8192];
-  const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
   std::size_t size = 0;
   for (ssize_t n; (n = ::read(file, text + size, sizeof text - 1 - size)) > 0;)
@@ -48,6 +48,8 @@ Scopes& scopes() {
 }  // namespace
 
 std::uint64_t resident_bytes() { return status_bytes("VmRSS:"); }
+
+std::uint64_t available_bytes() { return status_bytes("MemAvailable:", "/proc/meminfo"); }
 
 std::uint64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
 

@@ -7,6 +7,8 @@ namespace hone::cost {
 /// Resident memory of this process in bytes, from /proc/self/status (the kernel's counters may lag by some
 /// pages a thread). 0 where the system does not tell.
 std::uint64_t resident_bytes();
+/// Memory that programs can still get without swapping (MemAvailable); 0 where the system does not tell.
+std::uint64_t available_bytes();
 /// The largest resident memory since the process began, or since the last reset (VmHWM).
 std::uint64_t peak_resident_bytes();
 /// Starts the peak anew at the current resident memory (/proc/self/clear_refs, "5"). False where the system

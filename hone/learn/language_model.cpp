@@ -46,9 +46,9 @@ LanguageModel::LanguageModel(train::Model model, Json header)
 
 LanguageModel LanguageModel::load(const std::string& path) {
   const train::Checkpoint checkpoint = train::Checkpoint::load(path);
-  if (checkpoint.header.value("task", "") != "text")
-    throw Error("is no text model", Place{path, 0, ""}, "hone train writes one");
   try {
+    if (!checkpoint.header.is_object() || checkpoint.header.value("task", "") != "text")
+      throw Error("is no text model", Place{path, 0, ""}, "hone train writes one");
     train::Model model(graph::Graph::from_json(checkpoint.header.at("graph")), 0);
     const torch::NoGradGuard no_grad;
     for (std::size_t i = 0; i < model.parameters().size(); ++i) {
@@ -60,7 +60,15 @@ LanguageModel LanguageModel::load(const std::string& path) {
             Place{path, 0, ""});
       parameter.copy_(saved);
     }
-    return LanguageModel(std::move(model), checkpoint.header);
+    LanguageModel loaded(std::move(model), checkpoint.header);
+    const graph::Graph& graph = loaded.model_.graph();
+    const auto& characters = loaded.characters_;
+    const bool fits =
+        characters.size() >= 2 && loaded.context_ >= 1 && !graph.outputs().empty() &&
+        graph.node(graph.outputs()[0]).shape.back() == static_cast<std::int64_t>(characters.size()) &&
+        std::is_sorted(characters.begin() + 1, characters.end()) && characters.back() <= 0x10FFFF;
+    if (!fits) throw Error("its characters do not fit its graph", Place{path, 0, ""}, "the file is damaged");
+    return loaded;
   } catch (const Json::exception& error) {
     throw Error(fmt::format("its header is malformed: {}", error.what()), Place{path, 0, ""});
   }

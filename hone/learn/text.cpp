@@ -9,6 +9,7 @@
 #include <malloc.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/units.h"
 #include "hone/cost/machine_lock.h"
 #include "hone/cost/memory.h"
 #include "hone/learn/text_costs.h"
@@ -34,10 +35,18 @@ class TextEvaluator final : public task::Evaluator {
   }
 
   study::Measures costs(const space::Config& config, const std::function<bool()>& interrupted) override {
-    return text_costs(*task_->graph(config), task_->settings(config).context, interrupted);
+    const graph::Graph graph = *task_->graph(config);
+    // Weights, gradients and two moments, float32 each.
+    const double need = 16.0 * static_cast<double>(graph.parameter_count());
+    const double free = static_cast<double>(cost::available_bytes());
+    if (free > 0.0 && need > free)
+      throw Error(fmt::format("training it needs at least {} of memory, and {} are free",
+                              quantity_text("_bytes", need), quantity_text("_bytes", free)));
+    return text_costs(graph, task_->settings(config).context, interrupted);
   }
 
   std::vector<double> probe(const space::Config& config) override {
+    const cost::Working working(lock_);  // so that it does not disturb a neighbour's measurement
     const task::TextSettings settings = task_->settings(config);
     const std::int64_t length = std::min<std::int64_t>(kProbeLength, settings.context);
     train::Model model(task_->graph(settings, kProbeRows, static_cast<int>(length)), kProbeSeed);
@@ -78,7 +87,9 @@ class TextEvaluator final : public task::Evaluator {
     ::malloc_trim(0);  // so that memory kept from earlier trials does not hide this one's
     const cost::PeakMemory memory;
     const auto interrupted = [&] { return reporter.interrupted(); };
+    std::optional<cost::Working> building(std::in_place, lock_, interrupted);
     TextTraining training(*task_, assignment.trial.config, assignment.trial.seed, assignment.horizon);
+    building.reset();
     if (!assignment.checkpoint.empty() && std::filesystem::exists(assignment.checkpoint))
       resume(training, assignment);
 
@@ -92,14 +103,19 @@ class TextEvaluator final : public task::Evaluator {
     double recent = training.notes.value("recent", 0.0);
     std::int64_t recent_steps = training.notes.value("recent_steps", std::int64_t{0});
     double tail = training.notes.value("tail", 0.0);
+    // Points of the curve that no journal has yet: a worker that is killed leaves them in the checkpoint.
+    Json unsaid = training.notes.value("curve", Json::array());
+    for (const Json& point : unsaid) outcome.curve.emplace_back(point.at(0), point.at(1));
     const auto save = [&] {
       training.train_s = before + monotonic_s() - began;
-      training.notes = {{"recent", recent}, {"recent_steps", recent_steps}, {"tail", tail}};
+      training.notes = {
+          {"recent", recent}, {"recent_steps", recent_steps}, {"tail", tail}, {"curve", unsaid}};
       training.save(assignment.checkpoint);
     };
     const auto finish = [&](task::Ending ending) {
       training.train_s = before + monotonic_s() - began;
-      if (!assignment.checkpoint.empty() && training.steps() != first) save();
+      unsaid = Json::array();
+      if (!assignment.checkpoint.empty() && (training.steps() != first || !outcome.curve.empty())) save();
       outcome.ending = ending;
       outcome.fidelity = training.steps();
       return outcome;
@@ -131,6 +147,7 @@ class TextEvaluator final : public task::Evaluator {
       if (training.steps() % every == 0 || training.steps() == assignment.to) {
         tail = recent / static_cast<double>(recent_steps) / std::numbers::ln2;
         outcome.curve.emplace_back(static_cast<double>(training.steps()), tail);
+        unsaid.push_back({training.steps(), tail});
         recent = 0.0;
         recent_steps = 0;
       }

@@ -27,10 +27,7 @@ study::Measures text_costs(const graph::Graph& graph, int context, const cost::I
   options.extra_rounds = 1;
   options.max_seconds = 1.0;
   const cost::Timing timing = cost::measure(generate, options, interrupted);
-  return {{"latency_s", timing.seconds / static_cast<double>(tokens)},
-          {"latency_spread", timing.spread},
-          {"parameters", static_cast<double>(graph.parameter_count())},
-          {"flops", one.work().flops}};
+  return {{"latency_s", timing.seconds / static_cast<double>(tokens)}, {"latency_spread", timing.spread}};
 }
 
 }  // namespace hone::learn

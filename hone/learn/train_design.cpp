@@ -60,6 +60,7 @@ Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial&
   trained.measures.set("bits_per_char", training.bits_per_char(task::Split::validation, all, stopped));
   trained.measures.set("test_bits_per_char", training.bits_per_char(task::Split::test, all, stopped));
   if (!std::isnan(smooth)) trained.measures.set("train_bits_per_char", smooth);
+  trained.measures.merge(text->design_costs(trial.config));
   trained.measures.merge(text_costs(training.model().graph(), training.settings().context, stopped));
   trained.measures.set("train_s", training.train_s);
   if (stopped()) return {false, training.steps(), {}};

@@ -18,8 +18,10 @@ using study::TrialState;
 namespace {
 
 constexpr double kAskLease_s = 30.0;
-/// So many proposals of known configs in a row, and the searcher has nothing new.
-constexpr int kMaxRepeats = 200;
+/// So many proposals of known configs in a row, and the space is asked instead of the searcher.
+constexpr int kMaxRepeats = 32;
+/// So often the ask lease may be lost in a row (this machine slept, say).
+constexpr int kMaxLosses = 5;
 /// So many workers may die over one trial before it counts as failed.
 constexpr std::int64_t kMaxDeaths = 3;
 
@@ -85,6 +87,15 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
 }
 
 std::optional<Job> Optimizer::ask() {
+  for (int losses = 0; losses < kMaxLosses; ++losses) {
+    bool lost = false;
+    if (auto job = ask_once(lost); job || !lost) return job;
+  }
+  throw environment_error("asking took longer than its lease, again and again",
+                          "use a cheaper searcher, or fewer candidates an ask");
+}
+
+std::optional<Job> Optimizer::ask_once(bool& lost) {
   std::optional<study::Lease> lease;
   for (int tries = 0;; ++tries) {
     lease = study_.store().acquire("ask", worker_, kAskLease_s);
@@ -104,22 +115,22 @@ std::optional<Job> Optimizer::ask() {
         const auto rungs = scheduler_->rungs();
         to = rungs.front();
       }
-      return start(trial.id, to, {}, *lease);
+      return start(trial.id, to, {}, *lease, lost);
     }
 
     const bool may_create = !exhausted_ && (!setup_.max_trials || study_.size() < *setup_.max_trials);
     auto next = scheduler_->next(may_create);
-    if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease);
+    if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease, lost);
     if (next && may_create) {
       std::int64_t repeats = 0;
       if (auto config = propose(repeats)) {
         const std::int64_t id = study_.size();
         study::TrialRecord record{id, std::move(*config), setup_.searcher, setup_.seed, repeats};
-        return start(id, next->fidelity, {std::move(record)}, *lease);
+        return start(id, next->fidelity, {std::move(record)}, *lease, lost);
       }
-      exhausted_ = true;
+      exhausted_ = !(setup_.interrupted && setup_.interrupted());
       next = scheduler_->next(false);
-      if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease);
+      if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease, lost);
     }
     // Nothing now. A running trial's result may allow a promotion; without one, all is done.
     finished_ = study_.count(TrialState::running) == 0;
@@ -132,26 +143,39 @@ std::optional<Job> Optimizer::ask() {
 }
 
 std::optional<space::Config> Optimizer::propose(std::int64_t& repeats) {
+  const auto known = [&](const space::Config& config) { return study_.find(config.key()) != nullptr; };
   for (int attempt = 0; attempt < kMaxRepeats; ++attempt) {
-    auto config = searcher_->ask(study_.size(), attempt);
+    if (setup_.interrupted && setup_.interrupted()) return std::nullopt;
+    std::optional<space::Config> config;
+    try {
+      config = searcher_->ask(study_.size(), attempt);
+    } catch (const Error& error) {
+      // A constraint that admits next to nothing: what the study has already is not lost for it.
+      if (error.fault() != Fault::input || study_.size() == 0) throw;
+      return std::nullopt;
+    }
     if (!config) return std::nullopt;
-    if (study_.find(config->key()) == nullptr) return config;
+    if (!known(*config)) return config;
     ++repeats;
   }
-  return std::nullopt;
+  // Few are left, and chance does not find them: the space itself knows which.
+  if (!setup_.space.is_enumerable()) return std::nullopt;
+  Rng rng(setup_.seed, "unseen", static_cast<std::uint64_t>(study_.size()));
+  return setup_.space.unseen(rng, known);
 }
 
 std::optional<Job> Optimizer::start(std::int64_t trial, std::int64_t to, std::vector<Record> records,
-                                    const study::Lease& ask_lease) {
+                                    const study::Lease& ask_lease, bool& lost) {
   const std::int64_t attempt = trial < study_.size() ? study_.trial(trial).attempts + 1 : 1;
   records.push_back(study::StartRecord{trial, attempt, worker_, to});
   study::Store::Commit leases;
   leases.need = {ask_lease};
   leases.release = {ask_lease};
   leases.take = {{{lease_name(trial), attempt}, worker_, setup_.lease_s}};
-  if (!study_.commit(records, std::move(leases)))
-    throw environment_error("asking took longer than its lease; another worker went on",
-                            "use a cheaper searcher, or fewer candidates an ask");
+  if (!study_.commit(records, std::move(leases))) {
+    lost = true;  // another worker took the ask lease meanwhile; nothing was written
+    return std::nullopt;
+  }
   const study::Trial& started = study_.trial(trial);
   const study::Result* last = started.last();
   return Job{trial, started.config, started.seed, last == nullptr ? 0 : last->fidelity, to, attempt};

@@ -96,7 +96,8 @@ class Optimizer {
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   void take_over_expired();
   std::optional<Job> start(std::int64_t trial, std::int64_t to, std::vector<study::Record> records,
-                           const study::Lease& ask_lease);
+                           const study::Lease& ask_lease, bool& lost);
+  std::optional<Job> ask_once(bool& lost);
   std::optional<space::Config> propose(std::int64_t& repeats);
   study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
 

@@ -1,5 +1,6 @@
 #include "hone/run/worker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -77,10 +78,17 @@ class JobReporter final : public task::Reporter {
   schedule::Scheduler::Verdict verdict_ = schedule::Scheduler::Verdict::go_on;
 };
 
-/// The first limit that the measures break, in words; "" where they keep all.
-std::string broken_limit(const StudyFile& file, const study::Measures& measures) {
-  for (const auto& limit : file.limits)
+/// The first limit that the measures break, in words; "" where they keep all. Below the last fidelity only
+/// costs count: quality may still come.
+std::string broken_limit(const StudyFile& file, const study::Measures& measures, bool final) {
+  const auto infos = file.task->measures();
+  for (const auto& limit : file.limits) {
+    const auto info =
+        std::find_if(infos.begin(), infos.end(), [&](const auto& i) { return i.name == limit.name; });
+    const bool cost = info != infos.end() && (info->before || info->unshared || info->timed);
+    if (!final && !cost) continue;
     if (const std::string violation = limit.violation(measures); !violation.empty()) return violation;
+  }
   return {};
 }
 
@@ -109,8 +117,12 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
     if (const auto graph = file.task->graph(job.config)) keys.structural = graph::canonical(*graph).key;
     const study::Measures* known =
         keys.structural.none() ? nullptr : optimizer.cache().costs(keys.structural);
-    const study::Measures costs = known != nullptr ? *known : evaluator.costs(job.config, interrupted);
-    if (file.identity == identity::Policy::reuse && broken_limit(file, costs).empty() && !interrupted()) {
+    // What the design alone tells, then what must be measured: a giant is turned away before it is built.
+    study::Measures costs = known != nullptr ? *known : file.task->design_costs(job.config);
+    if (known == nullptr && broken_limit(file, costs, false).empty())
+      costs.merge(evaluator.costs(job.config, interrupted));
+    if (file.identity == identity::Policy::reuse && broken_limit(file, costs, false).empty() &&
+        !interrupted()) {
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
         const std::string context =
             fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
@@ -125,7 +137,7 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
     if (!keys.structural.none() || !keys.functional.none() || !costs.empty())
       if (!optimizer.keys(job, keys, costs)) return true;
   }
-  if (const std::string violation = broken_limit(file, trial.costs); !violation.empty()) {
+  if (const std::string violation = broken_limit(file, trial.costs, false); !violation.empty()) {
     optimizer.end(job, TrialState::infeasible, violation, spent(), {}, true);
     return true;
   }
@@ -168,7 +180,8 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
         if (!missing.empty())
           optimizer.end(job, TrialState::failed, fmt::format("it did not report {}", missing), spent(),
                         outcome.curve);
-        else if (const std::string violation = broken_limit(file, all); !violation.empty())
+        else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
+                 !violation.empty())
           optimizer.end(job, TrialState::infeasible, violation, spent(), outcome.curve);
         else
           optimizer.tell(job, outcome.measures, spent(), outcome.curve);
@@ -208,6 +221,7 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
 /// Removes checkpoints that nothing will ask for: of trials that failed, or completed off the front.
 void collect_checkpoints(const Optimizer& optimizer) {
   const study::Study& study = optimizer.study();
+  if (folder_of(study.store()).empty()) return;
   const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {

@@ -4,6 +4,7 @@
 
 #include "hone/schedule/rung.h"
 #include "hone/schedule/scheduler.h"
+#include "hone/study/front.h"
 
 namespace hone::schedule {
 namespace {
@@ -16,9 +17,10 @@ namespace {
 ///
 /// A rung counts the trials that have a result there, also if the result is NaN or the trial failed or became
 /// infeasible later; those rank last and are never promoted, except that what was promoted keeps its place.
-/// A trial whose result was reused (same_as) neither counts nor is promoted: its original stands for it.
-/// That a trial was promoted is read from its target, so an interrupted trial keeps its promotion; running it
-/// again is the business of whoever finds it waiting.
+/// A trial whose result was reused (same_as) neither counts nor is promoted: its original stands for it, with
+/// the better of their values where one costs less, and what the original gains it gains. That a trial was
+/// promoted is read from its target, so an interrupted trial keeps its promotion; running it again is the
+/// business of whoever finds it waiting.
 class Asha : public Scheduler {
  public:
   Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)
@@ -26,10 +28,15 @@ class Asha : public Scheduler {
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
-    if (change.kind == study::Change::Kind::result && trial.same_as < 0)
-      for (std::size_t i = 0; i < steps_.size(); ++i)
-        if (steps_[i] == change.result->fidelity)
-          rungs_[i].report(trial.id, study::oriented(objectives_, change.result->measures));
+    if (change.kind == study::Change::Kind::result)
+      for (std::size_t i = 0; i < steps_.size(); ++i) {
+        if (steps_[i] != change.result->fidelity) continue;
+        auto values = study::oriented(objectives_, change.result->measures);
+        if (trial.same_as < 0)
+          rungs_[i].report(trial.id, std::move(values));
+        else if (rungs_[i].has(trial.same_as) && study::dominates(values, rungs_[i].values(trial.same_as)))
+          rungs_[i].report(trial.same_as, std::move(values));
+      }
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       if (!rungs_[i].has(trial.id)) continue;
       const bool promoted = trial.target > steps_[i];

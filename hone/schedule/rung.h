@@ -32,6 +32,7 @@ class Rung {
   void set_ready(std::int64_t trial, bool ready);
 
   bool has(std::int64_t trial) const { return entries_.contains(trial); }
+  const std::vector<double>& values(std::int64_t trial) const { return entries_.at(trial).values; }
   /// Trials that count.
   std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
   /// The best ready trial among the best floor(n / eta); nullopt: none.

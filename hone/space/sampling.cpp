@@ -91,4 +91,20 @@ Config Space::sample(Rng& rng) const {
   throw nothing_feasible(plan, rejections, max_sampling_tries(), "");
 }
 
+bool Space::is_enumerable() const { return plan_->assignments(max_enumerated()) > 0; }
+
+std::optional<Config> Space::unseen(Rng& rng, const std::function<bool(const Config&)>& known) const {
+  const Plan& plan = *plan_;
+  const auto& numbers = plan.enumerated().numbers;
+  if (numbers.empty()) return std::nullopt;
+  Cells cells(plan.parameters.size());
+  const std::size_t start = rng.below(numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    plan.assign(numbers[(start + i) % numbers.size()], cells);
+    Config config = plan.config(cells);
+    if (!known(config)) return config;
+  }
+  return std::nullopt;
+}
+
 }  // namespace hone::space

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,10 @@ class Space {
   Config sample(Rng& rng) const;
   static constexpr int max_sampling_tries() { return 100000; }
   static constexpr std::int64_t max_enumerated() { return 200000; }
+  /// A feasible config that `known` does not hold, found by going through all of them from a random one on;
+  /// nullopt: there is none. For spaces of at most max_enumerated() assignments (is_enumerable).
+  std::optional<Config> unseen(Rng& rng, const std::function<bool(const Config&)>& known) const;
+  bool is_enumerable() const;
 
   /// The canonical form of an assignment: values clamped to their grid, inactive parameters dropped. Where
   /// an active parameter is missing, a name is unknown or twice there, or an active parameter's value is of

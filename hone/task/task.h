@@ -53,6 +53,12 @@ class Task {
     return std::nullopt;
   }
 
+  /// Costs that follow from the design alone (parameters, operations), without building it.
+  virtual study::Measures design_costs(const space::Config& config) const {
+    (void)config;
+    return {};
+  }
+
   /// The functional key's literal part: everything that decides a result and that the probe cannot see (data,
   /// task version, and the values of parameters such as decay or batch size), as canonical text. nullopt:
   /// this task has no probe, and a candidate is known by its config alone.

@@ -393,6 +393,11 @@ std::optional<graph::Graph> TextTask::graph(const space::Config& config) const {
   return graph(s, s.batch, s.context);
 }
 
+study::Measures TextTask::design_costs(const space::Config& config) const {
+  const graph::Graph one = graph(settings(config), 1, 1);
+  return {{"parameters", static_cast<double>(one.parameter_count())}, {"flops", one.work().flops}};
+}
+
 std::optional<std::string> TextTask::unseen_by_probe(const space::Config& config) const {
   // The probe runs the model at the peak learning rate on short sequences, with neither warm-up, decay nor
   // clipping: all that, and how much data a step sees, enters as it is.

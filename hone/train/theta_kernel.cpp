@@ -36,7 +36,8 @@ HONE_INLINE float theta_squares(const float* row, std::int64_t n) {
 float theta_scale_exactly(const float* row, std::int64_t n, float tau) {
   double squares = 0.0;
   for (std::int64_t j = 0; j < n; ++j) squares += static_cast<double>(row[j]) * row[j];
-  if (squares == 0.0) return 0.0f;
+  // A row so short that its scale is beyond float counts as one of norm zero (NaN passes on).
+  if (squares < 1e-70) return 0.0f;
   return static_cast<float>(tau / std::sqrt(squares));
 }
 

@@ -164,6 +164,23 @@ TEST(Optimizer, ProposesNoConfigTwiceAndSeesTheEnd) {
   }
 }
 
+TEST(Optimizer, FindsTheLastConfigsOfAFiniteSpace) {
+  auto s = setup();
+  s.space = space::Space::Builder()
+                .integer("a", 1, 1000, {.log = true})
+                .flag("b")
+                .where("a % 10 == 3 or a == 1000")
+                .build();
+  for (const char* searcher : {"random", "sobol", "tpe"}) {
+    s.searcher = searcher;
+    Optimizer optimizer(s);
+    while (const auto job = optimizer.ask())
+      optimizer.tell(*job, {{"loss", value_real(job->config.at("a"))}});
+    EXPECT_TRUE(optimizer.finished());
+    EXPECT_EQ(optimizer.study().size(), 2 * 101) << searcher;
+  }
+}
+
 TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
   auto s = setup();
   s.scheduler = "asha";
