@@ -59,7 +59,7 @@ void give_back(study::Study& study, Blame blame, const std::function<bool(const 
                          0.0,
                          -1,
                          {},
-                         true};
+                         lost};
     study::Store::Commit leases;
     leases.need = {held.lease};
     leases.drop = {held.lease.name};
@@ -133,7 +133,7 @@ std::optional<Job> Optimizer::ask_once(bool& lost) {
       if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease, lost);
     }
     // Nothing now. A running trial's result may allow a promotion; without one, all is done.
-    finished_ = study_.count(TrialState::running) == 0;
+    finished_ = study_.count(TrialState::running) == 0 && !(setup_.interrupted && setup_.interrupted());
     study_.store().release(*lease);
     return std::nullopt;
   } catch (...) {

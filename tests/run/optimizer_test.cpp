@@ -134,6 +134,37 @@ TEST(Optimizer, GivesUpOnATrialThatKillsItsWorkers) {
   EXPECT_TRUE(optimizer.finished());
 }
 
+TEST(Optimizer, StoppingAWorkerDoesNotSpeakAgainstItsTrial) {
+  auto s = setup();
+  s.max_trials = 1;
+  Optimizer optimizer(s);
+  const auto all = [](const study::HeldLease&) { return true; };
+  for (int stop = 0; stop < 5; ++stop) {
+    ASSERT_TRUE(optimizer.ask()) << stop;
+    give_back(optimizer.study(), Blame::nobody, all);
+    EXPECT_EQ(optimizer.study().trial(0).state, TrialState::waiting) << stop;
+  }
+  EXPECT_EQ(optimizer.study().trial(0).lost, 0);
+  for (int death = 0; death < 3; ++death) {
+    ASSERT_TRUE(optimizer.ask()) << death;
+    give_back(optimizer.study(), Blame::trial, all);
+  }
+  EXPECT_EQ(optimizer.study().trial(0).state, TrialState::failed);
+}
+
+TEST(Optimizer, AnInterruptedAskerIsNotFinished) {
+  auto s = setup();
+  bool stop = false;
+  s.interrupted = [&] { return stop; };
+  Optimizer optimizer(s);
+  optimizer.tell(*optimizer.ask(), {{"loss", 1.0}});
+  stop = true;
+  EXPECT_FALSE(optimizer.ask());
+  EXPECT_FALSE(optimizer.finished());
+  stop = false;
+  EXPECT_TRUE(optimizer.ask()) << "it goes on";
+}
+
 TEST(Optimizer, KeepsFailedInfeasibleAndNanApart) {
   auto s = setup();
   Optimizer optimizer(s);
