@@ -131,6 +131,7 @@ class TextEvaluator final : public task::Evaluator {
       }
       if (!step.finite || step.loss > 10.0 * uniform_nats) {
         outcome.ending = task::Ending::failed;
+        outcome.cause = "diverged";
         outcome.fidelity = training.steps();
         outcome.reason = step.finite ? fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance",
                                                    step.loss, training.steps(), uniform_nats)
@@ -163,6 +164,7 @@ class TextEvaluator final : public task::Evaluator {
     finish(task::Ending::reached);
     if (!std::isfinite(bits)) {
       outcome.ending = task::Ending::failed;
+      outcome.cause = "diverged";
       outcome.reason = "diverged: validation loss is not finite";
       return outcome;
     }

@@ -218,7 +218,8 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
     if (!value)
       throw Error(fmt::format("trial {}'s result lacks the objective '{}'", job.trial, objective.name));
     if (!std::isfinite(*value))
-      return end(job, TrialState::failed, fmt::format("{} is {}", objective.name, *value), spent_s, curve);
+      return end(job, TrialState::failed, fmt::format("{} is {}", objective.name, *value), spent_s, curve,
+                 false, "nan");
   }
   std::vector<Record> records{study::ResultRecord{job.trial, job.attempt, {job.to, all}}};
   records.push_back(study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s,
@@ -236,9 +237,10 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 }
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
-                    const study::Curve& curve, bool untrained) {
+                    const study::Curve& curve, bool untrained, const std::string& cause) {
   return write(
-      job, {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained}},
+      job,
+      {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause}},
       true);
 }
 

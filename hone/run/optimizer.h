@@ -74,9 +74,9 @@ class Optimizer {
   /// An intermediate result below job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
-  /// on it.
+  /// on it. cause: see Trial::cause.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
-           const study::Curve& curve = {}, bool untrained = false);
+           const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {});
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known.

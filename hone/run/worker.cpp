@@ -65,17 +65,22 @@ class JobReporter final : public task::Reporter {
   JobReporter(Optimizer& optimizer, const Job& job, std::function<bool()> interrupted)
       : optimizer_(optimizer), job_(job), interrupted_(std::move(interrupted)) {}
   Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
-    verdict_ = optimizer_.report(job_, fidelity, measures);
-    return verdict_ == schedule::Scheduler::Verdict::go_on ? Verdict::go_on : Verdict::stop;
+    switch (optimizer_.report(job_, fidelity, measures)) {
+      case schedule::Scheduler::Verdict::go_on:
+        return Verdict::go_on;
+      case schedule::Scheduler::Verdict::pause:
+        return Verdict::pause;
+      case schedule::Scheduler::Verdict::stop:
+        break;
+    }
+    return Verdict::stop;
   }
   bool interrupted() override { return interrupted_ && interrupted_(); }
-  schedule::Scheduler::Verdict verdict() const { return verdict_; }
 
  private:
   Optimizer& optimizer_;
   const Job& job_;
   std::function<bool()> interrupted_;
-  schedule::Scheduler::Verdict verdict_ = schedule::Scheduler::Verdict::go_on;
 };
 
 /// The first limit that the measures break, in words; "" where they keep all. Below the last fidelity only
@@ -167,7 +172,10 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
     const std::string checkpoint = checkpoint_path(optimizer.study().store(), job.trial);
     if (!checkpoint.empty())
       std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
-    const task::Assignment assignment{trial, job.from, job.to, optimizer.horizon(), checkpoint};
+    const task::Assignment assignment{trial,         job.from,
+                                      job.to,        optimizer.horizon(),
+                                      checkpoint,    trial_folder(optimizer.study().store(), job.trial),
+                                      options.cores, options.gpus};
     JobReporter reporter(optimizer, job, interrupted);
     const task::Outcome outcome = evaluator.run(assignment, reporter);
     switch (outcome.ending) {
@@ -179,7 +187,7 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
           optimizer.end(job, TrialState::failed, fmt::format("it did not report {}", missing), spent(),
-                        outcome.curve);
+                        outcome.curve, false, "missing");
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
           optimizer.end(job, TrialState::infeasible, violation, spent(), outcome.curve);
@@ -187,19 +195,19 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
           optimizer.tell(job, outcome.measures, spent(), outcome.curve);
         break;
       }
-      case task::Ending::stopped: {
-        const bool pause = reporter.verdict() == schedule::Scheduler::Verdict::pause;
-        optimizer.end(
-            job, pause ? TrialState::paused : TrialState::pruned,
-            pause ? "" : fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()),
-            spent(), outcome.curve);
+      case task::Ending::stopped:
+        optimizer.end(job, TrialState::pruned,
+                      fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()), spent(),
+                      outcome.curve);
         break;
-      }
+      case task::Ending::paused:
+        optimizer.end(job, TrialState::paused, "", spent(), outcome.curve);
+        break;
       case task::Ending::interrupted:
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve);
+        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause);
         break;
     }
   } catch (const Error& error) {
@@ -208,13 +216,14 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
       optimizer.give_back(job, spent());
       throw;
     }
-    optimizer.end(job, error.fault() == Fault::input ? TrialState::infeasible : TrialState::failed,
-                  error.what(), spent());
+    const bool infeasible = error.fault() == Fault::input;
+    optimizer.end(job, infeasible ? TrialState::infeasible : TrialState::failed, error.what(), spent(), {},
+                  false, infeasible ? "" : "error");
   } catch (const std::bad_alloc&) {
-    optimizer.end(job, TrialState::failed, "out of memory", spent());
+    optimizer.end(job, TrialState::failed, "out of memory", spent(), {}, false, "memory");
   } catch (const std::exception& error) {
     const std::string what = error.what();
-    optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent());
+    optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent(), {}, false, "error");
   }
 }
 
@@ -285,6 +294,11 @@ std::string folder_of(const study::Store& store) {
 std::string checkpoint_path(const study::Store& store, std::int64_t trial) {
   const std::string folder = folder_of(store);
   return folder.empty() ? "" : fmt::format("{}/checkpoints/trial-{}.ckpt", folder, trial);
+}
+
+std::string trial_folder(const study::Store& store, std::int64_t trial) {
+  const std::string folder = folder_of(store);
+  return folder.empty() ? "" : fmt::format("{}/trials/{}", folder, trial);
 }
 
 bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,

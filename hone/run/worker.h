@@ -15,6 +15,8 @@ struct WorkerOptions {
   /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.
   std::function<bool()> interrupted;
   double lease_s = 60.0;
+  std::vector<int> cores = {};         ///< what this worker's trials may use; empty: any
+  std::vector<std::string> gpus = {};  ///< as CUDA_VISIBLE_DEVICES names them
 };
 
 /// The loop of one worker: ask, recognise, cost, run, tell, until the study is finished or it is interrupted.
@@ -38,5 +40,7 @@ StudyFile study_file_of(study::Store& store, const std::string& path = {});
 /// that the user put elsewhere STORE.files; "" for a store in memory.
 std::string folder_of(const study::Store& store);
 std::string checkpoint_path(const study::Store& store, std::int64_t trial);
+/// The trial's own folder: what it printed, and what its program keeps. "" for a store in memory.
+std::string trial_folder(const study::Store& store, std::int64_t trial);
 
 }  // namespace hone::run

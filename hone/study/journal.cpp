@@ -82,6 +82,7 @@ Event encode(const Record& record) {
             if (!r.curve.empty()) payload["curve"] = curve_json(r.curve);
             if (r.lost) payload["lost"] = true;
             if (r.untrained) payload["untrained"] = true;
+            if (!r.cause.empty()) payload["cause"] = r.cause;
             return event("end", payload);
           },
           [](const LateRecord& r) {
@@ -115,7 +116,8 @@ Record decode(const Event& event) {
                   p.value("same_as", std::int64_t{-1}),
                   {},
                   p.value("lost", false),
-                  p.value("untrained", false)};
+                  p.value("untrained", false),
+                  p.value("cause", std::string())};
       if (p.contains("curve"))
         for (const Json& point : p.at("curve")) r.curve.emplace_back(point.at(0), json_to_real(point.at(1)));
       return r;

@@ -83,6 +83,7 @@ struct EndRecord {
   Curve curve;
   bool lost = false;       ///< the worker died or vanished
   bool untrained = false;  ///< infeasible before any training
+  std::string cause = {};  ///< of failed: see Trial::cause
 };
 
 /// "late": what an attempt brought after its lease was lost. Kept as data, never applied.

@@ -216,6 +216,7 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     Trial& trial = at(r->trial);
     trial.reason = r->reason;
+    trial.cause = r->cause;
     trial.spent_s += r->spent_s;
     trial.lost += r->lost ? 1 : 0;
     trial.finished_s = time_s;

@@ -95,7 +95,7 @@ class Study {
   std::deque<Trial> trials_;
   std::unordered_map<Key, std::int64_t> by_key_;
   std::map<std::int64_t, std::vector<std::int64_t>> followers_;
-  std::array<std::int64_t, 7> counts_{};
+  std::array<std::int64_t, kTrialStates> counts_{};
   std::vector<std::int64_t> waiting_;
   Front front_;
   std::vector<double> worst_, best_;

@@ -10,7 +10,7 @@
 namespace hone::study {
 namespace {
 
-constexpr std::array<std::pair<TrialState, const char*>, 7> kStates{{
+constexpr std::array<std::pair<TrialState, const char*>, kTrialStates> kStates{{
     {TrialState::waiting, "waiting"},
     {TrialState::running, "running"},
     {TrialState::paused, "paused"},
@@ -18,6 +18,8 @@ constexpr std::array<std::pair<TrialState, const char*>, 7> kStates{{
     {TrialState::pruned, "pruned"},
     {TrialState::infeasible, "infeasible"},
     {TrialState::failed, "failed"},
+    {TrialState::stale, "stale"},
+    {TrialState::deleted, "deleted"},
 }};
 
 }  // namespace

@@ -17,8 +17,11 @@ enum class TrialState {
   completed,   ///< has its result at the last fidelity that it will get
   pruned,      ///< stopped by the scheduler
   infeasible,  ///< outside the limits
-  failed,      ///< crashed, diverged, NaN; see reason
+  failed,      ///< crashed, diverged, NaN, over its time or memory; see reason and cause
+  stale,       ///< its workers vanished again and again, and nobody knows why; `hone trial retry` runs it
+  deleted,     ///< taken out by the user; stays in the journal only
 };
+inline constexpr std::size_t kTrialStates = 9;
 const char* state_name(TrialState state);
 TrialState state_from_name(const std::string& name);  ///< throws Error
 
@@ -45,11 +48,17 @@ struct Trial {
   std::string origin;  ///< which searcher proposed it
   std::uint64_t seed = 0;
   TrialState state = TrialState::waiting;
-  std::string reason;           ///< of failed, infeasible, pruned
+  std::string reason;  ///< of failed, infeasible, pruned, stale: a sentence for people
+  /// Of failed: its kind, to count by: "exit", "signal", "time", "memory", "nan", "diverged", "missing" (a
+  /// measure), "crash" (of the worker), "error". "" where there is none.
+  std::string cause;
   std::int64_t target = 0;      ///< the fidelity that it was last asked to reach
   std::vector<Result> results;  ///< by ascending fidelity, one each
   Measures costs;               ///< measured before training, by structural key
   Keys keys;
+  std::int64_t of = -1;        ///< a replicate: the first trial of the same config; -1: it is the first
+  std::int64_t replicate = 0;  ///< 0: the first; 1, 2, ...: with other seeds
+  std::int64_t behind = -1;  ///< waiting: for this trial's end, since it computes the same function; -1: free
   std::int64_t same_as = -1;  ///< the trial whose result was reused; -1: evaluated itself
   std::int64_t attempts = 0;  ///< leases taken so far
   std::int64_t lost = 0;      ///< attempts whose worker died or vanished
@@ -60,8 +69,7 @@ struct Trial {
   double spent_s = 0.0;  ///< seconds under lease, over all attempts
 
   bool done() const {
-    return state == TrialState::completed || state == TrialState::pruned || state == TrialState::infeasible ||
-           state == TrialState::failed;
+    return state != TrialState::waiting && state != TrialState::running && state != TrialState::paused;
   }
   /// The result at `fidelity`, or null.
   const Result* at(std::int64_t fidelity) const;

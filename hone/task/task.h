@@ -34,6 +34,8 @@ class Task {
 
   virtual std::vector<MeasureInfo> measures() const = 0;
   virtual std::string fidelity_unit() const = 0;  ///< "steps"
+  /// Whether it may report measures beyond measures(), whose names only the study knows (a program's own).
+  virtual bool any_measure() const { return false; }
 
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
@@ -84,12 +86,18 @@ struct Assignment {
   std::int64_t to = 0;
   std::int64_t horizon = 0;  ///< the study's largest fidelity: what learning-rate schedules decay to
   std::string checkpoint;    ///< file that holds or will hold this trial's checkpoint
+  /// The trial's own folder, for what it prints and keeps (STUDY.hone/trials/N); may not exist yet. "" for a
+  /// store in memory.
+  std::string folder = {};
+  std::vector<int> cores = {};         ///< cores assigned to this worker; empty: any
+  std::vector<std::string> gpus = {};  ///< GPUs assigned to this worker, as CUDA_VISIBLE_DEVICES names them
 };
 
 enum class Ending {
   reached,      ///< at `to`; checkpoint written
   stopped,      ///< the reporter said so; checkpoint written
   interrupted,  ///< the reporter's interrupted() became true; checkpoint written
+  paused,       ///< the reporter said so; checkpoint written, and it may be promoted later
   failed,       ///< reason says why: "diverged: loss is nan at step 17"
 };
 
@@ -99,12 +107,13 @@ struct Outcome {
   std::int64_t fidelity = 0;  ///< reached
   study::Measures measures;   ///< at that fidelity; empty for interrupted and failed
   study::Curve curve;         ///< of this run only: (fidelity, training loss)
+  std::string cause = {};     ///< of failed: see study::Trial::cause
 };
 
 /// How a running evaluation talks to the engine.
 class Reporter {
  public:
-  enum class Verdict { go_on, stop };
+  enum class Verdict { go_on, pause, stop };
   virtual ~Reporter() = default;
   /// An intermediate result.
   virtual Verdict report(std::int64_t fidelity, const study::Measures& measures) = 0;
