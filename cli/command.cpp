@@ -23,7 +23,7 @@ int guarded(const std::function<int()>& body) {
   }
 }
 
-Opened open_study(const std::string& study_file, const std::string& store_url) {
+Opened open_study(const std::string& study_file, const std::string& store_url, study::Study::Depth depth) {
   Opened opened;
   opened.file = run::StudyFile::read(study_file);
   const std::string url = store_url.empty() ? opened.file.default_store() : store_url;
@@ -34,10 +34,10 @@ Opened open_study(const std::string& study_file, const std::string& store_url) {
   auto store = study::open_store(url);
   // What the trials were made with, not what the file says by now.
   const run::Budget budget = opened.file.budget;
-  opened.file = run::study_file_of(*store, opened.file.path);
-  opened.file.budget = budget;
-  opened.study = std::make_unique<study::Study>(std::move(store));
+  opened.study = std::make_unique<study::Study>(std::move(store), depth);
   opened.study->sync();
+  opened.file = run::study_file_of(*opened.study, opened.file.path);
+  opened.file.budget = budget;
   return opened;
 }
 

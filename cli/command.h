@@ -36,7 +36,8 @@ struct Opened {
   run::StudyFile file;
   std::unique_ptr<study::Study> study;
 };
-Opened open_study(const std::string& study_file, const std::string& store_url);
+Opened open_study(const std::string& study_file, const std::string& store_url,
+                  study::Study::Depth depth = study::Study::Depth::whole);
 
 /// Prints one JSON document on standard output.
 void print_json(const Json& json);

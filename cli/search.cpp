@@ -66,6 +66,7 @@ void add_search(CLI::App& app, Action& action) {
       sigaction(SIGHUP, &handler, nullptr);
       options.interrupted = [] { return g_interrupts > 0; };
       options.killed = [] { return g_interrupts > 1; };
+      options.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
 
       const std::string about = file.task->prepare();
       if (!arguments->quiet) {
@@ -110,12 +111,12 @@ void add_worker(CLI::App& app, Action& action) {
       "hone search starts its workers itself.\nExample:\n  hone worker --store "
       "sqlite:first.hone/study.sqlite");
   struct Arguments {
-    std::string store, file, name = "worker";
+    std::string store, file, name;
     std::int64_t trials = -1;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("--store", arguments->store, "The study's store")->required();
-  command->add_option("--name", arguments->name, "This worker's name in the journal")->capture_default_str();
+  command->add_option("--name", arguments->name, "This worker's name in the journal; default: worker.PID");
   command->add_option("--file", arguments->file,
                       "Where the study file is, if it moved since the study began");
   command->add_option("--trials", arguments->trials,
@@ -123,9 +124,10 @@ void add_worker(CLI::App& app, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       run::WorkerOptions options;
-      options.name = arguments->name;
+      options.name = arguments->name.empty() ? run::process_name("worker") : arguments->name;
       if (arguments->trials >= 0) options.max_trials = arguments->trials;
-      return static_cast<int>(run::work_on(arguments->store, arguments->file, options) ? kDone : kStopped);
+      const auto end = run::work_on(arguments->store, arguments->file, options);
+      return static_cast<int>(end == run::WorkEnd::finished ? kDone : kStopped);
     };
   });
 }

@@ -30,7 +30,7 @@ int train(const std::string& store_url, const std::string& path, std::int64_t tr
           const std::string& output, bool json) {
   catch_stops();
   auto store = hone::study::open_store(store_url);
-  const auto file = hone::run::study_file_of(*store, path);
+  const auto file = hone::run::study_file_of(store, path);
   hone::study::Study study(store);
   study.sync();
   hone::learn::TrainDesign design;
@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
       hone::run::WorkerOptions options;
       options.name = name;
       if (trials >= 0) options.max_trials = trials;
-      return hone::run::work_on(store, file, options) ? 0 : 3;
+      return hone::run::work_on(store, file, options) == hone::run::WorkEnd::finished ? 0 : 3;
     }
     if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);

@@ -1,8 +1,10 @@
 #include "hone/base/json.h"
 
 #include <cmath>
+#include <iterator>
 #include <limits>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
@@ -24,6 +26,43 @@ double json_to_real(const Json& value) {
     if (text == "-inf") return -std::numeric_limits<double>::infinity();
   }
   throw Error(fmt::format("'{}' is not a number", value.dump()));
+}
+
+namespace {
+
+bool is_plain(std::string_view text) {
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x80 || c == '"' ||
+        c == '\\')
+      return false;
+  return true;
+}
+
+}  // namespace
+
+void append_json(std::string& out, std::string_view text) {
+  if (!is_plain(text)) {
+    out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+void append_json(std::string& out, double value) {
+  if (!std::isfinite(value)) {
+    out += std::isnan(value) ? "\"nan\"" : value > 0 ? "\"inf\"" : "\"-inf\"";
+    return;
+  }
+  const std::size_t start = out.size();
+  fmt::format_to(std::back_inserter(out), "{}", value == 0.0 ? 0.0 : value);
+  if (out.find_first_not_of("-0123456789", start) == std::string::npos) out += ".0";
+}
+
+void append_json(std::string& out, std::int64_t value) {
+  const fmt::format_int text(value);
+  out.append(text.data(), text.size());
 }
 
 Json parse_json(const std::string& text, const std::string& what) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +17,12 @@ double json_to_real(const Json& value);  ///< throws Error where it is no number
 
 /// Parses one document. Throws Error (with the byte where it breaks) on malformed text.
 Json parse_json(const std::string& text, const std::string& what);
+
+/// Appends the JSON text of a value; the fast way to write a document whose shape is known. A whole real
+/// keeps its ".0"; NaN and infinities become strings; bytes that are no UTF-8 become U+FFFD.
+void append_json(std::string& out, std::string_view text);
+void append_json(std::string& out, double value);
+void append_json(std::string& out, std::int64_t value);
 
 /// The shortest decimal text that reads back as the same double: 0.1, 1e-05, 64.0 is "64".
 std::string real_text(double value);

@@ -28,6 +28,8 @@ void EquivalenceCache::update(const study::Change& change) {
     }
     if (!trial.keys.structural.none() && !trial.costs.empty())
       costs_.emplace(trial.keys.structural, trial.costs);
+  } else if (change.kind == study::Change::Kind::deleted) {
+    fidelities_.erase(trial.id);
   } else if (change.kind == study::Change::Kind::result && trial.same_as < 0) {
     fidelities_[trial.id].push_back(change.result->fidelity);
   }
@@ -43,6 +45,12 @@ std::int64_t EquivalenceCache::known(Key functional, std::int64_t fidelity) cons
       return id;
   }
   return -1;
+}
+
+const std::vector<std::int64_t>& EquivalenceCache::members(Key functional) const {
+  static const std::vector<std::int64_t> none;
+  const auto found = by_function_.find(functional);
+  return functional.none() || found == by_function_.end() ? none : found->second;
 }
 
 const study::Measures* EquivalenceCache::costs(Key structural) const {

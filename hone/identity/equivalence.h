@@ -26,6 +26,8 @@ class EquivalenceCache {
   /// The first trial with this functional key that was evaluated itself and has a result at `fidelity`.
   /// -1: none.
   std::int64_t known(Key functional, std::int64_t fidelity) const;
+  /// All trials with this functional key, in the order in which their keys became known.
+  const std::vector<std::int64_t>& members(Key functional) const;
   /// Costs measured for this structure; null: none yet.
   const study::Measures* costs(Key structural) const;
 

@@ -1,11 +1,15 @@
 #include "hone/run/optimizer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
@@ -22,48 +26,79 @@ constexpr double kAskLease_s = 30.0;
 constexpr int kMaxRepeats = 32;
 /// So often the ask lease may be lost in a row (this machine slept, say).
 constexpr int kMaxLosses = 5;
-/// So many workers may die over one trial before it counts as failed.
-constexpr std::int64_t kMaxDeaths = 3;
+/// So many workers may die of one trial before it is quarantined.
+constexpr std::int64_t kMaxDeaths = 2;
+/// So many may vanish over it before it is stale. Many, since somebody may be killing workers at random.
+constexpr std::int64_t kMaxVanished = 20;
 
 std::string lease_name(std::int64_t trial) { return fmt::format("trial/{}", trial); }
 
 std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, const Optimizer::Setup& setup) {
   if (setup.objectives.empty()) throw Error("a study needs at least one objective");
+  if (setup.replicates < 1) throw Error("replicates must be 1 or more");
   if (study::Study::exists(*store)) return store;
   const auto scheduler =
       schedule::make_scheduler(setup.scheduler, {setup.objectives, setup.seed}, setup.scheduler_options);
-  study::Study::create(*store,
-                       {setup.name, "", "", setup.seed, setup.objectives, scheduler->horizon(), "", {}});
+  study::StudyRecord header;
+  header.name = setup.name;
+  header.seed = setup.seed;
+  header.objectives = setup.objectives;
+  header.horizon = scheduler->horizon();
+  header.limits = setup.limits;
+  header.replicates = setup.replicates;
+  header.aggregate = setup.aggregate;
+  study::Study::create(*store, header);
   return store;
+}
+
+/// What becomes of a running trial whose worker is gone.
+study::EndRecord lost_attempt(const study::Trial& trial, Blame blame, const std::string& holder,
+                              const std::string& how) {
+  study::EndRecord end;
+  end.trial = trial.id;
+  end.attempt = trial.attempts;
+  end.state = TrialState::waiting;
+  end.lost = blame == Blame::trial;
+  end.vanished = blame == Blame::unknown;
+  const std::string what = how.empty() ? blame == Blame::nobody ? "was stopped" : "was lost" : how;
+  end.reason = fmt::format("worker {} {}", holder, what);
+  if (end.lost && trial.lost + 1 >= kMaxDeaths) {
+    end.state = TrialState::failed;
+    end.cause = "crash";
+    end.reason =
+        fmt::format("quarantined: it cost {} workers their lives (the last one {})", trial.lost + 1, what);
+  } else if (end.vanished && trial.vanished + 1 >= kMaxVanished) {
+    end.state = TrialState::stale;
+    end.reason =
+        fmt::format("its worker vanished {} times; hone trial retry runs it again", trial.vanished + 1);
+  }
+  return end;
 }
 
 }  // namespace
 
-void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which) {
+bool orphaned(const std::string& holder) {
+  const std::size_t dot = holder.rfind('.');
+  if (dot == std::string::npos) return false;
+  const pid_t pid = std::atoi(holder.c_str() + dot + 1);
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+std::string process_name(const std::string& name) { return fmt::format("{}.{}", name, ::getpid()); }
+
+void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which,
+               const std::string& how) {
   study.sync();
   for (const auto& held : study.store().leases("ask"))
     if (which(held)) study.store().release(held.lease);
   for (const auto& held : study.store().leases("trial/")) {
     if (!which(held)) continue;
-    const std::int64_t id = std::stoll(held.lease.name.substr(6));
-    if (id >= study.size() || study.trial(id).state != TrialState::running) continue;
-    const study::Trial& trial = study.trial(id);
-    const bool lost = blame == Blame::trial;
-    const bool give_up = lost && trial.lost + 1 >= kMaxDeaths;
-    study::EndRecord end{id,
-                         trial.attempts,
-                         give_up ? TrialState::failed : TrialState::waiting,
-                         give_up
-                             ? fmt::format("its worker died {} times", trial.lost + 1)
-                             : fmt::format("worker {} {}", held.holder, lost ? "was lost" : "was stopped"),
-                         0.0,
-                         -1,
-                         {},
-                         lost};
+    const std::int64_t id = std::atoll(held.lease.name.c_str() + 6);
+    if (id < 0 || id >= study.size() || study.trial(id).state != TrialState::running) continue;
     study::Store::Commit leases;
     leases.need = {held.lease};
     leases.drop = {held.lease.name};
-    study.commit({end}, std::move(leases));
+    study.commit({lost_attempt(study.trial(id), blame, held.holder, how)}, std::move(leases));
   }
 }
 
@@ -71,6 +106,7 @@ Optimizer::Optimizer(Setup setup) : Optimizer(std::move(setup), study::open_stor
 
 Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
     : setup_(std::move(setup)), study_(with_study(std::move(store), setup_)), worker_(setup_.worker) {
+  if (worker_.empty()) worker_ = process_name("here");
   if (study_.objectives() != setup_.objectives)
     throw Error("the store holds a study with other objectives", Place{study_.store().url(), 0, ""},
                 "give this study a store of its own");
@@ -78,77 +114,186 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
                                     setup_.searcher_options);
   scheduler_ =
       schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed}, setup_.scheduler_options);
+  study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
   study_.listen([this](const study::Change& change) {
+    cache_.update(change);
+    // A replicate speaks through the trial that it repeats.
+    if (change.trial->of >= 0) return;
     searcher_->update(change);
     scheduler_->update(change);
-    cache_.update(change);
   });
   study_.sync();
+  revision_ = study_.revision();
 }
 
 std::optional<Job> Optimizer::ask() {
-  for (int losses = 0; losses < kMaxLosses; ++losses) {
-    bool lost = false;
-    if (auto job = ask_once(lost); job || !lost) return job;
-  }
+  auto jobs = ask(1);
+  if (jobs.empty()) return std::nullopt;
+  return std::move(jobs.front());
+}
+
+std::vector<Job> Optimizer::ask(std::int64_t most) {
+  for (int losses = 0; losses < kMaxLosses; ++losses)
+    if (auto jobs = ask_once(std::max<std::int64_t>(1, most))) return std::move(*jobs);
   throw environment_error("asking took longer than its lease, again and again",
                           "use a cheaper searcher, or fewer candidates an ask");
 }
 
-std::optional<Job> Optimizer::ask_once(bool& lost) {
-  std::optional<study::Lease> lease;
+std::optional<study::Lease> Optimizer::take_ask_lease() {
   for (int tries = 0;; ++tries) {
-    lease = study_.store().acquire("ask", worker_, kAskLease_s);
-    if (lease) break;
+    if (auto lease = study_.store().acquire("ask", worker_, kAskLease_s)) return lease;
     if (setup_.interrupted && setup_.interrupted()) return std::nullopt;
+    // Whoever was killed while it asked does not come back.
+    if (tries % 100 == 99)
+      for (const auto& held : study_.store().leases("ask"))
+        if (orphaned(held.holder)) study_.store().release(held.lease);
     std::this_thread::sleep_for(std::chrono::microseconds(std::min(20 * (tries + 1), 2000)));
   }
+}
+
+/// nullopt: the ask lease was lost while deciding; nothing was written.
+std::optional<std::vector<Job>> Optimizer::ask_once(std::int64_t most) {
+  const auto lease = take_ask_lease();
+  if (!lease) return std::vector<Job>{};
   try {
     study_.sync();
-    take_over_expired();
     finished_ = false;
-
-    if (!study_.waiting().empty()) {
-      const study::Trial& trial = study_.trial(study_.waiting().front());
-      std::int64_t to = trial.target;
-      if (to == 0) {  // proposed, but its asker died before it began
-        const auto rungs = scheduler_->rungs();
-        to = rungs.front();
-      }
-      return start(trial.id, to, {}, *lease, lost);
+    if (outdated()) {
+      study_.store().release(*lease);
+      return std::vector<Job>{};
     }
-
-    const bool may_create = !exhausted_ && (!setup_.max_trials || study_.size() < *setup_.max_trials);
-    auto next = scheduler_->next(may_create);
-    if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease, lost);
-    if (next && may_create) {
-      std::int64_t repeats = 0;
-      if (auto config = propose(repeats)) {
-        const std::int64_t id = study_.size();
-        study::TrialRecord record{id, std::move(*config), setup_.searcher, setup_.seed, repeats};
-        return start(id, next->fidelity, {std::move(record)}, *lease, lost);
-      }
-      exhausted_ = !(setup_.interrupted && setup_.interrupted());
-      next = scheduler_->next(false);
-      if (next && next->trial >= 0) return start(next->trial, next->fidelity, {}, *lease, lost);
+    take_over_expired();
+    Plan plan;
+    this->plan(most, plan);
+    if (plan.starts.empty()) {
+      // Nothing now. A running trial's result may allow a promotion; without one, all is done.
+      finished_ = study_.count(TrialState::running) == 0 && !(setup_.interrupted && setup_.interrupted());
+      study_.store().release(*lease);
+      return std::vector<Job>{};
     }
-    // Nothing now. A running trial's result may allow a promotion; without one, all is done.
-    finished_ = study_.count(TrialState::running) == 0 && !(setup_.interrupted && setup_.interrupted());
-    study_.store().release(*lease);
-    return std::nullopt;
+    study::Store::Commit leases;
+    leases.need = {*lease};
+    leases.release = {*lease};
+    for (const study::Record& record : plan.records)
+      if (const auto* started = std::get_if<study::StartRecord>(&record))
+        leases.take.push_back({{lease_name(started->trial), started->attempt}, worker_, setup_.lease_s});
+    if (!study_.commit(plan.records, std::move(leases))) return std::nullopt;
+    std::vector<Job> jobs;
+    for (const auto& [id, to] : plan.starts) {
+      const study::Trial& trial = study_.trial(id);
+      const study::Result* last = trial.last();
+      jobs.push_back(
+          {id, trial.config, trial.seed, last == nullptr ? 0 : last->fidelity, to, trial.attempts});
+    }
+    return jobs;
   } catch (...) {
     study_.store().release(*lease);
     throw;
   }
 }
 
-std::optional<space::Config> Optimizer::propose(std::int64_t& repeats) {
-  const auto known = [&](const space::Config& config) { return study_.find(config.key()) != nullptr; };
+void Optimizer::start(Plan& plan, std::int64_t trial, std::int64_t to) {
+  const std::int64_t attempt = trial < study_.size() ? study_.trial(trial).attempts + 1 : 1;
+  plan.records.push_back(study::StartRecord{trial, attempt, worker_, to});
+  plan.starts.emplace_back(trial, to);
+}
+
+void Optimizer::plan(std::int64_t most, Plan& plan) {
+  for (const std::int64_t id : study_.waiting()) {
+    const study::Trial& trial = study_.trial(id);
+    // One that may kill its worker must not take others along.
+    const bool dangerous = trial.lost > 0 || trial.vanished > 0;
+    if (dangerous && !plan.starts.empty()) break;
+    // No target: proposed or enqueued, and never begun. A replicate goes to the end at once.
+    const std::int64_t to = trial.target > 0 ? trial.target
+                            : trial.of >= 0  ? scheduler_->horizon()
+                                             : scheduler_->rungs().front();
+    start(plan, id, to);
+    if (dangerous || static_cast<std::int64_t>(plan.starts.size()) >= most) return;
+  }
+  if (!plan.starts.empty()) return;
+
+  const auto may_create = [&] { return !setup_.max_trials || study_.size() < *setup_.max_trials; };
+  if (may_create() && plan_replicate(plan)) return;
+  auto next = scheduler_->next(may_create() && !exhausted_);
+  if (next && next->trial < 0) {
+    std::int64_t n = searcher_->learns() || !scheduler_->alike() ? 1 : most;
+    if (setup_.max_trials) n = std::min(n, *setup_.max_trials - study_.size());
+    std::vector<Key> taken;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t id = study_.size() + i;
+      study::TrialRecord record;
+      auto config = propose(id, taken, record.repeats, record.origin);
+      if (!config) {
+        exhausted_ = exhausted_ || !(setup_.interrupted && setup_.interrupted());
+        break;
+      }
+      if (n > 1) taken.push_back(config->key());
+      record.trial = id;
+      record.config = std::move(*config);
+      record.seed = setup_.seed;
+      plan.records.push_back(std::move(record));
+      start(plan, id, next->fidelity);
+    }
+    if (!plan.starts.empty()) return;
+    next = scheduler_->next(false);
+  }
+  if (next && next->trial >= 0) start(plan, next->trial, next->fidelity);
+}
+
+/// A further evaluation of the config on the front that has the fewest: only there does the noise of a single
+/// one decide anything. What proves to be worse than it looked leaves the front and gets no more.
+bool Optimizer::plan_replicate(Plan& plan) {
+  const std::int64_t wanted = study_.header().replicates;
+  if (wanted <= 1) return false;
+  const study::Trial* least = nullptr;
+  std::int64_t fewest = wanted - 1;
+  for (const auto& member : study_.front().members()) {
+    const auto n = static_cast<std::int64_t>(study_.replicates(member.trial).size());
+    if (n > fewest || (n == fewest && (least == nullptr ? n >= wanted - 1 : member.trial > least->id)))
+      continue;
+    least = &study_.trial(member.trial);
+    fewest = n;
+  }
+  if (least == nullptr) return false;
+  study::TrialRecord record;
+  record.trial = study_.size();
+  record.config = least->config;
+  record.origin = "replicate";
+  record.of = least->id;
+  record.replicate = fewest + 1;
+  record.seed = KeyBuilder()
+                    .text("replicate")
+                    .integer(static_cast<std::int64_t>(setup_.seed))
+                    .integer(record.of)
+                    .integer(record.replicate)
+                    .build()
+                    .low >>
+                1;
+  plan.records.push_back(std::move(record));
+  start(plan, study_.size(), scheduler_->horizon());
+  return true;
+}
+
+std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::vector<Key>& taken,
+                                                std::int64_t& repeats, std::string& origin) {
+  const auto known = [&](const space::Config& config) {
+    const Key key = config.key();
+    return study_.find(key) != nullptr || std::find(taken.begin(), taken.end(), key) != taken.end();
+  };
+  if (number == 0 && setup_.try_default) {
+    auto config = setup_.space.default_config();
+    if (config && setup_.space.feasible(*config)) {
+      origin = "default";
+      return config;
+    }
+  }
+  origin = setup_.searcher;
   for (int attempt = 0; attempt < kMaxRepeats; ++attempt) {
     if (setup_.interrupted && setup_.interrupted()) return std::nullopt;
     std::optional<space::Config> config;
     try {
-      config = searcher_->ask(study_.size(), attempt);
+      config = searcher_->ask(number, attempt);
     } catch (const Error& error) {
       // A constraint that admits next to nothing: what the study has already is not lost for it.
       if (error.fault() != Fault::input || study_.size() == 0) throw;
@@ -160,25 +305,8 @@ std::optional<space::Config> Optimizer::propose(std::int64_t& repeats) {
   }
   // Few are left, and chance does not find them: the space itself knows which.
   if (!setup_.space.is_enumerable()) return std::nullopt;
-  Rng rng(setup_.seed, "unseen", static_cast<std::uint64_t>(study_.size()));
+  Rng rng(setup_.seed, "unseen", static_cast<std::uint64_t>(number));
   return setup_.space.unseen(rng, known);
-}
-
-std::optional<Job> Optimizer::start(std::int64_t trial, std::int64_t to, std::vector<Record> records,
-                                    const study::Lease& ask_lease, bool& lost) {
-  const std::int64_t attempt = trial < study_.size() ? study_.trial(trial).attempts + 1 : 1;
-  records.push_back(study::StartRecord{trial, attempt, worker_, to});
-  study::Store::Commit leases;
-  leases.need = {ask_lease};
-  leases.release = {ask_lease};
-  leases.take = {{{lease_name(trial), attempt}, worker_, setup_.lease_s}};
-  if (!study_.commit(records, std::move(leases))) {
-    lost = true;  // another worker took the ask lease meanwhile; nothing was written
-    return std::nullopt;
-  }
-  const study::Trial& started = study_.trial(trial);
-  const study::Result* last = started.last();
-  return Job{trial, started.config, started.seed, last == nullptr ? 0 : last->fidelity, to, attempt};
 }
 
 void Optimizer::take_over_expired() {
@@ -186,7 +314,8 @@ void Optimizer::take_over_expired() {
   if (study_.count(TrialState::running) == 0 || now - expiry_checked_s_ < std::min(1.0, setup_.lease_s / 4))
     return;
   expiry_checked_s_ = now;
-  run::give_back(study_, Blame::trial, [now](const study::HeldLease& held) { return held.expires_s <= now; });
+  run::give_back(study_, Blame::unknown,
+                 [now](const study::HeldLease& held) { return held.expires_s <= now; });
 }
 
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
@@ -209,10 +338,32 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
   return all;
 }
 
+/// The records of a result that is as it should be; nullopt where tell must look closer.
+std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
+  const study::Trial& trial = study_.trial(told.job.trial);
+  study::Measures all = with_costs(trial, told.measures);
+  for (const auto& objective : study_.objectives()) {
+    const auto value = all.find(objective.name);
+    if (!value || !std::isfinite(*value)) return std::nullopt;
+  }
+  if (told.job.to >= horizon())
+    for (const study::Limit& limit : study_.header().limits)
+      if (!limit.violation(all).empty()) return std::nullopt;
+  study::EndRecord end;
+  end.trial = told.job.trial;
+  end.attempt = told.job.attempt;
+  end.state = scheduler_->reached(trial, told.job.to);
+  end.spent_s = told.spent_s;
+  end.curve = told.curve;
+  return std::vector<Record>{
+      study::ResultRecord{told.job.trial, told.job.attempt, {told.job.to, std::move(all)}}, std::move(end)};
+}
+
 bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s,
                      const study::Curve& curve) {
-  const study::Trial& trial = study_.trial(job.trial);
-  const study::Measures all = with_costs(trial, measures);
+  if (auto records = result_records({job, measures, spent_s, curve}))
+    return write(job, std::move(*records), true);
+  const study::Measures all = with_costs(study_.trial(job.trial), measures);
   for (const auto& objective : study_.objectives()) {
     const auto value = all.find(objective.name);
     if (!value)
@@ -221,10 +372,69 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
       return end(job, TrialState::failed, fmt::format("{} is {}", objective.name, *value), spent_s, curve,
                  false, "nan");
   }
-  std::vector<Record> records{study::ResultRecord{job.trial, job.attempt, {job.to, all}}};
-  records.push_back(study::EndRecord{job.trial, job.attempt, scheduler_->reached(trial, job.to), "", spent_s,
-                                     -1, curve, false, false});
-  return write(job, std::move(records), true);
+  for (const study::Limit& limit : study_.header().limits)
+    if (const std::string violation = limit.violation(all); !violation.empty())
+      return refuse(job, measures, violation, spent_s, curve);
+  throw internal_error("a result was neither taken nor refused");
+}
+
+std::size_t Optimizer::tell(const std::vector<Told>& told) {
+  std::vector<Record> records;
+  study::Store::Commit leases;
+  std::vector<const Told*> apart;
+  for (const Told& one : told) {
+    auto own = result_records(one);
+    if (!own) {
+      apart.push_back(&one);
+      continue;
+    }
+    std::move(own->begin(), own->end(), std::back_inserter(records));
+    leases.need.push_back({lease_name(one.job.trial), one.job.attempt});
+    leases.drop.push_back(lease_name(one.job.trial));
+  }
+  std::size_t in_time = told.size() - apart.size();
+  if (!records.empty() && !study_.commit(records, std::move(leases))) {
+    // One of the leases was lost: each for itself.
+    apart.clear();
+    for (const Told& one : told) apart.push_back(&one);
+    in_time = 0;
+  }
+  for (const Told* one : apart) in_time += tell(one->job, one->measures, one->spent_s, one->curve) ? 1 : 0;
+  return in_time;
+}
+
+bool Optimizer::refuse(const Job& job, const study::Measures& measures, const std::string& violation,
+                       double spent_s, const study::Curve& curve) {
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = TrialState::infeasible;
+  end.reason = violation;
+  end.cause = "limit";
+  end.spent_s = spent_s;
+  end.curve = curve;
+  const study::Measures all = with_costs(study_.trial(job.trial), measures);
+  return write(job, {study::ResultRecord{job.trial, job.attempt, {job.to, all}}, std::move(end)}, true);
+}
+
+std::int64_t Optimizer::claimant(const Job& job) const {
+  for (const std::int64_t id : cache_.members(study_.trial(job.trial).keys.functional)) {
+    if (id == job.trial) break;
+    const study::Trial& other = study_.trial(id);
+    if (other.state == TrialState::running && other.target >= job.to && other.same_as < 0) return id;
+  }
+  return -1;
+}
+
+bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = TrialState::waiting;
+  end.reason = fmt::format("computes what trial {} does, which is being evaluated", other);
+  end.spent_s = spent_s;
+  end.behind = other;
+  return write(job, {std::move(end)}, true);
 }
 
 schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fidelity,

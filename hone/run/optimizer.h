@@ -24,14 +24,21 @@ struct Job {
   std::int64_t attempt = 0;  ///< the lease's token
 };
 
-/// Whether a lost attempt speaks against its trial: a worker that died by itself does, one that was stopped
-/// does not.
-enum class Blame { trial, nobody };
+/// Whether a lost attempt speaks against its trial: a worker that died by itself (a crash, out of memory)
+/// does, one that was stopped does not, and of one that is simply gone nobody knows.
+enum class Blame { trial, nobody, unknown };
 
 /// Gives back the running trials whose leases `which` picks (their workers are dead or gone), and the ask
-/// lease where it picks that: the trials wait again, or have failed where they cost several workers their
-/// lives.
-void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which);
+/// lease where it picks that: the trials wait again. One that cost two workers their lives is quarantined
+/// (failed, cause "crash"); one whose workers vanished twenty times is stale. `how`: how the worker ended, in
+/// words.
+void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which,
+               const std::string& how = {});
+
+/// Whether a worker or asker named "NAME.PID" was of this machine and is no more. (A store of one machine.)
+bool orphaned(const std::string& holder);
+/// "NAME.PID" for this process.
+std::string process_name(const std::string& name);
 
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
 /// study has its own; what decides is the journal, and asking is serialised by the ask lease.
@@ -51,9 +58,15 @@ class Optimizer {
     Json searcher_options = Json::object();
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
-    std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study
-    std::string worker = "here";                  ///< this asker's name in the journal
-    double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back
+    std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study, replicates included
+    std::vector<study::Limit> limits = {};        ///< what breaks one at the horizon is infeasible
+    /// Evaluations that a config on the front gets, each with a seed of its own; and what they count
+    /// together.
+    std::int64_t replicates = 1;
+    study::Aggregate aggregate = study::Aggregate::mean;
+    bool try_default = true;  ///< the space's default config, where it has one, is the first trial
+    std::string worker = "";  ///< this asker's name in the journal; "": "here.PID"
+    double lease_s = 60.0;    ///< a trial whose lease was not renewed for so long is given back
     std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
   };
 
@@ -66,11 +79,29 @@ class Optimizer {
   /// The next job. nullopt: see finished(): either all is done, or nothing can run until a running trial of
   /// another worker ends.
   std::optional<Job> ask();
+  /// Up to `most` jobs at once, for evaluations that take less time than asking does. More than one only of
+  /// new trials that can be proposed together without loss (the searcher does not learn from results), or of
+  /// waiting ones.
+  std::vector<Job> ask(std::int64_t most);
   bool finished() const { return finished_; }
+  /// The study was revised since this optimizer was made (another process took a changed study file): nothing
+  /// is given out any more; make a new one from the study's header.
+  bool outdated() const { return study_.revision() != revision_; }
 
   /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
   bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
             const study::Curve& curve = {});
+  /// The results of several jobs in one transaction. Returns how many were in time.
+  struct Told {
+    Job job;
+    study::Measures measures;
+    double spent_s = 0.0;
+    study::Curve curve = {};
+  };
+  std::size_t tell(const std::vector<Told>& told);
+  /// A result that is outside a limit: kept, and the trial is infeasible.
+  bool refuse(const Job& job, const study::Measures& measures, const std::string& violation,
+              double spent_s = 0.0, const study::Curve& curve = {});
   /// An intermediate result below job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
@@ -83,6 +114,11 @@ class Optimizer {
   bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs);
   /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);
+  /// The trial that computes the same function and is being evaluated now to job.to or beyond, by a claim
+  /// older than this job's; -1: none, and the claim is this job's. The journal's order of keys decides.
+  std::int64_t claimant(const Job& job) const;
+  /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place.
+  bool wait_behind(const Job& job, std::int64_t other, double spent_s = 0.0);
   /// Keeps the job's lease for another lease_s. false: it is lost. Thread safe.
   bool renew(const Job& job);
 
@@ -93,12 +129,22 @@ class Optimizer {
   void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 
  private:
+  /// What an ask has decided so far: records to write, and the jobs that they start.
+  struct Plan {
+    std::vector<study::Record> records;
+    std::vector<std::pair<std::int64_t, std::int64_t>> starts;  // trial, fidelity
+  };
+
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
+  std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void take_over_expired();
-  std::optional<Job> start(std::int64_t trial, std::int64_t to, std::vector<study::Record> records,
-                           const study::Lease& ask_lease, bool& lost);
-  std::optional<Job> ask_once(bool& lost);
-  std::optional<space::Config> propose(std::int64_t& repeats);
+  std::optional<study::Lease> take_ask_lease();
+  void plan(std::int64_t most, Plan& plan);
+  bool plan_replicate(Plan& plan);
+  void start(Plan& plan, std::int64_t trial, std::int64_t to);
+  std::optional<std::vector<Job>> ask_once(std::int64_t most);
+  std::optional<space::Config> propose(std::int64_t number, const std::vector<Key>& taken,
+                                       std::int64_t& repeats, std::string& origin);
   study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
 
   Setup setup_;
@@ -109,6 +155,7 @@ class Optimizer {
   bool finished_ = false;
   bool exhausted_ = false;
   double expiry_checked_s_ = 0.0;
+  std::int64_t revision_ = 0;
   std::string worker_;
 };
 

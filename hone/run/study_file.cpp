@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 #include <fmt/format.h>
 
@@ -149,7 +148,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.limits = read_limits(root["limits"], *file.task, file.task_kind);
 
   const Node search = root["search"];
-  if (search) search.only({"searcher", "scheduler", "identity"});
+  if (search) search.only({"searcher", "scheduler", "identity", "replicates"});
   read_method(search["searcher"], "searcher", "tpe", file.searcher, file.searcher_options);
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
   if (const Node identity = search["identity"]) {
@@ -158,6 +157,20 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
       throw Error(fmt::format("unknown identity policy '{}'", identity.text()), identity.place(),
                   suggest(identity.text(), names));
     file.identity = identity::policy_from_name(identity.text());
+  }
+  if (const Node replicates = search["replicates"]) {
+    const bool table = replicates.is(Node::Type::table);
+    if (table) replicates.only({"max", "aggregate"});
+    const Node max = table ? replicates.need("max") : replicates;
+    file.replicates = max.integer();
+    if (file.replicates < 1 || file.replicates > 1000) throw max.expected("an integer from 1 to 1000");
+    if (const Node how = table ? replicates["aggregate"] : Node()) {
+      const auto& names = study::aggregate_names();
+      if (std::find(names.begin(), names.end(), how.text()) == names.end())
+        throw Error(fmt::format("unknown aggregate '{}'", how.text()), how.place(),
+                    suggest(how.text(), names));
+      file.aggregate = study::aggregate_from_name(how.text());
+    }
   }
   file.budget = read_budget(root["budget"]);
 
@@ -177,58 +190,93 @@ std::string StudyFile::home() const {
 
 std::string StudyFile::default_store() const { return "sqlite:" + home() + "/study.sqlite"; }
 
+std::int64_t StudyFile::horizon() const {
+  return schedule::make_scheduler(scheduler, {objectives, seed}, scheduler_options)->horizon();
+}
+
 study::StudyRecord StudyFile::header() const {
-  const auto scheduler_made = schedule::make_scheduler(scheduler, {objectives, seed}, scheduler_options);
-  study::StudyRecord record{
-      name, path, text, seed, objectives, scheduler_made->horizon(), task->data_identity(), {}};
+  study::StudyRecord record;
+  record.name = name;
+  record.file = path;
+  record.text = text;
+  record.seed = seed;
+  record.objectives = objectives;
+  record.horizon = horizon();
+  record.data = task->data_identity();
   for (const auto& measure : task->measures())
     if (measure.unshared) record.unshared.push_back(measure.name);
+  record.limits = limits;
+  record.replicates = replicates;
+  record.aggregate = aggregate;
   return record;
 }
 
-std::vector<std::string> StudyFile::differences(const StudyFile& other) const {
-  std::vector<std::string> found;
-  const auto compare = [&](const std::string& what, const std::string& mine, const std::string& theirs) {
-    if (mine != theirs) found.push_back(fmt::format("{}: was {}, is {}", what, theirs, mine));
-  };
-  const auto objectives_text = [](const StudyFile& file) {
-    std::string text;
-    for (const auto& objective : file.objectives)
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", objective.minimize ? "minimize" : "maximize",
-                          objective.name);
-    return text;
-  };
-  const auto limits_text = [](const StudyFile& file) {
-    std::string text;
-    for (const auto& limit : file.limits) {
-      if (limit.max) text += fmt::format("{} <= {} ", limit.name, *limit.max);
-      if (limit.min) text += fmt::format("{} >= {} ", limit.name, *limit.min);
-    }
-    return text.empty() ? std::string("none") : text;
-  };
-  compare("study.seed", std::to_string(seed), std::to_string(other.seed));
-  compare("objectives", objectives_text(*this), objectives_text(other));
-  compare("task", task_kind + " " + task_options.json().dump(),
-          other.task_kind + " " + other.task_options.json().dump());
-  compare("limits", limits_text(*this), limits_text(other));
-  compare("search.searcher", searcher + " " + searcher_options.json().dump(),
-          other.searcher + " " + other.searcher_options.json().dump());
-  compare("search.scheduler", scheduler + " " + scheduler_options.json().dump(),
-          other.scheduler + " " + other.scheduler_options.json().dump());
-  compare("search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
-          identity::policy_names()[static_cast<std::size_t>(other.identity)]);
-  if (space.text() != other.space.text()) {
-    std::istringstream mine(space.text()), theirs(other.space.text());
-    std::vector<std::string> a, b;
-    for (std::string line; std::getline(mine, line);) a.push_back(line);
-    for (std::string line; std::getline(theirs, line);) b.push_back(line);
-    for (const auto& line : b)
-      if (std::find(a.begin(), a.end(), line) == a.end()) found.push_back("space: no longer has " + line);
-    for (const auto& line : a)
-      if (std::find(b.begin(), b.end(), line) == b.end()) found.push_back("space: now has " + line);
-    if (a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin()))
-      found.push_back("space: the order of its lines changed");
+study::RevisedRecord StudyFile::revision(const std::vector<std::string>& changes) const {
+  return {path, text, limits, replicates, aggregate, changes};
+}
+
+namespace {
+
+std::string objectives_text(const StudyFile& file) {
+  std::string text;
+  for (const auto& objective : file.objectives)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", objective.minimize ? "minimize" : "maximize",
+                        objective.name);
+  return text;
+}
+
+std::string limits_text(const StudyFile& file) {
+  std::string text;
+  const auto add = [&](const std::string& one) { text += (text.empty() ? "" : ", ") + one; };
+  for (const auto& limit : file.limits) {
+    if (limit.max) add(fmt::format("{} <= {}", limit.name, quantity_text(limit.name, *limit.max)));
+    if (limit.min) add(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
   }
+  return text.empty() ? std::string("none") : text;
+}
+
+std::string budget_shown(const Budget& budget) {
+  std::string text;
+  if (budget.trials) text = fmt::format("{} trials", *budget.trials);
+  if (budget.time_s) text += fmt::format("{}{}", text.empty() ? "" : " or ", duration_text(*budget.time_s));
+  return text.empty() ? std::string("none") : text;
+}
+
+std::string replicates_text(const StudyFile& file) {
+  return fmt::format("{}, {}", file.replicates,
+                     study::aggregate_names()[static_cast<std::size_t>(file.aggregate)]);
+}
+
+std::string method_text(const std::string& name, const Options& options) {
+  return options.json().empty() ? name : name + " " + options.json().dump();
+}
+
+}  // namespace
+
+StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
+  Differences found;
+  const auto compare = [](std::vector<std::string>& into, const std::string& what, const std::string& mine,
+                          const std::string& theirs) {
+    if (mine != theirs) into.push_back(fmt::format("{}: was {}, is {}", what, theirs, mine));
+  };
+  compare(found.refused, "study.seed", std::to_string(seed), std::to_string(older.seed));
+  compare(found.refused, "objectives", objectives_text(*this), objectives_text(older));
+  compare(found.refused, "task", method_text(task_kind, task_options),
+          method_text(older.task_kind, older.task_options));
+  compare(found.accepted, "limits", limits_text(*this), limits_text(older));
+  compare(found.accepted, "budget", budget_shown(budget), budget_shown(older.budget));
+  compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),
+          method_text(older.searcher, older.searcher_options));
+  // What a trial was trained towards must stay the same; how trials are chosen may change.
+  compare(horizon() == older.horizon() ? found.accepted : found.refused, "search.scheduler",
+          method_text(scheduler, scheduler_options), method_text(older.scheduler, older.scheduler_options));
+  compare(found.accepted, "search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
+          identity::policy_names()[static_cast<std::size_t>(older.identity)]);
+  compare(found.accepted, "search.replicates", replicates_text(*this), replicates_text(older));
+  const space::Extension extension = space::extension(older.space, space);
+  if (!extension.compatible) found.refused.push_back("space: " + extension.obstacle);
+  for (const std::string& change : extension.changes)
+    (extension.compatible ? found.accepted : found.refused).push_back("space: " + change);
   return found;
 }
 

@@ -37,6 +37,8 @@ struct StudyFile {
   std::string scheduler;
   Options scheduler_options;
   identity::Policy identity = identity::Policy::reuse;
+  std::int64_t replicates = 1;  ///< evaluations of a config on the front, each with its own seed
+  study::Aggregate aggregate = study::Aggregate::mean;
   Budget budget;
 
   /// Reads and checks a file. Throws Error naming file, line and key.
@@ -49,9 +51,15 @@ struct StudyFile {
 
   /// The journal's first event. Reads the task's data.
   study::StudyRecord header() const;
-  /// What differs from `other` in a way that would mix incompatible trials: "space: ...", one line each. The
-  /// budget may differ.
-  std::vector<std::string> differences(const StudyFile& other) const;
+  /// The horizon: the fidelity at which the front is.
+  std::int64_t horizon() const;
+  /// What differs from the file that a study began with or was last revised to, in words, one line each.
+  struct Differences {
+    std::vector<std::string> accepted;  ///< the study's trials stay comparable: budget, limits, a wider space
+    std::vector<std::string> refused;   ///< they would not
+  };
+  Differences differences(const StudyFile& older) const;
+  study::RevisedRecord revision(const std::vector<std::string>& changes) const;
 };
 
 }  // namespace hone::run

@@ -4,7 +4,10 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <thread>
 #include <vector>
@@ -103,17 +106,31 @@ class Crew {
   std::vector<Member> members_;
 };
 
-/// Whether a worker named "w0.PID" belongs to a supervisor of this machine that is no more: its workers died
-/// with it. (The SQLite store is of one machine.)
-bool orphaned(const std::string& holder) {
-  const std::size_t dot = holder.rfind('.');
-  if (dot == std::string::npos || !holder.starts_with('w')) return false;
-  const pid_t pid = std::atoi(holder.c_str() + dot + 1);
-  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+/// "at 14:03:22 on 2026-11-22", by this machine's clock.
+std::string time_text(double seconds) {
+  const auto whole = static_cast<std::time_t>(seconds);
+  std::tm local{};
+  ::localtime_r(&whole, &local);
+  return fmt::format("at {:02}:{:02}:{:02} on {}-{:02}-{:02}", local.tm_hour, local.tm_min, local.tm_sec,
+                     local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+}
+
+/// How many processes this machine (or this container) has killed for want of memory.
+std::int64_t out_of_memory_kills() {
+  std::int64_t kills = 0;
+  for (const char* path : {"/proc/vmstat", "/sys/fs/cgroup/memory.events"}) {
+    std::ifstream stream(path);
+    std::string word;
+    std::int64_t value = 0;
+    while (stream >> word >> value)
+      if (word == "oom_kill") kills += value;
+  }
+  return kills;
 }
 
 std::string how_ended(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
+  if (WIFSIGNALED(status))
+    return fmt::format("was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   return fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
@@ -126,36 +143,54 @@ std::int64_t progress_of(const study::Study& study) {
   return marks + study.size();
 }
 
-/// Creates the study, or checks that the one in the store is this one.
-void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store) {
+/// Creates the study, or goes on with the one in the store, with what the file says now.
+void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
+           const std::function<void(const std::string&)>& say) {
   if (!study::Study::exists(*store)) {
     study::Study::create(*store, file.header());
     return;
   }
-  auto changes = file.differences(study_file_of(*store, file.path));
-  if (study::Study(store).header().data != file.task->data_identity())
-    changes.push_back(fmt::format("task {}: its data is not what it was", file.task_kind));
-  if (changes.empty()) return;
-  const std::string folder = folder_of(*store);
-  throw Error(
-      fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes, "\n  ")),
-      Place{file.path, 0, ""},
-      fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
-                  folder.ends_with(".hone") ? folder : store->url()));
+  study::Study study(store, study::Study::Depth::light);
+  study.sync();
+  auto changes = file.differences(study_file_of(study, file.path));
+  if (study.header().data != file.task->data_identity())
+    changes.refused.push_back(fmt::format("task {}: its data is not what it was", file.task_kind));
+  if (!changes.refused.empty()) {
+    const std::string folder = folder_of(*store);
+    throw Error(
+        fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes.refused, "\n  ")),
+        Place{file.path, 0, ""},
+        fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
+                    folder.ends_with(".hone") ? folder : store->url()));
+  }
+  if (!changes.accepted.empty()) {
+    study.commit({file.revision(changes.accepted)});
+    say(fmt::format("the study file has changed, and the study goes on with it:\n  {}",
+                    fmt::join(changes.accepted, "\n  ")));
+  }
+  if (study.session_open() && !study.boot().empty() && study.boot() != study::boot_id())
+    say(fmt::format(
+        "this machine went down while the study ran: its journal ends {} after {} events; at most "
+        "the second before the end is lost, and what ran then is run again",
+        time_text(study.last_time_s()), store->head()));
 }
 
 }  // namespace
 
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
   auto store = study::open_store(options.store_url.empty() ? file.default_store() : options.store_url);
-  begin(file, store);
+  const auto say = [&](const std::string& line) {
+    progress.clear();
+    if (options.say) options.say(line);
+  };
+  begin(file, store, say);
 
   Budget budget = file.budget;
   if (options.trials) budget.trials = options.trials;
   std::int64_t workers = options.workers > 0 ? options.workers : budget.workers;
   if (workers == 0) workers = core_count();
 
-  study::Study study(store);
+  study::Study study(store, study::Study::Depth::light);
   study.sync();
   const double spent = study.elapsed_s(study.last_time_s());
   if (options.time_s) budget.time_s = spent + *options.time_s;
@@ -176,7 +211,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         std::string("--trials"), std::to_string(budget.trials.value_or(0))})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
-  study.commit({study::SessionRecord{workers, budget_text(budget)}});
+  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
   give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   SuperviseResult result;
@@ -186,10 +221,12 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     give_back(study, Blame::nobody,
               [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
     study.commit({study::EndedRecord{why}});
+    study.save_views();
   };
   try {
     for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}{}", i, mark));
     int crashes = 0;
+    std::int64_t memory_kills = out_of_memory_kills();
     std::int64_t progress_at_crash = -1;
     for (;;) {
       study.sync();
@@ -205,7 +242,12 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
           const std::size_t at = left.said.rfind("error: ");
           throw Error(at == std::string::npos ? left.said : left.said.substr(at + 7));
         }
-        if (!stopped) {
+        // A kill from outside says nothing about the trial, unless the system did it for want of memory.
+        const bool killed = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGKILL;
+        const std::int64_t kills_now = killed ? out_of_memory_kills() : memory_kills;
+        const bool for_memory = kills_now > memory_kills;
+        memory_kills = kills_now;
+        if (!stopped && (!killed || for_memory)) {
           if (progress_of(study) != progress_at_crash) crashes = 0;
           progress_at_crash = progress_of(study);
           if (++crashes > kMaxCrashes)
@@ -213,8 +255,11 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
                                                 left.name, how_ended(left.status), crashes, left.said),
                                     "its log is " + left.log);
         }
-        give_back(study, stopped ? Blame::nobody : Blame::trial,
-                  [&](const study::HeldLease& held) { return held.holder == left.name; });
+        const Blame blame = stopped ? Blame::nobody : killed && !for_memory ? Blame::unknown : Blame::trial;
+        give_back(
+            study, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },
+            for_memory ? std::string("ran out of memory and was killed by the system")
+                       : how_ended(left.status));
         crew.start(left.name);
       }
       if (crew.size() == 0) {

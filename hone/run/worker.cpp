@@ -24,21 +24,11 @@ namespace {
 volatile std::sig_atomic_t g_stop = 0;
 void on_stop(int) { g_stop = 1; }
 
-/// Renews a job's lease from a thread of its own while the job runs.
+/// Renews the leases of the jobs in hand from a thread of its own.
 class Heartbeat {
  public:
-  Heartbeat(Optimizer& optimizer, const Job& job, double lease_s)
-      : thread_([this, &optimizer, job, lease_s] {
-          std::unique_lock lock(mutex_);
-          while (
-              !wake_.wait_for(lock, std::chrono::duration<double>(lease_s / 4), [this] { return done_; })) {
-            try {
-              if (!optimizer.renew(job)) lost_ = true;
-            } catch (const Error&) {
-              // The store is busy or gone; the tell at the end will say so.
-            }
-          }
-        }) {}
+  Heartbeat(Optimizer& optimizer, double lease_s)
+      : optimizer_(optimizer), thread_([this, lease_s] { beat(lease_s / 4); }) {}
   ~Heartbeat() {
     {
       const std::lock_guard lock(mutex_);
@@ -47,14 +37,39 @@ class Heartbeat {
     wake_.notify_all();
     thread_.join();
   }
-  /// The lease went to somebody else (this machine slept, say): what is being done here is in vain.
-  bool lost() const { return lost_; }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
+  void hold(const std::vector<Job>& jobs) {
+    const std::lock_guard lock(mutex_);
+    held_ = jobs;
+    lost_ = false;
+  }
+  void let_go(std::int64_t trial) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(held_, [&](const Job& job) { return job.trial == trial; });
+  }
+  /// A lease went to somebody else (this machine slept, say): what is being done here is in vain.
+  bool lost() const { return lost_; }
+
  private:
+  void beat(double every_s) {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, std::chrono::duration<double>(every_s), [this] { return done_; })) {
+      for (const Job& job : held_) {
+        try {
+          if (!optimizer_.renew(job)) lost_ = true;
+        } catch (const Error&) {
+          // The store is busy or gone; the tell at the end will say so.
+        }
+      }
+    }
+  }
+
+  Optimizer& optimizer_;
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::vector<Job> held_;
   bool done_ = false;
   std::atomic<bool> lost_ = false;
   std::thread thread_;
@@ -143,41 +158,52 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
       if (!optimizer.keys(job, keys, costs)) return true;
   }
   if (const std::string violation = broken_limit(file, trial.costs, false); !violation.empty()) {
-    optimizer.end(job, TrialState::infeasible, violation, spent(), {}, true);
+    optimizer.end(job, TrialState::infeasible, violation, spent(), {}, true, "limit");
     return true;
   }
   if (file.identity == identity::Policy::reuse && !trial.keys.functional.none()) {
     optimizer.study().sync();
-    const std::int64_t twin = optimizer.cache().known(trial.keys.functional, job.to);
-    if (twin >= 0 && twin != trial.id &&
-        (!needs_unshared(file) || optimizer.study().trial(twin).keys.structural == trial.keys.structural)) {
+    const auto stands_for = [&](std::int64_t other) {
+      return other >= 0 && other != trial.id &&
+             (!needs_unshared(file) ||
+              optimizer.study().trial(other).keys.structural == trial.keys.structural);
+    };
+    if (const std::int64_t twin = optimizer.cache().known(trial.keys.functional, job.to); stands_for(twin)) {
       optimizer.same(job, twin, spent());
+      return true;
+    }
+    if (const std::int64_t first = optimizer.claimant(job); stands_for(first)) {
+      optimizer.wait_behind(job, first, spent());
       return true;
     }
   }
   return false;
 }
 
-void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator, const Job& job,
-             const WorkerOptions& options) {
+/// Everything about a job but asking for it. A plain result is returned rather than told.
+std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimizer,
+                                       task::Evaluator& evaluator, const Job& job,
+                                       const WorkerOptions& options, const Heartbeat& heartbeat) {
   const double began = monotonic_s();
   const auto spent = [&] { return monotonic_s() - began; };
-  const Heartbeat heartbeat(optimizer, job, options.lease_s);
   try {
     const auto interrupted = [&] {
       return heartbeat.lost() || (options.interrupted && options.interrupted());
     };
-    if (settle_without_running(file, optimizer, evaluator, job, began, interrupted)) return;
     const study::Trial& trial = optimizer.study().trial(job.trial);
-    const std::string checkpoint = checkpoint_path(optimizer.study().store(), job.trial);
-    if (!checkpoint.empty())
-      std::filesystem::create_directories(std::filesystem::path(checkpoint).parent_path());
-    const task::Assignment assignment{trial,         job.from,
-                                      job.to,        optimizer.horizon(),
-                                      checkpoint,    trial_folder(optimizer.study().store(), job.trial),
-                                      options.cores, options.gpus};
+    // A replicate is there to be evaluated, whatever is known.
+    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, job, began, interrupted))
+      return std::nullopt;
+    const task::Assignment assignment{trial,
+                                      job.from,
+                                      job.to,
+                                      optimizer.horizon(),
+                                      checkpoint_path(optimizer.study().store(), job.trial),
+                                      trial_folder(optimizer.study().store(), job.trial),
+                                      options.cores,
+                                      options.gpus};
     JobReporter reporter(optimizer, job, interrupted);
-    const task::Outcome outcome = evaluator.run(assignment, reporter);
+    task::Outcome outcome = evaluator.run(assignment, reporter);
     switch (outcome.ending) {
       case task::Ending::reached: {
         study::Measures all = outcome.measures;
@@ -190,9 +216,9 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
                         outcome.curve, false, "missing");
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
-          optimizer.end(job, TrialState::infeasible, violation, spent(), outcome.curve);
+          optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
         else
-          optimizer.tell(job, outcome.measures, spent(), outcome.curve);
+          return Optimizer::Told{job, std::move(outcome.measures), spent(), std::move(outcome.curve)};
         break;
       }
       case task::Ending::stopped:
@@ -225,6 +251,7 @@ void run_job(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evalu
     const std::string what = error.what();
     optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent(), {}, false, "error");
   }
+  return std::nullopt;
 }
 
 /// Removes checkpoints that nothing will ask for: of trials that failed, or completed off the front.
@@ -260,27 +287,24 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.scheduler = file.scheduler;
   setup.scheduler_options = file.scheduler_options.json();
   setup.max_trials = file.budget.trials;
+  setup.limits = file.limits;
+  setup.replicates = file.replicates;
+  setup.aggregate = file.aggregate;
   setup.worker = worker;
   return setup;
 }
 
-StudyFile study_file_of(study::Store& store, const std::string& path) {
-  StudyFile file;
-  bool found = false;
-  store.read(0, [&](const study::Event& event) {
-    if (found) return;
-    found = true;
-    const study::Record record = study::decode(event);
-    if (const auto* header = std::get_if<study::StudyRecord>(&record)) {
-      if (header->text.empty())
-        throw Error("this study was made by a program, not from a study file", Place{store.url(), 0, ""});
-      file = StudyFile::parse(header->text, path.empty() ? header->file : path);
-    } else {
-      throw Error("the journal does not begin with a study", Place{store.url(), 0, ""});
-    }
-  });
-  if (!found) throw Error("there is no study in this store", Place{store.url(), 0, ""}, "run hone search");
-  return file;
+StudyFile study_file_of(const study::Study& study, const std::string& path) {
+  const study::StudyRecord& header = study.header();
+  if (header.text.empty())
+    throw Error("this study was made by a program, not from a study file", Place{study.store().url(), 0, ""});
+  return StudyFile::parse(header.text, path.empty() ? header.file : path);
+}
+
+StudyFile study_file_of(std::shared_ptr<study::Store> store, const std::string& path) {
+  study::Study study(std::move(store), study::Study::Depth::light);
+  study.sync();
+  return study_file_of(study, path);
 }
 
 std::string folder_of(const study::Store& store) {
@@ -301,8 +325,42 @@ std::string trial_folder(const study::Store& store, std::int64_t trial) {
   return folder.empty() ? "" : fmt::format("{}/trials/{}", folder, trial);
 }
 
-bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
-          const WorkerOptions& options) {
+namespace {
+
+/// Jobs are taken in batches that take about so long, so that asking and telling cost little beside them.
+constexpr double kBatch_s = 0.02;
+constexpr std::int64_t kMaxBatch = 128;
+
+/// Runs jobs that were asked for together and tells their results together. false: interrupted.
+void run_batch(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
+               const std::vector<Job>& jobs, const WorkerOptions& options, Heartbeat& heartbeat) {
+  heartbeat.hold(jobs);
+  std::vector<Optimizer::Told> told;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (i > 0 && (heartbeat.lost() || (options.interrupted && options.interrupted()))) {
+      optimizer.give_back(jobs[i]);
+      continue;
+    }
+    try {
+      if (auto one = run_job(file, optimizer, evaluator, jobs[i], options, heartbeat)) {
+        told.push_back(std::move(*one));
+        continue;  // its lease is needed until the end
+      }
+    } catch (...) {
+      if (!told.empty()) optimizer.tell(told);
+      for (std::size_t rest = i + 1; rest < jobs.size(); ++rest) optimizer.give_back(jobs[rest]);
+      throw;
+    }
+    heartbeat.let_go(jobs[i].trial);
+  }
+  if (!told.empty()) optimizer.tell(told);
+  heartbeat.hold({});
+}
+
+}  // namespace
+
+WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+             const WorkerOptions& options) {
   Optimizer::Setup setup = setup_of(file, options.name);
   if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
   setup.lease_s = options.lease_s;
@@ -311,31 +369,50 @@ bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Eval
   if (optimizer.study().header().data != file.task->data_identity())
     throw Error("the data is not what the study began with", Place{file.path, 0, "task"},
                 "its results cannot be compared with new ones; give the study another name");
+  const std::string folder = folder_of(optimizer.study().store());
+  if (!folder.empty()) std::filesystem::create_directories(std::filesystem::path(folder) / "checkpoints");
+  Heartbeat heartbeat(optimizer, options.lease_s);
+  std::int64_t batch = 1;
+  double collected_s = monotonic_s();
   while (!options.interrupted || !options.interrupted()) {
-    const auto job = optimizer.ask();
-    if (!job) {
-      if (optimizer.finished()) return true;
+    const auto jobs = optimizer.ask(batch);
+    if (jobs.empty()) {
+      if (optimizer.finished()) return WorkEnd::finished;
+      if (optimizer.outdated()) return WorkEnd::revised;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
-    run_job(file, optimizer, evaluator, *job, options);
-    collect_checkpoints(optimizer);
+    const double began = monotonic_s();
+    run_batch(file, optimizer, evaluator, jobs, options, heartbeat);
+    const double now = monotonic_s();
+    if (now - began < kBatch_s / 2)
+      batch = std::min(kMaxBatch, 2 * batch);
+    else if (now - began > 2 * kBatch_s)
+      batch = std::max<std::int64_t>(1, batch / 2);
+    if (now - collected_s > 1.0) {
+      collect_checkpoints(optimizer);
+      collected_s = now;
+    }
   }
-  return false;
+  collect_checkpoints(optimizer);
+  return WorkEnd::stopped;
 }
 
-bool work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options) {
+WorkEnd work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options) {
   struct sigaction action {};
   action.sa_handler = on_stop;  // without SA_RESTART: blocking calls return
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
-  auto store = study::open_store(store_url);
-  const StudyFile file = study_file_of(*store, path);
-  const auto make = methods().maker<task::MakeEvaluator>("evaluator", file.task_kind);
-  const auto evaluator = make(file.task, file.task_options, file.folder);
   WorkerOptions with_signals = options;
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
-  return work(file, std::move(store), *evaluator, with_signals);
+  for (;;) {
+    auto store = study::open_store(store_url);
+    const StudyFile file = study_file_of(store, path);
+    const auto make = methods().maker<task::MakeEvaluator>("evaluator", file.task_kind);
+    const auto evaluator = make(file.task, file.task_options, file.folder);
+    const WorkEnd end = work(file, std::move(store), *evaluator, with_signals);
+    if (end != WorkEnd::revised) return end;
+  }
 }
 
 }  // namespace hone::run

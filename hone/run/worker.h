@@ -20,21 +20,27 @@ struct WorkerOptions {
 };
 
 /// The loop of one worker: ask, recognise, cost, run, tell, until the study is finished or it is interrupted.
-/// The only place where a trial's way through the house is walked. Returns whether the study is finished.
-/// Throws Error where the store is lost, or where the data is not what the study began with.
-bool work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
-          const WorkerOptions& options);
+/// The only place where a trial's way through the house is walked. Throws Error where the store is lost, or
+/// where the data is not what the study began with.
+enum class WorkEnd {
+  finished,  ///< the study is: nothing is left to do
+  stopped,   ///< interrupted
+  revised,   ///< the study goes on with another study file, which must be read first
+};
+WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::Evaluator& evaluator,
+             const WorkerOptions& options);
 
-/// Opens a store, reads the study file that its journal holds, makes the task's evaluator and works. What a
-/// worker process does; installs handlers for SIGTERM and SIGINT. path: where the study file is (it may have
-/// moved); "": where it was when the study began.
-bool work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options);
+/// Opens a store, reads the study file that its journal holds, makes the task's evaluator and works; again
+/// where the study is revised meanwhile. What a worker process does; installs handlers for SIGTERM and
+/// SIGINT. path: where the study file is (it may have moved); "": where it was when the study began.
+WorkEnd work_on(const std::string& store_url, const std::string& path, const WorkerOptions& options);
 
 /// The setup of an optimizer for this study.
 Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker);
 
-/// The study file as the store's journal holds it, at its path now ("": as it was).
-StudyFile study_file_of(study::Store& store, const std::string& path = {});
+/// The study file as the journal holds it, with what was revised, at its path now ("": as it was).
+StudyFile study_file_of(const study::Study& study, const std::string& path = {});
+StudyFile study_file_of(std::shared_ptr<study::Store> store, const std::string& path = {});
 
 /// The folder for what belongs to a store's study (checkpoints, logs, models): STUDY.hone, or beside a store
 /// that the user put elsewhere STORE.files; "" for a store in memory.

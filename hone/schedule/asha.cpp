@@ -28,6 +28,11 @@ class Asha : public Scheduler {
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
+    if (trial.state == study::TrialState::deleted) {
+      for (Rung& rung : rungs_)
+        if (rung.has(trial.id)) rung.remove(trial.id);
+      return;
+    }
     if (change.kind == study::Change::Kind::result)
       for (std::size_t i = 0; i < steps_.size(); ++i) {
         if (steps_[i] != change.result->fidelity) continue;
@@ -57,6 +62,8 @@ class Asha : public Scheduler {
     if (may_create) return Job{-1, steps_[0]};
     return std::nullopt;
   }
+
+  bool alike() const override { return true; }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 

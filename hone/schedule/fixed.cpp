@@ -15,6 +15,8 @@ class Fixed : public Scheduler {
     return Job{-1, steps_};
   }
 
+  bool alike() const override { return true; }
+
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
   study::TrialState reached(const study::Trial&, std::int64_t) const override {

@@ -38,6 +38,10 @@ class Scheduler {
   /// nullopt (nothing to promote at present; a running trial's result may change that).
   virtual std::optional<Job> next(bool may_create) = 0;
 
+  /// Whether next's answer for a new trial is the same for the one after it, so that several may start
+  /// together.
+  virtual bool alike() const { return false; }
+
   /// What becomes of a running trial that just reported at `fidelity` (below its target; at the target it
   /// ends anyway). The change itself was told by update before.
   virtual Verdict judge(const study::Trial& trial, std::int64_t fidelity) = 0;

@@ -9,6 +9,7 @@ class Random : public Searcher {
   explicit Random(const Problem& problem) : problem_(problem) {}
 
   void update(const study::Change&) override {}
+  bool learns() const override { return false; }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "random", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));

@@ -35,6 +35,9 @@ class Searcher {
   /// NaN is never a good one.
   virtual void update(const study::Change& change) = 0;
 
+  /// Whether what it proposes depends on results. One that does not may be asked for several at once.
+  virtual bool learns() const { return true; }
+
   /// A feasible canonical config for trial `number`. `attempt` counts repeated asks for the same number (the
   /// last proposal was a config already known): it must lead to another draw. nullopt: the searcher has
   /// nothing more to propose (a grid or a finite space is exhausted).

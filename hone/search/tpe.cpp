@@ -49,6 +49,7 @@ class Tpe : public Searcher {
     it.runs = !trial.done() && trial.state != TrialState::paused;
     it.lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     it.pruned = trial.state == TrialState::pruned;
+    if (change.kind == study::Change::Kind::deleted) forget(row);
     if (it.lost)
       for (auto& [fidelity, level] : levels_) level.good.remove(static_cast<std::int64_t>(row));
     if (change.kind == study::Change::Kind::result) told(row, *change.result);
@@ -95,6 +96,14 @@ class Tpe : public Searcher {
     return found->second;
   }
 
+  /// Its results count no longer, as if it had never run.
+  void forget(std::size_t row) {
+    for (auto& [fidelity, level] : levels_) {
+      level.good.remove(static_cast<std::int64_t>(row));
+      if (level.holds(row)) level.has[row] = false;
+    }
+  }
+
   Codes codes(std::size_t row) const {
     const auto first = codes_.begin() + static_cast<std::ptrdiff_t>(row * axes_.size());
     return Codes(first, first + static_cast<std::ptrdiff_t>(axes_.size()));
@@ -103,6 +112,8 @@ class Tpe : public Searcher {
   void told(std::size_t row, const study::Result& result) {
     Level& level = levels_.try_emplace(result.fidelity, settings_.gamma).first->second;
     if (level.has.size() <= row) level.has.resize(row + 1);
+    if (level.has[row])
+      level.good.remove(static_cast<std::int64_t>(row));  // told again: replicates joined it
     level.has[row] = true;
     auto values = study::oriented(problem_.objectives, result.measures);
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });

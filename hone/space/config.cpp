@@ -118,7 +118,7 @@ Config Config::from_json(const Json& json) {
   return Config(std::move(entries));
 }
 
-Key Config::key() const {
+void Config::append_json(std::string& out) const {
   fmt::memory_buffer text;
   text.push_back('{');
   for (const auto& [name, value] : entries_) {
@@ -128,7 +128,13 @@ Key Config::key() const {
     append_value(text, value);
   }
   text.push_back('}');
-  return hash_key({text.data(), text.size()});
+  out.append(text.data(), text.size());
+}
+
+Key Config::key() const {
+  std::string text;
+  append_json(text);
+  return hash_key(text);
 }
 
 }  // namespace hone::space

@@ -36,6 +36,8 @@ class Config {
 
   /// "width=64 lr=0.001", as a person reads it.
   std::string shown() const;
+  /// Appends what json() gives, as compact text: what key() hashes.
+  void append_json(std::string& out) const;
   Json json() const;                          ///< an object in the space's order
   static Config from_json(const Json& json);  ///< throws Error
   /// The config key: hash_key of the entries as compact JSON in the space's order, reals as real_text (whole

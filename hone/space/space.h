@@ -106,6 +106,9 @@ class Space {
   /// 10^6 assignments is it an upper bound: the product as if all were active.
   std::optional<std::int64_t> cardinality() const;
 
+  std::optional<Config> default_config() const;
+  std::optional<Config> adopt(const Config& old) const;
+
   /// Canonical description, one line a parameter: what two equal spaces share and the journal records.
   std::string text() const;
   Key key() const;
@@ -175,5 +178,12 @@ class Space::Builder {
   std::vector<Parameter> parameters_;
   std::vector<Expression> constraints_;
 };
+
+struct Extension {
+  bool compatible = true;
+  std::vector<std::string> changes;
+  std::string obstacle;
+};
+Extension extension(const Space& older, const Space& newer);
 
 }  // namespace hone::space

@@ -1,6 +1,7 @@
 #include "hone/study/journal.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include "hone/base/error.h"
 
@@ -14,18 +15,307 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
-Json curve_json(const Curve& curve) {
+// ---- writing: text straight into the payload, since this is what every trial pays ---------------------
+
+/// An object's text as it grows.
+class Payload {
+ public:
+  Payload& integer(std::string_view name, std::int64_t value) {
+    begin(name);
+    append_json(text_, value);
+    return *this;
+  }
+  Payload& number(std::string_view name, std::uint64_t value) {
+    begin(name);
+    const fmt::format_int digits(value);
+    text_.append(digits.data(), digits.size());
+    return *this;
+  }
+  Payload& real(std::string_view name, double value) {
+    begin(name);
+    append_json(text_, value);
+    return *this;
+  }
+  Payload& text(std::string_view name, std::string_view value) {
+    begin(name);
+    append_json(text_, value);
+    return *this;
+  }
+  Payload& flag(std::string_view name) {
+    begin(name);
+    text_ += "true";
+    return *this;
+  }
+  Payload& measures(std::string_view name, const Measures& value) {
+    begin(name);
+    value.append_json(text_);
+    return *this;
+  }
+  Payload& config(std::string_view name, const space::Config& value) {
+    begin(name);
+    value.append_json(text_);
+    return *this;
+  }
+  Payload& curve(std::string_view name, const Curve& points) {
+    begin(name);
+    text_ += '[';
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      text_ += i == 0 ? "[" : ",[";
+      append_json(text_, points[i].first);
+      text_ += ',';
+      append_json(text_, points[i].second);
+      text_ += ']';
+    }
+    text_ += ']';
+    return *this;
+  }
+  Event event(const char* kind, std::int64_t trial) {
+    text_ += '}';
+    return {0, kind, 1, 0.0, std::move(text_), trial};
+  }
+
+ private:
+  void begin(std::string_view name) {
+    if (text_.size() > 1) text_ += ',';
+    text_ += '"';
+    text_ += name;
+    text_ += "\":";
+  }
+  std::string text_ = "{";
+};
+
+void write(Payload& payload, const TrialRecord& r) {
+  payload.integer("trial", r.trial)
+      .config("config", r.config)
+      .text("origin", r.origin)
+      .number("seed", r.seed);
+  if (r.repeats != 0) payload.integer("repeats", r.repeats);
+  if (r.of >= 0) payload.integer("of", r.of).integer("replicate", r.replicate);
+}
+
+void write_end(Payload& payload, const EndRecord& r) {
+  payload.text("state", state_name(r.state));
+  if (!r.reason.empty()) payload.text("reason", r.reason);
+  if (!r.cause.empty()) payload.text("cause", r.cause);
+  if (r.spent_s != 0.0) payload.real("spent_s", r.spent_s);
+  if (r.same_as >= 0) payload.integer("same_as", r.same_as);
+  if (r.behind >= 0) payload.integer("behind", r.behind);
+  if (!r.curve.empty()) payload.curve("curve", r.curve);
+  if (r.lost) payload.flag("lost");
+  if (r.vanished) payload.flag("vanished");
+  if (r.untrained) payload.flag("untrained");
+}
+
+Event plain(const char* kind, std::int64_t trial, const Json& payload) {
+  return {0, kind, 1, 0.0, payload.dump(-1, ' ', false, Json::error_handler_t::replace), trial};
+}
+
+Json limits_json(const std::vector<Limit>& limits) {
   Json list = Json::array();
-  for (const auto& [at, value] : curve) list.push_back(Json::array({at, real_to_json(value)}));
+  for (const Limit& limit : limits) {
+    Json one{{"name", limit.name}};
+    if (limit.max) one["max"] = real_to_json(*limit.max);
+    if (limit.min) one["min"] = real_to_json(*limit.min);
+    list.push_back(std::move(one));
+  }
   return list;
 }
 
-Key key_of(const Json& payload, const char* name) {
-  const auto found = payload.find(name);
-  return found == payload.end() ? Key{} : Key::from_hex(found->get<std::string>());
+std::vector<Limit> limits_of(const Json& payload) {
+  std::vector<Limit> limits;
+  if (!payload.contains("limits")) return limits;
+  for (const Json& one : payload.at("limits")) {
+    Limit limit{one.at("name"), {}, {}};
+    if (one.contains("max")) limit.max = json_to_real(one.at("max"));
+    if (one.contains("min")) limit.min = json_to_real(one.at("min"));
+    limits.push_back(std::move(limit));
+  }
+  return limits;
 }
 
-Event event(const char* kind, const Json& payload) { return {0, kind, 1, 0.0, payload.dump()}; }
+// ---- reading ------------------------------------------------------------------------------------------
+
+using Element = simdjson::dom::element;
+
+double real_of(const Element& element) {
+  switch (element.type()) {
+    case simdjson::dom::element_type::STRING: {
+      const std::string_view text = element;
+      if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
+      if (text == "inf") return std::numeric_limits<double>::infinity();
+      if (text == "-inf") return -std::numeric_limits<double>::infinity();
+      throw Error(fmt::format("'{}' is not a number", text));
+    }
+    default:
+      return element.get_double().value();
+  }
+}
+
+Value value_of(const Element& element) {
+  switch (element.type()) {
+    case simdjson::dom::element_type::BOOL:
+      return element.get_bool().value();
+    case simdjson::dom::element_type::INT64:
+      return element.get_int64().value();
+    case simdjson::dom::element_type::STRING:
+      return std::string(element.get_string().value());
+    default:
+      return element.get_double().value();
+  }
+}
+
+/// A payload's members, with what absent ones stand for.
+class Members {
+ public:
+  explicit Members(const Element& element) : object_(element.get_object().value()) {}
+
+  Element need(std::string_view name) const { return object_[name].value(); }
+  std::optional<Element> find(std::string_view name) const {
+    Element element;
+    if (object_[name].get(element) != simdjson::SUCCESS) return std::nullopt;
+    return element;
+  }
+  std::int64_t integer(std::string_view name) const { return need(name).get_int64().value(); }
+  std::int64_t integer(std::string_view name, std::int64_t fallback) const {
+    const auto found = find(name);
+    return found ? found->get_int64().value() : fallback;
+  }
+  std::string text(std::string_view name) const { return std::string(need(name).get_string().value()); }
+  std::string text(std::string_view name, const char* fallback) const {
+    const auto found = find(name);
+    return found ? std::string(found->get_string().value()) : std::string(fallback);
+  }
+  double real(std::string_view name, double fallback) const {
+    const auto found = find(name);
+    return found ? real_of(*found) : fallback;
+  }
+  bool flag(std::string_view name) const {
+    const auto found = find(name);
+    return found && found->get_bool().value();
+  }
+  Key key(std::string_view name) const {
+    const auto found = find(name);
+    return found ? Key::from_hex(found->get_string().value()) : Key{};
+  }
+  Measures measures(std::string_view name) const {
+    Measures measures;
+    const simdjson::dom::object object = need(name).get_object().value();
+    for (const auto& [key, value] : object) measures.add(std::string(key), real_of(value));
+    return measures;
+  }
+  space::Config config(std::string_view name) const {
+    const auto object = need(name).get_object().value();
+    std::vector<space::Config::Entry> entries;
+    entries.reserve(object.size());
+    for (const auto& [key, value] : object) entries.emplace_back(std::string(key), value_of(value));
+    return space::Config(std::move(entries));
+  }
+  Curve curve(std::string_view name) const {
+    Curve curve;
+    const auto found = find(name);
+    if (!found) return curve;
+    const simdjson::dom::array points = found->get_array().value();
+    for (const Element& point : points)
+      curve.emplace_back(real_of(point.at(0).value()), real_of(point.at(1).value()));
+    return curve;
+  }
+
+ private:
+  simdjson::dom::object object_;
+};
+
+TrialRecord trial_of(const Members& p) {
+  return {p.integer("trial"),       p.config("config"),
+          p.text("origin"),         p.need("seed").get_uint64().value(),
+          p.integer("repeats", 0),  p.integer("of", -1),
+          p.integer("replicate", 0)};
+}
+
+StartRecord start_of(const Members& p) {
+  return {p.integer("trial"), p.integer("attempt"), p.text("worker"), p.integer("to")};
+}
+
+ResultRecord result_of(const Members& p) {
+  return {p.integer("trial"), p.integer("attempt"), {p.integer("fidelity"), p.measures("measures")}};
+}
+
+EndRecord end_of(const Members& p) {
+  EndRecord r{p.integer("trial"),   p.integer("attempt"),   state_from_name(p.text("state")),
+              p.text("reason", ""), p.real("spent_s", 0.0), p.integer("same_as", -1),
+              p.curve("curve"),     p.flag("lost"),         p.flag("untrained"),
+              p.text("cause", "")};
+  r.vanished = p.flag("vanished");
+  r.behind = p.integer("behind", -1);
+  return r;
+}
+
+StudyRecord study_of(const Json& p) {
+  StudyRecord r{p.at("name"),
+                p.at("file"),
+                p.at("text"),
+                p.at("seed"),
+                {},
+                p.at("horizon"),
+                p.value("data", std::string()),
+                p.value("unshared", std::vector<std::string>()),
+                limits_of(p),
+                p.value("replicates", std::int64_t{1}),
+                aggregate_from_name(p.value("aggregate", std::string("mean")))};
+  for (const Json& objective : p.at("objectives"))
+    r.objectives.push_back({objective.at("name"), objective.at("minimize")});
+  return r;
+}
+
+bool read_rare(const Event& event, std::vector<Record>& records) {
+  const Json p = Json::parse(event.payload);
+  if (event.kind == "study") {
+    records.emplace_back(study_of(p));
+  } else if (event.kind == "revised") {
+    records.emplace_back(RevisedRecord{p.at("file"), p.at("text"), limits_of(p),
+                                       p.value("replicates", std::int64_t{1}),
+                                       aggregate_from_name(p.value("aggregate", std::string("mean"))),
+                                       p.value("changes", std::vector<std::string>())});
+  } else if (event.kind == "session") {
+    records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string())});
+  } else if (event.kind == "ended") {
+    records.emplace_back(EndedRecord{p.at("why")});
+  } else if (event.kind == "retry") {
+    records.emplace_back(RetryRecord{p.at("trial")});
+  } else if (event.kind == "delete") {
+    records.emplace_back(DeleteRecord{p.at("trial")});
+  } else if (event.kind == "late") {
+    records.emplace_back(LateRecord{p.at("trial"), p.at("attempt"), p.at("outcome")});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool read_frequent(const Event& event, std::vector<Record>& records) {
+  static constexpr std::string_view kFrequent[] = {"run", "done", "trial", "start", "keys", "result", "end"};
+  if (std::find(std::begin(kFrequent), std::end(kFrequent), event.kind) == std::end(kFrequent)) return false;
+  static thread_local simdjson::dom::parser parser;
+  const Members p(parser.parse(event.payload).value());
+  if (event.kind == "run") {
+    records.emplace_back(trial_of(p));
+    records.emplace_back(start_of(p));
+  } else if (event.kind == "done") {
+    records.emplace_back(result_of(p));
+    records.emplace_back(end_of(p));
+  } else if (event.kind == "trial") {
+    records.emplace_back(trial_of(p));
+  } else if (event.kind == "start") {
+    records.emplace_back(start_of(p));
+  } else if (event.kind == "keys") {
+    records.emplace_back(KeysRecord{p.integer("trial"), Keys{p.key("structural"), p.key("functional")},
+                                    p.find("costs") ? p.measures("costs") : Measures{}});
+  } else if (event.kind == "result") {
+    records.emplace_back(result_of(p));
+  } else {
+    records.emplace_back(end_of(p));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -36,114 +326,141 @@ Event encode(const Record& record) {
             Json objectives = Json::array();
             for (const Objective& objective : r.objectives)
               objectives.push_back({{"name", objective.name}, {"minimize", objective.minimize}});
-            return event("study", {{"name", r.name},
-                                   {"file", r.file},
-                                   {"seed", r.seed},
-                                   {"objectives", objectives},
-                                   {"horizon", r.horizon},
-                                   {"data", r.data},
-                                   {"unshared", r.unshared},
-                                   {"text", r.text}});
+            return plain("study", -1,
+                         {{"name", r.name},
+                          {"file", r.file},
+                          {"seed", r.seed},
+                          {"objectives", objectives},
+                          {"horizon", r.horizon},
+                          {"data", r.data},
+                          {"unshared", r.unshared},
+                          {"limits", limits_json(r.limits)},
+                          {"replicates", r.replicates},
+                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
+                          {"text", r.text}});
+          },
+          [](const RevisedRecord& r) {
+            return plain("revised", -1,
+                         {{"file", r.file},
+                          {"limits", limits_json(r.limits)},
+                          {"replicates", r.replicates},
+                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
+                          {"changes", r.changes},
+                          {"text", r.text}});
           },
           [](const SessionRecord& r) {
-            return event("session", {{"workers", r.workers}, {"budget", r.budget}});
+            return plain("session", -1, {{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}});
           },
           [](const EndedRecord& r) {
-            return event("ended", {{"why", r.why}});
+            return plain("ended", -1, {{"why", r.why}});
           },
           [](const TrialRecord& r) {
-            Json payload{
-                {"trial", r.trial}, {"config", r.config.json()}, {"origin", r.origin}, {"seed", r.seed}};
-            if (r.repeats != 0) payload["repeats"] = r.repeats;
-            return event("trial", payload);
+            Payload payload;
+            write(payload, r);
+            return payload.event("trial", r.trial);
           },
           [](const StartRecord& r) {
-            return event("start",
-                         {{"trial", r.trial}, {"attempt", r.attempt}, {"worker", r.worker}, {"to", r.to}});
+            return Payload()
+                .integer("trial", r.trial)
+                .integer("attempt", r.attempt)
+                .text("worker", r.worker)
+                .integer("to", r.to)
+                .event("start", r.trial);
           },
           [](const KeysRecord& r) {
-            Json payload{{"trial", r.trial}};
-            if (!r.keys.structural.none()) payload["structural"] = r.keys.structural.hex();
-            if (!r.keys.functional.none()) payload["functional"] = r.keys.functional.hex();
-            if (!r.costs.empty()) payload["costs"] = r.costs.json();
-            return event("keys", payload);
+            Payload payload;
+            payload.integer("trial", r.trial);
+            if (!r.keys.structural.none()) payload.text("structural", r.keys.structural.hex());
+            if (!r.keys.functional.none()) payload.text("functional", r.keys.functional.hex());
+            if (!r.costs.empty()) payload.measures("costs", r.costs);
+            return payload.event("keys", r.trial);
           },
           [](const ResultRecord& r) {
-            return event("result", {{"trial", r.trial},
-                                    {"attempt", r.attempt},
-                                    {"fidelity", r.result.fidelity},
-                                    {"measures", r.result.measures.json()}});
+            return Payload()
+                .integer("trial", r.trial)
+                .integer("attempt", r.attempt)
+                .integer("fidelity", r.result.fidelity)
+                .measures("measures", r.result.measures)
+                .event("result", r.trial);
           },
           [](const EndRecord& r) {
-            Json payload{{"trial", r.trial}, {"attempt", r.attempt}, {"state", state_name(r.state)}};
-            if (!r.reason.empty()) payload["reason"] = r.reason;
-            if (r.spent_s != 0.0) payload["spent_s"] = r.spent_s;
-            if (r.same_as >= 0) payload["same_as"] = r.same_as;
-            if (!r.curve.empty()) payload["curve"] = curve_json(r.curve);
-            if (r.lost) payload["lost"] = true;
-            if (r.untrained) payload["untrained"] = true;
-            if (!r.cause.empty()) payload["cause"] = r.cause;
-            return event("end", payload);
+            Payload payload;
+            payload.integer("trial", r.trial).integer("attempt", r.attempt);
+            write_end(payload, r);
+            return payload.event("end", r.trial);
           },
+          [](const RetryRecord& r) { return Payload().integer("trial", r.trial).event("retry", r.trial); },
+          [](const DeleteRecord& r) { return Payload().integer("trial", r.trial).event("delete", r.trial); },
           [](const LateRecord& r) {
-            return event("late", {{"trial", r.trial}, {"attempt", r.attempt}, {"outcome", r.outcome}});
+            return plain("late", r.trial,
+                         {{"trial", r.trial}, {"attempt", r.attempt}, {"outcome", r.outcome}});
           },
           [](const UnknownRecord&) -> Event { throw internal_error("an unknown record cannot be written"); },
       },
       record);
 }
 
-Record decode(const Event& event) {
-  if (event.version != 1) return UnknownRecord{};
-  try {
-    const Json p = Json::parse(event.payload);
-    if (event.kind == "trial")
-      return TrialRecord{p.at("trial"), space::Config::from_json(p.at("config")), p.at("origin"),
-                         p.at("seed"), p.value("repeats", std::int64_t{0})};
-    if (event.kind == "start") return StartRecord{p.at("trial"), p.at("attempt"), p.at("worker"), p.at("to")};
-    if (event.kind == "keys")
-      return KeysRecord{p.at("trial"), Keys{key_of(p, "structural"), key_of(p, "functional")},
-                        p.contains("costs") ? Measures::from_json(p.at("costs")) : Measures{}};
-    if (event.kind == "result")
-      return ResultRecord{p.at("trial"), p.at("attempt"),
-                          Result{p.at("fidelity"), Measures::from_json(p.at("measures"))}};
-    if (event.kind == "end") {
-      EndRecord r{p.at("trial"),
-                  p.at("attempt"),
-                  state_from_name(p.at("state")),
-                  p.value("reason", std::string()),
-                  p.value("spent_s", 0.0),
-                  p.value("same_as", std::int64_t{-1}),
-                  {},
-                  p.value("lost", false),
-                  p.value("untrained", false),
-                  p.value("cause", std::string())};
-      if (p.contains("curve"))
-        for (const Json& point : p.at("curve")) r.curve.emplace_back(point.at(0), json_to_real(point.at(1)));
-      return r;
+std::vector<Event> encode(std::span<const Record> records) {
+  std::vector<Event> events;
+  events.reserve(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i + 1 < records.size()) {
+      const auto* trial = std::get_if<TrialRecord>(&records[i]);
+      const auto* start = std::get_if<StartRecord>(&records[i + 1]);
+      if (trial != nullptr && start != nullptr && trial->trial == start->trial) {
+        Payload payload;
+        write(payload, *trial);
+        payload.integer("attempt", start->attempt).text("worker", start->worker).integer("to", start->to);
+        events.push_back(payload.event("run", trial->trial));
+        ++i;
+        continue;
+      }
+      const auto* result = std::get_if<ResultRecord>(&records[i]);
+      const auto* end = std::get_if<EndRecord>(&records[i + 1]);
+      if (result != nullptr && end != nullptr && result->trial == end->trial &&
+          result->attempt == end->attempt) {
+        Payload payload;
+        payload.integer("trial", result->trial)
+            .integer("attempt", result->attempt)
+            .integer("fidelity", result->result.fidelity)
+            .measures("measures", result->result.measures);
+        write_end(payload, *end);
+        events.push_back(payload.event("done", result->trial));
+        ++i;
+        continue;
+      }
     }
-    if (event.kind == "study") {
-      StudyRecord r{p.at("name"),
-                    p.at("file"),
-                    p.at("text"),
-                    p.at("seed"),
-                    {},
-                    p.at("horizon"),
-                    p.value("data", std::string()),
-                    p.value("unshared", std::vector<std::string>())};
-      for (const Json& objective : p.at("objectives"))
-        r.objectives.push_back({objective.at("name"), objective.at("minimize")});
-      return r;
-    }
-    if (event.kind == "session") return SessionRecord{p.at("workers"), p.at("budget")};
-    if (event.kind == "ended") return EndedRecord{p.at("why")};
-    if (event.kind == "late") return LateRecord{p.at("trial"), p.at("attempt"), p.at("outcome")};
-    return UnknownRecord{};
-  } catch (const Json::exception& error) {
-    throw Error(fmt::format("event {} ('{}') of the journal is malformed: {}", event.sequence, event.kind,
-                            error.what()),
-                {}, "the store is damaged; restore it from a copy");
+    events.push_back(encode(records[i]));
   }
+  return events;
+}
+
+void decode(const Event& event, std::vector<Record>& records) {
+  if (event.version != 1) {
+    records.emplace_back(UnknownRecord{});
+    return;
+  }
+  std::string reason;
+  try {
+    if (read_frequent(event, records) || read_rare(event, records)) return;
+    records.emplace_back(UnknownRecord{});
+    return;
+  } catch (const Json::exception& error) {
+    reason = error.what();
+  } catch (const simdjson::simdjson_error& error) {
+    reason = error.what();
+  } catch (const Error& error) {
+    reason = error.message();
+  }
+  throw Error(
+      fmt::format("event {} ('{}') of the journal is malformed: {}", event.sequence, event.kind, reason), {},
+      "the store is damaged: hone store check says how far");
+}
+
+Record decode(const Event& event) {
+  std::vector<Record> records;
+  decode(event, records);
+  return std::move(records.front());
 }
 
 }  // namespace hone::study

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,14 +26,30 @@ struct StudyRecord {
   /// Measures that belong to how a candidate is built rather than to what it computes (memory, seconds): one
   /// that is the same function under another structure does not take them over.
   std::vector<std::string> unshared = {};
+  std::vector<Limit> limits = {};  ///< on the measures at the horizon: what breaks one is not on the front
+  /// Evaluations of a config on the front, with different seeds; 1: one.
+  std::int64_t replicates = 1;
+  Aggregate aggregate = Aggregate::mean;  ///< what they count together
   bool operator==(const StudyRecord&) const = default;
+};
+
+/// "revised": the study goes on with another study file: another budget or limits, a space extended. Its
+/// trials stay comparable.
+struct RevisedRecord {
+  std::string file;
+  std::string text;
+  std::vector<Limit> limits;
+  std::int64_t replicates = 1;
+  Aggregate aggregate = Aggregate::mean;
+  std::vector<std::string> changes;  ///< in words
 };
 
 /// "session": somebody began to work on the study. Time since then counts against its budget up to the last
 /// event before the next session.
 struct SessionRecord {
   std::int64_t workers = 0;
-  std::string budget;  ///< in words
+  std::string budget;     ///< in words
+  std::string boot = {};  ///< of the machine, since it was started: see boot_id
 };
 
 /// "ended": the session's end, with why in words.
@@ -46,7 +63,9 @@ struct TrialRecord {
   space::Config config;
   std::string origin;
   std::uint64_t seed = 0;
-  std::int64_t repeats = 0;  ///< proposals before it that repeated a known config, and were not run
+  std::int64_t repeats = 0;    ///< proposals before it that repeated a known config, and were not run
+  std::int64_t of = -1;        ///< a replicate of this trial
+  std::int64_t replicate = 0;  ///< 1, 2, ...; 0: no replicate
 };
 
 /// "start": an attempt took the trial.
@@ -81,9 +100,22 @@ struct EndRecord {
   double spent_s = 0.0;
   std::int64_t same_as = -1;
   Curve curve;
-  bool lost = false;       ///< the worker died or vanished
+  bool lost = false;       ///< the worker died of it
   bool untrained = false;  ///< infeasible before any training
-  std::string cause = {};  ///< of failed: see Trial::cause
+  std::string cause = {};  ///< of failed and infeasible: see Trial::cause
+  bool vanished = false;   ///< the worker was gone, nobody knows why
+  /// With state waiting: it waits until this trial, which computes the same function, has ended its run.
+  std::int64_t behind = -1;
+};
+
+/// "retry": a trial that had ended waits again; what it reached stays.
+struct RetryRecord {
+  std::int64_t trial = 0;
+};
+
+/// "delete": the user took a trial out of the study.
+struct DeleteRecord {
+  std::int64_t trial = 0;
 };
 
 /// "late": what an attempt brought after its lease was lost. Kept as data, never applied.
@@ -96,11 +128,16 @@ struct LateRecord {
 /// An event of a kind or version that this program does not know. Kept, skipped.
 struct UnknownRecord {};
 
-using Record = std::variant<StudyRecord, SessionRecord, EndedRecord, TrialRecord, StartRecord, KeysRecord,
-                            ResultRecord, EndRecord, LateRecord, UnknownRecord>;
+using Record =
+    std::variant<StudyRecord, RevisedRecord, SessionRecord, EndedRecord, TrialRecord, StartRecord, KeysRecord,
+                 ResultRecord, EndRecord, RetryRecord, DeleteRecord, LateRecord, UnknownRecord>;
 
+/// The events that say these records. Neighbours that belong together share one: a proposal and its first
+/// attempt ("run"), a result and the end of its attempt ("done").
+std::vector<Event> encode(std::span<const Record> records);
 Event encode(const Record& record);
-/// Throws Error where the payload of a known kind is malformed.
-Record decode(const Event& event);
+/// The records of an event, in order. Throws Error where the payload of a known kind is malformed.
+void decode(const Event& event, std::vector<Record>& records);
+Record decode(const Event& event);  ///< the first of them
 
 }  // namespace hone::study

@@ -45,6 +45,35 @@ class MemoryStore final : public Store {
     }
   }
 
+  void read_trial(std::int64_t trial, std::int64_t last,
+                  const std::function<void(const Event&)>& take) override {
+    std::vector<Event> found;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const Event& event : events_)
+        if (event.sequence <= last && event.trial == trial) found.push_back(event);
+    }
+    for (const Event& event : found) take(event);
+  }
+
+  void save_view(const std::string& name, const View& view) override {
+    const std::lock_guard lock(mutex_);
+    views_[name] = view;
+  }
+
+  std::optional<View> view(const std::string& name) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = views_.find(name);
+    if (found == views_.end()) return std::nullopt;
+    return found->second;
+  }
+
+  std::optional<Event> first() override {
+    const std::lock_guard lock(mutex_);
+    if (events_.empty()) return std::nullopt;
+    return events_.front();
+  }
+
   std::int64_t head() override {
     const std::lock_guard lock(mutex_);
     return static_cast<std::int64_t>(events_.size());
@@ -96,6 +125,7 @@ class MemoryStore final : public Store {
   std::vector<Event> events_;
   std::map<std::string, HeldLease> leases_;
   std::map<std::string, std::int64_t> tokens_;
+  std::map<std::string, View> views_;
   double last_time_s_ = 0.0;
 };
 

@@ -1,7 +1,9 @@
 #include "hone/study/objective.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -27,6 +29,19 @@ void Measures::set(const std::string& name, double value) {
 
 void Measures::merge(const Measures& other) {
   for (const auto& [name, value] : other.entries_) set(name, value);
+}
+
+void Measures::append_json(std::string& out) const {
+  out += '{';
+  bool first = true;
+  for (const auto& [name, value] : entries_) {
+    if (!first) out += ',';
+    first = false;
+    hone::append_json(out, name);
+    out += ':';
+    hone::append_json(out, value);
+  }
+  out += '}';
 }
 
 Json Measures::json() const {
@@ -63,6 +78,52 @@ std::string Limit::violation(const Measures& measures) const {
   if (max && !(*value <= *max)) return text("over", *max);
   if (min && !(*value >= *min)) return text("under", *min);
   return "";
+}
+
+const std::vector<std::string>& aggregate_names() {
+  static const std::vector<std::string> names{"mean", "median", "worst"};
+  return names;
+}
+
+Aggregate aggregate_from_name(const std::string& name) {
+  const auto& names = aggregate_names();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == name) return static_cast<Aggregate>(i);
+  throw Error(fmt::format("unknown aggregate '{}'", name), {}, suggest(name, names));
+}
+
+Measures aggregated(Aggregate how, const std::vector<const Measures*>& all,
+                    const std::vector<Objective>& objectives) {
+  Measures together;
+  std::vector<double> values;
+  for (const auto& entry : all.front()->entries()) {
+    const std::string& name = entry.first;
+    values.clear();
+    for (const Measures* one : all)
+      if (const auto value = one->find(name)) values.push_back(*value);
+    if (values.size() < all.size()) continue;
+    if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
+      together.set(name, std::numeric_limits<double>::quiet_NaN());
+      continue;
+    }
+    std::sort(values.begin(), values.end());
+    const auto objective = std::find_if(objectives.begin(), objectives.end(),
+                                        [&](const Objective& o) { return o.name == name; });
+    switch (how) {
+      case Aggregate::mean:
+        together.set(name,
+                     std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()));
+        break;
+      case Aggregate::median:
+        together.set(name, 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]));
+        break;
+      case Aggregate::worst:
+        together.set(name,
+                     objective != objectives.end() && !objective->minimize ? values.front() : values.back());
+        break;
+    }
+  }
+  return together;
 }
 
 }  // namespace hone::study

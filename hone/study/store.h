@@ -18,6 +18,7 @@ struct Event {
   int version = 1;
   double time_s = 0.0;  ///< the store's clock, seconds since 1970, never falling
   std::string payload;
+  std::int64_t trial = -1;  ///< whose event it is; -1: the study's
 };
 
 /// A claim on a name ("ask", "trial/17") for a limited time. The token fences it: whoever holds an older one
@@ -34,8 +35,9 @@ struct HeldLease {
 };
 
 /// The journal of one study: append-only events, and leases beside them. Thread safe; the SQLite store is
-/// shared between processes of one machine. Every method throws Error (environment) where the store is lost
-/// or full; nothing is half written then.
+/// shared between processes of one machine. A store that cannot be written (a read-only file) can be read;
+/// its writing methods throw. Every method throws Error (environment) where the store is lost or full;
+/// nothing is half written then.
 class Store {
  public:
   virtual ~Store() = default;
@@ -58,7 +60,20 @@ class Store {
 
   /// Calls `take` with every event after `sequence`, in order.
   virtual void read(std::int64_t sequence, const std::function<void(const Event&)>& take) = 0;
-  virtual std::int64_t head() = 0;  ///< sequence of the last event; 0: none
+  virtual std::optional<Event> first() = 0;  ///< nullopt: the journal is empty
+  virtual std::int64_t head() = 0;           ///< sequence of the last event; 0: none
+  /// The events of one trial up to `last`, in order: an index finds them.
+  virtual void read_trial(std::int64_t trial, std::int64_t last,
+                          const std::function<void(const Event&)>& take) = 0;
+
+  /// What a study's views were after some event, kept so that a large journal need not be read to look at it.
+  /// One under a name; a newer one replaces it. Never needed: a reader that cannot use it reads the journal.
+  struct View {
+    std::int64_t sequence = 0;
+    std::string payload;
+  };
+  virtual void save_view(const std::string& name, const View& view) = 0;
+  virtual std::optional<View> view(const std::string& name) = 0;
 
   /// Takes a lease where nobody holds it or it has expired; the token is one more than the last under this
   /// name. nullopt: somebody holds it.
@@ -76,6 +91,9 @@ class Store {
 
 /// Opens or creates a store by URL: "memory:", "sqlite:PATH" or a path. Throws Error.
 std::shared_ptr<Store> open_store(const std::string& url);
+
+/// Changes with every start of this machine; "" where the system does not say.
+std::string boot_id();
 
 /// Kind "store" in the registry, named by the URL's scheme; takes what stands after "scheme:".
 using MakeStore = std::function<std::shared_ptr<Store>(const std::string& rest)>;

@@ -6,15 +6,24 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/study/trial_changes.h"
 
 namespace hone::study {
+namespace {
+
+/// Views are saved when they would spare a reader so many events.
+constexpr std::int64_t kSaveViewsEvery = 5000;
+/// A light study keeps so many trials before it lets go of those that are done.
+constexpr std::size_t kMostKept = 20000;
+
+}  // namespace
 
 void Study::create(Store& store, const StudyRecord& header) {
   const auto lease = store.acquire("create", "create", 30.0);
   if (!lease) throw environment_error("another process is creating this study", "try again in a moment");
   if (store.head() == 0) {
     Store::Commit commit;
-    commit.events = {encode(header)};
+    commit.events = {encode(Record(header))};
     commit.need = {*lease};
     commit.release = {*lease};
     store.commit(commit);
@@ -23,77 +32,181 @@ void Study::create(Store& store, const StudyRecord& header) {
   }
 }
 
-Study::Study(std::shared_ptr<Store> store) : store_(std::move(store)) {
-  bool first = true;
-  store_->read(0, [&](const Event& event) {
-    if (!first) return;
-    first = false;
-    const Record record = decode(event);
+Study::Study(std::shared_ptr<Store> store, Depth depth)
+    : store_(std::move(store)), light_(depth == Depth::light) {
+  if (const auto event = store_->first()) {
+    const Record record = decode(*event);
     const auto* header = std::get_if<StudyRecord>(&record);
     if (header == nullptr)
       throw Error("the journal does not begin with a study", Place{store_->url(), 0, ""},
                   "this is not a store of hone, or a newer program wrote it");
     header_ = *header;
-    has_header_ = true;
-  });
-  if (!has_header_)
+  } else {
     throw Error("there is no study in this store", Place{store_->url(), 0, ""}, "run hone search");
-  const std::size_t n = header_.objectives.size();
-  worst_.assign(n, -std::numeric_limits<double>::infinity());
-  best_.assign(n, std::numeric_limits<double>::infinity());
+  }
+  worst_.assign(header_.objectives.size(), -std::numeric_limits<double>::infinity());
+  best_.assign(header_.objectives.size(), std::numeric_limits<double>::infinity());
 }
 
 void Study::listen(Listener listener) {
-  if (applied_ > 1) throw internal_error("a listener was added to a study that had already begun");
+  if (applied_ > 0) throw internal_error("a listener was added to a study that had already begun");
+  if (light_) throw internal_error("a light study tells no changes");
   listeners_.push_back(std::move(listener));
 }
 
-bool Study::sync() {
+void Study::clear() {
+  applied_ = revision_ = size_ = 0;
+  trials_.clear();
+  some_.clear();
+  by_key_.clear();
+  followers_.clear();
+  replicates_.clear();
+  behind_.clear();
+  counts_ = {};
+  waiting_.clear();
+  front_.clear();
+  saved_ = {};
+  causes_.clear();
+  late_ = unknown_ = 0;
+  closed_s_ = session_s_ = first_time_s_ = last_time_s_ = 0.0;
+  open_ = false;
+  sessions_ = 0;
+  last_end_.clear();
+  boot_.clear();
+}
+
+bool Study::apply_new() {
   const std::int64_t before = applied_;
   store_->read(applied_, [&](const Event& event) {
     if (event.sequence != applied_ + 1)
       throw Error(fmt::format("event {} is missing from the journal", applied_ + 1),
-                  Place{store_->url(), 0, ""}, "the store is damaged; restore it from a copy");
-    apply(decode(event), event.time_s);
+                  Place{store_->url(), 0, ""}, "the store is damaged: hone store check says how far");
+    decoded_.clear();
+    decode(event, decoded_);
+    for (const Record& record : decoded_) apply(record, event.time_s);
     applied_ = event.sequence;
   });
   return applied_ != before;
 }
 
+bool Study::sync() {
+  bool any = false;
+  if (light_) {
+    if (applied_ == 0) any = load_views();
+    if (some_.size() > kMostKept) std::erase_if(some_, [](const auto& entry) { return entry.second.done(); });
+    try {
+      any = apply_new() || any;
+    } catch (const NeedsAll&) {
+      read_whole();
+      any = true;
+    }
+  } else {
+    any = apply_new();
+  }
+  if (applied_ - saved_at_ >= kSaveViewsEvery) save_views();
+  return any;
+}
+
+void Study::read_whole() {
+  light_ = false;
+  clear();
+  apply_new();
+}
+
 bool Study::commit(const std::vector<Record>& records, Store::Commit leases) {
-  leases.events.reserve(records.size());
-  for (const Record& record : records) leases.events.push_back(encode(record));
+  leases.events = encode(std::span<const Record>(records));
+  const auto n = static_cast<std::int64_t>(leases.events.size());
   const Store::Receipt receipt = store_->commit(leases);
   if (!receipt.done) return false;
   if (records.empty()) return true;
-  if (receipt.first == applied_ + 1) {
-    // Nobody wrote in between: what was just encoded need not be read back.
-    for (const Record& record : records) {
-      apply(record, receipt.time_s);
-      ++applied_;
-    }
-  } else {
+  if (receipt.first != applied_ + 1) {
     sync();
+    return true;
   }
+  // Nobody wrote in between: what was just encoded need not be read back.
+  try {
+    for (const Record& record : records) apply(record, receipt.time_s);
+    applied_ += n;
+  } catch (const NeedsAll&) {
+    read_whole();
+  }
+  if (applied_ - saved_at_ >= kSaveViewsEvery) save_views();
   return true;
+}
+
+const std::deque<Trial>& Study::trials() const {
+  if (light_) throw internal_error("a light study does not have all trials");
+  return trials_;
 }
 
 const Trial& Study::trial(std::int64_t id) const {
   if (id < 0 || id >= size())
     throw Error(
         fmt::format("there is no trial {}", id), {},
-        trials_.empty() ? "the study has no trials yet" : fmt::format("trials go from 0 to {}", size() - 1));
-  return trials_[static_cast<std::size_t>(id)];
+        size_ == 0 ? "the study has no trials yet" : fmt::format("trials go from 0 to {}", size() - 1));
+  return at(id);
 }
 
-Trial& Study::at(std::int64_t id) {
+Trial& Study::at(std::int64_t id) const {
   if (id < 0 || id >= size())
     throw Error(fmt::format("the journal speaks of trial {} before it was proposed", id),
-                Place{store_->url(), 0, ""}, "the store is damaged; restore it from a copy");
-  return trials_[static_cast<std::size_t>(id)];
+                Place{store_->url(), 0, ""}, "the store is damaged: hone store check says how far");
+  if (!light_) return const_cast<Trial&>(trials_[static_cast<std::size_t>(id)]);
+  const auto found = some_.find(id);
+  if (found != some_.end()) return found->second;
+  Trial loaded = load(id);
+  return some_[id] = std::move(loaded);
+}
+
+/// A trial as its own events made it, and what it has from its twin.
+Trial Study::load(std::int64_t id) const {
+  Trial trial;
+  trial.id = -1;
+  std::vector<Record> records;
+  store_->read_trial(id, applied_, [&](const Event& event) {
+    records.clear();
+    decode(event, records);
+    for (const Record& record : records) {
+      if (const auto* r = std::get_if<TrialRecord>(&record)) {
+        trial = made(*r, event.time_s);
+      } else if (const auto* r = std::get_if<StartRecord>(&record)) {
+        change(trial, *r);
+        trial.state = TrialState::running;
+      } else if (const auto* r = std::get_if<KeysRecord>(&record)) {
+        change(trial, *r);
+      } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
+        if (trial.at(r->result.fidelity) == nullptr) put_result(trial, r->result);
+      } else if (const auto* r = std::get_if<EndRecord>(&record)) {
+        change(trial, *r, event.time_s);
+        trial.state = r->state;
+      } else if (const auto* r = std::get_if<RetryRecord>(&record)) {
+        change(trial, *r);
+        trial.state = TrialState::waiting;
+      } else if (std::holds_alternative<DeleteRecord>(record)) {
+        trial.state = TrialState::deleted;
+      }
+    }
+  });
+  if (trial.id != id)
+    throw Error(fmt::format("the journal does not propose trial {}", id), Place{store_->url(), 0, ""},
+                "the store is damaged: hone store check says how far");
+  if (trial.behind >= 0) {
+    const auto queue = behind_.find(trial.behind);
+    if (queue == behind_.end() ||
+        std::find(queue->second.begin(), queue->second.end(), id) == queue->second.end())
+      trial.behind = -1;  // it waited, but that one has ended
+  }
+  if (trial.same_as >= 0) {
+    const Trial twin = at(trial.same_as);
+    for (const Result& result : twin.results)
+      if (trial.at(result.fidelity) == nullptr) put_result(trial, mirrored(result, twin, trial));
+  }
+  if (revision_ > 0) trial.state = judged(trial);
+  return trial;
 }
 
 const Trial* Study::find(Key config_key) const {
+  if (light_) throw internal_error("a light study does not know all configs");
   const auto found = by_key_.find(config_key);
   return found == by_key_.end() ? nullptr : &trials_[static_cast<std::size_t>(found->second)];
 }
@@ -102,6 +215,42 @@ const std::vector<std::int64_t>& Study::followers(std::int64_t id) const {
   static const std::vector<std::int64_t> none;
   const auto found = followers_.find(id);
   return found == followers_.end() ? none : found->second;
+}
+
+const std::vector<std::int64_t>& Study::replicates(std::int64_t id) const {
+  static const std::vector<std::int64_t> none;
+  const auto found = replicates_.find(id);
+  return found == replicates_.end() ? none : found->second;
+}
+
+std::vector<const Measures*> Study::evaluations(std::int64_t id) const {
+  std::vector<const Measures*> all;
+  if (const Result* result = final_result(at(id), header_.horizon)) all.push_back(&result->measures);
+  for (const std::int64_t replicate : replicates(id)) {
+    const Trial& trial = at(replicate);
+    if (trial.state == TrialState::deleted) continue;
+    if (const Result* result = final_result(trial, header_.horizon)) all.push_back(&result->measures);
+  }
+  return all;
+}
+
+Measures Study::outcome(std::int64_t id) const {
+  const auto all = evaluations(id);
+  if (all.empty()) return {};
+  return all.size() == 1 ? *all.front() : aggregated(header_.aggregate, all, header_.objectives);
+}
+
+Study::Spread Study::spread(std::int64_t id) const {
+  const auto all = evaluations(id);
+  Spread spread{static_cast<std::int64_t>(all.size()), {}};
+  if (all.size() < 2) return spread;
+  const Measures mean = aggregated(Aggregate::mean, all, header_.objectives);
+  for (const auto& [name, middle] : mean.entries()) {
+    double sum = 0.0;
+    for (const Measures* one : all) sum += std::pow(*one->find(name) - middle, 2);
+    spread.deviation.set(name, std::sqrt(sum / static_cast<double>(all.size() - 1)));
+  }
+  return spread;
 }
 
 std::vector<double> Study::reference() const {
@@ -116,125 +265,6 @@ std::vector<double> Study::reference() const {
 
 double Study::elapsed_s(double now) const {
   return closed_s_ + (open_ ? std::max(0.0, now - session_s_) : 0.0);
-}
-
-void Study::tell(Change::Kind kind, const Trial& trial, const Result* result) {
-  const Change change{kind, &trial, result};
-  for (const Listener& listener : listeners_) listener(change);
-}
-
-void Study::set_state(Trial& trial, TrialState state) {
-  --counts_[static_cast<std::size_t>(trial.state)];
-  ++counts_[static_cast<std::size_t>(state)];
-  if (trial.state == TrialState::waiting) std::erase(waiting_, trial.id);
-  trial.state = state;
-  if (state == TrialState::waiting) waiting_.push_back(trial.id);
-}
-
-void Study::add_result(Trial& trial, const Result& result) {
-  const auto place =
-      std::upper_bound(trial.results.begin(), trial.results.end(), result.fidelity,
-                       [](std::int64_t fidelity, const Result& known) { return fidelity < known.fidelity; });
-  const auto added = trial.results.insert(place, result);
-  if (trial.same_as >= 0)
-    saved_.fidelity += result.fidelity - (added == trial.results.begin() ? 0 : (added - 1)->fidelity);
-  if (result.fidelity >= header_.horizon) {
-    std::vector<double> values = oriented(header_.objectives, result.measures);
-    if (std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        worst_[i] = std::max(worst_[i], values[i]);
-        best_[i] = std::min(best_[i], values[i]);
-      }
-      front_.insert(trial.id, std::move(values));
-    }
-  }
-  tell(Change::Kind::result, trial, &*added);
-}
-
-void Study::mirror(const Result& result, const Trial& twin, Trial& follower) {
-  if (follower.at(result.fidelity) != nullptr) return;
-  const bool same_structure =
-      !twin.keys.structural.none() && twin.keys.structural == follower.keys.structural;
-  Result mirrored{result.fidelity, {}};
-  for (const auto& [name, value] : result.measures.entries()) {
-    const auto& unshared = header_.unshared;
-    if (same_structure || std::find(unshared.begin(), unshared.end(), name) == unshared.end())
-      mirrored.measures.set(name, value);
-  }
-  mirrored.measures.merge(follower.costs);
-  add_result(follower, mirrored);
-}
-
-void Study::apply(const Record& record, double time_s) {
-  if (first_time_s_ == 0.0) first_time_s_ = time_s;
-  if (const auto* r = std::get_if<SessionRecord>(&record)) {
-    (void)r;
-    // A session that was killed never said that it ended: it lasted until its last event.
-    if (open_) closed_s_ += std::max(0.0, last_time_s_ - session_s_);
-    open_ = true;
-    session_s_ = time_s;
-    ++sessions_;
-    last_end_.clear();
-  } else if (const auto* r = std::get_if<EndedRecord>(&record)) {
-    if (open_) closed_s_ += std::max(0.0, time_s - session_s_);
-    open_ = false;
-    last_end_ = r->why;
-  } else if (const auto* r = std::get_if<TrialRecord>(&record)) {
-    if (r->trial != size())
-      throw Error(fmt::format("the journal proposes trial {} where {} is due", r->trial, size()),
-                  Place{store_->url(), 0, ""}, "the store is damaged; restore it from a copy");
-    Trial& trial = trials_.emplace_back();
-    trial.id = r->trial;
-    trial.config = r->config;
-    trial.key = r->config.key();
-    trial.origin = r->origin;
-    trial.seed = r->seed;
-    trial.created_s = time_s;
-    by_key_.emplace(trial.key, trial.id);
-    ++counts_[static_cast<std::size_t>(TrialState::waiting)];
-    waiting_.push_back(trial.id);
-    saved_.repeated_config += r->repeats;
-    tell(Change::Kind::created, trial);
-  } else if (const auto* r = std::get_if<StartRecord>(&record)) {
-    Trial& trial = at(r->trial);
-    trial.attempts = r->attempt;
-    trial.worker = r->worker;
-    trial.target = r->to;
-    set_state(trial, TrialState::running);
-    tell(Change::Kind::started, trial);
-  } else if (const auto* r = std::get_if<KeysRecord>(&record)) {
-    Trial& trial = at(r->trial);
-    if (!r->keys.structural.none()) trial.keys.structural = r->keys.structural;
-    if (!r->keys.functional.none()) trial.keys.functional = r->keys.functional;
-    trial.costs.merge(r->costs);
-    tell(Change::Kind::keys, trial);
-  } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
-    Trial& trial = at(r->trial);
-    if (trial.at(r->result.fidelity) != nullptr) return;  // a result stands once it is there
-    add_result(trial, r->result);
-    for (const std::int64_t id : followers(trial.id)) mirror(r->result, trial, at(id));
-  } else if (const auto* r = std::get_if<EndRecord>(&record)) {
-    Trial& trial = at(r->trial);
-    trial.reason = r->reason;
-    trial.cause = r->cause;
-    trial.spent_s += r->spent_s;
-    trial.lost += r->lost ? 1 : 0;
-    trial.finished_s = time_s;
-    trial.curve.insert(trial.curve.end(), r->curve.begin(), r->curve.end());
-    if (r->same_as >= 0) {
-      const Trial& twin = at(r->same_as);
-      trial.same_as = r->same_as;
-      followers_[r->same_as].push_back(trial.id);
-      const bool structure = !trial.keys.structural.none() && trial.keys.structural == twin.keys.structural;
-      ++(structure ? saved_.same_structure : saved_.same_function);
-    }
-    if (r->untrained) ++saved_.over_limit;
-    set_state(trial, r->state);
-    tell(Change::Kind::state, trial);
-    if (r->same_as >= 0)
-      for (const Result& result : at(r->same_as).results) mirror(result, at(r->same_as), trial);
-  }
-  last_time_s_ = time_s;
 }
 
 }  // namespace hone::study

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,8 +18,15 @@ namespace hone::study {
 
 /// A study as this process knows it: the journal applied up to some event, and views kept up incrementally.
 /// Reading needs no lease; who writes goes through commit. Not thread safe (the store is).
+///
+/// A study is read whole, or lightly: then it begins with the views that were saved in the store, applies
+/// what came since, and reads a trial when it is asked for. Looking at a million trials is as fast as at ten
+/// then. What needs all trials (listeners, trials(), find()) wants a whole study. Both tell the same of the
+/// same journal.
 class Study {
  public:
+  enum class Depth { whole, light };
+
   /// Writes the first event where the journal is empty; else reads what is there. Throws Error where the
   /// store holds another study (see `difference`).
   static void create(Store& store, const StudyRecord& header);
@@ -27,35 +35,59 @@ class Study {
 
   /// Opens the study of a store and reads its header; sync applies the rest. Throws Error where there is
   /// none.
-  explicit Study(std::shared_ptr<Store> store);
+  explicit Study(std::shared_ptr<Store> store, Depth depth = Depth::whole);
 
   /// Views and methods that follow the study are told every change, in order. Add them before the first sync.
   using Listener = std::function<void(const Change&)>;
   void listen(Listener listener);
+  /// Brings the configs of earlier versions of the space into the present one, as they are read; nullopt
+  /// leaves a config as it is. Set it before the first sync.
+  using Adopt = std::function<std::optional<space::Config>(const space::Config&)>;
+  void adopt_with(Adopt adopt) { adopt_ = std::move(adopt); }
 
   /// Applies what is new in the journal. Returns whether anything was.
   bool sync();
   /// Writes records in one transaction, under the given leases, and applies them (and what others wrote
   /// before). false: a needed lease was lost; nothing was written.
   bool commit(const std::vector<Record>& records, Store::Commit leases = {});
+  /// Saves the views in the store, so that it opens fast; sync does it now and then.
+  void save_views();
 
   Store& store() const { return *store_; }
+  bool light() const { return light_; }
+  /// Reads a light study whole.
+  void read_whole();
+
+  /// What the study is; limits, replicates, file and text as last revised.
   const StudyRecord& header() const { return header_; }
   const std::vector<Objective>& objectives() const { return header_.objectives; }
+  /// How often it was revised.
+  std::int64_t revision() const { return revision_; }
 
-  const std::deque<Trial>& trials() const { return trials_; }
+  /// All trials. Of a whole study only.
+  const std::deque<Trial>& trials() const;
   const Trial& trial(std::int64_t id) const;  ///< throws Error where there is none
-  std::int64_t size() const { return static_cast<std::int64_t>(trials_.size()); }
-  /// The first trial with this config key; null: never proposed.
+  std::int64_t size() const { return size_; }
+  /// The first trial with this config key that was not deleted; null: none. Of a whole study only.
   const Trial* find(Key config_key) const;
   /// Trials that reuse the result of `id`.
   const std::vector<std::int64_t>& followers(std::int64_t id) const;
+  /// Further evaluations of the config of `id`, in the order proposed.
+  const std::vector<std::int64_t>& replicates(std::int64_t id) const;
+  /// The measures of `id` and its replicates together at the horizon; empty where there is no result there.
+  Measures outcome(std::int64_t id) const;
+  /// Standard deviation and number of the evaluations of `id` that have a result at the horizon.
+  struct Spread {
+    std::int64_t n = 0;
+    Measures deviation;  ///< of a single evaluation; empty where n < 2
+  };
+  Spread spread(std::int64_t id) const;
 
   std::int64_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
-  /// Trials that wait to be run (given back or enqueued), oldest first.
+  /// Trials that wait to be run (given back or enqueued), oldest first; without those behind another.
   const std::vector<std::int64_t>& waiting() const { return waiting_; }
 
-  /// The Pareto front at the horizon's fidelity, feasible trials only.
+  /// The Pareto front at the horizon's fidelity: trials within the limits, of replicates the first.
   const Front& front() const { return front_; }
   /// Where the hypervolume is measured from: the worst value seen at the horizon in each objective, a tenth
   /// of the range further. Empty until two trials are there.
@@ -71,40 +103,76 @@ class Study {
     std::int64_t evaluations() const { return repeated_config + same_structure + same_function; }
   };
   const Saved& saved() const { return saved_; }
+  /// Failed trials by cause.
+  const std::map<std::string, std::int64_t>& causes() const { return causes_; }
+  std::int64_t late() const { return late_; }        ///< results that came after their lease was lost
+  std::int64_t unknown() const { return unknown_; }  ///< events of kinds that this program does not know
 
   /// Seconds that sessions spent on the study so far; the open one counts up to `now`.
   double elapsed_s(double now) const;
   double first_time_s() const { return first_time_s_; }
   double last_time_s() const { return last_time_s_; }
   std::int64_t sessions() const { return sessions_; }
+  bool session_open() const { return open_; }                ///< also where it was killed
+  const std::string& boot() const { return boot_; }          ///< boot_id of the last session
   const std::string& last_end() const { return last_end_; }  ///< why the last session ended; "" while open
 
  private:
+  class NeedsAll {};  // thrown where a light study meets what needs all trials
+
+  void clear();
+  bool load_views();
+  Json views_json() const;
+  void take_views(const Json& views);
+  bool apply_new();
   void apply(const Record& record, double time_s);
+  void apply_trial(const TrialRecord& r, double time_s);
+  void apply_end(Trial& trial, const EndRecord& r, double time_s);
+  void apply_revision(const RevisedRecord& r);
+  void apply_delete(Trial& trial);
+  Trial made(const TrialRecord& r, double time_s) const;
+  Trial load(std::int64_t id) const;
   void add_result(Trial& trial, const Result& result);
-  void mirror(const Result& result, const Trial& twin, Trial& follower);
-  void set_state(Trial& trial, TrialState state);
+  void offer(const Trial& trial);
+  void rebuild_front();
+  TrialState judged(const Trial& trial) const;
+  Result mirrored(const Result& result, const Trial& twin, const Trial& follower) const;
+  void leave(const Trial& trial);
+  void enter(Trial& trial, TrialState state);
   void tell(Change::Kind kind, const Trial& trial, const Result* result = nullptr);
-  Trial& at(std::int64_t id);
+  Trial& at(std::int64_t id) const;
+  std::vector<const Measures*> evaluations(std::int64_t id) const;
+  std::optional<std::vector<double>> front_values(std::int64_t id) const;
 
   std::shared_ptr<Store> store_;
   std::vector<Listener> listeners_;
+  Adopt adopt_;
+  bool light_ = false;
   std::int64_t applied_ = 0;
-  bool has_header_ = false;
+  std::int64_t saved_at_ = 0;  // sequence of the views in the store, as far as known
+  std::vector<Record> decoded_;
+
   StudyRecord header_;
-  std::deque<Trial> trials_;
+  std::int64_t revision_ = 0;
+  std::int64_t size_ = 0;
+  std::deque<Trial> trials_;                              // whole
+  mutable std::unordered_map<std::int64_t, Trial> some_;  // light: those that were asked for
   std::unordered_map<Key, std::int64_t> by_key_;
   std::map<std::int64_t, std::vector<std::int64_t>> followers_;
+  std::map<std::int64_t, std::vector<std::int64_t>> replicates_;
+  std::map<std::int64_t, std::vector<std::int64_t>> behind_;
   std::array<std::int64_t, kTrialStates> counts_{};
   std::vector<std::int64_t> waiting_;
   Front front_;
   std::vector<double> worst_, best_;
   Saved saved_;
+  std::map<std::string, std::int64_t> causes_;
+  std::int64_t late_ = 0, unknown_ = 0;
   double closed_s_ = 0.0;   // of sessions before the open one
   double session_s_ = 0.0;  // start of the open one
   bool open_ = false;
   std::int64_t sessions_ = 0;
-  std::string last_end_;
+  std::string last_end_, boot_;
   double first_time_s_ = 0.0, last_time_s_ = 0.0;
 };
 

@@ -61,7 +61,8 @@ struct Trial {
   std::int64_t behind = -1;  ///< waiting: for this trial's end, since it computes the same function; -1: free
   std::int64_t same_as = -1;  ///< the trial whose result was reused; -1: evaluated itself
   std::int64_t attempts = 0;  ///< leases taken so far
-  std::int64_t lost = 0;      ///< attempts whose worker died or vanished
+  std::int64_t lost = 0;      ///< attempts that their worker died of
+  std::int64_t vanished = 0;  ///< attempts whose worker was gone, nobody knows why
   std::string worker;         ///< of the last attempt
   Curve curve;                ///< training loss, where the task reports one
   double created_s = 0.0;     ///< store's clock
@@ -85,6 +86,7 @@ struct Change {
     result,   ///< *result is new: a result at a fidelity
     state,    ///< its state changed (paused, completed, pruned, infeasible, failed, waiting again)
     keys,     ///< its keys or costs became known
+    deleted,  ///< it was taken out: what was told of it no longer counts
   };
   Kind kind;
   const Trial* trial = nullptr;    ///< as it is after the change; valid during the call

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hone/study/journal.h"
+
+namespace hone::study {
+
+// What the records say of their trial alone, but for its state. For the files of this room only.
+
+inline void put_result(Trial& trial, const Result& result) {
+  const auto place =
+      std::upper_bound(trial.results.begin(), trial.results.end(), result.fidelity,
+                       [](std::int64_t fidelity, const Result& known) { return fidelity < known.fidelity; });
+  trial.results.insert(place, result);
+}
+
+/// What a record says of its trial alone, but for its state and its results.
+inline void change(Trial& trial, const StartRecord& r) {
+  trial.attempts = r.attempt;
+  trial.worker = r.worker;
+  trial.target = r.to;
+  trial.behind = -1;
+}
+
+inline void change(Trial& trial, const KeysRecord& r) {
+  if (!r.keys.structural.none()) trial.keys.structural = r.keys.structural;
+  if (!r.keys.functional.none()) trial.keys.functional = r.keys.functional;
+  trial.costs.merge(r.costs);
+}
+
+inline void change(Trial& trial, const EndRecord& r, double time_s) {
+  trial.reason = r.reason;
+  trial.cause = r.cause;
+  trial.spent_s += r.spent_s;
+  trial.lost += r.lost ? 1 : 0;
+  trial.vanished += r.vanished ? 1 : 0;
+  trial.finished_s = time_s;
+  trial.curve.insert(trial.curve.end(), r.curve.begin(), r.curve.end());
+  trial.behind = r.behind;
+  if (r.same_as >= 0) trial.same_as = r.same_as;
+}
+
+inline void change(Trial& trial, const RetryRecord&) {
+  trial.reason.clear();
+  trial.cause.clear();
+  trial.lost = trial.vanished = 0;
+  trial.behind = -1;
+}
+
+/// Whether a run of it is due or under way.
+inline bool busy(const Trial& trial) {
+  return trial.state == TrialState::running || trial.state == TrialState::waiting;
+}
+
+/// The result at the horizon, or beyond where the horizon was nearer once; null: none.
+inline const Result* final_result(const Trial& trial, std::int64_t horizon) {
+  const Result* last = trial.last();
+  return last != nullptr && last->fidelity >= horizon ? last : nullptr;
+}
+
+}  // namespace hone::study
