@@ -30,7 +30,8 @@ void EquivalenceCache::update(const study::Change& change) {
       costs_.emplace(trial.keys.structural, trial.costs);
   } else if (change.kind == study::Change::Kind::deleted) {
     fidelities_.erase(trial.id);
-  } else if (change.kind == study::Change::Kind::result && trial.same_as < 0) {
+  } else if (change.kind == study::Change::Kind::result && trial.same_as < 0 &&
+             !trial.keys.functional.none()) {
     fidelities_[trial.id].push_back(change.result->fidelity);
   }
 }

@@ -114,7 +114,13 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
                                     setup_.searcher_options);
   scheduler_ =
       schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed}, setup_.scheduler_options);
-  study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
+  {
+    // Only where the space may have been another once: adopting costs what reading a trial does.
+    study::Study revised(study_.store_pointer(), study::Study::Depth::light);
+    revised.sync();
+    if (revised.revision() > 0)
+      study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
+  }
   study_.listen([this](const study::Change& change) {
     cache_.update(change);
     // A replicate speaks through the trial that it repeats.
@@ -153,6 +159,7 @@ std::optional<study::Lease> Optimizer::take_ask_lease() {
 
 /// nullopt: the ask lease was lost while deciding; nothing was written.
 std::optional<std::vector<Job>> Optimizer::ask_once(std::int64_t most) {
+  study_.sync();  // most of the reading is done before others wait for this
   const auto lease = take_ask_lease();
   if (!lease) return std::vector<Job>{};
   try {

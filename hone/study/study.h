@@ -54,6 +54,7 @@ class Study {
   void save_views();
 
   Store& store() const { return *store_; }
+  const std::shared_ptr<Store>& store_pointer() const { return store_; }
   bool light() const { return light_; }
   /// Reads a light study whole.
   void read_whole();

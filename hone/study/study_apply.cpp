@@ -124,7 +124,11 @@ std::optional<std::vector<double>> Study::front_values(std::int64_t id) const {
   const Trial& trial = at(id);
   if (trial.of >= 0 || trial.state == TrialState::deleted || trial.state == TrialState::failed)
     return std::nullopt;
-  const Measures measures = outcome(id);
+  const bool alone = replicates(id).empty();
+  const Result* own = alone ? final_result(trial, header_.horizon) : nullptr;
+  if (alone && own == nullptr) return std::nullopt;
+  const Measures together = alone ? Measures{} : outcome(id);
+  const Measures& measures = alone ? own->measures : together;
   if (measures.empty()) return std::nullopt;
   for (const Limit& limit : header_.limits)
     if (!limit.violation(measures).empty()) return std::nullopt;
