@@ -288,7 +288,7 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
       limits.push_back(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
   }
   Json parameters = Json::array();
-  const char* kinds[] = {"real", "integer", "choice", "flag"};
+  const char* kinds[] = {"real", "integer", "choice", "flag", "ordinal"};
   for (const auto& parameter : file.space.parameters())
     parameters.push_back({{"name", parameter.name},
                           {"kind", kinds[static_cast<int>(parameter.kind)]},

@@ -7,7 +7,7 @@
 
 namespace hone::search {
 
-Axis::Axis(const space::Parameter& parameter) : conditional_(static_cast<bool>(parameter.when)) {
+Axis::Axis(const space::Parameter& parameter) : conditional_(parameter.when || !parameter.same_as.empty()) {
   const std::int64_t n = parameter.cardinality();
   categorical_ =
       parameter.kind == space::ParameterKind::choice || parameter.kind == space::ParameterKind::flag;

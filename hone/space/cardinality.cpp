@@ -39,11 +39,8 @@ class Group {
 
  private:
   std::int64_t size(std::size_t i) const {
+    if (plan_.ties[i] != Space::Plan::kNone) return 1;
     return plan_.scales[i].size() == 0 ? kInfinite : plan_.scales[i].size();
-  }
-  bool active(std::size_t i) const {
-    const BoundExpression& condition = plan_.conditions[i];
-    return condition.tree == nullptr || condition.evaluate(cells_.data()) == Expression::Truth::yes;
   }
 
   /// Configs of the group where the first `depth` mentioned parameters, in the order of conditions, are set.
@@ -51,12 +48,16 @@ class Group {
     if (depth == mentioned_.size()) {
       std::int64_t product = 1;
       for (const std::size_t i : hanging_)
-        if (active(i)) product = times(product, size(i));
+        if (plan_.ties[i] == Space::Plan::kNone && plan_.active(i, cells_)) product = times(product, size(i));
       return product;
     }
     const std::size_t i = mentioned_[depth];
     cells_[i] = Operand();
-    if (!active(i)) return count_from(depth + 1);
+    if (!plan_.active(i, cells_)) return count_from(depth + 1);
+    if (plan_.ties[i] != Space::Plan::kNone) {
+      cells_[i] = cells_[plan_.ties[i]];
+      return count_from(depth + 1);
+    }
     std::int64_t sum = 0;
     for (std::int64_t k = 0; k < plan_.scales[i].size(); ++k) {
       cells_[i] = plan_.scales[i].value(k);
@@ -82,12 +83,18 @@ std::optional<std::int64_t> Space::cardinality() const {
     return i;
   };
   std::vector<bool> mentioned(n, false);
+  const auto mention = [&](std::size_t i, std::size_t by) {
+    mentioned[i] = true;
+    root[find(i)] = find(by);
+  };
   for (std::size_t i = 0; i < n; ++i)
-    for (const Binding& binding : plan.conditions[i].bindings)
-      for (std::uint32_t k = 0; k < binding.length; ++k) {
-        mentioned[binding.index + k] = true;
-        root[find(binding.index + k)] = find(i);
-      }
+    for (const Binding& binding : plan.conditions[i].bindings) {
+      for (std::uint32_t k = 0; k < binding.length; ++k) mention(binding.index + k, i);
+      if (binding.counter >= 0) mention(static_cast<std::size_t>(binding.counter), i);
+    }
+  // A tie that is mentioned stands for its source; those of `order` come after theirs.
+  for (auto i = plan.order.rbegin(); i != plan.order.rend(); ++i)
+    if (mentioned[*i] && plan.ties[*i] != Plan::kNone) mention(plan.ties[*i], *i);
   std::vector<std::vector<std::size_t>> groups(n);
   for (const std::size_t i : plan.order) groups[find(i)].push_back(i);
   std::int64_t product = 1;

@@ -93,7 +93,7 @@ unsigned type_of(const Value& value) {
 
 unsigned type_of(const Parameter& parameter) {
   if (parameter.kind == ParameterKind::flag) return kFlag;
-  if (parameter.kind != ParameterKind::choice) return kNumber;
+  if (parameter.kind != ParameterKind::choice && parameter.kind != ParameterKind::ordinal) return kNumber;
   unsigned bits = 0;
   for (const Value& value : parameter.choices) bits |= type_of(value);
   return bits;
@@ -107,14 +107,15 @@ void check_literal(const Expression& expression, const std::string& name, const 
         fmt::format("in \"{}\": '{}' is never {}{}", expression.text(), name, value_quoted(literal), why),
         expression.place(), std::move(hint));
   };
-  if (parameter.kind == ParameterKind::choice) {
+  if (parameter.kind == ParameterKind::choice || parameter.kind == ParameterKind::ordinal) {
     std::vector<std::string> known;
     for (const Value& choice : parameter.choices) {
       if (value_same(choice, literal)) return;
       known.push_back(value_text(choice));
     }
     const bool quoted_only = std::find(known.begin(), known.end(), value_text(literal)) != known.end();
-    throw wrong("", quoted_only ? "its values are " + parameter.shown().substr(7)
+    const std::string shown = parameter.shown();
+    throw wrong("", quoted_only ? "its values are " + shown.substr(shown.find(' ') + 1)
                                 : suggest(value_text(literal), known));
   }
   if (parameter.kind == ParameterKind::flag) {
@@ -132,29 +133,94 @@ void check_literal(const Expression& expression, const std::string& name, const 
 
 }  // namespace
 
-bool is_identifier(const std::string& name) {
+bool is_reserved(const std::string& name) {
   static const std::vector<std::string> kReserved = {"and", "or", "not", "in", "true", "false", "where"};
+  return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
+}
+
+bool is_identifier(const std::string& name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   for (const char c : name)
     if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
       return false;
-  return std::find(kReserved.begin(), kReserved.end(), name) == kReserved.end();
+  return !is_reserved(name);
 }
 
-void check_parameter(Parameter& parameter) {
-  const std::string& name = parameter.list.empty() ? parameter.name : parameter.list;
-  if (!is_identifier(name)) {
+namespace {
+
+/// Identifiers with dots between them; behind the first, numbers too.
+bool is_path(const std::string& name) {
+  std::size_t start = 0;
+  for (bool first = true;; first = false) {
+    const std::size_t end = std::min(name.find('.', start), name.size());
+    const std::string part = name.substr(start, end - start);
+    const bool number = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_identifier(part) && (first || !number)) return false;
+    if (end == name.size()) return true;
+    start = end + 1;
+  }
+}
+
+/// Ordered numbers that go up and down are a slip.
+void check_order(const Parameter& parameter) {
+  const auto& values = parameter.choices;
+  const auto is_number = [](const Value& value) { return type_of(value) == kNumber; };
+  if (values.size() < 3 || !std::all_of(values.begin(), values.end(), is_number)) return;
+  const bool ascends = value_real(values[0]) < value_real(values[1]);
+  for (std::size_t i = 2; i < values.size(); ++i)
+    if ((value_real(values[i - 1]) < value_real(values[i])) != ascends)
+      throw Error(fmt::format("the ordered values go up and down at {}", value_quoted(values[i])),
+                  parameter.place, "write numbers ascending, or make it a choice");
+}
+
+}  // namespace
+
+void check_name(const std::string& name, const Place& place) {
+  if (!is_path(name)) {
     std::string better;
-    for (const char c : name) better += is_identifier(std::string("a") + c) ? c : '_';
-    const bool fits = better != name && is_identifier(better);
-    throw Error(fmt::format("'{}' cannot be a parameter's name", name), parameter.place,
+    for (const char c : name) better += c == '.' || is_identifier(std::string("a") + c) ? c : '_';
+    const bool fits = better != name && is_path(better);
+    throw Error(fmt::format("'{}' cannot be a parameter's name", name), place,
                 "letters, digits and _, not a digit first, no word of expressions (and, or, not, in, true, "
                 "false, where)" +
                     (fits ? fmt::format("; write '{}'", better) : ""));
   }
+}
+
+void check_parameter(Parameter& parameter) {
+  check_name(parameter.list.empty() ? parameter.name : parameter.list, parameter.place);
   if (parameter.kind == ParameterKind::integer) check_integer(parameter);
   if (parameter.kind == ParameterKind::real) check_real(parameter);
-  if (parameter.kind == ParameterKind::choice) check_choices(parameter);
+  if (parameter.kind == ParameterKind::choice || parameter.kind == ParameterKind::ordinal)
+    check_choices(parameter);
+  if (parameter.kind == ParameterKind::ordinal) check_order(parameter);
+}
+
+void check_default(Parameter& parameter, const Scale& scale) {
+  if (!parameter.fallback) return;
+  Place place = parameter.place;
+  place.key += ".default";
+  const auto wrong = [&](const std::string& why) {
+    return Error(fmt::format("the default {}{}", value_quoted(*parameter.fallback), why), place,
+                 "it is " + parameter.shown());
+  };
+  if (!parameter.same_as.empty()) throw wrong(fmt::format(" belongs to '{}'", parameter.same_as));
+  Value canonical;
+  try {
+    canonical = scale.canonical(*parameter.fallback).value();
+  } catch (const Error& error) {
+    throw Error("the default: " + error.message(), place, error.hint());
+  }
+  const bool number = parameter.kind == ParameterKind::real || parameter.kind == ParameterKind::integer;
+  if (number) {
+    const double given = value_real(*parameter.fallback);
+    if (given < parameter.low || given > parameter.high) throw wrong(" is out of its range");
+    const double moved = std::abs(value_real(canonical) - given);
+    if (parameter.kind == ParameterKind::integer ? moved > 0
+                                                 : parameter.resolution > 0 && moved > 1e-5 * std::abs(given))
+      throw wrong(" is not on its grid");
+  }
+  parameter.fallback = std::move(canonical);
 }
 
 void Space::Plan::bind_names() {
@@ -162,15 +228,48 @@ void Space::Plan::bind_names() {
     const Parameter& parameter = parameters[i];
     if (!index.emplace(parameter.name, i).second)
       throw Error(fmt::format("'{}' is declared twice", parameter.name), parameter.place);
+    if (!parameter.length_of.empty()) lists.push_back({parameter.length_of, i + 1, 0, i});
     if (parameter.list.empty()) continue;
-    if (lists.empty() || lists.back().name != parameter.list) lists.push_back({parameter.list, i, 0});
+    if (lists.empty() || lists.back().name != parameter.list) lists.push_back({parameter.list, i, 0, kNone});
     ++lists.back().length;
   }
   for (std::size_t i = 0; i < lists.size(); ++i) {
     const bool twice = std::any_of(lists.begin(), lists.begin() + static_cast<std::ptrdiff_t>(i),
                                    [&](const List& other) { return other.name == lists[i].name; });
     if (twice || index.count(lists[i].name) > 0)
-      throw Error(fmt::format("'{}' is declared twice", lists[i].name), parameters[lists[i].first].place);
+      throw Error(fmt::format("'{}' is declared twice", lists[i].name),
+                  parameters[std::min(lists[i].first, parameters.size() - 1)].place);
+  }
+}
+
+void Space::Plan::bind_ties() {
+  ties.assign(parameters.size(), kNone);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = parameters[i];
+    if (parameter.same_as.empty()) continue;
+    const auto found = index.find(parameter.same_as);
+    if (found == index.end())
+      throw Error(list(parameter.same_as) != nullptr
+                      ? fmt::format("'{}' is a list; one value is the same as one other", parameter.same_as)
+                      : fmt::format("unknown parameter '{}'", parameter.same_as),
+                  parameter.place, suggest(parameter.same_as, names()));
+    ties[i] = found->second;
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (ties[i] == kNone) continue;
+    std::size_t source = ties[i];
+    for (std::size_t steps = 0; ties[source] != kNone; source = ties[source])
+      if (source == i || ++steps > parameters.size())
+        throw Error(fmt::format("'{}' is the same as itself", parameters[i].name), parameters[i].place,
+                    "one of them must be decided");
+    Parameter& tie = parameters[i];
+    tie.kind = parameters[source].kind;
+    tie.low = parameters[source].low;
+    tie.high = parameters[source].high;
+    tie.log = parameters[source].log;
+    tie.step = parameters[source].step;
+    tie.resolution = parameters[source].resolution;
+    tie.choices = parameters[source].choices;
   }
 }
 
@@ -182,8 +281,9 @@ BoundExpression Space::Plan::bind(const Expression& expression) const {
   for (std::size_t n = 0; n < bound.tree->names.size(); ++n) {
     const std::string& name = bound.tree->names[n];
     if (const List* found = list(name)) {
-      bound.bindings.push_back(
-          {true, static_cast<std::uint32_t>(found->first), static_cast<std::uint32_t>(found->length)});
+      bound.bindings.push_back({true, static_cast<std::uint32_t>(found->first),
+                                static_cast<std::uint32_t>(found->length),
+                                found->counter == kNone ? -1 : static_cast<std::int64_t>(found->counter)});
       types.push_back(kList);
       continue;
     }
@@ -209,6 +309,9 @@ BoundExpression Space::Plan::bind(const Expression& expression) const {
 void Space::Plan::check_comparisons(const Expression& expression) const {
   for (const auto& [name, literal] : expression.comparisons()) {
     const List* found = list(name);
+    if (found != nullptr && found->length == 0)
+      throw Error(fmt::format("in \"{}\": '{}' is a list of groups", expression.text(), name),
+                  expression.place(), fmt::format("write length({0}), or name a member: {0}.0...", name));
     check_literal(expression, name, parameters[found != nullptr ? found->first : index.at(name)], literal);
   }
 }
@@ -229,6 +332,9 @@ void Space::Plan::sort_conditions() {
     Frame frame{i, {}, 0};
     for (const Binding& binding : conditions[i].bindings)
       for (std::uint32_t k = 0; k < binding.length; ++k) frame.needs.push_back(binding.index + k);
+    for (const Binding& binding : conditions[i].bindings)
+      if (binding.counter >= 0) frame.needs.push_back(static_cast<std::size_t>(binding.counter));
+    if (ties[i] != kNone) frame.needs.push_back(ties[i]);
     return frame;
   };
   for (std::size_t start = 0; start < parameters.size(); ++start) {
@@ -249,14 +355,14 @@ void Space::Plan::sort_conditions() {
         std::vector<std::string> cycle;
         for (const Frame& frame : stack)
           if (!cycle.empty() || frame.parameter == need) cycle.push_back(parameters[frame.parameter].name);
-        const Expression& when = parameters[need].when;
+        const Place& place = parameters[need].when ? parameters[need].when.place() : parameters[need].place;
         const std::string& list = parameters[need].list;
         if (cycle.size() == 1 || (!list.empty() && list == parameters[top.parameter].list))
-          throw Error(fmt::format("'{}' hangs on itself", list.empty() ? parameters[need].name : list),
-                      when.place(), "a condition names other parameters");
+          throw Error(fmt::format("'{}' hangs on itself", list.empty() ? parameters[need].name : list), place,
+                      "a condition names other parameters");
         cycle.push_back(cycle.front());
-        throw Error(fmt::format("the conditions go round in a circle: {}", fmt::join(cycle, " -> ")),
-                    when.place(), "leave out one of them");
+        throw Error(fmt::format("the conditions go round in a circle: {}", fmt::join(cycle, " -> ")), place,
+                    "leave out one of them");
       }
     }
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -107,7 +108,11 @@ class Evaluator {
         if (candidate.active() && same(sought, candidate)) return Operand::of(true);
       }
     } else {
-      const Binding binding = list(right);
+      Binding binding = list(right);
+      if (binding.counter >= 0) {
+        if (!cells_[binding.counter].active()) return Operand();
+        binding.length = entries(binding);
+      }
       for (std::uint32_t i = 0; i < binding.length; ++i) {
         const Operand& candidate = cells_[binding.index + i];
         if (!candidate.active()) unsure = true;
@@ -125,14 +130,24 @@ class Evaluator {
     return bindings_[node.name];
   }
 
+  /// How many a list of variable length has.
+  std::uint32_t entries(const Binding& binding) const {
+    return std::min(binding.length, static_cast<std::uint32_t>(cells_[binding.counter].integer));
+  }
+
   Operand of_list(const TreeNode& node) const {
     const Binding binding = list(tree_.nodes[node.children[0]]);
-    if (binding.length > 0 && !cells_[binding.index].active()) return Operand();
-    if (node.op == Op::length) return Operand::of(static_cast<std::int64_t>(binding.length));
+    if (binding.counter >= 0) {
+      if (!cells_[binding.counter].active() || node.op == Op::length) return cells_[binding.counter];
+    } else {
+      if (binding.length > 0 && !cells_[binding.index].active()) return Operand();
+      if (node.op == Op::length) return Operand::of(static_cast<std::int64_t>(binding.length));
+    }
     const Operand sought = value(node.children[1]);
     if (!sought.active()) return sought;
     std::int64_t n = 0;
-    for (std::uint32_t i = 0; i < binding.length; ++i)
+    const std::uint32_t length = binding.counter >= 0 ? entries(binding) : binding.length;
+    for (std::uint32_t i = 0; i < length; ++i)
       n += cells_[binding.index + i].active() && same(sought, cells_[binding.index + i]) ? 1 : 0;
     return Operand::of(n);
   }

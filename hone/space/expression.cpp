@@ -20,6 +20,48 @@ Expression Expression::parse(const std::string& text, const Place& place) {
   return expression;
 }
 
+Expression Expression::conjunction(const Expression& a, const Expression& b) {
+  if (!a) return b;
+  if (!b) return a;
+  auto tree = std::make_shared<Tree>();
+  tree->text = fmt::format("({}) and ({})", a.text(), b.text());
+  tree->canonical = fmt::format("({}) and ({})", a.canonical(), b.canonical());
+  tree->place = b.place();
+  const auto take = [&tree](const Tree& part, int column) {
+    const auto nodes = static_cast<std::uint32_t>(tree->nodes.size());
+    const auto names = static_cast<std::uint32_t>(tree->names.size());
+    for (TreeNode node : part.nodes) {
+      node.column += column;
+      node.name += names;
+      for (std::uint32_t& child : node.children) child += nodes;
+      tree->nodes.push_back(std::move(node));
+    }
+    tree->names.insert(tree->names.end(), part.names.begin(), part.names.end());
+    return nodes + part.root;
+  };
+  TreeNode both;
+  both.op = Op::logical_and;
+  both.column = static_cast<int>(a.text().size()) + 4;
+  both.children.push_back(take(*a.tree_, 1));
+  both.children.push_back(take(*b.tree_, static_cast<int>(a.text().size()) + 7));
+  tree->root = static_cast<std::uint32_t>(tree->nodes.size());
+  tree->nodes.push_back(std::move(both));
+  Expression expression;
+  expression.tree_ = std::move(tree);
+  return expression;
+}
+
+Expression Expression::renamed(const std::function<std::string(const std::string&)>& name) const {
+  if (!tree_) return {};
+  auto tree = std::make_shared<Tree>(*tree_);
+  for (std::string& it : tree->names) it = name(it);
+  if (tree->names == tree_->names) return *this;
+  tree->canonical = renamed_text(tree_->canonical, name);
+  Expression expression;
+  expression.tree_ = std::move(tree);
+  return expression;
+}
+
 Expression::Truth Expression::evaluate(const Lookup& lookup) const {
   if (!tree_) return Truth::yes;
   std::vector<Bound> bounds;  // owns the texts that the cells point to

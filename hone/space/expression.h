@@ -15,10 +15,11 @@ namespace hone::space {
 ///   width % heads == 0 and (mixer != 'pattention' or tokens >= 2 * width)
 ///
 /// Numbers, 'texts' (single or double quotes), true, false; names of parameters (a list's entry is
-/// "layers.0", the list itself may stand right of `in` and in count); + - * / % (division is real, % is the
-/// remainder of integers with the divisor's sign), == != < <= > >=, `and or not`, parentheses; `x in [a, b]`,
-/// `x in LIST`, `x not in ...`; functions min, max, abs, log2, floor, count(LIST, value), length(LIST).
-/// Binding from loose to tight: or, and, not, comparisons (which do not chain), + -, * / %, unary minus.
+/// "layers.0", a group's member "optimizer.lr", the list itself may stand right of `in` and in count); + - *
+/// / % (division is real, % is the remainder of integers with the divisor's sign), == != < <= > >=, `and or
+/// not`, parentheses; `x in [a, b]`, `x in LIST`, `x not in ...`; functions min, max, abs, log2, floor,
+/// count(LIST, value), length(LIST). Binding from loose to tight: or, and, not, comparisons (which do not
+/// chain), + -, * / %, unary minus.
 /// == compares any two values and is false for different types; the order of < needs numbers. `and` and `or`
 /// do not evaluate their right side where the left decides.
 /// Immutable; copies share the tree. Thread safe.
@@ -53,6 +54,11 @@ class Expression {
   const std::string& canonical() const;
   const Place& place() const;
   explicit operator bool() const { return tree_ != nullptr; }
+
+  /// `a and b`, either may be empty. It stands where b stands.
+  static Expression conjunction(const Expression& a, const Expression& b);
+  /// The same with other names: so that a group's expressions mean its own members. Its text() stays.
+  Expression renamed(const std::function<std::string(const std::string&)>& name) const;
 
   struct Tree;  // the parsed form, private to this room
   const Tree* tree() const { return tree_.get(); }

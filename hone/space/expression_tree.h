@@ -66,10 +66,14 @@ struct Binding {
   bool is_list = false;
   std::uint32_t index = 0;
   std::uint32_t length = 1;
+  std::int64_t counter = -1;  ///< the operand that holds a list's length; -1: all entries are there, or none
 };
 
 /// Reads the text into nodes, names and canonical text. Throws Error.
 void parse_into(Expression::Tree& tree);
+/// A canonical text with other names.
+std::string renamed_text(const std::string& canonical,
+                         const std::function<std::string(const std::string&)>& name);
 
 /// Evaluates with one binding a name. A list is inactive where its first entry is. Throws Error.
 Expression::Truth evaluate(const Expression::Tree& tree, const Binding* bindings, const Operand* cells);

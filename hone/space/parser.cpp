@@ -50,6 +50,7 @@ constexpr Function kFunctions[] = {
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter_or_digit(char c) { return is_letter(c) || is_digit(c); }
 
 class Lexer {
  public:
@@ -80,9 +81,9 @@ class Lexer {
 
   Word name(Word word) {
     const std::size_t start = at_;
-    while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]))) ++at_;
-    if (at_ + 1 < text_.size() && text_[at_] == '.' && is_digit(text_[at_ + 1]))
-      for (++at_; at_ < text_.size() && is_digit(text_[at_]);) ++at_;
+    while (at_ < text_.size() && is_letter_or_digit(text_[at_])) ++at_;
+    while (at_ + 1 < text_.size() && text_[at_] == '.' && is_letter_or_digit(text_[at_ + 1]))
+      for (++at_; at_ < text_.size() && is_letter_or_digit(text_[at_]);) ++at_;
     word.kind = Word::Kind::name;
     word.text = text_.substr(start, at_ - start);
     return word;
@@ -403,6 +404,18 @@ std::string canonical_text(const std::vector<Word>& words) {
 }
 
 }  // namespace
+
+std::string renamed_text(const std::string& canonical,
+                         const std::function<std::string(const std::string&)>& name) {
+  Expression::Tree tree;
+  tree.text = canonical;
+  std::vector<Word> words = Lexer(tree).words();
+  for (std::size_t i = 0; i + 1 < words.size(); ++i)
+    if (words[i].kind == Word::Kind::name && !words[i + 1].is("(") &&
+        std::find(kKeywords.begin(), kKeywords.end(), words[i].text) == kKeywords.end())
+      words[i].text = name(words[i].text);
+  return canonical_text(words);
+}
 
 void parse_into(Expression::Tree& tree) {
   const std::vector<Word> words = Lexer(tree).words();

@@ -1,11 +1,14 @@
 #include "hone/space/plan.h"
 
+#include "hone/space/composition.h"
+
 namespace hone::space {
 
-Space::Plan::Plan(std::vector<Parameter> given, std::vector<Expression> expressions)
-    : parameters(std::move(given)), constraints(std::move(expressions)) {
+Space::Plan::Plan(std::vector<Parameter> given, std::vector<Expression> expressions, Compositions composed)
+    : parameters(std::move(given)), constraints(std::move(expressions)), compositions(std::move(composed)) {
   for (Parameter& parameter : parameters) check_parameter(parameter);
   bind_names();
+  bind_ties();
   scales.reserve(parameters.size());
   for (const Parameter& parameter : parameters) scales.emplace_back(parameter);
   conditions.reserve(parameters.size());
@@ -13,8 +16,14 @@ Space::Plan::Plan(std::vector<Parameter> given, std::vector<Expression> expressi
   for (const Expression& constraint : constraints) bound_constraints.push_back(bind(constraint));
   sort_conditions();
   for (const std::size_t i : order)
-    if (parameters[i].when) conditional.push_back(i);
+    if (parameters[i].when || ties[i] != kNone) conditional.push_back(i);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (ties[i] == kNone) drawn.push_back(i);
+    check_default(parameters[i], scales[i]);
+  }
 }
+
+Space::Plan::~Plan() = default;
 
 const Space::Plan::List* Space::Plan::list(const std::string& name) const {
   for (const List& list : lists)
@@ -31,7 +40,10 @@ std::vector<std::string> Space::Plan::names() const {
 
 void Space::Plan::deactivate(Cells& cells) const {
   for (const std::size_t i : conditional)
-    if (conditions[i].evaluate(cells.data()) != Expression::Truth::yes) cells[i] = Operand();
+    if (!active(i, cells))
+      cells[i] = Operand();
+    else if (ties[i] != kNone)
+      cells[i] = cells[ties[i]];
 }
 
 bool Space::Plan::feasible(const Cells& cells) const {

@@ -26,10 +26,12 @@ struct BoundExpression {
 /// Everything a space is, prepared. Made once by Builder::build(), never copied or changed: scales and
 /// operands point into it. Thread safe.
 struct Space::Plan {
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   struct List {
     std::string name;
     std::size_t first = 0;
     std::size_t length = 0;
+    std::size_t counter = kNone;  ///< the parameter that holds its length; kNone: always all entries
   };
   /// The feasible assignments of a small space, as mixed-radix numbers, with running sums of their weights.
   struct Feasible {
@@ -40,7 +42,10 @@ struct Space::Plan {
   };
 
   Plan() = default;
-  Plan(std::vector<Parameter> parameters, std::vector<Expression> constraints);  ///< throws Error
+  using Compositions = std::vector<std::pair<std::string, std::shared_ptr<const Composition>>>;
+  /// Throws Error.
+  Plan(std::vector<Parameter> parameters, std::vector<Expression> constraints, Compositions compositions);
+  ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -50,14 +55,22 @@ struct Space::Plan {
   std::vector<BoundExpression> conditions;         ///< one a parameter; no tree: always active
   std::vector<BoundExpression> bound_constraints;  ///< one a constraint
   std::vector<std::size_t> order;        ///< all parameters, each after those its condition mentions
-  std::vector<std::size_t> conditional;  ///< those of `order` that have a condition
+  std::vector<std::size_t> conditional;  ///< those of `order` that have a condition or are tied
+  std::vector<std::size_t> ties;         ///< one a parameter: the one that it is tied to, or kNone
+  std::vector<std::size_t> drawn;        ///< all that are not tied, as declared
+  Compositions compositions;
   std::unordered_map<std::string, std::size_t> index;
   std::vector<List> lists;
 
   const List* list(const std::string& name) const;
   /// Names that expressions may use: parameters and lists.
   std::vector<std::string> names() const;
-  /// Empties the cells of inactive parameters. All cells must hold values before.
+  /// Whether it is active, and tied cells filled, given the cells of those before it in `order`.
+  bool active(std::size_t i, const Cells& cells) const {
+    return (ties[i] == kNone || cells[ties[i]].active()) &&
+           (conditions[i].tree == nullptr || conditions[i].evaluate(cells.data()) == Expression::Truth::yes);
+  }
+  /// Empties the cells of inactive parameters and fills those of ties. All others must hold values before.
   void deactivate(Cells& cells) const;
   bool feasible(const Cells& cells) const;
   Config config(const Cells& cells) const;
@@ -67,7 +80,8 @@ struct Space::Plan {
   void assign(std::int64_t number, Cells& cells) const;
 
  private:
-  void bind_names();                                         // plan.cpp
+  void bind_names();  // check.cpp
+  void bind_ties();
   BoundExpression bind(const Expression& expression) const;  // check.cpp
   void check_comparisons(const Expression& expression) const;
   void sort_conditions();
@@ -76,9 +90,15 @@ struct Space::Plan {
   mutable Feasible enumerated_;
 };
 
+/// Throws Error where it cannot be a parameter's name: identifiers and numbers with dots between them.
+void check_name(const std::string& name, const Place& place);
 /// Throws Error where the parameter is wrong in itself; puts an integer's high on its grid.
 void check_parameter(Parameter& parameter);
-/// Whether a name may be a parameter's.
+/// Makes the parameter's default canonical. Throws Error where it is none of its values.
+void check_default(Parameter& parameter, const Scale& scale);
+/// Whether a name may be a parameter's, or a part of one between dots.
 bool is_identifier(const std::string& name);
+/// One of the words that only expressions use (and, or, not, in, true, false, where).
+bool is_reserved(const std::string& name);
 
 }  // namespace hone::space

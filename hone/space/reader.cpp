@@ -94,6 +94,7 @@ void read_parameter(const std::string& name, const Node& node, Space::Builder& b
   const Node content = node[kind.key];
   switch (kind.kind) {
     case ParameterKind::choice:
+    case ParameterKind::ordinal:
       parameter.choices = read_choices(content);
       break;
     case ParameterKind::flag:

@@ -34,15 +34,15 @@ Error nothing_feasible(const Space::Plan& plan, const std::vector<std::int64_t>&
 
 std::int64_t Space::Plan::assignments(std::int64_t limit) const {
   std::int64_t n = 1;
-  for (const Scale& scale : scales) {
-    if (scale.size() == 0 || scale.size() > limit / n) return 0;
-    n *= scale.size();
+  for (const std::size_t i : drawn) {
+    if (scales[i].size() == 0 || scales[i].size() > limit / n) return 0;
+    n *= scales[i].size();
   }
   return n;
 }
 
 void Space::Plan::assign(std::int64_t number, Cells& cells) const {
-  for (std::size_t i = 0; i < scales.size(); ++i) {
+  for (const std::size_t i : drawn) {
     cells[i] = scales[i].value(number % scales[i].size());
     number /= scales[i].size();
   }
@@ -59,9 +59,9 @@ const Space::Plan::Feasible& Space::Plan::enumerated() const {
       if (!satisfied(*this, cells, enumerated_.rejections)) continue;
       double weight = 1.0;
       std::int64_t rest = number;
-      for (const Scale& scale : scales) {
-        weight *= scale.weight(rest % scale.size());
-        rest /= scale.size();
+      for (const std::size_t i : drawn) {
+        weight *= scales[i].weight(rest % scales[i].size());
+        rest /= scales[i].size();
       }
       enumerated_.numbers.push_back(number);
       enumerated_.sums.push_back(sum += weight);
@@ -75,7 +75,7 @@ Config Space::sample(Rng& rng) const {
   Cells cells(plan.parameters.size());
   std::vector<std::int64_t> rejections;
   for (int tries = 1; tries <= max_sampling_tries(); ++tries) {
-    for (std::size_t i = 0; i < plan.scales.size(); ++i) cells[i] = plan.scales[i].draw(rng);
+    for (const std::size_t i : plan.drawn) cells[i] = plan.scales[i].draw(rng);
     plan.deactivate(cells);
     if (plan.constraints.empty() || satisfied(plan, cells, rejections)) return plan.config(cells);
     if (tries != kTriesBeforeEnumerating || plan.assignments(max_enumerated()) == 0) continue;

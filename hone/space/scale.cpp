@@ -102,6 +102,7 @@ double Scale::edge(std::int64_t k) const {
 Operand Scale::value(std::int64_t k) const {
   switch (parameter_->kind) {
     case ParameterKind::choice:
+    case ParameterKind::ordinal:
       return Operand::of(parameter_->choices[static_cast<std::size_t>(k)]);
     case ParameterKind::flag:
       return Operand::of(k != 0);
@@ -123,13 +124,18 @@ Operand Scale::draw(Rng& rng) const {
   return value(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(size_))));
 }
 
+Operand Scale::middle() const {
+  return at(parameter_->kind == ParameterKind::choice || parameter_->kind == ParameterKind::flag ? 0.0 : 0.5);
+}
+
 Operand Scale::at(double position) const {
   const double last = static_cast<double>(size_ - 1);
   switch (parameter_->kind) {
     case ParameterKind::choice:
     case ParameterKind::flag:
       return value(static_cast<std::int64_t>(std::clamp(std::nearbyint(position), 0.0, last)));
-    case ParameterKind::integer: {
+    case ParameterKind::integer:
+    case ParameterKind::ordinal: {
       double k = std::floor(position * static_cast<double>(size_));
       if (parameter_->log) {
         const double x = std::exp(log_low_ + std::clamp(position, 0.0, 1.0) * log_span_);
@@ -158,8 +164,11 @@ double Scale::position(const Operand& operand) const {
     case ParameterKind::flag:
       return operand.flag ? 1.0 : 0.0;
     case ParameterKind::choice:
+    case ParameterKind::ordinal:
       for (std::size_t k = 0; k < parameter_->choices.size(); ++k)
-        if (same(Operand::of(parameter_->choices[k]), operand)) return static_cast<double>(k);
+        if (same(Operand::of(parameter_->choices[k]), operand))
+          return parameter_->kind == ParameterKind::choice ? static_cast<double>(k)
+                                                           : middle(static_cast<std::int64_t>(k));
       throw refused(operand, "one of its choices");
     case ParameterKind::integer: {
       const std::int64_t k = (operand.integer - static_cast<std::int64_t>(low_)) / parameter_->step;
@@ -180,6 +189,7 @@ Operand Scale::canonical(const Operand& operand) const {
       if (operand.kind != Operand::Kind::flag) throw refused(operand, "true or false");
       return operand;
     case ParameterKind::choice:
+    case ParameterKind::ordinal:
       for (const Value& choice : parameter_->choices)
         if (same(Operand::of(choice), operand)) return Operand::of(choice);
       throw refused(operand, "one of its choices");
@@ -197,9 +207,27 @@ Operand Scale::canonical(const Operand& operand) const {
   return Operand();
 }
 
+std::optional<Operand> Scale::find(const Operand& operand) const {
+  if (!operand.active()) return std::nullopt;
+  if (parameter_->kind == ParameterKind::choice || parameter_->kind == ParameterKind::ordinal) {
+    for (const Value& choice : parameter_->choices)
+      if (same(Operand::of(choice), operand)) return Operand::of(choice);
+    return std::nullopt;
+  }
+  const bool flag = parameter_->kind == ParameterKind::flag;
+  if (flag != (operand.kind == Operand::Kind::flag) || (!flag && !operand.is_number())) return std::nullopt;
+  const bool whole = flag || operand.number() == std::floor(operand.number());
+  if (std::isnan(flag ? 0.0 : operand.number()) || (parameter_->kind == ParameterKind::integer && !whole))
+    return std::nullopt;
+  const Operand nearest = canonical(operand);
+  if (!same(nearest, operand)) return std::nullopt;
+  return nearest;
+}
+
 Error Scale::refused(const Operand& operand, const std::string& what) const {
   std::string hint = "it is " + parameter_->shown();
-  if (parameter_->kind == ParameterKind::choice && operand.kind == Operand::Kind::text) {
+  const bool chosen = parameter_->kind == ParameterKind::choice || parameter_->kind == ParameterKind::ordinal;
+  if (chosen && operand.kind == Operand::Kind::text) {
     std::vector<std::string> names;
     for (const Value& choice : parameter_->choices) names.push_back(value_text(choice));
     hint = suggest(*operand.text, names);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hone/base/rng.h"
 #include "hone/space/operand.h"
@@ -22,6 +23,8 @@ class Scale {
   double weight(std::int64_t k) const;
 
   Operand draw(Rng& rng) const;
+  /// The value in the middle of the scale; of a choice the first, of a flag false.
+  Operand middle() const;
   /// The canonical value at a Point's entry, which is clamped.
   Operand at(double position) const;
   /// The Point's entry of a canonical value.
@@ -29,6 +32,8 @@ class Scale {
   /// The nearest canonical value. Throws Error where the type is wrong or it is no choice.
   Operand canonical(const Operand& operand) const;
   Operand canonical(const Value& value) const { return canonical(Operand::of(value)); }
+  /// The canonical value that equals `operand`; nullopt where there is none.
+  std::optional<Operand> find(const Operand& operand) const;
 
  private:
   double real_value(std::int64_t k) const;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/space/composition.h"
 #include "hone/space/plan.h"
 
 namespace hone::space {
@@ -54,6 +55,7 @@ Cells cells_of(const Space::Plan& plan, const Config& config) {
 std::int64_t Parameter::cardinality() const {
   switch (kind) {
     case ParameterKind::choice:
+    case ParameterKind::ordinal:
       return static_cast<std::int64_t>(choices.size());
     case ParameterKind::flag:
       return 2;
@@ -71,9 +73,12 @@ std::int64_t Parameter::cardinality() const {
 
 std::string Parameter::shown() const {
   std::string text;
+  if (!same_as.empty()) return "same as " + same_as;
   switch (kind) {
     case ParameterKind::choice:
       return "choice " + values_text(choices);
+    case ParameterKind::ordinal:
+      return "ordinal " + values_text(choices);
     case ParameterKind::flag:
       return "flag";
     case ParameterKind::integer:
@@ -117,14 +122,21 @@ Config Space::canonical(const Config& assignment) const {
   const Cells given = cells_of(plan, assignment);
   Cells cells(plan.parameters.size());
   for (const std::size_t i : plan.order) {
-    const BoundExpression& condition = plan.conditions[i];
-    if (condition.tree != nullptr && condition.evaluate(cells.data()) != Expression::Truth::yes) continue;
-    if (!given[i].active()) {
-      const Parameter& parameter = plan.parameters[i];
+    if (!plan.active(i, cells)) continue;
+    const Parameter& parameter = plan.parameters[i];
+    if (plan.ties[i] != Plan::kNone) {
+      cells[i] = cells[plan.ties[i]];
+      if (given[i].active() && !same(plan.scales[i].canonical(given[i]), cells[i]))
+        throw Error(
+            fmt::format("'{}' is the same as '{}', but {} is not {}", parameter.name, parameter.same_as,
+                        value_quoted(given[i].value()), value_quoted(cells[i].value())),
+            {}, fmt::format("leave '{}' out", parameter.name));
+      continue;
+    }
+    if (!given[i].active())
       throw Error(fmt::format("the config lacks '{}'", parameter.name), {},
                   fmt::format("it is {}{}", parameter.shown(),
                               parameter.when ? ", active where " + parameter.when.text() : ""));
-    }
     cells[i] = plan.scales[i].canonical(given[i]);
   }
   return plan.config(cells);
@@ -143,8 +155,10 @@ std::vector<bool> Space::active(const Point& point) const {
   Cells cells(n);
   std::vector<bool> active(n, true);
   for (const std::size_t i : plan.order) {
-    const BoundExpression& condition = plan.conditions[i];
-    active[i] = condition.tree == nullptr || condition.evaluate(cells.data()) == Expression::Truth::yes;
+    const bool tied = plan.ties[i] != Plan::kNone;
+    const bool there = plan.active(i, cells);
+    active[i] = there && !tied;
+    if (there && tied) cells[i] = cells[plan.ties[i]];
     // An entry that no condition mentions may be NaN; then its value does not matter.
     if (active[i] && !std::isnan(point[i])) cells[i] = plan.scales[i].at(point[i]);
   }
@@ -155,7 +169,8 @@ Point Space::encode(const Config& config) const {
   Point point(plan_->parameters.size(), kNone);
   for_each_entry(*plan_, config, [&](std::size_t i, const Value& value) {
     const Scale& scale = plan_->scales[i];
-    point[i] = scale.position(scale.canonical(value));
+    const double position = scale.position(scale.canonical(value));
+    if (plan_->ties[i] == Plan::kNone) point[i] = position;
   });
   return point;
 }
@@ -167,8 +182,11 @@ Config Space::decode(const Point& point) const {
     throw internal_error(fmt::format("a point of {} entries in a space of {}", point.size(), n));
   Cells cells(n);
   for (const std::size_t i : plan.order) {
-    const BoundExpression& condition = plan.conditions[i];
-    if (condition.tree != nullptr && condition.evaluate(cells.data()) != Expression::Truth::yes) continue;
+    if (!plan.active(i, cells)) continue;
+    if (plan.ties[i] != Plan::kNone) {
+      cells[i] = cells[plan.ties[i]];
+      continue;
+    }
     if (std::isnan(point[i]))
       throw internal_error(
           fmt::format("the point has no entry for the active parameter '{}'", plan.parameters[i].name));
@@ -177,14 +195,29 @@ Config Space::decode(const Point& point) const {
   return plan.config(cells);
 }
 
+std::vector<std::string> Space::compositions() const {
+  std::vector<std::string> names;
+  for (const auto& [name, composition] : plan_->compositions) names.push_back(name);
+  return names;
+}
+
+const Composition* Space::composition(const std::string& name) const {
+  for (const auto& [other, composition] : plan_->compositions)
+    if (other == name) return composition.get();
+  return nullptr;
+}
+
 std::string Space::text() const {
   std::string text;
   for (const Parameter& parameter : plan_->parameters) {
     text += fmt::format("{}: {}", parameter.name, parameter.shown());
+    if (parameter.fallback) text += ", default " + value_quoted(*parameter.fallback);
     if (parameter.when) text += ", when " + parameter.when.canonical();
     text += '\n';
   }
   for (const Expression& constraint : plan_->constraints) text += "where " + constraint.canonical() + '\n';
+  for (const auto& [name, composition] : plan_->compositions)
+    text += fmt::format("modules {}: {}\n", name, composition->text());
   return text;
 }
 

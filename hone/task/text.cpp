@@ -219,6 +219,7 @@ void check_parameter(const space::Parameter& parameter, const OptionSpec& spec) 
       if (spec.type != Type::flag) wrong("a flag");
       break;
     case space::ParameterKind::choice:
+    case space::ParameterKind::ordinal:
       for (const Value& value : parameter.choices) {
         const bool text = std::holds_alternative<std::string>(value);
         if (text != (spec.type == Type::text) ||
@@ -268,6 +269,8 @@ void TextTask::check(const space::Space& space) const {
     if (!is_fixed(spec.name)) known.push_back(spec.name);
   bool mixer_list = false;
   for (const auto& parameter : space.parameters()) {
+    // How long the list of mixers is shows in its entries.
+    if (parameter.length_of == "mixer") continue;
     const std::string& name = parameter.list.empty() ? parameter.name : parameter.list;
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw Error(is_fixed(name) ? fmt::format("'{}' belongs in [task] and cannot be searched", name)

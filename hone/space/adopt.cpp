@@ -1,0 +1,59 @@
+#include "hone/space/plan.h"
+
+namespace hone::space {
+
+std::optional<Config> Space::default_config() const {
+  const Plan& plan = *plan_;
+  bool any = false;
+  for (const Parameter& parameter : plan.parameters) any = any || parameter.fallback.has_value();
+  if (!any) return std::nullopt;
+  Cells cells(plan.parameters.size());
+  for (const std::size_t i : plan.order) {
+    if (!plan.active(i, cells)) continue;
+    const std::optional<Value>& fallback = plan.parameters[i].fallback;
+    cells[i] = plan.ties[i] != Plan::kNone ? cells[plan.ties[i]]
+               : fallback                  ? plan.scales[i].canonical(*fallback)
+                                           : plan.scales[i].middle();
+  }
+  if (!plan.feasible(cells)) return std::nullopt;
+  return plan.config(cells);
+}
+
+std::optional<Config> Space::adopt(const Config& old) const {
+  const Plan& plan = *plan_;
+  const std::size_t n = plan.parameters.size();
+  Cells given(n), cells(n);
+  std::size_t next = 0;  // entries mostly stand in the space's order
+  for (const auto& [name, value] : old.entries()) {
+    std::size_t i = next;
+    if (i >= n || plan.parameters[i].name != name) {
+      const auto found = plan.index.find(name);
+      if (found == plan.index.end()) return std::nullopt;
+      i = found->second;
+    }
+    given[i] = Operand::of(value);
+    next = i + 1;
+  }
+  for (const std::size_t i : plan.order) {
+    if (!plan.active(i, cells)) continue;
+    const Scale& scale = plan.scales[i];
+    if (plan.ties[i] != Plan::kNone) {
+      cells[i] = cells[plan.ties[i]];
+    } else if (given[i].active()) {
+      const auto canonical = scale.find(given[i]);
+      if (!canonical) return std::nullopt;
+      cells[i] = *canonical;
+    } else if (plan.parameters[i].fallback) {
+      cells[i] = scale.canonical(*plan.parameters[i].fallback);
+    } else if (scale.size() == 1) {
+      cells[i] = scale.value(0);
+    } else {
+      return std::nullopt;
+    }
+    if (given[i].active() && !same(given[i], cells[i])) return std::nullopt;
+  }
+  if (!plan.feasible(cells)) return std::nullopt;
+  return plan.config(cells);
+}
+
+}  // namespace hone::space
