@@ -105,10 +105,19 @@ TEST(Program, RefusesAStudyThatChanged) {
   EXPECT_EQ(Program(folder, {"search", "s.toml"}).status(), 0) << "a new budget is welcome";
   EXPECT_EQ(completed_trials(folder), 9);
   text.replace(text.find("b = { real = [0, 1] }"), 21, "b = { real = [0, 2] }");
+  text.replace(text.find("trials = 9"), 10, "trials = 12");
+  folder.write("s.toml", text);
+  Program wider(folder, {"search", "s.toml"});
+  EXPECT_EQ(wider.status(), 0) << "so is a wider space";
+  EXPECT_NE(wider.err().find("space: b: high 1 -> 2"), std::string::npos) << wider.err();
+  EXPECT_NE(wider.err().find("budget: was 9 trials, is 12 trials"), std::string::npos) << wider.err();
+  EXPECT_EQ(completed_trials(folder), 12);
+  text.replace(text.find("b = { real = [0, 2] }"), 21, "b = { real = [1, 2] }");
   folder.write("s.toml", text);
   Program refused(folder, {"search", "s.toml"});
   EXPECT_EQ(refused.status(), 2);
-  EXPECT_NE(refused.err().find("no longer has b"), std::string::npos) << refused.err();
+  EXPECT_NE(refused.err().find("space: b"), std::string::npos) << refused.err();
+  EXPECT_EQ(completed_trials(folder), 12);
 }
 
 TEST(Program, RefusesTextThatChanged) {

@@ -257,5 +257,122 @@ TEST(Optimizer, RefusesAStoreOfAnotherStudy) {
   EXPECT_THROW(Optimizer(other, store), Error);
 }
 
+TEST(Optimizer, RepeatsWhatIsOnTheFrontUntilItsNoiseIsKnown) {
+  auto s = setup();
+  s.replicates = 5;
+  s.max_trials = 200;
+  Optimizer optimizer(s);
+  // Half of the space is lucky the first time, and worse than all the rest on the average.
+  std::set<std::uint64_t> seeds;
+  while (const auto job = optimizer.ask()) {
+    const bool lucky = job->config.real("x") > 0.5 && job->seed == s.seed;
+    const double honest = job->config.real("x") > 0.5 ? 2.0 : 1.0 + job->config.real("y");
+    if (job->seed != s.seed) seeds.insert(job->seed);
+    optimizer.tell(*job, {{"loss", lucky ? 0.5 + 0.01 * job->config.real("y") : honest}});
+  }
+  const study::Study& study = optimizer.study();
+  ASSERT_EQ(study.front().members().size(), 1u);
+  const auto best = study.front().members()[0].trial;
+  EXPECT_LE(study.trial(best).config.real("x"), 0.5) << "luck was seen through";
+  EXPECT_EQ(study.replicates(best).size(), 4u);
+  EXPECT_EQ(study.spread(best).n, 5);
+  std::int64_t replicates = 0;
+  for (const auto& trial : study.trials()) {
+    replicates += trial.of >= 0;
+    if (trial.of < 0) continue;
+    EXPECT_EQ(trial.config, study.trial(trial.of).config);
+    EXPECT_NE(trial.seed, s.seed);
+  }
+  EXPECT_EQ(static_cast<std::int64_t>(seeds.size()), replicates) << "every replicate has its own seed";
+  EXPECT_LT(replicates, study.size() - replicates) << "only the front is repeated";
+  // What the study says of itself is the same when it is read again, whole or lightly.
+  for (const auto depth : {study::Study::Depth::whole, study::Study::Depth::light}) {
+    study::Study again(study.store_pointer(), depth);
+    again.sync();
+    ASSERT_EQ(again.front().members().size(), 1u);
+    EXPECT_EQ(again.front().members()[0].trial, best);
+    EXPECT_EQ(again.front().members()[0].values, study.front().members()[0].values);
+  }
+}
+
+TEST(Optimizer, TriesTheDefaultsFirst) {
+  auto s = setup();
+  space::Parameter x;
+  x.name = "x";
+  x.kind = space::ParameterKind::real;
+  x.fallback = Value(0.25);
+  s.space = space::Space::Builder().add(x).real("y", 0, 1).build();
+  Optimizer optimizer(s);
+  const auto first = optimizer.ask();
+  EXPECT_EQ(first->config.real("x"), 0.25);
+  EXPECT_EQ(optimizer.study().trial(0).origin, "default");
+  EXPECT_EQ(optimizer.study().trial(optimizer.ask()->trial).origin, "random");
+}
+
+TEST(Optimizer, BatchesAreWhatAskingOneByOneGives) {
+  auto s = setup();
+  s.max_trials = 100;
+  Optimizer one(s), many(s);
+  std::size_t batches = 0;
+  for (;;) {
+    const auto jobs = many.ask(32);
+    if (jobs.empty()) break;
+    ++batches;
+    std::vector<Optimizer::Told> told;
+    for (const auto& job : jobs) {
+      const auto other = one.ask();
+      ASSERT_TRUE(other);
+      EXPECT_EQ(other->config, job.config);
+      one.tell(*other, {{"loss", bowl(other->config)}});
+      told.push_back({job, {{"loss", bowl(job.config)}}});
+    }
+    EXPECT_EQ(many.tell(told), told.size());
+  }
+  EXPECT_EQ(batches, 4u);
+  EXPECT_TRUE(many.finished());
+  EXPECT_EQ(one.study().front().members()[0].values, many.study().front().members()[0].values);
+}
+
+TEST(Optimizer, ABatchKeepsWhatCameInTime) {
+  auto s = setup();
+  Optimizer optimizer(s);
+  auto jobs = optimizer.ask(4);
+  ASSERT_EQ(jobs.size(), 4u);
+  give_back(optimizer.study(), Blame::nobody,
+            [&](const study::HeldLease& held) { return held.lease.name == "trial/2"; });
+  std::vector<Optimizer::Told> told;
+  for (const auto& job : jobs) told.push_back({job, {{"loss", job.trial == 1 ? std::nan("") : 1.0}}});
+  EXPECT_EQ(optimizer.tell(told), 3u) << "two results and a failure are in time";
+  EXPECT_EQ(optimizer.study().count(TrialState::completed), 2);
+  EXPECT_EQ(optimizer.study().trial(1).cause, "nan");
+  EXPECT_EQ(optimizer.study().trial(2).state, TrialState::waiting);
+  EXPECT_GT(optimizer.study().late(), 0);
+}
+
+TEST(Optimizer, NewLimitsJudgeOldTrials) {
+  auto s = setup();
+  s.limits = {{"loss", 0.2, {}}};
+  s.max_trials = 30;
+  Optimizer optimizer(s);
+  while (const auto job = optimizer.ask()) optimizer.tell(*job, {{"loss", bowl(job->config)}});
+  const auto refused = optimizer.study().count(TrialState::infeasible);
+  ASSERT_GT(refused, 0);
+  for (const auto& trial : optimizer.study().trials())
+    EXPECT_EQ(trial.state == TrialState::infeasible, trial.last()->measures.find("loss") > 0.2);
+  const auto best = optimizer.study().front().members()[0];
+  study::RevisedRecord tighter;
+  tighter.limits = {{"loss", {}, 0.1}};  // the best are out now
+  optimizer.study().commit({tighter});
+  EXPECT_TRUE(optimizer.outdated());
+  EXPECT_FALSE(optimizer.ask());
+  for (const auto& trial : optimizer.study().trials())
+    EXPECT_EQ(trial.state == TrialState::infeasible, trial.last()->measures.find("loss") < 0.1);
+  EXPECT_NE(optimizer.study().front().members()[0].trial, best.trial);
+  study::RevisedRecord none;
+  optimizer.study().commit({none});
+  EXPECT_EQ(optimizer.study().count(TrialState::infeasible), 0);
+  EXPECT_EQ(optimizer.study().front().members()[0].trial, best.trial);
+}
+
 }  // namespace
 }  // namespace hone::run
