@@ -134,7 +134,10 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store) {
   }
   auto changes = file.differences(study_file_of(*store, file.path));
   if (study::Study(store).header().data != file.task->data_identity())
-    changes.push_back(fmt::format("task {}: its data is not what it was", file.task_kind));
+    changes.push_back(
+        file.task->program().empty()
+            ? fmt::format("task {}: its data is not what it was", file.task_kind)
+            : "task program: the program was built anew (unless its task states an identity, that counts)");
   if (changes.empty()) return;
   const std::string folder = folder_of(*store);
   throw Error(
@@ -170,7 +173,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   // The process id keeps apart the workers of two searches that share a study.
   const std::string mark = fmt::format(".{}", ::getpid());
-  std::vector<std::string> command{find_program(options.worker_program)};
+  const bool named = options.worker_program.find('/') == std::string::npos;
+  std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
         std::string("--trials"), std::to_string(budget.trials.value_or(0))})
