@@ -77,6 +77,7 @@ Answer run_and_collect(const std::string& path, const std::vector<std::string>& 
     [[maybe_unused]] const ssize_t n = ::write(ends[5], &error, sizeof error);
     ::_exit(127);
   }
+  ::setpgid(child, child);  // in both, since either may come first
   for (const std::size_t i : {1, 3, 5}) ::close(std::exchange(ends[i], -1));
 
   Answer answer;
@@ -85,13 +86,13 @@ Answer run_and_collect(const std::string& path, const std::vector<std::string>& 
   std::array<pollfd, 3> waits{pollfd{ends[0], POLLIN, 0}, pollfd{ends[2], POLLIN, 0},
                               pollfd{ends[4], POLLIN, 0}};
   const double until = monotonic_s() + time_limit_s();
-  bool ended = false;
-  while (!ended || std::any_of(waits.begin(), waits.end(), [](const auto& wait) { return wait.fd >= 0; })) {
+  // Its end and what it printed: a child of its own may hold the pipes open longer, so after the end only
+  // what is there already counts.
+  for (bool ended = false;;) {
     answer.late = monotonic_s() >= until;
     answer.endless = answer.out.size() > kMaxAnswer || answer.err.size() > kMaxAnswer;
     if (answer.late || answer.endless) break;
-    // A grandchild may hold the pipes open, or close them early: both the end and the pipes are watched.
-    if (::poll(waits.data(), waits.size(), 10) > 0)
+    if (::poll(waits.data(), waits.size(), ended ? 0 : 10) > 0) {
       for (std::size_t i = 0; i < waits.size(); ++i) {
         if (waits[i].fd < 0 || waits[i].revents == 0) continue;
         char buffer[4096];
@@ -99,10 +100,15 @@ Answer run_and_collect(const std::string& path, const std::vector<std::string>& 
         if (n > 0) texts[i]->append(buffer, static_cast<std::size_t>(n));
         if (n == 0) waits[i].fd = -1;
       }
-    if (!ended) ended = ::waitpid(child, &answer.status, WNOHANG) == child;
+    } else if (ended) {
+      break;
+    }
+    siginfo_t info{};  // left unreaped, so that its number still names its process group below
+    ended = ended || (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                      info.si_pid == child);
   }
   ::kill(-child, SIGKILL);  // with whatever it has started
-  if (!ended) ::waitpid(child, &answer.status, 0);
+  ::waitpid(child, &answer.status, 0);
   close_all();
   if (failure.size() >= sizeof(int)) {
     int error = 0;

@@ -151,6 +151,14 @@ TEST(OwnTask, ProgramsThatAreNone) {
   expect_part(with("dies"), "was killed by signal 11");
   script(folder, "endless", "#!/bin/sh\nexec yes\n");
   expect_part(with("endless"), "prints without end");
+  // What it leaves running is not waited for, and is ended.
+  script(folder, "leaves", "#!/bin/sh\nsleep 60 &\necho $! >\"$0.child\"\necho hello\n");
+  expect_part(with("leaves"), "printed no description of a task");
+  const std::string stat = "/proc/" + std::to_string(std::stoi(folder.read("leaves.child"))) + "/stat";
+  EXPECT_TRUE(test::wait_until([&] {  // gone, or a zombie where nobody reaps orphans
+    std::string line;
+    return !std::getline(std::ifstream(stat), line) || line.find(") Z ") != std::string::npos;
+  }));
   ::setenv("HONE_DESCRIBE_TIME", "200 ms", 1);
   script(folder, "hangs", "#!/bin/sh\nsleep 60\n");
   const double began = test::seconds();
