@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -10,12 +12,21 @@
 namespace hone::run {
 namespace {
 
-std::int64_t read_count(const char* flag, const std::string& text) {
+std::int64_t read_count(const char* flag, const std::string& text,
+                        std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
   std::int64_t value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size() || value < 0)
+  if (code != std::errc() || end != text.data() + text.size() || value < 0 || value > most)
     throw Error(fmt::format("expected an integer of 0 or more, found '{}'", text), Place{"", 0, flag});
   return value;
+}
+
+/// "0,1" is {"0", "1"}; "" is {}.
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
 }
 
 }  // namespace
@@ -31,7 +42,15 @@ const std::vector<WorkerFlag>& worker_flags() {
       {"--trials", "Trials in all, instead of the study's budget; 0: no bound", false,
        [](WorkerArguments& arguments, const std::string& text) {
          arguments.options.max_trials = read_count("--trials", text);
-       }}};
+       }},
+      {"--cores", "Numbers of the cores that its trials may use: 0,1", false,
+       [](WorkerArguments& arguments, const std::string& text) {
+         arguments.options.cores.clear();
+         for (const auto& core : split(text))
+           arguments.options.cores.push_back(static_cast<int>(read_count("--cores", core, 1 << 20)));
+       }},
+      {"--gpus", "GPUs that its trials may use, as CUDA_VISIBLE_DEVICES names them: 0,1", false,
+       [](WorkerArguments& arguments, const std::string& text) { arguments.options.gpus = split(text); }}};
   return flags;
 }
 

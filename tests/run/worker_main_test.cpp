@@ -265,6 +265,9 @@ TEST(WorkerArguments, ReadsItsFlags) {
   EXPECT_EQ(given.options.name, "w4");
   EXPECT_EQ(given.options.max_trials, 7);
   EXPECT_FALSE(read_worker_arguments({"--store", "x"}).options.max_trials);
+  const auto placed = read_worker_arguments({"--store", "x", "--cores", "0,3", "--gpus=GPU-1,GPU-2"}).options;
+  EXPECT_EQ(placed.cores, (std::vector<int>{0, 3}));
+  EXPECT_EQ(placed.gpus, (std::vector<std::string>{"GPU-1", "GPU-2"}));
   const auto fails = [](const std::vector<std::string>& words, const std::string& says) {
     try {
       read_worker_arguments(words);
@@ -278,6 +281,7 @@ TEST(WorkerArguments, ReadsItsFlags) {
   fails({"--store"}, "--store needs a value");
   fails({"--store", "x", "--trials", "many"}, "--trials: expected an integer of 0 or more, found 'many'");
   fails({"--store", "x", "--trials", "-1"}, "found '-1'");
+  fails({"--store", "x", "--cores", "0,99999999999"}, "--cores: expected");
 }
 
 }  // namespace
