@@ -1,14 +1,19 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "hone/base/units.h"
+#include "hone/run/process.h"
 #include "hone/run/summary.h"
 #include "hone/run/supervisor.h"
-#include "hone/run/worker.h"
+#include "hone/run/worker_main.h"
+#include "worker_flags.h"
 
 namespace hone::cli {
 namespace {
@@ -19,6 +24,19 @@ void on_interrupt(int) { g_interrupts = g_interrupts + 1; }
 int terminal_columns() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+/// Goes on as the program whose processes work on the study.
+[[noreturn]] void become(const std::string& program, const std::vector<std::string>& words) {
+  const std::string path = program.find('/') == std::string::npos ? run::find_program(program) : program;
+  for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);
+  std::vector<std::string> command{path, "worker"};
+  command.insert(command.end(), words.begin(), words.end());
+  std::vector<char*> argv;
+  for (auto& word : command) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(path.c_str(), argv.data());
+  throw environment_error(fmt::format("cannot run {}: {}", path, std::strerror(errno)));
 }
 
 }  // namespace
@@ -55,9 +73,7 @@ void add_search(CLI::App& app, Action& action) {
       options.workers = arguments->workers;
       if (arguments->trials > 0) options.trials = arguments->trials;
       if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
-      // Tasks whose evaluator is part of libhone need no Torch, and no half second to load it.
-      options.worker_program =
-          methods().find("evaluator", file.task_kind) != nullptr ? "hone" : "hone-worker";
+      options.worker_program = run::worker_program(file);
 
       struct sigaction handler {};
       handler.sa_handler = on_interrupt;
@@ -68,7 +84,7 @@ void add_search(CLI::App& app, Action& action) {
       options.killed = [] { return g_interrupts > 1; };
       options.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
 
-      const std::string about = file.task->prepare();
+      const std::string about = run::prepare_task(file);
       if (!arguments->quiet) {
         std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
                      file.space.size(), run::budget_text(file.budget).c_str());
@@ -110,24 +126,15 @@ void add_worker(CLI::App& app, Action& action) {
   command->footer(
       "hone search starts its workers itself.\nExample:\n  hone worker --store "
       "sqlite:first.hone/study.sqlite");
-  struct Arguments {
-    std::string store, file, name;
-    std::int64_t trials = -1;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  command->add_option("--store", arguments->store, "The study's store")->required();
-  command->add_option("--name", arguments->name, "This worker's name in the journal; default: worker.PID");
-  command->add_option("--file", arguments->file,
-                      "Where the study file is, if it moved since the study began");
-  command->add_option("--trials", arguments->trials,
-                      "Trials in all, instead of the study's budget; 0: no bound");
-  command->callback([arguments, &action] {
-    action = [arguments] {
-      run::WorkerOptions options;
-      options.name = arguments->name.empty() ? run::process_name("worker") : arguments->name;
-      if (arguments->trials >= 0) options.max_trials = arguments->trials;
-      const auto end = run::work_on(arguments->store, arguments->file, options);
-      return static_cast<int>(end == run::WorkEnd::finished ? kDone : kStopped);
+  auto words = add_worker_flags(*command);
+  command->callback([words, &action] {
+    action = [words] {
+      const run::WorkerArguments arguments = run::read_worker_arguments(*words);
+      auto store = study::open_store(arguments.store);
+      const std::string program = run::worker_program(run::study_file_of(store, arguments.file));
+      store.reset();
+      if (program != "hone") become(program, *words);
+      return run::work_as_told(arguments);
     };
   });
 }

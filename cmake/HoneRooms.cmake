@@ -21,7 +21,7 @@ function(hone_room_library name)
   set_source_files_properties(${generated} PROPERTIES GENERATED ON SKIP_UNITY_BUILD_INCLUSION ON
                               SKIP_PRECOMPILE_HEADERS ON)
   add_dependencies(${name} ${name}_collect)
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   hone_warnings(${name})
 endfunction()
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "../worker_flags.h"
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
@@ -99,16 +100,13 @@ int main(int argc, char** argv) {
   CLI::App app{"hone's half that needs LibTorch; use hone", "hone-worker"};
   app.require_subcommand(1);
 
-  std::string store, file, name = "worker", output, path, prompt;
-  std::int64_t trials = -1, trial = 0, steps = 0;
+  std::string store, file, output, path, prompt;
+  std::int64_t trial = 0, steps = 0;
   bool json = false;
   hone::learn::SamplingOptions sampling;
 
   auto* worker = app.add_subcommand("worker", "Work on a study's trials");
-  worker->add_option("--store", store)->required();
-  worker->add_option("--file", file);
-  worker->add_option("--name", name);
-  worker->add_option("--trials", trials);
+  const auto worker_words = hone::cli::add_worker_flags(*worker);
 
   auto* training = app.add_subcommand("train", "Train a trial's design at full budget");
   training->add_option("--store", store)->required();
@@ -129,12 +127,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   try {
-    if (*worker) {
-      hone::run::WorkerOptions options;
-      options.name = name;
-      if (trials >= 0) options.max_trials = trials;
-      return hone::run::work_on(store, file, options) == hone::run::WorkEnd::finished ? 0 : 3;
-    }
+    if (*worker) return hone::run::work_as_told(hone::run::read_worker_arguments(*worker_words));
     if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);
   } catch (const hone::Error& error) {

@@ -28,6 +28,8 @@ std::string OptionSpec::type_text() const {
       return "duration";
     case Type::quantity:
       return "quantity";
+    case Type::table:
+      return "table";
   }
   return "?";
 }
@@ -90,6 +92,9 @@ Json read(const OptionSpec& spec, const Node& node) {
       check_range(spec, value, node.place());
       return value;
     }
+    case OptionSpec::Type::table:
+      if (!node.is(Node::Type::table)) throw node.expected("a table");
+      return node.json();
   }
   return nullptr;
 }
@@ -145,6 +150,7 @@ Options::Options(const std::vector<OptionSpec>& specs, const Node& table,
     if (node) {
       values_[spec.name] = read(spec, node);
       places_.emplace_back(spec.name, node.place());
+      if (spec.type == OptionSpec::Type::table) tables_.emplace_back(spec.name, node);
     } else if (!spec.fallback.is_null()) {
       values_[spec.name] = spec.fallback;
     } else if (!spec.optional) {
@@ -173,6 +179,12 @@ std::vector<std::int64_t> Options::integers(const std::string& name) const {
 }
 std::vector<std::string> Options::texts(const std::string& name) const {
   return at(name).get<std::vector<std::string>>();
+}
+
+Node Options::table(const std::string& name) const {
+  for (const auto& [key, node] : tables_)
+    if (key == name) return node;
+  return Node(Node::Type::missing, place(name));
 }
 
 Place Options::place(const std::string& name) const {

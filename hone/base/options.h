@@ -11,7 +11,7 @@ namespace hone {
 
 /// What one option of a method takes. Read by the study file's checker, `hone methods`, --help and the docs.
 struct OptionSpec {
-  enum class Type { flag, integer, real, text, integers, texts, duration, quantity };
+  enum class Type { flag, integer, real, text, integers, texts, duration, quantity, table };
   std::string name;
   Type type = Type::real;
   Json fallback;  ///< the default; null: the user must give it
@@ -43,6 +43,8 @@ class Options {
   std::string text(const std::string& name) const;
   std::vector<std::int64_t> integers(const std::string& name) const;
   std::vector<std::string> texts(const std::string& name) const;
+  /// A table as it was written, with the places of what is in it; of the type missing where it was not.
+  Node table(const std::string& name) const;
   const Json& json() const { return values_; }
   /// Where the user wrote it; the table's place where the default holds.
   Place place(const std::string& name) const;
@@ -52,6 +54,7 @@ class Options {
 
   Json values_ = Json::object();
   std::vector<std::pair<std::string, Place>> places_;
+  std::vector<Node::Entry> tables_;
   Place table_place_;
 };
 

@@ -479,6 +479,11 @@ bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
       true);
 }
 
+const study::Trial* Optimizer::best() const {
+  const auto& members = study_.front().members();
+  return members.empty() ? nullptr : &study_.trial(members.front().trial);
+}
+
 bool Optimizer::renew(const Job& job) {
   return study_.store().renew({lease_name(job.trial), job.attempt}, setup_.lease_s);
 }

@@ -122,6 +122,10 @@ class Optimizer {
   /// Keeps the job's lease for another lease_s. false: it is lost. Thread safe.
   bool renew(const Job& job);
 
+  /// The best trial so far: the first of the front, sorted by the first objective. null: none has a result at
+  /// the last fidelity. Valid until the next call that is not const.
+  const study::Trial* best() const;
+
   study::Study& study() { return study_; }
   const study::Study& study() const { return study_; }
   const identity::EquivalenceCache& cache() const { return cache_; }

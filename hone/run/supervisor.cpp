@@ -154,7 +154,10 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
   study.sync();
   auto changes = file.differences(study_file_of(study, file.path));
   if (study.header().data != file.task->data_identity())
-    changes.refused.push_back(fmt::format("task {}: its data is not what it was", file.task_kind));
+    changes.refused.push_back(
+        file.task->program().empty()
+            ? fmt::format("task {}: its data is not what it was", file.task_kind)
+            : "task program: the program was built anew (unless its task states an identity, that counts)");
   if (!changes.refused.empty()) {
     const std::string folder = folder_of(*store);
     throw Error(
@@ -205,7 +208,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   // The process id keeps apart the workers of two searches that share a study.
   const std::string mark = fmt::format(".{}", ::getpid());
-  std::vector<std::string> command{find_program(options.worker_program)};
+  const bool named = options.worker_program.find('/') == std::string::npos;
+  std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
         std::string("--trials"), std::to_string(budget.trials.value_or(0))})

@@ -14,7 +14,7 @@ struct SuperviseOptions {
   std::int64_t workers = 0;            ///< 0: as the study file says, else one a core
   std::optional<std::int64_t> trials;  ///< overrides the file's budget
   std::optional<double> time_s;  ///< seconds more for this session, instead of what the file's budget leaves
-  std::string worker_program;    ///< "hone-worker", or "hone" for tasks without Torch
+  std::string worker_program;    ///< see run::worker_program
   std::function<bool()> interrupted;                 ///< Ctrl-C
   std::function<void(const std::string&)> say = {};  ///< something that the user should know, a line or some
   std::function<bool()> killed;                      ///< a second Ctrl-C: do not wait for workers

@@ -45,6 +45,9 @@ class Task {
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
   virtual std::string prepare() const { return {}; }
 
+  /// The program whose processes run this task's trials (absolute path); "": hone's own.
+  virtual std::string program() const { return {}; }
+
   /// Identity of the data that results depend on; "" where there is none. May read it.
   virtual std::string data_identity() const { return {}; }
 
@@ -103,11 +106,11 @@ enum class Ending {
 
 struct Outcome {
   Ending ending = Ending::reached;
-  std::string reason;
-  std::int64_t fidelity = 0;  ///< reached
-  study::Measures measures;   ///< at that fidelity; empty for interrupted and failed
-  study::Curve curve;         ///< of this run only: (fidelity, training loss)
-  std::string cause = {};     ///< of failed: see study::Trial::cause
+  std::string reason = {};
+  std::int64_t fidelity = 0;      ///< reached
+  study::Measures measures = {};  ///< at that fidelity; empty for interrupted and failed
+  study::Curve curve = {};        ///< of this run only: (fidelity, training loss)
+  std::string cause = {};         ///< of failed: see study::Trial::cause
 };
 
 /// How a running evaluation talks to the engine.
