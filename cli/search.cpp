@@ -36,8 +36,9 @@ void add_search(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
   command
-      ->add_option("--workers", arguments->workers,
-                   "Worker processes; default: as the file says, else one a core")
+      ->add_option(
+          "--workers", arguments->workers,
+          "Worker processes; default: as the file says, else one a core (or as many cores as the task wants)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--time", arguments->time,
                       "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
@@ -112,6 +113,8 @@ void add_worker(CLI::App& app, Action& action) {
   struct Arguments {
     std::string store, file, name = "worker";
     std::int64_t trials = -1;
+    std::vector<int> cores;
+    std::vector<std::string> gpus;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("--store", arguments->store, "The study's store")->required();
@@ -120,10 +123,17 @@ void add_worker(CLI::App& app, Action& action) {
                       "Where the study file is, if it moved since the study began");
   command->add_option("--trials", arguments->trials,
                       "Trials in all, instead of the study's budget; 0: no bound");
+  command->add_option("--cores", arguments->cores, "Numbers of the cores that its trials may use: 0,1")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1 << 20));
+  command->add_option("--gpus", arguments->gpus, "GPUs that its trials may use, as CUDA_VISIBLE_DEVICES")
+      ->delimiter(',');
   command->callback([arguments, &action] {
     action = [arguments] {
       run::WorkerOptions options;
       options.name = arguments->name;
+      options.cores = arguments->cores;
+      options.gpus = arguments->gpus;
       if (arguments->trials >= 0) options.max_trials = arguments->trials;
       return static_cast<int>(run::work_on(arguments->store, arguments->file, options) ? kDone : kStopped);
     };
