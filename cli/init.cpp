@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "command.h"
+#include "command_template.h"
 #include "hone/base/files.h"
 
 namespace hone::cli {
@@ -78,6 +79,16 @@ trials = 200
 workers = 1
 )";
 
+/// As it stands inside a TOML text.
+std::string quoted(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
 }  // namespace
 
 void add_init(CLI::App& app, Action& action) {
@@ -89,8 +100,10 @@ void add_init(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
-  command->add_option("--task", arguments->task, "Which template: text or function")
-      ->check(CLI::IsMember({"text", "function"}))
+  command
+      ->add_option("--task,--template", arguments->task,
+                   "Which template: text, command (with a program beside it) or function")
+      ->check(CLI::IsMember({"text", "command", "function"}))
       ->capture_default_str();
   command->add_option("--data", arguments->data, "Text for the task's data")->capture_default_str();
   command->add_flag("--force", arguments->force, "Overwrite an existing file");
@@ -98,18 +111,24 @@ void add_init(CLI::App& app, Action& action) {
     action = [arguments] {
       if (std::filesystem::exists(arguments->file) && !arguments->force)
         throw Error("the file exists", Place{arguments->file, 0, ""}, "give another name, or --force");
-      std::string text = arguments->task == "text" ? kTextTemplate : kFunctionTemplate;
+      std::string text = arguments->task == "text"      ? kTextTemplate
+                         : arguments->task == "command" ? kCommandTemplate
+                                                        : kFunctionTemplate;
+      if (const auto at = text.find("@PROGRAM@"); at != std::string::npos) {
+        const auto program = std::filesystem::path(arguments->file).replace_extension(".sh");
+        if (std::filesystem::exists(program) && !arguments->force)
+          throw Error("the file exists", Place{program.string(), 0, ""},
+                      "the study would run it; give another name, or --force");
+        text.replace(at, 9, quoted(program.filename().string()));
+        write_file_atomic(program.string(), kCommandProgram);
+        std::printf("wrote %s\n", program.c_str());
+      }
       if (const auto at = text.find("@DATA@"); at != std::string::npos) {
         // Data given on the command line is meant from here; the file says it from where it stands.
         std::filesystem::path data = arguments->data;
         const auto folder = std::filesystem::absolute(arguments->file).parent_path();
         if (!data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
-        std::string quoted;
-        for (char c : data.string()) {
-          if (c == '"' || c == '\\') quoted += '\\';
-          quoted += c;
-        }
-        text.replace(at, 6, quoted);
+        text.replace(at, 6, quoted(data.string()));
       }
       write_file_atomic(arguments->file, text);
       std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());

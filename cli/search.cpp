@@ -54,8 +54,9 @@ void add_search(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
   command
-      ->add_option("--workers", arguments->workers,
-                   "Worker processes; default: as the file says, else one a core")
+      ->add_option(
+          "--workers", arguments->workers,
+          "Worker processes; default: as the file says, else one a core (or as many cores as the task wants)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--time", arguments->time,
                       "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");

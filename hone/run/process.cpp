@@ -7,6 +7,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -118,11 +119,39 @@ std::map<std::string, std::string> worker_environment() {
   return environment;
 }
 
-int core_count() {
+int core_count() { return std::max(1, static_cast<int>(usable_cores().size())); }
+
+std::vector<int> usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
+  std::vector<int> cores;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  return cores;
+}
+
+std::vector<std::string> usable_gpus() {
+  std::vector<std::string> gpus;
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
+    std::istringstream names(visible);
+    for (std::string name; std::getline(names, name, ',');) {
+      name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
+      name.erase(name.find_last_not_of(' ') + 1);
+      if (name.empty() || name.starts_with('-')) break;
+      gpus.push_back(name);
+    }
+    return gpus;
+  }
+  std::error_code code;
+  std::filesystem::directory_iterator driver("/proc/driver/nvidia/gpus", code), end;
+  for (; !code && driver != end; driver.increment(code)) gpus.push_back(std::to_string(gpus.size()));
+  // Containers often show the devices alone.
+  for (int i = 0; gpus.empty() || i > 0; ++i) {
+    if (!std::filesystem::exists(fmt::format("/dev/nvidia{}", i), code)) break;
+    gpus.push_back(std::to_string(i));
+  }
+  return gpus;
 }
 
 std::string file_tail(const std::string& path, int lines, std::uintmax_t from) {

@@ -26,6 +26,11 @@ std::map<std::string, std::string> worker_environment();
 
 /// Cores that this process may use.
 int core_count();
+std::vector<int> usable_cores();  ///< their numbers
+
+/// GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them: those that the variable lists (up to
+/// the first -1, as CUDA reads it), else all that NVIDIA's driver shows, by number.
+std::vector<std::string> usable_gpus();
 
 /// The last `lines` lines of a file from byte `from` on; "" where it cannot be read.
 std::string file_tail(const std::string& path, int lines, std::uintmax_t from = 0);

@@ -42,9 +42,10 @@ std::vector<study::Objective> read_objectives(const Node& table, const task::Tas
     const Node node = table[key];
     if (!node) return;
     for (const std::string& name : node.texts()) {
-      if (std::find(known.begin(), known.end(), name) == known.end())
+      if (!task.any_measure() && std::find(known.begin(), known.end(), name) == known.end())
         throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
                     suggest(name, known));
+      if (name.empty()) throw node.expected("the name of a measure");
       for (const auto& objective : objectives)
         if (objective.name == name)
           throw Error(fmt::format("'{}' is an objective twice", name), node.place());
@@ -55,7 +56,8 @@ std::vector<study::Objective> read_objectives(const Node& table, const task::Tas
   add("maximize", false);
   if (objectives.empty())
     throw Error("no objective: write minimize = [...] or maximize = [...]", table.place(),
-                fmt::format("task '{}' reports {}", kind, fmt::join(known, ", ")));
+                fmt::format("task '{}' reports {}{}", kind, fmt::join(known, ", "),
+                            task.any_measure() ? ", and what else it likes" : ""));
   return objectives;
 }
 
@@ -65,7 +67,7 @@ std::vector<study::Limit> read_limits(const Node& table, const task::Task& task,
   std::vector<std::string> known;
   for (const auto& measure : task.measures()) known.push_back(measure.name);
   for (const auto& [name, node] : table.entries()) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
+    if (!task.any_measure() && std::find(known.begin(), known.end(), name) == known.end())
       throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
                   suggest(name, known));
     study::Limit limit{name, {}, {}};

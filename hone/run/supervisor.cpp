@@ -42,9 +42,11 @@ class Crew {
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  void start(const std::string& name) {
+  /// arguments: further ones for workers of this name, also when one is started anew.
+  void start(const std::string& name, const std::vector<std::string>& arguments) {
     std::vector<std::string> command = command_;
     command.insert(command.end(), {"--name", name});
+    command.insert(command.end(), arguments.begin(), arguments.end());
     const std::string log = fmt::format("{}/{}.log", folder_, name.substr(0, name.find('.')));
     std::error_code code;
     if (!std::filesystem::exists(log, code) || std::filesystem::file_size(log, code) > (1 << 20)) {
@@ -105,6 +107,58 @@ class Crew {
   std::map<std::string, std::string> environment_;
   std::vector<Member> members_;
 };
+
+/// How many workers run, and what each is given.
+struct Places {
+  std::int64_t workers = 1;
+  std::vector<std::string> cores;  ///< by worker, "0,1"; empty: any for all
+  std::vector<std::string> gpus;
+
+  /// The arguments of worker `index`.
+  std::vector<std::string> arguments(std::size_t index) const {
+    std::vector<std::string> words;
+    if (!cores.empty()) words.insert(words.end(), {"--cores", cores[index]});
+    if (!gpus.empty()) words.insert(words.end(), {"--gpus", gpus[index]});
+    return words;
+  }
+};
+
+/// wanted: how many workers, or 0. Throws Error where the machine is too small for what a trial needs.
+Places share_out(const StudyFile& file, std::int64_t wanted) {
+  const task::Task::Needs needs = file.task->needs();
+  const std::vector<int> cores = usable_cores();
+  const auto each = static_cast<std::size_t>(std::max(1, needs.cores));
+  if (each > std::max<std::size_t>(cores.size(), 1))
+    throw Error(fmt::format("a trial needs {} cores, and there are {}", each, cores.size()),
+                file.task_options.place("cores"));
+  Places places;
+  places.workers =
+      wanted > 0 ? wanted : static_cast<std::int64_t>(std::max<std::size_t>(cores.size(), 1) / each);
+  if (needs.gpus > 0) {
+    const std::vector<std::string> gpus = usable_gpus();
+    const auto fits = static_cast<std::int64_t>(gpus.size()) / needs.gpus;
+    const Place place = file.task_options.place("gpus");
+    if (fits == 0)
+      throw Error(fmt::format("a trial needs {} GPUs, and there are {}", needs.gpus, gpus.size()), place,
+                  "CUDA_VISIBLE_DEVICES chooses among NVIDIA's");
+    if (wanted > fits)
+      throw Error(fmt::format("{} workers with {} GPUs each need more than the {} there are", wanted,
+                              needs.gpus, gpus.size()),
+                  place);
+    places.workers = std::min(places.workers, fits);
+    for (std::int64_t i = 0; i < places.workers; ++i) {
+      const auto first = gpus.begin() + i * needs.gpus;
+      places.gpus.push_back(fmt::format("{}", fmt::join(first, first + needs.gpus, ",")));
+    }
+  }
+  // More workers than cores: the kernel shares them out better than a fixed assignment would.
+  if (needs.cores > 0 && static_cast<std::size_t>(places.workers) * each <= cores.size())
+    for (std::int64_t i = 0; i < places.workers; ++i) {
+      const auto first = cores.begin() + i * needs.cores;
+      places.cores.push_back(fmt::format("{}", fmt::join(first, first + needs.cores, ",")));
+    }
+  return places;
+}
 
 /// "at 14:03:22 on 2026-11-22", by this machine's clock.
 std::string time_text(double seconds) {
@@ -190,8 +244,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   Budget budget = file.budget;
   if (options.trials) budget.trials = options.trials;
-  std::int64_t workers = options.workers > 0 ? options.workers : budget.workers;
-  if (workers == 0) workers = core_count();
+  const Places places = share_out(file, options.workers > 0 ? options.workers : budget.workers);
+  const std::int64_t workers = places.workers;
 
   study::Study study(store, study::Study::Depth::light);
   study.sync();
@@ -218,17 +272,20 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
   give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
+  const auto start = [&](const std::string& name) {
+    crew.start(name, places.arguments(static_cast<std::size_t>(std::atoi(name.c_str() + 1))));
+  };
   SuperviseResult result;
   std::string why = "an error";
   const auto end_session = [&] {
-    crew.stop(kGrace_s, options.killed);
+    crew.stop(kGrace_s + file.task->needs().grace_s, options.killed);
     give_back(study, Blame::nobody,
               [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
     study.commit({study::EndedRecord{why}});
     study.save_views();
   };
   try {
-    for (std::int64_t i = 0; i < workers; ++i) crew.start(fmt::format("w{}{}", i, mark));
+    for (std::int64_t i = 0; i < workers; ++i) start(fmt::format("w{}{}", i, mark));
     int crashes = 0;
     std::int64_t memory_kills = out_of_memory_kills();
     std::int64_t progress_at_crash = -1;
@@ -264,7 +321,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
             study, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },
             for_memory ? std::string("ran out of memory and was killed by the system")
                        : how_ended(left.status));
-        crew.start(left.name);
+        start(left.name);
       }
       if (crew.size() == 0) {
         const bool all = budget.trials && study.size() >= *budget.trials;

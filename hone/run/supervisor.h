@@ -11,7 +11,7 @@ namespace hone::run {
 
 struct SuperviseOptions {
   std::string store_url;               ///< empty: the study's default
-  std::int64_t workers = 0;            ///< 0: as the study file says, else one a core
+  std::int64_t workers = 0;            ///< 0: as the study file says, else as many as cores and GPUs allow
   std::optional<std::int64_t> trials;  ///< overrides the file's budget
   std::optional<double> time_s;  ///< seconds more for this session, instead of what the file's budget leaves
   std::string worker_program;    ///< see run::worker_program
@@ -27,8 +27,10 @@ struct SuperviseResult {
 
 /// Runs a study on this machine: creates or resumes it, starts the workers (processes that die with this
 /// one), restarts one that crashed, watches the budget, draws progress, and stops them when the time is up,
-/// when the study is finished or when interrupted: they save their trials within two seconds. Throws Error
-/// where the store holds a different study (naming what changed), or where workers cannot start.
+/// when the study is finished or when interrupted: they save their trials within two seconds, or the time
+/// that the task needs for it. Each worker gets the cores and GPUs that the task wants for a trial, its own
+/// as far as they go round. Throws Error where the store holds a different study (naming what changed), where
+/// workers cannot start, or where the machine lacks what a trial needs.
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress);
 
 }  // namespace hone::run

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 #include <new>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -166,7 +167,8 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
     const auto stands_for = [&](std::int64_t other) {
       return other >= 0 && other != trial.id &&
              (!needs_unshared(file) ||
-              optimizer.study().trial(other).keys.structural == trial.keys.structural);
+              (!trial.keys.structural.none() &&
+               optimizer.study().trial(other).keys.structural == trial.keys.structural));
     };
     if (const std::int64_t twin = optimizer.cache().known(trial.keys.functional, job.to); stands_for(twin)) {
       optimizer.same(job, twin, spent());
@@ -254,24 +256,51 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
   return std::nullopt;
 }
 
-/// Removes checkpoints that nothing will ask for: of trials that failed, or completed off the front.
-void collect_checkpoints(const Optimizer& optimizer) {
+/// Where a task that keeps a folder of checkpoints (a program's own) has it.
+std::string checkpoint_folder(const study::Store& store, std::int64_t trial) {
+  const std::string folder = trial_folder(store, trial);
+  return folder.empty() ? "" : folder + "/checkpoint";
+}
+
+/// Removes checkpoints that nothing will ask for: of trials that failed, or completed off the front. `own`:
+/// trials that may have a folder of checkpoints, and those that still do afterwards.
+void collect_checkpoints(const Optimizer& optimizer, std::set<std::int64_t>& own) {
   const study::Study& study = optimizer.study();
   if (folder_of(study.store()).empty()) return;
+  const auto wanted = [&](std::int64_t id) {
+    if (!study.trial(id).done()) return true;
+    for (const auto& member : study.front().members()) {
+      const study::Trial& on_front = study.trial(member.trial);
+      if (on_front.id == id || on_front.same_as == id) return true;
+    }
+    return false;
+  };
   const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with("trial-") || !name.ends_with(".ckpt")) continue;
     const std::int64_t id = std::atoll(name.c_str() + 6);
-    if (id < 0 || id >= study.size() || !study.trial(id).done()) continue;
-    bool keep = false;
-    for (const auto& member : study.front().members()) {
-      const study::Trial& on_front = study.trial(member.trial);
-      keep = keep || on_front.id == id || on_front.same_as == id;
-    }
-    if (!keep) std::filesystem::remove(entry.path(), code);
+    if (id >= 0 && id < study.size() && !wanted(id)) std::filesystem::remove(entry.path(), code);
   }
+  std::erase_if(own, [&](std::int64_t id) {
+    if (wanted(id)) return false;
+    std::filesystem::remove_all(checkpoint_folder(study.store(), id), code);
+    return true;
+  });
+}
+
+/// The trials that have a folder of their own: what earlier workers may have left checkpoints in.
+std::set<std::int64_t> trials_with_folder(const study::Study& study) {
+  std::set<std::int64_t> found;
+  std::error_code code;
+  const auto folder = std::filesystem::path(folder_of(study.store())) / "trials";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    const std::int64_t id = std::atoll(entry.path().filename().c_str());
+    if (id >= 0 && id < study.size() && std::filesystem::exists(entry.path() / "checkpoint", code))
+      found.insert(id);
+  }
+  return found;
 }
 
 }  // namespace
@@ -374,10 +403,14 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   Heartbeat heartbeat(optimizer, options.lease_s);
   std::int64_t batch = 1;
   double collected_s = monotonic_s();
+  std::set<std::int64_t> own = trials_with_folder(optimizer.study());
   while (!options.interrupted || !options.interrupted()) {
     const auto jobs = optimizer.ask(batch);
     if (jobs.empty()) {
-      if (optimizer.finished()) return WorkEnd::finished;
+      if (optimizer.finished()) {
+        collect_checkpoints(optimizer, own);
+        return WorkEnd::finished;
+      }
       if (optimizer.outdated()) return WorkEnd::revised;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
@@ -389,12 +422,15 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
       batch = std::min(kMaxBatch, 2 * batch);
     else if (now - began > 2 * kBatch_s)
       batch = std::max<std::int64_t>(1, batch / 2);
+    if (jobs.size() == 1 &&
+        std::filesystem::exists(checkpoint_folder(optimizer.study().store(), jobs[0].trial)))
+      own.insert(jobs[0].trial);
     if (now - collected_s > 1.0) {
-      collect_checkpoints(optimizer);
+      collect_checkpoints(optimizer, own);
       collected_s = now;
     }
   }
-  collect_checkpoints(optimizer);
+  collect_checkpoints(optimizer, own);
   return WorkEnd::stopped;
 }
 

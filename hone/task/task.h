@@ -37,6 +37,14 @@ class Task {
   /// Whether it may report measures beyond measures(), whose names only the study knows (a program's own).
   virtual bool any_measure() const { return false; }
 
+  /// What one trial needs of the machine it runs on.
+  struct Needs {
+    int cores = 0;         ///< of its own, assigned to its worker; 0: one, which it shares as it may
+    int gpus = 0;          ///< likewise
+    double grace_s = 0.0;  ///< time to save when its worker is asked to end, beyond a worker's usual second
+  };
+  virtual Needs needs() const { return {}; }
+
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
   virtual void check(const space::Space& space) const = 0;

@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include "hone/base/units.h"
+#include "hone/task/command.h"
+#include "hone/task/command_lines.h"
+#include "hone/task/command_log.h"
+#include "hone/task/command_run.h"
+
+namespace hone::task {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxNotes = 20;
+constexpr std::size_t kMaxReason = 400;
+
+/// What a run's lines come to.
+class Reports {
+ public:
+  Reports(const Assignment& assignment, Reporter& reporter, CommandLog& log, bool among_others)
+      : to_(assignment.to), last_(assignment.from), reporter_(reporter), log_(log), lines_(among_others) {}
+
+  void add(std::string_view bytes) {
+    for (const auto& line : lines_.add(bytes)) hear(line);
+  }
+  void end() {
+    for (const auto& line : lines_.end()) hear(line);
+    if (notes_ > kMaxNotes) log_.note(fmt::format("{} more reports were not understood", notes_ - kMaxNotes));
+  }
+
+  RunEars::Wish wish() const { return wish_; }
+  std::int64_t last() const { return last_; }  ///< fidelity of the last intermediate result
+  const study::Measures& result() const { return result_; }
+
+ private:
+  void hear(const JsonLines::Line& line) {
+    if (!line.problem.empty()) {
+      if (++notes_ <= kMaxNotes)
+        log_.note(fmt::format("report line {} {}: {}", line.number, line.problem, line.shown));
+      return;
+    }
+    if (!line.fidelity || *line.fidelity >= to_) {
+      result_.merge(line.measures);
+      return;
+    }
+    // What was told in an earlier attempt stands; after the verdict nothing more is decided on.
+    if (*line.fidelity <= last_ || line.measures.empty() || wish_ != RunEars::Wish::go_on) return;
+    last_ = *line.fidelity;
+    switch (reporter_.report(last_, line.measures)) {
+      case Reporter::Verdict::go_on:
+        break;
+      case Reporter::Verdict::pause:
+        wish_ = RunEars::Wish::pause;
+        break;
+      case Reporter::Verdict::stop:
+        wish_ = RunEars::Wish::stop;
+        break;
+    }
+  }
+
+  std::int64_t to_;
+  std::int64_t last_;
+  Reporter& reporter_;
+  CommandLog& log_;
+  JsonLines lines_;
+  study::Measures result_;
+  RunEars::Wish wish_ = RunEars::Wish::go_on;
+  std::int64_t notes_ = 0;
+};
+
+/// "exit status 1", "killed by SIGSEGV".
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("killed by {}", signal_name(WTERMSIG(status)));
+  const int code = WEXITSTATUS(status);
+  // Shells say so that a program of theirs was killed.
+  if (code > 128 && code < 128 + 65)
+    return fmt::format("exit status {} (as shells say {})", code, signal_name(code - 128));
+  return fmt::format("exit status {}", code);
+}
+
+std::string with_last_lines(const std::string& reason, const CommandLog& log) {
+  std::string lines = log.last_lines(3);
+  for (std::size_t at; (at = lines.find('\n')) != std::string::npos;) lines.replace(at, 1, " | ");
+  return lines.empty() ? reason : reason + ": " + printable(lines, kMaxReason);
+}
+
+/// Cause and reason of a run that failed by itself or by its limits; an empty cause: it did not.
+std::pair<std::string, std::string> failure(const RunEnd& end, const CommandOptions& options,
+                                            const CommandLog& log) {
+  const int status = end.status;
+  switch (end.how) {
+    case RunEnd::How::over_time:
+      return {"time", fmt::format("over its time limit of {}", duration_text(*options.rules.time_s))};
+    case RunEnd::How::over_memory:
+      return {"memory", fmt::format("over its memory limit of {} (it took {})",
+                                    quantity_text("memory_bytes", *options.rules.memory_bytes),
+                                    quantity_text("memory_bytes", end.memory_bytes))};
+    case RunEnd::How::lost:
+      return {"crash", "its keeper process was killed from outside"};
+    case RunEnd::How::ended:
+      break;
+    default:
+      return {};
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  const bool sigkill = (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+                       (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
+  if (sigkill && end.out_of_memory)
+    return {"memory", fmt::format("killed by the kernel, which ran out of memory (it took {})",
+                                  quantity_text("memory_bytes", end.memory_bytes))};
+  return {WIFSIGNALED(status) ? "signal" : "exit", with_last_lines(how_it_ended(status), log)};
+}
+
+class CommandEvaluator final : public Evaluator {
+ public:
+  explicit CommandEvaluator(std::shared_ptr<const CommandTask> task) : task_(std::move(task)) {}
+
+  std::vector<double> probe(const space::Config& config) override {
+    const CommandOptions& options = task_->options();
+    if (!options.probe) return {};
+    RunContext context;
+    context.study_folder = task_->folder();
+    context.probe = true;
+    std::vector<double> signature;
+    std::string problem = "it printed no signature";
+    JsonLines lines(options.report_on_output);
+    CommandLog log("", 4096);
+    const auto hear = [&](const std::vector<JsonLines::Line>& heard) {
+      for (const auto& line : heard) {
+        if (!line.problem.empty())
+          problem = fmt::format("its line {} {}: {}", line.number, line.problem, line.shown);
+        if (!line.signature.empty()) signature = line.signature;
+      }
+    };
+    RunEars ears;
+    ears.output = [&](std::string_view bytes) { log.add(bytes); };
+    ears.report = [&](std::string_view bytes) { hear(lines.add(bytes)); };
+    ears.apart = ears.report;
+    const RunEnd end = run_program(launch(config, context), options.rules, ears);
+    hear(lines.end());
+    if (const auto [cause, reason] = failure(end, options, log); !cause.empty()) {
+      problem = reason;
+      signature.clear();
+    }
+    // A candidate without a signature is known by its config alone; its log says why.
+    probe_note_ = signature.empty() ? "the probe failed: " + problem : "";
+    return signature;
+  }
+
+  Outcome run(const Assignment& assignment, Reporter& reporter) override {
+    const CommandOptions& options = task_->options();
+    const study::Trial& trial = assignment.trial;
+    RunContext context;
+    context.trial = trial.id;
+    context.attempt = trial.attempts;
+    context.seed = trial.seed;
+    context.to = assignment.to;
+    context.horizon = assignment.horizon;
+    context.study_folder = task_->folder();
+    context.cores = assignment.cores;
+    context.gpus = assignment.gpus;
+    if (!assignment.folder.empty()) {
+      context.folder = fs::absolute(assignment.folder).lexically_normal().string();
+      context.checkpoint = context.folder + "/checkpoint";
+      make_folder(context.checkpoint);
+      // Without a checkpoint there is nothing to go on from, whatever was reported.
+      if (!fs::is_empty(context.checkpoint)) context.from = assignment.from;
+    }
+    CommandLog log(context.folder.empty() ? "" : context.folder + "/output.log", options.output_bytes);
+    log.note(fmt::format("attempt {}, worker {}, from {} to {}", trial.attempts,
+                         trial.worker.substr(0, trial.worker.find('.')), context.from, assignment.to));
+    if (!probe_note_.empty()) log.note(probe_note_);
+    probe_note_.clear();
+
+    Reports reports(assignment, reporter, log, options.report_on_output);
+    RunEars ears;
+    ears.output = [&](std::string_view bytes) { log.add(bytes); };
+    ears.report = [&](std::string_view bytes) { reports.add(bytes); };
+    ears.apart = [&](std::string_view bytes) {
+      log.add(bytes);
+      reports.add(bytes);
+    };
+    ears.wish = [&] { return reports.wish(); };
+    ears.interrupted = [&] { return reporter.interrupted(); };
+    RunEnd end;
+    try {
+      end = run_program(launch(trial.config, context), options.rules, ears);
+    } catch (const Error& error) {
+      // Of this config alone: a program named by a parameter, arguments that are too long.
+      if (error.fault() != Fault::input) throw;
+      log.note(error.message());
+      return {Ending::failed, error.message(), context.from, {}, {}, "error"};
+    }
+    reports.end();
+    Outcome outcome = judge(end, reports, assignment, log);
+    log.note(fmt::format("{} after {:.2f} s", said(end, outcome), end.seconds));
+    if (!context.checkpoint.empty()) {
+      std::error_code code;
+      fs::remove(context.checkpoint, code);  // only where it is empty
+    }
+    return outcome;
+  }
+
+ private:
+  Launch launch(const space::Config& config, const RunContext& context) const {
+    const CommandOptions& options = task_->options();
+    Launch launch;
+    launch.arguments = command_arguments(options, config, context);
+    if (launch.arguments.empty()) throw Error("the program's name hangs on an inactive parameter");
+    try {
+      launch.program = task_->program(launch.arguments[0]);
+    } catch (const Error& error) {
+      if (has_placeholder(options.run[0])) throw;
+      // It was there when the search began, and its going is no trial's fault.
+      throw environment_error(error.message(), error.hint());
+    }
+    launch.environment = command_environment(options, config, context);
+    launch.folder = task_->folder();
+    launch.cores = context.cores;
+    launch.apart = options.report_on_output;
+    if (options.config_on_input)
+      launch.input = config.json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return launch;
+  }
+
+  static void make_folder(const std::string& path) {
+    std::error_code code;
+    fs::create_directories(path, code);
+    if (code) throw environment_error(fmt::format("cannot make the folder {}: {}", path, code.message()));
+  }
+
+  Outcome judge(const RunEnd& end, const Reports& reports, const Assignment& assignment,
+                const CommandLog& log) const {
+    const CommandOptions& options = task_->options();
+    Outcome outcome;
+    outcome.fidelity = reports.last();
+    const bool well = WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0 && !end.killed;
+    if (end.how == RunEnd::How::paused || end.how == RunEnd::How::stopped) {
+      outcome.ending = end.how == RunEnd::How::paused ? Ending::paused : Ending::stopped;
+      return outcome;
+    }
+    // It may have been about to end anyway: then its result is there, and stands.
+    if (end.how == RunEnd::How::interrupted && !(well && !reports.result().empty())) {
+      outcome.ending = Ending::interrupted;
+      return outcome;
+    }
+    if (const auto [cause, reason] = failure(end, options, log); !cause.empty()) {
+      outcome.ending = Ending::failed;
+      outcome.cause = cause;
+      outcome.reason = reason;
+      return outcome;
+    }
+    outcome.fidelity = assignment.to;
+    outcome.measures = {{"seconds", end.seconds}, {"cpu_s", end.cpu_s}, {"memory_bytes", end.memory_bytes}};
+    outcome.measures.merge(reports.result());
+    for (const auto& name : options.metrics) {
+      if (outcome.measures.find(name)) continue;
+      outcome.ending = Ending::failed;
+      outcome.cause = "missing";
+      outcome.reason = reports.last() > assignment.from
+                           ? fmt::format("it did not report {}; its reports end at {} of {} {}", name,
+                                         reports.last(), assignment.to, options.unit)
+                           : fmt::format("it did not report {}", name);
+      break;
+    }
+    return outcome;
+  }
+
+  /// How the run ended, for the log.
+  static std::string said(const RunEnd& end, const Outcome& outcome) {
+    const std::string status = how_it_ended(end.status);
+    switch (end.how) {
+      case RunEnd::How::stopped:
+        return "stopped, " + status;
+      case RunEnd::How::paused:
+        return "paused, " + status;
+      case RunEnd::How::interrupted:
+        return "interrupted, " + status;
+      case RunEnd::How::over_time:
+      case RunEnd::How::over_memory:
+      case RunEnd::How::lost:
+        return outcome.reason;
+      case RunEnd::How::ended:
+        break;
+    }
+    return outcome.cause == "memory" || outcome.cause == "missing" ? outcome.reason : status;
+  }
+
+  std::shared_ptr<const CommandTask> task_;
+  std::string probe_note_;
+};
+
+}  // namespace
+
+std::unique_ptr<Evaluator> make_command_evaluator(std::shared_ptr<const CommandTask> task) {
+  return std::make_unique<CommandEvaluator>(std::move(task));
+}
+
+}  // namespace hone::task

@@ -1,0 +1,241 @@
+// Command studies as people run them: hone search, its workers, and what is left when they are stopped or
+// killed.
+#include "command_bench.h"
+#include "hone/study/study.h"
+
+namespace hone::task {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+std::string study_text(const std::string& task, const std::string& budget = "trials = 4\nworkers = 2\n",
+                       const std::string& steps = "1") {
+  return "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"run.sh\"]\n" + task +
+         "[space]\nlr = { real = [0, 1] }\n[search]\nsearcher = \"random\"\nscheduler = { kind = \"fixed\", "
+         "steps = " +
+         steps + " }\n[budget]\n" + budget;
+}
+
+study::Study study_in(const Folder& folder) {
+  study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  study.sync();
+  return study;
+}
+
+int parent_of(int pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  return std::atoi(text.c_str() + text.rfind(')') + 4);
+}
+
+TEST(CommandProgram, SearchesAndSaysWhyTrialsFail) {
+  const Folder folder;
+  folder.write("run.sh", R"([ $HONE_TRIAL = 0 ] && { echo no luck >&2; exit 3; }
+[ $HONE_TRIAL = 1 ] && kill -SEGV $$
+[ $HONE_TRIAL = 2 ] && { echo nothing; exit 0; }
+echo "{\"loss\": $HONE_PARAM_LR}" >&3)");
+  folder.write("s.toml", study_text(""));
+  Program search(folder, {"search", "s.toml", "--json"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(Json::parse(search.out())["counts"]["failed"], 3);
+  const study::Study study = study_in(folder);
+  EXPECT_EQ(study.trial(0).cause, "exit");
+  EXPECT_EQ(study.trial(0).reason, "exit status 3: no luck");
+  EXPECT_EQ(study.trial(1).cause, "signal");
+  EXPECT_EQ(study.trial(2).cause, "missing");
+  EXPECT_EQ(study.trial(3).state, study::TrialState::completed);
+  ASSERT_TRUE(study.trial(3).last() != nullptr);
+  EXPECT_TRUE(study.trial(3).last()->measures.find("seconds"));
+  EXPECT_NE(folder.read("s.hone/trials/0/output.log").find("no luck"), std::string::npos);
+
+  folder.write("run.sh", "echo changed");
+  Program refused(folder, {"search", "s.toml", "--trials", "9"});
+  EXPECT_EQ(refused.status(), 2);
+  EXPECT_NE(refused.err().find("its data is not what it was"), std::string::npos) << refused.err();
+}
+
+TEST(CommandProgram, AMissingProgramIsToldWithItsLine) {
+  const Folder folder;
+  std::string text = study_text("");
+  text.replace(text.find("\"sh\", \"run.sh\""), 14, "\"./absent\"");
+  folder.write("s.toml", text);
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 2);
+  EXPECT_NE(search.err().find("s.toml:5: task.run: there is no program './absent'"), std::string::npos)
+      << search.err();
+  EXPECT_FALSE(std::filesystem::exists(folder.file("s.hone")));
+}
+
+/// The worst program: what it starts leaves its session, ignores signals and lives on.
+constexpr const char* kClinging = R"(trap '' TERM HUP INT
+echo $PPID > keeper.$HONE_ATTEMPT
+setsid sh -c 'trap "" TERM HUP INT; echo $$ > runaway.'$HONE_ATTEMPT'; sleep 1000' &
+(sh -c 'trap "" TERM; sleep 1000' &)
+echo $$ > program.$HONE_ATTEMPT
+while :; do sleep 1; done)";
+
+bool all_dead(const Folder& folder, const std::string& attempt) {
+  for (const std::string name : {"keeper.", "runaway.", "program."})
+    if (test::alive(test::number_in(folder, name + attempt))) return false;
+  return true;
+}
+
+bool started(const Folder& folder, const std::string& attempt) {
+  for (const std::string name : {"keeper.", "runaway.", "program."})
+    if (test::number_in(folder, name + attempt) == 0) return false;
+  return true;
+}
+
+TEST(CommandProgram, TheTreeDiesWithItsWorkerAndWithTheSearch) {
+  const Folder folder;
+  folder.write("run.sh", kClinging);
+  folder.write("s.toml", study_text("grace = \"300 ms\"\n", "trials = 1\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_TRUE(test::wait_until([&] { return started(folder, "1"); })) << search.err();
+  const int worker = parent_of(test::number_in(folder, "keeper.1"));
+  ASSERT_GT(worker, 1);
+  ::kill(worker, SIGKILL);
+  EXPECT_TRUE(test::wait_until([&] { return all_dead(folder, "1"); }, 5.0));
+  // The supervisor starts another worker, and the trial runs again.
+  ASSERT_TRUE(test::wait_until([&] { return started(folder, "2"); }));
+  EXPECT_FALSE(all_dead(folder, "2"));
+  search.signal(SIGKILL);
+  EXPECT_TRUE(test::wait_until([&] { return all_dead(folder, "2"); }, 5.0));
+  const std::string log = folder.read("s.hone/trials/0/output.log");
+  EXPECT_NE(log.find("--- attempt 2, worker w0, from 0 to 1"), std::string::npos) << log;
+}
+
+TEST(CommandProgram, TheTreeDiesWithItsKeeper) {
+  const Folder folder;
+  folder.write("run.sh", "echo $$ > program.1; echo $PPID > keeper.1; sleep 1000");
+  folder.write("s.toml", study_text("", "trials = 1\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_TRUE(test::wait_until([&] { return test::number_in(folder, "keeper.1") > 0; }));
+  ::kill(test::number_in(folder, "keeper.1"), SIGKILL);
+  EXPECT_EQ(search.status(), 0) << search.err();
+  EXPECT_FALSE(test::alive(test::number_in(folder, "program.1")));
+  EXPECT_EQ(study_in(folder).trial(0).cause, "crash");
+}
+
+TEST(CommandProgram, AfterCtrlCTheTrialGoesOnWhereItWas) {
+  const Folder folder;
+  folder.write("run.sh", R"(i=0; [ -f $HONE_CHECKPOINT/i ] && i=$(cat $HONE_CHECKPOINT/i)
+trap 'sleep 1.8; echo $i > $HONE_CHECKPOINT/i; exit 0' TERM
+echo $i >> begun
+while [ $i -lt $HONE_FIDELITY ]; do i=$((i+1)); echo "{\"fidelity\": $i, \"loss\": $i}" >&3; sleep 0.05; done)");
+  folder.write("s.toml", study_text("", "trials = 1\nworkers = 1\n", "30"));
+  {
+    Program search(folder, {"search", "s.toml"});
+    ASSERT_TRUE(test::wait_until([&] {
+      return std::filesystem::exists(folder.file("s.hone/study.sqlite")) && folder.read("begun") == "0\n" &&
+             study_in(folder).size() == 1 && study_in(folder).trial(0).results.size() >= 3;
+    }));
+    search.signal(SIGINT);
+    EXPECT_EQ(search.status(), 3) << search.err();
+  }
+  // Saving took longer than a worker usually gets, and was waited for.
+  ASSERT_TRUE(std::filesystem::exists(folder.file("s.hone/trials/0/checkpoint/i")));
+  const std::int64_t reached = study_in(folder).trial(0).last()->fidelity;
+  Program again(folder, {"search", "s.toml"});
+  ASSERT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(folder.read("begun"), "0\n" + std::to_string(reached) + "\n");
+  EXPECT_EQ(study_in(folder).trial(0).last()->fidelity, 30);
+}
+
+TEST(CommandProgram, WorkersGetCoresOfTheirOwn) {
+  const Folder folder;
+  folder.write(
+      "run.sh",
+      "grep Cpus_allowed_list /proc/self/status | cut -f2 >> cores; sleep 0.2; echo '{\"loss\": 1}' >&3");
+  folder.write("s.toml", study_text("cores = 1\n", "trials = 6\n"));
+  ASSERT_EQ(Program(folder, {"search", "s.toml"}).status(), 0);
+  std::istringstream lines(folder.read("cores"));
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_EQ(line.find_first_not_of("0123456789"), std::string::npos) << line << " is more than one core";
+  folder.write("t.toml", study_text("cores = 1000\n"));
+  Program refused(folder, {"search", "t.toml"});
+  EXPECT_EQ(refused.status(), 2);
+  EXPECT_NE(refused.err().find("t.toml:6: task.cores: a trial needs 1000 cores"), std::string::npos)
+      << refused.err();
+}
+
+TEST(CommandProgram, WorkersGetGpusOfTheirOwn) {
+  const Folder folder;
+  folder.write("run.sh", "echo $CUDA_VISIBLE_DEVICES >> gpus; sleep 0.3; echo '{\"loss\": 1}' >&3");
+  folder.write("s.toml", study_text("gpus = 1\n", "trials = 6\nworkers = 2\n"));
+  ::setenv("CUDA_VISIBLE_DEVICES", "3, GPU-7", 1);
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 0) << search.err();
+  Program refused(folder, {"search", "s.toml", "--workers", "3", "--trials", "9"});
+  EXPECT_EQ(refused.status(), 2);
+  EXPECT_NE(refused.err().find("3 workers with 1 GPUs each"), std::string::npos) << refused.err();
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_NE(folder.read("gpus").find("3\n"), std::string::npos);
+  EXPECT_NE(folder.read("gpus").find("GPU-7\n"), std::string::npos);
+  EXPECT_EQ(folder.read("gpus").find(','), std::string::npos);
+}
+
+TEST(CommandProgram, TheSameSignatureIsNotRunAgain) {
+  const Folder folder;
+  folder.write("run.sh", R"(if [ -n "$HONE_PROBE" ]; then echo '{"signature": [1, 2]}' >&3; exit; fi
+echo run >> runs; echo '{"loss": 1}' >&3)");
+  folder.write("s.toml", study_text("probe = true\n", "trials = 6\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(folder.read("runs"), "run\n");
+  EXPECT_EQ(study_in(folder).count(study::TrialState::completed), 6);
+  // A time is not taken over.
+  std::string text = study_text("probe = true\n", "trials = 3\nworkers = 1\n");
+  text.replace(text.find("\"loss\""), 6, "\"loss\", \"seconds\"");
+  folder.write("t.toml", text);
+  ASSERT_EQ(Program(folder, {"search", "t.toml"}).status(), 0);
+  EXPECT_EQ(folder.read("runs"), "run\nrun\nrun\nrun\n");
+}
+
+TEST(CommandProgram, UnneededCheckpointsAreRemoved) {
+  const Folder folder;
+  folder.write("run.sh", "echo x > $HONE_CHECKPOINT/x; echo \"{\\\"loss\\\": $HONE_PARAM_LR}\" >&3");
+  folder.write("s.toml", study_text("", "trials = 8\nworkers = 1\n"));
+  ASSERT_EQ(Program(folder, {"search", "s.toml"}).status(), 0);
+  const study::Study study = study_in(folder);
+  ASSERT_EQ(study.front().members().size(), 1u);
+  for (const auto& trial : study.trials())
+    EXPECT_EQ(
+        std::filesystem::exists(folder.file("s.hone/trials/" + std::to_string(trial.id) + "/checkpoint")),
+        trial.id == study.front().members()[0].trial);
+}
+
+TEST(CommandProgram, ThePythonHelperReports) {
+  if (std::system("python3 -c pass >/dev/null 2>&1") != 0) GTEST_SKIP() << "there is no python3";
+  const Folder folder;
+  folder.write("train.py", R"(import json, os
+def report(**values):
+    os.write(int(os.environ.get("HONE_REPORT_FD", 1)), (json.dumps(values) + "\n").encode())
+config = json.loads(os.environ.get("HONE_CONFIG", "{}"))
+
+for step in range(int(os.environ["HONE_FROM"]) + 1, int(os.environ["HONE_FIDELITY"]) + 1):
+    report(fidelity=step, loss=config["lr"] if step > 1 else float("inf"))
+)");
+  std::string text = study_text("", "trials = 2\nworkers = 1\n", "3");
+  text.replace(text.find("\"sh\", \"run.sh\""), 14, "\"python3\", \"train.py\"");
+  folder.write("s.toml", text);
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(study_in(folder).count(study::TrialState::completed), 2);
+}
+
+TEST(CommandProgram, InitWritesAStudyThatRuns) {
+  const Folder folder;
+  ASSERT_EQ(Program(folder, {"init", "s.toml", "--template", "command"}).status(), 0);
+  Program search(folder, {"search", "s.toml", "--trials", "3"});
+  EXPECT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(study_in(folder).count(study::TrialState::failed), 0);
+  folder.write("mine.sh", "mine");
+  EXPECT_EQ(Program(folder, {"init", "mine.toml", "--template", "command"}).status(), 2);
+  EXPECT_EQ(folder.read("mine.sh"), "mine") << "it must not overwrite";
+}
+
+}  // namespace
+}  // namespace hone::task
