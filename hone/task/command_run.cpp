@@ -119,6 +119,8 @@ class Run {
 
   void hear(const Keeper::News& news) {
     switch (news.kind) {
+      case Keeper::Kind::started:
+        break;
       case Keeper::Kind::no_folder:
       case Keeper::Kind::no_program:
         cannot_start(launch_, news);
