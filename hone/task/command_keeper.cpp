@@ -161,6 +161,7 @@ void kill_descendants(pid_t self) {
   }
   if (program == 0) become_program(prepared, self);
   ::setpgid(program, program);
+  send_news(prepared.control, {Keeper::Kind::started, program, 0.0, 0});
 
   // The worker's files are none of the keeper's business: a pipe or lock that it kept would outlive them.
   const int signals_aside = ::fcntl(signals, F_DUPFD_CLOEXEC, 10);
@@ -331,8 +332,16 @@ Keeper::~Keeper() {
 std::optional<Keeper::News> Keeper::news() {
   News news;
   const ssize_t size = ::recv(control_, &news, sizeof news, MSG_DONTWAIT);
-  if (size == static_cast<ssize_t>(sizeof news)) return news;
-  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) lost_ = true;
+  if (size == static_cast<ssize_t>(sizeof news)) {
+    if (news.kind == Kind::started) program_ = news.value;
+    if (news.kind == Kind::gone) program_ = 0;
+    return news;
+  }
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+    lost_ = true;
+    if (program_ > 0) ::kill(-program_, SIGKILL);
+    program_ = 0;
+  }
   return std::nullopt;
 }
 

@@ -34,6 +34,7 @@ struct Launch {
 class Keeper {
  public:
   enum class Kind : std::int32_t {
+    started,     ///< value: the program's process id
     no_folder,   ///< value: errno
     no_program,  ///< value: errno
     ended,       ///< the program ended; value: its status, as waitpid gives it
@@ -61,6 +62,7 @@ class Keeper {
 
   /// The next news; nullopt: none yet, or (lost()) the keeper was killed.
   std::optional<News> news();
+  /// What is left of the program's process group is killed then; who left the group lives on, beyond reach.
   bool lost() const { return lost_; }
 
   void signal(int number);  ///< to the program's process group
@@ -69,6 +71,7 @@ class Keeper {
  private:
   pid_t pid_ = -1;
   int control_ = -1, report_ = -1, output_ = -1, apart_ = -1;
+  pid_t program_ = 0;  ///< 0: not known yet
   bool lost_ = false;
 };
 

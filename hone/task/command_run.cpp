@@ -84,7 +84,7 @@ class Run {
     ::poll(waits, 4, static_cast<int>(std::ceil(wait * 1e3)));
     // Reports before news: what a program said before it ended is heard first.
     if (waits[1].revents != 0) report_open_ = read(keeper_.report_fd(), ears_.report) || !closed_;
-    if (waits[2].revents != 0) output_open_ = read(keeper_.output_fd(), ears_.output) || !closed_;
+    if (waits[2].revents != 0) output_open_ = read(keeper_.output_fd(), ears_.output, 16) || !closed_;
     if (waits[3].revents != 0) apart_open_ = read(keeper_.apart_fd(), ears_.apart) || !closed_;
     while (const auto news = keeper_.news()) hear(*news);
     if (ended_ || gone_) {
@@ -98,15 +98,15 @@ class Run {
     if (now() >= kill_at_) kill();
   }
 
-  /// Reads what is there, up to a mebibyte, so that a flood does not keep the rest waiting. Whether something
-  /// was; closed_: the other side has closed it.
+  /// Reads what is there, up to `most` times 64 KiB, so that a flood does not keep the rest waiting. Whether
+  /// something was; closed_: the other side has closed it.
   template <typename Hear>
-  bool read(int fd, const Hear& hear) {
+  bool read(int fd, const Hear& hear, int most = 1) {
     closed_ = false;
     if (fd < 0) return false;
     static thread_local char buffer[1 << 16];
     bool any = false;
-    for (int turns = 0; turns < 16; ++turns) {
+    for (int turns = 0; turns < most; ++turns) {
       const ssize_t size = ::read(fd, buffer, sizeof buffer);
       if (size < 0 && errno == EINTR) continue;
       closed_ = size == 0;
@@ -119,6 +119,8 @@ class Run {
 
   void hear(const Keeper::News& news) {
     switch (news.kind) {
+      case Keeper::Kind::started:
+        break;
       case Keeper::Kind::no_folder:
       case Keeper::Kind::no_program:
         cannot_start(launch_, news);

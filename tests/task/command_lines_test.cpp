@@ -10,6 +10,8 @@
 namespace hone::task {
 namespace {
 
+constexpr const char* kNotJson = "is not valid JSON, or has a number too large for a double";
+
 std::vector<JsonLines::Line> read(const std::string& text, bool among_others = false) {
   JsonLines lines(among_others);
   auto found = lines.add(text);
@@ -48,12 +50,13 @@ TEST(JsonLines, ReadsSignatures) {
 }
 
 TEST(JsonLines, SaysWhatIsWrong) {
-  EXPECT_EQ(one("epoch 3").problem, "is not valid JSON");
+  EXPECT_EQ(one("epoch 3").problem, "is not a JSON object");
   EXPECT_EQ(one("[1, 2]").problem, "is not a JSON object");
-  EXPECT_EQ(one("{\"a\": 1e999}").problem, "holds a number that is too large for a double");
-  EXPECT_EQ(one("{\"a\": 1} trailing").problem, "is not valid JSON");
-  EXPECT_EQ(one("{\"a\": \"\xff\xfe\"}").problem, "is not valid JSON");
-  EXPECT_EQ(one(std::string("{\"a\0\": 1}", 9)).problem, "is not valid JSON");
+  EXPECT_EQ(one("{loss: 3}").problem, kNotJson);
+  EXPECT_EQ(one("{\"a\": 1e999}").problem, kNotJson);
+  EXPECT_EQ(one("{\"a\": 1} trailing").problem, kNotJson);
+  EXPECT_EQ(one("{\"a\": \"\xff\xfe\"}").problem, kNotJson);
+  EXPECT_EQ(one(std::string("{\"a\0\": 1}", 9)).problem, kNotJson);
   for (const std::string fidelity : {"-1", "0.5", "1e300", "NaN", "\"ten\"", "[1]"})
     EXPECT_EQ(one("{\"fidelity\": " + fidelity + "}").problem, "has a fidelity that is no whole number")
         << fidelity;

@@ -109,13 +109,14 @@ TEST(CommandProgram, TheTreeDiesWithItsWorkerAndWithTheSearch) {
 
 TEST(CommandProgram, TheTreeDiesWithItsKeeper) {
   const Folder folder;
-  folder.write("run.sh", "echo $$ > program.1; echo $PPID > keeper.1; sleep 1000");
+  folder.write("run.sh", "sleep 1000 & echo $! > child.1; echo $$ > program.1; echo $PPID > keeper.1; wait");
   folder.write("s.toml", study_text("", "trials = 1\nworkers = 1\n"));
   Program search(folder, {"search", "s.toml"});
   ASSERT_TRUE(test::wait_until([&] { return test::number_in(folder, "keeper.1") > 0; }));
   ::kill(test::number_in(folder, "keeper.1"), SIGKILL);
   EXPECT_EQ(search.status(), 0) << search.err();
   EXPECT_FALSE(test::alive(test::number_in(folder, "program.1")));
+  EXPECT_TRUE(test::wait_until([&] { return !test::alive(test::number_in(folder, "child.1")); }, 5.0));
   EXPECT_EQ(study_in(folder).trial(0).cause, "crash");
 }
 
