@@ -46,8 +46,8 @@ class Forest::Grower {
         }
       }
       for (const Row& row : rows)
-        bins_[f].push_back(static_cast<std::uint8_t>(std::upper_bound(cuts.begin(), cuts.end(), row[f]) -
-                                                     cuts.begin()));
+        bins_[f].push_back(
+            static_cast<std::uint8_t>(std::upper_bound(cuts.begin(), cuts.end(), row[f]) - cuts.begin()));
     }
   }
 
@@ -136,8 +136,7 @@ class Forest::Grower {
       if (left_n < options_.min_leaf || rows.size() - left_n < options_.min_leaf || counts[bin] == 0)
         continue;
       const auto nl = static_cast<double>(left_n);
-      const double gain =
-          left_sum * left_sum / nl + (sum - left_sum) * (sum - left_sum) / (n - nl) - base;
+      const double gain = left_sum * left_sum / nl + (sum - left_sum) * (sum - left_sum) / (n - nl) - base;
       if (gain > best.gain + 1e-12 * std::abs(base)) best = {gain, static_cast<int>(f), bin, left_set};
     }
   }
@@ -209,9 +208,8 @@ double Forest::predict(const Tree& tree, std::size_t at, const Row& row) const {
     if (std::isnan(value))
       return node.share_left * predict(tree, node.left, row) +
              (1.0 - node.share_left) * predict(tree, node.right, row);
-    const bool left = features_[f].categories > 0
-                          ? (node.left_set >> static_cast<unsigned>(value) & 1U) != 0
-                          : value < node.cut;
+    const bool left = features_[f].categories > 0 ? (node.left_set >> static_cast<unsigned>(value) & 1U) != 0
+                                                  : value < node.cut;
     at = left ? node.left : node.right;
   }
 }
