@@ -5,6 +5,7 @@
 #include "command.h"
 #include "hone/base/files.h"
 #include "hone/run/report.h"
+#include "hone/run/report_data.h"
 #include "hone/run/summary.h"
 #include "hone/run/worker.h"
 
