@@ -17,7 +17,9 @@ constexpr double kWorthNaming = 0.03;  // of all that the steps change together
 
 std::string shown(const space::Config& config, const std::string& name) {
   const Value* value = config.find(name);
-  return value != nullptr ? value_text(*value) : "-";
+  if (value == nullptr) return "-";
+  if (const auto* real = std::get_if<double>(value)) return fmt::format("{:.4g}", *real);
+  return value_text(*value);
 }
 
 /// "-30%", with a decimal where it is small; +0.4 as it is where the whole is zero.
