@@ -72,7 +72,7 @@ function cards() {
   }
   const ran = num(data.elapsed_s), spent = num(data.spent_s);
   const rows = [];
-  if (ran > 0 && total_trials) rows.push(ran > 7200 ? ["trials an hour", plain(3600 * total_trials / ran, 3)] : ["trials a minute", plain(60 * total_trials / ran, 3)]);
+  if (ran > 0 && total_trials) rows.push(ran > 7200 ? ["trials an hour", Number((3600 * total_trials / ran).toPrecision(3)).toLocaleString("en-US")] : ["trials a minute", Number((60 * total_trials / ran).toPrecision(3)).toLocaleString("en-US")]);
   if (spent > 0) rows.push(["in evaluations", duration(spent)]);
   if (data.workers) rows.push(["workers", words(data.workers)]);
   made.push(card("Elapsed", duration(ran), "", rows));
@@ -113,7 +113,6 @@ function attempt(name, part) {
   }
 }
 
-const began = performance.now();
 selection.listeners.push(detail);
 attempt("the header", header);
 attempt("the key numbers", cards);
@@ -147,10 +146,10 @@ if (typeof data.sample === "string" && data.sample) {
   $("sample-text").textContent = data.sample;
   $("sample").hidden = false;
 }
-// For whoever drives the page from outside: how many trials it holds, and when all was drawn.
+// For whoever drives the page from outside: how many trials it holds, and when all was drawn (after the page began to load).
 queue.done.push(() => {
   if (document.documentElement.dataset.ready) return;
   contents();
-  Object.assign(document.documentElement.dataset, {ready: "yes", trials: trials.length, errors: problems, ms: Math.round(performance.now() - began)});
+  Object.assign(document.documentElement.dataset, {ready: "yes", trials: trials.length, errors: problems, ms: Math.round(performance.now())});
 });
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme_listeners.forEach((draw) => draw()));

@@ -124,7 +124,8 @@ function differing(some) {
 // --- numbers as text -------------------------------------------------------------------------------------
 
 /** The unit in which a value of this measure is written, by the name's ending: [scale, suffix]. */
-function unit_of(name, size) {
+function unit_of(given, size) {
+  const name = given.replace(/_predicted$| \(before\)$/, "");
   const step = (table) => (table.find(([from]) => size >= from) || table[table.length - 1]).slice(1);
   if (/_s$/.test(name)) return size === 0 ? [1, " s"] : step([[1, 1, " s"], [1e-3, 1e-3, " ms"], [0, 1e-6, " us"]]);
   if (/_bytes$/.test(name)) return step([[1e9, 1e9, " GB"], [1e6, 1e6, " MB"], [1e3, 1e3, " kB"], [0, 1, " B"]]);

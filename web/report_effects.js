@@ -16,7 +16,8 @@ function gains_part() {
   if (!gains || !gains.text) return false;
   const rows = list(gains.objectives);
   const signed = (x) => `${x > 0 ? "+" : ""}${plain(x, 2)} %`;
-  $("gains-text").textContent = words(gains.text);
+  const said = rows.length ? [...rows.map((r) => `${r.text}.`), words(gains.closing)] : [words(gains.text)];
+  $("gains-text").replaceChildren(...said.filter(Boolean).map((line) => el("p", {}, line.replace(" -> ", " → "))));
   const models = rows.map((r) => effects_of(r.name)).filter((e) => e && !e.lacking && Number.isFinite(num(e.explained)));
   $("gains-note").replaceChildren("Compared with ", trial_link(num(gains.trial)), ", which took every default. ",
       rows.some((r) => list(r.steps).some((s) => s.change !== null)) ? "What single settings contribute is estimated: from the defaults to the best design one setting " +
@@ -77,9 +78,17 @@ function effects_chart() {
     return cells.get(p);
   }
 
+  /** What the effects are of: the measure at one fidelity where they are of one, else the trial's last. */
+  function measured(t) {
+    const at = num((effects_of(state.y) || {}).fidelity);
+    if (!(at > 0)) return value(t, state.y);
+    const result = t.results.find((r) => num(r.fidelity) === at);
+    return result ? at_rung(result, state.y) : NaN;
+  }
+
   function draw() {
-    const good = seen.filter((t) => Number.isFinite(value(t, state.y)));
-    state.log ??= spans_decades(good.map((t) => value(t, state.y)));
+    const good = seen.filter((t) => Number.isFinite(measured(t)));
+    state.log ??= spans_decades(good.map(measured));
     const every = Math.ceil(good.length / kMostDots), some = good.filter((t, k) => k % every === 0 || on_front.has(t.id));
     const found = effects_of(state.y), rank = effect_rank(state.y);
     const sorted = [...told_apart].sort((a, b) => (rank.get(b.name) || 0) - (rank.get(a.name) || 0));
@@ -92,7 +101,8 @@ function effects_chart() {
     $("effects-grid").replaceChildren(...shown.map((p) => cell(p).box));
     for (const p of shown) later(() => draw_cell(p, some, found));
     const fixed = parameters.filter((p) => !told_apart.includes(p)).map((p) => p.name);
-    const note = [`Vertical: ${titled(state.y)}; horizontal: the parameter's value.`];
+    const at = found && num(found.fidelity) > 0 ? ` at ${found.fidelity} ${unit}` : "";
+    const note = [`Vertical: ${titled(state.y)}${at}, but for the outermost 2 %; horizontal: the parameter's value.`];
     if (found && !found.lacking) note.push("The line is the mean over all other parameters, with its spread over the forest's trees.");
     if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
     if (fixed.length) note.push(`The same in all trials: ${joined(fixed.slice(0, 30))}${fixed.length > 30 ? ` and ${fixed.length - 30} more` : ""}.`);
@@ -109,11 +119,14 @@ function effects_chart() {
     // Dots of a choice are spread sideways by their id, the same at every drawing.
     const spread = (t) => ((t.id * 0.618034) % 1 - 0.5) * 0.5;
     const place = (v) => (numeric ? v : kinds.indexOf(setting(v)));
-    const point = (t) => ({x: place(t.config[p.name]) + (numeric ? 0 : spread(t)), y: value(t, state.y), trial: t});
+    const point = (t) => ({x: place(t.config[p.name]) + (numeric ? 0 : spread(t)), y: measured(t), trial: t});
     const marginal = shape.map(([v, mean, off]) => ({x: place(v), y: num(mean), low: num(mean) - num(off), high: num(mean) + num(off)}));
+    const ys = some.map(measured).sort((a, b) => a - b), edge = Math.floor(ys.length / 50);
+    const range = [least([ys[edge], ...marginal.map((m) => m.low)]), most([ys[ys.length - 1 - edge], ...marginal.map((m) => m.high)])];
+    const few = numeric ? [...new Set(has.map((t) => t.config[p.name]))] : [];
     plot.draw({
-      x: {name: "", label: p.name, bare: true, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
-      y: measure_axis(state.y, state.log, {bare: true}),
+      x: {name: "", label: p.name, bare: true, at: few.length <= 5 ? few : null, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
+      y: measure_axis(state.y, state.log, {bare: true, range: range[0] < range[1] && (!state.log || range[0] > 0) ? range : null}),
       dots: [{points: has.filter((t) => !at_top(t)).map(point), color: "low", radius: 2, alpha: .3},
              {points: has.filter(at_top).map(point), color: "top", radius: 2.4, alpha: .4},
              {points: has.filter((t) => on_front.has(t.id)).map(point), color: "front", radius: 3.6}],
@@ -149,12 +162,12 @@ function cost_chart() {
       tip: (p) => trial_tip(p.trial),
     });
     $("cost-caption").replaceChildren(legend([["front", single ? "the best" : "front"], ["top", "others"], pair.same ? ["soft", "prediction met", "line"] : null]),
-        `Rank correlation ${plain(num(pair.rank), 2)} over ${count(num(pair.trials), "trial")} (Spearman): 1 means that ${pair.predicted} puts designs into the very order of ${pair.measured}.` +
+        `Rank correlation ${plain(num(pair.rank), 3)} over ${count(num(pair.trials), "trial")} (Spearman): 1 means that ${pair.predicted} puts designs into the very order of ${pair.measured}.` +
         (pair.same ? ` Half of the predictions are within ${share_text(num(pair.off))} of what was measured.` : ""));
   }
   draw();
   theme_listeners.push(draw);
-  const rows = pairs.map((p) => el("tr", {}, el("td", {class: "text"}, p.predicted), el("td", {class: "text"}, p.measured), el("td", {}, plain(num(p.rank), 2)),
+  const rows = pairs.map((p) => el("tr", {}, el("td", {class: "text"}, p.predicted), el("td", {class: "text"}, p.measured), el("td", {}, plain(num(p.rank), 3)),
                                    el("td", {}, p.same ? share_text(num(p.off)) : "–"), el("td", {}, num(p.trials).toLocaleString("en-US"))));
   $("cost-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},
       el("thead", {}, el("tr", {}, ...["known before", "measured", "rank correlation", "median error", "trials"].map((h, k) => el("th", {scope: "col", class: k < 2 ? "text" : null}, el("span", {}, h))))),

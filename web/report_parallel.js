@@ -15,10 +15,10 @@ function parallel_chart() {
   function parameter_axis(p) {
     const values = good.map((t) => t.config[p.name]).filter((v) => v !== undefined);
     if (values.every((v) => typeof v === "number")) {
-      const low = least(values), high = most(values), log = p.log === true && low > 0;
+      const low = least(values), high = most(values), log = p.log === true && low > 0, few = [...new Set(values)];
       const along = (v) => (high === low ? 0.5 : log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
       return {name: p.name, at: (t) => (p.name in t.config ? along(t.config[p.name]) : null),
-              ticks: [...new Set(log ? [low, Math.sqrt(low * high), high] : [low, (low + high) / 2, high])].map((v) => [along(v), setting(Number(v.toPrecision(3)))])};
+              ticks: (few.length <= 5 ? few : [...new Set(log ? [low, Math.sqrt(low * high), high] : [low, (low + high) / 2, high])]).map((v) => [along(v), setting(Number(v.toPrecision(3)))])};
     }
     const kinds = [...new Set(values.map(setting))].sort(collator.compare), at = new Map(kinds.map((k, i) => [k, kinds.length < 2 ? 0.5 : i / (kinds.length - 1)]));
     return {name: p.name, at: (t) => (p.name in t.config ? at.get(setting(t.config[p.name])) : null), ticks: kinds.length > 12 ? [] : kinds.map((k) => [at.get(k), k])};
@@ -70,7 +70,7 @@ function parallel_chart() {
     canvas.style.height = `${size[1]}px`;
     ctx.setTransform(sharp, 0, 0, sharp, 0, 0);
     ctx.clearRect(0, 0, ...size);
-    const tones = ["low", "top", "front", "accent"].map(css), alphas = [lines.length > 300 ? .12 : .3, lines.length > 300 ? .35 : .6, .9, 1];
+    const tones = ["low", "top", "front", "ink"].map(css), alphas = [lines.length > 300 ? .12 : .3, lines.length > 300 ? .35 : .6, .9, 1];
     const drawn = lines.filter(passes);
     for (const line of drawn) {
       ctx.strokeStyle = tones[line.level];
@@ -115,7 +115,7 @@ function parallel_chart() {
     canvas.setAttribute("aria-label", `Parallel coordinates of ${drawn.length} trials over ${axes.map((a) => a.name).join(", ")}`);
     const seen = lines.some((l) => l.at.some((s) => s === null));
     $("parallel-caption").replaceChildren(
-        legend([["front", single ? "the best" : "front", "line"], ["top", `best tenth by ${state.by}`, "line"], ["low", "others", "line"], selection.id === null ? null : ["accent", "selected", "line"]]),
+        legend([["front", single ? "the best" : "front", "line"], ["top", `best tenth by ${state.by}`, "line"], ["low", "others", "line"], selection.id === null ? null : ["ink", "selected", "line"]]),
         `${drawn.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn. Drag along an axis to keep a range of it; click a line to select its trial.` +
         (seen ? " Lines run below an axis where its parameter is inactive." : ""),
         told_apart.length > 14 ? ` The 14 parameters with the largest effect on ${state.by}, of ${told_apart.length}.` : "");

@@ -49,9 +49,9 @@ const spans_decades = (values) => {
   return low > 0 && most(finite) / low > 10;
 };
 
-/** The axis with its ends: a little more than the values span. `from_zero` keeps zero as the lower end. */
+/** The axis with its ends: a little more than the values span, or than its own `range` says. `from_zero` keeps zero as the lower end. */
 function fitted(axis, values) {
-  const good = values.filter((v) => Number.isFinite(v) && (!axis.log || v > 0));
+  const good = axis.range || values.filter((v) => Number.isFinite(v) && (!axis.log || v > 0));
   let low = least(good), high = most(good);
   if (!good.length) [low, high] = axis.log ? [1, 10] : [0, 1];
   if (axis.names) return {...axis, low: -0.5, high: axis.names.length - 0.5};
@@ -84,7 +84,7 @@ class Plot {
   }
 
   /**
-   * spec: x, y: axes {name, label, log, clock, names, from_zero, at: its ticks}; dots: [{points, color, radius, alpha, cross}];
+   * spec: x, y: axes {name, label, log, clock, names, from_zero, range, at: its ticks}; dots: [{points, color, radius, alpha, cross}];
    * lines: [{points, color, width, alpha, stepped}]; marginal: {points: [{x, y, low, high}], joined}, a mean with
    * its spread, a line or single values; tip(point): nodes; quiet: why nothing can be drawn.
    * A point is {x, y, trial}. Later dots lie above earlier ones.

@@ -129,7 +129,7 @@ function trials_table() {
     return;
   }
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
-  const columns = [id_column, {...text("state", (t) => t.state), node: (t) => badge(t.state)},
+  const columns = [id_column, {...text("state", (t) => t.state), narrow: 100, node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
       ...[...measures.keys()].map(measure_column), ...told_apart.slice(0, kMostColumns).map((p) => parameter_column(p, trials)),
       text("origin", (t) => words(t.origin)), text("cause", (t) => words(t.cause)),

@@ -79,17 +79,20 @@ Json gains_json(const study::Study& study, const std::vector<EffectModel>& model
                                    {"text", gain_text(gain)}});
   }
   const auto better = better_everywhere(study, from);
+  std::string closing;
   if (study.objectives().size() > 1) {
     const bool on_front = std::any_of(study.front().members().begin(), study.front().members().end(),
                                       [from](const auto& member) { return member.trial == from; });
     if (on_front)
-      text += "The defaults are on the front themselves: nothing beats them in every objective.";
+      closing = "The defaults are on the front themselves: nothing beats them in every objective.";
     else if (better.empty())
-      text += "No design of the front is better in every objective at once.";
+      closing = "No design of the front is better in every objective at once.";
     else
-      text += fmt::format("{} of the {} designs of the front {} better in every objective.", better.size(),
+      closing = fmt::format("{} of the {} designs of the front {} better in every objective.", better.size(),
                           study.front().members().size(), better.size() == 1 ? "is" : "are");
   }
+  gains["closing"] = closing;
+  text += closing;
   gains["better"] = better;
   gains["text"] = text;
   return gains;

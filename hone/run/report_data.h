@@ -16,7 +16,7 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
 
 /// How many trials of a study the page holds: all up to this, fewer where there are many columns.
 constexpr std::int64_t kReportTrials = 20000;
-constexpr std::int64_t kReportCells = 620000;
+constexpr std::int64_t kReportCells = 800000;
 constexpr std::int64_t kReportTrialsLeast = 2000;
 
 /// The trials as columns (the "trials" member of the document). Where the study has more than fit: those in

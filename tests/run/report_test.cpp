@@ -137,33 +137,47 @@ class ReportInBrowser : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
-  const std::string page = report_page(document_of(GetParam()));
+  const Json data = document_of(GetParam());
+  const std::string page = report_page(data);
+  EXPECT_LT(page.size(), 6000000u);
   // HONE_REPORT_PAGES names a folder in which the pages stay, to be looked at.
   const char* kept = std::getenv("HONE_REPORT_PAGES");
   const std::string folder = kept ? std::string(kept) + "/" : testing::TempDir();
-  const std::string path = folder + "hone_report_" + GetParam() + ".html";
+  const std::string path = folder + "hone_report_" + GetParam() + ".html", said = path + ".log";
   std::ofstream(path, std::ios::binary) << page;
   if (run("command -v chromium").empty()) GTEST_SKIP() << "chromium is not installed";
   const std::string profile = path + ".profile";
   const std::string dom =
       run(fmt::format("timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-quic "
-                      "--no-first-run --disable-background-networking "
-                      "--disable-component-update --disable-sync --user-data-dir='{}' --dump-dom 'file://{}' "
-                      "2>/dev/null; rm -rf '{}'",
-                      profile, path, profile));
+                      "--no-first-run --disable-background-networking --enable-logging=stderr "
+                      "--disable-component-update --disable-sync --user-data-dir='{}' --virtual-time-budget=20000 "
+                      "--dump-dom 'file://{}' 2>'{}'; rm -rf '{}'",
+                      profile, path, said, profile));
+  const std::string console = run(fmt::format("grep CONSOLE '{}'; rm -f '{}'", said, said));
   if (!kept) std::remove(path.c_str());
   ASSERT_NE(dom.find("</html>"), std::string::npos) << "the browser gave no document";
+  EXPECT_EQ(console, "");
   const auto body = dom.find("<body");
   EXPECT_NE(dom.find("id=\"problem\" class=\"notice\" role=\"alert\" hidden", body), std::string::npos)
       << dom.substr(dom.find("id=\"problem\"", body), 300);
+  // What the page says of itself once all is drawn.
+  const std::string root = dom.substr(0, dom.find('>', dom.find("<html")));
+  const int held = data.contains("trials") ? data["trials"].value("rows", 0) : 0;
+  for (const std::string& mark : {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""), fmt::format("data-trials=\"{}\"", held)})
+    EXPECT_NE(root.find(mark), std::string::npos) << mark << " in " << root;
   EXPECT_NE(dom.find("Written by hone"), std::string::npos);
   EXPECT_EQ(dom.find("<title>broken"), std::string::npos);
   if (GetParam() == "front") {
-    EXPECT_GE(occurrences(dom, "<canvas"), 9);  // front, two of history, two of curves, seven of parameters
-    EXPECT_NE(dom.find("200 trials in 3:01 by 2 workers"), std::string::npos);
+    // Front, history, hypervolume, seven parameters, parallel coordinates, costs, curves, rungs, and sparks.
+    EXPECT_GE(occurrences(dom, "<canvas"), 14);
+    EXPECT_NE(dom.find("200 trials in "), std::string::npos);
+    EXPECT_NE(dom.find("mostly "), std::string::npos) << "what beat the defaults";
+    for (const char* section : {"gains", "front", "history", "effects", "parallel", "costs", "curves", "trials", "saved", "failures", "sample"})
+      EXPECT_NE(dom.find(fmt::format("href=\"#{}\"", section)), std::string::npos) << section;
   }
   if (GetParam() == "many") {
-    EXPECT_LT(occurrences(dom, "<tr"), 200) << "only rows in sight may exist";
+    EXPECT_EQ(held, 20000);
+    EXPECT_LT(occurrences(dom, "<tr"), 300) << "only rows in sight may exist";
   }
   if (GetParam() == "none") {
     EXPECT_NE(dom.find("No trials yet."), std::string::npos);
