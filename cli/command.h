@@ -38,6 +38,9 @@ struct Opened {
 };
 Opened open_study(const std::string& study_file, const std::string& store_url);
 
+/// How wide standard output is: the terminal's columns, 0 where it is none.
+std::size_t output_columns();
+
 /// Prints one JSON document on standard output.
 void print_json(const Json& json);
 

@@ -89,7 +89,7 @@ Json gains_json(const study::Study& study, const std::vector<EffectModel>& model
       closing = "No design of the front is better in every objective at once.";
     else
       closing = fmt::format("{} of the {} designs of the front {} better in every objective.", better.size(),
-                          study.front().members().size(), better.size() == 1 ? "is" : "are");
+                            study.front().members().size(), better.size() == 1 ? "is" : "are");
   }
   gains["closing"] = closing;
   text += closing;

@@ -147,12 +147,12 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   std::ofstream(path, std::ios::binary) << page;
   if (run("command -v chromium").empty()) GTEST_SKIP() << "chromium is not installed";
   const std::string profile = path + ".profile";
-  const std::string dom =
-      run(fmt::format("timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-quic "
-                      "--no-first-run --disable-background-networking --enable-logging=stderr "
-                      "--disable-component-update --disable-sync --user-data-dir='{}' --virtual-time-budget=20000 "
-                      "--dump-dom 'file://{}' 2>'{}'; rm -rf '{}'",
-                      profile, path, said, profile));
+  const std::string dom = run(fmt::format(
+      "timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-quic "
+      "--no-first-run --disable-background-networking --enable-logging=stderr "
+      "--disable-component-update --disable-sync --user-data-dir='{}' --virtual-time-budget=20000 "
+      "--dump-dom 'file://{}' 2>'{}'; rm -rf '{}'",
+      profile, path, said, profile));
   const std::string console = run(fmt::format("grep CONSOLE '{}'; rm -f '{}'", said, said));
   if (!kept) std::remove(path.c_str());
   ASSERT_NE(dom.find("</html>"), std::string::npos) << "the browser gave no document";
@@ -163,7 +163,8 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   // What the page says of itself once all is drawn.
   const std::string root = dom.substr(0, dom.find('>', dom.find("<html")));
   const int held = data.contains("trials") ? data["trials"].value("rows", 0) : 0;
-  for (const std::string& mark : {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""), fmt::format("data-trials=\"{}\"", held)})
+  for (const std::string& mark : {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""),
+                                  fmt::format("data-trials=\"{}\"", held)})
     EXPECT_NE(root.find(mark), std::string::npos) << mark << " in " << root;
   EXPECT_NE(dom.find("Written by hone"), std::string::npos);
   EXPECT_EQ(dom.find("<title>broken"), std::string::npos);
@@ -172,7 +173,8 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
     EXPECT_GE(occurrences(dom, "<canvas"), 14);
     EXPECT_NE(dom.find("200 trials in "), std::string::npos);
     EXPECT_NE(dom.find("mostly "), std::string::npos) << "what beat the defaults";
-    for (const char* section : {"gains", "front", "history", "effects", "parallel", "costs", "curves", "trials", "saved", "failures", "sample"})
+    for (const char* section : {"gains", "front", "history", "effects", "parallel", "costs", "curves",
+                                "trials", "saved", "failures", "sample"})
       EXPECT_NE(dom.find(fmt::format("href=\"#{}\"", section)), std::string::npos) << section;
   }
   if (GetParam() == "many") {
