@@ -79,6 +79,13 @@ std::string toml(const Json& value) {
   return value.dump();
 }
 
+/// Comments end with their line.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
 // --- sections ----------------------------------------------------------------------------------------------
 
 constexpr const char* kDefault = "default";
@@ -120,7 +127,9 @@ std::string option_about(const OptionSpec& spec) {
 }
 
 /// All options of a method: those the file gives as it gives them, the others with their defaults.
-void add_options(Section& section, const MethodInfo& info, const Options& options, const Node& table) {
+/// `searched`: names that the space decides instead.
+void add_options(Section& section, const MethodInfo& info, const Options& options, const Node& table,
+                 const std::vector<std::string>& searched = {}) {
   const bool is_table = table.is(Node::Type::table);
   if (is_table)
     for (const auto& [key, node] : table.entries()) {
@@ -131,6 +140,10 @@ void add_options(Section& section, const MethodInfo& info, const Options& option
     }
   for (const auto& spec : info.options) {
     if (is_table && table.has(spec.name)) continue;
+    if (std::find(searched.begin(), searched.end(), spec.name) != searched.end()) {
+      section.add(spec.name, nullptr, "", "searched", option_about(spec));
+      continue;
+    }
     if (options.has(spec.name) && !options.json()[spec.name].is_null())
       section.add(spec.name, options.json()[spec.name], toml(options.json()[spec.name]), kDefault,
                   option_about(spec));
@@ -224,6 +237,59 @@ Json resume_json(const StudyFile& file, const std::string& url) {
   return resume;
 }
 
+/// The sections as a study file. `only`: of the task's defaults just this setting; null: all.
+std::string written(const Json& sections, const Json* only) {
+  std::string text;
+  for (const auto& section : sections) {
+    const bool of_task = section["name"] == "task";
+    text +=
+        fmt::format("\n[{}]  # {}", section["name"].get<std::string>(), section["about"].get<std::string>());
+    if (const auto paper = section["paper"].get<std::string>(); !paper.empty())
+      text += fmt::format(" [{}]", paper);
+    text += '\n';
+    std::size_t width = 0;
+    std::vector<std::pair<std::string, std::string>> lines;
+    for (const auto& setting : section["settings"]) {
+      if (only != nullptr && of_task && setting["from"] == kDefault && &setting != only) continue;
+      const auto key = setting["key"].get<std::string>(), value = setting["toml"].get<std::string>();
+      const auto from = setting["from"].get<std::string>(), about = setting["about"].get<std::string>();
+      std::string comment = value.empty() && from == kDefault ? std::string() : from;
+      if (!about.empty()) comment += (comment.empty() ? "" : "; ") + about;
+      lines.emplace_back(value.empty() ? "# " + toml_key(key) : toml_key(key) + " = " + value,
+                         one_line(comment));
+      if (lines.back().first.size() <= 48) width = std::max(width, lines.back().first.size());
+    }
+    for (const auto& [left, comment] : lines)
+      text += left.starts_with('#') ? fmt::format("{}: {}\n", left, comment)
+                                    : fmt::format("{:<{}}  # {}\n", left, width, comment);
+    for (const auto& note : section["notes"])
+      text += fmt::format("# {}\n", one_line(note.get<std::string>()));
+  }
+  return text;
+}
+
+/// A default of the task that may not be written where the space decides in its place (a number of layers
+/// beside a list of them, say) becomes a comment: found by reading what is written.
+void leave_out_what_clashes(const StudyFile& file, Json& sections) {
+  const auto reads = [&](const Json* only) {
+    try {
+      StudyFile::parse(written(sections, only), file.path);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  if (reads(nullptr)) return;
+  for (auto& section : sections)
+    if (section["name"] == "task")
+      for (auto& setting : section["settings"])
+        if (setting["from"] == kDefault && setting["toml"] != "" && !reads(&setting)) {
+          setting["toml"] = "";
+          setting["about"] = fmt::format("{} by default, which cannot be written beside this space; {}",
+                                         setting["value"].dump(), setting["about"].get<std::string>());
+        }
+}
+
 }  // namespace
 
 Json explain_json(const StudyFile& file, const ExplainRequest& request) {
@@ -241,7 +307,7 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   const MethodInfo& task_info = methods().need("task", file.task_kind).info;
   Section task("task", task_info.summary, task_info.paper);
   task.given("kind", root["task"]["kind"]);
-  add_options(task, task_info, file.task_options, root["task"]);
+  add_options(task, task_info, file.task_options, root["task"], file.space.names());
   for (const auto& measure : file.task->measures())
     task.note(
         fmt::format("reports {}{}{}{}", measure.name, measure.summary.empty() ? "" : ": " + measure.summary,
@@ -313,6 +379,7 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
       if (!budget.has(key)) budget.given(key, node);
   push(std::move(budget));
 
+  leave_out_what_clashes(file, sections);
   const std::string url = request.store_url.empty() ? file.default_store() : request.store_url;
   return {{"file", file.path},
           {"folder", file.folder},
@@ -330,30 +397,11 @@ std::string explain_text(const StudyFile& file, const ExplainRequest& request) {
   std::string text = fmt::format(
       "# {} with every default spelled out: a study file that gives the same study.\n"
       "# Behind each setting: where its value comes from. hone {}\n",
-      all["file"].get<std::string>(), all["hone"].get<std::string>());
-  for (const auto& section : all["sections"]) {
-    text +=
-        fmt::format("\n[{}]  # {}", section["name"].get<std::string>(), section["about"].get<std::string>());
-    if (const auto paper = section["paper"].get<std::string>(); !paper.empty())
-      text += fmt::format(" [{}]", paper);
-    text += '\n';
-    std::size_t width = 0;
-    std::vector<std::pair<std::string, std::string>> lines;
-    for (const auto& setting : section["settings"]) {
-      const auto key = setting["key"].get<std::string>(), value = setting["toml"].get<std::string>();
-      const auto from = setting["from"].get<std::string>(), about = setting["about"].get<std::string>();
-      std::string comment = value.empty() && from != "not set" ? std::string() : from;
-      if (!about.empty()) comment += (comment.empty() ? "" : "; ") + about;
-      lines.emplace_back(value.empty() ? "# " + toml_key(key) : toml_key(key) + " = " + value, comment);
-      if (lines.back().first.size() <= 48) width = std::max(width, lines.back().first.size());
-    }
-    for (const auto& [left, comment] : lines)
-      text += left.starts_with('#') ? fmt::format("{}: {}\n", left, comment)
-                                    : fmt::format("{:<{}}  # {}\n", left, width, comment);
-    for (const auto& note : section["notes"]) text += fmt::format("# {}\n", note.get<std::string>());
-  }
+      one_line(all["file"].get<std::string>()), all["hone"].get<std::string>());
+  text += written(all["sections"], nullptr);
   text += fmt::format("\n# store: {} ({})\n# {}\n", all["store"]["url"].get<std::string>(),
-                      all["store"]["from"].get<std::string>(), all["resume"]["text"].get<std::string>());
+                      all["store"]["from"].get<std::string>(),
+                      one_line(all["resume"]["text"].get<std::string>()));
   return text;
 }
 

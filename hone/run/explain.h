@@ -17,9 +17,9 @@ struct ExplainRequest {
 };
 
 /// What a search of this file would run with: every setting that holds, with where its value comes from
-/// ("line 12", "default", "--workers"), the space as it was read, the methods with all their options and
-/// papers, the store and what is in it, and what the next search does there. Nothing is run or written; the
-/// task's data is looked at.
+/// ("line 12", "default", "--workers", "searched": in the space), the space as it was read, the methods with
+/// all their options and papers, the store and what is in it, and what the next search does there. Nothing is
+/// run or written; the task's data is looked at.
 ///
 ///   file, folder, hone
 ///   sections   [{name, about, paper, settings: [{key, value, from, about}], notes: [text]}]: study, task,

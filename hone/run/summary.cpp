@@ -301,7 +301,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
     if (&block != &blocks.front()) text += '\n';
     for (const auto& row : rows) {
       std::string line;
-      for (const std::size_t i : block) {
+      for (const std::size_t& i : block) {
         if (i >= row.size()) continue;
         const bool number =
             !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) || row[i][0] == '-');
