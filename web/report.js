@@ -146,7 +146,9 @@ if (typeof data.sample === "string" && data.sample) {
   $("sample-text").textContent = data.sample;
   $("sample").hidden = false;
 }
-// For whoever drives the page from outside: how many trials it holds, and when all was drawn (after the page began to load).
+document.documentElement.dataset.usable = Math.round(performance.now());
+// For whoever drives the page from outside: since when it can be used, how many trials it
+// holds, and when all was drawn (milliseconds after the page began to load).
 queue.done.push(() => {
   if (document.documentElement.dataset.ready) return;
   contents();

@@ -157,7 +157,7 @@ function volume_chart() {
 
 // --- learning curves -------------------------------------------------------------------------------------
 
-const kMostCurves = 200;
+const kMostCurves = 120;
 
 /** At most kMostCurves of `some`: the front's and the selected one, then an even choice of the rest. */
 function some_of(some, most_curves = kMostCurves) {

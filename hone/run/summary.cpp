@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/units.h"
+#include "hone/run/gains.h"
 
 namespace hone::run {
 
@@ -376,6 +377,17 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
     line += fmt::format(" {}", pair);
   }
   if (!same.empty()) text += line + '\n';
+
+  // The defaults are run first where they are run at all.
+  const std::int64_t defaults = default_trial(study, 16);
+  if (defaults >= 0 && study.trial(defaults).at(study.header().horizon) != nullptr) {
+    text += fmt::format("against the defaults (trial {}):\n", defaults);
+    for (std::size_t k = 0; k < study.objectives().size(); ++k) {
+      Gain gain = gain_over(study, defaults, k, nullptr, file.space);
+      gain.steps.clear();
+      text += fmt::format("  {}, trial {}\n", gain_text(gain), gain.trial);
+    }
+  }
   return text;
 }
 

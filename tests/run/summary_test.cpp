@@ -90,6 +90,7 @@ TEST(Front, WrapsWhereTheTerminalIsNarrow) {
     EXPECT_NE(wide.find(column), std::string::npos);
     EXPECT_NE(narrow.find(column), std::string::npos);
   }
+  EXPECT_NE(wide.find("against the defaults (trial 0):\n  bits_per_char 2.8"), std::string::npos) << wide;
   EXPECT_NE(wide.find("all: "), std::string::npos) << "what all share is said once";
   EXPECT_EQ(wide.substr(0, wide.find('\n')).find("optimiser"), std::string::npos);
 }
