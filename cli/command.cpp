@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <new>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "hone/run/worker.h"
 
 namespace hone::cli {
@@ -39,6 +42,11 @@ Opened open_study(const std::string& study_file, const std::string& store_url, s
   opened.file = run::study_file_of(*opened.study, opened.file.path);
   opened.file.budget = budget;
   return opened;
+}
+
+std::size_t output_columns() {
+  winsize size{};
+  return ::isatty(STDOUT_FILENO) && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 void print_json(const Json& json) {

@@ -39,6 +39,9 @@ struct Opened {
 Opened open_study(const std::string& study_file, const std::string& store_url,
                   study::Study::Depth depth = study::Study::Depth::whole);
 
+/// How wide standard output is: the terminal's columns, 0 where it is none.
+std::size_t output_columns();
+
 /// Prints one JSON document on standard output.
 void print_json(const Json& json);
 

@@ -1,10 +1,14 @@
 // What only looks at a study: status, front, report.
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
+
+#include <unistd.h>
 
 #include "command.h"
 #include "hone/base/files.h"
 #include "hone/run/report.h"
+#include "hone/run/report_data.h"
 #include "hone/run/summary.h"
 #include "hone/run/worker.h"
 
@@ -24,16 +28,39 @@ std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
   return arguments;
 }
 
+volatile std::sig_atomic_t g_interrupted = 0;
+void on_interrupt(int) { g_interrupted = 1; }
+
+/// Prints the status again and again: in a terminal in place, elsewhere one block after another.
+int watch_status(const Opened& opened) {
+  struct sigaction handler {};
+  handler.sa_handler = on_interrupt;
+  sigaction(SIGINT, &handler, nullptr);
+  sigaction(SIGTERM, &handler, nullptr);
+  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  while (g_interrupted == 0) {
+    opened.study->sync();
+    const std::string text = run::status_text(*opened.study, opened.file);
+    std::printf("%s%s\n%s", terminal ? "\x1b[H\x1b[2J" : "", text.c_str(), terminal ? "" : "\n");
+    std::fflush(stdout);
+    for (int tenth = 0; tenth < 20 && g_interrupted == 0; ++tenth) ::usleep(100000);
+  }
+  return kDone;
+}
+
 }  // namespace
 
 void add_status(CLI::App& app, Action& action) {
   auto* command =
       app.add_subcommand("status", "Where a study stands: trials by state, what was saved and why");
-  command->footer("Example:\n  hone status licences.toml");
+  command->footer("Example:\n  hone status licences.toml --watch");
   auto arguments = look_arguments(command);
-  command->callback([arguments, &action] {
-    action = [arguments] {
-      const Opened opened = open_study(arguments->file, arguments->store);
+  auto watch = std::make_shared<bool>(false);
+  command->add_flag("--watch", *watch, "Again every two seconds, until Ctrl-C")->excludes("--json");
+  command->callback([arguments, watch, &action] {
+    action = [arguments, watch] {
+      const Opened opened = open_study(arguments->file, arguments->store, study::Study::Depth::light);
+      if (*watch) return watch_status(opened);
       if (arguments->json)
         print_json(run::status_json(*opened.study, opened.file));
       else
@@ -49,11 +76,11 @@ void add_front(CLI::App& app, Action& action) {
   auto arguments = look_arguments(command);
   command->callback([arguments, &action] {
     action = [arguments] {
-      const Opened opened = open_study(arguments->file, arguments->store);
+      const Opened opened = open_study(arguments->file, arguments->store, study::Study::Depth::light);
       if (arguments->json)
         print_json(run::front_json(*opened.study));
       else
-        std::printf("%s", run::front_text(*opened.study, opened.file).c_str());
+        std::printf("%s", run::front_text(*opened.study, opened.file, output_columns()).c_str());
       return static_cast<int>(kDone);
     };
   });

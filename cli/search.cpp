@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "hone/base/units.h"
+#include "hone/run/explain.h"
 #include "hone/run/process.h"
 #include "hone/run/summary.h"
 #include "hone/run/supervisor.h"
@@ -49,7 +50,7 @@ void add_search(CLI::App& app, Action& action) {
   struct Arguments {
     std::string file, store, time;
     std::int64_t workers = 0, trials = 0;
-    bool json = false, quiet = false;
+    bool json = false, quiet = false, explain = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
@@ -66,6 +67,8 @@ void add_search(CLI::App& app, Action& action) {
                       "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
   command->add_flag("--quiet", arguments->quiet, "No progress");
+  command->add_flag("--explain", arguments->explain,
+                    "Run nothing: print every setting that holds, defaults too, and where each comes from");
   command->callback([arguments, &action] {
     action = [arguments] {
       const run::StudyFile file = run::StudyFile::read(arguments->file);
@@ -74,6 +77,14 @@ void add_search(CLI::App& app, Action& action) {
       options.workers = arguments->workers;
       if (arguments->trials > 0) options.trials = arguments->trials;
       if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
+      if (arguments->explain) {
+        const run::ExplainRequest request{options.store_url, options.workers, options.trials, options.time_s};
+        if (arguments->json)
+          print_json(run::explain_json(file, request));
+        else
+          std::printf("%s", run::explain_text(file, request).c_str());
+        return static_cast<int>(kDone);
+      }
       options.worker_program = run::worker_program(file);
 
       struct sigaction handler {};
@@ -110,7 +121,7 @@ void add_search(CLI::App& app, Action& action) {
         print_json(document);
       } else {
         std::fprintf(stderr, "%s\n", result.why.c_str());
-        std::printf("%s", run::front_text(study, file).c_str());
+        std::printf("%s", run::front_text(study, file, output_columns()).c_str());
       }
       if (result.end == run::SuperviseResult::End::interrupted) {
         std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),

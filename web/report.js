@@ -3,7 +3,10 @@
 
 const theme_listeners = [];
 
+let problems = 0;
+addEventListener("error", (event) => problem(event.message));
 function problem(text) {
+  document.documentElement.dataset.errors = ++problems;
   $("problem").textContent = `Part of this page could not be drawn: ${text}`;
   $("problem").hidden = false;
 }
@@ -15,11 +18,16 @@ function header() {
   const n = parameters.length, ran = num(data.elapsed_s);
   const sentence = [`A search over ${n ? count(n, "parameter") : "a space"} of a ${words(data.task) || "task"}${data.task ? " task" : ""}`,
                     goals.length ? ` that ${joined(goals)}` : "", limits.length ? `, within ${joined(limits)}` : "",
-                    `: ${count(trials.length, "trial")}`, Number.isFinite(ran) ? ` in ${duration(ran)}` : "",
+                    `: ${count(total_trials, "trial")}`, Number.isFinite(ran) ? ` in ${duration(ran)}` : "",
                     data.workers ? ` by ${count(data.workers, "worker")}` : "", "."];
   $("sentence").textContent = sentence.join("");
+  if (total_trials > trials.length) {
+    $("sampled").hidden = false;
+    $("sampled").textContent = `This page holds ${trials.length.toLocaleString("en-US")} of the ${count(total_trials, "trial")}: the whole front, the best of each objective, examples of failures, and a uniform sample ` +
+        `(${(num(held.sampled) || 0).toLocaleString("en-US")}) of the rest. Counts, the hypervolume, saved evaluations and failures are those of all trials; dots, lines and the table are those of the page.`;
+  }
   const parts = [["searcher", data.searcher], ["scheduler", data.scheduler],
-                 ["rungs", rungs.length ? `${rungs.join(", ")} ${unit}` : null], ["seed", data.seed], ["stopped", data.stopped],
+                 ["rungs", rungs.length ? `${rungs.join(", ")} ${unit}` : null], ["seed", data.seed], ["sessions", data.sessions > 1 ? data.sessions : null], ["replicates", data.replicates || null], ["ended", data.stopped],
                  ["made", data.made]];
   $("setting").textContent = parts.filter(([, v]) => v !== undefined && v !== null && v !== "").map(([k, v]) => `${k}: ${v}`).join("  ·  ");
   $("foot").textContent = `Written by hone ${words(data.hone)}. Everything is in this one file; it loads nothing.`;
@@ -34,7 +42,7 @@ function card(title, big, small, rows, ...more) {
 function cards() {
   const made = [], counts = data.counts || {};
   const states = STATES.map((s) => [s, num(counts[s]) || 0]).filter(([, n]) => n > 0);
-  const total = states.reduce((sum, [, n]) => sum + n, 0) || trials.length;
+  const total = states.reduce((sum, [, n]) => sum + n, 0) || total_trials;
   const bar = el("div", {class: "bar", role: "img", "aria-label": states.map(([s, n]) => `${s} ${n}`).join(", ")});
   for (const [s, n] of states) {
     const piece = el("i");
@@ -54,17 +62,17 @@ function cards() {
   const saved = data.saved || {};
   if (data.saved)
     made.push(card("Saved", (num(saved.evaluations) || 0).toLocaleString("en-US"), num(saved.evaluations) === 1 ? "evaluation" : "evaluations",
-                   [...list(saved.why).map((w) => [words(w.reason), words(w.count)]),
-                    ...(num(saved.steps) > 0 ? [[`${unit || "units"} not spent`, num(saved.steps).toLocaleString("en-US")]] : [])]));
+                   [...list(saved.why).map((w) => [words(w.kind) || words(w.reason), num(w.count).toLocaleString("en-US")]),
+                    ...(num(saved.fidelity) > 0 ? [[`${unit || "units"} not spent`, num(saved.fidelity).toLocaleString("en-US")]] : [])]));
   const volume = list(data.hypervolume);
   if (volume.length) {
-    const end = num(volume[volume.length - 1][1]);
-    const reached = volume.find(([, v]) => num(v) >= 0.95 * end);
-    made.push(card("Hypervolume", plain(end), "", reached ? [["95 % of it after", duration(num(reached[0]))]] : []));
+    const end = num(volume[volume.length - 1][2]);
+    const reached = volume.find(([, , v]) => num(v) >= 0.95 * end);
+    made.push(card("Hypervolume", plain(end), "", reached ? [["95 % of it after", duration(num(reached[1]))], ["and after", count(num(reached[0]), "trial")]] : []));
   }
-  const ran = num(data.elapsed_s), spent = trials.reduce((sum, t) => sum + (num(t.spent_s) || 0), 0);
+  const ran = num(data.elapsed_s), spent = num(data.spent_s);
   const rows = [];
-  if (ran > 0 && trials.length) rows.push(["trials a minute", plain(60 * trials.length / ran, 3)]);
+  if (ran > 0 && total_trials) rows.push(ran > 7200 ? ["trials an hour", Number((3600 * total_trials / ran).toPrecision(3)).toLocaleString("en-US")] : ["trials a minute", Number((60 * total_trials / ran).toPrecision(3)).toLocaleString("en-US")]);
   if (spent > 0) rows.push(["in evaluations", duration(spent)]);
   if (data.workers) rows.push(["workers", words(data.workers)]);
   made.push(card("Elapsed", duration(ran), "", rows));
@@ -108,22 +116,42 @@ function attempt(name, part) {
 selection.listeners.push(detail);
 attempt("the header", header);
 attempt("the key numbers", cards);
+if (!attempt("the defaults", gains_part)) $("gains").hidden = true;
 attempt("the front", front_note);
 if (front.length) selection.id = front[0].id;
 detail();
 attempt("the front's plot", front_chart);
 attempt("the front's table", front_table);
-attempt("the history", history_chart);
-attempt("the hypervolume", volume_chart);
-if ($("history-slot").querySelectorAll("figure:not([hidden])").length === 0) $("history").hidden = true;
-const curves = [attempt("the learning curves", loss_chart), attempt("the rungs", rungs_chart)];
-if (!curves.some(Boolean)) $("curves").hidden = true;
-if (!attempt("the parameters", parameter_charts)) $("parameters").hidden = true;
-attempt("the trials", trials_table);
-attempt("the failures", failures_table);
+
+const hide_unless = (id, drawn) => { if (!drawn) $(id).hidden = true; };
+for (const [name, part] of [
+  ["the history", () => {
+    history_chart();
+    volume_chart();
+    hide_unless("history", $("history-slot").querySelector("figure:not([hidden])"));
+  }],
+  ["the parameters", () => hide_unless("effects", effects_chart())],
+  ["the parallel coordinates", () => hide_unless("parallel", parallel_chart())],
+  ["the costs", () => hide_unless("costs", cost_chart())],
+  ["the learning curves", () => {
+    const drawn = [loss_chart(), rungs_chart()];
+    hide_unless("curves", drawn.some(Boolean));
+  }],
+  ["the trials", trials_table],
+  ["the saved evaluations", () => hide_unless("saved", saved_table())],
+  ["the failures", failures_table],
+]) later(() => attempt(name, part));
+
 if (typeof data.sample === "string" && data.sample) {
   $("sample-text").textContent = data.sample;
   $("sample").hidden = false;
 }
-contents();
+document.documentElement.dataset.usable = Math.round(performance.now());
+// For whoever drives the page from outside: since when it can be used, how many trials it
+// holds, and when all was drawn (milliseconds after the page began to load).
+queue.done.push(() => {
+  if (document.documentElement.dataset.ready) return;
+  contents();
+  Object.assign(document.documentElement.dataset, {ready: "yes", trials: trials.length, errors: problems, ms: Math.round(performance.now())});
+});
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme_listeners.forEach((draw) => draw()));

@@ -129,30 +129,35 @@ function history_chart() {
 }
 
 function volume_chart() {
-  const points = list(data.hypervolume).map(([t, v]) => ({x: num(t), y: num(v)}));
-  if (!points.length) {
+  const rows = list(data.hypervolume).map(([ended, t, v]) => ({ended: num(ended), t: num(t), y: num(v)}));
+  if (!rows.length) {
     $("volume-figure").hidden = true;
     return;
   }
   const plot = new Plot($("volume-plot"), "Hypervolume over time");
-  const last = points[points.length - 1], end = num(data.elapsed_s);
-  const line = [...(points[0].x > 0 ? [{x: 0, y: 0}] : []), ...points, ...(end > last.x ? [{x: end, y: last.y}] : [])];
-  const draw = () => plot.draw({
-    x: {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true},
-    y: {name: "hypervolume", label: "hypervolume", from_zero: true},
-    lines: [{points: line, color: "top", width: 2, stepped: "before", hover: true}],
-    tip: (p) => [el("b", {}, `Hypervolume ${plain(p.y)}`), `after ${duration(p.x)}`],
-  });
+  const state = {by: "time"};
+  function draw() {
+    const time = state.by === "time", points = rows.map((r) => ({...r, x: time ? r.t : r.ended}));
+    const last = points[points.length - 1], end = time ? num(data.elapsed_s) : total_trials;
+    const line = [...(points[0].x > 0 ? [{x: 0, y: 0}] : []), ...points, ...(end > last.x ? [{x: end, y: last.y}] : [])];
+    refill($("volume-controls"), el("strong", {}, "Hypervolume"), chooser("by", ["time", "trials ended"], state.by, (v) => { state.by = v; draw(); }));
+    plot.draw({
+      x: time ? {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true} : {name: "trials", label: "trials ended", from_zero: true},
+      y: {name: "hypervolume", label: "hypervolume", from_zero: true},
+      lines: [{points: line, color: "top", width: 2, stepped: "before", hover: true}],
+      tip: (p) => [el("b", {}, `Hypervolume ${plain(p.y)}`), p.t === undefined ? "" : `after ${duration(p.t)} and ${count(p.ended, "trial")}`],
+    });
+  }
   draw();
   theme_listeners.push(draw);
   const reference = list(data.hypervolume_reference);
   $("volume-caption").append("What the front dominates; more is better.", reference.length ? " Reference point: " +
-      joined(reference.map((v, k) => `${(objectives[k] || {name: "?"}).name} ${quantity((objectives[k] || {name: ""}).name, v)}`)) + "." : "");
+      joined(reference.map((v, k) => `${(objectives[k] || {name: "?"}).name} ${quantity((objectives[k] || {name: ""}).name, (objectives[k] || {}).minimize === false ? -num(v) : v)}`)) + "." : "");
 }
 
 // --- learning curves -------------------------------------------------------------------------------------
 
-const kMostCurves = 200;
+const kMostCurves = 120;
 
 /** At most kMostCurves of `some`: the front's and the selected one, then an even choice of the rest. */
 function some_of(some, most_curves = kMostCurves) {
@@ -196,7 +201,7 @@ function loss_chart() {
     refill($("loss-controls"), checkbox("log", log, (v) => { log = v; draw(); }));
     plot.draw({x: {name: "", label: unit || "fidelity"}, y: {name: "", label: "training loss", log}, lines: curve_lines(pairs),
                dots: [], tip: (p) => trial_tip(p.trial, `training loss ${plain(p.y)} at ${p.x} ${unit}`)});
-    $("loss-caption").replaceChildren(...curves_caption(drawn.length, all.length, "curves"));
+    $("loss-caption").replaceChildren(...curves_caption(drawn.length, Math.max(all.length, num(held.curves_total) || 0), "curves"));
   }
   draw();
   theme_listeners.push(draw);
@@ -205,7 +210,7 @@ function loss_chart() {
 }
 
 function rungs_chart() {
-  const all = trials.filter((t) => t.results.length > 0 && !outside(t));
+  const all = trials.filter((t) => t.results.length > 1 && !outside(t));
   const names = [...measures.keys()].filter((name) => all.some((t) => t.results.some((r) => Number.isFinite(at_rung(r, name)))));
   if (!names.length) {
     $("rungs-figure").hidden = true;
@@ -228,60 +233,10 @@ function rungs_chart() {
       dots: lines.map((l) => ({points: l.points, color: l.color, radius: 2.5, alpha: l.alpha})),
       tip: (p) => trial_tip(p.trial, `${state.y} ${quantity(state.y, p.y)} at ${p.x} ${unit}`),
     });
-    $("rungs-caption").replaceChildren(...curves_caption(drawn.length, has.length, "trials"));
+    $("rungs-caption").replaceChildren(...curves_caption(drawn.length, Math.max(has.length, num(held.results_total) || 0), "trials"));
   }
   draw();
   theme_listeners.push(draw);
   selection.listeners.push(soon(draw));
-  return true;
-}
-
-// --- parameters ------------------------------------------------------------------------------------------
-
-const kMostDots = 1500;  // in each of the small plots
-
-function parameter_charts() {
-  const names = [...measures.keys()], told = told_apart;
-  const seen = trials.filter((t) => !outside(t));
-  if (!told.length || !names.some((n) => seen.some((t) => Number.isFinite(value(t, n))))) return false;
-  const state = {y: names[0], log: null};
-  const cells = told.map((p) => {
-    const host = el("div", {class: "plot small"});
-    return {p, box: el("div", {class: "panel"}, el("h3", {}, p.name), host), plot: new Plot(host, `Parameter ${p.name}`)};
-  });
-  $("parameters-grid").replaceChildren(...cells.map((cell) => cell.box));
-  function draw() {
-    const good = seen.filter((t) => Number.isFinite(value(t, state.y)));
-    state.log ??= spans_decades(good.map((t) => value(t, state.y)));
-    const every = Math.ceil(good.length / kMostDots), some = good.filter((t, k) => k % every === 0 || on_front.has(t.id));
-    refill($("parameters-controls"),
-        chooser("Each parameter against", names, state.y, (v) => { state.y = v; state.log = null; draw(); }),
-        checkbox("log", state.log, (v) => { state.log = v; draw(); }),
-        legend([["front", single ? "the best" : "front"], ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"], ["low", "at less"]]));
-    for (const {p, plot} of cells) {
-      const has = some.filter((t) => p.name in t.config);
-      const numeric = has.every((t) => typeof t.config[p.name] === "number");
-      const kinds = numeric ? [] : [...new Set(has.map((t) => setting(t.config[p.name])))].sort();
-      // Dots of a choice are spread sideways by their id, the same at every drawing.
-      const spread = (t) => ((t.id * 0.618034) % 1 - 0.5) * 0.5;
-      const point = (t) => ({x: numeric ? t.config[p.name] : kinds.indexOf(setting(t.config[p.name])) + spread(t),
-                             y: value(t, state.y), trial: t});
-      plot.draw({
-        x: {name: "", label: p.name, bare: true, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
-        y: measure_axis(state.y, state.log, {bare: true}),
-        dots: [{points: has.filter((t) => !at_top(t)).map(point), color: "low", radius: 2, alpha: .35},
-               {points: has.filter(at_top).map(point), color: "top", radius: 2.6, alpha: .6},
-               {points: has.filter((t) => on_front.has(t.id)).map(point), color: "front", radius: 3.6}],
-        tip: (q) => trial_tip(q.trial),
-      });
-    }
-    const fixed = parameters.filter((p) => !told.includes(p)).map((p) => p.name);
-    const note = [`Vertical: ${titled(state.y)}; horizontal: the parameter's value.`];
-    if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
-    if (fixed.length) note.push(`The same in all trials: ${joined(fixed)}.`);
-    $("parameters-note").textContent = note.join(" ");
-  }
-  draw();
-  theme_listeners.push(draw);
   return true;
 }

@@ -25,15 +25,56 @@ function num(value) {
 const list = (value) => (Array.isArray(value) ? value : []);
 const words = (value) => (value === null || value === undefined ? "" : String(value));
 
-const STATES = ["completed", "paused", "running", "waiting", "pruned", "infeasible", "failed"];
+const STATES = ["completed", "paused", "running", "waiting", "pruned", "infeasible", "failed", "stale", "deleted"];
 const data = JSON.parse($("data").textContent);
 const objectives = list(data.objectives).map((o) => ({...o, name: words(o.name), minimize: o.minimize !== false}));
 const unit = words(data.fidelity_unit);
 const rungs = list(data.rungs).map(num).filter(Number.isFinite);
-const trials = list(data.trials).map((t) => ({
-  ...t, id: num(t.id), state: words(t.state), config: t.config || {}, measures: t.measures || {},
-  results: list(t.results), curve: list(t.curve), fidelity: num(t.fidelity) || 0, same_as: num(t.same_as ?? -1),
-}));
+
+/** A packed column (see report.h) as a list of n values. */
+function column(packed, n) {
+  if (packed === null || packed === undefined) return new Array(n).fill(undefined);
+  if (Array.isArray(packed)) return packed;
+  if ("c" in packed) return new Array(n).fill(packed.c === null ? undefined : packed.c);
+  const all = packed.i ? new Array(n).fill(undefined) : new Array(list(packed.v).length);
+  list(packed.v).forEach((v, at) => { all[packed.i ? packed.i[at] : at] = packed.k ? (v < 0 ? undefined : packed.k[v]) : v; });
+  return all;
+}
+
+const held = data.trials && typeof data.trials === "object" ? data.trials : {};
+const total_trials = num(held.total) || num(held.rows) || 0;
+const trials = (() => {
+  const n = num(held.rows) || 0, get = (name) => column(held[name], n);
+  const names = ["id", "state", "fidelity", "created_s", "finished_s", "spent_s", "origin", "worker", "cause", "reason",
+                 "attempts", "lost", "same_as", "of", "replicate", "key", "structural", "functional"];
+  const columns = names.map(get), made = new Array(n);
+  for (let row = 0; row < n; ++row) {
+    const t = {config: {}, measures: {}, results: [], curve: []};
+    for (let k = 0; k < names.length; ++k) {
+      const v = columns[k][row];
+      if (v !== undefined && v !== null) t[names[k]] = v;
+    }
+    t.state = words(t.state);
+    t.fidelity = num(t.fidelity) || 0;
+    t.same_as = num(t.same_as ?? -1);
+    made[row] = t;
+  }
+  for (const part of ["config", "measures"])
+    for (const [name, packed] of Object.entries(held[part] || {})) {
+      const all = column(packed, n);
+      for (let row = 0; row < n; ++row) if (all[row] !== undefined && all[row] !== null) made[row][part][name] = all[row];
+    }
+  for (const [row, curve] of Object.entries(held.curves || {}))
+    if (made[row]) made[row].curve = list(curve[0]).map((x, k) => [x, curve[1][k]]);
+  const result_names = list(held.result_names);
+  for (const [row, results] of Object.entries(held.results || {}))
+    if (made[row])
+      made[row].results = list(results).map(([fidelity, ...values]) => ({fidelity,
+          measures: Object.fromEntries(values.map((v, k) => [result_names[k], v]).filter(([, v]) => v !== null))}));
+  // A trial with one result: it is what its measures are.
+  for (const t of made) if (!t.results.length && t.fidelity > 0) t.results = [{fidelity: t.fidelity, measures: t.measures}];
+  return made;
+})();
 const by_id = new Map(trials.map((t) => [t.id, t]));
 const parameters = list(data.parameters).map((p) => ({...p, name: words(p.name)}));
 const single = objectives.length < 2;
@@ -48,12 +89,14 @@ const on_front = new Set(front.map((t) => t.id));
 const measures = (() => {
   const found = new Map(objectives.map((o) => [o.name, words(o.summary)]));
   for (const m of list(data.measures)) found.set(words(m.name), words(m.summary) || found.get(words(m.name)) || "");
-  for (const t of trials) for (const name in t.measures) if (!found.has(name)) found.set(name, "");
+  const reported = held.measures || {};
+  for (const name of Object.keys(reported)) if (!found.has(name)) found.set(name, "");
+  for (const name of [...found.keys()]) if (!(name in reported) && trials.length) found.delete(name);
   return found;
 })();
 
 const value = (trial, name) => num(trial.measures[name]);
-const outside = (trial) => trial.state === "infeasible" || trial.state === "failed";
+const outside = (trial) => ["infeasible", "failed", "stale", "deleted"].includes(trial.state);
 const at_top = (trial) => !outside(trial) && trial.fidelity >= top_fidelity && trial.fidelity > 0;
 const at_rung = (result, name) => num((result.measures || {})[name]);
 const ended_s = (trial) => {
@@ -65,6 +108,8 @@ const ended_s = (trial) => {
 function minimized(name) {
   const objective = objectives.find((o) => o.name === name);
   if (objective) return objective.minimize;
+  const told = list(data.measures).find((m) => m.name === name);
+  if (told && /(_s|_j|_bytes|dollars|flops|macs|params|parameters|loss)$/.test(name)) return told.minimize !== false;
   return /(_s|_j|_bytes|dollars|flops|macs|params|parameters|loss)$/.test(name) ? true : null;
 }
 
@@ -79,7 +124,8 @@ function differing(some) {
 // --- numbers as text -------------------------------------------------------------------------------------
 
 /** The unit in which a value of this measure is written, by the name's ending: [scale, suffix]. */
-function unit_of(name, size) {
+function unit_of(given, size) {
+  const name = given.replace(/_predicted$| \(before\)$/, "");
   const step = (table) => (table.find(([from]) => size >= from) || table[table.length - 1]).slice(1);
   if (/_s$/.test(name)) return size === 0 ? [1, " s"] : step([[1, 1, " s"], [1e-3, 1e-3, " ms"], [0, 1e-6, " us"]]);
   if (/_bytes$/.test(name)) return step([[1e9, 1e9, " GB"], [1e6, 1e6, " MB"], [1e3, 1e3, " kB"], [0, 1, " B"]]);
@@ -146,6 +192,24 @@ function soon(call) {
     requestAnimationFrame(() => { waiting = false; call(); });
   };
 }
+
+// --- drawing in turns --------------------------------------------------------------------------------------
+
+/** What need not be there at once is drawn in turns of some milliseconds, so that the page answers meanwhile. */
+const queue = {waiting: [], running: false, done: []};
+function later(call) {
+  queue.waiting.push(call);
+  if (queue.running) return;
+  queue.running = true;
+  setTimeout(turn, 0);
+}
+function turn() {
+  for (const until = performance.now() + 25; queue.waiting.length && performance.now() < until;) queue.waiting.shift()();
+  if (queue.waiting.length) return void setTimeout(turn, 0);
+  queue.running = false;
+  queue.done.forEach((call) => call());
+}
+addEventListener("beforeprint", () => { while (queue.waiting.length) queue.waiting.shift()(); });
 
 // --- controls --------------------------------------------------------------------------------------------
 

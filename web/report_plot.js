@@ -49,9 +49,9 @@ const spans_decades = (values) => {
   return low > 0 && most(finite) / low > 10;
 };
 
-/** The axis with its ends: a little more than the values span. `from_zero` keeps zero as the lower end. */
+/** The axis with its ends: a little more than the values span, or than its own `range` says. `from_zero` keeps zero as the lower end. */
 function fitted(axis, values) {
-  const good = values.filter((v) => Number.isFinite(v) && (!axis.log || v > 0));
+  const good = axis.range || values.filter((v) => Number.isFinite(v) && (!axis.log || v > 0));
   let low = least(good), high = most(good);
   if (!good.length) [low, high] = axis.log ? [1, 10] : [0, 1];
   if (axis.names) return {...axis, low: -0.5, high: axis.names.length - 0.5};
@@ -84,8 +84,9 @@ class Plot {
   }
 
   /**
-   * spec: x, y: axes {name, label, log, clock, names, from_zero, at: its ticks}; dots: [{points, color, radius, alpha, cross}];
-   * lines: [{points, color, width, alpha, stepped}]; tip(point): nodes; quiet: why nothing can be drawn.
+   * spec: x, y: axes {name, label, log, clock, names, from_zero, range, at: its ticks}; dots: [{points, color, radius, alpha, cross}];
+   * lines: [{points, color, width, alpha, stepped}]; marginal: {points: [{x, y, low, high}], joined}, a mean with
+   * its spread, a line or single values; tip(point): nodes; quiet: why nothing can be drawn.
    * A point is {x, y, trial}. Later dots lie above earlier ones.
    */
   draw(spec) {
@@ -98,7 +99,8 @@ class Plot {
     const dots = (spec.dots || []).map((group) => ({...group, points: group.points.filter(fits), tone: css(group.color)}));
     const lines = (spec.lines || []).map((line) => ({...line, points: line.points.filter(fits)}));
     this.points = [...dots.flatMap((g) => g.points), ...lines.filter((l) => l.hover).flatMap((l) => l.points)];
-    const every = [...this.points, ...lines.flatMap((l) => l.points)];
+    const marginal = spec.marginal ? {...spec.marginal, points: spec.marginal.points.filter(fits)} : null;
+    const every = [...this.points, ...lines.flatMap((l) => l.points), ...(marginal ? marginal.points : [])];
     this.host.classList.toggle("vacant", !every.length);
     if (!every.length) {
       this.points = [];
@@ -123,7 +125,7 @@ class Plot {
         scales: {x: this.scale("x", x, Math.max(3, Math.round(width / (this.small ? 75 : 110)))),
                  y: this.scale("y", y, this.small ? 4 : 6)},
       },
-      plugins: [{beforeDatasetsDraw: (chart) => paint(chart, dots), afterLayout: (chart) => this.settle(chart)}],
+      plugins: [{beforeDatasetsDraw: (chart) => { paint(chart, dots); if (marginal) paint_marginal(chart, marginal); }, afterLayout: (chart) => this.settle(chart)}],
     });
     this.mark();
   }
@@ -234,6 +236,10 @@ function paint(chart, dots) {
     ctx.globalAlpha = group.alpha ?? 1;
     ctx.fillStyle = ctx.strokeStyle = group.tone;
     const r = group.radius || 3;
+    if (group.points.length > 4000 && !group.cross) {
+      paint_many(ctx, group, x, y, area, r);
+      continue;
+    }
     for (const p of group.points) {
       const px = x.getPixelForValue(p.x), py = y.getPixelForValue(p.y);
       ctx.beginPath();
@@ -245,6 +251,45 @@ function paint(chart, dots) {
         ctx.arc(px, py, r, 0, 6.2832);
         ctx.fill();
       }
+    }
+  }
+  ctx.restore();
+}
+
+/** Squares instead of circles, and at most three in one place: more would look the same. */
+function paint_many(ctx, group, x, y, area, r) {
+  const wide = Math.ceil(area.right - area.left) + 16, seen = new Uint8Array(wide * (Math.ceil(area.bottom - area.top) + 16));
+  for (const p of group.points) {
+    const px = x.getPixelForValue(p.x), py = y.getPixelForValue(p.y);
+    const at = Math.round(py - area.top + 7) * wide + Math.round(px - area.left + 7);
+    if (seen[at] >= 3) continue;
+    ++seen[at];
+    ctx.fillRect(px - r, py - r, 2 * r, 2 * r);
+  }
+}
+
+function paint_marginal(chart, marginal) {
+  const {ctx, scales: {x, y}} = chart;
+  const at = marginal.points.map((p) => [x.getPixelForValue(p.x), y.getPixelForValue(p.y), ...[p.low, p.high].map((v) => y.getPixelForValue(y.type === "logarithmic" ? Math.max(v, y.min) : v))]);
+  ctx.save();
+  ctx.fillStyle = ctx.strokeStyle = css("ink");
+  ctx.lineWidth = 2;
+  if (marginal.joined) {
+    ctx.globalAlpha = .16;
+    ctx.beginPath();
+    at.forEach(([px, , low], k) => (k ? ctx.lineTo(px, low) : ctx.moveTo(px, low)));
+    [...at].reverse().forEach(([px, , , high]) => ctx.lineTo(px, high));
+    ctx.fill();
+    ctx.globalAlpha = .9;
+    ctx.beginPath();
+    at.forEach(([px, py], k) => (k ? ctx.lineTo(px, py) : ctx.moveTo(px, py)));
+    ctx.stroke();
+  } else {
+    for (const [px, py, low, high] of at) {
+      ctx.globalAlpha = .16;
+      ctx.fillRect(px - 11, high, 22, low - high);
+      ctx.globalAlpha = .9;
+      ctx.fillRect(px - 11, py - 1, 22, 2);
     }
   }
   ctx.restore();

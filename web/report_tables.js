@@ -113,6 +113,7 @@ function trial_table(host, columns, caption, some, windowed) {
   return {set};
 }
 
+const kMostColumns = 60;  // of parameters; the others are in a trial's details
 const id_column = {title: "trial", narrow: 66, get: (t) => t.id, show: (t) => String(t.id)};
 
 function front_table() {
@@ -128,9 +129,11 @@ function trials_table() {
     return;
   }
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
-  const columns = [id_column, {...text("state", (t) => t.state), node: (t) => badge(t.state)},
+  const columns = [id_column, {...text("state", (t) => t.state), narrow: 100, node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
-      ...[...measures.keys()].map(measure_column), ...told_apart.map((p) => parameter_column(p, trials)),
+      ...[...measures.keys()].map(measure_column), ...told_apart.slice(0, kMostColumns).map((p) => parameter_column(p, trials)),
+      text("origin", (t) => words(t.origin)), text("cause", (t) => words(t.cause)),
+      {title: "attempts", get: (t) => num(t.attempts), show: (t) => words(t.attempts)},
       {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
       {title: "same as", hint: "the trial whose result was reused", get: (t) => (t.same_as >= 0 ? t.same_as : NaN), show: (t) => (t.same_as >= 0 ? String(t.same_as) : "–")},
       text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 480)];
@@ -139,7 +142,7 @@ function trials_table() {
   const hidden = new Set(), sought = {text: ""};
   let shown = "";
   const note = () => $("trials-note").replaceChildren(shown, ...(selection.id === null ? [] :
-      [". ", el("a", {href: "#detail"}, `Trial ${selection.id}`), " is selected."]));
+      [". ", el("a", {href: "#trial-detail"}, `Trial ${selection.id}`), " is selected: everything about it stands below the table."]));
   selection.listeners.push(note);
   const lowered = new Map();
   const haystack = (t) => {
@@ -148,20 +151,31 @@ function trials_table() {
                       ...Object.entries(t.config).map(([k, v]) => `${k}=${setting(v)}`)].join(" ").toLowerCase());
     return lowered.get(t);
   };
+  /** "lr<0.01", "latency_s>=0.001": a comparison with a measure or parameter; else a piece of text. */
+  function test(part) {
+    const [, name, sign, limit] = /^([^<>=]+)(<=|>=|<|>)([-+0-9.e]+)$/.exec(part) || [];
+    const known = [...measures.keys(), ...parameters.map((p) => p.name), "trial"].find((n) => n.toLowerCase() === name);
+    if (!known || !Number.isFinite(Number(limit))) return (t) => haystack(t).includes(part);
+    const of = (t) => (known === "trial" ? t.id : known in t.measures ? num(t.measures[known]) : num(t.config[known])), against = Number(limit);
+    return {"<": (t) => of(t) < against, "<=": (t) => of(t) <= against, ">": (t) => of(t) > against, ">=": (t) => of(t) >= against}[sign];
+  }
   function apply() {
-    const parts = sought.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const left = trials.filter((t) => !hidden.has(t.state) && parts.every((part) => haystack(t).includes(part)));
+    const tests = sought.text.toLowerCase().split(/\s+/).filter(Boolean).map(test);
+    const left = trials.filter((t) => !hidden.has(t.state) && tests.every((fits) => fits(t)));
     shown = left.length === trials.length ? count(trials.length, "trial")
             : `${left.length.toLocaleString("en-US")} of ${count(trials.length, "trial")}`;
+    if (total_trials > trials.length) shown += `; the study has ${total_trials.toLocaleString("en-US")}`;
     note();
     table.set(left);
   }
   let timer = 0;
-  const search = el("input", {type: "search", placeholder: "failed lr=0.01 mixer=attention", input: () => {
+  const search = el("input", {type: "search", placeholder: "failed mixer=attention latency_s<0.001", input: () => {
     sought.text = search.value;
     clearTimeout(timer);
     timer = setTimeout(apply, 120);
   }});
+  const present = columns.filter((c) => !["origin", "cause", "reason", "same as", "worker"].includes(c.title) || trials.some((t) => words(c.get(t)) !== "" && !Number.isNaN(c.get(t))));
+  columns.splice(0, columns.length, ...present);
   const states = [...new Set(trials.map((t) => t.state))].sort((a, b) => STATES.indexOf(a) - STATES.indexOf(b));
   const chips = states.map((s) => {
     const n = trials.filter((t) => t.state === s).length;
@@ -178,35 +192,78 @@ function trials_table() {
 }
 
 function failures_table() {
-  const reasons = list(data.failures);
-  if (!reasons.length) return;
-  const total = reasons.reduce((sum, f) => sum + (num(f.count) || 0), 0);
+  const groups = list(data.failures);
+  if (!groups.length) return;
+  const total = groups.reduce((sum, f) => sum + (num(f.count) || 0), 0);
   $("failures").hidden = false;
+  $("failures-note").textContent = `${count(total, "trial")} of ${total_trials.toLocaleString("en-US")}; alike reasons are counted together, "#" stands for a number.`;
+  const rows = groups.flatMap((g) => [
+    el("tr", {class: "group"}, el("td", {class: "text"}, badge(g.state), g.cause ? ` ${g.cause}` : ""), el("td", {}, num(g.count).toLocaleString("en-US")),
+       el("td", {}, `${plain(Math.round(100 * num(g.count) / total))} %`), el("td", {class: "text"}, num(g.kinds) > list(g.reasons).length ? `the ${list(g.reasons).length} most frequent of ${g.kinds} reasons` : "")),
+    ...list(g.reasons).map((r) => el("tr", {}, el("td", {class: "text reason", title: r.example}, num(r.count) > 1 ? words(r.reason) || "no reason given" : words(r.example) || "no reason given"),
+        el("td", {}, num(r.count).toLocaleString("en-US")), el("td", {}, ""), el("td", {class: "text"}, ...list(r.trials).map((id) => trial_link(id))))),
+  ]);
   $("failures-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},
-      el("thead", {}, el("tr", {}, el("th", {scope: "col", class: "text"}, el("span", {}, "reason")),
-                         el("th", {scope: "col"}, el("span", {}, "trials")), el("th", {scope: "col"}, el("span", {}, "share")))),
-      el("tbody", {}, ...reasons.map((f) => el("tr", {}, el("td", {class: "text"}, words(f.reason) || "no reason given"),
-          el("td", {}, words(f.count)), el("td", {}, `${plain(Math.round(100 * num(f.count) / total))} %`)))))));
+      el("thead", {}, el("tr", {}, ...["what went wrong", "trials", "share", "for example"].map((h, k) => el("th", {scope: "col", class: k === 0 || k === 3 ? "text" : null}, el("span", {}, h))))),
+      el("tbody", {}, ...rows))));
 }
 
-/** Everything about the selected trial. */
+function saved_table() {
+  const saved = data.saved || {}, why = list(saved.why);
+  if (!why.length) return false;
+  const total = why.reduce((sum, w) => sum + (num(w.count) || 0), 0), ran = Math.max(0, total_trials - why.filter((w) => w.kind !== "same config").reduce((sum, w) => sum + num(w.count), 0));
+  $("saved-note").textContent = `${count(total, "evaluation")} not needed beside ${ran.toLocaleString("en-US")} that were run` +
+      `${num(saved.fidelity) > 0 ? `; reused results spared ${num(saved.fidelity).toLocaleString("en-US")} ${unit}` : ""}.`;
+  const row = (w) => {
+    const bar = el("div", {class: "share"}, el("i", {class: "alone"}));
+    bar.children[0].style.width = `${100 * num(w.count) / total}%`;
+    return el("tr", {}, el("th", {scope: "row"}, words(w.kind)), el("td", {class: "wide-bar", "aria-hidden": "true"}, bar), el("td", {}, num(w.count).toLocaleString("en-US")), el("td", {class: "text quiet"}, words(w.reason)));
+  };
+  $("saved-table").replaceChildren(el("div", {class: "panel"}, el("table", {class: "bars"}, el("caption", {class: "skip"}, "Saved evaluations by kind"), el("tbody", {}, ...why.map(row)))));
+  return true;
+}
+
+/** A curve in a corner: [[x, y]] as a small picture. */
+function spark(points, label) {
+  const good = points.map(([x, y]) => [num(x), num(y)]).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  if (good.length < 2) return null;
+  const [x0, x1] = [least(good.map((p) => p[0])), most(good.map((p) => p[0]))], [y0, y1] = [least(good.map((p) => p[1])), most(good.map((p) => p[1]))];
+  const canvas = el("canvas", {role: "img", "aria-label": label, class: "spark", width: 560, height: 120}), ctx = canvas.getContext("2d");
+  ctx.strokeStyle = css("top");
+  ctx.lineWidth = 3;
+  ctx.beginPath();
+  good.forEach(([x, y], k) => ctx[k ? "lineTo" : "moveTo"](6 + 548 * (x - x0) / (x1 - x0 || 1), 112 - 104 * (y - y0) / (y1 - y0 || 1)));
+  ctx.stroke();
+  return el("div", {}, canvas, el("div", {class: "quiet ends"}, el("span", {}, `${plain(x0)}`), el("span", {}, `${plain(good[0][1], 3)} → ${plain(good[good.length - 1][1], 3)}`), el("span", {}, `${plain(x1)} ${unit}`)));
+}
+
+/** Everything about the selected trial, beside the front and below the table. */
 function detail() {
+  for (const host of document.querySelectorAll(".detail")) host.replaceChildren(...detail_nodes());
+}
+
+function detail_nodes() {
   const t = by_id.get(selection.id), pairs = (rows) => el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]));
-  if (!t) {
-    $("detail").replaceChildren(el("p", {class: "empty"}, trials.length ? "Select a dot or a row to see its trial." : "No trials yet."));
-    return;
-  }
-  const facts = [["state", t.state]];
+  if (!t) return [el("p", {class: "empty"}, trials.length ? "Select a dot or a row to see its trial." : "No trials yet.")];
+  const facts = [["state", t.cause ? `${t.state}, ${t.cause}` : t.state]];
   if (t.fidelity) facts.push([unit || "fidelity", String(t.fidelity)]);
   if (t.reason) facts.push(["reason", words(t.reason)]);
-  if (t.same_as >= 0) facts.push(["same as", `trial ${t.same_as}`]);
+  if (t.same_as >= 0) facts.push(["same as", by_id.has(t.same_as) ? trial_link(t.same_as) : `trial ${t.same_as}`]);
+  if (t.replicate > 0) facts.push(["replicate", `${t.replicate} of trial ${t.of}`]);
+  if (t.origin) facts.push(["proposed by", words(t.origin)]);
+  if (t.attempts) facts.push(["attempts", `${t.attempts}${t.lost ? `, ${t.lost} lost` : ""}`]);
   if (num(t.spent_s) > 0) facts.push(["spent", duration(num(t.spent_s))]);
   if (ended_s(t) > 0) facts.push(["finished", `${duration(ended_s(t))} after the start`]);
   if (t.worker) facts.push(["worker", words(t.worker)]);
+  for (const k of ["key", "structural", "functional"]) if (t[k]) facts.push([`${k === "key" ? "config" : k} key`, el("code", {}, `${t[k]}…`)]);
   const config = Object.entries(t.config), seen = Object.entries(t.measures);
-  $("detail").replaceChildren(
+  const rung_names = t.results.length > 1 ? objectives.map((o) => o.name).filter((n) => t.results.some((r) => n in r.measures)) : [];
+  return [
       el("h3", {}, `Trial ${t.id} `, on_front.has(t.id) ? el("span", {class: "star"}, single ? "◆ best" : "◆ front") : ""),
       ...(seen.length ? [el("h4", {}, "Measures"), pairs(seen.map(([k, v]) => [k, quantity(k, v)]))] : []),
+      ...(rung_names.length ? [el("h4", {}, "Results"), el("table", {class: "rungs"}, el("thead", {}, el("tr", {}, el("th", {scope: "col"}, unit || "fidelity"), ...rung_names.map((n) => el("th", {scope: "col"}, n)))),
+          el("tbody", {}, ...t.results.map((r) => el("tr", {}, el("td", {}, String(r.fidelity)), ...rung_names.map((n) => el("td", {}, quantity(n, r.measures[n]))))))) ] : []),
+      ...(t.curve.length > 1 ? [el("h4", {}, "Training loss"), spark(t.curve, `Training loss of trial ${t.id}`)] : []),
       ...(config.length ? [el("h4", {}, "Config"), pairs(config.map(([k, v]) => [k, setting(v)]))] : []),
-      el("h4", {}, "Run"), pairs(facts));
+      el("h4", {}, "Run"), pairs(facts)];
 }

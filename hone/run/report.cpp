@@ -13,6 +13,8 @@ std::string_view report_css();
 std::string_view report_data_js();
 std::string_view report_plot_js();
 std::string_view report_charts_js();
+std::string_view report_effects_js();
+std::string_view report_parallel_js();
 std::string_view report_tables_js();
 std::string_view report_js();
 std::string_view chart_min_js();
@@ -93,7 +95,8 @@ std::string report_page(const Json& data) {
     } else if (name == "program") {
       for (const auto text :
            {embedded::report_data_js(), embedded::report_plot_js(), embedded::report_charts_js(),
-            embedded::report_tables_js(), embedded::report_js()})
+            embedded::report_effects_js(), embedded::report_parallel_js(), embedded::report_tables_js(),
+            embedded::report_js()})
         page += text;
     } else {
       throw internal_error(fmt::format("report.html names an unknown part '{}'", name));

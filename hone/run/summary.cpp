@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <set>
+#include <tuple>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "hone/base/clock.h"
 #include "hone/base/units.h"
-#include "hone/schedule/scheduler.h"
+#include "hone/run/gains.h"
 
 namespace hone::run {
 
@@ -21,19 +19,89 @@ using study::TrialState;
 
 namespace {
 
-constexpr TrialState kStates[] = {TrialState::completed, TrialState::paused,     TrialState::running,
-                                  TrialState::waiting,   TrialState::infeasible, TrialState::failed,
-                                  TrialState::pruned};
+constexpr TrialState kStates[] = {TrialState::completed, TrialState::paused, TrialState::running,
+                                  TrialState::waiting,   TrialState::pruned, TrialState::infeasible,
+                                  TrialState::failed,    TrialState::stale,  TrialState::deleted};
 
-/// A session that somebody works on counts up to now, one that was killed up to its last event.
-double elapsed(const study::Study& study) {
+std::vector<std::int64_t> front_ids(const study::Study& study) {
+  std::vector<std::int64_t> ids;
+  for (const auto& member : study.front().members()) ids.push_back(member.trial);
+  return ids;
+}
+
+/// What went wrong among the last trials: [{state, cause, reason, count, trial}], most frequent first.
+Json recent_failures(const study::Study& study, std::int64_t from) {
+  struct Group {
+    std::int64_t count = 0;
+    std::int64_t trial = 0;
+    std::string reason;
+  };
+  std::map<std::tuple<TrialState, std::string, std::string>, Group> groups;
+  if (study.count(TrialState::failed) + study.count(TrialState::infeasible) + study.count(TrialState::stale) >
+      0)
+    for (std::int64_t id = from; id < study.size(); ++id) {
+      const Trial& trial = study.trial(id);
+      if (trial.state != TrialState::failed && trial.state != TrialState::infeasible &&
+          trial.state != TrialState::stale)
+        continue;
+      Group& group = groups[{trial.state, trial.cause, kind_of_reason(trial.reason)}];
+      ++group.count;
+      group.trial = id;
+      group.reason = trial.reason;
+    }
+  Json list = Json::array();
+  for (const auto& [what, group] : groups)
+    list.push_back({{"state", state_name(std::get<0>(what))},
+                    {"cause", std::get<1>(what)},
+                    {"reason", group.count > 1 ? std::get<2>(what) : group.reason},
+                    {"count", group.count},
+                    {"trial", group.trial}});
+  std::stable_sort(list.begin(), list.end(), [](const Json& a, const Json& b) {
+    return a["count"].get<std::int64_t>() > b["count"].get<std::int64_t>();
+  });
+  return list;
+}
+
+/// How the front came about: of the hypervolume of its members, how much stood when each quarter of the time
+/// between the study's first and last event was over.
+Json volume_trend(const study::Study& study) {
+  Json trend = Json::array();
+  const std::vector<double> reference = study.reference();
+  if (reference.empty()) return trend;
+  for (int quarter = 1; quarter <= 4; ++quarter) {
+    const double until = study.first_time_s() + quarter / 4.0 * (study.last_time_s() - study.first_time_s());
+    std::vector<std::vector<double>> points;
+    for (const auto& member : study.front().members())
+      if (quarter == 4 || study.trial(member.trial).finished_s <= until) points.push_back(member.values);
+    trend.push_back({{"share_of_time", quarter / 4.0},
+                     {"members", points.size()},
+                     {"hypervolume", points.empty() ? 0.0 : study::hypervolume(points, reference)}});
+  }
+  return trend;
+}
+
+Json workers_alive(const study::Study& study) {
+  const double now = study.store().now_s();
+  Json workers = Json::array();
+  for (const auto& held : study.store().leases("trial/"))
+    if (held.expires_s > now)
+      workers.push_back({{"worker", held.holder},
+                         {"trial", std::stoll(held.lease.name.substr(6))},
+                         {"lease_left_s", held.expires_s - now}});
+  return workers;
+}
+
+std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
+
+}  // namespace
+
+double elapsed_s(const study::Study& study) {
   const double now = study.store().now_s();
   for (const auto& held : study.store().leases("trial/"))
     if (held.expires_s > now) return study.elapsed_s(now);
   return study.elapsed_s(study.last_time_s());
 }
 
-/// A reason without its numbers, so that alike failures count together.
 std::string kind_of_reason(const std::string& reason) {
   std::string kind;
   for (char c : reason) {
@@ -48,45 +116,24 @@ std::string kind_of_reason(const std::string& reason) {
   return kind;
 }
 
-Json why_saved(const study::Study::Saved& saved) {
+Json saved_json(const study::Study& study, const StudyFile& file) {
+  const auto& saved = study.saved();
   Json why = Json::array();
-  const auto add = [&](const char* reason, std::int64_t count) {
-    if (count > 0) why.push_back({{"reason", reason}, {"count", count}});
+  const auto add = [&](const char* kind, const char* reason, std::int64_t count) {
+    if (count > 0) why.push_back({{"kind", kind}, {"reason", reason}, {"count", count}});
   };
-  add("the same config was proposed again", saved.repeated_config);
-  add("the same structure and function was already evaluated", saved.same_structure);
-  add("the same function was already evaluated under another structure", saved.same_function);
-  add("outside the limits before training", saved.over_limit);
-  return why;
+  add("same config", "the same config was proposed again", saved.repeated_config);
+  add("same structure", "the same structure and function was already evaluated", saved.same_structure);
+  add("same function", "the same function was already evaluated under another structure",
+      saved.same_function);
+  add("over a limit", "outside the limits before training", saved.over_limit);
+  return {{"evaluations", saved.evaluations() + saved.over_limit},
+          {"identity", saved.evaluations()},
+          {"over_limit", saved.over_limit},
+          {"fidelity", saved.fidelity},
+          {"unit", file.task->fidelity_unit()},
+          {"why", why}};
 }
-
-std::vector<std::int64_t> front_ids(const study::Study& study) {
-  std::vector<std::int64_t> ids;
-  for (const auto& member : study.front().members()) ids.push_back(member.trial);
-  return ids;
-}
-
-/// Replays results in the order of time for the hypervolume curve.
-Json hypervolume_history(const study::Study& study, const std::vector<double>& reference) {
-  Json history = Json::array();
-  if (reference.empty()) return history;
-  std::vector<const Trial*> order;
-  for (const Trial& trial : study.trials())
-    if (trial.at(study.header().horizon) != nullptr) order.push_back(&trial);
-  std::sort(order.begin(), order.end(),
-            [](const Trial* a, const Trial* b) { return a->finished_s < b->finished_s; });
-  study::Front front;
-  for (const Trial* trial : order) {
-    if (!front.insert(trial->id, oriented(study.objectives(), trial->at(study.header().horizon)->measures)))
-      continue;
-    std::vector<std::vector<double>> points;
-    for (const auto& member : front.members()) points.push_back(member.values);
-    history.push_back({trial->finished_s - study.first_time_s(), study::hypervolume(points, reference)});
-  }
-  return history;
-}
-
-}  // namespace
 
 double front_hypervolume(const study::Study& study) {
   const std::vector<double> reference = study.reference();
@@ -106,72 +153,112 @@ std::string budget_text(const Budget& budget) {
 Json status_json(const study::Study& study, const StudyFile& file) {
   Json counts = Json::object();
   for (TrialState state : kStates) counts[state_name(state)] = study.count(state);
-  std::map<std::string, std::int64_t> failures;
-  for (const Trial& trial : study.trials())
-    if (trial.state == TrialState::failed || trial.state == TrialState::infeasible)
-      ++failures[kind_of_reason(trial.reason)];
-  Json failure_list = Json::array();
-  for (const auto& [reason, count] : failures) failure_list.push_back({{"reason", reason}, {"count", count}});
-  const auto& saved = study.saved();
+  const double elapsed = elapsed_s(study);
+  const std::int64_t live = study.size() - study.count(TrialState::deleted);
   Json budget = Json::object();
-  if (file.budget.trials) budget["trials"] = *file.budget.trials;
-  if (file.budget.time_s) budget["time_s"] = *file.budget.time_s;
+  if (file.budget.trials) {
+    budget["trials"] = *file.budget.trials;
+    budget["trials_share"] = static_cast<double>(live) / static_cast<double>(*file.budget.trials);
+  }
+  if (file.budget.time_s) {
+    budget["time_s"] = *file.budget.time_s;
+    budget["time_share"] = *file.budget.time_s > 0 ? elapsed / *file.budget.time_s : 1.0;
+  }
+  const Json workers = workers_alive(study);
+  const std::int64_t from = std::max<std::int64_t>(0, study.size() - kLookedBack);
+  std::int64_t replicates = 0;
+  for (std::int64_t id = from; id < study.size(); ++id) replicates += study.trial(id).replicate > 0 ? 1 : 0;
   return {{"study", study.header().name},
           {"store", study.store().url()},
           {"trials", study.size()},
           {"counts", counts},
-          {"elapsed_s", elapsed(study)},
+          {"elapsed_s", elapsed},
+          {"trials_per_hour", elapsed > 0 ? 3600.0 * static_cast<double>(live) / elapsed : 0.0},
           {"sessions", study.sessions()},
           {"ended", study.last_end()},
+          {"workers", workers},
           {"budget", budget},
           {"horizon", study.header().horizon},
           {"front", front_ids(study)},
           {"hypervolume", front_hypervolume(study)},
           {"hypervolume_reference", study.reference()},
-          {"saved",
-           {{"evaluations", saved.evaluations()},
-            {"over_limit", saved.over_limit},
-            {"fidelity", saved.fidelity},
-            {"unit", file.task->fidelity_unit()},
-            {"why", why_saved(saved)}}},
-          {"failures", failure_list}};
+          {"hypervolume_trend", volume_trend(study)},
+          {"saved", saved_json(study, file)},
+          {"failures", recent_failures(study, from)},
+          {"replicates", replicates},
+          {"looked_back", study.size() - from}};
 }
 
 std::string status_text(const study::Study& study, const StudyFile& file) {
   const Json status = status_json(study, file);
-  std::string text =
-      fmt::format("{}: {} trials in {}", study.header().name, study.size(), duration_text(elapsed(study)));
+  const std::string unit = file.task->fidelity_unit();
+  std::string text = fmt::format("{}: {} trials in {}", study.header().name, study.size(),
+                                 duration_text(status["elapsed_s"].get<double>()));
+  if (const double pace = status["trials_per_hour"].get<double>(); pace > 0)
+    text += fmt::format(", {:.{}f} an hour", pace, pace < 10 ? 1 : 0);
   std::vector<std::string> states;
   for (const auto& [name, count] : status["counts"].items())
     if (count.get<std::int64_t>() > 0)
       states.push_back(fmt::format("{} {}", count.get<std::int64_t>(), name));
   if (!states.empty()) text += fmt::format("\n  {}", fmt::join(states, ", "));
+  if (study.count(TrialState::stale) > 0)
+    text += "\n    stale: their workers vanished again and again; hone trial retry runs them anew";
+  if (const auto replicates = status["replicates"].get<std::int64_t>(); replicates > 0)
+    text += fmt::format("\n  replicates: {} of the last {} trials repeat a config with another seed",
+                        replicates, status["looked_back"].get<std::int64_t>());
   if (study.objectives().size() > 1) {
-    text += fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon,
-                        file.task->fidelity_unit());
-    if (const double volume = front_hypervolume(study); volume > 0.0)
+    text +=
+        fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon, unit);
+    if (const double volume = status["hypervolume"].get<double>(); volume > 0.0) {
       text += fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(study.reference(), ", "));
+      std::vector<std::string> trend;
+      for (const auto& step : status["hypervolume_trend"])
+        trend.push_back(percent(step["hypervolume"].get<double>() / volume));
+      text += fmt::format("\n    of it stood after each quarter of the time: {}", fmt::join(trend, ", "));
+    }
   } else if (!study.front().members().empty()) {
     const auto& best = study.front().members().front();
     const auto& objective = study.objectives().front();
     text += fmt::format("\n  best: {} {} in trial {} at {} {}", objective.name,
                         quantity_text(objective.name, objective.minimize ? best.values[0] : -best.values[0]),
-                        best.trial, study.header().horizon, file.task->fidelity_unit());
+                        best.trial, study.header().horizon, unit);
   }
-  const auto& saved = study.saved();
-  text += fmt::format("\n  saved: {} evaluations ({} {} not trained)", saved.evaluations() + saved.over_limit,
-                      saved.fidelity, file.task->fidelity_unit());
-  for (const auto& why : status["saved"]["why"])
+  const Json& saved = status["saved"];
+  text += fmt::format("\n  saved: {} evaluations ({} {} not spent)", saved["evaluations"].get<std::int64_t>(),
+                      saved["fidelity"].get<std::int64_t>(), unit);
+  for (const auto& why : saved["why"])
     text +=
         fmt::format("\n    {:>4}  {}", why["count"].get<std::int64_t>(), why["reason"].get<std::string>());
   if (!status["failures"].empty()) {
-    text += "\n  failed or infeasible:";
-    for (const auto& failure : status["failures"])
-      text += fmt::format("\n    {:>4}  {}", failure["count"].get<std::int64_t>(),
-                          failure["reason"].get<std::string>());
+    const auto looked = status["looked_back"].get<std::int64_t>();
+    text += looked < study.size() ? fmt::format("\n  did not work out, among the last {} trials:", looked)
+                                  : "\n  did not work out:";
+    for (const auto& failure : status["failures"]) {
+      std::string what = failure["state"].get<std::string>();
+      if (const auto cause = failure["cause"].get<std::string>(); !cause.empty()) what += ", " + cause;
+      text += fmt::format("\n    {:>4}  {}: {} (trial {})", failure["count"].get<std::int64_t>(), what,
+                          failure["reason"].get<std::string>(), failure["trial"].get<std::int64_t>());
+    }
+  }
+  if (!status["workers"].empty()) {
+    std::vector<std::string> workers;
+    for (const auto& worker : status["workers"])
+      workers.push_back(fmt::format("{} (trial {})", worker["worker"].get<std::string>(),
+                                    worker["trial"].get<std::int64_t>()));
+    text += fmt::format("\n  at work: {}", fmt::join(workers, ", "));
   }
   text += fmt::format("\n  budget: {}", budget_text(file.budget));
-  if (!study.last_end().empty()) text += fmt::format("; last session ended: {}", study.last_end());
+  std::vector<std::string> used;
+  for (const auto& [key, what] : {std::pair{"trials_share", "of the trials"}, {"time_share", "of the time"}})
+    if (status["budget"].contains(key))
+      used.push_back(fmt::format("{} {}", percent(status["budget"][key].get<double>()), what));
+  if (!used.empty()) text += fmt::format(", used: {}", fmt::join(used, ", "));
+  text += fmt::format("\n  sessions: {}", study.sessions());
+  if (!study.last_end().empty())
+    text += fmt::format("; the last one ended: {}", study.last_end());
+  else if (study.sessions() > 0)
+    text += status["workers"].empty() ? "; nobody is at work, and the last one did not say that it ended"
+                                      : "; one is running";
   return text;
 }
 
@@ -189,30 +276,49 @@ Json front_json(const study::Study& study) {
   return list;
 }
 
-std::string table_text(const std::vector<std::vector<std::string>>& rows) {
+std::string table_text(const std::vector<std::vector<std::string>>& rows, std::size_t width) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number =
-          !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) || row[i][0] == '-');
-      if (i > 0) line += "  ";
-      line += number || &row == &rows.front() ? fmt::format("{:>{}}", row[i], widths[i])
-                                              : fmt::format("{:<{}}", row[i], widths[i]);
+  // Which columns stand in one block: as many as fit, one at least beside the first.
+  std::vector<std::vector<std::size_t>> blocks;
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (blocks.empty() || (width > 0 && blocks.back().size() > 1 && taken + 2 + widths[i] > width)) {
+      blocks.emplace_back();
+      taken = 0;
+      if (i > 0) {
+        blocks.back().push_back(0);
+        taken = widths[0];
+      }
     }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line;
-    text += '\n';
+    taken += widths[i] + (blocks.back().empty() ? 0 : 2);
+    blocks.back().push_back(i);
+  }
+  std::string text;
+  for (const auto& block : blocks) {
+    if (&block != &blocks.front()) text += '\n';
+    for (const auto& row : rows) {
+      std::string line;
+      for (const std::size_t& i : block) {
+        if (i >= row.size()) continue;
+        const bool number =
+            !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) || row[i][0] == '-');
+        if (&i != &block.front()) line += "  ";
+        line += number || &row == &rows.front() ? fmt::format("{:>{}}", row[i], widths[i])
+                                                : fmt::format("{:<{}}", row[i], widths[i]);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line;
+      text += '\n';
+    }
   }
   return text;
 }
 
-std::string front_text(const study::Study& study, const StudyFile& file) {
+std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width) {
   const std::vector<std::int64_t> ids = front_ids(study);
   if (ids.empty())
     return fmt::format("no trial has reached {} {} yet\n", study.header().horizon,
@@ -257,105 +363,32 @@ std::string front_text(const study::Study& study, const StudyFile& file) {
       if (values[column].size() > 1 || ids.size() == 1) row.push_back(shown(trial, column));
     rows.push_back(row);
   }
-  std::string text = table_text(rows);
+  std::string text = table_text(rows, width);
   std::vector<std::string> same;
   for (const auto& column : columns)
     if (values[column].size() == 1 && ids.size() > 1)
       same.push_back(fmt::format("{}={}", column, *values[column].begin()));
-  if (!same.empty()) text += fmt::format("all: {}\n", fmt::join(same, " "));
+  std::string line = "all:";
+  for (const auto& pair : same) {
+    if (width > 0 && line.size() + 1 + pair.size() > width && line.size() > 5) {
+      text += line + '\n';
+      line = "    ";
+    }
+    line += fmt::format(" {}", pair);
+  }
+  if (!same.empty()) text += line + '\n';
+
+  // The defaults are run first where they are run at all.
+  const std::int64_t defaults = default_trial(study, 16);
+  if (defaults >= 0 && study.trial(defaults).at(study.header().horizon) != nullptr) {
+    text += fmt::format("against the defaults (trial {}):\n", defaults);
+    for (std::size_t k = 0; k < study.objectives().size(); ++k) {
+      Gain gain = gain_over(study, defaults, k, nullptr, file.space);
+      gain.steps.clear();
+      text += fmt::format("  {}, trial {}\n", gain_text(gain), gain.trial);
+    }
+  }
   return text;
-}
-
-Json report_json(const study::Study& study, const StudyFile& file, const std::string& sample) {
-  const auto scheduler =
-      schedule::make_scheduler(file.scheduler, {file.objectives, file.seed}, file.scheduler_options);
-  const auto infos = file.task->measures();
-  const auto summary_of = [&](const std::string& name) -> std::string {
-    for (const auto& info : infos)
-      if (info.name == name) return info.summary;
-    return "";
-  };
-  Json objectives = Json::array();
-  for (const auto& objective : study.objectives())
-    objectives.push_back({{"name", objective.name},
-                          {"minimize", objective.minimize},
-                          {"summary", summary_of(objective.name)}});
-  Json limits = Json::array();
-  for (const auto& limit : file.limits) {
-    if (limit.max)
-      limits.push_back(fmt::format("{} <= {}", limit.name, quantity_text(limit.name, *limit.max)));
-    if (limit.min)
-      limits.push_back(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
-  }
-  Json parameters = Json::array();
-  const char* kinds[] = {"real", "integer", "choice", "flag", "ordinal"};
-  for (const auto& parameter : file.space.parameters())
-    parameters.push_back({{"name", parameter.name},
-                          {"kind", kinds[static_cast<int>(parameter.kind)]},
-                          {"log", parameter.log}});
-  Json measures = Json::array();
-  for (const auto& info : infos) measures.push_back({{"name", info.name}, {"summary", info.summary}});
-
-  const std::vector<std::int64_t> front = front_ids(study);
-  const std::set<std::int64_t> on_front(front.begin(), front.end());
-  const double start = study.first_time_s();
-  std::int64_t workers = 0;
-  std::set<std::string> names;
-  Json trials = Json::array();
-  for (const Trial& trial : study.trials()) {
-    Json results = Json::array();
-    for (const auto& result : trial.results)
-      results.push_back({{"fidelity", result.fidelity}, {"measures", result.measures.json()}});
-    Json curve = Json::array();
-    for (const auto& [at, value] : trial.curve) curve.push_back({at, real_to_json(value)});
-    if (!trial.worker.empty()) names.insert(trial.worker);
-    study::Measures last = trial.last() != nullptr ? trial.last()->measures : study::Measures{};
-    last.merge(trial.costs);
-    trials.push_back({{"id", trial.id},
-                      {"state", state_name(trial.state)},
-                      {"reason", trial.reason},
-                      {"config", trial.config.json()},
-                      {"fidelity", trial.last() != nullptr ? trial.last()->fidelity : 0},
-                      {"measures", last.json()},
-                      {"results", results},
-                      {"curve", curve},
-                      {"created_s", trial.created_s - start},
-                      {"finished_s", trial.finished_s > 0 ? trial.finished_s - start : 0.0},
-                      {"spent_s", trial.spent_s},
-                      {"same_as", trial.same_as},
-                      {"worker", trial.worker},
-                      {"on_front", on_front.count(trial.id) > 0}});
-  }
-  workers = static_cast<std::int64_t>(names.size());
-  const Json status = status_json(study, file);
-  const std::vector<double> reference = study.reference();
-  return {{"study", study.header().name},
-          {"hone", HONE_VERSION},
-          {"made", fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(std::time(nullptr)))},
-          {"task", file.task_kind},
-          {"fidelity_unit", file.task->fidelity_unit()},
-          {"rungs", scheduler->rungs()},
-          {"objectives", objectives},
-          {"limits", limits},
-          {"searcher", file.searcher},
-          {"scheduler", file.scheduler},
-          {"seed", file.seed},
-          {"elapsed_s", elapsed(study)},
-          {"workers", workers},
-          {"stopped", study.last_end()},
-          {"counts", status["counts"]},
-          {"failures", status["failures"]},
-          {"saved",
-           {{"evaluations", study.saved().evaluations() + study.saved().over_limit},
-            {"steps", study.saved().fidelity},
-            {"why", status["saved"]["why"]}}},
-          {"hypervolume", hypervolume_history(study, reference)},
-          {"hypervolume_reference", reference},
-          {"front", front},
-          {"parameters", parameters},
-          {"measures", measures},
-          {"trials", trials},
-          {"sample", sample}};
 }
 
 }  // namespace hone::run

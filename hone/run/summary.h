@@ -8,27 +8,42 @@
 
 namespace hone::run {
 
-/// What `hone status` says, as one JSON document: counts by state, front size, hypervolume, saved
-/// evaluations with reasons, elapsed time, budget.
+// What is said of a study without reading all its trials: counts, the front's members, what was saved, the
+// leases, and of failures those among the last kLookedBack trials. The report, which reads all, is
+// report_data.h.
+
+constexpr std::int64_t kLookedBack = 2000;
+
+/// What `hone status` says, as one JSON document: counts by state, front, hypervolume and how it grew, saved
+/// evaluations by kind, failures by cause, workers, pace, elapsed time, budget.
 Json status_json(const study::Study& study, const StudyFile& file);
 /// The same for people, some lines.
 std::string status_text(const study::Study& study, const StudyFile& file);
 
 /// The front: a list of {trial, config, measures, fidelity}, best first by the first objective.
 Json front_json(const study::Study& study);
-/// A table for people: objectives, other measures, and the parameters in which the members differ.
-std::string front_text(const study::Study& study, const StudyFile& file);
-
-/// The document of the report page (see report.h).
-Json report_json(const study::Study& study, const StudyFile& file, const std::string& sample = {});
+/// A table for people: objectives, other measures, and the parameters in which the members differ. Wider
+/// than `width` columns (0: any width will do) it goes on below, with the trials' numbers again.
+std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width = 0);
 
 /// Hypervolume of the front up to the study's reference point; 0 where there is none.
 double front_hypervolume(const study::Study& study);
 
-/// Rows of equal length as aligned columns; numbers to the right.
-std::string table_text(const std::vector<std::vector<std::string>>& rows);
+/// Seconds that sessions spent on the study: one that somebody works on counts up to now, one that was
+/// killed up to its last event.
+double elapsed_s(const study::Study& study);
 
-/// "60 trials or 3:00, 2 workers"
+/// Evaluations that were not needed: {evaluations, fidelity, unit, why: [{kind, reason, count}]}.
+Json saved_json(const study::Study& study, const StudyFile& file);
+
+/// A reason without its numbers, so that alike failures count together: "over # ms".
+std::string kind_of_reason(const std::string& reason);
+
+/// Rows of equal length as aligned columns; numbers to the right. Columns beyond `width` (0: none is) follow
+/// below in blocks of their own, the first column in each.
+std::string table_text(const std::vector<std::vector<std::string>>& rows, std::size_t width = 0);
+
+/// "60 trials or 3:00"
 std::string budget_text(const Budget& budget);
 
 }  // namespace hone::run

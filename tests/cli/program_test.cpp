@@ -217,6 +217,22 @@ TEST(Program, OneWorkerAndOneSeedGiveTheSameStudy) {
   EXPECT_EQ(studies[0], studies[1]);
 }
 
+TEST(Program, WatchesUntilItIsStopped) {
+  const Folder folder;
+  folder.write("s.toml", study_text(5, "0"));
+  ASSERT_EQ(Program(folder, {"search", "s.toml"}).status(), 0);
+  Program watch(folder, {"status", "s.toml", "--watch"});
+  const auto said = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+      if (folder.read(entry.path().filename().string()).find("s: 5 trials") != std::string::npos) return true;
+    return false;
+  };
+  EXPECT_TRUE(test::wait_until(said));
+  watch.signal(SIGINT);
+  EXPECT_EQ(watch.status(), 0);
+  EXPECT_EQ(Program(folder, {"status", "s.toml", "--watch", "--json"}).status(), 2);
+}
+
 TEST(Program, ListsItsMethods) {
   const Folder folder;
   Program methods(folder, {"methods", "--json"});

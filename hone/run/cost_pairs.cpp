@@ -1,0 +1,108 @@
+#include "hone/run/cost_pairs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace hone::run {
+namespace {
+
+constexpr std::size_t kFewest = 5;
+constexpr std::int64_t kMost = 20000;  // trials looked at, evenly over the study
+constexpr const char* kBefore = " (before)";
+
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> rank(values.size());
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t j = i;
+    while (j < order.size() && values[order[j]] == values[order[i]]) ++j;
+    for (std::size_t k = i; k < j; ++k) rank[order[k]] = 0.5 * static_cast<double>(i + j - 1);
+    i = j;
+  }
+  return rank;
+}
+
+}  // namespace
+
+double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() < 2 || a.size() != b.size()) return std::nan("");
+  const auto x = ranks(a), y = ranks(b);
+  const double middle = 0.5 * static_cast<double>(a.size() - 1);
+  double xy = 0.0, xx = 0.0, yy = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    xy += (x[i] - middle) * (y[i] - middle);
+    xx += (x[i] - middle) * (x[i] - middle);
+    yy += (y[i] - middle) * (y[i] - middle);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::nan("");
+}
+
+double cost_of(const study::Trial& trial, const std::string& name) {
+  if (name.ends_with(kBefore))
+    return trial.costs.find(name.substr(0, name.size() - std::string_view(kBefore).size()))
+        .value_or(std::nan(""));
+  if (trial.last() != nullptr)
+    if (const auto value = trial.last()->measures.find(name)) return *value;
+  return trial.costs.find(name).value_or(std::nan(""));
+}
+
+std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& file) {
+  std::vector<const study::Trial*> trials;
+  const std::int64_t every = std::max<std::int64_t>(1, study.size() / kMost);
+  for (const study::Trial& trial : study.trials())
+    if (trial.id % every == 0 && trial.state != study::TrialState::deleted &&
+        (trial.last() != nullptr || !trial.costs.empty()))
+      trials.push_back(&trial);
+
+  std::set<std::string> reported, differing;
+  for (const study::Trial* trial : trials) {
+    for (const auto& [name, value] : trial->costs.entries()) {
+      reported.insert(name);
+      const auto later = trial->last() != nullptr ? trial->last()->measures.find(name) : std::nullopt;
+      if (later && std::isfinite(*later) && std::isfinite(value) && *later != value) differing.insert(name);
+    }
+    if (trial->last() != nullptr)
+      for (const auto& entry : trial->last()->measures.entries()) reported.insert(entry.first);
+  }
+  std::vector<CostPair> pairs;
+  for (const std::string& name : reported)
+    if (reported.count(name + "_predicted")) pairs.push_back({name + "_predicted", name, true});
+  for (const std::string& name : differing) pairs.push_back({name + kBefore, name, true});
+  const auto infos = file.task->measures();
+  for (const auto& design : infos)
+    for (const auto& measured : infos)
+      if (design.before && !design.timed && measured.name != design.name &&
+          (measured.timed || (measured.unshared && !measured.before)) &&
+          // A spread says how noisy a measurement was; nothing is predicted by a design's size there.
+          measured.name.find("spread") == std::string::npos && !design.name.ends_with("_predicted"))
+        pairs.push_back({design.name, measured.name});
+
+  std::vector<CostPair> kept;
+  for (CostPair& pair : pairs) {
+    std::vector<double> x, y, off;
+    for (const study::Trial* trial : trials) {
+      const double a = cost_of(*trial, pair.predicted), b = cost_of(*trial, pair.measured);
+      if (!std::isfinite(a) || !std::isfinite(b)) continue;
+      x.push_back(a);
+      y.push_back(b);
+      if (b != 0.0) off.push_back(std::abs(a / b - 1.0));
+    }
+    pair.trials = static_cast<std::int64_t>(x.size());
+    pair.rank = rank_correlation(x, y);
+    if (x.size() < kFewest || std::isnan(pair.rank)) continue;
+    if (pair.same_quantity && !off.empty()) {
+      std::nth_element(off.begin(), off.begin() + static_cast<std::ptrdiff_t>(off.size() / 2), off.end());
+      pair.off = off[off.size() / 2];
+    }
+    kept.push_back(pair);
+  }
+  return kept;
+}
+
+}  // namespace hone::run

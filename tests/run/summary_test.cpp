@@ -1,0 +1,108 @@
+#include "hone/run/summary.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "made_study.h"
+
+namespace hone::run {
+namespace {
+
+using test::made_study;
+using test::MadeStudy;
+
+TEST(Status, CountsStatesFailuresAndPace) {
+  const MadeStudy made = made_study(1200, 2);
+  const Json status = status_json(*made.study, made.file);
+  EXPECT_EQ(status["trials"], 1200);
+  EXPECT_EQ(status["counts"].size(), study::kTrialStates);
+  EXPECT_EQ(status["counts"]["stale"], 1);
+  EXPECT_EQ(status["counts"]["deleted"], 0);
+  EXPECT_EQ(status["sessions"], 1);
+  EXPECT_EQ(status["ended"], "the trial budget is spent");
+  EXPECT_DOUBLE_EQ(status["budget"]["trials_share"], 1.0);
+  EXPECT_GT(status["trials_per_hour"], 1000.0);
+  EXPECT_EQ(status["workers"], Json::array());
+  EXPECT_EQ(status["looked_back"], 1200);
+  std::int64_t diverged = 0, infeasible = 0;
+  for (const auto& failure : status["failures"]) {
+    if (failure["cause"] == "diverged") diverged += failure["count"].get<std::int64_t>();
+    if (failure["state"] == "infeasible") infeasible += failure["count"].get<std::int64_t>();
+  }
+  EXPECT_EQ(diverged, made.study->count(study::TrialState::failed));
+  EXPECT_EQ(infeasible, made.study->count(study::TrialState::infeasible));
+  EXPECT_GE(status["failures"][0]["count"].get<int>(), status["failures"].back()["count"].get<int>());
+
+  const Json& trend = status["hypervolume_trend"];
+  ASSERT_EQ(trend.size(), 4u);
+  for (std::size_t k = 1; k < 4; ++k) EXPECT_GE(trend[k]["hypervolume"], trend[k - 1]["hypervolume"]);
+  EXPECT_EQ(trend[3]["hypervolume"], status["hypervolume"]);
+
+  const std::string text = status_text(*made.study, made.file);
+  for (const char* part :
+       {"1200 trials", "an hour", "1 stale", "failed, diverged: diverged: loss is nan at step #",
+        "after each quarter of the time", "used: 100% of the trials",
+        "the last one ended: the trial budget is spent"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(Status, ShowsWhoIsAtWorkAndWhatIsNoLonger) {
+  const MadeStudy made = made_study(40, 1);
+  auto& store = made.study->store();
+  ASSERT_TRUE(store.acquire("trial/7", "w0.123", 60.0));
+  ASSERT_TRUE(store.acquire("trial/9", "w1.123", -1.0)) << "one that has expired";
+  const Json status = status_json(*made.study, made.file);
+  ASSERT_EQ(status["workers"].size(), 1u);
+  EXPECT_EQ(status["workers"][0]["worker"], "w0.123");
+  EXPECT_EQ(status["workers"][0]["trial"], 7);
+  EXPECT_NE(status_text(*made.study, made.file).find("at work: w0.123 (trial 7)"), std::string::npos);
+}
+
+TEST(Status, AStudyOfNothingIsNoTrouble) {
+  const MadeStudy made = made_study(0, 2);
+  EXPECT_EQ(status_json(*made.study, made.file)["trials"], 0);
+  EXPECT_NE(status_text(*made.study, made.file).find("0 trials"), std::string::npos);
+  EXPECT_NE(front_text(*made.study, made.file).find("no trial has reached 180 steps yet"), std::string::npos);
+}
+
+TEST(Status, ReasonsLoseTheirNumbers) {
+  EXPECT_EQ(kind_of_reason("latency_s is 3.10 ms, over the limit of 2.00 ms"),
+            "latency_s is # ms, over the limit of # ms");
+  EXPECT_EQ(kind_of_reason(""), "");
+}
+
+TEST(Front, WrapsWhereTheTerminalIsNarrow) {
+  const MadeStudy made = made_study(600, 2);
+  const std::string wide = front_text(*made.study, made.file),
+                    narrow = front_text(*made.study, made.file, 60);
+  const auto longest = [](const std::string& text) {
+    std::size_t most = 0, at = 0;
+    for (std::size_t end; at < text.size(); at = end + 1) {
+      end = std::min(text.find('\n', at), text.size());
+      most = std::max(most, end - at);
+    }
+    return most;
+  };
+  EXPECT_GT(longest(wide), 60u);
+  EXPECT_LE(longest(narrow), 60u) << narrow;
+  for (const char* column : {"bits_per_char", "latency_s", "parameters", "lr"}) {
+    EXPECT_NE(wide.find(column), std::string::npos);
+    EXPECT_NE(narrow.find(column), std::string::npos);
+  }
+  EXPECT_NE(wide.find("against the defaults (trial 0):\n  bits_per_char 2.8"), std::string::npos) << wide;
+  EXPECT_NE(wide.find("all: "), std::string::npos) << "what all share is said once";
+  EXPECT_EQ(wide.substr(0, wide.find('\n')).find("optimiser"), std::string::npos);
+}
+
+TEST(Table, KeepsTheFirstColumnInEveryBlock) {
+  const std::vector<std::vector<std::string>> rows{{"id", "aaaa", "bbbb", "cccc"}, {"1", "x", "2", "z"}};
+  EXPECT_EQ(table_text(rows), "id  aaaa  bbbb  cccc\n 1  x        2  z\n");
+  EXPECT_EQ(table_text(rows, 14), "id  aaaa  bbbb\n 1  x        2\n\nid  cccc\n 1  z\n");
+  EXPECT_EQ(table_text(rows, 1), "id  aaaa\n 1  x\n\nid  bbbb\n 1     2\n\nid  cccc\n 1  z\n")
+      << "one column at least";
+  EXPECT_EQ(table_text({}), "");
+}
+
+}  // namespace
+}  // namespace hone::run
