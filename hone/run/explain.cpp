@@ -234,10 +234,11 @@ Json resume_json(const StudyFile& file, const std::string& url) {
         study.size(), fmt::join(differences.refused, "; "));
   else
     resume["text"] = fmt::format(
-        "the study there has {} trials, {} of them waiting or paused: hone search goes on with it{}", study.size(),
-        open, differences.accepted.empty()
-                  ? std::string()
-                  : fmt::format(", with what has changed: {}", fmt::join(differences.accepted, "; ")));
+        "the study there has {} trials, {} of them waiting or paused: hone search goes on with it{}",
+        study.size(), open,
+        differences.accepted.empty()
+            ? std::string()
+            : fmt::format(", with what has changed: {}", fmt::join(differences.accepted, "; ")));
   return resume;
 }
 

@@ -266,12 +266,17 @@ Json front_json(const study::Study& study) {
   Json list = Json::array();
   for (std::int64_t id : front_ids(study)) {
     const Trial& trial = study.trial(id);
-    const study::Result* result = trial.at(study.header().horizon);
-    list.push_back({{"trial", id},
-                    {"config", trial.config.json()},
-                    {"fidelity", study.header().horizon},
-                    {"measures", result->measures.json()},
-                    {"same_as", trial.same_as}});
+    Json member{{"trial", id},
+                {"config", trial.config.json()},
+                {"fidelity", study.header().horizon},
+                {"measures", study.outcome(id).json()},
+                {"same_as", trial.same_as}};
+    if (!study.replicates(id).empty()) {
+      const auto spread = study.spread(id);
+      member["evaluations"] = spread.n;
+      member["deviation"] = spread.deviation.json();
+    }
+    list.push_back(std::move(member));
   }
   return list;
 }
@@ -353,7 +358,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
     if (values[column].size() > 1 || ids.size() == 1) rows[0].push_back(column);
   for (std::int64_t id : ids) {
     const Trial& trial = study.trial(id);
-    const auto& result = trial.at(study.header().horizon)->measures;
+    const study::Measures result = study.outcome(id);
     std::vector<std::string> row{std::to_string(id)};
     for (const auto& name : measures) {
       const auto value = result.find(name);

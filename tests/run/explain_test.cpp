@@ -140,7 +140,8 @@ TEST(Explain, ItsTextIsTheSameStudy) {
     const StudyFile file = StudyFile::parse(text, "/nowhere/s.toml");
     const std::string shown = explain_text(file, {});
     const StudyFile again = StudyFile::parse(shown, "/nowhere/s.toml");
-    EXPECT_EQ(again.differences(file), std::vector<std::string>{}) << shown;
+    EXPECT_EQ(again.differences(file).accepted, std::vector<std::string>{}) << shown;
+    EXPECT_EQ(again.differences(file).refused, std::vector<std::string>{}) << shown;
     EXPECT_EQ(again.name, file.name);
     EXPECT_EQ(again.space.key(), file.space.key());
     EXPECT_EQ(again.budget.time_s, file.budget.time_s);
