@@ -422,9 +422,10 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
       batch = std::min(kMaxBatch, 2 * batch);
     else if (now - began > 2 * kBatch_s)
       batch = std::max<std::int64_t>(1, batch / 2);
-    if (jobs.size() == 1 &&
-        std::filesystem::exists(checkpoint_folder(optimizer.study().store(), jobs[0].trial)))
-      own.insert(jobs[0].trial);
+    if (!folder.empty() && std::filesystem::exists(folder + "/trials"))
+      for (const Job& job : jobs)
+        if (std::filesystem::exists(checkpoint_folder(optimizer.study().store(), job.trial)))
+          own.insert(job.trial);
     if (now - collected_s > 1.0) {
       collect_checkpoints(optimizer, own);
       collected_s = now;

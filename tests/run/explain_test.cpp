@@ -159,8 +159,16 @@ TEST(Explain, SaysWhatTheNextSearchFinds) {
   ASSERT_EQ(program.status(), 0) << program.err();
   const Json same = Json::parse(program.out());
   EXPECT_EQ(same["resume"]["trials"], 5);
-  EXPECT_EQ(same["resume"]["differences"], Json::array());
-  text.replace(text.find("0.0, 1.0"), 8, "0.0, 2.0");
+  EXPECT_EQ(same["resume"]["accepted"], Json::array());
+  EXPECT_EQ(same["resume"]["refused"], Json::array());
+  const auto range = text.find("0.0, 1.0");
+  text.replace(range, 8, "0.0, 2.0");
+  folder.write("s.toml", text);
+  test::Program wider(folder, {"search", "s.toml", "--explain"});
+  EXPECT_NE(wider.out().find("hone search goes on with it, with what has changed: space: a"),
+            std::string::npos)
+      << wider.out();
+  text.replace(range, 8, "0.5, 1.0");
   folder.write("s.toml", text);
   test::Program changed(folder, {"search", "s.toml", "--explain"});
   ASSERT_EQ(changed.status(), 0) << changed.err();

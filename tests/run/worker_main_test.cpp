@@ -200,7 +200,12 @@ TEST(OwnTask, CtrlCStopsItsWorkers) {
   folder.write("s.toml", study_text(own("name = \"slope\"\noptions = { pause = \"100 ms\" }"), 1000));
   Program search(folder, {"search", "s.toml"});
   ASSERT_TRUE(test::wait_until([&] {
-    return std::filesystem::exists(folder.file("s.hone/study.sqlite")) && study_in(folder).size() > 3;
+    if (!std::filesystem::exists(folder.file("s.hone/study.sqlite"))) return false;
+    try {
+      return study_in(folder).size() > 3;
+    } catch (const Error&) {
+      return false;  // the file is there, and the study is not yet
+    }
   }));
   search.signal(SIGINT);
   EXPECT_EQ(search.status(), 3);
