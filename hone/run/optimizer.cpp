@@ -153,7 +153,9 @@ std::optional<study::Lease> Optimizer::take_ask_lease() {
     if (tries % 100 == 99)
       for (const auto& held : study_.store().leases("ask"))
         if (orphaned(held.holder)) study_.store().release(held.lease);
-    std::this_thread::sleep_for(std::chrono::microseconds(std::min(20 * (tries + 1), 2000)));
+    // Whoever waits reads what the others write meanwhile.
+    if (!study_.sync())
+      std::this_thread::sleep_for(std::chrono::microseconds(std::min(20 * (tries + 1), 2000)));
   }
 }
 
@@ -400,7 +402,7 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
     leases.drop.push_back(lease_name(one.job.trial));
   }
   std::size_t in_time = told.size() - apart.size();
-  if (!records.empty() && !study_.commit(records, std::move(leases))) {
+  if (!records.empty() && !study_.commit(records, std::move(leases), true)) {
     // One of the leases was lost: each for itself.
     apart.clear();
     for (const Told& one : told) apart.push_back(&one);

@@ -113,14 +113,14 @@ void Study::read_whole() {
   apply_new();
 }
 
-bool Study::commit(const std::vector<Record>& records, Store::Commit leases) {
+bool Study::commit(const std::vector<Record>& records, Store::Commit leases, bool later) {
   leases.events = encode(std::span<const Record>(records));
   const auto n = static_cast<std::int64_t>(leases.events.size());
   const Store::Receipt receipt = store_->commit(leases);
   if (!receipt.done) return false;
   if (records.empty()) return true;
   if (receipt.first != applied_ + 1) {
-    sync();
+    if (!later) sync();
     return true;
   }
   // Nobody wrote in between: what was just encoded need not be read back.

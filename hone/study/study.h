@@ -49,7 +49,8 @@ class Study {
   bool sync();
   /// Writes records in one transaction, under the given leases, and applies them (and what others wrote
   /// before). false: a needed lease was lost; nothing was written.
-  bool commit(const std::vector<Record>& records, Store::Commit leases = {});
+  /// later: where others wrote before, all of it is left for the next sync.
+  bool commit(const std::vector<Record>& records, Store::Commit leases = {}, bool later = false);
   /// Saves the views in the store, so that it opens fast; sync does it now and then.
   void save_views();
 
