@@ -56,7 +56,7 @@ void print_report(const study::CheckReport& report) {
   if (report.events > 0) {
     text += fmt::format("  format {}, {} events, {}", report.format, report.events,
                         quantity_text("size_bytes", static_cast<double>(report.bytes)));
-    if (report.n_trials > 0) text += fmt::format(", {} bytes a trial", report.bytes / report.n_trials);
+    if (report.n_trials > 0) text += fmt::format(", {} bytes a trial", report.content / report.n_trials);
     std::vector<std::string> states;
     for (const auto& [state, count] : report.trials) states.push_back(fmt::format("{} {}", count, state));
     text += fmt::format("\n  {} trials{}{}\n", report.n_trials, states.empty() ? "" : ": ",

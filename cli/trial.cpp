@@ -210,7 +210,7 @@ std::vector<space::Config> configs_of(const TrialArguments& given, const Opened&
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       try {
         configs.push_back(
-            config_of(space, run::parse_assignments(space, parse_json(line, "the line")), base));
+            run::config_of(space, run::parse_assignments(space, parse_json(line, "the line")), base));
       } catch (const Error& error) {
         throw Error(error.message(), Place{given.file_of_configs, number, ""}, error.hint());
       }

@@ -72,7 +72,8 @@ void in_turn(study::Study& study, const std::function<std::vector<study::Record>
 
 Error unknown(const space::Space& space, const std::string& name) {
   std::vector<std::string> names = space.names();
-  for (const Parameter& parameter : space.parameters()) names.push_back(parameter.name);
+  for (const Parameter& parameter : space.parameters())
+    if (!parameter.list.empty()) names.push_back(parameter.name);
   return Error(fmt::format("the space has no parameter '{}'", name), Place{"", 0, "space"},
                suggest(name, names));
 }

@@ -98,6 +98,24 @@ std::string ending_of(const study::EndRecord& r) {
   return r.state == TrialState::waiting ? "given back" : state_name(r.state);
 }
 
+/// A table below a heading: two spaces in.
+std::string indented(const std::vector<std::vector<std::string>>& rows) {
+  std::string text = "  ";
+  for (const char c : table_text(rows)) {
+    text += c;
+    if (c == '\n') text += "  ";
+  }
+  text.resize(text.size() - 2);
+  return text;
+}
+
+/// The same without a heading of its own.
+std::string listed(std::vector<std::vector<std::string>> rows) {
+  rows.insert(rows.begin(), std::vector<std::string>());
+  const std::string text = indented(rows);
+  return text.substr(text.find('\n') + 1);
+}
+
 Json ids_json(const std::vector<std::int64_t>& ids) { return Json(ids); }
 
 /// "12, 13, 14 and 40 more"
@@ -217,7 +235,7 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
   const auto fallback = file.space.default_config();
   std::vector<std::vector<std::string>> rows;
   for (const auto& [name, value] : trial.config.entries()) {
-    std::vector<std::string> row{"  " + name, value_text(value)};
+    std::vector<std::string> row{name, value_text(value)};
     if (fallback) {
       const Value* usual = fallback->find(name);
       if (usual == nullptr)
@@ -227,21 +245,14 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
     }
     rows.push_back(std::move(row));
   }
-  const auto aligned = [](const std::vector<std::vector<std::string>>& table) {
-    // The first row of a table is its heading, which here is none.
-    std::vector<std::vector<std::string>> headed{{}};
-    headed.insert(headed.end(), table.begin(), table.end());
-    const std::string shown = table_text(headed);
-    return shown.substr(shown.find('\n') + 1);
-  };
-  text += rows.empty() ? "  (no parameters)\n" : aligned(rows);
+  text += rows.empty() ? "  (no parameters)\n" : listed(rows);
 
   if (!trial.costs.empty()) {
     text += "\ncosts before training\n";
     rows.clear();
     for (const auto& [name, value] : trial.costs.entries())
-      rows.push_back({"  " + name, quantity_text(name, value)});
-    text += aligned(rows);
+      rows.push_back({name, quantity_text(name, value)});
+    text += listed(rows);
   }
   if (!trial.results.empty()) {
     std::vector<std::string> names;
@@ -249,16 +260,16 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
       for (const auto& [name, value] : result.measures.entries())
         if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     text += "\nresults\n";
-    rows = {{"  " + unit}};
+    rows = {{unit}};
     rows[0].insert(rows[0].end(), names.begin(), names.end());
     for (const auto& result : trial.results) {
-      rows.push_back({fmt::format("  {}", result.fidelity)});
+      rows.push_back({std::to_string(result.fidelity)});
       for (const auto& name : names) {
         const auto value = result.measures.find(name);
         rows.back().push_back(value ? quantity_text(name, *value) : "-");
       }
     }
-    text += table_text(rows);
+    text += indented(rows);
   }
   const std::int64_t first = trial.of >= 0 ? trial.of : trial.id;
   if (const auto& replicates = study.replicates(first); !replicates.empty()) {
@@ -283,12 +294,12 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
     for (const Attempt& attempt : attempts) {
       const bool under_way = attempt.ended_s == 0.0;
       const double seconds = attempt.ended_s - attempt.began_s;
-      rows.push_back({fmt::format("  {}", attempt.number), time_text(attempt.began_s), "on " + attempt.worker,
+      rows.push_back({std::to_string(attempt.number), time_text(attempt.began_s), "on " + attempt.worker,
                       fmt::format("to {} {}", attempt.to, unit), under_way ? "" : spent_text(seconds),
                       under_way && attempt.ending.empty() ? "under way" : attempt.ending,
                       attempt.reason == trial.reason ? "" : first_line(attempt.reason, kWidestReason)});
     }
-    text += aligned(rows);
+    text += listed(rows);
     text += fmt::format("  {} in all\n", spent_text(trial.spent_s));
   }
   if (const std::string drawn = plot(trial.curve); !drawn.empty())

@@ -114,11 +114,15 @@ const std::vector<std::string>& trial_fields() {
 }
 
 void check_filter(const TrialFilter& filter, const study::Study& study, const StudyFile& file) {
-  std::vector<std::string> known = file.space.names();
-  for (const auto& parameter : file.space.parameters()) known.push_back(parameter.name);
-  for (const auto& objective : study.objectives()) known.push_back(objective.name);
-  for (const auto& info : file.task->measures()) known.push_back(info.name);
-  known.insert(known.end(), trial_fields().begin(), trial_fields().end());
+  std::vector<std::string> known;
+  const auto add = [&](const std::string& name) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+  };
+  for (const auto& name : file.space.names()) add(name);
+  for (const auto& parameter : file.space.parameters()) add(parameter.name);
+  for (const auto& objective : study.objectives()) add(objective.name);
+  for (const auto& info : file.task->measures()) add(info.name);
+  for (const auto& name : trial_fields()) add(name);
   const auto check = [&](const std::string& name, const std::string& where) {
     if (file.task->any_measure() || std::find(known.begin(), known.end(), name) != known.end()) return;
     throw Error(fmt::format("'{}' is no parameter, measure or field of a trial", name), Place{"", 0, where},

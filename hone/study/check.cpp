@@ -61,6 +61,7 @@ class Check {
   explicit Check(const std::string& path) : reading_(path, Reading::Access::shared) {
     report_.path = path;
     report_.bytes = bytes_of(path);
+    report_.content = reading_.content();
     report_.format = reading_.format();
   }
 

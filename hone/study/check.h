@@ -23,9 +23,10 @@ struct Problem {
 /// What a store is and what is wrong with it.
 struct CheckReport {
   std::string path;
-  int format = 0;          ///< 0: unknown
-  bool sound = true;       ///< no problems
-  std::int64_t bytes = 0;  ///< of the file and its log
+  int format = 0;            ///< 0: unknown
+  bool sound = true;         ///< no problems
+  std::int64_t bytes = 0;    ///< of the file and its log
+  std::int64_t content = 0;  ///< bytes of the pages in use, without the log's earlier versions of them
   std::int64_t events = 0;
   std::int64_t last = 0;                       ///< sequence of the last event
   std::map<std::string, std::int64_t> trials;  ///< by state, those with any; as far as they can be read

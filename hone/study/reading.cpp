@@ -111,6 +111,8 @@ bool Reading::known(const std::string& type, const std::string& name) {
              0) > 0;
 }
 
+std::int64_t Reading::content() { return number("PRAGMA page_count", 0) * number("PRAGMA page_size", 0); }
+
 std::int64_t Reading::count(const char* table) {
   return number(fmt::format("SELECT count(*) FROM {}", table), 0);
 }

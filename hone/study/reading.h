@@ -31,6 +31,7 @@ class Reading final : public Store {
   const std::string& unreadable() const { return unreadable_; }
   std::int64_t application_id() const { return application_id_; }
   int format() const { return format_; }
+  std::int64_t content();  ///< bytes of the pages in use
   bool has_table(const std::string& name) { return known("table", name); }
   bool has_index(const std::string& name) { return known("index", name); }
   /// The journal's rows say whose they are (format 2).
