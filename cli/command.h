@@ -23,6 +23,8 @@ void add_search(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_front(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
+void add_trial(CLI::App& app, Action& action);
+void add_store(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_methods_command(CLI::App& app, Action& action);

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   add_status(app, action);
   add_front(app, action);
   add_report(app, action);
+  add_trial(app, action);
+  add_store(app, action);
   add_train(app, action);
   add_generate(app, action);
   add_methods_command(app, action);

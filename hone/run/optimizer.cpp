@@ -84,6 +84,17 @@ bool orphaned(const std::string& holder) {
   return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
 }
 
+std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k) {
+  return KeyBuilder()
+             .text("replicate")
+             .integer(static_cast<std::int64_t>(study_seed))
+             .integer(of)
+             .integer(k)
+             .build()
+             .low >>
+         1;
+}
+
 std::string process_name(const std::string& name) { return fmt::format("{}.{}", name, ::getpid()); }
 
 void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which,
@@ -271,14 +282,7 @@ bool Optimizer::plan_replicate(Plan& plan) {
   record.origin = "replicate";
   record.of = least->id;
   record.replicate = fewest + 1;
-  record.seed = KeyBuilder()
-                    .text("replicate")
-                    .integer(static_cast<std::int64_t>(setup_.seed))
-                    .integer(record.of)
-                    .integer(record.replicate)
-                    .build()
-                    .low >>
-                1;
+  record.seed = replicate_seed(setup_.seed, record.of, record.replicate);
   plan.records.push_back(std::move(record));
   start(plan, study_.size(), scheduler_->horizon());
   return true;

@@ -37,6 +37,8 @@ void give_back(study::Study& study, Blame blame, const std::function<bool(const 
 
 /// Whether a worker or asker named "NAME.PID" was of this machine and is no more. (A store of one machine.)
 bool orphaned(const std::string& holder);
+/// The seed of a config's k-th further evaluation (k = 1, 2, ...), `of` being the trial that it repeats.
+std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k);
 /// "NAME.PID" for this process.
 std::string process_name(const std::string& name);
 

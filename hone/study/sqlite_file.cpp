@@ -15,7 +15,6 @@
 namespace hone::study {
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x686f6e65;  // "hone"
 /// How long a writer waits for its turn before it gives up.
 constexpr double kPatience_s = 60.0;
 /// What a power cut may take.

@@ -30,6 +30,7 @@ class SqliteFile {
   SqliteFile& operator=(const SqliteFile&) = delete;
 
   static constexpr int kFormat = 2;
+  static constexpr std::int64_t kApplicationId = 0x686f6e65;  ///< "hone"
 
   const std::string& path() const { return path_; }
   bool read_only() const { return read_only_; }

@@ -183,6 +183,8 @@ Trial Study::load(std::int64_t id) const {
         change(trial, *r);
         trial.state = TrialState::waiting;
       } else if (std::holds_alternative<DeleteRecord>(record)) {
+        if (trial.id != id) trial.created_s = event.time_s;  // its proposal is lost
+        trial.id = id;
         trial.state = TrialState::deleted;
       }
     }

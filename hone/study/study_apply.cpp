@@ -274,7 +274,20 @@ void Study::apply(const Record& record, double time_s) {
     enter(trial, TrialState::waiting);
     tell(Change::Kind::state, trial);
   } else if (const auto* r = std::get_if<DeleteRecord>(&record)) {
-    apply_delete(at(r->trial));
+    if (r->trial == size_) {  // its proposal is lost with a damaged part of the store: the number is taken
+      Trial lost;
+      lost.id = r->trial;
+      lost.state = TrialState::deleted;
+      lost.created_s = time_s;
+      ++size_;
+      ++counts_[static_cast<std::size_t>(TrialState::deleted)];
+      if (light_)
+        some_[r->trial] = std::move(lost);
+      else
+        trials_.push_back(std::move(lost));
+    } else {
+      apply_delete(at(r->trial));
+    }
   } else if (std::holds_alternative<LateRecord>(record)) {
     ++late_;
   } else if (std::holds_alternative<UnknownRecord>(record)) {

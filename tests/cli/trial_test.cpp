@@ -1,0 +1,126 @@
+// hone trial and hone store, as people type them.
+#include "../program.h"
+#include "hone/base/json.h"
+#include "hone/study/study.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+std::string study_text(const std::string& step, int trials) {
+  return "[study]\nminimize = [\"f1\", \"f2\"]\nseed = 3\n[task]\nkind = \"function\"\nfunction = \"zdt1\"\n"
+         "step_s = \"" +
+         step +
+         "\"\n[space]\na = { real = [0, 1] }\nb = { real = [0, 1] }\n[search]\nsearcher = \"random\"\n"
+         "scheduler = { kind = \"fixed\", steps = 3 }\n[budget]\ntrials = " +
+         std::to_string(trials) + "\nworkers = 2\n";
+}
+
+TEST(TrialProgram, EnqueuesIntoARunningSearch) {
+  const Folder folder;
+  folder.write("s.toml", study_text("20 ms", 40));
+  Program search(folder, {"search", "s.toml", "--quiet"});
+  const auto size = [&]() -> std::int64_t {
+    try {
+      study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+      study.sync();
+      return study.size();
+    } catch (const std::exception&) {
+      return 0;
+    }
+  };
+  ASSERT_TRUE(test::wait_until([&] { return size() > 3; }));
+  for (int i = 0; i < 5; ++i) {
+    Program enqueue(folder,
+                    {"trial", "enqueue", "s.toml", "a=0.25", "b=0." + std::to_string(i + 1), "--json"});
+    ASSERT_EQ(enqueue.status(), 0) << enqueue.err();
+    EXPECT_EQ(Json::parse(enqueue.out()).at("enqueued").at(0).at("config").at("a"), 0.25);
+  }
+  Program again(folder, {"trial", "enqueue", "s.toml", "a=0.25", "b=0.1"});
+  EXPECT_EQ(again.status(), 2);
+  EXPECT_NE(again.err().find("is trial"), std::string::npos) << again.err();
+  Program check(folder, {"store", "check", "s.toml"});
+  EXPECT_EQ(check.status(), 0) << check.out();
+  ASSERT_EQ(search.status(), 0) << search.err();
+  study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  study.sync();
+  EXPECT_EQ(study.count(study::TrialState::completed), 40) << "enqueued ones count to the budget";
+  std::int64_t of_users = 0;
+  for (const auto& trial : study.trials()) of_users += trial.origin == "user" ? 1 : 0;
+  EXPECT_EQ(of_users, 5);
+}
+
+TEST(TrialProgram, ListsShowsExportsRetriesAndDeletes) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 30));
+  Program search(folder, {"search", "s.toml", "--quiet"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  Program list(folder,
+               {"trial", "list", "s.toml", "--where", "a < 0.5", "--sort", "f1", "--limit", "3", "--json"});
+  ASSERT_EQ(list.status(), 0) << list.err();
+  const Json listed = Json::parse(list.out());
+  ASSERT_EQ(listed.at("trials").size(), 3u);
+  const auto f1 = [&](std::size_t i) {
+    return listed["trials"][i]["results"][0]["measures"]["f1"].get<double>();
+  };
+  EXPECT_LE(f1(0), f1(1));
+  EXPECT_LE(f1(1), f1(2));
+  Program wrong(folder, {"trial", "list", "s.toml", "--state", "fialed"});
+  EXPECT_EQ(wrong.status(), 2);
+  EXPECT_NE(wrong.err().find("failed"), std::string::npos) << wrong.err();
+
+  std::filesystem::create_directories(folder.file("s.hone/trials/7"));
+  folder.write("s.hone/trials/7/output.log", "one\ntwo\nthree\n");
+  Program show(folder, {"trial", "show", "s.toml", "7"});
+  ASSERT_EQ(show.status(), 0) << show.err();
+  EXPECT_NE(show.out().find("three"), std::string::npos) << show.out();
+  Program output(folder, {"trial", "show", "s.toml", "7", "--output"});
+  EXPECT_EQ(output.out(), "one\ntwo\nthree\n");
+  Program events(folder, {"trial", "show", "s.toml", "7", "--events"});
+  EXPECT_EQ(Json::parse(events.out().substr(0, events.out().find('\n'))).at("payload").at("trial"), 7);
+
+  Program csv(folder, {"trial", "export", "s.toml", "-o", "t.csv"});
+  ASSERT_EQ(csv.status(), 0) << csv.err();
+  const std::string table = folder.read("t.csv");
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 31);
+  Program nowhere(folder, {"trial", "export", "s.toml", "-o", "no/such/t.csv"});
+  EXPECT_EQ(nowhere.status(), 1);
+
+  Program unsure(folder, {"trial", "delete", "s.toml", "7"});
+  EXPECT_EQ(unsure.status(), 2) << "nobody confirms it";
+  Program remove(folder, {"trial", "delete", "s.toml", "7", "--yes"});
+  ASSERT_EQ(remove.status(), 0) << remove.err();
+  EXPECT_FALSE(std::filesystem::exists(folder.file("s.hone/trials/7")));
+  Program retry(folder, {"trial", "retry", "s.toml", "7"});
+  EXPECT_EQ(retry.status(), 2);
+  Program rest(folder, {"trial", "list", "s.toml", "--limit", "100", "--json"});
+  EXPECT_EQ(Json::parse(rest.out()).at("matching"), 29);
+}
+
+TEST(StoreProgram, ChecksAndMends) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 300));
+  Program search(folder, {"search", "s.toml", "--quiet"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  Program sound(folder, {"store", "check", "s.toml", "--json"});
+  ASSERT_EQ(sound.status(), 0) << sound.out();
+  EXPECT_EQ(Json::parse(sound.out()).at("trials"), 300);
+  // The first page: file header, format, schema.
+  std::fstream(folder.file("s.hone/study.sqlite"), std::ios::in | std::ios::out | std::ios::binary)
+      << std::string(4096, '\x01');
+  Program status(folder, {"status", "s.toml"});
+  EXPECT_EQ(status.status(), 2);
+  EXPECT_NE(status.err().find("hone store check"), std::string::npos) << status.err();
+  Program broken(folder, {"store", "check", "s.toml"});
+  EXPECT_EQ(broken.status(), 2);
+  Program mend(folder, {"store", "check", "s.toml", "--mend"});
+  EXPECT_EQ(mend.status(), 0) << mend.out() << mend.err();
+  Program again(folder, {"status", "s.toml", "--json"});
+  ASSERT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(Json::parse(again.out()).at("trials"), 300);
+}
+
+}  // namespace
+}  // namespace hone
