@@ -113,8 +113,7 @@ class Bounder {
     }
     const bool no = left.no || right.no;
     const bool yes = left.yes && right.yes;
-    const bool inactive =
-        (left.inactive && (right.yes || right.inactive)) || (left.yes && right.inactive);
+    const bool inactive = (left.inactive && (right.yes || right.inactive)) || (left.yes && right.inactive);
     return either ? Bounds::truth(no, yes, inactive) : Bounds::truth(yes, no, inactive);
   }
 
@@ -129,8 +128,8 @@ class Bounder {
     }
     const bool overlap = a.number && b.number && a.low <= b.high && b.low <= a.high;
     found.yes = overlap || (a.text && b.text) || (a.yes && b.yes) || (a.no && b.no);
-    const bool point = overlap && a.low == a.high && b.low == b.high && !a.nan && !b.nan &&
-                       std::abs(a.low) < kExact;
+    const bool point =
+        overlap && a.low == a.high && b.low == b.high && !a.nan && !b.nan && std::abs(a.low) < kExact;
     const bool only_numbers = !a.text && !b.text && !a.yes && !a.no && !b.yes && !b.no;
     found.no = !(point && only_numbers);
     return found;

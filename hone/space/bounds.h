@@ -9,8 +9,8 @@ namespace hone::space {
 
 // What an expression can be over a box of values: interval arithmetic and three-valued logic, for the solver.
 
-/// The values that a parameter may still have. Of a scale of up to 64 values a set, of a longer one a range of
-/// positions, of an uncounted real an interval. Which, its Variable knows.
+/// The values that a parameter may still have. Of a scale of up to 64 values a set, of a longer one a range
+/// of positions, of an uncounted real an interval. Which, its Variable knows.
 struct Domain {
   std::uint64_t a = 0, b = 0;
   bool operator==(const Domain&) const = default;
@@ -50,15 +50,16 @@ class Variable {
   std::int64_t size(const Domain& domain) const;  ///< -1: infinite
   std::int64_t first(const Domain& domain) const;
   std::int64_t last(const Domain& domain) const;
-  double low(const Domain& domain) const;   ///< interval
-  double high(const Domain& domain) const;  ///< interval
-  Operand value(const Domain& domain) const;                    ///< of a single one
-  Operand value(const Domain& domain, std::int64_t k) const;    ///< the k-th of a finite one
+  double low(const Domain& domain) const;                     ///< interval
+  double high(const Domain& domain) const;                    ///< interval
+  Operand value(const Domain& domain) const;                  ///< of a single one
+  Operand value(const Domain& domain, std::int64_t k) const;  ///< the k-th of a finite one
   /// The share of Scale::draw that falls into it.
   double mass(const Domain& domain) const;
   /// As Scale::draw would, given that it falls into it (an interval: nearly, and rounded).
   Operand draw(const Domain& domain, Rng& rng) const;
   const std::vector<Operand>& values() const { return values_; }  ///< of a set
+  bool numeric() const { return numeric_; }                       ///< numbers that ascend with the position
   /// What an active parameter with these values can be.
   Bounds bounds(const Domain& domain) const;
   /// The value of an uncounted real that is nearest.
@@ -69,8 +70,8 @@ class Variable {
  private:
   const Scale* scale_;
   Form form_;
-  bool numeric_ = false;    ///< numbers alone, ascending with the position
-  bool whole_ = false;      ///< integers alone
+  bool numeric_ = false;  ///< numbers alone, ascending with the position
+  bool whole_ = false;    ///< integers alone
   double least_ = 0, most_ = 0;
   std::vector<Operand> values_;
 };

@@ -10,6 +10,8 @@ namespace {
 constexpr int kRounds = 12;
 // An interval is cut at these many points at most, and only where that removes a hundredth of it.
 constexpr std::int64_t kCells = std::int64_t{1} << 20;
+// Sets of numbers up to this size are looked at value by value, larger ones from their ends.
+constexpr std::int64_t kFewValues = 12;
 
 }  // namespace
 
@@ -36,8 +38,11 @@ class ComponentBox : public Box {
 Component::Component(const Space::Plan& plan, std::vector<std::size_t> members,
                      std::vector<std::size_t> constraints, const std::vector<Variable>& variables,
                      const std::vector<std::size_t>& local)
-    : plan_(&plan), variables_(&variables), members_(std::move(members)),
-      constraints_(std::move(constraints)), local_(&local) {
+    : plan_(&plan),
+      variables_(&variables),
+      members_(std::move(members)),
+      constraints_(std::move(constraints)),
+      local_(&local) {
   for (std::size_t m = 0; m < members_.size(); ++m) {
     const std::size_t tie = plan.ties[members_[m]];
     // A tie's source stands before it in the order.
@@ -45,6 +50,9 @@ Component::Component(const Space::Plan& plan, std::vector<std::size_t> members,
   }
   for (const std::size_t parameter : members_) condition_.push_back(mentioned(plan.conditions[parameter]));
   for (const std::size_t c : constraints_) mentioned_.push_back(mentioned(plan.bound_constraints[c]));
+  users_.resize(members_.size());
+  for (std::size_t c = 0; c < constraints_.size(); ++c)
+    for (const std::size_t m : mentioned_[c]) users_[m].push_back(c);
 }
 
 std::vector<std::size_t> Component::mentioned(const BoundExpression& expression) const {
@@ -53,7 +61,9 @@ std::vector<std::size_t> Component::mentioned(const BoundExpression& expression)
     for (std::uint32_t k = 0; k < binding.length; ++k) found.push_back(local(binding.index + k));
     if (binding.counter >= 0) found.push_back(local(static_cast<std::size_t>(binding.counter)));
   }
-  for (std::size_t& member : found) member = sources_[member];
+  // A tie has its source's values, but may be inactive on its own.
+  for (std::size_t i = found.size(); i-- > 0;)
+    if (tied(found[i])) found.push_back(sources_[found[i]]);
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
@@ -67,6 +77,7 @@ Component::State Component::root() const {
   State state;
   for (std::size_t m = 0; m < members_.size(); ++m) state.domains.push_back(variable(m).all());
   state.activity.assign(members_.size(), Activity::unknown);
+  state.done.assign(constraints_.size(), false);
   update_activity(state);
   return state;
 }
@@ -81,7 +92,8 @@ Bounds Component::bounds(const BoundExpression& expression, const State& state) 
 
 bool Component::decided(std::size_t member, const State& state) const {
   return state.activity[member] == Activity::inactive ||
-         (state.activity[member] == Activity::active && variable(member).single(state.domains[member]));
+         (state.activity[member] == Activity::active &&
+          variable(sources_[member]).single(state.domains[sources_[member]]));
 }
 
 void Component::update_activity(State& state) const {
@@ -104,7 +116,7 @@ void Component::update_activity(State& state) const {
             if (state.activity[other] == Activity::active)
               cells[members_[other]] = variable(sources_[other]).value(state.domains[sources_[other]]);
           found = condition.evaluate(cells.data()) == Expression::Truth::yes ? Activity::active
-                                                                            : Activity::inactive;
+                                                                             : Activity::inactive;
         }
       }
     }
@@ -124,7 +136,8 @@ bool Component::refuted(State& state, std::size_t member, const Domain& part,
 bool Component::narrow(State& state, std::size_t m, const BoundExpression& constraint, bool& changed) const {
   const Variable& it = variable(m);
   const Domain before = state.domains[m];
-  if (it.form() == Variable::Form::set) {
+  const bool set_form = it.form() == Variable::Form::set;
+  if (set_form && (!it.numeric() || it.size(before) <= kFewValues)) {
     Domain left = before;
     for (std::uint64_t set = before.a; set != 0; set &= set - 1) {
       const std::uint64_t one = set & (~set + 1);
@@ -140,6 +153,7 @@ bool Component::narrow(State& state, std::size_t m, const BoundExpression& const
   std::int64_t first = interval ? 0 : it.first(before);
   std::int64_t last = interval ? kCells - 1 : it.last(before);
   const auto part = [&](std::int64_t from, std::int64_t to) {
+    if (set_form) return Domain{before.a & it.positions(from, to).a, 0};
     if (!interval) return it.positions(from, to);
     const double cell = (high - low) / static_cast<double>(kCells);
     return it.interval(from == 0 ? low : low + cell * static_cast<double>(from),
@@ -183,40 +197,57 @@ bool Component::settled(std::size_t c, const State& state, bool& fails) const {
     if (state.activity[m] == Activity::active && variable(source).single(state.domains[source]))
       cells[members_[m]] = variable(source).value(state.domains[source]);
   }
-  // A tie may hang on a condition of its own that is open yet.
-  for (const Binding& binding : constraint.bindings)
-    for (std::uint32_t k = 0; k < binding.length; ++k)
-      if (state.activity[local(binding.index + k)] == Activity::unknown) return false;
   fails = constraint.evaluate(cells.data()) == Expression::Truth::no;
   return true;
 }
 
-bool Component::propagate(State& state, Work& work) const {
+bool Component::propagate(State& state, Work& work, std::size_t from) const {
   --work.left;
+  std::vector<bool> stale(constraints_.size(), from == kOpen);
+  const auto touch = [&](std::size_t member) {
+    for (const std::size_t c : users_[member]) stale[c] = true;
+  };
+  if (from != kOpen) touch(from);
+  std::vector<Activity> before;
   for (int round = 0; round < kRounds; ++round) {
+    before = state.activity;
     update_activity(state);
-    bool changed = false;
+    for (std::size_t m = 0; m < members_.size(); ++m)
+      if (state.activity[m] != before[m]) touch(m);
+    bool any = false;
     for (std::size_t c = 0; c < constraints_.size(); ++c) {
+      if (!stale[c] || state.done[c]) continue;
+      stale[c] = false;
       bool fails = false;
       const bool done = settled(c, state, fails);
       if (fails) return false;
-      if (done) continue;
-      for (const std::size_t m : mentioned_[c])
-        if (state.activity[m] == Activity::active && !variable(m).single(state.domains[m]) &&
-            !narrow(state, m, plan_->bound_constraints[constraints_[c]], changed))
-          return false;
+      if (done) {
+        state.done[c] = true;
+        continue;
+      }
+      for (const std::size_t m : mentioned_[c]) {
+        if (tied(m) || state.activity[m] != Activity::active || variable(m).single(state.domains[m]))
+          continue;
+        bool changed = false;
+        if (!narrow(state, m, plan_->bound_constraints[constraints_[c]], changed)) return false;
+        if (!changed) continue;
+        any = true;
+        touch(m);
+      }
     }
-    if (!changed) break;
+    if (!any) break;
   }
   return true;
 }
 
-std::size_t Component::to_split(const State& state, bool& fails) const {
+std::size_t Component::to_split(State& state, bool& fails) const {
   std::vector<bool> matters(members_.size(), false);
   bool open = false;
   for (std::size_t c = 0; c < constraints_.size(); ++c) {
+    if (state.done[c]) continue;
     if (settled(c, state, fails)) {
       if (fails) return kOpen;
+      state.done[c] = true;
       continue;
     }
     open = true;
@@ -231,7 +262,9 @@ std::size_t Component::to_split(const State& state, bool& fails) const {
   std::size_t best = kOpen;
   std::int64_t least = 0;
   for (std::size_t m = 0; m < members_.size(); ++m) {
-    if (!matters[m] || state.activity[m] != Activity::active || variable(m).single(state.domains[m])) continue;
+    if (!matters[m] || tied(m) || state.activity[m] != Activity::active ||
+        variable(m).single(state.domains[m]))
+      continue;
     std::int64_t size = variable(m).size(state.domains[m]);
     if (size < 0) size = std::int64_t{1} << 62;
     if (best == kOpen || size < least) {
@@ -246,7 +279,8 @@ std::size_t Component::to_split(const State& state, bool& fails) const {
 double Component::log_mass(const State& state) const {
   double sum = 0;
   for (std::size_t m = 0; m < members_.size(); ++m)
-    if (!tied(m) && state.activity[m] != Activity::inactive) sum += std::log(variable(m).mass(state.domains[m]));
+    if (!tied(m) && state.activity[m] != Activity::inactive)
+      sum += std::log(variable(m).mass(state.domains[m]));
   return sum;
 }
 

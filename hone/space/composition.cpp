@@ -212,13 +212,15 @@ std::vector<Module> modules(const Space& space, const Config& config, const std:
 }  // namespace hone::space
 
 HONE_REGISTER(space, composition) {
-  registry.add("space",
-               hone::MethodInfo{
-                   .name = "composition",
-                   .summary = "Structures of modules in [space]: sequence, optional, repeat, one_of, modules that wrap "
-                              "others; compiled to flat parameters with conditions.",
-                   .paper = "DeepArchitect: Automatically Designing and Training Deep Architectures",
-                   .options = {},
-                   .traits = "nested freely, tied repeats, every searcher"},
-               nullptr);
+  registry.add(
+      "space",
+      hone::MethodInfo{
+          .name = "composition",
+          .summary =
+              "Structures of modules in [space]: sequence, optional, repeat, one_of, modules that wrap "
+              "others; compiled to flat parameters with conditions.",
+          .paper = "DeepArchitect: Automatically Designing and Training Deep Architectures",
+          .options = {},
+          .traits = "nested freely, tied repeats, every searcher"},
+      nullptr);
 }

@@ -11,8 +11,8 @@ constexpr std::int64_t kMostConfigs = std::int64_t{1} << 62;
 }  // namespace
 
 /// Counts a box by splitting it, group by independent group: members that open constraints and conditions tie
-/// together. Groups that are in the same situation (domains, and the decided values that their open constraints
-/// see) are counted once.
+/// together. Groups that are in the same situation (domains, and the decided values that their open
+/// constraints see) are counted once.
 class Component::Counter {
  public:
   Counter(const Component& component, Work& work) : it_(component), work_(work) {}
@@ -31,7 +31,7 @@ class Component::Counter {
     std::vector<bool> linked(n, false);
     const auto link = [&](const std::vector<std::size_t>& mentioned, std::size_t first) {
       for (const std::size_t m : mentioned) {
-        if (!is_open(m, state) || !in[m]) continue;
+        if (!is_open(m, state) || (!in[m] && !it_.tied(m))) continue;
         linked[m] = true;
         if (first == kOpen) first = m;
         root[find(m)] = find(first);
@@ -40,8 +40,9 @@ class Component::Counter {
     for (std::size_t c = 0; c < it_.constraints_.size(); ++c) {
       const auto& mentioned = it_.mentioned_[c];
       if (std::none_of(mentioned.begin(), mentioned.end(),
-                       [&](std::size_t m) { return in[m] && is_open(m, state); }))
+                       [&](std::size_t m) { return (in[m] || it_.tied(m)) && is_open(m, state); }))
         continue;
+      if (state.done[c]) continue;
       bool fails = false;
       if (it_.settled(c, state, fails)) {
         if (fails) return 0;
@@ -53,9 +54,9 @@ class Component::Counter {
     for (std::size_t m = 0; m < n; ++m) {
       if (state.activity[m] != Activity::unknown || (!in[m] && !it_.tied(m))) continue;
       open_conditions.push_back(m);
-      const std::size_t source = it_.sources_[m];
-      linked[source] = true;
-      link(it_.condition_[m], source);
+      linked[m] = linked[it_.sources_[m]] = true;
+      root[find(it_.sources_[m])] = find(m);
+      link(it_.condition_[m], m);
     }
     std::int64_t product = 1;
     std::vector<std::vector<std::size_t>> groups(n);
@@ -103,7 +104,7 @@ class Component::Counter {
       if (work_.exceeded()) return std::nullopt;
       State child = state;
       child.domains[best] = part;
-      if (!it_.propagate(child, work_)) continue;
+      if (!it_.propagate(child, work_, best)) continue;
       const auto n = count(child, group);
       if (!n || sum > kMostConfigs - *n) return std::nullopt;
       sum += *n;
@@ -134,6 +135,7 @@ class Component::Counter {
     for (const std::size_t m : open_conditions)
       if (touches({it_.sources_[m]}) || touches(it_.condition_[m])) {
         append(&m, sizeof m);
+        seen.push_back(m);
         seen.insert(seen.end(), it_.condition_[m].begin(), it_.condition_[m].end());
       }
     std::sort(seen.begin(), seen.end());

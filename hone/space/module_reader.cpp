@@ -10,7 +10,8 @@ namespace hone::space {
 namespace {
 
 constexpr const char* kHowToCompose =
-    "a module is \"relu\" or { module = \"conv\", ... }; put together with { sequence = [...] }, { optional = ... "
+    "a module is \"relu\" or { module = \"conv\", ... }; put together with { sequence = [...] }, { optional "
+    "= ... "
     "}, { repeat = ..., times = [1, 4] }, { one_of = [...] }";
 constexpr std::size_t kMostParts = 100000;
 
@@ -85,7 +86,8 @@ Composition Reader::composition(const Node& node) {
   if (node.has("sequence")) {
     node.only({"sequence", "when"});
     std::vector<Composition> parts;
-    if (!node["sequence"].is(Node::Type::list)) throw node["sequence"].expected("a list of modules", kHowToCompose);
+    if (!node["sequence"].is(Node::Type::list))
+      throw node["sequence"].expected("a list of modules", kHowToCompose);
     for (const Node& item : node["sequence"].list()) parts.push_back(composition(item));
     if (parts.empty()) throw node["sequence"].expected("at least one module", kHowToCompose);
     return sequence(std::move(parts));
@@ -99,7 +101,8 @@ Composition Reader::composition(const Node& node) {
     const auto [low, high] = read_span(node.need("times"));
     const bool tied = node.has("tied") && node["tied"].flag();
     Composition body = composition(node["repeat"]);
-    return at_place(node["times"], [&, low = low, high = high] { return repeat(std::move(body), low, high, tied); });
+    return at_place(node["times"],
+                    [&, low = low, high = high] { return repeat(std::move(body), low, high, tied); });
   }
   if (node.has("one_of")) {
     node.only({"one_of", "when"});
@@ -109,7 +112,8 @@ Composition Reader::composition(const Node& node) {
     node.only({"operator"});
     const Node type = node["operator"];
     Labelled alternatives;
-    for (const std::string& op : operators_of_type(OperatorType::parse(type.text(), type.place()), type.place()))
+    for (const std::string& op :
+         operators_of_type(OperatorType::parse(type.text(), type.place()), type.place()))
       alternatives.emplace_back(op, module(op));
     return one_of(alternatives);
   }

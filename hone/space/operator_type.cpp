@@ -14,7 +14,9 @@ namespace {
 constexpr const char* kExample = "write it as [batch, time, width] -> [batch, time, width]";
 const std::string kAny = "..";
 
-bool is_number(const std::string& dimension) { return std::isdigit(static_cast<unsigned char>(dimension[0])) != 0; }
+bool is_number(const std::string& dimension) {
+  return std::isdigit(static_cast<unsigned char>(dimension[0])) != 0;
+}
 
 class Reader {
  public:
@@ -197,13 +199,14 @@ std::vector<std::string> operators_of_type(const OperatorType& wanted, const Pla
 }  // namespace hone::space
 
 HONE_REGISTER(space, operators_by_type) {
-  registry.add("space",
-               hone::MethodInfo{
-                   .name = "operators_by_type",
-                   .summary = "{ operator = \"[batch, time, width] -> [batch, time, width]\" } in [space] is a choice "
-                              "among all operators of that type.",
-                   .paper = "NeuralArTS: Structuring Neural Architecture Search with Type Theory",
-                   .options = {},
-                   .traits = "variables, sizes, any number of dimensions, unification"},
-               nullptr);
+  registry.add(
+      "space",
+      hone::MethodInfo{
+          .name = "operators_by_type",
+          .summary = "{ operator = \"[batch, time, width] -> [batch, time, width]\" } in [space] is a choice "
+                     "among all operators of that type.",
+          .paper = "NeuralArTS: Structuring Neural Architecture Search with Type Theory",
+          .options = {},
+          .traits = "variables, sizes, any number of dimensions, unification"},
+      nullptr);
 }

@@ -15,10 +15,11 @@ namespace hone::space {
 ///   [.., in] -> [.., out]
 ///   integer [..] -> [.., width]
 ///
-/// Tensors by their dimensions: a name is a variable, a number that size, `..` (once a tensor) any dimensions.
-/// `integer` before a tensor: of indices; without it: of reals. Several inputs stand with commas between them.
-/// After *NeuralArTS: Structuring Neural Architecture Search with Type Theory*: operations are interchangeable
-/// where the shapes that they take and give are; output dimensions are functions of the inputs' or free.
+/// Tensors by their dimensions: a name is a variable, a number that size, `..` (once a tensor) any
+/// dimensions. `integer` before a tensor: of indices; without it: of reals. Several inputs stand with commas
+/// between them. After *NeuralArTS: Structuring Neural Architecture Search with Type Theory*: operations are
+/// interchangeable where the shapes that they take and give are; output dimensions are functions of the
+/// inputs' or free.
 class OperatorType {
  public:
   struct Tensor {
@@ -33,8 +34,8 @@ class OperatorType {
   const Tensor& output() const { return output_; }
   std::string text() const;
 
-  /// Whether an operator of this type can stand where `wanted` is asked for: the variables of this type can be
-  /// chosen (unified) so that it takes everything that `wanted` says is given, whatever its sizes are, and
+  /// Whether an operator of this type can stand where `wanted` is asked for: the variables of this type can
+  /// be chosen (unified) so that it takes everything that `wanted` says is given, whatever its sizes are, and
   /// gives what `wanted` says. A dimension that only this type's output has (a linear map's) is free to be
   /// what is asked; one that only the wanted output has may become anything.
   bool fits(const OperatorType& wanted) const;

@@ -34,15 +34,16 @@ constexpr const char* kHowTo =
 
 const std::vector<std::pair<std::string, std::string>>& other_names() {
   static const std::vector<std::pair<std::string, std::string>> names = {
-      {"integer", "int"}, {"float", "real"},     {"double", "real"},   {"uniform", "real"},
-      {"range", "real"},  {"choices", "choice"}, {"values", "choice"}, {"options", "choice"},
+      {"integer", "int"}, {"float", "real"},     {"double", "real"},    {"uniform", "real"},
+      {"range", "real"},  {"choices", "choice"}, {"values", "choice"},  {"options", "choice"},
       {"bool", "flag"},   {"boolean", "flag"},   {"ordered", "ordinal"}};
   return names;
 }
 
 /// Keys that qualify a parameter or a group and are no member's name.
 bool is_qualifier(const std::string& key) {
-  static const std::vector<std::string> keys = {"when", "list", "log", "step", "resolution", "default", "where"};
+  static const std::vector<std::string> keys = {"when",       "list",    "log",  "step",
+                                                "resolution", "default", "where"};
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
@@ -223,9 +224,9 @@ Node Reader::definition(const Node& node) const {
       if (other == name.text()) return content;
       known.push_back(other);
     }
-  throw Error(fmt::format("there is no definition '{}'", name.text()), name.place(),
-              known.empty() ? fmt::format("define it: [space.define.{}]", name.text())
-                            : suggest(name.text(), known));
+  throw Error(
+      fmt::format("there is no definition '{}'", name.text()), name.place(),
+      known.empty() ? fmt::format("define it: [space.define.{}]", name.text()) : suggest(name.text(), known));
 }
 
 Reader::Using::Using(Reader& reader, const Node& node) : reader_(reader) {

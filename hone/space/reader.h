@@ -8,8 +8,8 @@
 
 namespace hone::space {
 
-/// Reads the [space] table of a study file: parameters, groups, lists, alternatives, definitions (reader.cpp) and
-/// compositions of modules (module_reader.cpp). Throws Error with place and hint.
+/// Reads the [space] table of a study file: parameters, groups, lists, alternatives, definitions (reader.cpp)
+/// and compositions of modules (module_reader.cpp). Throws Error with place and hint.
 class Reader {
  public:
   explicit Reader(const Node& table) : top_(table) {}

@@ -67,7 +67,8 @@ std::vector<Domain> Component::parts(std::size_t member, const Domain& domain, R
   const std::int64_t half = first + (last - first) / 2;
   parts = {it.positions(first, half), it.positions(half + 1, last)};
   const double lower = it.mass(parts[0]), upper = it.mass(parts[1]);
-  const bool swap = rng != nullptr ? rng->uniform() * (lower + upper) >= lower : first > it.index(it.middle());
+  const bool swap =
+      rng != nullptr ? rng->uniform() * (lower + upper) >= lower : first > it.index(it.middle());
   // Nearness to the middle: below it, the upper half is nearer.
   if (rng != nullptr ? swap : !swap) std::swap(parts[0], parts[1]);
   return parts;
@@ -77,10 +78,11 @@ Component::Listing Component::list(State state, Work work, std::int64_t most_ent
   Listing listing;
   std::vector<double> masses;
   std::vector<State> stack;
-  const auto push = [&](State box) {
-    if (propagate(box, work)) stack.push_back(std::move(box));
+  const auto push = [&](State box, std::size_t changed) {
+    if (propagate(box, work, changed)) stack.push_back(std::move(box));
   };
-  push(std::move(state));
+  state.done.assign(constraints_.size(), false);
+  push(std::move(state), kOpen);
   while (!stack.empty()) {
     if (work.exceeded() ||
         static_cast<std::int64_t>((listing.boxes.size() + 1) * members_.size()) > most_entries)
@@ -99,7 +101,7 @@ Component::Listing Component::list(State state, Work work, std::int64_t most_ent
     for (const Domain& part : parts(member, box.domains[member], nullptr)) {
       State child = box;
       child.domains[member] = part;
-      push(std::move(child));
+      push(std::move(child), member);
     }
   }
   listing.complete = true;
@@ -119,11 +121,16 @@ Component::Listing Component::list(State state, Work work, std::int64_t most_ent
 std::optional<Component::State> Component::find(State state, Rng* rng, Work& work) const {
   // A stack of the parts still to be tried, the next at its end; the same order as recursion gives.
   std::vector<State> stack;
+  std::vector<std::size_t> changed;
+  state.done.assign(constraints_.size(), false);
   stack.push_back(std::move(state));
+  changed.push_back(kOpen);
   while (!stack.empty() && !work.exceeded()) {
     State box = std::move(stack.back());
     stack.pop_back();
-    if (!propagate(box, work)) continue;
+    const std::size_t last = changed.back();
+    changed.pop_back();
+    if (!propagate(box, work, last)) continue;
     bool fails = false;
     const std::size_t member = to_split(box, fails);
     if (fails) continue;
@@ -132,6 +139,7 @@ std::optional<Component::State> Component::find(State state, Rng* rng, Work& wor
     for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
       stack.push_back(box);
       stack.back().domains[member] = *part;
+      changed.push_back(member);
     }
   }
   return std::nullopt;
@@ -140,6 +148,7 @@ std::optional<Component::State> Component::find(State state, Rng* rng, Work& wor
 std::optional<Component::State> Component::descend(State state, Rng& rng, Work& work,
                                                    double& log_chance) const {
   log_chance = 0;
+  state.done.assign(constraints_.size(), false);
   if (!propagate(state, work)) return std::nullopt;
   while (!work.exceeded()) {
     bool fails = false;
@@ -153,10 +162,10 @@ std::optional<Component::State> Component::descend(State state, Rng& rng, Work& 
       if (point.real < it.low(domain) || point.real > it.high(domain)) return std::nullopt;
       state.domains[member] = it.only(point);
       log_chance += std::log(it.mass(state.domains[member]) / it.mass(domain));
-      if (!propagate(state, work)) return std::nullopt;
+      if (!propagate(state, work, member)) return std::nullopt;
       continue;
     }
-    // Two parts, each looked at before one is taken by its mass.
+    // Two parts, each looked at before one is taken.
     Domain lower, upper;
     if (it.form() == Variable::Form::set) {
       std::uint64_t low_bits = 0, rest = domain.a;
@@ -174,11 +183,13 @@ std::optional<Component::State> Component::descend(State state, Rng& rng, Work& 
     State other = state;
     state.domains[member] = lower;
     other.domains[member] = upper;
-    const bool lower_lives = propagate(state, work), upper_lives = propagate(other, work);
+    const bool lower_lives = propagate(state, work, member);
+    const bool upper_lives = propagate(other, work, member);
     if (!lower_lives && !upper_lives) return std::nullopt;
     if (lower_lives && upper_lives) {
       const double a = log_mass(state), b = log_mass(other);
-      const double chance = 1.0 / (1.0 + std::exp(b - a));
+      // The root of the mass: solutions are often fewer than the room around them promises.
+      const double chance = 1.0 / (1.0 + std::exp((b - a) / 2));
       const bool take_lower = rng.uniform() < chance;
       log_chance += std::log(take_lower ? chance : 1.0 - chance);
       if (!take_lower) state = std::move(other);

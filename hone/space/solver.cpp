@@ -11,11 +11,11 @@ namespace hone::space {
 namespace {
 
 constexpr int kTriesByChance = 1000;
-constexpr std::int64_t kListingWork = 20000;       // boxes
-constexpr std::int64_t kListedEntries = 1000000;   // parameters of boxes: 16 MB
+constexpr std::int64_t kListingWork = 20000;      // boxes
+constexpr std::int64_t kListedEntries = 1000000;  // parameters of boxes: 16 MB
 constexpr int kDescents = 16;
-constexpr std::int64_t kDescentWork = 2000;        // boxes, each
-constexpr std::int64_t kFindingWork = 50000;
+constexpr std::int64_t kDescentWork = 2000;  // boxes, each
+constexpr std::int64_t kFindingWork = 10000;
 
 std::string quoted(const Space::Plan& plan, const std::vector<std::size_t>& constraints) {
   std::vector<std::string> texts;
@@ -163,11 +163,10 @@ Error Solver::nothing() const {
     return Error(fmt::format("no config satisfies the constraints: {} {}", quoted(plan_, core),
                              core.size() > 1 ? "exclude each other" : "holds for none"),
                  plan_.constraints[core.back()].place(),
-                 names.empty() ? "remove it"
-                               : fmt::format("loosen {}, or widen what {}: {}",
-                                             core.size() > 1 ? "one of them" : "it",
-                                             core.size() > 1 ? "they mention" : "it mentions",
-                                             fmt::join(names, ", ")));
+                 names.empty()
+                     ? "remove it"
+                     : fmt::format("loosen {}, or widen what {}: {}", core.size() > 1 ? "one of them" : "it",
+                                   core.size() > 1 ? "they mention" : "it mentions", fmt::join(names, ", ")));
   }
   return internal_error("the constraints exclude nothing");
 }
@@ -177,8 +176,8 @@ std::optional<std::int64_t> Solver::count() const {
     // An uncounted real that nothing restrains: no need to count the rest.
     for (std::size_t i = 0; i < plan_.parameters.size(); ++i) {
       const bool free = plan_.ties[i] == Space::Plan::kNone && plan_.conditions[i].tree == nullptr;
-      const bool restrained = std::any_of(
-          plan_.constraints.begin(), plan_.constraints.end(), [&](const Expression& constraint) {
+      const bool restrained =
+          std::any_of(plan_.constraints.begin(), plan_.constraints.end(), [&](const Expression& constraint) {
             const auto& names = constraint.names();
             return std::find(names.begin(), names.end(), plan_.parameters[i].name) != names.end();
           });

@@ -19,24 +19,27 @@ struct Work {
 };
 
 /// Parameters that conditions and constraints tie together, and the boxes of values they may have. A box is
-/// narrowed (propagated) by cutting off, value by value or from its ends, what a constraint excludes by bounds
-/// alone, and split where that ends: branch and prune, complete on counted scales.
+/// narrowed (propagated) by cutting off, value by value or from its ends, what a constraint excludes by
+/// bounds alone, and split where that ends: branch and prune, complete on counted scales.
 class Component {
  public:
   enum class Activity : std::uint8_t { unknown, active, inactive };
   struct State {
-    std::vector<Domain> domains;      ///< one a member; a tie's is not used
-    std::vector<Activity> activity;   ///< one a member
+    std::vector<Domain> domains;     ///< one a member; a tie's is not used
+    std::vector<Activity> activity;  ///< one a member
+    std::vector<bool> done;          ///< one a constraint: holds on all of the box
   };
   /// All solutions as disjoint boxes on each of which every config is feasible.
   struct Listing {
-    bool complete = false;            ///< else there are more, or it is not known
+    bool complete = false;  ///< else there are more, or it is not known
     std::vector<State> boxes;
-    std::vector<double> sums;         ///< running sums of their masses
-    std::vector<std::int64_t> ends;   ///< running sums of their numbers of configs; empty where infinite
+    std::vector<double> sums;        ///< running sums of their masses
+    std::vector<std::int64_t> ends;  ///< running sums of their numbers of configs; empty where infinite
   };
   Component(const Space::Plan& plan, std::vector<std::size_t> members, std::vector<std::size_t> constraints,
             const std::vector<Variable>& variables, const std::vector<std::size_t>& local);
+
+  static constexpr std::size_t kOpen = static_cast<std::size_t>(-1);
 
   const std::vector<std::size_t>& members() const { return members_; }
   const std::vector<std::size_t>& constraints() const { return constraints_; }
@@ -46,8 +49,9 @@ class Component {
   Bounds bounds(const BoundExpression& expression, const State& state) const;
   void update_activity(State& state) const;
 
-  /// Narrows the box; false: it holds no feasible config.
-  bool propagate(State& state, Work& work) const;
+  /// Narrows the box; false: it holds no feasible config. Where only the domain of `changed` is new since the
+  /// last time, that is all that is looked at to begin with.
+  bool propagate(State& state, Work& work, std::size_t changed = kOpen) const;
   /// All solutions, within `work` boxes and so many entries of boxes.
   Listing list(State state, Work work, std::int64_t most_entries) const;
   /// Number of feasible configs; nullopt: infinite, above 2^62, or the work did not suffice.
@@ -73,32 +77,32 @@ class Component {
 
  private:
   class Counter;
-  static constexpr std::size_t kOpen = static_cast<std::size_t>(-1);
 
   bool narrow(State& state, std::size_t member, const BoundExpression& constraint, bool& changed) const;
   bool refuted(State& state, std::size_t member, const Domain& part, const BoundExpression& constraint) const;
   /// Whether constraint `c` (an index into constraints_) holds on all of the box; `fails` where on none.
   bool settled(std::size_t c, const State& state, bool& fails) const;
   /// The member to split next; kOpen: nothing is left to decide. `fails`: the box holds nothing.
-  std::size_t to_split(const State& state, bool& fails) const;
+  std::size_t to_split(State& state, bool& fails) const;
   std::vector<Domain> parts(std::size_t member, const Domain& domain, Rng* rng) const;
   std::size_t local(std::size_t parameter) const { return (*local_)[parameter]; }
   std::size_t source(std::size_t member) const { return sources_[member]; }
   const Variable& variable(std::size_t member) const { return (*variables_)[members_[member]]; }
-  /// The members that an expression hangs on, ties as their sources.
+  /// The members that an expression hangs on, those of ties with their sources.
   std::vector<std::size_t> mentioned(const BoundExpression& expression) const;
   bool decided(std::size_t member, const State& state) const;
   bool tied(std::size_t member) const { return plan_->ties[members_[member]] != Space::Plan::kNone; }
 
   const Space::Plan* plan_;
   const std::vector<Variable>* variables_;
-  std::vector<std::size_t> members_;                 ///< in the order of conditions
+  std::vector<std::size_t> members_;  ///< in the order of conditions
   std::vector<std::size_t> constraints_;
   const std::vector<std::size_t>* local_;            ///< member of a parameter, in its component
   std::vector<std::size_t> sources_;                 ///< the member whose domain it has: itself, or a tie's
-  std::vector<std::vector<std::size_t>> mentioned_;  ///< of a constraint: members, ties as their sources
+  std::vector<std::vector<std::size_t>> mentioned_;  ///< of a constraint: members, of ties also the sources
   std::vector<std::vector<std::size_t>> condition_;  ///< of a member's condition: likewise
-  friend class ComponentBox;  // component.cpp
+  std::vector<std::vector<std::size_t>> users_;      ///< of a member: the constraints that hang on it
+  friend class ComponentBox;                         // component.cpp
 };
 
 /// Finds configs that constraints leave few of. Made once a space, on first need; thread safe.
@@ -109,8 +113,8 @@ class Solver {
   enum class Outcome { found, none, unknown };
   /// Draws a config of the space into `cells`: every component by chance first (component.draw_by_chance),
   /// then from the list of all its solutions by their masses, which both are what rejection would draw; where
-  /// there are too many to list, the best of several descents, taken with chance mass / chance of the descent:
-  /// nearer to what rejection would draw the more descents there are, and never outside it.
+  /// there are too many to list, the best of several descents, taken with chance mass / chance of the
+  /// descent: nearer to what rejection would draw the more descents there are, and never outside it.
   Outcome draw(Rng& rng, Cells& cells) const;
   /// Why nothing was found.
   Error nothing() const;

@@ -133,7 +133,8 @@ double Variable::mass(const Domain& domain) const {
   if (form_ == Form::range) return scale_->weight(first(domain), last(domain));
   if (form_ == Form::interval) {
     // A point is what rounding to six digits brings there.
-    const double width = scale_->position(Operand::of(high(domain))) - scale_->position(Operand::of(low(domain)));
+    const double width =
+        scale_->position(Operand::of(high(domain))) - scale_->position(Operand::of(low(domain)));
     return std::max(width, 1e-6);
   }
   double sum = 0;

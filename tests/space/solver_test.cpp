@@ -1,3 +1,5 @@
+#include "hone/space/solver.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -6,7 +8,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "hone/space/solver.h"
 #include "hone/space/space.h"
 
 namespace hone::space {
@@ -27,21 +28,22 @@ std::string random_constraint(Rng& rng, const std::vector<std::string>& numbers,
                               const std::vector<std::string>& texts) {
   const auto number = [&] { return numbers[rng.below(numbers.size())]; };
   static const char* kCompare[] = {"==", "!=", "<", "<=", ">", ">="};
-  static const char* kTerms[] = {"{} + {}", "{} * {}", "{} - {}", "max({}, {})", "min({}, {})", "abs({} - {})"};
+  static const char* kTerms[] = {"{} + {}",     "{} * {}",     "{} - {}",
+                                 "max({}, {})", "min({}, {})", "abs({} - {})"};
   const std::string compare = kCompare[rng.below(6)];
   switch (rng.below(6)) {
     case 0:
       return fmt::format("{} % ({} + 1) {} {}", number(), number(), compare, rng.below(3));
     case 1:
       if (!texts.empty())
-        return fmt::format("{} == '{}' or {} {} {}", texts[rng.below(texts.size())],
-                           rng.below(2) ? "x" : "y", number(), compare, number());
+        return fmt::format("{} == '{}' or {} {} {}", texts[rng.below(texts.size())], rng.below(2) ? "x" : "y",
+                           number(), compare, number());
       [[fallthrough]];
     case 2:
-      return fmt::format("not ({} {} {}) or {} in [0, 2, 3]", number(), compare, number(), number());
+      return fmt::format("not ({} {} {}) or {} + 0 in [0, 2, 3]", number(), compare, number(), number());
     default:
-      return fmt::format(fmt::runtime(std::string(kTerms[rng.below(6)]) + " {} {}"), number(), number(), compare,
-                         rng.below(2) ? number() : fmt::format("{}", rng.below(8)));
+      return fmt::format(fmt::runtime(std::string(kTerms[rng.below(6)]) + " {} {}"), number(), number(),
+                         compare, rng.below(2) ? number() : fmt::format("{}", rng.below(8)));
   }
 }
 
@@ -207,7 +209,7 @@ TEST(Solver, ADescentsWeightIsItsMassOverItsChance) {
   Rng rng(6, "descents");
   std::map<std::string, double> weights;
   double sum = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     Work work{1000};
     double log_chance = 0;
     const auto leaf = pair->descend(pair->root(), rng, work, log_chance);
@@ -278,29 +280,26 @@ TEST(Solver, NamesTheConstraintsThatExcludeEachOther) {
                         .integer("a", 1, 1000000)
                         .integer("b", 1, 1000000)
                         .real("x", 0, 1)
-                        .where("a + b > 10")
-                        .where("a < b - 5")
+                        .where("a + b > 1000000")
+                        .where("a * b < 1000")
                         .where("x < 0.5")
-                        .where("b < a + 3")
+                        .where("a >= 1000")
                         .build()),
-            "where: no config satisfies the constraints: 'a < b - 5' and 'b < a + 3' exclude each other; "
+            "where: no config satisfies the constraints: 'a * b < 1000' and 'a >= 1000' exclude each other; "
             "loosen one of them, or widen what they mention: a, b");
   EXPECT_EQ(message(Space::Builder().real("x", 0, 1).where("1 == 2").build()),
             "where: no config satisfies the constraints: '1 == 2' holds for none; remove it");
-  EXPECT_EQ(message(Space::Builder()
-                        .integer("a", 2, 30000)
-                        .integer("b", 2, 30000)
-                        .where("a * b == 65537")
-                        .build()),
-            "where: no config satisfies the constraints: 'a * b == 65537' holds for none; loosen it, or widen "
-            "what it mentions: a, b");
+  EXPECT_EQ(
+      message(Space::Builder().integer("a", 2, 30000).integer("b", 2, 30000).where("a * b == 65537").build()),
+      "where: no config satisfies the constraints: 'a * b == 65537' holds for none; loosen it, or widen "
+      "what it mentions: a, b");
 }
 
 TEST(Solver, CountsFarBeyondWhatCanBeTried) {
   Space::Builder chain;  // ascending sequences of 12 numbers from 1 to 60: binomial(71, 12)
   for (int i = 0; i < 12; ++i) chain.integer(fmt::format("n{}", i), 1, 60);
   for (int i = 1; i < 12; ++i) chain.where(fmt::format("n{} <= n{}", i - 1, i));
-  EXPECT_EQ(chain.build().count(), 7160260814092);
+  EXPECT_EQ(chain.build().count(), 12802736917880);
   Space::Builder many;  // independent pairs
   for (int i = 0; i < 8; ++i)
     many.integer(fmt::format("a{}", i), 1, 100)
@@ -308,7 +307,8 @@ TEST(Solver, CountsFarBeyondWhatCanBeTried) {
         .where(fmt::format("a{0} * b{0} <= 50", i));
   // Pairs with a product up to 50: the sum of floor(50 / a), 207.
   EXPECT_EQ(many.build().count(), 3371031134626313601);
-  EXPECT_EQ(Space::Builder().real("x", 0, 1).integer("n", 1, 10).where("n > 3").build().count(), std::nullopt);
+  EXPECT_EQ(Space::Builder().real("x", 0, 1).integer("n", 1, 10).where("n > 3").build().count(),
+            std::nullopt);
   EXPECT_EQ(Space::Builder().flag("f").real("x", 0, 1, {.when = "f"}).where("not f").build().count(), 1);
 }
 

@@ -34,6 +34,6 @@ HONE_REGISTER(operator, layer_norm) {
        .paper = "Layer Normalization",
        .options = {flag_attribute("affine", true, "trainable weight and bias"),
                    real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the variance")},
-                .type = "[..] -> [..]"},
+       .type = "[..] -> [..]"},
       maker<LayerNorm>());
 }

@@ -58,6 +58,6 @@ HONE_REGISTER(operator, token_parameter_attention) {
        .paper = "TokenFormer: Rethinking Transformer Scaling with Tokenized Model Parameters",
        .options = {size_attribute("tokens", "parameter tokens n"),
                    size_attribute("out", "elements of an output vector"), tau},
-                .type = "[.., in] -> [.., out]"},
+       .type = "[.., in] -> [.., out]"},
       maker<TokenParameterAttention>());
 }
