@@ -16,12 +16,14 @@ Json method_json(const Registry::Method& method) {
                        {"allowed", option.allowed_text()},
                        {"summary", option.summary}});
   return {{"kind", method.kind},          {"name", method.info.name},   {"summary", method.info.summary},
-          {"traits", method.info.traits}, {"paper", method.info.paper}, {"options", options}};
+          {"traits", method.info.traits}, {"paper", method.info.paper}, {"options", options},
+          {"type", method.info.type}};
 }
 
 void print_method(const Registry::Method& method) {
   std::printf("%s %s: %s\n", method.kind.c_str(), method.info.name.c_str(), method.info.summary.c_str());
   if (!method.info.traits.empty()) std::printf("  %s\n", method.info.traits.c_str());
+  if (!method.info.type.empty()) std::printf("  type: %s\n", method.info.type.c_str());
   if (!method.info.paper.empty()) std::printf("  paper: %s\n", method.info.paper.c_str());
   if (method.info.options.empty()) return;
   std::vector<std::vector<std::string>> rows{{"option", "type", "default", "allowed", "what"}};

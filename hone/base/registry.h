@@ -18,6 +18,8 @@ struct MethodInfo {
   std::string paper;    ///< exact title; "" where it is no published method
   std::vector<OptionSpec> options = {};
   std::string traits = "";  ///< what it can do, in words: "several objectives, conditions"
+  std::string type =
+      "";  ///< operator: what it takes and gives, "[.., in] -> [.., out]" (space/operator_type.h)
 };
 
 /// All methods of the program by kind ("searcher", "scheduler", "task", "evaluator", "operator", "lowering",

@@ -40,7 +40,7 @@ class Operator {
   virtual bool identity(const Attributes&) const { return false; }
 };
 
-/// Kind "operator" in the registry.
+/// Kind "operator" in the registry; its MethodInfo::type lets a search space ask for all operators of a type.
 using MakeOperator = std::function<std::shared_ptr<const Operator>()>;
 
 /// The rules of a registered operator (cached). Throws Error where unknown.

@@ -1,4 +1,9 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "hone/space/plan.h"
+#include "hone/space/solver.h"
 
 namespace hone::space {
 
@@ -15,8 +20,22 @@ std::optional<Config> Space::default_config() const {
                : fallback                  ? plan.scales[i].canonical(*fallback)
                                            : plan.scales[i].middle();
   }
-  if (!plan.feasible(cells)) return std::nullopt;
-  return plan.config(cells);
+  if (plan.feasible(cells)) return plan.config(cells);
+  std::vector<std::optional<Operand>> given(plan.parameters.size());
+  for (std::size_t i = 0; i < given.size(); ++i)
+    if (plan.parameters[i].fallback) given[i] = plan.scales[i].canonical(*plan.parameters[i].fallback);
+  const auto outcome = plan.solver().complete(given, cells);
+  if (outcome == Solver::Outcome::found) return plan.config(cells);
+  if (outcome == Solver::Outcome::unknown) return std::nullopt;
+  // Where nothing is feasible at all, sampling says so.
+  const std::string with = plan.solver().conflict(given);
+  const std::vector<std::optional<Operand>> nothing(plan.parameters.size());
+  if (plan.solver().complete(nothing, cells) != Solver::Outcome::found) return std::nullopt;
+  const auto first = std::find_if(plan.parameters.begin(), plan.parameters.end(),
+                                  [](const Parameter& parameter) { return parameter.fallback.has_value(); });
+  throw Error(fmt::format("no config has all the defaults: {} {} beside them", with,
+                          with.find("' and '") == std::string::npos ? "does not hold" : "do not hold"),
+              first->place, "change a default");
 }
 
 std::optional<Config> Space::adopt(const Config& old) const {

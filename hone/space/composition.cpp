@@ -1,8 +1,11 @@
 #include "hone/space/composition.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/base/registry.h"
 #include "hone/space/plan.h"
 
 namespace hone::space {
@@ -52,6 +55,15 @@ void collect(const Composition& part, const Config& config, const std::string& p
                   suggest(chosen, part.labels));
     }
   }
+}
+
+// Modules of the unrolled structure; more are a slip, and fill the memory.
+constexpr double kMostModules = 100000;
+
+double unrolled(const Composition& part) {
+  double sum = part.kind == Composition::Kind::module ? 1 : 0;
+  for (const Composition& inner : part.parts) sum += unrolled(inner);
+  return std::max(sum, 1.0) * static_cast<double>(part.kind == Composition::Kind::repeat ? part.high : 1);
 }
 
 Composition labelled(Composition::Kind kind, const Labelled& parts) {
@@ -129,6 +141,9 @@ Composition one_of(const Labelled& alternatives) {
 Space::Builder& Space::Builder::add_composition(const std::string& name, const Composition& composition,
                                                 const Expression& when, const Place& place) {
   check_name(name, place);
+  if (unrolled(composition) > kMostModules)
+    throw Error(fmt::format("'{}' has more than {} modules", name, kMostModules), place,
+                "repeats in repeats multiply: make them shorter");
   compositions_.emplace_back(name, std::make_shared<const Composition>(composition));
   compile(name, composition, when, place);
   return *this;
@@ -195,3 +210,17 @@ std::vector<Module> modules(const Space& space, const Config& config, const std:
 }
 
 }  // namespace hone::space
+
+HONE_REGISTER(space, composition) {
+  registry.add(
+      "space",
+      hone::MethodInfo{
+          .name = "composition",
+          .summary =
+              "Structures of modules in [space]: sequence, optional, repeat, one_of, modules that wrap "
+              "others; compiled to flat parameters with conditions.",
+          .paper = "DeepArchitect: Automatically Designing and Training Deep Architectures",
+          .options = {},
+          .traits = "nested freely, tied repeats, every searcher"},
+      nullptr);
+}

@@ -1,6 +1,7 @@
 #include "hone/space/plan.h"
 
 #include "hone/space/composition.h"
+#include "hone/space/solver.h"
 
 namespace hone::space {
 
@@ -23,7 +24,13 @@ Space::Plan::Plan(std::vector<Parameter> given, std::vector<Expression> expressi
   }
 }
 
+Space::Plan::Plan() = default;
 Space::Plan::~Plan() = default;
+
+const Solver& Space::Plan::solver() const {
+  std::call_once(solver_once_, [this] { solver_ = std::make_unique<const Solver>(*this); });
+  return *solver_;
+}
 
 const Space::Plan::List* Space::Plan::list(const std::string& name) const {
   for (const List& list : lists)

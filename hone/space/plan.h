@@ -13,6 +13,8 @@
 
 namespace hone::space {
 
+class Solver;
+
 /// An expression whose names are bound to the space's parameters.
 struct BoundExpression {
   const Expression::Tree* tree = nullptr;
@@ -41,7 +43,7 @@ struct Space::Plan {
     std::vector<std::int64_t> rejections;  ///< one a constraint
   };
 
-  Plan() = default;
+  Plan();
   using Compositions = std::vector<std::pair<std::string, std::shared_ptr<const Composition>>>;
   /// Throws Error.
   Plan(std::vector<Parameter> parameters, std::vector<Expression> constraints, Compositions compositions);
@@ -78,6 +80,7 @@ struct Space::Plan {
   std::int64_t assignments(std::int64_t limit) const;
   const Feasible& enumerated() const;  ///< made on first use
   void assign(std::int64_t number, Cells& cells) const;
+  const Solver& solver() const;  ///< made on first use
 
  private:
   void bind_names();  // check.cpp
@@ -88,6 +91,8 @@ struct Space::Plan {
 
   mutable std::once_flag enumerated_once_;
   mutable Feasible enumerated_;
+  mutable std::once_flag solver_once_;
+  mutable std::unique_ptr<const Solver> solver_;
 };
 
 /// Throws Error where it cannot be a parameter's name: identifiers and numbers with dots between them.

@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include "hone/space/plan.h"
+#include "hone/space/solver.h"
 
 namespace hone::space {
 namespace {
 
-constexpr int kTriesBeforeEnumerating = 2000;
+constexpr int kTriesBeforeSolving = 2000;
+constexpr int kSolvings = 8;  // a real that is rounded may miss its constraint
 
 /// Whether all constraints hold; where not, counts each that does not.
 bool satisfied(const Space::Plan& plan, const Cells& cells, std::vector<std::int64_t>& rejections) {
@@ -78,7 +80,15 @@ Config Space::sample(Rng& rng) const {
     for (const std::size_t i : plan.drawn) cells[i] = plan.scales[i].draw(rng);
     plan.deactivate(cells);
     if (plan.constraints.empty() || satisfied(plan, cells, rejections)) return plan.config(cells);
-    if (tries != kTriesBeforeEnumerating || plan.assignments(max_enumerated()) == 0) continue;
+    if (tries != kTriesBeforeSolving) continue;
+    if (plan.assignments(max_enumerated()) == 0) {
+      for (int again = 0; again < kSolvings; ++again) {
+        const auto outcome = plan.solver().draw(rng, cells);
+        if (outcome == Solver::Outcome::found) return plan.config(cells);
+        if (outcome == Solver::Outcome::none) throw plan.solver().nothing();
+      }
+      continue;
+    }
     // The same distribution as rejection gives: weights are what draw() would have given each assignment.
     const Plan::Feasible& feasible = plan.enumerated();
     if (feasible.numbers.empty())
@@ -91,16 +101,27 @@ Config Space::sample(Rng& rng) const {
   throw nothing_feasible(plan, rejections, max_sampling_tries(), "");
 }
 
-bool Space::is_enumerable() const { return plan_->assignments(max_enumerated()) > 0; }
+bool Space::is_enumerable() const {
+  return plan_->assignments(max_enumerated()) > 0 || plan_->solver().listed();
+}
+
+std::optional<std::int64_t> Space::count() const { return plan_->solver().count(); }
 
 std::optional<Config> Space::unseen(Rng& rng, const std::function<bool(const Config&)>& known) const {
   const Plan& plan = *plan_;
-  const auto& numbers = plan.enumerated().numbers;
-  if (numbers.empty()) return std::nullopt;
+  const bool small = plan.assignments(max_enumerated()) > 0;
+  if (!small && !plan.solver().listed()) return std::nullopt;
+  const std::int64_t n =
+      small ? static_cast<std::int64_t>(plan.enumerated().numbers.size()) : *plan.solver().count();
+  if (n == 0) return std::nullopt;
   Cells cells(plan.parameters.size());
-  const std::size_t start = rng.below(numbers.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    plan.assign(numbers[(start + i) % numbers.size()], cells);
+  const auto start = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(n)));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t k = (start + i) % n;
+    if (small)
+      plan.assign(plan.enumerated().numbers[static_cast<std::size_t>(k)], cells);
+    else
+      plan.solver().assign(k, cells);
     Config config = plan.config(cells);
     if (!known(config)) return config;
   }

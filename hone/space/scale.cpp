@@ -114,9 +114,33 @@ Operand Scale::value(std::int64_t k) const {
   return Operand();
 }
 
-double Scale::weight(std::int64_t k) const {
-  if (parameter_->kind != ParameterKind::integer || !parameter_->log) return 1.0 / static_cast<double>(size_);
-  return (edge(k + 1) - edge(k)) / log_span_;
+double Scale::weight(std::int64_t first, std::int64_t last) const {
+  if (parameter_->kind != ParameterKind::integer || !parameter_->log)
+    return static_cast<double>(last - first + 1) / static_cast<double>(size_);
+  return (edge(last + 1) - edge(first)) / log_span_;
+}
+
+std::int64_t Scale::index(const Operand& canonical) const {
+  switch (parameter_->kind) {
+    case ParameterKind::integer:
+      return (canonical.integer - static_cast<std::int64_t>(low_)) / parameter_->step;
+    case ParameterKind::real:
+      return nearest_real(canonical.real);
+    case ParameterKind::flag:
+      return canonical.flag ? 1 : 0;
+    default:
+      break;
+  }
+  for (std::size_t k = 0; k < parameter_->choices.size(); ++k)
+    if (same(Operand::of(parameter_->choices[k]), canonical)) return static_cast<std::int64_t>(k);
+  return 0;
+}
+
+Operand Scale::draw(Rng& rng, std::int64_t first, std::int64_t last) const {
+  if (parameter_->kind != ParameterKind::integer || !parameter_->log)
+    return value(first + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(last - first + 1))));
+  const double x = std::exp(rng.uniform(edge(first), edge(last + 1)));
+  return value(std::clamp(static_cast<std::int64_t>(std::floor((x - low_) / step_ + 0.5)), first, last));
 }
 
 Operand Scale::draw(Rng& rng) const {

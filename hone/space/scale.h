@@ -20,9 +20,12 @@ class Scale {
   /// The k-th value, 0 <= k < size().
   Operand value(std::int64_t k) const;
   /// The probability of the k-th value under draw().
-  double weight(std::int64_t k) const;
+  double weight(std::int64_t k) const { return weight(k, k); }
+  double weight(std::int64_t first, std::int64_t last) const;  ///< of those from first to last together
+  std::int64_t index(const Operand& canonical) const;          ///< of a canonical value; counted scales
 
   Operand draw(Rng& rng) const;
+  Operand draw(Rng& rng, std::int64_t first, std::int64_t last) const;  ///< given that it is one of those
   /// The value in the middle of the scale; of a choice the first, of a flag false.
   Operand middle() const;
   /// The canonical value at a Point's entry, which is clamped.

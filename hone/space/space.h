@@ -125,7 +125,7 @@ class Space {
   /// parameter) looked at; boxes are split until the constraints hold on all of a box or none, independent
   /// groups are multiplied, equal rests are counted once.
   std::optional<std::int64_t> count() const;
-  static constexpr std::int64_t max_counting_work() { return 200000; }
+  static constexpr std::int64_t max_counting_work() { return 50000; }
 
   /// The config of all defaults; an active parameter without one takes the middle of its scale (a choice: its
   /// first value, a flag: false), or where that is infeasible beside the defaults, what solving finds.

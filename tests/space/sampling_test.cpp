@@ -153,15 +153,15 @@ TEST(Sampling, NamesTheConstraintThatExcludesEverything) {
     }
     return "no error";
   };
-  EXPECT_EQ(message(Space::Builder()
-                        .real("x", 0, 1)
-                        .integer("width", 32, 128)
-                        .where("x >= 0")
-                        .where("width < 10")
-                        .build()),
-            "where: no config satisfies the constraints: 'width < 10' rejected 100000 of 100000; loosen it, "
-            "or widen "
-            "what it mentions: width");
+  EXPECT_EQ(
+      message(Space::Builder()
+                  .real("x", 0, 1)
+                  .integer("width", 32, 128)
+                  .where("x >= 0")
+                  .where("width < 10")
+                  .build()),
+      "where: no config satisfies the constraints: 'width < 10' holds for none; loosen it, or widen what "
+      "it mentions: width");
   EXPECT_EQ(
       message(Space::Builder().integer("width", 32, 33).flag("f").where("f").where("width < 10").build()),
       "where: no config satisfies the constraints: 'width < 10' rejected 4 of 4 assignments, which are all; "

@@ -34,6 +34,7 @@ HONE_REGISTER(operator, activation) {
                {.name = "activation",
                 .summary = "An elementwise nonlinearity: gelu, relu, silu, tanh or relu_squared.",
                 .paper = "Gaussian Error Linear Units (GELUs)",
-                .options = {kind}},
+                .options = {kind},
+                .type = "[..] -> [..]"},
                maker<Activation>());
 }

@@ -25,6 +25,7 @@ HONE_REGISTER(operator, add) {
   registry.add("operator",
                {.name = "add",
                 .summary = "Sum of two inputs, element by element; in models: residual connections.",
-                .paper = "Deep Residual Learning for Image Recognition"},
+                .paper = "Deep Residual Learning for Image Recognition",
+                .type = "[..], [..] -> [..]"},
                maker<Add>());
 }

@@ -74,6 +74,7 @@ HONE_REGISTER(operator, causal_attention) {
                            "multi-query (Fast Transformer Decoding: One Write-Head is All You Need).",
                 .paper = "Attention Is All You Need",
                 .options = {size_attribute("heads", "heads of queries"), kv_heads},
-                .traits = "multi-head, grouped-query, multi-query"},
+                .traits = "multi-head, grouped-query, multi-query",
+                .type = "[batch, time, width], [batch, time, kv], [batch, time, kv] -> [batch, time, width]"},
                maker<CausalAttention>());
 }

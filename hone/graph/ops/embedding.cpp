@@ -35,6 +35,7 @@ HONE_REGISTER(operator, embedding) {
                 .summary = "A trainable vector for every token of the vocabulary.",
                 .paper = "A Neural Probabilistic Language Model",
                 .options = {size_attribute("vocabulary", "number of distinct tokens"),
-                            size_attribute("width", "elements of a vector")}},
+                            size_attribute("width", "elements of a vector")},
+                .type = "integer [..] -> [.., width]"},
                maker<Embedding>());
 }

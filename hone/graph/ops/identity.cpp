@@ -20,6 +20,9 @@ class Identity : public Operator {
 HONE_REGISTER(operator, identity) {
   using namespace hone::graph::ops;
   registry.add("operator",
-               {.name = "identity", .summary = "Its input, unchanged; costs nothing.", .paper = ""},
+               {.name = "identity",
+                .summary = "Its input, unchanged; costs nothing.",
+                .paper = "",
+                .type = "[..] -> [..]"},
                maker<Identity>());
 }

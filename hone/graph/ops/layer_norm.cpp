@@ -33,6 +33,7 @@ HONE_REGISTER(operator, layer_norm) {
        .summary = "Every vector brought to mean 0 and variance 1, then scaled and shifted if affine.",
        .paper = "Layer Normalization",
        .options = {flag_attribute("affine", true, "trainable weight and bias"),
-                   real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the variance")}},
+                   real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the variance")},
+       .type = "[..] -> [..]"},
       maker<LayerNorm>());
 }

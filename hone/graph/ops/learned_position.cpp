@@ -34,6 +34,7 @@ HONE_REGISTER(operator, learned_position) {
                {.name = "learned_position",
                 .summary = "Adds a trainable vector of the position.",
                 .paper = "Convolutional Sequence to Sequence Learning",
-                .options = {size_attribute("context", "most positions there can be")}},
+                .options = {size_attribute("context", "most positions there can be")},
+                .type = "[batch, time, width] -> [batch, time, width]"},
                maker<LearnedPosition>());
 }

@@ -32,6 +32,7 @@ HONE_REGISTER(operator, linear) {
                 .summary = "A linear map of the last dimension; its weight may be the embedding's (tied).",
                 .paper = "Using the Output Embedding to Improve Language Models",
                 .options = {size_attribute("out", "elements of an output vector"),
-                            flag_attribute("bias", false, "adds a trainable vector")}},
+                            flag_attribute("bias", false, "adds a trainable vector")},
+                .type = "[.., in] -> [.., out]"},
                maker<Linear>());
 }

@@ -25,6 +25,7 @@ HONE_REGISTER(operator, multiply) {
   registry.add("operator",
                {.name = "multiply",
                 .summary = "Product of two inputs, element by element; in models: gates.",
-                .paper = "GLU Variants Improve Transformer"},
+                .paper = "GLU Variants Improve Transformer",
+                .type = "[..], [..] -> [..]"},
                maker<Multiply>());
 }

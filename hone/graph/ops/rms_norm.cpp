@@ -29,6 +29,7 @@ HONE_REGISTER(operator, rms_norm) {
                 .summary = "Every vector brought to root mean square 1, then scaled if affine.",
                 .paper = "Root Mean Square Layer Normalization",
                 .options = {flag_attribute("affine", true, "trainable weight"),
-                            real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the mean square")}},
+                            real_attribute("epsilon", 1e-5, 1e-12, 1.0, "added to the mean square")},
+                .type = "[..] -> [..]"},
                maker<RmsNorm>());
 }

@@ -65,6 +65,7 @@ HONE_REGISTER(operator, rotary) {
        .paper = "RoFormer: Enhanced Transformer with Rotary Position Embedding",
        .options = {size_attribute("heads", "heads that the width divides into"),
                    real_attribute("fraction", 1.0, 0.0, 1.0, "how much of a head is turned"),
-                   real_attribute("base", 10000.0, 1.0, 1e9, "of the angles' geometric series")}},
+                   real_attribute("base", 10000.0, 1.0, 1e9, "of the angles' geometric series")},
+       .type = "[batch, time, width] -> [batch, time, width]"},
       maker<Rotary>());
 }

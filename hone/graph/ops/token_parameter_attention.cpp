@@ -57,6 +57,7 @@ HONE_REGISTER(operator, token_parameter_attention) {
                   "grows by appending tokens.",
        .paper = "TokenFormer: Rethinking Transformer Scaling with Tokenized Model Parameters",
        .options = {size_attribute("tokens", "parameter tokens n"),
-                   size_attribute("out", "elements of an output vector"), tau}},
+                   size_attribute("out", "elements of an output vector"), tau},
+       .type = "[.., in] -> [.., out]"},
       maker<TokenParameterAttention>());
 }
