@@ -1,7 +1,5 @@
 // hone: what people type. Free of Torch, so that it is up in milliseconds; what needs Torch it hands to
 // hone-worker.
-#include <algorithm>
-
 #include "command.h"
 
 int main(int argc, char** argv) {
@@ -30,14 +28,22 @@ int main(int argc, char** argv) {
   add_generate(app, action);
   add_methods_command(app, action);
   add_worker(app, action);
-  if (argc > 1 && argv[1][0] != '-') {
+  // A word that is no command gets the one that was meant, also below another ("hone trial lst").
+  const CLI::App* level = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
     std::vector<std::string> names;
-    for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
-    if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    const CLI::App* next = nullptr;
+    for (const auto* command : level->get_subcommands({})) {
+      names.push_back(command->get_name());
+      if (names.back() == argv[i]) next = command;
+    }
+    if (names.empty()) break;
+    if (next == nullptr)
       return guarded([&]() -> int {
-        throw hone::Error(fmt::format("there is no command '{}'", argv[1]), {},
-                          hone::suggest(argv[1], names));
+        throw hone::Error(fmt::format("there is no command '{}'", argv[i]), {},
+                          hone::suggest(argv[i], names));
       });
+    level = next;
   }
   try {
     app.parse(argc, argv);

@@ -222,8 +222,11 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
     if (member.trial == trial.id) text += ", on the front";
   text += '\n';
   if (!trial.reason.empty()) text += fmt::format("  {}\n", trial.reason);
+  if (trial.state == TrialState::deleted && trial.key.none())
+    return text + "  its proposal was lost with a damaged part of the store\n";
   text += fmt::format("  proposed {} by {}, seed {}\n", time_text(trial.created_s), trial.origin, trial.seed);
-  if (trial.done()) text += fmt::format("  finished {}\n", time_text(trial.finished_s));
+  if (trial.done() && trial.finished_s > 0.0)
+    text += fmt::format("  finished {}\n", time_text(trial.finished_s));
   if (trial.of >= 0) text += fmt::format("  replicate {} of trial {}\n", trial.replicate, trial.of);
   if (trial.same_as >= 0)
     text += fmt::format("  same as trial {}: it took over its results, and was not run\n", trial.same_as);

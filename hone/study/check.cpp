@@ -239,7 +239,7 @@ class Check {
       const std::int64_t id =
           row.name.starts_with("trial/") ? std::strtoll(row.name.c_str() + 6, &end, 10) : -1;
       if (id < 0 || end == row.name.c_str() + 6 || *end != '\0') {
-        bad(row, "is none that hone takes", "none");
+        bad(row, "is none that hone takes", "nothing: nobody looks at it");
         continue;
       }
       if (id >= static_cast<std::int64_t>(lives_.size())) {
@@ -255,7 +255,7 @@ class Check {
       const auto& life = lives_[static_cast<std::size_t>(id)];
       if (life.state != TrialState::running) {
         bad(row, fmt::format("is held by {}, but the trial is {}", row.holder, state_name(life.state)),
-            "none: nobody looks at it");
+            "nothing: nobody looks at it");
       } else if (absurd) {
         held[static_cast<std::size_t>(id)] = true;
         bad(row, fmt::format("is held by {} for ever", row.holder),
@@ -277,11 +277,12 @@ class Check {
         running.add(static_cast<std::int64_t>(id), "");
     if (running.count > 0)
       add({"orphan",
-           fmt::format("{} trial{} run, but nobody holds a lease of them (trial {}{})", running.count,
-                       running.count == 1 ? "" : "s", running.events.front(),
-                       running.count > 1 ? ", ..." : ""),
-           "they are never finished, and a search waits for them",
-           "they wait again",
+           running.count == 1
+               ? fmt::format("trial {} runs, but nobody holds its lease", running.events.front())
+               : fmt::format("{} trials run, but nobody holds their leases (trial {}, ...)", running.count,
+                             running.events.front()),
+           "a search waits for their ends, which never come",
+           "they wait to be run again",
            {}});
   }
 
