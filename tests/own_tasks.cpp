@@ -45,6 +45,7 @@ hone::OwnTask slope_task() {
                        .summary = "how it feels",
                        .allowed = {"calm", "wild"}}},
           .fidelity_unit = "rounds",
+          .needs = {.cores = 1, .grace_s = 0.5},
           .identity = "1",
           .run = slope};
 }

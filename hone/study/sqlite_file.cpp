@@ -98,7 +98,7 @@ void SqliteFile::open(Open how) {
       throw Error("is empty and cannot be written", Place{path_, 0, ""},
                   "check the permissions of the file and its folder");
   } else {
-    run("PRAGMA journal_mode=WAL");
+    use_write_ahead_log();
     run("PRAGMA synchronous=NORMAL");
     run("PRAGMA wal_autocheckpoint=4000");
     run("BEGIN IMMEDIATE");
@@ -109,12 +109,25 @@ void SqliteFile::open(Open how) {
   }
 }
 
-/// Before anything is written: an SQLite file of some other program stays as it is.
+/// Two processes that change a new file's mode at once would wait for each other for ever, so SQLite asks no
+/// busy handler there: one of them is told at once, and tries again.
+void SqliteFile::use_write_ahead_log() {
+  for (int tries = 0;; ++tries) {
+    const int status = sqlite3_exec(database_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+    if (status == SQLITE_OK) return;
+    if ((status & 0xff) != SQLITE_BUSY || wait_for_turn(nullptr, tries) == 0) throw failure("set up");
+  }
+}
+
+/// Before anything is written: an SQLite file of some other program stays as it is. Read in one transaction,
+/// since another process may be making the file a store just now.
 void SqliteFile::refuse_foreign() {
+  run("BEGIN");
   const std::int64_t application = number("PRAGMA application_id");
   const std::int64_t version = number("PRAGMA user_version");
-  if (application != kApplicationId &&
-      (application != 0 || version != 0 || number("SELECT count(*) FROM sqlite_master") != 0))
+  const std::int64_t tables = number("SELECT count(*) FROM sqlite_master");
+  run("COMMIT");
+  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0))
     throw Error("is an SQLite file, but not a store of hone", Place{path_, 0, ""},
                 "choose another file with --store");
   if (version > kFormat)

@@ -82,6 +82,7 @@ class SqliteFile {
  private:
   void open(Open how);
   void refuse_foreign();
+  void use_write_ahead_log();
   void upgrade();
   void close();
 

@@ -34,6 +34,7 @@ class OwnFunctionTask final : public Task {
   explicit OwnFunctionTask(const OwnTask& own) : own_(own) {}
   std::vector<MeasureInfo> measures() const override { return own_.measures; }
   std::string fidelity_unit() const override { return own_.fidelity_unit; }
+  Needs needs() const override { return own_.needs; }
   void check(const space::Space& space) const override {
     if (own_.check) own_.check(space);
   }
@@ -72,6 +73,7 @@ class ServedTask final : public Task {
   std::vector<MeasureInfo> measures() const override { return inner_->measures(); }
   std::string fidelity_unit() const override { return inner_->fidelity_unit(); }
   bool any_measure() const override { return inner_->any_measure(); }
+  Needs needs() const override { return inner_->needs(); }
   void check(const space::Space& space) const override { inner_->check(space); }
   std::string prepare() const override { return inner_->prepare(); }
   std::string program() const override { return path_; }
@@ -117,6 +119,7 @@ ProgramDescription describe(const OwnTask& own) {
   description.fidelity_note = own.fidelity_note;
   description.complete = !own.make_task;
   description.measures = own.measures;
+  description.needs = own.needs;
   if (!own.identity.empty()) description.identity = fmt::format("{}: {}", own.name, own.identity);
   return description;
 }
@@ -183,6 +186,7 @@ Json describe_own_task(const std::string& name, const Json& options, const std::
   description.measures = inner->measures();
   description.any_measure = inner->any_measure();
   description.fidelity_unit = inner->fidelity_unit();
+  description.needs = inner->needs();
   description.identity = identity_of(own, *inner);
   return {{"hone", HONE_VERSION}, {"task", description.json()}};
 }

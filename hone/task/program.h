@@ -50,6 +50,7 @@ struct OwnTask {
   std::vector<OptionSpec> options = {};  ///< what [task] options = {...} takes
   std::string fidelity_unit = "steps";   ///< what Assignment::from and to count
   std::string fidelity_note = {};        ///< what a user must know to choose the scheduler's steps
+  Task::Needs needs = {};                ///< cores and GPUs of a trial's own, and its time to save
   /// What results depend on beside config, seed and options: a version, a hash of the data. A study goes on
   /// only where it is the same. "": the hash of the program's file, so that a program built anew begins anew.
   std::string identity = {};

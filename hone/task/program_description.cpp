@@ -167,6 +167,7 @@ class DescribedTask final : public Task {
   std::vector<MeasureInfo> measures() const override { return description_.measures; }
   std::string fidelity_unit() const override { return description_.fidelity_unit; }
   bool any_measure() const override { return description_.any_measure; }
+  Needs needs() const override { return description_.needs; }
   /// What only the program knows of the space it says itself before a search begins: PROGRAM check.
   void check(const space::Space&) const override {}
   std::string program() const override { return path_; }
@@ -221,6 +222,7 @@ Json ProgramDescription::json() const {
           {"measures", measure_list},
           {"any_measure", any_measure},
           {"fidelity", {{"unit", fidelity_unit}, {"note", fidelity_note}}},
+          {"needs", {{"cores", needs.cores}, {"gpus", needs.gpus}, {"grace_s", needs.grace_s}}},
           {"options", option_list},
           {"identity", identity}};
 }
@@ -235,6 +237,9 @@ ProgramDescription ProgramDescription::from_json(const Json& json) {
   read(json, "identity", description.identity);
   read(json.at("fidelity"), "unit", description.fidelity_unit);
   read(json.at("fidelity"), "note", description.fidelity_note);
+  read(json.at("needs"), "cores", description.needs.cores);
+  read(json.at("needs"), "gpus", description.needs.gpus);
+  read(json.at("needs"), "grace_s", description.needs.grace_s);
   for (const auto& entry : json.at("measures")) {
     MeasureInfo measure;
     read(entry, "name", measure.name);

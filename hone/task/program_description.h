@@ -18,6 +18,7 @@ struct ProgramDescription {
   bool any_measure = false;
   std::string fidelity_unit;
   std::string fidelity_note;
+  Task::Needs needs;
   std::string identity;  ///< "": the program's file
 
   Json json() const;

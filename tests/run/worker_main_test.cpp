@@ -240,6 +240,8 @@ TEST(OwnTask, DescriptionsSurviveTheirText) {
   EXPECT_EQ(slope.json(), answer["tasks"][0]);
   EXPECT_TRUE(slope.complete);
   EXPECT_EQ(slope.fidelity_unit, "rounds");
+  EXPECT_EQ(slope.needs.cores, 1);
+  EXPECT_EQ(slope.needs.grace_s, 0.5);
   ASSERT_EQ(slope.measures.size(), 2u);
   EXPECT_FALSE(slope.measures[1].minimize);
   EXPECT_TRUE(slope.measures[1].timed);

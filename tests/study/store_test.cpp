@@ -199,6 +199,31 @@ TEST(SqliteStore, SeveralProcessesWriteWithoutLoss) {
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(kProcesses * kEvents));
 }
 
+TEST(SqliteStore, SeveralProcessesMakeItAtOnce) {
+  const Folder folder;
+  for (int round = 0; round < 60; ++round) {
+    const std::string url = "sqlite:" + folder.file(std::to_string(round));
+    std::vector<pid_t> children;
+    for (int p = 0; p < 3; ++p) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        try {
+          open_store(url);
+          ::_exit(0);
+        } catch (...) {
+          ::_exit(1);
+        }
+      }
+      children.push_back(child);
+    }
+    for (pid_t child : children) {
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      EXPECT_EQ(status, 0) << "round " << round;
+    }
+  }
+}
+
 TEST(SqliteStore, SaysWhatIsWrongWithAFile) {
   const Folder folder;
   std::ofstream(folder.file("text.sqlite")) << std::string(5000, 'x');
