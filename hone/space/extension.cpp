@@ -1,144 +1,130 @@
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
-#include "hone/space/composition.h"
-#include "hone/space/plan.h"
+#include "hone/space/difference.h"
+#include "hone/space/solver.h"
 
 namespace hone::space {
 namespace {
 
-constexpr std::int64_t kMostValues = 100000;  // compared one by one
-const char* kind_name(ParameterKind kind) {
-  static constexpr const char* kNames[] = {"real", "integer", "choice", "flag", "ordinal"};
-  return kNames[static_cast<int>(kind)];
+constexpr std::int64_t kMostConfigs = 20000;  // adopted one by one
+
+bool has(const Space& space, const Expression& constraint) {
+  return std::any_of(space.constraints().begin(), space.constraints().end(),
+                     [&](const Expression& other) { return other.canonical() == constraint.canonical(); });
 }
 
-bool is_range(const Parameter& parameter) {
-  return parameter.kind == ParameterKind::real || parameter.kind == ParameterKind::integer;
-}
-
-std::string end_text(const Parameter& parameter, double end) {
-  return parameter.kind == ParameterKind::integer ? fmt::format("{}", static_cast<std::int64_t>(end))
-                                                  : real_text(end);
-}
-
-/// What is searched otherwise, in words.
-void describe(const Parameter& older, const Parameter& newer, std::vector<std::string>& changes) {
-  const auto add = [&](const std::string& what) { changes.push_back(newer.name + ": " + what); };
-  if (older.same_as != newer.same_as)
-    add(newer.same_as.empty() ? fmt::format("no longer the same as {}", older.same_as)
-                              : fmt::format("now the same as {}", newer.same_as));
-  if (older.kind != newer.kind) add(fmt::format("{} -> {}", kind_name(older.kind), kind_name(newer.kind)));
-  if (is_range(older) && older.kind == newer.kind) {
-    if (older.low != newer.low)
-      add(fmt::format("low {} -> {}", end_text(older, older.low), end_text(newer, newer.low)));
-    if (older.high != newer.high)
-      add(fmt::format("high {} -> {}", end_text(older, older.high), end_text(newer, newer.high)));
-    if (older.step != newer.step) add(fmt::format("step {} -> {}", older.step, newer.step));
-    if (older.resolution != newer.resolution)
-      add(fmt::format("resolution {} -> {}", older.resolution > 0 ? real_text(older.resolution) : "none",
-                      newer.resolution > 0 ? real_text(newer.resolution) : "none"));
-    if (older.log != newer.log) add(newer.log ? "now on a log scale" : "now on a linear scale");
+bool mentions(const BoundExpression& expression, const std::vector<bool>& parameters) {
+  for (const Binding& binding : expression.bindings) {
+    for (std::uint32_t k = 0; k < binding.length; ++k)
+      if (parameters[binding.index + k]) return true;
+    if (binding.counter >= 0 && parameters[static_cast<std::size_t>(binding.counter)]) return true;
   }
-  const auto lacks = [](const Parameter& parameter, const Value& value) {
-    return std::none_of(parameter.choices.begin(), parameter.choices.end(),
-                        [&](const Value& choice) { return value_same(choice, value); });
-  };
-  for (const Value& value : newer.choices)
-    if (lacks(older, value)) add("added " + value_quoted(value));
-  for (const Value& value : older.choices)
-    if (lacks(newer, value)) add("removed " + value_quoted(value));
-  const auto fallback = [](const Parameter& parameter) {
-    return parameter.fallback ? value_quoted(*parameter.fallback) : std::string("none");
-  };
-  if (fallback(older) != fallback(newer))
-    add(fmt::format("default {} -> {}", fallback(older), fallback(newer)));
-  if (older.when.canonical() != newer.when.canonical())
-    add(fmt::format("condition {} -> {}", older.when ? older.when.text() : "none",
-                    newer.when ? newer.when.text() : "none"));
+  return false;
 }
 
-/// Digits after the point that an uncounted real keeps at a power of ten: see Scale::rounded.
-bool keeps_digits(const Parameter& older, const Parameter& newer) {
-  const auto exponent = [](double value) { return value == 0.0 ? -320 : decimal_exponent(value); };
-  const auto decimals = [&](const Parameter& parameter, int e) {
-    const double span = parameter.high - parameter.low;
-    const double largest = std::max(std::abs(parameter.low), std::abs(parameter.high));
-    const int least = span > 0 ? 5 - decimal_exponent(span) : -400;
-    const int most = parameter.log || largest == 0 ? 400 : 11 - decimal_exponent(largest);
-    return std::min(std::max(5 - e, least), most);
-  };
-  const bool through_zero = older.low <= 0 && older.high >= 0;
-  const double nearest = through_zero ? 0.0 : std::min(std::abs(older.low), std::abs(older.high));
-  const int last = exponent(std::max(std::abs(older.low), std::abs(older.high)));
-  for (int e = exponent(nearest); e <= last; ++e)
-    if (decimals(older, e) > decimals(newer, e)) return false;
-  return true;
+bool needs_default(const Parameter& parameter) {
+  return !parameter.fallback && parameter.cardinality() != 1 && parameter.same_as.empty();
 }
 
-/// Why a value of the older parameter is none of the newer; "" where all are.
-std::string lost_value(const Parameter& older, const Parameter& newer) {
-  const Scale from(older), to(newer);
-  if (is_range(older) && older.kind == newer.kind) {
-    if (newer.low > older.low)
-      return fmt::format("its low end rose from {} to {}", end_text(older, older.low),
-                         end_text(newer, newer.low));
-    if (newer.high < older.high)
-      return fmt::format("its high end fell from {} to {}", end_text(older, older.high),
-                         end_text(newer, newer.high));
-  }
-  const auto lost = [&](const Operand& value) -> std::string {
-    const auto found = to.find(value);
-    // 1 and 1.0 are the same number, but not the same config.
-    if (found && found->kind == value.kind) return "";
-    if (older.kind != newer.kind) return fmt::format("it was {} and is {}", older.shown(), newer.shown());
-    return fmt::format("it no longer has the value {}", value_quoted(value.value()));
-  };
-  if (from.size() > 0 && from.size() <= kMostValues) {
-    for (std::int64_t k = 0; k < from.size(); ++k)
-      if (std::string why = lost(from.value(k)); !why.empty()) return why;
-    return "";
-  }
-  if (older.kind != newer.kind) return fmt::format("it was {} and is {}", older.shown(), newer.shown());
-  if (older.kind == ParameterKind::integer) {
-    const auto offset = static_cast<std::int64_t>(older.low) - static_cast<std::int64_t>(newer.low);
-    if (offset % newer.step != 0 || older.step % newer.step != 0)
-      return fmt::format("its grid changed: {} is not part of {}", older.shown(), newer.shown());
-    return "";
-  }
-  for (const double end : {older.low, older.high})
-    if (std::string why = lost(Operand::of(end)); !why.empty()) return why;
-  const bool same_grid = older.resolution > 0 && older.resolution == newer.resolution &&
-                         older.log == newer.log && older.low == newer.low && older.high == newer.high;
-  if (same_grid || (newer.resolution == 0 && older.resolution == 0 && keeps_digits(older, newer))) return "";
-  return fmt::format("its values are rounded otherwise: {} became {}", older.shown(), newer.shown());
+/// The newer space with one of its constraints.
+Space with_only(const Space& newer, const Expression& constraint) {
+  Space::Builder builder;
+  for (const Parameter& parameter : newer.parameters()) builder.add(parameter);
+  return builder.add(constraint).build();
 }
 
-/// Why a module structure of the older composition is none of the newer; "" where all are.
-std::string lost_structure(const Composition& older, const Composition& newer, const std::string& path) {
-  if (older.kind != newer.kind || older.name != newer.name || older.tied != newer.tied)
-    return fmt::format("'{}' was {} and is {}", path, older.text(), newer.text());
-  if (newer.low > older.low || newer.high < older.high ||
-      (older.low == older.high && newer.low != newer.high))
-    return fmt::format("'{}' was repeated {} to {} times, now {} to {}", path, older.low, older.high,
-                       newer.low, newer.high);
-  if (older.labels.empty() && older.parts.size() != newer.parts.size())
-    return fmt::format("'{}' has {} parts, had {}", path, newer.parts.size(), older.parts.size());
-  for (std::size_t i = 0; i < older.parts.size(); ++i) {
-    std::size_t j = i;
-    if (!older.labels.empty()) {
-      const auto found = std::find(newer.labels.begin(), newer.labels.end(), older.labels[i]);
-      if (found == newer.labels.end()) return fmt::format("'{}' no longer has '{}'", path, older.labels[i]);
-      j = static_cast<std::size_t>(found - newer.labels.begin());
+/// Why some config of the older space is not adopted as it is; "" where all are.
+std::string first_lost(const Space& older, const Space& newer) {
+  std::string why;
+  Rng rng(0, "extension");
+  older.unseen(rng, [&](const Config& config) {
+    if (!why.empty()) return true;
+    const auto adopted = newer.adopt(config);
+    if (adopted) {
+      for (const auto& [name, value] : config.entries())
+        if (!adopted->has(name)) why = fmt::format("{}: it is no longer active in {}", name, config.shown());
+      return true;
     }
-    const std::string part = older.labels.empty() ? fmt::format("{}", i) : older.labels[i];
-    if (std::string why = lost_structure(older.parts[i], newer.parts[j], path + "." + part); !why.empty())
-      return why;
+    // Which of the two reasons: a parameter without a value, or a constraint.
+    for (const Parameter& parameter : newer.parameters()) {
+      if (!needs_default(parameter) || config.has(parameter.name)) continue;
+      why = fmt::format("{}: it is {} and has no default", parameter.name,
+                        older.index(parameter.name) ? "active in more configs" : "new");
+    }
+    for (const Expression& constraint : newer.constraints())
+      if (!has(older, constraint) && !with_only(newer, constraint).adopt(config))
+        why = fmt::format("where {}: it is new and excludes {}", constraint.text(), config.shown());
+    if (why.empty()) why = fmt::format("{} is no config of it", config.shown());
+    return true;
+  });
+  return why;
+}
+
+/// The newer space's values that the older parameter has.
+Domain carried(const Variable& variable, const Parameter& older, const Parameter& newer) {
+  const Scale from(older), to(newer);
+  if (variable.form() == Variable::Form::interval) return variable.interval(older.low, older.high);
+  if (variable.form() == Variable::Form::set) {
+    Domain domain;
+    for (std::size_t k = 0; k < variable.values().size(); ++k)
+      if (from.find(variable.values()[k])) domain.a |= std::uint64_t{1} << k;
+    return domain;
   }
-  if (older.kind == Composition::Kind::module && older.parts.size() != newer.parts.size())
-    return fmt::format("'{}' has another body", path);
+  const bool range = older.kind == newer.kind && older.kind == ParameterKind::integer;
+  if (!range) return variable.all();
+  const auto low = to.find(Operand::of(static_cast<std::int64_t>(older.low)));
+  const auto high = to.find(Operand::of(static_cast<std::int64_t>(older.high)));
+  return low && high ? variable.positions(to.index(*low), to.index(*high)) : variable.all();
+}
+
+/// Parameters of the newer space that an older config may have active or not otherwise than before.
+std::vector<bool> touched(const Space& older, const Space::Plan& plan) {
+  std::vector<bool> touched(plan.parameters.size(), false);
+  for (const std::size_t i : plan.order) {
+    const Parameter& is = plan.parameters[i];
+    const auto was = older.index(is.name);
+    touched[i] = !was || older.parameter(*was).when.canonical() != is.when.canonical() ||
+                 older.parameter(*was).same_as != is.same_as || mentions(plan.conditions[i], touched) ||
+                 (plan.ties[i] != Space::Plan::kNone && touched[plan.ties[i]]);
+  }
+  return touched;
+}
+
+/// As first_lost, by bounds over the values that the older space has: what cannot be shown counts as lost.
+std::string unproved(const Space& older, const Space::Plan& plan) {
+  const Solver& solver = plan.solver();
+  const std::vector<bool> other = touched(older, plan);
+  for (const Component& component : solver.components()) {
+    Component::State state = component.root();
+    for (const std::size_t i : component.members()) {
+      const Parameter& is = plan.parameters[i];
+      if (plan.ties[i] != Space::Plan::kNone) continue;
+      const Variable& variable = solver.variables()[i];
+      if (const auto was = older.index(is.name))
+        component.restrict(state, i, carried(variable, older.parameter(*was), is));
+      else if (is.fallback)
+        component.restrict(state, i, variable.only(plan.scales[i].canonical(*is.fallback)));
+    }
+    component.update_activity(state);
+    for (std::size_t m = 0; m < component.members().size(); ++m) {
+      const Parameter& is = plan.parameters[component.members()[m]];
+      const auto was = older.index(is.name);
+      const bool never = state.activity[m] == Component::Activity::inactive;
+      const bool always = state.activity[m] == Component::Activity::active;
+      if (!was && !never && needs_default(is))
+        return fmt::format("{}: it is new and has no default", is.name);
+      if (!was || !other[component.members()[m]]) continue;
+      if (!always) return fmt::format("{}: its condition changed, and may leave it out", is.name);
+      if (needs_default(is))
+        return fmt::format("{}: it is active in more configs and has no default", is.name);
+    }
+    for (const std::size_t c : component.constraints())
+      if ((!has(older, plan.constraints[c]) || mentions(plan.bound_constraints[c], other)) &&
+          component.bounds(plan.bound_constraints[c], state).no)
+        return fmt::format("where {}: it is new and may exclude what was tried", plan.constraints[c].text());
+  }
   return "";
 }
 
@@ -147,53 +133,49 @@ std::string lost_structure(const Composition& older, const Composition& newer, c
 Extension extension(const Space& older, const Space& newer) {
   Extension found;
   const auto obstacle = [&](const std::string& what) {
-    if (found.compatible) found.obstacle = what;
-    found.compatible = false;
+    if (found.compatible && !what.empty()) found.obstacle = what;
+    found.compatible = found.compatible && what.empty();
   };
   for (const Parameter& was : older.parameters())
     if (!newer.index(was.name)) {
       found.changes.push_back(was.name + ": removed");
       obstacle(fmt::format("{}: it was removed", was.name));
     }
+  bool same_conditions = true;
   for (const Parameter& is : newer.parameters()) {
     const auto at = older.index(is.name);
     if (!at) {
       found.changes.push_back(fmt::format("{}: new, {}{}", is.name, is.shown(),
                                           is.fallback ? ", default " + value_quoted(*is.fallback) : ""));
-      if (!is.fallback && is.cardinality() != 1 && is.same_as.empty())
-        obstacle(fmt::format("{}: it is new and has no default", is.name));
+      same_conditions = false;
       continue;
     }
     const Parameter& was = older.parameter(*at);
     describe(was, is, found.changes);
-    if (std::string why = lost_value(was, is); !why.empty()) obstacle(is.name + ": " + why);
+    if (const std::string why = lost_value(was, is); !why.empty()) obstacle(is.name + ": " + why);
     if (!is.same_as.empty() && was.same_as != is.same_as)
-      obstacle(fmt::format("{}: it is tied to {} now", is.name, is.same_as));
-    if (is.when.canonical() != was.when.canonical() && is.when)
-      obstacle(fmt::format("{}: its condition changed", is.name));
-    if (!is.when && was.when && !is.fallback && is.cardinality() != 1 && is.same_as.empty())
-      obstacle(fmt::format("{}: its condition went and it has no default", is.name));
+      obstacle(fmt::format("{}: it is the same as {} now", is.name, is.same_as));
+    same_conditions = same_conditions && is.when.canonical() == was.when.canonical();
   }
-  const auto has = [](const Space& space, const Expression& constraint) {
-    return std::any_of(space.constraints().begin(), space.constraints().end(),
-                       [&](const Expression& other) { return other.canonical() == constraint.canonical(); });
-  };
+  bool same_constraints = true;
   for (const Expression& constraint : older.constraints())
-    if (!has(newer, constraint)) found.changes.push_back("where " + constraint.text() + ": removed");
+    if (!has(newer, constraint)) found.changes.push_back(fmt::format("where {}: removed", constraint.text()));
   for (const Expression& constraint : newer.constraints())
     if (!has(older, constraint)) {
-      found.changes.push_back("where " + constraint.text() + ": new");
-      obstacle(fmt::format("where {}: it is new and may exclude what was tried", constraint.text()));
+      found.changes.push_back(fmt::format("where {}: new", constraint.text()));
+      same_constraints = false;
     }
   for (const std::string& name : older.compositions()) {
     const Composition* is = newer.composition(name);
-    const std::string why = is == nullptr ? fmt::format("the modules '{}' were removed", name)
-                                          : lost_structure(*older.composition(name), *is, name);
-    if (!why.empty()) obstacle(why);
+    obstacle(is == nullptr ? fmt::format("the modules '{}' were removed", name)
+                           : lost_structure(*older.composition(name), *is, name));
     if (is == nullptr || is->text() != older.composition(name)->text())
       found.changes.push_back(fmt::format("modules {}: {} -> {}", name, older.composition(name)->text(),
                                           is == nullptr ? "none" : is->text()));
   }
+  if (!found.compatible || (same_conditions && same_constraints)) return found;
+  const bool few = older.is_enumerable() && older.count().value_or(kMostConfigs + 1) <= kMostConfigs;
+  obstacle(few ? first_lost(older, newer) : unproved(older, *newer.plan_));
   return found;
 }
 

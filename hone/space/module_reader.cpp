@@ -86,10 +86,10 @@ Composition Reader::composition(const Node& node) {
   if (node.has("sequence")) {
     node.only({"sequence", "when"});
     std::vector<Composition> parts;
-    if (!node["sequence"].is(Node::Type::list))
-      throw node["sequence"].expected("a list of modules", kHowToCompose);
-    for (const Node& item : node["sequence"].list()) parts.push_back(composition(item));
-    if (parts.empty()) throw node["sequence"].expected("at least one module", kHowToCompose);
+    const Node items = node["sequence"];
+    if (!items.is(Node::Type::list)) throw items.expected("a list of modules", kHowToCompose);
+    for (const Node& item : items.list()) parts.push_back(composition(item));
+    if (parts.empty()) throw items.expected("at least one module", kHowToCompose);
     return sequence(std::move(parts));
   }
   if (node.has("optional")) {

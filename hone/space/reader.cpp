@@ -66,20 +66,21 @@ const KindKeys* declared_kind(const Node& node) {
   return found;
 }
 
-/// Whether a table without a kind is a group: it has a member that is a table or "flag", or lists under names
-/// that are no misspelt kind.
+/// Whether a table without a kind is a group: it has a member that is a table or "flag", or only lists, under
+/// names that are no misspelt kind.
 bool is_group(const Node& node) {
-  bool lists = false;
+  bool lists = false, doubtful = false;
   for (const auto& [key, child] : node.entries()) {
     if (is_qualifier(key)) continue;
+    const std::string meant = meant_kind(key);
     const bool known = std::any_of(other_names().begin(), other_names().end(),
                                    [&key = key](const auto& other) { return other.first == key; });
     if (!known && (child.is(Node::Type::table) || (child.is(Node::Type::text) && child.text() == "flag")))
       return true;
-    if (!child.is(Node::Type::list) || !meant_kind(key).empty()) return false;
+    doubtful = doubtful || !child.is(Node::Type::list) || known || (!meant.empty() && meant[0] == key[0]);
     lists = true;
   }
-  return lists;
+  return lists && !doubtful;
 }
 
 /// Why a table is no parameter.
@@ -168,7 +169,8 @@ void Reader::choice_of_groups(const std::string& name, const Node& node, const E
   choice.when = read_when(node, when);
   if (node.has("default")) choice.fallback = node["default"].value();
   Space::Builder::Alternatives values;
-  for (const auto& [value, content] : node["choice"].entries()) {
+  const Node alternatives = node["choice"];
+  for (const auto& [value, content] : alternatives.entries()) {
     if (!is_identifier(value))
       throw Error(fmt::format("'{}' cannot be the name of an alternative", value), content.place(),
                   "its parameters are named after it: letters, digits and _, not a digit first");
@@ -230,7 +232,7 @@ Node Reader::definition(const Node& node) const {
 }
 
 Reader::Using::Using(Reader& reader, const Node& node) : reader_(reader) {
-  const std::string& name = node["use"].text();
+  const std::string name = node["use"].text();
   if (std::find(reader_.using_.begin(), reader_.using_.end(), name) != reader_.using_.end())
     throw Error(fmt::format("the definitions go round in a circle: {} -> {}",
                             fmt::join(reader_.using_, " -> "), name),
