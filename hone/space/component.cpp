@@ -12,6 +12,9 @@ constexpr int kRounds = 12;
 constexpr std::int64_t kCells = std::int64_t{1} << 20;
 // Sets of numbers up to this size are looked at value by value, larger ones from their ends.
 constexpr std::int64_t kFewValues = 12;
+// A step of Work is about so many evaluations of a short constraint; cutting a domain takes some.
+constexpr std::int64_t kEvaluationsPerStep = 100;
+constexpr std::int64_t kEvaluationsPerCut = 4;
 
 }  // namespace
 
@@ -203,6 +206,12 @@ bool Component::settled(std::size_t c, const State& state, bool& fails) const {
 
 bool Component::propagate(State& state, Work& work, std::size_t from) const {
   --work.left;
+  std::int64_t evaluations = 0;  // weighed by what they look at
+  struct Charge {
+    ~Charge() { work.left -= evaluations / kEvaluationsPerStep; }
+    Work& work;
+    const std::int64_t& evaluations;
+  } const charge{work, evaluations};
   std::vector<bool> stale(constraints_.size(), from == kOpen);
   const auto touch = [&](std::size_t member) {
     for (const std::size_t c : users_[member]) stale[c] = true;
@@ -220,6 +229,8 @@ bool Component::propagate(State& state, Work& work, std::size_t from) const {
       stale[c] = false;
       bool fails = false;
       const bool done = settled(c, state, fails);
+      const auto weight = 1 + static_cast<std::int64_t>(mentioned_[c].size()) / 8;
+      evaluations += weight;
       if (fails) return false;
       if (done) {
         state.done[c] = true;
@@ -229,6 +240,7 @@ bool Component::propagate(State& state, Work& work, std::size_t from) const {
         if (tied(m) || state.activity[m] != Activity::active || variable(m).single(state.domains[m]))
           continue;
         bool changed = false;
+        evaluations += weight * kEvaluationsPerCut;
         if (!narrow(state, m, plan_->bound_constraints[constraints_[c]], changed)) return false;
         if (!changed) continue;
         any = true;

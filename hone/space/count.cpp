@@ -7,6 +7,7 @@ namespace hone::space {
 namespace {
 
 constexpr std::int64_t kMostConfigs = std::int64_t{1} << 62;
+constexpr std::size_t kMostMembers = 500;
 
 }  // namespace
 
@@ -157,6 +158,8 @@ class Component::Counter {
 };
 
 std::optional<std::int64_t> Component::count(Work& work) const {
+  // Splitting goes as deep as there are members, and every box holds them all.
+  if (members_.size() > kMostMembers) return std::nullopt;
   State state = root();
   if (!propagate(state, work)) return 0;
   std::vector<std::size_t> all(members_.size());

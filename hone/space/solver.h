@@ -12,7 +12,8 @@
 
 namespace hone::space {
 
-/// How much a search may do: boxes looked at.
+/// How much a search may do: boxes looked at, those that take many evaluations of constraints counted as
+/// more.
 struct Work {
   std::int64_t left = 0;
   bool exceeded() const { return left <= 0; }
