@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -12,6 +13,8 @@
 namespace hone::cli {
 
 int guarded(const std::function<int()>& body) {
+  // A file that may not grow is an error that can be told, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return body();
   } catch (const Error& error) {

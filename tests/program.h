@@ -84,6 +84,7 @@ class Program {
     return status_;
   }
   void signal(int number) const { ::kill(pid_, number); }
+  pid_t pid() const { return pid_; }
   std::string out() {
     status();
     return folder_.read(out_);

@@ -32,6 +32,8 @@ constexpr double kGrace_s = 1.6;
 constexpr int kMaxCrashes = 5;
 /// What a worker that was asked to stop ends with.
 constexpr int kStoppedStatus = 3;
+/// What a worker ends with that says itself what was wrong: the machine, or hone.
+constexpr int kFaultStatus = 1;
 
 /// The worker processes of one session.
 class Crew {
@@ -299,10 +301,12 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       for (const auto& left : crew.reap()) {
         if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
         const bool stopped = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kStoppedStatus;
-        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) {
-          const std::size_t at = left.said.rfind("error: ");
-          throw Error(at == std::string::npos ? left.said : left.said.substr(at + 7));
-        }
+        const std::size_t at = left.said.rfind("error: ");
+        const std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
+        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) throw Error(error);
+        // A full disk, a lost store: no trial's fault, and no worker will do better.
+        const bool said =
+            WIFEXITED(left.status) && WEXITSTATUS(left.status) == kFaultStatus && at != std::string::npos;
         // A kill from outside says nothing about the trial, unless the system did it for want of memory.
         const bool killed = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGKILL;
         const std::int64_t kills_now = killed ? out_of_memory_kills() : memory_kills;
@@ -311,12 +315,14 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         if (!stopped && (!killed || for_memory)) {
           if (progress_of(study) != progress_at_crash) crashes = 0;
           progress_at_crash = progress_of(study);
-          if (++crashes > kMaxCrashes)
+          if (++crashes > 1 && said) throw environment_error(error);
+          if (crashes > kMaxCrashes)
             throw environment_error(fmt::format("worker {} {}, {} times without getting further: {}",
                                                 left.name, how_ended(left.status), crashes, left.said),
                                     "its log is " + left.log);
         }
-        const Blame blame = stopped ? Blame::nobody : killed && !for_memory ? Blame::unknown : Blame::trial;
+        const bool unclear = said || (killed && !for_memory);
+        const Blame blame = stopped ? Blame::nobody : unclear ? Blame::unknown : Blame::trial;
         give_back(
             study, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },
             for_memory ? std::string("ran out of memory and was killed by the system")

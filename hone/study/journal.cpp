@@ -266,8 +266,17 @@ StudyRecord study_of(const Json& p) {
   return r;
 }
 
+/// A payload may not be nested deeper: copying and writing such a thing would exhaust the stack.
+constexpr int kMaxDepth = 200;
+
 bool read_rare(const Event& event, std::vector<Record>& records) {
-  const Json p = Json::parse(event.payload);
+  static constexpr std::string_view kRare[] = {"study", "revised", "session", "ended",
+                                               "retry", "delete",  "late"};
+  if (std::find(std::begin(kRare), std::end(kRare), event.kind) == std::end(kRare)) return false;
+  const Json p = Json::parse(event.payload, [](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kMaxDepth) throw Error("it is nested too deeply");
+    return true;
+  });
   if (event.kind == "study") {
     records.emplace_back(study_of(p));
   } else if (event.kind == "revised") {
@@ -283,10 +292,8 @@ bool read_rare(const Event& event, std::vector<Record>& records) {
     records.emplace_back(RetryRecord{p.at("trial")});
   } else if (event.kind == "delete") {
     records.emplace_back(DeleteRecord{p.at("trial")});
-  } else if (event.kind == "late") {
-    records.emplace_back(LateRecord{p.at("trial"), p.at("attempt"), p.at("outcome")});
   } else {
-    return false;
+    records.emplace_back(LateRecord{p.at("trial"), p.at("attempt"), p.at("outcome")});
   }
   return true;
 }

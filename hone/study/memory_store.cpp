@@ -119,14 +119,15 @@ class MemoryStore final : public Store {
   std::string url() const override { return "memory:"; }
 
  private:
-  double tick() { return last_time_s_ = std::max(last_time_s_, wall_s()); }
+  /// The wall clock's time as the store was made; setting that clock changes nothing here.
+  double tick() const { return wall_at_start_s_ + monotonic_s(); }
 
   std::mutex mutex_;
   std::vector<Event> events_;
   std::map<std::string, HeldLease> leases_;
   std::map<std::string, std::int64_t> tokens_;
   std::map<std::string, View> views_;
-  double last_time_s_ = 0.0;
+  double wall_at_start_s_ = wall_s() - monotonic_s();
 };
 
 }  // namespace

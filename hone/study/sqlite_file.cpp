@@ -17,8 +17,6 @@ namespace {
 
 /// How long a writer waits for its turn before it gives up.
 constexpr double kPatience_s = 60.0;
-/// What a power cut may take.
-constexpr double kSyncEvery_s = 1.0;
 
 /// SQLite's own busy handler sleeps up to 100 ms and lets writers starve one another; short waits that grow
 /// slowly keep many writers fair.
@@ -188,6 +186,18 @@ void SqliteFile::sync_if_due() {
   run(due ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
+void SqliteFile::flush() {
+  if (!unsynced_) return;
+  // The log is what makes commits last. SQLite syncs it by itself only where a commit is told to wait.
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(database_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr)
+    return;
+  if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) return;
+  unsynced_ = false;
+  synced_s_ = monotonic_s();
+}
+
 Error SqliteFile::failure(const char* doing) const {
   const int code = database_ == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(database_);
   const std::string reason = database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_);
@@ -292,6 +302,7 @@ SqliteFile::Transaction::~Transaction() {
 void SqliteFile::Transaction::commit() {
   Use(file_, file_.commit_).done();
   committed_ = true;
+  file_.unsynced_ = !file_.full_;
 }
 
 }  // namespace hone::study

@@ -15,7 +15,7 @@ namespace hone::study {
 /// this room only. Not thread safe.
 ///
 /// Durability: a commit survives the death of any process at once, and a power cut once it is older than
-/// about a second (see sync_if_due).
+/// about a second: see sync_if_due, and flush, which somebody must call a second after the last commit.
 class SqliteFile {
  public:
   enum class Open {
@@ -45,6 +45,12 @@ class SqliteFile {
   /// To be called before a transaction begins: the first of each second waits until the disk has it and all
   /// before it.
   void sync_if_due();
+  /// Whether there are commits that a power cut would take.
+  bool unsynced() const { return unsynced_; }
+  /// Waits until the disk has all that was committed. Keeps quiet about a failing disk: the next commit that
+  /// waits for it says so.
+  void flush();
+  static constexpr double kSyncEvery_s = 1.0;  ///< what a power cut may take
   Error failure(const char* doing) const;
 
   /// One use of a prepared statement: binds, steps, resets at its end.
@@ -92,7 +98,8 @@ class SqliteFile {
   sqlite3_stmt *begin_ = nullptr, *commit_ = nullptr;
   bool read_only_ = false;
   int format_ = kFormat;
-  bool full_ = false;       // the next commit waits for the disk
+  bool full_ = false;  // the next commit waits for the disk
+  bool unsynced_ = false;
   double synced_s_ = -1e9;  // monotonic
 };
 

@@ -2,11 +2,15 @@
 // survives the death of any process; a power cut may lose the last second but never corrupts. The schema in
 // prose: docs/formats.md.
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/json.h"
 #include "hone/study/sqlite_file.h"
 #include "hone/study/store.h"
 
@@ -20,7 +24,16 @@ class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const std::string& path) : file_(path, SqliteFile::Open::create) {
     prepare_all();
-    now_ = last_time();
+    set_clock();
+  }
+  ~SqliteStore() override {
+    if (!flusher_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_all();
+    flusher_.join();
   }
 
   Receipt commit(const Commit& commit) override {
@@ -50,6 +63,7 @@ class SqliteStore final : public Store {
           .real(4, now + held.expires_s)
           .done();
     transaction.commit();
+    flush_later();
     return receipt;
   }
 
@@ -127,7 +141,10 @@ class SqliteStore final : public Store {
       upsert.text(1, name).text(2, holder).real(3, now + seconds).real(4, now);
       while (upsert.row()) lease = Lease{name, upsert.integer_at(0)};
     }
-    if (lease) transaction.commit();
+    if (lease) {
+      transaction.commit();
+      flush_later();
+    }
     return lease;
   }
 
@@ -220,22 +237,72 @@ class SqliteStore final : public Store {
     return select.row() ? select.real_at(0) : 0.0;
   }
 
-  /// The store's clock: the wall's, but it goes on from where the journal is where the wall was set back.
-  double tick() {
-    const double wall = wall_s();
-    if (wall + ahead_ < now_) ahead_ = now_ - wall;
-    if (wall >= now_) ahead_ = 0.0;
-    return now_ = wall + ahead_;
+  /// The store's clock runs with the machine, from what the wall clock said when a program first opened the
+  /// store since the machine was started (or from the journal's end, where that is later). So all processes
+  /// agree, and setting the wall clock makes no lease expire and spends no budget.
+  void set_clock() {
+    const std::string boot = boot_id();
+    const auto known = [&]() -> std::optional<double> {
+      if (view_ == nullptr) return std::nullopt;
+      Use select(file_, view_);
+      select.text(1, kClock);
+      if (!select.row()) return std::nullopt;
+      const Json json = Json::parse(select.text_at(1), nullptr, false);
+      if (!json.is_object() || json.value("boot", Json()) != boot ||
+          !json.value("zero_s", Json()).is_number())
+        return std::nullopt;
+      return json["zero_s"].get<double>();
+    };
+    auto zero = known();
+    if (!zero && !file_.read_only()) {
+      SqliteFile::Transaction transaction(file_);
+      zero = known();  // another process may have been first
+      if (!zero) {
+        zero = std::max(wall_s(), last_time()) - boot_s();
+        const std::string payload = Json{{"boot", boot}, {"zero_s", *zero}}.dump();
+        Use(file_, save_view_).text(1, kClock).integer(2, 0).text(3, payload).done();
+        transaction.commit();
+      }
+    }
+    zero_s_ = zero ? *zero : wall_s() - boot_s();
+    now_ = last_time();
   }
+
+  double tick() { return now_ = std::max(now_, zero_s_ + boot_s()); }
+
+  /// Waits a second beside the one who commits, and makes durable what no later commit did.
+  void flush_later() {
+    if (!file_.unsynced()) return;
+    if (!flusher_.joinable()) flusher_ = std::thread([this] { flush_now_and_then(); });
+    if (!flush_due_) wake_.notify_all();
+    flush_due_ = true;
+  }
+
+  void flush_now_and_then() {
+    const std::chrono::duration<double> patience(SqliteFile::kSyncEvery_s);
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return closing_ || flush_due_; });
+      wake_.wait_for(lock, patience, [this] { return closing_; });
+      file_.flush();
+      flush_due_ = false;
+      if (closing_) return;
+    }
+  }
+
+  static constexpr const char* kClock = "clock";
 
   SqliteFile file_;
   std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread flusher_;  // begun where there is something to wait for
+  bool flush_due_ = false, closing_ = false;
   sqlite3_stmt *insert_ = nullptr, *select_ = nullptr, *select_trial_ = nullptr, *head_ = nullptr,
                *last_time_ = nullptr, *peek_ = nullptr, *save_view_ = nullptr, *view_ = nullptr,
                *token_ = nullptr, *acquire_ = nullptr, *take_ = nullptr, *drop_ = nullptr, *renew_ = nullptr,
                *release_ = nullptr, *leases_ = nullptr;
-  double now_ = 0.0;    // never falls
-  double ahead_ = 0.0;  // of the wall
+  double zero_s_ = 0.0;  // when the machine started, by the store's clock
+  double now_ = 0.0;     // never falls
 };
 
 }  // namespace

@@ -56,6 +56,7 @@ void Study::listen(Listener listener) {
 
 void Study::clear() {
   applied_ = revision_ = size_ = 0;
+  judgements_.clear();
   trials_.clear();
   some_.clear();
   by_key_.clear();
@@ -119,8 +120,11 @@ bool Study::commit(const std::vector<Record>& records, Store::Commit leases, boo
   const Store::Receipt receipt = store_->commit(leases);
   if (!receipt.done) return false;
   if (records.empty()) return true;
-  if (receipt.first != applied_ + 1) {
-    if (!later) sync();
+  const bool revised = std::any_of(records.begin(), records.end(), [](const Record& record) {
+    return std::holds_alternative<RevisedRecord>(record);
+  });
+  if (receipt.first != applied_ + 1 || revised) {
+    if (!later || revised) sync();
     return true;
   }
   // Nobody wrote in between: what was just encoded need not be read back.
@@ -158,53 +162,108 @@ Trial& Study::at(std::int64_t id) const {
   return some_[id] = std::move(loaded);
 }
 
-/// A trial as its own events made it, and what it has from its twin.
+/// A trial as the journal made it: its own events, those of the trials whose results it takes, and the
+/// changes of limits, in the order in which they happened.
 Trial Study::load(std::int64_t id) const {
-  Trial trial;
-  trial.id = -1;
-  std::vector<Record> records;
-  store_->read_trial(id, applied_, [&](const Event& event) {
-    records.clear();
-    decode(event, records);
-    for (const Record& record : records) {
-      if (const auto* r = std::get_if<TrialRecord>(&record)) {
-        trial = made(*r, event.time_s);
-      } else if (const auto* r = std::get_if<StartRecord>(&record)) {
-        change(trial, *r);
-        trial.state = TrialState::running;
-      } else if (const auto* r = std::get_if<KeysRecord>(&record)) {
-        change(trial, *r);
-      } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
-        if (trial.at(r->result.fidelity) == nullptr) put_result(trial, r->result);
-      } else if (const auto* r = std::get_if<EndRecord>(&record)) {
-        change(trial, *r, event.time_s);
-        trial.state = r->state;
-      } else if (const auto* r = std::get_if<RetryRecord>(&record)) {
-        change(trial, *r);
-        trial.state = TrialState::waiting;
-      } else if (std::holds_alternative<DeleteRecord>(record)) {
-        if (trial.id != id) trial.created_s = event.time_s;  // its proposal is lost
-        trial.id = id;
-        trial.state = TrialState::deleted;
+  struct Step {
+    std::int64_t sequence;
+    double time_s;
+    std::int64_t trial;
+    Record record;
+  };
+  std::vector<Step> steps;
+  std::vector<std::int64_t> group{id};
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    std::vector<Record> records;
+    store_->read_trial(group[i], applied_, [&](const Event& event) {
+      records.clear();
+      decode(event, records);
+      for (Record& record : records) {
+        const auto* end = std::get_if<EndRecord>(&record);
+        if (end != nullptr && end->same_as >= 0 &&
+            std::find(group.begin(), group.end(), end->same_as) == group.end())
+          group.push_back(end->same_as);
+        steps.push_back({event.sequence, event.time_s, event.trial, std::move(record)});
       }
+    });
+  }
+  for (const auto& judgement : judgements_) steps.push_back({judgement.first, 0.0, -1, UnknownRecord{}});
+  std::stable_sort(steps.begin(), steps.end(),
+                   [](const Step& a, const Step& b) { return a.sequence < b.sequence; });
+
+  std::map<std::int64_t, Trial> trials;
+  std::map<std::int64_t, std::vector<std::int64_t>> takers;
+  std::vector<std::pair<std::int64_t, Result>> due;
+  const auto add = [&](std::int64_t first, const Result& result) {
+    due.assign(1, {first, result});
+    for (std::size_t i = 0; i < due.size(); ++i) {
+      Trial& trial = trials[due[i].first];
+      if (trial.at(due[i].second.fidelity) != nullptr) continue;
+      put_result(trial, due[i].second);
+      for (const std::int64_t taker : takers[trial.id])
+        due.emplace_back(taker, mirrored(*trial.at(due[i].second.fidelity), trial, trials[taker]));
     }
-  });
-  if (trial.id != id)
+  };
+  for (const Step& step : steps) {
+    if (step.trial < 0) {
+      const auto judgement = std::find_if(judgements_.begin(), judgements_.end(),
+                                          [&](const auto& one) { return one.first == step.sequence; });
+      for (auto& [member, trial] : trials) {
+        const TrialState state = judged(trial, judgement->second);
+        if (state != trial.state) settle(trial, state, judgement->second);
+      }
+      continue;
+    }
+    if (const auto* r = std::get_if<TrialRecord>(&step.record)) {
+      trials[step.trial] = made(*r, step.time_s);
+      continue;
+    }
+    const auto known = trials.find(step.trial);
+    if (known == trials.end()) {
+      if (std::holds_alternative<DeleteRecord>(step.record)) {  // its proposal is lost
+        Trial lost;
+        lost.id = step.trial;
+        lost.state = TrialState::deleted;
+        lost.created_s = step.time_s;
+        trials[step.trial] = std::move(lost);
+      }
+      continue;  // else: said below
+    }
+    Trial& trial = known->second;
+    if (const auto* r = std::get_if<StartRecord>(&step.record)) {
+      change(trial, *r);
+      trial.state = TrialState::running;
+    } else if (const auto* r = std::get_if<KeysRecord>(&step.record)) {
+      change(trial, *r);
+    } else if (const auto* r = std::get_if<ResultRecord>(&step.record)) {
+      add(trial.id, r->result);
+    } else if (const auto* r = std::get_if<EndRecord>(&step.record)) {
+      change(trial, *r, step.time_s);
+      trial.state = r->state;
+      if (r->same_as >= 0 && trials.count(r->same_as) != 0) {
+        takers[r->same_as].push_back(trial.id);
+        const Trial twin = trials[r->same_as];
+        for (const Result& result : twin.results) add(trial.id, mirrored(result, twin, trial));
+      }
+    } else if (const auto* r = std::get_if<RetryRecord>(&step.record)) {
+      change(trial, *r);
+      trial.state = TrialState::waiting;
+    } else if (std::holds_alternative<DeleteRecord>(step.record)) {
+      trial.state = TrialState::deleted;
+    }
+  }
+  const auto found = trials.find(id);
+  if (found == trials.end() || found->second.id != id)
     throw Error(fmt::format("the journal does not propose trial {}", id), Place{store_->url(), 0, ""},
                 "the store is damaged: hone store check says how far");
+  Trial& trial = found->second;
   if (trial.behind >= 0) {
     const auto queue = behind_.find(trial.behind);
     if (queue == behind_.end() ||
         std::find(queue->second.begin(), queue->second.end(), id) == queue->second.end())
       trial.behind = -1;  // it waited, but that one has ended
   }
-  if (trial.same_as >= 0) {
-    const Trial twin = at(trial.same_as);
-    for (const Result& result : twin.results)
-      if (trial.at(result.fidelity) == nullptr) put_result(trial, mirrored(result, twin, trial));
-  }
-  if (revision_ > 0) trial.state = judged(trial);
-  return trial;
+  return std::move(trial);
 }
 
 const Trial* Study::find(Key config_key) const {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "hone/study/front.h"
@@ -135,9 +136,11 @@ class Study {
   Trial made(const TrialRecord& r, double time_s) const;
   Trial load(std::int64_t id) const;
   void add_result(Trial& trial, const Result& result);
+  bool add_own(Trial& trial, const Result& result);
   void offer(const Trial& trial);
   void rebuild_front();
-  TrialState judged(const Trial& trial) const;
+  TrialState judged(const Trial& trial, const std::vector<Limit>& limits) const;
+  void settle(Trial& trial, TrialState state, const std::vector<Limit>& limits) const;
   Result mirrored(const Result& result, const Trial& twin, const Trial& follower) const;
   void leave(const Trial& trial);
   void enter(Trial& trial, TrialState state);
@@ -156,6 +159,8 @@ class Study {
 
   StudyRecord header_;
   std::int64_t revision_ = 0;
+  /// Revisions that judged all trials again: which event, and by what limits.
+  std::vector<std::pair<std::int64_t, std::vector<Limit>>> judgements_;
   std::int64_t size_ = 0;
   std::deque<Trial> trials_;                              // whole
   mutable std::unordered_map<std::int64_t, Trial> some_;  // light: those that were asked for

@@ -30,6 +30,7 @@ void Study::leave(const Trial& trial) {
 void Study::enter(Trial& trial, TrialState state) {
   ++counts_[static_cast<std::size_t>(state)];
   trial.state = state;
+  if (state != TrialState::waiting) trial.behind = -1;
   if (state == TrialState::failed) ++causes_[trial.cause];
   if (state == TrialState::waiting) {
     if (trial.behind >= 0 && busy(at(trial.behind))) {
@@ -98,8 +99,24 @@ Result Study::mirrored(const Result& result, const Trial& twin, const Trial& fol
   return mirrored;
 }
 
+/// Also to the trials that take this one's results.
 void Study::add_result(Trial& trial, const Result& result) {
-  if (trial.at(result.fidelity) != nullptr) return;  // a result stands once it is there
+  if (!add_own(trial, result) || followers(trial.id).empty()) return;
+  std::vector<std::pair<std::int64_t, Result>> due;
+  const auto spread = [&](const Trial& from) {
+    for (const std::int64_t id : followers(from.id))
+      due.emplace_back(id, mirrored(*from.at(result.fidelity), from, at(id)));
+  };
+  spread(trial);
+  for (std::size_t i = 0; i < due.size(); ++i) {
+    Trial& follower = at(due[i].first);
+    const Result own = due[i].second;
+    if (add_own(follower, own)) spread(follower);
+  }
+}
+
+bool Study::add_own(Trial& trial, const Result& result) {
+  if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
   put_result(trial, result);
   if (trial.same_as >= 0) {
     const Result* added = trial.at(result.fidelity);
@@ -109,7 +126,7 @@ void Study::add_result(Trial& trial, const Result& result) {
   const bool repeated = trial.of >= 0 || !replicates(trial.id).empty();
   if (final && !repeated) offer(trial);
   tell(Change::Kind::result, trial, trial.at(result.fidelity));
-  if (!final || !repeated) return;
+  if (!final || !repeated) return true;
   // Together with its replicates it is another point, and what it drove out may come back.
   if (light_) throw NeedsAll{};
   rebuild_front();
@@ -117,6 +134,7 @@ void Study::add_result(Trial& trial, const Result& result) {
   const Result together{result.fidelity, outcome(first.id)};
   if (!together.measures.empty() && first.state != TrialState::deleted)
     tell(Change::Kind::result, first, &together);
+  return true;
 }
 
 /// The objectives' values of a trial and its replicates; nullopt where they do not belong on the front.
@@ -172,18 +190,31 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
 }
 
-/// The state of a trial that limits alone decide, by the present ones.
-TrialState Study::judged(const Trial& trial) const {
+/// The state of a trial that limits alone decide, by these ones.
+TrialState Study::judged(const Trial& trial, const std::vector<Limit>& limits) const {
   const bool refused = trial.state == TrialState::infeasible && trial.cause == "limit";
   if (!refused && trial.state != TrialState::completed) return trial.state;
   Measures measures = trial.costs;
   if (const Result* last = trial.last()) measures.merge(last->measures);
-  for (const Limit& limit : header_.limits)
+  for (const Limit& limit : limits)
     if (!limit.violation(measures).empty()) return TrialState::infeasible;
   if (!refused) return trial.state;
   if (final_result(trial, header_.horizon) != nullptr) return TrialState::completed;
   return trial.results.empty() || trial.last()->fidelity < trial.target ? TrialState::waiting
                                                                         : TrialState::paused;
+}
+
+/// Gives a trial the state that judged said, and the reason for it.
+void Study::settle(Trial& trial, TrialState state, const std::vector<Limit>& limits) const {
+  trial.state = state;
+  trial.reason.clear();
+  trial.cause.clear();
+  if (state != TrialState::infeasible) return;
+  trial.cause = "limit";
+  Measures measures = trial.costs;
+  if (const Result* last = trial.last()) measures.merge(last->measures);
+  for (const Limit& limit : limits)
+    if (auto why = limit.violation(measures); !why.empty()) trial.reason = std::move(why);
 }
 
 void Study::apply_revision(const RevisedRecord& r) {
@@ -196,18 +227,12 @@ void Study::apply_revision(const RevisedRecord& r) {
   header_.aggregate = r.aggregate;
   ++revision_;
   if (!judge_again) return;
+  judgements_.emplace_back(applied_ + 1, header_.limits);
   for (Trial& trial : trials_) {
-    const TrialState state = judged(trial);
+    const TrialState state = judged(trial, header_.limits);
     if (state == trial.state) continue;
     leave(trial);
-    if (state == TrialState::infeasible) {
-      trial.cause = "limit";
-      for (const Limit& limit : header_.limits)
-        if (auto why = limit.violation(trial.last()->measures); !why.empty()) trial.reason = std::move(why);
-    } else {
-      trial.reason.clear();
-      trial.cause.clear();
-    }
+    settle(trial, state, header_.limits);
     enter(trial, state);
     tell(Change::Kind::state, trial);
   }
@@ -261,10 +286,6 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
     add_result(trial, r->result);
-    for (const std::int64_t id : followers(trial.id)) {
-      Trial& follower = at(id);
-      add_result(follower, mirrored(r->result, trial, follower));
-    }
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     apply_end(at(r->trial), *r, time_s);
   } else if (const auto* r = std::get_if<RetryRecord>(&record)) {

@@ -8,7 +8,7 @@ namespace hone::study {
 namespace {
 
 constexpr const char* kName = "study";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr std::int64_t kSaveEvery = 5000;
 
 using Lists = std::map<std::int64_t, std::vector<std::int64_t>>;
@@ -41,6 +41,11 @@ std::vector<double> reals_of(const Json& json) {
 }  // namespace
 
 Json Study::views_json() const {
+  Json judgements = Json::array();
+  for (const auto& [sequence, limits] : judgements_) {
+    const Event limits_alone = encode(Record(RevisedRecord{"", "", limits, 1, Aggregate::mean, {}}));
+    judgements.push_back({sequence, Json::parse(limits_alone.payload)});
+  }
   Json front = Json::array();
   for (const auto& member : front_.members()) front.push_back({member.trial, reals_json(member.values)});
   // As the journal would say it, so that one reader does for both.
@@ -49,6 +54,7 @@ Json Study::views_json() const {
   return {{"version", kVersion},
           {"header", Json::parse(header.payload)},
           {"revision", revision_},
+          {"judgements", judgements},
           {"size", size_},
           {"counts", counts_},
           {"waiting", waiting_},
@@ -83,6 +89,11 @@ void Study::take_views(const Json& views) {
   header_.replicates = header.replicates;
   header_.aggregate = header.aggregate;
   revision_ = views.at("revision");
+  judgements_.clear();
+  for (const Json& entry : views.at("judgements")) {
+    const Record judgement = decode(Event{0, "revised", 1, 0.0, entry.at(1).dump()});
+    judgements_.emplace_back(entry.at(0), std::get<RevisedRecord>(judgement).limits);
+  }
   size_ = views.at("size");
   counts_ = views.at("counts").get<decltype(counts_)>();
   waiting_ = views.at("waiting").get<std::vector<std::int64_t>>();
