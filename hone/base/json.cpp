@@ -56,7 +56,7 @@ void append_json(std::string& out, double value) {
     return;
   }
   const std::size_t start = out.size();
-  fmt::format_to(std::back_inserter(out), "{}", value == 0.0 ? 0.0 : value);
+  fmt::format_to(std::back_inserter(out), "{}", value);
   if (out.find_first_not_of("-0123456789", start) == std::string::npos) out += ".0";
 }
 

@@ -321,7 +321,9 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
                                                 left.name, how_ended(left.status), crashes, left.said),
                                     "its log is " + left.log);
         }
-        const bool unclear = said || (killed && !for_memory);
+        // So is a bus error: a mapped file on a full disk gives one, the store's own among them.
+        const bool bus = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGBUS;
+        const bool unclear = said || bus || (killed && !for_memory);
         const Blame blame = stopped ? Blame::nobody : unclear ? Blame::unknown : Blame::trial;
         give_back(
             study, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },

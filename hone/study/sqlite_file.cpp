@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -79,6 +80,7 @@ void SqliteFile::open(Open how) {
     // file either, the file is all there is, and it can be read as it stands.
     read_only_ = true;
     const bool has_log = std::filesystem::exists(path_ + "-wal", code);
+    if (has_log && !std::filesystem::exists(path_ + "-shm", code)) return open_copy();
     std::string uri = "file:";
     for (const char c : std::filesystem::absolute(path_).string())
       uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", static_cast<unsigned>(c))
@@ -96,6 +98,9 @@ void SqliteFile::open(Open how) {
       throw Error("is empty and cannot be written", Place{path_, 0, ""},
                   "check the permissions of the file and its folder");
   } else {
+    // The rollback journal that making the file needs must be gone for good before the log is relied on:
+    // found again after a power cut, it would undo everything.
+    run("PRAGMA synchronous=EXTRA");
     use_write_ahead_log();
     run("PRAGMA synchronous=NORMAL");
     run("PRAGMA wal_autocheckpoint=4000");
@@ -115,6 +120,31 @@ void SqliteFile::use_write_ahead_log() {
     if (status == SQLITE_OK) return;
     if ((status & 0xff) != SQLITE_BUSY || wait_for_turn(nullptr, tries) == 0) throw failure("set up");
   }
+}
+
+/// A log can only be read with a file beside it that cannot be made here: a copy is read in its place.
+void SqliteFile::open_copy() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "hone-read-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw environment_error(fmt::format("{}: its log cannot be read where nothing can be written", path_),
+                            "copy the store and its -wal to a folder of your own");
+  copy_ = pattern;
+  const std::string copy = copy_ + "/study.sqlite";
+  std::error_code code;
+  std::filesystem::copy_file(path_, copy, code);
+  if (!code) std::filesystem::copy_file(path_ + "-wal", copy + "-wal", code);
+  if (code)
+    throw environment_error(fmt::format("{}: cannot be copied to be read: {}", path_, code.message()));
+  std::filesystem::permissions(copy, std::filesystem::perms::owner_write, std::filesystem::perm_options::add,
+                               code);
+  std::filesystem::permissions(copy + "-wal", std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add, code);
+  if (sqlite3_open_v2(copy.c_str(), &database_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) !=
+      SQLITE_OK)
+    throw failure("open");
+  sqlite3_busy_handler(database_, wait_for_turn, nullptr);
+  refuse_foreign();
+  format_ = static_cast<int>(number("PRAGMA user_version"));
 }
 
 /// Before anything is written: an SQLite file of some other program stays as it is. Read in one transaction,
@@ -233,6 +263,11 @@ void SqliteFile::close() {
   statements_.clear();
   sqlite3_close(database_);
   database_ = nullptr;
+  if (!copy_.empty()) {
+    std::error_code code;
+    std::filesystem::remove_all(copy_, code);
+    copy_.clear();
+  }
 }
 
 SqliteFile::Use::~Use() {

@@ -87,12 +87,14 @@ class SqliteFile {
 
  private:
   void open(Open how);
+  void open_copy();
   void refuse_foreign();
   void use_write_ahead_log();
   void upgrade();
   void close();
 
   std::string path_;
+  std::string copy_;  // a folder with what is read in its place
   sqlite3* database_ = nullptr;
   std::vector<sqlite3_stmt*> statements_;
   sqlite3_stmt *begin_ = nullptr, *commit_ = nullptr;

@@ -1,7 +1,9 @@
 #include "hone/study/study.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -19,8 +21,13 @@ constexpr std::size_t kMostKept = 20000;
 }  // namespace
 
 void Study::create(Store& store, const StudyRecord& header) {
-  const auto lease = store.acquire("create", "create", 30.0);
-  if (!lease) throw environment_error("another process is creating this study", "try again in a moment");
+  std::optional<Lease> lease;
+  for (int tries = 0; !(lease = store.acquire("create", "create", 30.0)); ++tries) {
+    if (store.head() > 0) return;  // another process has just done it
+    if (tries > 4000)
+      throw environment_error("another process is creating this study", "try again in a moment");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   if (store.head() == 0) {
     Store::Commit commit;
     commit.events = {encode(Record(header))};

@@ -161,11 +161,11 @@ TEST(Fuzz, StudyFiles) {
       "0 or a < 0.5\"]\n[limits]\nvalue = { max = 40 }\n[search]\nsearcher = \"random\"\nscheduler = { kind "
       "= "
       "\"asha\", steps = [1, 3, 9], eta = 3 }\n[budget]\ntrials = 30\ntime = \"20 s\"\nworkers = 2\n",
-      "[study]\nminimize = [\"f1\", \"f2\"]\nreplicates = 3\naggregate = \"median\"\n[task]\nkind = "
+      "[study]\nminimize = [\"f1\", \"f2\"]\n[task]\nkind = "
       "\"function\"\nfunction = \"zdt1\"\n[space]\na = { real = [0, 1] }\nb = { real = [0, 1] }\nf = { flag "
       "= true "
       "}\n[search]\nsearcher = { kind = \"tpe\" }\nscheduler = { kind = \"fixed\", steps = 2 }\nidentity = "
-      "\"off\"\n"};
+      "\"off\"\nreplicates = { max = 3, aggregate = \"median\" }\n"};
   for (const std::string& text : corpus) ASSERT_NO_THROW(run::StudyFile::parse(text, "/tmp/s.toml"));
   test::Mutator mutator(corpus, 2);
   std::int64_t read = 0;

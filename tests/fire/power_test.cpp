@@ -84,8 +84,11 @@ TEST(Power, MayGoAwayAtAnyMoment) {
     std::mt19937_64 random(7);
     std::vector<std::pair<double, std::size_t>> acknowledged;  // when, up to which event
     std::mutex mutex;
+    double last_cut = 0.0;
     const auto cut_now = [&] {
       const std::lock_guard lock(mutex);
+      if (monotonic_s() - last_cut < 0.06) return;
+      last_cut = monotonic_s();
       Cut cut;
       cut.folder = folder.file("cut" + std::to_string(cuts.size()));
       const auto lost = static_cast<PowerMachine::Lost>(cuts.size() % 3);
@@ -98,10 +101,10 @@ TEST(Power, MayGoAwayAtAnyMoment) {
     };
     const auto store = study::open_store("sqlite:" + folder.file("disk/s.sqlite"));
     Optimizer optimizer(setup(), store);
-    PowerMachine::watch(cut_now, 331);
+    PowerMachine::watch(cut_now, 31);
     const double began = monotonic_s();
     // Enough for several checkpoints of the log, which are the delicate moments.
-    while (monotonic_s() - began < 4.5 && cuts.size() < 60) {
+    while (monotonic_s() - began < 4.5 && cuts.size() < 100) {
       const auto job = optimizer.ask();
       ASSERT_TRUE(job);
       ASSERT_TRUE(optimizer.tell(*job, loss(*job)));
