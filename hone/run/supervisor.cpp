@@ -171,6 +171,12 @@ std::string time_text(double seconds) {
                      local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
 }
 
+bool disk_is_full(const std::string& folder) {
+  std::error_code code;
+  const auto space = std::filesystem::space(folder, code);
+  return !code && space.available < (1U << 20);
+}
+
 /// How many processes this machine (or this container) has killed for want of memory.
 std::int64_t out_of_memory_kills() {
   std::int64_t kills = 0;
@@ -302,11 +308,14 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
         const bool stopped = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kStoppedStatus;
         const std::size_t at = left.said.rfind("error: ");
-        const std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
+        std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
         if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) throw Error(error);
-        // A full disk, a lost store: no trial's fault, and no worker will do better.
-        const bool said =
-            WIFEXITED(left.status) && WEXITSTATUS(left.status) == kFaultStatus && at != std::string::npos;
+        // A full disk, a lost store: no trial's fault, and no worker will do better. On a full disk the
+        // worker's log may have had no room for its last words.
+        const bool full = at == std::string::npos && disk_is_full(folder_of(*store));
+        if (full) error = fmt::format("the disk is full: {}", folder_of(*store));
+        const bool said = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kFaultStatus &&
+                          (at != std::string::npos || full);
         // A kill from outside says nothing about the trial, unless the system did it for want of memory.
         const bool killed = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGKILL;
         const std::int64_t kills_now = killed ? out_of_memory_kills() : memory_kills;

@@ -70,7 +70,7 @@ TEST(Disk, FullIsSaidAndNothingIsLost) {
       study.sync();
       size = study.size();
       for (const auto& trial : study.trials())
-        EXPECT_EQ(trial.lost, 0) << "the disk's fault, not the trial's";
+        EXPECT_EQ(trial.lost, 0) << "the disk is to blame, not the trial: " << trial.reason;
     }
     Program again(folder, {"search", "s.toml", "--store", store, "--trials", std::to_string(size + 20)});
     EXPECT_EQ(again.status(), 0) << again.err();
