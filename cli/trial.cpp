@@ -138,14 +138,15 @@ int show(const TrialArguments& given) {
 class OutputFile {
  public:
   explicit OutputFile(std::string path)
-      : path_(std::move(path)), part_(fmt::format("{}.{}.part", path_, ::getpid())) {
+      : path_(is_device(path) ? path : write_target(path)),
+        part_(is_device(path) ? path : fmt::format("{}.{}.part", path_, ::getpid())) {
     stream_ = std::fopen(part_.c_str(), "wb");
     if (stream_ == nullptr) throw environment_error(fmt::format("{}: cannot be written", path_));
   }
   ~OutputFile() {
     if (stream_ == nullptr) return;
     std::fclose(stream_);
-    std::remove(part_.c_str());
+    if (part_ != path_) std::remove(part_.c_str());
   }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -153,10 +154,10 @@ class OutputFile {
     if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size()) fail();
   }
   void finish() {
-    if (std::fflush(stream_) != 0 || ::fsync(::fileno(stream_)) != 0) fail();
+    if (std::fflush(stream_) != 0 || (part_ != path_ && ::fsync(::fileno(stream_)) != 0)) fail();
     std::fclose(stream_);
     stream_ = nullptr;
-    if (std::rename(part_.c_str(), path_.c_str()) != 0) fail();
+    if (part_ != path_ && std::rename(part_.c_str(), path_.c_str()) != 0) fail();
   }
 
  private:
@@ -176,7 +177,7 @@ int export_trials(const TrialArguments& given) {
     else
       run::export_jsonl(*opened.study, filter, sink);
   };
-  if (given.output.empty()) {
+  if (given.output.empty() || given.output == "-") {
     write([](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); });
     if (std::fflush(stdout) != 0) throw environment_error("standard output cannot be written");
     return kDone;

@@ -24,7 +24,28 @@ std::string read_file(const std::string& path) {
   return std::move(content).str();
 }
 
-void write_file_atomic(const std::string& path, std::string_view content) {
+std::string write_target(const std::string& path) {
+  std::error_code code;
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, code))) return path;
+  const auto target = std::filesystem::weakly_canonical(path, code);
+  return code ? path : target.string();
+}
+
+bool is_device(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  return !code && std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
+void write_file_atomic(const std::string& given, std::string_view content) {
+  if (is_device(given)) {  // a device, a pipe: nothing that could be put in its place
+    std::ofstream stream(given, std::ios::binary);
+    if (!(stream << content << std::flush))
+      throw environment_error(fmt::format("{}: cannot be written", given));
+    return;
+  }
+  const std::string path = write_target(given);
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   const auto fail = [&](const char* what) {
     const std::string reason = std::strerror(errno);

@@ -8,8 +8,14 @@ namespace hone {
 /// The whole content of a file. Throws Error (input) where it cannot be read, naming why.
 std::string read_file(const std::string& path);
 
+/// Where a path leads that may be a symbolic link: what must be replaced is the file, not the link.
+std::string write_target(const std::string& path);
+/// Whether it is there and is no file: a device, a pipe, a socket. Such a thing is written, never replaced.
+bool is_device(const std::string& path);
+
 /// Writes through a temporary file in the same folder, fsync and rename: afterwards the file holds either
-/// the old or the new content, never a part. Throws Error (environment) where that fails; the old file stays.
+/// the old or the new content, never a part. A device or pipe is written as it is. Throws Error (environment)
+/// where that fails; the old file stays.
 void write_file_atomic(const std::string& path, std::string_view content);
 
 }  // namespace hone

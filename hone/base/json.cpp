@@ -70,6 +70,8 @@ Json parse_json(const std::string& text, const std::string& what) {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     throw Error(fmt::format("{} is not valid JSON (byte {})", what, error.byte));
+  } catch (const Json::exception&) {
+    throw Error(fmt::format("{} holds a number that is too large", what));
   }
 }
 

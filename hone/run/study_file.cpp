@@ -263,8 +263,18 @@ StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
   };
   compare(found.refused, "study.seed", std::to_string(seed), std::to_string(older.seed));
   compare(found.refused, "objectives", objectives_text(*this), objectives_text(older));
-  compare(found.refused, "task", method_text(task_kind, task_options),
-          method_text(older.task_kind, older.task_options));
+  compare(found.refused, "task.kind", task_kind, older.task_kind);
+  if (task_kind == older.task_kind) {
+    const auto neutral = task->neutral_options();
+    const auto shown = [](const Options& options, const std::string& name) {
+      const auto value = options.json().find(name);
+      return value == options.json().end() || value->is_null() ? std::string("not set") : value->dump();
+    };
+    for (const auto& spec : methods().need("task", task_kind).info.options)
+      compare(std::find(neutral.begin(), neutral.end(), spec.name) != neutral.end() ? found.accepted
+                                                                                    : found.refused,
+              "task." + spec.name, shown(task_options, spec.name), shown(older.task_options, spec.name));
+  }
   compare(found.accepted, "limits", limits_text(*this), limits_text(older));
   compare(found.accepted, "budget", budget_shown(budget), budget_shown(older.budget));
   compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),

@@ -59,9 +59,16 @@ std::optional<Config> Space::adopt(const Config& old) const {
     if (plan.ties[i] != Plan::kNone) {
       cells[i] = cells[plan.ties[i]];
     } else if (given[i].active()) {
-      const auto canonical = scale.find(given[i]);
-      if (!canonical) return std::nullopt;
-      cells[i] = *canonical;
+      const Parameter& parameter = plan.parameters[i];
+      if (parameter.kind == ParameterKind::real && parameter.resolution <= 0 && given[i].is_number() &&
+          given[i].number() >= parameter.low && given[i].number() <= parameter.high) {
+        // A range that was narrower once kept more digits; what was evaluated there stays what it was.
+        cells[i] = Operand::of(given[i].number());
+      } else {
+        const auto canonical = scale.find(given[i]);
+        if (!canonical) return std::nullopt;
+        cells[i] = *canonical;
+      }
     } else if (plan.parameters[i].fallback) {
       cells[i] = scale.canonical(*plan.parameters[i].fallback);
     } else if (scale.size() == 1) {

@@ -25,24 +25,6 @@ std::string end_text(const Parameter& parameter, double end) {
                                                   : real_text(end);
 }
 
-/// Digits after the point that an uncounted real keeps at a power of ten: see Scale::rounded.
-bool keeps_digits(const Parameter& older, const Parameter& newer) {
-  const auto exponent = [](double value) { return value == 0.0 ? -320 : decimal_exponent(value); };
-  const auto decimals = [&](const Parameter& parameter, int e) {
-    const double span = parameter.high - parameter.low;
-    const double largest = std::max(std::abs(parameter.low), std::abs(parameter.high));
-    const int least = span > 0 ? 5 - decimal_exponent(span) : -400;
-    const int most = parameter.log || largest == 0 ? 400 : 11 - decimal_exponent(largest);
-    return std::min(std::max(5 - e, least), most);
-  };
-  const bool through_zero = older.low <= 0 && older.high >= 0;
-  const double nearest = through_zero ? 0.0 : std::min(std::abs(older.low), std::abs(older.high));
-  const int last = exponent(std::max(std::abs(older.low), std::abs(older.high)));
-  for (int e = exponent(nearest); e <= last; ++e)
-    if (decimals(older, e) > decimals(newer, e)) return false;
-  return true;
-}
-
 }  // namespace
 
 void describe(const Parameter& older, const Parameter& newer, std::vector<std::string>& changes) {
@@ -113,7 +95,7 @@ std::string lost_value(const Parameter& older, const Parameter& newer) {
     if (std::string why = lost(Operand::of(end)); !why.empty()) return why;
   const bool same_grid = older.resolution > 0 && older.resolution == newer.resolution &&
                          older.log == newer.log && older.low == newer.low && older.high == newer.high;
-  if (same_grid || (newer.resolution == 0 && older.resolution == 0 && keeps_digits(older, newer))) return "";
+  if (same_grid || (newer.resolution == 0 && older.resolution == 0)) return "";
   return fmt::format("its values are rounded otherwise: {} became {}", older.shown(), newer.shown());
 }
 

@@ -239,37 +239,40 @@ MendReport mend_store(const std::string& path, const std::function<StudyRecord()
     report.after = report.before;
     return report;
   }
-  const std::string fresh = path + ".mending";
-  remove_store(fresh);
+  const std::string fresh = fmt::format("{}.mending-{}", path, ::getpid());
   {
+    // Held until the mended file is in its place, so that nobody works on the old one meanwhile.
     Reading reading(path, Reading::Access::exclusive);
     report.copy = copy_aside(path);
     try {
-      Source source(reading, report.copy);
-      if (source.empty())
-        throw Error("not one event can be read", Place{path, 0, ""},
-                    fmt::format("nothing was changed; the file as it is was copied to {}", report.copy));
-      SqliteFile file(fresh, SqliteFile::Open::create);
-      SqliteFile::Transaction transaction(file);
-      Rewriting rewriting(file, report);
-      keep_damaged(reading, file);
-      rewriting.events(source, header);
-      transaction.commit();
+      remove_store(fresh);
+      {
+        Source source(reading, report.copy);
+        if (source.empty())
+          throw Error("not one event can be read", Place{path, 0, ""},
+                      fmt::format("nothing was changed; the file as it is was copied to {}", report.copy));
+        SqliteFile file(fresh, SqliteFile::Open::create);
+        SqliteFile::Transaction transaction(file);
+        Rewriting rewriting(file, report);
+        keep_damaged(reading, file);
+        rewriting.events(source, header);
+        transaction.commit();
+      }
+      to_disk(fresh);
     } catch (...) {
       remove_store(fresh);
       throw;
     }
-    to_disk(fresh);
+    // Nobody else has the old file open, and its log belongs to it alone.
+    std::error_code code;
+    std::filesystem::rename(fresh, path, code);
+    if (code)
+      throw environment_error(fmt::format("{}: cannot be replaced: {}", path, code.message()),
+                              fmt::format("the mended store is {}", fresh));
+    std::filesystem::remove(path + "-wal", code);
+    std::filesystem::remove(path + "-shm", code);
+    to_disk(std::filesystem::absolute(path).parent_path().string());
   }
-  // Nobody had the old file open, and its log belongs to it alone.
-  std::error_code code;
-  std::filesystem::remove(path + "-wal", code);
-  std::filesystem::remove(path + "-shm", code);
-  std::filesystem::rename(fresh, path, code);
-  if (code)
-    throw environment_error(fmt::format("{}: cannot be replaced: {}", path, code.message()),
-                            fmt::format("the mended store is {}", fresh));
-  to_disk(std::filesystem::absolute(path).parent_path().string());
   report.after = check_store(path);
   return report;
 }

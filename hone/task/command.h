@@ -18,6 +18,9 @@ class CommandTask final : public Task {
   std::string fidelity_unit() const override { return options_.unit; }
   bool any_measure() const override { return options_.metrics.empty(); }
   Needs needs() const override;
+  std::vector<std::string> neutral_options() const override {
+    return {"time", "memory", "grace", "output", "stop_signal", "pause_signal", "cores", "gpus"};
+  }
   void check(const space::Space& space) const override;
   std::string prepare() const override;
   std::string data_identity() const override;

@@ -44,6 +44,8 @@ class Task {
     double grace_s = 0.0;  ///< time to save when its worker is asked to end, beyond a worker's usual second
   };
   virtual Needs needs() const { return {}; }
+  /// Options that cannot change what a trial's result is, only how it is got: a study may change them.
+  virtual std::vector<std::string> neutral_options() const { return {}; }
 
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
