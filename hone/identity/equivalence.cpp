@@ -27,7 +27,8 @@ void EquivalenceCache::update(const study::Change& change) {
       if (std::find(members.begin(), members.end(), trial.id) == members.end()) members.push_back(trial.id);
     }
     if (!trial.keys.structural.none() && !trial.costs.empty())
-      costs_.emplace(trial.keys.structural, trial.costs);
+      if (auto& known = costs_[trial.keys.structural]; known.entries().size() < trial.costs.entries().size())
+        known = trial.costs;
   } else if (change.kind == study::Change::Kind::deleted) {
     fidelities_.erase(trial.id);
   } else if (change.kind == study::Change::Kind::result && trial.same_as < 0 &&

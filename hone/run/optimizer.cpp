@@ -133,6 +133,8 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
       study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
   }
   study_.listen([this](const study::Change& change) {
+    // What comes after a revision is of another space or other limits; the next optimizer is told it.
+    if (ready_ && outdated()) return;
     cache_.update(change);
     // A replicate speaks through the trial that it repeats.
     if (change.trial->of >= 0) return;
@@ -140,7 +142,8 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
     scheduler_->update(change);
   });
   study_.sync();
-  revision_ = study_.revision();
+  revision_ = setup_.revision.value_or(study_.revision());
+  ready_ = true;
 }
 
 std::optional<Job> Optimizer::ask() {
@@ -347,6 +350,8 @@ bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
 
 study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Measures& measures) const {
   study::Measures all = measures;
+  // A replicate is the same candidate: what that costs before training is known.
+  if (trial.of >= 0) all.merge(study_.trial(trial.of).costs);
   all.merge(trial.costs);
   return all;
 }

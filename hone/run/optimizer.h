@@ -67,6 +67,8 @@ class Optimizer {
     std::int64_t replicates = 1;
     study::Aggregate aggregate = study::Aggregate::mean;
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
+    /// Of the study when this setup was read from it; not given: as it is now.
+    std::optional<std::int64_t> revision = {};
     std::string worker = "";  ///< this asker's name in the journal; "": "here.PID"
     double lease_s = 60.0;    ///< a trial whose lease was not renewed for so long is given back
     std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
@@ -162,6 +164,7 @@ class Optimizer {
   bool exhausted_ = false;
   double expiry_checked_s_ = 0.0;
   std::int64_t revision_ = 0;
+  bool ready_ = false;
   std::string worker_;
 };
 

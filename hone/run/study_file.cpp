@@ -275,7 +275,8 @@ StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
                                                                                     : found.refused,
               "task." + spec.name, shown(task_options, spec.name), shown(older.task_options, spec.name));
   }
-  compare(found.accepted, "limits", limits_text(*this), limits_text(older));
+  if (limits != older.limits)
+    found.accepted.push_back(fmt::format("limits: was {}, is {}", limits_text(older), limits_text(*this)));
   compare(found.accepted, "budget", budget_shown(budget), budget_shown(older.budget));
   compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),
           method_text(older.searcher, older.searcher_options));

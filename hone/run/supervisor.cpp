@@ -228,6 +228,8 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
         fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
                     folder.ends_with(".hone") ? folder : store->url()));
   }
+  if (changes.accepted.empty() && study.header().limits != file.limits)
+    changes.accepted.push_back("limits: the study's trials are judged by them from now on");
   if (!changes.accepted.empty()) {
     study.commit({file.revision(changes.accepted)});
     say(fmt::format("the study file has changed, and the study goes on with it:\n  {}",

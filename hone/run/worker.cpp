@@ -133,11 +133,19 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
   const study::Trial& trial = optimizer.study().trial(job.trial);
   const auto spent = [&] { return monotonic_s() - began_s; };
   if (job.from != 0) return false;
-  if (trial.keys.structural.none() && trial.keys.functional.none() && trial.costs.empty()) {
+  // A candidate that was turned away by its design alone has only the costs that follow from that.
+  const auto complete = [&](const study::Measures& costs) {
+    for (const auto& info : file.task->measures())
+      if (info.before && !costs.find(info.name)) return false;
+    return true;
+  };
+  const bool unknown = trial.keys.structural.none() && trial.keys.functional.none() && trial.costs.empty();
+  if (unknown || !complete(trial.costs)) {
     study::Keys keys;
     if (const auto graph = file.task->graph(job.config)) keys.structural = graph::canonical(*graph).key;
     const study::Measures* known =
         keys.structural.none() ? nullptr : optimizer.cache().costs(keys.structural);
+    if (known != nullptr && !complete(*known)) known = nullptr;
     // What the design alone tells, then what must be measured: a giant is turned away before it is built.
     study::Measures costs = known != nullptr ? *known : file.task->design_costs(job.config);
     if (known == nullptr && broken_limit(file, costs, false).empty())
@@ -209,6 +217,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
     switch (outcome.ending) {
       case task::Ending::reached: {
         study::Measures all = outcome.measures;
+        if (trial.of >= 0) all.merge(optimizer.study().trial(trial.of).costs);
         all.merge(trial.costs);
         std::string missing;
         for (const auto& objective : file.objectives)
@@ -364,9 +373,12 @@ constexpr std::int64_t kMaxBatch = 128;
 void run_batch(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
                const std::vector<Job>& jobs, const WorkerOptions& options, Heartbeat& heartbeat) {
   heartbeat.hold(jobs);
+  const double began = monotonic_s();
   std::vector<Optimizer::Told> told;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (i > 0 && (heartbeat.lost() || (options.interrupted && options.interrupted()))) {
+    // Where the jobs take longer than those before did, what is done is told, and others may have the rest.
+    const bool slow = monotonic_s() - began > 5 * kBatch_s;
+    if (i > 0 && (slow || heartbeat.lost() || (options.interrupted && options.interrupted()))) {
       optimizer.give_back(jobs[i]);
       continue;
     }
@@ -393,6 +405,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   Optimizer::Setup setup = setup_of(file, options.name);
   if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
   setup.lease_s = options.lease_s;
+  setup.revision = options.revision;
   setup.interrupted = options.interrupted;
   Optimizer optimizer(std::move(setup), std::move(store));
   if (optimizer.study().header().data != file.task->data_identity())
@@ -427,6 +440,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
         if (std::filesystem::exists(checkpoint_folder(optimizer.study().store(), job.trial)))
           own.insert(job.trial);
     if (now - collected_s > 1.0) {
+      optimizer.study().sync();
       collect_checkpoints(optimizer, own);
       collected_s = now;
     }
@@ -444,7 +458,10 @@ WorkEnd work_on(const std::string& store_url, const std::string& path, const Wor
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
   for (;;) {
     auto store = study::open_store(store_url);
-    const StudyFile file = study_file_of(store, path);
+    study::Study begun(store, study::Study::Depth::light);
+    begun.sync();
+    const StudyFile file = study_file_of(begun, path);
+    with_signals.revision = begun.revision();
     const auto make = methods().maker<task::MakeEvaluator>("evaluator", file.task_kind);
     const auto evaluator = make(file.task, file.task_options, file.folder);
     const WorkEnd end = work(file, std::move(store), *evaluator, with_signals);

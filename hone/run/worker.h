@@ -15,8 +15,9 @@ struct WorkerOptions {
   /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.
   std::function<bool()> interrupted;
   double lease_s = 60.0;
-  std::vector<int> cores = {};         ///< what this worker's trials may use; empty: any
-  std::vector<std::string> gpus = {};  ///< as CUDA_VISIBLE_DEVICES names them
+  std::optional<std::int64_t> revision = {};  ///< of the study when its file was read
+  std::vector<int> cores = {};                ///< what this worker's trials may use; empty: any
+  std::vector<std::string> gpus = {};         ///< as CUDA_VISIBLE_DEVICES names them
 };
 
 /// The loop of one worker: ask, recognise, cost, run, tell, until the study is finished or it is interrupted.

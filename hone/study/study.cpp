@@ -119,6 +119,7 @@ void Study::read_whole() {
   light_ = false;
   clear();
   apply_new();
+  save_views();
 }
 
 bool Study::commit(const std::vector<Record>& records, Store::Commit leases, bool later) {

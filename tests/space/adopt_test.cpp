@@ -124,10 +124,10 @@ TEST(Extension, SaysWhatChanged) {
   EXPECT_EQ(compared("x = { real = [1000000, 1000001] }", "x = { real = [0, 2000000] }"),
             "x: low 1000000 -> 0; x: high 1000001 -> 2000000; obstacle x: it no longer has the value "
             "1000001");
-  EXPECT_EQ(
-      compared("x = { real = [100000, 100001] }", "x = { real = [0, 200000] }"),
-      "x: low 100000 -> 0; x: high 100001 -> 200000; obstacle x: its values are rounded otherwise: real "
-      "100000 to 100001 became real 0 to 200000");
+  EXPECT_EQ(compared("x = { real = [100000, 100001] }", "x = { real = [0, 200000] }"),
+            "x: low 100000 -> 0; x: high 100001 -> 200000; compatible");
+  EXPECT_EQ(compared("x = { real = [1e-4, 1e-1], log = true }", "x = { real = [1e-4, 1], log = true }"),
+            "x: high 0.1 -> 1; compatible");
 }
 
 TEST(Extension, KnowsWhatOldConfigsCannotReach) {
