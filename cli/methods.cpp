@@ -7,6 +7,17 @@
 namespace hone::cli {
 namespace {
 
+/// What it can do, by heading; what does not apply is left out.
+std::vector<std::pair<const char*, std::string>> abilities_of(const MethodInfo& info) {
+  const Abilities& can = info.abilities;
+  std::vector<std::pair<const char*, std::string>> all{
+      {"objectives", can.objectives}, {"constraints", can.constraints}, {"conditions", can.conditions},
+      {"batch", can.batch},           {"fidelity", can.fidelity},       {"cost per ask", can.ask},
+      {"trials", can.trials}};
+  std::erase_if(all, [](const auto& entry) { return entry.second.empty(); });
+  return all;
+}
+
 Json method_json(const Registry::Method& method) {
   Json options = Json::array();
   for (const auto& option : method.info.options)
@@ -15,14 +26,20 @@ Json method_json(const Registry::Method& method) {
                        {"default", option.fallback},
                        {"allowed", option.allowed_text()},
                        {"summary", option.summary}});
+  Json abilities = Json::object();
+  for (const auto& [heading, text] : abilities_of(method.info)) abilities[heading] = text;
   return {{"kind", method.kind},          {"name", method.info.name},   {"summary", method.info.summary},
           {"traits", method.info.traits}, {"paper", method.info.paper}, {"options", options},
-          {"type", method.info.type}};
+          {"type", method.info.type},     {"can", abilities},           {"searcher", method.info.searcher}};
 }
 
 void print_method(const Registry::Method& method) {
   std::printf("%s %s: %s\n", method.kind.c_str(), method.info.name.c_str(), method.info.summary.c_str());
+  for (const auto& [heading, text] : abilities_of(method.info))
+    std::printf("  %s: %s\n", heading, text.c_str());
   if (!method.info.traits.empty()) std::printf("  %s\n", method.info.traits.c_str());
+  if (!method.info.searcher.empty())
+    std::printf("  brings searcher %s along\n", method.info.searcher.c_str());
   if (!method.info.type.empty()) std::printf("  type: %s\n", method.info.type.c_str());
   if (!method.info.paper.empty()) std::printf("  paper: %s\n", method.info.paper.c_str());
   if (method.info.options.empty()) return;
@@ -58,8 +75,23 @@ void print_list(const std::vector<const Registry::Method*>& chosen) {
   }
 }
 
-/// The methods table of the docs, in Markdown.
+/// The methods tables of the docs, in Markdown: first what searchers and schedulers can do.
 void print_markdown(const std::vector<const Registry::Method*>& chosen) {
+  bool any = false;
+  for (const auto* method : chosen) {
+    const Abilities& can = method->info.abilities;
+    if (abilities_of(method->info).empty()) continue;
+    if (!any)
+      std::printf(
+          "| method | objectives | constraints | conditions | batch | fidelity | cost per ask | trials |\n"
+          "|---|---|---|---|---|---|---|---|\n");
+    any = true;
+    std::printf("| %s `%s` | %s | %s | %s | %s | %s | %s | %s |\n", method->kind.c_str(),
+                method->info.name.c_str(), can.objectives.c_str(), can.constraints.c_str(),
+                can.conditions.c_str(), can.batch.c_str(), can.fidelity.c_str(), can.ask.c_str(),
+                can.trials.c_str());
+  }
+  if (any) std::printf("\n");
   std::printf("| kind | name | what it is | can do | paper |\n|---|---|---|---|---|\n");
   for (const auto* method : chosen)
     std::printf("| %s | `%s` | %s | %s | %s |\n", method->kind.c_str(), method->info.name.c_str(),

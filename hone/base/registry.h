@@ -10,6 +10,18 @@
 
 namespace hone {
 
+/// What a searcher or a scheduler can do, in a few words each: a row of the methods table. "": does not
+/// apply.
+struct Abilities {
+  std::string objectives = "";   ///< "one", "several"
+  std::string constraints = "";  ///< limits on measures: "avoided" (never good), "modelled"
+  std::string conditions = "";   ///< parameters that are not always active: "yes", "filled in", ...
+  std::string batch = "";        ///< asking while trials run: "independent", "running trials count", ...
+  std::string fidelity = "";     ///< what it makes of results below the last fidelity
+  std::string ask = "";          ///< what an ask costs, in trials n and parameters d: "O(1)", "O(n d)"
+  std::string trials = "";       ///< for how many it is sensible: "10 to 1,000"
+};
+
 /// What a method says of itself: one row of `hone methods`, a section of the docs, and what the study file's
 /// checker knows.
 struct MethodInfo {
@@ -17,9 +29,13 @@ struct MethodInfo {
   std::string summary;  ///< one sentence
   std::string paper;    ///< exact title; "" where it is no published method
   std::vector<OptionSpec> options = {};
-  std::string traits = "";  ///< what it can do, in words: "several objectives, conditions"
+  std::string traits = "";  ///< what else is worth knowing, in words
   std::string type =
       "";  ///< operator: what it takes and gives, "[.., in] -> [.., out]" (space/operator_type.h)
+  Abilities abilities = {};
+  /// Scheduler: the searcher that it brings along, where the study names none; "": the usual default. One
+  /// that works with no other names it here and checks.
+  std::string searcher = "";
 };
 
 /// All methods of the program by kind ("searcher", "scheduler", "task", "evaluator", "operator", "lowering",

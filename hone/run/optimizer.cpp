@@ -121,10 +121,15 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   if (study_.objectives() != setup_.objectives)
     throw Error("the store holds a study with other objectives", Place{study_.store().url(), 0, ""},
                 "give this study a store of its own");
-  searcher_ = search::make_searcher(setup_.searcher, {setup_.space, setup_.objectives, setup_.seed},
-                                    setup_.searcher_options);
   scheduler_ =
       schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed}, setup_.scheduler_options);
+  search::Problem problem{setup_.space, setup_.objectives, setup_.seed};
+  problem.limits = setup_.limits;
+  problem.horizon = scheduler_->horizon();
+  problem.rungs = scheduler_->rungs();
+  problem.max_trials = setup_.max_trials;
+  problem.cost = setup_.cost;
+  searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
   {
     // Only where the space may have been another once: adopting costs what reading a trial does.
     study::Study revised(study_.store_pointer(), study::Study::Depth::light);
@@ -243,6 +248,7 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
     std::int64_t n = searcher_->learns() || !scheduler_->alike() ? 1 : most;
     if (setup_.max_trials) n = std::min(n, *setup_.max_trials - study_.size());
     std::vector<Key> taken;
+    searcher_->aim_at(next->fidelity);
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t id = study_.size() + i;
       study::TrialRecord record;

@@ -66,6 +66,8 @@ class Optimizer {
     /// together.
     std::int64_t replicates = 1;
     study::Aggregate aggregate = study::Aggregate::mean;
+    /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
+    std::string cost = {};
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};

@@ -150,9 +150,19 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.limits = read_limits(root["limits"], *file.task, file.task_kind);
 
   const Node search = root["search"];
-  if (search) search.only({"searcher", "scheduler", "identity", "replicates"});
-  read_method(search["searcher"], "searcher", "tpe", file.searcher, file.searcher_options);
+  if (search) search.only({"searcher", "scheduler", "cost", "identity", "replicates"});
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
+  const std::string& brought = methods().need("scheduler", file.scheduler).info.searcher;
+  read_method(search["searcher"], "searcher", brought.empty() ? "tpe" : brought, file.searcher,
+              file.searcher_options);
+  if (const Node cost = search["cost"]) {
+    file.cost = cost.text();
+    std::vector<std::string> known;
+    for (const auto& measure : file.task->measures()) known.push_back(measure.name);
+    if (!file.task->any_measure() && std::find(known.begin(), known.end(), file.cost) == known.end())
+      throw Error(fmt::format("task '{}' does not report '{}'", file.task_kind, file.cost), cost.place(),
+                  suggest(file.cost, known));
+  }
   if (const Node identity = search["identity"]) {
     const auto& names = identity::policy_names();
     if (std::find(names.begin(), names.end(), identity.text()) == names.end())
@@ -177,10 +187,15 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.budget = read_budget(root["budget"]);
 
   // What only shows when it is used, shown before anything is run.
-  schedule::make_scheduler(file.scheduler, {file.objectives, file.seed}, file.scheduler_options,
-                           search["scheduler"].place());
-  search::make_searcher(file.searcher, {file.space, file.objectives, file.seed}, file.searcher_options,
-                        search["searcher"].place());
+  const auto scheduler = schedule::make_scheduler(file.scheduler, {file.objectives, file.seed},
+                                                  file.scheduler_options, search["scheduler"].place());
+  search::Problem problem{file.space, file.objectives, file.seed};
+  problem.limits = file.limits;
+  problem.horizon = scheduler->horizon();
+  problem.rungs = scheduler->rungs();
+  problem.max_trials = file.budget.trials;
+  problem.cost = file.cost;
+  search::make_searcher(file.searcher, problem, file.searcher_options, search["searcher"].place());
   Rng rng(file.seed, "check");
   file.space.sample(rng);
   return file;

@@ -36,6 +36,7 @@ struct StudyFile {
   Options searcher_options;
   std::string scheduler;
   Options scheduler_options;
+  std::string cost;  ///< the measure that says what an evaluation costs; "": its seconds
   identity::Policy identity = identity::Policy::reuse;
   std::int64_t replicates = 1;  ///< evaluations of a config on the front, each with its own seed
   study::Aggregate aggregate = study::Aggregate::mean;

@@ -324,6 +324,7 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.searcher_options = file.searcher_options.json();
   setup.scheduler = file.scheduler;
   setup.scheduler_options = file.scheduler_options.json();
+  setup.cost = file.cost;
   setup.max_trials = file.budget.trials;
   setup.limits = file.limits;
   setup.replicates = file.replicates;

@@ -126,7 +126,12 @@ HONE_REGISTER(scheduler, asha) {
                        .summary = "of eta trials one is promoted",
                        .low = 2,
                        .high = 1000}},
-          .traits = "several objectives"},
+          .abilities = {.objectives = "several",
+                        .constraints = "avoided",
+                        .batch = "asynchronous",
+                        .fidelity = "rungs a factor eta apart",
+                        .ask = "O(log n)",
+                        .trials = "any number"}},
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
         return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
       }));

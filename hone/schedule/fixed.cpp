@@ -44,7 +44,12 @@ HONE_REGISTER(scheduler, fixed) {
                                        .fallback = nullptr,
                                        .summary = "fidelity that every trial runs to, in the task's unit",
                                        .low = 1}},
-                          .traits = "several objectives"},
+                          .abilities = {.objectives = "several",
+                                        .constraints = "ignored",
+                                        .batch = "independent",
+                                        .fidelity = "one",
+                                        .ask = "O(1)",
+                                        .trials = "any number"}},
                schedule::MakeScheduler([](const schedule::Problem&, const Options& options) {
                  return std::make_unique<schedule::Fixed>(options.integer("steps"));
                }));

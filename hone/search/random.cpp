@@ -30,7 +30,13 @@ HONE_REGISTER(searcher, random) {
                           .summary = "Draws every config independently, uniform over each parameter's scale.",
                           .paper = "",
                           .options = {},
-                          .traits = "several objectives, conditions, constraints, any number of trials"},
+                          .abilities = {.objectives = "several",
+                                        .constraints = "ignored",
+                                        .conditions = "yes",
+                                        .batch = "independent",
+                                        .fidelity = "ignored",
+                                        .ask = "O(d)",
+                                        .trials = "any number"}},
                search::MakeSearcher([](const search::Problem& problem, const Options&) {
                  return std::make_unique<search::Random>(problem);
                }));

@@ -1,6 +1,31 @@
 #include "hone/search/searcher.h"
 
+#include <cmath>
+#include <limits>
+
 namespace hone::search {
+
+double cost_of(const Problem& problem, const study::Trial& trial) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  if (problem.cost.empty()) return trial.spent_s > 0.0 ? trial.spent_s : kUnknown;
+  const study::Result* last = trial.last();
+  const auto value = last != nullptr ? last->measures.find(problem.cost) : trial.costs.find(problem.cost);
+  return value.value_or(kUnknown);
+}
+
+std::vector<double> violations(const Problem& problem, const study::Measures& measures) {
+  std::vector<double> all;
+  for (const study::Limit& limit : problem.limits) {
+    double broken = std::numeric_limits<double>::quiet_NaN();
+    if (const auto value = measures.find(limit.name)) {
+      const double over = limit.max ? *value - *limit.max : -std::numeric_limits<double>::infinity();
+      const double under = limit.min ? *limit.min - *value : -std::numeric_limits<double>::infinity();
+      broken = std::isnan(*value) ? *value : std::fmax(over, under);
+    }
+    all.push_back(broken);
+  }
+  return all;
+}
 
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,
                                         const Options& options, const Place& place) {

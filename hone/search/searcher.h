@@ -21,7 +21,20 @@ struct Problem {
   space::Space space;
   std::vector<study::Objective> objectives;
   std::uint64_t seed = 0;
+  std::vector<study::Limit> limits = {};  ///< on measures of a result; costs may be known before it
+  std::int64_t horizon = 1;               ///< the largest fidelity: where the front is
+  std::vector<std::int64_t> rungs = {};  ///< fidelities at which trials rest, ascending; empty: horizon alone
+  std::optional<std::int64_t> max_trials = {};  ///< the study's budget, where it is one of trials
+  /// The measure that says what a trial's evaluation costs; "": the seconds it took (Trial::spent_s).
+  std::string cost = {};
 };
+
+/// What the evaluations of a trial cost so far: problem.cost's value in its last result, or its seconds. NaN
+/// where it is not known (yet). Trial::spent_s is told with the change of state that follows a result.
+double cost_of(const Problem& problem, const study::Trial& trial);
+/// By how much a result breaks the limits: one number a limit, in the limit's unit, above 0 where it is
+/// broken, NaN where the measure is missing. A limit with max and min gives the larger of its two.
+std::vector<double> violations(const Problem& problem, const study::Measures& measures);
 
 /// Proposes configs. A searcher is a pure function of the changes it was told, in order, and of the seed: the
 /// same journal gives the same proposals in any process. It keeps its own incremental state; ask never walks
@@ -38,10 +51,19 @@ class Searcher {
   /// Whether what it proposes depends on results. One that does not may be asked for several at once.
   virtual bool learns() const { return true; }
 
+  /// The fidelity at which the next asks' trials will begin; 0: as usual. Set by the engine before ask.
+  void aim_at(std::int64_t fidelity) { aim_ = fidelity; }
+
   /// A feasible canonical config for trial `number`. `attempt` counts repeated asks for the same number (the
   /// last proposal was a config already known): it must lead to another draw. nullopt: the searcher has
   /// nothing more to propose (a grid or a finite space is exhausted).
   virtual std::optional<space::Config> ask(std::int64_t number, int attempt) = 0;
+
+ protected:
+  std::int64_t aim() const { return aim_; }
+
+ private:
+  std::int64_t aim_ = 0;
 };
 
 /// Kind "searcher" in the registry.

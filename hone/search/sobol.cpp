@@ -78,7 +78,14 @@ HONE_REGISTER(searcher, sobol) {
                           .summary = "Covers the space evenly with a scrambled Sobol sequence.",
                           .paper = "",
                           .options = {},
-                          .traits = "several objectives, conditions, constraints, up to 3667 parameters"},
+                          .traits = "up to 3667 parameters",
+                          .abilities = {.objectives = "several",
+                                        .constraints = "ignored",
+                                        .conditions = "filled in",
+                                        .batch = "the sequence goes on",
+                                        .fidelity = "ignored",
+                                        .ask = "O(d)",
+                                        .trials = "any number"}},
                search::MakeSearcher([](const search::Problem& problem, const Options&) {
                  return std::make_unique<search::Sobol>(problem);
                }));

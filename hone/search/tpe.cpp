@@ -276,8 +276,14 @@ HONE_REGISTER(searcher, tpe) {
                            "observations in the bad density; beyond, a random one makes room for a new",
                        .low = 50,
                        .high = 1e7}},
-          .traits = "several objectives, conditions, constraints, fidelities, running trials; exact up to "
-                    "max_observations trials"},
+          .traits = "exact up to max_observations trials",
+          .abilities = {.objectives = "several",
+                        .constraints = "avoided",
+                        .conditions = "yes, correlations kept",
+                        .batch = "running trials count as bad",
+                        .fidelity = "the highest with enough results",
+                        .ask = "O(min(n, max_observations) d)",
+                        .trials = "20 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Tpe>(
             problem, search::TpeSettings{
