@@ -67,7 +67,7 @@ double Problem::normalised_regret(double value) const {
   const double range = median() - *best;
   // Half of the space is optimal: there is nothing to be gained.
   if (range == 0.0) return value == *best ? 0.0 : kInfinity;
-  return (value - *best) / range;
+  return (value - *best) / range + 0.0;  // no -0.0
 }
 
 const std::vector<double>& Problem::reference() const {
