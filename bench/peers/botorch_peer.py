@@ -82,14 +82,22 @@ class BoTorch:
             elif i in self.categorical:
                 out.append(float(min(len(self.categorical[i]) - 1, max(0, round(at)))))
             elif self.parameters[i]["kind"] == "integer":
-                low, high, value = self.parameters[i]["low"], self.parameters[i]["high"], self.value(i, at)
-                if self.parameters[i]["log"]:
-                    out.append((math.log(value) - math.log(low)) / (math.log(high) - math.log(low)))
-                else:
-                    out.append((value - low) / (high - low) if high > low else 0.0)
+                out.append(self.position(i, self.value(i, at)))
             else:
                 out.append(at)
         return out
+
+    def position(self, i, value):
+        parameter = self.parameters[i]
+        values = categories(parameter)
+        if values is not None:
+            return float(values.index(value))
+        if grid(parameter) is not None:
+            return grid(parameter).index(value) / max(1, len(grid(parameter)) - 1)
+        low, high = parameter["low"], parameter["high"]
+        if parameter["log"]:
+            return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return (value - low) / (high - low) if high > low else 0.0
 
     def next_point(self):
         if len(self.x) < self.initial or len(set(self.y)) < 2:
@@ -128,6 +136,11 @@ class BoTorch:
         if told:
             self.x.append(point)
             self.y.append(told[0])
+
+    def fill(self, configs, values):
+        for config, value in zip(configs, values):
+            self.x.append([self.position(i, config[parameter["name"]]) for i, parameter in enumerate(self.parameters)])
+            self.y.append(value[0])
 
 
 serve(BoTorch)

@@ -70,5 +70,15 @@ class Optuna:
         else:
             self.study.tell(trial, values)
 
+    def fill(self, configs, values):
+        for config, value in zip(configs, values):
+            params = {
+                name: self.grids[name].index(chosen) if name in self.grids else chosen
+                for name, chosen in config.items()
+            }
+            self.study.add_trial(
+                optuna.trial.create_trial(params=params, distributions=self.distributions, values=value)
+            )
+
 
 serve(Optuna)

@@ -10,6 +10,8 @@ line from its standard output. docs/bench.md describes the lines.
             values of null: it failed
     report  {"do": "report", "trial": 3, "fidelity": 3, "values": [0.3]}
                                                                    -> {"verdict": "continue", "ms": 0.1}
+    fill    {"do": "fill", "configs": [...], "values": [[0.3], ...]}  finished trials, without asking
+                                                                   -> {"ms": 90.0}
     stop    {"do": "stop"}                                         -> nothing; the process ends
 
 Values are oriented: less is better. An answer {"error": "..."} ends the run.
@@ -103,8 +105,15 @@ def serve(make):
                 answer({"ms": timed.ms})
             elif line["do"] == "report":
                 with Timed() as timed:
-                    verdict = peer.report(line["trial"], line["fidelity"], line["values"])
+                    report = getattr(peer, "report", None)
+                    verdict = report(line["trial"], line["fidelity"], line["values"]) if report else "continue"
                 answer({"verdict": verdict, "ms": timed.ms})
+            elif line["do"] == "fill":
+                if not hasattr(peer, "fill"):
+                    raise Unable("it cannot be given finished trials")
+                with Timed() as timed:
+                    peer.fill(line["configs"], line["values"])
+                answer({"ms": timed.ms})
             elif line["do"] == "stop":
                 return
             else:

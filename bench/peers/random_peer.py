@@ -33,5 +33,8 @@ class Random:
     def tell(self, *_):
         pass
 
+    def fill(self, *_):
+        pass
+
 
 serve(Random)

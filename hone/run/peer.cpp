@@ -44,6 +44,18 @@ std::string on_path(const std::string& program) {
   return {};
 }
 
+/// "NAME VERSION" of a package in a Python environment, "" where it is not there.
+std::string installed(const std::filesystem::path& environment, const std::string& package) {
+  std::error_code code;
+  for (const auto& python : std::filesystem::directory_iterator(environment / "lib", code))
+    for (const auto& entry : std::filesystem::directory_iterator(python.path() / "site-packages", code)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(package + "-") && name.ends_with(".dist-info"))
+        return package + " " + name.substr(package.size() + 1, name.size() - package.size() - 11);
+    }
+  return {};
+}
+
 PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
                        const std::filesystem::path& environments) {
   PeerMethod method;
@@ -53,16 +65,18 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
   method.adapter = (folder / text_of(entry, "adapter")).string();
   method.fidelity = entry.value("fidelity", false);
   method.several = entry.value("several", false);
-  method.parallel = entry.value("parallel", true);
   method.max_trials = entry.value("trials", method.max_trials);
   method.max_seeds = entry.value("seeds", method.max_seeds);
   const std::string environment = text_of(entry, "environment");
   if (environment.empty()) {
     method.program = on_path("python3");
+    method.version = "no library";
     if (method.program.empty()) method.lacks = "there is no python3 on the path";
   } else {
+    const std::string package = text_of(entry, "package");
     method.program = (environments / environment / "bin" / "python").string();
-    if (::access(method.program.c_str(), X_OK) != 0)
+    method.version = installed(environments / environment, package);
+    if (method.version.empty() || ::access(method.program.c_str(), X_OK) != 0)
       method.lacks = fmt::format("not installed; run: ./dev peers {}", environment);
   }
   return method;
@@ -80,8 +94,7 @@ std::vector<PeerMethod> peer_methods(const std::string& folder) {
   std::vector<PeerMethod> methods;
   try {
     const auto environments = (path / document.value("environments", "environments")).lexically_normal();
-    for (const Json& entry : document.at("peers"))
-      methods.push_back(read_method(entry, path, environments));
+    for (const Json& entry : document.at("peers")) methods.push_back(read_method(entry, path, environments));
   } catch (const nlohmann::json::exception& error) {
     throw Error(fmt::format("this is no list of peers: {}", error.what()), Place{list, 0, ""});
   }
@@ -176,22 +189,29 @@ Peer::Peer(const PeerMethod& method, PeerStart start) : method_(method), start_(
   ::close(ends[1]);
   socket_ = ends[0];
   try {
-    const Json answer = exchange({{"do", "start"},
-                                  {"method", method_.method},
-                                  {"space", peer_space(start_.space)},
-                                  {"objectives", std::vector<std::string>(start_.objectives, "min")},
-                                  {"seed", start_.seed},
-                                  {"trials", start_.trials},
-                                  {"workers", start_.workers},
-                                  {"rungs", start_.rungs}});
-    version_ = text_of(answer, "version", "unknown version");
+    begin(std::move(start_));
   } catch (...) {
-    this->~Peer();
+    end();
     throw;
   }
 }
 
-Peer::~Peer() {
+void Peer::begin(PeerStart start) {
+  start_ = std::move(start);
+  const Json answer = exchange({{"do", "start"},
+                                {"method", method_.method},
+                                {"space", peer_space(start_.space)},
+                                {"objectives", std::vector<std::string>(start_.objectives, "min")},
+                                {"seed", start_.seed},
+                                {"trials", start_.trials},
+                                {"workers", start_.workers},
+                                {"rungs", start_.rungs}});
+  version_ = text_of(answer, "version", "unknown version");
+}
+
+Peer::~Peer() { end(); }
+
+void Peer::end() {
   if (socket_ >= 0) ::close(socket_);
   if (said_ >= 0) ::close(said_);
   if (pid_ > 0) {
@@ -270,6 +290,12 @@ double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& 
   Json request{{"do", "tell"}, {"trial", trial}, {"values", nullptr}};
   if (values) request["values"] = *values;
   return exchange(request).value("ms", 0.0);
+}
+
+void Peer::fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values) {
+  Json list = Json::array();
+  for (const space::Config& config : configs) list.push_back(config.json());
+  exchange({{"do", "fill"}, {"configs", std::move(list)}, {"values", values}});
 }
 
 Peer::Judged Peer::report(std::int64_t trial, std::int64_t fidelity, const std::vector<double>& values) {

@@ -16,21 +16,21 @@ namespace hone::run {
 
 /// A method of another library that an adapter speaks for (docs/bench.md has the lines they exchange).
 struct PeerMethod {
-  std::string name;     ///< "optuna_tpe"
-  std::string summary;  ///< one sentence
-  std::string method;   ///< what the adapter calls it
-  std::string program;  ///< the interpreter
-  std::string adapter;  ///< the adapter's file
-  std::string lacks;    ///< why it cannot run here, and what to do; "" where it can
-  bool fidelity = false;                  ///< decides how far trials go, too
-  bool several = false;                   ///< takes several objectives
-  bool parallel = true;                   ///< may be asked again before it is told
-  std::int64_t max_trials = 1000000;      ///< slow ones get no more
+  std::string name;                   ///< "optuna_tpe"
+  std::string summary;                ///< one sentence
+  std::string method;                 ///< what the adapter calls it
+  std::string program;                ///< the interpreter
+  std::string adapter;                ///< the adapter's file
+  std::string version;                ///< of the installed library: "optuna 5.0.0"
+  std::string lacks;                  ///< why it cannot run here, and what to do; "" where it can
+  bool fidelity = false;              ///< decides how far trials go, too
+  bool several = false;               ///< takes several objectives
+  std::int64_t max_trials = 1000000;  ///< slow ones get no more
   std::int64_t max_seeds = 1000000;
 };
 
-/// The methods of a folder of adapters, by its peers.json; those that are not installed say so in `lacks`. Throws
-/// Error where there is no such folder or the list is malformed.
+/// The methods of a folder of adapters, by its peers.json; those that are not installed say so in `lacks`.
+/// Throws Error where there is no such folder or the list is malformed.
 std::vector<PeerMethod> peer_methods(const std::string& folder);
 
 /// What a run of a peer is about.
@@ -51,13 +51,15 @@ class PeerUnable : public Error {
   using Error::Error;
 };
 
-/// A running adapter: a process of its own that dies with this one and does not see the terminal's Ctrl-C. What
-/// it measures (milliseconds) is its own work, without the lines' way. Every call throws Error where it ended,
-/// answered nonsense or too late (with the end of what it said), PeerUnable where it refuses, and Error
-/// (environment) "interrupted" where `interrupted` says so. Not thread safe.
+/// A running adapter: a process of its own that dies with this one and does not see the terminal's Ctrl-C.
+/// What it measures (milliseconds) is its own work, without the lines' way. Every call throws Error where it
+/// ended, answered nonsense or too late (with the end of what it said), PeerUnable where it refuses, and
+/// Error (environment) "interrupted" where `interrupted` says so. Not thread safe.
 class Peer {
  public:
   Peer(const PeerMethod& method, PeerStart start);
+  /// Another run in the same process, from nothing: the libraries need not be loaded again.
+  void begin(PeerStart start);
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
@@ -73,6 +75,8 @@ class Peer {
   Asked ask(std::int64_t number);
   /// The trial ended at its target: oriented values, or nothing where it failed. Returns milliseconds.
   double tell(std::int64_t trial, const std::optional<std::vector<double>>& values);
+  /// Finished trials that it is given instead of being asked for them: configs and their oriented values.
+  void fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values);
   struct Judged {
     schedule::Scheduler::Verdict verdict = schedule::Scheduler::Verdict::go_on;
     double ms = 0.0;
@@ -82,6 +86,7 @@ class Peer {
  private:
   Json exchange(const Json& request);
   std::optional<std::string> line();
+  void end();
   [[noreturn]] void broken(const std::string& how);
 
   PeerMethod method_;

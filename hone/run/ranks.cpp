@@ -14,8 +14,8 @@ namespace {
 double normal_density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::numbers::pi); }
 double normal_below(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
-/// Probability that k standard normal variables lie within a range of q: by Simpson's rule over the largest of
-/// them, k * phi(z) * (Phi(z) - Phi(z - q))^(k - 1).
+/// Probability that k standard normal variables lie within a range of q: by Simpson's rule over the largest
+/// of them, k * phi(z) * (Phi(z) - Phi(z - q))^(k - 1).
 double range_probability(double q, double k) {
   constexpr int kSteps = 2000;
   constexpr double kLow = -9.0, kHigh = 9.0, kWidth = (kHigh - kLow) / kSteps;
@@ -104,8 +104,8 @@ RankTest rank_test(const std::vector<std::vector<double>>& values) {
   const auto size = static_cast<double>(k);
   double squares = 0.0;
   for (const double rank : test.mean_ranks) squares += rank * rank;
-  test.chi_square = std::max(
-      0.0, 12.0 * n / (size * (size + 1.0)) * (squares - size * (size + 1.0) * (size + 1.0) / 4.0));
+  test.chi_square =
+      std::max(0.0, 12.0 * n / (size * (size + 1.0)) * (squares - size * (size + 1.0) * (size + 1.0) / 4.0));
   test.p = chi_square_tail(test.chi_square, size - 1.0);
   test.critical_difference = nemenyi_quantile(k) * std::sqrt(size * (size + 1.0) / (6.0 * n));
 
@@ -116,8 +116,7 @@ RankTest rank_test(const std::vector<std::vector<double>>& values) {
   std::size_t covered = 0;  // a group that ends no later than an earlier one is part of it
   for (std::size_t i = 0; i < k; ++i) {
     std::size_t end = i + 1;
-    while (end < k &&
-           test.mean_ranks[order[end]] - test.mean_ranks[order[i]] <= test.critical_difference)
+    while (end < k && test.mean_ranks[order[end]] - test.mean_ranks[order[i]] <= test.critical_difference)
       ++end;
     if (end - i < 2 || end <= covered) continue;
     covered = end;

@@ -5,12 +5,12 @@
 
 namespace hone::run {
 
-/// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come last,
-/// together.
+/// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come
+/// last, together.
 std::vector<double> ranks_of(const std::vector<double>& values);
 
-/// How contenders compare over several problems (Demsar, "Statistical Comparisons of Classifiers over Multiple
-/// Data Sets", 2006).
+/// How contenders compare over several problems (Demsar, "Statistical Comparisons of Classifiers over
+/// Multiple Data Sets", 2006).
 struct RankTest {
   std::vector<double> mean_ranks;  ///< by contender
   double chi_square = 0.0;         ///< Friedman's statistic, k - 1 degrees of freedom
@@ -26,8 +26,8 @@ struct RankTest {
 RankTest rank_test(const std::vector<std::vector<double>>& values);
 
 /// The two-sided critical value of Nemenyi's test for k contenders at level `alpha`: the quantile of the
-/// studentised range with infinite degrees of freedom, by the square root of two. k = 2: 1.960, k = 10: 3.164 at
-/// 5%. k from 2 to 1,000.
+/// studentised range with infinite degrees of freedom, by the square root of two. k = 2: 1.960, k = 10: 3.164
+/// at 5%. k from 2 to 1,000.
 double nemenyi_quantile(std::size_t k, double alpha = 0.05);
 
 /// Probability that a chi-square variable with `degrees` degrees of freedom exceeds x.
