@@ -63,7 +63,7 @@ class Asha : public Scheduler {
     return std::nullopt;
   }
 
-  bool alike() const override { return true; }
+  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
