@@ -77,8 +77,8 @@ void Brackets::update(const study::Change& change) {
 Brackets::Standing Brackets::standing(const study::Trial& trial) const {
   Standing now;
   now.pending = trial.state == TrialState::waiting || trial.state == TrialState::running;
-  now.eligible = trial.same_as < 0 &&
-                 (trial.state == TrialState::paused || trial.state == TrialState::completed);
+  now.eligible =
+      trial.same_as < 0 && (trial.state == TrialState::paused || trial.state == TrialState::completed);
   return now;
 }
 
@@ -288,8 +288,8 @@ Brackets::Look Brackets::look(Bracket& bracket, bool may_create) const {
     for (; stage + 1 < stages.size() && !here.empty(); ++stage) {
       std::int64_t count = stages[stage + 1].n;
       if (!full)
-        count = std::min(count,
-                         std::max<std::int64_t>(1, static_cast<std::int64_t>(here.size()) / plan_.eta));
+        count =
+            std::min(count, std::max<std::int64_t>(1, static_cast<std::int64_t>(here.size()) / plan_.eta));
       const std::int64_t units = stages[stage + 1].fidelity - stages[stage].fidelity;
       here = chosen(bracket, stage, count, here);
       bool all = true;

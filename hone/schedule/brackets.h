@@ -12,8 +12,8 @@
 namespace hone::schedule {
 
 /// The rows with finite values in the order that successive halving promotes them (less is better). One
-/// objective: by value, then by id. Several: by non-dominated rank, then by crowding distance within it (larger
-/// first), then by id.
+/// objective: by value, then by id. Several: by non-dominated rank, then by crowding distance within it
+/// (larger first), then by id.
 struct Ranked {
   std::int64_t id = 0;
   std::vector<double> values;
@@ -21,20 +21,23 @@ struct Ranked {
 std::vector<std::int64_t> in_order_of_promotion(std::vector<Ranked> rows);
 
 /// Brackets of successive halving, one after the other without end: what hyperband and its relatives are made
-/// of. A bracket has stages, each a number of trials and a fidelity. Its first stage takes new trials; when all
-/// of a stage have ended, the best go on to the next. While a bracket waits for its running trials the next one
-/// is begun, so that no worker idles. A pure function of the changes told: which trial belongs where is read
-/// from where it was started.
+/// of. A bracket has stages, each a number of trials and a fidelity. Its first stage takes new trials; when
+/// all of a stage have ended, the best go on to the next. While a bracket waits for its running trials the
+/// next one is begun, so that no worker idles. A pure function of the changes told: which trial belongs where
+/// is read from where it was started.
 ///
-/// - A trial belongs to the oldest bracket that has a place at the fidelity of its first start; where none has,
+/// - A trial belongs to the oldest bracket that has a place at the fidelity of its first start; where none
+/// has,
 ///   it is kept for the next bracket that begins there. So trials that a user proposes, or that were there
 ///   before the study changed its scheduler, are used.
-/// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so does
+/// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so
+/// does
 ///   one whose result was reused (same_as): its original stands for it, with the better of their values. A
 ///   deleted trial gives its place back. An interrupted one is waited for.
-/// - Where no new trials may come (the budget), a stage that is not full is closed with those that it has: the
-///   best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were left.
-///   What was promoted counts among those that go on.
+/// - Where no new trials may come (the budget), a stage that is not full is closed with those that it has:
+/// the
+///   best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
+///   left. What was promoted counts among those that go on.
 ///
 /// O(log n) a change; a request O(brackets under way), and O(n) while trials go on from a stage of n.
 class Brackets : public Scheduler {
@@ -49,10 +52,10 @@ class Brackets : public Scheduler {
     /// Every stage takes new trials once the one before it has ended, and nothing is promoted (DEHB).
     bool evolving = false;
   };
-  /// Who goes on where some already did, after *Iterative Deepening Hyperband*: efficient: those, and the best
-  /// of the others until enough have; preserving: the best of all that have a result at the stage; discarding:
-  /// the best of those that belong there now, as if the others had not gone on. Without a change of the
-  /// brackets all three are the same.
+  /// Who goes on where some already did, after *Iterative Deepening Hyperband*: efficient: those, and the
+  /// best of the others until enough have; preserving: the best of all that have a result at the stage;
+  /// discarding: the best of those that belong there now, as if the others had not gone on. Without a change
+  /// of the brackets all three are the same.
   enum class Selection { efficient, preserving, discarding };
 
   struct Plan {
@@ -78,6 +81,7 @@ class Brackets : public Scheduler {
     return plan_.schedule_horizon > 0 ? plan_.schedule_horizon : horizon();
   }
   std::vector<std::int64_t> rungs() const override { return plan_.rungs; }
+  bool raisable() const override { return plan_.raisable; }
   bool resumable(const study::Trial& trial) const override {
     return !trial.done() || (plan_.raisable && trial.state == study::TrialState::completed);
   }
@@ -85,8 +89,8 @@ class Brackets : public Scheduler {
  private:
   /// What a trial has come to, wherever it belongs.
   struct Standing {
-    bool pending = false;                               // waits or runs
-    bool eligible = false;                              // rests, and may go on
+    bool pending = false;                                // waits or runs
+    bool eligible = false;                               // rests, and may go on
     std::map<std::int64_t, std::vector<double>> values;  // by fidelity, oriented
   };
   struct Member {

@@ -72,8 +72,8 @@ std::vector<Brackets::Stage> hyperband_bracket(const std::vector<std::int64_t>& 
   const std::int64_t n = (widest * (s_max + 1) + s) / (s + 1);
   std::vector<Brackets::Stage> stages;
   for (std::int64_t i = 0; i <= s; ++i)
-    stages.push_back({std::max<std::int64_t>(1, n / power(eta, i)),
-                      rungs[static_cast<std::size_t>(s_max - s + i)]});
+    stages.push_back(
+        {std::max<std::int64_t>(1, n / power(eta, i)), rungs[static_cast<std::size_t>(s_max - s + i)]});
   return stages;
 }
 

@@ -7,8 +7,8 @@
 
 namespace hone::schedule {
 
-/// The options `steps` and `eta` of methods with rungs. `steps` as in asha: two values are the smallest and the
-/// largest fidelity, more are the rungs themselves.
+/// The options `steps` and `eta` of methods with rungs. `steps` as in asha: two values are the smallest and
+/// the largest fidelity, more are the rungs themselves.
 std::vector<OptionSpec> rung_options(std::int64_t eta);
 
 /// The rungs of Hyperband, ascending: largest * eta^-s, rounded, as long as that is no smaller than the

@@ -62,10 +62,12 @@ class Scheduler {
   virtual std::int64_t horizon() const = 0;
   /// The horizon that learning-rate schedules are laid out for: horizon(), unless that may be raised.
   virtual std::int64_t schedule_horizon() const { return horizon(); }
+  /// Whether the horizon may be raised while a study goes on: results below it do not depend on it.
+  virtual bool raisable() const { return false; }
   /// All fidelities at which trials rest, ascending; the last is horizon().
   virtual std::vector<std::int64_t> rungs() const = 0;
-  /// The fidelities below the horizon at which judge wants to be asked, ascending: a task that tells nothing on
-  /// its way is stopped and measured there.
+  /// The fidelities below the horizon at which judge wants to be asked, ascending: a task that tells nothing
+  /// on its way is stopped and measured there.
   virtual std::vector<std::int64_t> watched() const { return {}; }
   /// Whether the trial may be run further, so that its checkpoint must stay.
   virtual bool resumable(const study::Trial& trial) const { return !trial.done(); }

@@ -3,23 +3,24 @@
 #include "hone/base/error.h"
 #include "hone/schedule/hyperband_plan.h"
 
-// Successive halving (Jamieson & Talwalkar, AISTATS 2016, figure 3): n configs get an equal share of a budget,
-// the worse half is dropped, and the others share the same budget again, until one is left. Each round's
-// fidelity is eta times the last, as an equal budget for every round asks for. The paper speaks of a budget B;
-// here it is given by the rungs and the number of configs, B = n * smallest * rounds, and a rung is the whole
-// fidelity of a trial rather than what is added to it (as in Hyperband). When one bracket has given all its
-// places away the next begins with new configs.
+// Successive halving (Jamieson & Talwalkar, AISTATS 2016, figure 3): n configs get an equal share of a
+// budget, the worse half is dropped, and the others share the same budget again, until one is left. Each
+// round's fidelity is eta times the last, as an equal budget for every round asks for. The paper speaks of a
+// budget B; here it is given by the rungs and the number of configs, B = n * smallest * rounds, and a rung is
+// the whole fidelity of a trial rather than what is added to it (as in Hyperband). When one bracket has given
+// all its places away the next begins with new configs.
 
 HONE_REGISTER(scheduler, successive_halving) {
   using namespace hone;
   auto specs = schedule::rung_options(2);
-  specs.push_back({.name = "n",
-                   .type = OptionSpec::Type::integer,
-                   .fallback = nullptr,
-                   .summary = "trials that a bracket begins with; default: as many as leave one at the last rung",
-                   .low = 1,
-                   .high = 1e9,
-                   .optional = true});
+  specs.push_back(
+      {.name = "n",
+       .type = OptionSpec::Type::integer,
+       .fallback = nullptr,
+       .summary = "trials that a bracket begins with; default: as many as leave one at the last rung",
+       .low = 1,
+       .high = 1e9,
+       .optional = true});
   registry.add(
       "scheduler",
       MethodInfo{.name = "successive_halving",
