@@ -187,6 +187,11 @@ Section space_section(const StudyFile& file, const Node& table, Json& space) {
     space["parameters"].push_back(std::move(one));
   }
   for (const auto& constraint : file.space.constraints()) space["constraints"].push_back(constraint.text());
+  if (!table) {
+    for (const auto& parameter : file.space.parameters())
+      section.add(parameter.name, nullptr, toml_string(parameter.shown()), "the task's", "");
+    return section;
+  }
   for (const auto& [key, node] : table.entries()) {
     std::vector<const space::Parameter*> read;
     for (const auto& parameter : file.space.parameters())

@@ -159,7 +159,8 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.task = task::make_task(file.task_kind, file.task_options, file.folder, kind.place());
 
   file.objectives = read_objectives(study, *file.task, file.task_kind);
-  file.space = space::Space::from_document(root.need("space"));
+  const auto own_space = root.has("space") ? std::nullopt : file.task->default_space();
+  file.space = own_space ? *own_space : space::Space::from_document(root.need("space"));
   try {
     file.task->check(file.space);
   } catch (const Error& error) {
@@ -208,6 +209,12 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   // What only shows when it is used, shown before anything is run.
   const auto scheduler = schedule::make_scheduler(file.scheduler, {file.objectives, file.seed, &file.space},
                                                   file.scheduler_options, search["scheduler"].place());
+  try {
+    file.task->check_rungs(scheduler->rungs());
+  } catch (const Error& error) {
+    if (!error.place().file.empty()) throw;
+    throw Error(error.message(), search["scheduler"].place(), error.hint());
+  }
   search::Problem problem{file.space, file.objectives, file.seed};
   problem.limits = file.limits;
   problem.horizon = scheduler->horizon();

@@ -53,6 +53,10 @@ class Task {
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
   virtual void check(const space::Space& space) const = 0;
+  /// The space that a study has which declares none; nullopt: it must declare one. May read data.
+  virtual std::optional<space::Space> default_space() const { return std::nullopt; }
+  /// Checks the fidelities at which the study's trials rest (ascending). Throws Error.
+  virtual void check_rungs(const std::vector<std::int64_t>& rungs) const { (void)rungs; }
 
   /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
