@@ -15,7 +15,8 @@ constexpr std::size_t kFolds = 3;
 std::pair<double, double> moments(const std::vector<double>& values) {
   double mean = 0.0, square = 0.0;
   for (const double value : values) mean += value / static_cast<double>(values.size());
-  for (const double value : values) square += (value - mean) * (value - mean) / static_cast<double>(values.size());
+  for (const double value : values)
+    square += (value - mean) * (value - mean) / static_cast<double>(values.size());
   const double deviation = std::sqrt(square);
   return {mean, deviation > 1e-12 * std::max(1.0, std::abs(mean)) ? deviation : 1.0};
 }

@@ -8,17 +8,20 @@
 
 namespace hone::predict {
 
-/// The features of a partial learning curve (Baker et al., section 3): its points, their first and their second
-/// differences, and what else is known. More than 30 points are thinned out evenly, the last one stays.
+/// The features of a partial learning curve (Baker et al., section 3): its points, their first and their
+/// second differences, and what else is known. More than 30 points are thinned out evenly, the last one
+/// stays.
 std::vector<double> curve_features(const std::vector<double>& curve, const std::vector<double>& known);
 
-/// Predicts where a learning curve ends (Baker et al., "Accelerating Neural Architecture Search using Performance
-/// Prediction", 2017): nu-support vector regression from the features of the curve so far to its final value;
-/// cost, kernel and kernel width are chosen by 3-fold cross-validation over a small grid, and the deviation of its
-/// errors there is the prediction's. Features and target are standardised. Deterministic.
+/// Predicts where a learning curve ends (Baker et al., "Accelerating Neural Architecture Search using
+/// Performance Prediction", 2017): nu-support vector regression from the features of the curve so far to its
+/// final value; cost, kernel and kernel width are chosen by 3-fold cross-validation over a small grid, and
+/// the deviation of its errors there is the prediction's. Features and target are standardised.
+/// Deterministic.
 class FinalValue {
  public:
-  /// `rows`: features of complete curves up to the same point, `finals` their final values; 6 or more, finite.
+  /// `rows`: features of complete curves up to the same point, `finals` their final values; 6 or more,
+  /// finite.
   FinalValue(std::vector<std::vector<double>> rows, const std::vector<double>& finals);
 
   struct Prediction {

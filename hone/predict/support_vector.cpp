@@ -20,8 +20,8 @@ double kernel(const std::vector<double>& a, const std::vector<double>& b, double
   return std::exp(-gamma * sum);
 }
 
-/// The dual: minimise 1/2 (u - v)' K (u - v) - z'(u - v) over 0 <= u, v <= C with sum u = sum v = C nu n / 2. A
-/// step moves weight within u or within v, which keeps both sums.
+/// The dual: minimise 1/2 (u - v)' K (u - v) - z'(u - v) over 0 <= u, v <= C with sum u = sum v = C nu n / 2.
+/// A step moves weight within u or within v, which keeps both sums.
 class Dual {
  public:
   Dual(const std::vector<std::vector<double>>& rows, const std::vector<double>& targets,

@@ -11,10 +11,10 @@ struct SupportVectorSettings {
   double gamma = 1.0;  ///< of the kernel exp(-gamma |a - b|^2); 0: the linear kernel a.b
 };
 
-/// nu-support vector regression (Schoelkopf et al., "New Support Vector Algorithms", 2000), fitted by sequential
-/// minimal optimisation of its dual with the most violating pair (Keerthi et al., 2001; Chang & Lin, "Training
-/// nu-Support Vector Regression", 2002). Columns and target should be scaled by the caller. O(rows^2) memory:
-/// for some hundred rows. Deterministic. Immutable once fitted.
+/// nu-support vector regression (Schoelkopf et al., "New Support Vector Algorithms", 2000), fitted by
+/// sequential minimal optimisation of its dual with the most violating pair (Keerthi et al., 2001; Chang &
+/// Lin, "Training nu-Support Vector Regression", 2002). Columns and target should be scaled by the caller.
+/// O(rows^2) memory: for some hundred rows. Deterministic. Immutable once fitted.
 class SupportVectorRegression {
  public:
   SupportVectorRegression() = default;

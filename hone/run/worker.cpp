@@ -190,8 +190,8 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
   return false;
 }
 
-/// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where the
-/// scheduler wants to judge.
+/// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where
+/// the scheduler wants to judge.
 task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, task::Evaluator& evaluator,
                             task::Assignment assignment, task::Reporter& reporter) {
   std::vector<std::int64_t> stops;

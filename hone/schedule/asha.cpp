@@ -132,8 +132,9 @@ HONE_REGISTER(scheduler, asha) {
                       {.name = "type",
                        .type = OptionSpec::Type::text,
                        .fallback = "promotion",
-                       .summary = "promotion: trials rest at a rung until they are promoted; stopping: they run "
-                                  "on unless they report there that they are not among the best",
+                       .summary =
+                           "promotion: trials rest at a rung until they are promoted; stopping: they run "
+                           "on unless they report there that they are not among the best",
                        .allowed = {"promotion", "stopping"}}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",

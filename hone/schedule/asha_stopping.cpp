@@ -17,7 +17,8 @@ void StoppingAsha::update(const study::Change& change) {
     for (std::size_t i = 0; i < rungs_.size(); ++i) {
       if (trial.same_as < 0) {
         // The first result at the rung or beyond stands for it.
-        if (change.result->fidelity >= steps_[i] && !rungs_[i].has(trial.id)) rungs_[i].report(trial.id, values);
+        if (change.result->fidelity >= steps_[i] && !rungs_[i].has(trial.id))
+          rungs_[i].report(trial.id, values);
       } else if (change.result->fidelity == steps_[i] && rungs_[i].has(trial.same_as) &&
                  study::dominates(values, rungs_[i].values(trial.same_as))) {
         rungs_[i].report(trial.same_as, values);

@@ -12,13 +12,13 @@ namespace hone::schedule {
 
 /// The stopping form of asynchronous successive halving (as in Syne Tune, and as in Ray Tune): every trial is
 /// started towards the last rung, and one that reports at a rung is stopped where it is not among the best
-/// ceil(n / eta) of the n that did so far, itself counted (those equal to the last of them are). Nothing is paused
-/// or resumed; a stopped trial does not come back. It needs tasks that report on their way: a report counts for
-/// all rungs between the one before and itself.
+/// ceil(n / eta) of the n that did so far, itself counted (those equal to the last of them are). Nothing is
+/// paused or resumed; a stopped trial does not come back. It needs tasks that report on their way: a report
+/// counts for all rungs between the one before and itself.
 ///
-/// Failed and infeasible trials and those that reported NaN count in n and rank last; a reused result (same_as)
-/// speaks for its original, as in asha. Several objectives: by non-dominated rank, then crowding distance. O(log n)
-/// a report with one objective.
+/// Failed and infeasible trials and those that reported NaN count in n and rank last; a reused result
+/// (same_as) speaks for its original, as in asha. Several objectives: by non-dominated rank, then crowding
+/// distance. O(log n) a report with one objective.
 class StoppingAsha : public Scheduler {
  public:
   StoppingAsha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)

@@ -11,16 +11,17 @@
 namespace hone::schedule {
 namespace {
 
-/// Early stopping by performance prediction (Baker et al., 2017): from a trial's curve so far (its values, first
-/// and second differences) and its config, a regression predicts the final value; the trial is stopped where that
-/// is worse than the best so far with probability `confidence` or more, under a Gaussian whose deviation is the
-/// regression's in cross-validation. The regression is nu-support vector regression (predict::FinalValue), one for
-/// every point of the curve and every objective.
+/// Early stopping by performance prediction (Baker et al., 2017): from a trial's curve so far (its values,
+/// first and second differences) and its config, a regression predicts the final value; the trial is stopped
+/// where that is worse than the best so far with probability `confidence` or more, under a Gaussian whose
+/// deviation is the regression's in cross-validation. The regression is nu-support vector regression
+/// (predict::FinalValue), one for every point of the curve and every objective.
 ///
-/// It learns from the first n_train complete curves, and anew whenever their number has grown by a quarter (the
-/// latest 200 of them, so that learning stays cheap); the paper trains once. Only reports at the same fidelities as
-/// those of the present trial teach anything, so it needs tasks that report on their way, all alike. Several
-/// objectives: stopped where that holds for every one. A trial with a value that is not finite is left alone.
+/// It learns from the first n_train complete curves, and anew whenever their number has grown by a quarter
+/// (the latest 200 of them, so that learning stays cheap); the paper trains once. Only reports at the same
+/// fidelities as those of the present trial teach anything, so it needs tasks that report on their way, all
+/// alike. Several objectives: stopped where that holds for every one. A trial with a value that is not finite
+/// is left alone.
 class CurvePrediction : public Scheduler {
  public:
   CurvePrediction(const Problem& problem, const Options& options)
@@ -110,7 +111,7 @@ class CurvePrediction : public Scheduler {
     std::map<std::int64_t, std::vector<double>> curve;
   };
   struct Model {
-    std::size_t curves = 0;                          // complete ones when it was made
+    std::size_t curves = 0;                         // complete ones when it was made
     std::vector<predict::FinalValue> by_objective;  // empty: too few curves with these reports
   };
 
@@ -164,7 +165,8 @@ class CurvePrediction : public Scheduler {
     if (final == complete.curve.end() || !finite(final->second)) return false;
     auto report = complete.curve.begin();
     for (const std::int64_t fidelity : at) {
-      if (report == complete.curve.end() || report->first != fidelity || !finite(report->second)) return false;
+      if (report == complete.curve.end() || report->first != fidelity || !finite(report->second))
+        return false;
       ++report;
     }
     return true;
@@ -192,7 +194,7 @@ class CurvePrediction : public Scheduler {
   double confidence_;
   std::vector<std::multiset<double>> finals_;  // by objective
   std::optional<space::Space> space_;
-  std::map<std::int64_t, Complete> complete_;  // by the order in which they completed
+  std::map<std::int64_t, Complete> complete_;   // by the order in which they completed
   std::map<std::int64_t, std::int64_t> order_;  // of trials
   std::int64_t next_place_ = 0;
   std::map<std::vector<std::int64_t>, Model> models_;
@@ -206,45 +208,47 @@ HONE_REGISTER(scheduler, curve_prediction) {
   using Type = OptionSpec::Type;
   registry.add(
       "scheduler",
-      MethodInfo{.name = "curve_prediction",
-                 .summary = "Stops a trial whose final value, predicted from its curve so far, will not be the best.",
-                 .paper = "Accelerating Neural Architecture Search using Performance Prediction",
-                 .options = {{.name = "steps",
-                              .type = Type::integer,
-                              .fallback = nullptr,
-                              .summary = "fidelity that a trial runs to where it is not stopped",
-                              .low = 1},
-                             {.name = "n_train",
-                              .type = Type::integer,
-                              .fallback = 100,
-                              .summary = "complete curves before the first prediction",
-                              .low = 6,
-                              .high = 1e6},
-                             {.name = "confidence",
-                              .type = Type::real,
-                              .fallback = 0.95,
-                              .summary = "probability of ending worse than the best from which a trial is stopped",
-                              .low = 0.5,
-                              .high = 1.0},
-                             {.name = "first",
-                              .type = Type::integer,
-                              .fallback = 1,
-                              .summary = "no trial is stopped before this fidelity",
-                              .low = 1},
-                             {.name = "every",
-                              .type = Type::integer,
-                              .fallback = nullptr,
-                              .summary = "a task that reports nothing by itself is measured at multiples of this; "
-                                         "default: a tenth of steps",
-                              .low = 1,
-                              .optional = true}},
-                 .traits = "learns from the latest 200 complete curves",
-                 .abilities = {.objectives = "several",
-                               .constraints = "ignored",
-                               .batch = "independent",
-                               .fidelity = "every report",
-                               .ask = "O(1)",
-                               .trials = "n_train and more"}},
+      MethodInfo{
+          .name = "curve_prediction",
+          .summary =
+              "Stops a trial whose final value, predicted from its curve so far, will not be the best.",
+          .paper = "Accelerating Neural Architecture Search using Performance Prediction",
+          .options = {{.name = "steps",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "fidelity that a trial runs to where it is not stopped",
+                       .low = 1},
+                      {.name = "n_train",
+                       .type = Type::integer,
+                       .fallback = 100,
+                       .summary = "complete curves before the first prediction",
+                       .low = 6,
+                       .high = 1e6},
+                      {.name = "confidence",
+                       .type = Type::real,
+                       .fallback = 0.95,
+                       .summary = "probability of ending worse than the best from which a trial is stopped",
+                       .low = 0.5,
+                       .high = 1.0},
+                      {.name = "first",
+                       .type = Type::integer,
+                       .fallback = 1,
+                       .summary = "no trial is stopped before this fidelity",
+                       .low = 1},
+                      {.name = "every",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "a task that reports nothing by itself is measured at multiples of this; "
+                                  "default: a tenth of steps",
+                       .low = 1,
+                       .optional = true}},
+          .traits = "learns from the latest 200 complete curves",
+          .abilities = {.objectives = "several",
+                        .constraints = "ignored",
+                        .batch = "independent",
+                        .fidelity = "every report",
+                        .ask = "O(1)",
+                        .trials = "n_train and more"}},
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
         return std::make_unique<schedule::CurvePrediction>(problem, options);
       }));

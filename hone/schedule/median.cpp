@@ -14,9 +14,10 @@ namespace {
 /// step s where its best value so far is strictly worse than the median, over all completed trials, of the
 /// average of what they had reported up to s. Model-free; it needs tasks that report on their way.
 ///
-/// Where completed trials reported at other steps than s, those at the last step before s that `min_trials` of
-/// them share are compared. Several objectives: stopped where that holds for every one. A reused result (same_as)
-/// does not count. A report that is not finite is worse than any. O(results log n) where a trial completes.
+/// Where completed trials reported at other steps than s, those at the last step before s that `min_trials`
+/// of them share are compared. Several objectives: stopped where that holds for every one. A reused result
+/// (same_as) does not count. A report that is not finite is worse than any. O(results log n) where a trial
+/// completes.
 class Median : public Scheduler {
  public:
   Median(const Problem& problem, const Options& options)
@@ -129,38 +130,39 @@ HONE_REGISTER(scheduler, median) {
   using Type = OptionSpec::Type;
   registry.add(
       "scheduler",
-      MethodInfo{.name = "median",
-                 .summary = "Stops a trial whose best is worse than the median of the others' averages so far.",
-                 .paper = "Google Vizier: A Service for Black-Box Optimization",
-                 .options = {{.name = "steps",
-                              .type = Type::integer,
-                              .fallback = nullptr,
-                              .summary = "fidelity that a trial runs to where it is not stopped",
-                              .low = 1},
-                             {.name = "first",
-                              .type = Type::integer,
-                              .fallback = 1,
-                              .summary = "no trial is stopped before this fidelity",
-                              .low = 1},
-                             {.name = "min_trials",
-                              .type = Type::integer,
-                              .fallback = 5,
-                              .summary = "completed trials that it takes to stop one",
-                              .low = 1,
-                              .high = 1e9},
-                             {.name = "every",
-                              .type = Type::integer,
-                              .fallback = nullptr,
-                              .summary = "a task that reports nothing by itself is measured at multiples of this; "
-                                         "default: a tenth of steps",
-                              .low = 1,
-                              .optional = true}},
-                 .abilities = {.objectives = "several",
-                               .constraints = "ignored",
-                               .batch = "independent",
-                               .fidelity = "every report",
-                               .ask = "O(1)",
-                               .trials = "any number"}},
+      MethodInfo{
+          .name = "median",
+          .summary = "Stops a trial whose best is worse than the median of the others' averages so far.",
+          .paper = "Google Vizier: A Service for Black-Box Optimization",
+          .options = {{.name = "steps",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "fidelity that a trial runs to where it is not stopped",
+                       .low = 1},
+                      {.name = "first",
+                       .type = Type::integer,
+                       .fallback = 1,
+                       .summary = "no trial is stopped before this fidelity",
+                       .low = 1},
+                      {.name = "min_trials",
+                       .type = Type::integer,
+                       .fallback = 5,
+                       .summary = "completed trials that it takes to stop one",
+                       .low = 1,
+                       .high = 1e9},
+                      {.name = "every",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "a task that reports nothing by itself is measured at multiples of this; "
+                                  "default: a tenth of steps",
+                       .low = 1,
+                       .optional = true}},
+          .abilities = {.objectives = "several",
+                        .constraints = "ignored",
+                        .batch = "independent",
+                        .fidelity = "every report",
+                        .ask = "O(1)",
+                        .trials = "any number"}},
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
         return std::make_unique<schedule::Median>(problem, options);
       }));

@@ -99,17 +99,18 @@ class Density {
   std::vector<std::pair<double, double>> logs_;  // of equal and other choices; of the norm, and the exponent
 };
 
-/// BOHB's model (Falkner et al., "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML 2018,
-/// section 4.1): a density over the best results at a fidelity and one over the others, each a single
-/// multidimensional kernel density estimate; of 64 points drawn near the good ones, with bandwidths widened by 3,
-/// the one with the largest ratio is proposed. It is of the highest fidelity with N_min + 2 results, N_min being
-/// parameters + 1; N_good = max(N_min, 15 %) of them are good, the worst max(N_min, N - N_good) bad. A third of all
-/// proposals are random, and all before there is a model.
+/// BOHB's model (Falkner et al., "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML
+/// 2018, section 4.1): a density over the best results at a fidelity and one over the others, each a single
+/// multidimensional kernel density estimate; of 64 points drawn near the good ones, with bandwidths widened
+/// by 3, the one with the largest ratio is proposed. It is of the highest fidelity with N_min + 2 results,
+/// N_min being parameters + 1; N_good = max(N_min, 15 %) of them are good, the worst max(N_min, N - N_good)
+/// bad. A third of all proposals are random, and all before there is a model.
 ///
 /// Unlike the searcher tpe it has no prior component in its densities, one bandwidth rule, random proposals
 /// throughout, and does not look at trials that run.
 ///
-/// - Failed and infeasible trials, and values that are not finite, are the worst results of the fidelity that they
+/// - Failed and infeasible trials, and values that are not finite, are the worst results of the fidelity that
+/// they
 ///   ran to. Several objectives: good by non-dominated rank, then crowding distance.
 /// - A value that a config lacks (its condition does not hold) is drawn once, from the parameter's prior.
 /// - Exact up to max_observations results at a fidelity; beyond, the latest count.
@@ -135,7 +136,8 @@ class Bohb : public Searcher {
     const bool lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     if (change.kind == study::Change::Kind::result && !lost) {
       auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) values.clear();
+      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
+        values.clear();
       put(change.result->fidelity, trial.id, std::move(values));
     }
     if (!lost) return;
@@ -315,14 +317,13 @@ HONE_REGISTER(searcher, bohb) {
                         .trials = "20 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Bohb>(
-            problem,
-            search::BohbSettings{.min_points = static_cast<std::size_t>(options.integer("min_points")),
-                                 .top = options.real("top"),
-                                 .n_samples = static_cast<int>(options.integer("n_samples")),
-                                 .random_fraction = options.real("random_fraction"),
-                                 .bandwidth_factor = options.real("bandwidth_factor"),
-                                 .min_bandwidth = options.real("min_bandwidth"),
-                                 .max_observations =
-                                     static_cast<std::size_t>(options.integer("max_observations"))});
+            problem, search::BohbSettings{
+                         .min_points = static_cast<std::size_t>(options.integer("min_points")),
+                         .top = options.real("top"),
+                         .n_samples = static_cast<int>(options.integer("n_samples")),
+                         .random_fraction = options.real("random_fraction"),
+                         .bandwidth_factor = options.real("bandwidth_factor"),
+                         .min_bandwidth = options.real("min_bandwidth"),
+                         .max_observations = static_cast<std::size_t>(options.integer("max_observations"))});
       }));
 }

@@ -86,7 +86,8 @@ TEST(Hyperband, WithOneWorkerRunsAsThePaperWritesItDown) {
   EXPECT_EQ(jobs, expected);
 }
 
-/// Runs with several workers that end in random order until so many jobs were given out; the rest is waited for.
+/// Runs with several workers that end in random order until so many jobs were given out; the rest is waited
+/// for.
 void run_with(Simulation& simulation, std::size_t workers, std::size_t jobs, std::uint64_t seed,
               const std::function<void(Trial&, Rng&)>& end) {
   Rng rng(seed, "workers");
@@ -121,8 +122,9 @@ TEST(Hyperband, SeveralWorkersPromoteTheSameTrialsOfEveryBracket) {
                 [](std::int64_t a, std::int64_t b) { return quality(a) < quality(b); });
       for (std::size_t stage = 0; stage < stages.size(); ++stage)
         for (std::size_t i = 0; i < members.size(); ++i)
-          EXPECT_EQ(simulation.trials[static_cast<std::size_t>(members[i])].at(stages[stage].fidelity) != nullptr,
-                    i < static_cast<std::size_t>(stages[stage].n))
+          EXPECT_EQ(
+              simulation.trials[static_cast<std::size_t>(members[i])].at(stages[stage].fidelity) != nullptr,
+              i < static_cast<std::size_t>(stages[stage].n))
               << "bracket " << index << " stage " << stage << " workers " << workers;
     }
   }
@@ -212,12 +214,10 @@ TEST(Brackets, SeveralObjectivesPromoteTheFront) {
   Simulation simulation(made("successive_halving", {1, 3}, {{"eta", 3}, {"n", 9}}, 2), 2);
   const std::vector<std::vector<double>> values{{3, 9}, {1, 5}, {9, 9}, {2, 3}, {4, 8},
                                                 {5, 1}, {6, 6}, {7, 7}, {8, 8}};
-  for (const auto& row : values)
-    simulation.step(true, [&](const Trial&) { return row; });
+  for (const auto& row : values) simulation.step(true, [&](const Trial&) { return row; });
   std::set<std::int64_t> promoted;
-  while (const auto job = simulation.step(false, [&](const Trial& trial) {
-    return values[static_cast<std::size_t>(trial.id)];
-  }))
+  while (const auto job = simulation.step(
+             false, [&](const Trial& trial) { return values[static_cast<std::size_t>(trial.id)]; }))
     promoted.insert(job->trial);
   EXPECT_EQ(promoted, (std::set<std::int64_t>{1, 3, 5}));
 }
@@ -261,8 +261,10 @@ TEST(IterativeDeepening, ARaisedMaximumUsesAllThatWasEvaluated) {
     const Json options{{"variant", variant}};
     Simulation simulation(made("iterative_deepening_hyperband", {1, 9}, options));
     // One round: brackets of 9, 5 and 3 trials.
-    while (simulation.trials.size() < 17 || simulation.scheduler->next(false)) simulation.step(true, evaluate);
-    EXPECT_EQ(new_trials_by_fidelity(simulation), (std::map<std::int64_t, std::int64_t>{{1, 9}, {3, 5}, {9, 3}}));
+    while (simulation.trials.size() < 17 || simulation.scheduler->next(false))
+      simulation.step(true, evaluate);
+    EXPECT_EQ(new_trials_by_fidelity(simulation),
+              (std::map<std::int64_t, std::int64_t>{{1, 9}, {3, 5}, {9, 3}}));
     const std::int64_t before = simulation.units;
     simulation.go_on_with(made("iterative_deepening_hyperband", {1, 27}, options));
     // With the larger maximum: 27, 12, 6 and 4.
@@ -286,11 +288,11 @@ TEST(IterativeDeepening, ARaisedMaximumUsesAllThatWasEvaluated) {
   }
 }
 
-/// A bracket of n trials, values by trial and rung (worse later than it looked), of which the first were there
-/// before the maximum was raised; who was evaluated where.
+/// A bracket of n trials, values by trial and rung (worse later than it looked), of which the first were
+/// there before the maximum was raised; who was evaluated where.
 std::map<std::int64_t, std::set<std::int64_t>> raised(const char* variant) {
-  // The first bracket of [1, 3]: three trials, of which trial 0 goes on. Raised to [1, 9] it has nine, three of
-  // which go on to 3. Trial 0 is then only the seventh of nine.
+  // The first bracket of [1, 3]: three trials, of which trial 0 goes on. Raised to [1, 9] it has nine, three
+  // of which go on to 3. Trial 0 is then only the seventh of nine.
   const std::vector<double> at_one{0.6, 0.8, 0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7};
   const auto value = [&](const Trial& trial) {
     if (trial.id >= 9) return std::vector<double>{1.0};

@@ -10,10 +10,13 @@
 
 namespace hone::schedule {
 
-/// A study in miniature: trials that a scheduler asks for, run by hand, with all that it was told kept for another.
+/// A study in miniature: trials that a scheduler asks for, run by hand, with all that it was told kept for
+/// another.
 struct Simulation {
-  explicit Simulation(std::unique_ptr<Scheduler> made, std::size_t objectives = 1) : scheduler(std::move(made)) {
-    for (std::size_t i = 0; i < objectives; ++i) names.push_back({std::string(1, static_cast<char>('a' + i)), true});
+  explicit Simulation(std::unique_ptr<Scheduler> made, std::size_t objectives = 1)
+      : scheduler(std::move(made)) {
+    for (std::size_t i = 0; i < objectives; ++i)
+      names.push_back({std::string(1, static_cast<char>('a' + i)), true});
   }
 
   void tell(study::Change::Kind kind, const study::Trial& trial, const study::Result* result = nullptr) {
@@ -37,7 +40,8 @@ struct Simulation {
   }
   void set_state(study::Trial& trial, study::TrialState state) {
     trial.state = state;
-    tell(state == study::TrialState::deleted ? study::Change::Kind::deleted : study::Change::Kind::state, trial);
+    tell(state == study::TrialState::deleted ? study::Change::Kind::deleted : study::Change::Kind::state,
+         trial);
   }
   void report(study::Trial& trial, std::int64_t fidelity, const std::vector<double>& values) {
     study::Result result{fidelity, {}};

@@ -45,8 +45,8 @@ double quantile(std::vector<double> values, double q) {
 
 TEST(StoppingAsha, StopsWhatIsOutsideTheTopShareOfARung) {
   for (const std::int64_t eta : {2, 3, 4}) {
-    Simulation simulation(make_scheduler(
-        "asha", problem_of(1), Json{{"steps", {1, 3, 9, 20}}, {"eta", eta}, {"type", "stopping"}}));
+    Simulation simulation(make_scheduler("asha", problem_of(1),
+                                         Json{{"steps", {1, 3, 9, 20}}, {"eta", eta}, {"type", "stopping"}}));
     EXPECT_EQ(simulation.scheduler->watched(), (std::vector<std::int64_t>{1, 3, 9}));
     std::map<std::int64_t, std::vector<double>> seen;
     Rng rng(static_cast<std::uint64_t>(eta), "curves");
@@ -122,7 +122,9 @@ TEST(RunningMedian, IsTheMiddleOfWhatIsThere) {
 TEST(Median, StopsWhereTheBestIsWorseThanTheMedianOfTheAverages) {
   Simulation simulation(make_scheduler("median", problem_of(1), Json{{"steps", 4}, {"min_trials", 3}}));
   const auto curve = [](std::vector<double> values) {
-    return [values](std::int64_t step) { return std::vector<double>{values[static_cast<std::size_t>(step - 1)]}; };
+    return [values](std::int64_t step) {
+      return std::vector<double>{values[static_cast<std::size_t>(step - 1)]};
+    };
   };
   EXPECT_EQ(run(simulation, curve({9, 9, 9, 9})), 0) << "nobody to compare with";
   EXPECT_EQ(run(simulation, curve({8, 4, 3, 1})), 0);
