@@ -4,12 +4,11 @@
 #include <deque>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <unordered_map>
 
 #include "hone/search/moves.h"
 #include "hone/search/searcher.h"
-#include "hone/study/front.h"
+#include "hone/study/ranking.h"
 
 namespace hone::search {
 namespace {
@@ -211,28 +210,8 @@ class Bohb : public Searcher {
         rows.push_back(values);
       }
     }
-    std::vector<std::size_t> order(ids.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    if (!rows.empty() && rows.front().size() == 1) {
-      std::stable_sort(order.begin(), order.end(),
-                       [&](std::size_t a, std::size_t b) { return rows[a][0] < rows[b][0]; });
-    } else if (!rows.empty()) {
-      const std::vector<int> rank = study::non_dominated_rank(rows);
-      std::vector<double> crowding(rows.size());
-      std::map<int, std::vector<std::size_t>> levels;
-      for (std::size_t i = 0; i < rows.size(); ++i) levels[rank[i]].push_back(i);
-      for (const auto& [at, members] : levels) {
-        std::vector<std::vector<double>> points;
-        for (const std::size_t i : members) points.push_back(rows[i]);
-        const auto distance = study::crowding_distance(points);
-        for (std::size_t i = 0; i < members.size(); ++i) crowding[members[i]] = distance[i];
-      }
-      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return rank[a] != rank[b] ? rank[a] < rank[b] : crowding[a] > crowding[b];
-      });
-    }
     std::vector<std::int64_t> ranked;
-    for (const std::size_t i : order) ranked.push_back(ids[i]);
+    for (const std::size_t i : study::best_first(rows)) ranked.push_back(ids[i]);
     ranked.insert(ranked.end(), worst.begin(), worst.end());
 
     const std::size_t n = ranked.size();

@@ -125,6 +125,7 @@ Ran torture(const Case& one, std::size_t objectives, std::size_t workers, std::u
       optimizer->end(job, TrialState::infeasible, "over a limit", 0.0, {}, true, "limit");
     } else if (fate < 0.20 && job.from == 0 && job.trial > 0 &&
                optimizer->study().trial(job.trial - 1).same_as < 0 &&
+               optimizer->study().trial(job.trial - 1).state != TrialState::deleted &&
                optimizer->study().trial(job.trial - 1).at(job.to) != nullptr) {
       optimizer->same(job, job.trial - 1);
     } else {
