@@ -55,12 +55,11 @@ void Table::scale_reals() {
     if (distinct.size() <= std::min(kFewNumbers, std::max<std::size_t>(1, rows_ / 4))) {
       const bool whole = std::all_of(distinct.begin(), distinct.end(),
                                      [](double x) { return x == std::floor(x) && std::abs(x) < 1e15; });
-      for (const double x : distinct) {
+      for (const double x : distinct)
         if (whole)
           axis.parameter.values.emplace_back(static_cast<std::int64_t>(x));
         else
           axis.parameter.values.emplace_back(x);
-      }
       axis.parameter.numeric = true;
       now_listed.push_back(real++);
       continue;
