@@ -88,7 +88,9 @@ const FunctionInfo& test_function(const std::string& name, const Place& place) {
     if (info.name == name) return info;
     names.push_back(info.name);
   }
-  throw Error(fmt::format("unknown function '{}'", name), place, suggest(name, names));
+  const std::string near = nearest(name, names);
+  throw Error(fmt::format("unknown function '{}'", name), place,
+              near.empty() ? "docs/study-file.md lists them" : fmt::format("did you mean '{}'?", near));
 }
 
 std::shared_ptr<const Benchmark> make_function(const std::string& name, std::int64_t dimension,
