@@ -115,4 +115,15 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges) {
   return builder.build();
 }
 
+std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve) {
+  constexpr int kSteps = 20000;
+  std::vector<std::vector<double>> points;
+  for (int i = 0; i <= kSteps; ++i) points.push_back(curve(static_cast<double>(i) / kSteps));
+  std::sort(points.begin(), points.end());
+  std::vector<std::vector<double>> front;
+  for (auto& point : points)
+    if (front.empty() || point[1] < front.back()[1]) front.push_back(std::move(point));
+  return front;
+}
+
 }  // namespace hone::task
