@@ -57,13 +57,15 @@ class Asha : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    for (std::size_t i = steps_.size() - 1; i-- > 0;)
+    for (std::size_t i = steps_.size() - 1; i-- > 0;) {
+      if (!affordable(steps_[i + 1] - steps_[i])) continue;
       if (const auto trial = rungs_[i].best()) return Job{*trial, steps_[i + 1]};
-    if (may_create) return Job{-1, steps_[0]};
+    }
+    if (may_create && affordable(steps_[0])) return Job{-1, steps_[0]};
     return std::nullopt;
   }
 
-  bool alike() const override { return true; }
+  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
