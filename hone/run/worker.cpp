@@ -357,6 +357,8 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.scheduler = file.scheduler;
   setup.scheduler_options = file.scheduler_options.json();
   setup.cost = file.cost;
+  setup.prior = file.prior;
+  setup.first = file.first;
   setup.max_trials = file.budget.trials;
   setup.max_steps = file.budget.steps;
   setup.max_spend = file.budget.spend;
