@@ -109,7 +109,7 @@ void run_with(Simulation& simulation, std::size_t workers, std::size_t jobs, std
 TEST(Hyperband, SeveralWorkersPromoteTheSameTrialsOfEveryBracket) {
   for (const std::size_t workers : {2u, 5u, 40u}) {
     Simulation simulation(made("hyperband", {1, 27}));
-    run_with(simulation, workers, 400, workers,
+    run_with(simulation, workers, 1500, workers,
              [&](Trial& trial, Rng&) { simulation.finish(trial, evaluate(trial)); });
     // New trials are given out bracket by bracket, so who is in which follows from the order of their starts.
     const Rungs rungs{1, 3, 9, 27};
