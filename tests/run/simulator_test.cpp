@@ -57,7 +57,7 @@ TEST(Simulator, TheSameTwiceAndWorkersWorkAtOnce) {
     for (std::size_t i = 0; i < first.observations.size(); ++i) {
       EXPECT_EQ(first.observations[i].time_s, second.observations[i].time_s);
       EXPECT_EQ(first.observations[i].measures, second.observations[i].measures);
-      if (i > 0) EXPECT_GE(first.observations[i].time_s, first.observations[i - 1].time_s);
+      EXPECT_GE(first.observations[i].time_s, first.observations[i == 0 ? 0 : i - 1].time_s);
     }
     EXPECT_EQ(first.trials, 60);
     simulation.seed = 2;
