@@ -147,8 +147,6 @@ class Optimizer {
   const study::Study& study() const { return study_; }
   const identity::EquivalenceCache& cache() const { return cache_; }
   std::int64_t horizon() const { return scheduler_->horizon(); }
-  /// Fidelities at which trials rest, ascending; the last is horizon().
-  std::vector<std::int64_t> rungs() const { return scheduler_->rungs(); }
   const schedule::Scheduler& scheduler() const { return *scheduler_; }
   void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 
