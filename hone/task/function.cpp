@@ -61,6 +61,7 @@ class FunctionTask final : public Task {
     return {{"value", "the function's value"}};
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool whole_at_one() const override { return true; }
 
   void check(const space::Space& space) const override {
     const std::size_t need = function_ == "branin" ? 2 : function_ == "hartmann6" ? 6 : 2;
