@@ -440,6 +440,11 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   scheduler_section.note(fmt::format("trials rest at {} {}; the front is at {}",
                                      fmt::join(scheduler->rungs(), ", "), file.task->fidelity_unit(),
                                      scheduler->horizon()));
+  if (const auto watched = scheduler->watched(); !watched.empty())
+    scheduler_section.note(file.task->reports()
+                               ? "it judges what trials report on their way"
+                               : fmt::format("trials are measured and judged at {} {}",
+                                             fmt::join(watched, ", "), file.task->fidelity_unit()));
   push(std::move(scheduler_section));
 
   Section budget("budget", "what is reached first ends the search");

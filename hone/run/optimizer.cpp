@@ -414,8 +414,11 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
     if (!value)
       throw Error(fmt::format("trial {}'s result lacks the objective '{}'", job.trial, objective.name));
     if (!std::isfinite(*value)) {
-      study::EndRecord end{job.trial, job.attempt, TrialState::failed,
-                           fmt::format("{} is {}", objective.name, *value)};
+      study::EndRecord end;
+      end.trial = job.trial;
+      end.attempt = job.attempt;
+      end.state = TrialState::failed;
+      end.reason = fmt::format("{} is {}", objective.name, *value);
       end.spent_s = spent_s;
       end.curve = curve;
       end.cause = "nan";

@@ -44,6 +44,9 @@ class Engine {
     if (rungs_.back() > problem.horizon())
       throw Error(fmt::format("scheduler '{}' goes up to fidelity {}, but '{}' has {}", simulation.scheduler,
                               rungs_.back(), problem.name(), problem.horizon()));
+    for (const std::int64_t stop : optimizer_.scheduler().watched()) rungs_.push_back(stop);
+    std::sort(rungs_.begin(), rungs_.end());
+    rungs_.erase(std::unique(rungs_.begin(), rungs_.end()), rungs_.end());
     result_.horizon = optimizer_.horizon();
   }
 

@@ -67,7 +67,7 @@ double Problem::normalised_regret(double value) const {
   const double range = median() - *best;
   // Half of the space is optimal: there is nothing to be gained.
   if (range == 0.0) return value == *best ? 0.0 : kInfinity;
-  return (value - *best) / range;
+  return (value - *best) / range + 0.0;  // no -0.0
 }
 
 const std::vector<double>& Problem::reference() const {
@@ -103,7 +103,9 @@ const Problem& find_problem(const std::vector<Suite>& suites, const std::string&
       if (problem.name() == name) return problem;
       names.push_back(problem.name());
     }
-  throw Error(fmt::format("there is no problem '{}'", name), {}, suggest(name, names));
+  const std::string near = nearest(name, names);
+  throw Error(fmt::format("there is no problem '{}'", name), {},
+              near.empty() ? "" : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace hone::run

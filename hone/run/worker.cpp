@@ -192,6 +192,36 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
   return false;
 }
 
+/// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where
+/// the scheduler wants to judge.
+task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, task::Evaluator& evaluator,
+                            task::Assignment assignment, task::Reporter& reporter) {
+  std::vector<std::int64_t> stops;
+  if (!file.task->reports())
+    for (const std::int64_t stop : optimizer.scheduler().watched())
+      if (stop > assignment.from && stop < assignment.to) stops.push_back(stop);
+  stops.push_back(assignment.to);
+  study::Curve curve;
+  for (const std::int64_t stop : stops) {
+    assignment.to = stop;
+    task::Outcome outcome = evaluator.run(assignment, reporter);
+    curve.insert(curve.end(), outcome.curve.begin(), outcome.curve.end());
+    bool ends = outcome.ending != task::Ending::reached || stop == stops.back();
+    if (!ends) {
+      const auto verdict = reporter.report(stop, outcome.measures);
+      ends = verdict != task::Reporter::Verdict::go_on;
+      if (verdict == task::Reporter::Verdict::stop) outcome.ending = task::Ending::stopped;
+      if (verdict == task::Reporter::Verdict::pause) outcome.ending = task::Ending::paused;
+    }
+    if (ends) {
+      outcome.curve = std::move(curve);
+      return outcome;
+    }
+    assignment.from = stop;
+  }
+  return {};  // there is always a last stop
+}
+
 /// Everything about a job but asking for it. A plain result is returned rather than told.
 std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimizer,
                                        task::Evaluator& evaluator, const Job& job,
@@ -215,7 +245,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
                                       options.cores,
                                       options.gpus};
     JobReporter reporter(optimizer, job, interrupted);
-    task::Outcome outcome = evaluator.run(assignment, reporter);
+    task::Outcome outcome = run_in_stages(file, optimizer, evaluator, assignment, reporter);
     switch (outcome.ending) {
       case task::Ending::reached: {
         study::Measures all = outcome.measures;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/rung.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/study/front.h"
@@ -127,14 +128,25 @@ HONE_REGISTER(scheduler, asha) {
                        .fallback = 3,
                        .summary = "of eta trials one is promoted",
                        .low = 2,
-                       .high = 1000}},
+                       .high = 1000},
+                      {.name = "type",
+                       .type = OptionSpec::Type::text,
+                       .fallback = "promotion",
+                       .summary =
+                           "promotion: trials rest at a rung until they are promoted; stopping: they run "
+                           "on unless they report there that they are not among the best",
+                       .allowed = {"promotion", "stopping"}}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",
                         .fidelity = "rungs a factor eta apart",
                         .ask = "O(log n)",
                         .trials = "any number"}},
-      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+      schedule::MakeScheduler([](const schedule::Problem& problem,
+                                 const Options& options) -> std::unique_ptr<schedule::Scheduler> {
+        if (options.text("type") == "stopping")
+          return std::make_unique<schedule::StoppingAsha>(problem, schedule::rungs_of(options),
+                                                          options.integer("eta"));
         return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
       }));
 }

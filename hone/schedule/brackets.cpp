@@ -2,49 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "hone/study/front.h"
+#include "hone/study/ranking.h"
 
 namespace hone::schedule {
 
 using study::TrialState;
 
-std::vector<std::int64_t> in_order_of_promotion(std::vector<Ranked> rows) {
-  std::erase_if(rows, [](const Ranked& row) {
-    return row.values.empty() ||
-           !std::all_of(row.values.begin(), row.values.end(), [](double v) { return std::isfinite(v); });
-  });
-  std::sort(rows.begin(), rows.end(), [](const Ranked& a, const Ranked& b) { return a.id < b.id; });
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  if (!rows.empty() && rows.front().values.size() == 1) {
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return rows[a].values[0] < rows[b].values[0]; });
-  } else if (!rows.empty()) {
-    std::vector<std::vector<double>> values;
-    for (const Ranked& row : rows) values.push_back(row.values);
-    const std::vector<int> rank = study::non_dominated_rank(values);
-    std::vector<double> crowding(rows.size());
-    for (int level = 0; level <= *std::max_element(rank.begin(), rank.end()); ++level) {
-      std::vector<std::size_t> members;
-      std::vector<std::vector<double>> points;
-      for (std::size_t i = 0; i < rows.size(); ++i)
-        if (rank[i] == level) {
-          members.push_back(i);
-          points.push_back(values[i]);
-        }
-      const std::vector<double> distance = study::crowding_distance(points);
-      for (std::size_t i = 0; i < members.size(); ++i) crowding[members[i]] = distance[i];
-    }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return rank[a] != rank[b] ? rank[a] < rank[b] : crowding[a] > crowding[b];
-    });
-  }
-  std::vector<std::int64_t> ids;
-  for (const std::size_t i : order) ids.push_back(rows[i].id);
-  return ids;
+namespace {
+
+bool finite(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
+
+}  // namespace
 
 Brackets::Brackets(const Problem& problem, Plan plan)
     : objectives_(problem.objectives), plan_(std::move(plan)) {}
@@ -241,14 +213,20 @@ void Brackets::retire(std::int64_t index) {
 const std::vector<std::int64_t>& Brackets::order(Bracket& bracket, std::size_t stage) const {
   Rank& rank = bracket.ranks[stage];
   if (!rank.changed) return rank.order;
-  std::vector<Ranked> rows;
-  for (const std::int64_t id : rank.members) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::vector<double>> rows;
+  std::vector<std::int64_t> members = rank.members;
+  std::sort(members.begin(), members.end());  // equal ones by trial
+  for (const std::int64_t id : members) {
     const Member& member = bracket.members.at(id);
+    if (member.stage == stage && !member.standing.eligible) continue;
     const auto values = member.standing.values.find(bracket.shape.stages[stage].fidelity);
-    if (values == member.standing.values.end()) continue;
-    if (member.stage > stage || member.standing.eligible) rows.push_back({id, values->second});
+    if (values == member.standing.values.end() || !finite(values->second)) continue;
+    ids.push_back(id);
+    rows.push_back(values->second);
   }
-  rank.order = in_order_of_promotion(std::move(rows));
+  rank.order.clear();
+  for (const std::size_t i : study::best_first(rows)) rank.order.push_back(ids[i]);
   rank.changed = false;
   return rank.order;
 }

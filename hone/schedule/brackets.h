@@ -11,20 +11,11 @@
 
 namespace hone::schedule {
 
-/// The rows with finite values in the order that successive halving promotes them (less is better). One
-/// objective: by value, then by id. Several: by non-dominated rank, then by crowding distance within it
-/// (larger first), then by id.
-struct Ranked {
-  std::int64_t id = 0;
-  std::vector<double> values;
-};
-std::vector<std::int64_t> in_order_of_promotion(std::vector<Ranked> rows);
-
 /// Brackets of successive halving, one after the other without end: what hyperband and its relatives are made
 /// of. A bracket has stages, each a number of trials and a fidelity. Its first stage takes new trials; when
-/// all of a stage have ended, the best go on to the next. While a bracket waits for its running trials the
-/// next one is begun, so that no worker idles. A pure function of the changes told: which trial belongs where
-/// is read from where it was started.
+/// all of a stage have ended, the best (see study::best_first) go on to the next. While a bracket waits for
+/// its running trials the next one is begun, so that no worker idles. A pure function of the changes told:
+/// which trial belongs where is read from where it was started.
 ///
 /// - A trial belongs to the oldest bracket that has a place at the fidelity of its first start; where none
 /// has,

@@ -33,6 +33,7 @@ class Scheduler {
   struct Job {
     std::int64_t trial = -1;
     std::int64_t fidelity = 0;  ///< run until here
+    bool operator==(const Job&) const = default;
   };
 
   virtual ~Scheduler() = default;

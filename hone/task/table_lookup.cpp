@@ -56,7 +56,10 @@ void Table::scale_reals() {
       const bool whole = std::all_of(distinct.begin(), distinct.end(),
                                      [](double x) { return x == std::floor(x) && std::abs(x) < 1e15; });
       for (const double x : distinct)
-        axis.parameter.values.push_back(whole ? Value(static_cast<std::int64_t>(x)) : Value(x));
+        if (whole)
+          axis.parameter.values.emplace_back(static_cast<std::int64_t>(x));
+        else
+          axis.parameter.values.emplace_back(x);
       axis.parameter.numeric = true;
       now_listed.push_back(real++);
       continue;

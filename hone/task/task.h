@@ -46,6 +46,9 @@ class Task {
     double grace_s = 0.0;  ///< time to save when its worker is asked to end, beyond a worker's usual second
   };
   virtual Needs needs() const { return {}; }
+  /// Whether its evaluator reports results on its way by itself. One that does not is stopped and measured
+  /// where the scheduler wants to know.
+  virtual bool reports() const { return true; }
   /// Options that cannot change what a trial's result is, only how it is got: a study may change them.
   virtual std::vector<std::string> neutral_options() const { return {}; }
 
