@@ -205,6 +205,16 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.prior = search::Prior::read(search["prior"], file.space);
   file.first = read_first(search["try"], file.space);
   if (const Node warm = search["warm_start"]) file.warm_start = warm.texts();
+  if (file.scheduler == "fixed" && !file.task->whole_at_one())
+    if (const Node given = search["scheduler"]; !given.is(Node::Type::table) || !given.has("steps")) {
+      const std::string unit = file.task->fidelity_unit();
+      throw Error(
+          fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
+          given.place(),
+          fmt::format("under [search] write scheduler = {{ kind = \"fixed\", steps = 100 }} for 100 {} a "
+                      "trial, or one that ends bad trials early: {{ kind = \"asha\", steps = [10, 100] }}",
+                      unit));
+    }
   if (const Node identity = search["identity"]) {
     const auto& names = identity::policy_names();
     if (std::find(names.begin(), names.end(), identity.text()) == names.end())
