@@ -205,6 +205,19 @@ std::int64_t progress_of(const study::Study& study) {
   return marks + study.size();
 }
 
+/// Why a search ended whose workers found nothing left to do.
+std::string finished_text(const study::Study& study, const Budget& budget) {
+  const std::int64_t running = study.count(study::TrialState::running);
+  const bool all = budget.trials && study.size() >= *budget.trials;
+  if (all && running > 0)
+    return fmt::format("all {} trials of the budget are proposed; {} still run by another search",
+                       *budget.trials, running);
+  if (all) return fmt::format("{} trials are done", study.size());
+  return running > 0
+             ? fmt::format("nothing is left to propose; {} trials still run by another search", running)
+             : "nothing is left to propose";
+}
+
 /// Creates the study, or goes on with the one in the store, with what the file says now.
 void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
            const std::function<void(const std::string&)>& say) {
@@ -271,15 +284,16 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
 
   // The process id keeps apart the workers of two searches that share a study.
-  const std::string mark = fmt::format(".{}", ::getpid());
+  const std::string search = std::to_string(::getpid());
+  const std::string mark = "." + search;
   const bool named = options.worker_program.find('/') == std::string::npos;
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
-        std::string("--trials"), std::to_string(budget.trials.value_or(0))})
+        std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--search"), search})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
-  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
+  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id(), search}});
   give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   const auto start = [&](const std::string& name) {
@@ -291,7 +305,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     crew.stop(kGrace_s + file.task->needs().grace_s, options.killed);
     give_back(study, Blame::nobody,
               [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
-    study.commit({study::EndedRecord{why}});
+    study.commit({study::EndedRecord{why, search}});
     study.save_views();
   };
   try {
@@ -343,9 +357,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         start(left.name);
       }
       if (crew.size() == 0) {
-        const bool all = budget.trials && study.size() >= *budget.trials;
-        result = {SuperviseResult::End::finished,
-                  all ? fmt::format("{} trials are done", study.size()) : "nothing is left to propose"};
+        result = {SuperviseResult::End::finished, finished_text(study, budget)};
         break;
       }
       if (monotonic_s() >= deadline) {

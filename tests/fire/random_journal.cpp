@@ -180,10 +180,11 @@ void RandomJournal::step() {
     const auto aggregate = static_cast<study::Aggregate>(below(3));
     commit({study::RevisedRecord{"s.toml", "text", limits(), 2, aggregate, {"limits"}}});
   } else if (what < 94) {
+    const std::string mark = chance(0.3) ? "" : std::to_string(below(4));
     if (study_->session_open() && chance(0.7))
-      commit({study::EndedRecord{"done"}});
+      commit({study::EndedRecord{"done", mark}});
     else
-      commit({study::SessionRecord{2, "30 trials", "boot-1"}});
+      commit({study::SessionRecord{2, "30 trials", "boot-1", mark}});
   } else if (what < 97) {
     if (study_->size() > 0) commit({study::LateRecord{0, 1, Json{{"kind", "result"}}}});
   } else {
