@@ -205,17 +205,26 @@ std::int64_t progress_of(const study::Study& study) {
   return marks + study.size();
 }
 
-/// Why a search ended whose workers found nothing left to do.
-std::string finished_text(const study::Study& study, const Budget& budget) {
+/// Why nothing is left to do, in words.
+std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
   const std::int64_t running = study.count(study::TrialState::running);
-  const bool all = budget.trials && study.size() >= *budget.trials;
-  if (all && running > 0)
-    return fmt::format("all {} trials of the budget are proposed; {} still run by another search",
-                       *budget.trials, running);
-  if (all) return fmt::format("{} trials are done", study.size());
-  return running > 0
-             ? fmt::format("nothing is left to propose; {} trials still run by another search", running)
-             : "nothing is left to propose";
+  const std::string others =
+      running > 0 ? fmt::format("; {} trials are still run by another search", running) : "";
+  if (budget.trials && study.size() >= *budget.trials)
+    return running > 0 ? fmt::format("all {} trials of the budget are proposed{}", *budget.trials, others)
+                       : fmt::format("{} trials are done", study.size());
+  const study::Spending& spending = study.spending();
+  for (const auto& [name, bound] : budget.spend.entries())
+    if (const double total = spending.total(name); total >= bound)
+      return fmt::format("the budget of {} {} is spent: {}", name, quantity_text(name, bound),
+                         quantity_text(name, total));
+  const std::string unit = file.task->fidelity_unit();
+  if (budget.steps && spending.units() >= *budget.steps)
+    return fmt::format("the budget of {} {} is spent", *budget.steps, unit);
+  if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
+    return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
+                       unit);
+  return "nothing is left to propose" + others;
 }
 
 /// Creates the study, or goes on with the one in the store, with what the file says now.
@@ -267,6 +276,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   Budget budget = file.budget;
   if (options.trials) budget.trials = options.trials;
+  if (options.steps) budget.steps = options.steps;
   const Places places = share_out(file, options.workers > 0 ? options.workers : budget.workers);
   const std::int64_t workers = places.workers;
 
@@ -290,7 +300,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
-        std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--search"), search})
+        std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--steps"),
+        std::to_string(budget.steps.value_or(0)), std::string("--search"), search})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
   study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id(), search}});
@@ -357,7 +368,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         start(left.name);
       }
       if (crew.size() == 0) {
-        result = {SuperviseResult::End::finished, finished_text(study, budget)};
+        study.sync();
+        result = {SuperviseResult::End::finished, why_finished(study, file, budget)};
         break;
       }
       if (monotonic_s() >= deadline) {

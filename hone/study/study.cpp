@@ -51,7 +51,7 @@ Study::Study(std::shared_ptr<Store> store, Depth depth)
   } else {
     throw Error("there is no study in this store", Place{store_->url(), 0, ""}, "run hone search");
   }
-  first_limits_ = header_.limits;
+  first_rules_ = rules();
   points_.reset(header_.objectives.size(), light_);
 }
 
@@ -75,6 +75,7 @@ void Study::clear() {
   points_.reset(header_.objectives.size(), light_);
   saved_ = {};
   causes_.clear();
+  spending_ = {};
   late_ = unknown_ = 0;
   sessions_ = {};
   first_time_s_ = last_time_s_ = 0.0;
@@ -192,21 +193,21 @@ Trial Study::load(std::int64_t id) const {
       }
     });
   }
-  for (const auto& judgement : judgements_) steps.push_back({judgement.first, 0.0, -1, UnknownRecord{}});
+  for (const auto& judgement : judgements_) steps.push_back({judgement.sequence, 0.0, -1, UnknownRecord{}});
   std::stable_sort(steps.begin(), steps.end(),
                    [](const Step& a, const Step& b) { return a.sequence < b.sequence; });
 
   std::map<std::int64_t, Trial> trials;
   std::map<std::int64_t, std::vector<std::int64_t>> takers;
-  const std::vector<Limit>* limits = &first_limits_;
+  const Judgement* rules = &first_rules_;
   const auto twin_of = [&](const Trial& trial) -> const Trial* {
     const auto twin = trials.find(trial.same_as);
     return twin == trials.end() ? nullptr : &twin->second;
   };
   const auto settle = [&](Trial& trial, TrialState state) {
     const Trial* twin = twin_of(trial);
-    const TrialState now = judged(trial, state, twin, *limits);
-    if (now != state) explain(trial, now, twin, *limits);
+    const TrialState now = judged(trial, state, twin, *rules);
+    if (now != state) explain(trial, now, twin, *rules);
     const bool changed = now != trial.state;
     trial.state = now;
     return changed;
@@ -236,9 +237,8 @@ Trial Study::load(std::int64_t id) const {
   };
   for (const Step& step : steps) {
     if (step.trial < 0) {
-      limits = &std::find_if(judgements_.begin(), judgements_.end(), [&](const auto& one) {
-                  return one.first == step.sequence;
-                })->second;
+      rules = &*std::find_if(judgements_.begin(), judgements_.end(),
+                             [&](const auto& one) { return one.sequence == step.sequence; });
       for (auto& [member, trial] : trials) settle(trial, trial.state);
       continue;
     }
@@ -278,7 +278,7 @@ Trial Study::load(std::int64_t id) const {
         }
       }
       change(trial, *r, step.time_s);
-      if (r->same_as >= 0 || limits != &first_limits_)
+      if (r->same_as >= 0 || rules != &first_rules_)
         settle(trial, r->state);
       else
         trial.state = r->state;

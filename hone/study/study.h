@@ -16,6 +16,7 @@
 #include "hone/study/journal.h"
 #include "hone/study/points.h"
 #include "hone/study/sessions.h"
+#include "hone/study/spending.h"
 
 namespace hone::study {
 
@@ -120,6 +121,7 @@ class Study {
   const Saved& saved() const { return saved_; }
   /// Failed trials by cause.
   const std::map<std::string, std::int64_t>& causes() const { return causes_; }
+  const Spending& spending() const { return spending_; }
   std::int64_t late() const { return late_; }        ///< results that came after their lease was lost
   std::int64_t unknown() const { return unknown_; }  ///< events of kinds that this program does not know
 
@@ -150,13 +152,20 @@ class Study {
   Trial load(std::int64_t id) const;
   void add_result(Trial& trial, const Result& result);
   bool add_own(Trial& trial, const Result& result);
+  /// What holds from a revision on.
+  struct Judgement {
+    std::int64_t sequence = 0;  // of the revision's event; 0: from the beginning
+    std::vector<Limit> limits;
+    std::int64_t horizon = 0;
+  };
   Result mirrored(const Result& result, const Trial& twin, const Trial& follower) const;
   void unfollow(Trial& trial);
 
-  const Limit* broken(const Trial& trial, const Measures& measures, const std::vector<Limit>& limits) const;
-  TrialState judged(const Trial& trial, TrialState state, const Trial* twin,
-                    const std::vector<Limit>& limits) const;
-  void explain(Trial& trial, TrialState state, const Trial* twin, const std::vector<Limit>& limits) const;
+  /// What holds now.
+  Judgement rules() const { return {0, header_.limits, header_.horizon}; }
+  const Limit* broken(const Trial& trial, const Measures& measures, const Judgement& by) const;
+  TrialState judged(const Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const;
+  void explain(Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const;
   void restate(Trial& trial, TrialState state, const Trial* twin);
   void follow(const Trial& twin);
   void leave(const Trial& trial);
@@ -183,10 +192,10 @@ class Study {
   std::vector<Record> decoded_;
 
   StudyRecord header_;
-  std::vector<Limit> first_limits_;  // before any revision
+  Judgement first_rules_;  // before any revision
   std::int64_t revision_ = 0;
-  /// Revisions that judged all trials again: which event, and by what limits.
-  std::vector<std::pair<std::int64_t, std::vector<Limit>>> judgements_;
+  /// Revisions that judged all trials again.
+  std::vector<Judgement> judgements_;
   std::int64_t size_ = 0;
   std::deque<Trial> trials_;                              // whole
   mutable std::unordered_map<std::int64_t, Trial> some_;  // light: those that were asked for
@@ -199,6 +208,7 @@ class Study {
   PointSet points_;
   Saved saved_;
   std::map<std::string, std::int64_t> causes_;
+  Spending spending_;
   std::int64_t late_ = 0, unknown_ = 0;
   Sessions sessions_;
   double first_time_s_ = 0.0, last_time_s_ = 0.0;

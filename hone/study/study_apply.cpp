@@ -24,6 +24,7 @@ void Study::leave(const Trial& trial) {
     else
       std::erase(waiting_, trial.id);
   }
+  if (trial.state == TrialState::running) spending_.drop_running(trial);
   if (trial.state == TrialState::failed && --causes_[trial.cause] <= 0) causes_.erase(trial.cause);
 }
 
@@ -36,6 +37,7 @@ void Study::enter(Trial& trial, TrialState state) {
     move_points(before);
   }
   trial.state = state;
+  if (state == TrialState::running) spending_.add_running(trial);
   if (state != TrialState::waiting) trial.behind = -1;
   if (state == TrialState::failed) ++causes_[trial.cause];
   if (state == TrialState::waiting) {
@@ -126,7 +128,10 @@ bool Study::add_own(Trial& trial, const Result& result) {
   if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
   const bool final = result.fidelity >= header_.horizon;
   const Points before = final ? points_around(trial) : Points{};
+  const bool runs = trial.state == TrialState::running;
+  if (runs) spending_.drop_running(trial);
   put_result(trial, result);
+  if (runs) spending_.add_running(trial);
   move_points(before);
   if (trial.state == TrialState::deleted) return true;
   const Result* added = trial.at(result.fidelity);
@@ -162,6 +167,7 @@ void Study::unfollow(Trial& trial) {
 }
 
 void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
+  spending_.take(trial, r);
   if (r.same_as >= 0) {
     unfollow(trial);
     const Points before = points_around(trial);
@@ -178,8 +184,8 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   TrialState state = r.state;
   if (r.same_as >= 0 || !judgements_.empty()) {
     const Trial* twin = trial.same_as >= 0 ? &at(trial.same_as) : nullptr;
-    state = judged(trial, r.state, twin, header_.limits);
-    if (state != r.state) explain(trial, state, twin, header_.limits);
+    state = judged(trial, r.state, twin, rules());
+    if (state != r.state) explain(trial, state, twin, rules());
   }
   if (r.untrained && state == TrialState::infeasible) ++saved_.over_limit;
   enter(trial, state);
@@ -195,14 +201,16 @@ void Study::apply_revision(const RevisedRecord& r) {
   header_.limits = r.limits;
   header_.replicates = r.replicates;
   header_.aggregate = r.aggregate;
+  const bool farther = r.horizon > 0 && r.horizon != header_.horizon;
+  if (farther) header_.horizon = r.horizon;
   ++revision_;
-  if (!judge_again) return;
-  judgements_.emplace_back(applied_ + 1, header_.limits);
+  if (!judge_again && !farther) return;
+  judgements_.push_back({applied_ + 1, header_.limits, header_.horizon});
   points_.reset(header_.objectives.size(), light_);
   for (const Trial& trial : trials_) points_.move(trial.id, std::nullopt, point(trial.id));
   for (Trial& trial : trials_) {
     const Trial* twin = trial.same_as >= 0 ? &at(trial.same_as) : nullptr;
-    const TrialState state = judged(trial, trial.state, twin, header_.limits);
+    const TrialState state = judged(trial, trial.state, twin, judgements_.back());
     if (state != trial.state) restate(trial, state, twin);
   }
 }
@@ -225,7 +233,7 @@ void Study::apply(const Record& record, double time_s) {
   if (first_time_s_ == 0.0) first_time_s_ = time_s;
   if (const auto* r = std::get_if<StudyRecord>(&record)) {
     header_ = *r;
-    first_limits_ = r->limits;
+    first_rules_ = rules();
     points_.reset(header_.objectives.size(), light_);
   } else if (const auto* r = std::get_if<RevisedRecord>(&record)) {
     apply_revision(*r);
@@ -252,6 +260,7 @@ void Study::apply(const Record& record, double time_s) {
     tell(Change::Kind::keys, trial);
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
+    spending_.take(trial, r->result);
     add_result(trial, r->result);
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     apply_end(at(r->trial), *r, time_s);

@@ -178,7 +178,10 @@ void RandomJournal::step() {
     if (id >= 0) commit({study::DeleteRecord{id}});
   } else if (what < 91) {
     const auto aggregate = static_cast<study::Aggregate>(below(3));
-    commit({study::RevisedRecord{"s.toml", "text", limits(), 2, aggregate, {"limits"}}});
+    study::RevisedRecord revised{"s.toml", "text", limits(), 2, aggregate, {"limits"}};
+    if (chance(0.3)) revised.limits = study_->header().limits;
+    if (chance(0.2)) revised.horizon = study_->header().horizon == 9 ? 3 : 9;
+    commit({revised});
   } else if (what < 94) {
     const std::string mark = chance(0.3) ? "" : std::to_string(below(4));
     if (study_->session_open() && chance(0.7))
