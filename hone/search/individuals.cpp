@@ -48,6 +48,10 @@ const Individual* Individuals::find(std::int64_t trial) const {
   return found == all_.end() ? nullptr : &found->second;
 }
 
+void Individuals::drop_point(std::int64_t trial) {
+  if (const auto found = all_.find(trial); found != all_.end()) found->second.point = {};
+}
+
 Individuals::Event Individuals::update(const study::Change& change) {
   using Kind = study::Change::Kind;
   const study::Trial& trial = *change.trial;
@@ -75,6 +79,7 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
   const study::Trial& trial = *change.trial;
   Individual now;
   double violation = 0.0;
+  std::int64_t furthest = 0;
   const auto read = [&](const study::Result& result) {
     std::vector<double> values = study::oriented(problem_->objectives, result.measures);
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -83,23 +88,25 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
       now.values[result.fidelity] = std::move(values);
     else
       now.values.erase(result.fidelity);
+    if (result.fidelity < furthest) return;
+    furthest = result.fidelity;
     violation = total_violation(*problem_, result.measures);
   };
   for (const study::Result& result : trial.results) read(result);
   if (change.result != nullptr) read(*change.result);
 
-  const bool unfinished = !trial.done();
-  now.judged = now.judged || !unfinished;
-  if (trial.state == TrialState::infeasible || violation > 0.0) {
+  now.judged = now.judged || trial.done();
+  if (trial.state == TrialState::failed || trial.state == TrialState::stale) {
+    now.standing = Standing::lost;
+  } else if (trial.state == TrialState::infeasible || violation > 0.0) {
     now.standing = Standing::infeasible;
     now.violation = violation > 0.0 ? violation : total_violation(*problem_, trial.costs);
     if (!(now.violation > 0.0)) now.violation = std::numeric_limits<double>::infinity();
-  } else if (trial.state == TrialState::failed || trial.state == TrialState::stale || now.values.empty()) {
+  } else if (now.values.empty()) {
     now.standing = Standing::lost;
   } else {
     now.standing = trial.state == TrialState::pruned ? Standing::pruned : Standing::good;
   }
-  if (trial.state == TrialState::failed || trial.state == TrialState::stale) now.standing = Standing::lost;
   if (now.judged == it.judged && now.standing == it.standing && now.values == it.values &&
       now.violation == it.violation)
     return false;

@@ -51,6 +51,8 @@ class Individuals {
   const Individual& at(std::int64_t trial) const { return all_.at(trial); }
   /// What happens to it from now on is ignored, but for a new run of a trial without results.
   void forget(std::int64_t trial) { all_.erase(trial); }
+  /// Its point is needed no more: memory for those who keep every trial.
+  void drop_point(std::int64_t trial);
   std::size_t size() const { return all_.size(); }
 
   /// Trials from the best to the worst: by standing; good ones by fidelity (the further the better: who goes

@@ -96,18 +96,18 @@ TEST(EverySearcher, ProposesFeasibleCanonicalConfigsOnEveryForm) {
     for (const auto& [form, space] : forms()) {
       const std::string about = name + " on " + form;
       SimulatedStudy study(name, problem_of(space));
-      const std::size_t trials = form == "wide" ? 30 : form == "rare" ? 25 : 60;
+      const std::size_t trials = form == "wide" ? 30 : form == "rare" ? 12 : 60;
       for (std::size_t i = 0; i < trials; ++i) {
         const auto config = study.searcher->ask(static_cast<std::int64_t>(i), 0);
         if (!config) {
-          ASSERT_TRUE(form == "one value" || form == "nothing") << about;
+          ASSERT_TRUE(space.cardinality() == 1 || name == "grid") << about;
           break;
         }
         check(space, *config, about);
         study::Trial& trial = study.create(*config);
         study.finish(trial, {worth(trial.config)});
       }
-      if (form == "line" || form == "mixed") {
+      if ((form == "line" && name != "grid") || form == "mixed") {
         std::set<std::string> distinct;
         for (const study::Trial& trial : study.trials) distinct.insert(trial.config.shown());
         EXPECT_GT(distinct.size(), trials / 3) << about;
@@ -172,7 +172,7 @@ TEST(EverySearcher, BearsWhateverItIsToldAndReplaysIt) {
         problem.max_trials = 100;
         problem.limits.push_back({.name = "a", .max = 0.9, .min = {}});
         SimulatedStudy study(name, problem);
-        torture(study, objectives, form == "wide" || form == "rare" ? 60 : 300);
+        torture(study, objectives, form == "rare" ? 25 : form == "wide" ? 50 : 250);
         if (HasFatalFailure()) return;
         const auto again = make_searcher(name, problem);
         study.replay(*again);
@@ -264,6 +264,16 @@ TEST(EverySearcher, GoesOnWhereEverythingFails) {
     SimulatedStudy study(name, problem_of(mixed_space()));
     for (int i = 0; i < 60; ++i) study.set_state(study.create(study.ask()), TrialState::failed);
     for (int i = 0; i < 60; ++i) study.finish(study.create(study.ask()), {std::nan("")});
+    check(study.problem.space, study.ask(), name);
+  }
+}
+
+TEST(EverySearcher, ManyTrialsCostTheSameEach) {
+  // Nothing walks the history: five thousand trials in a moment, or the suite would not end in time.
+  for (const std::string name : {"grid", "local_search", "genetic", "regularized_evolution",
+                                 "differential_evolution", "dehb", "nsga2", "mcts"}) {
+    SimulatedStudy study(name, problem_of(mixed_space()));
+    study.run(5000, [](const space::Config& config) { return std::vector<double>{worth(config)}; });
     check(study.problem.space, study.ask(), name);
   }
 }
