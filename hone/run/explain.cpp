@@ -187,6 +187,11 @@ Section space_section(const StudyFile& file, const Node& table, Json& space) {
     space["parameters"].push_back(std::move(one));
   }
   for (const auto& constraint : file.space.constraints()) space["constraints"].push_back(constraint.text());
+  if (!table) {
+    for (const auto& parameter : file.space.parameters())
+      section.add(parameter.name, nullptr, toml_string(parameter.shown()), "the task's", "");
+    return section;
+  }
   for (const auto& [key, node] : table.entries()) {
     std::vector<const space::Parameter*> read;
     for (const auto& parameter : file.space.parameters())
@@ -359,11 +364,15 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   push(method_section("searcher", file.searcher, file.searcher_options, search["searcher"]));
   Section scheduler_section =
       method_section("scheduler", file.scheduler, file.scheduler_options, search["scheduler"]);
-  const auto scheduler =
-      schedule::make_scheduler(file.scheduler, {file.objectives, file.seed}, file.scheduler_options);
+  const auto scheduler = file.make_scheduler();
   scheduler_section.note(fmt::format("trials rest at {} {}; the front is at {}",
                                      fmt::join(scheduler->rungs(), ", "), file.task->fidelity_unit(),
                                      scheduler->horizon()));
+  if (const auto watched = scheduler->watched(); !watched.empty())
+    scheduler_section.note(file.task->reports()
+                               ? "it judges what trials report on their way"
+                               : fmt::format("trials are measured and judged at {} {}",
+                                             fmt::join(watched, ", "), file.task->fidelity_unit()));
   push(std::move(scheduler_section));
 
   Section budget("budget", "what is reached first ends the search");
@@ -379,12 +388,17 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
       budget.add(key, nullptr, "", kDefault, unset);
   };
   bound("trials", request.trials ? Json(*request.trials) : Json(nullptr), "--trials", "no bound");
+  if (given && given.has(file.task->fidelity_unit()) && file.task->fidelity_unit() != "steps" &&
+      !request.steps)
+    budget.given(file.task->fidelity_unit(), given[file.task->fidelity_unit()]);
+  else
+    bound("steps", request.steps ? Json(*request.steps) : Json(nullptr), "--steps", "no bound");
   bound("time", request.time_s ? Json(*request.time_s) : Json(nullptr), "--time", "no bound");
   bound("workers", request.workers > 0 ? Json(request.workers) : Json(nullptr), "--workers",
         fmt::format("one a core: {} here", std::max(1U, std::thread::hardware_concurrency())));
   if (given)
     for (const auto& [key, node] : given.entries())
-      if (!budget.has(key)) budget.given(key, node);
+      if (!budget.has(key) && !(request.steps && key == file.task->fidelity_unit())) budget.given(key, node);
   push(std::move(budget));
 
   leave_out_what_clashes(file, sections);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include <fmt/format.h>
@@ -37,8 +38,8 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
   if (setup.objectives.empty()) throw Error("a study needs at least one objective");
   if (setup.replicates < 1) throw Error("replicates must be 1 or more");
   if (study::Study::exists(*store)) return store;
-  const auto scheduler =
-      schedule::make_scheduler(setup.scheduler, {setup.objectives, setup.seed}, setup.scheduler_options);
+  const auto scheduler = schedule::make_scheduler(
+      setup.scheduler, {setup.objectives, setup.seed, &setup.space}, setup.scheduler_options);
   study::StudyRecord header;
   header.name = setup.name;
   header.seed = setup.seed;
@@ -121,8 +122,8 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   if (study_.objectives() != setup_.objectives)
     throw Error("the store holds a study with other objectives", Place{study_.store().url(), 0, ""},
                 "give this study a store of its own");
-  scheduler_ =
-      schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed}, setup_.scheduler_options);
+  scheduler_ = schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed, &setup_.space},
+                                        setup_.scheduler_options);
   search::Problem problem{setup_.space, setup_.objectives, setup_.seed};
   problem.limits = setup_.limits;
   problem.horizon = scheduler_->horizon();
@@ -222,8 +223,21 @@ std::optional<std::vector<Job>> Optimizer::ask_once(std::int64_t most) {
 
 void Optimizer::start(Plan& plan, std::int64_t trial, std::int64_t to) {
   const std::int64_t attempt = trial < study_.size() ? study_.trial(trial).attempts + 1 : 1;
+  const study::Result* last = trial < study_.size() ? study_.trial(trial).last() : nullptr;
+  plan.units += std::max<std::int64_t>(0, to - (last == nullptr ? 0 : last->fidelity));
   plan.records.push_back(study::StartRecord{trial, attempt, worker_, to});
   plan.starts.emplace_back(trial, to);
+}
+
+/// Resource units that the budget leaves for a further job of this plan; 0 where a bound on spending is
+/// reached.
+std::int64_t Optimizer::units_left(const Plan& plan) const {
+  const study::Spending& spending = study_.spending();
+  const std::int64_t under_way = spending.running() + plan.units;
+  for (const auto& [measure, bound] : setup_.max_spend.entries())
+    if (spending.total(measure) + spending.expected(measure, under_way) >= bound) return 0;
+  if (!setup_.max_steps) return std::numeric_limits<std::int64_t>::max();
+  return std::max<std::int64_t>(0, *setup_.max_steps - spending.units() - under_way);
 }
 
 void Optimizer::plan(std::int64_t most, Plan& plan) {
@@ -236,20 +250,24 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
     const std::int64_t to = trial.target > 0 ? trial.target
                             : trial.of >= 0  ? scheduler_->horizon()
                                              : scheduler_->rungs().front();
+    if (to - (trial.last() == nullptr ? 0 : trial.last()->fidelity) > units_left(plan)) continue;
     start(plan, id, to);
     if (dangerous || static_cast<std::int64_t>(plan.starts.size()) >= most) return;
   }
   if (!plan.starts.empty()) return;
 
+  const std::int64_t left = units_left(plan);
+  if (left <= 0) return;
+  scheduler_->allow(left);
   const auto may_create = [&] { return !setup_.max_trials || study_.size() < *setup_.max_trials; };
-  if (may_create() && plan_replicate(plan)) return;
+  if (may_create() && scheduler_->horizon() <= left && plan_replicate(plan)) return;
   auto next = scheduler_->next(may_create() && !exhausted_);
   if (next && next->trial < 0) {
-    std::int64_t n = searcher_->learns() || !scheduler_->alike() ? 1 : most;
+    std::int64_t n = searcher_->learns() ? 1 : std::min(most, scheduler_->alike());
     if (setup_.max_trials) n = std::min(n, *setup_.max_trials - study_.size());
     std::vector<Key> taken;
     searcher_->aim_at(next->fidelity);
-    for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t i = 0; i < n && next->fidelity <= units_left(plan); ++i) {
       const std::int64_t id = study_.size() + i;
       study::TrialRecord record;
       auto config = propose(id, taken, record.repeats, record.origin);
@@ -267,7 +285,10 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
     if (!plan.starts.empty()) return;
     next = scheduler_->next(false);
   }
-  if (next && next->trial >= 0) start(plan, next->trial, next->fidelity);
+  if (!next || next->trial < 0) return;
+  const study::Result* last = study_.trial(next->trial).last();
+  if (next->fidelity - (last == nullptr ? 0 : last->fidelity) <= left)
+    start(plan, next->trial, next->fidelity);
 }
 
 /// A further evaluation of the config on the front that has the fewest: only there does the noise of a single
@@ -392,9 +413,19 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
     const auto value = all.find(objective.name);
     if (!value)
       throw Error(fmt::format("trial {}'s result lacks the objective '{}'", job.trial, objective.name));
-    if (!std::isfinite(*value))
-      return end(job, TrialState::failed, fmt::format("{} is {}", objective.name, *value), spent_s, curve,
-                 false, "nan");
+    if (!std::isfinite(*value)) {
+      study::EndRecord end;
+      end.trial = job.trial;
+      end.attempt = job.attempt;
+      end.state = TrialState::failed;
+      end.reason = fmt::format("{} is {}", objective.name, *value);
+      end.spent_s = spent_s;
+      end.curve = curve;
+      end.cause = "nan";
+      end.reached = job.to;
+      end.spent = all;
+      return write(job, {std::move(end)}, true);
+    }
   }
   for (const study::Limit& limit : study_.header().limits)
     if (const std::string violation = limit.violation(all); !violation.empty())
@@ -471,11 +502,11 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 }
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
-                    const study::Curve& curve, bool untrained, const std::string& cause) {
-  return write(
-      job,
-      {study::EndRecord{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause}},
-      true);
+                    const study::Curve& curve, bool untrained, const std::string& cause,
+                    std::optional<std::int64_t> reached) {
+  study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
+  end.reached = reached;
+  return write(job, {std::move(end)}, true);
 }
 
 bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {

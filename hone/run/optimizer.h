@@ -61,7 +61,13 @@ class Optimizer {
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study, replicates included
-    std::vector<study::Limit> limits = {};        ///< what breaks one at the horizon is infeasible
+    /// Resource units over the whole study (see study::Spending): a job starts only where all it may take is
+    /// left, what runs counted in full.
+    std::optional<std::int64_t> max_steps = {};
+    /// Sums of measures over the whole study: no job starts once a sum, with what the running ones cost at
+    /// the mean price so far, has reached its bound. What ran then may exceed it.
+    study::Measures max_spend = {};
+    std::vector<study::Limit> limits = {};  ///< what breaks one at the horizon is infeasible
     /// Evaluations that a config on the front gets, each with a seed of its own; and what they count
     /// together.
     std::int64_t replicates = 1;
@@ -112,8 +118,10 @@ class Optimizer {
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
   /// on it. cause: see Trial::cause.
+  /// reached: how far it got, where that is known; a failed one counts in full against the budget else.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
-           const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {});
+           const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
+           std::optional<std::int64_t> reached = {});
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known.
@@ -136,6 +144,9 @@ class Optimizer {
   const study::Study& study() const { return study_; }
   const identity::EquivalenceCache& cache() const { return cache_; }
   std::int64_t horizon() const { return scheduler_->horizon(); }
+  /// Fidelities at which trials rest, ascending; the last is horizon().
+  std::vector<std::int64_t> rungs() const { return scheduler_->rungs(); }
+  const schedule::Scheduler& scheduler() const { return *scheduler_; }
   void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 
  private:
@@ -143,6 +154,7 @@ class Optimizer {
   struct Plan {
     std::vector<study::Record> records;
     std::vector<std::pair<std::int64_t, std::int64_t>> starts;  // trial, fidelity
+    std::int64_t units = 0;                                     // that they take
   };
 
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
@@ -150,6 +162,7 @@ class Optimizer {
   void take_over_expired();
   std::optional<study::Lease> take_ask_lease();
   void plan(std::int64_t most, Plan& plan);
+  std::int64_t units_left(const Plan& plan) const;
   bool plan_replicate(Plan& plan);
   void start(Plan& plan, std::int64_t trial, std::int64_t to);
   std::optional<std::vector<Job>> ask_once(std::int64_t most);

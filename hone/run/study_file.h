@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hone/identity/equivalence.h"
+#include "hone/schedule/scheduler.h"
 #include "hone/space/space.h"
 #include "hone/study/journal.h"
 #include "hone/task/task.h"
@@ -16,6 +17,8 @@ namespace hone::run {
 struct Budget {
   std::optional<std::int64_t> trials;  ///< new trials over the whole study
   std::optional<double> time_s;        ///< over all sessions of the study
+  std::optional<std::int64_t> steps;   ///< resource units over the whole study, in the task's unit
+  study::Measures spend;               ///< bounds on what measures sum up to over all trials
   std::int64_t workers = 0;            ///< 0: one a core
 };
 
@@ -52,6 +55,8 @@ struct StudyFile {
 
   /// The journal's first event. Reads the task's data.
   study::StudyRecord header() const;
+  /// The scheduler as described.
+  std::unique_ptr<schedule::Scheduler> make_scheduler() const;
   /// The horizon: the fidelity at which the front is.
   std::int64_t horizon() const;
   /// What differs from the file that a study began with or was last revised to, in words, one line each.
@@ -61,6 +66,9 @@ struct StudyFile {
   };
   Differences differences(const StudyFile& older) const;
   study::RevisedRecord revision(const std::vector<std::string>& changes) const;
+
+ private:
+  void compare_schedulers(const StudyFile& older, Differences& found) const;
 };
 
 }  // namespace hone::run

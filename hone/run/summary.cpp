@@ -147,6 +147,9 @@ std::string budget_text(const Budget& budget) {
   std::vector<std::string> parts;
   if (budget.trials) parts.push_back(fmt::format("{} trials", *budget.trials));
   if (budget.time_s) parts.push_back(duration_text(*budget.time_s));
+  if (budget.steps) parts.push_back(fmt::format("{} steps", *budget.steps));
+  for (const auto& [name, amount] : budget.spend.entries())
+    parts.push_back(fmt::format("{} {}", name, quantity_text(name, amount)));
   return parts.empty() ? "no budget: until Ctrl-C" : fmt::format("{}", fmt::join(parts, " or "));
 }
 
@@ -164,29 +167,41 @@ Json status_json(const study::Study& study, const StudyFile& file) {
     budget["time_s"] = *file.budget.time_s;
     budget["time_share"] = *file.budget.time_s > 0 ? elapsed / *file.budget.time_s : 1.0;
   }
+  const study::Spending& spending = study.spending();
+  if (file.budget.steps) {
+    budget["steps"] = *file.budget.steps;
+    budget["steps_share"] = static_cast<double>(spending.units()) / static_cast<double>(*file.budget.steps);
+  }
+  Json spend = Json::object();
+  for (const auto& [name, amount] : file.budget.spend.entries()) {
+    spend[name] = {{"bound", amount}, {"spent", spending.total(name)}};
+  }
+  if (!spend.empty()) budget["spend"] = spend;
   const Json workers = workers_alive(study);
   const std::int64_t from = std::max<std::int64_t>(0, study.size() - kLookedBack);
   std::int64_t replicates = 0;
   for (std::int64_t id = from; id < study.size(); ++id) replicates += study.trial(id).replicate > 0 ? 1 : 0;
-  return {{"study", study.header().name},
-          {"store", study.store().url()},
-          {"trials", study.size()},
-          {"counts", counts},
-          {"elapsed_s", elapsed},
-          {"trials_per_hour", elapsed > 0 ? 3600.0 * static_cast<double>(live) / elapsed : 0.0},
-          {"sessions", study.sessions()},
-          {"ended", study.last_end()},
-          {"workers", workers},
-          {"budget", budget},
-          {"horizon", study.header().horizon},
-          {"front", front_ids(study)},
-          {"hypervolume", front_hypervolume(study)},
-          {"hypervolume_reference", study.reference()},
-          {"hypervolume_trend", volume_trend(study)},
-          {"saved", saved_json(study, file)},
-          {"failures", recent_failures(study, from)},
-          {"replicates", replicates},
-          {"looked_back", study.size() - from}};
+  return {
+      {"study", study.header().name},
+      {"store", study.store().url()},
+      {"trials", study.size()},
+      {"counts", counts},
+      {"elapsed_s", elapsed},
+      {"trials_per_hour", elapsed > 0 ? 3600.0 * static_cast<double>(live) / elapsed : 0.0},
+      {"sessions", study.sessions()},
+      {"ended", study.last_end()},
+      {"workers", workers},
+      {"budget", budget},
+      {"spent", {{"steps", spending.units()}, {"lost", spending.lost()}, {"running", spending.running()}}},
+      {"horizon", study.header().horizon},
+      {"front", front_ids(study)},
+      {"hypervolume", front_hypervolume(study)},
+      {"hypervolume_reference", study.reference()},
+      {"hypervolume_trend", volume_trend(study)},
+      {"saved", saved_json(study, file)},
+      {"failures", recent_failures(study, from)},
+      {"replicates", replicates},
+      {"looked_back", study.size() - from}};
 }
 
 std::string status_text(const study::Study& study, const StudyFile& file) {
@@ -249,10 +264,21 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   }
   text += fmt::format("\n  budget: {}", budget_text(file.budget));
   std::vector<std::string> used;
-  for (const auto& [key, what] : {std::pair{"trials_share", "of the trials"}, {"time_share", "of the time"}})
+  const std::string of_units = "of the " + file.task->fidelity_unit();
+  for (const auto& [key, what] : {std::pair<std::string, std::string>{"trials_share", "of the trials"},
+                                  {"time_share", "of the time"},
+                                  {"steps_share", of_units}})
     if (status["budget"].contains(key))
       used.push_back(fmt::format("{} {}", percent(status["budget"][key].get<double>()), what));
+  for (const auto& [name, amount] : file.budget.spend.entries())
+    used.push_back(fmt::format("{} {} of {}", name, quantity_text(name, study.spending().total(name)),
+                               quantity_text(name, amount)));
   if (!used.empty()) text += fmt::format(", used: {}", fmt::join(used, ", "));
+  if (study.spending().units() > 0) {
+    text += fmt::format("\n  spent: {} {}", study.spending().units(), file.task->fidelity_unit());
+    if (study.spending().lost() > 0)
+      text += fmt::format(", {} of them by attempts that were lost", study.spending().lost());
+  }
   text += fmt::format("\n  sessions: {}", study.sessions());
   if (!study.last_end().empty())
     text += fmt::format("; the last one ended: {}", study.last_end());

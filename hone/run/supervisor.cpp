@@ -205,6 +205,23 @@ std::int64_t progress_of(const study::Study& study) {
   return marks + study.size();
 }
 
+/// Why nothing is left to do, in words.
+std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
+  if (budget.trials && study.size() >= *budget.trials) return fmt::format("{} trials are done", study.size());
+  const study::Spending& spending = study.spending();
+  for (const auto& [name, bound] : budget.spend.entries())
+    if (const double total = spending.total(name); total >= bound)
+      return fmt::format("the budget of {} {} is spent: {}", name, quantity_text(name, bound),
+                         quantity_text(name, total));
+  const std::string unit = file.task->fidelity_unit();
+  if (budget.steps && spending.units() >= *budget.steps)
+    return fmt::format("the budget of {} {} is spent", *budget.steps, unit);
+  if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
+    return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
+                       unit);
+  return "nothing is left to propose";
+}
+
 /// Creates the study, or goes on with the one in the store, with what the file says now.
 void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
            const std::function<void(const std::string&)>& say) {
@@ -254,6 +271,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
 
   Budget budget = file.budget;
   if (options.trials) budget.trials = options.trials;
+  if (options.steps) budget.steps = options.steps;
   const Places places = share_out(file, options.workers > 0 ? options.workers : budget.workers);
   const std::int64_t workers = places.workers;
 
@@ -276,7 +294,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
-        std::string("--trials"), std::to_string(budget.trials.value_or(0))})
+        std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--steps"),
+        std::to_string(budget.steps.value_or(0))})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
   study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
@@ -343,9 +362,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         start(left.name);
       }
       if (crew.size() == 0) {
-        const bool all = budget.trials && study.size() >= *budget.trials;
-        result = {SuperviseResult::End::finished,
-                  all ? fmt::format("{} trials are done", study.size()) : "nothing is left to propose"};
+        study.sync();
+        result = {SuperviseResult::End::finished, why_finished(study, file, budget)};
         break;
       }
       if (monotonic_s() >= deadline) {

@@ -13,6 +13,7 @@ struct SuperviseOptions {
   std::string store_url;               ///< empty: the study's default
   std::int64_t workers = 0;            ///< 0: as the study file says, else as many as cores and GPUs allow
   std::optional<std::int64_t> trials;  ///< overrides the file's budget
+  std::optional<std::int64_t> steps = {};  ///< likewise
   std::optional<double> time_s;  ///< seconds more for this session, instead of what the file's budget leaves
   std::string worker_program;    ///< see run::worker_program
   std::function<bool()> interrupted;                 ///< Ctrl-C

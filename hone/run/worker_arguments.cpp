@@ -43,6 +43,10 @@ const std::vector<WorkerFlag>& worker_flags() {
        [](WorkerArguments& arguments, const std::string& text) {
          arguments.options.max_trials = read_count("--trials", text);
        }},
+      {"--steps", "Resource units in all, instead of the study's budget; 0: no bound", false,
+       [](WorkerArguments& arguments, const std::string& text) {
+         arguments.options.max_steps = read_count("--steps", text);
+       }},
       {"--cores", "Numbers of the cores that its trials may use: 0,1", false,
        [](WorkerArguments& arguments, const std::string& text) {
          arguments.options.cores.clear();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/rung.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/study/front.h"
@@ -57,13 +58,15 @@ class Asha : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    for (std::size_t i = steps_.size() - 1; i-- > 0;)
+    for (std::size_t i = steps_.size() - 1; i-- > 0;) {
+      if (!affordable(steps_[i + 1] - steps_[i])) continue;
       if (const auto trial = rungs_[i].best()) return Job{*trial, steps_[i + 1]};
-    if (may_create) return Job{-1, steps_[0]};
+    }
+    if (may_create && affordable(steps_[0])) return Job{-1, steps_[0]};
     return std::nullopt;
   }
 
-  bool alike() const override { return true; }
+  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
@@ -125,14 +128,25 @@ HONE_REGISTER(scheduler, asha) {
                        .fallback = 3,
                        .summary = "of eta trials one is promoted",
                        .low = 2,
-                       .high = 1000}},
+                       .high = 1000},
+                      {.name = "type",
+                       .type = OptionSpec::Type::text,
+                       .fallback = "promotion",
+                       .summary =
+                           "promotion: trials rest at a rung until they are promoted; stopping: they run "
+                           "on unless they report there that they are not among the best",
+                       .allowed = {"promotion", "stopping"}}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",
                         .fidelity = "rungs a factor eta apart",
                         .ask = "O(log n)",
                         .trials = "any number"}},
-      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+      schedule::MakeScheduler([](const schedule::Problem& problem,
+                                 const Options& options) -> std::unique_ptr<schedule::Scheduler> {
+        if (options.text("type") == "stopping")
+          return std::make_unique<schedule::StoppingAsha>(problem, schedule::rungs_of(options),
+                                                          options.integer("eta"));
         return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
       }));
 }

@@ -15,7 +15,7 @@ class Fixed : public Scheduler {
     return Job{-1, steps_};
   }
 
-  bool alike() const override { return true; }
+  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 

@@ -104,6 +104,8 @@ void write_end(Payload& payload, const EndRecord& r) {
   if (r.lost) payload.flag("lost");
   if (r.vanished) payload.flag("vanished");
   if (r.untrained) payload.flag("untrained");
+  if (r.reached) payload.integer("reached", *r.reached);
+  if (!r.spent.empty()) payload.measures("spent", r.spent);
 }
 
 Event plain(const char* kind, std::int64_t trial, const Json& payload) {
@@ -246,6 +248,8 @@ EndRecord end_of(const Members& p) {
               p.text("cause", "")};
   r.vanished = p.flag("vanished");
   r.behind = p.integer("behind", -1);
+  if (p.find("reached")) r.reached = p.integer("reached");
+  if (p.find("spent")) r.spent = p.measures("spent");
   return r;
 }
 
@@ -280,10 +284,10 @@ bool read_rare(const Event& event, std::vector<Record>& records) {
   if (event.kind == "study") {
     records.emplace_back(study_of(p));
   } else if (event.kind == "revised") {
-    records.emplace_back(RevisedRecord{p.at("file"), p.at("text"), limits_of(p),
-                                       p.value("replicates", std::int64_t{1}),
-                                       aggregate_from_name(p.value("aggregate", std::string("mean"))),
-                                       p.value("changes", std::vector<std::string>())});
+    records.emplace_back(
+        RevisedRecord{p.at("file"), p.at("text"), limits_of(p), p.value("replicates", std::int64_t{1}),
+                      aggregate_from_name(p.value("aggregate", std::string("mean"))),
+                      p.value("changes", std::vector<std::string>()), p.value("horizon", std::int64_t{0})});
   } else if (event.kind == "session") {
     records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string())});
   } else if (event.kind == "ended") {
@@ -347,13 +351,14 @@ Event encode(const Record& record) {
                           {"text", r.text}});
           },
           [](const RevisedRecord& r) {
-            return plain("revised", -1,
-                         {{"file", r.file},
-                          {"limits", limits_json(r.limits)},
-                          {"replicates", r.replicates},
-                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
-                          {"changes", r.changes},
-                          {"text", r.text}});
+            Json payload{{"file", r.file},
+                         {"limits", limits_json(r.limits)},
+                         {"replicates", r.replicates},
+                         {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
+                         {"changes", r.changes},
+                         {"text", r.text}};
+            if (r.horizon > 0) payload["horizon"] = r.horizon;
+            return plain("revised", -1, payload);
           },
           [](const SessionRecord& r) {
             return plain("session", -1, {{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}});

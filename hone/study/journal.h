@@ -42,6 +42,7 @@ struct RevisedRecord {
   std::int64_t replicates = 1;
   Aggregate aggregate = Aggregate::mean;
   std::vector<std::string> changes;  ///< in words
+  std::int64_t horizon = 0;          ///< the front is at this fidelity from now on; 0: where it was
 };
 
 /// "session": somebody began to work on the study. Time since then counts against its budget up to the last
@@ -106,6 +107,8 @@ struct EndRecord {
   bool vanished = false;   ///< the worker was gone, nobody knows why
   /// With state waiting: it waits until this trial, which computes the same function, has ended its run.
   std::int64_t behind = -1;
+  std::optional<std::int64_t> reached = {};  ///< fidelity that a run without a result got to, where known
+  Measures spent = {};  ///< of a run that left no result: what it told all the same (what it cost)
 };
 
 /// "retry": a trial that had ended waits again; what it reached stays.

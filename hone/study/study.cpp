@@ -75,6 +75,7 @@ void Study::clear() {
   front_.clear();
   saved_ = {};
   causes_.clear();
+  spending_ = {};
   late_ = unknown_ = 0;
   closed_s_ = session_s_ = first_time_s_ = last_time_s_ = 0.0;
   open_ = false;
@@ -195,7 +196,7 @@ Trial Study::load(std::int64_t id) const {
       }
     });
   }
-  for (const auto& judgement : judgements_) steps.push_back({judgement.first, 0.0, -1, UnknownRecord{}});
+  for (const auto& judgement : judgements_) steps.push_back({judgement.sequence, 0.0, -1, UnknownRecord{}});
   std::stable_sort(steps.begin(), steps.end(),
                    [](const Step& a, const Step& b) { return a.sequence < b.sequence; });
 
@@ -215,10 +216,10 @@ Trial Study::load(std::int64_t id) const {
   for (const Step& step : steps) {
     if (step.trial < 0) {
       const auto judgement = std::find_if(judgements_.begin(), judgements_.end(),
-                                          [&](const auto& one) { return one.first == step.sequence; });
+                                          [&](const auto& one) { return one.sequence == step.sequence; });
       for (auto& [member, trial] : trials) {
-        const TrialState state = judged(trial, judgement->second);
-        if (state != trial.state) settle(trial, state, judgement->second);
+        const TrialState state = judged(trial, *judgement);
+        if (state != trial.state) settle(trial, state, judgement->limits);
       }
       continue;
     }

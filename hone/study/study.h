@@ -14,6 +14,7 @@
 
 #include "hone/study/front.h"
 #include "hone/study/journal.h"
+#include "hone/study/spending.h"
 
 namespace hone::study {
 
@@ -108,6 +109,7 @@ class Study {
   const Saved& saved() const { return saved_; }
   /// Failed trials by cause.
   const std::map<std::string, std::int64_t>& causes() const { return causes_; }
+  const Spending& spending() const { return spending_; }
   std::int64_t late() const { return late_; }        ///< results that came after their lease was lost
   std::int64_t unknown() const { return unknown_; }  ///< events of kinds that this program does not know
 
@@ -139,7 +141,12 @@ class Study {
   bool add_own(Trial& trial, const Result& result);
   void offer(const Trial& trial);
   void rebuild_front();
-  TrialState judged(const Trial& trial, const std::vector<Limit>& limits) const;
+  struct Judgement {
+    std::int64_t sequence = 0;  // of the revision's event
+    std::vector<Limit> limits;
+    std::int64_t horizon = 0;
+  };
+  TrialState judged(const Trial& trial, const Judgement& by) const;
   void settle(Trial& trial, TrialState state, const std::vector<Limit>& limits) const;
   Result mirrored(const Result& result, const Trial& twin, const Trial& follower) const;
   void leave(const Trial& trial);
@@ -159,8 +166,8 @@ class Study {
 
   StudyRecord header_;
   std::int64_t revision_ = 0;
-  /// Revisions that judged all trials again: which event, and by what limits.
-  std::vector<std::pair<std::int64_t, std::vector<Limit>>> judgements_;
+  /// Revisions that judged all trials again.
+  std::vector<Judgement> judgements_;
   std::int64_t size_ = 0;
   std::deque<Trial> trials_;                              // whole
   mutable std::unordered_map<std::int64_t, Trial> some_;  // light: those that were asked for
@@ -174,6 +181,7 @@ class Study {
   std::vector<double> worst_, best_;
   Saved saved_;
   std::map<std::string, std::int64_t> causes_;
+  Spending spending_;
   std::int64_t late_ = 0, unknown_ = 0;
   double closed_s_ = 0.0;   // of sessions before the open one
   double session_s_ = 0.0;  // start of the open one

@@ -24,12 +24,14 @@ void Study::leave(const Trial& trial) {
     else
       std::erase(waiting_, trial.id);
   }
+  if (trial.state == TrialState::running) spending_.drop_running(trial);
   if (trial.state == TrialState::failed && --causes_[trial.cause] <= 0) causes_.erase(trial.cause);
 }
 
 void Study::enter(Trial& trial, TrialState state) {
   ++counts_[static_cast<std::size_t>(state)];
   trial.state = state;
+  if (state == TrialState::running) spending_.add_running(trial);
   if (state != TrialState::waiting) trial.behind = -1;
   if (state == TrialState::failed) ++causes_[trial.cause];
   if (state == TrialState::waiting) {
@@ -117,7 +119,10 @@ void Study::add_result(Trial& trial, const Result& result) {
 
 bool Study::add_own(Trial& trial, const Result& result) {
   if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
+  const bool runs = trial.state == TrialState::running;
+  if (runs) spending_.drop_running(trial);
   put_result(trial, result);
+  if (runs) spending_.add_running(trial);
   if (trial.same_as >= 0) {
     const Result* added = trial.at(result.fidelity);
     saved_.fidelity += result.fidelity - (added == trial.results.data() ? 0 : (added - 1)->fidelity);
@@ -174,6 +179,7 @@ void Study::rebuild_front() {
 }
 
 void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
+  spending_.take(trial, r);
   leave(trial);
   change(trial, r, time_s);
   if (r.same_as >= 0) {
@@ -190,16 +196,16 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
 }
 
-/// The state of a trial that limits alone decide, by these ones.
-TrialState Study::judged(const Trial& trial, const std::vector<Limit>& limits) const {
+/// The state of a trial that limits alone decide, by those of a revision.
+TrialState Study::judged(const Trial& trial, const Judgement& by) const {
   const bool refused = trial.state == TrialState::infeasible && trial.cause == "limit";
   if (!refused && trial.state != TrialState::completed) return trial.state;
   Measures measures = trial.costs;
   if (const Result* last = trial.last()) measures.merge(last->measures);
-  for (const Limit& limit : limits)
+  for (const Limit& limit : by.limits)
     if (!limit.violation(measures).empty()) return TrialState::infeasible;
   if (!refused) return trial.state;
-  if (final_result(trial, header_.horizon) != nullptr) return TrialState::completed;
+  if (final_result(trial, by.horizon) != nullptr) return TrialState::completed;
   return trial.results.empty() || trial.last()->fidelity < trial.target ? TrialState::waiting
                                                                         : TrialState::paused;
 }
@@ -225,11 +231,14 @@ void Study::apply_revision(const RevisedRecord& r) {
   header_.limits = r.limits;
   header_.replicates = r.replicates;
   header_.aggregate = r.aggregate;
+  const bool farther = r.horizon > 0 && r.horizon != header_.horizon;
+  if (farther) header_.horizon = r.horizon;
   ++revision_;
+  if (farther && !judge_again) rebuild_front();
   if (!judge_again) return;
-  judgements_.emplace_back(applied_ + 1, header_.limits);
+  judgements_.push_back({applied_ + 1, header_.limits, header_.horizon});
   for (Trial& trial : trials_) {
-    const TrialState state = judged(trial, header_.limits);
+    const TrialState state = judged(trial, judgements_.back());
     if (state == trial.state) continue;
     leave(trial);
     settle(trial, state, header_.limits);
@@ -285,6 +294,7 @@ void Study::apply(const Record& record, double time_s) {
     tell(Change::Kind::keys, trial);
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
+    spending_.take(trial, r->result);
     add_result(trial, r->result);
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     apply_end(at(r->trial), *r, time_s);

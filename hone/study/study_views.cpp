@@ -8,7 +8,7 @@ namespace hone::study {
 namespace {
 
 constexpr const char* kName = "study";
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 constexpr std::int64_t kSaveEvery = 5000;
 
 using Lists = std::map<std::int64_t, std::vector<std::int64_t>>;
@@ -42,15 +42,21 @@ std::vector<double> reals_of(const Json& json) {
 
 Json Study::views_json() const {
   Json judgements = Json::array();
-  for (const auto& [sequence, limits] : judgements_) {
-    const Event limits_alone = encode(Record(RevisedRecord{"", "", limits, 1, Aggregate::mean, {}}));
-    judgements.push_back({sequence, Json::parse(limits_alone.payload)});
+  for (const Judgement& judgement : judgements_) {
+    const Event alone =
+        encode(Record(RevisedRecord{"", "", judgement.limits, 1, Aggregate::mean, {}, judgement.horizon}));
+    judgements.push_back({judgement.sequence, Json::parse(alone.payload)});
   }
   Json front = Json::array();
   for (const auto& member : front_.members()) front.push_back({member.trial, reals_json(member.values)});
   // As the journal would say it, so that one reader does for both.
-  const Event header = encode(Record(
-      RevisedRecord{header_.file, header_.text, header_.limits, header_.replicates, header_.aggregate, {}}));
+  const Event header = encode(Record(RevisedRecord{header_.file,
+                                                   header_.text,
+                                                   header_.limits,
+                                                   header_.replicates,
+                                                   header_.aggregate,
+                                                   {},
+                                                   header_.horizon}));
   return {{"version", kVersion},
           {"header", Json::parse(header.payload)},
           {"revision", revision_},
@@ -68,6 +74,7 @@ Json Study::views_json() const {
            {saved_.repeated_config, saved_.same_structure, saved_.same_function, saved_.over_limit,
             saved_.fidelity}},
           {"causes", causes_},
+          {"spending", spending_.json()},
           {"late", late_},
           {"unknown", unknown_},
           {"closed_s", closed_s_},
@@ -88,11 +95,13 @@ void Study::take_views(const Json& views) {
   header_.limits = header.limits;
   header_.replicates = header.replicates;
   header_.aggregate = header.aggregate;
+  if (header.horizon > 0) header_.horizon = header.horizon;
   revision_ = views.at("revision");
   judgements_.clear();
   for (const Json& entry : views.at("judgements")) {
-    const Record judgement = decode(Event{0, "revised", 1, 0.0, entry.at(1).dump()});
-    judgements_.emplace_back(entry.at(0), std::get<RevisedRecord>(judgement).limits);
+    const Record record = decode(Event{0, "revised", 1, 0.0, entry.at(1).dump()});
+    const auto& judgement = std::get<RevisedRecord>(record);
+    judgements_.push_back({entry.at(0), judgement.limits, judgement.horizon});
   }
   size_ = views.at("size");
   counts_ = views.at("counts").get<decltype(counts_)>();
@@ -107,6 +116,7 @@ void Study::take_views(const Json& views) {
   const auto saved = views.at("saved").get<std::array<std::int64_t, 5>>();
   saved_ = {saved[0], saved[1], saved[2], saved[3], saved[4]};
   causes_ = views.at("causes").get<decltype(causes_)>();
+  spending_ = Spending::from_json(views.at("spending"));
   late_ = views.at("late");
   unknown_ = views.at("unknown");
   closed_s_ = views.at("closed_s");

@@ -44,12 +44,19 @@ class Task {
     double grace_s = 0.0;  ///< time to save when its worker is asked to end, beyond a worker's usual second
   };
   virtual Needs needs() const { return {}; }
+  /// Whether its evaluator reports results on its way by itself. One that does not is stopped and measured
+  /// where the scheduler wants to know.
+  virtual bool reports() const { return true; }
   /// Options that cannot change what a trial's result is, only how it is got: a study may change them.
   virtual std::vector<std::string> neutral_options() const { return {}; }
 
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
   virtual void check(const space::Space& space) const = 0;
+  /// The space that a study has which declares none; nullopt: it must declare one. May read data.
+  virtual std::optional<space::Space> default_space() const { return std::nullopt; }
+  /// Checks the fidelities at which the study's trials rest (ascending). Throws Error.
+  virtual void check_rungs(const std::vector<std::int64_t>& rungs) const { (void)rungs; }
 
   /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
