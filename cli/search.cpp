@@ -104,8 +104,12 @@ void add_search(CLI::App& app, Action& action) {
 
       const std::string about = run::prepare_task(file);
       if (!arguments->quiet) {
+        run::Budget budget = file.budget;
+        if (options.trials) budget.trials = options.trials;
+        if (options.steps) budget.steps = options.steps;
+        if (options.time_s) budget.time_s = options.time_s;
         std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
-                     file.space.size(), run::budget_text(file.budget).c_str());
+                     file.space.size(), run::budget_text(budget).c_str());
         if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
       }
       const bool terminal = ::isatty(STDERR_FILENO) != 0;

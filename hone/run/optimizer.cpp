@@ -48,6 +48,7 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
   header.limits = setup.limits;
   header.replicates = setup.replicates;
   header.aggregate = setup.aggregate;
+  header.warm = setup.warm;
   study::Study::create(*store, header);
   return store;
 }
@@ -130,6 +131,8 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.rungs = scheduler_->rungs();
   problem.max_trials = setup_.max_trials;
   problem.cost = setup_.cost;
+  problem.prior = setup_.prior;
+  problem.warm = study_.header().warm;
   searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
   {
     // Only where the space may have been another once: adopting costs what reading a trial does.
@@ -330,6 +333,11 @@ std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::
       origin = "default";
       return config;
     }
+  }
+  for (const space::Config& config : setup_.first) {
+    if (known(config)) continue;
+    origin = "try";
+    return config;
   }
   origin = setup_.searcher;
   for (int attempt = 0; attempt < kMaxRepeats; ++attempt) {

@@ -74,6 +74,9 @@ class Optimizer {
     study::Aggregate aggregate = study::Aggregate::mean;
     /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
     std::string cost = {};
+    search::Prior prior = {};                 ///< where the user believes good values lie
+    std::vector<space::Config> first = {};    ///< tried before the searcher is asked; canonical and feasible
+    std::vector<study::WarmStudy> warm = {};  ///< of a new study: earlier ones to learn from
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};
@@ -144,8 +147,6 @@ class Optimizer {
   const study::Study& study() const { return study_; }
   const identity::EquivalenceCache& cache() const { return cache_; }
   std::int64_t horizon() const { return scheduler_->horizon(); }
-  /// Fidelities at which trials rest, ascending; the last is horizon().
-  std::vector<std::int64_t> rungs() const { return scheduler_->rungs(); }
   const schedule::Scheduler& scheduler() const { return *scheduler_; }
   void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 

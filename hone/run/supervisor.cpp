@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "hone/base/units.h"
 #include "hone/run/process.h"
 #include "hone/run/summary.h"
+#include "hone/run/unreported.h"
 #include "hone/run/worker.h"
 
 namespace hone::run {
@@ -259,7 +261,50 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
         time_text(study.last_time_s()), store->head()));
 }
 
+/// Says what no trial reports, as soon as some have ended.
+class NameWatch {
+ public:
+  /// Ended trials before a limit is called mistyped, and failed ones of this session before the search ends
+  /// because its objective is.
+  static constexpr std::int64_t kEnough = 3, kMostFailed = 5;
+
+  NameWatch(const study::Study& study, const StudyFile& file, std::function<void(const std::string&)> say)
+      : study_(study), file_(file), say_(std::move(say)), failed_before_(failed()) {}
+
+  /// Throws Error where every trial fails for want of an objective.
+  void look() {
+    const std::int64_t marks = progress_of(study_);
+    if (all_seen_ || marks == looked_at_) return;
+    looked_at_ = marks;
+    const auto open = unreported(study_, file_, 0);
+    all_seen_ = open.empty();
+    for (const auto& one : open) {
+      const bool objective = one.role == Unreported::Role::objective;
+      if (objective && one.trials >= kMostFailed && failed() - failed_before_ >= kMostFailed)
+        throw one.error();
+      if (!objective && one.trials >= kEnough && told_.insert(one.name).second)
+        say_(fmt::format("warning: {}", one.error().what()));
+    }
+  }
+
+ private:
+  std::int64_t failed() const {
+    const auto found = study_.causes().find("missing");
+    return found == study_.causes().end() ? 0 : found->second;
+  }
+
+  const study::Study& study_;
+  const StudyFile& file_;
+  std::function<void(const std::string&)> say_;
+  std::int64_t failed_before_;
+  std::int64_t looked_at_ = -1;
+  bool all_seen_ = false;
+  std::set<std::string> told_;
+};
+
 }  // namespace
+
+std::int64_t workers_here(const StudyFile& file) { return share_out(file, 0).workers; }
 
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
   auto store = study::open_store(options.store_url.empty() ? file.default_store() : options.store_url);
@@ -313,6 +358,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     study.commit({study::EndedRecord{why}});
     study.save_views();
   };
+  NameWatch names(study, file, say);
   try {
     for (std::int64_t i = 0; i < workers; ++i) start(fmt::format("w{}{}", i, mark));
     int crashes = 0;
@@ -321,6 +367,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     for (;;) {
       study.sync();
       progress.draw(study, budget, store->now_s());
+      names.look();
       if (options.interrupted && options.interrupted()) {
         result = {SuperviseResult::End::interrupted, "interrupted"};
         break;
@@ -384,6 +431,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   }
   end_session();
   progress.draw(study, budget, store->now_s(), true);
+  names.look();
   return result;
 }
 

@@ -41,8 +41,9 @@ HONE_REGISTER(scheduler, fixed) {
                           .paper = "",
                           .options = {{.name = "steps",
                                        .type = OptionSpec::Type::integer,
-                                       .fallback = nullptr,
-                                       .summary = "fidelity that every trial runs to, in the task's unit",
+                                       .fallback = 1,
+                                       .summary = "fidelity that every trial runs to, in the task's unit; to "
+                                                  "be given where the task counts one",
                                        .low = 1}},
                           .abilities = {.objectives = "several",
                                         .constraints = "ignored",

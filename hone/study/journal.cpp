@@ -267,6 +267,15 @@ StudyRecord study_of(const Json& p) {
                 aggregate_from_name(p.value("aggregate", std::string("mean")))};
   for (const Json& objective : p.at("objectives"))
     r.objectives.push_back({objective.at("name"), objective.at("minimize")});
+  for (const Json& warm : p.value("warm", Json::array())) {
+    WarmStudy study{warm.at("name")};
+    for (const Json& result : warm.at("results")) {
+      std::vector<double> values;
+      for (const Json& value : result.at(1)) values.push_back(json_to_real(value));
+      study.results.emplace_back(space::Config::from_json(result.at(0)), std::move(values));
+    }
+    r.warm.push_back(std::move(study));
+  }
   return r;
 }
 
@@ -337,18 +346,27 @@ Event encode(const Record& record) {
             Json objectives = Json::array();
             for (const Objective& objective : r.objectives)
               objectives.push_back({{"name", objective.name}, {"minimize", objective.minimize}});
-            return plain("study", -1,
-                         {{"name", r.name},
-                          {"file", r.file},
-                          {"seed", r.seed},
-                          {"objectives", objectives},
-                          {"horizon", r.horizon},
-                          {"data", r.data},
-                          {"unshared", r.unshared},
-                          {"limits", limits_json(r.limits)},
-                          {"replicates", r.replicates},
-                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
-                          {"text", r.text}});
+            Json payload{{"name", r.name},
+                         {"file", r.file},
+                         {"seed", r.seed},
+                         {"objectives", objectives},
+                         {"horizon", r.horizon},
+                         {"data", r.data},
+                         {"unshared", r.unshared},
+                         {"limits", limits_json(r.limits)},
+                         {"replicates", r.replicates},
+                         {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
+                         {"text", r.text}};
+            for (const WarmStudy& study : r.warm) {
+              Json results = Json::array();
+              for (const auto& [config, values] : study.results) {
+                Json reals = Json::array();
+                for (const double value : values) reals.push_back(real_to_json(value));
+                results.push_back({config.json(), reals});
+              }
+              payload["warm"].push_back({{"name", study.name}, {"results", results}});
+            }
+            return plain("study", -1, payload);
           },
           [](const RevisedRecord& r) {
             Json payload{{"file", r.file},

@@ -14,6 +14,14 @@ namespace hone::study {
 
 // What the journal's events say, typed. One struct a kind; docs/formats.md has them in prose.
 
+/// What another study found, for this one to begin with: configs as they were there, with the values of this
+/// study's objectives in their order, oriented (less is better).
+struct WarmStudy {
+  std::string name;
+  std::vector<std::pair<space::Config, std::vector<double>>> results = {};  ///< finite, the best first
+  bool operator==(const WarmStudy&) const = default;
+};
+
 /// "study", the first event: what the study is. `text` is the study file as it was.
 struct StudyRecord {
   std::string name;
@@ -30,6 +38,7 @@ struct StudyRecord {
   /// Evaluations of a config on the front, with different seeds; 1: one.
   std::int64_t replicates = 1;
   Aggregate aggregate = Aggregate::mean;  ///< what they count together
+  std::vector<WarmStudy> warm = {};       ///< earlier studies that searchers learn from
   bool operator==(const StudyRecord&) const = default;
 };
 
