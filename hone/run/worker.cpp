@@ -276,9 +276,9 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        // A task that cannot tell says 0: then nobody knows.
+        // A task that cannot tell says where it began: then nobody knows.
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      outcome.fidelity > 0 ? std::optional(outcome.fidelity) : std::nullopt);
+                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
         break;
     }
   } catch (const Error& error) {
