@@ -103,7 +103,9 @@ const Problem& find_problem(const std::vector<Suite>& suites, const std::string&
       if (problem.name() == name) return problem;
       names.push_back(problem.name());
     }
-  throw Error(fmt::format("there is no problem '{}'", name), {}, suggest(name, names));
+  const std::string near = nearest(name, names);
+  throw Error(fmt::format("there is no problem '{}'", name), {},
+              near.empty() ? "" : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace hone::run

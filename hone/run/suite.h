@@ -79,7 +79,8 @@ std::vector<Suite> function_suites(std::int64_t dimension = 5);
 /// the folder and its subfolders, sorted by path. "curves": those with metrics by step; "tables": the rest.
 /// A table of a subfolder that has the very space of another and the unit ms or s (latencies of devices) is
 /// joined to it as well: suite "devices", problem TABLE+DEVICE, with two objectives. What is no table with
-/// metrics is left out and named, with why, in `left_out` (where given). Reads everything at once. Throws Error where the folder is missing or a table is malformed.
+/// metrics is left out and named, with why, in `left_out` (where given). Reads everything at once. Throws
+/// Error where the folder is missing or a table is malformed.
 std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out = nullptr);
 
 /// A problem by name among suites ("hartmann6", "bbob_f15"). Throws Error with the name that was meant.

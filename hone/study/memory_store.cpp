@@ -1,10 +1,11 @@
 // A journal in this process's memory: for ask/tell inside a program, tests and the simulator.
+#include "hone/study/memory_store.h"
+
 #include <algorithm>
 #include <map>
 #include <mutex>
 
 #include "hone/base/clock.h"
-#include "hone/study/memory_store.h"
 
 namespace hone::study {
 namespace {

@@ -40,6 +40,7 @@ class FunctionTask final : public Task {
     return infos;
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool whole_at_one() const override { return true; }
   std::optional<space::Space> default_space() const override { return benchmark_->space(); }
 
   void check(const space::Space& space) const override {
@@ -177,27 +178,28 @@ class FunctionEvaluator final : public Evaluator {
 };
 
 std::vector<OptionSpec> function_options() {
-  OptionSpec function{
-      .name = "function", .type = OptionSpec::Type::text, .fallback = "branin", .summary = "which function"};
-  for (const FunctionInfo& info : test_functions()) function.allowed.push_back(info.name);
-  return {function,
-          {.name = "dimension",
-           .type = OptionSpec::Type::integer,
-           .fallback = 0,
-           .summary = "parameters of its own space, where the function exists in any number; 0: 5",
-           .low = 0,
-           .high = 1000},
-          {.name = "instance",
-           .type = OptionSpec::Type::integer,
-           .fallback = 1,
-           .summary = "bbob and mixint functions: how the function is moved and turned",
-           .low = 1,
-           .high = 100000},
-          {.name = "step_s",
-           .type = OptionSpec::Type::duration,
-           .fallback = 0.0,
-           .summary = "time that one step of fidelity takes, slept",
-           .low = 0.0}};
+  return {
+      {.name = "function",
+       .type = OptionSpec::Type::text,
+       .fallback = "branin",
+       .summary = "which function: branin, hartmann6, zdt1, bbob_f15, ...; docs/study-file.md lists them"},
+      {.name = "dimension",
+       .type = OptionSpec::Type::integer,
+       .fallback = 0,
+       .summary = "parameters of its own space, where the function exists in any number; 0: 5",
+       .low = 0,
+       .high = 1000},
+      {.name = "instance",
+       .type = OptionSpec::Type::integer,
+       .fallback = 1,
+       .summary = "bbob and mixint functions: how the function is moved and turned",
+       .low = 1,
+       .high = 100000},
+      {.name = "step_s",
+       .type = OptionSpec::Type::duration,
+       .fallback = 0.0,
+       .summary = "time that one step of fidelity takes, slept",
+       .low = 0.0}};
 }
 
 }  // namespace

@@ -92,7 +92,7 @@ double goldstein_price(double x, double y) {
 double shekel(X x) {
   constexpr std::array<double, 10> beta{0.1, 0.2, 0.2, 0.4, 0.4, 0.6, 0.3, 0.7, 0.5, 0.5};
   constexpr double centre[10][4] = {{4, 4, 4, 4}, {1, 1, 1, 1}, {8, 8, 8, 8}, {6, 6, 6, 6}, {3, 7, 3, 7},
-                                    {2, 9, 2, 9}, {5, 3, 5, 3}, {8, 1, 8, 1}, {6, 2, 6, 2}, {7, 3.6, 7, 3.6}};
+                                    {2, 9, 2, 9}, {5, 5, 3, 3}, {8, 1, 8, 1}, {6, 2, 6, 2}, {7, 3.6, 7, 3.6}};
   double sum = 0.0;
   for (std::size_t i = 0; i < beta.size(); ++i) {
     double distance = beta[i];

@@ -20,6 +20,10 @@ const char* const kCec =
 const char* const kCoello =
     "Coello, Use of a Self-adaptive Penalty Approach for Engineering Optimization Problems, 2000";
 
+const char* const kKumar =
+    "Kumar et al., A Test-suite of Non-Convex Constrained Optimization Problems from the Real-World and Some "
+    "Baseline Results, 2020";
+
 double square(double x) { return x * x; }
 
 Row gardner1(X x) {
@@ -108,7 +112,7 @@ Row spring(X x) {
 Row speed_reducer(X x) {
   const double b = x[0], m = x[1], z = x[2], l1 = x[3], l2 = x[4], d1 = x[5], d2 = x[6];
   return {0.7854 * b * m * m * (3.3333 * z * z + 14.9334 * z - 43.0934) - 1.508 * b * (d1 * d1 + d2 * d2) +
-              7.4777 * (d1 * d1 * d1 + d2 * d2 * d2) + 0.7854 * (l1 * d1 * d1 + l2 * d2 * d2),
+              7.477 * (d1 * d1 * d1 + d2 * d2 * d2) + 0.7854 * (l1 * d1 * d1 + l2 * d2 * d2),
           27.0 / (b * m * m * z) - 1.0,
           397.5 / (b * m * m * z * z) - 1.0,
           1.93 * std::pow(l1, 3) / (m * z * std::pow(d1, 4)) - 1.0,
@@ -168,7 +172,7 @@ void add_constrained_functions(std::vector<FunctionInfo>& list) {
       3, 6059.714335048436, pressure_vessel);
   add("spring", "the lightest spring", kCoello, box({{0.05, 2}, {0.25, 1.3}, {2, 15}}), 4, 0.0126652327883194,
       spring);
-  add("speed_reducer", "the lightest gear box; teeth are whole", kCoello,
+  add("speed_reducer", "the lightest gear box; teeth are whole", kKumar,
       space::Space::Builder()
           .real("x1", 2.6, 3.6)
           .real("x2", 0.7, 0.8)

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "hone/study/front.h"
 #include "hone/task/functions/function.h"
 
 namespace hone::task {
@@ -14,7 +13,6 @@ namespace {
 
 using X = std::span<const double>;
 constexpr double kPi = std::numbers::pi;
-constexpr int kFrontPoints = 20000;
 
 /// 0 on the front (7: 1).
 double distance(int number, X rest) {
@@ -64,15 +62,9 @@ void add_dtlz_functions(std::vector<FunctionInfo>& list) {
       };
       function.reference = {reference, reference};
       function.front = [number] {
-        study::Front front;
-        for (int i = 0; i <= kFrontPoints; ++i) {
-          // DTLZ4 crowds its points at one end: the front is DTLZ2's.
-          const double x = static_cast<double>(i) / kFrontPoints;
-          front.insert(i, objectives(number == 4 ? 2 : number, x, number == 7 ? 1.0 : 0.0));
-        }
-        std::vector<std::vector<double>> points;
-        for (const auto& member : front.members()) points.push_back(member.values);
-        return points;
+        // DTLZ4 crowds its points at one end: the front is DTLZ2's.
+        return curve_front(
+            [number](double x) { return objectives(number == 4 ? 2 : number, x, number == 7 ? 1.0 : 0.0); });
       };
       return function;
     };

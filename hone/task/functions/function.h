@@ -67,6 +67,8 @@ void add_fidelity_functions(std::vector<FunctionInfo>& list);
 space::Space cube(std::int64_t dimension, double low, double high);
 /// x1, x2, ..., real, each with its own range.
 space::Space box(const std::vector<std::pair<double, double>>& ranges);
+/// The points of a curve of two objectives, at 0 to 1 in 20,000 steps, that none of the others dominates.
+std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve);
 double hartmann(std::span<const double> x, std::size_t dimension, double off_alpha = 0.0);
 
 }  // namespace hone::task

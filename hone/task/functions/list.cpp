@@ -88,7 +88,9 @@ const FunctionInfo& test_function(const std::string& name, const Place& place) {
     if (info.name == name) return info;
     names.push_back(info.name);
   }
-  throw Error(fmt::format("unknown function '{}'", name), place, suggest(name, names));
+  const std::string near = nearest(name, names);
+  throw Error(fmt::format("unknown function '{}'", name), place,
+              near.empty() ? "docs/study-file.md lists them" : fmt::format("did you mean '{}'?", near));
 }
 
 std::shared_ptr<const Benchmark> make_function(const std::string& name, std::int64_t dimension,
@@ -111,6 +113,17 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges) {
   for (std::size_t i = 0; i < ranges.size(); ++i)
     builder.real(fmt::format("x{}", i + 1), ranges[i].first, ranges[i].second);
   return builder.build();
+}
+
+std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve) {
+  constexpr int kSteps = 20000;
+  std::vector<std::vector<double>> points;
+  for (int i = 0; i <= kSteps; ++i) points.push_back(curve(static_cast<double>(i) / kSteps));
+  std::sort(points.begin(), points.end());
+  std::vector<std::vector<double>> front;
+  for (auto& point : points)
+    if (front.empty() || point[1] < front.back()[1]) front.push_back(std::move(point));
+  return front;
 }
 
 }  // namespace hone::task

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "hone/study/front.h"
 #include "hone/task/functions/function.h"
 
 namespace hone::task {
@@ -17,7 +16,6 @@ using X = std::span<const double>;
 using Row = std::vector<double>;
 constexpr double kPi = std::numbers::pi;
 constexpr std::size_t kPosition = 2;
-constexpr int kFrontPoints = 20000;
 
 double unit(double x) { return std::clamp(x, 0.0, 1.0); }
 
@@ -152,12 +150,7 @@ void add_wfg_functions(std::vector<FunctionInfo>& list) {
       };
       function.reference = {3.0, 5.0};
       function.front = [number] {
-        study::Front front;
-        for (int i = 0; i <= kFrontPoints; ++i)
-          front.insert(i, objectives(number, static_cast<double>(i) / kFrontPoints, 0.0));
-        std::vector<Row> points;
-        for (const auto& member : front.members()) points.push_back(member.values);
-        return points;
+        return curve_front([number](double place) { return objectives(number, place, 0.0); });
       };
       return function;
     };

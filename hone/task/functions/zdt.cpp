@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "hone/study/front.h"
 #include "hone/task/functions/function.h"
 
 namespace hone::task {
@@ -14,7 +13,6 @@ namespace {
 
 using X = std::span<const double>;
 constexpr double kPi = std::numbers::pi;
-constexpr int kFrontPoints = 20000;
 
 double first(int number, double x) {
   if (number != 6) return x;
@@ -55,14 +53,10 @@ void add_zdt_functions(std::vector<FunctionInfo>& list) {
       };
       function.reference = {11.0, 11.0};
       function.front = [number] {
-        study::Front front;
-        for (int i = 0; i <= kFrontPoints; ++i) {
-          const double f1 = first(number, static_cast<double>(i) / kFrontPoints);
-          front.insert(i, {f1, shape(number, f1, 1.0)});
-        }
-        std::vector<std::vector<double>> points;
-        for (const auto& member : front.members()) points.push_back(member.values);
-        return points;
+        return curve_front([number](double x) {
+          const double f1 = first(number, x);
+          return std::vector<double>{f1, shape(number, f1, 1.0)};
+        });
       };
       return function;
     };

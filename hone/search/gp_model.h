@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "hone/search/gp_acquisition.h"
+#include "hone/search/searcher.h"
+#include "hone/search/surrogate.h"
+
+namespace hone::search {
+
+struct GpModelOptions {
+  std::size_t n_startup = 10;  ///< results before there is a model
+  std::size_t max_observations = 1000;
+  predict::OutputTransform::Kind transform = predict::OutputTransform::Kind::power;
+  bool joint = false;          ///< one model over all fidelities
+  double cost_exponent = 0.0;  ///< of the cost by which the expected improvement is divided
+};
+
+/// What the searchers by Gaussian processes know of a study: surrogates for every objective and limit, by
+/// fidelity or over all fidelities together; for whether trials succeed; for what they cost; which trials
+/// run; which configs are known.
+///
+/// - Success: a trial that failed, gave NaN or infinity, or was found infeasible without a value for any
+///   limit, is a 1, others with a result are 0; the regression on it, and how far it stays below 1/2 in
+///   deviations, gives a probability (after Rasmussen and Williams, section 6.5). A failed trial's values do
+///   not count otherwise.
+/// - A trial that breaks a limit counts for the objectives' models too, but is never among the best.
+/// - A pruned trial counts, at fidelities that it has not reached, with the upper quartile of the values
+/// there
+///   at that time (joint models: nothing is made up).
+/// - Trials that run count as if they gave what the models expect (the kriging believer): at most the 100
+/// last.
+class GpModel {
+ public:
+  GpModel(const Problem& problem, const GpModelOptions& options);
+  GpModel(const GpModel&) = delete;
+  GpModel& operator=(const GpModel&) = delete;
+
+  void update(const study::Change& change);
+
+  /// Whether there are results enough: n_startup trials are done or have a result, two of them finite.
+  bool is_ready() const;
+  /// The acquisition function (GpAcquisition) of the present state, valid until the next update or call.
+  /// While nothing feasible is known the objectives do not count in it. Only where is_ready().
+  GpAcquisition acquisition();
+  /// The model's best feasible configs (of several objectives: of its front) as filled points, the best
+  /// first; all of its best where none is feasible. After acquisition().
+  const std::vector<space::Point>& best() const { return best_; }
+  /// Rows in the model of the first objective. After acquisition().
+  std::size_t model_size() const { return model_size_; }
+
+  bool knows(const space::Config& config) const { return known_.contains(config.key()); }
+  const Moves& moves() const { return moves_; }
+  const Problem& problem() const { return problem_; }
+
+ private:
+  struct Row {
+    space::Point point;  // filled
+    bool is_told = false, failed = false, infeasible = false;
+  };
+  /// The results at one fidelity, or at all of them.
+  struct Level {
+    std::vector<Surrogate> objectives, limits;
+    std::unordered_set<std::int64_t> broken;  // keys of results that break a limit
+  };
+
+  std::size_t row_of(const study::Trial& trial);
+  Level& level_at(std::int64_t fidelity);
+  std::int64_t key(std::size_t row, std::int64_t fidelity);
+  double resource(std::int64_t fidelity) const;
+  std::vector<double> coded(std::size_t row, std::int64_t fidelity) const;
+  void told(std::size_t row, const study::Result& result);
+  void set_outcome(std::size_t row, bool success);
+  void count_limits(std::size_t row, std::int64_t fidelity, const study::Measures& measures);
+  void count_pruned(std::size_t row, std::int64_t reached);
+  void forget(std::size_t row, bool with_limits);
+  void choose_level();
+  void choose_best(GpAcquisition& acquisition);
+
+  Problem problem_;
+  GpModelOptions options_;
+  Moves moves_;
+  Coding coding_;
+  std::vector<Row> rows_;
+  std::unordered_map<std::int64_t, std::size_t> row_by_trial_;
+  std::unordered_set<Key> known_;
+  std::set<std::size_t> running_;
+  std::map<std::int64_t, Level> levels_;  // joint: one, at 0
+  std::vector<std::int64_t> fidelities_;  // in the order met: places in keys
+  Surrogate success_, cost_;
+  std::size_t n_told_ = 0, n_failed_ = 0;
+
+  Level* level_ = nullptr;  // of the present proposal, as what follows
+  std::int64_t fidelity_ = 0;
+  std::vector<space::Point> best_;
+  std::size_t model_size_ = 0;
+};
+
+}  // namespace hone::search

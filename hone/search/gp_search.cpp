@@ -1,0 +1,101 @@
+#include "hone/search/gp_search.h"
+
+#include <algorithm>
+
+#include "hone/search/acquisition_search.h"
+#include "hone/search/gp_model.h"
+
+namespace hone::search {
+namespace {
+
+class GpSearcher : public Searcher {
+ public:
+  GpSearcher(const Problem& problem, const GpModelOptions& options)
+      : problem_(problem),
+        model_(problem, options),
+        search_(model_.moves()),
+        first_(problem.space.default_config()),
+        startup_(make_searcher(problem.space.size() <= 3000 ? "sobol" : "random", problem)) {}
+
+  void update(const study::Change& change) override {
+    // Once there is a model, the start's sequence need not go on; what it then proposes in a pinch is random.
+    if (!model_.is_ready()) startup_->update(change);
+    model_.update(change);
+  }
+
+  std::optional<space::Config> ask(std::int64_t number, int attempt) override {
+    Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
+    if (!model_.is_ready()) {
+      if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
+      if (attempt < 8) return startup_->ask(number, attempt);
+    } else if (attempt < 8 || attempt % 2 == 1) {
+      if (auto config = propose(attempt, rng)) return config;
+    }
+    if (problem_.space.is_enumerable())
+      return problem_.space.unseen(rng, [&](const space::Config& it) { return model_.knows(it); });
+    return problem_.space.sample(rng);
+  }
+
+ private:
+  std::optional<space::Config> propose(int attempt, Rng& rng) {
+    const GpAcquisition acquisition = model_.acquisition();
+    // A score costs n^2 multiplications: large models get fewer.
+    const double n = static_cast<double>(model_.model_size());
+    AcquisitionSearchOptions options;
+    options.evaluations = static_cast<std::size_t>(std::clamp(1.6e8 / (n * n + 1.0), 400.0, 2000.0));
+    return search_.maximize(
+        acquisition, model_.best(), nullptr, [&](const space::Config& it) { return model_.knows(it); },
+        static_cast<std::size_t>(attempt), options, rng);
+  }
+
+  Problem problem_;
+  GpModel model_;
+  AcquisitionSearch search_;
+  std::optional<space::Config> first_;
+  std::unique_ptr<Searcher> startup_;
+};
+
+}  // namespace
+
+std::vector<OptionSpec> gp_options() {
+  using Type = OptionSpec::Type;
+  return {
+      {.name = "n_startup",
+       .type = Type::integer,
+       .fallback = 0,
+       .summary = "results before the model takes over from a Sobol sequence; 0: parameters + 2, at most 10",
+       .low = 0,
+       .high = 1e6},
+      {.name = "max_observations",
+       .type = Type::integer,
+       .fallback = 1000,
+       .summary = "observations in a model; beyond, the best half and a spread of the others",
+       .low = 20,
+       .high = 20000},
+      {.name = "transform",
+       .type = Type::text,
+       .fallback = "power",
+       .summary = "of a single objective's values before they are modelled",
+       .allowed = predict::OutputTransform::names()},
+      {.name = "cost_exponent",
+       .type = Type::real,
+       .fallback = 0.0,
+       .summary = "expected improvement is divided by the predicted cost to this power",
+       .low = 0.0,
+       .high = 10.0}};
+}
+
+std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options& options,
+                                           const std::string& fidelity) {
+  GpModelOptions model;
+  model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
+  if (model.n_startup == 0)
+    model.n_startup = std::clamp<std::size_t>(Moves(problem.space).free().size() + 2, 4, 10);
+  model.max_observations = static_cast<std::size_t>(options.integer("max_observations"));
+  model.transform = predict::OutputTransform::kind_from_name(options.text("transform"));
+  model.joint = fidelity == "joint";
+  model.cost_exponent = options.real("cost_exponent");
+  return std::make_unique<GpSearcher>(problem, model);
+}
+
+}  // namespace hone::search
