@@ -115,9 +115,13 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
     const auto& info = methods().need("searcher", searcher).info;
     for (const auto& scheduler : schedulers) {
       run::Contender contender;
-      contender.name = scheduler == "fixed" ? searcher : searcher + "+" + scheduler;
-      contender.summary = info.summary;
-      contender.searcher = searcher;
+      // Some schedulers are a method with a searcher of their own.
+      const auto& its = methods().need("scheduler", scheduler).info;
+      contender.name = scheduler == "fixed"   ? searcher
+                       : its.searcher.empty() ? fmt::format("{}+{}", searcher, scheduler)
+                                              : scheduler;
+      contender.summary = its.searcher.empty() ? info.summary : its.summary;
+      contender.searcher = its.searcher.empty() ? searcher : its.searcher;
       contender.scheduler = scheduler;
       contender.version = version;
       add(std::move(contender));

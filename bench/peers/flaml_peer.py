@@ -7,6 +7,8 @@ from protocol import Unable, Worst, categories, grid, serve, versions
 
 # Proposals in a row that a method itself refuses (already tried) before the run ends.
 MAX_REFUSED = 200
+# What a failure counts before anything ended well; values are only compared with each other.
+FAILED = 1e10
 
 
 def domain(parameter):
@@ -69,7 +71,7 @@ class Flaml:
     def tell(self, number, values):
         name, chosen = self.asked.pop(number)
         told = self.worst.of(values)
-        result = {"loss": told[0] if told else 1.0, "config": chosen, "time_total_s": 1.0, "training_iteration": 1}
+        result = {"loss": told[0] if told else FAILED, "config": chosen, "time_total_s": 1.0, "training_iteration": 1}
         self.searcher.on_trial_complete(name, result, error=False)
 
 

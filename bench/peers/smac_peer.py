@@ -10,6 +10,9 @@ from smac.runhistory.enumerations import StatusType
 
 from protocol import Unable, Worst, categories, grid, serve, unit_size, versions
 
+# What a failure costs before anything ended well; costs are modelled by their logarithm.
+FAILED = 1e6
+
 
 def hyperparameter(parameter):
     name = parameter["name"]
@@ -94,7 +97,7 @@ class Smac:
         info = self.asked.pop(number)
         status = StatusType.SUCCESS if values is not None else StatusType.CRASHED
         told = self.worst.of(values)
-        self.facade.tell(info, TrialValue(cost=told[0] if told else 1.0, time=1.0, status=status), save=False)
+        self.facade.tell(info, TrialValue(cost=told[0] if told else FAILED, time=1.0, status=status), save=False)
 
 
 serve(Smac)

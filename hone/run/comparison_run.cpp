@@ -197,9 +197,14 @@ void clock_own(const Problem& problem, const Contender& contender, ComparisonRun
   simulation.seed = run.seed;
   simulation.workers = run.workers;
   simulation.time_s = unit * static_cast<double>(run.trials);
-  if (contender.scheduler != "fixed") {
+  for (const OptionSpec& option : methods().need("scheduler", contender.scheduler).info.options) {
+    if (option.name != "steps") continue;
+    // Schedulers with rungs want the ends, those without the horizon.
     const auto rungs = rungs_of(problem);
-    simulation.scheduler_options["steps"] = {rungs.front(), rungs.back()};
+    if (option.type == OptionSpec::Type::integers && contender.scheduler != "fixed")
+      simulation.scheduler_options["steps"] = {rungs.front(), rungs.back()};
+    else
+      simulation.scheduler_options["steps"] = problem.horizon();
   }
   const double began = monotonic_s();
   const Simulated simulated = simulate(problem, simulation);
