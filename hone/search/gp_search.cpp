@@ -24,7 +24,9 @@ class GpSearcher : public Searcher {
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
-    Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
+    // Up to the eighth attempt the candidates are the same, and the next best is proposed.
+    const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
+    Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
     if (!model_.is_ready()) {
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
@@ -74,7 +76,7 @@ std::vector<OptionSpec> gp_options() {
        .high = 20000},
       {.name = "transform",
        .type = Type::text,
-       .fallback = "power",
+       .fallback = "log",
        .summary = "of a single objective's values before they are modelled",
        .allowed = predict::OutputTransform::names()},
       {.name = "cost_exponent",
