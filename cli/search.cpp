@@ -49,7 +49,7 @@ void add_search(CLI::App& app, Action& action) {
       "Example:\n  hone search licences.toml --workers 2 --time '10 min'");
   struct Arguments {
     std::string file, store, time;
-    std::int64_t workers = 0, trials = 0;
+    std::int64_t workers = 0, trials = 0, steps = 0;
     bool json = false, quiet = false, explain = false;
   };
   auto arguments = std::make_shared<Arguments>();
@@ -63,6 +63,10 @@ void add_search(CLI::App& app, Action& action) {
                       "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
   command->add_option("--trials", arguments->trials, "Trials in all, instead of the file's budget")
       ->check(CLI::Range(1, 1 << 30));
+  command
+      ->add_option("--steps", arguments->steps,
+                   "Steps in all (or what the task's fidelity counts), instead of the file's budget")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
   command->add_option("--store", arguments->store,
                       "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
@@ -76,9 +80,11 @@ void add_search(CLI::App& app, Action& action) {
       options.store_url = arguments->store;
       options.workers = arguments->workers;
       if (arguments->trials > 0) options.trials = arguments->trials;
+      if (arguments->steps > 0) options.steps = arguments->steps;
       if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
       if (arguments->explain) {
-        const run::ExplainRequest request{options.store_url, options.workers, options.trials, options.time_s};
+        const run::ExplainRequest request{options.store_url, options.workers, options.trials, options.time_s,
+                                          options.steps};
         if (arguments->json)
           print_json(run::explain_json(file, request));
         else
@@ -98,8 +104,12 @@ void add_search(CLI::App& app, Action& action) {
 
       const std::string about = run::prepare_task(file);
       if (!arguments->quiet) {
+        run::Budget budget = file.budget;
+        if (options.trials) budget.trials = options.trials;
+        if (options.steps) budget.steps = options.steps;
+        if (options.time_s) budget.time_s = options.time_s;
         std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
-                     file.space.size(), run::budget_text(file.budget).c_str());
+                     file.space.size(), run::budget_text(budget).c_str());
         if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
       }
       const bool terminal = ::isatty(STDERR_FILENO) != 0;
@@ -142,7 +152,7 @@ void add_worker(CLI::App& app, Action& action) {
   command->callback([words, &action] {
     action = [words] {
       const run::WorkerArguments arguments = run::read_worker_arguments(*words);
-      auto store = study::open_store(arguments.store);
+      auto store = study::open_existing_store(arguments.store);
       const std::string program = run::worker_program(run::study_file_of(store, arguments.file));
       store.reset();
       if (program != "hone") become(program, *words);

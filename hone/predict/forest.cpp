@@ -21,7 +21,7 @@ class Forest::Grower {
  public:
   Grower(const std::vector<Feature>& features, const std::vector<Row>& rows,
          const std::vector<double>& targets, const ForestOptions& options)
-      : features_(features), targets_(targets), options_(options), cuts_(features.size()) {
+      : features_(features), rows_(rows), targets_(targets), options_(options), cuts_(features.size()) {
     bins_.resize(features.size());
     for (std::size_t f = 0; f < features.size(); ++f) {
       if (features[f].categories > 0) {
@@ -68,9 +68,12 @@ class Forest::Grower {
   std::size_t split(std::vector<std::size_t> rows, Rng& rng) {
     const std::size_t here = tree_.size();
     tree_.emplace_back();
-    double sum = 0.0;
+    double sum = 0.0, squares = 0.0;
     for (const std::size_t row : rows) sum += targets_[row];
-    tree_[here].value = sum / static_cast<double>(rows.size());
+    const auto count = static_cast<double>(rows.size());
+    for (const std::size_t row : rows)
+      squares += (targets_[row] - sum / count) * (targets_[row] - sum / count);
+    tree_[here].leaf = {sum / count, squares / count, count};
     if (rows.size() < 2 * options_.min_leaf) return here;
 
     // A random part of the features, without repetition.
@@ -89,16 +92,28 @@ class Forest::Grower {
     std::vector<std::size_t> left, right;
     for (const std::size_t row : rows) (goes_left(best, bins_[f][row]) ? left : right).push_back(row);
     const std::size_t n = rows.size(), n_left = left.size();
+    const double cut = features_[f].categories > 0 ? 0.0
+                       : options_.random_cuts      ? cut_between(f, left, right, rng)
+                                                   : cuts_[f][best.bin];
     rows = {};
     const std::size_t left_at = split(std::move(left), rng), right_at = split(std::move(right), rng);
     Node& node = tree_[here];
     node.feature = best.feature;
     node.left_set = best.left_set;
-    if (features_[f].categories == 0) node.cut = cuts_[f][best.bin];
+    node.cut = cut;
     node.share_left = static_cast<double>(n_left) / static_cast<double>(n);
     node.left = left_at;
     node.right = right_at;
     return here;
+  }
+
+  double cut_between(std::size_t f, const std::vector<std::size_t>& left,
+                     const std::vector<std::size_t>& right, Rng& rng) const {
+    double low = -std::numeric_limits<double>::infinity(), high = -low;
+    for (const std::size_t row : left) low = std::max(low, rows_[row][f]);
+    for (const std::size_t row : right) high = std::min(high, rows_[row][f]);
+    const double cut = low + (1.0 - rng.uniform()) * (high - low);  // below it goes left
+    return cut > low ? cut : high;
   }
 
   bool goes_left(const Choice& choice, std::uint8_t bin) const {
@@ -142,6 +157,7 @@ class Forest::Grower {
   }
 
   const std::vector<Feature>& features_;
+  const std::vector<Row>& rows_;
   const std::vector<double>& targets_;
   const ForestOptions& options_;
   std::vector<std::vector<double>> cuts_;
@@ -202,7 +218,7 @@ Forest::Forest(std::vector<Feature> features, const std::vector<Row>& rows,
 double Forest::predict(const Tree& tree, std::size_t at, const Row& row) const {
   for (;;) {
     const Node& node = tree[at];
-    if (node.feature < 0) return node.value;
+    if (node.feature < 0) return node.leaf.mean;
     const auto f = static_cast<std::size_t>(node.feature);
     const double value = row[f];
     if (std::isnan(value))
@@ -219,6 +235,30 @@ double Forest::predict(const Row& row) const {
   double sum = 0.0;
   for (const Tree& tree : trees_) sum += predict(tree, 0, row);
   return sum / static_cast<double>(trees_.size());
+}
+
+std::size_t Forest::leaf(std::size_t tree, const Row& row) const {
+  const Tree& nodes = trees_[tree];
+  for (std::size_t at = 0;;) {
+    const Node& node = nodes[at];
+    if (node.feature < 0) return at;
+    const auto f = static_cast<std::size_t>(node.feature);
+    const bool left = features_[f].categories > 0 ? (node.left_set >> static_cast<unsigned>(row[f]) & 1U) != 0
+                                                  : row[f] < node.cut;
+    at = left ? node.left : node.right;
+  }
+}
+
+Forest::Prediction Forest::distribution(const Row& row) const {
+  const auto n = static_cast<double>(trees_.size());
+  double mean = 0.0, within = 0.0, squares = 0.0;
+  for (std::size_t tree = 0; tree < trees_.size(); ++tree) {
+    const Leaf& found = leaf_at(tree, leaf(tree, row));
+    mean += found.mean / n;
+    within += found.variance / n;
+    squares += found.mean * found.mean / n;
+  }
+  return {mean, within + std::max(0.0, squares - mean * mean)};
 }
 
 // --- marginals ---------------------------------------------------------------------------------------------
@@ -253,7 +293,7 @@ Forest::Marginal::Marginal(const Forest& forest, std::size_t feature)
                           std::uint64_t set) -> void {
       const Node& node = tree[at];
       if (node.feature < 0) {
-        parts.push_back({low, high, set, share * node.value});
+        parts.push_back({low, high, set, share * node.leaf.mean});
         return;
       }
       const auto f = static_cast<std::size_t>(node.feature);

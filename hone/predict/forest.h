@@ -20,6 +20,10 @@ struct ForestOptions {
   std::size_t trees = 48;
   std::size_t min_leaf = 3;  ///< rows in a leaf
   double features = 0.7;     ///< the share of features that each split looks at
+  /// Numbers are cut at a random place between the two neighbours rather than in the middle, so that trees
+  /// disagree where nothing is known (Hutter et al., "Algorithm Runtime Prediction: Methods & Evaluation",
+  /// 2014, section 4.3).
+  bool random_cuts = false;
   std::uint64_t seed = 0;
 };
 
@@ -36,6 +40,24 @@ class Forest {
 
   /// The mean over trees. A NaN entry is unknown: both sides of a split count, as often as rows went there.
   double predict(const Row& row) const;
+
+  /// What a tree says of a row: its leaf there.
+  struct Leaf {
+    double mean = 0.0;
+    double variance = 0.0;  ///< of the targets in it
+    double rows = 0.0;      ///< how many, repetitions of the bootstrap counted
+  };
+  /// The leaf's number within a tree, for rows without NaN of as many entries as there are features.
+  std::size_t leaf(std::size_t tree, const Row& row) const;
+  const Leaf& leaf_at(std::size_t tree, std::size_t number) const { return trees_[tree][number].leaf; }
+
+  struct Prediction {
+    double mean = 0.0;
+    double variance = 0.0;
+  };
+  /// Mean and variance over trees by the law of total variance: the mean of the leaves' variances and the
+  /// variance of their means. Rows without NaN.
+  Prediction distribution(const Row& row) const;
 
   /// The share of the targets' variance that trees explain for rows that they have not seen (out of bag):
   /// 1 is all, 0 or less nothing. NaN where no row was left out or the targets are constant.
@@ -69,7 +91,7 @@ class Forest {
     int feature = -1;  // -1: a leaf
     double cut = 0.0;  // numbers: below goes left
     std::uint64_t left_set = 0;
-    double value = 0.0;  // the mean of its rows
+    Leaf leaf;  // of all its rows, also where it is split further
     double share_left = 0.5;
     std::size_t left = 0, right = 0;
   };

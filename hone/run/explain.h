@@ -10,10 +10,11 @@ namespace hone::run {
 
 /// What was given on the command line beside the study file.
 struct ExplainRequest {
-  std::string store_url;               ///< empty: the study's default
-  std::int64_t workers = 0;            ///< 0: as the study file says
-  std::optional<std::int64_t> trials;  ///< instead of the file's budget
-  std::optional<double> time_s;        ///< for this session, instead of what the file's budget leaves
+  std::string store_url;                   ///< empty: the study's default
+  std::int64_t workers = 0;                ///< 0: as the study file says
+  std::optional<std::int64_t> trials;      ///< instead of the file's budget
+  std::optional<double> time_s;            ///< for this session, instead of what the file's budget leaves
+  std::optional<std::int64_t> steps = {};  ///< instead of the file's budget
 };
 
 /// What a search of this file would run with: every setting that holds, with where its value comes from
@@ -24,7 +25,8 @@ struct ExplainRequest {
 ///   file, folder, hone
 ///   sections   [{name, about, paper, settings: [{key, value, from, about}], notes: [text]}]: study, task,
 ///              space, limits, search, search.searcher, search.scheduler, budget; value null: not set
-///   space      {parameters: [{name, is, when, cardinality, remark, line}], constraints, cardinality, key}
+///   space      {parameters: [{name, is, when, cardinality, remark, line}], constraints, cardinality (without
+///              constraints), count (with them), key}; null: not known
 ///   rungs, horizon, store, resume
 Json explain_json(const StudyFile& file, const ExplainRequest& request);
 

@@ -61,18 +61,29 @@ class Optimizer {
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study, replicates included
-    std::vector<study::Limit> limits = {};        ///< what breaks one at the horizon is infeasible
+    /// Resource units over the whole study (see study::Spending): a job starts only where all it may take is
+    /// left, what runs counted in full.
+    std::optional<std::int64_t> max_steps = {};
+    /// Sums of measures over the whole study: no job starts once a sum, with what the running ones cost at
+    /// the mean price so far, has reached its bound. What ran then may exceed it.
+    study::Measures max_spend = {};
+    std::vector<study::Limit> limits = {};  ///< what breaks one at the horizon is infeasible
     /// Evaluations that a config on the front gets, each with a seed of its own; and what they count
     /// together.
     std::int64_t replicates = 1;
     study::Aggregate aggregate = study::Aggregate::mean;
     /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
     std::string cost = {};
+    search::Prior prior = {};                 ///< where the user believes good values lie
+    std::vector<space::Config> first = {};    ///< tried before the searcher is asked; canonical and feasible
+    std::vector<study::WarmStudy> warm = {};  ///< of a new study: earlier ones to learn from
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};
     std::string worker = "";  ///< this asker's name in the journal; "": "here.PID"
-    double lease_s = 60.0;    ///< a trial whose lease was not renewed for so long is given back
+    /// The search that this asker belongs to: its workers' names end in ".SEARCH". "": none, see finished().
+    std::string search = "";
+    double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back
     std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
   };
 
@@ -89,6 +100,10 @@ class Optimizer {
   /// new trials that can be proposed together without loss (the searcher does not learn from results), or of
   /// waiting ones.
   std::vector<Job> ask(std::int64_t most);
+  /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
+  /// budget of trials counts those of the whole study, whoever proposed them), none can be promoted, and
+  /// none runs whose result might change that. Which running ones count: those of the asker's own search,
+  /// since what another one's allow is that one's work; of an asker without a search all.
   bool finished() const { return finished_; }
   /// The study was revised since this optimizer was made (another process took a changed study file): nothing
   /// is given out any more; make a new one from the study's header.
@@ -112,16 +127,19 @@ class Optimizer {
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
   /// on it. cause: see Trial::cause.
+  /// reached: how far it got, where that is known; a failed one counts in full against the budget else.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
-           const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {});
+           const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
+           std::optional<std::int64_t> reached = {});
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known.
   bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs);
-  /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs.
+  /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs. It
+  /// ends as the twin did where that failed or was pruned, else completed, or infeasible by its limits.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);
   /// The trial that computes the same function and is being evaluated now to job.to or beyond, by a claim
-  /// older than this job's; -1: none, and the claim is this job's. The journal's order of keys decides.
+  /// older than this job's; -1: none, and the claim is this job's. See EquivalenceCache::claimant.
   std::int64_t claimant(const Job& job) const;
   /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place.
   bool wait_behind(const Job& job, std::int64_t other, double spent_s = 0.0);
@@ -136,6 +154,7 @@ class Optimizer {
   const study::Study& study() const { return study_; }
   const identity::EquivalenceCache& cache() const { return cache_; }
   std::int64_t horizon() const { return scheduler_->horizon(); }
+  const schedule::Scheduler& scheduler() const { return *scheduler_; }
   void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 
  private:
@@ -143,13 +162,16 @@ class Optimizer {
   struct Plan {
     std::vector<study::Record> records;
     std::vector<std::pair<std::int64_t, std::int64_t>> starts;  // trial, fidelity
+    std::int64_t units = 0;                                     // that they take
   };
 
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void take_over_expired();
+  bool nothing_can_come();
   std::optional<study::Lease> take_ask_lease();
   void plan(std::int64_t most, Plan& plan);
+  std::int64_t units_left(const Plan& plan) const;
   bool plan_replicate(Plan& plan);
   void start(Plan& plan, std::int64_t trial, std::int64_t to);
   std::optional<std::vector<Job>> ask_once(std::int64_t most);

@@ -36,6 +36,12 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
     share = std::max(share, done);
     if (study.size() > 0 && done < 1.0) left = std::min(left, elapsed / done - elapsed);
   }
+  const auto paid = [&](double spent, double bound) {
+    share = std::max(share, spent / bound);
+    if (spent > 0.0 && spent < bound) left = std::min(left, elapsed * (bound / spent - 1.0));
+  };
+  if (budget.steps) paid(static_cast<double>(study.spending().units()), static_cast<double>(*budget.steps));
+  for (const auto& [name, bound] : budget.spend.entries()) paid(study.spending().total(name), bound);
   const double rate = elapsed > 0 ? static_cast<double>(study.size()) / elapsed : 0.0;
 
   std::vector<std::string> states;
@@ -75,7 +81,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
 
   constexpr int kBar = 30;
   std::string bar;
-  if (budget.time_s || budget.trials) {
+  if (budget.time_s || budget.trials || budget.steps || !budget.spend.empty()) {
     const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kBar);
     bar = fmt::format("[{}{}] ", std::string(static_cast<std::size_t>(full), '#'),
                       std::string(static_cast<std::size_t>(kBar - full), '.'));

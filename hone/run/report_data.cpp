@@ -183,8 +183,7 @@ Json hypervolume_history(const study::Study& study) {
 }
 
 Json report_json(const study::Study& study, const StudyFile& file, const std::string& sample) {
-  const auto scheduler =
-      schedule::make_scheduler(file.scheduler, {file.objectives, file.seed}, file.scheduler_options);
+  const auto scheduler = file.make_scheduler();
   const auto infos = file.task->measures();
   const auto summary_of = [&](const std::string& name) -> std::string {
     for (const auto& info : infos)

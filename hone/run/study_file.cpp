@@ -8,6 +8,8 @@
 #include "hone/base/document.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
+#include "hone/run/trial_edits.h"
+#include "hone/run/warm_start.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
 
@@ -88,20 +90,55 @@ std::vector<study::Limit> read_limits(const Node& table, const task::Task& task,
   return limits;
 }
 
-Budget read_budget(const Node& table) {
+Budget read_budget(const Node& table, const task::Task& task, const std::string& kind) {
   Budget budget;
   if (!table) return budget;
-  table.only({"trials", "time", "workers"});
+  const std::string unit = task.fidelity_unit();
+  table.only({"trials", "time", "steps", unit, "spend", "workers"});
   if (const Node trials = table["trials"]) {
     budget.trials = trials.integer();
     if (*budget.trials < 1) throw trials.expected("an integer of 1 or more");
   }
   if (const Node time = table["time"]) budget.time_s = read_duration_s(time);
+  for (const std::string& key : {std::string("steps"), unit}) {
+    const Node steps = table[key];
+    if (!steps || (key == unit && unit == "steps" && budget.steps)) continue;
+    if (budget.steps) throw Error(fmt::format("'{}' and 'steps' mean the same", unit), steps.place());
+    budget.steps = steps.integer();
+    if (*budget.steps < 1) throw steps.expected("an integer of 1 or more");
+  }
+  if (const Node spend = table["spend"]) {
+    std::vector<std::string> known;
+    for (const auto& measure : task.measures()) known.push_back(measure.name);
+    for (const auto& [name, node] : spend.entries()) {
+      if (!task.any_measure() && std::find(known.begin(), known.end(), name) == known.end())
+        throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
+                    suggest(name, known));
+      budget.spend.set(name, read_quantity(name, node));
+      if (!(*budget.spend.find(name) > 0.0)) throw node.expected("a number above 0");
+    }
+  }
   if (const Node workers = table["workers"]) {
     budget.workers = workers.integer();
     if (budget.workers < 1 || budget.workers > 1024) throw workers.expected("an integer from 1 to 1024");
   }
   return budget;
+}
+
+/// Configs to try first: what a table leaves out takes its default, or the middle of its scale.
+std::vector<space::Config> read_first(const Node& node, const space::Space& space) {
+  std::vector<space::Config> first;
+  if (!node) return first;
+  if (!node.is(Node::Type::list)) throw node.expected("a list of tables, each of some parameters' values");
+  for (const Node& table : node.list()) {
+    if (!table.is(Node::Type::table)) throw table.expected("a table of parameters' values");
+    try {
+      first.push_back(config_of(space, parse_assignments(space, table.json())));
+    } catch (const Error& error) {
+      throw Error(error.message(), table.place(), error.hint());
+    }
+  }
+  return first;
 }
 
 }  // namespace
@@ -140,7 +177,8 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.task = task::make_task(file.task_kind, file.task_options, file.folder, kind.place());
 
   file.objectives = read_objectives(study, *file.task, file.task_kind);
-  file.space = space::Space::from_document(root.need("space"));
+  const auto own_space = root.has("space") ? std::nullopt : file.task->default_space();
+  file.space = own_space ? *own_space : space::Space::from_document(root.need("space"));
   try {
     file.task->check(file.space);
   } catch (const Error& error) {
@@ -150,7 +188,8 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.limits = read_limits(root["limits"], *file.task, file.task_kind);
 
   const Node search = root["search"];
-  if (search) search.only({"searcher", "scheduler", "cost", "identity", "replicates"});
+  if (search)
+    search.only({"searcher", "scheduler", "cost", "prior", "try", "warm_start", "identity", "replicates"});
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
   const std::string& brought = methods().need("scheduler", file.scheduler).info.searcher;
   read_method(search["searcher"], "searcher", brought.empty() ? "tpe" : brought, file.searcher,
@@ -163,6 +202,19 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
       throw Error(fmt::format("task '{}' does not report '{}'", file.task_kind, file.cost), cost.place(),
                   suggest(file.cost, known));
   }
+  file.prior = search::Prior::read(search["prior"], file.space);
+  file.first = read_first(search["try"], file.space);
+  if (const Node warm = search["warm_start"]) file.warm_start = warm.texts();
+  if (file.scheduler == "fixed" && !file.task->whole_at_one())
+    if (const Node given = search["scheduler"]; !given.is(Node::Type::table) || !given.has("steps")) {
+      const std::string unit = file.task->fidelity_unit();
+      throw Error(
+          fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
+          given.place(),
+          fmt::format("under [search] write scheduler = {{ kind = \"fixed\", steps = 100 }} for 100 {} a "
+                      "trial, or one that ends bad trials early: {{ kind = \"asha\", steps = [10, 100] }}",
+                      unit));
+    }
   if (const Node identity = search["identity"]) {
     const auto& names = identity::policy_names();
     if (std::find(names.begin(), names.end(), identity.text()) == names.end())
@@ -184,17 +236,24 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
       file.aggregate = study::aggregate_from_name(how.text());
     }
   }
-  file.budget = read_budget(root["budget"]);
+  file.budget = read_budget(root["budget"], *file.task, file.task_kind);
 
   // What only shows when it is used, shown before anything is run.
-  const auto scheduler = schedule::make_scheduler(file.scheduler, {file.objectives, file.seed},
+  const auto scheduler = schedule::make_scheduler(file.scheduler, {file.objectives, file.seed, &file.space},
                                                   file.scheduler_options, search["scheduler"].place());
+  try {
+    file.task->check_rungs(scheduler->rungs());
+  } catch (const Error& error) {
+    if (!error.place().file.empty()) throw;
+    throw Error(error.message(), search["scheduler"].place(), error.hint());
+  }
   search::Problem problem{file.space, file.objectives, file.seed};
   problem.limits = file.limits;
   problem.horizon = scheduler->horizon();
   problem.rungs = scheduler->rungs();
   problem.max_trials = file.budget.trials;
   problem.cost = file.cost;
+  problem.prior = file.prior;
   search::make_searcher(file.searcher, problem, file.searcher_options, search["searcher"].place());
   Rng rng(file.seed, "check");
   file.space.sample(rng);
@@ -207,9 +266,11 @@ std::string StudyFile::home() const {
 
 std::string StudyFile::default_store() const { return "sqlite:" + home() + "/study.sqlite"; }
 
-std::int64_t StudyFile::horizon() const {
-  return schedule::make_scheduler(scheduler, {objectives, seed}, scheduler_options)->horizon();
+std::unique_ptr<schedule::Scheduler> StudyFile::make_scheduler() const {
+  return schedule::make_scheduler(scheduler, {objectives, seed, &space}, scheduler_options);
 }
+
+std::int64_t StudyFile::horizon() const { return make_scheduler()->horizon(); }
 
 study::StudyRecord StudyFile::header() const {
   study::StudyRecord record;
@@ -220,16 +281,19 @@ study::StudyRecord StudyFile::header() const {
   record.objectives = objectives;
   record.horizon = horizon();
   record.data = task->data_identity();
-  for (const auto& measure : task->measures())
+  for (const auto& measure : task->measures()) {
     if (measure.unshared) record.unshared.push_back(measure.name);
+    if (measure.before || measure.unshared || measure.timed) record.costs.push_back(measure.name);
+  }
   record.limits = limits;
   record.replicates = replicates;
   record.aggregate = aggregate;
+  for (const std::string& source : warm_start) record.warm.push_back(warm_study(source, *this));
   return record;
 }
 
 study::RevisedRecord StudyFile::revision(const std::vector<std::string>& changes) const {
-  return {path, text, limits, replicates, aggregate, changes};
+  return {path, text, limits, replicates, aggregate, changes, horizon()};
 }
 
 namespace {
@@ -255,7 +319,11 @@ std::string limits_text(const StudyFile& file) {
 std::string budget_shown(const Budget& budget) {
   std::string text;
   if (budget.trials) text = fmt::format("{} trials", *budget.trials);
-  if (budget.time_s) text += fmt::format("{}{}", text.empty() ? "" : " or ", duration_text(*budget.time_s));
+  const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
+  if (budget.time_s) add(duration_text(*budget.time_s));
+  if (budget.steps) add(fmt::format("{} steps", *budget.steps));
+  for (const auto& [name, amount] : budget.spend.entries())
+    add(fmt::format("{} {}", name, quantity_text(name, amount)));
   return text.empty() ? std::string("none") : text;
 }
 
@@ -269,6 +337,27 @@ std::string method_text(const std::string& name, const Options& options) {
 }
 
 }  // namespace
+
+/// What a trial was trained towards must stay the same; how trials are chosen may change.
+void StudyFile::compare_schedulers(const StudyFile& older, Differences& found) const {
+  const auto mine = make_scheduler(), theirs = older.make_scheduler();
+  const std::string was = method_text(older.scheduler, older.scheduler_options);
+  const std::string is = method_text(scheduler, scheduler_options);
+  if (was == is) return;
+  const bool raised = mine->raisable() && theirs->raisable() && mine->horizon() > theirs->horizon();
+  const bool same_schedules = mine->schedule_horizon() == theirs->schedule_horizon();
+  const bool plain =
+      mine->schedule_horizon() == mine->horizon() && theirs->schedule_horizon() == theirs->horizon();
+  const bool same = mine->horizon() == theirs->horizon() && same_schedules;
+  (same || (raised && (same_schedules || plain)) ? found.accepted : found.refused)
+      .push_back(fmt::format("search.scheduler: was {}, is {}", was, is));
+  if (raised && !same_schedules && plain)
+    found.accepted.push_back(fmt::format(
+        "trials so far were told the horizon {}, new ones are told {}: where the task lays out a "
+        "schedule for it, their results differ for that, too (the scheduler's option longest keeps "
+        "it the same)",
+        theirs->horizon(), mine->horizon()));
+}
 
 StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
   Differences found;
@@ -295,9 +384,19 @@ StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
   compare(found.accepted, "budget", budget_shown(budget), budget_shown(older.budget));
   compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),
           method_text(older.searcher, older.searcher_options));
-  // What a trial was trained towards must stay the same; how trials are chosen may change.
-  compare(horizon() == older.horizon() ? found.accepted : found.refused, "search.scheduler",
-          method_text(scheduler, scheduler_options), method_text(older.scheduler, older.scheduler_options));
+  compare_schedulers(older, found);
+  const auto listed = [](const std::vector<std::string>& names) {
+    return fmt::format("{}", fmt::join(names, ", "));
+  };
+  compare(found.refused, "search.warm_start", listed(warm_start), listed(older.warm_start));
+  const auto configs = [](const StudyFile& file) {
+    std::string text;
+    for (const space::Config& config : file.first) text += (text.empty() ? "" : "; ") + config.shown();
+    return text;
+  };
+  compare(found.accepted, "search.try", configs(*this), configs(older));
+  if (!(prior == older.prior)) found.accepted.push_back("search.prior: has changed");
+  compare(found.accepted, "search.cost", cost, older.cost);
   compare(found.accepted, "search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
           identity::policy_names()[static_cast<std::size_t>(older.identity)]);
   compare(found.accepted, "search.replicates", replicates_text(*this), replicates_text(older));

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "hone/identity/equivalence.h"
+#include "hone/schedule/scheduler.h"
+#include "hone/search/prior.h"
 #include "hone/space/space.h"
 #include "hone/study/journal.h"
 #include "hone/task/task.h"
@@ -16,6 +18,8 @@ namespace hone::run {
 struct Budget {
   std::optional<std::int64_t> trials;  ///< new trials over the whole study
   std::optional<double> time_s;        ///< over all sessions of the study
+  std::optional<std::int64_t> steps;   ///< resource units over the whole study, in the task's unit
+  study::Measures spend;               ///< bounds on what measures sum up to over all trials
   std::int64_t workers = 0;            ///< 0: one a core
 };
 
@@ -36,6 +40,11 @@ struct StudyFile {
   Options searcher_options;
   std::string scheduler;
   Options scheduler_options;
+  search::Prior prior;               ///< [search.prior]
+  std::vector<space::Config> first;  ///< search.try: tried before the searcher is asked
+  /// search.warm_start: study files, their folders or stores, whose results searchers learn from. Read when
+  /// the study begins.
+  std::vector<std::string> warm_start;
   std::string cost;  ///< the measure that says what an evaluation costs; "": its seconds
   identity::Policy identity = identity::Policy::reuse;
   std::int64_t replicates = 1;  ///< evaluations of a config on the front, each with its own seed
@@ -52,6 +61,8 @@ struct StudyFile {
 
   /// The journal's first event. Reads the task's data.
   study::StudyRecord header() const;
+  /// The scheduler as described.
+  std::unique_ptr<schedule::Scheduler> make_scheduler() const;
   /// The horizon: the fidelity at which the front is.
   std::int64_t horizon() const;
   /// What differs from the file that a study began with or was last revised to, in words, one line each.
@@ -61,6 +72,9 @@ struct StudyFile {
   };
   Differences differences(const StudyFile& older) const;
   study::RevisedRecord revision(const std::vector<std::string>& changes) const;
+
+ private:
+  void compare_schedulers(const StudyFile& older, Differences& found) const;
 };
 
 }  // namespace hone::run

@@ -11,6 +11,7 @@
 
 #include "hone/base/units.h"
 #include "hone/run/gains.h"
+#include "hone/run/unreported.h"
 
 namespace hone::run {
 
@@ -91,6 +92,14 @@ Json workers_alive(const study::Study& study) {
   return workers;
 }
 
+/// Names in the study file that no trial reports: [{name, role, text}].
+Json unreported_json(const study::Study& study, const StudyFile& file) {
+  Json list = Json::array();
+  for (const auto& one : unreported(study, file))
+    list.push_back({{"name", one.name}, {"role", role_name(one.role)}, {"text", one.error().what()}});
+  return list;
+}
+
 std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
 
 }  // namespace
@@ -147,6 +156,9 @@ std::string budget_text(const Budget& budget) {
   std::vector<std::string> parts;
   if (budget.trials) parts.push_back(fmt::format("{} trials", *budget.trials));
   if (budget.time_s) parts.push_back(duration_text(*budget.time_s));
+  if (budget.steps) parts.push_back(fmt::format("{} steps", *budget.steps));
+  for (const auto& [name, amount] : budget.spend.entries())
+    parts.push_back(fmt::format("{} {}", name, quantity_text(name, amount)));
   return parts.empty() ? "no budget: until Ctrl-C" : fmt::format("{}", fmt::join(parts, " or "));
 }
 
@@ -164,29 +176,42 @@ Json status_json(const study::Study& study, const StudyFile& file) {
     budget["time_s"] = *file.budget.time_s;
     budget["time_share"] = *file.budget.time_s > 0 ? elapsed / *file.budget.time_s : 1.0;
   }
+  const study::Spending& spending = study.spending();
+  if (file.budget.steps) {
+    budget["steps"] = *file.budget.steps;
+    budget["steps_share"] = static_cast<double>(spending.units()) / static_cast<double>(*file.budget.steps);
+  }
+  Json spend = Json::object();
+  for (const auto& [name, amount] : file.budget.spend.entries()) {
+    spend[name] = {{"bound", amount}, {"spent", spending.total(name)}};
+  }
+  if (!spend.empty()) budget["spend"] = spend;
   const Json workers = workers_alive(study);
   const std::int64_t from = std::max<std::int64_t>(0, study.size() - kLookedBack);
   std::int64_t replicates = 0;
   for (std::int64_t id = from; id < study.size(); ++id) replicates += study.trial(id).replicate > 0 ? 1 : 0;
-  return {{"study", study.header().name},
-          {"store", study.store().url()},
-          {"trials", study.size()},
-          {"counts", counts},
-          {"elapsed_s", elapsed},
-          {"trials_per_hour", elapsed > 0 ? 3600.0 * static_cast<double>(live) / elapsed : 0.0},
-          {"sessions", study.sessions()},
-          {"ended", study.last_end()},
-          {"workers", workers},
-          {"budget", budget},
-          {"horizon", study.header().horizon},
-          {"front", front_ids(study)},
-          {"hypervolume", front_hypervolume(study)},
-          {"hypervolume_reference", study.reference()},
-          {"hypervolume_trend", volume_trend(study)},
-          {"saved", saved_json(study, file)},
-          {"failures", recent_failures(study, from)},
-          {"replicates", replicates},
-          {"looked_back", study.size() - from}};
+  return {
+      {"study", study.header().name},
+      {"store", study.store().url()},
+      {"trials", study.size()},
+      {"counts", counts},
+      {"elapsed_s", elapsed},
+      {"trials_per_hour", elapsed > 0 ? 3600.0 * static_cast<double>(live) / elapsed : 0.0},
+      {"sessions", study.sessions()},
+      {"ended", study.last_end()},
+      {"workers", workers},
+      {"budget", budget},
+      {"spent", {{"steps", spending.units()}, {"lost", spending.lost()}, {"running", spending.running()}}},
+      {"horizon", study.header().horizon},
+      {"front", front_ids(study)},
+      {"hypervolume", front_hypervolume(study)},
+      {"hypervolume_reference", study.reference()},
+      {"hypervolume_trend", volume_trend(study)},
+      {"saved", saved_json(study, file)},
+      {"failures", recent_failures(study, from)},
+      {"unreported", unreported_json(study, file)},
+      {"replicates", replicates},
+      {"looked_back", study.size() - from}};
 }
 
 std::string status_text(const study::Study& study, const StudyFile& file) {
@@ -240,6 +265,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                           failure["reason"].get<std::string>(), failure["trial"].get<std::int64_t>());
     }
   }
+  for (const auto& one : status["unreported"])
+    text += fmt::format("\n  warning: {}", one["text"].get<std::string>());
   if (!status["workers"].empty()) {
     std::vector<std::string> workers;
     for (const auto& worker : status["workers"])
@@ -249,10 +276,21 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   }
   text += fmt::format("\n  budget: {}", budget_text(file.budget));
   std::vector<std::string> used;
-  for (const auto& [key, what] : {std::pair{"trials_share", "of the trials"}, {"time_share", "of the time"}})
+  const std::string of_units = "of the " + file.task->fidelity_unit();
+  for (const auto& [key, what] : {std::pair<std::string, std::string>{"trials_share", "of the trials"},
+                                  {"time_share", "of the time"},
+                                  {"steps_share", of_units}})
     if (status["budget"].contains(key))
       used.push_back(fmt::format("{} {}", percent(status["budget"][key].get<double>()), what));
+  for (const auto& [name, amount] : file.budget.spend.entries())
+    used.push_back(fmt::format("{} {} of {}", name, quantity_text(name, study.spending().total(name)),
+                               quantity_text(name, amount)));
   if (!used.empty()) text += fmt::format(", used: {}", fmt::join(used, ", "));
+  if (study.spending().units() > 0) {
+    text += fmt::format("\n  spent: {} {}", study.spending().units(), file.task->fidelity_unit());
+    if (study.spending().lost() > 0)
+      text += fmt::format(", {} of them by attempts that were lost", study.spending().lost());
+  }
   text += fmt::format("\n  sessions: {}", study.sessions());
   if (!study.last_end().empty())
     text += fmt::format("; the last one ended: {}", study.last_end());
@@ -325,9 +363,12 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
 
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width) {
   const std::vector<std::int64_t> ids = front_ids(study);
+  std::string warnings;
+  for (const auto& one : unreported(study, file))
+    warnings += fmt::format("warning: {}\n", one.error().what());
   if (ids.empty())
-    return fmt::format("no trial has reached {} {} yet\n", study.header().horizon,
-                       file.task->fidelity_unit());
+    return fmt::format("no trial has reached {} {} yet\n{}", study.header().horizon,
+                       file.task->fidelity_unit(), warnings);
 
   // Measures: the objectives first. Parameters: those in which members differ; lists in one column.
   std::vector<std::string> measures;
@@ -393,7 +434,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
       text += fmt::format("  {}, trial {}\n", gain_text(gain), gain.trial);
     }
   }
-  return text;
+  return text + warnings;
 }
 
 }  // namespace hone::run

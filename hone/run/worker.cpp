@@ -129,7 +129,8 @@ bool needs_unshared(const StudyFile& file) {
 /// Keys and costs of a new candidate, the limits, and whether its function is known. True: the job is
 /// settled without running it.
 bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
-                            const Job& job, double began_s, const std::function<bool()>& interrupted) {
+                            const Job& job, const WorkerOptions& options, double began_s,
+                            const std::function<bool()>& interrupted) {
   const study::Trial& trial = optimizer.study().trial(job.trial);
   const auto spent = [&] { return monotonic_s() - began_s; };
   if (job.from != 0) return false;
@@ -153,9 +154,10 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
     if (file.identity == identity::Policy::reuse && broken_limit(file, costs, false).empty() &&
         !interrupted()) {
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
-        const std::string context =
-            fmt::format("{} seed={} horizon={}", *literal, job.seed, optimizer.horizon());
-        if (const auto key = identity::functional_key(evaluator.probe(job.config), context))
+        const std::string context = fmt::format("{} seed={} horizon={}", *literal, job.seed,
+                                                optimizer.scheduler().schedule_horizon());
+        if (const auto key = identity::functional_key(
+                evaluator.probe_at(job.config, {options.cores, options.gpus, interrupted}), context))
           keys.functional = *key;
       }
     }
@@ -190,6 +192,36 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
   return false;
 }
 
+/// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where
+/// the scheduler wants to judge.
+task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, task::Evaluator& evaluator,
+                            task::Assignment assignment, task::Reporter& reporter) {
+  std::vector<std::int64_t> stops;
+  if (!file.task->reports())
+    for (const std::int64_t stop : optimizer.scheduler().watched())
+      if (stop > assignment.from && stop < assignment.to) stops.push_back(stop);
+  stops.push_back(assignment.to);
+  study::Curve curve;
+  for (const std::int64_t stop : stops) {
+    assignment.to = stop;
+    task::Outcome outcome = evaluator.run(assignment, reporter);
+    curve.insert(curve.end(), outcome.curve.begin(), outcome.curve.end());
+    bool ends = outcome.ending != task::Ending::reached || stop == stops.back();
+    if (!ends) {
+      const auto verdict = reporter.report(stop, outcome.measures);
+      ends = verdict != task::Reporter::Verdict::go_on;
+      if (verdict == task::Reporter::Verdict::stop) outcome.ending = task::Ending::stopped;
+      if (verdict == task::Reporter::Verdict::pause) outcome.ending = task::Ending::paused;
+    }
+    if (ends) {
+      outcome.curve = std::move(curve);
+      return outcome;
+    }
+    assignment.from = stop;
+  }
+  return {};  // there is always a last stop
+}
+
 /// Everything about a job but asking for it. A plain result is returned rather than told.
 std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimizer,
                                        task::Evaluator& evaluator, const Job& job,
@@ -202,18 +234,18 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
     };
     const study::Trial& trial = optimizer.study().trial(job.trial);
     // A replicate is there to be evaluated, whatever is known.
-    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, job, began, interrupted))
+    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, job, options, began, interrupted))
       return std::nullopt;
     const task::Assignment assignment{trial,
                                       job.from,
                                       job.to,
-                                      optimizer.horizon(),
+                                      optimizer.scheduler().schedule_horizon(),
                                       checkpoint_path(optimizer.study().store(), job.trial),
                                       trial_folder(optimizer.study().store(), job.trial),
                                       options.cores,
                                       options.gpus};
     JobReporter reporter(optimizer, job, interrupted);
-    task::Outcome outcome = evaluator.run(assignment, reporter);
+    task::Outcome outcome = run_in_stages(file, optimizer, evaluator, assignment, reporter);
     switch (outcome.ending) {
       case task::Ending::reached: {
         study::Measures all = outcome.measures;
@@ -223,8 +255,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         for (const auto& objective : file.objectives)
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
-          optimizer.end(job, TrialState::failed, fmt::format("it did not report {}", missing), spent(),
-                        outcome.curve, false, "missing");
+          optimizer.end(job, TrialState::failed, task::missing_reason(missing, all), spent(), outcome.curve,
+                        false, "missing", job.to);
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
           optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
@@ -244,7 +276,9 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause);
+        // A task that cannot tell says where it began: then nobody knows.
+        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
+                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
         break;
     }
   } catch (const Error& error) {
@@ -277,7 +311,7 @@ void collect_checkpoints(const Optimizer& optimizer, std::set<std::int64_t>& own
   const study::Study& study = optimizer.study();
   if (folder_of(study.store()).empty()) return;
   const auto wanted = [&](std::int64_t id) {
-    if (!study.trial(id).done()) return true;
+    if (optimizer.scheduler().resumable(study.trial(id))) return true;
     for (const auto& member : study.front().members()) {
       const study::Trial& on_front = study.trial(member.trial);
       if (on_front.id == id || on_front.same_as == id) return true;
@@ -325,7 +359,11 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.scheduler = file.scheduler;
   setup.scheduler_options = file.scheduler_options.json();
   setup.cost = file.cost;
+  setup.prior = file.prior;
+  setup.first = file.first;
   setup.max_trials = file.budget.trials;
+  setup.max_steps = file.budget.steps;
+  setup.max_spend = file.budget.spend;
   setup.limits = file.limits;
   setup.replicates = file.replicates;
   setup.aggregate = file.aggregate;
@@ -405,6 +443,8 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
              const WorkerOptions& options) {
   Optimizer::Setup setup = setup_of(file, options.name);
   if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
+  setup.search = options.search;
+  if (options.max_steps) setup.max_steps = *options.max_steps > 0 ? options.max_steps : std::nullopt;
   setup.lease_s = options.lease_s;
   setup.revision = options.revision;
   setup.interrupted = options.interrupted;
@@ -458,7 +498,7 @@ WorkEnd work_on(const std::string& store_url, const std::string& path, const Wor
   WorkerOptions with_signals = options;
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
   for (;;) {
-    auto store = study::open_store(store_url);
+    auto store = study::open_existing_store(store_url);
     study::Study begun(store, study::Study::Depth::light);
     begun.sync();
     const StudyFile file = study_file_of(begun, path);

@@ -11,7 +11,9 @@ namespace hone::run {
 
 struct WorkerOptions {
   std::string name = "w0";
-  std::optional<std::int64_t> max_trials;  ///< instead of the study file's; 0: no bound
+  std::string search = {};                     ///< whose worker it is: see Optimizer::Setup::search
+  std::optional<std::int64_t> max_trials;      ///< instead of the study file's; 0: no bound
+  std::optional<std::int64_t> max_steps = {};  ///< likewise
   /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.
   std::function<bool()> interrupted;
   double lease_s = 60.0;

@@ -45,6 +45,40 @@ void Rung::set_ready(std::int64_t trial, bool ready) {
     ready_.insert(order);
 }
 
+bool Rung::within(std::int64_t trial) const {
+  const auto found = entries_.find(trial);
+  if (found == entries_.end() || !found->second.ranked) return false;
+  const std::vector<double>& values = found->second.values;
+  if (values.size() == 1) {
+    const bool even = entries_.size() % static_cast<std::size_t>(eta_) == 0;
+    if (!even && rest_.empty()) return true;
+    return values[0] <= (even ? top_.rbegin()->first : rest_.begin()->first);
+  }
+  std::size_t left = (entries_.size() - 1) / static_cast<std::size_t>(eta_) + 1;
+  for (const auto& level : levels_.levels()) {
+    if (left == 0) return false;
+    const auto here = std::find_if(level.begin(), level.end(), [&](const auto& m) { return m.id == trial; });
+    if (here == level.end()) {
+      left -= std::min(left, level.size());
+      continue;
+    }
+    if (level.size() <= left) return true;
+    std::vector<study::Levels::Member> members = level;
+    std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    std::vector<std::vector<double>> points;
+    for (const auto& member : members) points.push_back(member.values);
+    const std::vector<double> distance = study::crowding_distance(points);
+    const auto mine = static_cast<std::size_t>(
+        std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == trial; }) -
+        members.begin());
+    std::size_t before = 0;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      before += distance[i] > distance[mine] || (distance[i] == distance[mine] && i < mine) ? 1 : 0;
+    return before < left;
+  }
+  return false;
+}
+
 std::optional<std::int64_t> Rung::best() {
   if (!ready_.empty()) return ready_.begin()->second;
   if (changed_) best_ = best_of_levels();

@@ -35,6 +35,9 @@ class Rung {
   const std::vector<double>& values(std::int64_t trial) const { return entries_.at(trial).values; }
   /// Trials that count.
   std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
+  /// Whether the trial is no worse than the best ceil(n / eta), itself among them (for several objectives: is
+  /// one of them); ready or not. False where it ranks last. O(1) for one objective.
+  bool within(std::int64_t trial) const;
   /// The best ready trial among the best floor(n / eta); nullopt: none.
   std::optional<std::int64_t> best();
 

@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "hone/base/options.h"
 #include "hone/base/registry.h"
+#include "hone/space/space.h"
 #include "hone/study/objective.h"
 #include "hone/study/trial.h"
 
@@ -17,6 +20,8 @@ namespace hone::schedule {
 struct Problem {
   std::vector<study::Objective> objectives;
   std::uint64_t seed = 0;
+  /// What configs are of, for those that look at them. Null: they do without. Used only while one is made.
+  const space::Space* space = nullptr;
 };
 
 /// Decides how much each trial may spend. Like a searcher it is a pure function of the changes it was told.
@@ -28,6 +33,7 @@ class Scheduler {
   struct Job {
     std::int64_t trial = -1;
     std::int64_t fidelity = 0;  ///< run until here
+    bool operator==(const Job&) const = default;
   };
 
   virtual ~Scheduler() = default;
@@ -35,12 +41,17 @@ class Scheduler {
   virtual void update(const study::Change& change) = 0;
 
   /// What should run now. `may_create`: new trials are within the budget; where they are not, a promotion or
-  /// nullopt (nothing to promote at present; a running trial's result may change that).
+  /// nullopt (nothing to promote at present; a running trial's result may change that). A study's scheduler
+  /// may change, the horizon staying: trials that rest where this one has no rung must be able to go on too.
   virtual std::optional<Job> next(bool may_create) = 0;
 
-  /// Whether next's answer for a new trial is the same for the one after it, so that several may start
-  /// together.
-  virtual bool alike() const { return false; }
+  /// How many resource units the next job may take; without bound at first. A method that has a cheaper job
+  /// gives that instead. Set by the engine before next.
+  void allow(std::int64_t units) { allowed_ = units; }
+
+  /// For how many new trials in a row next's answer, which was a new trial, stays the same, so that they may
+  /// start together: 1 or more.
+  virtual std::int64_t alike() const { return 1; }
 
   /// What becomes of a running trial that just reported at `fidelity` (below its target; at the target it
   /// ends anyway). The change itself was told by update before.
@@ -51,8 +62,23 @@ class Scheduler {
 
   /// The largest fidelity it will ever give: the horizon of learning-rate schedules, and where the front is.
   virtual std::int64_t horizon() const = 0;
+  /// The horizon that learning-rate schedules are laid out for: horizon(), unless that may be raised.
+  virtual std::int64_t schedule_horizon() const { return horizon(); }
+  /// Whether the horizon may be raised while a study goes on: results below it do not depend on it.
+  virtual bool raisable() const { return false; }
   /// All fidelities at which trials rest, ascending; the last is horizon().
   virtual std::vector<std::int64_t> rungs() const = 0;
+  /// The fidelities below the horizon at which judge wants to be asked, ascending: a task that tells nothing
+  /// on its way is stopped and measured there.
+  virtual std::vector<std::int64_t> watched() const { return {}; }
+  /// Whether the trial may be run further, so that its checkpoint must stay.
+  virtual bool resumable(const study::Trial& trial) const { return !trial.done(); }
+
+ protected:
+  bool affordable(std::int64_t units) const { return units <= allowed_; }
+
+ private:
+  std::int64_t allowed_ = std::numeric_limits<std::int64_t>::max();
 };
 
 /// Kind "scheduler" in the registry.

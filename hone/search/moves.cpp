@@ -92,6 +92,13 @@ std::optional<Config> Moves::config(const Point& point) const {
 
 Config Moves::settle(Point& point, const Point* origin, Rng& rng) const {
   if (auto found = config(point)) return std::move(*found);
+  // What differs in inactive entries alone is no move.
+  const Config left = origin != nullptr ? space_.decode(*origin) : Config();
+  const auto moved = [&](const Point& to) {
+    auto found = config(to);
+    if (found && origin != nullptr && *found == left) found.reset();
+    return found;
+  };
   if (origin != nullptr) {
     std::vector<std::size_t> changed;
     for (const std::size_t i : free_)
@@ -101,7 +108,7 @@ Config Moves::settle(Point& point, const Point* origin, Rng& rng) const {
     // The last one would be the origin itself.
     for (std::size_t k = 0; k + 1 < changed.size(); ++k) {
       trial[changed[k]] = (*origin)[changed[k]];
-      if (auto found = config(trial)) {
+      if (auto found = moved(trial)) {
         point = std::move(trial);
         return std::move(*found);
       }
@@ -113,7 +120,7 @@ Config Moves::settle(Point& point, const Point* origin, Rng& rng) const {
     shuffle(order, rng);
     const std::size_t n = std::min(order.size(), static_cast<std::size_t>(1 + tries / 8));
     for (std::size_t k = 0; k < n; ++k) redraw(trial, order[k], rng);
-    if (auto found = config(trial)) {
+    if (auto found = moved(trial)) {
       point = std::move(trial);
       return std::move(*found);
     }

@@ -1,16 +1,19 @@
 // A journal in this process's memory: for ask/tell inside a program, tests and the simulator.
+#include "hone/study/memory_store.h"
+
 #include <algorithm>
 #include <map>
 #include <mutex>
 
 #include "hone/base/clock.h"
-#include "hone/study/store.h"
 
 namespace hone::study {
 namespace {
 
 class MemoryStore final : public Store {
  public:
+  explicit MemoryStore(std::function<double()> clock) : clock_(std::move(clock)) {}
+
   Receipt commit(const Commit& commit) override {
     const std::lock_guard lock(mutex_);
     for (const Lease& lease : commit.need) {
@@ -119,18 +122,23 @@ class MemoryStore final : public Store {
   std::string url() const override { return "memory:"; }
 
  private:
-  /// The wall clock's time as the store was made; setting that clock changes nothing here.
-  double tick() const { return wall_at_start_s_ + monotonic_s(); }
+  double tick() { return now_ = std::max(now_, clock_()); }
 
   std::mutex mutex_;
+  std::function<double()> clock_;
+  double now_ = 0.0;
   std::vector<Event> events_;
   std::map<std::string, HeldLease> leases_;
   std::map<std::string, std::int64_t> tokens_;
   std::map<std::string, View> views_;
-  double wall_at_start_s_ = wall_s() - monotonic_s();
 };
 
 }  // namespace
+
+std::shared_ptr<Store> memory_store(std::function<double()> clock) {
+  return std::make_shared<MemoryStore>(std::move(clock));
+}
+
 }  // namespace hone::study
 
 HONE_REGISTER(store, memory) {
@@ -141,6 +149,8 @@ HONE_REGISTER(store, memory) {
                 .options = {},
                 .traits = "one process"},
                hone::study::MakeStore([](const std::string&) -> std::shared_ptr<hone::study::Store> {
-                 return std::make_shared<hone::study::MemoryStore>();
+                 // The wall clock's time as the store was made; setting that clock changes nothing here.
+                 const double start_s = hone::wall_s() - hone::monotonic_s();
+                 return hone::study::memory_store([start_s] { return start_s + hone::monotonic_s(); });
                }));
 }

@@ -34,6 +34,8 @@ class Task {
 
   virtual std::vector<MeasureInfo> measures() const = 0;
   virtual std::string fidelity_unit() const = 0;  ///< "steps"
+  /// Whether a trial of fidelity 1 is a whole one, so that a study need not say how far trials run.
+  virtual bool whole_at_one() const { return false; }
   /// Whether it may report measures beyond measures(), whose names only the study knows (a program's own).
   virtual bool any_measure() const { return false; }
 
@@ -44,12 +46,19 @@ class Task {
     double grace_s = 0.0;  ///< time to save when its worker is asked to end, beyond a worker's usual second
   };
   virtual Needs needs() const { return {}; }
+  /// Whether its evaluator reports results on its way by itself. One that does not is stopped and measured
+  /// where the scheduler wants to know.
+  virtual bool reports() const { return true; }
   /// Options that cannot change what a trial's result is, only how it is got: a study may change them.
   virtual std::vector<std::string> neutral_options() const { return {}; }
 
   /// Checks that the space's parameters mean something to the task and have fitting kinds and ranges. Throws
   /// Error at the parameter's place, with the name that was meant.
   virtual void check(const space::Space& space) const = 0;
+  /// The space that a study has which declares none; nullopt: it must declare one. May read data.
+  virtual std::optional<space::Space> default_space() const { return std::nullopt; }
+  /// Checks the fidelities at which the study's trials rest (ascending). Throws Error.
+  virtual void check_rungs(const std::vector<std::int64_t>& rungs) const { (void)rungs; }
 
   /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
@@ -123,6 +132,11 @@ struct Outcome {
   std::string cause = {};         ///< of failed: see study::Trial::cause
 };
 
+/// Why a run without the measure `name` failed: "it did not report los; it reported loss, seconds".
+std::string missing_reason(const std::string& name, const study::Measures& reported);
+/// The names that such a reason lists; nullopt where it is none, or of another measure.
+std::optional<std::vector<std::string>> reported_by(const std::string& reason, const std::string& name);
+
 /// How a running evaluation talks to the engine.
 class Reporter {
  public:
@@ -132,6 +146,13 @@ class Reporter {
   virtual Verdict report(std::int64_t fidelity, const study::Measures& measures) = 0;
   /// Whether to save and return soon (within half a second). Cheap; ask at every step.
   virtual bool interrupted() = 0;
+};
+
+/// What belongs to a worker, whatever it evaluates.
+struct Seat {
+  std::vector<int> cores = {};             ///< as in an Assignment
+  std::vector<std::string> gpus = {};      ///< likewise
+  std::function<bool()> interrupted = {};  ///< as a Reporter's; may be empty
 };
 
 /// Runs a task's trials in a worker process; alive over many trials. Not thread safe.
@@ -151,6 +172,12 @@ class Evaluator {
   virtual std::vector<double> probe(const space::Config& config) {
     (void)config;
     return {};
+  }
+  /// The same with what the worker may use and whether to end early (then it returns what it likes: the
+  /// trial is given back). What hone calls; a probe that starts processes or takes long wants to know.
+  virtual std::vector<double> probe_at(const space::Config& config, const Seat& seat) {
+    (void)seat;
+    return probe(config);
   }
   virtual Outcome run(const Assignment& assignment, Reporter& reporter) = 0;
 };

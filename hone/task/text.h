@@ -54,6 +54,7 @@ class TextTask final : public Task {
   std::string data_identity() const override { return corpus().key().hex(); }
   std::optional<graph::Graph> graph(const space::Config& config) const override;
   study::Measures design_costs(const space::Config& config) const override;
+  bool reports() const override { return false; }
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override;
 
   /// Throws Error where a value makes no sense.

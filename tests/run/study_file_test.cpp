@@ -130,10 +130,81 @@ TEST(StudyFile, TellsWhatChangedSinceTheStudyBegan) {
   EXPECT_FALSE(changed("b = ", "bb = ").refused.empty());
 }
 
+TEST(StudyFile, BudgetsTakeWhateverIsPaid) {
+  const auto with = [](const std::string& budget) {
+    return StudyFile::parse(replaced(kGood, "trials = 20", budget.c_str()), "s.toml");
+  };
+  EXPECT_EQ(with("steps = 500").budget.steps, 500);
+  EXPECT_EQ(with("spend = { f1 = 2.5 }").budget.spend.find("f1"), 2.5);
+  for (const char* wrong :
+       {"steps = 0", "steps = 1.5", "spend = { dollar = 1 }", "spend = { f1 = 0 }", "spend = 3", "epoch = 3"})
+    EXPECT_THROW(with(wrong), Error) << wrong;
+  const auto changed = with("steps = 500").differences(StudyFile::parse(kGood, "s.toml"));
+  EXPECT_EQ(changed.accepted,
+            std::vector<std::string>{"budget: was 20 trials or 2:00, is 2:00 or 500 steps"});
+}
+
+TEST(StudyFile, TheLargestFidelityMayBeRaisedWhereTheSchedulerSaysSo) {
+  const auto with = [](const std::string& scheduler) {
+    std::string text = kGood;
+    const std::size_t at = text.find("scheduler = ");
+    text.replace(at, text.find('\n', at) - at, "scheduler = { " + scheduler + " }");
+    return StudyFile::parse(text, "s.toml");
+  };
+  const std::string deep = "kind = \"iterative_deepening_hyperband\", steps = ";
+  const auto refused = [](const StudyFile::Differences& differences) { return !differences.refused.empty(); };
+  EXPECT_TRUE(refused(with("kind = \"hyperband\", steps = [1, 27]")
+                          .differences(with("kind = \"hyperband\", steps = [1, 9]"))));
+  const auto raised = with(deep + "[1, 27]").differences(with(deep + "[1, 9]"));
+  EXPECT_FALSE(refused(raised));
+  EXPECT_EQ(raised.accepted.size(), 2u) << "what changed, and that it matters to a learning-rate schedule";
+  EXPECT_TRUE(refused(with(deep + "[1, 9]").differences(with(deep + "[1, 27]")))) << "never lowered";
+  const auto planned = with(deep + "[1, 27], longest = 81").differences(with(deep + "[1, 9], longest = 81"));
+  EXPECT_FALSE(refused(planned));
+  EXPECT_EQ(planned.accepted.size(), 1u);
+  EXPECT_TRUE(
+      refused(with(deep + "[1, 27], longest = 243").differences(with(deep + "[1, 9], longest = 81"))));
+  EXPECT_TRUE(refused(with(deep + "[1, 27]").differences(with(deep + "[1, 9], longest = 81"))));
+  EXPECT_EQ(with(deep + "[1, 27]").revision({}).horizon, 27);
+}
+
 TEST(StudyFile, SurvivesNonsense) {
   for (const char* text :
        {"", "\n\n", "[study", "x", "[study]\n", "= 1", "[study]\nname = 1979-05-27\n", "\xff\xfe"})
     EXPECT_THROW(StudyFile::parse(text, "s.toml"), Error) << text;
+}
+
+TEST(StudyFile, TheDefaultSchedulerRunsWhatHasNoFidelityOnce) {
+  const auto parse = [](const std::string& task, const std::string& search) {
+    return StudyFile::parse("[study]\nminimize = [\"bits_per_char\"]\n[task]\n" + task +
+                                "\n[space]\nlr = { real = [1e-3, 1e-2] }\n" + search,
+                            "s.toml");
+  };
+  const std::string command = "kind = \"command\"\nrun = [\"true\"]\n";
+  EXPECT_EQ(parse(command, "").horizon(), 1);
+  EXPECT_EQ(parse(command, "[search]\nscheduler = \"fixed\"\n").horizon(), 1);
+  EXPECT_EQ(parse(command, "[search]\nscheduler = { kind = \"fixed\", steps = 4 }\n").horizon(), 4);
+  EXPECT_EQ(
+      StudyFile::parse("[study]\nminimize = [\"value\"]\n[task]\nkind = \"function\"\n[space]\na = { real = "
+                       "[0, 1] }\nb = { real = [0, 1] }\n",
+                       "s.toml")
+          .horizon(),
+      1);
+  const auto refused = [&](const std::string& task, const std::string& search, const std::string& says) {
+    try {
+      parse(task, search);
+      ADD_FAILURE() << "accepted: " << task << search;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  };
+  refused(
+      "kind = \"text\"\ndata = \"d.txt\"\n", "",
+      "search.scheduler: how far a trial runs is not said: task 'text' counts steps; under [search] write "
+      "scheduler = { kind = \"fixed\", steps = 100 } for 100 steps a trial");
+  refused(command + "unit = \"epochs\"\n", "[search]\nscheduler = \"fixed\"\n",
+          "s.toml:11: search.scheduler: how far a trial runs is not said: task 'command' counts epochs");
+  refused("kind = \"command\"\nrun = [\"true\", \"{fidelity}\"]\n", "", "counts steps");
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+// The suites of a folder of recorded benchmarks.
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+#include "hone/run/suite.h"
+#include "hone/task/recorded.h"
+
+namespace hone::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A table that was found, read once.
+struct Found {
+  std::string name;
+  std::string folder;
+  std::shared_ptr<const task::Table> table;
+
+  bool has_steps() const {
+    const auto& metrics = table->description().metrics;
+    return std::any_of(metrics.begin(), metrics.end(), [](const auto& metric) { return metric.steps > 0; });
+  }
+  /// Seconds of one use, rather than of training: what a device is measured by.
+  bool is_latency() const {
+    const auto& metrics = table->description().metrics;
+    return std::all_of(metrics.begin(), metrics.end(), [](const auto& metric) {
+      return (metric.unit == "ms" || metric.unit == "s") && metric.minimize && metric.steps == 0;
+    });
+  }
+};
+
+std::vector<Found> tables_below(const std::string& folder, std::vector<std::string>* left_out) {
+  if (!fs::is_directory(folder))
+    throw Error("there is no such folder", Place{folder, 0, ""}, "it holds NAME.csv.gz with NAME.json");
+  std::vector<std::string> paths;
+  for (const auto& entry :
+       fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied))
+    if (entry.path().extension() == ".json" && entry.is_regular_file())
+      paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  std::vector<Found> found;
+  for (const std::string& path : paths) {
+    const auto leave_out = [&](const std::string& why) {
+      if (left_out != nullptr) left_out->push_back(path + ": " + why);
+    };
+    try {
+      task::Table::files(path);
+    } catch (const Error&) {
+      leave_out("there are no rows beside it");
+      continue;
+    }
+    try {
+      task::TableDescription::parse(read_file(path), path);
+    } catch (const Error& error) {
+      leave_out(error.message());
+      continue;
+    }
+    found.push_back({fs::path(path).stem().string(), fs::path(path).parent_path().string(),
+                     std::make_shared<const task::Table>(task::Table::read(path))});
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out) {
+  Suite tables{"tables", "recorded tables: one objective, a grid", {}};
+  Suite curves{"curves", "recorded learning curves: fidelity is steps", {}};
+  Suite devices{"devices", "recorded quality against recorded latency on a device", {}};
+  const auto found = tables_below(folder, left_out);
+  for (const Found& one : found) {
+    if (one.is_latency() && !one.has_steps()) continue;
+    Suite& suite = one.has_steps() ? curves : tables;
+    suite.problems.emplace_back(
+        std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),
+        suite.name);
+    for (const Found& other : found) {
+      if (!other.is_latency() || other.table->space().key() != one.table->space().key() ||
+          other.table->rows() != one.table->rows())
+        continue;
+      for (const auto& metric : other.table->description().metrics) {
+        task::RecordedUse use;
+        use.objectives = {one.table->description().metrics.front().name, metric.name};
+        devices.problems.emplace_back(
+            std::make_shared<const task::Recorded>(one.name + "+" + metric.name,
+                                                   std::vector{one.table, other.table}, use),
+            devices.name);
+      }
+    }
+  }
+  std::vector<Suite> suites;
+  for (Suite* suite : {&tables, &curves, &devices})
+    if (!suite->problems.empty()) suites.push_back(std::move(*suite));
+  return suites;
+}
+
+}  // namespace hone::run

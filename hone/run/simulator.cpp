@@ -1,0 +1,285 @@
+#include "hone/run/simulator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <queue>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/base/key.h"
+#include "hone/run/optimizer.h"
+#include "hone/study/memory_store.h"
+
+namespace hone::run {
+
+using study::TrialState;
+
+namespace {
+
+/// No lease runs out in virtual time: nobody dies here.
+constexpr double kLease_s = 1e300;
+
+void check(const Problem& problem, const Simulation& simulation) {
+  if (simulation.workers < 1 || simulation.workers > 100000)
+    throw Error(fmt::format("a simulation takes 1 to 100000 workers, not {}", simulation.workers));
+  if (simulation.report_every < 0) throw Error("report_every must be 0 or more");
+  if (simulation.time_s && !(*simulation.time_s > 0.0)) throw Error("the time budget must be above 0");
+  if (!simulation.trials && !simulation.time_s && !simulation.fidelity && !problem.space().is_enumerable())
+    throw Error(fmt::format("a simulation of '{}' would not end: it has no budget", problem.name()), {},
+                "give trials, time_s or fidelity");
+}
+
+/// One simulation while it runs.
+class Engine {
+ public:
+  Engine(const Problem& problem, const Simulation& simulation)
+      : problem_(problem),
+        simulation_(simulation),
+        store_(study::memory_store([this] { return now_; })),
+        optimizer_(setup(), store_),
+        workers_(static_cast<std::size_t>(simulation.workers)),
+        stops_(optimizer_.scheduler().rungs()) {
+    if (stops_.back() > problem.horizon())
+      throw Error(fmt::format("scheduler '{}' goes up to fidelity {}, but '{}' has {}", simulation.scheduler,
+                              stops_.back(), problem.name(), problem.horizon()));
+    first_rung_ = stops_.front();
+    const auto watched = optimizer_.scheduler().watched();
+    stops_.insert(stops_.end(), watched.begin(), watched.end());
+    std::sort(stops_.begin(), stops_.end());
+    result_.horizon = optimizer_.horizon();
+  }
+
+  Simulated run() {
+    for (std::size_t i = workers_.size(); i-- > 0;) idle_.push_back(i);
+    hire();
+    while (!events_.empty()) {
+      if (simulation_.time_s && events_.top().first > *simulation_.time_s) break;
+      now_ = events_.top().first;
+      // All that comes at this instant is told before anybody asks again.
+      while (!events_.empty() && events_.top().first <= now_) {
+        const std::size_t worker = events_.top().second;
+        events_.pop();
+        step(worker);
+      }
+      std::sort(idle_.rbegin(), idle_.rend());
+      hire();
+    }
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  using Event = std::pair<double, std::size_t>;  // virtual time, worker
+  struct Worker {
+    Job job;
+    double began_s = 0.0;      ///< virtual time
+    double base_s = 0.0;       ///< cost of what the trial had before
+    double spent_s = 0.0;      ///< up to the next event
+    std::int64_t reached = 0;  ///< fidelity told
+    std::int64_t next = 0;     ///< fidelity of the next event
+    task::Evaluation evaluation;
+    bool refused = false;  ///< the problem could not evaluate it at all
+  };
+
+  Optimizer::Setup setup() const {
+    Optimizer::Setup setup;
+    setup.name = problem_.name();
+    setup.space = problem_.space();
+    setup.objectives = problem_.objectives();
+    setup.limits = problem_.limits();
+    setup.seed = simulation_.seed;
+    setup.searcher = simulation_.searcher;
+    setup.searcher_options = simulation_.searcher_options;
+    setup.scheduler = simulation_.scheduler;
+    setup.scheduler_options = simulation_.scheduler_options;
+    if (setup.scheduler == "fixed" && !setup.scheduler_options.contains("steps"))
+      setup.scheduler_options["steps"] = problem_.horizon();
+    setup.max_trials = simulation_.trials;
+    setup.max_steps = simulation_.fidelity;
+    setup.replicates = simulation_.replicates;
+    setup.cost = simulation_.cost;
+    setup.worker = "simulator";
+    setup.lease_s = kLease_s;
+    return setup;
+  }
+
+  /// Gives work to idle workers, the lowest number first.
+  void hire() {
+    while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
+      const auto jobs = optimizer_.ask(static_cast<std::int64_t>(idle_.size()));
+      if (jobs.empty()) {
+        result_.exhausted = optimizer_.finished() && !budget_spent();
+        return;
+      }
+      for (const Job& job : jobs) {
+        const std::size_t worker = idle_.back();
+        idle_.pop_back();
+        begin(worker, job);
+      }
+    }
+  }
+
+  bool budget_spent() const {
+    const study::Study& study = optimizer_.study();
+    return (simulation_.trials && study.size() >= *simulation_.trials) ||
+           (simulation_.fidelity && *simulation_.fidelity - study.spending().units() < first_rung_);
+  }
+
+  task::Evaluation evaluate(const Worker& worker, std::int64_t fidelity) const {
+    return problem_.evaluate(worker.job.config, worker.job.seed, fidelity);
+  }
+
+  void begin(std::size_t number, const Job& job) {
+    Worker& worker = workers_[number];
+    worker = Worker{};
+    worker.job = job;
+    worker.began_s = now_;
+    worker.reached = job.from;
+    if (job.from > 0) worker.base_s = evaluate(worker, job.from).cost_s;
+    expect(number);
+  }
+
+  /// Evaluates the worker's trial up to where it reports next, and says when that is.
+  void expect(std::size_t number) {
+    Worker& worker = workers_[number];
+    const auto stop = std::upper_bound(stops_.begin(), stops_.end(), worker.reached);
+    worker.next = stop == stops_.end() ? worker.job.to : std::min(*stop, worker.job.to);
+    if (const std::int64_t every = simulation_.report_every; every > 0)
+      worker.next = std::min(worker.next, (worker.reached / every + 1) * every);
+    try {
+      worker.evaluation = evaluate(worker, worker.next);
+    } catch (const Error& error) {
+      worker.evaluation = {{}, worker.base_s, error.what()};
+      worker.refused = true;
+    }
+    const double cost = worker.evaluation.cost_s;
+    worker.spent_s = std::isfinite(cost) ? std::max(0.0, cost - worker.base_s) : worker.spent_s;
+    events_.emplace(std::max(now_, worker.began_s + worker.spent_s), number);
+  }
+
+  void step(std::size_t number) {
+    Worker& worker = workers_[number];
+    const Job& job = worker.job;
+    const task::Evaluation& evaluation = worker.evaluation;
+    bool ends = true;
+    if (!evaluation.failure.empty()) {
+      optimizer_.end(job, worker.refused ? TrialState::infeasible : TrialState::failed, evaluation.failure,
+                     worker.spent_s, {}, false, worker.refused ? "" : "diverged",
+                     evaluation.failed_at > 0 ? std::optional(evaluation.failed_at) : std::nullopt);
+    } else if (worker.next == job.to) {
+      optimizer_.tell(job, evaluation.measures, worker.spent_s);
+      worker.reached = worker.next;
+    } else {
+      worker.reached = worker.next;
+      switch (optimizer_.report(job, worker.next, evaluation.measures)) {
+        case schedule::Scheduler::Verdict::go_on:
+          ends = false;
+          break;
+        case schedule::Scheduler::Verdict::pause:
+          optimizer_.end(job, TrialState::paused, "", worker.spent_s);
+          break;
+        case schedule::Scheduler::Verdict::stop:
+          optimizer_.end(job, TrialState::pruned, fmt::format("stopped at {} steps", worker.next),
+                         worker.spent_s);
+          break;
+      }
+    }
+    Observation seen;
+    seen.time_s = now_;
+    seen.trial = job.trial;
+    seen.fidelity = worker.reached;
+    if (evaluation.failure.empty()) seen.measures = evaluation.measures;
+    seen.state = optimizer_.study().trial(job.trial).state;
+    seen.at_horizon = evaluation.failure.empty() && worker.reached >= result_.horizon;
+    seen.spent_fidelity = optimizer_.study().spending().units();
+    result_.observations.push_back(std::move(seen));
+    if (ends)
+      idle_.push_back(number);
+    else
+      expect(number);
+  }
+
+  void finish() {
+    const study::Study& study = optimizer_.study();
+    for (const study::Trial& trial : study.trials()) result_.configs.push_back(trial.config);
+    result_.trials = study.size();
+    if (!result_.observations.empty()) result_.time_s = result_.observations.back().time_s;
+    Key key;
+    store_->read(0, [&](const study::Event& event) {
+      key = KeyBuilder()
+                .key(key)
+                .integer(event.sequence)
+                .text(event.kind)
+                .integer(event.version)
+                .real(event.time_s)
+                .text(event.payload)
+                .build();
+    });
+    result_.journal_key = key.hex();
+  }
+
+  const Problem& problem_;
+  const Simulation& simulation_;
+  double now_ = 0.0;
+  std::shared_ptr<study::Store> store_;
+  Optimizer optimizer_;
+  std::vector<Worker> workers_;
+  std::vector<std::int64_t> stops_;  ///< fidelities at which a running trial reports, ascending
+  std::int64_t first_rung_ = 1;
+  std::vector<std::size_t> idle_;  ///< descending: the lowest number is at the back
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  Simulated result_;
+};
+
+/// Whether an observation's values may be the study's result.
+bool counts(const Observation& seen) { return seen.at_horizon && seen.state == TrialState::completed; }
+
+}  // namespace
+
+Simulated simulate(const Problem& problem, const Simulation& simulation) {
+  check(problem, simulation);
+  return Engine(problem, simulation).run();
+}
+
+std::vector<Best> best_so_far(const Problem& problem, const Simulated& simulated) {
+  std::vector<Best> bests;
+  const study::Objective& objective = problem.objectives().front();
+  double least = std::numeric_limits<double>::infinity();
+  std::int64_t evaluations = 0;
+  for (const Observation& seen : simulated.observations) {
+    if (seen.at_horizon || seen.state == TrialState::failed) ++evaluations;
+    if (!counts(seen)) continue;
+    const auto value = seen.measures.find(objective.name);
+    if (!value) continue;
+    const double oriented = objective.minimize ? *value : -*value;
+    if (!(oriented < least)) continue;
+    least = oriented;
+    bests.push_back({seen.time_s, evaluations, *value});
+  }
+  return bests;
+}
+
+std::vector<Best> hypervolume_so_far(const Problem& problem, const Simulated& simulated) {
+  std::vector<Best> bests;
+  const auto& reference = problem.reference();
+  study::Front front;
+  double most = 0.0;
+  std::int64_t evaluations = 0;
+  for (const Observation& seen : simulated.observations) {
+    if (seen.at_horizon || seen.state == TrialState::failed) ++evaluations;
+    if (!counts(seen)) continue;
+    auto values = study::oriented(problem.objectives(), seen.measures);
+    if (!front.insert(seen.trial, std::move(values))) continue;
+    std::vector<std::vector<double>> points;
+    for (const auto& member : front.members()) points.push_back(member.values);
+    const double volume = study::hypervolume(std::move(points), reference);
+    if (!(volume > most)) continue;
+    most = volume;
+    bests.push_back({seen.time_s, evaluations, volume});
+  }
+  return bests;
+}
+
+}  // namespace hone::run

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/base/json.h"
+#include "hone/run/suite.h"
+#include "hone/study/study.h"
+
+namespace hone::run {
+
+/// What to run on a problem.
+struct Simulation {
+  std::string searcher = "tpe";
+  Json searcher_options = Json::object();
+  /// "fixed" without options gets { steps = the problem's horizon }.
+  std::string scheduler = "fixed";
+  Json scheduler_options = Json::object();
+  std::uint64_t seed = 0;                   ///< of the study
+  std::int64_t workers = 1;                 ///< 1 to 100,000
+  std::optional<std::int64_t> trials = {};  ///< budget in new trials
+  std::optional<double> time_s = {};        ///< budget in virtual seconds; what ends later is not seen
+  std::optional<std::int64_t> fidelity =
+      {};                       ///< budget in units of fidelity; see Optimizer::Setup::max_steps
+  std::int64_t replicates = 1;  ///< see Optimizer::Setup
+  /// How often a running trial reports: 0: at the scheduler's rungs and where else it
+  /// wants to judge; n > 0: also every n units.
+  std::int64_t report_every = 0;
+  /// The measure that says what an evaluation costs, for searchers that spare it; "": its virtual seconds.
+  std::string cost = {};
+};
+
+/// One thing that became known, at the virtual time when it did.
+struct Observation {
+  double time_s = 0.0;
+  std::int64_t trial = 0;
+  std::int64_t fidelity = 0;        ///< at which the values are; of a failure, where it began
+  study::Measures measures = {};    ///< empty where it failed
+  study::TrialState state = {};     ///< after it; running: an intermediate report
+  bool at_horizon = false;          ///< counts for regret
+  std::int64_t spent_fidelity = 0;  ///< by all trials together up to now, that of failed ones included
+};
+
+/// What a simulation gave. A plain value.
+struct Simulated {
+  std::vector<Observation> observations;  ///< by time, then worker
+  std::vector<space::Config> configs;     ///< by trial
+  std::int64_t trials = 0;                ///< proposed
+  double time_s = 0.0;                    ///< virtual time of the last observation
+  bool exhausted = false;                 ///< nothing more to propose, before the budget was spent
+  std::string journal_key;                ///< hash of the whole journal: equal for equal runs
+  std::int64_t horizon = 1;
+};
+
+/// Runs a searcher and a scheduler against a problem with `workers` workers under a virtual clock: the real
+/// Optimizer over a journal in memory, whose clock is the simulation's. An evaluation takes its recorded
+/// seconds of virtual time and microseconds of real time; results, reports and prunings reach the engine in
+/// the order in which they would have come, by virtual time and then by worker. What comes at the same
+/// instant is told before anybody asks again. Asking takes no virtual time.
+///
+/// Deterministic: equal problem, simulation and binary give equal observations and an equal journal, bit for
+/// bit. Needs a budget (trials, time_s or fidelity) or a finite space. Throws Error where the searcher or
+/// scheduler is unknown or wants another problem (rungs beyond the horizon). Thread safe: several may run at
+/// once on one problem.
+Simulated simulate(const Problem& problem, const Simulation& simulation);
+
+/// The best first objective (as measured, within limits and at the horizon) after each observation that has
+/// one: (virtual time, value), strictly improving. What anytime curves are made of.
+struct Best {
+  double time_s = 0.0;
+  std::int64_t evaluations = 0;  ///< results at the horizon or failures up to then, the present one included
+  double value = 0.0;
+};
+std::vector<Best> best_so_far(const Problem& problem, const Simulated& simulated);
+/// The hypervolume of what was found up to each observation at the horizon that raised it, from
+/// problem.reference().
+std::vector<Best> hypervolume_so_far(const Problem& problem, const Simulated& simulated);
+
+}  // namespace hone::run

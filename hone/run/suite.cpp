@@ -1,0 +1,111 @@
+#include "hone/run/suite.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+#include "hone/study/front.h"
+
+namespace hone::run {
+namespace {
+
+constexpr std::uint64_t kDraws = 10000;
+constexpr std::uint64_t kSeed = 20221;
+constexpr std::size_t kEnoughFeasible = 10;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+struct Problem::Known {
+  std::once_flag median_once, reference_once;
+  double median = kInfinity;
+  std::vector<double> reference;
+  std::optional<double> hypervolume;
+};
+
+Problem::Problem(std::shared_ptr<const task::Benchmark> benchmark, std::string suite)
+    : benchmark_(std::move(benchmark)), suite_(std::move(suite)), known_(std::make_shared<Known>()) {}
+
+double Problem::median() const {
+  std::call_once(known_->median_once, [this] {
+    if (const auto known = benchmark_->median()) {
+      known_->median = *known;
+      return;
+    }
+    const study::Objective& objective = objectives().front();
+    std::vector<double> within, all;
+    for (std::uint64_t i = 0; i < kDraws; ++i) {
+      Rng rng(kSeed, "median", i);
+      const auto evaluation = evaluate(space().sample(rng), i, horizon());
+      const auto value = evaluation.measures.find(objective.name);
+      const double oriented = !value || !std::isfinite(*value) ? kInfinity
+                              : objective.minimize             ? *value
+                                                               : -*value;
+      all.push_back(oriented);
+      if (std::all_of(limits().begin(), limits().end(), [&](const study::Limit& limit) {
+            return limit.violation(evaluation.measures).empty();
+          }))
+        within.push_back(oriented);
+    }
+    auto& values = within.size() < kEnoughFeasible ? all : within;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    known_->median = objective.minimize ? *middle : -*middle;
+  });
+  return known_->median;
+}
+
+double Problem::normalised_regret(double value) const {
+  const auto best = optimum();
+  if (!best) return std::numeric_limits<double>::quiet_NaN();
+  if (std::isnan(value)) return kInfinity;
+  const double range = median() - *best;
+  // Half of the space is optimal: there is nothing to be gained.
+  if (range == 0.0) return value == *best ? 0.0 : kInfinity;
+  return (value - *best) / range + 0.0;  // no -0.0
+}
+
+const std::vector<double>& Problem::reference() const {
+  std::call_once(known_->reference_once, [this] {
+    known_->reference = benchmark_->reference();
+    if (known_->reference.empty()) {
+      std::vector<std::vector<double>> points;
+      for (std::uint64_t i = 0; i < kDraws; ++i) {
+        Rng rng(kSeed, "reference", i);
+        const auto evaluation = evaluate(space().sample(rng), i, horizon());
+        auto point = study::oriented(objectives(), evaluation.measures);
+        if (std::all_of(point.begin(), point.end(), [](double x) { return std::isfinite(x); }))
+          points.push_back(std::move(point));
+      }
+      if (!points.empty()) known_->reference = study::reference_point(points);
+    }
+    if (known_->reference.empty()) known_->reference.assign(objectives().size(), kInfinity);
+    if (auto front = benchmark_->front(); !front.empty())
+      known_->hypervolume = study::hypervolume(std::move(front), known_->reference);
+  });
+  return known_->reference;
+}
+
+std::optional<double> Problem::best_hypervolume() const {
+  reference();
+  return known_->hypervolume;
+}
+
+const Problem& find_problem(const std::vector<Suite>& suites, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Suite& suite : suites)
+    for (const Problem& problem : suite.problems) {
+      if (problem.name() == name) return problem;
+      names.push_back(problem.name());
+    }
+  const std::string near = nearest(name, names);
+  throw Error(fmt::format("there is no problem '{}'", name), {},
+              near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+}
+
+}  // namespace hone::run

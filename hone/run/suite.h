@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/task/benchmark.h"
+
+namespace hone::run {
+
+/// A problem to compare searchers and schedulers on: a recorded table, learning curves, or a function. What
+/// regret is measured against comes with it. A cheap value: copies share everything. Thread safe.
+class Problem {
+ public:
+  explicit Problem(std::shared_ptr<const task::Benchmark> benchmark, std::string suite = {});
+
+  const std::string& name() const { return benchmark_->name(); }
+  const std::string& title() const { return benchmark_->title(); }
+  const std::string& suite() const { return suite_; }  ///< "tables", "curves", "bbob", ...
+  const space::Space& space() const { return benchmark_->space(); }
+  const std::vector<study::Objective>& objectives() const { return benchmark_->objectives(); }
+  const std::vector<study::Limit>& limits() const { return benchmark_->limits(); }
+  /// The largest fidelity. 1: there is but one, and scheduler "fixed" with steps = 1 is the one to take.
+  std::int64_t horizon() const { return benchmark_->horizon(); }
+
+  /// See task::Benchmark::evaluate. cost_s counts from nothing: what going on from one fidelity to another
+  /// costs is the difference.
+  task::Evaluation evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
+    return benchmark_->evaluate(config, seed, fidelity);
+  }
+
+  /// The first objective's best value at the horizon, within the limits, without noise: exact for tables (all
+  /// rows are looked at), by definition for functions. nullopt: nobody knows it.
+  std::optional<double> optimum() const { return benchmark_->optimum(); }
+  /// The first objective's median at the horizon: over all rows of a table (a failed one counts as worst);
+  /// of a function over 10,000 uniform draws at a fixed seed, those within the limits (with fewer than 10 of
+  /// them, over all). Computed when first asked for, then remembered. Infinite where more than half fail.
+  double median() const;
+  /// (value - optimum) / (median - optimum): 0 at the optimum, 1 at a typical random config, above 1 worse
+  /// than that, in either direction of the objective; NaN where the optimum is unknown. `value`: the first
+  /// objective's, as measured. What has no value yet (nothing finished) counts as infinity: pass NaN.
+  double normalised_regret(double value) const;
+
+  /// Several objectives: where hypervolume is measured from, oriented; and the volume that the true front
+  /// has. reference(): the benchmark's own, else the worst of 10,000 draws a tenth of the range further. The
+  /// volume is nullopt where the front is not known. Computed when first asked for.
+  const std::vector<double>& reference() const;
+  std::optional<double> best_hypervolume() const;
+
+  const std::shared_ptr<const task::Benchmark>& benchmark() const { return benchmark_; }
+
+ private:
+  struct Known;  ///< what is computed once
+  std::shared_ptr<const task::Benchmark> benchmark_;
+  std::string suite_;
+  std::shared_ptr<Known> known_;
+};
+
+/// A named group of problems.
+struct Suite {
+  std::string name;
+  std::string summary;
+  std::vector<Problem> problems;
+};
+
+/// The built-in suites of functions, in this order:
+///   classic      branin, hartmann3, hartmann6, ackley, levy, ... : one objective, real parameters
+///   bbob         the 24 noiseless BBOB functions in `dimension` dimensions, instance 1
+///   mixed        integers, ordinals, choices
+///   constrained  with limits
+///   several      several objectives with known fronts (ZDT, DTLZ, WFG)
+///   fidelity     with cheap approximations
+/// Making them is cheap (a few milliseconds). `dimension` is for functions that exist in any.
+std::vector<Suite> function_suites(std::int64_t dimension = 5);
+
+/// The suites of a folder of recorded benchmarks: every NAME.json with NAME.csv.gz or NAME.csv beside it, in
+/// the folder and its subfolders, sorted by path. "curves": those with metrics by step; "tables": the rest.
+/// A table of a subfolder that has the very space of another and the unit ms or s (latencies of devices) is
+/// joined to it as well: suite "devices", problem TABLE+DEVICE, with two objectives. What is no table with
+/// metrics is left out and named, with why, in `left_out` (where given). Reads everything at once. Throws
+/// Error where the folder is missing or a table is malformed.
+std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out = nullptr);
+
+/// A problem by name among suites ("hartmann6", "bbob_f15"). Throws Error with the name that was meant.
+const Problem& find_problem(const std::vector<Suite>& suites, const std::string& name);
+
+}  // namespace hone::run

@@ -1,0 +1,41 @@
+#include "hone/schedule/hyperband_plan.h"
+
+// DEHB (Awad et al., IJCAI 2021): Hyperband's brackets over one population a rung. In the first round of
+// brackets (s = s_max ... 0) the best of a stage go on to the next, as in Hyperband, and found the
+// populations. From the second round on nothing is promoted: every evaluation is a new trial at the stage's
+// fidelity, which the searcher dehb makes by differential evolution from that rung's population and the best
+// of the rung below; so a stage begins when the one below it has ended. What the searcher aims at is told by
+// the fidelity of each new trial. It comes along with this scheduler where the study names no other.
+//
+// A bracket begins with floor((s_max + 1) / (s + 1)) eta^s trials, as in the authors' program (Hyperband's
+// paper has a few more). Promoted trials are trained on from their checkpoints rather than anew, as
+// everywhere in hone.
+
+HONE_REGISTER(scheduler, dehb) {
+  using namespace hone;
+  registry.add(
+      "scheduler",
+      MethodInfo{
+          .name = "dehb",
+          .summary = "Hyperband's brackets, in which every rung's population evolves.",
+          .paper =
+              "DEHB: Evolutionary Hyperband for Scalable, Robust and Efficient Hyperparameter Optimization",
+          .options = schedule::rung_options(3),
+          .abilities = {.objectives = "several",
+                        .constraints = "avoided",
+                        .batch = "the next bracket begins while one waits",
+                        .fidelity = "rungs a factor eta apart; new trials at each",
+                        .ask = "O(log n)",
+                        .trials = "a round of brackets and more"},
+          .searcher = "dehb"},
+      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+        auto plan =
+            schedule::hyperband_plan(schedule::rungs_from_top(options, "dehb"), options.integer("eta"));
+        plan.shape = [rungs = plan.rungs, eta = plan.eta](std::int64_t index) {
+          const auto round = static_cast<std::int64_t>(rungs.size());
+          return schedule::Brackets::Shape{schedule::dehb_bracket(rungs, eta, round - 1 - index % round),
+                                           index >= round};
+        };
+        return std::make_unique<schedule::Brackets>(problem, std::move(plan));
+      }));
+}

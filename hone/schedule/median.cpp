@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "hone/schedule/running_median.h"
+#include "hone/schedule/scheduler.h"
+
+namespace hone::schedule {
+namespace {
+
+/// The median stopping rule (Golovin et al., "Google Vizier", KDD 2017, section 3.2.2): a trial is stopped at
+/// step s where its best value so far is strictly worse than the median, over all completed trials, of the
+/// average of what they had reported up to s. Model-free; it needs tasks that report on their way.
+///
+/// Where completed trials reported at other steps than s, those at the last step before s that `min_trials`
+/// of them share are compared. Several objectives: stopped where that holds for every one. A reused result
+/// (same_as) does not count. A report that is not finite is worse than any. O(results log n) where a trial
+/// completes.
+class Median : public Scheduler {
+ public:
+  Median(const Problem& problem, const Options& options)
+      : objectives_(problem.objectives),
+        steps_(options.integer("steps")),
+        first_(options.integer("first")),
+        every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
+        min_trials_(static_cast<std::size_t>(options.integer("min_trials"))) {}
+
+  void update(const study::Change& change) override {
+    const study::Trial& trial = *change.trial;
+    const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
+    if (counts == completed_.contains(trial.id)) {
+      // Told again, or a result that came after the end.
+      if (!counts || change.kind != study::Change::Kind::result) return;
+      forget(trial.id);
+    } else if (!counts) {
+      forget(trial.id);
+      completed_.erase(trial.id);
+      return;
+    }
+    auto& averages = completed_[trial.id];
+    averages = averages_of(trial);
+    for (const auto& [fidelity, values] : averages) {
+      auto& medians = medians_[fidelity];
+      medians.resize(objectives_.size());
+      for (std::size_t i = 0; i < values.size(); ++i) medians[i].insert(values[i]);
+    }
+  }
+
+  std::optional<Job> next(bool may_create) override {
+    if (!may_create || !affordable(steps_)) return std::nullopt;
+    return Job{-1, steps_};
+  }
+  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
+
+  Verdict judge(const study::Trial& trial, std::int64_t fidelity) override {
+    if (fidelity < first_) return Verdict::go_on;
+    auto at = medians_.upper_bound(fidelity);
+    while (at != medians_.begin()) {
+      --at;
+      if (at->second.front().size() >= min_trials_) break;
+      if (at == medians_.begin()) return Verdict::go_on;
+    }
+    if (at == medians_.end() || at->first > fidelity || at->second.front().size() < min_trials_)
+      return Verdict::go_on;
+    std::vector<double> best(objectives_.size(), std::numeric_limits<double>::infinity());
+    for (const study::Result& result : trial.results) {
+      if (result.fidelity > fidelity) break;
+      const auto values = study::oriented(objectives_, result.measures);
+      for (std::size_t i = 0; i < best.size(); ++i)
+        if (std::isfinite(values[i])) best[i] = std::min(best[i], values[i]);
+    }
+    for (std::size_t i = 0; i < best.size(); ++i)
+      if (!(best[i] > at->second[i].value())) return Verdict::go_on;
+    return Verdict::stop;
+  }
+
+  study::TrialState reached(const study::Trial&, std::int64_t) const override {
+    return study::TrialState::completed;
+  }
+  std::int64_t horizon() const override { return steps_; }
+  std::vector<std::int64_t> rungs() const override { return {steps_}; }
+  std::vector<std::int64_t> watched() const override {
+    std::vector<std::int64_t> steps;
+    for (std::int64_t step = every_; step < steps_; step += every_) steps.push_back(step);
+    return steps;
+  }
+
+ private:
+  using Averages = std::vector<std::pair<std::int64_t, std::vector<double>>>;
+
+  /// By the fidelity of each report the mean of those up to it.
+  Averages averages_of(const study::Trial& trial) const {
+    Averages averages;
+    std::vector<double> sums(objectives_.size(), 0.0);
+    for (const study::Result& result : trial.results) {
+      const auto values = study::oriented(objectives_, result.measures);
+      std::vector<double> means;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        sums[i] += std::isfinite(values[i]) ? values[i] : std::numeric_limits<double>::infinity();
+        means.push_back(sums[i] / static_cast<double>(averages.size() + 1));
+      }
+      averages.emplace_back(result.fidelity, std::move(means));
+    }
+    return averages;
+  }
+
+  void forget(std::int64_t trial) {
+    for (const auto& [fidelity, values] : completed_.at(trial)) {
+      auto& medians = medians_.at(fidelity);
+      for (std::size_t i = 0; i < values.size(); ++i) medians[i].erase(values[i]);
+      if (medians.front().size() == 0) medians_.erase(fidelity);
+    }
+    completed_.at(trial).clear();
+  }
+
+  std::vector<study::Objective> objectives_;
+  std::int64_t steps_, first_, every_;
+  std::size_t min_trials_;
+  std::map<std::int64_t, std::vector<RunningMedian>> medians_;  // by fidelity, then objective
+  std::map<std::int64_t, Averages> completed_;
+};
+
+}  // namespace
+}  // namespace hone::schedule
+
+HONE_REGISTER(scheduler, median) {
+  using namespace hone;
+  using Type = OptionSpec::Type;
+  registry.add(
+      "scheduler",
+      MethodInfo{
+          .name = "median",
+          .summary = "Stops a trial whose best is worse than the median of the others' averages so far.",
+          .paper = "Google Vizier: A Service for Black-Box Optimization",
+          .options = {{.name = "steps",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "fidelity that a trial runs to where it is not stopped",
+                       .low = 1},
+                      {.name = "first",
+                       .type = Type::integer,
+                       .fallback = 1,
+                       .summary = "no trial is stopped before this fidelity",
+                       .low = 1},
+                      {.name = "min_trials",
+                       .type = Type::integer,
+                       .fallback = 5,
+                       .summary = "completed trials that it takes to stop one",
+                       .low = 1,
+                       .high = 1e9},
+                      {.name = "every",
+                       .type = Type::integer,
+                       .fallback = nullptr,
+                       .summary = "a task that reports nothing by itself is measured at multiples of this; "
+                                  "default: a tenth of steps",
+                       .low = 1,
+                       .optional = true}},
+          .abilities = {.objectives = "several",
+                        .constraints = "ignored",
+                        .batch = "independent",
+                        .fidelity = "every report",
+                        .ask = "O(1)",
+                        .trials = "any number"}},
+      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+        return std::make_unique<schedule::Median>(problem, options);
+      }));
+}

@@ -1,0 +1,27 @@
+#include "hone/schedule/hyperband_plan.h"
+
+// MOBSTER (Klein et al., 2020): asynchronous successive halving whose configs a Gaussian process over configs
+// and fidelities proposes. The rungs and promotions are asha's; the model is the searcher mobster, which this
+// scheduler brings along where the study names no other.
+
+HONE_REGISTER(scheduler, mobster) {
+  using namespace hone;
+  registry.add(
+      "scheduler",
+      MethodInfo{
+          .name = "mobster",
+          .summary = "Asynchronous successive halving with a Gaussian process over configs and fidelities.",
+          .paper = "Model-based Asynchronous Hyperparameter and Neural Architecture Search",
+          .options = schedule::rung_options(3),
+          .abilities = {.objectives = "several",
+                        .constraints = "avoided",
+                        .batch = "asynchronous",
+                        .fidelity = "rungs a factor eta apart",
+                        .ask = "O(log n)",
+                        .trials = "any number"},
+          .searcher = "mobster"},
+      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+        return schedule::make_scheduler(
+            "asha", problem, Json{{"steps", options.integers("steps")}, {"eta", options.integer("eta")}});
+      }));
+}

@@ -1,0 +1,68 @@
+#include "hone/search/losses.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hone::search {
+
+Losses losses_of(const Problem& problem, const study::Trial& trial) {
+  using study::TrialState;
+  Losses losses;
+  switch (trial.state) {
+    case TrialState::failed:
+    case TrialState::infeasible:
+    case TrialState::pruned:
+    case TrialState::stale:
+    case TrialState::deleted:
+      return losses;
+    default:
+      break;
+  }
+  for (const study::Result& result : trial.results) {
+    auto values = study::oriented(problem.objectives, result.measures);
+    const auto broken = violations(problem, result.measures);
+    const bool good = !values.empty() &&
+                      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
+                      std::none_of(broken.begin(), broken.end(), [](double v) { return v > 0.0; });
+    if (good) losses.emplace_back(result.fidelity, std::move(values));
+  }
+  return losses;
+}
+
+void Scalar::see(const std::vector<double>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    low_[i] = any_ ? std::min(low_[i], values[i]) : values[i];
+    high_[i] = any_ ? std::max(high_[i], values[i]) : values[i];
+  }
+  any_ = true;
+}
+
+double Scalar::at(const std::vector<double>& values, const std::vector<double>& weights) const {
+  if (values.size() == 1) return values[0];
+  double most = -std::numeric_limits<double>::infinity(), sum = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double range = high_[i] - low_[i];
+    const double part = weights[i] * (range > 0.0 ? (values[i] - low_[i]) / range : 0.0);
+    most = std::max(most, part);
+    sum += part;
+  }
+  return most + 0.05 * sum;
+}
+
+bool Scalar::better(const Losses& a, const Losses& b, const std::vector<double>& weights) const {
+  if (a.empty() || b.empty()) return !a.empty();
+  for (auto left = a.rbegin(); left != a.rend(); ++left)
+    for (auto right = b.rbegin(); right != b.rend(); ++right)
+      if (left->first == right->first) return at(left->second, weights) < at(right->second, weights);
+  return false;
+}
+
+std::vector<double> Scalar::draw_weights(std::size_t objectives, Rng& rng) {
+  std::vector<double> weights(objectives);
+  double sum = 0.0;
+  for (double& weight : weights) sum += weight = -std::log(1.0 - rng.uniform());
+  for (double& weight : weights) weight = objectives == 1 ? 1.0 : weight / sum;
+  return weights;
+}
+
+}  // namespace hone::search

@@ -1,0 +1,65 @@
+#include "hone/study/spending.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hone::study {
+
+std::int64_t Spending::remaining(const Trial& trial) {
+  const Result* last = trial.last();
+  return std::max<std::int64_t>(0, trial.target - (last == nullptr ? 0 : last->fidelity));
+}
+
+/// A measure tells what the trial cost so far: only what came since its last result is new.
+void Spending::add(const Measures& now, const Result* before) {
+  for (const auto& [name, value] : now.entries()) {
+    if (!std::isfinite(value)) continue;
+    const double known = before == nullptr ? 0.0 : before->measures.find(name).value_or(0.0);
+    const double more = value - (std::isfinite(known) ? known : 0.0);
+    if (more != 0.0) sums_.set(name, sums_.find(name).value_or(0.0) + more);
+  }
+}
+
+void Spending::take(const Trial& trial, const Result& result) {
+  const Result* last = trial.last();
+  const std::int64_t from = last == nullptr ? 0 : last->fidelity;
+  if (result.fidelity <= from) return;
+  units_ += result.fidelity - from;
+  add(result.measures, last);
+}
+
+void Spending::take(const Trial& trial, const EndRecord& end) {
+  if (end.same_as >= 0 || end.untrained) return;
+  const std::int64_t left = remaining(trial);
+  if (end.reached) {
+    const Result* last = trial.last();
+    units_ += std::clamp<std::int64_t>(*end.reached - (last == nullptr ? 0 : last->fidelity), 0, left);
+  } else if (end.lost || end.vanished || end.state == TrialState::failed || end.state == TrialState::stale) {
+    lost_ += left;
+  }
+  add(end.spent, trial.last());
+}
+
+double Spending::total(const std::string& measure) const {
+  return sums_.find(measure).value_or(0.0) + expected(measure, lost_);
+}
+
+double Spending::expected(const std::string& measure, std::int64_t units) const {
+  const double sum = sums_.find(measure).value_or(0.0);
+  return units_ > 0 ? sum / static_cast<double>(units_) * static_cast<double>(units) : 0.0;
+}
+
+Json Spending::json() const {
+  return {{"units", units_}, {"lost", lost_}, {"running", running_}, {"sums", sums_.json()}};
+}
+
+Spending Spending::from_json(const Json& json) {
+  Spending spending;
+  spending.units_ = json.at("units");
+  spending.lost_ = json.at("lost");
+  spending.running_ = json.at("running");
+  spending.sums_ = Measures::from_json(json.at("sums"));
+  return spending;
+}
+
+}  // namespace hone::study

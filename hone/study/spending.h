@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "hone/base/json.h"
+#include "hone/study/journal.h"
+#include "hone/study/trial.h"
+
+namespace hone::study {
+
+/// What a study has paid for its evaluations, kept as events come. A unit is one of the fidelity (a step, an
+/// epoch). A trial that goes on from fidelity 3 to 9 pays 6; results that are reused (same_as) pay nothing.
+///
+/// An attempt pays for what its results reach beyond the trial's last result before; one that failed says how
+/// far it got (EndRecord::reached). Where nobody knows (it failed without saying, its worker died or
+/// vanished) it counts in full, up to its target, as lost. What an attempt that was given back did is in its
+/// checkpoint, and counts when the next one goes on from there. O(1) a change, O(measures) a result.
+class Spending {
+ public:
+  /// Before a result is put into its trial.
+  void take(const Trial& trial, const Result& result);
+  /// Before the end of an attempt is.
+  void take(const Trial& trial, const EndRecord& end);
+  /// A trial that runs: after it began to, or its results changed; and before either ends.
+  void add_running(const Trial& trial) { running_ += remaining(trial); }
+  void drop_running(const Trial& trial) { running_ -= remaining(trial); }
+
+  std::int64_t units() const { return units_ + lost_; }  ///< paid, the lost ones included
+  std::int64_t lost() const { return lost_; }        ///< of attempts of which nobody knows how far they got
+  std::int64_t running() const { return running_; }  ///< that running attempts have yet to pay
+  /// Sum over all trials of a measure's value in the last result (it tells what the trial cost so far, as the
+  /// measures of `cost` do), with what lost units cost at the mean price of the others.
+  double total(const std::string& measure) const;
+  /// What so many units cost at the mean price so far; 0 where there is none yet.
+  double expected(const std::string& measure, std::int64_t units) const;
+
+  Json json() const;
+  static Spending from_json(const Json& json);  ///< throws Json::exception
+
+ private:
+  static std::int64_t remaining(const Trial& trial);
+  void add(const Measures& now, const Result* before);
+
+  std::int64_t units_ = 0, lost_ = 0, running_ = 0;
+  Measures sums_;
+};
+
+}  // namespace hone::study

@@ -1,0 +1,204 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+#include "hone/study/front.h"
+#include "hone/task/recorded.h"
+
+namespace hone::task {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+std::string stem_of(const std::string& path) {
+  const std::string description = Table::files(path).second;
+  return std::filesystem::path(description).stem().string();
+}
+
+std::vector<std::shared_ptr<const Table>> read_all(const std::string& path, const RecordedUse& use) {
+  std::vector<std::shared_ptr<const Table>> tables{
+      std::make_shared<const Table>(Table::read(path, use.measures))};
+  for (const std::string& beside : use.beside)
+    tables.push_back(std::make_shared<const Table>(Table::read(beside, use.measures)));
+  return tables;
+}
+
+}  // namespace
+
+Recorded::Recorded(const std::string& path, RecordedUse use)
+    : Recorded(stem_of(path), read_all(path, use), use) {}
+
+Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> tables, RecordedUse use)
+    : name_(std::move(name)), tables_(std::move(tables)), use_(std::move(use)) {
+  title_ = table().description().title.empty() ? name_ : table().description().title;
+  join();
+  std::vector<std::string> names;
+  for (std::size_t t = 0; t < tables_.size(); ++t)
+    for (std::size_t m = 0; m < tables_[t]->description().metrics.size(); ++m) {
+      const TableMetric& metric = tables_[t]->description().metrics[m];
+      if (std::find(names.begin(), names.end(), metric.name) != names.end())
+        throw Error(fmt::format("two tables beside each other measure '{}'", metric.name));
+      if (metric.steps > 0) {
+        if (steps_ && metric.steps != horizon_)
+          throw Error(fmt::format("'{}' is recorded for {} steps, others for {}", metric.name, metric.steps,
+                                  horizon_));
+        steps_ = true;
+        horizon_ = metric.steps;
+      }
+      names.push_back(metric.name);
+      measures_.push_back({metric.name, metric.unit, metric.minimize});
+      sources_.push_back({t, m});
+    }
+  const std::string cost = use_.cost.empty() ? "runtime_s" : use_.cost;
+  if (const auto at = std::find(names.begin(), names.end(), cost); at != names.end())
+    cost_ = static_cast<std::size_t>(at - names.begin());
+  else if (!use_.cost.empty())
+    throw Error(fmt::format("the table does not measure '{}'", cost), {}, suggest(cost, names));
+  if (use_.objectives.empty()) use_.objectives = {names.front()};
+  for (const std::string& objective : use_.objectives) {
+    const auto at = std::find(names.begin(), names.end(), objective);
+    if (at == names.end())
+      throw Error(fmt::format("the table does not measure '{}'", objective), {}, suggest(objective, names));
+    objective_sources_.push_back(static_cast<std::size_t>(at - names.begin()));
+    objectives_.push_back({objective, measures_[objective_sources_.back()].minimize});
+  }
+  if (!table().complete()) measures_.push_back({"row", "", true});
+  summarise();
+}
+
+void Recorded::join() {
+  for (std::size_t t = 1; t < tables_.size(); ++t) {
+    const Table& other = *tables_[t];
+    std::vector<std::uint32_t> rows(table().rows());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      std::optional<std::size_t> found;
+      try {
+        found = other.find(table().config(row));
+      } catch (const Error&) {
+      }
+      if (!found)
+        throw Error(fmt::format("'{}' lacks a configuration that '{}' has: {}", other.description().title,
+                                title_, table().config(row).shown()),
+                    {}, "tables beside each other are of the same configurations");
+      rows[row] = static_cast<std::uint32_t>(*found);
+    }
+    rows_.push_back(std::move(rows));
+  }
+}
+
+double Recorded::cell(const Source& source, std::size_t row, const std::uint64_t* seed,
+                      std::int64_t fidelity) const {
+  const Table& from = *tables_[source.table];
+  const std::size_t at = source.table == 0 ? row : rows_[source.table - 1][row];
+  const TableMetric& metric = from.description().metrics[source.metric];
+  if (metric.steps > 0) return from.value(at, source.metric, fidelity - 1);
+  if (seed == nullptr || metric.seeds <= 1) return from.mean(at, source.metric);
+  // Among those recorded, the same one for every measure of so many seeds.
+  std::vector<std::int64_t> recorded;
+  for (std::int64_t k = 0; k < metric.seeds; ++k)
+    if (!std::isnan(from.value(at, source.metric, k))) recorded.push_back(k);
+  if (recorded.empty()) return kNaN;
+  Rng rng(*seed, "recorded seed", row);
+  return from.value(at, source.metric, recorded[rng.below(recorded.size())]);
+}
+
+Evaluation Recorded::answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const {
+  Evaluation evaluation;
+  std::int64_t reached = fidelity;
+  for (const std::size_t objective : objective_sources_) {
+    const Source& source = sources_[objective];
+    const bool by_step = tables_[source.table]->description().metrics[source.metric].steps > 0;
+    for (std::int64_t step = by_step ? 1 : fidelity; step <= reached; ++step) {
+      const double value = cell(source, row, seed, step);
+      if (std::isfinite(value)) continue;
+      evaluation.failure =
+          steps_ ? fmt::format("diverged: {} is {} at step {}", measures_[objective].name, value, step)
+                 : fmt::format("{} was not recorded", measures_[objective].name);
+      reached = step;
+      evaluation.failed_at = step;
+      break;
+    }
+  }
+  const double share = static_cast<double>(reached) / static_cast<double>(horizon_);
+  double whole = static_cast<double>(horizon_);
+  if (cost_) {
+    const Source& source = sources_[*cost_];
+    const bool by_step = tables_[source.table]->description().metrics[source.metric].steps > 0;
+    const double cost = cell(source, row, seed, by_step ? reached : fidelity);
+    if (std::isfinite(cost) && cost >= 0.0) whole = by_step ? cost / share : cost;
+  }
+  evaluation.cost_s = whole * share;
+  if (!evaluation.failure.empty()) return evaluation;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    double value = cell(sources_[i], row, seed, fidelity);
+    // What a whole run took is recorded; so far it took a share of it.
+    if (cost_ == i) value = evaluation.cost_s;
+    evaluation.measures.add(measures_[i].name, value);
+  }
+  if (measures_.size() > sources_.size()) evaluation.measures.add("row", static_cast<double>(row));
+  return evaluation;
+}
+
+Evaluation Recorded::at_row(std::size_t row, std::int64_t fidelity) const {
+  return answer(row, nullptr, fidelity);
+}
+
+Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
+  if (fidelity < 1 || fidelity > horizon_)
+    throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
+  std::optional<std::size_t> row;
+  if (table().complete() || !use_.nearest)
+    row = table().find(config);
+  else
+    row = table().nearest(config);
+  // A user's own space may have values between the recorded ones.
+  if (!row && use_.nearest) row = table().nearest(config);
+  if (!row) {
+    Evaluation evaluation;
+    evaluation.cost_s = 0.0;
+    evaluation.failure = "this configuration was not recorded";
+    return evaluation;
+  }
+  return answer(*row, use_.each_seed ? &seed : nullptr, fidelity);
+}
+
+void Recorded::summarise() {
+  std::vector<double> values;
+  std::vector<std::vector<double>> points;
+  study::Front front;
+  for (std::size_t row = 0; row < table().rows(); ++row) {
+    std::vector<double> point;
+    bool failed = false;
+    for (std::size_t i = 0; i < objectives_.size(); ++i) {
+      const Source& source = sources_[objective_sources_[i]];
+      const double value = cell(source, row, nullptr, horizon_);
+      const bool by_step = tables_[source.table]->description().metrics[source.metric].steps > 0;
+      for (std::int64_t step = 1; by_step && step < horizon_ && !failed; ++step)
+        failed = !std::isfinite(cell(source, row, nullptr, step));
+      failed = failed || !std::isfinite(value);
+      point.push_back(objectives_[i].minimize ? value : -value);
+    }
+    values.push_back(failed ? kInfinity : point.front());
+    if (failed) continue;
+    if (objectives_.size() > 1) {
+      front.insert(static_cast<std::int64_t>(row), point);
+      points.push_back(std::move(point));
+    }
+  }
+  const double sign = objectives_.front().minimize ? 1.0 : -1.0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  median_ = sign * *middle;
+  if (const double best = *std::min_element(values.begin(), values.end()); std::isfinite(best))
+    optimum_ = sign * best;
+  for (const auto& member : front.members()) front_.push_back(member.values);
+  if (!points.empty()) reference_ = study::reference_point(points);
+}
+
+}  // namespace hone::task

@@ -1,0 +1,182 @@
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "hone/run/optimizer.h"
+
+namespace hone::run {
+namespace {
+
+using study::TrialState;
+
+Optimizer::Setup setup(const std::string& scheduler, Json options) {
+  Optimizer::Setup s;
+  s.space = space::Space::Builder().real("x", 0, 1).build();
+  s.objectives = {{"loss", true}};
+  s.searcher = "random";
+  s.scheduler = scheduler;
+  s.scheduler_options = std::move(options);
+  return s;
+}
+study::Measures result(const Job& job, double dollars = 1.0) {
+  return {{"loss", job.config.real("x")}, {"dollars", dollars}};
+}
+
+TEST(Budget, StepsAreSpentExactly) {
+  auto s = setup("fixed", {{"steps", 7}});
+  s.max_steps = 30;
+  Optimizer optimizer(s);
+  int jobs = 0;
+  while (const auto job = optimizer.ask()) {
+    optimizer.tell(*job, result(*job));
+    ++jobs;
+  }
+  EXPECT_EQ(jobs, 4);
+  EXPECT_TRUE(optimizer.finished());
+  EXPECT_EQ(optimizer.study().spending().units(), 28);
+}
+
+TEST(Budget, RunningJobsAndBatchesCountInFull) {
+  auto s = setup("fixed", {{"steps", 7}});
+  s.max_steps = 30;
+  Optimizer optimizer(s);
+  const auto first = optimizer.ask(3);
+  ASSERT_EQ(first.size(), 3u);
+  EXPECT_EQ(optimizer.study().spending().running(), 21);
+  const auto second = optimizer.ask(3);
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_TRUE(optimizer.ask(3).empty());
+  EXPECT_FALSE(optimizer.finished()) << "a running one may give something back";
+  // One ends early, without having done anything: there is room for another.
+  optimizer.end(first[0], TrialState::infeasible, "too large", 0.0, {}, true, "limit");
+  EXPECT_EQ(optimizer.ask(3).size(), 1u);
+  EXPECT_TRUE(optimizer.ask(3).empty());
+}
+
+TEST(Budget, WhatAPromotedTrialHasAlreadyIsNotPaidAgain) {
+  auto s = setup("asha", {{"steps", {1, 3, 9}}});
+  s.max_steps = 100;
+  Optimizer optimizer(s);
+  std::int64_t paid = 0;
+  while (const auto job = optimizer.ask()) {
+    paid += job->to - job->from;
+    ASSERT_LE(paid, 100);
+    optimizer.tell(*job, result(*job));
+    ASSERT_EQ(optimizer.study().spending().units(), paid);
+  }
+  EXPECT_EQ(paid, 100) << "the cheapest job is one step";
+}
+
+TEST(Budget, FailuresPayWhatIsKnownOrAllAndInterruptionsNothing) {
+  auto s = setup("fixed", {{"steps", 10}});
+  Optimizer optimizer(s);
+  const auto& spending = optimizer.study().spending();
+  auto job = *optimizer.ask();
+  optimizer.report(job, 4, result(job, 0.4));
+  EXPECT_EQ(spending.units(), 4);
+  EXPECT_EQ(spending.running(), 6);
+  optimizer.give_back(job);
+  EXPECT_EQ(spending.units(), 4);
+  EXPECT_EQ(spending.running(), 0);
+  job = *optimizer.ask();
+  EXPECT_EQ(job.from, 4);
+  optimizer.tell(job, result(job, 1.0));
+  EXPECT_EQ(spending.units(), 10);
+  EXPECT_DOUBLE_EQ(spending.total("dollars"), 1.0) << "a result says what its trial cost so far";
+
+  job = *optimizer.ask();
+  optimizer.end(job, TrialState::failed, "diverged", 0.0, {}, false, "diverged", 3);
+  EXPECT_EQ(spending.units(), 13);
+  job = *optimizer.ask();
+  optimizer.end(job, TrialState::failed, "crashed");
+  EXPECT_EQ(spending.units(), 23);
+  EXPECT_EQ(spending.lost(), 10);
+  job = *optimizer.ask();
+  optimizer.tell(job, {{"loss", std::nan("")}, {"dollars", 1.6}});
+  EXPECT_EQ(spending.units(), 33);
+  EXPECT_EQ(spending.lost(), 10) << "it got to its end";
+  EXPECT_NEAR(spending.total("dollars"), 2.6 * (1.0 + 10.0 / 23.0), 1e-12)
+      << "the lost ones at the mean price";
+
+  // A worker that was killed: nobody knows how far it got.
+  job = *optimizer.ask();
+  give_back(optimizer.study(), Blame::trial, [](const study::HeldLease&) { return true; });
+  EXPECT_EQ(spending.lost(), 20);
+  // Pruned: up to its last report.
+  job = *optimizer.ask();
+  optimizer.report(job, 2, result(job, 0.2));
+  optimizer.end(job, TrialState::pruned, "stopped");
+  EXPECT_EQ(spending.units(), 45);
+  // Retried: paid again from where its results end.
+  optimizer.study().commit({study::RetryRecord{job.trial}});
+  job = *optimizer.ask();
+  optimizer.tell(job, result(job, 1.0));
+  EXPECT_EQ(spending.units(), 53);
+  // Reused: nothing.
+  const std::int64_t twin = job.trial;
+  job = *optimizer.ask();
+  optimizer.same(job, twin);
+  EXPECT_EQ(optimizer.study().trial(job.trial).last()->fidelity, 10);
+  EXPECT_EQ(spending.units(), 53);
+  EXPECT_EQ(spending.running(), 0);
+}
+
+TEST(Budget, ReplicatesPay) {
+  auto s = setup("fixed", {{"steps", 5}});
+  s.replicates = 3;
+  s.max_steps = 20;
+  Optimizer optimizer(s);
+  int jobs = 0;
+  while (const auto job = optimizer.ask()) {
+    optimizer.tell(*job, result(*job));
+    ++jobs;
+  }
+  EXPECT_EQ(jobs, 4);
+  EXPECT_EQ(optimizer.study().spending().units(), 20);
+}
+
+TEST(Budget, NoJobStartsOnceTheSpendingIsReached) {
+  auto s = setup("fixed", {{"steps", 2}});
+  s.max_spend = {{"dollars", 3.5}};
+  Optimizer optimizer(s);
+  int jobs = 0;
+  while (const auto job = optimizer.ask()) {
+    optimizer.tell(*job, result(*job));
+    ++jobs;
+  }
+  EXPECT_EQ(jobs, 4) << "3 dollars leave something, 4 do not";
+  EXPECT_TRUE(optimizer.finished());
+  EXPECT_DOUBLE_EQ(optimizer.study().spending().total("dollars"), 4.0);
+}
+
+TEST(Budget, WhatRunsIsExpectedToCostWhatOthersDid) {
+  auto s = setup("fixed", {{"steps", 2}});
+  s.max_spend = {{"dollars", 3.5}};
+  Optimizer optimizer(s);
+  const auto first = *optimizer.ask();
+  optimizer.tell(first, result(first));
+  // One dollar is spent: three more may run, the last of which is expected to go over the bound.
+  EXPECT_EQ(optimizer.ask(10).size(), 3u);
+  EXPECT_TRUE(optimizer.ask(10).empty());
+  EXPECT_FALSE(optimizer.finished());
+}
+
+TEST(Budget, ALargerBudgetGoesOn) {
+  auto s = setup("fixed", {{"steps", 5}});
+  s.max_steps = 10;
+  auto store = study::open_store("memory:");
+  Optimizer small(s, store);
+  while (const auto job = small.ask()) small.tell(*job, result(*job));
+  s.max_steps = 25;
+  Optimizer large(s, store);
+  int jobs = 0;
+  while (const auto job = large.ask()) {
+    large.tell(*job, result(*job));
+    ++jobs;
+  }
+  EXPECT_EQ(jobs, 3);
+}
+
+}  // namespace
+}  // namespace hone::run

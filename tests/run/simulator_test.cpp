@@ -1,0 +1,190 @@
+#include "hone/run/simulator.h"
+
+#include <cmath>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "../task/made_table.h"
+#include "hone/base/error.h"
+#include "hone/task/recorded.h"
+
+namespace hone::run {
+namespace {
+
+using study::TrialState;
+
+Problem problem_of(const test::MadeTable& made) {
+  auto table = std::make_shared<const task::Table>(task::Table::parse(made.description, made.rows, "made"));
+  return Problem(std::make_shared<const task::Recorded>("made", std::vector{table}, task::RecordedUse{}),
+                 "tables");
+}
+
+Simulation random_of(std::int64_t trials, std::int64_t workers = 1) {
+  Simulation simulation;
+  simulation.searcher = "random";
+  simulation.trials = trials;
+  simulation.workers = workers;
+  return simulation;
+}
+
+TEST(Simulator, OneWorkerAddsUpTheRecordedSeconds) {
+  const Problem problem = problem_of(test::made_grid());
+  const Simulated simulated = simulate(problem, random_of(10));
+  ASSERT_EQ(simulated.observations.size(), 10u);
+  double time_s = 0.0;
+  for (std::size_t i = 0; i < 10; ++i) {
+    const Observation& seen = simulated.observations[i];
+    EXPECT_EQ(seen.trial, static_cast<std::int64_t>(i));
+    EXPECT_EQ(seen.state, TrialState::completed);
+    EXPECT_TRUE(seen.at_horizon);
+    time_s += *seen.measures.find("runtime_s");
+    EXPECT_DOUBLE_EQ(seen.time_s, time_s);
+    EXPECT_EQ(problem.evaluate(simulated.configs[i], 0, 1).measures, seen.measures);
+  }
+}
+
+TEST(Simulator, TheSameTwiceAndWorkersWorkAtOnce) {
+  const Problem problem = problem_of(test::made_curves());
+  for (const char* searcher : {"random", "tpe"}) {
+    Simulation simulation = random_of(60, 7);
+    simulation.searcher = searcher;
+    simulation.scheduler = "asha";
+    simulation.scheduler_options = {{"steps", {1, 3, 9}}};
+    const Simulated first = simulate(problem, simulation), second = simulate(problem, simulation);
+    EXPECT_EQ(first.journal_key, second.journal_key);
+    ASSERT_EQ(first.observations.size(), second.observations.size());
+    for (std::size_t i = 0; i < first.observations.size(); ++i) {
+      EXPECT_EQ(first.observations[i].time_s, second.observations[i].time_s);
+      EXPECT_EQ(first.observations[i].measures, second.observations[i].measures);
+      EXPECT_GE(first.observations[i].time_s, first.observations[i == 0 ? 0 : i - 1].time_s);
+    }
+    EXPECT_EQ(first.trials, 60);
+    simulation.seed = 2;
+    EXPECT_NE(simulate(problem, simulation).journal_key, first.journal_key);
+    simulation.workers = 1;
+    EXPECT_GT(simulate(problem, simulation).time_s, 3.0 * first.time_s);
+  }
+}
+
+TEST(Simulator, PromotionsPayOnlyForWhatIsNew) {
+  const Problem problem = problem_of(test::made_curves());
+  Simulation simulation = random_of(30);
+  simulation.scheduler = "asha";
+  simulation.scheduler_options = {{"steps", {1, 3, 9}}};
+  const Simulated simulated = simulate(problem, simulation);
+  std::map<std::int64_t, std::int64_t> reached;
+  double before_s = 0.0;
+  std::int64_t spent = 0;
+  for (const Observation& seen : simulated.observations) {
+    if (seen.state == TrialState::failed) {
+      spent += 4 - reached[seen.trial];
+      EXPECT_EQ(seen.spent_fidelity, spent);
+    } else {
+      EXPECT_DOUBLE_EQ(seen.time_s - before_s, static_cast<double>(seen.fidelity - reached[seen.trial]));
+      spent += seen.fidelity - reached[seen.trial];
+      reached[seen.trial] = seen.fidelity;
+      EXPECT_EQ(seen.spent_fidelity, spent);
+      EXPECT_EQ(seen.state, seen.fidelity == 9 ? TrialState::completed : TrialState::paused);
+    }
+    before_s = seen.time_s;
+  }
+  EXPECT_EQ(reached.size(), 30u);
+}
+
+TEST(Simulator, DivergedTrialsFailAtTheirStep) {
+  const Problem problem = problem_of(test::made_curves());
+  const Simulated simulated = simulate(problem, random_of(40));
+  std::size_t failed = 0;
+  double before_s = 0.0;
+  for (const Observation& seen : simulated.observations) {
+    const bool diverges = simulated.configs[static_cast<std::size_t>(seen.trial)].real("lr") > 0.5;
+    if (seen.state == TrialState::failed) {
+      ++failed;
+      EXPECT_TRUE(seen.measures.empty());
+      EXPECT_DOUBLE_EQ(seen.time_s - before_s, 4.0);
+    } else {
+      EXPECT_FALSE(diverges);
+      EXPECT_DOUBLE_EQ(seen.time_s - before_s, 9.0);
+    }
+    before_s = seen.time_s;
+  }
+  EXPECT_GT(failed, 0u);
+}
+
+TEST(Simulator, BudgetsOfTimeAndFidelity) {
+  const Problem problem = problem_of(test::made_curves());
+  Simulation simulation = random_of(0, 3);
+  simulation.trials = {};
+  simulation.time_s = 40.0;
+  const Simulated timed = simulate(problem, simulation);
+  EXPECT_LE(timed.time_s, 40.0);
+  EXPECT_GE(timed.time_s, 30.0);
+  simulation.time_s = {};
+  simulation.fidelity = 90;
+  const Simulated bounded = simulate(problem, simulation);
+  EXPECT_LE(bounded.observations.back().spent_fidelity, 90);
+  EXPECT_GT(bounded.observations.back().spent_fidelity, 81);
+  EXPECT_FALSE(bounded.exhausted);
+  simulation.fidelity = {};
+  EXPECT_THROW(simulate(problem, simulation), Error);
+  simulation.trials = 5;
+  simulation.scheduler_options = {{"steps", 10}};
+  EXPECT_THROW(simulate(problem, simulation), Error);
+}
+
+TEST(Simulator, AFiniteTableIsExhausted) {
+  const Problem problem = problem_of(test::made_grid());
+  Simulation simulation = random_of(0, 4);
+  simulation.trials = {};
+  const Simulated simulated = simulate(problem, simulation);
+  EXPECT_EQ(simulated.trials, 24);
+  EXPECT_TRUE(simulated.exhausted);
+  const auto best = best_so_far(problem, simulated);
+  ASSERT_FALSE(best.empty());
+  EXPECT_EQ(best.back().value, *problem.optimum());
+  EXPECT_EQ(problem.normalised_regret(best.back().value), 0.0);
+  EXPECT_EQ(problem.normalised_regret(problem.median()), 1.0);
+  for (std::size_t i = 1; i < best.size(); ++i) EXPECT_LT(best[i].value, best[i - 1].value);
+}
+
+TEST(Simulator, ReportsOnTheWay) {
+  const Problem problem = problem_of(test::made_curves());
+  Simulation simulation = random_of(5);
+  simulation.report_every = 2;
+  const Simulated simulated = simulate(problem, simulation);
+  std::map<std::int64_t, std::vector<std::int64_t>> reported;
+  for (const Observation& seen : simulated.observations)
+    if (seen.state != TrialState::failed) reported[seen.trial].push_back(seen.fidelity);
+  bool whole = false;
+  for (const auto& [trial, fidelities] : reported)
+    whole = whole || fidelities == std::vector<std::int64_t>{2, 4, 6, 8, 9};
+  EXPECT_TRUE(whole);
+}
+
+TEST(Simulator, FunctionsOfEverySuite) {
+  for (const Suite& suite : function_suites(5)) {
+    ASSERT_FALSE(suite.problems.empty()) << suite.name;
+    const Problem& problem = suite.problems[suite.problems.size() / 2];
+    const Simulated simulated = simulate(problem, random_of(20, 3));
+    EXPECT_EQ(simulated.trials, 20) << problem.name();
+    EXPECT_GT(simulated.time_s, 0.0) << problem.name();
+    if (problem.objectives().size() > 1) {
+      const auto volume = hypervolume_so_far(problem, simulated);
+      ASSERT_FALSE(volume.empty());
+      EXPECT_LT(volume.back().value, *problem.best_hypervolume());
+    }
+  }
+}
+
+TEST(Simulator, SharedTables) {
+  const char* folder = std::getenv("HONE_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
+  std::vector<std::string> left_out;
+  const auto suites = recorded_suites(folder, &left_out);
+  EXPECT_EQ(find_problem(suites, "fcnet_naval_propulsion").horizon(), 1);
+  EXPECT_EQ(simulate(find_problem(suites, "nasbench201_cifar10"), random_of(100, 4)).trials, 100);
+}
+
+}  // namespace
+}  // namespace hone::run

@@ -1,0 +1,158 @@
+#include "hone/task/recorded.h"
+
+#include <cmath>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/run/study_file.h"
+#include "hone/task/task.h"
+#include "made_table.h"
+
+namespace hone::task {
+namespace {
+
+std::shared_ptr<const Table> table_of(const test::MadeTable& made) {
+  return std::make_shared<const Table>(Table::parse(made.description, made.rows, "t"));
+}
+
+Recorded recorded_of(const test::MadeTable& made, const RecordedUse& use = {}) {
+  return Recorded("t", {table_of(made)}, use);
+}
+
+class Judge final : public Reporter {
+ public:
+  explicit Judge(std::int64_t stop_at) : stop_at_(stop_at) {}
+  Verdict report(std::int64_t fidelity, const study::Measures&) override {
+    reports.push_back(fidelity);
+    return fidelity == stop_at_ ? Verdict::stop : Verdict::go_on;
+  }
+  bool interrupted() override { return false; }
+  std::vector<std::int64_t> reports;
+
+ private:
+  std::int64_t stop_at_;
+};
+
+TEST(Recorded, KnowsItsOptimumAndMedian) {
+  const Recorded recorded = recorded_of(test::made_grid());
+  EXPECT_EQ(recorded.horizon(), 1);
+  EXPECT_NEAR(*recorded.optimum(), 0.4, 1e-12);
+  std::vector<double> all;
+  for (std::size_t row = 0; row < 24; ++row) all.push_back(*recorded.at_row(row, 1).measures.find("loss"));
+  std::sort(all.begin(), all.end());
+  EXPECT_DOUBLE_EQ(*recorded.median(), all[12]);
+}
+
+TEST(Recorded, MeanOrOneSeed) {
+  const Recorded mean = recorded_of(test::made_grid());
+  const Recorded each = recorded_of(test::made_grid(), {.each_seed = true});
+  std::set<double> seen;
+  for (std::size_t row = 0; row < 24; ++row) {
+    const auto config = mean.table().config(row);
+    const auto one = mean.evaluate(config, 1, 1);
+    EXPECT_EQ(one.cost_s, *one.measures.find("runtime_s"));
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      EXPECT_EQ(mean.evaluate(config, seed, 1).measures, one.measures);
+      const auto drawn = each.evaluate(config, seed, 1);
+      const double off = *drawn.measures.find("loss") - *one.measures.find("loss");
+      EXPECT_NEAR(std::abs(off), 0.01, 1e-9);
+      // Loss and run time are of the same seed.
+      EXPECT_EQ(drawn.cost_s - one.cost_s, off > 0 ? 0.5 : -0.5);
+      EXPECT_EQ(each.evaluate(config, seed, 1).measures, drawn.measures);
+      seen.insert(std::round(off * 100));
+    }
+  }
+  EXPECT_EQ(seen.size(), 2u);
+}
+
+TEST(Recorded, CurvesAreFidelitiesAndDivergenceIsFailure) {
+  const Recorded recorded = recorded_of(test::made_curves());
+  EXPECT_EQ(recorded.horizon(), 9);
+  const auto good = recorded.table().config(20), bad = recorded.table().config(49);
+  EXPECT_EQ(recorded.evaluate(good, 0, 3).cost_s, 3.0);
+  EXPECT_GT(*recorded.evaluate(good, 0, 1).measures.find("loss"),
+            *recorded.evaluate(good, 0, 9).measures.find("loss"));
+  EXPECT_EQ(recorded.evaluate(good, 0, 9).measures.find("row"), 20.0);
+  EXPECT_EQ(recorded.evaluate(bad, 0, 3).failure, "");
+  const auto diverged = recorded.evaluate(bad, 0, 9);
+  EXPECT_EQ(diverged.failure, "diverged: loss is nan at step 4");
+  EXPECT_EQ(diverged.cost_s, 4.0);
+  EXPECT_TRUE(std::isfinite(*recorded.optimum()));
+  EXPECT_THROW(recorded.evaluate(good, 0, 10), Error);
+}
+
+TEST(Recorded, TablesBesideEachOther) {
+  const auto made = test::made_grid();
+  test::MadeTable device;
+  device.description = R"({"space": {"width": [16, 32, 64, 128], "dropout": [0.0, 0.3, 0.6],
+ "activation": ["tanh", "relu"]}, "metrics": {"phone": {"goal": "min", "unit": "ms"}}})";
+  device.rows = "width,dropout,activation,phone\n";
+  for (const int width : {16, 32, 64, 128})
+    for (const char* dropout : {"0.0", "0.30", "0.6"})
+      for (const char* activation : {"tanh", "relu"})
+        device.rows += fmt::format("{},{},{},{}\n", width, dropout, activation, width / 10.0);
+  const Recorded both("t", {table_of(made), table_of(device)}, {.objectives = {"loss", "phone"}});
+  ASSERT_EQ(both.objectives().size(), 2u);
+  for (std::size_t row = 0; row < 24; ++row) {
+    const auto config = both.table().config(row);
+    EXPECT_EQ(both.evaluate(config, 0, 1).measures.find("phone"),
+              static_cast<double>(config.integer("width")) / 10.0);
+  }
+  EXPECT_FALSE(both.front().empty());
+  device.rows.resize(device.rows.size() - 20);
+  device.rows.resize(device.rows.rfind('\n') + 1);
+  EXPECT_THROW(Recorded("t", {table_of(made), table_of(device)}, {}), Error);
+}
+
+TEST(RecordedTask, StudyFileNeedsNoSpace) {
+  const test::Folder folder;
+  const auto made = test::made_curves();
+  folder.write("t.json", made.description);
+  folder.write("t.csv", made.rows);
+  const auto study = [](const std::string& steps, const std::string& more = "") {
+    return "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"recorded\"\ntable = \"t\"\n" + more +
+           "[search]\nscheduler = { kind = \"asha\", steps = " + steps + " }\n";
+  };
+  const auto file = run::StudyFile::parse(study("[1, 9]"), folder.file("s.toml"));
+  EXPECT_EQ(file.space.size(), 2u);
+  EXPECT_FALSE(file.task->data_identity().empty());
+  EXPECT_NE(file.task->prepare().find("50 rows"), std::string::npos);
+  EXPECT_THROW(run::StudyFile::parse(study("[1, 10]"), folder.file("s.toml")), Error);
+  EXPECT_NO_THROW(run::StudyFile::parse(
+      study("[1, 9]",
+            "[space]\nlr = { real = [1e-4, 0.1], log = true }\none_minus_beta = { real = [0.001, 0.1], "
+            "log = true }\n"),
+      folder.file("s.toml")));
+  try {
+    run::StudyFile::parse(study("[1, 9]", "[space]\nlr = { real = [1e-4, 0.1] }\nbeta = { real = [0, 1] }\n"),
+                          folder.file("s.toml"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("s.toml:8"), std::string::npos) << error.what();
+  }
+  const auto make = methods().maker<MakeEvaluator>("evaluator", "recorded");
+  const auto evaluator = make(file.task, file.task_options, folder.path());
+  Assignment assignment;
+  assignment.trial.config = dynamic_cast<const Task&>(*file.task)
+                                .default_space()
+                                ->canonical(space::Config({{"lr", 0.003}, {"one_minus_beta", 0.01}}));
+  assignment.to = 9;
+  assignment.horizon = 9;
+  Judge patient(0), strict(4);
+  auto outcome = evaluator->run(assignment, patient);
+  EXPECT_EQ(outcome.ending, Ending::reached);
+  EXPECT_EQ(patient.reports.size(), 8u);
+  outcome = evaluator->run(assignment, strict);
+  EXPECT_EQ(outcome.ending, Ending::stopped);
+  EXPECT_EQ(outcome.fidelity, 4);
+  assignment.trial.config = space::Config({{"lr", 0.9}, {"one_minus_beta", 0.01}});
+  outcome = evaluator->run(assignment, patient);
+  EXPECT_EQ(outcome.ending, Ending::failed);
+  EXPECT_EQ(outcome.cause, "diverged");
+}
+
+}  // namespace
+}  // namespace hone::task

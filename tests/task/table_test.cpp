@@ -1,0 +1,242 @@
+#include "hone/task/table.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "../fire/mutate.h"
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+#include "made_table.h"
+
+namespace hone::task {
+namespace {
+
+using space::Config;
+
+Value text(const char* word) { return std::string(word); }
+
+std::string error_of(const std::string& description, const std::string& rows) {
+  try {
+    Table::parse(description, rows, "t");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  if (at == std::string::npos) throw std::logic_error("no '" + from + "' in it");
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Table, GridIsASpaceOfOrdinalsAndChoices) {
+  const auto made = test::made_grid();
+  const Table table = Table::parse(made.description, made.rows, "t");
+  EXPECT_TRUE(table.complete());
+  EXPECT_EQ(table.rows(), 24u);
+  EXPECT_EQ(table.space().cardinality(), 24);
+  EXPECT_EQ(table.space().parameter(0).kind, space::ParameterKind::choice);
+  EXPECT_EQ(table.space().parameter(1).kind, space::ParameterKind::ordinal);
+  // Ascending, whatever the description's order.
+  EXPECT_EQ(table.space().parameter(2).choices.front(), Value(std::int64_t{16}));
+  EXPECT_EQ(table.space().parameter(2).choices.back(), Value(std::int64_t{128}));
+}
+
+TEST(Table, EveryRowIsFoundByItsConfig) {
+  const auto made = test::made_grid();
+  const Table table = Table::parse(made.description, made.rows, "t");
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    EXPECT_EQ(table.find(table.config(row)), row);
+    EXPECT_EQ(table.nearest(table.config(row)), row);
+  }
+  const Config config({{"activation", text("relu")}, {"dropout", 0.3}, {"width", std::int64_t{64}}});
+  const auto row = table.find(config);
+  ASSERT_TRUE(row);
+  EXPECT_NEAR(table.mean(*row, 0), 0.49, 1e-12);
+  EXPECT_NEAR(table.value(*row, 0, 1), 0.50, 1e-12);
+  EXPECT_DOUBLE_EQ(table.mean(*row, 1), 4.5);
+  // The order of entries does not matter; a value between the recorded ones is not found.
+  EXPECT_EQ(table.find(Config({{"width", std::int64_t{64}}, {"dropout", 0.3}, {"activation", text("relu")}})),
+            row);
+  EXPECT_FALSE(
+      table.find(Config({{"activation", text("relu")}, {"dropout", 0.2}, {"width", std::int64_t{64}}})));
+  EXPECT_THROW(table.find(Config({{"activation", text("relu")}, {"dropout", 0.3}})), Error);
+  EXPECT_THROW(
+      table.find(Config({{"activation", text("gelu")}, {"dropout", 0.3}, {"width", std::int64_t{64}}})),
+      Error);
+}
+
+TEST(Table, MissingSeedsAreLeftOutOfTheMean) {
+  const auto made = test::made_grid();
+  const Table table = Table::parse(made.description,
+                                   replaced(made.rows, "tanh,0.0,64,0.49,0.51", "tanh,0.0,64,nan,0.51"), "t");
+  const auto row =
+      table.find(Config({{"activation", text("tanh")}, {"dropout", 0.0}, {"width", std::int64_t{64}}}));
+  EXPECT_DOUBLE_EQ(table.mean(*row, 0), 0.51);
+}
+
+TEST(Table, RealColumnsGetTheScaleOfTheirValues) {
+  const auto made = test::made_curves();
+  const Table table = Table::parse(made.description, made.rows, "t");
+  EXPECT_FALSE(table.complete());
+  EXPECT_EQ(table.axes()[0].scale, TableScale::log);
+  EXPECT_EQ(table.axes()[1].scale, TableScale::log_complement);
+  EXPECT_EQ(table.space().parameter(1).name, "one_minus_beta");
+  EXPECT_TRUE(table.space().parameter(0).log);
+  for (std::size_t row = 0; row < table.rows(); ++row) EXPECT_EQ(table.nearest(table.config(row)), row);
+}
+
+TEST(Table, NearestIsTheNearestOfAll) {
+  const auto made = test::made_curves();
+  const Table table = Table::parse(made.description, made.rows, "t");
+  const auto place = [&](const Config& config, std::size_t i) {
+    const auto& axis = table.axes()[i];
+    return std::log(config.real(axis.name) / axis.low) / std::log(axis.high / axis.low);
+  };
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Rng rng(1, "test", i);
+    const Config config = table.space().sample(rng);
+    double least = 1e9;
+    for (std::size_t row = 0; row < table.rows(); ++row)
+      least = std::min(least, std::hypot(place(config, 0) - place(table.config(row), 0),
+                                         place(config, 1) - place(table.config(row), 1)));
+    const Config found = table.config(table.nearest(config));
+    EXPECT_NEAR(std::hypot(place(config, 0) - place(found, 0), place(config, 1) - place(found, 1)), least,
+                1e-5);
+  }
+}
+
+TEST(Table, IncompleteGridGivesTheNearestRow) {
+  const auto made = test::made_grid();
+  const std::string rows = replaced(made.rows, "relu,0.3,64,0.48,0.5,4,5\n", "");
+  const Table table = Table::parse(replaced(made.description, "24", "23"), rows, "t");
+  EXPECT_FALSE(table.complete());
+  const Config config({{"activation", text("relu")}, {"dropout", 0.3}, {"width", std::int64_t{64}}});
+  EXPECT_FALSE(table.find(config));
+  const Config near = table.config(table.nearest(config));
+  EXPECT_EQ(near.text("activation"), "relu");
+  EXPECT_EQ(near.real("dropout"), 0.3);
+}
+
+TEST(Table, DescriptionWithoutSpaceAndMetrics) {
+  const std::string description = R"({"columns": ["layers", "width", "latency_ms", "std"]})";
+  std::string rows = "layers,width,latency_ms,std\n";
+  for (int i = 0; i < 20; ++i) rows += fmt::format("{},{},{},0.1\n", 1 + i % 4, 100.5 + i, i);
+  EXPECT_THROW(Table::parse(description, rows, "t"), Error);
+  const Table table = Table::parse(description, rows, "t", {"latency_ms"});
+  EXPECT_EQ(table.space().size(), 2u);
+  EXPECT_EQ(table.space().parameter(0).kind, space::ParameterKind::ordinal);  // few distinct numbers
+  EXPECT_EQ(table.space().parameter(1).kind, space::ParameterKind::real);
+  for (std::size_t row = 0; row < table.rows(); ++row) EXPECT_EQ(table.nearest(table.config(row)), row);
+}
+
+TEST(Table, SaysWhereItIsWrong) {
+  const auto made = test::made_grid();
+  const auto rows = [&](const std::string& from, const std::string& to) {
+    return error_of(made.description, replaced(made.rows, from, to));
+  };
+  const auto description = [&](const std::string& from, const std::string& to) {
+    return error_of(replaced(made.description, from, to), made.rows);
+  };
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
+      {rows("tanh,0.3,16,", "gelu,0.3,16,"), {"t.csv:6: activation", "'gelu'"}},
+      {rows("tanh,0.3,16,", "tanh,0.31,16,"), {"t.csv:6: dropout", "'0.31'"}},
+      {rows("tanh,0.3,16,0.78,", "tanh,0.3,16,x7,"), {"t.csv:6: column 4", "'x7'"}},
+      {rows("tanh,0.3,16,0.78,", "tanh,0.3,16,0.78,0.1,"), {"t.csv:6", "8 cells", "7"}},
+      {rows("tanh,0.3,16,", "\ntanh,0.3,16,"), {"t.csv:6", "empty line"}},
+      {rows("tanh,0.3,16,", "tanh,0.0,16,"), {"t.csv:6", "line 2"}},
+      {rows("loss_1", "loss_2"), {"t.csv:1", "loss_1"}},
+      {rows("loss_1", "loss_0"), {"t.csv:1", "loss_0", "twice"}},
+      {error_of(made.description, made.rows.substr(0, made.rows.size() / 2)), {"t.csv"}},
+      {error_of(made.description, ""), {"t.csv", "empty"}},
+      {description("24", "25"), {"24 rows", "25"}},
+      {description("[64, 16", "[64, 64"), {"t.json", "space.width", "twice"}},
+      {description("[64, 16", "[\"a\", 16"), {"t.json", "space.width"}},
+      {description("\"min\"", "\"low\""), {"t.json", "metrics.loss.goal", "'low'"}},
+      {description("\"seeds\": 2", "\"seeds\": 0"), {"t.json", "metrics.loss.seeds"}},
+      {description("\"seeds\": 2", "\"seeds\": 99999999999"), {"t.json"}},
+      {description("\"metrics\"", "\"metrix\""), {"t.json", "metrics"}},
+      {description("{\"title\"", "\"title\""), {"t.json", "JSON"}},
+  };
+  for (const auto& [said, expected] : cases)
+    for (const std::string& part : expected) EXPECT_NE(said.find(part), std::string::npos) << said;
+}
+
+TEST(Table, ReadsCompressedFilesAndNoticesDamage) {
+  const auto made = test::made_grid();
+  const test::Folder folder;
+  folder.write("t.json", made.description);
+  const auto compress = [&](const std::string& rows) {
+    const gzFile file = gzopen(folder.file("t.csv.gz").c_str(), "wb");
+    gzwrite(file, rows.data(), static_cast<unsigned>(rows.size()));
+    gzclose(file);
+  };
+  compress(made.rows);
+  for (const char* name : {"t", "t.csv.gz", "t.json"})
+    EXPECT_EQ(Table::read(folder.file(name)).rows(), 24u) << name;
+  const std::string whole = folder.read("t.csv.gz");
+  folder.write("t.csv.gz", whole.substr(0, whole.size() / 2));
+  EXPECT_THROW(Table::read(folder.file("t")), Error);
+  std::string damaged = whole;
+  for (std::size_t i = damaged.size() / 2; i < damaged.size(); ++i) damaged[i] ^= 0x55;
+  folder.write("t.csv.gz", damaged);
+  EXPECT_THROW(Table::read(folder.file("t")), Error);
+  EXPECT_THROW(Table::read(folder.file("other")), Error);
+  // Lines longer than a piece, and Windows' line ends.
+  std::string rows;
+  for (const char c : made.rows) rows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  compress(rows);
+  EXPECT_EQ(Table::read(folder.file("t")).rows(), 24u);
+}
+
+TEST(Table, SpaceOfTheUserIsChecked) {
+  const auto made = test::made_grid();
+  const Table table = Table::parse(made.description, made.rows, "t");
+  const auto builder = [] {
+    return space::Space::Builder().choice("activation", {text("relu")}).ordinal("dropout", {0.0, 0.6});
+  };
+  EXPECT_NO_THROW(table.check(builder().ordinal("width", {std::int64_t{16}, std::int64_t{64}}).build()));
+  EXPECT_NO_THROW(table.check(builder().integer("width", 16, 128).build()));
+  EXPECT_THROW(table.check(builder().build()), Error);
+  EXPECT_THROW(table.check(builder().integer("width", 16, 256).build()), Error);
+  EXPECT_THROW(table.check(builder().ordinal("width", {std::int64_t{17}, std::int64_t{64}}).build()), Error);
+  EXPECT_THROW(table.check(builder().integer("width", 16, 128).flag("tied").build()), Error);
+  EXPECT_THROW(table.check(builder().flag("width").build()), Error);
+}
+
+TEST(Table, DamagedTextsGiveErrorsOrTables) {
+  const auto grid = test::made_grid(), curves = test::made_curves(6);
+  test::Mutator rows({grid.rows, curves.rows}, 1), descriptions({grid.description, curves.description}, 2);
+  int tables = 0;
+  for (std::int64_t i = test::fuzz_inputs(1500); i > 0; --i) {
+    const auto& made = rows.below(2) == 0 ? grid : curves;
+    const bool which = rows.below(2) == 0;
+    try {
+      const Table table =
+          Table::parse(which ? made.description : descriptions.next(), which ? rows.next() : made.rows, "t");
+      ++tables;
+      for (std::size_t row = 0; row < std::min<std::size_t>(table.rows(), 3); ++row) {
+        EXPECT_LT(table.nearest(table.config(row)), table.rows());
+        table.mean(row, 0);
+      }
+    } catch (const Error& error) {
+      EXPECT_NE(error.fault(), Fault::internal) << error.what();
+    }
+  }
+  EXPECT_GT(tables, 0);
+}
+
+TEST(Table, SharedTables) {
+  const char* folder = std::getenv("HONE_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
+  const Table table = Table::read(std::string(folder) + "/tables/fcnet_naval_propulsion");
+  EXPECT_EQ(table.rows(), 62208u);
+  EXPECT_TRUE(table.complete());
+}
+
+}  // namespace
+}  // namespace hone::task
