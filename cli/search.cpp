@@ -152,7 +152,7 @@ void add_worker(CLI::App& app, Action& action) {
   command->callback([words, &action] {
     action = [words] {
       const run::WorkerArguments arguments = run::read_worker_arguments(*words);
-      auto store = study::open_store(arguments.store);
+      auto store = study::open_existing_store(arguments.store);
       const std::string program = run::worker_program(run::study_file_of(store, arguments.file));
       store.reset();
       if (program != "hone") become(program, *words);

@@ -281,8 +281,10 @@ study::StudyRecord StudyFile::header() const {
   record.objectives = objectives;
   record.horizon = horizon();
   record.data = task->data_identity();
-  for (const auto& measure : task->measures())
+  for (const auto& measure : task->measures()) {
     if (measure.unshared) record.unshared.push_back(measure.name);
+    if (measure.before || measure.unshared || measure.timed) record.costs.push_back(measure.name);
+  }
   record.limits = limits;
   record.replicates = replicates;
   record.aggregate = aggregate;

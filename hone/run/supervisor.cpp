@@ -209,7 +209,12 @@ std::int64_t progress_of(const study::Study& study) {
 
 /// Why nothing is left to do, in words.
 std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
-  if (budget.trials && study.size() >= *budget.trials) return fmt::format("{} trials are done", study.size());
+  const std::int64_t running = study.count(study::TrialState::running);
+  const std::string others =
+      running > 0 ? fmt::format("; {} trials are still run by another search", running) : "";
+  if (budget.trials && study.size() >= *budget.trials)
+    return running > 0 ? fmt::format("all {} trials of the budget are proposed{}", *budget.trials, others)
+                       : fmt::format("{} trials are done", study.size());
   const study::Spending& spending = study.spending();
   for (const auto& [name, bound] : budget.spend.entries())
     if (const double total = spending.total(name); total >= bound)
@@ -221,7 +226,7 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
   if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
     return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
                        unit);
-  return "nothing is left to propose";
+  return "nothing is left to propose" + others;
 }
 
 /// Creates the study, or goes on with the one in the store, with what the file says now.
@@ -334,16 +339,17 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
 
   // The process id keeps apart the workers of two searches that share a study.
-  const std::string mark = fmt::format(".{}", ::getpid());
+  const std::string search = std::to_string(::getpid());
+  const std::string mark = "." + search;
   const bool named = options.worker_program.find('/') == std::string::npos;
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
         std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--steps"),
-        std::to_string(budget.steps.value_or(0))})
+        std::to_string(budget.steps.value_or(0)), std::string("--search"), search})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
-  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
+  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id(), search}});
   give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   const auto start = [&](const std::string& name) {
@@ -355,7 +361,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     crew.stop(kGrace_s + file.task->needs().grace_s, options.killed);
     give_back(study, Blame::nobody,
               [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
-    study.commit({study::EndedRecord{why}});
+    study.commit({study::EndedRecord{why, search}});
     study.save_views();
   };
   NameWatch names(study, file, say);

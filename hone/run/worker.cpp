@@ -276,9 +276,9 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        // A task that cannot tell says 0: then nobody knows.
+        // A task that cannot tell says where it began: then nobody knows.
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      outcome.fidelity > 0 ? std::optional(outcome.fidelity) : std::nullopt);
+                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
         break;
     }
   } catch (const Error& error) {
@@ -443,6 +443,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
              const WorkerOptions& options) {
   Optimizer::Setup setup = setup_of(file, options.name);
   if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
+  setup.search = options.search;
   if (options.max_steps) setup.max_steps = *options.max_steps > 0 ? options.max_steps : std::nullopt;
   setup.lease_s = options.lease_s;
   setup.revision = options.revision;
@@ -497,7 +498,7 @@ WorkEnd work_on(const std::string& store_url, const std::string& path, const Wor
   WorkerOptions with_signals = options;
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
   for (;;) {
-    auto store = study::open_store(store_url);
+    auto store = study::open_existing_store(store_url);
     study::Study begun(store, study::Study::Depth::light);
     begun.sync();
     const StudyFile file = study_file_of(begun, path);

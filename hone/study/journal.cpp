@@ -262,6 +262,7 @@ StudyRecord study_of(const Json& p) {
                 p.at("horizon"),
                 p.value("data", std::string()),
                 p.value("unshared", std::vector<std::string>()),
+                p.value("costs", std::vector<std::string>()),
                 limits_of(p),
                 p.value("replicates", std::int64_t{1}),
                 aggregate_from_name(p.value("aggregate", std::string("mean")))};
@@ -298,9 +299,10 @@ bool read_rare(const Event& event, std::vector<Record>& records) {
                       aggregate_from_name(p.value("aggregate", std::string("mean"))),
                       p.value("changes", std::vector<std::string>()), p.value("horizon", std::int64_t{0})});
   } else if (event.kind == "session") {
-    records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string())});
+    records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string()),
+                                       p.value("mark", std::string())});
   } else if (event.kind == "ended") {
-    records.emplace_back(EndedRecord{p.at("why")});
+    records.emplace_back(EndedRecord{p.at("why"), p.value("mark", std::string())});
   } else if (event.kind == "retry") {
     records.emplace_back(RetryRecord{p.at("trial")});
   } else if (event.kind == "delete") {
@@ -353,6 +355,7 @@ Event encode(const Record& record) {
                          {"horizon", r.horizon},
                          {"data", r.data},
                          {"unshared", r.unshared},
+                         {"costs", r.costs},
                          {"limits", limits_json(r.limits)},
                          {"replicates", r.replicates},
                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
@@ -379,10 +382,14 @@ Event encode(const Record& record) {
             return plain("revised", -1, payload);
           },
           [](const SessionRecord& r) {
-            return plain("session", -1, {{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}});
+            Json payload{{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}};
+            if (!r.mark.empty()) payload["mark"] = r.mark;
+            return plain("session", -1, payload);
           },
           [](const EndedRecord& r) {
-            return plain("ended", -1, {{"why", r.why}});
+            Json payload{{"why", r.why}};
+            if (!r.mark.empty()) payload["mark"] = r.mark;
+            return plain("ended", -1, payload);
           },
           [](const TrialRecord& r) {
             Payload payload;
