@@ -39,7 +39,8 @@ struct CarbsSettings {
 ///   its replicates are made by steps of a hundredth of the radius, and only where one leads to another
 ///   config. The member with the fewest within a tenth of the radius is chosen, the cheapest of equals.
 /// - Trials that run: a draw from the first process (Thompson) counts as their result, of 32 of them.
-/// - At most 2,000 candidates; the processes are of the front and the latest results, 200 in all.
+/// - At most 2,000 candidates, and fewer beyond 100 parameters; the processes are of the front and the latest
+/// results, 100 in all.
 class Carbs : public Searcher {
  public:
   Carbs(const Problem& problem, const CarbsSettings& settings, const Node& start)
@@ -65,7 +66,7 @@ class Carbs : public Searcher {
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "carbs", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
-    if (Known::gives_up(attempt)) return known_.other(rng);
+    if (Known::gives_up(attempt) || ground_.moves().free().empty()) return known_.other(rng);
     if (seen_.rows().size() < settings_.n_initial) {
       if (known_.size() == 0 && attempt == 0) return start_;
       space::Point point = ground_.step(center_, settings_.radius, rng);
@@ -133,8 +134,9 @@ class Carbs : public Searcher {
 
   std::optional<space::Config> promising(Rng& rng) const {
     const std::size_t d = std::max<std::size_t>(1, ground_.moves().free().size());
+    const std::size_t most = std::clamp<std::size_t>(200000 / d, 200, kMostCandidates);
     const std::size_t count =
-        std::min(kMostCandidates, d * static_cast<std::size_t>(settings_.candidates_per_parameter));
+        std::min(most, d * static_cast<std::size_t>(settings_.candidates_per_parameter));
     const auto& front = model_.front();
     std::vector<space::Point> points;
     std::vector<Row> rows;
@@ -223,13 +225,13 @@ HONE_REGISTER(searcher, carbs) {
                 .summary = "nothing is proposed that is predicted to cost more; 0: no bound",
                 .low = 0.0,
                 .high = 1e300}},
-          .traits = "needs costs; models the front and the latest 200 results",
+          .traits = "needs costs; models the front and the latest 100 results",
           .abilities = {.objectives = "one and the cost; several are weighted anew by each proposal",
                         .constraints = "probability of success",
                         .conditions = "yes",
                         .batch = "running trials count (Thompson)",
                         .fidelity = "the highest with enough results",
-                        .ask = "O(min(n, 200)^3)",
+                        .ask = "O(min(n, 100)^3)",
                         .trials = "10 to 1,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Carbs>(

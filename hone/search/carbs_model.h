@@ -39,7 +39,7 @@ class CarbsModel {
   std::vector<double> scores(const std::vector<Row>& rows, const Rules& rules) const;
 
  private:
-  static constexpr std::size_t kMostRows = 200, kMostRunning = 32;
+  static constexpr std::size_t kMostRows = 100, kMostRunning = 32;
 
   void choose_front(const Observations& seen, const std::vector<double>& losses,
                     const std::vector<double>& log_costs);

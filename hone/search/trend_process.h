@@ -18,7 +18,7 @@ class TrendProcess {
   /// Rows and as many finite targets, one at least. The kernel's hyperparameters are fitted to the last
   /// kFitted rows, from the prior's mode.
   void fit(const std::vector<predict::GaussianProcess::Row>& rows, const std::vector<double>& targets);
-  static constexpr std::size_t kFitted = 100;
+  static constexpr std::size_t kFitted = 50;
   void append(const predict::GaussianProcess::Row& row, double target);
 
   /// In units of the targets; variances are of the function, without noise.
