@@ -40,13 +40,14 @@ class Engine {
         store_(study::memory_store([this] { return now_; })),
         optimizer_(setup(), store_),
         workers_(static_cast<std::size_t>(simulation.workers)),
-        rungs_(optimizer_.rungs()) {
-    if (rungs_.back() > problem.horizon())
+        stops_(optimizer_.scheduler().rungs()) {
+    if (stops_.back() > problem.horizon())
       throw Error(fmt::format("scheduler '{}' goes up to fidelity {}, but '{}' has {}", simulation.scheduler,
-                              rungs_.back(), problem.name(), problem.horizon()));
-    for (const std::int64_t stop : optimizer_.scheduler().watched()) rungs_.push_back(stop);
-    std::sort(rungs_.begin(), rungs_.end());
-    rungs_.erase(std::unique(rungs_.begin(), rungs_.end()), rungs_.end());
+                              stops_.back(), problem.name(), problem.horizon()));
+    first_rung_ = stops_.front();
+    const auto watched = optimizer_.scheduler().watched();
+    stops_.insert(stops_.end(), watched.begin(), watched.end());
+    std::sort(stops_.begin(), stops_.end());
     result_.horizon = optimizer_.horizon();
   }
 
@@ -96,6 +97,7 @@ class Engine {
     if (setup.scheduler == "fixed" && !setup.scheduler_options.contains("steps"))
       setup.scheduler_options["steps"] = problem_.horizon();
     setup.max_trials = simulation_.trials;
+    setup.max_steps = simulation_.fidelity;
     setup.replicates = simulation_.replicates;
     setup.cost = simulation_.cost;
     setup.worker = "simulator";
@@ -103,20 +105,12 @@ class Engine {
     return setup;
   }
 
-  bool may_hire() const {
-    return (!simulation_.time_s || now_ < *simulation_.time_s) &&
-           (!simulation_.fidelity || given_ < *simulation_.fidelity);
-  }
-
   /// Gives work to idle workers, the lowest number first.
   void hire() {
-    while (!idle_.empty() && may_hire()) {
-      // Where fidelity is bounded, one at a time: the last must not go far beyond.
-      const auto most = simulation_.fidelity ? 1 : static_cast<std::int64_t>(idle_.size());
-      const auto jobs = optimizer_.ask(most);
+    while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
+      const auto jobs = optimizer_.ask(static_cast<std::int64_t>(idle_.size()));
       if (jobs.empty()) {
-        result_.exhausted =
-            optimizer_.finished() && (!simulation_.trials || optimizer_.study().size() < *simulation_.trials);
+        result_.exhausted = optimizer_.finished() && !budget_spent();
         return;
       }
       for (const Job& job : jobs) {
@@ -125,6 +119,12 @@ class Engine {
         begin(worker, job);
       }
     }
+  }
+
+  bool budget_spent() const {
+    const study::Study& study = optimizer_.study();
+    return (simulation_.trials && study.size() >= *simulation_.trials) ||
+           (simulation_.fidelity && *simulation_.fidelity - study.spending().units() < first_rung_);
   }
 
   task::Evaluation evaluate(const Worker& worker, std::int64_t fidelity) const {
@@ -137,7 +137,6 @@ class Engine {
     worker.job = job;
     worker.began_s = now_;
     worker.reached = job.from;
-    given_ += job.to - job.from;
     if (job.from > 0) worker.base_s = evaluate(worker, job.from).cost_s;
     expect(number);
   }
@@ -145,8 +144,8 @@ class Engine {
   /// Evaluates the worker's trial up to where it reports next, and says when that is.
   void expect(std::size_t number) {
     Worker& worker = workers_[number];
-    const auto rung = std::upper_bound(rungs_.begin(), rungs_.end(), worker.reached);
-    worker.next = rung == rungs_.end() ? worker.job.to : std::min(*rung, worker.job.to);
+    const auto stop = std::upper_bound(stops_.begin(), stops_.end(), worker.reached);
+    worker.next = stop == stops_.end() ? worker.job.to : std::min(*stop, worker.job.to);
     if (const std::int64_t every = simulation_.report_every; every > 0)
       worker.next = std::min(worker.next, (worker.reached / every + 1) * every);
     try {
@@ -167,13 +166,12 @@ class Engine {
     bool ends = true;
     if (!evaluation.failure.empty()) {
       optimizer_.end(job, worker.refused ? TrialState::infeasible : TrialState::failed, evaluation.failure,
-                     worker.spent_s, {}, false, worker.refused ? "" : "diverged");
+                     worker.spent_s, {}, false, worker.refused ? "" : "diverged",
+                     evaluation.failed_at > 0 ? std::optional(evaluation.failed_at) : std::nullopt);
     } else if (worker.next == job.to) {
-      spent_fidelity_ += static_cast<double>(worker.next - worker.reached);
       optimizer_.tell(job, evaluation.measures, worker.spent_s);
       worker.reached = worker.next;
     } else {
-      spent_fidelity_ += static_cast<double>(worker.next - worker.reached);
       worker.reached = worker.next;
       switch (optimizer_.report(job, worker.next, evaluation.measures)) {
         case schedule::Scheduler::Verdict::go_on:
@@ -195,7 +193,7 @@ class Engine {
     if (evaluation.failure.empty()) seen.measures = evaluation.measures;
     seen.state = optimizer_.study().trial(job.trial).state;
     seen.at_horizon = evaluation.failure.empty() && worker.reached >= result_.horizon;
-    seen.spent_fidelity = spent_fidelity_;
+    seen.spent_fidelity = optimizer_.study().spending().units();
     result_.observations.push_back(std::move(seen));
     if (ends)
       idle_.push_back(number);
@@ -228,11 +226,10 @@ class Engine {
   std::shared_ptr<study::Store> store_;
   Optimizer optimizer_;
   std::vector<Worker> workers_;
-  std::vector<std::int64_t> rungs_;
+  std::vector<std::int64_t> stops_;  ///< fidelities at which a running trial reports, ascending
+  std::int64_t first_rung_ = 1;
   std::vector<std::size_t> idle_;  ///< descending: the lowest number is at the back
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::int64_t given_ = 0;  ///< fidelity that was given out
-  double spent_fidelity_ = 0.0;
   Simulated result_;
 };
 

@@ -18,13 +18,15 @@ struct Simulation {
   /// "fixed" without options gets { steps = the problem's horizon }.
   std::string scheduler = "fixed";
   Json scheduler_options = Json::object();
-  std::uint64_t seed = 0;                     ///< of the study
-  std::int64_t workers = 1;                   ///< 1 to 100,000
-  std::optional<std::int64_t> trials = {};    ///< budget in new trials
-  std::optional<double> time_s = {};          ///< budget in virtual seconds; what ends later is not seen
-  std::optional<std::int64_t> fidelity = {};  ///< budget in units of fidelity spent by all trials together
-  std::int64_t replicates = 1;                ///< see Optimizer::Setup
-  /// How often a running trial reports: 0: at the scheduler's rungs on its way; n > 0: also every n units.
+  std::uint64_t seed = 0;                   ///< of the study
+  std::int64_t workers = 1;                 ///< 1 to 100,000
+  std::optional<std::int64_t> trials = {};  ///< budget in new trials
+  std::optional<double> time_s = {};        ///< budget in virtual seconds; what ends later is not seen
+  std::optional<std::int64_t> fidelity =
+      {};                       ///< budget in units of fidelity; see Optimizer::Setup::max_steps
+  std::int64_t replicates = 1;  ///< see Optimizer::Setup
+  /// How often a running trial reports: 0: at the scheduler's rungs and where else it
+  /// wants to judge; n > 0: also every n units.
   std::int64_t report_every = 0;
   /// The measure that says what an evaluation costs, for searchers that spare it; "": its virtual seconds.
   std::string cost = {};
@@ -34,11 +36,11 @@ struct Simulation {
 struct Observation {
   double time_s = 0.0;
   std::int64_t trial = 0;
-  std::int64_t fidelity = 0;      ///< at which the values are; of a failure, where it began
-  study::Measures measures = {};  ///< empty where it failed
-  study::TrialState state = {};   ///< after it; running: an intermediate report
-  bool at_horizon = false;        ///< counts for regret
-  double spent_fidelity = 0.0;    ///< by all trials together up to now
+  std::int64_t fidelity = 0;        ///< at which the values are; of a failure, where it began
+  study::Measures measures = {};    ///< empty where it failed
+  study::TrialState state = {};     ///< after it; running: an intermediate report
+  bool at_horizon = false;          ///< counts for regret
+  std::int64_t spent_fidelity = 0;  ///< by all trials together up to now, that of failed ones included
 };
 
 /// What a simulation gave. A plain value.

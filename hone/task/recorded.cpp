@@ -137,6 +137,8 @@ class RecordedEvaluator final : public Evaluator {
       spent_s = here.cost_s;
       if (!here.failure.empty()) {
         outcome.ending = Ending::failed;
+        outcome.fidelity = here.failed_at;
+        outcome.measures = {};
         outcome.reason = here.failure;
         outcome.cause = recorded.has_steps() ? "diverged" : "missing";
         return outcome;

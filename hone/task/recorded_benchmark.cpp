@@ -121,6 +121,7 @@ Evaluation Recorded::answer(std::size_t row, const std::uint64_t* seed, std::int
           steps_ ? fmt::format("diverged: {} is {} at step {}", measures_[objective].name, value, step)
                  : fmt::format("{} was not recorded", measures_[objective].name);
       reached = step;
+      evaluation.failed_at = step;
       break;
     }
   }
