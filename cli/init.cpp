@@ -89,6 +89,19 @@ std::string quoted(const std::string& text) {
   return result;
 }
 
+/// Writes a file; one that is there already, with other content, is kept under another name.
+void write_anew(const std::string& path, const std::string& text) {
+  if (std::filesystem::exists(path) && read_file(path) != text) {
+    std::string kept = path + ".old";
+    for (int n = 2; std::filesystem::exists(kept); ++n) kept = fmt::format("{}.old{}", path, n);
+    std::error_code code;
+    std::filesystem::copy_file(path, kept, code);
+    if (code) throw environment_error(fmt::format("cannot keep {} as {}: {}", path, kept, code.message()));
+    std::printf("kept the %s that was there as %s\n", path.c_str(), kept.c_str());
+  }
+  write_file_atomic(path, text);
+}
+
 }  // namespace
 
 void add_init(CLI::App& app, Action& action) {
@@ -106,7 +119,8 @@ void add_init(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"text", "command", "function"}))
       ->capture_default_str();
   command->add_option("--data", arguments->data, "Text for the task's data")->capture_default_str();
-  command->add_flag("--force", arguments->force, "Overwrite an existing file");
+  command->add_flag("--force", arguments->force,
+                    "Also where a file is there already, which is kept as FILE.old");
   command->callback([arguments, &action] {
     action = [arguments] {
       if (std::filesystem::exists(arguments->file) && !arguments->force)
@@ -120,7 +134,7 @@ void add_init(CLI::App& app, Action& action) {
           throw Error("the file exists", Place{program.string(), 0, ""},
                       "the study would run it; give another name, or --force");
         text.replace(at, 9, quoted(program.filename().string()));
-        write_file_atomic(program.string(), kCommandProgram);
+        write_anew(program.string(), kCommandProgram);
         std::printf("wrote %s\n", program.c_str());
       }
       if (const auto at = text.find("@DATA@"); at != std::string::npos) {
@@ -130,7 +144,7 @@ void add_init(CLI::App& app, Action& action) {
         if (!data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
         text.replace(at, 6, quoted(data.string()));
       }
-      write_file_atomic(arguments->file, text);
+      write_anew(arguments->file, text);
       std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());
       return static_cast<int>(kDone);
     };

@@ -104,8 +104,12 @@ void add_search(CLI::App& app, Action& action) {
 
       const std::string about = run::prepare_task(file);
       if (!arguments->quiet) {
+        run::Budget budget = file.budget;
+        if (options.trials) budget.trials = options.trials;
+        if (options.steps) budget.steps = options.steps;
+        if (options.time_s) budget.time_s = options.time_s;
         std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
-                     file.space.size(), run::budget_text(file.budget).c_str());
+                     file.space.size(), run::budget_text(budget).c_str());
         if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
       }
       const bool terminal = ::isatty(STDERR_FILENO) != 0;
@@ -148,7 +152,7 @@ void add_worker(CLI::App& app, Action& action) {
   command->callback([words, &action] {
     action = [words] {
       const run::WorkerArguments arguments = run::read_worker_arguments(*words);
-      auto store = study::open_store(arguments.store);
+      auto store = study::open_existing_store(arguments.store);
       const std::string program = run::worker_program(run::study_file_of(store, arguments.file));
       store.reset();
       if (program != "hone") become(program, *words);

@@ -196,7 +196,9 @@ std::unique_ptr<Study> whole(const Opened& opened) {
   return study;
 }
 
-std::vector<space::Config> configs_of(const TrialArguments& given, const Opened& opened) {
+/// rounded: takes what was not taken to the last digit, in words.
+std::vector<space::Config> configs_of(const TrialArguments& given, const Opened& opened,
+                                      std::vector<std::string>& rounded) {
   const space::Space& space = opened.file.space;
   space::Config base;
   if (given.like >= 0) {
@@ -210,8 +212,8 @@ std::vector<space::Config> configs_of(const TrialArguments& given, const Opened&
     for (int number = 1; std::getline(lines, line); ++number) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       try {
-        configs.push_back(
-            run::config_of(space, run::parse_assignments(space, parse_json(line, "the line")), base));
+        configs.push_back(run::config_of(space, run::parse_assignments(space, parse_json(line, "the line")),
+                                         base, &rounded));
       } catch (const Error& error) {
         throw Error(error.message(), Place{given.file_of_configs, number, ""}, error.hint());
       }
@@ -227,16 +229,20 @@ std::vector<space::Config> configs_of(const TrialArguments& given, const Opened&
   }
   if (entries.empty() && given.like < 0 && !space.default_config())
     throw Error("no values are given", {}, "write NAME=VALUE, --config, --file or --like");
-  return {run::config_of(space, entries, base)};
+  return {run::config_of(space, entries, base, &rounded)};
 }
 
 int enqueue(const TrialArguments& given) {
   const Opened opened = open_study(given.file, given.store, Study::Depth::light);
   if (!given.file_of_configs.empty() && (!given.words.empty() || !given.config.empty()))
     throw Error("--file gives the configs, and so does the command line", {}, "give one of them");
-  const auto configs = configs_of(given, opened);
+  std::vector<std::string> rounded;
+  const auto configs = configs_of(given, opened, rounded);
   const auto study = whole(opened);
   const auto ids = run::enqueue(*study, configs, given.replicate);
+  if (!rounded.empty())
+    std::fprintf(stderr, "reals are kept to 6 digits: %s%s\n", rounded.front().c_str(),
+                 rounded.size() == 1 ? "" : fmt::format(", and {} more", rounded.size() - 1).c_str());
   if (given.json) {
     Json trials = Json::array();
     for (const std::int64_t id : ids)

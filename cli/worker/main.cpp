@@ -30,7 +30,7 @@ void catch_stops() {
 int train(const std::string& store_url, const std::string& path, std::int64_t trial, std::int64_t steps,
           const std::string& output, bool json) {
   catch_stops();
-  auto store = hone::study::open_store(store_url);
+  auto store = hone::study::open_existing_store(store_url);
   const auto file = hone::run::study_file_of(store, path);
   hone::study::Study study(store);
   study.sync();

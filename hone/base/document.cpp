@@ -31,13 +31,60 @@ const char* type_name(Node::Type type) {
   return "?";
 }
 
-Node convert(const toml::node& source, const std::string& file, const std::string& key) {
+/// Names in a dotted key, and tables and lists inside each other.
+constexpr int kMostNames = 32, kDeepest = 128;
+
+Error too_deep(Place place, const char* what, int most) {
+  return Error(fmt::format("{} more than {} deep", what, most), std::move(place),
+               "nothing here is that deep");
+}
+
+/// Throws Error where a key has too many names (a.b.c...): the parser builds a table in a table for each, as
+/// many as it is given, and what walks them down to the last would need a stack without end.
+void check_keys(const std::string& text, const std::string& file) {
+  int line = 1, dots = 0;
+  // Behind the string that begins here, or the text's end where nothing closes it.
+  const auto skip_string = [&](std::size_t at) {
+    const std::string three(3, text[at]);
+    const bool several_lines = text.compare(at, 3, three) == 0;
+    const std::string quote = several_lines ? three : three.substr(0, 1);
+    for (at += quote.size(); at < text.size(); ++at) {
+      if (text[at] == '\n' && !several_lines) return at;
+      if (text[at] == '\n') ++line;
+      if (text[at] == '\\' && quote[0] == '"')
+        ++at;
+      else if (text.compare(at, quote.size(), quote) == 0)
+        return at + quote.size();
+    }
+    return text.size();
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      at = skip_string(at);
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (c == '.' && ++dots >= kMostNames)
+      throw too_deep(Place{file, line, ""}, "a key's names stand", kMostNames);
+    if (c == '\n') ++line;
+    if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') dots = 0;
+    ++at;
+  }
+}
+
+Node convert(const toml::node& source, const std::string& file, const std::string& key, int depth = 0) {
   const Place place{file, static_cast<int>(source.source().begin.line), key};
+  if (depth > kDeepest)
+    throw too_deep(Place{file, place.line, key.substr(0, 80)}, "tables and lists stand", kDeepest);
   if (const auto* table = source.as_table()) {
     Node node(Node::Type::table, place);
     for (const auto& [name, child] : *table) {
       const std::string name_text(name.str());
-      Node converted = convert(child, file, key.empty() ? name_text : key + "." + name_text);
+      Node converted = convert(child, file, key.empty() ? name_text : key + "." + name_text, depth + 1);
       node.table_.emplace_back(name_text, std::move(converted));
     }
     // toml++ sorts keys; the user's order is the order of the places.
@@ -51,7 +98,7 @@ Node convert(const toml::node& source, const std::string& file, const std::strin
   if (const auto* array = source.as_array()) {
     Node node(Node::Type::list, place);
     for (std::size_t i = 0; i < array->size(); ++i)
-      node.list_.push_back(convert(*array->get(i), file, fmt::format("{}[{}]", key, i)));
+      node.list_.push_back(convert(*array->get(i), file, fmt::format("{}[{}]", key, i), depth + 1));
     return node;
   }
   if (const auto* flag = source.as_boolean()) {
@@ -80,6 +127,7 @@ Node convert(const toml::node& source, const std::string& file, const std::strin
 }  // namespace
 
 Node Node::parse_toml(const std::string& text, const std::string& file) {
+  check_keys(text, file);
   try {
     const toml::table table = toml::parse(text, file);
     Node node = convert(table, file, "");

@@ -20,8 +20,14 @@ Policy policy_from_name(const std::string& name) {
 }
 
 void EquivalenceCache::update(const study::Change& change) {
+  using Kind = study::Change::Kind;
   const study::Trial& trial = *change.trial;
-  if (change.kind == study::Change::Kind::keys) {
+  if (change.kind != Kind::result && !trial.keys.functional.none()) {
+    const bool runs = trial.state == study::TrialState::running;
+    if (!runs || change.kind == Kind::started) drop_claim(trial);
+    if (runs) claim(trial);
+  }
+  if (change.kind == Kind::keys) {
     if (!trial.keys.functional.none()) {
       auto& members = by_function_[trial.keys.functional];
       if (std::find(members.begin(), members.end(), trial.id) == members.end()) members.push_back(trial.id);
@@ -29,11 +35,12 @@ void EquivalenceCache::update(const study::Change& change) {
     if (!trial.keys.structural.none() && !trial.costs.empty())
       if (auto& known = costs_[trial.keys.structural]; known.entries().size() < trial.costs.entries().size())
         known = trial.costs;
-  } else if (change.kind == study::Change::Kind::deleted) {
+  } else if (change.kind == Kind::deleted) {
     fidelities_.erase(trial.id);
-  } else if (change.kind == study::Change::Kind::result && trial.same_as < 0 &&
-             !trial.keys.functional.none()) {
-    fidelities_[trial.id].push_back(change.result->fidelity);
+  } else if (change.kind == Kind::result && trial.same_as < 0 && !trial.keys.functional.none()) {
+    auto& known = fidelities_[trial.id];  // a result may be told again
+    if (std::find(known.begin(), known.end(), change.result->fidelity) == known.end())
+      known.push_back(change.result->fidelity);
   }
 }
 
@@ -49,10 +56,29 @@ std::int64_t EquivalenceCache::known(Key functional, std::int64_t fidelity) cons
   return -1;
 }
 
-const std::vector<std::int64_t>& EquivalenceCache::members(Key functional) const {
-  static const std::vector<std::int64_t> none;
-  const auto found = by_function_.find(functional);
-  return functional.none() || found == by_function_.end() ? none : found->second;
+/// An older claim of the same attempt stands: two that each found the other's older would wait for each
+/// other.
+void EquivalenceCache::claim(const study::Trial& trial) {
+  auto& claims = claims_[trial.keys.functional];
+  if (std::none_of(claims.begin(), claims.end(), [&](const Claim& one) { return one.trial == trial.id; }))
+    claims.push_back({trial.id, trial.target});
+}
+
+void EquivalenceCache::drop_claim(const study::Trial& trial) {
+  const auto found = claims_.find(trial.keys.functional);
+  if (found == claims_.end()) return;
+  std::erase_if(found->second, [&](const Claim& claim) { return claim.trial == trial.id; });
+  if (found->second.empty()) claims_.erase(found);
+}
+
+std::int64_t EquivalenceCache::claimant(Key functional, std::int64_t fidelity, std::int64_t trial) const {
+  const auto found = claims_.find(functional);
+  if (found == claims_.end()) return -1;
+  for (const Claim& claim : found->second) {
+    if (claim.trial == trial) break;
+    if (claim.fidelity >= fidelity) return claim.trial;
+  }
+  return -1;
 }
 
 const study::Measures* EquivalenceCache::costs(Key structural) const {

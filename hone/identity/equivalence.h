@@ -26,13 +26,23 @@ class EquivalenceCache {
   /// The first trial with this functional key that was evaluated itself and has a result at `fidelity`.
   /// -1: none.
   std::int64_t known(Key functional, std::int64_t fidelity) const;
-  /// All trials with this functional key, in the order in which their keys became known.
-  const std::vector<std::int64_t>& members(Key functional) const;
+  /// The trial with this functional key that runs to `fidelity` or beyond by the oldest claim, if that is
+  /// older than the one of `trial`; -1: none. A running trial claims its function when its keys become known,
+  /// or when it is begun with keys known: the journal's order decides.
+  std::int64_t claimant(Key functional, std::int64_t fidelity, std::int64_t trial) const;
   /// Costs measured for this structure; null: none yet.
   const study::Measures* costs(Key structural) const;
 
  private:
+  struct Claim {
+    std::int64_t trial = 0;
+    std::int64_t fidelity = 0;
+  };
+  void claim(const study::Trial& trial);
+  void drop_claim(const study::Trial& trial);
+
   std::unordered_map<Key, std::vector<std::int64_t>> by_function_;  // trials, as their keys became known
+  std::unordered_map<Key, std::vector<Claim>> claims_;              // of running trials, the oldest first
   std::unordered_map<std::int64_t, std::vector<std::int64_t>> fidelities_;
   std::unordered_map<Key, study::Measures> costs_;
 };

@@ -4,13 +4,13 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
-#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "hone/base/document.h"
 #include "hone/base/units.h"
+#include "hone/run/supervisor.h"
 #include "hone/run/worker.h"
 #include "hone/schedule/scheduler.h"
 
@@ -169,14 +169,76 @@ std::string policy_about(const std::string& name) {
   return "what happens where a candidate's function is known";
 }
 
+std::string counted(std::int64_t n, const std::string& what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+/// How many configs a search can try, as far as it is known.
+std::string size_text(const space::Space& space) {
+  if (const auto n = space.count()) return counted(*n, "config");
+  if (const auto n = space.cardinality())
+    return "at most " + counted(*n, "config") +
+           (space.constraints().empty() ? "" : " (constraints leave fewer)");
+  return "too many configs to count";
+}
+
+/// "blocks.*.width" for blocks.0.width: what the entries of a list have in common.
+std::string pattern_of(const std::string& name) {
+  std::string pattern;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('.', at), name.size());
+    const std::string part = name.substr(at, end - at);
+    const bool number = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+    pattern += (at == 0 ? "" : ".") + (number ? "*" : part);
+    at = end + 1;
+  }
+  return pattern;
+}
+
+/// What a key of [space] was read as: entries of a list that are alike in one piece, unlike parameters (of a
+/// group, say, or a list beside its length) each by its name.
+std::string read_as(const std::vector<const space::Parameter*>& read) {
+  constexpr std::size_t kMostPieces = 6;
+  struct Piece {
+    std::string pattern, is;
+    const space::Parameter *first, *last;
+  };
+  std::vector<Piece> pieces;
+  for (const auto* parameter : read) {
+    const std::string pattern = pattern_of(parameter->name);
+    std::string is = parameter->shown();
+    if (const auto values = parameter->cardinality(); values > 0) is += "; " + counted(values, "value");
+    // "a.0 to a.2" must hold of a.1, too.
+    const auto before = std::find_if(pieces.rbegin(), pieces.rend(),
+                                     [&](const Piece& piece) { return piece.pattern == pattern; });
+    if (before != pieces.rend() && before->is == is)
+      before->last = parameter;
+    else
+      pieces.push_back({pattern, is, parameter, parameter});
+  }
+  if (read.size() == 1) return pieces.front().is;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(pieces.size(), kMostPieces); ++i) {
+    const Piece& piece = pieces[i];
+    text += text.empty() ? "" : "; ";
+    text += piece.first == piece.last
+                ? fmt::format("{}: {}", piece.first->name, piece.is)
+                : fmt::format("{} to {}, each {}", piece.first->name, piece.last->name, piece.is);
+  }
+  if (pieces.size() > kMostPieces) text += fmt::format("; and {} more", pieces.size() - kMostPieces);
+  return text;
+}
+
 Section space_section(const StudyFile& file, const Node& table, Json& space) {
   const auto size = file.space.cardinality();
-  Section section("space", fmt::format("{} parameters, {}", file.space.size(),
-                                       size ? fmt::format("{} configs (constraints not counted)", *size)
-                                            : std::string("too many configs to count")));
+  const auto count = file.space.count();
+  Section section("space",
+                  fmt::format("{}, {}", counted(static_cast<std::int64_t>(file.space.size()), "parameter"),
+                              size_text(file.space)));
   space = {{"parameters", Json::array()},
            {"constraints", Json::array()},
            {"cardinality", size ? Json(*size) : Json(nullptr)},
+           {"count", count ? Json(*count) : Json(nullptr)},
            {"key", file.space.key().hex()}};
   for (const auto& parameter : file.space.parameters()) {
     Json one = {
@@ -199,10 +261,7 @@ Section space_section(const StudyFile& file, const Node& table, Json& space) {
         read.push_back(&parameter);
     std::string about;
     if (!read.empty()) {
-      if (read.size() > 1) about = fmt::format("{} to {}, each ", read.front()->name, read.back()->name);
-      about += read.front()->shown();
-      if (const auto values = read.front()->cardinality(); values > 0)
-        about += fmt::format("; {} values", values);
+      about = read_as(read);
       for (const auto* parameter : read)
         if (!parameter->remark.empty()) {
           about += "; " + parameter->remark;
@@ -212,6 +271,19 @@ Section space_section(const StudyFile& file, const Node& table, Json& space) {
     section.given(key, node, about);
   }
   return section;
+}
+
+/// How many workers run where nobody says.
+std::string workers_text(const StudyFile& file) {
+  const task::Task::Needs needs = file.task->needs();
+  std::string each =
+      needs.cores > 1 ? fmt::format("one for every {} cores", needs.cores) : std::string("one a core");
+  if (needs.gpus > 0) each += needs.gpus > 1 ? fmt::format(" and {} GPUs", needs.gpus) : " and GPU";
+  try {
+    return fmt::format("{}: {} here", each, workers_here(file));
+  } catch (const Error& error) {
+    return fmt::format("{}: none here, {}", each, error.message());
+  }
 }
 
 /// What the next search finds in the store.
@@ -395,7 +467,7 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
     bound("steps", request.steps ? Json(*request.steps) : Json(nullptr), "--steps", "no bound");
   bound("time", request.time_s ? Json(*request.time_s) : Json(nullptr), "--time", "no bound");
   bound("workers", request.workers > 0 ? Json(request.workers) : Json(nullptr), "--workers",
-        fmt::format("one a core: {} here", std::max(1U, std::thread::hardware_concurrency())));
+        workers_text(file));
   if (given)
     for (const auto& [key, node] : given.entries())
       if (!budget.has(key) && !(request.steps && key == file.task->fidelity_unit())) budget.given(key, node);

@@ -25,7 +25,8 @@ struct ExplainRequest {
 ///   file, folder, hone
 ///   sections   [{name, about, paper, settings: [{key, value, from, about}], notes: [text]}]: study, task,
 ///              space, limits, search, search.searcher, search.scheduler, budget; value null: not set
-///   space      {parameters: [{name, is, when, cardinality, remark, line}], constraints, cardinality, key}
+///   space      {parameters: [{name, is, when, cardinality, remark, line}], constraints, cardinality (without
+///              constraints), count (with them), key}; null: not known
 ///   rungs, horizon, store, resume
 Json explain_json(const StudyFile& file, const ExplainRequest& request);
 

@@ -34,6 +34,16 @@ constexpr std::int64_t kMaxVanished = 20;
 
 std::string lease_name(std::int64_t trial) { return fmt::format("trial/{}", trial); }
 
+/// The trial whose lease it is; -1: it is no trial's.
+std::int64_t trial_of(const study::HeldLease& held) {
+  const std::string& name = held.lease.name;
+  return name.starts_with("trial/") ? std::atoll(name.c_str() + 6) : -1;
+}
+
+bool running(const study::Study& study, std::int64_t trial) {
+  return trial >= 0 && trial < study.size() && study.trial(trial).state == TrialState::running;
+}
+
 std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, const Optimizer::Setup& setup) {
   if (setup.objectives.empty()) throw Error("a study needs at least one objective");
   if (setup.replicates < 1) throw Error("replicates must be 1 or more");
@@ -48,6 +58,7 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
   header.limits = setup.limits;
   header.replicates = setup.replicates;
   header.aggregate = setup.aggregate;
+  header.warm = setup.warm;
   study::Study::create(*store, header);
   return store;
 }
@@ -105,8 +116,8 @@ void give_back(study::Study& study, Blame blame, const std::function<bool(const 
     if (which(held)) study.store().release(held.lease);
   for (const auto& held : study.store().leases("trial/")) {
     if (!which(held)) continue;
-    const std::int64_t id = std::atoll(held.lease.name.c_str() + 6);
-    if (id < 0 || id >= study.size() || study.trial(id).state != TrialState::running) continue;
+    const std::int64_t id = trial_of(held);
+    if (!running(study, id)) continue;
     study::Store::Commit leases;
     leases.need = {held.lease};
     leases.drop = {held.lease.name};
@@ -130,6 +141,8 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.rungs = scheduler_->rungs();
   problem.max_trials = setup_.max_trials;
   problem.cost = setup_.cost;
+  problem.prior = setup_.prior;
+  problem.warm = study_.header().warm;
   searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
   {
     // Only where the space may have been another once: adopting costs what reading a trial does.
@@ -195,8 +208,7 @@ std::optional<std::vector<Job>> Optimizer::ask_once(std::int64_t most) {
     Plan plan;
     this->plan(most, plan);
     if (plan.starts.empty()) {
-      // Nothing now. A running trial's result may allow a promotion; without one, all is done.
-      finished_ = study_.count(TrialState::running) == 0 && !(setup_.interrupted && setup_.interrupted());
+      finished_ = !(setup_.interrupted && setup_.interrupted()) && nothing_can_come();
       study_.store().release(*lease);
       return std::vector<Job>{};
     }
@@ -299,10 +311,13 @@ bool Optimizer::plan_replicate(Plan& plan) {
   const study::Trial* least = nullptr;
   std::int64_t fewest = wanted - 1;
   for (const auto& member : study_.front().members()) {
-    const auto n = static_cast<std::int64_t>(study_.replicates(member.trial).size());
-    if (n > fewest || (n == fewest && (least == nullptr ? n >= wanted - 1 : member.trial > least->id)))
-      continue;
-    least = &study_.trial(member.trial);
+    // One that takes another's results has that one's evaluations too, and that one is evaluated further.
+    const auto together = study_.evaluated_with(member.trial);
+    std::int64_t n = 0;
+    for (const std::int64_t id : together) n += static_cast<std::int64_t>(study_.replicates(id).size());
+    const std::int64_t first = together.back();
+    if (n > fewest || (n == fewest && (least == nullptr ? n >= wanted - 1 : first >= least->id))) continue;
+    least = &study_.trial(first);
     fewest = n;
   }
   if (least == nullptr) return false;
@@ -311,7 +326,7 @@ bool Optimizer::plan_replicate(Plan& plan) {
   record.config = least->config;
   record.origin = "replicate";
   record.of = least->id;
-  record.replicate = fewest + 1;
+  record.replicate = static_cast<std::int64_t>(study_.replicates(least->id).size()) + 1;
   record.seed = replicate_seed(setup_.seed, record.of, record.replicate);
   plan.records.push_back(std::move(record));
   start(plan, study_.size(), scheduler_->horizon());
@@ -330,6 +345,11 @@ std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::
       origin = "default";
       return config;
     }
+  }
+  for (const space::Config& config : setup_.first) {
+    if (known(config)) continue;
+    origin = "try";
+    return config;
   }
   origin = setup_.searcher;
   for (int attempt = 0; attempt < kMaxRepeats; ++attempt) {
@@ -359,6 +379,25 @@ void Optimizer::take_over_expired() {
   expiry_checked_s_ = now;
   run::give_back(study_, Blame::unknown,
                  [now](const study::HeldLease& held) { return held.expires_s <= now; });
+}
+
+/// Nothing can be started now. A running trial's result may allow a promotion, or it may come back.
+bool Optimizer::nothing_can_come() {
+  if (study_.count(TrialState::running) == 0) return true;
+  if (setup_.search.empty()) return false;
+  // Another search that was killed left its trials to whoever is still there.
+  const std::size_t waiting = study_.waiting().size();
+  const double now = study_.store().now_s();
+  run::give_back(study_, Blame::unknown, [now](const study::HeldLease& held) {
+    return trial_of(held) >= 0 && held.expires_s <= now;
+  });
+  run::give_back(study_, Blame::nobody,
+                 [](const study::HeldLease& held) { return trial_of(held) >= 0 && orphaned(held.holder); });
+  if (study_.waiting().size() > waiting) return false;
+  const auto leases = study_.store().leases("trial/");
+  return std::none_of(leases.begin(), leases.end(), [&](const study::HeldLease& held) {
+    return held.holder.ends_with("." + setup_.search) && running(study_, trial_of(held));
+  });
 }
 
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
@@ -473,12 +512,8 @@ bool Optimizer::refuse(const Job& job, const study::Measures& measures, const st
 }
 
 std::int64_t Optimizer::claimant(const Job& job) const {
-  for (const std::int64_t id : cache_.members(study_.trial(job.trial).keys.functional)) {
-    if (id == job.trial) break;
-    const study::Trial& other = study_.trial(id);
-    if (other.state == TrialState::running && other.target >= job.to && other.same_as < 0) return id;
-  }
-  return -1;
+  const std::int64_t other = cache_.claimant(study_.trial(job.trial).keys.functional, job.to, job.trial);
+  return running(study_, other) ? other : -1;
 }
 
 bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
@@ -521,10 +556,16 @@ bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measu
 }
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
-  return write(
-      job,
-      {study::EndRecord{job.trial, job.attempt, TrialState::completed, "", spent_s, twin, {}, false, false}},
-      true);
+  const study::Trial then = study_.as_same(job.trial, twin);
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = then.state;
+  end.reason = then.reason;
+  end.cause = then.cause;
+  end.spent_s = spent_s;
+  end.same_as = twin;
+  return write(job, {std::move(end)}, true);
 }
 
 const study::Trial* Optimizer::best() const {

@@ -74,11 +74,16 @@ class Optimizer {
     study::Aggregate aggregate = study::Aggregate::mean;
     /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
     std::string cost = {};
+    search::Prior prior = {};                 ///< where the user believes good values lie
+    std::vector<space::Config> first = {};    ///< tried before the searcher is asked; canonical and feasible
+    std::vector<study::WarmStudy> warm = {};  ///< of a new study: earlier ones to learn from
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};
     std::string worker = "";  ///< this asker's name in the journal; "": "here.PID"
-    double lease_s = 60.0;    ///< a trial whose lease was not renewed for so long is given back
+    /// The search that this asker belongs to: its workers' names end in ".SEARCH". "": none, see finished().
+    std::string search = "";
+    double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back
     std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
   };
 
@@ -95,6 +100,10 @@ class Optimizer {
   /// new trials that can be proposed together without loss (the searcher does not learn from results), or of
   /// waiting ones.
   std::vector<Job> ask(std::int64_t most);
+  /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
+  /// budget of trials counts those of the whole study, whoever proposed them), none can be promoted, and
+  /// none runs whose result might change that. Which running ones count: those of the asker's own search,
+  /// since what another one's allow is that one's work; of an asker without a search all.
   bool finished() const { return finished_; }
   /// The study was revised since this optimizer was made (another process took a changed study file): nothing
   /// is given out any more; make a new one from the study's header.
@@ -126,10 +135,11 @@ class Optimizer {
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known.
   bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs);
-  /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs.
+  /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs. It
+  /// ends as the twin did where that failed or was pruned, else completed, or infeasible by its limits.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);
   /// The trial that computes the same function and is being evaluated now to job.to or beyond, by a claim
-  /// older than this job's; -1: none, and the claim is this job's. The journal's order of keys decides.
+  /// older than this job's; -1: none, and the claim is this job's. See EquivalenceCache::claimant.
   std::int64_t claimant(const Job& job) const;
   /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place.
   bool wait_behind(const Job& job, std::int64_t other, double spent_s = 0.0);
@@ -158,6 +168,7 @@ class Optimizer {
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void take_over_expired();
+  bool nothing_can_come();
   std::optional<study::Lease> take_ask_lease();
   void plan(std::int64_t most, Plan& plan);
   std::int64_t units_left(const Plan& plan) const;

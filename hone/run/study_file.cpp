@@ -8,6 +8,8 @@
 #include "hone/base/document.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
+#include "hone/run/trial_edits.h"
+#include "hone/run/warm_start.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
 
@@ -123,6 +125,22 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   return budget;
 }
 
+/// Configs to try first: what a table leaves out takes its default, or the middle of its scale.
+std::vector<space::Config> read_first(const Node& node, const space::Space& space) {
+  std::vector<space::Config> first;
+  if (!node) return first;
+  if (!node.is(Node::Type::list)) throw node.expected("a list of tables, each of some parameters' values");
+  for (const Node& table : node.list()) {
+    if (!table.is(Node::Type::table)) throw table.expected("a table of parameters' values");
+    try {
+      first.push_back(config_of(space, parse_assignments(space, table.json())));
+    } catch (const Error& error) {
+      throw Error(error.message(), table.place(), error.hint());
+    }
+  }
+  return first;
+}
+
 }  // namespace
 
 StudyFile StudyFile::read(const std::string& path) {
@@ -170,7 +188,8 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   file.limits = read_limits(root["limits"], *file.task, file.task_kind);
 
   const Node search = root["search"];
-  if (search) search.only({"searcher", "scheduler", "cost", "identity", "replicates"});
+  if (search)
+    search.only({"searcher", "scheduler", "cost", "prior", "try", "warm_start", "identity", "replicates"});
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
   const std::string& brought = methods().need("scheduler", file.scheduler).info.searcher;
   read_method(search["searcher"], "searcher", brought.empty() ? "tpe" : brought, file.searcher,
@@ -183,6 +202,19 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
       throw Error(fmt::format("task '{}' does not report '{}'", file.task_kind, file.cost), cost.place(),
                   suggest(file.cost, known));
   }
+  file.prior = search::Prior::read(search["prior"], file.space);
+  file.first = read_first(search["try"], file.space);
+  if (const Node warm = search["warm_start"]) file.warm_start = warm.texts();
+  if (file.scheduler == "fixed" && !file.task->whole_at_one())
+    if (const Node given = search["scheduler"]; !given.is(Node::Type::table) || !given.has("steps")) {
+      const std::string unit = file.task->fidelity_unit();
+      throw Error(
+          fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
+          given.place(),
+          fmt::format("under [search] write scheduler = {{ kind = \"fixed\", steps = 100 }} for 100 {} a "
+                      "trial, or one that ends bad trials early: {{ kind = \"asha\", steps = [10, 100] }}",
+                      unit));
+    }
   if (const Node identity = search["identity"]) {
     const auto& names = identity::policy_names();
     if (std::find(names.begin(), names.end(), identity.text()) == names.end())
@@ -221,6 +253,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   problem.rungs = scheduler->rungs();
   problem.max_trials = file.budget.trials;
   problem.cost = file.cost;
+  problem.prior = file.prior;
   search::make_searcher(file.searcher, problem, file.searcher_options, search["searcher"].place());
   Rng rng(file.seed, "check");
   file.space.sample(rng);
@@ -248,11 +281,14 @@ study::StudyRecord StudyFile::header() const {
   record.objectives = objectives;
   record.horizon = horizon();
   record.data = task->data_identity();
-  for (const auto& measure : task->measures())
+  for (const auto& measure : task->measures()) {
     if (measure.unshared) record.unshared.push_back(measure.name);
+    if (measure.before || measure.unshared || measure.timed) record.costs.push_back(measure.name);
+  }
   record.limits = limits;
   record.replicates = replicates;
   record.aggregate = aggregate;
+  for (const std::string& source : warm_start) record.warm.push_back(warm_study(source, *this));
   return record;
 }
 
@@ -349,6 +385,18 @@ StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
   compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),
           method_text(older.searcher, older.searcher_options));
   compare_schedulers(older, found);
+  const auto listed = [](const std::vector<std::string>& names) {
+    return fmt::format("{}", fmt::join(names, ", "));
+  };
+  compare(found.refused, "search.warm_start", listed(warm_start), listed(older.warm_start));
+  const auto configs = [](const StudyFile& file) {
+    std::string text;
+    for (const space::Config& config : file.first) text += (text.empty() ? "" : "; ") + config.shown();
+    return text;
+  };
+  compare(found.accepted, "search.try", configs(*this), configs(older));
+  if (!(prior == older.prior)) found.accepted.push_back("search.prior: has changed");
+  compare(found.accepted, "search.cost", cost, older.cost);
   compare(found.accepted, "search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
           identity::policy_names()[static_cast<std::size_t>(older.identity)]);
   compare(found.accepted, "search.replicates", replicates_text(*this), replicates_text(older));

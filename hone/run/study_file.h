@@ -7,6 +7,7 @@
 
 #include "hone/identity/equivalence.h"
 #include "hone/schedule/scheduler.h"
+#include "hone/search/prior.h"
 #include "hone/space/space.h"
 #include "hone/study/journal.h"
 #include "hone/task/task.h"
@@ -39,6 +40,11 @@ struct StudyFile {
   Options searcher_options;
   std::string scheduler;
   Options scheduler_options;
+  search::Prior prior;               ///< [search.prior]
+  std::vector<space::Config> first;  ///< search.try: tried before the searcher is asked
+  /// search.warm_start: study files, their folders or stores, whose results searchers learn from. Read when
+  /// the study begins.
+  std::vector<std::string> warm_start;
   std::string cost;  ///< the measure that says what an evaluation costs; "": its seconds
   identity::Policy identity = identity::Policy::reuse;
   std::int64_t replicates = 1;  ///< evaluations of a config on the front, each with its own seed

@@ -11,6 +11,7 @@
 
 #include "hone/base/units.h"
 #include "hone/run/gains.h"
+#include "hone/run/unreported.h"
 
 namespace hone::run {
 
@@ -89,6 +90,14 @@ Json workers_alive(const study::Study& study) {
                          {"trial", std::stoll(held.lease.name.substr(6))},
                          {"lease_left_s", held.expires_s - now}});
   return workers;
+}
+
+/// Names in the study file that no trial reports: [{name, role, text}].
+Json unreported_json(const study::Study& study, const StudyFile& file) {
+  Json list = Json::array();
+  for (const auto& one : unreported(study, file))
+    list.push_back({{"name", one.name}, {"role", role_name(one.role)}, {"text", one.error().what()}});
+  return list;
 }
 
 std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
@@ -200,6 +209,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"hypervolume_trend", volume_trend(study)},
       {"saved", saved_json(study, file)},
       {"failures", recent_failures(study, from)},
+      {"unreported", unreported_json(study, file)},
       {"replicates", replicates},
       {"looked_back", study.size() - from}};
 }
@@ -255,6 +265,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                           failure["reason"].get<std::string>(), failure["trial"].get<std::int64_t>());
     }
   }
+  for (const auto& one : status["unreported"])
+    text += fmt::format("\n  warning: {}", one["text"].get<std::string>());
   if (!status["workers"].empty()) {
     std::vector<std::string> workers;
     for (const auto& worker : status["workers"])
@@ -351,9 +363,12 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
 
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width) {
   const std::vector<std::int64_t> ids = front_ids(study);
+  std::string warnings;
+  for (const auto& one : unreported(study, file))
+    warnings += fmt::format("warning: {}\n", one.error().what());
   if (ids.empty())
-    return fmt::format("no trial has reached {} {} yet\n", study.header().horizon,
-                       file.task->fidelity_unit());
+    return fmt::format("no trial has reached {} {} yet\n{}", study.header().horizon,
+                       file.task->fidelity_unit(), warnings);
 
   // Measures: the objectives first. Parameters: those in which members differ; lists in one column.
   std::vector<std::string> measures;
@@ -419,7 +434,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
       text += fmt::format("  {}, trial {}\n", gain_text(gain), gain.trial);
     }
   }
-  return text;
+  return text + warnings;
 }
 
 }  // namespace hone::run

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "hone/base/units.h"
 #include "hone/run/process.h"
 #include "hone/run/summary.h"
+#include "hone/run/unreported.h"
 #include "hone/run/worker.h"
 
 namespace hone::run {
@@ -207,7 +209,12 @@ std::int64_t progress_of(const study::Study& study) {
 
 /// Why nothing is left to do, in words.
 std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
-  if (budget.trials && study.size() >= *budget.trials) return fmt::format("{} trials are done", study.size());
+  const std::int64_t running = study.count(study::TrialState::running);
+  const std::string others =
+      running > 0 ? fmt::format("; {} trials are still run by another search", running) : "";
+  if (budget.trials && study.size() >= *budget.trials)
+    return running > 0 ? fmt::format("all {} trials of the budget are proposed{}", *budget.trials, others)
+                       : fmt::format("{} trials are done", study.size());
   const study::Spending& spending = study.spending();
   for (const auto& [name, bound] : budget.spend.entries())
     if (const double total = spending.total(name); total >= bound)
@@ -219,7 +226,7 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
   if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
     return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
                        unit);
-  return "nothing is left to propose";
+  return "nothing is left to propose" + others;
 }
 
 /// Creates the study, or goes on with the one in the store, with what the file says now.
@@ -259,7 +266,50 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
         time_text(study.last_time_s()), store->head()));
 }
 
+/// Says what no trial reports, as soon as some have ended.
+class NameWatch {
+ public:
+  /// Ended trials before a limit is called mistyped, and failed ones of this session before the search ends
+  /// because its objective is.
+  static constexpr std::int64_t kEnough = 3, kMostFailed = 5;
+
+  NameWatch(const study::Study& study, const StudyFile& file, std::function<void(const std::string&)> say)
+      : study_(study), file_(file), say_(std::move(say)), failed_before_(failed()) {}
+
+  /// Throws Error where every trial fails for want of an objective.
+  void look() {
+    const std::int64_t marks = progress_of(study_);
+    if (all_seen_ || marks == looked_at_) return;
+    looked_at_ = marks;
+    const auto open = unreported(study_, file_, 0);
+    all_seen_ = open.empty();
+    for (const auto& one : open) {
+      const bool objective = one.role == Unreported::Role::objective;
+      if (objective && one.trials >= kMostFailed && failed() - failed_before_ >= kMostFailed)
+        throw one.error();
+      if (!objective && one.trials >= kEnough && told_.insert(one.name).second)
+        say_(fmt::format("warning: {}", one.error().what()));
+    }
+  }
+
+ private:
+  std::int64_t failed() const {
+    const auto found = study_.causes().find("missing");
+    return found == study_.causes().end() ? 0 : found->second;
+  }
+
+  const study::Study& study_;
+  const StudyFile& file_;
+  std::function<void(const std::string&)> say_;
+  std::int64_t failed_before_;
+  std::int64_t looked_at_ = -1;
+  bool all_seen_ = false;
+  std::set<std::string> told_;
+};
+
 }  // namespace
+
+std::int64_t workers_here(const StudyFile& file) { return share_out(file, 0).workers; }
 
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress) {
   auto store = study::open_store(options.store_url.empty() ? file.default_store() : options.store_url);
@@ -289,16 +339,17 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
 
   // The process id keeps apart the workers of two searches that share a study.
-  const std::string mark = fmt::format(".{}", ::getpid());
+  const std::string search = std::to_string(::getpid());
+  const std::string mark = "." + search;
   const bool named = options.worker_program.find('/') == std::string::npos;
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
   for (const std::string& word :
        {std::string("worker"), std::string("--store"), store->url(), std::string("--file"), file.path,
         std::string("--trials"), std::to_string(budget.trials.value_or(0)), std::string("--steps"),
-        std::to_string(budget.steps.value_or(0))})
+        std::to_string(budget.steps.value_or(0)), std::string("--search"), search})
     command.push_back(word);
   Crew crew(command, folder_of(*store));
-  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id()}});
+  study.commit({study::SessionRecord{workers, budget_text(budget), study::boot_id(), search}});
   give_back(study, Blame::nobody, [](const study::HeldLease& held) { return orphaned(held.holder); });
 
   const auto start = [&](const std::string& name) {
@@ -310,9 +361,10 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     crew.stop(kGrace_s + file.task->needs().grace_s, options.killed);
     give_back(study, Blame::nobody,
               [&](const study::HeldLease& held) { return held.holder.ends_with(mark); });
-    study.commit({study::EndedRecord{why}});
+    study.commit({study::EndedRecord{why, search}});
     study.save_views();
   };
+  NameWatch names(study, file, say);
   try {
     for (std::int64_t i = 0; i < workers; ++i) start(fmt::format("w{}{}", i, mark));
     int crashes = 0;
@@ -321,6 +373,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     for (;;) {
       study.sync();
       progress.draw(study, budget, store->now_s());
+      names.look();
       if (options.interrupted && options.interrupted()) {
         result = {SuperviseResult::End::interrupted, "interrupted"};
         break;
@@ -384,6 +437,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   }
   end_session();
   progress.draw(study, budget, store->now_s(), true);
+  names.look();
   return result;
 }
 

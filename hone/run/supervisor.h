@@ -31,7 +31,12 @@ struct SuperviseResult {
 /// when the study is finished or when interrupted: they save their trials within two seconds, or the time
 /// that the task needs for it. Each worker gets the cores and GPUs that the task wants for a trial, its own
 /// as far as they go round. Throws Error where the store holds a different study (naming what changed), where
-/// workers cannot start, or where the machine lacks what a trial needs.
+/// workers cannot start, where the machine lacks what a trial needs, or where trial after trial fails because
+/// it does not report an objective.
 SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options, Progress& progress);
+
+/// How many workers run on this machine where neither the study file nor the command line says. Throws Error
+/// where the machine is too small for what a trial needs.
+std::int64_t workers_here(const StudyFile& file);
 
 }  // namespace hone::run

@@ -16,6 +16,7 @@
 #include "hone/base/error.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/worker.h"
+#include "hone/space/scale.h"
 
 namespace hone::run {
 
@@ -84,32 +85,58 @@ const Parameter& parameter_of(const space::Space& space, const std::string& name
   return space.parameter(*index);
 }
 
+/// The value of a choice that is nearest to what was given: by number, else by spelling; "" where none is.
+std::string nearest_choice(const Parameter& parameter, const Value& value) {
+  const auto is_number = [](const Value& one) {
+    return !std::holds_alternative<std::string>(one) && !std::holds_alternative<bool>(one);
+  };
+  if (is_number(value) && std::all_of(parameter.choices.begin(), parameter.choices.end(), is_number)) {
+    const auto distance = [&](const Value& choice) {
+      return std::abs(value_real(choice) - value_real(value));
+    };
+    const auto best =
+        std::min_element(parameter.choices.begin(), parameter.choices.end(),
+                         [&](const Value& a, const Value& b) { return distance(a) < distance(b); });
+    return fmt::format("the nearest is {}", value_text(*best));
+  }
+  std::vector<std::string> texts;
+  for (const Value& choice : parameter.choices) texts.push_back(value_text(choice));
+  return suggest(value_text(value), texts);
+}
+
 /// The value in the kind of its parameter, which must have it: searchers may clamp, users are told.
 Value checked(const Parameter& parameter, const Value& value) {
-  const auto wrong = [&] {
+  const auto wrong = [&](const std::string& nearest) {
+    const std::string hint = "it is " + parameter.shown();
     return Error(fmt::format("{} is no value of '{}'", value_quoted(value), parameter.name), {},
-                 "it is " + parameter.shown());
+                 nearest.empty() ? hint : hint + "; " + nearest);
   };
   switch (parameter.kind) {
     case ParameterKind::choice:
     case ParameterKind::ordinal:
       for (const Value& choice : parameter.choices)
         if (value_same(choice, value) || value_text(choice) == value_text(value)) return choice;
-      throw wrong();
+      throw wrong(nearest_choice(parameter, value));
     case ParameterKind::flag:
-      if (!std::holds_alternative<bool>(value)) throw wrong();
+      if (!std::holds_alternative<bool>(value)) throw wrong("");
       return value;
     case ParameterKind::integer:
     case ParameterKind::real:
       break;
   }
-  if (std::holds_alternative<std::string>(value) || std::holds_alternative<bool>(value)) throw wrong();
+  if (std::holds_alternative<std::string>(value) || std::holds_alternative<bool>(value)) throw wrong("");
   const double number = value_real(value);
-  if (!(number >= parameter.low && number <= parameter.high)) throw wrong();
-  if (parameter.kind == ParameterKind::real) return number;
-  if (number != std::floor(number) ||
-      std::fmod(number - parameter.low, static_cast<double>(parameter.step)) != 0.0)
-    throw wrong();
+  if (std::isnan(number)) throw wrong("");
+  const double clamped = std::clamp(number, parameter.low, parameter.high);
+  const bool whole = parameter.kind == ParameterKind::integer;
+  const double nearest =
+      space::Scale(parameter).canonical(Value(whole ? std::nearbyint(clamped) : clamped)).number();
+  // A declared grid is meant; that a real has 6 digits otherwise is not worth a refusal.
+  const bool counted = whole || parameter.resolution > 0.0;
+  const double allowed = whole ? 0.0 : 1e-9 * std::abs(nearest);
+  if (clamped != number || (counted && std::abs(nearest - number) > allowed))
+    throw wrong(fmt::format("the nearest is {}", real_text(nearest)));
+  if (!whole) return number;
   return static_cast<std::int64_t>(number);
 }
 
@@ -214,7 +241,8 @@ std::vector<Config::Entry> parse_assignments(const space::Space& space, const Js
   return entries;
 }
 
-Config config_of(const space::Space& space, const std::vector<Config::Entry>& given, const Config& base) {
+Config config_of(const space::Space& space, const std::vector<Config::Entry>& given, const Config& base,
+                 std::vector<std::string>* rounded) {
   std::set<std::string> named;
   for (const auto& [name, value] : given)
     if (!named.insert(name).second) throw Error(fmt::format("'{}' is given twice", name));
@@ -249,6 +277,12 @@ Config config_of(const space::Space& space, const std::vector<Config::Entry>& gi
           parameter.when ? fmt::format("it is active where {}", parameter.when.text()) : "leave it out");
     }
   check_constraints(space, config);
+  if (rounded != nullptr)
+    for (const auto& [name, value] : given) {
+      const auto* kept = std::get_if<double>(config.find(name));
+      if (kept != nullptr && std::abs(*kept - value_real(value)) > 1e-9 * std::abs(*kept))
+        rounded->push_back(fmt::format("{}={} is {}", name, value_text(value), real_text(*kept)));
+    }
   return config;
 }
 
@@ -305,6 +339,9 @@ Edited retry(study::Study& study, const std::vector<std::int64_t>& ids) {
         case TrialState::failed:
         case TrialState::stale:
         case TrialState::pruned:
+          if (trial.same_as >= 0)
+            why = fmt::format("computes what trial {} does, and ended as that one did: retry that one",
+                              trial.same_as);
           break;
         case TrialState::infeasible:
           if (trial.cause == "limit")

@@ -15,10 +15,12 @@ namespace hone::run {
 
 /// A canonical, feasible config from the values that a user gave, over those of `base` (a config of this
 /// space; empty: none). What both lack takes its default. Throws Error where a value is outside its
-/// parameter's range or grid, where a parameter does not apply beside the others, where one has neither value
-/// nor default, or where a constraint is violated.
+/// parameter's range or grid (a real's is its declared resolution), naming the nearest, where a parameter
+/// does not apply beside the others, where one has neither value nor default, or where a constraint is
+/// violated. rounded: takes, in words, the reals without a resolution that were rounded to the digits they
+/// have.
 space::Config config_of(const space::Space& space, const std::vector<space::Config::Entry>& given,
-                        const space::Config& base = {});
+                        const space::Config& base = {}, std::vector<std::string>* rounded = nullptr);
 /// "lr=0.01": the value in the parameter's kind; "layers=a,b,c" gives a list's entries (and its length).
 /// Throws Error.
 std::vector<space::Config::Entry> parse_assignment(const space::Space& space, const std::string& text);

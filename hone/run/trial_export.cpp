@@ -82,10 +82,15 @@ void export_csv(study::Study& study, const StudyFile& file, const TrialFilter& f
                                       "same_as",  "reason",  "cause"};
   std::set<std::string> taken(header.begin(), header.end());
   taken.insert(tail.begin(), tail.end());
-  taken.insert(measures.begin(), measures.end());
+  const auto free_name = [&taken](const std::string& kind, std::string name) {
+    while (!taken.insert(name).second) name = kind + name;
+    return name;
+  };
+  std::vector<std::string> columns;  // of measures: a parameter of the same name gives way
+  for (const std::string& name : measures) columns.push_back(free_name("measure.", name));
   for (const auto& parameter : file.space.parameters())
-    header.push_back(taken.count(parameter.name) > 0 ? "parameter." + parameter.name : parameter.name);
-  header.insert(header.end(), measures.begin(), measures.end());
+    header.push_back(free_name("parameter.", parameter.name));
+  header.insert(header.end(), columns.begin(), columns.end());
   header.insert(header.end(), tail.begin(), tail.end());
   sink(csv_line(header) + "\r\n");
   std::vector<std::string> row;

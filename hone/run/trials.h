@@ -73,7 +73,8 @@ std::string trial_events(const study::Study& study, std::int64_t trial);
 using Sink = std::function<void(std::string_view)>;
 /// A table by RFC 4180, one row a trial: trial, state, origin, seed, replicate_of, the space's parameters,
 /// the measures of its last fidelity, fidelity, spent_s, created, finished (UTC), same_as, reason, cause.
-/// Where a name is taken twice, the parameter's is "parameter.NAME".
+/// A measure named as one of the fixed columns is "measure.NAME", a parameter named as another column
+/// "parameter.NAME": no name stands twice.
 void export_csv(study::Study& study, const StudyFile& file, const TrialFilter& filter, const Sink& sink);
 /// One JSON object a line: what trial_json says, but for the attempts.
 void export_jsonl(study::Study& study, const TrialFilter& filter, const Sink& sink);

@@ -129,7 +129,8 @@ bool needs_unshared(const StudyFile& file) {
 /// Keys and costs of a new candidate, the limits, and whether its function is known. True: the job is
 /// settled without running it.
 bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator,
-                            const Job& job, double began_s, const std::function<bool()>& interrupted) {
+                            const Job& job, const WorkerOptions& options, double began_s,
+                            const std::function<bool()>& interrupted) {
   const study::Trial& trial = optimizer.study().trial(job.trial);
   const auto spent = [&] { return monotonic_s() - began_s; };
   if (job.from != 0) return false;
@@ -155,7 +156,8 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
       if (const auto literal = file.task->unseen_by_probe(job.config)) {
         const std::string context = fmt::format("{} seed={} horizon={}", *literal, job.seed,
                                                 optimizer.scheduler().schedule_horizon());
-        if (const auto key = identity::functional_key(evaluator.probe(job.config), context))
+        if (const auto key = identity::functional_key(
+                evaluator.probe_at(job.config, {options.cores, options.gpus, interrupted}), context))
           keys.functional = *key;
       }
     }
@@ -232,7 +234,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
     };
     const study::Trial& trial = optimizer.study().trial(job.trial);
     // A replicate is there to be evaluated, whatever is known.
-    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, job, began, interrupted))
+    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, job, options, began, interrupted))
       return std::nullopt;
     const task::Assignment assignment{trial,
                                       job.from,
@@ -253,8 +255,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         for (const auto& objective : file.objectives)
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
-          optimizer.end(job, TrialState::failed, fmt::format("it did not report {}", missing), spent(),
-                        outcome.curve, false, "missing", job.to);
+          optimizer.end(job, TrialState::failed, task::missing_reason(missing, all), spent(), outcome.curve,
+                        false, "missing", job.to);
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
           optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
@@ -274,9 +276,9 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        // A task that cannot tell says 0: then nobody knows.
+        // A task that cannot tell says where it began: then nobody knows.
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      outcome.fidelity > 0 ? std::optional(outcome.fidelity) : std::nullopt);
+                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
         break;
     }
   } catch (const Error& error) {
@@ -357,6 +359,8 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.scheduler = file.scheduler;
   setup.scheduler_options = file.scheduler_options.json();
   setup.cost = file.cost;
+  setup.prior = file.prior;
+  setup.first = file.first;
   setup.max_trials = file.budget.trials;
   setup.max_steps = file.budget.steps;
   setup.max_spend = file.budget.spend;
@@ -439,6 +443,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
              const WorkerOptions& options) {
   Optimizer::Setup setup = setup_of(file, options.name);
   if (options.max_trials) setup.max_trials = *options.max_trials > 0 ? options.max_trials : std::nullopt;
+  setup.search = options.search;
   if (options.max_steps) setup.max_steps = *options.max_steps > 0 ? options.max_steps : std::nullopt;
   setup.lease_s = options.lease_s;
   setup.revision = options.revision;
@@ -493,7 +498,7 @@ WorkEnd work_on(const std::string& store_url, const std::string& path, const Wor
   WorkerOptions with_signals = options;
   with_signals.interrupted = [given = options.interrupted] { return g_stop != 0 || (given && given()); };
   for (;;) {
-    auto store = study::open_store(store_url);
+    auto store = study::open_existing_store(store_url);
     study::Study begun(store, study::Study::Depth::light);
     begun.sync();
     const StudyFile file = study_file_of(begun, path);

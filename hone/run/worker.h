@@ -11,6 +11,7 @@ namespace hone::run {
 
 struct WorkerOptions {
   std::string name = "w0";
+  std::string search = {};                     ///< whose worker it is: see Optimizer::Setup::search
   std::optional<std::int64_t> max_trials;      ///< instead of the study file's; 0: no bound
   std::optional<std::int64_t> max_steps = {};  ///< likewise
   /// Whether to save, give the running trial back and return. Asked at every step of an evaluation.

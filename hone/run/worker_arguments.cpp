@@ -39,6 +39,8 @@ const std::vector<WorkerFlag>& worker_flags() {
        [](WorkerArguments& arguments, const std::string& text) { arguments.file = text; }},
       {"--name", "This worker's name in the journal (default: worker.PID)", false,
        [](WorkerArguments& arguments, const std::string& text) { arguments.options.name = text; }},
+      {"--search", "The search that it works for, which it ends with; names of its workers end in .SEARCH",
+       false, [](WorkerArguments& arguments, const std::string& text) { arguments.options.search = text; }},
       {"--trials", "Trials in all, instead of the study's budget; 0: no bound", false,
        [](WorkerArguments& arguments, const std::string& text) {
          arguments.options.max_trials = read_count("--trials", text);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -22,16 +23,22 @@ namespace {
 /// the better of their values where one costs less, and what the original gains it gains. That a trial was
 /// promoted is read from its target, so an interrupted trial keeps its promotion; running it again is the
 /// business of whoever finds it waiting.
+///
+/// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
+/// one, by the result that they have. Those that rest below the first are a rung of their own there.
 class Asha : public Scheduler {
  public:
   Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)
-      : objectives_(problem.objectives), steps_(std::move(steps)), rungs_(steps_.size(), Rung(eta)) {}
+      : objectives_(problem.objectives),
+        steps_(std::move(steps)),
+        rungs_(steps_.size(), Rung(eta)),
+        below_(eta) {}
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
     if (trial.state == study::TrialState::deleted) {
-      for (Rung& rung : rungs_)
-        if (rung.has(trial.id)) rung.remove(trial.id);
+      for (Rung& rung : rungs_) rung.remove(trial.id);
+      below_.remove(trial.id);
       return;
     }
     if (change.kind == study::Change::Kind::result)
@@ -43,18 +50,17 @@ class Asha : public Scheduler {
         else if (rungs_[i].has(trial.same_as) && study::dominates(values, rungs_[i].values(trial.same_as)))
           rungs_[i].report(trial.same_as, std::move(values));
       }
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
-      if (!rungs_[i].has(trial.id)) continue;
-      const bool promoted = trial.target > steps_[i];
-      const bool lost =
-          trial.state == study::TrialState::failed || trial.state == study::TrialState::infeasible;
-      if (trial.same_as >= 0)
-        rungs_[i].remove(trial.id);
-      else if (lost && !promoted)
-        rungs_[i].disqualify(trial.id);
-      else
-        rungs_[i].set_ready(trial.id, !promoted && trial.state == study::TrialState::paused);
+    if (trial.state == study::TrialState::paused && trial.same_as < 0 && trial.last() != nullptr) {
+      const auto above = std::lower_bound(steps_.begin(), steps_.end(), trial.last()->fidelity);
+      if (above != steps_.end() && *above != trial.last()->fidelity) {
+        Rung& rung =
+            above == steps_.begin() ? below_ : rungs_[static_cast<std::size_t>(above - steps_.begin()) - 1];
+        rung.report(trial.id, study::oriented(objectives_, trial.last()->measures));
+      }
     }
+    settle(below_, trial, trial.target >= steps_[0]);
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      settle(rungs_[i], trial, trial.target >= (i + 1 < steps_.size() ? steps_[i + 1] : steps_[i] + 1));
   }
 
   std::optional<Job> next(bool may_create) override {
@@ -62,6 +68,8 @@ class Asha : public Scheduler {
       if (!affordable(steps_[i + 1] - steps_[i])) continue;
       if (const auto trial = rungs_[i].best()) return Job{*trial, steps_[i + 1]};
     }
+    if (affordable(steps_[0]))
+      if (const auto trial = below_.best()) return Job{*trial, steps_[0]};
     if (may_create && affordable(steps_[0])) return Job{-1, steps_[0]};
     return std::nullopt;
   }
@@ -78,9 +86,22 @@ class Asha : public Scheduler {
   std::vector<std::int64_t> rungs() const override { return steps_; }
 
  private:
+  static void settle(Rung& rung, const study::Trial& trial, bool promoted) {
+    if (!rung.has(trial.id)) return;
+    const bool lost =
+        trial.state == study::TrialState::failed || trial.state == study::TrialState::infeasible;
+    if (trial.same_as >= 0)
+      rung.remove(trial.id);
+    else if (lost && !promoted)
+      rung.disqualify(trial.id);
+    else
+      rung.set_ready(trial.id, !promoted && trial.state == study::TrialState::paused);
+  }
+
   std::vector<study::Objective> objectives_;
   std::vector<std::int64_t> steps_;
   std::vector<Rung> rungs_;
+  Rung below_;  // those that rest below the first rung
 };
 
 /// The rungs that the option `steps` means. Throws Error.

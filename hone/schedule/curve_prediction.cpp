@@ -103,6 +103,7 @@ class CurvePrediction : public Scheduler {
 
  private:
   static constexpr std::size_t kMostCurves = 200;
+  static constexpr std::size_t kMostModels = 1000;
   static constexpr std::size_t kFewest = 6;  // curves that a model can be made of
 
   struct Complete {
@@ -130,6 +131,8 @@ class CurvePrediction : public Scheduler {
   }
 
   const Model& model_at(const std::vector<std::int64_t>& at) {
+    // Tasks that report at ever other fidelities would fill it without end; what is dropped is made again.
+    if (models_.size() > kMostModels) models_.clear();
     Model& model = models_[at];
     const std::size_t curves = curves_now();
     if (model.curves == curves) return model;

@@ -1,16 +1,27 @@
+#include <set>
+
 #include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
 namespace {
 
-/// No early stopping: every trial runs to the same fidelity and is completed there.
+/// No early stopping: every trial runs to the same fidelity and is completed there. So do those that an
+/// earlier scheduler of the study paused below it, the oldest first, before new ones.
 class Fixed : public Scheduler {
  public:
   explicit Fixed(std::int64_t steps) : steps_(steps) {}
 
-  void update(const study::Change&) override {}
+  void update(const study::Change& change) override {
+    const study::Trial& trial = *change.trial;
+    const bool below = trial.last() == nullptr || trial.last()->fidelity < steps_;
+    if (trial.state == study::TrialState::paused && trial.same_as < 0 && below)
+      paused_.insert(trial.id);
+    else
+      paused_.erase(trial.id);
+  }
 
   std::optional<Job> next(bool may_create) override {
+    if (!paused_.empty()) return Job{*paused_.begin(), steps_};
     if (!may_create) return std::nullopt;
     return Job{-1, steps_};
   }
@@ -28,6 +39,7 @@ class Fixed : public Scheduler {
 
  private:
   std::int64_t steps_;
+  std::set<std::int64_t> paused_;
 };
 
 }  // namespace
@@ -41,8 +53,9 @@ HONE_REGISTER(scheduler, fixed) {
                           .paper = "",
                           .options = {{.name = "steps",
                                        .type = OptionSpec::Type::integer,
-                                       .fallback = nullptr,
-                                       .summary = "fidelity that every trial runs to, in the task's unit",
+                                       .fallback = 1,
+                                       .summary = "fidelity that every trial runs to, in the task's unit; to "
+                                                  "be given where the task counts one",
                                        .low = 1}},
                           .abilities = {.objectives = "several",
                                         .constraints = "ignored",

@@ -65,16 +65,25 @@ std::vector<std::int64_t> rungs_from_top(const Options& options, const char* met
   return rungs;
 }
 
+std::vector<Brackets::Stage> halved(const std::vector<std::int64_t>& rungs, std::int64_t eta, std::int64_t s,
+                                    std::int64_t n) {
+  std::vector<Brackets::Stage> stages;
+  for (std::int64_t i = 0; i <= s; ++i, n /= eta)
+    stages.push_back(
+        {std::max<std::int64_t>(1, n), rungs[rungs.size() - static_cast<std::size_t>(s + 1 - i)]});
+  return stages;
+}
+
 std::vector<Brackets::Stage> hyperband_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
                                                std::int64_t s) {
-  const auto s_max = static_cast<std::int64_t>(rungs.size()) - 1;
-  const std::int64_t widest = power(eta, s);
-  const std::int64_t n = (widest * (s_max + 1) + s) / (s + 1);
-  std::vector<Brackets::Stage> stages;
-  for (std::int64_t i = 0; i <= s; ++i)
-    stages.push_back(
-        {std::max<std::int64_t>(1, n / power(eta, i)), rungs[static_cast<std::size_t>(s_max - s + i)]});
-  return stages;
+  const auto brackets = static_cast<std::int64_t>(rungs.size());
+  return halved(rungs, eta, s, (power(eta, s) * brackets + s) / (s + 1));
+}
+
+std::vector<Brackets::Stage> dehb_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
+                                          std::int64_t s) {
+  const auto brackets = static_cast<std::int64_t>(rungs.size());
+  return halved(rungs, eta, s, brackets / (s + 1) * power(eta, s));
 }
 
 Brackets::Plan hyperband_plan(std::vector<std::int64_t> rungs, std::int64_t eta) {

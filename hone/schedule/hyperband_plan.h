@@ -15,10 +15,17 @@ std::vector<OptionSpec> rung_options(std::int64_t eta);
 /// smallest; more than two steps are taken as they are. Throws Error, `method` being who asks.
 std::vector<std::int64_t> rungs_from_top(const Options& options, const char* method);
 
-/// Bracket s of Hyperband over these rungs (Li et al., algorithm 1): n_i = floor(n eta^-i) trials at rung
-/// s_max - s + i, with n = ceil((s_max + 1) / (s + 1) * eta^s) and s_max = rungs - 1.
+/// n, floor(n / eta), floor(n / eta^2), ... trials, at least one, at the last s + 1 rungs.
+std::vector<Brackets::Stage> halved(const std::vector<std::int64_t>& rungs, std::int64_t eta, std::int64_t s,
+                                    std::int64_t n);
+
+/// Bracket s of Hyperband over these rungs (Li et al., algorithm 1): halved with n = ceil((s_max + 1) / (s +
+/// 1) * eta^s) and s_max = rungs - 1.
 std::vector<Brackets::Stage> hyperband_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
                                                std::int64_t s);
+/// As DEHB's authors have it: n = floor((s_max + 1) / (s + 1)) * eta^s.
+std::vector<Brackets::Stage> dehb_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
+                                          std::int64_t s);
 
 /// Brackets s_max, ..., 0, again and again.
 Brackets::Plan hyperband_plan(std::vector<std::int64_t> rungs, std::int64_t eta);

@@ -41,7 +41,8 @@ class Scheduler {
   virtual void update(const study::Change& change) = 0;
 
   /// What should run now. `may_create`: new trials are within the budget; where they are not, a promotion or
-  /// nullopt (nothing to promote at present; a running trial's result may change that).
+  /// nullopt (nothing to promote at present; a running trial's result may change that). A study's scheduler
+  /// may change, the horizon staying: trials that rest where this one has no rung must be able to go on too.
   virtual std::optional<Job> next(bool may_create) = 0;
 
   /// How many resource units the next job may take; without bound at first. A method that has a cheaper job

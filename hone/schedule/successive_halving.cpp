@@ -37,16 +37,10 @@ HONE_REGISTER(scheduler, successive_halving) {
         schedule::Brackets::Plan plan;
         plan.rungs = schedule::rungs_from_top(options, "successive_halving");
         plan.eta = options.integer("eta");
+        const auto s = static_cast<std::int64_t>(plan.rungs.size()) - 1;
         // Hyperband's widest bracket has just as many as leave one at the end.
-        auto stages = schedule::hyperband_bracket(plan.rungs, plan.eta,
-                                                  static_cast<std::int64_t>(plan.rungs.size()) - 1);
-        if (options.has("n")) {
-          std::int64_t n = options.integer("n");
-          for (auto& stage : stages) {
-            stage.n = std::max<std::int64_t>(1, n);
-            n /= plan.eta;
-          }
-        }
+        auto stages = options.has("n") ? schedule::halved(plan.rungs, plan.eta, s, options.integer("n"))
+                                       : schedule::hyperband_bracket(plan.rungs, plan.eta, s);
         plan.shape = [stages = std::move(stages)](std::int64_t) { return schedule::Brackets::Shape{stages}; };
         return std::make_unique<schedule::Brackets>(problem, std::move(plan));
       }));

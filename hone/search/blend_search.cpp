@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "hone/search/blend_progress.h"
 #include "hone/search/flow2.h"
 #include "hone/search/known.h"
 #include "hone/search/start.h"
@@ -13,42 +14,13 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// What a search thread spent and got for it: speed, estimated cost of improvement, priority (section 3.2).
-struct Progress {
-  double cost = 0.0, cost_best = 0.0, cost_before = 0.0;  // spent; at the best; at the one before
-  double best = kInfinity, before = kInfinity;            // losses
-  double speed = 0.0, improvement_cost = 0.0, priority = 0.0;
-  std::int64_t running = 0;
-
-  void finished(double spent, double loss) {
-    cost += spent;
-    if (std::isfinite(loss) && (loss < best || !std::isfinite(best))) {
-      cost_before = std::exchange(cost_best, cost);
-      before = std::isfinite(best) ? best : loss;
-      best = loss;
-    }
-    const auto share = static_cast<double>(std::max<std::int64_t>(1, running));
-    speed = before > best ? (before - best) / share / std::max(cost - cost_before, 1e-9) : 0.0;
-    running = std::max<std::int64_t>(0, running - 1);
-  }
-  void estimate(double target, double fastest) {
-    const double rate = speed > 0.0 ? speed : fastest;
-    improvement_cost = std::max(cost - cost_best, cost_best - cost_before);
-    if (best > target && rate > 0.0)
-      improvement_cost = std::max(improvement_cost, 2.0 * (best - target) / rate);
-    priority = rate;  // times the least cost of improvement, less the best loss: see prioritise
-  }
-  void prioritise(double least_cost) {
-    priority = (priority > 0.0 && std::isfinite(least_cost) ? least_cost * priority : 0.0) - best;
-  }
-};
-
 /// Wang et al., "Economical Hyperparameter Optimization With Blended Search Strategy", ICLR 2021: one global
 /// search (another searcher of hone, tpe as in the paper) and local FLOW2 threads, which the good finds of
 /// the global one begin. Each ask goes to the thread of the highest priority, the loss that is projected for
 /// it after the least cost at which any thread is expected to improve. The global search may propose only
-/// within the box that the local ones went over, widened by FLOW2's first step; what it proposes elsewhere is
-/// replaced by the best local thread's proposal, or a random one inside the box. A global result better than
+/// within the box that the local ones went over, widened by FLOW2's first step, in the parameters whose cheap
+/// values the start says; what it proposes elsewhere is replaced by the best local thread's proposal, or a
+/// random one inside the box. A global result better than
 /// the median of the local threads' bests begins a thread; a thread that converged ends and widens the box by
 /// a step on every side; one within reach of another that is better ends too. Formulas as in FLAML's
 /// implementation.
@@ -72,6 +44,10 @@ class BlendSearch : public Searcher {
     start_ = start_config(problem.space, start, rng);
     first_ = ground_.moves().filled(start_, rng);
     low_ = high_ = coordinates(first_);
+    for (const std::size_t i : ground_.moves().free()) {
+      const space::Parameter& parameter = problem_.space.parameter(i);
+      if (parameter.fallback || (start && start.has(parameter.name))) cheap_.push_back(i);
+    }
   }
 
   void update(const study::Change& change) override {
@@ -123,7 +99,7 @@ class BlendSearch : public Searcher {
   /// Within the box, by the active parameters.
   bool admissible(const space::Config& config) const {
     const space::Point point = problem_.space.encode(config);
-    for (const std::size_t i : ground_.moves().free()) {
+    for (const std::size_t i : cheap_) {
       if (std::isnan(point[i])) continue;
       const double x = ground_.coordinate(i, point[i]);
       if (x + kMargin < admitted_low(i) || x > admitted_high(i) + kMargin) return false;
@@ -140,11 +116,11 @@ class BlendSearch : public Searcher {
     }
   }
 
-  /// The start, moved at random inside the box.
+  /// The start, moved at random inside the box; what it does not decide is drawn.
   space::Config near_start(Rng& rng) const {
     const Moves& moves = ground_.moves();
-    space::Point point = first_;
-    for (const std::size_t i : moves.free()) {
+    space::Point point = moves.draw(rng);
+    for (const std::size_t i : cheap_) {
       const double low = std::max(0.0, low_[i] - kMargin), high = std::min(1.0, high_[i] + kMargin);
       point[i] = ground_.entry(i, rng.uniform(low, high), first_[i], rng);
     }
@@ -206,6 +182,10 @@ class BlendSearch : public Searcher {
         running_low_.clear();
         running_high_.clear();
         return;
+      }
+      if (choice != 0) {  // all that it would have proposed is known
+        thread.search.skipped(kMatched);
+        if (thread.search.converged()) clean(id);
       }
     }
     owners_[trial.id] = 0;
@@ -323,6 +303,7 @@ class BlendSearch : public Searcher {
   double target_ = kInfinity;                    // the best loss of all
   double cost_sum_ = 0.0;
   std::int64_t n_costs_ = 0;
+  std::vector<std::size_t> cheap_;  // parameters that the start decides: the box is of them
   std::vector<double> low_, high_;  // the box, as coordinates
   std::vector<double> running_low_,
       running_high_;  // with what the global search has running; empty: the same

@@ -41,9 +41,7 @@ class Cfo : public Searcher {
     if (!losses.empty()) scalar_.see(losses.back().second);
     Rng rng(problem_.seed, "cfo filled", static_cast<std::uint64_t>(trial.id));
     descent_->finished(trial.id, ground_.moves().filled(trial.config, rng), losses, scalar_);
-    if (!descent_->converged()) return;
-    descent_.reset();
-    ++restarts_;
+    restart_if_converged();
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
@@ -57,6 +55,12 @@ class Cfo : public Searcher {
 
   Rng stream(std::int64_t number, int attempt) const {
     return {problem_.seed, "cfo", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt)};
+  }
+
+  void restart_if_converged() {
+    if (!descent_->converged()) return;
+    descent_.reset();
+    ++restarts_;
   }
 
   /// Where a descent begins.
@@ -85,6 +89,9 @@ class Cfo : public Searcher {
       const Flow2::Move move = descent_->propose(attempt == 0, rng);
       if (move.config == trial.config) return descent_->proposed(trial.id, move);
     }
+    if (!descent_) return;
+    descent_->skipped(kMatched);  // all that it would have proposed is known
+    restart_if_converged();
   }
 
   Problem problem_;

@@ -279,8 +279,12 @@ void Cma::adapt_categories(const std::vector<Told>& ranked) {
   delta_scale_ *= std::exp(beta * (gamma_ - squared / 1.5));
 }
 
+bool Cma::is_sound() const {
+  return std::isfinite(sigma_) && sigma_ > 0.0 && mean_.allFinite() && lengths_.allFinite();
+}
+
 bool Cma::should_stop() const {
-  if (!std::isfinite(sigma_) || !mean_.allFinite() || !lengths_.allFinite()) return true;
+  if (!is_sound()) return true;
   if (flat_ > static_cast<int>(best_values_.size()) / 3 + 3) return true;
   if (generation_ > static_cast<std::int64_t>(best_values_.size())) {
     double low = best_values_.front(), high = low;

@@ -60,6 +60,8 @@ class Cma {
   /// 1e-12 for 10 + 30 d / lambda generations, steps below 1e-12 of the first, a condition number above 1e14,
   /// steps 1e4 times the first, or an equal value of the best and the worse ones in most generations.
   bool should_stop() const;
+  /// Whether it can be drawn from: not after it shrank or grew beyond what doubles hold.
+  bool is_sound() const;
 
  private:
   void decompose();

@@ -30,9 +30,9 @@ struct CmaSettings {
 ///   (ipop): twice the lambda, from a random mean; or Hansen, "Benchmarking a BI-Population CMA-ES on the
 ///   BBOB-2009 Function Testbed", 2009 (bipop): in turn also runs of small lambda and sigma, whichever kind
 ///   has had fewer trials. Beside the tutorial's rules a run also ends when its samples are mostly configs
-///   that the study holds already.
+///   that the study holds already. `none`: then the distribution stays as it is.
 /// - The first run starts in the middle with a deviation of 0.3 of each scale. Numbers beyond an end are
-///   mirrored. Inactive parameters are sampled along. A sample that constraints forbid is drawn anew, 32
+///   mirrored. Inactive parameters are sampled along. A sample that constraints forbid is drawn anew, 16
 ///   times, then repaired and counts as injected.
 class CmaEs : public Searcher {
  public:
@@ -86,8 +86,8 @@ class CmaEs : public Searcher {
   }
 
  private:
-  static constexpr int kTries = 32;
-  static constexpr int kRecalled = 8;
+  static constexpr int kTries = 16;
+  static constexpr int kRecalled = 4;
   static constexpr int kMostDoublings = 7;
 
   struct Row {
@@ -157,13 +157,18 @@ class CmaEs : public Searcher {
                    (it.standing == Individual::Standing::infeasible && std::isinf(it.violation)),
            .value = one ? it.values.rbegin()->second[0] : std::numeric_limits<double>::quiet_NaN()});
     }
-    cma_->update(ranked);
+    if (!finished_) cma_->update(ranked);
     spent_ += static_cast<std::int64_t>(told_.size());
     for (const std::int64_t trial : told_) forget(trial);
     told_.clear();
-    const bool stuck = repeats_ > 6 * static_cast<std::int64_t>(ranked.size());
+    const bool stuck = repeats_ > 3 * static_cast<std::int64_t>(ranked.size());
     repeats_ = 0;
-    if (settings_.restarts != "none" && (stuck || cma_->should_stop())) restart();
+    if (settings_.restarts == "none") {
+      finished_ = finished_ || cma_->should_stop();
+      if (!cma_->is_sound()) restart();
+    } else if (stuck || cma_->should_stop()) {
+      restart();
+    }
   }
 
   void restart() {
@@ -189,6 +194,7 @@ class CmaEs : public Searcher {
     cma_.emplace(scales, sizes_, lambda, std::move(mean), sigma, settings_.full, settings_.margin);
     ++run_;
     spent_ = 0;
+    finished_ = false;
   }
 
   Problem problem_;
@@ -203,7 +209,7 @@ class CmaEs : public Searcher {
   std::unordered_map<std::int64_t, Row> rows_;  // of running trials and the present generation
   std::vector<std::int64_t> told_;              // judged since the generation began
   int lambda_ = 4, large_ = 4;
-  bool is_small_ = false;
+  bool is_small_ = false, finished_ = false;
   std::int64_t run_ = -1, spent_ = 0, spent_small_ = 0, spent_large_ = 0, repeats_ = 0;
 };
 

@@ -14,18 +14,20 @@ namespace {
 ///
 /// - The fidelities are the problem's rungs, r[0] < ... < r[K - 1]. The population at r[j] has the most
 /// places
-///   that one of Hyperband's brackets needs there: bracket s = 0 ... K - 1 begins at r[K - 1 - s] with
-///   n = floor(K / (s + 1)) eta^s configs and leaves floor(n / eta^i), at least 1, at the i-th rung above;
-///   eta is the ratio of the last two rungs, rounded, at least 2 (one rung: DE with 20 places). This is what
-///   the scheduler `dehb` runs.
+///   that one of Hyperband's brackets needs there (Li et al., algorithm 1): bracket s = 0 ... K - 1 begins at
+///   r[K - 1 - s] with n = ceil(K / (s + 1) eta^s) configs and has floor(n / eta^i) at the i-th rung above;
+///   eta is the ratio of the last two rungs, rounded, at least 2. These are the brackets of the scheduler
+///   `dehb`. At least 1 place, at most 1000; with one rung alone it is DE with 20.
 /// - A proposal at r[j], j > 0: a target of population j in turn; mutant from the best of population j - 1,
 ///   as many as population j has places; where these are fewer than three, the best of all the populations
-///   join them. At r[0]: from its own population. rand/1/bin, F = CR = 0.5, immediate replacement.
-/// - While population j is not full: at r[0] random; above, the best of population j - 1 that was not yet
-///   target stands for the target. (The paper's first bracket runs that one itself again, at the higher
-///   fidelity; a study holds a config once, so that a child of it is proposed instead.)
-/// - Under another scheduler, one that lets a trial go on itself, a result at a fidelity that the trial was
-///   not made for takes an empty place there, or the worst member's where it is better.
+///   join them. At r[0]: from its own population. rand/1/bin, F = CR = 0.5, immediate replacement. (In the
+///   paper's first stage of a bracket the mutant comes from the target's own population at any rung; what
+///   bracket a trial is for a searcher does not know.)
+/// - A result at a fidelity that its trial was not made for (the first round of the scheduler `dehb`
+/// promotes,
+///   and so do other schedulers) takes an empty place there, or the worst member's where it is better.
+/// - A new trial at a rung whose population has empty places: at r[0] random; above, a member of population
+///   j - 1, the best first, stands for the target.
 class Dehb : public Searcher {
  public:
   Dehb(const Problem& problem, double F, double CR)
@@ -39,10 +41,12 @@ class Dehb : public Searcher {
                                          static_cast<double>(std::max<std::int64_t>(rungs[k - 2], 1))));
     std::vector<double> most(k, k == 1 ? 20.0 : 1.0);
     for (std::size_t s = 0; s < k && k > 1; ++s) {
-      double n = std::floor(static_cast<double>(k) / static_cast<double>(s + 1)) *
-                 std::pow(eta, static_cast<double>(s));
-      for (std::size_t j = k - 1 - s; j < k; ++j, n = std::max(1.0, std::floor(n / eta)))
-        most[j] = std::max(most[j], std::min(n, kMost));
+      const double n = std::ceil(static_cast<double>(k) / static_cast<double>(s + 1) *
+                                 std::pow(eta, static_cast<double>(s)));
+      for (std::size_t i = 0; i <= s; ++i) {
+        const double here = std::floor(n / std::pow(eta, static_cast<double>(i)));
+        most[k - 1 - s + i] = std::max(most[k - 1 - s + i], std::min(here, kMost));
+      }
     }
     for (std::size_t j = 0; j < k; ++j) levels_.emplace_back(rungs[j], individuals_, most[j]);
   }

@@ -99,16 +99,38 @@ Flow2::Move Flow2::propose(bool first, Rng& rng) const {
 }
 
 void Flow2::proposed(std::int64_t id, const Move& move) {
-  ++all_proposed_;
-  --allowed_;
   pending_ = move.opposite ? std::vector<double>() : move.direction;
   outstanding_[id] = {move.point, move.step, number_};
+  count_proposal();
+}
+
+void Flow2::skipped(int proposals) {
+  pending_.clear();
+  for (int k = 0; k < proposals; ++k) {
+    count_proposal();
+    ++all_completed_;
+    count_completed();
+  }
+}
+
+void Flow2::count_proposal() {
+  ++all_proposed_;
+  --allowed_;
   if (++proposed_for_ != patience_) return;
   proposed_for_ -= 2;
   if (step_ < least_step()) return;
   changed_before_ = changed_at_ > 0 ? changed_at_ : best_at_;
   changed_at_ = all_proposed_ + 1;
   step_ *= std::sqrt(static_cast<double>(changed_before_) / static_cast<double>(changed_at_));
+}
+
+void Flow2::count_completed() {
+  ++completed_for_;
+  if (completed_for_ >= 2 * static_cast<int>(dimensions_.size()) && allowed_ <= 0) allowed_ = 2;
+  if (completed_for_ == patience_) {
+    completed_for_ -= 2;
+    allowed_ = std::max(allowed_, 2);
+  }
 }
 
 void Flow2::finished(std::int64_t id, const space::Point& point, const Losses& losses, const Scalar& scalar) {
@@ -124,13 +146,7 @@ void Flow2::finished(std::int64_t id, const space::Point& point, const Losses& l
     ++all_completed_;
   }
   if (scalar.better(losses, losses_, weights_)) return improve(id, move.point, move.step, losses);
-  if (move.incumbent != number_) return;
-  ++completed_for_;
-  if (completed_for_ >= 2 * static_cast<int>(dimensions_.size()) && allowed_ <= 0) allowed_ = 2;
-  if (completed_for_ == patience_) {
-    completed_for_ -= 2;
-    allowed_ = std::max(allowed_, 2);
-  }
+  if (move.incumbent == number_) count_completed();
 }
 
 void Flow2::improve(std::int64_t id, const space::Point& point, double step, const Losses& losses) {

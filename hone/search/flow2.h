@@ -63,6 +63,8 @@ class Flow2 {
   Move propose(bool first, Rng& rng) const;
   /// Trial `id` was created with this move.
   void proposed(std::int64_t id, const Move& move);
+  /// So many proposals led to configs that are known, and better ones are none among them.
+  void skipped(int proposals);
   /// A trial, whoever proposed it, is at rest with these losses (empty: failed). `point` is its filled point.
   void finished(std::int64_t id, const space::Point& point, const Losses& losses, const Scalar& scalar);
   void forget(std::int64_t id);
@@ -90,6 +92,8 @@ class Flow2 {
 
   std::vector<std::size_t> active() const;
   double least_step() const;
+  void count_proposal();
+  void count_completed();
   void improve(std::int64_t id, const space::Point& point, double step, const Losses& losses);
 
   const Ground* ground_;

@@ -74,8 +74,6 @@ class Grid : public Searcher {
       ++cursor_;
   }
 
-  bool learns() const override { return true; }
-
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     int skipped = 0, found = 0;
     std::int64_t index = cursor_;

@@ -48,9 +48,14 @@ const Individual* Individuals::find(std::int64_t trial) const {
   return found == all_.end() ? nullptr : &found->second;
 }
 
+void Individuals::drop_point(std::int64_t trial) {
+  if (const auto found = all_.find(trial); found != all_.end()) found->second.point = {};
+}
+
 Individuals::Event Individuals::update(const study::Change& change) {
   using Kind = study::Change::Kind;
   const study::Trial& trial = *change.trial;
+  if (trial.of >= 0) return Event::nothing;
   auto found = all_.find(trial.id);
   if (found == all_.end()) {
     const bool runs = trial.state == TrialState::waiting || trial.state == TrialState::running;
@@ -73,41 +78,41 @@ Individuals::Event Individuals::update(const study::Change& change) {
 /// Whether anything is different now.
 bool Individuals::judge(Individual& it, const study::Change& change) const {
   const study::Trial& trial = *change.trial;
-  Individual now;
-  double violation = 0.0;
-  const auto read = [&](const study::Result& result) {
+  bool differs = false;
+  if (change.result != nullptr) {
+    const study::Result& result = *change.result;
     std::vector<double> values = study::oriented(problem_->objectives, result.measures);
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-    now.judged = true;
-    if (finite && !values.empty())
-      now.values[result.fidelity] = std::move(values);
-    else
-      now.values.erase(result.fidelity);
-    violation = total_violation(*problem_, result.measures);
-  };
-  for (const study::Result& result : trial.results) read(result);
-  if (change.result != nullptr) read(*change.result);
-
-  const bool unfinished = !trial.done();
-  now.judged = now.judged || !unfinished;
-  if (trial.state == TrialState::infeasible || violation > 0.0) {
-    now.standing = Standing::infeasible;
-    now.violation = violation > 0.0 ? violation : total_violation(*problem_, trial.costs);
-    if (!(now.violation > 0.0)) now.violation = std::numeric_limits<double>::infinity();
-  } else if (trial.state == TrialState::failed || trial.state == TrialState::stale || now.values.empty()) {
-    now.standing = Standing::lost;
-  } else {
-    now.standing = trial.state == TrialState::pruned ? Standing::pruned : Standing::good;
+    if (finite && !values.empty()) {
+      std::vector<double>& before = it.values[result.fidelity];
+      differs = before != values;
+      before = std::move(values);
+    } else {
+      differs = it.values.erase(result.fidelity) > 0;
+    }
+    it.told = true;
+    if (result.fidelity >= it.over_at) {
+      it.over_at = result.fidelity;
+      it.over = total_violation(*problem_, result.measures);
+    }
   }
-  if (trial.state == TrialState::failed || trial.state == TrialState::stale) now.standing = Standing::lost;
-  if (now.judged == it.judged && now.standing == it.standing && now.values == it.values &&
-      now.violation == it.violation)
-    return false;
-  it.judged = now.judged;
-  it.standing = now.standing;
-  it.values = std::move(now.values);
-  it.violation = now.violation;
-  return true;
+  const bool judged = it.told || trial.done();
+  Standing standing = trial.state == TrialState::pruned ? Standing::pruned : Standing::good;
+  double violation = 0.0;
+  if (trial.state == TrialState::failed || trial.state == TrialState::stale) {
+    standing = Standing::lost;
+  } else if (trial.state == TrialState::infeasible || it.over > 0.0) {
+    standing = Standing::infeasible;
+    violation = it.over > 0.0 ? it.over : total_violation(*problem_, trial.costs);
+    if (!(violation > 0.0)) violation = std::numeric_limits<double>::infinity();
+  } else if (it.values.empty()) {
+    standing = Standing::lost;
+  }
+  differs = differs || judged != it.judged || standing != it.standing || violation != it.violation;
+  it.judged = judged;
+  it.standing = standing;
+  it.violation = violation;
+  return differs;
 }
 
 void Individuals::sort(std::vector<std::int64_t>& trials) const {

@@ -25,12 +25,18 @@ struct Individual {
   /// where not known.
   double violation = 0.0;
 
+  // What its results said, whatever became of it since.
+  bool told = false;
+  double over = 0.0;  // the violation of the one at the highest fidelity
+  std::int64_t over_at = 0;
+
   std::int64_t fidelity() const { return values.empty() ? 0 : values.rbegin()->first; }
 };
 
 /// The trials that a searcher deals with at present: those that run, and those that it keeps. It learns their
 /// worth from the changes of a study in any order, also wrong ones: what it does not know is ignored. Failed,
-/// stale and not finite: lost. Not thread safe.
+/// stale and not finite: lost. Replicates are no individuals: their results come with the first trial's, told
+/// again. Not thread safe.
 class Individuals {
  public:
   enum class Event {
@@ -51,6 +57,8 @@ class Individuals {
   const Individual& at(std::int64_t trial) const { return all_.at(trial); }
   /// What happens to it from now on is ignored, but for a new run of a trial without results.
   void forget(std::int64_t trial) { all_.erase(trial); }
+  /// Its point is needed no more: memory for those who keep every trial.
+  void drop_point(std::int64_t trial);
   std::size_t size() const { return all_.size(); }
 
   /// Trials from the best to the worst: by standing; good ones by fidelity (the further the better: who goes

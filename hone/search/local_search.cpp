@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <unordered_set>
 #include <utility>
 
+#include "hone/search/chebyshev.h"
 #include "hone/search/individuals.h"
 
 namespace hone::search {
@@ -30,14 +29,17 @@ struct LocalSettings {
 ///   Configs that the study holds already are passed over.
 /// - Running trials: the next neighbours. Where all are out and none is known to be better, a perturbation of
 ///   the present config is proposed meanwhile. Any result that is better moves the search, whoever proposed.
-/// - Several objectives: one number by ParEGO's augmented Tchebycheff function (Knowles, 2006) of the values
-///   scaled to [0, 1] by the range so far; its weights are drawn anew with every perturbation and restart, so
-///   that the optima lie along the front.
+/// - Several objectives: one number by ParEGO's augmented Tchebycheff function (see Chebyshev), whose weights
+///   are drawn anew with every perturbation and restart, so that the optima lie along the front.
 class LocalSearch : public Searcher {
  public:
   LocalSearch(const Problem& problem, const LocalSettings& settings)
-      : problem_(problem), settings_(settings), moves_(problem.space), individuals_(problem_, moves_) {
-    draw_weights();
+      : problem_(problem),
+        settings_(settings),
+        moves_(problem.space),
+        individuals_(problem_, moves_),
+        scalar_(problem.objectives.size()) {
+    scalar_.draw(problem_.seed, static_cast<std::uint64_t>(rounds_));
   }
 
   void update(const study::Change& change) override {
@@ -146,7 +148,7 @@ class LocalSearch : public Searcher {
 
   void judged(std::int64_t trial, bool first) {
     const Individual& it = individuals_.at(trial);
-    for (const auto& [fidelity, values] : it.values) widen(values);
+    for (const auto& [fidelity, values] : it.values) scalar_.widen(values);
     out_.erase(trial);
     const bool lost = it.standing == Individual::Standing::lost;
     if (first && mode_ == Mode::start) {
@@ -216,7 +218,7 @@ class LocalSearch : public Searcher {
     mode_ = rng.uniform() < settings_.restart ? Mode::restart : Mode::perturb;
     if (mode_ == Mode::restart) optimum_ = kNobody;
     ++rounds_;
-    draw_weights();
+    scalar_.draw(problem_.seed, static_cast<std::uint64_t>(rounds_));
     tidy(arrived);
     if (before != kNobody) tidy(before);
   }
@@ -240,41 +242,8 @@ class LocalSearch : public Searcher {
       return individuals_.compare(first, second) < 0;
     for (auto entry = first.values.rbegin(); entry != first.values.rend(); ++entry)
       if (const auto other = second.values.find(entry->first); other != second.values.end())
-        return scalar(entry->second) < scalar(other->second);
+        return scalar_(entry->second) < scalar_(other->second);
     return first.fidelity() > second.fidelity();
-  }
-
-  double scalar(const std::vector<double>& values) const {
-    double most = 0.0, sum = 0.0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const double range = high_[i] - low_[i];
-      const double scaled =
-          range > 0.0 && std::isfinite(range) ? weights_[i] * (values[i] - low_[i]) / range : 0.0;
-      most = std::max(most, scaled);
-      sum += scaled;
-    }
-    return most + 0.05 * sum;
-  }
-
-  void widen(const std::vector<double>& values) {
-    low_.resize(values.size(), std::numeric_limits<double>::infinity());
-    high_.resize(values.size(), -std::numeric_limits<double>::infinity());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      low_[i] = std::min(low_[i], values[i]);
-      high_[i] = std::max(high_[i], values[i]);
-    }
-  }
-
-  /// Uniform on the simplex.
-  void draw_weights() {
-    Rng rng(problem_.seed, "local search weights", static_cast<std::uint64_t>(rounds_));
-    weights_.clear();
-    double sum = 0.0;
-    for (std::size_t i = 0; i < problem_.objectives.size(); ++i) {
-      weights_.push_back(-std::log1p(-rng.uniform()) + 1e-12);
-      sum += weights_.back();
-    }
-    for (double& weight : weights_) weight /= sum;
   }
 
   Problem problem_;
@@ -292,7 +261,7 @@ class LocalSearch : public Searcher {
   std::vector<Spec> specs_;
   std::size_t cursor_ = 0;
   std::unordered_set<std::int64_t> out_;  // proposed since the search stands here, and running
-  std::vector<double> weights_, low_, high_;
+  Chebyshev scalar_;
 };
 
 }  // namespace

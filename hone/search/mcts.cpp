@@ -69,9 +69,10 @@ class Mcts : public Searcher {
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "mcts", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
     if (gives_up(attempt)) return problem_.space.sample(rng);
+    const space::Point drawn = moves_.draw(rng);
     space::Point point;
     for (int tries = 0; tries < kTries; ++tries) {
-      point = moves_.draw(rng);
+      point = drawn;
       walk(point, rng);
       if (auto config = moves_.config(point)) return config;
     }
@@ -237,6 +238,7 @@ class Mcts : public Searcher {
       take(place, child);
       if (added) break;
     }
+    individuals_.drop_point(trial);
     for (const std::int32_t it : known->second.path) ++nodes_[static_cast<std::size_t>(it)].visits;
   }
 

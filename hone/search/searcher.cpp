@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "hone/search/guided.h"
+
 namespace hone::search {
 
 double cost_of(const Problem& problem, const study::Trial& trial) {
@@ -29,7 +31,9 @@ std::vector<double> violations(const Problem& problem, const study::Measures& me
 
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,
                                         const Options& options, const Place& place) {
-  return methods().maker<MakeSearcher>("searcher", name, place)(problem, options);
+  auto searcher = methods().maker<MakeSearcher>("searcher", name, place)(problem, options);
+  if (problem.prior.empty() && problem.warm.empty()) return searcher;
+  return guided(std::move(searcher), problem, methods().need("searcher", name).info.guides_itself);
 }
 
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem, const Json& given) {

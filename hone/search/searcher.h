@@ -10,7 +10,9 @@
 #include "hone/base/options.h"
 #include "hone/base/registry.h"
 #include "hone/base/rng.h"
+#include "hone/search/prior.h"
 #include "hone/space/space.h"
+#include "hone/study/journal.h"
 #include "hone/study/objective.h"
 #include "hone/study/trial.h"
 
@@ -27,6 +29,8 @@ struct Problem {
   std::optional<std::int64_t> max_trials = {};  ///< the study's budget, where it is one of trials
   /// The measure that says what a trial's evaluation costs; "": the seconds it took (Trial::spent_s).
   std::string cost = {};
+  Prior prior = {};                         ///< where the user believes good values lie
+  std::vector<study::WarmStudy> warm = {};  ///< earlier studies; bring their configs here by space.adopt
 };
 
 /// What the evaluations of a trial cost so far: problem.cost's value in its last result, or its seconds. NaN
@@ -69,7 +73,8 @@ class Searcher {
 /// Kind "searcher" in the registry.
 using MakeSearcher = std::function<std::unique_ptr<Searcher>(const Problem&, const Options&)>;
 
-/// Makes a registered searcher. Throws Error (at `place`) where the name is unknown.
+/// Makes a registered searcher, guided by problem.prior and problem.warm where there are any. Throws Error
+/// (at `place`) where the name is unknown.
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,
                                         const Options& options, const Place& place = {});
 /// The same with default options overridden by `given`.

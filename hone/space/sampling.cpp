@@ -21,15 +21,32 @@ bool satisfied(const Space::Plan& plan, const Cells& cells, std::vector<std::int
   return false;
 }
 
+/// What to say of the constraint that rejected most.
 Error nothing_feasible(const Space::Plan& plan, const std::vector<std::int64_t>& rejections,
-                       std::int64_t tries, const char* what) {
+                       const std::string& what, const std::string& of) {
   const auto worst =
       static_cast<std::size_t>(std::max_element(rejections.begin(), rejections.end()) - rejections.begin());
   const Expression& constraint = plan.constraints[worst];
-  return Error(fmt::format("no config satisfies the constraints: '{}' rejected {} of {}{}", constraint.text(),
-                           rejections[worst], tries, what),
+  return Error(fmt::format("{}: '{}' rejected {} of {}", what, constraint.text(), rejections[worst], of),
                constraint.place(),
                fmt::format("loosen it, or widen what it mentions: {}", fmt::join(constraint.names(), ", ")));
+}
+
+/// All assignments were looked at.
+Error none_there(const Space::Plan& plan, const Space::Plan::Feasible& all) {
+  return nothing_feasible(plan, all.rejections, "no config satisfies the constraints",
+                          fmt::format("{} assignments, which are all", all.total));
+}
+
+/// Nothing was found, which proves nothing.
+Error none_found(const Space::Plan& plan, const std::vector<std::int64_t>& rejections) {
+  return nothing_feasible(
+      plan, rejections,
+      fmt::format(
+          "no config that satisfies the constraints was found, and there may be some: {} draws and {} "
+          "attempts at solving, each up to {} boxes of values, met none",
+          Space::max_sampling_tries(), kSolvings, Solver::max_work()),
+      fmt::format("{} draws", Space::max_sampling_tries()));
 }
 
 }  // namespace
@@ -83,22 +100,22 @@ Config Space::sample(Rng& rng) const {
     if (tries != kTriesBeforeSolving) continue;
     if (plan.assignments(max_enumerated()) == 0) {
       for (int again = 0; again < kSolvings; ++again) {
-        const auto outcome = plan.solver().draw(rng, cells);
+        std::size_t excluded = 0;
+        const auto outcome = plan.solver().draw(rng, cells, excluded);
         if (outcome == Solver::Outcome::found) return plan.config(cells);
-        if (outcome == Solver::Outcome::none) throw plan.solver().nothing();
+        if (outcome == Solver::Outcome::none) throw plan.solver().nothing(excluded);
       }
       continue;
     }
     // The same distribution as rejection gives: weights are what draw() would have given each assignment.
     const Plan::Feasible& feasible = plan.enumerated();
-    if (feasible.numbers.empty())
-      throw nothing_feasible(plan, feasible.rejections, feasible.total, " assignments, which are all");
+    if (feasible.numbers.empty()) throw none_there(plan, feasible);
     const double pick = rng.uniform() * feasible.sums.back();
     const auto found = std::upper_bound(feasible.sums.begin(), feasible.sums.end() - 1, pick);
     plan.assign(feasible.numbers[static_cast<std::size_t>(found - feasible.sums.begin())], cells);
     return plan.config(cells);
   }
-  throw nothing_feasible(plan, rejections, max_sampling_tries(), "");
+  throw none_found(plan, rejections);
 }
 
 bool Space::is_enumerable() const {

@@ -78,8 +78,9 @@ const Component::Listing& Solver::listing(std::size_t component) const {
   return lists.listing;
 }
 
-Solver::Outcome Solver::draw(Rng& rng, Cells& cells) const {
+Solver::Outcome Solver::draw(Rng& rng, Cells& cells, std::size_t& excluded) const {
   for (std::size_t i = 0; i < components_.size(); ++i) {
+    excluded = i;
     const Component& it = components_[i];
     if (it.draw_by_chance(rng, it.constraints().empty() ? 1 : kTriesByChance, cells)) continue;
     const Component::Listing& listed = listing(i);
@@ -151,24 +152,22 @@ std::string Solver::conflict(const std::vector<std::optional<Operand>>& given) c
   return "";
 }
 
-Error Solver::nothing() const {
-  for (const Component& it : components_) {
-    Work work{kFindingWork};
-    if (it.find(it.root(), nullptr, work) || work.exceeded()) continue;
-    const std::vector<std::size_t> core = it.conflict(it.root());
-    std::vector<std::string> names;
-    for (const std::size_t c : core)
-      for (const std::string& name : plan_.constraints[c].names())
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-    return Error(fmt::format("no config satisfies the constraints: {} {}", quoted(plan_, core),
-                             core.size() > 1 ? "exclude each other" : "holds for none"),
-                 plan_.constraints[core.back()].place(),
-                 names.empty()
-                     ? "remove it"
-                     : fmt::format("loosen {}, or widen what {}: {}", core.size() > 1 ? "one of them" : "it",
-                                   core.size() > 1 ? "they mention" : "it mentions", fmt::join(names, ", ")));
-  }
-  return internal_error("the constraints exclude nothing");
+std::int64_t Solver::max_work() { return kListingWork + kDescents * kDescentWork + kFindingWork; }
+
+Error Solver::nothing(std::size_t component) const {
+  const Component& it = components_[component];
+  const std::vector<std::size_t> core = it.conflict(it.root());
+  std::vector<std::string> names;
+  for (const std::size_t c : core)
+    for (const std::string& name : plan_.constraints[c].names())
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return Error(fmt::format("no config satisfies the constraints: {} {}", quoted(plan_, core),
+                           core.size() > 1 ? "exclude each other" : "holds for none"),
+               plan_.constraints[core.back()].place(),
+               names.empty()
+                   ? "remove it"
+                   : fmt::format("loosen {}, or widen what {}: {}", core.size() > 1 ? "one of them" : "it",
+                                 core.size() > 1 ? "they mention" : "it mentions", fmt::join(names, ", ")));
 }
 
 std::optional<std::int64_t> Solver::count() const {

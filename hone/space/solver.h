@@ -116,9 +116,12 @@ class Solver {
   /// then from the list of all its solutions by their masses, which both are what rejection would draw; where
   /// there are too many to list, the best of several descents, taken with chance mass / chance of the
   /// descent: nearer to what rejection would draw the more descents there are, and never outside it.
-  Outcome draw(Rng& rng, Cells& cells) const;
-  /// Why nothing was found.
-  Error nothing() const;
+  /// excluded: where the outcome is none, the component that has no solution.
+  Outcome draw(Rng& rng, Cells& cells, std::size_t& excluded) const;
+  /// So many boxes one draw looks at, at most, in each group of parameters that hang together.
+  static std::int64_t max_work();
+  /// Why a component has no solution: the constraints that exclude each other.
+  Error nothing(std::size_t component) const;
 
   std::optional<std::int64_t> count() const;  ///< see Space::count
   /// Whether all configs are listed: their number is at most Space::max_enumerated().

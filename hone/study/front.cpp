@@ -101,22 +101,39 @@ std::vector<double> crowding_distance(const std::vector<Row>& points) {
   return distance;
 }
 
+bool Front::covers(std::span<const double> values) const {
+  const auto no_worse = [&](const Member& member) {
+    return std::equal(values.begin(), values.end(), member.values.begin(),
+                      [](double value, double of_member) { return of_member <= value; });
+  };
+  if (values.size() != 2) return std::any_of(members_.begin(), members_.end(), no_worse);
+  const auto place = std::partition_point(
+      members_.begin(), members_.end(), [&](const Member& member) { return member.values[0] <= values[0]; });
+  return place != members_.begin() && no_worse(*std::prev(place));
+}
+
 bool Front::insert(std::int64_t trial, Row values) {
   if (has_nan(values)) return false;
   const auto after = [](const Row& row, const Member& member) { return row < member.values; };
+  const auto equal = [&](Member& member) {
+    if (member.values != values) return false;
+    if (trial < member.trial) member = {trial, std::move(values)};
+    return true;
+  };
   auto place = std::upper_bound(members_.begin(), members_.end(), values, after);
   if (values.size() == 2) {
     // Along the front the second objective falls while the first grows, so that the neighbour before decides,
     // and what the newcomer dominates stands right behind it.
-    if (place != members_.begin() && std::prev(place)->values[1] <= values[1]) return false;
+    if (place != members_.begin() && (equal(*std::prev(place)) || std::prev(place)->values[1] <= values[1]))
+      return false;
     const auto end = std::find_if(place, members_.end(),
                                   [&](const Member& member) { return member.values[1] < values[1]; });
     place = members_.erase(place, end);
     members_.insert(place, {trial, std::move(values)});
     return true;
   }
-  for (const Member& member : members_)
-    if (member.values == values || dominates(member.values, values)) return false;
+  for (Member& member : members_)
+    if (equal(member) || dominates(member.values, values)) return false;
   std::erase_if(members_, [&](const Member& member) { return dominates(values, member.values); });
   place = std::upper_bound(members_.begin(), members_.end(), values, after);
   members_.insert(place, {trial, std::move(values)});

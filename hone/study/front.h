@@ -39,15 +39,18 @@ std::vector<double> reference_point(const std::vector<std::vector<double>>& poin
 std::vector<double> crowding_distance(const std::vector<std::vector<double>>& points);
 
 /// The Pareto front, kept as members come: O(log n) a point for two objectives, O(front) beyond. Equal
-/// points: the first stays. Not thread safe.
+/// points: the smaller id stays, so that the order in which they come does not matter. Not thread safe.
 class Front {
  public:
   struct Member {
     std::int64_t trial = 0;
     std::vector<double> values;  ///< oriented: less is better
   };
-  /// Whether the point joined the front (and drove out what it dominates). NaN never joins.
+  /// Whether the point joined the front (and drove out what it dominates). One that equals a member does not,
+  /// though that member may be its from then on. NaN never joins.
   bool insert(std::int64_t trial, std::vector<double> values);
+  /// Whether some member is no worse than these values anywhere.
+  bool covers(std::span<const double> values) const;
   void clear() { members_.clear(); }
   /// Sorted by the first objective.
   const std::vector<Member>& members() const { return members_; }

@@ -262,11 +262,21 @@ StudyRecord study_of(const Json& p) {
                 p.at("horizon"),
                 p.value("data", std::string()),
                 p.value("unshared", std::vector<std::string>()),
+                p.value("costs", std::vector<std::string>()),
                 limits_of(p),
                 p.value("replicates", std::int64_t{1}),
                 aggregate_from_name(p.value("aggregate", std::string("mean")))};
   for (const Json& objective : p.at("objectives"))
     r.objectives.push_back({objective.at("name"), objective.at("minimize")});
+  for (const Json& warm : p.value("warm", Json::array())) {
+    WarmStudy study{warm.at("name")};
+    for (const Json& result : warm.at("results")) {
+      std::vector<double> values;
+      for (const Json& value : result.at(1)) values.push_back(json_to_real(value));
+      study.results.emplace_back(space::Config::from_json(result.at(0)), std::move(values));
+    }
+    r.warm.push_back(std::move(study));
+  }
   return r;
 }
 
@@ -289,9 +299,10 @@ bool read_rare(const Event& event, std::vector<Record>& records) {
                       aggregate_from_name(p.value("aggregate", std::string("mean"))),
                       p.value("changes", std::vector<std::string>()), p.value("horizon", std::int64_t{0})});
   } else if (event.kind == "session") {
-    records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string())});
+    records.emplace_back(SessionRecord{p.at("workers"), p.at("budget"), p.value("boot", std::string()),
+                                       p.value("mark", std::string())});
   } else if (event.kind == "ended") {
-    records.emplace_back(EndedRecord{p.at("why")});
+    records.emplace_back(EndedRecord{p.at("why"), p.value("mark", std::string())});
   } else if (event.kind == "retry") {
     records.emplace_back(RetryRecord{p.at("trial")});
   } else if (event.kind == "delete") {
@@ -337,18 +348,28 @@ Event encode(const Record& record) {
             Json objectives = Json::array();
             for (const Objective& objective : r.objectives)
               objectives.push_back({{"name", objective.name}, {"minimize", objective.minimize}});
-            return plain("study", -1,
-                         {{"name", r.name},
-                          {"file", r.file},
-                          {"seed", r.seed},
-                          {"objectives", objectives},
-                          {"horizon", r.horizon},
-                          {"data", r.data},
-                          {"unshared", r.unshared},
-                          {"limits", limits_json(r.limits)},
-                          {"replicates", r.replicates},
-                          {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
-                          {"text", r.text}});
+            Json payload{{"name", r.name},
+                         {"file", r.file},
+                         {"seed", r.seed},
+                         {"objectives", objectives},
+                         {"horizon", r.horizon},
+                         {"data", r.data},
+                         {"unshared", r.unshared},
+                         {"costs", r.costs},
+                         {"limits", limits_json(r.limits)},
+                         {"replicates", r.replicates},
+                         {"aggregate", aggregate_names()[static_cast<std::size_t>(r.aggregate)]},
+                         {"text", r.text}};
+            for (const WarmStudy& study : r.warm) {
+              Json results = Json::array();
+              for (const auto& [config, values] : study.results) {
+                Json reals = Json::array();
+                for (const double value : values) reals.push_back(real_to_json(value));
+                results.push_back({config.json(), reals});
+              }
+              payload["warm"].push_back({{"name", study.name}, {"results", results}});
+            }
+            return plain("study", -1, payload);
           },
           [](const RevisedRecord& r) {
             Json payload{{"file", r.file},
@@ -361,10 +382,14 @@ Event encode(const Record& record) {
             return plain("revised", -1, payload);
           },
           [](const SessionRecord& r) {
-            return plain("session", -1, {{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}});
+            Json payload{{"workers", r.workers}, {"budget", r.budget}, {"boot", r.boot}};
+            if (!r.mark.empty()) payload["mark"] = r.mark;
+            return plain("session", -1, payload);
           },
           [](const EndedRecord& r) {
-            return plain("ended", -1, {{"why", r.why}});
+            Json payload{{"why", r.why}};
+            if (!r.mark.empty()) payload["mark"] = r.mark;
+            return plain("ended", -1, payload);
           },
           [](const TrialRecord& r) {
             Payload payload;

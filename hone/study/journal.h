@@ -14,6 +14,14 @@ namespace hone::study {
 
 // What the journal's events say, typed. One struct a kind; docs/formats.md has them in prose.
 
+/// What another study found, for this one to begin with: configs as they were there, with the values of this
+/// study's objectives in their order, oriented (less is better).
+struct WarmStudy {
+  std::string name;
+  std::vector<std::pair<space::Config, std::vector<double>>> results = {};  ///< finite, the best first
+  bool operator==(const WarmStudy&) const = default;
+};
+
 /// "study", the first event: what the study is. `text` is the study file as it was.
 struct StudyRecord {
   std::string name;
@@ -26,10 +34,14 @@ struct StudyRecord {
   /// Measures that belong to how a candidate is built rather than to what it computes (memory, seconds): one
   /// that is the same function under another structure does not take them over.
   std::vector<std::string> unshared = {};
+  /// Measures that tell what a candidate costs rather than how good it is: their limits hold at every
+  /// fidelity, those of others at the horizon. Empty: those measured before training, and the unshared ones.
+  std::vector<std::string> costs = {};
   std::vector<Limit> limits = {};  ///< on the measures at the horizon: what breaks one is not on the front
   /// Evaluations of a config on the front, with different seeds; 1: one.
   std::int64_t replicates = 1;
   Aggregate aggregate = Aggregate::mean;  ///< what they count together
+  std::vector<WarmStudy> warm = {};       ///< earlier studies that searchers learn from
   bool operator==(const StudyRecord&) const = default;
 };
 
@@ -45,17 +57,19 @@ struct RevisedRecord {
   std::int64_t horizon = 0;          ///< the front is at this fidelity from now on; 0: where it was
 };
 
-/// "session": somebody began to work on the study. Time since then counts against its budget up to the last
-/// event before the next session.
+/// "session": somebody began to work on the study. The time that sessions cover counts against its budget:
+/// see Sessions.
 struct SessionRecord {
   std::int64_t workers = 0;
   std::string budget;     ///< in words
   std::string boot = {};  ///< of the machine, since it was started: see boot_id
+  std::string mark = {};  ///< what its workers' names end with, behind a dot; "": not known
 };
 
 /// "ended": the session's end, with why in words.
 struct EndedRecord {
   std::string why;
+  std::string mark = {};  ///< of the session; "": the last one that began
 };
 
 /// "trial": a config was proposed.
@@ -92,7 +106,9 @@ struct ResultRecord {
 };
 
 /// "end": an attempt ended; the trial's state is now `state` (waiting: given back). With same_as, the trial
-/// takes every result of that one, present and future, with its own costs.
+/// takes every result of that one, present and future, with its own costs, and ends as that one and the
+/// limits say, whatever `state` is. Once limits were revised, those that hold now decide whether a trial is
+/// completed or infeasible.
 struct EndRecord {
   std::int64_t trial = 0;
   std::int64_t attempt = 0;

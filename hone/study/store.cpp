@@ -1,15 +1,37 @@
 #include "hone/study/store.h"
 
+#include <filesystem>
 #include <fstream>
+#include <utility>
+
+#include "hone/base/error.h"
 
 namespace hone::study {
+namespace {
 
-std::shared_ptr<Store> open_store(const std::string& url) {
+/// Scheme and the rest of a store's URL.
+std::pair<std::string, std::string> parts_of(const std::string& url) {
   const std::size_t colon = url.find(':');
   const bool has_scheme = colon != std::string::npos && url.find('/') > colon;
-  const std::string scheme = has_scheme ? url.substr(0, colon) : "sqlite";
-  const std::string rest = has_scheme ? url.substr(colon + 1) : url;
+  return has_scheme ? std::pair(url.substr(0, colon), url.substr(colon + 1))
+                    : std::pair(std::string("sqlite"), url);
+}
+
+}  // namespace
+
+std::shared_ptr<Store> open_store(const std::string& url) {
+  const auto [scheme, rest] = parts_of(url);
   return methods().maker<MakeStore>("store", scheme, Place{"", 0, "store"})(rest);
+}
+
+std::shared_ptr<Store> open_existing_store(const std::string& url) {
+  const auto [scheme, rest] = parts_of(url);
+  std::error_code code;
+  if (scheme == "sqlite" && !std::filesystem::exists(rest, code))
+    throw Error(
+        "there is no study there", Place{url, 0, ""},
+        "hone search begins one; a store's URL is sqlite:PATH, usually sqlite:NAME.hone/study.sqlite");
+  return open_store(url);
 }
 
 std::string boot_id() {

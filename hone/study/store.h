@@ -92,6 +92,9 @@ class Store {
 /// Opens or creates a store by URL: "memory:", "sqlite:PATH" or a path. Throws Error.
 std::shared_ptr<Store> open_store(const std::string& url);
 
+/// Opens a store that is there already; makes none. Throws Error where there is none.
+std::shared_ptr<Store> open_existing_store(const std::string& url);
+
 /// Changes with every start of this machine; "" where the system does not say.
 std::string boot_id();
 

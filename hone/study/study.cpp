@@ -15,7 +15,7 @@ namespace {
 
 /// Views are saved when they would spare a reader so many events.
 constexpr std::int64_t kSaveViewsEvery = 5000;
-/// A light study keeps so many trials before it lets go of those that are done.
+/// A light study keeps so many trials before it lets go of those that are not under way.
 constexpr std::size_t kMostKept = 20000;
 
 }  // namespace
@@ -51,8 +51,8 @@ Study::Study(std::shared_ptr<Store> store, Depth depth)
   } else {
     throw Error("there is no study in this store", Place{store_->url(), 0, ""}, "run hone search");
   }
-  worst_.assign(header_.objectives.size(), -std::numeric_limits<double>::infinity());
-  best_.assign(header_.objectives.size(), std::numeric_limits<double>::infinity());
+  first_rules_ = rules();
+  points_.reset(header_.objectives.size(), light_);
 }
 
 void Study::listen(Listener listener) {
@@ -72,16 +72,13 @@ void Study::clear() {
   behind_.clear();
   counts_ = {};
   waiting_.clear();
-  front_.clear();
+  points_.reset(header_.objectives.size(), light_);
   saved_ = {};
   causes_.clear();
   spending_ = {};
   late_ = unknown_ = 0;
-  closed_s_ = session_s_ = first_time_s_ = last_time_s_ = 0.0;
-  open_ = false;
-  sessions_ = 0;
-  last_end_.clear();
-  boot_.clear();
+  sessions_ = {};
+  first_time_s_ = last_time_s_ = 0.0;
 }
 
 bool Study::apply_new() {
@@ -102,7 +99,7 @@ bool Study::sync() {
   bool any = false;
   if (light_) {
     if (applied_ == 0) any = load_views();
-    if (some_.size() > kMostKept) std::erase_if(some_, [](const auto& entry) { return entry.second.done(); });
+    if (some_.size() > kMostKept) std::erase_if(some_, [](const auto& entry) { return !busy(entry.second); });
     try {
       any = apply_new() || any;
     } catch (const NeedsAll&) {
@@ -202,6 +199,25 @@ Trial Study::load(std::int64_t id) const {
 
   std::map<std::int64_t, Trial> trials;
   std::map<std::int64_t, std::vector<std::int64_t>> takers;
+  const Judgement* rules = &first_rules_;
+  const auto twin_of = [&](const Trial& trial) -> const Trial* {
+    const auto twin = trials.find(trial.same_as);
+    return twin == trials.end() ? nullptr : &twin->second;
+  };
+  const auto settle = [&](Trial& trial, TrialState state) {
+    const Trial* twin = twin_of(trial);
+    const TrialState now = judged(trial, state, twin, *rules);
+    if (now != state) explain(trial, now, twin, *rules);
+    const bool changed = now != trial.state;
+    trial.state = now;
+    return changed;
+  };
+  const std::function<void(std::int64_t)> follow_one = [&](std::int64_t twin) {
+    for (const std::int64_t taker : takers[twin]) {
+      Trial& trial = trials[taker];
+      if (!busy(trial) && settle(trial, trial.state)) follow_one(taker);
+    }
+  };
   std::vector<std::pair<std::int64_t, Result>> due;
   const auto add = [&](std::int64_t first, const Result& result) {
     due.assign(1, {first, result});
@@ -212,15 +228,18 @@ Trial Study::load(std::int64_t id) const {
       for (const std::int64_t taker : takers[trial.id])
         due.emplace_back(taker, mirrored(*trial.at(due[i].second.fidelity), trial, trials[taker]));
     }
+    for (const auto& [member, taken] : due)
+      if (member != first) follow_one(trials[member].same_as);
+  };
+  const auto unfollow_one = [&](Trial& trial) {
+    std::erase(takers[trial.same_as], trial.id);
+    trial.same_as = -1;
   };
   for (const Step& step : steps) {
     if (step.trial < 0) {
-      const auto judgement = std::find_if(judgements_.begin(), judgements_.end(),
-                                          [&](const auto& one) { return one.sequence == step.sequence; });
-      for (auto& [member, trial] : trials) {
-        const TrialState state = judged(trial, *judgement);
-        if (state != trial.state) settle(trial, state, judgement->limits);
-      }
+      rules = &*std::find_if(judgements_.begin(), judgements_.end(),
+                             [&](const auto& one) { return one.sequence == step.sequence; });
+      for (auto& [member, trial] : trials) settle(trial, trial.state);
       continue;
     }
     if (const auto* r = std::get_if<TrialRecord>(&step.record)) {
@@ -240,25 +259,38 @@ Trial Study::load(std::int64_t id) const {
     }
     Trial& trial = known->second;
     if (const auto* r = std::get_if<StartRecord>(&step.record)) {
+      unfollow_one(trial);
       change(trial, *r);
       trial.state = TrialState::running;
+      follow_one(trial.id);
     } else if (const auto* r = std::get_if<KeysRecord>(&step.record)) {
       change(trial, *r);
     } else if (const auto* r = std::get_if<ResultRecord>(&step.record)) {
       add(trial.id, r->result);
     } else if (const auto* r = std::get_if<EndRecord>(&step.record)) {
-      change(trial, *r, step.time_s);
-      trial.state = r->state;
-      if (r->same_as >= 0 && trials.count(r->same_as) != 0) {
-        takers[r->same_as].push_back(trial.id);
-        const Trial twin = trials[r->same_as];
-        for (const Result& result : twin.results) add(trial.id, mirrored(result, twin, trial));
+      if (r->same_as >= 0) {
+        unfollow_one(trial);
+        trial.same_as = r->same_as;
+        if (const Trial* known_twin = twin_of(trial)) {
+          takers[r->same_as].push_back(trial.id);
+          const Trial twin = *known_twin;
+          for (const Result& result : twin.results) add(trial.id, mirrored(result, twin, trial));
+        }
       }
+      change(trial, *r, step.time_s);
+      if (r->same_as >= 0 || rules != &first_rules_)
+        settle(trial, r->state);
+      else
+        trial.state = r->state;
+      follow_one(trial.id);
     } else if (const auto* r = std::get_if<RetryRecord>(&step.record)) {
+      unfollow_one(trial);
       change(trial, *r);
       trial.state = TrialState::waiting;
+      follow_one(trial.id);
     } else if (std::holds_alternative<DeleteRecord>(step.record)) {
       trial.state = TrialState::deleted;
+      follow_one(trial.id);
     }
   }
   const auto found = trials.find(id);
@@ -291,50 +323,6 @@ const std::vector<std::int64_t>& Study::replicates(std::int64_t id) const {
   static const std::vector<std::int64_t> none;
   const auto found = replicates_.find(id);
   return found == replicates_.end() ? none : found->second;
-}
-
-std::vector<const Measures*> Study::evaluations(std::int64_t id) const {
-  std::vector<const Measures*> all;
-  if (const Result* result = final_result(at(id), header_.horizon)) all.push_back(&result->measures);
-  for (const std::int64_t replicate : replicates(id)) {
-    const Trial& trial = at(replicate);
-    if (trial.state == TrialState::deleted) continue;
-    if (const Result* result = final_result(trial, header_.horizon)) all.push_back(&result->measures);
-  }
-  return all;
-}
-
-Measures Study::outcome(std::int64_t id) const {
-  const auto all = evaluations(id);
-  if (all.empty()) return {};
-  return all.size() == 1 ? *all.front() : aggregated(header_.aggregate, all, header_.objectives);
-}
-
-Study::Spread Study::spread(std::int64_t id) const {
-  const auto all = evaluations(id);
-  Spread spread{static_cast<std::int64_t>(all.size()), {}};
-  if (all.size() < 2) return spread;
-  const Measures mean = aggregated(Aggregate::mean, all, header_.objectives);
-  for (const auto& [name, middle] : mean.entries()) {
-    double sum = 0.0;
-    for (const Measures* one : all) sum += std::pow(*one->find(name) - middle, 2);
-    spread.deviation.set(name, std::sqrt(sum / static_cast<double>(all.size() - 1)));
-  }
-  return spread;
-}
-
-std::vector<double> Study::reference() const {
-  std::vector<double> point;
-  for (std::size_t i = 0; i < worst_.size(); ++i) {
-    if (!(worst_[i] >= best_[i])) return {};
-    const double range = worst_[i] - best_[i];
-    point.push_back(worst_[i] + (range > 0.0 ? 0.1 * range : std::max(0.1 * std::abs(worst_[i]), 1e-12)));
-  }
-  return point;
-}
-
-double Study::elapsed_s(double now) const {
-  return closed_s_ + (open_ ? std::max(0.0, now - session_s_) : 0.0);
 }
 
 }  // namespace hone::study

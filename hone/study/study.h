@@ -14,6 +14,8 @@
 
 #include "hone/study/front.h"
 #include "hone/study/journal.h"
+#include "hone/study/points.h"
+#include "hone/study/sessions.h"
 #include "hone/study/spending.h"
 
 namespace hone::study {
@@ -72,14 +74,24 @@ class Study {
   const std::deque<Trial>& trials() const;
   const Trial& trial(std::int64_t id) const;  ///< throws Error where there is none
   std::int64_t size() const { return size_; }
+  /// How many trials are in memory: all of a whole study; of a light one those that were asked for or are
+  /// under way.
+  std::size_t kept() const { return light_ ? some_.size() : trials_.size(); }
   /// The first trial with this config key that was not deleted; null: none. Of a whole study only.
   const Trial* find(Key config_key) const;
   /// Trials that reuse the result of `id`.
   const std::vector<std::int64_t>& followers(std::int64_t id) const;
   /// Further evaluations of the config of `id`, in the order proposed.
   const std::vector<std::int64_t>& replicates(std::int64_t id) const;
-  /// The measures of `id` and its replicates together at the horizon; empty where there is no result there.
+  /// The trials whose replicates evaluate `id` too: itself, then those whose results it takes (same_as) and
+  /// that were not deleted.
+  std::vector<std::int64_t> evaluated_with(std::int64_t id) const;
+  /// The measures of all evaluations of `id` together at the horizon: its own result, its replicates', and
+  /// those of the trial whose results it takes, with its own costs. Empty where there is none.
   Measures outcome(std::int64_t id) const;
+  /// The trial `id` as it would be if it took the results of `twin`, which computes the same: with its state,
+  /// reason and cause by that one's end and the limits.
+  Trial as_same(std::int64_t id, std::int64_t twin) const;
   /// Standard deviation and number of the evaluations of `id` that have a result at the horizon.
   struct Spread {
     std::int64_t n = 0;
@@ -92,9 +104,9 @@ class Study {
   const std::vector<std::int64_t>& waiting() const { return waiting_; }
 
   /// The Pareto front at the horizon's fidelity: trials within the limits, of replicates the first.
-  const Front& front() const { return front_; }
-  /// Where the hypervolume is measured from: the worst value seen at the horizon in each objective, a tenth
-  /// of the range further. Empty until two trials are there.
+  const Front& front() const { return points_.front(); }
+  /// Where the hypervolume is measured from: the worst value at the horizon in each objective, a tenth of the
+  /// range further. Empty until a trial is there.
   std::vector<double> reference() const;
 
   /// Evaluations that identity saved, and why.
@@ -113,14 +125,15 @@ class Study {
   std::int64_t late() const { return late_; }        ///< results that came after their lease was lost
   std::int64_t unknown() const { return unknown_; }  ///< events of kinds that this program does not know
 
-  /// Seconds that sessions spent on the study so far; the open one counts up to `now`.
-  double elapsed_s(double now) const;
+  /// Seconds that sessions spent on the study so far, overlapping ones once; the open one counts up to `now`.
+  double elapsed_s(double now) const { return sessions_.elapsed_s(now); }
   double first_time_s() const { return first_time_s_; }
   double last_time_s() const { return last_time_s_; }
-  std::int64_t sessions() const { return sessions_; }
-  bool session_open() const { return open_; }                ///< also where it was killed
-  const std::string& boot() const { return boot_; }          ///< boot_id of the last session
-  const std::string& last_end() const { return last_end_; }  ///< why the last session ended; "" while open
+  std::int64_t sessions() const { return sessions_.count(); }
+  bool session_open() const { return sessions_.open(); }        ///< also where it was killed
+  const std::string& boot() const { return sessions_.boot(); }  ///< boot_id of the last session
+  /// Why the last session ended; "" while open.
+  const std::string& last_end() const { return sessions_.last_end(); }
 
  private:
   class NeedsAll {};  // thrown where a light study meets what needs all trials
@@ -139,22 +152,36 @@ class Study {
   Trial load(std::int64_t id) const;
   void add_result(Trial& trial, const Result& result);
   bool add_own(Trial& trial, const Result& result);
-  void offer(const Trial& trial);
-  void rebuild_front();
+  /// What holds from a revision on.
   struct Judgement {
-    std::int64_t sequence = 0;  // of the revision's event
+    std::int64_t sequence = 0;  // of the revision's event; 0: from the beginning
     std::vector<Limit> limits;
     std::int64_t horizon = 0;
   };
-  TrialState judged(const Trial& trial, const Judgement& by) const;
-  void settle(Trial& trial, TrialState state, const std::vector<Limit>& limits) const;
   Result mirrored(const Result& result, const Trial& twin, const Trial& follower) const;
+  void unfollow(Trial& trial);
+
+  /// What holds now.
+  Judgement rules() const { return {0, header_.limits, header_.horizon}; }
+  const Limit* broken(const Trial& trial, const Measures& measures, const Judgement& by) const;
+  TrialState judged(const Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const;
+  void explain(Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const;
+  void restate(Trial& trial, TrialState state, const Trial* twin);
+  void follow(const Trial& twin);
   void leave(const Trial& trial);
   void enter(Trial& trial, TrialState state);
+
   void tell(Change::Kind kind, const Trial& trial, const Result* result = nullptr);
+  void tell_results(const Trial& trial);
+  void tell_outcome(const Trial& trial);
   Trial& at(std::int64_t id) const;
-  std::vector<const Measures*> evaluations(std::int64_t id) const;
-  std::optional<std::vector<double>> front_values(std::int64_t id) const;
+  std::vector<Measures> evaluations(std::int64_t id) const;
+  bool repeated(std::int64_t id) const;
+
+  using Points = std::vector<std::pair<std::int64_t, Point>>;
+  Point point(std::int64_t id) const;
+  Points points_around(const Trial& trial) const;
+  void move_points(const Points& before);
 
   std::shared_ptr<Store> store_;
   std::vector<Listener> listeners_;
@@ -165,6 +192,7 @@ class Study {
   std::vector<Record> decoded_;
 
   StudyRecord header_;
+  Judgement first_rules_;  // before any revision
   std::int64_t revision_ = 0;
   /// Revisions that judged all trials again.
   std::vector<Judgement> judgements_;
@@ -177,17 +205,12 @@ class Study {
   std::map<std::int64_t, std::vector<std::int64_t>> behind_;
   std::array<std::int64_t, kTrialStates> counts_{};
   std::vector<std::int64_t> waiting_;
-  Front front_;
-  std::vector<double> worst_, best_;
+  PointSet points_;
   Saved saved_;
   std::map<std::string, std::int64_t> causes_;
   Spending spending_;
   std::int64_t late_ = 0, unknown_ = 0;
-  double closed_s_ = 0.0;   // of sessions before the open one
-  double session_s_ = 0.0;  // start of the open one
-  bool open_ = false;
-  std::int64_t sessions_ = 0;
-  std::string last_end_, boot_;
+  Sessions sessions_;
   double first_time_s_ = 0.0, last_time_s_ = 0.0;
 };
 

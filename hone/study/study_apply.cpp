@@ -30,6 +30,12 @@ void Study::leave(const Trial& trial) {
 
 void Study::enter(Trial& trial, TrialState state) {
   ++counts_[static_cast<std::size_t>(state)];
+  const auto out = [](TrialState one) { return one == TrialState::failed || one == TrialState::deleted; };
+  if (out(state) != out(trial.state)) {
+    const Points before = points_around(trial);
+    trial.state = state;
+    move_points(before);
+  }
   trial.state = state;
   if (state == TrialState::running) spending_.add_running(trial);
   if (state != TrialState::waiting) trial.behind = -1;
@@ -115,112 +121,76 @@ void Study::add_result(Trial& trial, const Result& result) {
     const Result own = due[i].second;
     if (add_own(follower, own)) spread(follower);
   }
+  for (const auto& [id, taken] : due) follow(at(at(id).same_as));
 }
 
 bool Study::add_own(Trial& trial, const Result& result) {
   if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
+  const bool final = result.fidelity >= header_.horizon;
+  const Points before = final ? points_around(trial) : Points{};
   const bool runs = trial.state == TrialState::running;
   if (runs) spending_.drop_running(trial);
   put_result(trial, result);
   if (runs) spending_.add_running(trial);
-  if (trial.same_as >= 0) {
-    const Result* added = trial.at(result.fidelity);
+  move_points(before);
+  if (trial.state == TrialState::deleted) return true;
+  const Result* added = trial.at(result.fidelity);
+  if (trial.same_as >= 0)
     saved_.fidelity += result.fidelity - (added == trial.results.data() ? 0 : (added - 1)->fidelity);
-  }
-  const bool final = result.fidelity >= header_.horizon;
-  const bool repeated = trial.of >= 0 || !replicates(trial.id).empty();
-  if (final && !repeated) offer(trial);
-  tell(Change::Kind::result, trial, trial.at(result.fidelity));
-  if (!final || !repeated) return true;
-  // Together with its replicates it is another point, and what it drove out may come back.
-  if (light_) throw NeedsAll{};
-  rebuild_front();
-  const Trial& first = trial.of >= 0 ? at(trial.of) : trial;
-  const Result together{result.fidelity, outcome(first.id)};
-  if (!together.measures.empty() && first.state != TrialState::deleted)
-    tell(Change::Kind::result, first, &together);
+  tell(Change::Kind::result, trial, added);
+  for (const auto& [id, point] : before)
+    if (repeated(id)) tell_outcome(at(id));
   return true;
 }
 
-/// The objectives' values of a trial and its replicates; nullopt where they do not belong on the front.
-std::optional<std::vector<double>> Study::front_values(std::int64_t id) const {
-  const Trial& trial = at(id);
-  if (trial.of >= 0 || trial.state == TrialState::deleted || trial.state == TrialState::failed)
-    return std::nullopt;
-  const bool alone = replicates(id).empty();
-  const Result* own = alone ? final_result(trial, header_.horizon) : nullptr;
-  if (alone && own == nullptr) return std::nullopt;
-  const Measures together = alone ? Measures{} : outcome(id);
-  const Measures& measures = alone ? own->measures : together;
-  if (measures.empty()) return std::nullopt;
-  for (const Limit& limit : header_.limits)
-    if (!limit.violation(measures).empty()) return std::nullopt;
-  std::vector<double> values = oriented(header_.objectives, measures);
-  if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
-    return std::nullopt;
-  return values;
+/// Tells what its evaluations count together.
+void Study::tell_outcome(const Trial& trial) {
+  if (listeners_.empty() || trial.of >= 0 || trial.state == TrialState::deleted) return;
+  const Result together{header_.horizon, outcome(trial.id)};
+  if (!together.measures.empty()) tell(Change::Kind::result, trial, &together);
 }
 
-void Study::offer(const Trial& trial) {
-  auto values = front_values(trial.id);
-  if (!values) return;
-  for (std::size_t i = 0; i < values->size(); ++i) {
-    worst_[i] = std::max(worst_[i], (*values)[i]);
-    best_[i] = std::min(best_[i], (*values)[i]);
-  }
-  front_.insert(trial.id, std::move(*values));
+/// Tells all its results again.
+void Study::tell_results(const Trial& trial) {
+  if (listeners_.empty()) return;
+  for (const Result& result : trial.results) tell(Change::Kind::result, trial, &result);
+  if (repeated(trial.id)) tell_outcome(trial);
 }
 
-void Study::rebuild_front() {
-  front_.clear();
-  std::fill(worst_.begin(), worst_.end(), -std::numeric_limits<double>::infinity());
-  std::fill(best_.begin(), best_.end(), std::numeric_limits<double>::infinity());
-  for (const Trial& trial : trials_) offer(trial);
+/// It takes no other trial's results any more.
+void Study::unfollow(Trial& trial) {
+  if (trial.same_as < 0) return;
+  const Points before = points_around(trial);
+  std::erase(followers_[trial.same_as], trial.id);
+  trial.same_as = -1;
+  move_points(before);
 }
 
 void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   spending_.take(trial, r);
-  leave(trial);
-  change(trial, r, time_s);
   if (r.same_as >= 0) {
-    const Trial& twin = at(r.same_as);
+    unfollow(trial);
+    const Points before = points_around(trial);
     followers_[r.same_as].push_back(trial.id);
+    trial.same_as = r.same_as;
+    move_points(before);
+    const Trial twin = at(r.same_as);
     const bool structure = !trial.keys.structural.none() && trial.keys.structural == twin.keys.structural;
     ++(structure ? saved_.same_structure : saved_.same_function);
+    for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
   }
-  if (r.untrained) ++saved_.over_limit;
-  enter(trial, r.state);
+  leave(trial);
+  change(trial, r, time_s);
+  TrialState state = r.state;
+  if (r.same_as >= 0 || !judgements_.empty()) {
+    const Trial* twin = trial.same_as >= 0 ? &at(trial.same_as) : nullptr;
+    state = judged(trial, r.state, twin, rules());
+    if (state != r.state) explain(trial, state, twin, rules());
+  }
+  if (r.untrained && state == TrialState::infeasible) ++saved_.over_limit;
+  enter(trial, state);
   tell(Change::Kind::state, trial);
-  if (r.same_as < 0) return;
-  const Trial twin = at(r.same_as);
-  for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
-}
-
-/// The state of a trial that limits alone decide, by those of a revision.
-TrialState Study::judged(const Trial& trial, const Judgement& by) const {
-  const bool refused = trial.state == TrialState::infeasible && trial.cause == "limit";
-  if (!refused && trial.state != TrialState::completed) return trial.state;
-  Measures measures = trial.costs;
-  if (const Result* last = trial.last()) measures.merge(last->measures);
-  for (const Limit& limit : by.limits)
-    if (!limit.violation(measures).empty()) return TrialState::infeasible;
-  if (!refused) return trial.state;
-  if (final_result(trial, by.horizon) != nullptr) return TrialState::completed;
-  return trial.results.empty() || trial.last()->fidelity < trial.target ? TrialState::waiting
-                                                                        : TrialState::paused;
-}
-
-/// Gives a trial the state that judged said, and the reason for it.
-void Study::settle(Trial& trial, TrialState state, const std::vector<Limit>& limits) const {
-  trial.state = state;
-  trial.reason.clear();
-  trial.cause.clear();
-  if (state != TrialState::infeasible) return;
-  trial.cause = "limit";
-  Measures measures = trial.costs;
-  if (const Result* last = trial.last()) measures.merge(last->measures);
-  for (const Limit& limit : limits)
-    if (auto why = limit.violation(measures); !why.empty()) trial.reason = std::move(why);
+  follow(trial);
 }
 
 void Study::apply_revision(const RevisedRecord& r) {
@@ -234,63 +204,59 @@ void Study::apply_revision(const RevisedRecord& r) {
   const bool farther = r.horizon > 0 && r.horizon != header_.horizon;
   if (farther) header_.horizon = r.horizon;
   ++revision_;
-  if (farther && !judge_again) rebuild_front();
-  if (!judge_again) return;
+  if (!judge_again && !farther) return;
   judgements_.push_back({applied_ + 1, header_.limits, header_.horizon});
+  points_.reset(header_.objectives.size(), light_);
+  for (const Trial& trial : trials_) points_.move(trial.id, std::nullopt, point(trial.id));
   for (Trial& trial : trials_) {
-    const TrialState state = judged(trial, judgements_.back());
-    if (state == trial.state) continue;
-    leave(trial);
-    settle(trial, state, header_.limits);
-    enter(trial, state);
-    tell(Change::Kind::state, trial);
+    const Trial* twin = trial.same_as >= 0 ? &at(trial.same_as) : nullptr;
+    const TrialState state = judged(trial, trial.state, twin, judgements_.back());
+    if (state != trial.state) restate(trial, state, twin);
   }
-  rebuild_front();
 }
 
 void Study::apply_delete(Trial& trial) {
-  if (light_) throw NeedsAll{};
   if (trial.state == TrialState::deleted) return;
+  const Points before = points_around(trial);
   leave(trial);
   trial.behind = -1;
   enter(trial, TrialState::deleted);
-  const auto found = by_key_.find(trial.key);
-  if (found != by_key_.end() && found->second == trial.id) by_key_.erase(found);
-  rebuild_front();
+  if (const auto found = by_key_.find(trial.key); found != by_key_.end() && found->second == trial.id)
+    by_key_.erase(found);
   tell(Change::Kind::deleted, trial);
+  for (const auto& [id, point_before] : before)
+    if (id != trial.id && point(id) != point_before) tell_outcome(at(id));
+  follow(trial);
 }
 
 void Study::apply(const Record& record, double time_s) {
   if (first_time_s_ == 0.0) first_time_s_ = time_s;
   if (const auto* r = std::get_if<StudyRecord>(&record)) {
     header_ = *r;
-    worst_.assign(header_.objectives.size(), -std::numeric_limits<double>::infinity());
-    best_.assign(header_.objectives.size(), std::numeric_limits<double>::infinity());
+    first_rules_ = rules();
+    points_.reset(header_.objectives.size(), light_);
   } else if (const auto* r = std::get_if<RevisedRecord>(&record)) {
     apply_revision(*r);
   } else if (const auto* r = std::get_if<SessionRecord>(&record)) {
-    // A session that was killed never said that it ended: it lasted until its last event.
-    if (open_) closed_s_ += std::max(0.0, last_time_s_ - session_s_);
-    open_ = true;
-    session_s_ = time_s;
-    boot_ = r->boot;
-    ++sessions_;
-    last_end_.clear();
+    sessions_.begin(r->mark, r->boot, time_s, last_time_s_);
   } else if (const auto* r = std::get_if<EndedRecord>(&record)) {
-    if (open_) closed_s_ += std::max(0.0, time_s - session_s_);
-    open_ = false;
-    last_end_ = r->why;
+    sessions_.end(r->mark, r->why, time_s);
   } else if (const auto* r = std::get_if<TrialRecord>(&record)) {
     apply_trial(*r, time_s);
   } else if (const auto* r = std::get_if<StartRecord>(&record)) {
     Trial& trial = at(r->trial);
+    unfollow(trial);
     leave(trial);
     change(trial, *r);
     enter(trial, TrialState::running);
+    sessions_.sign_of_life(r->worker, time_s);
     tell(Change::Kind::started, trial);
+    follow(trial);
   } else if (const auto* r = std::get_if<KeysRecord>(&record)) {
     Trial& trial = at(r->trial);
+    const Points before = points_around(trial);
     change(trial, *r);
+    move_points(before);
     tell(Change::Kind::keys, trial);
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
@@ -300,10 +266,14 @@ void Study::apply(const Record& record, double time_s) {
     apply_end(at(r->trial), *r, time_s);
   } else if (const auto* r = std::get_if<RetryRecord>(&record)) {
     Trial& trial = at(r->trial);
+    const bool lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
+    unfollow(trial);
     leave(trial);
     change(trial, *r);
     enter(trial, TrialState::waiting);
     tell(Change::Kind::state, trial);
+    if (lost) tell_results(trial);
+    follow(trial);
   } else if (const auto* r = std::get_if<DeleteRecord>(&record)) {
     if (r->trial == size_) {  // its proposal is lost with a damaged part of the store: the number is taken
       Trial lost;

@@ -8,7 +8,7 @@ namespace hone::study {
 namespace {
 
 constexpr const char* kName = "study";
-constexpr int kVersion = 3;
+constexpr int kVersion = 4;
 constexpr std::int64_t kSaveEvery = 5000;
 
 using Lists = std::map<std::int64_t, std::vector<std::int64_t>>;
@@ -48,7 +48,8 @@ Json Study::views_json() const {
     judgements.push_back({judgement.sequence, Json::parse(alone.payload)});
   }
   Json front = Json::array();
-  for (const auto& member : front_.members()) front.push_back({member.trial, reals_json(member.values)});
+  for (const auto& member : points_.front().members())
+    front.push_back({member.trial, reals_json(member.values)});
   // As the journal would say it, so that one reader does for both.
   const Event header = encode(Record(RevisedRecord{header_.file,
                                                    header_.text,
@@ -68,8 +69,8 @@ Json Study::views_json() const {
           {"followers", lists_json(followers_)},
           {"replicates", lists_json(replicates_)},
           {"front", front},
-          {"worst", reals_json(worst_)},
-          {"best", reals_json(best_)},
+          {"worst", reals_json(points_.worst())},
+          {"best", reals_json(points_.best())},
           {"saved",
            {saved_.repeated_config, saved_.same_structure, saved_.same_function, saved_.over_limit,
             saved_.fidelity}},
@@ -77,12 +78,7 @@ Json Study::views_json() const {
           {"spending", spending_.json()},
           {"late", late_},
           {"unknown", unknown_},
-          {"closed_s", closed_s_},
-          {"session_s", session_s_},
-          {"open", open_},
-          {"sessions", sessions_},
-          {"last_end", last_end_},
-          {"boot", boot_},
+          {"sessions", sessions_.json()},
           {"first_time_s", first_time_s_},
           {"last_time_s", last_time_s_}};
 }
@@ -109,22 +105,16 @@ void Study::take_views(const Json& views) {
   behind_ = lists_of(views.at("behind"));
   followers_ = lists_of(views.at("followers"));
   replicates_ = lists_of(views.at("replicates"));
-  front_.clear();
-  for (const Json& member : views.at("front")) front_.insert(member.at(0), reals_of(member.at(1)));
-  worst_ = reals_of(views.at("worst"));
-  best_ = reals_of(views.at("best"));
+  std::vector<Front::Member> members;
+  for (const Json& member : views.at("front")) members.push_back({member.at(0), reals_of(member.at(1))});
+  points_.restore(members, reals_of(views.at("worst")), reals_of(views.at("best")));
   const auto saved = views.at("saved").get<std::array<std::int64_t, 5>>();
   saved_ = {saved[0], saved[1], saved[2], saved[3], saved[4]};
   causes_ = views.at("causes").get<decltype(causes_)>();
   spending_ = Spending::from_json(views.at("spending"));
   late_ = views.at("late");
   unknown_ = views.at("unknown");
-  closed_s_ = views.at("closed_s");
-  session_s_ = views.at("session_s");
-  open_ = views.at("open");
-  sessions_ = views.at("sessions");
-  last_end_ = views.at("last_end");
-  boot_ = views.at("boot");
+  sessions_ = Sessions::from_json(views.at("sessions"));
   first_time_s_ = views.at("first_time_s");
   last_time_s_ = views.at("last_time_s");
 }
@@ -143,8 +133,6 @@ bool Study::load_views() {
     // Whatever is wrong with it: the journal has all.
     clear();
     header_ = header;
-    worst_.assign(header_.objectives.size(), -std::numeric_limits<double>::infinity());
-    best_.assign(header_.objectives.size(), std::numeric_limits<double>::infinity());
     return false;
   }
 }

@@ -15,7 +15,7 @@ inline void put_result(Trial& trial, const Result& result) {
   trial.results.insert(place, result);
 }
 
-/// What a record says of its trial alone, but for its state and its results.
+/// What a record says of its trial alone, but for its state, its results and whose it takes.
 inline void change(Trial& trial, const StartRecord& r) {
   trial.attempts = r.attempt;
   trial.worker = r.worker;
@@ -38,7 +38,6 @@ inline void change(Trial& trial, const EndRecord& r, double time_s) {
   trial.finished_s = time_s;
   trial.curve.insert(trial.curve.end(), r.curve.begin(), r.curve.end());
   trial.behind = r.behind;
-  if (r.same_as >= 0) trial.same_as = r.same_as;
 }
 
 inline void change(Trial& trial, const RetryRecord&) {

@@ -67,6 +67,15 @@ std::vector<MeasureInfo> CommandTask::measures() const {
 
 Task::Needs CommandTask::needs() const { return {options_.cores, options_.gpus, options_.rules.grace_s}; }
 
+bool CommandTask::whole_at_one() const {
+  if (!options_.unit.empty()) return false;
+  const auto mentions = [](const std::string& text) {
+    return text.find("{fidelity}") != std::string::npos || text.find("{horizon}") != std::string::npos;
+  };
+  return std::none_of(options_.run.begin(), options_.run.end(), mentions) &&
+         std::none_of(options_.environment.begin(), options_.environment.end(), mentions);
+}
+
 void CommandTask::check(const space::Space& space) const { check_command(options_, places_, space); }
 
 std::string CommandTask::program(const std::string& name) const {

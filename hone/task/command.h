@@ -15,7 +15,8 @@ class CommandTask final : public Task {
   CommandTask(const Options& options, std::string folder);
 
   std::vector<MeasureInfo> measures() const override;
-  std::string fidelity_unit() const override { return options_.unit; }
+  std::string fidelity_unit() const override { return options_.unit.empty() ? "steps" : options_.unit; }
+  bool whole_at_one() const override;
   bool any_measure() const override { return options_.metrics.empty(); }
   Needs needs() const override;
   std::vector<std::string> neutral_options() const override {

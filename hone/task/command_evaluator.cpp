@@ -119,12 +119,16 @@ class CommandEvaluator final : public Evaluator {
  public:
   explicit CommandEvaluator(std::shared_ptr<const CommandTask> task) : task_(std::move(task)) {}
 
-  std::vector<double> probe(const space::Config& config) override {
+  std::vector<double> probe(const space::Config& config) override { return probe_at(config, {}); }
+
+  std::vector<double> probe_at(const space::Config& config, const Seat& seat) override {
     const CommandOptions& options = task_->options();
     if (!options.probe) return {};
     RunContext context;
     context.study_folder = task_->folder();
     context.probe = true;
+    context.cores = seat.cores;
+    context.gpus = seat.gpus;
     std::vector<double> signature;
     std::string problem = "it printed no signature";
     JsonLines lines(options.report_on_output);
@@ -140,8 +144,13 @@ class CommandEvaluator final : public Evaluator {
     ears.output = [&](std::string_view bytes) { log.add(bytes); };
     ears.report = [&](std::string_view bytes) { hear(lines.add(bytes)); };
     ears.apart = ears.report;
+    ears.interrupted = seat.interrupted;
     const RunEnd end = run_program(launch(config, context), options.rules, ears);
     hear(lines.end());
+    if (end.how == RunEnd::How::interrupted) {
+      probe_note_.clear();
+      return {};
+    }
     if (const auto [cause, reason] = failure(end, options, log); !cause.empty()) {
       problem = reason;
       signature.clear();
@@ -263,8 +272,8 @@ class CommandEvaluator final : public Evaluator {
       outcome.cause = "missing";
       outcome.reason = reports.last() > assignment.from
                            ? fmt::format("it did not report {}; its reports end at {} of {} {}", name,
-                                         reports.last(), assignment.to, options.unit)
-                           : fmt::format("it did not report {}", name);
+                                         reports.last(), assignment.to, task_->fidelity_unit())
+                           : missing_reason(name, reports.result());
       break;
     }
     return outcome;

@@ -119,7 +119,7 @@ CommandOptions::CommandOptions(const Options& options)
       report_on_output(options.text("report") == "stdout"),
       environment(options.texts("environment")),
       costs(options.texts("costs")),
-      unit(options.text("unit")),
+      unit(options.has("unit") ? options.text("unit") : ""),
       output_bytes(static_cast<std::int64_t>(std::min(read_size(options, "output"), 1e12))),
       probe(options.flag("probe")),
       probe_arguments(options.texts("probe_arguments")),
@@ -195,7 +195,13 @@ std::vector<OptionSpec> CommandOptions::specs() {
        .optional = true},
       list("costs",
            "reported names that depend on more than what is computed (time, size): never taken over"),
-      {.name = "unit", .type = Type::text, .fallback = "steps", .summary = "what fidelity counts"},
+      {.name = "unit",
+       .type = Type::text,
+       .fallback = nullptr,
+       .summary =
+           "what fidelity counts, where the program looks at it: \"epochs\"; then the scheduler's steps "
+           "must be given",
+       .optional = true},
       {.name = "time",
        .type = Type::duration,
        .fallback = nullptr,

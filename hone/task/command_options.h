@@ -20,7 +20,7 @@ struct CommandOptions {
   std::vector<std::string> environment;
   std::vector<std::string> metrics;
   std::vector<std::string> costs;
-  std::string unit;
+  std::string unit;  ///< of fidelity; "": not said
   RunRules rules;
   std::int64_t output_bytes = 0;
   bool probe = false;

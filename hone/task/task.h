@@ -34,6 +34,8 @@ class Task {
 
   virtual std::vector<MeasureInfo> measures() const = 0;
   virtual std::string fidelity_unit() const = 0;  ///< "steps"
+  /// Whether a trial of fidelity 1 is a whole one, so that a study need not say how far trials run.
+  virtual bool whole_at_one() const { return false; }
   /// Whether it may report measures beyond measures(), whose names only the study knows (a program's own).
   virtual bool any_measure() const { return false; }
 
@@ -130,6 +132,11 @@ struct Outcome {
   std::string cause = {};         ///< of failed: see study::Trial::cause
 };
 
+/// Why a run without the measure `name` failed: "it did not report los; it reported loss, seconds".
+std::string missing_reason(const std::string& name, const study::Measures& reported);
+/// The names that such a reason lists; nullopt where it is none, or of another measure.
+std::optional<std::vector<std::string>> reported_by(const std::string& reason, const std::string& name);
+
 /// How a running evaluation talks to the engine.
 class Reporter {
  public:
@@ -139,6 +146,13 @@ class Reporter {
   virtual Verdict report(std::int64_t fidelity, const study::Measures& measures) = 0;
   /// Whether to save and return soon (within half a second). Cheap; ask at every step.
   virtual bool interrupted() = 0;
+};
+
+/// What belongs to a worker, whatever it evaluates.
+struct Seat {
+  std::vector<int> cores = {};             ///< as in an Assignment
+  std::vector<std::string> gpus = {};      ///< likewise
+  std::function<bool()> interrupted = {};  ///< as a Reporter's; may be empty
 };
 
 /// Runs a task's trials in a worker process; alive over many trials. Not thread safe.
@@ -158,6 +172,12 @@ class Evaluator {
   virtual std::vector<double> probe(const space::Config& config) {
     (void)config;
     return {};
+  }
+  /// The same with what the worker may use and whether to end early (then it returns what it likes: the
+  /// trial is given back). What hone calls; a probe that starts processes or takes long wants to know.
+  virtual std::vector<double> probe_at(const space::Config& config, const Seat& seat) {
+    (void)seat;
+    return probe(config);
   }
   virtual Outcome run(const Assignment& assignment, Reporter& reporter) = 0;
 };

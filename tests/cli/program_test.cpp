@@ -75,6 +75,8 @@ TEST(Program, AnswersMistakes) {
   fails({"serch", "s.toml"}, "serch");
   fails({"search", "s.toml", "--workers", "none"}, "none");
   fails({"search", "s.toml", "--time", "soon"}, "soon");
+  fails({"worker", "--store", "sqlite:typo.sqlite"}, "there is no study there");
+  EXPECT_FALSE(std::filesystem::exists(folder.file("typo.sqlite")));
   fails({"methods", "tpee"}, "did you mean 'tpe'?");
   std::string text = study_text(3, "0");
   text.replace(text.find("real"), 4, "reel");
@@ -178,6 +180,22 @@ TEST(Program, CtrlCStopsSoonAndTheNextRunGoesOn) {
   Program resumed(folder, {"search", "s.toml"});
   EXPECT_EQ(resumed.status(), 0) << resumed.err();
   EXPECT_EQ(completed_trials(folder), 40);
+}
+
+TEST(Program, ASearchEndsWithItsBudgetWhileAnotherGoesOn) {
+  const Folder folder;
+  folder.write("s.toml", study_text(10, "20 ms", 1));
+  Program other(folder, {"search", "s.toml", "--trials", "1000000", "--quiet"});
+  ASSERT_TRUE(test::wait_until([&] { return completed_trials(folder) >= 3; }));
+  Program search(folder, {"search", "s.toml", "--trials", "5"});
+  EXPECT_EQ(search.status(), 0) << search.err();
+  other.signal(SIGINT);
+  EXPECT_EQ(other.status(), 3) << other.err();
+  study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  study.sync();
+  EXPECT_EQ(study.sessions(), 2);
+  EXPECT_EQ(study.last_end(), "interrupted");
+  EXPECT_EQ(study.count(study::TrialState::running), 0);
 }
 
 TEST(Program, WorkersDieWithTheirSupervisorAndNothingIsLost) {

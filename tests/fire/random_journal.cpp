@@ -178,12 +178,16 @@ void RandomJournal::step() {
     if (id >= 0) commit({study::DeleteRecord{id}});
   } else if (what < 91) {
     const auto aggregate = static_cast<study::Aggregate>(below(3));
-    commit({study::RevisedRecord{"s.toml", "text", limits(), 2, aggregate, {"limits"}}});
+    study::RevisedRecord revised{"s.toml", "text", limits(), 2, aggregate, {"limits"}};
+    if (chance(0.3)) revised.limits = study_->header().limits;
+    if (chance(0.2)) revised.horizon = study_->header().horizon == 9 ? 3 : 9;
+    commit({revised});
   } else if (what < 94) {
+    const std::string mark = chance(0.3) ? "" : std::to_string(below(4));
     if (study_->session_open() && chance(0.7))
-      commit({study::EndedRecord{"done"}});
+      commit({study::EndedRecord{"done", mark}});
     else
-      commit({study::SessionRecord{2, "30 trials", "boot-1"}});
+      commit({study::SessionRecord{2, "30 trials", "boot-1", mark}});
   } else if (what < 97) {
     if (study_->size() > 0) commit({study::LateRecord{0, 1, Json{{"kind", "result"}}}});
   } else {

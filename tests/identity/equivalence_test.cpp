@@ -73,5 +73,39 @@ TEST(EquivalenceCache, KnowsQualityByFunctionAndCostByStructure) {
   EXPECT_EQ(cache.known(Key{7, 7}, 20), -1) << "a mirrored result is not an evaluation";
 }
 
+TEST(EquivalenceCache, TheOldestClaimOfThoseThatRunHolds) {
+  using Kind = study::Change::Kind;
+  using study::TrialState;
+  const Key function{5, 5};
+  EquivalenceCache cache;
+  std::vector<study::Trial> trials(3);
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    trials[i].id = static_cast<std::int64_t>(i);
+    trials[i].target = i == 2 ? 20 : 9;
+    trials[i].keys.functional = function;
+  }
+  const auto tell = [&](std::size_t i, Kind kind, TrialState state) {
+    trials[i].state = state;
+    cache.update({kind, &trials[i], nullptr});
+  };
+  tell(0, Kind::keys, TrialState::running);
+  tell(1, Kind::keys, TrialState::running);
+  EXPECT_EQ(cache.claimant(function, 9, 0), -1);
+  EXPECT_EQ(cache.claimant(function, 9, 1), 0);
+  EXPECT_EQ(cache.claimant(function, 20, 1), -1) << "not as far as that";
+  tell(0, Kind::state, TrialState::waiting);
+  EXPECT_EQ(cache.claimant(function, 9, 1), -1);
+  tell(0, Kind::started, TrialState::running);
+  EXPECT_EQ(cache.claimant(function, 9, 0), 1) << "it began anew, however old its key";
+  tell(0, Kind::keys, TrialState::running);
+  tell(1, Kind::keys, TrialState::running);
+  EXPECT_EQ(cache.claimant(function, 9, 0), 1) << "a claim does not grow younger while it runs";
+  EXPECT_EQ(cache.claimant(function, 9, 1), -1);
+  tell(2, Kind::started, TrialState::running);
+  EXPECT_EQ(cache.claimant(function, 20, 0), -1) << "a younger one";
+  tell(1, Kind::state, TrialState::completed);
+  EXPECT_EQ(cache.claimant(function, 9, 2), 0);
+}
+
 }  // namespace
 }  // namespace hone::identity

@@ -92,6 +92,46 @@ TEST(Forest, MarginalIsTheMeanOverTheOthers) {
   }
 }
 
+TEST(Forest, TreesDisagreeWhereTheyHaveSeenNothing) {
+  std::vector<Row> rows;
+  std::vector<double> targets;
+  for (int i = 0; i < 40; ++i) {  // nothing between 0.4 and 0.8
+    const double x = i < 20 ? 0.02 * i : 0.8 + 0.01 * (i - 20);
+    rows.push_back({x});
+    targets.push_back(10.0 * x);
+  }
+  const Forest forest({{0}}, rows, targets,
+                      {.trees = 20, .min_leaf = 1, .features = 1.0, .random_cuts = true});
+  EXPECT_LT(forest.distribution({0.2}).variance, 0.05);
+  EXPECT_GT(forest.distribution({0.6}).variance, 1.0);
+  for (const double x : {0.2, 0.6, 0.9}) {
+    double mean = 0.0, squares = 0.0, within = 0.0;
+    for (std::size_t tree = 0; tree < 20; ++tree) {
+      const Forest::Leaf& leaf = forest.leaf_at(tree, forest.leaf(tree, {x}));
+      mean += leaf.mean / 20;
+      squares += leaf.mean * leaf.mean / 20;
+      within += leaf.variance / 20;
+    }
+    const auto told = forest.distribution({x});
+    EXPECT_NEAR(told.mean, forest.predict({x}), 1e-9);
+    EXPECT_NEAR(told.mean, mean, 1e-9);
+    EXPECT_NEAR(told.variance, within + squares - mean * mean, 1e-9);
+  }
+}
+
+TEST(Forest, ALeafOfManyRowsHasTheirVariance) {
+  const Forest forest({{0}}, std::vector<Row>(400, Row{0.5}),
+                      [] {
+                        std::vector<double> targets;
+                        for (int i = 0; i < 400; ++i) targets.push_back(i % 2);
+                        return targets;
+                      }(),
+                      {.trees = 10});
+  const auto told = forest.distribution({0.5});
+  EXPECT_NEAR(told.mean, 0.5, 0.05);
+  EXPECT_NEAR(told.variance, 0.25, 0.01);
+}
+
 TEST(Forest, RepeatsItselfAndRefusesWhatDoesNotFit) {
   const auto rows = uniform_rows(60, 2, 1);
   const auto targets = values_of(rows, [](const Row& x) { return x[0] - x[1]; });

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "../program.h"
+#include "hone/run/process.h"
 #include "hone/run/supervisor.h"
 
 namespace hone::run {
@@ -177,6 +178,89 @@ TEST(Explain, SaysWhatTheNextSearchFinds) {
   ASSERT_EQ(none.status(), 0) << none.err();
   EXPECT_NE(none.out().find("hone search begins one"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder.file("new.sqlite"))) << "explaining writes nothing";
+}
+
+std::string about(const Json& all, const std::string& where, const std::string& key) {
+  const Json* one = setting(all, where, key);
+  return one == nullptr ? "missing" : (*one)["about"].get<std::string>();
+}
+
+StudyFile with_space(const std::string& space, const std::string& task = "kind = \"function\"") {
+  return StudyFile::parse("[study]\nminimize = [\"value\"]\n[task]\n" + task + "\n" + space,
+                          "/nowhere/s.toml");
+}
+
+TEST(Explain, TellsUnlikeParametersOfOneKeyApart) {
+  const StudyFile file = with_space(R"([space]
+x = { real = [0, 1] }
+y = { real = [0, 1] }
+same = { list = 3, int = [1, 8] }
+layers = { list = [1, 4], choice = ["a", "b", "c"] }
+[space.blocks]
+list = [1, 2]
+width = { int = [16, 256], step = 16 }
+norm = "flag"
+)");
+  const Json all = explain_json(file, {});
+  EXPECT_EQ(about(all, "space", "x"), file.space.parameter(0).shown());
+  const auto shown = [&](const char* name) { return file.space.parameter(*file.space.index(name)).shown(); };
+  EXPECT_EQ(about(all, "space", "same"), "same.0 to same.2, each " + shown("same.0") + "; 8 values");
+  EXPECT_EQ(about(all, "space", "layers"), "layers.length: " + shown("layers.length") +
+                                               "; 4 values; layers.0 to layers.3, each " + shown("layers.0") +
+                                               "; 3 values");
+  EXPECT_EQ(about(all, "space", "blocks"),
+            "blocks.length: " + shown("blocks.length") +
+                "; 2 values; blocks.0.width to blocks.1.width, each " + shown("blocks.0.width") +
+                "; 16 values; blocks.0.norm to blocks.1.norm, each " + shown("blocks.0.norm") + "; 2 values");
+}
+
+TEST(Explain, SaysEachOnlyOfWhatIsAlike) {
+  const StudyFile file = with_space(R"([space]
+x = { real = [0, 1] }
+y = { real = [0, 1] }
+[space.net]
+sequence = [{ module = "a", n = { int = [1, 4] } }, { module = "b", n = { int = [1, 8] } }, { module = "c", n = { int = [1, 4] } }, { module = "d", n = { int = [1, 4] } }]
+)");
+  const auto shown = [&](const char* name) { return file.space.parameter(*file.space.index(name)).shown(); };
+  EXPECT_EQ(about(explain_json(file, {}), "space", "net"),
+            "net.0.n: " + shown("net.0.n") + "; 4 values; net.1.n: " + shown("net.1.n") +
+                "; 8 values; net.2.n to net.3.n, each " + shown("net.2.n") + "; 4 values");
+}
+
+TEST(Explain, CountsTheConfigsThatTheConstraintsLeave) {
+  const auto size = [](const std::string& space) {
+    const Json all = explain_json(
+        with_space(
+            "[space]\nx = { real = [0, 1], resolution = 0.5 }\ny = { real = [0, 0], resolution = 0.5 }\n" +
+            space),
+        {});
+    return (*section(all, "space"))["about"].get<std::string>();
+  };
+  EXPECT_EQ(size("n = { int = [1, 10] }\n"), "3 parameters, 30 configs");
+  EXPECT_EQ(size("n = { int = [1, 10] }\nwhere = [\"n > 8\", \"x < 0.4\"]\n"), "3 parameters, 2 configs");
+  EXPECT_EQ(size("n = { int = [1, 10] }\nwhere = [\"n > 9 and x > 0.7\"]\n"), "3 parameters, 1 config");
+  // Too much work to count: a bound is said to be one.
+  std::string many;
+  for (int i = 0; i < 12; ++i) many += fmt::format("n{} = {{ int = [1, 17] }}\n", i);
+  many += "where = [\"(n0*n1 + n2*n3 + n4*n5 + n6*n7 + n8*n9 + n10*n11) % 7 == 3\"]\n";
+  EXPECT_EQ(size(many), "14 parameters, at most 1747866711689283 configs (constraints leave fewer)");
+  EXPECT_EQ(size("free = { real = [0, 1] }\n"), "3 parameters, too many configs to count");
+}
+
+TEST(Explain, SaysHowManyWorkersTheMachineHasRoomFor) {
+  const auto cores = static_cast<std::int64_t>(usable_cores().size());
+  const std::string space = "[space]\nx = { real = [0, 1] }\n";
+  const auto workers = [&](const std::string& more) {
+    const StudyFile file = with_space(space, "kind = \"command\"\nrun = [\"true\"]\n" + more);
+    return about(explain_json(file, {}), "budget", "workers");
+  };
+  EXPECT_EQ(workers(""), fmt::format("one a core: {} here", cores));
+  EXPECT_EQ(workers("cores = 2\n"),
+            cores >= 2 ? fmt::format("one for every 2 cores: {} here", cores / 2)
+                       : "one for every 2 cores: none here, a trial needs 2 cores, and there are 1");
+  EXPECT_EQ(
+      workers("cores = 1000\n"),
+      fmt::format("one for every 1000 cores: none here, a trial needs 1000 cores, and there are {}", cores));
 }
 
 }  // namespace

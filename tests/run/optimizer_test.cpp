@@ -3,9 +3,11 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hone/base/error.h"
@@ -247,6 +249,228 @@ TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
   }
   EXPECT_EQ(optimizer.study().saved().fidelity, 2);
   EXPECT_EQ(optimizer.study().saved().same_function, 1);
+}
+
+TEST(Optimizer, ASearchDoesNotWaitForAnother) {
+  const std::string mine = std::to_string(::getpid()), theirs = std::to_string(::getppid());
+  auto s = setup();
+  s.max_trials = 2;
+  const auto store = study::open_store("memory:");
+  const auto asker = [&](const std::string& name, const std::string& search) {
+    auto own = s;
+    own.worker = name + "." + (search.empty() ? mine : search);
+    own.search = search;
+    if (search == theirs) own.max_trials = std::nullopt;
+    return std::make_unique<Optimizer>(own, store);
+  };
+  const auto one = asker("w0", mine), two = asker("w1", mine), other = asker("w0", theirs);
+  const auto guest = asker("worker", "");
+  const auto job = one->ask(), elsewhere = other->ask();
+  ASSERT_TRUE(job && elsewhere);
+  EXPECT_FALSE(two->ask());
+  EXPECT_FALSE(two->finished()) << "a worker of its own search runs a trial";
+  EXPECT_TRUE(one->tell(*job, {{"loss", 1.0}}));
+  for (const auto& asks : {&one, &two}) {
+    EXPECT_FALSE((*asks)->ask());
+    EXPECT_TRUE((*asks)->finished()) << "what still runs is the other search's";
+  }
+  EXPECT_FALSE(guest->ask());
+  EXPECT_FALSE(guest->finished()) << "who belongs to no search stays until the study is finished";
+  const auto more = other->ask();
+  ASSERT_TRUE(more) << "it has a budget of its own";
+  EXPECT_EQ(more->trial, 2);
+}
+
+TEST(Optimizer, AnIdleWorkerStaysForThePromotionsOfItsSearch) {
+  const std::string mine = std::to_string(::getpid());
+  auto s = setup();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  s.max_trials = 2;
+  s.search = mine;
+  const auto store = study::open_store("memory:");
+  s.worker = "w0." + mine;
+  Optimizer one(s, store);
+  s.worker = "w1." + mine;
+  Optimizer two(s, store);
+  const auto a = one.ask(), b = two.ask();
+  one.tell(*a, {{"loss", 1.0}});
+  EXPECT_FALSE(one.ask());
+  EXPECT_FALSE(one.finished());
+  two.tell(*b, {{"loss", 2.0}});
+  const auto promoted = one.ask();
+  ASSERT_TRUE(promoted);
+  EXPECT_EQ(promoted->trial, a->trial);
+  EXPECT_FALSE(two.ask());
+  EXPECT_FALSE(two.finished());
+  one.tell(*promoted, {{"loss", 1.0}});
+  EXPECT_FALSE(two.ask());
+  EXPECT_TRUE(two.finished());
+}
+
+TEST(Optimizer, TakesOverFromASearchThatIsNoMore) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  auto s = setup();
+  s.max_trials = 2;
+  const auto store = study::open_store("memory:");
+  s.search = std::to_string(child);
+  s.worker = "w0." + s.search;
+  Optimizer dead(s, store);
+  ASSERT_TRUE(dead.ask());
+  s.search = std::to_string(::getpid());
+  s.worker = "w0." + s.search;
+  Optimizer alive(s, store);
+  const auto job = alive.ask();
+  ASSERT_TRUE(job);
+  alive.tell(*job, {{"loss", 1.0}});
+  EXPECT_FALSE(alive.ask());
+  EXPECT_FALSE(alive.finished());
+  const auto left = alive.ask();
+  ASSERT_TRUE(left) << "nobody else would run it";
+  EXPECT_EQ(left->trial, 0);
+}
+
+/// Two objectives, of which latency_s is a cost; every trial computes the same function.
+Optimizer::Setup twins() {
+  auto s = setup();
+  s.objectives = {{"loss", true}, {"latency_s", true}};
+  return s;
+}
+
+study::Keys keys_of(std::int64_t trial) { return {Key{1, static_cast<std::uint64_t>(trial)}, Key{2, 2}}; }
+
+TEST(Optimizer, ATwinsReplicatesAreItsFollowersToo) {
+  auto s = twins();
+  s.replicates = 2;
+  s.max_trials = 4;
+  Optimizer optimizer(s);
+  const auto first = optimizer.ask();
+  optimizer.keys(*first, keys_of(0), {{"latency_s", 1.0}});
+  optimizer.tell(*first, {{"loss", 1.0}});
+  const auto replicate = optimizer.ask();
+  ASSERT_EQ(optimizer.study().trial(replicate->trial).of, 0);
+  optimizer.tell(*replicate, {{"loss", 3.0}});
+  const auto second = optimizer.ask();
+  optimizer.keys(*second, keys_of(2), {{"latency_s", 0.5}});
+  EXPECT_TRUE(optimizer.same(*second, 0));
+  ASSERT_EQ(optimizer.study().front().members().size(), 1u);
+  EXPECT_EQ(optimizer.study().front().members()[0].trial, second->trial) << "it costs less";
+  EXPECT_EQ(optimizer.study().front().members()[0].values, (std::vector<double>{2.0, 0.5}));
+  const auto next = optimizer.ask();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(optimizer.study().trial(next->trial).of, -1) << "its function has been evaluated twice";
+}
+
+TEST(Optimizer, AKnownCandidateEndsAsItsTwinAndItsLimitsSay) {
+  auto s = twins();
+  s.limits = {{"loss", 2.0, {}}, {"latency_s", 1.0, {}}};
+  Optimizer optimizer(s);
+  const auto known = [&](double latency_s) {
+    const auto job = optimizer.ask();
+    optimizer.keys(*job, keys_of(job->trial), {{"latency_s", latency_s}});
+    return *job;
+  };
+  optimizer.tell(known(0.5), {{"loss", 3.0}});
+  EXPECT_EQ(optimizer.study().trial(0).state, TrialState::infeasible);
+  EXPECT_TRUE(optimizer.same(known(0.5), 0));
+  EXPECT_EQ(optimizer.study().trial(1).state, TrialState::infeasible);
+  EXPECT_EQ(optimizer.study().trial(1).cause, "limit");
+  optimizer.tell(known(0.5), {{"loss", 1.0}});
+  EXPECT_TRUE(optimizer.same(known(0.25), 2));
+  EXPECT_TRUE(optimizer.same(known(4.0), 2));
+  EXPECT_EQ(optimizer.study().trial(3).state, TrialState::completed);
+  EXPECT_EQ(optimizer.study().trial(4).state, TrialState::infeasible) << "its own costs count";
+  std::vector<TrialState> written;
+  optimizer.study().store().read(0, [&](const study::Event& event) {
+    if (event.kind == "end") written.push_back(std::get<study::EndRecord>(study::decode(event)).state);
+  });
+  EXPECT_EQ(written,
+            (std::vector<TrialState>{TrialState::infeasible, TrialState::completed, TrialState::infeasible}));
+}
+
+TEST(Optimizer, WhoBeganLaterWaitsHoweverOldItsKeys) {
+  Optimizer optimizer(twins());
+  const auto first = optimizer.ask();
+  optimizer.keys(*first, keys_of(0), {{"latency_s", 1.0}});
+  optimizer.give_back(*first);  // interrupted; meanwhile another one that computes the same is begun
+  const auto again = optimizer.ask();
+  ASSERT_EQ(again->trial, 0);
+  optimizer.give_back(*again);
+  optimizer.study().commit(
+      {study::TrialRecord{1, space::Config({{"x", Value(0.5)}, {"y", Value(0.5)}}), "user", 3},
+       study::StartRecord{1, 1, "other.1", 1}});
+  const Job second{1, optimizer.study().trial(1).config, 3, 0, 1, 1};
+  optimizer.study().commit({study::KeysRecord{1, keys_of(1), {{"latency_s", 1.0}}}});
+  EXPECT_EQ(optimizer.claimant(second), -1);
+  const auto third = optimizer.ask();
+  ASSERT_EQ(third->trial, 0);
+  EXPECT_EQ(optimizer.claimant(*third), 1);
+  EXPECT_EQ(optimizer.claimant(second), -1) << "one of the two goes on";
+}
+
+TEST(Optimizer, LoosenedLimitsGiveTheSchedulerItsTrialBack) {
+  auto s = twins();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  s.max_trials = 2;
+  s.limits = {{"latency_s", 1.0, {}}};
+  const auto store = study::open_store("memory:");
+  {
+    Optimizer optimizer(s, store);
+    const auto best = optimizer.ask();
+    optimizer.keys(*best, keys_of(0), {{"latency_s", 2.0}});
+    optimizer.refuse(*best, {{"loss", 1.0}}, "latency_s is 2 s");
+    const auto other = optimizer.ask();
+    optimizer.keys(*other, keys_of(1), {{"latency_s", 3.0}});
+    optimizer.refuse(*other, {{"loss", 2.0}}, "latency_s is 3 s");
+    EXPECT_FALSE(optimizer.ask());
+    optimizer.study().commit({study::RevisedRecord{}});
+  }
+  s.limits = {};
+  Optimizer optimizer(s, store);
+  EXPECT_EQ(optimizer.study().count(TrialState::paused), 2);
+  const auto job = optimizer.ask();
+  ASSERT_TRUE(job) << "it may be promoted now";
+  EXPECT_EQ(job->trial, 0);
+  EXPECT_EQ(job->to, 2);
+}
+
+TEST(Optimizer, TrialsBetweenTheRungsOfANewSchedulerGoOn) {
+  auto s = setup();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {1, 3, 9}}, {"eta", 6}};
+  s.max_trials = 18;
+  const auto store = study::open_store("memory:");
+  /// How many jobs went from one fidelity to another.
+  const auto run = [&] {
+    Optimizer optimizer(s, store);
+    std::map<std::pair<std::int64_t, std::int64_t>, int> jobs;
+    while (const auto job = optimizer.ask()) {
+      ++jobs[{job->from, job->to}];
+      optimizer.tell(*job, {{"loss", bowl(job->config) + 1.0 / static_cast<double>(job->to)}});
+    }
+    EXPECT_TRUE(optimizer.finished());
+    return jobs;
+  };
+  auto jobs = run();
+  ASSERT_EQ((jobs[{0, 1}]), 18);
+  ASSERT_EQ((jobs[{1, 3}]), 3);
+  s.scheduler_options = {{"steps", {2, 9}}, {"eta", 3}};
+  s.max_trials = 21;
+  jobs = run();
+  EXPECT_EQ((jobs[{0, 2}]), 3);
+  // Those promoted before need not be among the best third of the 18 that began below the first rung.
+  EXPECT_GE((jobs[{1, 2}]), 3);
+  EXPECT_LE((jobs[{1, 2}]), 6);
+  EXPECT_GE((jobs[{3, 9}] + jobs[{2, 9}]), 3) << "a third of those that rest at 2 or 3";
+  EXPECT_GT((jobs[{3, 9}]), 0);
+  s.scheduler = "fixed";
+  s.scheduler_options = {{"steps", 9}};
+  jobs = run();
+  EXPECT_GT((jobs[{1, 9}]), 0);
+  EXPECT_EQ(Optimizer(s, store).study().count(TrialState::completed), 21) << "all that rested";
 }
 
 TEST(Optimizer, RefusesAStoreOfAnotherStudy) {

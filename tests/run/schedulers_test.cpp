@@ -245,6 +245,41 @@ TEST(Schedulers, ARaisedMaximumMovesTheFrontAndUsesAllThatWasEvaluated) {
   EXPECT_EQ(light.front().members().at(0).trial, second.study().front().members().at(0).trial);
 }
 
+TEST(Schedulers, TheSearcherThatOneBringsAlongWorksWithIt) {
+  int found = 0;
+  for (const auto* method : methods().of("scheduler")) {
+    if (method->info.searcher.empty()) continue;
+    ++found;
+    SCOPED_TRACE(method->info.name);
+    ASSERT_NE(methods().find("searcher", method->info.searcher), nullptr);
+    auto setup = setup_for({method->info.name, options_of(*method)}, 1);
+    setup.searcher = method->info.searcher;
+    setup.max_trials = 70;
+    Optimizer optimizer(setup);
+    std::vector<Job> running;
+    Rng rng(4, "brought");
+    for (;;) {
+      while (running.size() < 3) {
+        auto job = optimizer.ask();
+        if (!job) break;
+        running.push_back(std::move(*job));
+      }
+      if (running.empty()) break;
+      const auto which = static_cast<std::ptrdiff_t>(rng.below(running.size()));
+      const Job job = running[static_cast<std::size_t>(which)];
+      running.erase(running.begin() + which);
+      ASSERT_TRUE(optimizer.tell(job, measured(job, job.to)));
+    }
+    EXPECT_TRUE(optimizer.finished());
+    EXPECT_EQ(optimizer.study().size(), 70);
+    // The last ones are better than what chance gives, 0.5.
+    double mean = 0.0;
+    for (std::int64_t id = 40; id < 70; ++id) mean += optimizer.study().trial(id).config.real("x") / 30.0;
+    EXPECT_LT(mean, 0.45);
+  }
+  EXPECT_EQ(found, 3);
+}
+
 TEST(Schedulers, EveryOneCanBeMadeFromItsRegistration) {
   std::set<std::string> names;
   for (const auto* method : methods().of("scheduler")) {

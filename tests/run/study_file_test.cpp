@@ -174,5 +174,38 @@ TEST(StudyFile, SurvivesNonsense) {
     EXPECT_THROW(StudyFile::parse(text, "s.toml"), Error) << text;
 }
 
+TEST(StudyFile, TheDefaultSchedulerRunsWhatHasNoFidelityOnce) {
+  const auto parse = [](const std::string& task, const std::string& search) {
+    return StudyFile::parse("[study]\nminimize = [\"bits_per_char\"]\n[task]\n" + task +
+                                "\n[space]\nlr = { real = [1e-3, 1e-2] }\n" + search,
+                            "s.toml");
+  };
+  const std::string command = "kind = \"command\"\nrun = [\"true\"]\n";
+  EXPECT_EQ(parse(command, "").horizon(), 1);
+  EXPECT_EQ(parse(command, "[search]\nscheduler = \"fixed\"\n").horizon(), 1);
+  EXPECT_EQ(parse(command, "[search]\nscheduler = { kind = \"fixed\", steps = 4 }\n").horizon(), 4);
+  EXPECT_EQ(
+      StudyFile::parse("[study]\nminimize = [\"value\"]\n[task]\nkind = \"function\"\n[space]\na = { real = "
+                       "[0, 1] }\nb = { real = [0, 1] }\n",
+                       "s.toml")
+          .horizon(),
+      1);
+  const auto refused = [&](const std::string& task, const std::string& search, const std::string& says) {
+    try {
+      parse(task, search);
+      ADD_FAILURE() << "accepted: " << task << search;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  };
+  refused(
+      "kind = \"text\"\ndata = \"d.txt\"\n", "",
+      "search.scheduler: how far a trial runs is not said: task 'text' counts steps; under [search] write "
+      "scheduler = { kind = \"fixed\", steps = 100 } for 100 steps a trial");
+  refused(command + "unit = \"epochs\"\n", "[search]\nscheduler = \"fixed\"\n",
+          "s.toml:11: search.scheduler: how far a trial runs is not said: task 'command' counts epochs");
+  refused("kind = \"command\"\nrun = [\"true\", \"{fidelity}\"]\n", "", "counts steps");
+}
+
 }  // namespace
 }  // namespace hone::run

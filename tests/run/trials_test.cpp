@@ -1,5 +1,6 @@
 #include "hone/run/trials.h"
 
+#include <set>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -183,6 +184,35 @@ TEST(Trials, AreWhatTheyWereAfterCsv) {
   }
 }
 
+/// A task whose measures have names that a table has already.
+class OddlyNamed final : public task::Task {
+ public:
+  std::vector<task::MeasureInfo> measures() const override {
+    return {{"loss", ""}, {"fidelity", ""}, {"state", ""}};
+  }
+  std::string fidelity_unit() const override { return "steps"; }
+  void check(const Space&) const override {}
+};
+
+TEST(Trials, NoColumnStandsTwice) {
+  StudyFile file;
+  file.task = std::make_shared<OddlyNamed>();
+  file.space = Space::Builder().real("loss", 0, 1).real("trial", 0, 1).real("measure.state", 0, 1).build();
+  study::StudyRecord header;
+  header.objectives = {{"loss"}};
+  const auto store = study::open_store("memory:");
+  Study::create(*store, header);
+  Study study(store);
+  study.sync();
+  std::string text;
+  export_csv(study, file, {}, [&](std::string_view part) { text += part; });
+  const auto names = read_csv(text).front();
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  for (const char* name : {"loss", "parameter.loss", "parameter.trial", "fidelity", "measure.fidelity",
+                           "state", "measure.state", "parameter.measure.state"})
+    EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
+}
+
 TEST(Trials, AreWhatTheyWereAfterJsonLines) {
   const Sample sample;
   Study study(sample.store, Study::Depth::light);
@@ -238,6 +268,52 @@ TEST(TrialEdits, MakeConfigsFromWhatIsGiven) {
                                              {"width=64", "width=32", "layers=x"},
                                              {"width", "layers=x"}})
     EXPECT_THROW(given(wrong), Error) << wrong.front();
+}
+
+TEST(TrialEdits, RefuseWhatTheSpaceLacksAndNameTheNearest) {
+  const Space space =
+      Space::Builder()
+          .real("grid", 0, 1, {.resolution = 0.1})
+          .real("ratio", 1e-4, 1e-1, {.log = true, .resolution = 0.5})
+          .real("free", 0, 1)
+          .integer("width", 32, 128, {.step = 32})
+          .choice("heads", {Value(std::int64_t{1}), Value(std::int64_t{2}), Value(std::int64_t{8})})
+          .choice("mixer", {Value("attention"), Value("none")})
+          .build();
+  const auto given = [&](const std::string& word, std::vector<std::string>* rounded = nullptr) {
+    std::vector<space::Config::Entry> entries;
+    std::set<std::string> named;
+    for (const std::string& one :
+         {word, std::string("grid=0.5"), std::string("ratio=0.00015"), std::string("free=0.5"),
+          std::string("width=64"), std::string("heads=2"), std::string("mixer=none")})
+      if (named.insert(one.substr(0, one.find('='))).second)
+        for (auto& entry : parse_assignment(space, one)) entries.push_back(std::move(entry));
+    return config_of(space, entries, {}, rounded).shown();
+  };
+  const auto refusal = [&](const std::string& word) {
+    try {
+      return "taken: " + given(word);
+    } catch (const Error& error) {
+      return error.hint();
+    }
+  };
+  const std::vector<std::pair<std::string, std::string>> wrong{{"grid=0.33", "the nearest is 0.3"},
+                                                               {"grid=1.5", "the nearest is 1"},
+                                                               {"ratio=0.0002", "the nearest is 0.000225"},
+                                                               {"width=50", "the nearest is 64"},
+                                                               {"width=40.5", "the nearest is 32"},
+                                                               {"width=1000", "the nearest is 128"},
+                                                               {"heads=4", "the nearest is 2"},
+                                                               {"mixer=atention", "attention"}};
+  for (const auto& [word, nearest] : wrong)
+    EXPECT_NE(refusal(word).find(nearest), std::string::npos) << word << ": " << refusal(word);
+  EXPECT_NE(given("grid=0.30000000000000004").find("grid=0.3 "), std::string::npos);
+  std::vector<std::string> rounded;
+  EXPECT_NE(given("free=0.123456789", &rounded).find("free=0.123457"), std::string::npos);
+  EXPECT_EQ(rounded, std::vector<std::string>{"free=0.123456789 is 0.123457"});
+  rounded.clear();
+  given("free=0.125", &rounded);
+  EXPECT_TRUE(rounded.empty());
 }
 
 TEST(TrialEdits, EnqueueOnceAndReplicateOften) {

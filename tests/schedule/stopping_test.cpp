@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -90,7 +91,7 @@ TEST(StoppingAsha, CountsTheFirstReportAtARungOrBeyond) {
 
 TEST(StoppingAsha, SeveralObjectivesGoByRankAndCrowding) {
   Simulation simulation(
-      make_scheduler("asha", problem_of(2), Json{{"steps", {1, 3}}, {"eta", 2}, {"type", "stopping"}}), 2);
+      make_scheduler("asha", problem_of(2), Json{{"steps", {1, 2}}, {"eta", 2}, {"type", "stopping"}}), 2);
   const auto flat = [](double a, double b) {
     return [=](std::int64_t) { return std::vector<double>{a, b}; };
   };

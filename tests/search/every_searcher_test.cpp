@@ -46,6 +46,8 @@ space::Space nested() {
       .real("d", 0.0, 1.0, {.when = "c >= 3"})
       .ordinal("e", {1, 2, 4, 8})
       .same_as("f", "e")
+      .real("r", 0.0, 1.0)
+      .same_as("s", "r", "a == 'x'")
       .group("g", Builder().alternatives("kind", {{"one", Builder().real("u", 0, 1)}, {"two", {}}}))
       .groups("blocks", 1, 3, Builder().ordinal("width", {16, 32, 64}).flag("norm"))
       .compose("net", space::repeat(space::optional(space::module("relu")), 1, 2))
@@ -96,18 +98,18 @@ TEST(EverySearcher, ProposesFeasibleCanonicalConfigsOnEveryForm) {
     for (const auto& [form, space] : forms()) {
       const std::string about = name + " on " + form;
       SimulatedStudy study(name, problem_of(space));
-      const std::size_t trials = form == "wide" ? 30 : form == "rare" ? 25 : 60;
+      const std::size_t trials = form == "wide" || form == "rare" ? 5 : 25;
       for (std::size_t i = 0; i < trials; ++i) {
         const auto config = study.searcher->ask(static_cast<std::int64_t>(i), 0);
         if (!config) {
-          ASSERT_TRUE(form == "one value" || form == "nothing") << about;
+          ASSERT_TRUE(space.cardinality() == 1 || name == "grid") << about;
           break;
         }
         check(space, *config, about);
         study::Trial& trial = study.create(*config);
         study.finish(trial, {worth(trial.config)});
       }
-      if (form == "line" || form == "mixed") {
+      if ((form == "line" && name != "grid") || form == "mixed") {
         std::set<std::string> distinct;
         for (const study::Trial& trial : study.trials) distinct.insert(trial.config.shown());
         EXPECT_GT(distinct.size(), trials / 3) << about;
@@ -172,7 +174,7 @@ TEST(EverySearcher, BearsWhateverItIsToldAndReplaysIt) {
         problem.max_trials = 100;
         problem.limits.push_back({.name = "a", .max = 0.9, .min = {}});
         SimulatedStudy study(name, problem);
-        torture(study, objectives, form == "wide" || form == "rare" ? 60 : 300);
+        torture(study, objectives, form == "rare" || form == "wide" ? 15 : 80);
         if (HasFatalFailure()) return;
         const auto again = make_searcher(name, problem);
         study.replay(*again);
@@ -232,7 +234,8 @@ TEST(EverySearcher, NeverEndsOnALine) {
     if (name == "grid") continue;  // its end is the grid's
     SimulatedStudy study(name, problem_of(space));
     std::set<std::string> known;
-    for (int i = 0; i < 300; ++i) {
+    const int trials = name == "cma_es" || name == "differential_evolution" ? 300 : 40;
+    for (int i = 0; i < trials; ++i) {
       auto config = engine_ask(study, known);
       ASSERT_TRUE(config) << name << " after " << i;
       study::Trial& trial = study.create(std::move(*config));
@@ -245,16 +248,16 @@ TEST(EverySearcher, ABatchOfRunningTrialsIsNotOneConfig) {
   for (const std::string& name : names()) {
     SimulatedStudy study(name, problem_of(mixed_space()));
     std::set<std::string> known;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 15; ++i) {
       study::Trial& trial = study.create(*engine_ask(study, known));
       study.finish(trial, {worth(trial.config)});
     }
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 15; ++i) {
       const auto config = engine_ask(study, known);
       ASSERT_TRUE(config) << name;
       study.create(*config);
     }
-    for (std::size_t i = 40; i < 80; ++i) study.finish(study.trials[i], {worth(study.trials[i].config)});
+    for (std::size_t i = 15; i < 30; ++i) study.finish(study.trials[i], {worth(study.trials[i].config)});
     check(study.problem.space, study.ask(), name);
   }
 }
@@ -262,8 +265,18 @@ TEST(EverySearcher, ABatchOfRunningTrialsIsNotOneConfig) {
 TEST(EverySearcher, GoesOnWhereEverythingFails) {
   for (const std::string& name : names()) {
     SimulatedStudy study(name, problem_of(mixed_space()));
-    for (int i = 0; i < 60; ++i) study.set_state(study.create(study.ask()), TrialState::failed);
-    for (int i = 0; i < 60; ++i) study.finish(study.create(study.ask()), {std::nan("")});
+    for (int i = 0; i < 20; ++i) study.set_state(study.create(study.ask()), TrialState::failed);
+    for (int i = 0; i < 20; ++i) study.finish(study.create(study.ask()), {std::nan("")});
+    check(study.problem.space, study.ask(), name);
+  }
+}
+
+TEST(EverySearcher, ManyTrialsCostTheSameEach) {
+  // Nothing walks the history: five thousand trials in a moment, or the suite would not end in time.
+  for (const std::string name : {"grid", "local_search", "genetic", "regularized_evolution",
+                                 "differential_evolution", "dehb", "nsga2", "mcts"}) {
+    SimulatedStudy study(name, problem_of(mixed_space()));
+    study.run(5000, [](const space::Config& config) { return std::vector<double>{worth(config)}; });
     check(study.problem.space, study.ask(), name);
   }
 }

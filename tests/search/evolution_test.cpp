@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -66,6 +67,39 @@ double cell_loss(const space::Config& config) {
   return loss;
 }
 
+TEST(Evolution, SuggestionsAreGolden) {
+  const std::vector<std::array<std::string, 3>> golden = {
+      {"grid", "lr=0.001 layers=3 width=80 mixer=pattention tokens=891 tied=false",
+       "lr=0.001 layers=3 width=295 mixer=pattention tokens=114 tied=true"},
+      {"local_search", "lr=0.00762335 layers=4 width=108 mixer=pattention tokens=226 tied=false",
+       "lr=0.0116236 layers=4 width=108 mixer=pattention tokens=270 tied=false"},
+      {"genetic", "lr=0.0292842 layers=1 width=81 mixer=pattention tokens=846 tied=true",
+       "lr=0.00864533 layers=4 width=25 mixer=conv decay=0.323248 tied=true"},
+      {"regularized_evolution", "lr=0.0113595 layers=1 width=148 mixer=attention tied=true",
+       "lr=0.000605191 layers=3 width=405 mixer=attention tied=true"},
+      {"differential_evolution", "lr=0.019459 layers=3 width=107 mixer=conv decay=0.367031 tied=true",
+       "lr=0.00163614 layers=6 width=62 mixer=conv decay=0.447153 tied=true"},
+      {"dehb", "lr=0.0649047 layers=5 width=310 mixer=pattention tokens=328 tied=false",
+       "lr=0.0111865 layers=4 width=122 mixer=attention tied=true"},
+      {"nsga2", "lr=0.000957514 layers=6 width=28 mixer=conv decay=0.724863 tied=true",
+       "lr=0.000245518 layers=4 width=382 mixer=conv decay=0.781188 tied=true"},
+      {"mcts", "lr=0.00595751 layers=4 width=16 mixer=conv decay=0.623447 tied=false",
+       "lr=0.000248647 layers=4 width=464 mixer=conv decay=0.758957 tied=true"},
+      {"cma_es", "lr=0.00199686 layers=6 width=32 mixer=pattention tokens=32 tied=false",
+       "lr=0.00081694 layers=2 width=33 mixer=attention tied=false"}};
+  for (const auto& [name, first, later] : golden) {
+    const bool takes_population =
+        name != "grid" && name != "local_search" && name != "dehb" && name != "mcts";
+    SimulatedStudy study(name, problem_of(mixed_space()),
+                         takes_population ? Json{{"population", 10}} : Json::object());
+    EXPECT_EQ(study.ask().shown(), first) << name;
+    study.run(40, [](const space::Config& config) {
+      return Values{std::abs(config.real("lr") - 0.01) + 0.01 * std::abs(config.real("layers") - 4)};
+    });
+    EXPECT_EQ(study.ask().shown(), later) << name;
+  }
+}
+
 TEST(DifferentialEvolution, BeatsRandomOnRosenbrock) {
   double evolved = 0.0, random = 0.0;
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
@@ -78,23 +112,26 @@ TEST(DifferentialEvolution, BeatsRandomOnRosenbrock) {
 }
 
 TEST(DifferentialEvolution, AResultReplacesItsTargetAtOnceAndOnlyWhereItIsAsGood) {
-  SimulatedStudy study("differential_evolution", problem_of(box(3, 0.0, 1.0)), Json{{"population", 6}});
+  SimulatedStudy study("differential_evolution", problem_of(box(3, 0.0, 1.0)),
+                       Json{{"population", 6}, {"F", 0.0}, {"CR", 0.0}});
   study.run(6, [](const space::Config&) { return Values{1.0}; });
-  // Children of equal members lie on their differences; once all are replaced by one corner there are none.
-  int children = 0;
-  for (int i = 0; i < 24; ++i) {
-    study::Trial& trial = study.create(study.ask());
-    study.finish(trial, {2.0});
-    ++children;
-  }
-  // Nothing was replaced: the next children still are made of the first six.
-  std::set<double> firsts;
-  for (std::size_t i = 0; i < 6; ++i) firsts.insert(study.trials[i].config.real("x0"));
-  const auto child = study.ask();
-  int inherited = 0;
-  for (int attempt = 0; attempt < 8; ++attempt)
-    inherited += firsts.contains(study.ask(attempt).real("x0")) ? 1 : 0;
-  EXPECT_GT(inherited, 0);
+  // With F = CR = 0 a child is its target but for one coordinate, which is another member's.
+  const auto made_of = [&](const space::Config& child, std::size_t first, std::size_t last) {
+    for (int i = 0; i < 3; ++i) {
+      bool is = false;
+      for (std::size_t k = first; k < last; ++k) is = is || x(child, i) == x(study.trials[k].config, i);
+      if (!is) return false;
+    }
+    return true;
+  };
+  study.run(30, [](const space::Config&) { return Values{2.0}; });
+  EXPECT_TRUE(made_of(study.ask(), 0, 6));
+  // A new member: what is made next may have its coordinates, also while the others are still the old ones.
+  study.finish(study.create(space::Config({{"x0", 0.123}, {"x1", 0.234}, {"x2", 0.345}})), {0.5});
+  bool inherits = false;
+  for (std::int64_t number = 100; number < 130; ++number)
+    inherits = inherits || !made_of(*study.searcher->ask(number, 0), 0, 6);
+  EXPECT_TRUE(inherits);
 }
 
 TEST(Evolution, EachBeatsRandomOnACellOfChoices) {
@@ -141,6 +178,33 @@ TEST(RegularizedEvolution, ForgetsALuckyIndividual) {
   int copies = 0;
   for (std::size_t i = 200; i < 250; ++i) copies += shared(elitist.trials[i].config) >= 2 ? 1 : 0;
   EXPECT_GT(copies, 15);
+}
+
+TEST(RegularizedEvolution, AResultToldAgainReplacesTheLuckyOne) {
+  SimulatedStudy study("regularized_evolution", problem_of(box(3, 0.0, 1.0)),
+                       Json{{"population", 10}, {"sample", 40}});
+  study.run(10, [](const space::Config&) { return Values{1.0}; });
+  const auto children_of = [&](const study::Trial& parent) {
+    int children = 0;
+    for (std::int64_t number = 100; number < 130; ++number) {
+      int same = 0;
+      for (int i = 0; i < 3; ++i)
+        same += x(*study.searcher->ask(number, 0), i) == x(parent.config, i) ? 1 : 0;
+      children += same == 2 ? 1 : 0;
+    }
+    return children;
+  };
+  study::Trial& lucky = study.trials[4];
+  study.result(lucky, {-5.0});
+  EXPECT_GT(children_of(lucky), 25);
+  // A replicate is no member; with it the first is worse than the others.
+  study::Trial& replicate = study.create(lucky.config, lucky.id);
+  EXPECT_GT(children_of(lucky), 25);
+  study.result(lucky, {4.0});
+  study.tell(study::Change::Kind::keys, lucky);
+  EXPECT_LT(children_of(lucky), 3);
+  study.set_state(replicate, TrialState::failed);
+  EXPECT_LT(children_of(lucky), 3);
 }
 
 TEST(RegularizedEvolution, AChildDiffersInOneParameter) {

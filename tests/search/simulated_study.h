@@ -18,10 +18,11 @@ class SimulatedStudy {
   SimulatedStudy(const std::string& searcher, Problem given, const Json& options = Json::object())
       : problem(std::move(given)), searcher(make_searcher(searcher, problem, options)) {}
 
-  study::Trial& create(space::Config config) {
+  study::Trial& create(space::Config config, std::int64_t of = -1) {
     study::Trial& trial = trials.emplace_back();
     trial.id = static_cast<std::int64_t>(trials.size()) - 1;
     trial.key = config.key();
+    trial.of = of;
     trial.config = std::move(config);
     tell(study::Change::Kind::created, trial);
     return trial;

@@ -173,5 +173,26 @@ TEST(Sampling, NamesTheConstraintThatExcludesEverything) {
             "it, or widen what it mentions: n");
 }
 
+TEST(Sampling, NotFoundIsNotImpossible) {
+  // There is none, but showing it takes going through millions of pairs.
+  const Space space = Space::Builder()
+                          .integer("a", 1, 40000000)
+                          .integer("b", 1, 40000000)
+                          .where("(a * a + b * b) % 4 == 3")
+                          .build();
+  Rng rng(1, "none");
+  try {
+    space.sample(rng);
+    FAIL() << "found one";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "where: no config that satisfies the constraints was found, and there may be some: 100000 "
+              "draws and 8 "
+              "attempts at solving, each up to 62000 boxes of values, met none: '(a * a + b * b) % 4 == 3' "
+              "rejected "
+              "100000 of 100000 draws; loosen it, or widen what it mentions: a, b");
+  }
+}
+
 }  // namespace
 }  // namespace hone::space

@@ -164,6 +164,246 @@ TEST(Study, CountsSessionsThatWereKilled) {
   EXPECT_LT(study.elapsed_s(study.last_time_s() + 1000), 100) << "a closed session does not go on counting";
 }
 
+/// A study on `head` that writes down what it tells.
+struct Heard {
+  explicit Heard(const StudyRecord& head) : store(open_store("memory:")) {
+    Study::create(*store, head);
+    study = std::make_unique<Study>(store);
+    study->listen([this](const Change& change) {
+      told.push_back({change.kind, change.trial->id, change.trial->state,
+                      change.result == nullptr ? 0.0 : change.result->measures.find("loss").value_or(-1.0)});
+      members = study->front().members();
+    });
+    study->sync();
+  }
+  struct Told {
+    Change::Kind kind;
+    std::int64_t trial;
+    TrialState state;
+    double loss;
+  };
+  std::vector<double> results_of(std::int64_t trial) const {
+    std::vector<double> losses;
+    for (const Told& one : told)
+      if (one.kind == Change::Kind::result && one.trial == trial) losses.push_back(one.loss);
+    return losses;
+  }
+  /// A light study of the same journal tells the same.
+  void also_light() const {
+    study->save_views();
+    Study light(store, Study::Depth::light);
+    light.sync();
+    for (std::int64_t id = 0; id < study->size(); ++id) {
+      EXPECT_EQ(light.trial(id).state, study->trial(id).state) << id;
+      EXPECT_EQ(light.trial(id).reason, study->trial(id).reason) << id;
+      EXPECT_EQ(light.outcome(id), study->outcome(id)) << id;
+    }
+    ASSERT_EQ(light.front().members().size(), study->front().members().size());
+    for (std::size_t i = 0; i < light.front().members().size(); ++i)
+      EXPECT_EQ(light.front().members()[i].trial, study->front().members()[i].trial);
+  }
+  std::shared_ptr<Store> store;
+  std::unique_ptr<Study> study;
+  std::vector<Told> told;
+  std::vector<Front::Member> members;
+};
+
+StudyRecord one_objective() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss", true}}, 9}; }
+
+std::vector<Record> ran(std::int64_t id, std::int64_t fidelity, double loss, TrialState state,
+                        std::int64_t of = -1) {
+  TrialRecord trial{id, config(of >= 0 ? of : id), "r", 7, 0};
+  trial.of = of;
+  trial.replicate = of >= 0 ? 1 : 0;
+  EndRecord end;
+  end.trial = id;
+  end.attempt = 1;
+  end.state = state;
+  return {trial, StartRecord{id, 1, "w0", fidelity}, ResultRecord{id, 1, {fidelity, {{"loss", loss}}}}, end};
+}
+
+std::vector<Record> same(std::int64_t id, std::int64_t twin) {
+  EndRecord end;
+  end.trial = id;
+  end.attempt = 1;
+  end.state = TrialState::completed;
+  end.same_as = twin;
+  return {TrialRecord{id, config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 3}, end};
+}
+
+TEST(Study, AFollowerHasItsTwinsReplicates) {
+  Heard heard(one_objective());
+  Study& study = *heard.study;
+  study.commit(ran(0, 9, 1.0, TrialState::completed));
+  study.commit(same(1, 0));
+  study.commit(ran(2, 9, 1.5, TrialState::completed));
+  ASSERT_EQ(study.front().members()[0].trial, 0);
+  study.commit(ran(3, 9, 3.0, TrialState::completed, 0));  // the twin was lucky
+  EXPECT_EQ(study.outcome(1).find("loss"), 2.0);
+  EXPECT_EQ(study.spread(1).n, 2);
+  ASSERT_EQ(study.front().members().size(), 1u);
+  EXPECT_EQ(study.front().members()[0].trial, 2) << "the follower does not keep the lucky result";
+  EXPECT_EQ(heard.members[0].trial, 2) << "whoever is told sees the front as it is";
+  EXPECT_EQ(heard.results_of(0), (std::vector<double>{1.0, 2.0}));
+  EXPECT_EQ(heard.results_of(1), (std::vector<double>{1.0, 2.0})) << "told again, together";
+  study.commit(same(4, 0));
+  EXPECT_EQ(study.outcome(4).find("loss"), 2.0) << "also one that comes later";
+  heard.also_light();
+  study.commit({DeleteRecord{3}});
+  EXPECT_EQ(study.front().members()[0].trial, 0);
+  EXPECT_EQ(heard.results_of(1).back(), 1.0) << "told again, alone";
+  EXPECT_EQ(heard.results_of(0).back(), 1.0);
+  heard.also_light();
+}
+
+TEST(Study, LimitsOfNowJudgeWhatRanWhenTheyChanged) {
+  auto head = one_objective();
+  head.limits = {{"loss", 1.0, {}}};
+  Heard heard(head);
+  Study& study = *heard.study;
+  study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+                TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w1", 9}});
+  RevisedRecord revised;
+  revised.limits = {{"loss", 2.0, 0.5}};
+  study.commit({revised});
+  // Their workers know the old limits.
+  EndRecord refused;
+  refused.trial = 0;
+  refused.attempt = 1;
+  refused.state = TrialState::infeasible;
+  refused.cause = "limit";
+  refused.reason = "loss is 1.5, over the limit of 1";
+  study.commit({ResultRecord{0, 1, {9, {{"loss", 1.5}}}}, refused});
+  EndRecord taken;
+  taken.trial = 1;
+  taken.attempt = 1;
+  study.commit({ResultRecord{1, 1, {9, {{"loss", 0.2}}}}, taken});
+  EXPECT_EQ(study.trial(0).state, TrialState::completed);
+  EXPECT_EQ(study.trial(0).reason, "");
+  EXPECT_EQ(study.trial(1).state, TrialState::infeasible);
+  EXPECT_EQ(study.trial(1).cause, "limit");
+  EXPECT_EQ(study.front().members()[0].trial, 0);
+  heard.also_light();
+}
+
+TEST(Study, BelowTheHorizonOnlyCostsBreakLimits) {
+  for (const bool said : {true, false}) {
+    auto head = one_objective();
+    if (said) head.costs = {"latency_s"};
+    head.limits = {{"loss", 1.0, {}}, {"latency_s", 1.0, {}}};
+    Heard heard(head);
+    Study& study = *heard.study;
+    study.commit(ran(0, 3, 5.0, TrialState::paused));
+    study.commit(same(1, 0));
+    study.commit({TrialRecord{2, config(2), "r", 7, 0}, StartRecord{2, 1, "w0", 3},
+                  KeysRecord{2, {}, {{"latency_s", 3.0}}},
+                  EndRecord{2, 1, TrialState::completed, "", 0, 0, {}}});
+    EXPECT_EQ(study.trial(1).state, TrialState::completed);
+    EXPECT_EQ(study.trial(2).state, TrialState::infeasible) << "its own costs do that at any fidelity";
+    RevisedRecord revised;
+    revised.limits = {{"loss", 0.9, {}}, {"latency_s", 1.0, {}}};
+    study.commit({revised});
+    EXPECT_EQ(study.trial(1).state, TrialState::completed) << "its quality may still come";
+    study.commit({StartRecord{0, 2, "w0", 9}, ResultRecord{0, 2, {9, {{"loss", 0.95}}}},
+                  EndRecord{0, 2, TrialState::infeasible, "too much", 0, -1, {}, false, false, "limit"}});
+    EXPECT_EQ(study.trial(1).state, TrialState::infeasible) << "as its twin, once it is there";
+    EXPECT_EQ(study.trial(1).cause, "limit");
+    heard.also_light();
+    revised.limits = {};
+    study.commit({revised});
+    EXPECT_EQ(study.trial(1).state, TrialState::completed);
+    EXPECT_EQ(study.trial(2).state, TrialState::completed);
+    heard.also_light();
+  }
+}
+
+TEST(Study, AFollowerEndsAsItsTwinDoes) {
+  Heard heard(one_objective());
+  Study& study = *heard.study;
+  study.commit(ran(0, 3, 5.0, TrialState::paused));
+  study.commit(same(1, 0));
+  study.commit({StartRecord{0, 2, "w0", 9},
+                EndRecord{0, 2, TrialState::failed, "loss is nan", 0, -1, {}, false, false, "nan"}});
+  EXPECT_EQ(study.trial(1).state, TrialState::failed);
+  EXPECT_EQ(study.trial(1).cause, "nan");
+  EXPECT_EQ(study.count(TrialState::failed), 2);
+  heard.also_light();
+  study.commit({RetryRecord{0}});
+  EXPECT_EQ(study.trial(1).state, TrialState::completed);
+  EXPECT_EQ(study.count(TrialState::failed), 0);
+  heard.also_light();
+}
+
+TEST(Study, WhatCountsAgainIsToldAgain) {
+  auto head = one_objective();
+  head.limits = {{"loss", 1.0, {}}};
+  Heard heard(head);
+  Study& study = *heard.study;
+  EndRecord refused;
+  refused.trial = 0;
+  refused.attempt = 1;
+  refused.state = TrialState::infeasible;
+  refused.cause = "limit";
+  study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+                ResultRecord{0, 1, {3, {{"loss", 2.5}}}}, ResultRecord{0, 1, {9, {{"loss", 2.0}}}}, refused});
+  study.commit({TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
+                ResultRecord{1, 1, {3, {{"loss", 4.0}}}},
+                EndRecord{1, 1, TrialState::failed, "crashed", 0, -1, {}, false, false, "exit"}});
+  heard.told.clear();
+  study.commit({RevisedRecord{}});
+  EXPECT_EQ(study.trial(0).state, TrialState::completed);
+  EXPECT_EQ(heard.results_of(0), (std::vector<double>{2.5, 2.0}));
+  EXPECT_EQ(heard.told.front().kind, Change::Kind::state) << "first that it is no longer lost";
+  study.commit({RetryRecord{1}});
+  EXPECT_EQ(heard.results_of(1), std::vector<double>{4.0});
+}
+
+TEST(Study, ADeletedFollowerIsNotHeardOfAgain) {
+  Heard heard(one_objective());
+  Study& study = *heard.study;
+  study.commit(ran(0, 3, 5.0, TrialState::paused));
+  study.commit(same(1, 0));
+  study.commit({DeleteRecord{1}});
+  heard.told.clear();
+  study.commit({StartRecord{0, 2, "w0", 9}, ResultRecord{0, 2, {9, {{"loss", 0.5}}}},
+                EndRecord{0, 2, TrialState::completed, "", 0, -1, {}}});
+  for (const auto& one : heard.told) EXPECT_EQ(one.trial, 0);
+  ASSERT_EQ(study.front().members().size(), 1u);
+  EXPECT_EQ(study.front().members()[0].trial, 0);
+  heard.also_light();
+}
+
+TEST(Study, AFailedTrialLeavesTheFrontAtOnce) {
+  Heard heard(one_objective());
+  Study& study = *heard.study;
+  study.commit(ran(0, 9, 2.0, TrialState::completed));
+  study.commit({TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
+                ResultRecord{1, 1, {9, {{"loss", 1.0}}}}});
+  EXPECT_EQ(study.front().members()[0].trial, 1);
+  study.commit({EndRecord{1, 1, TrialState::failed, "crashed", 0, -1, {}, false, false, "exit"}});
+  EXPECT_EQ(study.front().members()[0].trial, 0);
+  EXPECT_EQ(heard.members[0].trial, 0);
+}
+
+TEST(Study, ALightOneForgetsWhatIsNotUnderWay) {
+  const auto store = open_store("memory:");
+  Study::create(*store, one_objective());
+  Study writer(store), light(store, Study::Depth::light);
+  writer.sync();
+  light.sync();
+  constexpr std::int64_t kTrials = 21000;
+  std::vector<Record> records;
+  for (std::int64_t id = 0; id < kTrials; ++id)
+    for (Record& record : ran(id, 3, 1.0, TrialState::paused)) records.push_back(std::move(record));
+  writer.commit(records);
+  light.sync();
+  writer.commit({TrialRecord{kTrials, config(1), "r", 7, 0}});
+  light.sync();
+  EXPECT_LT(light.kept(), 100u);
+  EXPECT_EQ(light.trial(17).state, TrialState::paused) << "it is read again when it is asked for";
+  EXPECT_EQ(light.count(TrialState::paused), kTrials);
+}
+
 TEST(Study, NamesDamage) {
   const auto store = fresh();
   store->commit({.events = {{0, "end", 1, 0, R"({"trial":5,"attempt":1,"state":"failed"})"}},

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "command_bench.h"
+#include "hone/run/process.h"
 
 namespace hone::task {
 namespace {
@@ -292,6 +293,27 @@ TEST(CommandEvaluator, WhatCannotStartIsTheMachinesFault) {
   const Outcome outcome = bench.run();
   EXPECT_EQ(outcome.ending, Ending::failed) << "a program that a parameter names fails alone";
   EXPECT_EQ(outcome.cause, "error");
+}
+
+TEST(CommandEvaluator, AProbeHasItsWorkersCoresAndGpus) {
+  const int core = run::usable_cores().back();
+  CommandBench bench(
+      "{ echo $HONE_CORES; echo $CUDA_VISIBLE_DEVICES; grep Cpus_allowed_list /proc/self/status; } > seen\n"
+      "echo '{\"signature\": [1]}' >&3",
+      {{"probe", true}, {"gpus", 2}, {"cores", 1}});
+  EXPECT_EQ(bench.evaluator->probe_at(bench.config, {.cores = {core}, .gpus = {"4", "6"}}).size(), 1u);
+  EXPECT_EQ(bench.folder.read("seen"), fmt::format("1\n4,6\nCpus_allowed_list:\t{}\n", core));
+}
+
+TEST(CommandEvaluator, AProbeEndsWhereItIsInterrupted) {
+  CommandBench bench("echo '{\"signature\": [1]}' >&3; echo ready > ready; while :; do sleep 0.05; done",
+                     {{"probe", true}});
+  const auto ready = [&] { return std::filesystem::exists(bench.folder.file("ready")); };
+  EXPECT_TRUE(bench.evaluator->probe_at(bench.config, {.interrupted = ready}).empty());
+  // It says nothing about the candidate.
+  bench.listener.interrupt = [] { return true; };
+  bench.run();
+  EXPECT_EQ(bench.log().find("probe failed"), std::string::npos) << bench.log();
 }
 
 }  // namespace

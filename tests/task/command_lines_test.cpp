@@ -1,10 +1,10 @@
 #include "hone/task/command_lines.h"
 
 #include <cmath>
-#include <cstdlib>
 
 #include <gtest/gtest.h>
 
+#include "../fire/mutate.h"
 #include "hone/base/rng.h"
 
 namespace hone::task {
@@ -117,8 +117,7 @@ TEST(JsonLines, AnyCutGivesTheSameLines) {
 /// Random mutations of good lines: nothing throws, what is shown is printable, and a good line after the bad
 /// ones is always read. HONE_FUZZ=N for more.
 TEST(JsonLines, SurvivesMutations) {
-  const char* wish = std::getenv("HONE_FUZZ");
-  const std::int64_t rounds = wish != nullptr ? std::atoll(wish) : 200000;
+  const std::int64_t rounds = test::fuzz_inputs(200000);
   const std::vector<std::string> seeds{R"({"fidelity": 10, "loss": 0.3})",
                                        R"({"signature": [1.5, -2e-3, 0]})",
                                        R"({"a": -Infinity, "b": NaN})",

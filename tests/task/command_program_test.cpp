@@ -236,6 +236,99 @@ TEST(CommandProgram, InitWritesAStudyThatRuns) {
   folder.write("mine.sh", "mine");
   EXPECT_EQ(Program(folder, {"init", "mine.toml", "--template", "command"}).status(), 2);
   EXPECT_EQ(folder.read("mine.sh"), "mine") << "it must not overwrite";
+  // --force keeps what was there, each time.
+  for (const std::string content : {"mine", "mine, too"}) {
+    folder.write("mine.sh", content);
+    Program force(folder, {"init", "mine.toml", "--template", "command", "--force"});
+    EXPECT_EQ(force.status(), 0) << force.err();
+    EXPECT_EQ(folder.read("mine.sh"), folder.read("s.sh"));
+    const std::string kept = content == "mine" ? "mine.sh.old" : "mine.sh.old2";
+    EXPECT_EQ(folder.read(kept), content);
+    EXPECT_NE(force.out().find("kept the mine.sh that was there as " + kept), std::string::npos)
+        << force.out();
+  }
+  EXPECT_EQ(Program(folder, {"init", "mine.toml", "--template", "command", "--force"}).status(), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("mine.sh.old3"))) << "nothing was lost, nothing is kept";
+}
+
+TEST(CommandProgram, ALimitThatNoTrialReportsIsSaid) {
+  const Folder folder;
+  folder.write("run.sh", "echo \"{\\\"loss\\\": $HONE_PARAM_LR, \\\"size_bytes\\\": 5}\" >&3");
+  const std::string text = study_text("", "trials = 5\nworkers = 1\n") + "[limits]\nsize_byte = 3\n";
+  folder.write("s.toml", text);
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  const auto says = [](const std::string& in, const std::string& part) {
+    EXPECT_NE(in.find(part), std::string::npos) << part << "\n in: " << in;
+  };
+  for (const char* part :
+       {"warning: ", "s.toml:15: limits.size_byte: no trial reports 'size_byte', so it limits nothing",
+        "what they report: loss, size_bytes, seconds", "did you mean 'size_bytes'?", "correct the name"})
+    says(search.err(), part);
+  says(search.out(), "warning: ");
+  Program status(folder, {"status", "s.toml", "--json"});
+  const Json document = Json::parse(status.out());
+  ASSERT_EQ(document["unreported"].size(), 1u) << status.out();
+  EXPECT_EQ(document["unreported"][0]["name"], "size_byte");
+  EXPECT_EQ(document["unreported"][0]["role"], "limit");
+  says(Program(folder, {"status", "s.toml"}).out(), "warning: ");
+  // What it says to do helps: the trials are judged by the limit.
+  std::string corrected = text;
+  corrected.replace(corrected.find("size_byte "), 10, "size_bytes ");
+  folder.write("s.toml", corrected);
+  Program again(folder, {"search", "s.toml"});
+  ASSERT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(again.err().find("warning: "), std::string::npos) << again.err();
+  EXPECT_EQ(study_in(folder).count(study::TrialState::infeasible), 5);
+}
+
+TEST(CommandProgram, AnObjectiveThatNoTrialReportsEndsTheSearch) {
+  const Folder folder;
+  folder.write("run.sh", "echo \"{\\\"losses\\\": 1, \\\"other\\\": 5}\" >&3");
+  folder.write("s.toml", study_text("", "trials = 1000\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 2) << search.err();
+  for (const char* part :
+       {"error: ", "s.toml:2: study.minimize: no trial reports 'loss', and without it all ",
+        "what they report: losses, other, seconds, ", "did you mean 'losses'?", "another name"})
+    EXPECT_NE(search.err().find(part), std::string::npos) << part << "\n in: " << search.err();
+  const study::Study study = study_in(folder);
+  EXPECT_LT(study.size(), 1000);
+  EXPECT_EQ(study.trial(0).reason.find("it did not report loss; it reported losses, "), 0u)
+      << study.trial(0).reason;
+}
+
+TEST(CommandProgram, CtrlCEndsAProbe) {
+  const Folder folder;
+  folder.write("run.sh", "[ -n \"$HONE_PROBE\" ] || exit 1; echo $$ > probe; sleep 1000");
+  folder.write("s.toml", study_text("probe = true\n", "trials = 1\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_TRUE(test::wait_until([&] { return test::number_in(folder, "probe") > 0; })) << search.err();
+  search.signal(SIGINT);
+  EXPECT_EQ(search.status(), 3) << search.err();
+  EXPECT_EQ(study_in(folder).count(study::TrialState::waiting), 1) << "given back by its worker";
+  EXPECT_EQ(study_in(folder).trial(0).lost + study_in(folder).trial(0).vanished, 0);
+}
+
+TEST(CommandProgram, WithoutAUnitItNeedsNoScheduler) {
+  const Folder folder;
+  folder.write("run.sh", "echo \"{\\\"loss\\\": $HONE_FIDELITY}\" >&3");
+  const auto text = [](const std::string& task) {
+    return "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"run.sh\"]\n" + task +
+           "[space]\nlr = { real = [0, 1] }\n[budget]\ntrials = 2\nworkers = 1\n";
+  };
+  folder.write("s.toml", text(""));
+  Program search(folder, {"search", "s.toml"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  const study::Study study = study_in(folder);
+  EXPECT_EQ(study.count(study::TrialState::completed), 2);
+  EXPECT_EQ(study.trial(0).last()->fidelity, 1);
+  folder.write("t.toml", text("unit = \"epochs\"\n"));
+  Program counted(folder, {"search", "t.toml"});
+  EXPECT_EQ(counted.status(), 2);
+  EXPECT_NE(counted.err().find("task 'command' counts epochs"), std::string::npos) << counted.err();
+  EXPECT_NE(counted.err().find("scheduler = { kind = \"fixed\", steps = 100 }"), std::string::npos)
+      << counted.err();
 }
 
 }  // namespace

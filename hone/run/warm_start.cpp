@@ -1,0 +1,73 @@
+#include "hone/run/warm_start.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "hone/study/front.h"
+#include "hone/study/study.h"
+
+namespace hone::run {
+namespace {
+
+constexpr std::size_t kMostResults = 1000;
+
+std::string url_of(const std::string& source, const std::string& folder) {
+  if (source.find(':') != std::string::npos) return source;
+  std::filesystem::path path = source;
+  if (path.is_relative()) path = std::filesystem::path(folder) / path;
+  if (path.extension() == ".toml") path.replace_extension(".hone");
+  if (path.extension() == ".hone") path /= "study.sqlite";
+  return "sqlite:" + path.lexically_normal().string();
+}
+
+}  // namespace
+
+study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
+  const Place place{file.path, 0, "search.warm_start"};
+  const std::string url = url_of(source, file.folder);
+  if (url.starts_with("sqlite:") && !std::filesystem::exists(url.substr(7)))
+    throw Error(fmt::format("there is no study of '{}'", source), place,
+                fmt::format("{} does not exist", url.substr(7)));
+  study::Study study(study::open_store(url));
+  study.sync();
+  study::WarmStudy warm{study.header().name};
+  bool any = false;
+  for (const study::Trial& trial : study.trials()) {
+    if (trial.of >= 0 || trial.state == study::TrialState::deleted ||
+        trial.state == study::TrialState::failed)
+      continue;
+    const study::Measures measures = study.outcome(trial.id);
+    if (measures.empty()) continue;
+    any = true;
+    std::vector<double> values = study::oriented(file.objectives, measures);
+    if (std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); }))
+      warm.results.emplace_back(trial.config, std::move(values));
+  }
+  if (any && warm.results.empty())
+    throw Error(fmt::format("study '{}' reports nothing that this one optimises", warm.name), place,
+                "objectives are recognised by their names");
+  std::vector<std::vector<double>> values;
+  for (const auto& [config, row] : warm.results) values.push_back(row);
+  const std::vector<int> rank = study::non_dominated_rank(values);
+  std::vector<std::size_t> order(values.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return rank[a] != rank[b] ? rank[a] < rank[b] : values[a] < values[b];
+  });
+  // All of the better half, and every so many of the rest: a model wants to know the bad ones too.
+  std::vector<std::pair<space::Config, std::vector<double>>> kept;
+  const std::size_t n = order.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool thin = n > kMostResults && i >= kMostResults / 2;
+    const std::size_t every = thin ? (n - kMostResults / 2) / (kMostResults / 2) + 1 : 1;
+    if (thin && (i - kMostResults / 2) % every != 0) continue;
+    kept.push_back(std::move(warm.results[order[i]]));
+  }
+  warm.results = std::move(kept);
+  return warm;
+}
+
+}  // namespace hone::run

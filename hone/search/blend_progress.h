@@ -1,0 +1,43 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace hone::search {
+
+/// What a search thread spent and got for it: speed, estimated cost of improvement, priority (Wang et
+/// al., "Economical Hyperparameter Optimization With Blended Search Strategy", ICLR 2021, section 3.2).
+struct Progress {
+  double cost = 0.0, cost_best = 0.0, cost_before = 0.0;  // spent; at the best; at the one before
+  double best = std::numeric_limits<double>::infinity(),
+         before = std::numeric_limits<double>::infinity();  // losses
+  double speed = 0.0, improvement_cost = 0.0, priority = 0.0;
+  std::int64_t running = 0;
+
+  void finished(double spent, double loss) {
+    cost += spent;
+    if (std::isfinite(loss) && (loss < best || !std::isfinite(best))) {
+      cost_before = std::exchange(cost_best, cost);
+      before = std::isfinite(best) ? best : loss;
+      best = loss;
+    }
+    const auto share = static_cast<double>(std::max<std::int64_t>(1, running));
+    speed = before > best ? (before - best) / share / std::max(cost - cost_before, 1e-9) : 0.0;
+    running = std::max<std::int64_t>(0, running - 1);
+  }
+  void estimate(double target, double fastest) {
+    const double rate = speed > 0.0 ? speed : fastest;
+    improvement_cost = std::max(cost - cost_best, cost_best - cost_before);
+    if (best > target && rate > 0.0)
+      improvement_cost = std::max(improvement_cost, 2.0 * (best - target) / rate);
+    priority = rate;  // times the least cost of improvement, less the best loss: see prioritise
+  }
+  void prioritise(double least_cost) {
+    priority = (priority > 0.0 && std::isfinite(least_cost) ? least_cost * priority : 0.0) - best;
+  }
+};
+
+}  // namespace hone::search

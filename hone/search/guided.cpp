@@ -1,0 +1,106 @@
+#include "hone/search/guided.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "hone/search/moves.h"
+#include "hone/study/front.h"
+
+namespace hone::search {
+namespace {
+
+using space::Config;
+
+/// Results after which the prior and the searcher have equal parts.
+constexpr double kBeta = 10.0;
+constexpr std::size_t kFirstOfEach = 2, kFirst = 5;
+/// The share of an earlier study's results that is good; and the step of a draw near one.
+constexpr double kGood = 0.1, kStep = 0.1;
+
+class Guided : public Searcher {
+ public:
+  Guided(std::unique_ptr<Searcher> inner, const Problem& problem, bool guides_itself)
+      : inner_(std::move(inner)), problem_(problem), moves_(problem.space), guides_itself_(guides_itself) {
+    std::vector<std::vector<Config>> best;
+    for (const study::WarmStudy& warm : problem.warm) {
+      best.emplace_back();
+      const auto order = ranked(warm);
+      const auto good =
+          std::max<std::size_t>(1, static_cast<std::size_t>(kGood * static_cast<double>(order.size())));
+      for (const std::size_t row : order) {
+        if (best.back().size() >= std::max(good, kFirstOfEach)) break;
+        auto config = problem.space.adopt(warm.results[row].first);
+        if (!config || !problem.space.feasible(*config)) continue;
+        if (best.back().size() < good) good_.push_back(*config);
+        best.back().push_back(std::move(*config));
+      }
+    }
+    for (std::size_t k = 0; k < kFirstOfEach; ++k)
+      for (const auto& configs : best)
+        if (k < configs.size() && first_.size() < kFirst) first_.push_back(configs[k]);
+  }
+
+  void update(const study::Change& change) override {
+    if (change.kind == study::Change::Kind::created) known_.insert(change.trial->config.key());
+    if (change.kind == study::Change::Kind::state && change.trial->done()) ++finished_;
+    inner_->update(change);
+  }
+
+  bool learns() const override { return true; }
+
+  std::optional<Config> ask(std::int64_t number, int attempt) override {
+    if (attempt == 0)
+      for (const Config& config : first_)
+        if (!known_.contains(config.key())) return config;
+    if (!guides_itself_ && (!problem_.prior.empty() || !good_.empty())) {
+      Rng rng(problem_.seed, "guide", static_cast<std::uint64_t>(number),
+              static_cast<std::uint32_t>(attempt));
+      if (rng.uniform() < kBeta / (kBeta + static_cast<double>(finished_))) {
+        if (!problem_.prior.empty() && (good_.empty() || rng.below(2) == 0))
+          return problem_.prior.draw(moves_, rng);
+        return near(good_[rng.below(good_.size())], rng);
+      }
+    }
+    inner_->aim_at(aim());
+    return inner_->ask(number, attempt);
+  }
+
+ private:
+  static std::vector<std::size_t> ranked(const study::WarmStudy& warm) {
+    std::vector<std::vector<double>> values;
+    for (const auto& [config, row] : warm.results) values.push_back(row);
+    const std::vector<int> rank = study::non_dominated_rank(values);
+    std::vector<std::size_t> order(values.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return rank[a] < rank[b]; });
+    return order;
+  }
+
+  Config near(const Config& config, Rng& rng) const {
+    const space::Point origin = moves_.filled(config, rng);
+    space::Point point = origin;
+    const std::size_t n = moves_.free().size();
+    for (const std::size_t i : moves_.free())
+      if (rng.uniform() < 2.0 / static_cast<double>(std::max<std::size_t>(n, 2)))
+        moves_.step(point, i, kStep, rng);
+    return moves_.settle(point, &origin, rng);
+  }
+
+  std::unique_ptr<Searcher> inner_;
+  Problem problem_;
+  Moves moves_;
+  bool guides_itself_;
+  std::vector<Config> first_, good_;
+  std::unordered_set<Key> known_;
+  std::int64_t finished_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Searcher> guided(std::unique_ptr<Searcher> searcher, const Problem& problem,
+                                 bool guides_itself) {
+  return std::make_unique<Guided>(std::move(searcher), problem, guides_itself);
+}
+
+}  // namespace hone::search

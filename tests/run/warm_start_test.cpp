@@ -1,0 +1,95 @@
+#include "hone/run/warm_start.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "hone/run/optimizer.h"
+#include "hone/run/worker.h"
+
+namespace hone::run {
+namespace {
+
+std::string study_text(const std::string& extra) {
+  return R"([study]
+minimize = "value"
+[task]
+kind = "function"
+[space]
+x = { real = [0.0, 1.0] }
+y = { real = [0.0, 1.0] }
+[search]
+searcher = "random"
+scheduler = { kind = "fixed", steps = 1 }
+)" + extra;
+}
+
+class WarmStart : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder = std::filesystem::temp_directory_path() /
+             ("hone-warm-" + std::to_string(testing::UnitTest::GetInstance()->random_seed()) + "-" +
+              std::to_string(::getpid()));
+    std::filesystem::create_directories(folder / "old.hone");
+    const StudyFile old = StudyFile::parse(study_text(""), (folder / "old.toml").string());
+    Optimizer optimizer(setup_of(old, "test"),
+                        study::open_store("sqlite:" + (folder / "old.hone/study.sqlite").string()));
+    for (int i = 0; i < 30; ++i) {
+      const auto job = optimizer.ask();
+      if (i % 10 == 9)
+        optimizer.end(*job, study::TrialState::failed, "no luck");
+      else
+        optimizer.tell(*job, {{"value", std::abs(job->config.real("x") - 0.7)}});
+    }
+    best = optimizer.best()->config;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+  StudyFile fresh(const std::string& extra) const {
+    return StudyFile::parse(study_text(extra), (folder / "new.toml").string());
+  }
+
+  std::filesystem::path folder;
+  space::Config best;
+};
+
+TEST_F(WarmStart, TheNewStudyBeginsWithTheBestOfTheOldAndKeepsItInItsJournal) {
+  const StudyFile file = fresh("warm_start = ['old.toml']\n");
+  const auto store = study::open_store("memory:");
+  study::Study::create(*store, file.header());
+  std::filesystem::remove_all(folder / "old.hone");  // what was learned is in the journal
+  Optimizer optimizer(setup_of(file, "test"), store);
+  ASSERT_EQ(optimizer.study().header().warm.size(), 1u);
+  EXPECT_EQ(optimizer.study().header().warm[0].results.size(), 27u);
+  EXPECT_EQ(optimizer.study().header().warm[0].results[0].first, best);
+  EXPECT_EQ(optimizer.ask()->config, best);
+}
+
+TEST_F(WarmStart, WhatIsNotThereIsSaid) {
+  EXPECT_THROW(fresh("warm_start = 'older.toml'\n").header(), Error);
+}
+
+TEST_F(WarmStart, ConfigsToTryComeFirst) {
+  const StudyFile file = fresh("try = [{ x = 0.25, y = 0.5 }, { x = 0.5, y = 0.5 }]\n");
+  Optimizer optimizer(setup_of(file, "test"));
+  const auto first = optimizer.ask();
+  EXPECT_EQ(first->config.real("x"), 0.25);
+  EXPECT_EQ(optimizer.study().trial(0).origin, "try");
+  EXPECT_EQ(optimizer.ask()->config.real("x"), 0.5);
+  EXPECT_EQ(optimizer.study().trial(optimizer.ask()->trial).origin, "random");
+}
+
+TEST_F(WarmStart, AWrongConfigToTryIsRefusedWithItsPlace) {
+  for (const char* text : {"try = [{ x = 2.0, y = 0.5 }]\n", "try = [{ x = 0.5 }]\n", "try = [{ z = 1 }]\n",
+                           "try = { x = 1.0 }\n", "try = ['x']\n"})
+    try {
+      fresh(text);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_FALSE(error.place().file.empty()) << text;
+      EXPECT_GT(error.place().line, 0) << text;
+    }
+}
+
+}  // namespace
+}  // namespace hone::run
