@@ -1,0 +1,146 @@
+"""A plain loop over BoTorch: a Sobol design, then a Gaussian process with its default priors and noisy log expected
+improvement, optimised by its alternating search over mixed spaces. Every ordered value is a number in [0, 1] on its
+scale, a category its index with a kernel of its own."""
+
+import math
+import warnings
+
+import torch
+from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import MixedSingleTaskGP, SingleTaskGP
+from botorch.models.transforms import Standardize
+from botorch.optim import optimize_acqf
+from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
+from gpytorch.mlls import ExactMarginalLogLikelihood
+
+from protocol import Unable, Worst, categories, grid, serve, unit_size, versions
+
+# Values beyond which an ordered parameter is searched as a real one and rounded.
+MAX_DISCRETE = 64
+
+
+class BoTorch:
+    def __init__(self, setup):
+        if len(setup["objectives"]) > 1:
+            raise Unable("this loop takes one objective")
+        warnings.simplefilter("ignore")
+        torch.set_num_threads(1)
+        torch.manual_seed(setup["seed"])
+        torch.set_default_dtype(torch.double)
+        self.version = versions("botorch", "torch")
+        self.parameters = setup["space"]
+        d = len(self.parameters)
+        self.discrete, self.categorical = {}, {}
+        lows, highs = [], []
+        for i, parameter in enumerate(self.parameters):
+            values = categories(parameter)
+            lows.append(0.0)
+            highs.append(1.0 if values is None else float(len(values) - 1))
+            if values is not None:
+                self.categorical[i] = [float(k) for k in range(len(values))]
+            elif self.levels(parameter):
+                n = self.levels(parameter)
+                self.discrete[i] = [k / max(1, n - 1) for k in range(n)]
+        self.bounds = torch.tensor([lows, highs])
+        # As many as Ax draws by default.
+        self.initial = max(5, min(2 * d, setup["trials"] // 4))
+        self.sobol = torch.quasirandom.SobolEngine(d, scramble=True, seed=setup["seed"])
+        self.x, self.y, self.pending = [], [], {}
+        self.worst = Worst()
+
+    def levels(self, parameter):
+        """How many values, where they are few and evenly spaced on the parameter's scale; else 0."""
+        if grid(parameter) is not None:
+            return len(grid(parameter))
+        if parameter["kind"] == "integer" and not parameter["log"] and unit_size(parameter) <= MAX_DISCRETE:
+            return unit_size(parameter)
+        return 0
+
+    def value(self, i, at):
+        parameter = self.parameters[i]
+        values = categories(parameter)
+        if values is not None:
+            return values[min(len(values) - 1, max(0, round(at)))]
+        if grid(parameter) is not None:
+            return grid(parameter)[min(len(grid(parameter)) - 1, max(0, round(at * (len(grid(parameter)) - 1))))]
+        low, high = parameter["low"], parameter["high"]
+        if parameter["log"]:
+            value = math.exp(math.log(low) + at * (math.log(high) - math.log(low)))
+        else:
+            value = low + at * (high - low)
+        if parameter["kind"] == "real":
+            return min(high, max(low, value))
+        return low + parameter["step"] * min(unit_size(parameter) - 1, max(0, round((value - low) / parameter["step"])))
+
+    def rounded(self, point):
+        """Where the value that `point` stands for lies."""
+        out = []
+        for i, at in enumerate(point):
+            if i in self.discrete:
+                out.append(min(self.discrete[i], key=lambda level: abs(level - at)))
+            elif i in self.categorical:
+                out.append(float(min(len(self.categorical[i]) - 1, max(0, round(at)))))
+            elif self.parameters[i]["kind"] == "integer":
+                out.append(self.position(i, self.value(i, at)))
+            else:
+                out.append(at)
+        return out
+
+    def position(self, i, value):
+        parameter = self.parameters[i]
+        values = categories(parameter)
+        if values is not None:
+            return float(values.index(value))
+        if grid(parameter) is not None:
+            return grid(parameter).index(value) / max(1, len(grid(parameter)) - 1)
+        low, high = parameter["low"], parameter["high"]
+        if parameter["log"]:
+            return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return (value - low) / (high - low) if high > low else 0.0
+
+    def next_point(self):
+        if len(self.x) < self.initial or len(set(self.y)) < 2:
+            unit = self.sobol.draw(1)[0].double()
+            point = []
+            for i, at in enumerate(unit.tolist()):
+                size = len(self.categorical.get(i, ())) or len(self.discrete.get(i, ()))
+                level = min(size - 1, int(at * size)) if size else at
+                point.append(float(level) if i in self.categorical else self.discrete[i][level] if size else at)
+            return point
+        x, y = torch.tensor(self.x), -torch.tensor(self.y).unsqueeze(-1)
+        if self.categorical:
+            model = MixedSingleTaskGP(x, y, cat_dims=sorted(self.categorical), outcome_transform=Standardize(m=1))
+        else:
+            model = SingleTaskGP(x, y, outcome_transform=Standardize(m=1))
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        pending = torch.tensor(list(self.pending.values())) if self.pending else None
+        acquisition = qLogNoisyExpectedImprovement(model, X_baseline=x, X_pending=pending, prune_baseline=True)
+        if self.discrete or self.categorical:
+            candidate, _ = optimize_acqf_mixed_alternating(
+                acquisition, self.bounds, discrete_dims=self.discrete, cat_dims=self.categorical,
+                raw_samples=512, num_restarts=10,
+            )
+        else:
+            candidate, _ = optimize_acqf(acquisition, self.bounds, q=1, num_restarts=10, raw_samples=512)
+        return candidate[0].tolist()
+
+    def ask(self, number):
+        point = self.rounded(self.next_point())
+        self.pending[number] = point
+        return {parameter["name"]: self.value(i, point[i]) for i, parameter in enumerate(self.parameters)}
+
+    def tell(self, number, values):
+        point = self.pending.pop(number)
+        told = self.worst.of(values)
+        if told:
+            self.x.append(point)
+            self.y.append(told[0])
+
+    def fill(self, configs, values):
+        for config, value in zip(configs, values):
+            self.x.append([self.position(i, config[parameter["name"]]) for i, parameter in enumerate(self.parameters)])
+            self.y.append(value[0])
+
+
+serve(BoTorch)

@@ -1,0 +1,78 @@
+"""FLAML's CFO and BlendSearch by suggest and on_trial_complete, with no low-cost start known. Ordinals are integers
+over the index."""
+
+from flaml import CFO, BlendSearch, tune
+
+from protocol import Unable, Worst, categories, grid, serve, versions
+
+# Proposals in a row that a method itself refuses (already tried) before the run ends.
+MAX_REFUSED = 200
+# What a failure counts before anything ended well; values are only compared with each other.
+FAILED = 1e10
+
+
+def domain(parameter):
+    values = categories(parameter)
+    if values is not None:
+        return tune.choice(list(range(len(values))))
+    if grid(parameter) is not None:
+        return tune.randint(0, len(grid(parameter)))
+    low, high, log = parameter["low"], parameter["high"], parameter["log"]
+    if parameter["kind"] == "integer":
+        if parameter["step"] > 1:
+            return tune.randint(0, (high - low) // parameter["step"] + 1)
+        return tune.lograndint(low, high + 1) if log else tune.randint(low, high + 1)
+    return tune.loguniform(low, high) if log else tune.uniform(low, high)
+
+
+class Flaml:
+    def __init__(self, setup):
+        self.version = versions("FLAML")
+        if len(setup["objectives"]) > 1:
+            raise Unable("FLAML is compared on one objective")
+        methods = {"cfo": CFO, "blendsearch": BlendSearch}
+        if setup["method"] not in methods:
+            raise Unable(f"no searcher {setup['method']!r}")
+        self.parameters = setup["space"]
+        space = {parameter["name"]: domain(parameter) for parameter in self.parameters}
+        # Texts as categories are unordered to it, numbers ordered.
+        for parameter in self.parameters:
+            if categories(parameter) is not None:
+                space[parameter["name"]].ordered = False
+        self.searcher = methods[setup["method"]](
+            metric="loss", mode="min", space=space, seed=setup["seed"], num_samples=setup["trials"]
+        )
+        self.asked = {}
+        self.worst = Worst()
+        self.suggested = 0
+
+    def ask(self, number):
+        for _ in range(MAX_REFUSED):
+            self.suggested += 1
+            name = f"trial_{self.suggested}"
+            chosen = self.searcher.suggest(name)
+            if chosen is not None:
+                break
+        else:
+            raise Unable("it proposes nothing more")
+        self.asked[number] = name, chosen
+        config = {}
+        for parameter in self.parameters:
+            values = categories(parameter) or grid(parameter)
+            value = chosen[parameter["name"]]
+            if values is not None:
+                value = values[int(value)]
+            elif parameter["kind"] == "integer":
+                step = parameter["step"]
+                value = parameter["low"] + step * int(value) if step > 1 else int(value)
+            config[parameter["name"]] = value
+        return config
+
+    def tell(self, number, values):
+        name, chosen = self.asked.pop(number)
+        told = self.worst.of(values)
+        result = {"loss": told[0] if told else FAILED, "config": chosen, "time_total_s": 1.0, "training_iteration": 1}
+        self.searcher.on_trial_complete(name, result, error=False)
+
+
+serve(Flaml)

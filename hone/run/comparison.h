@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hone/run/peer.h"
+#include "hone/run/ranks.h"
+#include "hone/run/suite.h"
+
+namespace hone::run {
+
+/// What is compared: one of hone's searchers under one of its schedulers, or a peer.
+struct Contender {
+  std::string name;  ///< "tpe", "tpe+asha", "peer:optuna_tpe"
+  std::string summary = {};
+  std::string searcher = {};          ///< hone's
+  std::string scheduler = "fixed";    ///< hone's
+  std::vector<PeerMethod> peer = {};  ///< the one peer; empty: hone's
+  std::string version = {};           ///< results of another version are no results of this
+  bool fidelity() const { return peer.empty() ? scheduler != "fixed" : peer.front().fidelity; }
+};
+
+/// What is run. With one worker, evaluations follow each other and are counted; with several, a virtual clock
+/// runs (simulator.h), and a budget of n trials is the time in which the workers would finish n evaluations
+/// of mean length at the largest fidelity.
+struct Comparison {
+  std::vector<Problem> problems;
+  std::vector<Contender> contenders;
+  std::int64_t trials = 100;
+  std::int64_t seeds = 5;
+  std::int64_t workers = 1;
+};
+
+/// One run of a contender on a problem with a seed.
+struct ComparisonRun {
+  std::string problem, contender, version;
+  std::string of;  ///< what identifies the problem's space and values
+  std::uint64_t seed = 0;
+  std::int64_t trials = 0, workers = 1;
+  /// (evaluations, or their worth of time; regret) at each improvement. Regret: see
+  /// Problem::normalised_regret; of several objectives the share of the best hypervolume that is missing.
+  std::vector<std::pair<double, double>> best;
+  std::int64_t evaluations = 0;
+  std::vector<double> ms;  ///< of each ask with its tell; under the clock their mean alone
+
+  /// The regret after so many evaluations; infinite where nothing was found by then.
+  double regret_at(double n) const;
+  Json json() const;
+  static ComparisonRun from_json(const Json& json);  ///< throws Error
+};
+
+/// A run that was not made, and why.
+struct ComparisonSkip {
+  std::string problem, contender, why;
+};
+
+struct ComparisonResults {
+  std::vector<ComparisonRun> runs;
+  std::vector<ComparisonSkip> skips;
+  bool interrupted = false;  ///< what is there is saved, the rest was not run
+};
+
+struct ComparisonHooks {
+  std::function<bool()> interrupted = {};
+  /// Runs finished, of how many, and what runs now.
+  std::function<void(std::size_t, std::size_t, const std::string&)> progress = {};
+};
+
+/// Runs what the file `cache` does not hold yet and adds it there, line by line: stopped at any time, the
+/// same call goes on. A line that was cut off by a crash is ignored. "": no cache. Throws Error where the
+/// file cannot be written.
+ComparisonResults compare(const Comparison& comparison, const std::string& cache,
+                          const ComparisonHooks& hooks = {});
+
+/// One run, no cache. Throws PeerUnable or Error where the contender cannot do it. A peer's process goes into
+/// `kept` and is taken from there for its next run, where it is given; after an error it must be reset.
+ComparisonRun compare_one(const Problem& problem, const Contender& contender, std::uint64_t seed,
+                          std::int64_t trials, std::int64_t workers,
+                          const std::function<bool()>& interrupted = {},
+                          std::unique_ptr<Peer>* kept = nullptr);
+
+/// Whether a problem can be measured: its optimum (or best hypervolume) is known.
+bool measurable(const Problem& problem);
+/// What identifies a problem's space and values.
+std::string problem_key(const Problem& problem);
+/// Of this program: hone's version and the hash of the running file.
+std::string program_version();
+
+/// What the runs say together.
+struct ComparisonSummary {
+  struct Cell {
+    std::vector<double> regret;  ///< mean over the seeds at each of `at`
+    std::vector<double> error;   ///< the mean's standard error
+    std::vector<double>
+        reached;  ///< for each of `targets` the median over seeds; infinite: more than half never
+    std::vector<std::pair<double, double>> curve;  ///< mean regret, thinned
+    std::size_t seeds = 0;                         ///< 0: not run
+    double ms = 0.0;                               ///< median over all asks
+  };
+  std::vector<double> at;       ///< evaluations: 25, 50, 100, ... and the budget
+  std::vector<double> targets;  ///< regrets: 0.1, 0.03, 0.01
+  std::map<std::pair<std::string, std::string>, Cell> cells;  ///< by problem and contender
+  std::vector<std::string> ranked;                            ///< contenders with results on all problems
+  std::vector<std::string> unranked;
+  std::vector<RankTest> ranks;  ///< at each of `at`, of `ranked` in their order; empty: fewer than two
+  /// Means over the problems, of those ranked: regret at each of `at`, milliseconds.
+  std::map<std::string, std::vector<double>> mean_regret;
+  std::map<std::string, double> ms;
+};
+ComparisonSummary summarise(const Comparison& comparison, const ComparisonResults& results);
+
+/// For people: ranks, regrets, times, what was left out and why.
+std::string comparison_text(const Comparison& comparison, const ComparisonResults& results,
+                            const ComparisonSummary& summary);
+/// A list of {table, suite, searcher, version, seeds, n, regret, error, targets, reached, ms_per_ask}.
+/// Infinite numbers are null.
+Json comparison_json(const Comparison& comparison, const ComparisonSummary& summary);
+/// A self-contained HTML page: see report_page.
+std::string comparison_page(const Comparison& comparison, const ComparisonResults& results,
+                            const ComparisonSummary& summary, const std::string& title);
+
+}  // namespace hone::run

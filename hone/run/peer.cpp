@@ -1,0 +1,312 @@
+#include "hone/run/peer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+
+namespace hone::run {
+
+namespace {
+
+constexpr std::size_t kMaxLine = std::size_t{1} << 24;
+constexpr int kTick_ms = 200;
+
+std::string text_of(const Json& object, const char* name, const std::string& fallback = {}) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
+}
+
+std::string on_path(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::string folders = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
+  for (std::size_t at = 0; at <= folders.size();) {
+    const auto end = std::min(folders.find(':', at), folders.size());
+    const std::string candidate = folders.substr(at, end - at) + "/" + program;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    at = end + 1;
+  }
+  return {};
+}
+
+/// "NAME VERSION" of a package in a Python environment, "" where it is not there.
+std::string installed(const std::filesystem::path& environment, const std::string& package) {
+  std::error_code code;
+  for (const auto& python : std::filesystem::directory_iterator(environment / "lib", code))
+    for (const auto& entry : std::filesystem::directory_iterator(python.path() / "site-packages", code)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(package + "-") && name.ends_with(".dist-info"))
+        return package + " " + name.substr(package.size() + 1, name.size() - package.size() - 11);
+    }
+  return {};
+}
+
+PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
+                       const std::filesystem::path& environments) {
+  PeerMethod method;
+  method.name = text_of(entry, "name");
+  method.summary = text_of(entry, "summary");
+  method.method = text_of(entry, "method", method.name);
+  method.adapter = (folder / text_of(entry, "adapter")).string();
+  method.fidelity = entry.value("fidelity", false);
+  method.several = entry.value("several", false);
+  method.max_trials = entry.value("trials", method.max_trials);
+  method.max_seeds = entry.value("seeds", method.max_seeds);
+  const std::string environment = text_of(entry, "environment");
+  if (environment.empty()) {
+    method.program = on_path("python3");
+    method.version = "no library";
+    if (method.program.empty()) method.lacks = "there is no python3 on the path";
+  } else {
+    const std::string package = text_of(entry, "package");
+    method.program = (environments / environment / "bin" / "python").string();
+    method.version = installed(environments / environment, package);
+    if (method.version.empty() || ::access(method.program.c_str(), X_OK) != 0)
+      method.lacks = fmt::format("not installed; run: ./dev peers {}", environment);
+  }
+  return method;
+}
+
+}  // namespace
+
+std::vector<PeerMethod> peer_methods(const std::string& folder) {
+  const std::filesystem::path path(folder);
+  const std::string list = (path / "peers.json").string();
+  if (!std::filesystem::exists(list))
+    throw Error("there are no adapters here", Place{list, 0, ""},
+                "give --peers the folder bench/peers of hone's source");
+  const Json document = parse_json(read_file(list), list);
+  std::vector<PeerMethod> methods;
+  try {
+    const auto environments = (path / document.value("environments", "environments")).lexically_normal();
+    for (const Json& entry : document.at("peers")) methods.push_back(read_method(entry, path, environments));
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(fmt::format("this is no list of peers: {}", error.what()), Place{list, 0, ""});
+  }
+  return methods;
+}
+
+Json peer_space(const space::Space& space) {
+  Json all = Json::array();
+  for (const space::Parameter& parameter : space.parameters()) {
+    if (!parameter.same_as.empty()) continue;
+    Json entry{{"name", parameter.name}};
+    switch (parameter.kind) {
+      case space::ParameterKind::real:
+        entry["kind"] = "real";
+        entry["low"] = parameter.low;
+        entry["high"] = parameter.high;
+        entry["log"] = parameter.log;
+        break;
+      case space::ParameterKind::integer:
+        entry["kind"] = "integer";
+        entry["low"] = static_cast<std::int64_t>(parameter.low);
+        entry["high"] = static_cast<std::int64_t>(parameter.high);
+        entry["log"] = parameter.log;
+        entry["step"] = parameter.step;
+        break;
+      case space::ParameterKind::flag:
+        entry["kind"] = "flag";
+        break;
+      case space::ParameterKind::choice:
+      case space::ParameterKind::ordinal:
+        entry["kind"] = parameter.kind == space::ParameterKind::choice ? "choice" : "ordinal";
+        entry["values"] = Json::array();
+        for (const Value& value : parameter.choices) entry["values"].push_back(value_to_json(value));
+        break;
+    }
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
+space::Config peer_config(const space::Space& space, const Json& assignment) {
+  if (!assignment.is_object()) throw Error("a peer's config must be an object");
+  std::vector<space::Config::Entry> entries;
+  for (const space::Parameter& parameter : space.parameters()) {
+    if (!parameter.same_as.empty()) continue;
+    const auto found = assignment.find(parameter.name);
+    if (found == assignment.end()) continue;
+    Value value = value_from_json(*found);
+    if (parameter.kind == space::ParameterKind::real) {
+      value = value_real(value);
+    } else if (parameter.kind == space::ParameterKind::integer) {
+      value = static_cast<std::int64_t>(std::llround(value_real(value)));
+    } else if (parameter.kind != space::ParameterKind::flag) {
+      const auto same = std::find_if(parameter.choices.begin(), parameter.choices.end(),
+                                     [&](const Value& choice) { return value_same(choice, value); });
+      if (same == parameter.choices.end())
+        throw Error(fmt::format("a peer gave {} = {}, which is none of its values", parameter.name,
+                                value_quoted(value)));
+      value = *same;
+    }
+    entries.emplace_back(parameter.name, std::move(value));
+  }
+  return space.canonical(space::Config(std::move(entries)));
+}
+
+Peer::Peer(const PeerMethod& method, PeerStart start) : method_(method), start_(std::move(start)) {
+  if (!method_.lacks.empty()) throw PeerUnable(method_.lacks);
+  int ends[2] = {-1, -1};
+  said_ = ::memfd_create("hone-peer", MFD_CLOEXEC);
+  if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw environment_error(fmt::format("cannot talk to a peer: {}", std::strerror(errno)));
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  if (pid_ < 0) {
+    ::close(ends[0]);
+    ::close(ends[1]);
+    throw environment_error(fmt::format("cannot start a peer: {}", std::strerror(errno)));
+  }
+  if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(125);
+    ::setpgid(0, 0);
+    ::dup2(ends[1], 0);
+    ::dup2(ends[1], 1);
+    ::dup2(said_, 2);
+    for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"})
+      ::setenv(name, "1", 1);
+    const char* argv[] = {method_.program.c_str(), method_.adapter.c_str(), nullptr};
+    ::execv(method_.program.c_str(), const_cast<char**>(argv));
+    ::_exit(126);
+  }
+  ::close(ends[1]);
+  socket_ = ends[0];
+  try {
+    begin(std::move(start_));
+  } catch (...) {
+    end();
+    throw;
+  }
+}
+
+void Peer::begin(PeerStart start) {
+  start_ = std::move(start);
+  const Json answer = exchange({{"do", "start"},
+                                {"method", method_.method},
+                                {"space", peer_space(start_.space)},
+                                {"objectives", std::vector<std::string>(start_.objectives, "min")},
+                                {"seed", start_.seed},
+                                {"trials", start_.trials},
+                                {"workers", start_.workers},
+                                {"rungs", start_.rungs}});
+  version_ = text_of(answer, "version", "unknown version");
+}
+
+Peer::~Peer() { end(); }
+
+void Peer::end() {
+  if (socket_ >= 0) ::close(socket_);
+  if (said_ >= 0) ::close(said_);
+  if (pid_ > 0) {
+    ::kill(-pid_, SIGKILL);
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  socket_ = said_ = -1;
+  pid_ = -1;
+}
+
+void Peer::broken(const std::string& how) {
+  constexpr off_t kShown = 600;
+  const off_t size = ::lseek(said_, 0, SEEK_END);
+  std::string tail(static_cast<std::size_t>(std::min(size, kShown)), '\0');
+  const ssize_t got = ::pread(said_, tail.data(), tail.size(), std::max<off_t>(0, size - kShown));
+  tail.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
+  std::replace(tail.begin(), tail.end(), '\n', ' ');
+  throw Error(fmt::format("peer {} {}", method_.name, how), {},
+              tail.empty() ? std::string() : fmt::format("it said last: {}", tail), Fault::environment);
+}
+
+std::optional<std::string> Peer::line() {
+  const double until = monotonic_s() + start_.answer_s;
+  for (;;) {
+    if (const auto end = read_.find('\n'); end != std::string::npos) {
+      std::string text = read_.substr(0, end);
+      read_.erase(0, end + 1);
+      return text;
+    }
+    if (read_.size() > kMaxLine) broken("wrote a line without end");
+    if (start_.interrupted && start_.interrupted()) throw environment_error("interrupted");
+    if (monotonic_s() > until) broken(fmt::format("gave no answer for {:.0f} s", start_.answer_s));
+    pollfd wait{socket_, POLLIN, 0};
+    if (::poll(&wait, 1, kTick_ms) <= 0) continue;
+    char bytes[65536];
+    const ssize_t got = ::recv(socket_, bytes, sizeof bytes, 0);
+    if (got == 0 || (got < 0 && errno != EINTR)) return std::nullopt;
+    if (got > 0) read_.append(bytes, static_cast<std::size_t>(got));
+  }
+}
+
+Json Peer::exchange(const Json& request) {
+  const std::string text = request.dump() + "\n";
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t sent = ::send(socket_, text.data() + at, text.size() - at, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) broken("ended");
+    at += static_cast<std::size_t>(sent);
+  }
+  const auto answer = line();
+  if (!answer) broken("ended");
+  const Json json = Json::parse(*answer, nullptr, false);
+  if (!json.is_object()) broken(fmt::format("answered '{}'", answer->substr(0, 80)));
+  if (const std::string error = text_of(json, "error"); !error.empty()) {
+    if (json.value("unable", false)) throw PeerUnable(error);
+    broken(fmt::format("failed: {}", error));
+  }
+  return json;
+}
+
+Peer::Asked Peer::ask(std::int64_t number) {
+  const Json answer = exchange({{"do", "ask"}, {"trial", number}});
+  Asked asked;
+  asked.trial = answer.value("trial", number);
+  asked.to = answer.value("to", std::int64_t{0});
+  asked.ms = answer.value("ms", 0.0);
+  const auto config = answer.find("config");
+  if (config == answer.end()) broken("asked for nothing");
+  if (!config->is_null()) asked.config = peer_config(start_.space, *config);
+  return asked;
+}
+
+double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& values) {
+  Json request{{"do", "tell"}, {"trial", trial}, {"values", nullptr}};
+  if (values) request["values"] = *values;
+  return exchange(request).value("ms", 0.0);
+}
+
+void Peer::fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values) {
+  Json list = Json::array();
+  for (const space::Config& config : configs) list.push_back(config.json());
+  exchange({{"do", "fill"}, {"configs", std::move(list)}, {"values", values}});
+}
+
+Peer::Judged Peer::report(std::int64_t trial, std::int64_t fidelity, const std::vector<double>& values) {
+  const Json answer =
+      exchange({{"do", "report"}, {"trial", trial}, {"fidelity", fidelity}, {"values", values}});
+  const std::string verdict = text_of(answer, "verdict", "continue");
+  Judged judged;
+  judged.ms = answer.value("ms", 0.0);
+  using Verdict = schedule::Scheduler::Verdict;
+  judged.verdict = verdict == "stop" ? Verdict::stop : verdict == "pause" ? Verdict::pause : Verdict::go_on;
+  return judged;
+}
+
+}  // namespace hone::run

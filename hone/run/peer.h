@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "hone/base/json.h"
+#include "hone/schedule/scheduler.h"
+#include "hone/space/space.h"
+
+namespace hone::run {
+
+/// A method of another library that an adapter speaks for (docs/bench.md has the lines they exchange).
+struct PeerMethod {
+  std::string name;                   ///< "optuna_tpe"
+  std::string summary;                ///< one sentence
+  std::string method;                 ///< what the adapter calls it
+  std::string program;                ///< the interpreter
+  std::string adapter;                ///< the adapter's file
+  std::string version;                ///< of the installed library: "optuna 5.0.0"
+  std::string lacks;                  ///< why it cannot run here, and what to do; "" where it can
+  bool fidelity = false;              ///< decides how far trials go, too
+  bool several = false;               ///< takes several objectives
+  std::int64_t max_trials = 1000000;  ///< slow ones get no more
+  std::int64_t max_seeds = 1000000;
+};
+
+/// The methods of a folder of adapters, by its peers.json; those that are not installed say so in `lacks`.
+/// Throws Error where there is no such folder or the list is malformed.
+std::vector<PeerMethod> peer_methods(const std::string& folder);
+
+/// What a run of a peer is about.
+struct PeerStart {
+  space::Space space;
+  std::size_t objectives = 1;
+  std::uint64_t seed = 0;
+  std::int64_t trials = 0;  ///< the budget
+  std::int64_t workers = 1;
+  std::vector<std::int64_t> rungs = {1};
+  double answer_s = 900.0;  ///< how long an answer may take
+  std::function<bool()> interrupted = {};
+};
+
+/// What a peer cannot do, in its own words: a reason to skip it, no fault.
+class PeerUnable : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A running adapter: a process of its own that dies with this one and does not see the terminal's Ctrl-C.
+/// What it measures (milliseconds) is its own work, without the lines' way. Every call throws Error where it
+/// ended, answered nonsense or too late (with the end of what it said), PeerUnable where it refuses, and
+/// Error (environment) "interrupted" where `interrupted` says so. Not thread safe.
+class Peer {
+ public:
+  Peer(const PeerMethod& method, PeerStart start);
+  /// Another run in the same process, from nothing: the libraries need not be loaded again.
+  void begin(PeerStart start);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  const std::string& version() const { return version_; }  ///< "optuna 5.0.0"
+
+  struct Asked {
+    std::optional<space::Config> config = {};  ///< canonical; nullopt: nothing until something is told
+    std::int64_t trial = 0;  ///< the given number, or of a method that decides on fidelity its own
+    std::int64_t to = 0;     ///< how far; 0: to the end
+    double ms = 0.0;
+  };
+  Asked ask(std::int64_t number);
+  /// The trial ended at its target: oriented values, or nothing where it failed. Returns milliseconds.
+  double tell(std::int64_t trial, const std::optional<std::vector<double>>& values);
+  /// Finished trials that it is given instead of being asked for them: configs and their oriented values.
+  void fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values);
+  struct Judged {
+    schedule::Scheduler::Verdict verdict = schedule::Scheduler::Verdict::go_on;
+    double ms = 0.0;
+  };
+  Judged report(std::int64_t trial, std::int64_t fidelity, const std::vector<double>& values);
+
+ private:
+  Json exchange(const Json& request);
+  std::optional<std::string> line();
+  void end();
+  [[noreturn]] void broken(const std::string& how);
+
+  PeerMethod method_;
+  PeerStart start_;
+  std::string version_;
+  std::string read_;  ///< bytes after the last line
+  int socket_ = -1;
+  int said_ = -1;  ///< a file without a name, for standard error
+  pid_t pid_ = -1;
+};
+
+/// The space as adapters read it: one object a parameter, those tied to another left out. Conditions and
+/// constraints are not told: what is inactive is dropped from a peer's config, what is infeasible fails.
+Json peer_space(const space::Space& space);
+/// A peer's assignment as a canonical config.
+space::Config peer_config(const space::Space& space, const Json& assignment);
+
+}  // namespace hone::run

@@ -1,0 +1,274 @@
+#include "hone/run/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "../program.h"
+#include "hone/base/error.h"
+
+namespace hone::run {
+namespace {
+
+/// An adapter of the least kind: it proposes the lower ends, then the middle, writes a line a start into the
+/// file "starts", and misbehaves where its method says so.
+const char* kAdapter = R"(import json, os, sys
+method = ""
+for text in sys.stdin:
+    line = json.loads(text)
+    answer = {"ms": 0.5}
+    if line["do"] == "start":
+        method, space, rungs = line["method"], line["space"], line["rungs"]
+        open(os.path.join(os.path.dirname(__file__), "starts"), "a").write(method + "\n")
+        open(os.path.join(os.path.dirname(__file__), "space.json"), "w").write(json.dumps(space))
+        answer["version"] = "fake 1"
+    elif line["do"] == "ask":
+        if method == "dies" and line["trial"] == 2:
+            sys.stderr.write("out of ideas\n")
+            sys.exit(3)
+        if method == "nonsense" and line["trial"] == 2:
+            print("hello", flush=True)
+            continue
+        if method == "unable":
+            answer = {"error": "no such space", "unable": True}
+        else:
+            part = 0.0 if line["trial"] == 0 else 0.5
+            answer["config"] = {p["name"]: p["low"] + part * (p["high"] - p["low"]) for p in space}
+            if method in ("stopper", "goer"):
+                answer["trial"], answer["to"] = line["trial"], rungs[-1]
+    elif line["do"] == "report":
+        answer["verdict"] = "stop" if method == "stopper" else "continue"
+    print(json.dumps(answer), flush=True)
+)";
+
+class Peers : public ::testing::Test {
+ protected:
+  Peers() {
+    folder.write("adapter.py", kAdapter);
+    Json list{{"peers", Json::array()}};
+    for (const char* name : {"good", "dies", "nonsense", "unable", "stopper", "goer"})
+      list["peers"].push_back({{"name", name},
+                               {"adapter", "adapter.py"},
+                               {"method", name},
+                               {"environment", ""},
+                               {"fidelity", std::string(name) == "stopper" || std::string(name) == "goer"}});
+    list["peers"].push_back({{"name", "absent"}, {"adapter", "adapter.py"}, {"environment", "nowhere"}});
+    folder.write("peers.json", list.dump());
+  }
+  Contender peer(const std::string& name) const {
+    for (const auto& method : peer_methods(folder.path()))
+      if (method.name == name) {
+        Contender contender;
+        contender.name = "peer:" + name;
+        contender.peer = {method};
+        contender.version = method.version;
+        return contender;
+      }
+    throw Error("no such peer");
+  }
+  static Contender own(const std::string& searcher, const std::string& scheduler = "fixed") {
+    Contender contender;
+    contender.name = searcher;
+    contender.searcher = searcher;
+    contender.scheduler = scheduler;
+    contender.version = "this";
+    return contender;
+  }
+  std::size_t starts() const {
+    const std::string text = folder.read("starts");
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  test::Folder folder;
+  std::vector<Suite> suites = function_suites();
+  const Problem& branin = find_problem(suites, "branin");
+};
+
+TEST_F(Peers, RunAsTheyAreAsked) {
+  const ComparisonRun run = compare_one(branin, peer("good"), 1, 5, 1);
+  EXPECT_EQ(run.evaluations, 5);
+  ASSERT_EQ(run.ms.size(), 5U);
+  EXPECT_DOUBLE_EQ(run.ms[0], 1.0);  // half of it to ask, half to tell
+  // The lower ends (308.13 on Branin), then the middle (24.13) again and again.
+  ASSERT_EQ(run.best.size(), 2U);
+  EXPECT_DOUBLE_EQ(run.best[0].first, 1.0);
+  EXPECT_NEAR(run.best[0].second, branin.normalised_regret(308.129096), 1e-6);
+  EXPECT_NEAR(run.best[1].second, branin.normalised_regret(24.129964), 1e-6);
+  EXPECT_DOUBLE_EQ(run.best[1].first, 2.0);
+  const Json space = parse_json(folder.read("space.json"), "space.json");
+  ASSERT_EQ(space.size(), 2U);
+  EXPECT_EQ(space[0]["kind"], "real");
+  EXPECT_EQ(space[0]["low"], 0.0);
+  EXPECT_EQ(space[0]["log"], false);
+}
+
+TEST_F(Peers, WhatTheyCannotIsSaid) {
+  EXPECT_THROW(compare_one(branin, peer("unable"), 1, 5, 1), PeerUnable);
+  EXPECT_THROW(compare_one(branin, peer("absent"), 1, 5, 1), PeerUnable);
+  EXPECT_THROW(compare_one(branin, peer("goer"), 1, 5, 4), PeerUnable);  // one fidelity
+  try {
+    compare_one(branin, peer("dies"), 1, 5, 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("peer dies ended"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("out of ideas"), std::string::npos) << error.what();
+  }
+  try {
+    compare_one(branin, peer("nonsense"), 1, 5, 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("answered 'hello'"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(peer_methods(folder.file("nowhere")), Error);
+}
+
+TEST_F(Peers, UnderTheVirtualClock) {
+  const auto many =
+      std::find_if(suites.begin(), suites.end(), [](const Suite& s) { return s.name == "fidelity"; });
+  ASSERT_NE(many, suites.end());
+  const auto problem = std::find_if(many->problems.begin(), many->problems.end(),
+                                    [](const Problem& p) { return p.horizon() > 1 && measurable(p); });
+  ASSERT_NE(problem, many->problems.end());
+  // 16 evaluations' worth of time on 4 workers: 4 rounds where all take the same time.
+  const ComparisonRun goes = compare_one(*problem, peer("goer"), 1, 16, 4);
+  EXPECT_FALSE(goes.best.empty());
+  EXPECT_LE(goes.best.back().first, 16.0 + 1e-9);
+  const ComparisonRun stops = compare_one(*problem, peer("stopper"), 1, 16, 4);
+  EXPECT_TRUE(stops.best.empty());
+  EXPECT_GT(stops.evaluations, goes.evaluations);
+  const ComparisonRun own_run = compare_one(*problem, own("random"), 1, 16, 4);
+  EXPECT_FALSE(own_run.best.empty());
+  const ComparisonRun halving = compare_one(*problem, own("random", "asha"), 1, 16, 4);
+  EXPECT_GT(halving.evaluations, own_run.evaluations);
+}
+
+TEST_F(Peers, AComparisonGoesOnWhereItStopped) {
+  Comparison comparison;
+  comparison.problems = {branin, find_problem(suites, "hartmann3")};
+  comparison.contenders = {own("random"), peer("good"), peer("dies"), peer("absent")};
+  comparison.trials = 6;
+  comparison.seeds = 2;
+  const std::string cache = folder.file("runs/runs.jsonl");
+
+  int asked = 0;
+  ComparisonHooks hooks;
+  hooks.progress = [&](std::size_t, std::size_t total, const std::string& what) {
+    EXPECT_EQ(total, 16U);
+    if (what.starts_with("peer:good on hartmann3, seed 1")) asked = 1;
+  };
+  hooks.interrupted = [&] { return asked == 1; };
+  const auto stopped = compare(comparison, cache, hooks);
+  EXPECT_TRUE(stopped.interrupted);
+  EXPECT_EQ(stopped.runs.size(), 6U);  // four of random, two of the peer
+
+  // A crash cut the last line off; the rest is not run again.
+  std::ofstream(cache, std::ios::app) << R"({"problem": "bran)";
+  std::filesystem::remove(folder.file("starts"));
+  const auto whole = compare(comparison, cache);
+  EXPECT_FALSE(whole.interrupted);
+  EXPECT_EQ(whole.runs.size(), 8U);
+  EXPECT_EQ(starts(), 2U + 2U);  // the peer's two runs that lacked, and the one that dies, once a problem
+  ASSERT_EQ(whole.skips.size(), 3U);
+  EXPECT_NE(whole.skips[2].why.find("./dev peers nowhere"), std::string::npos);
+
+  std::filesystem::remove(folder.file("starts"));
+  comparison.contenders = {own("random"), peer("good")};
+  const auto again = compare(comparison, cache);
+  EXPECT_EQ(again.runs.size(), 8U);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("starts")));
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(again.runs[i].json(), whole.runs[i].json());
+  // Another version's results are no results of this.
+  comparison.contenders[0].version = "that";
+  comparison.trials = 7;
+  EXPECT_EQ(compare(comparison, cache).runs[0].evaluations, 7);
+}
+
+ComparisonRun made(const std::string& problem, const std::string& contender, std::uint64_t seed,
+                   std::vector<std::pair<double, double>> best, std::vector<double> ms) {
+  ComparisonRun run;
+  run.problem = problem;
+  run.contender = contender;
+  run.seed = seed;
+  run.trials = 50;
+  run.best = std::move(best);
+  run.ms = std::move(ms);
+  return run;
+}
+
+TEST_F(Peers, SummaryByHand) {
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {own("a"), own("b"), own("c")};
+  comparison.trials = 50;
+  comparison.seeds = 2;
+  ComparisonResults results;
+  results.runs = {made("branin", "a", 1, {{1, 0.5}, {25, 0.2}, {40, 0.02}}, {1, 2, 3}),
+                  made("branin", "a", 2, {{1, 0.9}, {26, 0.1}}, {5, 9}),
+                  made("branin", "b", 1, {{30, 0.5}}, {1}), made("branin", "b", 2, {{1, 0.3}}, {1})};
+  EXPECT_TRUE(std::isinf(results.runs[0].regret_at(0.5)));
+  EXPECT_DOUBLE_EQ(results.runs[0].regret_at(24), 0.5);
+  EXPECT_DOUBLE_EQ(results.runs[0].regret_at(25), 0.2);
+
+  const ComparisonSummary summary = summarise(comparison, results);
+  EXPECT_EQ(summary.at, (std::vector<double>{25, 50}));
+  const auto& a = summary.cells.at({"branin", "a"});
+  EXPECT_DOUBLE_EQ(a.regret[0], (0.2 + 0.9) / 2);
+  EXPECT_DOUBLE_EQ(a.regret[1], (0.02 + 0.1) / 2);
+  EXPECT_DOUBLE_EQ(a.error[1], 0.04);  // half the difference of two
+  EXPECT_DOUBLE_EQ(a.reached[0], 40);  // 0.1: at 40 and at 26
+  EXPECT_TRUE(std::isinf(a.reached[1]));
+  EXPECT_DOUBLE_EQ(a.ms, 3.0);
+  EXPECT_TRUE(std::isinf(summary.cells.at({"branin", "b"}).regret[0]));
+  EXPECT_EQ(summary.ranked, (std::vector<std::string>{"a", "b"}));
+  ASSERT_EQ(summary.ranks.size(), 2U);
+  EXPECT_EQ(summary.ranks[1].mean_ranks, (std::vector<double>{1.0, 2.0}));
+
+  const Json json = comparison_json(comparison, summary);
+  ASSERT_EQ(json.size(), 2U);
+  for (const char* name : {"table", "suite", "searcher", "version", "workers", "seeds", "n", "regret",
+                           "error", "targets", "reached", "ms_per_ask"})
+    EXPECT_TRUE(json[0].contains(name)) << name;
+  EXPECT_EQ(json[0]["table"], "branin");
+  EXPECT_EQ(json[0]["n"], Json({25.0, 50.0}));
+  EXPECT_TRUE(json[1]["regret"][0].is_null());
+  EXPECT_EQ(json[0]["ms_per_ask"], 3.0);
+
+  const std::string text = comparison_text(comparison, results, summary);
+  EXPECT_NE(text.find("1.00"), std::string::npos);
+  const std::string page = comparison_page(comparison, results, summary, "a < b");
+  EXPECT_NE(page.find("<h1>a &lt; b</h1>"), std::string::npos);
+  EXPECT_EQ(page.find("{{"), std::string::npos);
+}
+
+TEST_F(Peers, SpacesAsAdaptersReadThem) {
+  const auto space = space::Space::Builder()
+                         .real("lr", 1e-4, 1e-1, {.log = true})
+                         .integer("width", 32, 128, {.step = 32})
+                         .choice("mixer", {std::string("a"), std::string("b")})
+                         .ordinal("batch", {std::int64_t{8}, std::int64_t{64}})
+                         .flag("tied")
+                         .real("extra", 0.0, 1.0, {.when = "mixer == 'b'"})
+                         .same_as("other", "width")
+                         .build();
+  const Json told = peer_space(space);
+  ASSERT_EQ(told.size(), 6U);
+  EXPECT_EQ(told[1], Json({{"name", "width"},
+                           {"kind", "integer"},
+                           {"low", 32},
+                           {"high", 128},
+                           {"log", false},
+                           {"step", 32}}));
+  EXPECT_EQ(told[3]["values"], Json({8, 64}));
+  const auto config = peer_config(
+      space,
+      parse_json(R"({"lr": 1e-3, "width": 64.0, "mixer": "a", "batch": 64, "tied": true, "extra": 0.5})",
+                 "c"));
+  EXPECT_EQ(config.integer("width"), 64);
+  EXPECT_EQ(config.integer("other"), 64);
+  EXPECT_FALSE(config.has("extra"));
+  EXPECT_THROW(peer_config(space, Json{{"mixer", "z"}}), Error);
+  EXPECT_THROW(peer_config(space, Json::array()), Error);
+}
+
+}  // namespace
+}  // namespace hone::run
