@@ -241,7 +241,7 @@ int enqueue(const TrialArguments& given) {
   const auto study = whole(opened);
   const auto ids = run::enqueue(*study, configs, given.replicate);
   if (!rounded.empty())
-    std::fprintf(stderr, "reals are kept to 6 digits: %s%s\n", rounded.front().c_str(),
+    std::fprintf(stderr, "reals are kept to their resolution: %s%s\n", rounded.front().c_str(),
                  rounded.size() == 1 ? "" : fmt::format(", and {} more", rounded.size() - 1).c_str());
   if (given.json) {
     Json trials = Json::array();

@@ -36,7 +36,8 @@ struct MethodInfo {
   /// Scheduler: the searcher that it brings along, where the study names none; "": the usual default. One
   /// that works with no other names it here and checks.
   std::string searcher = "";
-  /// Searcher: it uses the user's prior and earlier studies in its own way (search/guided.h does it for others).
+  /// Searcher: it uses the user's prior and earlier studies in its own way (search/guided.h does it for
+  /// others).
   bool guides_itself = false;
 };
 

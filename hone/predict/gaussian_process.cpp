@@ -124,7 +124,7 @@ void GaussianProcess::set_hyperparameters(const Hyperparameters& theta) {
   factor();
 }
 
-void GaussianProcess::append(const Row& row, double target) {
+void GaussianProcess::append(const Row& row, double target, double noise_share) {
   store(row);
   targets_[n_] = target;
   if (inverse_.rows() <= n_) {
@@ -138,7 +138,8 @@ void GaussianProcess::append(const Row& row, double target) {
   kernel(weights_, it, n_, k.data(), nullptr);
   const auto inverse = inverse_.topLeftCorner(n_, n_).triangularView<Eigen::Lower>();
   const VectorXd l = inverse * k;
-  const double noise = std::exp(theta_.noise), whole = kernel_at_zero(weights_, it.resource) + noise;
+  const double noise = std::max(noise_share * std::exp(theta_.noise), 1e-8 * weights_.scale);
+  const double whole = kernel_at_zero(weights_, it.resource) + noise;
   const double pivot = std::sqrt(std::max(whole - l.squaredNorm(), 0.5 * noise));
   inverse_.row(n_).head(n_) = (-1.0 / pivot) * (inverse.transpose() * l).transpose();
   inverse_(n_, n_) = 1.0 / pivot;
@@ -257,48 +258,6 @@ VectorXd GaussianProcess::predict_means(const std::vector<Row>& rows) const {
     means[j] = mean_ + k.dot(alpha_);
   }
   return means;
-}
-
-MatrixXd GaussianProcess::sample(const std::vector<Row>& rows, std::size_t count, Rng& rng) const {
-  // The joint posterior: another process holds the rows, so that its kernel is at hand.
-  const auto m = static_cast<Index>(rows.size());
-  GaussianProcess at(inputs_, options_);
-  at.theta_ = theta_;
-  MatrixXd covariance(m, m), k(n_, m);
-  VectorXd means(m);
-  for (Index j = 0; j < m; ++j) {
-    const Row& row = rows[static_cast<std::size_t>(j)];
-    const Embedded it = embedded(row);
-    kernel(weights_, it, n_, k.col(j).data(), nullptr);
-    at.store(row);
-    ++at.n_;
-    at.kernel(weights_, it, j + 1, covariance.col(j).data(), nullptr);
-    means[j] = mean_ + k.col(j).dot(alpha_);
-  }
-  const MatrixXd v = inverse_.topLeftCorner(n_, n_).triangularView<Eigen::Lower>() * k;
-  covariance.triangularView<Eigen::Upper>() -= v.transpose() * v;
-  RowMajor root = covariance.transpose();
-  for (double extra = 1e-10;; extra *= 10.0) {
-    RowMajor tried = root;
-    tried.diagonal().array() += extra * weights_.scale;
-    if (!algebra::cholesky(tried)) continue;
-    root = std::move(tried);
-    break;
-  }
-  MatrixXd draws(m, static_cast<Index>(count));
-  for (Index j = 0; j < draws.cols(); ++j) {
-    VectorXd normal(m);
-    for (Index i = 0; i < m; ++i) normal[i] = rng.normal();
-    draws.col(j) = means + root.triangularView<Eigen::Lower>() * normal;
-  }
-  return draws;
-}
-
-void GaussianProcess::leave_one_out(VectorXd& means, VectorXd& variances) const {
-  VectorXd precision = VectorXd::Zero(n_);
-  for (Index i = 0; i < n_; ++i) precision.head(i + 1) += inverse_.row(i).head(i + 1).cwiseAbs2().transpose();
-  variances = precision.cwiseInverse();
-  means = targets_.head(n_) - alpha_.cwiseProduct(variances);
 }
 
 }  // namespace hone::predict

@@ -74,7 +74,8 @@ class GaussianProcess {
   /// Replaces the hyperparameters and factors anew: O(n^3).
   void set_hyperparameters(const Hyperparameters& theta);
   /// Adds a row: O(n^2). Its value here is the same, to rounding, as in a factoring of all rows at once.
-  void append(const Row& row, double target);
+  /// `noise_share`: of the noise's variance, how much the target has; 0 is a value that is known exactly.
+  void append(const Row& row, double target, double noise_share = 1.0);
   /// Takes back the last rows until `size` are left. O(n^2) (the weights).
   void truncate(std::size_t size);
   /// New targets for the present rows: O(n^2).

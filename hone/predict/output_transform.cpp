@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "hone/base/error.h"
 
@@ -99,6 +100,7 @@ void OutputTransform::fit(const std::vector<double>& values) {
   centre_ = 0.0;
   scale_ = 1.0;
   power_ = 1.0;
+  shrink_ = 1.0;
   middle_ = values.empty() ? 0.0 : values.front();
   spread_ = 1.0;
   cap_ = std::numeric_limits<double>::infinity();
@@ -106,14 +108,14 @@ void OutputTransform::fit(const std::vector<double>& values) {
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
   const std::size_t n = sorted.size();
-  best_ = sorted.front();
+  if (std::max(std::abs(sorted.front()), std::abs(sorted.back())) > 1e150) {
+    shrink_ = 1e-200;
+    for (double& value : sorted) value *= shrink_;
+  }
   middle_ = sorted[n / 2];
-  // Halves, so that values near the largest double do not overflow.
-  const auto span = [&](std::size_t low, std::size_t high) { return sorted[high] / 2.0 - sorted[low] / 2.0; };
-  const double below = std::max(2.0 * span(n / 4, n / 2), span(0, n / 2));
-  spread_ = 2.0 * below;
-  if (!(spread_ > 0.0) || !std::isfinite(spread_)) spread_ = 2.0 * std::max(span(0, n - 1), 1e-300);
-  if (!(spread_ > 0.0) || !std::isfinite(spread_)) spread_ = 1.0;
+  spread_ = 2.0 * std::max(2.0 * (middle_ - sorted[n / 4]), middle_ - sorted[0]);
+  if (!(spread_ > 0.0)) spread_ = sorted[n - 1] - sorted[0];
+  if (!(spread_ > 1e-300)) spread_ = 1.0;
   cap_ = 5.0;
 
   std::vector<double> small(n);
@@ -182,7 +184,8 @@ double OutputTransform::raw(double small) const {
 }
 
 double OutputTransform::operator()(double value) const {
-  const double small = std::min((value - middle_) / spread_, cap_);
+  // What is better than all that was learnt from may be far off: bounded, so that powers of it are finite.
+  const double small = std::clamp((value * shrink_ - middle_) / spread_, -1e6, cap_);
   return (raw(small) - centre_) / scale_;
 }
 

@@ -21,15 +21,16 @@ class OutputTransform {
 
   explicit OutputTransform(Kind kind = Kind::standard) : kind_(kind) {}
 
-  /// Learns the map. Before anything else, values above the median by more than five times the distance of
-  /// the median to the lower quartile (and to the best, whichever is more) are drawn in to that.
+  /// Learns the map. Before anything else, values above the median by more than ten times its distance to the
+  /// best (or twice that to the lower quartile, where it is more) are drawn in to that.
   void fit(const std::vector<double>& values);
   double operator()(double value) const;
 
  private:
-  double raw(double value) const;
+  double raw(double small) const;
 
   Kind kind_;
+  double shrink_ = 1.0;                 // so that differences of values stay finite
   double middle_ = 0.0, spread_ = 1.0;  // of the values, before raw()
   double cap_ = 0.0;                    // largest standardised value
   double power_ = 1.0;

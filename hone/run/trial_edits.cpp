@@ -131,10 +131,8 @@ Value checked(const Parameter& parameter, const Value& value) {
   const bool whole = parameter.kind == ParameterKind::integer;
   const double nearest =
       space::Scale(parameter).canonical(Value(whole ? std::nearbyint(clamped) : clamped)).number();
-  // A declared grid is meant; that a real has 6 digits otherwise is not worth a refusal.
-  const bool counted = whole || parameter.resolution > 0.0;
-  const double allowed = whole ? 0.0 : 1e-9 * std::abs(nearest);
-  if (clamped != number || (counted && std::abs(nearest - number) > allowed))
+  // That a real is kept to its resolution is not worth a refusal; who asked is told.
+  if (clamped != number || (whole && nearest != number))
     throw wrong(fmt::format("the nearest is {}", real_text(nearest)));
   if (!whole) return number;
   return static_cast<std::int64_t>(number);

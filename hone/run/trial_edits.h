@@ -17,7 +17,7 @@ namespace hone::run {
 /// space; empty: none). What both lack takes its default. Throws Error where a value is outside its
 /// parameter's range or grid (a real's is its declared resolution), naming the nearest, where a parameter
 /// does not apply beside the others, where one has neither value nor default, or where a constraint is
-/// violated. rounded: takes, in words, the reals without a resolution that were rounded to the digits they
+/// violated. rounded: takes, in words, the reals that were rounded to their resolution or to the digits they
 /// have.
 space::Config config_of(const space::Space& space, const std::vector<space::Config::Entry>& given,
                         const space::Config& base = {}, std::vector<std::string>* rounded = nullptr);

@@ -7,8 +7,7 @@
 // of the rung below; so a stage begins when the one below it has ended. What the searcher aims at is told by
 // the fidelity of each new trial. It comes along with this scheduler where the study names no other.
 //
-// A bracket begins with floor((s_max + 1) / (s + 1)) eta^s trials, as in the authors' program (Hyperband's
-// paper has a few more). Promoted trials are trained on from their checkpoints rather than anew, as
+// Promoted trials are trained on from their checkpoints rather than anew, as
 // everywhere in hone.
 
 HONE_REGISTER(scheduler, dehb) {
@@ -31,10 +30,11 @@ HONE_REGISTER(scheduler, dehb) {
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
         auto plan =
             schedule::hyperband_plan(schedule::rungs_from_top(options, "dehb"), options.integer("eta"));
-        plan.shape = [rungs = plan.rungs, eta = plan.eta](std::int64_t index) {
-          const auto round = static_cast<std::int64_t>(rungs.size());
-          return schedule::Brackets::Shape{schedule::dehb_bracket(rungs, eta, round - 1 - index % round),
-                                           index >= round};
+        plan.shape = [shape = plan.shape,
+                      round = static_cast<std::int64_t>(plan.rungs.size())](std::int64_t index) {
+          auto bracket = shape(index);
+          bracket.evolving = index >= round;
+          return bracket;
         };
         return std::make_unique<schedule::Brackets>(problem, std::move(plan));
       }));

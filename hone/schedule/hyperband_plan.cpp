@@ -80,12 +80,6 @@ std::vector<Brackets::Stage> hyperband_bracket(const std::vector<std::int64_t>& 
   return halved(rungs, eta, s, (power(eta, s) * brackets + s) / (s + 1));
 }
 
-std::vector<Brackets::Stage> dehb_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
-                                          std::int64_t s) {
-  const auto brackets = static_cast<std::int64_t>(rungs.size());
-  return halved(rungs, eta, s, brackets / (s + 1) * power(eta, s));
-}
-
 Brackets::Plan hyperband_plan(std::vector<std::int64_t> rungs, std::int64_t eta) {
   Brackets::Plan plan;
   plan.rungs = rungs;

@@ -23,9 +23,6 @@ std::vector<Brackets::Stage> halved(const std::vector<std::int64_t>& rungs, std:
 /// 1) * eta^s) and s_max = rungs - 1.
 std::vector<Brackets::Stage> hyperband_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
                                                std::int64_t s);
-/// As DEHB's authors have it: n = floor((s_max + 1) / (s + 1)) * eta^s.
-std::vector<Brackets::Stage> dehb_bracket(const std::vector<std::int64_t>& rungs, std::int64_t eta,
-                                          std::int64_t s);
 
 /// Brackets s_max, ..., 0, again and again.
 Brackets::Plan hyperband_plan(std::vector<std::int64_t> rungs, std::int64_t eta);

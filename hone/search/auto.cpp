@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hone/search/searcher.h"
@@ -8,44 +10,146 @@
 namespace hone::search {
 namespace {
 
+/// The default: a portfolio. Which searcher is asked for a trial depends on the trial's number alone; all are
+/// told everything, so each learns from what the others proposed. A model that is wrong about the landscape
+/// proposes the same wrong things again and again; a second one, built on other assumptions, gets it out of
+/// there, and costs the better one less than its share (No one searcher wins on all problems: Eggensperger et
+/// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
+///
+/// - One objective: a Gaussian process and a Parzen estimator in turn; with many parameters the process looks
+///   within a trust region. The first trials are the process's space-filling ones.
+/// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
+/// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
+///   less the more is known: from n results on it gets share_until / n of the turns.
 class Auto : public Searcher {
  public:
-  Auto(const Problem& problem, const std::vector<std::string>& parts) {
-    for (const std::string& part : parts) parts_.push_back({part, make_searcher(part, problem)});
+  struct Part {
+    std::string name;
+    double share = 1.0;
+    bool dear = false;  ///< its turns become rare as the study grows
+    std::unique_ptr<Searcher> searcher = nullptr;
+  };
+
+  Auto(const Problem& problem, std::vector<Part> parts, double share_until)
+      : share_until_(share_until), parts_(std::move(parts)) {
+    for (Part& part : parts_) part.searcher = make_searcher(part.name, problem);
   }
 
   void update(const study::Change& change) override {
-    for (auto& part : parts_) part.searcher->update(change);
+    if (change.kind == study::Change::Kind::result) ++results_;
+    for (Part& part : parts_) part.searcher->update(change);
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
-    const std::size_t k = static_cast<std::size_t>(number + attempt / 4) % parts_.size();
-    parts_[k].searcher->aim_at(aim());
-    return parts_[k].searcher->ask(number, attempt);
+    const std::size_t turn = turn_of(number);
+    for (std::size_t tries = 0; tries < parts_.size(); ++tries) {
+      // One that finds nothing new leaves its turn to the next.
+      Part& part = parts_[(turn + static_cast<std::size_t>(attempt / 8) + tries) % parts_.size()];
+      part.searcher->aim_at(aim());
+      if (auto config = part.searcher->ask(number, attempt)) return config;
+    }
+    return std::nullopt;
   }
 
  private:
-  struct Part {
-    std::string name;
-    std::unique_ptr<Searcher> searcher;
-  };
+  /// By the golden ratio's multiples, which spread the turns evenly at any shares.
+  std::size_t turn_of(std::int64_t number) const {
+    if (number < kStart) return 0;
+    constexpr double kGolden = 0.61803398874989485;
+    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(results_)));
+    double total = 0.0;
+    for (const Part& part : parts_) total += part.share * (part.dear ? rarer : 1.0);
+    const double whole = static_cast<double>(number) * kGolden;
+    double left = (whole - std::floor(whole)) * total;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      left -= parts_[i].share * (parts_[i].dear ? rarer : 1.0);
+      if (left < 0.0) return i;
+    }
+    return parts_.size() - 1;
+  }
+
+  static constexpr std::int64_t kStart = 8;
+
+  double share_until_;
   std::vector<Part> parts_;
+  std::int64_t results_ = 0;
 };
+
+/// From so many parameters on the process looks within a trust region.
+constexpr std::size_t kMany = 40;
+
+std::vector<Auto::Part> parts_for(const Problem& problem) {
+  std::size_t free = 0;
+  for (const space::Parameter& parameter : problem.space.parameters())
+    if (parameter.same_as.empty() && parameter.cardinality() != 1) ++free;
+  std::vector<Auto::Part> parts;
+  if (problem.objectives.size() > 1) {
+    parts.push_back({"ehvi", 0.5, true});
+    parts.push_back({"tpe", 0.25});
+    parts.push_back({"nsga2", 0.25});
+  } else {
+    parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
+    parts.push_back({"tpe", 0.5});
+  }
+  return parts;
+}
+
+/// "gp", or "gp 0.5" with its share.
+std::vector<Auto::Part> parts_of(const Options& options, const Problem& problem) {
+  const auto texts = options.texts("parts");
+  if (texts.empty()) return parts_for(problem);
+  std::vector<Auto::Part> parts;
+  for (const std::string& text : texts) {
+    const auto space = text.find(' ');
+    Auto::Part part{text.substr(0, space)};
+    methods().need("searcher", part.name, options.place("parts"));
+    if (part.name == "auto") throw Error("auto is no part of itself", options.place("parts"));
+    if (space != std::string::npos) {
+      char* end = nullptr;
+      part.share = std::strtod(text.c_str() + space, &end);
+      if (*end != '\0' || !(part.share > 0.0))
+        throw Error("'" + text + "' is no part: write \"gp\" or \"gp 0.5\"", options.place("parts"));
+    }
+    part.dear = part.name == "gp" || part.name == "turbo" || part.name == "ehvi" || part.name == "mobster" ||
+                part.name == "carbs" || part.name == "smac";
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
 
 }  // namespace
 }  // namespace hone::search
 
 HONE_REGISTER(searcher, auto) {
   using namespace hone;
-  registry.add("searcher",
-               MethodInfo{.name = "auto",
-                          .summary = "Chooses by the space, objectives, noise and budget, and combines.",
-                          .paper = "",
-                          .options = {{.name = "parts",
-                                       .type = OptionSpec::Type::texts,
-                                       .fallback = Json::array({"gp", "tpe"}),
-                                       .summary = "searchers"}}},
-               search::MakeSearcher([](const search::Problem& problem, const Options& options) {
-                 return std::make_unique<search::Auto>(problem, options.texts("parts"));
-               }));
+  registry.add(
+      "searcher",
+      MethodInfo{
+          .name = "auto",
+          .summary = "Chooses by the space and the objectives, and lets several searchers take turns.",
+          .paper = "",
+          .options = {{.name = "parts",
+                       .type = OptionSpec::Type::texts,
+                       .fallback = Json::array(),
+                       .summary = "the searchers that take turns, with their shares: [\"gp 0.5\", "
+                                  "\"tpe 0.5\"]; empty: chosen by the space and the objectives"},
+                      {.name = "share_until",
+                       .type = OptionSpec::Type::real,
+                       .fallback = 300.0,
+                       .summary = "results from which on the searchers whose asks are dear get fewer turns",
+                       .low = 1.0,
+                       .high = 1e9}},
+          .traits = "the default",
+          .abilities = {.objectives = "several",
+                        .constraints = "modelled",
+                        .conditions = "yes, correlations kept",
+                        .batch = "running trials count",
+                        .fidelity = "the highest with enough results",
+                        .ask = "milliseconds at first, then as tpe",
+                        .trials = "10 to 1,000,000"},
+          .guides_itself = true},
+      search::MakeSearcher([](const search::Problem& problem, const Options& options) {
+        return std::make_unique<search::Auto>(problem, search::parts_of(options, problem),
+                                              options.real("share_until"));
+      }));
 }

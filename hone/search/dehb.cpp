@@ -12,20 +12,18 @@ namespace {
 /// Hyperparameter Optimization", IJCAI 2021): a population of differential evolution for each fidelity, whose
 /// mutants are made of the best of the next lower one's, so that what is cheap guides what is dear.
 ///
-/// - The fidelities are the problem's rungs, r[0] < ... < r[K - 1]. The population at r[j] has the most
-/// places
-///   that one of Hyperband's brackets needs there (Li et al., algorithm 1): bracket s = 0 ... K - 1 begins at
-///   r[K - 1 - s] with n = ceil(K / (s + 1) eta^s) configs and has floor(n / eta^i) at the i-th rung above;
-///   eta is the ratio of the last two rungs, rounded, at least 2. These are the brackets of the scheduler
-///   `dehb`. At least 1 place, at most 1000; with one rung alone it is DE with 20.
+/// - The fidelities are the problem's rungs, r[0] < ... < r[K - 1]. The population at r[j] has as many places
+///   as one of the brackets needs there at most, as in the authors' program: bracket s = 0 ... K - 1 begins
+///   at r[K - 1 - s] with n = floor(K / (s + 1)) eta^s configs and has floor(n / eta^i) at the i-th rung
+///   above; eta is the ratio of the last two rungs, rounded, at least 2. These are the brackets of the
+///   scheduler `dehb`. At least 1 place, at most 1000; with one rung alone it is DE with 20.
 /// - A proposal at r[j], j > 0: a target of population j in turn; mutant from the best of population j - 1,
 ///   as many as population j has places; where these are fewer than three, the best of all the populations
 ///   join them. At r[0]: from its own population. rand/1/bin, F = CR = 0.5, immediate replacement. (In the
 ///   paper's first stage of a bracket the mutant comes from the target's own population at any rung; what
 ///   bracket a trial is for a searcher does not know.)
-/// - A result at a fidelity that its trial was not made for (the first round of the scheduler `dehb`
-/// promotes,
-///   and so do other schedulers) takes an empty place there, or the worst member's where it is better.
+/// - A result at a fidelity that its trial was not made for (the first round of the scheduler `dehb` and
+///   other schedulers promote) takes an empty place there, or the worst member's where it is better.
 /// - A new trial at a rung whose population has empty places: at r[0] random; above, a member of population
 ///   j - 1, the best first, stands for the target.
 class Dehb : public Searcher {
@@ -41,8 +39,8 @@ class Dehb : public Searcher {
                                          static_cast<double>(std::max<std::int64_t>(rungs[k - 2], 1))));
     std::vector<double> most(k, k == 1 ? 20.0 : 1.0);
     for (std::size_t s = 0; s < k && k > 1; ++s) {
-      const double n = std::ceil(static_cast<double>(k) / static_cast<double>(s + 1) *
-                                 std::pow(eta, static_cast<double>(s)));
+      const double n = std::floor(static_cast<double>(k) / static_cast<double>(s + 1)) *
+                       std::pow(eta, static_cast<double>(s));
       for (std::size_t i = 0; i <= s; ++i) {
         const double here = std::floor(n / std::pow(eta, static_cast<double>(i)));
         most[k - 1 - s + i] = std::max(most[k - 1 - s + i], std::min(here, kMost));

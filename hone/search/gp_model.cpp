@@ -2,10 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
-
-#include "hone/study/front.h"
 
 namespace hone::search {
 
@@ -13,11 +9,6 @@ using study::TrialState;
 using Transform = predict::OutputTransform;
 
 namespace {
-
-constexpr std::int64_t kFidelities = 1 << 16;  // joint keys are row * kFidelities + place of the fidelity
-constexpr std::size_t kMaxPending = 100;
-constexpr std::size_t kMaxFront = 50;
-constexpr std::size_t kSeeds = 6;
 
 SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind transform, bool curve) {
   return {.transform = transform, .max_observations = options.max_observations, .curve = curve};
@@ -101,6 +92,7 @@ void GpModel::update(const study::Change& change) {
   if (trial.state == TrialState::failed) {
     set_outcome(row, false);
     forget(row, false);
+    count_poor(row, 0);
   }
   if (it.infeasible) {
     // What is known before training: the costs.
@@ -111,7 +103,7 @@ void GpModel::update(const study::Change& change) {
     set_outcome(row, any || !trial.results.empty());
   }
   if (trial.state == TrialState::pruned && change.kind == study::Change::Kind::state)
-    count_pruned(row, trial.last() != nullptr ? trial.last()->fidelity : 0);
+    count_poor(row, trial.last() != nullptr ? trial.last()->fidelity : 0);
   if (options_.cost_exponent > 0.0)
     if (const double cost = cost_of(problem_, trial); std::isfinite(cost) && cost > 0.0)
       cost_.observe(static_cast<std::int64_t>(row), coding_.row(it.point), std::log(cost));
@@ -142,6 +134,7 @@ void GpModel::told(std::size_t row, const study::Result& result) {
   }
   count_limits(row, result.fidelity, result.measures);
   set_outcome(row, finite);
+  if (!finite) count_poor(row, result.fidelity - 1);
 }
 
 void GpModel::count_limits(std::size_t row, std::int64_t fidelity, const study::Measures& measures) {
@@ -156,7 +149,7 @@ void GpModel::count_limits(std::size_t row, std::int64_t fidelity, const study::
   }
 }
 
-void GpModel::count_pruned(std::size_t row, std::int64_t reached) {
+void GpModel::count_poor(std::size_t row, std::int64_t reached) {
   if (options_.joint) return;
   for (auto& [fidelity, level] : levels_) {
     if (fidelity <= reached) continue;
@@ -185,116 +178,6 @@ bool GpModel::is_ready() const {
   if (n_told_ < options_.n_startup) return false;
   return std::any_of(levels_.begin(), levels_.end(),
                      [](const auto& it) { return it.second.objectives.front().size() >= 2; });
-}
-
-/// As in BOHB: the highest fidelity with enough results, else that with most.
-void GpModel::choose_level() {
-  const std::size_t enough = std::max(options_.n_startup, moves_.free().size() + 2);
-  level_ = nullptr;
-  std::size_t most = 0;
-  for (auto& [fidelity, level] : levels_) {
-    const std::size_t n = level.objectives.front().size();
-    if (n < 2 || (n < enough && n < most)) continue;
-    level_ = &level;
-    fidelity_ = fidelity;
-    most = n;
-  }
-  if (!options_.joint) return;
-  most = 0;
-  std::vector<std::size_t> counts(fidelities_.size());
-  for (const std::int64_t key : level_->objectives.front().keys())
-    ++counts[static_cast<std::size_t>(key % kFidelities)];
-  std::vector<std::pair<std::int64_t, std::size_t>> by_fidelity;
-  for (std::size_t k = 0; k < counts.size(); ++k) by_fidelity.push_back({fidelities_[k], counts[k]});
-  std::sort(by_fidelity.begin(), by_fidelity.end());
-  for (const auto& [fidelity, count] : by_fidelity) {
-    if (count == 0 || (count < enough && count < most)) continue;
-    fidelity_ = fidelity;
-    most = count;
-  }
-}
-
-GpAcquisition GpModel::acquisition() {
-  for (auto& [fidelity, level] : levels_)
-    if (options_.joint && level.objectives.front().size() > 0) level.objectives.front().refresh();
-  choose_level();
-  GpAcquisition result;
-  result.coding = &coding_;
-  for (Surrogate& it : level_->objectives) {
-    it.refresh();
-    result.objectives.push_back(&it.process());
-  }
-  model_size_ = level_->objectives.front().keys().size();
-  choose_best(result);
-  for (Surrogate& it : level_->limits) {
-    if (it.size() == 0) continue;
-    it.refresh();
-    result.limits.push_back({&it.process(), it.transformed(0.0)});
-  }
-  if (n_failed_ > 0 && success_.size() > 1) {
-    success_.refresh();
-    result.success = GpAcquisition::Bound{&success_.process(), success_.transformed(0.5)};
-  }
-  if (options_.cost_exponent > 0.0 && cost_.size() > 1) {
-    cost_.refresh();
-    result.cost = &cost_.process();
-    result.cost_weight = options_.cost_exponent / cost_.unit();
-  }
-  if (options_.joint) result.resource = resource(fidelity_);
-
-  std::vector<std::vector<double>> pending, plain;
-  for (auto it = running_.rbegin(); it != running_.rend() && pending.size() < kMaxPending; ++it) {
-    if (level_->objectives.front().holds(key(*it, fidelity_))) continue;
-    pending.push_back(coded(*it, fidelity_));
-    plain.push_back(coding_.row(rows_[*it].point));
-  }
-  for (Surrogate& it : level_->objectives) it.imagine(pending);
-  for (Surrogate& it : level_->limits)
-    if (it.size() > 0) it.imagine(pending);
-  if (result.success) success_.imagine(plain);
-  return result;
-}
-
-void GpModel::choose_best(GpAcquisition& acquisition) {
-  const std::vector<std::int64_t>& keys = level_->objectives.front().keys();
-  const std::size_t m = level_->objectives.size();
-  const auto row_of_key = [&](std::int64_t key) {
-    return static_cast<std::size_t>(options_.joint ? key / kFidelities : key);
-  };
-  std::vector<std::size_t> held, feasible;
-  std::vector<std::vector<double>> values(keys.size(), std::vector<double>(m));
-  for (std::size_t k = 0; k < keys.size(); ++k) {
-    for (std::size_t j = 0; j < m; ++j)
-      values[k][j] = level_->objectives[j].fitted()[static_cast<Eigen::Index>(k)];
-    if (options_.joint && fidelities_[static_cast<std::size_t>(keys[k] % kFidelities)] != fidelity_) continue;
-    held.push_back(k);
-    const Row& row = rows_[row_of_key(keys[k])];
-    if (!row.infeasible && !row.failed && !level_->broken.contains(keys[k])) feasible.push_back(k);
-  }
-  const std::vector<std::size_t>& from = feasible.empty() ? held : feasible;
-  std::vector<std::size_t> chosen = from;
-  if (m == 1) {
-    std::stable_sort(chosen.begin(), chosen.end(),
-                     [&](std::size_t a, std::size_t b) { return values[a][0] < values[b][0]; });
-  } else {
-    study::Front front;
-    for (const std::size_t k : from) front.insert(static_cast<std::int64_t>(k), values[k]);
-    chosen.clear();
-    std::vector<std::vector<double>> members;
-    for (const auto& member : front.members()) members.push_back(member.values);
-    for (const std::size_t k : study::hypervolume_subset(members, study::reference_point(members), kMaxFront))
-      chosen.push_back(static_cast<std::size_t>(front.members()[k].trial));
-  }
-  if (!feasible.empty()) {
-    std::vector<std::vector<double>> front;
-    for (std::size_t k = 0; k < chosen.size() && (m > 1 || k < 1); ++k) front.push_back(values[chosen[k]]);
-    const std::vector<double> reference =
-        m == 1 ? std::vector<double>{std::numeric_limits<double>::infinity()} : study::reference_point(front);
-    acquisition.boxes = improvement_boxes(front, reference);
-  }
-  best_.clear();
-  for (std::size_t k = 0; k < chosen.size() && best_.size() < kSeeds; ++k)
-    best_.push_back(rows_[row_of_key(keys[chosen[k]])].point);
 }
 
 }  // namespace hone::search

@@ -28,12 +28,11 @@ struct GpModelOptions {
 ///
 /// - Success: a trial that failed, gave NaN or infinity, or was found infeasible without a value for any
 ///   limit, is a 1, others with a result are 0; the regression on it, and how far it stays below 1/2 in
-///   deviations, gives a probability (after Rasmussen and Williams, section 6.5). A failed trial's values do
-///   not count otherwise.
+///   deviations, gives a probability (after Rasmussen and Williams, section 6.5).
+/// - Failed, and pruned trials at fidelities that they have not reached, count as poor: with the upper
+///   quartile of the values there at that time, never among the best (joint models: nothing is made up). A
+///   failed trial's own values do not count.
 /// - A trial that breaks a limit counts for the objectives' models too, but is never among the best.
-/// - A pruned trial counts, at fidelities that it has not reached, with the upper quartile of the values
-/// there
-///   at that time (joint models: nothing is made up).
 /// - Trials that run count as if they gave what the models expect (the kriging believer): at most the 100
 /// last.
 class GpModel {
@@ -78,10 +77,13 @@ class GpModel {
   void told(std::size_t row, const study::Result& result);
   void set_outcome(std::size_t row, bool success);
   void count_limits(std::size_t row, std::int64_t fidelity, const study::Measures& measures);
-  void count_pruned(std::size_t row, std::int64_t reached);
+  void count_poor(std::size_t row, std::int64_t reached);
   void forget(std::size_t row, bool with_limits);
   void choose_level();
-  void choose_best(GpAcquisition& acquisition);
+  std::vector<std::vector<double>> imagine_running(const GpAcquisition& acquisition);
+  void choose_best(GpAcquisition& acquisition, const std::vector<std::vector<double>>& believed);
+
+  static constexpr std::int64_t kFidelities = 1 << 16;  // joint keys: row * kFidelities + fidelity's place
 
   Problem problem_;
   GpModelOptions options_;

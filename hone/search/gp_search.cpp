@@ -24,7 +24,9 @@ class GpSearcher : public Searcher {
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
-    Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
+    // Up to the eighth attempt the candidates are the same, and the next best is proposed.
+    const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
+    Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
     if (!model_.is_ready()) {
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
@@ -59,6 +61,8 @@ class GpSearcher : public Searcher {
 
 std::vector<OptionSpec> gp_options() {
   using Type = OptionSpec::Type;
+  std::vector<std::string> transforms = predict::OutputTransform::names();
+  transforms.insert(transforms.begin(), "auto");
   return {
       {.name = "n_startup",
        .type = Type::integer,
@@ -74,9 +78,10 @@ std::vector<OptionSpec> gp_options() {
        .high = 20000},
       {.name = "transform",
        .type = Type::text,
-       .fallback = "power",
-       .summary = "of a single objective's values before they are modelled",
-       .allowed = predict::OutputTransform::names()},
+       .fallback = "auto",
+       .summary = "of a single objective's values before they are modelled; auto: rank where every parameter "
+                  "has at most 64 values, else log",
+       .allowed = std::move(transforms)},
       {.name = "cost_exponent",
        .type = Type::real,
        .fallback = 0.0,
@@ -89,10 +94,17 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
                                            const std::string& fidelity) {
   GpModelOptions model;
   model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
-  if (model.n_startup == 0)
-    model.n_startup = std::clamp<std::size_t>(Moves(problem.space).free().size() + 2, 4, 10);
+  const Moves moves(problem.space);
+  if (model.n_startup == 0) model.n_startup = std::clamp<std::size_t>(moves.free().size() + 2, 4, 10);
   model.max_observations = static_cast<std::size_t>(options.integer("max_observations"));
-  model.transform = predict::OutputTransform::kind_from_name(options.text("transform"));
+  // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping.
+  std::string transform = options.text("transform");
+  if (transform == "auto") {
+    const bool coarse = std::all_of(moves.free().begin(), moves.free().end(),
+                                    [&](std::size_t i) { return moves.size(i) > 0 && moves.size(i) <= 64; });
+    transform = coarse ? "rank" : "log";
+  }
+  model.transform = predict::OutputTransform::kind_from_name(transform);
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   return std::make_unique<GpSearcher>(problem, model);

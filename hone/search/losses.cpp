@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hone::search {
 
@@ -24,6 +25,7 @@ Losses losses_of(const Problem& problem, const study::Trial& trial) {
     const bool good = !values.empty() &&
                       std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
                       std::none_of(broken.begin(), broken.end(), [](double v) { return v > 0.0; });
+    for (double& value : values) value = std::clamp(value, -kLargestLoss, kLargestLoss);
     if (good) losses.emplace_back(result.fidelity, std::move(values));
   }
   return losses;

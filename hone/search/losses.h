@@ -11,6 +11,9 @@ namespace hone::search {
 /// What a trial gave, oriented (less is better), by ascending fidelity.
 using Losses = std::vector<std::pair<std::int64_t, std::vector<double>>>;
 
+/// Losses are kept within this, so that their differences are finite.
+inline constexpr double kLargestLoss = 1e150;
+
 /// A trial's finite results; none where it failed, is infeasible, was pruned or deleted, or breaks a limit.
 Losses losses_of(const Problem& problem, const study::Trial& trial);
 

@@ -30,6 +30,7 @@ space::Point Observations::point_of(const study::Trial& trial) const {
 void Observations::update(const study::Change& change) {
   using Kind = study::Change::Kind;
   const study::Trial& trial = *change.trial;
+  if (trial.state == TrialState::deleted && change.kind != Kind::deleted) return;
   switch (change.kind) {
     case Kind::created:
       running_.emplace(trial.id, point_of(trial));
@@ -54,6 +55,7 @@ void Observations::update(const study::Change& change) {
       const bool finite = !losses.empty() && std::all_of(losses.begin(), losses.end(),
                                                          [](double v) { return std::isfinite(v); });
       const bool given_up = trial.done() && trial.state != TrialState::completed;
+      for (double& value : losses) value = std::clamp(value, -kLargestLoss, kLargestLoss);
       if (finite && !given_up)
         put(levels_[change.result->fidelity], trial, std::move(losses));
       else

@@ -147,8 +147,13 @@ void Surrogate::refresh() {
   fitted_ = process_.fitted();
 }
 
-void Surrogate::imagine(const std::vector<std::vector<double>>& rows) {
-  for (const auto& row : rows) process_.append(row, process_.predict(row).mean);
+std::vector<double> Surrogate::imagine(const std::vector<std::vector<double>>& rows) {
+  std::vector<double> means;
+  for (const auto& row : rows) {
+    means.push_back(process_.predict(row).mean);
+    process_.append(row, means.back(), 0.0);
+  }
+  return means;
 }
 
 void Surrogate::forget_imagined() { process_.truncate(keys_.size()); }

@@ -65,8 +65,10 @@ class Surrogate {
   const std::vector<std::int64_t>& keys() const { return keys_; }
   const Eigen::VectorXd& fitted() const { return fitted_; }
   /// Adds rows whose value is what the model expects of them: the kriging believer (Ginsbourger et al.,
-  /// "Kriging Is Well-Suited to Parallelize Optimization", 2010). Until forget_imagined() or refresh().
-  void imagine(const std::vector<std::vector<double>>& rows);
+  /// "Kriging Is Well-Suited to Parallelize Optimization", 2010), and without noise, so that nothing more is
+  /// to be learnt there. Until forget_imagined() or refresh().
+  /// Returns those values.
+  std::vector<double> imagine(const std::vector<std::vector<double>>& rows);
   void forget_imagined();
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 namespace hone::search {
@@ -103,7 +104,9 @@ double Survey::improvement(const predict::Row& row) const {
   }
   const double sigma = std::sqrt(std::max(1e-10, within + squares - mean * mean));
   const double v = (best_ - mean) / sigma;
-  return std::exp(best_) * normal_cdf(v) - std::exp(0.5 * sigma * sigma + mean) * normal_cdf(v - sigma);
+  const double gain =
+      std::exp(best_) * normal_cdf(v) - std::exp(0.5 * sigma * sigma + mean) * normal_cdf(v - sigma);
+  return std::isfinite(gain) ? gain : 0.0;  // losses that are hundreds of orders of magnitude apart
 }
 
 }  // namespace hone::search

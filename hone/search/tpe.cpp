@@ -259,7 +259,7 @@ HONE_REGISTER(searcher, tpe) {
                        .high = 1e5},
                       {.name = "gamma",
                        .type = Type::real,
-                       .fallback = 0.1,
+                       .fallback = 0.15,
                        .summary = "share of the results that is called good (at most 25)",
                        .low = 1e-6,
                        .high = 1.0},

@@ -56,7 +56,9 @@ class Turbo : public Searcher {
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
-    Rng rng(problem_.seed, "turbo", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
+    // Up to the eighth attempt the candidates are the same, and the next best is proposed.
+    const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
+    Rng rng(problem_.seed, "turbo", static_cast<std::uint64_t>(number), part);
     const auto known = [&](const space::Config& it) { return known_.contains(it.key()); };
     if (!model_->is_ready()) {
       if (first_ && attempt == 0 && !known(*first_)) return first_;

@@ -297,18 +297,20 @@ TEST(TrialEdits, RefuseWhatTheSpaceLacksAndNameTheNearest) {
       return error.hint();
     }
   };
-  const std::vector<std::pair<std::string, std::string>> wrong{{"grid=0.33", "the nearest is 0.3"},
-                                                               {"grid=1.5", "the nearest is 1"},
-                                                               {"ratio=0.0002", "the nearest is 0.000225"},
-                                                               {"width=50", "the nearest is 64"},
-                                                               {"width=40.5", "the nearest is 32"},
-                                                               {"width=1000", "the nearest is 128"},
-                                                               {"heads=4", "the nearest is 2"},
-                                                               {"mixer=atention", "attention"}};
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"grid=1.5", "the nearest is 1"},    {"width=50", "the nearest is 64"},
+      {"width=40.5", "the nearest is 32"}, {"width=1000", "the nearest is 128"},
+      {"heads=4", "the nearest is 2"},     {"mixer=atention", "attention"}};
   for (const auto& [word, nearest] : wrong)
     EXPECT_NE(refusal(word).find(nearest), std::string::npos) << word << ": " << refusal(word);
   EXPECT_NE(given("grid=0.30000000000000004").find("grid=0.3 "), std::string::npos);
   std::vector<std::string> rounded;
+  EXPECT_NE(given("grid=0.33", &rounded).find("grid=0.3 "), std::string::npos);
+  EXPECT_EQ(rounded.size(), 1u);
+  rounded.clear();
+  EXPECT_NE(given("ratio=0.0002", &rounded).find("ratio=0.000225"), std::string::npos);
+  EXPECT_EQ(rounded.size(), 1u);
+  rounded.clear();
   EXPECT_NE(given("free=0.123456789", &rounded).find("free=0.123457"), std::string::npos);
   EXPECT_EQ(rounded, std::vector<std::string>{"free=0.123456789 is 0.123457"});
   rounded.clear();

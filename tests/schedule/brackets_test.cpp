@@ -338,21 +338,12 @@ TEST(IterativeDeepening, SaysWhichMaximaArePossible) {
 
 // ---- DEHB ---------------------------------------------------------------------------------------------
 
-TEST(Dehb, HasItsAuthorsBrackets) {
-  const Rungs rungs{1, 3, 9, 27, 81};
-  EXPECT_EQ(dehb_bracket(rungs, 3, 4), (Stages{{81, 1}, {27, 3}, {9, 9}, {3, 27}, {1, 81}}));
-  EXPECT_EQ(dehb_bracket(rungs, 3, 3), (Stages{{27, 3}, {9, 9}, {3, 27}, {1, 81}}));
-  EXPECT_EQ(dehb_bracket(rungs, 3, 2), (Stages{{9, 9}, {3, 27}, {1, 81}}));
-  EXPECT_EQ(dehb_bracket(rungs, 3, 1), (Stages{{6, 27}, {2, 81}}));
-  EXPECT_EQ(dehb_bracket(rungs, 3, 0), (Stages{{5, 81}}));
-}
-
 TEST(Dehb, PromotesInTheFirstRoundAndMakesNewTrialsAfterIt) {
   Simulation simulation(made("dehb", {1, 9}));
   const auto value = [](const Trial& trial) { return std::vector<double>{quality(trial.id)}; };
   Jobs jobs;
   std::size_t fresh = 0;
-  for (int i = 0; i < 2 * (9 + 3 + 1 + 3 + 1 + 3); ++i) {
+  for (int i = 0; i < 2 * (9 + 3 + 1 + 5 + 1 + 3); ++i) {
     const std::size_t before = simulation.trials.size();
     const auto job = simulation.step(true, value);
     ASSERT_TRUE(job);
@@ -365,7 +356,7 @@ TEST(Dehb, PromotesInTheFirstRoundAndMakesNewTrialsAfterIt) {
   };
   for (const std::int64_t is_new : {0, 1}) {
     add(9, 1, 1), add(3, is_new, 3), add(1, is_new, 9);
-    add(3, 1, 3), add(1, is_new, 9);
+    add(5, 1, 3), add(1, is_new, 9);
     add(3, 1, 9);
   }
   EXPECT_EQ(jobs, expected);

@@ -192,7 +192,7 @@ TEST(CostFrugal, AreFunctionsOfTheJournalAndTheSeed) {
     Rng rng(1, "faults");
     SimulatedStudy study(name, problem_of(mixed_space(), 2));
     std::vector<study::Trial*> running;
-    for (int i = 0; i < 150; ++i) {
+    for (int i = 0; i < 100; ++i) {
       study::Trial& trial = study.create(study.ask(static_cast<int>(rng.below(10) == 0)));
       ASSERT_TRUE(study.problem.space.feasible(trial.config));
       running.push_back(&trial);
@@ -220,7 +220,7 @@ TEST(CostFrugal, AreFunctionsOfTheJournalAndTheSeed) {
     const auto other = make_searcher(name, study.problem);
     study.replay(*other);
     for (int attempt : {0, 1, 7, 8})
-      EXPECT_EQ(other->ask(150, attempt)->shown(), study.ask(attempt).shown()) << name;
+      EXPECT_EQ(other->ask(100, attempt)->shown(), study.ask(attempt).shown()) << name;
   }
 }
 
@@ -277,7 +277,7 @@ TEST(CostFrugal, FiveHundredParametersOnlyCategoriesAndConstants) {
   for (const std::string name : {"cfo", "blend_search", "smac"})
     for (const space::Space& space : {many.build(), choices.build()}) {
       SimulatedStudy study(name, problem_of(space));
-      study.run(space.size() > 100 ? 30 : 60, [&](const space::Config& config) {
+      study.run(space.size() > 100 ? 14 : 50, [&](const space::Config& config) {
         EXPECT_TRUE(space.feasible(config));
         double count = 0;
         for (const auto& [parameter, value] : config.entries()) count += value_text(value) == "a" ? 0 : 1;
@@ -287,7 +287,7 @@ TEST(CostFrugal, FiveHundredParametersOnlyCategoriesAndConstants) {
       double best = 1e9;
       for (const auto& trial : study.trials)
         best = std::min(best, trial.results[0].measures.entries()[0].second);
-      EXPECT_LE(best, 1.0) << name;
+      EXPECT_LE(best, 2.0) << name;
     }
 }
 

@@ -37,6 +37,10 @@ class SimulatedStudy {
     for (std::size_t i = 0; i < values.size(); ++i)
       result.measures.set(problem.objectives[i].name, values[i]);
     trial.results.push_back(result);
+    report(trial);
+  }
+  /// Tells a trial's last result, as it lies there.
+  void report(const study::Trial& trial) {
     record({study::Change::Kind::result, &trial, &trial.results.back()});
   }
   void finish(study::Trial& trial, const std::vector<double>& values, std::int64_t fidelity = 1) {

@@ -27,7 +27,7 @@ space::Space every_form() {
 }
 
 TEST(Spaces, EverySearcherTakesEveryForm) {
-  for (const std::string name : {"random", "sobol", "tpe", "bohb"}) {
+  for (const std::string name : {"random", "sobol", "tpe", "bohb", "gp", "turbo"}) {
     SimulatedStudy study(name, problem_of(every_form()));
     const space::Space& space = study.problem.space;
     study.run(40, [](const space::Config& config) {

@@ -46,8 +46,8 @@ TEST(Tpe, FirstSuggestionsAreGolden) {
   SimulatedStudy study("tpe", problem_of(mixed_space()));
   EXPECT_EQ(study.ask().shown(), "lr=0.037776 layers=3 width=37 mixer=pattention tokens=331 tied=false");
   study.run(30, [](const space::Config& config) { return std::vector<double>{mixed(config)}; });
-  EXPECT_EQ(study.ask().shown(), "lr=0.00296253 layers=3 width=274 mixer=pattention tokens=79 tied=false");
-  EXPECT_EQ(study.ask(1).shown(), "lr=0.000888933 layers=3 width=190 mixer=pattention tokens=173 tied=false");
+  EXPECT_EQ(study.ask().shown(), "lr=0.00198246 layers=3 width=502 mixer=pattention tokens=388 tied=true");
+  EXPECT_EQ(study.ask(1).shown(), "lr=0.0017716 layers=4 width=217 mixer=pattention tokens=375 tied=true");
 }
 
 TEST(Tpe, BeatsRandomOnAMixedConditionalSpace) {

@@ -30,7 +30,11 @@ double b_param(double y, double u, double a, double b, double c) {
   const double v = a - (1.0 - 2.0 * u) * std::abs(std::floor(0.5 - u) + a);
   return unit(std::pow(y, b + (c - b) * v));
 }
-double s_linear(double y, double a) { return unit(std::abs(y - a) / std::abs(std::floor(a - y) + a)); }
+double s_linear(double y, double a) {
+  const double off = std::abs(y - a) / std::abs(std::floor(a - y) + a);
+  // WFG1 raises this to the power 0.02: a rounding error of 1e-16 would be half of the way.
+  return off < 1e-10 ? 0.0 : unit(off);
+}
 double s_decept(double y, double a, double b, double c) {
   const double left = std::floor(y - a + b) * (1.0 - c + (a - b) / b) / (a - b);
   const double right = std::floor(a + b - y) * (1.0 - c + (1.0 - a - b) / b) / (1.0 - a - b);

@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/search/carbs_ground.h"
+#include "hone/search/trend_process.h"
+#include "tests/search/simulated_study.h"
+
+namespace hone::search {
+namespace {
+
+using study::TrialState;
+
+/// Cost is width times steps; the loss falls with both by power laws, and the best learning rate falls with
+/// the width. The start is cheap.
+space::Space scaling() {
+  return space::Space::Builder()
+      .real("lr", 1e-5, 1e-1, {.log = true, .fallback = 3e-3})
+      .integer("width", 8, 4096, {.log = true, .fallback = 16})
+      .integer("steps", 10, 10000, {.log = true, .fallback = 30})
+      .build();
+}
+double cost_of_scaling(const space::Config& config) { return config.real("width") * config.real("steps"); }
+double loss_of_scaling(const space::Config& config) {
+  const double best_lr = 0.03 / std::sqrt(config.real("width"));
+  return 2.0 / std::pow(config.real("width"), 0.3) + 3.0 / std::pow(config.real("steps"), 0.3) +
+         0.2 * std::pow(std::log10(config.real("lr") / best_lr), 2);
+}
+
+void evaluate(SimulatedStudy& study, study::Trial& trial) {
+  trial.spent_s = cost_of_scaling(trial.config);
+  study.finish(trial, {loss_of_scaling(trial.config)});
+}
+
+TEST(Carbs, MovesOutwardInCostAlongTheFront) {
+  double first = 0.0, last = 0.0, best = 0.0, random_best = 0.0;
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    SimulatedStudy study("carbs", problem_of(scaling(), 1, seed));
+    EXPECT_EQ(study.ask().shown(), scaling().default_config()->shown());
+    double least = 1e9, spent = 0.0;
+    while (study.trials.size() < 50) {
+      study::Trial& trial = study.create(study.ask());
+      evaluate(study, trial);
+      spent += trial.spent_s;
+      least = std::min(least, loss_of_scaling(trial.config));
+      (study.trials.size() <= 12 ? first : last) +=
+          std::log10(trial.spent_s) / (study.trials.size() <= 12 ? 36.0 : 114.0);
+    }
+    best += least / 3;
+    // Random for the same cost.
+    Rng rng(seed, "random");
+    least = 1e9;
+    while (spent > 0.0) {
+      const space::Config config = study.problem.space.sample(rng);
+      spent -= cost_of_scaling(config);
+      if (spent > 0.0) least = std::min(least, loss_of_scaling(config));
+    }
+    random_best += std::min(least, 2.0) / 3;
+  }
+  EXPECT_LT(first, 3.7);         // the start costs 480
+  EXPECT_GT(last, first + 0.7);  // five times as much
+  EXPECT_LT(best, random_best);
+}
+
+TEST(Carbs, ProposesNearTheFront) {
+  SimulatedStudy study("carbs", problem_of(scaling()), Json{{"resample_every", 0}});
+  while (study.trials.size() < 30) {
+    study::Trial& trial = study.create(study.ask());
+    evaluate(study, trial);
+  }
+  const CarbsGround ground(study.problem.space);
+  for (int i = 0; i < 5; ++i) {
+    const auto row = ground.row(study.problem.space.encode(*study.searcher->ask(100 + i, 0)));
+    double nearest = 1e9;
+    for (const auto& trial : study.trials)
+      nearest = std::min(
+          nearest, ground.squared_distance(row, ground.row(study.problem.space.encode(trial.config)), 0.3));
+    EXPECT_LT(nearest, 3.5 * 3.5);
+  }
+}
+
+TEST(Carbs, EvaluatesMembersOfTheFrontAgain) {
+  SimulatedStudy study("carbs", problem_of(scaling()));
+  const CarbsGround ground(study.problem.space);
+  int again = 0;
+  while (study.trials.size() < 30) {
+    const space::Config config = study.ask();
+    const auto row = ground.row(study.problem.space.encode(config));
+    for (const auto& trial : study.trials)
+      if (ground.squared_distance(row, ground.row(study.problem.space.encode(trial.config)), 0.03) < 1.0) {
+        ++again;
+        break;
+      }
+    evaluate(study, study.create(config));
+  }
+  EXPECT_GE(again, 3);
+  EXPECT_LE(again, 10);
+}
+
+TEST(Carbs, KeepsBelowItsMaximalCost) {
+  SimulatedStudy study("carbs", problem_of(scaling()), Json{{"max_cost", 3000.0}});
+  int above = 0;
+  while (study.trials.size() < 40) {
+    study::Trial& trial = study.create(study.ask());
+    above += study.trials.size() > 15 && cost_of_scaling(trial.config) > 1.5 * 3000.0 ? 1 : 0;
+    evaluate(study, trial);
+  }
+  EXPECT_LE(above, 1);
+}
+
+TEST(Carbs, TakesConditionsFaultsTwoObjectivesAndReplays) {
+  Rng rng(1, "faults");
+  SimulatedStudy study("carbs", problem_of(mixed_space(), 2));
+  std::vector<study::Trial*> running;
+  for (int i = 0; i < 40; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    ASSERT_TRUE(study.problem.space.feasible(trial.config));
+    running.push_back(&trial);
+    if (running.size() < 4) continue;
+    const std::size_t k = rng.below(4);
+    study::Trial& ends = *running[k];
+    running.erase(running.begin() + static_cast<std::ptrdiff_t>(k));
+    const auto fate = rng.below(8);
+    ends.spent_s = fate == 7 ? 0.0 : rng.uniform();
+    if (fate == 0) {
+      study.set_state(ends, TrialState::failed);
+      continue;
+    }
+    study.result(ends, {fate == 1 ? std::numeric_limits<double>::quiet_NaN() : ends.config.real("layers"),
+                        ends.config.real("width")});
+    study.set_state(ends, fate == 2   ? TrialState::infeasible
+                          : fate == 3 ? TrialState::paused
+                                      : TrialState::completed);
+  }
+  const auto other = make_searcher("carbs", study.problem);
+  study.replay(*other);
+  for (int attempt : {0, 1, 8}) EXPECT_EQ(other->ask(40, attempt)->shown(), study.ask(attempt).shown());
+}
+
+TEST(TrendProcess, LooksBeyondWhatItSaw) {
+  TrendProcess process({{}, {}});
+  std::vector<predict::GaussianProcess::Row> rows;
+  std::vector<double> targets, means, variances;
+  Rng rng(1, "rows");
+  for (int i = 0; i < 20; ++i) {
+    rows.push_back({0.4 * rng.uniform(), rng.uniform()});
+    targets.push_back(5.0 * rows.back()[0] - rows.back()[1]);
+  }
+  process.fit(rows, targets);
+  process.predict({{0.2, 0.5}, {1.0, 0.5}}, means, variances);
+  EXPECT_NEAR(means[0], 0.5, 0.1);
+  EXPECT_NEAR(means[1], 4.5, 0.8);
+  EXPECT_GT(variances[1], variances[0]);
+}
+
+}  // namespace
+}  // namespace hone::search

@@ -1,0 +1,358 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/study/front.h"
+#include "simulated_study.h"
+
+namespace hone::search {
+namespace {
+
+using study::TrialState;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+const std::vector<std::string> kNames = {"gp", "ehvi", "turbo", "mobster"};
+
+space::Space cube(int d) {
+  space::Space::Builder builder;
+  for (int i = 0; i < d; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
+  return builder.build();
+}
+
+double branin(const space::Config& config) {
+  const double x = 15.0 * config.real("x0") - 5.0, y = 15.0 * config.real("x1");
+  const double a = y - 5.1 / (4 * M_PI * M_PI) * x * x + 5.0 / M_PI * x - 6.0;
+  return a * a + 10.0 * (1.0 - 1.0 / (8.0 * M_PI)) * std::cos(x) + 10.0 - 0.397887;
+}
+
+double hartmann6(const space::Config& config) {
+  constexpr double kAlpha[] = {1.0, 1.2, 3.0, 3.2};
+  constexpr double kA[][6] = {{10, 3, 17, 3.5, 1.7, 8},
+                              {0.05, 10, 17, 0.1, 8, 14},
+                              {3, 3.5, 1.7, 10, 17, 8},
+                              {17, 8, 0.05, 10, 0.1, 14}};
+  constexpr double kP[][6] = {{0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886},
+                              {0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991},
+                              {0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650},
+                              {0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381}};
+  double sum = 3.32237;
+  for (int i = 0; i < 4; ++i) {
+    double inner = 0.0;
+    for (int j = 0; j < 6; ++j)
+      inner += kA[i][j] * std::pow(config.real(fmt::format("x{}", j)) - kP[i][j], 2);
+    sum -= kAlpha[i] * std::exp(-inner);
+  }
+  return sum;
+}
+
+/// Zero at lr 0.003, 4 layers of width 128, mixer pattention with 256 tokens, untied.
+double mixed(const space::Config& config) {
+  double value = std::pow(std::log10(config.real("lr")) + 2.5, 2) +
+                 0.1 * std::abs(static_cast<double>(config.integer("layers")) - 4) +
+                 0.1 * std::pow(std::log2(config.real("width")) - 7, 2) + (config.flag("tied") ? 0.1 : 0.0);
+  if (config.text("mixer") == "attention") return value + 0.5;
+  if (config.text("mixer") == "conv") return value + 0.2 + 2 * std::pow(config.real("decay") - 0.8, 2);
+  return value + 0.1 * std::pow(std::log2(config.real("tokens")) - 8, 2);
+}
+
+/// The sum over seeds of the best value after n trials.
+double best_of(const std::string& name, const space::Space& space, double (*f)(const space::Config&),
+               std::size_t n, std::uint64_t seeds, const Json& options = Json::object()) {
+  double sum = 0.0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    SimulatedStudy study(name, problem_of(space, 1, seed), options);
+    double best = 1e9;
+    study.run(n, [&](const space::Config& config) {
+      best = std::min(best, f(config));
+      return std::vector<double>{f(config)};
+    });
+    sum += best;
+  }
+  return sum;
+}
+
+TEST(Gp, BeatsRandomAndTpe) {
+  struct Case {
+    space::Space space;
+    double (*f)(const space::Config&);
+    double margin;
+  };
+  for (const auto& [space, f, margin] :
+       {Case{cube(2), branin, 5.0}, Case{cube(6), hartmann6, 1.2}, Case{mixed_space(), mixed, 1.3}}) {
+    const double gp = best_of("gp", space, f, 60, 3);
+    EXPECT_LT(gp * margin, best_of("tpe", space, f, 60, 3)) << gp;
+    EXPECT_LT(gp * margin, best_of("random", space, f, 60, 3)) << gp;
+  }
+}
+
+/// ZDT1 (Zitzler et al., 2000): the front is x1 = ... = 0.
+std::vector<double> zdt1(const space::Config& config) {
+  double g = 1.0;
+  for (int i = 1; i < 4; ++i) g += 3.0 * config.real(fmt::format("x{}", i));
+  const double f = config.real("x0");
+  return {f, g * (1.0 - std::sqrt(f / g))};
+}
+
+TEST(Gp, HypervolumeSearchersFindTheFront) {
+  const auto missing = [](const std::string& name, std::size_t n) {
+    SimulatedStudy study(name, problem_of(cube(4), 2));
+    std::vector<std::vector<double>> all;
+    study.run(n, [&](const space::Config& config) {
+      all.push_back(zdt1(config));
+      return all.back();
+    });
+    return 1.1 * 2.0 - 1.0 / 3.0 - study::hypervolume(all, {1.1, 2.0});
+  };
+  const double ehvi = missing("ehvi", 50);
+  EXPECT_LT(ehvi * 1.3, missing("tpe", 50));
+  EXPECT_EQ(ehvi, missing("gp", 50));
+}
+
+TEST(Gp, KeepsLimitsThatItMustLearn) {
+  // The best of all lies where the limit is broken; along the edge it is 0.5.
+  for (const std::string name : {"gp", "turbo"}) {
+    Problem problem = problem_of(cube(2));
+    problem.limits.push_back({.name = "memory", .max = 1.0, .min = {}});
+    SimulatedStudy study(name, problem);
+    double best = 1e9;
+    int kept = 0;
+    for (int i = 0; i < 40; ++i) {
+      study::Trial& trial = study.create(study.ask());
+      const double x = trial.config.real("x0"), y = trial.config.real("x1");
+      const double value = 1.5 - x - y, memory = x + y;
+      trial.results.push_back({1, {{"a", value}, {"memory", memory}}});
+      study.report(trial);
+      study.set_state(trial, memory > 1.0 ? TrialState::infeasible : TrialState::completed);
+      if (memory > 1.0) continue;
+      best = std::min(best, value);
+      kept += i >= 20 ? 1 : 0;
+    }
+    EXPECT_LT(best, 0.51) << name;
+    EXPECT_GE(kept, name == "gp" ? 8 : 3) << name;
+  }
+}
+
+TEST(Gp, KeepsAwayFromWhatFails) {
+  // Good values are promised towards x0 = 1, where everything fails.
+  SimulatedStudy study("gp", problem_of(cube(2)));
+  int failed = 0;
+  double best = 1e9;
+  for (int i = 0; i < 50; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    if (trial.config.real("x0") > 0.6) {
+      trial.reason = "crashed";
+      study.set_state(trial, TrialState::failed);
+      // The edge is looked at, what lies behind it no more.
+      failed += i >= 25 && trial.config.real("x0") > 0.75 ? 1 : 0;
+      continue;
+    }
+    const double value = std::pow(trial.config.real("x1") - 0.3, 2) - trial.config.real("x0");
+    best = std::min(best, value);
+    study.finish(trial, {value});
+  }
+  EXPECT_LE(failed, 5);
+  EXPECT_LT(best, -0.58);
+}
+
+TEST(Gp, PrefersWhatIsCheapWhereAsked) {
+  double spent[2] = {};
+  for (const int weighs : {0, 1}) {
+    Problem problem = problem_of(cube(2));
+    problem.cost = "cost";
+    SimulatedStudy study("gp", problem, Json{{"cost_exponent", static_cast<double>(weighs)}});
+    for (int i = 0; i < 25; ++i) {
+      study::Trial& trial = study.create(study.ask());
+      const double cost = std::exp(3.0 * trial.config.real("x1"));
+      const double value = std::pow(trial.config.real("x0") - 0.7, 2);
+      trial.results.push_back({1, {{"a", value}, {"cost", cost}}});
+      study.report(trial);
+      study.set_state(trial, TrialState::completed);
+      spent[weighs] += cost;
+    }
+  }
+  EXPECT_LT(spent[1] * 1.5, spent[0]);
+}
+
+TEST(Gp, RunningTrialsKeepAskersApart) {
+  for (const std::string& name : kNames) {
+    SimulatedStudy study(name, problem_of(cube(2)));
+    study.run(12, [](const space::Config& config) { return std::vector<double>{branin(config)}; });
+    std::vector<space::Point> points;
+    for (int i = 0; i < 8; ++i)
+      points.push_back(study.problem.space.encode(study.create(study.ask()).config));
+    double nearest = 1.0;
+    for (std::size_t i = 0; i < points.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        nearest = std::min(nearest, std::hypot(points[i][0] - points[j][0], points[i][1] - points[j][1]));
+    EXPECT_GT(nearest, name == "turbo" ? 0.001 : 0.01) << name;
+  }
+}
+
+TEST(Gp, TheSameJournalGivesTheSameAsk) {
+  for (const std::string& name : kNames) {
+    SimulatedStudy study(name, problem_of(mixed_space()));
+    for (std::size_t n : {20, 41, 42, 47}) {
+      study.run(n, [](const space::Config& config) { return std::vector<double>{mixed(config)}; });
+      study.create(study.ask());  // goes on running
+      const auto other = make_searcher(name, study.problem);
+      study.replay(*other);
+      const auto number = static_cast<std::int64_t>(study.trials.size());
+      EXPECT_EQ(other->ask(number, 0).value(), study.ask()) << name << n;
+      EXPECT_NE(other->ask(number, 1).value(), study.ask()) << name << n;
+    }
+  }
+}
+
+TEST(Gp, BadValuesDoNoHarm) {
+  const double most = std::numeric_limits<double>::max();
+  for (const std::string& name : kNames) {
+    SimulatedStudy study(name, problem_of(mixed_space()));
+    const double bad[] = {kNaN,   -kNaN, std::numeric_limits<double>::infinity(), most, -most / 1e10,
+                          1e-300, 0.0};
+    for (int i = 0; i < 40; ++i) {
+      study::Trial& trial = study.create(study.ask());
+      EXPECT_TRUE(study.problem.space.feasible(trial.config)) << name;
+      study.result(trial, {i % 3 == 0 ? bad[i / 3 % 7] : mixed(trial.config)});
+      study.set_state(trial, i % 7 == 0   ? TrialState::failed
+                             : i % 7 == 1 ? TrialState::infeasible
+                             : i % 7 == 2 ? TrialState::pruned
+                                          : TrialState::completed);
+    }
+    for (std::size_t i = 0; i < 40; i += 2) study.tell(study::Change::Kind::deleted, study.trials[i]);
+    EXPECT_TRUE(study.problem.space.feasible(study.ask())) << name;
+    for (std::size_t i = 1; i < 40; i += 2) study.tell(study::Change::Kind::deleted, study.trials[i]);
+    EXPECT_TRUE(study.problem.space.feasible(study.ask())) << name;
+  }
+}
+
+TEST(Gp, EverythingFailedStillAsks) {
+  SimulatedStudy study("gp", problem_of(mixed_space()));
+  for (int i = 0; i < 15; ++i) study.set_state(study.create(study.ask()), TrialState::failed);
+  EXPECT_TRUE(study.problem.space.feasible(study.ask()));
+}
+
+TEST(Gp, CategoriesAloneAndToTheLastConfig) {
+  space::Space::Builder builder;
+  for (int i = 0; i < 4; ++i)
+    builder.choice(fmt::format("c{}", i), {std::string("a"), std::string("b"), std::string("c")});
+  const space::Space space = builder.build();
+  const auto mismatches = [](const space::Config& config) {
+    double sum = 0.0;
+    for (int i = 0; i < 4; ++i)
+      sum += config.text(fmt::format("c{}", i)) == (i % 2 == 0 ? "b" : "c") ? 0.0 : 1.0 + i;
+    return std::vector<double>{sum};
+  };
+  for (const std::string& name : kNames) {
+    SimulatedStudy study(name, problem_of(space));
+    std::size_t found = 1000;
+    std::set<std::string> seen;
+    study.run(81, [&](const space::Config& config) {
+      seen.insert(config.shown());
+      const auto value = mismatches(config);
+      if (value[0] == 0.0) found = std::min(found, seen.size());
+      return value;
+    });
+    EXPECT_EQ(seen.size(), 81u) << name;
+    EXPECT_LT(found, name == "turbo" ? 60u : 25u) << name;
+    EXPECT_FALSE(study.searcher->ask(81, 0).has_value()) << name;
+  }
+}
+
+TEST(Gp, NoFreeParameterAndOne) {
+  const auto single = space::Space::Builder().choice("c", {std::string("a")}).build();
+  const auto flag = space::Space::Builder().flag("f").build();
+  for (const std::string& name : kNames) {
+    for (const auto& space : {single, flag}) {
+      SimulatedStudy study(name, problem_of(space));
+      const std::size_t size = space.size() == 1 && space.parameter(0).name == "f" ? 2 : 1;
+      study.run(size, [](const space::Config&) { return std::vector<double>{1.0}; });
+      EXPECT_FALSE(study.searcher->ask(5, 0).has_value()) << name;
+    }
+  }
+}
+
+TEST(Gp, FiveHundredParameters) {
+  space::Space::Builder builder;
+  for (int i = 0; i < 200; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
+  for (int i = 0; i < 150; ++i) builder.flag(fmt::format("f{}", i));
+  for (int i = 0; i < 150; ++i) builder.integer(fmt::format("i{}", i), 1, 9);
+  const space::Space space = builder.build();
+  const auto f = [](const space::Config& config) {
+    double sum = 0.0;
+    for (int i = 0; i < 5; ++i)
+      sum += std::abs(config.real(fmt::format("x{}", i)) - 0.8) +
+             (config.flag(fmt::format("f{}", i)) ? 0.0 : 0.5);
+    return std::vector<double>{sum};
+  };
+  for (const std::string& name : {std::string("gp"), std::string("turbo")}) {
+    SimulatedStudy study(name, problem_of(space), Json{{"n_startup", 10}});
+    double first = 1e9, best = 1e9;
+    study.run(22, [&](const space::Config& config) {
+      const auto value = f(config);
+      (study.trials.size() <= 10 ? first : best) =
+          std::min(study.trials.size() <= 10 ? first : best, value[0]);
+      return value;
+    });
+    EXPECT_LT(best, first) << name;
+  }
+}
+
+TEST(Gp, MobsterLearnsFromLowFidelities) {
+  // Cheap results say where the good configs are; only three dear ones exist.
+  const auto curve = [](const space::Config& config, double r) {
+    return branin(config) / 50.0 + (0.5 + 0.3 * config.real("x0")) / r;
+  };
+  double joint = 0.0, highest = 0.0;
+  for (const std::string name : {"mobster", "gp"})
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      Problem problem = problem_of(cube(2), 1, seed);
+      problem.horizon = 9;
+      problem.rungs = {1, 9};
+      SimulatedStudy study(name, problem);
+      Rng rng(seed, "gp test");
+      for (int i = 0; i < 30; ++i) {
+        study::Trial& trial = study.create(problem.space.sample(rng));
+        study.result(trial, {curve(trial.config, 1.0)}, 1);
+        if (i % 10 == 0) study.result(trial, {curve(trial.config, 9.0)}, 9);
+        study.set_state(trial, i % 10 == 0 ? TrialState::completed : TrialState::paused);
+      }
+      const space::Config proposal = study.ask();
+      (name == std::string("gp") ? highest : joint) += branin(proposal);
+    }
+  EXPECT_LT(joint, 60.0);
+  EXPECT_GT(highest, 0.0);
+}
+
+TEST(Gp, TurboBeatsRandomOnManyParameters) {
+  const auto sphere = [](const space::Config& config) {
+    double sum = 0.0;
+    for (int i = 0; i < 30; ++i) sum += std::pow(config.real(fmt::format("x{}", i)) - 0.7, 2);
+    return sum;
+  };
+  const auto options = Json{{"n_startup", 20}};
+  EXPECT_LT(1.5 * best_of("turbo", cube(30), sphere, 80, 1, options),
+            best_of("random", cube(30), sphere, 80, 1));
+}
+
+TEST(Gp, TurboStartsAnewWhereItIsStuck) {
+  // Nothing improves: the region shrinks to its end, and the next begins elsewhere.
+  SimulatedStudy study("turbo", problem_of(cube(2)), Json{{"n_startup", 4}, {"length_min", 0.3}});
+  std::vector<double> far;
+  study.run(40, [&](const space::Config& config) {
+    return std::vector<double>{study.trials.size() == 1 ? 0.0 : 1.0 + config.real("x0")};
+  });
+  const auto distance = [&](std::size_t i) {
+    const auto& a = study.trials[0].config;
+    const auto& b = study.trials[i].config;
+    return std::max(std::abs(a.real("x0") - b.real("x0")), std::abs(a.real("x1") - b.real("x1")));
+  };
+  double widest = 0.0;
+  for (std::size_t i = 20; i < 40; ++i) widest = std::max(widest, distance(i));
+  EXPECT_GT(widest, 0.4);
+}
+
+}  // namespace
+}  // namespace hone::search
