@@ -45,7 +45,7 @@ std::string process_name(const std::string& name);
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
 /// study has its own; what decides is the journal, and asking is serialised by the ask lease.
 ///
-///   Optimizer optimizer({.space = space, .objectives = {{"loss"}}, .searcher = "tpe"});
+///   Optimizer optimizer({.space = space, .objectives = {{"loss"}}});
 ///   while (auto job = optimizer.ask()) optimizer.tell(*job, {{"loss", train(job->config)}});
 ///
 /// Not thread safe; several may share one Store.
@@ -56,7 +56,7 @@ class Optimizer {
     space::Space space;
     std::vector<study::Objective> objectives;
     std::uint64_t seed = 0;
-    std::string searcher = "tpe";
+    std::string searcher = "auto";
     Json searcher_options = Json::object();
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
