@@ -85,7 +85,7 @@ class CurvePrediction : public Scheduler {
       const double deviation = std::max(final.deviation, 1e-12);
       // P(the final value is worse than the best), less being better.
       const double worse = 0.5 * std::erfc(-(final.mean - best(i)) / (deviation * std::sqrt(2.0)));
-      if (worse < confidence_) return Verdict::go_on;
+      if (!(worse >= confidence_)) return Verdict::go_on;  // also where the prediction is not finite
     }
     return Verdict::stop;
   }
