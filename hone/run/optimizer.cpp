@@ -178,6 +178,9 @@ std::vector<Job> Optimizer::ask(std::int64_t n) {
     auto more = ask_alike(n - static_cast<std::int64_t>(jobs.size()));
     if (more.empty()) break;
     std::move(more.begin(), more.end(), std::back_inserter(jobs));
+    // One that may kill its process takes no further ones along.
+    const study::Trial& last = study_.trial(jobs.back().trial);
+    if (last.lost > 0 || last.vanished > 0) break;
   }
   return jobs;
 }

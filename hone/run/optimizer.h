@@ -99,8 +99,8 @@ class Optimizer {
   /// A batch of `n` jobs, to be evaluated side by side: each is asked for with those before it running, which
   /// searchers take into account. Fewer where no more can run now; none: as ask().
   std::vector<Job> ask(std::int64_t n);
-  /// Up to `most` jobs in one transaction, for evaluations that take less time than asking does. More than one
-  /// only of new trials that can be proposed together without loss (the searcher does not learn from
+  /// Up to `most` jobs in one transaction, for evaluations that take less time than asking does. More than
+  /// one only of new trials that can be proposed together without loss (the searcher does not learn from
   /// results), or of waiting ones.
   std::vector<Job> ask_alike(std::int64_t most);
   /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
