@@ -8,6 +8,7 @@ using study::TrialState;
 
 void StoppingAsha::update(const study::Change& change) {
   const study::Trial& trial = *change.trial;
+  resting_.update(trial, horizon());
   if (trial.state == TrialState::deleted || trial.same_as >= 0)
     for (Rung& rung : rungs_)
       if (rung.has(trial.id)) rung.remove(trial.id);
@@ -30,6 +31,7 @@ void StoppingAsha::update(const study::Change& change) {
 }
 
 std::optional<Scheduler::Job> StoppingAsha::next(bool may_create) {
+  if (const auto trial = resting_.oldest()) return Job{*trial, horizon()};
   if (!may_create || !affordable(horizon())) return std::nullopt;
   return Job{-1, horizon()};
 }

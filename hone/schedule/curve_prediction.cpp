@@ -6,6 +6,7 @@
 #include <set>
 
 #include "hone/predict/final_value.h"
+#include "hone/schedule/resting.h"
 #include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
@@ -37,6 +38,7 @@ class CurvePrediction : public Scheduler {
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
+    resting_.update(trial, steps_);
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     const bool known = order_.contains(trial.id);
     if (counts && (!known || change.kind == study::Change::Kind::result)) {
@@ -59,6 +61,7 @@ class CurvePrediction : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
+    if (const auto trial = resting_.oldest()) return Job{*trial, steps_};
     if (!may_create || !affordable(steps_)) return std::nullopt;
     return Job{-1, steps_};
   }
@@ -192,6 +195,7 @@ class CurvePrediction : public Scheduler {
   }
 
   std::vector<study::Objective> objectives_;
+  Resting resting_;
   std::int64_t steps_, first_, every_;
   std::size_t n_train_;
   double confidence_;

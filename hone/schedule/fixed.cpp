@@ -1,5 +1,4 @@
-#include <set>
-
+#include "hone/schedule/resting.h"
 #include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
@@ -11,17 +10,10 @@ class Fixed : public Scheduler {
  public:
   explicit Fixed(std::int64_t steps) : steps_(steps) {}
 
-  void update(const study::Change& change) override {
-    const study::Trial& trial = *change.trial;
-    const bool below = trial.last() == nullptr || trial.last()->fidelity < steps_;
-    if (trial.state == study::TrialState::paused && trial.same_as < 0 && below)
-      paused_.insert(trial.id);
-    else
-      paused_.erase(trial.id);
-  }
+  void update(const study::Change& change) override { resting_.update(*change.trial, steps_); }
 
   std::optional<Job> next(bool may_create) override {
-    if (!paused_.empty()) return Job{*paused_.begin(), steps_};
+    if (const auto trial = resting_.oldest()) return Job{*trial, steps_};
     if (!may_create) return std::nullopt;
     return Job{-1, steps_};
   }
@@ -39,7 +31,7 @@ class Fixed : public Scheduler {
 
  private:
   std::int64_t steps_;
-  std::set<std::int64_t> paused_;
+  Resting resting_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "hone/schedule/resting.h"
 #include "hone/schedule/running_median.h"
 #include "hone/schedule/scheduler.h"
 
@@ -29,6 +30,7 @@ class Median : public Scheduler {
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
+    resting_.update(trial, steps_);
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     if (counts == completed_.contains(trial.id)) {
       // Told again, or a result that came after the end.
@@ -49,6 +51,7 @@ class Median : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
+    if (const auto trial = resting_.oldest()) return Job{*trial, steps_};
     if (!may_create || !affordable(steps_)) return std::nullopt;
     return Job{-1, steps_};
   }
@@ -116,6 +119,7 @@ class Median : public Scheduler {
   }
 
   std::vector<study::Objective> objectives_;
+  Resting resting_;
   std::int64_t steps_, first_, every_;
   std::size_t min_trials_;
   std::map<std::int64_t, std::vector<RunningMedian>> medians_;  // by fidelity, then objective
