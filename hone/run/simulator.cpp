@@ -108,7 +108,7 @@ class Engine {
   /// Gives work to idle workers, the lowest number first.
   void hire() {
     while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
-      const auto jobs = optimizer_.ask(static_cast<std::int64_t>(idle_.size()));
+      const auto jobs = optimizer_.ask_alike(static_cast<std::int64_t>(idle_.size()));
       if (jobs.empty()) {
         result_.exhausted = optimizer_.finished() && !budget_spent();
         return;
