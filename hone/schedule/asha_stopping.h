@@ -14,8 +14,8 @@ namespace hone::schedule {
 /// The stopping form of asynchronous successive halving (as in Syne Tune, and as in Ray Tune): every trial is
 /// started towards the last rung, and one that reports at a rung is stopped where it is not among the best
 /// ceil(n / eta) of the n that did so far, itself counted (those equal to the last of them are). Nothing is
-/// paused; what an earlier scheduler of the study paused goes on first; a stopped trial does not come back.
-/// It needs tasks that report on their way: a report counts for all rungs between the one before and itself.
+/// paused; a stopped trial does not come back. What an earlier scheduler left at rest goes on first. It needs
+/// tasks that report on their way: a report counts for all rungs between the one before and itself.
 ///
 /// Failed and infeasible trials and those that reported NaN count in n and rank last; a reused result
 /// (same_as) speaks for its original, as in asha. Several objectives: by non-dominated rank, then crowding
@@ -23,7 +23,10 @@ namespace hone::schedule {
 class StoppingAsha : public Scheduler {
  public:
   StoppingAsha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)
-      : objectives_(problem.objectives), steps_(std::move(steps)), rungs_(steps_.size() - 1, Rung(eta)) {}
+      : objectives_(problem.objectives),
+        steps_(std::move(steps)),
+        rungs_(steps_.size() - 1, Rung(eta)),
+        resting_(steps_.back()) {}
 
   void update(const study::Change& change) override;
   std::optional<Job> next(bool may_create) override;

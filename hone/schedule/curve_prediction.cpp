@@ -32,13 +32,14 @@ class CurvePrediction : public Scheduler {
         every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
         n_train_(static_cast<std::size_t>(options.integer("n_train"))),
         confidence_(options.real("confidence")),
-        finals_(objectives_.size()) {
+        finals_(objectives_.size()),
+        resting_(steps_) {
     if (problem.space != nullptr) space_ = *problem.space;
   }
 
   void update(const study::Change& change) override {
+    resting_.update(change);
     const study::Trial& trial = *change.trial;
-    resting_.update(trial, steps_);
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     const bool known = order_.contains(trial.id);
     if (counts && (!known || change.kind == study::Change::Kind::result)) {
@@ -61,8 +62,8 @@ class CurvePrediction : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    if (const auto trial = resting_.oldest()) return Job{*trial, steps_};
-    if (!may_create || !affordable(steps_)) return std::nullopt;
+    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+    if (job || !may_create || !affordable(steps_)) return job;
     return Job{-1, steps_};
   }
   std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
@@ -195,11 +196,11 @@ class CurvePrediction : public Scheduler {
   }
 
   std::vector<study::Objective> objectives_;
-  Resting resting_;
   std::int64_t steps_, first_, every_;
   std::size_t n_train_;
   double confidence_;
   std::vector<std::multiset<double>> finals_;  // by objective
+  Resting resting_;
   std::optional<space::Space> space_;
   std::map<std::int64_t, Complete> complete_;   // by the order in which they completed
   std::map<std::int64_t, std::int64_t> order_;  // of trials

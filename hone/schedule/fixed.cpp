@@ -8,13 +8,13 @@ namespace {
 /// earlier scheduler of the study paused below it, the oldest first, before new ones.
 class Fixed : public Scheduler {
  public:
-  explicit Fixed(std::int64_t steps) : steps_(steps) {}
+  explicit Fixed(std::int64_t steps) : steps_(steps), resting_(steps) {}
 
-  void update(const study::Change& change) override { resting_.update(*change.trial, steps_); }
+  void update(const study::Change& change) override { resting_.update(change); }
 
   std::optional<Job> next(bool may_create) override {
-    if (const auto trial = resting_.oldest()) return Job{*trial, steps_};
-    if (!may_create) return std::nullopt;
+    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+    if (job || !may_create || !affordable(steps_)) return job;
     return Job{-1, steps_};
   }
 

@@ -294,7 +294,7 @@ HONE_REGISTER(searcher, bohb) {
                         .conditions = "filled in",
                         .batch = "independent",
                         .fidelity = "the highest with enough results",
-                        .ask = "O(min(n, max_observations) d)",
+                        .ask = "O(min(n, max_observations) d); three objectives and more: its square",
                         .trials = "20 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Bohb>(

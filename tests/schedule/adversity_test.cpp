@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,11 +43,19 @@ class Trouble {
   /// Whether anything ran.
   bool step(bool may_create, std::size_t workers) {
     restart();
+    std::optional<Scheduler::Job> alike;
+    std::int64_t left = 0;
     while (running_.size() < workers) {
       const auto job = simulation.scheduler->next(may_create);
+      EXPECT_TRUE(left == 0 || job == alike) << name_ << ": not alike";
       if (!job) break;
       check(*job, may_create);
       if (testing::Test::HasFatalFailure()) return false;
+      if (left == 0 && job->trial < 0) {
+        alike = job;
+        left = simulation.scheduler->alike();
+      }
+      left = std::max<std::int64_t>(0, left - 1);
       running_.push_back(simulation.start(*job).id);
     }
     if (running_.empty()) return false;
@@ -152,6 +161,31 @@ TEST(EveryScheduler, GoesOnUnderFailuresAndComesToAnEnd) {
         EXPECT_FALSE(trouble.simulation.scheduler->next(false));
         trouble.compare_with_replay();
       }
+}
+
+TEST(EveryScheduler, TrialsThatAnotherLeftAtRestGoOnWhereAllRunToTheEnd) {
+  for (const auto& [name, options] : every_scheduler()) {
+    const bool to_the_end = make_scheduler(name, problem_of(1), options)->rungs().size() == 1;
+    if (!to_the_end) continue;
+    Simulation simulation(make_scheduler("asha", problem_of(1), Json{{"steps", {1, 5, 27}}}));
+    for (int i = 0; i < 12; ++i)
+      ASSERT_TRUE(
+          simulation.step(true, [](const Trial& trial) { return std::vector<double>{1.0 * trial.id}; }));
+    simulation.go_on_with(make_scheduler(name, problem_of(1), options));
+    std::int64_t paused = 0;
+    for (const Trial& trial : simulation.trials) paused += trial.state == TrialState::paused ? 1 : 0;
+    ASSERT_GT(paused, 5) << name;
+    // Those that rest at 5 are cheaper than the oldest, and than a new one.
+    simulation.scheduler->allow(22);
+    const auto cheap = simulation.scheduler->next(true);
+    ASSERT_TRUE(cheap) << name;
+    EXPECT_EQ(simulation.trials[static_cast<std::size_t>(cheap->trial)].last()->fidelity, 5) << name;
+    simulation.scheduler->allow(1);
+    EXPECT_FALSE(simulation.scheduler->next(true)) << name;
+    simulation.scheduler->allow(1000);
+    while (simulation.step(false, [](const Trial&) { return std::vector<double>{0.5}; })) --paused;
+    EXPECT_EQ(paused, 0) << name;
+  }
 }
 
 TEST(EveryScheduler, AnInfiniteValueIsNoGoodOne) {
