@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -38,11 +39,11 @@ Prior believed(const std::string& text, const space::Space& space) {
 /// The mean of the least regret after n trials.
 double mean_regret(Problem problem, std::size_t n, const std::string& name = "gp") {
   double mean = 0.0;
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     problem.seed = seed;
     SimulatedStudy study(name, problem);
     study.run(n, [](const space::Config& config) { return std::vector<double>{hilly(config)}; });
-    mean += regret(study) / 4.0;
+    mean += regret(study) / 3.0;
   }
   return mean;
 }
@@ -58,6 +59,36 @@ study::WarmStudy earlier(const space::Space& space, double sign, double shift, s
   std::stable_sort(warm.results.begin(), warm.results.end(),
                    [](const auto& a, const auto& b) { return a.second < b.second; });
   return warm;
+}
+
+TEST(Gp, SuggestionsAreGolden) {
+  // Grids alone: the last digits of a number may differ between machines.
+  const space::Space space = space::Space::Builder()
+                                 .integer("layers", 1, 12)
+                                 .ordinal("width", {16, 32, 64, 128, 256})
+                                 .ordinal("lr", {0.0001, 0.001, 0.01, 0.1})
+                                 .choice("mixer", {"attention", "conv", "none"})
+                                 .flag("tied")
+                                 .build();
+  const std::string first_drawn = "layers=7 width=256 lr=0.0001 mixer=conv tied=true",
+                    near = "layers=5 width=32 lr=0.01 mixer=attention tied=false";
+  const std::vector<std::array<std::string, 3>> golden = {
+      {"gp", first_drawn, near},
+      {"ehvi", first_drawn, near},
+      {"mobster", first_drawn, near},
+      {"turbo", "layers=8 width=128 lr=0.001 mixer=attention tied=true",
+       "layers=5 width=32 lr=0.01 mixer=conv tied=false"}};
+  for (const auto& [name, first, later] : golden) {
+    SimulatedStudy study(name, problem_of(space));
+    EXPECT_EQ(study.ask().shown(), first) << name;
+    study.run(20, [](const space::Config& config) {
+      return std::vector<double>{std::pow(static_cast<double>(config.integer("layers")) - 5.2, 2) +
+                                 2.0 * std::abs(std::log10(config.real("lr")) + 2.0) +
+                                 0.7 * std::abs(std::log2(config.real("width")) - 5.0) +
+                                 (config.text("mixer") == "none" ? 1.3 : 0.0)};
+    });
+    EXPECT_EQ(study.ask().shown(), later) << name;
+  }
 }
 
 TEST(GpPrior, AGoodOneHelpsAndAWrongOneIsOvercome) {
