@@ -261,7 +261,10 @@ std::int64_t Optimizer::units_left(const Plan& plan) const {
   const study::Spending& spending = study_.spending();
   const std::int64_t under_way = spending.running() + plan.units;
   for (const auto& [measure, bound] : setup_.max_spend.entries())
-    if (spending.total(measure) + spending.expected(measure, under_way) >= bound) return 0;
+    // Before any price is known one job is begun at a time, not a batch.
+    if (spending.total(measure) + spending.expected(measure, under_way) >= bound ||
+        (plan.units > 0 && spending.expected(measure, 1) <= 0.0))
+      return 0;
   if (!setup_.max_steps) return std::numeric_limits<std::int64_t>::max();
   return std::max<std::int64_t>(0, *setup_.max_steps - spending.units() - under_way);
 }
