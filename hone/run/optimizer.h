@@ -96,10 +96,13 @@ class Optimizer {
   /// The next job. nullopt: see finished(): either all is done, or nothing can run until a running trial of
   /// another worker ends.
   std::optional<Job> ask();
-  /// Up to `most` jobs at once, for evaluations that take less time than asking does. More than one only of
-  /// new trials that can be proposed together without loss (the searcher does not learn from results), or of
-  /// waiting ones.
-  std::vector<Job> ask(std::int64_t most);
+  /// A batch of `n` jobs, to be evaluated side by side: each is asked for with those before it running, which
+  /// searchers take into account. Fewer where no more can run now; none: as ask().
+  std::vector<Job> ask(std::int64_t n);
+  /// Up to `most` jobs in one transaction, for evaluations that take less time than asking does. More than
+  /// one only of new trials that can be proposed together without loss (the searcher does not learn from
+  /// results), or of waiting ones.
+  std::vector<Job> ask_alike(std::int64_t most);
   /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
   /// budget of trials counts those of the whole study, whoever proposed them), none can be promoted, and
   /// none runs whose result might change that. Which running ones count: those of the asker's own search,

@@ -318,7 +318,7 @@ std::string limits_text(const StudyFile& file) {
 
 std::string budget_shown(const Budget& budget) {
   std::string text;
-  if (budget.trials) text = fmt::format("{} trials", *budget.trials);
+  if (budget.trials) text = counted(*budget.trials, "trial");
   const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
   if (budget.time_s) add(duration_text(*budget.time_s));
   if (budget.steps) add(fmt::format("{} steps", *budget.steps));

@@ -17,7 +17,7 @@ namespace {
 /// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets half
-///   of the turns, and the same within a trust region, a Parzen estimator and a local search share the rest.
+///   of the turns, and a Parzen estimator and the same within a trust region share the rest.
 ///   With many parameters the trust region's is the only process.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
@@ -90,8 +90,7 @@ std::vector<Auto::Part> parts_for(const Problem& problem) {
   } else {
     parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
     if (free < kMany) parts.push_back({"turbo", 0.2, true});
-    parts.push_back({"tpe", 0.15});
-    parts.push_back({"local_search", 0.15});
+    parts.push_back({"tpe", 0.3});
   }
   return parts;
 }
@@ -139,7 +138,7 @@ HONE_REGISTER(searcher, auto) {
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
                        .summary = "trials that the first part proposes, before the turns begin; not "
-                                  "given: 25, with several objectives 50",
+                                  "given: 20, with several objectives 50",
                        .low = 0,
                        .high = 1e9,
                        .optional = true},
@@ -162,7 +161,7 @@ HONE_REGISTER(searcher, auto) {
         return std::make_unique<search::Auto>(problem, search::parts_of(options, problem),
                                               options.has("alone_until")      ? options.integer("alone_until")
                                               : problem.objectives.size() > 1 ? 50
-                                                                              : 25,
+                                                                              : 20,
                                               options.real("share_until"));
       }));
 }
