@@ -1,10 +1,18 @@
-// What a searcher takes per proposal on a study that already holds n trials: six and sixteen mixed
-// parameters, one and two objectives, every searcher of the program or those named. Prints microseconds per
-// ask, and per told trial (created, result, completed). With --most N up to N trials (10,000). With
-// --thinning instead: what tpe loses where its bad density keeps fewer observations than there are trials.
+// What a searcher takes per proposal, and per trial that it is told, on a study that already holds n trials:
+// one table, a row for every searcher of the program or those named, medians in microseconds. A trial is told
+// as its three changes: created, result, completed. The first n trials are random configs, those between the
+// measured asks are what was asked for, as in a study.
+//
+//   --space six|sixteen|wide|rare   mixed parameters: 6, 16 (the default), 500; 3 with 64 of 10^10 feasible
+//   --objectives M                  1
+//   --most N                        10,000
+//   --thinning                      instead: what tpe loses where its bad density keeps fewer observations
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,61 +44,110 @@ space::Space sixteen_mixed() {
   return builder.build();
 }
 
+space::Space wide() {
+  space::Space::Builder builder;
+  for (int i = 0; i < 250; ++i) builder.real(fmt::format("real{}", i), 0.0, 1.0);
+  for (int i = 0; i < 125; ++i) builder.integer(fmt::format("integer{}", i), 1, 20);
+  for (int i = 0; i < 125; ++i)
+    builder.choice(fmt::format("choice{}", i), {std::string("a"), std::string("b"), std::string("c")});
+  return builder.build();
+}
+
+space::Space rare() {
+  return space::Space::Builder()
+      .integer("a", 1, 100000)
+      .integer("b", 1, 100000)
+      .real("free", 0.0, 1.0)
+      .where("a * b == 3 * 5 * 7 * 11 * 13 * 17")
+      .build();
+}
+
+space::Space space_named(const std::string& name) {
+  return name == "six" ? six_mixed() : name == "wide" ? wide() : name == "rare" ? rare() : sixteen_mixed();
+}
+
 double now_us() {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
-void measure(const std::string& name, const space::Space& space, int objectives, std::int64_t most) {
-  search::Problem problem{space, {}, 1};
-  for (int i = 0; i < objectives; ++i)
-    problem.objectives.push_back({std::string(1, static_cast<char>('a' + i)), true});
-  const auto searcher = search::make_searcher(name, problem);
-  Rng rng(1, "bench");
-  double told_us = 0.0;
-  std::int64_t told = 0;
-  study::Trial trial;
-  // A told trial is a neighbour of a proposal's kind: what matters here is only that values differ.
-  const auto tell = [&] {
-    trial = study::Trial{};
-    trial.id = told++;
-    trial.config = space.sample(rng);
+double median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// A study that one searcher is told.
+class Study {
+ public:
+  Study(const std::string& name, const space::Space& space, int objectives)
+      : problem_{space, {}, 1}, rng_(1, "bench") {
+    for (int i = 0; i < objectives; ++i)
+      problem_.objectives.push_back({std::string(1, static_cast<char>('a' + i)), true});
+    searcher_ = search::make_searcher(name, problem_);
+  }
+
+  std::int64_t told() const { return told_; }
+
+  /// Asks; nullopt where it has nothing more. `us`: what that took.
+  std::optional<space::Config> ask(double& us) {
+    const double start = now_us();
+    auto config = searcher_->ask(told_, 0);
+    us = now_us() - start;
+    return config;
+  }
+
+  /// Returns what it took.
+  double tell(space::Config config) {
+    study::Trial trial;
+    trial.id = told_++;
+    trial.config = std::move(config);
     trial.key = trial.config.key();
-    const space::Point point = space.encode(trial.config);
+    const space::Point point = problem_.space.encode(trial.config);
     study::Result result{1, {}};
-    for (int i = 0; i < objectives; ++i) {
+    for (std::size_t i = 0; i < problem_.objectives.size(); ++i) {
       double value = 0.0;
       for (std::size_t k = 0; k < point.size(); ++k)
-        value += std::abs(point[k] - 0.3 - 0.4 * i) + 0.1 * rng.uniform();
-      result.measures.set(problem.objectives[static_cast<std::size_t>(i)].name, value);
+        value += std::abs(point[k] - 0.3 - 0.4 * static_cast<double>(i)) + 0.1 * rng_.uniform();
+      result.measures.set(problem_.objectives[i].name, value);
     }
     const double start = now_us();
-    searcher->update({study::Change::Kind::created, &trial, nullptr});
+    searcher_->update({study::Change::Kind::created, &trial, nullptr});
     trial.results.push_back(result);
-    searcher->update({study::Change::Kind::result, &trial, &trial.results.back()});
+    searcher_->update({study::Change::Kind::result, &trial, &trial.results.back()});
     trial.state = study::TrialState::completed;
-    searcher->update({study::Change::Kind::state, &trial, nullptr});
-    told_us += now_us() - start;
-  };
-  std::string line = fmt::format("{:<8} {:>10} {:>10}", name, space.size(), objectives);
-  for (const std::int64_t n : {100, 1000, 10000, 100000, 1000000}) {
-    if (n > most) break;
-    told_us = 0.0;
-    const std::int64_t first = told;
-    while (told < n) tell();
-    const double per_told = told_us / static_cast<double>(told - first);
-    // Between two asks a trial is told, as in a study; the median keeps a neighbour's noise out.
-    std::vector<double> asks;
-    for (int i = 0; i < 101; ++i) {
-      const double start = now_us();
-      if (!searcher->ask(told, 0)) break;
-      asks.push_back(now_us() - start);
-      tell();
+    searcher_->update({study::Change::Kind::state, &trial, nullptr});
+    return now_us() - start;
+  }
+  void tell_random() { tell(problem_.space.sample(rng_)); }
+
+ private:
+  search::Problem problem_;
+  std::unique_ptr<search::Searcher> searcher_;
+  Rng rng_;
+  std::int64_t told_ = 0;
+};
+
+void measure(const std::string& name, const space::Space& space, int objectives, std::int64_t most) {
+  Study study(name, space, objectives);
+  std::string line = fmt::format("{:<24}", name);
+  for (std::int64_t n = 100; n <= most; n *= 10) {
+    while (study.told() < n) study.tell_random();
+    std::vector<double> asks, tells;
+    double spent_us = 0.0;
+    for (int i = 0; i < 51 && spent_us < 5e6; ++i) {
+      double us = 0.0;
+      auto config = study.ask(us);
+      if (!config) break;
+      asks.push_back(us);
+      tells.push_back(study.tell(std::move(*config)));
+      spent_us += asks.back() + tells.back();
     }
-    std::sort(asks.begin(), asks.end());
-    line += fmt::format(" | {:>9.1f} {:>7.1f}", asks.empty() ? 0.0 : asks[asks.size() / 2], per_told);
+    line += fmt::format(" | {:>9.1f} {:>9.1f}", median(std::move(asks)), median(std::move(tells)));
   }
   fmt::print("{}\n", line);
+  std::fflush(stdout);
 }
 
 /// Mean best value after 1,500 trials, over seeds, with so many observations kept.
@@ -137,6 +194,8 @@ void measure_thinning() {
 
 int main(int argc, char** argv) {
   std::vector<std::string> names;
+  std::string space = "sixteen";
+  int objectives = 1;
   std::int64_t most = 10000;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
@@ -146,14 +205,17 @@ int main(int argc, char** argv) {
     }
     if (word == "--most" && i + 1 < argc)
       most = std::stoll(argv[++i]);
+    else if (word == "--space" && i + 1 < argc)
+      space = argv[++i];
+    else if (word == "--objectives" && i + 1 < argc)
+      objectives = std::stoi(argv[++i]);
     else
       names.push_back(word);
   }
   if (names.empty()) names = methods().names("searcher");
-  fmt::print(
-      "microseconds        parameters objectives | ask, tell at n = 100 | at n = 1,000, 10,000, ...\n");
-  for (const std::string& name : names)
-    for (const auto& space : {six_mixed(), sixteen_mixed()})
-      for (const int objectives : {1, 2}) measure(name, space, objectives, most);
+  std::string line = fmt::format("{:<24}", "microseconds: ask, tell");
+  for (std::int64_t n = 100; n <= most; n *= 10) line += fmt::format(" | {:>19}", fmt::format("n = {}", n));
+  fmt::print("{}\n", line);
+  for (const std::string& name : names) measure(name, space_named(space), objectives, most);
   return 0;
 }

@@ -41,7 +41,7 @@ std::int64_t work(const std::string& url, std::int64_t trials, std::int64_t batc
   Optimizer optimizer(s, hone::study::open_store(url));
   std::int64_t told = 0;
   for (;;) {
-    const auto jobs = optimizer.ask(batch);
+    const auto jobs = optimizer.ask_alike(batch);
     if (jobs.empty()) {
       if (optimizer.finished()) return told;
       ::usleep(500);

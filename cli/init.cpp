@@ -41,7 +41,7 @@ where  = ["width % heads == 0"]
 latency_s = { max = "20 ms" }
 
 [search]
-searcher  = "tpe"
+searcher  = "auto"
 # Every trial trains 20 steps, the better third goes on to 60, the better third of those to 180.
 scheduler = { kind = "asha", steps = [20, 60, 180], eta = 3 }
 identity  = "reuse"   # what computes the same as a known candidate is not trained again
@@ -71,7 +71,7 @@ e = { real = [0.0, 1.0] }
 f = { real = [0.0, 1.0] }
 
 [search]
-searcher  = "tpe"
+searcher  = "auto"
 scheduler = { kind = "fixed", steps = 1 }
 
 [budget]

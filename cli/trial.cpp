@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "hone/base/files.h"
+#include "hone/base/units.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/trials.h"
 #include "hone/run/worker.h"
@@ -68,7 +69,7 @@ run::TrialFilter filter_of(const TrialArguments& given, const Opened& opened) {
 std::string rest_text(const run::TrialChoice& choice) {
   const auto shown = static_cast<std::int64_t>(choice.ids.size());
   if (choice.matching == 0) return "no trial matches\n";
-  if (choice.matching == shown) return fmt::format("{} trials\n", shown);
+  if (choice.matching == shown) return counted(shown, "trial") + "\n";
   return fmt::format("{} of {} trials; --limit {} shows all\n", shown, choice.matching, choice.matching);
 }
 
@@ -279,7 +280,10 @@ int tell_edited(const TrialArguments& given, const run::Edited& edited, const ch
   } else {
     for (const auto& [id, why] : edited.refused)
       std::fprintf(stderr, "trial %lld %s\n", static_cast<long long>(id), why.c_str());
-    std::printf("%zu trial%s %s\n", edited.done.size(), edited.done.size() == 1 ? "" : "s", done);
+    if (!edited.done.empty())
+      std::printf("%s %s\n", counted(static_cast<std::int64_t>(edited.done.size()), "trial").c_str(), done);
+    else if (edited.refused.empty())
+      std::printf("no trial matches\n");
   }
   return edited.refused.empty() ? kDone : kInput;
 }

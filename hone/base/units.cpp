@@ -80,6 +80,10 @@ double read_quantity(const std::string& name, const Node& node) {
   return node.real();
 }
 
+std::string counted(std::int64_t n, const std::string& what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 std::string duration_text(double seconds) {
   if (!std::isfinite(seconds)) return "?";
   if (seconds < 100.0) return fmt::format("{:.0f} s", seconds);

@@ -15,6 +15,9 @@ double parse_duration_s(const std::string& text, const std::string& what);
 /// and "200 MiB" (2^20), anything else takes plain numbers. Throws Error at the node.
 double read_quantity(const std::string& name, const Node& node);
 
+/// "1 trial", "3 trials", "0 trials".
+std::string counted(std::int64_t n, const std::string& what);
+
 std::string duration_text(double seconds);  ///< "1:02:03", "2:05", "12 s"
 std::string quantity_text(const std::string& name,
                           double value);  ///< "1.2 ms", "3.4 MB", by the name's ending

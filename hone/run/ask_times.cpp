@@ -94,7 +94,7 @@ double own_ms(const Case& one, std::int64_t n, const AskTimesOptions& options) {
     for (std::int64_t i = 0; i < n;) {
       stop_if(options);
       std::vector<Optimizer::Told> told;
-      for (auto& job : random.ask(std::min(kBatch, n - i))) {
+      for (auto& job : random.ask_alike(std::min(kBatch, n - i))) {
         auto measures = measures_of(one, job.config);
         told.push_back({std::move(job), std::move(measures)});
       }

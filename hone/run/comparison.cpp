@@ -193,8 +193,11 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
           continue;
         }
         try {
-          ComparisonRun run = compare_one(problem, contender, like.seed, trials, comparison.workers,
-                                          hooks.interrupted, &peer);
+          // As it will be read again: what goes on is the same as what was never stopped.
+          const Json kept =
+              compare_one(problem, contender, like.seed, trials, comparison.workers, hooks.interrupted, &peer)
+                  .json();
+          ComparisonRun run = ComparisonRun::from_json(kept);
           cache.add(run);
           results.runs.push_back(std::move(run));
         } catch (const Error& error) {

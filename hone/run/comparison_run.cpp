@@ -49,6 +49,7 @@ class Scoreboard {
     improve(x, regret);
   }
   void improve(double x, double regret) {
+    if (!std::isfinite(regret)) return;  // nothing found, in what is kept of a run as in regret_at
     if (!run_.best.empty() && !(regret < run_.best.back().second)) return;
     if (!run_.best.empty() && run_.best.back().first == x)
       run_.best.back().second = regret;

@@ -169,10 +169,6 @@ std::string policy_about(const std::string& name) {
   return "what happens where a candidate's function is known";
 }
 
-std::string counted(std::int64_t n, const std::string& what) {
-  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
-}
-
 /// How many configs a search can try, as far as it is known.
 std::string size_text(const space::Space& space) {
   if (const auto n = space.count()) return counted(*n, "config");
@@ -251,7 +247,7 @@ Section space_section(const StudyFile& file, const Node& table, Json& space) {
   for (const auto& constraint : file.space.constraints()) space["constraints"].push_back(constraint.text());
   if (!table) {
     for (const auto& parameter : file.space.parameters())
-      section.add(parameter.name, nullptr, toml_string(parameter.shown()), "the task's", "");
+      section.add(parameter.name, nullptr, "", "the task's", parameter.shown());
     return section;
   }
   for (const auto& [key, node] : table.entries()) {
@@ -307,15 +303,15 @@ Json resume_json(const StudyFile& file, const std::string& url) {
   const auto open = study.count(study::TrialState::waiting) + study.count(study::TrialState::paused);
   if (!differences.refused.empty())
     resume["text"] = fmt::format(
-        "the study there has {} trials that cannot be compared with this file's; hone search refuses: {}",
-        study.size(), fmt::join(differences.refused, "; "));
+        "the study there has {} that cannot be compared with this file's; hone search refuses: {}",
+        counted(study.size(), "trial"), fmt::join(differences.refused, "; "));
   else
-    resume["text"] = fmt::format(
-        "the study there has {} trials, {} of them waiting or paused: hone search goes on with it{}",
-        study.size(), open,
-        differences.accepted.empty()
-            ? std::string()
-            : fmt::format(", with what has changed: {}", fmt::join(differences.accepted, "; ")));
+    resume["text"] =
+        fmt::format("the study there has {}, {} of them waiting or paused: hone search goes on with it{}",
+                    counted(study.size(), "trial"), open,
+                    differences.accepted.empty()
+                        ? std::string()
+                        : fmt::format(", with what has changed: {}", fmt::join(differences.accepted, "; ")));
   return resume;
 }
 
@@ -324,8 +320,13 @@ std::string written(const Json& sections, const Json* only) {
   std::string text;
   for (const auto& section : sections) {
     const bool of_task = section["name"] == "task";
-    text +=
-        fmt::format("\n[{}]  # {}", section["name"].get<std::string>(), section["about"].get<std::string>());
+    // A space that the task brings is the file's as long as the file has none.
+    const auto& settings = section["settings"];
+    const bool brought =
+        section["name"] == "space" && std::none_of(settings.begin(), settings.end(),
+                                                   [](const Json& setting) { return setting["toml"] != ""; });
+    text += fmt::format("\n{}[{}]  # {}", brought ? "# " : "", section["name"].get<std::string>(),
+                        section["about"].get<std::string>());
     if (const auto paper = section["paper"].get<std::string>(); !paper.empty())
       text += fmt::format(" [{}]", paper);
     text += '\n';

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <thread>
 
@@ -166,12 +167,25 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
 }
 
 std::optional<Job> Optimizer::ask() {
-  auto jobs = ask(1);
+  auto jobs = ask_alike(1);
   if (jobs.empty()) return std::nullopt;
   return std::move(jobs.front());
 }
 
-std::vector<Job> Optimizer::ask(std::int64_t most) {
+std::vector<Job> Optimizer::ask(std::int64_t n) {
+  std::vector<Job> jobs;
+  while (static_cast<std::int64_t>(jobs.size()) < n) {
+    auto more = ask_alike(n - static_cast<std::int64_t>(jobs.size()));
+    if (more.empty()) break;
+    std::move(more.begin(), more.end(), std::back_inserter(jobs));
+    // One that may kill its process takes no further ones along.
+    const study::Trial& last = study_.trial(jobs.back().trial);
+    if (last.lost > 0 || last.vanished > 0) break;
+  }
+  return jobs;
+}
+
+std::vector<Job> Optimizer::ask_alike(std::int64_t most) {
   for (int losses = 0; losses < kMaxLosses; ++losses)
     if (auto jobs = ask_once(std::max<std::int64_t>(1, most))) return std::move(*jobs);
   throw environment_error("asking took longer than its lease, again and again",

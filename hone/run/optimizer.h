@@ -45,7 +45,7 @@ std::string process_name(const std::string& name);
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
 /// study has its own; what decides is the journal, and asking is serialised by the ask lease.
 ///
-///   Optimizer optimizer({.space = space, .objectives = {{"loss"}}, .searcher = "tpe"});
+///   Optimizer optimizer({.space = space, .objectives = {{"loss"}}});
 ///   while (auto job = optimizer.ask()) optimizer.tell(*job, {{"loss", train(job->config)}});
 ///
 /// Not thread safe; several may share one Store.
@@ -56,7 +56,7 @@ class Optimizer {
     space::Space space;
     std::vector<study::Objective> objectives;
     std::uint64_t seed = 0;
-    std::string searcher = "tpe";
+    std::string searcher = "auto";
     Json searcher_options = Json::object();
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
@@ -96,10 +96,13 @@ class Optimizer {
   /// The next job. nullopt: see finished(): either all is done, or nothing can run until a running trial of
   /// another worker ends.
   std::optional<Job> ask();
-  /// Up to `most` jobs at once, for evaluations that take less time than asking does. More than one only of
-  /// new trials that can be proposed together without loss (the searcher does not learn from results), or of
-  /// waiting ones.
-  std::vector<Job> ask(std::int64_t most);
+  /// A batch of `n` jobs, to be evaluated side by side: each is asked for with those before it running, which
+  /// searchers take into account. Fewer where no more can run now; none: as ask().
+  std::vector<Job> ask(std::int64_t n);
+  /// Up to `most` jobs in one transaction, for evaluations that take less time than asking does. More than
+  /// one only of new trials that can be proposed together without loss (the searcher does not learn from
+  /// results), or of waiting ones.
+  std::vector<Job> ask_alike(std::int64_t most);
   /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
   /// budget of trials counts those of the whole study, whoever proposed them), none can be promoted, and
   /// none runs whose result might change that. Which running ones count: those of the asker's own search,

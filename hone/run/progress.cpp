@@ -13,6 +13,10 @@ namespace hone::run {
 
 using study::TrialState;
 
+namespace {
+constexpr std::size_t kMostForVolume = 200;
+}  // namespace
+
 Progress::Progress(Out out, bool terminal, int columns, double plain_every_s)
     : out_(std::move(out)),
       terminal_(terminal),
@@ -47,7 +51,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
   std::vector<std::string> states;
   for (TrialState state :
        {TrialState::running, TrialState::waiting, TrialState::paused, TrialState::completed,
-        TrialState::pruned, TrialState::infeasible, TrialState::failed})
+        TrialState::pruned, TrialState::infeasible, TrialState::failed, TrialState::stale})
     if (study.count(state) > 0) states.push_back(fmt::format("{} {}", study.count(state), state_name(state)));
 
   const bool several = study.objectives().size() > 1;
@@ -66,7 +70,9 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
       front += fmt::format("   {} {}", name, quantity_text(name, low));
       if (high > low) front += " .. " + quantity_text(name, high);
     }
-    if (const double volume = several ? front_hypervolume(study) : 0.0; volume > 0)
+    // Ten times a second: beyond two objectives a large front's volume takes too long for that.
+    const bool cheap = study.objectives().size() == 2 || study.front().members().size() <= kMostForVolume;
+    if (const double volume = several && cheap ? front_hypervolume(study) : 0.0; volume > 0)
       front += fmt::format("   hypervolume {:.4g}", volume);
   }
   const auto& saved = study.saved();
@@ -76,8 +82,9 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
   const std::string rest =
       std::isfinite(left) ? fmt::format("   {} left", duration_text(left)) : std::string();
   if (!terminal_)
-    return fmt::format("{}  trials {} ({})  {:.2f}/s  {}  saved {}{}", time, trials, fmt::join(states, ", "),
-                       rate, front, saved.evaluations() + saved.over_limit, rest);
+    return fmt::format("{}  trials {}{}  {:.2f}/s  {}  saved {}{}", time, trials,
+                       states.empty() ? "" : fmt::format(" ({})", fmt::join(states, ", ")), rate, front,
+                       saved.evaluations() + saved.over_limit, rest);
 
   constexpr int kBar = 30;
   std::string bar;

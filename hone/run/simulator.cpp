@@ -20,6 +20,8 @@ namespace {
 
 /// No lease runs out in virtual time: nobody dies here.
 constexpr double kLease_s = 1e300;
+/// So many jobs at one instant, and the clock will not move any more.
+constexpr std::int64_t kMostAtOnce = 1'000'000;
 
 void check(const Problem& problem, const Simulation& simulation) {
   if (simulation.workers < 1 || simulation.workers > 100000)
@@ -56,6 +58,7 @@ class Engine {
     hire();
     while (!events_.empty()) {
       if (simulation_.time_s && events_.top().first > *simulation_.time_s) break;
+      if (events_.top().first > now_) at_once_ = 0;
       now_ = events_.top().first;
       // All that comes at this instant is told before anybody asks again.
       while (!events_.empty() && events_.top().first <= now_) {
@@ -108,11 +111,16 @@ class Engine {
   /// Gives work to idle workers, the lowest number first.
   void hire() {
     while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
-      const auto jobs = optimizer_.ask(static_cast<std::int64_t>(idle_.size()));
+      const auto jobs = optimizer_.ask_alike(static_cast<std::int64_t>(idle_.size()));
       if (jobs.empty()) {
         result_.exhausted = optimizer_.finished() && !budget_spent();
         return;
       }
+      at_once_ += static_cast<std::int64_t>(jobs.size());
+      if (simulation_.time_s && at_once_ > kMostAtOnce)
+        throw Error(
+            fmt::format("a simulation of '{}' would not end: its evaluations take no time", problem_.name()),
+            {}, "give trials or fidelity instead of time_s");
       for (const Job& job : jobs) {
         const std::size_t worker = idle_.back();
         idle_.pop_back();
@@ -223,6 +231,7 @@ class Engine {
   const Problem& problem_;
   const Simulation& simulation_;
   double now_ = 0.0;
+  std::int64_t at_once_ = 0;  ///< jobs begun since time moved
   std::shared_ptr<study::Store> store_;
   Optimizer optimizer_;
   std::vector<Worker> workers_;

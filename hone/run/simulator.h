@@ -13,7 +13,7 @@ namespace hone::run {
 
 /// What to run on a problem.
 struct Simulation {
-  std::string searcher = "tpe";
+  std::string searcher = "auto";
   Json searcher_options = Json::object();
   /// "fixed" without options gets { steps = the problem's horizon }.
   std::string scheduler = "fixed";

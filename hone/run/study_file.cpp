@@ -192,7 +192,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
     search.only({"searcher", "scheduler", "cost", "prior", "try", "warm_start", "identity", "replicates"});
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
   const std::string& brought = methods().need("scheduler", file.scheduler).info.searcher;
-  read_method(search["searcher"], "searcher", brought.empty() ? "tpe" : brought, file.searcher,
+  read_method(search["searcher"], "searcher", brought.empty() ? "auto" : brought, file.searcher,
               file.searcher_options);
   if (const Node cost = search["cost"]) {
     file.cost = cost.text();
@@ -318,7 +318,7 @@ std::string limits_text(const StudyFile& file) {
 
 std::string budget_shown(const Budget& budget) {
   std::string text;
-  if (budget.trials) text = fmt::format("{} trials", *budget.trials);
+  if (budget.trials) text = counted(*budget.trials, "trial");
   const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
   if (budget.time_s) add(duration_text(*budget.time_s));
   if (budget.steps) add(fmt::format("{} steps", *budget.steps));

@@ -154,7 +154,7 @@ double front_hypervolume(const study::Study& study) {
 
 std::string budget_text(const Budget& budget) {
   std::vector<std::string> parts;
-  if (budget.trials) parts.push_back(fmt::format("{} trials", *budget.trials));
+  if (budget.trials) parts.push_back(counted(*budget.trials, "trial"));
   if (budget.time_s) parts.push_back(duration_text(*budget.time_s));
   if (budget.steps) parts.push_back(fmt::format("{} steps", *budget.steps));
   for (const auto& [name, amount] : budget.spend.entries())
@@ -170,7 +170,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
   Json budget = Json::object();
   if (file.budget.trials) {
     budget["trials"] = *file.budget.trials;
-    budget["trials_share"] = static_cast<double>(live) / static_cast<double>(*file.budget.trials);
+    budget["trials_share"] = static_cast<double>(study.size()) / static_cast<double>(*file.budget.trials);
   }
   if (file.budget.time_s) {
     budget["time_s"] = *file.budget.time_s;
@@ -217,7 +217,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
 std::string status_text(const study::Study& study, const StudyFile& file) {
   const Json status = status_json(study, file);
   const std::string unit = file.task->fidelity_unit();
-  std::string text = fmt::format("{}: {} trials in {}", study.header().name, study.size(),
+  std::string text = fmt::format("{}: {} in {}", study.header().name, counted(study.size(), "trial"),
                                  duration_text(status["elapsed_s"].get<double>()));
   if (const double pace = status["trials_per_hour"].get<double>(); pace > 0)
     text += fmt::format(", {:.{}f} an hour", pace, pace < 10 ? 1 : 0);
@@ -249,7 +249,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                         best.trial, study.header().horizon, unit);
   }
   const Json& saved = status["saved"];
-  text += fmt::format("\n  saved: {} evaluations ({} {} not spent)", saved["evaluations"].get<std::int64_t>(),
+  text += fmt::format("\n  saved: {} ({} {} not spent)",
+                      counted(saved["evaluations"].get<std::int64_t>(), "evaluation"),
                       saved["fidelity"].get<std::int64_t>(), unit);
   for (const auto& why : saved["why"])
     text +=
@@ -276,12 +277,20 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   }
   text += fmt::format("\n  budget: {}", budget_text(file.budget));
   std::vector<std::string> used;
-  const std::string of_units = "of the " + file.task->fidelity_unit();
-  for (const auto& [key, what] : {std::pair<std::string, std::string>{"trials_share", "of the trials"},
-                                  {"time_share", "of the time"},
-                                  {"steps_share", of_units}})
-    if (status["budget"].contains(key))
-      used.push_back(fmt::format("{} {}", percent(status["budget"][key].get<double>()), what));
+  // More than the file allows where the command line or an earlier file allowed it: then in figures.
+  const auto use = [&](const char* key, const std::string& all, const std::string& figures) {
+    if (!status["budget"].contains(key)) return;
+    const auto share = status["budget"][key].get<double>();
+    used.push_back(share > 1.005 ? figures : fmt::format("{} of the {}", percent(share), all));
+  };
+  const Budget& budget = file.budget;
+  use("trials_share", "trials",
+      fmt::format("{} of {}", study.size(), counted(budget.trials.value_or(0), "trial")));
+  use("time_share", "time",
+      fmt::format("{} of {}", duration_text(status["elapsed_s"].get<double>()),
+                  duration_text(budget.time_s.value_or(0.0))));
+  use("steps_share", unit,
+      fmt::format("{} of {} {}", study.spending().units(), budget.steps.value_or(0), unit));
   for (const auto& [name, amount] : file.budget.spend.entries())
     used.push_back(fmt::format("{} {} of {}", name, quantity_text(name, study.spending().total(name)),
                                quantity_text(name, amount)));

@@ -211,10 +211,11 @@ std::int64_t progress_of(const study::Study& study) {
 std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
   const std::int64_t running = study.count(study::TrialState::running);
   const std::string others =
-      running > 0 ? fmt::format("; {} trials are still run by another search", running) : "";
+      running > 0 ? fmt::format("; another search still runs {}", counted(running, "trial")) : "";
   if (budget.trials && study.size() >= *budget.trials)
-    return running > 0 ? fmt::format("all {} trials of the budget are proposed{}", *budget.trials, others)
-                       : fmt::format("{} trials are done", study.size());
+    return running > 0
+               ? fmt::format("the budget of {} is proposed{}", counted(*budget.trials, "trial"), others)
+               : fmt::format("{} {} done", counted(study.size(), "trial"), study.size() == 1 ? "is" : "are");
   const study::Spending& spending = study.spending();
   for (const auto& [name, bound] : budget.spend.entries())
     if (const double total = spending.total(name); total >= bound)

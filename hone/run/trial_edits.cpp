@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -289,8 +290,8 @@ std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>
   in_turn(study, [&] {
     ids.clear();
     std::vector<study::Record> records;
-    std::vector<std::pair<Key, std::int64_t>> fresh;
-    std::vector<std::int64_t> further;  // replicates proposed here, by what they repeat
+    std::unordered_map<Key, std::int64_t> fresh;
+    std::unordered_map<std::int64_t, std::int64_t> further;  // replicates proposed here, by what they repeat
     for (const Config& config : configs) {
       study::TrialRecord record;
       record.trial = study.size() + static_cast<std::int64_t>(ids.size());
@@ -300,8 +301,7 @@ std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>
       const Key key = config.key();
       std::int64_t known = -1;
       if (const study::Trial* trial = study.find(key)) known = trial->id;
-      for (const auto& [other, id] : fresh)
-        if (other == key) known = id;
+      if (const auto found = fresh.find(key); found != fresh.end()) known = found->second;
       if (known >= 0 && !replicate)
         throw Error(known < study.size() ? fmt::format("{} is trial {}, which is {}", config.shown(), known,
                                                        state_name(study.trial(known).state))
@@ -309,13 +309,12 @@ std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>
                     {}, "give --replicate to evaluate it again, with another seed");
       if (known >= 0) {
         record.of = known;
-        record.replicate = 1 + std::count(further.begin(), further.end(), known);
+        record.replicate = ++further[known];
         if (known < study.size())
           record.replicate += static_cast<std::int64_t>(study.replicates(known).size());
         record.seed = replicate_seed(record.seed, record.of, record.replicate);
-        further.push_back(known);
       } else {
-        fresh.emplace_back(key, record.trial);
+        fresh.emplace(key, record.trial);
       }
       ids.push_back(record.trial);
       records.push_back(std::move(record));

@@ -26,15 +26,22 @@ std::string url_of(const std::string& source, const std::string& folder) {
 }  // namespace
 
 study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
-  const Place place{file.path, 0, "search.warm_start"};
+  const Place place = Node::parse_toml(file.text, file.path)["search"]["warm_start"].place();
   const std::string url = url_of(source, file.folder);
   if (url.starts_with("sqlite:") && !std::filesystem::exists(url.substr(7)))
     throw Error(fmt::format("there is no study of '{}'", source), place,
                 fmt::format("{} does not exist", url.substr(7)));
-  study::Study study(study::open_store(url));
+  const auto opened = [&] {
+    try {
+      return study::Study(study::open_existing_store(url));
+    } catch (const Error& error) {
+      throw Error(fmt::format("'{}' cannot be read: {}", source, error.message()), place, error.hint());
+    }
+  };
+  study::Study study = opened();
   study.sync();
   study::WarmStudy warm{study.header().name};
-  bool any = false;
+  bool any = false, refused = false;
   for (const study::Trial& trial : study.trials()) {
     if (trial.of >= 0 || trial.state == study::TrialState::deleted ||
         trial.state == study::TrialState::failed)
@@ -42,11 +49,17 @@ study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
     const study::Measures measures = study.outcome(trial.id);
     if (measures.empty()) continue;
     any = true;
+    // What this study would refuse is no config to begin with, however good it looks otherwise.
+    if (std::any_of(file.limits.begin(), file.limits.end(),
+                    [&](const study::Limit& limit) { return !limit.violation(measures).empty(); })) {
+      refused = true;
+      continue;
+    }
     std::vector<double> values = study::oriented(file.objectives, measures);
     if (std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); }))
       warm.results.emplace_back(trial.config, std::move(values));
   }
-  if (any && warm.results.empty())
+  if (any && !refused && warm.results.empty())
     throw Error(fmt::format("study '{}' reports nothing that this one optimises", warm.name), place,
                 "objectives are recognised by their names");
   std::vector<std::vector<double>> values;

@@ -459,7 +459,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   double collected_s = monotonic_s();
   std::set<std::int64_t> own = trials_with_folder(optimizer.study());
   while (!options.interrupted || !options.interrupted()) {
-    const auto jobs = optimizer.ask(batch);
+    const auto jobs = optimizer.ask_alike(batch);
     if (jobs.empty()) {
       if (optimizer.finished()) {
         collect_checkpoints(optimizer, own);

@@ -166,7 +166,7 @@ HONE_REGISTER(scheduler, asha) {
                         .constraints = "avoided",
                         .batch = "asynchronous",
                         .fidelity = "rungs a factor eta apart",
-                        .ask = "O(log n)",
+                        .ask = "O(log n); several objectives: O(n / eta)",
                         .trials = "any number"}},
       schedule::MakeScheduler([](const schedule::Problem& problem,
                                  const Options& options) -> std::unique_ptr<schedule::Scheduler> {

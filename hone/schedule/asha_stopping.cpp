@@ -7,6 +7,7 @@ namespace hone::schedule {
 using study::TrialState;
 
 void StoppingAsha::update(const study::Change& change) {
+  resting_.update(change);
   const study::Trial& trial = *change.trial;
   if (trial.state == TrialState::deleted || trial.same_as >= 0)
     for (Rung& rung : rungs_)
@@ -42,7 +43,8 @@ void StoppingAsha::measure(std::int64_t trial, std::int64_t fidelity, double val
 }
 
 std::optional<Scheduler::Job> StoppingAsha::next(bool may_create) {
-  if (!may_create || !affordable(horizon())) return std::nullopt;
+  const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+  if (job || !may_create || !affordable(horizon())) return job;
   return Job{-1, horizon()};
 }
 

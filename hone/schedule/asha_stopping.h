@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "hone/schedule/resting.h"
 #include "hone/schedule/rung.h"
 #include "hone/schedule/rung_trust.h"
 #include "hone/schedule/scheduler.h"
@@ -14,8 +15,8 @@ namespace hone::schedule {
 /// The stopping form of asynchronous successive halving (as in Syne Tune, and as in Ray Tune): every trial is
 /// started towards the last rung, and one that reports at a rung is stopped where it is not among the best
 /// ceil(n / eta) of the n that did so far, itself counted (those equal to the last of them are). Nothing is
-/// paused or resumed; a stopped trial does not come back. It needs tasks that report on their way: a report
-/// counts for all rungs between the one before and itself.
+/// paused; a stopped trial does not come back. What an earlier scheduler left at rest goes on first. It needs
+/// tasks that report on their way: a report counts for all rungs between the one before and itself.
 ///
 /// `measured`: a rung judges only while its order tells something of the next one's (RungTrust): curves of
 /// which the first steps say little would otherwise lose the best trials there. To know that, some trials are
@@ -27,7 +28,10 @@ namespace hone::schedule {
 class StoppingAsha : public Scheduler {
  public:
   StoppingAsha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta, bool measured)
-      : objectives_(problem.objectives), steps_(std::move(steps)), rungs_(steps_.size() - 1, Rung(eta)) {
+      : objectives_(problem.objectives),
+        steps_(std::move(steps)),
+        rungs_(steps_.size() - 1, Rung(eta)),
+        resting_(steps_.back()) {
     for (std::size_t i = 0; measured && objectives_.size() == 1 && i + 1 < steps_.size(); ++i)
       trust_.emplace_back(steps_[i], steps_[i + 1], eta);
   }
@@ -50,6 +54,7 @@ class StoppingAsha : public Scheduler {
   std::vector<std::int64_t> steps_;
   std::vector<Rung> rungs_;       // all but the last
   std::vector<RungTrust> trust_;  // likewise, or empty
+  Resting resting_;
 };
 
 }  // namespace hone::schedule

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "hone/predict/final_value.h"
+#include "hone/schedule/resting.h"
 #include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
@@ -31,11 +32,13 @@ class CurvePrediction : public Scheduler {
         every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
         n_train_(static_cast<std::size_t>(options.integer("n_train"))),
         confidence_(options.real("confidence")),
-        finals_(objectives_.size()) {
+        finals_(objectives_.size()),
+        resting_(steps_) {
     if (problem.space != nullptr) space_ = *problem.space;
   }
 
   void update(const study::Change& change) override {
+    resting_.update(change);
     const study::Trial& trial = *change.trial;
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     const bool known = order_.contains(trial.id);
@@ -59,7 +62,8 @@ class CurvePrediction : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    if (!may_create || !affordable(steps_)) return std::nullopt;
+    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+    if (job || !may_create || !affordable(steps_)) return job;
     return Job{-1, steps_};
   }
   std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
@@ -85,7 +89,7 @@ class CurvePrediction : public Scheduler {
       const double deviation = std::max(final.deviation, 1e-12);
       // P(the final value is worse than the best), less being better.
       const double worse = 0.5 * std::erfc(-(final.mean - best(i)) / (deviation * std::sqrt(2.0)));
-      if (worse < confidence_) return Verdict::go_on;
+      if (!(worse >= confidence_)) return Verdict::go_on;  // also where the prediction is not finite
     }
     return Verdict::stop;
   }
@@ -196,6 +200,7 @@ class CurvePrediction : public Scheduler {
   std::size_t n_train_;
   double confidence_;
   std::vector<std::multiset<double>> finals_;  // by objective
+  Resting resting_;
   std::optional<space::Space> space_;
   std::map<std::int64_t, Complete> complete_;   // by the order in which they completed
   std::map<std::int64_t, std::int64_t> order_;  // of trials

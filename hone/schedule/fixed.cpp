@@ -1,5 +1,4 @@
-#include <set>
-
+#include "hone/schedule/resting.h"
 #include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
@@ -9,20 +8,13 @@ namespace {
 /// earlier scheduler of the study paused below it, the oldest first, before new ones.
 class Fixed : public Scheduler {
  public:
-  explicit Fixed(std::int64_t steps) : steps_(steps) {}
+  explicit Fixed(std::int64_t steps) : steps_(steps), resting_(steps) {}
 
-  void update(const study::Change& change) override {
-    const study::Trial& trial = *change.trial;
-    const bool below = trial.last() == nullptr || trial.last()->fidelity < steps_;
-    if (trial.state == study::TrialState::paused && trial.same_as < 0 && below)
-      paused_.insert(trial.id);
-    else
-      paused_.erase(trial.id);
-  }
+  void update(const study::Change& change) override { resting_.update(change); }
 
   std::optional<Job> next(bool may_create) override {
-    if (!paused_.empty()) return Job{*paused_.begin(), steps_};
-    if (!may_create) return std::nullopt;
+    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+    if (job || !may_create || !affordable(steps_)) return job;
     return Job{-1, steps_};
   }
 
@@ -39,7 +31,7 @@ class Fixed : public Scheduler {
 
  private:
   std::int64_t steps_;
-  std::set<std::int64_t> paused_;
+  Resting resting_;
 };
 
 }  // namespace

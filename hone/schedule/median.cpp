@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "hone/schedule/resting.h"
 #include "hone/schedule/running_median.h"
 #include "hone/schedule/scheduler.h"
 
@@ -16,7 +17,8 @@ namespace {
 ///
 /// Where completed trials reported at other steps than s, those at the last step before s that `min_trials`
 /// of them share are compared. Several objectives: stopped where that holds for every one. A reused result
-/// (same_as) does not count. A report that is not finite is worse than any. O(results log n) where a trial
+/// (same_as) does not count. Trials that an earlier scheduler left at rest go on first, and are judged too.
+/// A report that is not finite is worse than any. O(results log n) where a trial
 /// completes.
 class Median : public Scheduler {
  public:
@@ -25,9 +27,11 @@ class Median : public Scheduler {
         steps_(options.integer("steps")),
         first_(options.integer("first")),
         every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
-        min_trials_(static_cast<std::size_t>(options.integer("min_trials"))) {}
+        min_trials_(static_cast<std::size_t>(options.integer("min_trials"))),
+        resting_(steps_) {}
 
   void update(const study::Change& change) override {
+    resting_.update(change);
     const study::Trial& trial = *change.trial;
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     if (counts == completed_.contains(trial.id)) {
@@ -49,7 +53,8 @@ class Median : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    if (!may_create || !affordable(steps_)) return std::nullopt;
+    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
+    if (job || !may_create || !affordable(steps_)) return job;
     return Job{-1, steps_};
   }
   std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
@@ -118,6 +123,7 @@ class Median : public Scheduler {
   std::vector<study::Objective> objectives_;
   std::int64_t steps_, first_, every_;
   std::size_t min_trials_;
+  Resting resting_;
   std::map<std::int64_t, std::vector<RunningMedian>> medians_;  // by fidelity, then objective
   std::map<std::int64_t, Averages> completed_;
 };

@@ -17,7 +17,7 @@ HONE_REGISTER(scheduler, mobster) {
                         .constraints = "avoided",
                         .batch = "asynchronous",
                         .fidelity = "rungs a factor eta apart",
-                        .ask = "O(log n)",
+                        .ask = "O(log n); several objectives: O(n / eta)",
                         .trials = "any number"},
           .searcher = "mobster"},
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {

@@ -88,8 +88,8 @@ std::optional<std::int64_t> Rung::best() {
 
 void Rung::rank(std::int64_t trial, Entry& entry) {
   changed_ = true;
-  if (entry.values.empty() ||
-      std::any_of(entry.values.begin(), entry.values.end(), [](double value) { return std::isnan(value); }))
+  if (entry.values.empty() || std::any_of(entry.values.begin(), entry.values.end(),
+                                          [](double value) { return !std::isfinite(value); }))
     return;
   entry.ranked = true;
   if (entry.values.size() > 1)

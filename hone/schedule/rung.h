@@ -21,8 +21,8 @@ class Rung {
   /// `eta` >= 2: of n trials the best floor(n / eta) may go on.
   explicit Rung(std::int64_t eta) : eta_(eta) {}
 
-  /// A trial's oriented values (less is better); a second report replaces the first. NaN anywhere: counts in
-  /// n, ranks last, is never promoted.
+  /// A trial's oriented values (less is better); a second report replaces the first. NaN or infinity
+  /// anywhere: counts in n, ranks last, is never promoted.
   void report(std::int64_t trial, std::vector<double> values);
   /// Forgets a trial: it counts no longer.
   void remove(std::int64_t trial);

@@ -16,8 +16,9 @@ namespace {
 /// there, and costs the better one less than its share (No one searcher wins on all problems: Eggensperger et
 /// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
 ///
-/// - One objective: a Gaussian process and a Parzen estimator in turn; with many parameters the process looks
-///   within a trust region. The first trials are the process's space-filling ones.
+/// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets half
+///   of the turns, and a Parzen estimator and the same within a trust region share the rest.
+///   With many parameters the trust region's is the only process.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: from n results on it gets share_until / n of the turns.
@@ -30,8 +31,8 @@ class Auto : public Searcher {
     std::unique_ptr<Searcher> searcher = nullptr;
   };
 
-  Auto(const Problem& problem, std::vector<Part> parts, double share_until)
-      : share_until_(share_until), parts_(std::move(parts)) {
+  Auto(const Problem& problem, std::vector<Part> parts, std::int64_t alone_until, double share_until)
+      : alone_until_(alone_until), share_until_(share_until), parts_(std::move(parts)) {
     for (Part& part : parts_) part.searcher = make_searcher(part.name, problem);
   }
 
@@ -54,7 +55,7 @@ class Auto : public Searcher {
  private:
   /// By the golden ratio's multiples, which spread the turns evenly at any shares.
   std::size_t turn_of(std::int64_t number) const {
-    if (number < kStart) return 0;
+    if (number < alone_until_) return 0;
     constexpr double kGolden = 0.61803398874989485;
     const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(results_)));
     double total = 0.0;
@@ -68,8 +69,7 @@ class Auto : public Searcher {
     return parts_.size() - 1;
   }
 
-  static constexpr std::int64_t kStart = 8;
-
+  std::int64_t alone_until_;
   double share_until_;
   std::vector<Part> parts_;
   std::int64_t results_ = 0;
@@ -84,12 +84,13 @@ std::vector<Auto::Part> parts_for(const Problem& problem) {
     if (parameter.same_as.empty() && parameter.cardinality() != 1) ++free;
   std::vector<Auto::Part> parts;
   if (problem.objectives.size() > 1) {
-    parts.push_back({"ehvi", 0.5, true});
+    parts.push_back({"ehvi", 0.6, true});
     parts.push_back({"tpe", 0.25});
-    parts.push_back({"nsga2", 0.25});
+    parts.push_back({"nsga2", 0.15});
   } else {
     parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
-    parts.push_back({"tpe", 0.5});
+    if (free < kMany) parts.push_back({"turbo", 0.2, true});
+    parts.push_back({"tpe", 0.3});
   }
   return parts;
 }
@@ -133,6 +134,14 @@ HONE_REGISTER(searcher, auto) {
                        .fallback = Json::array(),
                        .summary = "the searchers that take turns, with their shares: [\"gp 0.5\", "
                                   "\"tpe 0.5\"]; empty: chosen by the space and the objectives"},
+                      {.name = "alone_until",
+                       .type = OptionSpec::Type::integer,
+                       .fallback = nullptr,
+                       .summary = "trials that the first part proposes, before the turns begin; not "
+                                  "given: 20, with several objectives 50",
+                       .low = 0,
+                       .high = 1e9,
+                       .optional = true},
                       {.name = "share_until",
                        .type = OptionSpec::Type::real,
                        .fallback = 300.0,
@@ -150,6 +159,9 @@ HONE_REGISTER(searcher, auto) {
           .guides_itself = true},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Auto>(problem, search::parts_of(options, problem),
+                                              options.has("alone_until")      ? options.integer("alone_until")
+                                              : problem.objectives.size() > 1 ? 50
+                                                                              : 20,
                                               options.real("share_until"));
       }));
 }

@@ -201,7 +201,6 @@ class BlendSearch : public Searcher {
     const Losses losses = losses_of(problem_, trial);
     if (!losses.empty()) scalar_.see(losses.back().second);
     const double loss = losses.empty() ? kInfinity : scalar_.at(losses.back().second, equal_);
-    target_ = std::min(target_, loss);
     Rng rng(problem_.seed, "blend filled", static_cast<std::uint64_t>(trial.id));
     const space::Point point = ground_.moves().filled(trial.config, rng);
 
@@ -211,6 +210,7 @@ class BlendSearch : public Searcher {
         if (thread.search.owns(trial.id)) thread.search.finished(trial.id, point, losses, scalar_);
       return;
     }
+    target_ = std::min(target_, loss);  // of first rests, as the threads' bests: later ones are further
     const double known_cost = cost_of(problem_, trial);
     const double cost = std::isfinite(known_cost) && known_cost >= 0.0 ? known_cost : 1.0;
     cost_sum_ += cost;

@@ -109,8 +109,7 @@ class Density {
 /// throughout, and does not look at trials that run.
 ///
 /// - Failed and infeasible trials, and values that are not finite, are the worst results of the fidelity that
-/// they
-///   ran to. Several objectives: good by non-dominated rank, then crowding distance.
+///   they ran to. Several objectives: good by non-dominated rank, then crowding distance.
 /// - A value that a config lacks (its condition does not hold) is drawn once, from the parameter's prior.
 /// - Exact up to max_observations results at a fidelity; beyond, the latest count.
 class Bohb : public Searcher {
@@ -128,20 +127,16 @@ class Bohb : public Searcher {
       points_.erase(trial.id);
       return;
     }
-    if (!points_.contains(trial.id)) {
-      Rng rng(problem_.seed, "bohb fill", static_cast<std::uint64_t>(trial.id));
-      points_.emplace(trial.id, moves_.filled(trial.config, rng));
-    }
     const bool lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     if (change.kind == study::Change::Kind::result && !lost) {
       auto values = study::oriented(problem_.objectives, change.result->measures);
       if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
         values.clear();
-      put(change.result->fidelity, trial.id, std::move(values));
+      put(change.result->fidelity, trial, std::move(values));
     }
     if (!lost) return;
-    for (const study::Result& result : trial.results) put(result.fidelity, trial.id, {});
-    if (trial.target > 0) put(trial.target, trial.id, {});
+    for (const study::Result& result : trial.results) put(result.fidelity, trial, {});
+    if (trial.target > 0) put(trial.target, trial, {});
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
@@ -179,15 +174,22 @@ class Bohb : public Searcher {
     }
   };
 
-  void put(std::int64_t fidelity, std::int64_t trial, std::vector<double> values) {
+  void put(std::int64_t fidelity, const study::Trial& trial, std::vector<double> values) {
+    if (!points_.contains(trial.id)) {
+      Rng rng(problem_.seed, "bohb fill", static_cast<std::uint64_t>(trial.id));
+      points_.emplace(trial.id, moves_.filled(trial.config, rng));
+    }
     Level& level = levels_[fidelity];
-    const auto [found, is_new] = level.values.insert_or_assign(trial, std::move(values));
+    const auto [found, is_new] = level.values.insert_or_assign(trial.id, std::move(values));
     level.changed = true;
     if (!is_new) return;
-    level.order.push_back(trial);
+    level.order.push_back(trial.id);
     if (level.order.size() <= settings_.max_observations) return;
-    level.values.erase(level.order.front());
+    const std::int64_t oldest = level.order.front();
+    level.values.erase(oldest);
     level.order.pop_front();
+    const auto holds = [&](const auto& other) { return other.second.values.contains(oldest); };
+    if (std::none_of(levels_.begin(), levels_.end(), holds)) points_.erase(oldest);
   }
 
   Level* model() {
@@ -228,7 +230,7 @@ class Bohb : public Searcher {
   Problem problem_;
   BohbSettings settings_;
   Moves moves_;
-  std::unordered_map<std::int64_t, space::Point> points_;
+  std::unordered_map<std::int64_t, space::Point> points_;  // of the trials in some level
   std::map<std::int64_t, Level> levels_;
 };
 
@@ -292,7 +294,7 @@ HONE_REGISTER(searcher, bohb) {
                         .conditions = "filled in",
                         .batch = "independent",
                         .fidelity = "the highest with enough results",
-                        .ask = "O(min(n, max_observations) d)",
+                        .ask = "O(min(n, max_observations) d); three objectives and more: its square",
                         .trials = "20 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Bohb>(

@@ -82,7 +82,12 @@ bool DePopulation::wins(std::int64_t trial, std::int64_t target) const {
   const Individual &a = individuals_->at(trial), &b = individuals_->at(target);
   const int order = individuals_->compare(a, b);
   if (order != 0) return order < 0;
-  if (a.values == b.values) return true;
+  for (auto entry = a.values.rbegin(); entry != a.values.rend(); ++entry) {
+    const auto other = b.values.find(entry->first);
+    if (other == b.values.end()) continue;
+    if (other->second == entry->second) return true;
+    break;
+  }
   std::vector<std::int64_t> all = best(slots_.size());
   all.push_back(trial);
   individuals_->sort(all);

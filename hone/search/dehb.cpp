@@ -13,10 +13,10 @@ namespace {
 /// mutants are made of the best of the next lower one's, so that what is cheap guides what is dear.
 ///
 /// - The fidelities are the problem's rungs, r[0] < ... < r[K - 1]. The population at r[j] has as many places
-///   as one of the brackets needs there at most, as in the authors' program: bracket s = 0 ... K - 1 begins
-///   at r[K - 1 - s] with n = floor(K / (s + 1)) eta^s configs and has floor(n / eta^i) at the i-th rung
-///   above; eta is the ratio of the last two rungs, rounded, at least 2. These are the brackets of the
-///   scheduler `dehb`. At least 1 place, at most 1000; with one rung alone it is DE with 20.
+///   as one of Hyperband's brackets needs there at most: bracket s = 0 ... K - 1 begins at r[K - 1 - s] with
+///   n = ceil(K eta^s / (s + 1)) configs and has floor(n / eta^i) at the i-th rung above, as the scheduler
+///   `dehb` has it (the authors' program begins with floor(K / (s + 1)) eta^s). eta is the ratio of the last
+///   two rungs, rounded, at least 2. At least 1 place, at most 1000; with one rung alone it is DE with 20.
 /// - A proposal at r[j], j > 0: a target of population j in turn; mutant from the best of population j - 1,
 ///   as many as population j has places; where these are fewer than three, the best of all the populations
 ///   join them. At r[0]: from its own population. rand/1/bin, F = CR = 0.5, immediate replacement. (In the
@@ -39,8 +39,8 @@ class Dehb : public Searcher {
                                          static_cast<double>(std::max<std::int64_t>(rungs[k - 2], 1))));
     std::vector<double> most(k, k == 1 ? 20.0 : 1.0);
     for (std::size_t s = 0; s < k && k > 1; ++s) {
-      const double n = std::floor(static_cast<double>(k) / static_cast<double>(s + 1)) *
-                       std::pow(eta, static_cast<double>(s));
+      const double n = std::ceil(static_cast<double>(k) * std::pow(eta, static_cast<double>(s)) /
+                                 static_cast<double>(s + 1));
       for (std::size_t i = 0; i <= s; ++i) {
         const double here = std::floor(n / std::pow(eta, static_cast<double>(i)));
         most[k - 1 - s + i] = std::max(most[k - 1 - s + i], std::min(here, kMost));
@@ -64,6 +64,8 @@ class Dehb : public Searcher {
       level_of(change.trial->target).population.begin(trial);
     if (event != Event::judged && event != Event::judged_anew) return;
     const Individual& it = individuals_.at(trial);
+    const bool runs = change.trial->state == study::TrialState::running ||
+                      change.trial->state == study::TrialState::waiting;
     if (it.standing == Individual::Standing::lost) {
       for (Level& level : levels_) level.population.remove(trial);
     } else {
@@ -71,6 +73,7 @@ class Dehb : public Searcher {
       for (const auto& [fidelity, values] : it.values) fidelities.push_back(fidelity);
       for (const std::int64_t fidelity : fidelities) {
         Level& level = level_of(fidelity);
+        if (runs && fidelity != level.fidelity) continue;  // on its way to the level
         if (std::find(level.judged.begin(), level.judged.end(), trial) != level.judged.end()) continue;
         level.judged.push_back(trial);
         const std::int64_t loser = level.population.judge(trial);

@@ -17,7 +17,8 @@ HONE_REGISTER(searcher, ehvi) {
                                .batch = "running trials believed",
                                .fidelity = "the highest with enough results",
                                .ask = "O(min(n, max_observations)^2)",
-                               .trials = "10 to 10,000"}},
+                               .trials = "10 to 10,000"},
+                 .guides_itself = true},
       search::MakeSearcher([](const search::Problem& problem, const Options& given) {
         return search::make_gp_searcher(problem, given, "highest");
       }));

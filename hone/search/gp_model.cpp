@@ -22,7 +22,13 @@ GpModel::GpModel(const Problem& problem, const GpModelOptions& options)
       moves_(problem.space),
       coding_(moves_),
       success_(coding_.inputs(), options_of(options, Transform::Kind::standard, false)),
-      cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, false)) {}
+      cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, false)),
+      earlier_(problem, moves_, coding_,
+               problem.objectives.size() == 1 ? options.transform : Transform::Kind::standard) {
+  if (options_.prior_beta == 0.0)
+    options_.prior_beta =
+        problem.max_trials ? std::max(1.0, static_cast<double>(*problem.max_trials) / 10.0) : 10.0;
+}
 
 std::size_t GpModel::row_of(const study::Trial& trial) {
   const auto [found, is_new] = row_by_trial_.try_emplace(trial.id, rows_.size());

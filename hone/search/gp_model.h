@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hone/search/gp_acquisition.h"
+#include "hone/search/rgpe.h"
 #include "hone/search/searcher.h"
 #include "hone/search/surrogate.h"
 
@@ -20,6 +21,7 @@ struct GpModelOptions {
   predict::OutputTransform::Kind transform = predict::OutputTransform::Kind::power;
   bool joint = false;          ///< one model over all fidelities
   double cost_exponent = 0.0;  ///< of the cost by which the expected improvement is divided
+  double prior_beta = 0.0;     ///< of pi-BO; 0: max_trials / 10, or 10 where it is not known
 };
 
 /// What the searchers by Gaussian processes know of a study: surrogates for every objective and limit, by
@@ -35,6 +37,11 @@ struct GpModelOptions {
 /// - A trial that breaks a limit counts for the objectives' models too, but is never among the best.
 /// - Trials that run count as if they gave what the models expect (the kriging believer): at most the 100
 /// last.
+/// - The user's prior: the acquisition is multiplied by prior^(beta / n), n trials with an outcome (pi-BO,
+///   Hvarfner et al., "piBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization",
+///   2022), also that of several objectives and over fidelities.
+/// - Earlier studies: an ensemble of their models with each objective's (Rgpe). Limits, success and costs are
+///   learnt anew.
 class GpModel {
  public:
   GpModel(const Problem& problem, const GpModelOptions& options);
@@ -72,6 +79,12 @@ class GpModel {
   std::size_t row_of(const study::Trial& trial);
   Level& level_at(std::int64_t fidelity);
   std::int64_t key(std::size_t row, std::int64_t fidelity);
+  std::size_t row_of_key(std::int64_t key) const {
+    return static_cast<std::size_t>(options_.joint ? key / kFidelities : key);
+  }
+  bool is_at_fidelity(std::int64_t key) const {  // of the present proposal
+    return !options_.joint || fidelities_[static_cast<std::size_t>(key % kFidelities)] == fidelity_;
+  }
   double resource(std::int64_t fidelity) const;
   std::vector<double> coded(std::size_t row, std::int64_t fidelity) const;
   void told(std::size_t row, const study::Result& result);
@@ -80,6 +93,7 @@ class GpModel {
   void count_poor(std::size_t row, std::int64_t reached);
   void forget(std::size_t row, bool with_limits);
   void choose_level();
+  void add_earlier(GpAcquisition& acquisition);
   std::vector<std::vector<double>> imagine_running(const GpAcquisition& acquisition);
   void choose_best(GpAcquisition& acquisition, const std::vector<std::vector<double>>& believed);
 
@@ -96,6 +110,7 @@ class GpModel {
   std::map<std::int64_t, Level> levels_;  // joint: one, at 0
   std::vector<std::int64_t> fidelities_;  // in the order met: places in keys
   Surrogate success_, cost_;
+  Rgpe earlier_;
   std::size_t n_told_ = 0, n_failed_ = 0;
 
   Level* level_ = nullptr;  // of the present proposal, as what follows

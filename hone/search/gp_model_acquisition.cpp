@@ -62,8 +62,40 @@ GpAcquisition GpModel::acquisition() {
     result.cost = &cost_.process();
     result.cost_weight = options_.cost_exponent / cost_.unit();
   }
+  if (!problem_.prior.empty()) {
+    result.prior = &problem_.prior;
+    result.prior_weight = options_.prior_beta / static_cast<double>(std::max<std::size_t>(n_told_, 1));
+  }
+  if (!earlier_.empty()) add_earlier(result);
   choose_best(result, imagine_running(result));
   return result;
+}
+
+void GpModel::add_earlier(GpAcquisition& acquisition) {
+  earlier_.begin();
+  // With the budget known, they fade until it is spent.
+  const double spent =
+      problem_.max_trials ? static_cast<double>(n_told_) / static_cast<double>(*problem_.max_trials) : 0.0;
+  Rng rng(problem_.seed, "rgpe", n_told_);
+  for (std::size_t j = 0; j < level_->objectives.size(); ++j) {
+    const Surrogate& it = level_->objectives[j];
+    Eigen::VectorXd means, variances;
+    it.process().leave_one_out(means, variances);
+    std::vector<std::int64_t> rows;
+    std::vector<std::vector<double>> coded;
+    std::vector<double> values;
+    Eigen::Index n = 0;
+    for (std::size_t k = 0; k < it.keys().size(); ++k) {
+      const std::int64_t key = it.keys()[k];
+      if (!is_at_fidelity(key)) continue;
+      rows.push_back(static_cast<std::int64_t>(row_of_key(key)));
+      coded.push_back(coding_.row(rows_[row_of_key(key)].point));
+      values.push_back(it.value(key));
+      means[n++] = means[static_cast<Eigen::Index>(k)];
+    }
+    acquisition.ensembles.push_back(
+        earlier_.ensemble(j, rows, coded, values, means, std::max(0.0, 1.0 - spent), rng));
+  }
 }
 
 /// Puts what runs into the models, and returns what is expected of its objectives: one row each that is
@@ -90,8 +122,16 @@ std::vector<std::vector<double>> GpModel::imagine_running(const GpAcquisition& a
       keeps[k] = keeps[k] && believed[k] <= acquisition.success->most;
   }
   std::vector<std::vector<double>> values(pending.size());
-  for (Surrogate& it : level_->objectives) {
-    const auto believed = it.imagine(pending);
+  for (std::size_t j = 0; j < level_->objectives.size(); ++j) {
+    auto believed = level_->objectives[j].imagine(pending);
+    if (!acquisition.ensembles.empty()) {
+      const GpAcquisition::Ensemble& ensemble = acquisition.ensembles[j];
+      for (double& value : believed) value *= ensemble.own;
+      const auto others = earlier_.imagine(j, plain);
+      for (std::size_t i = 0; i < others.size(); ++i)
+        for (std::size_t k = 0; k < believed.size(); ++k)
+          believed[k] += ensemble.others[i].weight * others[i][k];
+    }
     for (std::size_t k = 0; k < values.size(); ++k) values[k].push_back(believed[k]);
   }
   std::vector<std::vector<double>> kept;
@@ -103,15 +143,21 @@ std::vector<std::vector<double>> GpModel::imagine_running(const GpAcquisition& a
 void GpModel::choose_best(GpAcquisition& acquisition, const std::vector<std::vector<double>>& believed) {
   const std::vector<std::int64_t>& keys = level_->objectives.front().keys();
   const std::size_t m = level_->objectives.size();
-  const auto row_of_key = [&](std::int64_t key) {
-    return static_cast<std::size_t>(options_.joint ? key / kFidelities : key);
-  };
   std::vector<std::size_t> held, feasible;
   std::vector<std::vector<double>> values(keys.size(), std::vector<double>(m));
   for (std::size_t k = 0; k < keys.size(); ++k) {
     for (std::size_t j = 0; j < m; ++j)
       values[k][j] = level_->objectives[j].fitted()[static_cast<Eigen::Index>(k)];
-    if (options_.joint && fidelities_[static_cast<std::size_t>(keys[k] % kFidelities)] != fidelity_) continue;
+    if (!is_at_fidelity(keys[k])) continue;
+    for (std::size_t j = 0; j < acquisition.ensembles.size(); ++j) {
+      const GpAcquisition::Ensemble& ensemble = acquisition.ensembles[j];
+      const std::size_t row = row_of_key(keys[k]);
+      const Eigen::VectorXd& others =
+          earlier_.expected(j, static_cast<std::int64_t>(row), coding_.row(rows_[row].point));
+      values[k][j] *= ensemble.own;
+      for (std::size_t i = 0; i < ensemble.others.size(); ++i)
+        values[k][j] += ensemble.others[i].weight * others[static_cast<Eigen::Index>(i)];
+    }
     held.push_back(k);
     const Row& row = rows_[row_of_key(keys[k])];
     if (!row.infeasible && !row.failed && !level_->broken.contains(keys[k])) feasible.push_back(k);

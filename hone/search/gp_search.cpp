@@ -8,14 +8,21 @@
 namespace hone::search {
 namespace {
 
+/// Draws from the prior beside the best configs, near which the acquisition is looked at.
+constexpr std::size_t kPriorSeeds = 6;
+
 class GpSearcher : public Searcher {
  public:
-  GpSearcher(const Problem& problem, const GpModelOptions& options)
-      : problem_(problem),
-        model_(problem, options),
+  GpSearcher(const Problem& given, const GpModelOptions& options)
+      : problem_(given),
+        model_(given, options),
         search_(model_.moves()),
-        first_(problem.space.default_config()),
-        startup_(make_searcher(problem.space.size() <= 3000 ? "sobol" : "random", problem)) {}
+        first_(given.space.default_config()) {
+    Problem start = given;
+    start.prior = {};
+    start.warm.clear();
+    startup_ = make_searcher(given.space.size() <= 3000 ? "sobol" : "random", start);
+  }
 
   void update(const study::Change& change) override {
     // Once there is a model, the start's sequence need not go on; what it then proposes in a pinch is random.
@@ -28,6 +35,7 @@ class GpSearcher : public Searcher {
     const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
     Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
     if (!model_.is_ready()) {
+      if (!problem_.prior.empty()) return believed(number, attempt);
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
     } else if (attempt < 8 || attempt % 2 == 1) {
@@ -39,14 +47,34 @@ class GpSearcher : public Searcher {
   }
 
  private:
+  /// The start as in pi-BO: the prior's mode, as near as draws come to it, then draws.
+  space::Config believed(std::int64_t number, int attempt) const {
+    Rng rng(problem_.seed, "gp prior", static_cast<std::uint64_t>(number),
+            static_cast<std::uint32_t>(attempt));
+    space::Config config = problem_.prior.draw(model_.moves(), rng);
+    if (number > 0 || attempt > 0) return config;
+    double most = problem_.prior.log_density(problem_.space.encode(config));
+    for (int draw = 0; draw < 200; ++draw) {
+      space::Config other = problem_.prior.draw(model_.moves(), rng);
+      const double density = problem_.prior.log_density(problem_.space.encode(other));
+      if (density <= most) continue;
+      most = density;
+      config = std::move(other);
+    }
+    return config;
+  }
+
   std::optional<space::Config> propose(int attempt, Rng& rng) {
     const GpAcquisition acquisition = model_.acquisition();
     // A score costs n^2 multiplications: large models get fewer.
     const double n = static_cast<double>(model_.model_size());
     AcquisitionSearchOptions options;
     options.evaluations = static_cast<std::size_t>(std::clamp(1.6e8 / (n * n + 1.0), 400.0, 2000.0));
+    std::vector<space::Point> seeds = model_.best();
+    for (std::size_t draw = 0; draw < kPriorSeeds && !problem_.prior.empty(); ++draw)
+      seeds.push_back(model_.moves().filled(problem_.prior.draw(model_.moves(), rng), rng));
     return search_.maximize(
-        acquisition, model_.best(), nullptr, [&](const space::Config& it) { return model_.knows(it); },
+        acquisition, seeds, nullptr, [&](const space::Config& it) { return model_.knows(it); },
         static_cast<std::size_t>(attempt), options, rng);
   }
 
@@ -87,7 +115,14 @@ std::vector<OptionSpec> gp_options() {
        .fallback = 0.0,
        .summary = "expected improvement is divided by the predicted cost to this power",
        .low = 0.0,
-       .high = 10.0}};
+       .high = 10.0},
+      {.name = "prior_beta",
+       .type = Type::real,
+       .fallback = 0.0,
+       .summary = "weight of the user's prior, as results that it is worth; 0: a tenth of the study's "
+                  "max_trials, 10 where that is not known",
+       .low = 0.0,
+       .high = 1e6}};
 }
 
 std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options& options,
@@ -95,7 +130,9 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   GpModelOptions model;
   model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
   const Moves moves(problem.space);
-  if (model.n_startup == 0) model.n_startup = std::clamp<std::size_t>(moves.free().size() + 2, 4, 10);
+  // Earlier studies have models from the first results on.
+  if (model.n_startup == 0)
+    model.n_startup = problem.warm.empty() ? std::clamp<std::size_t>(moves.free().size() + 2, 4, 10) : 3;
   model.max_observations = static_cast<std::size_t>(options.integer("max_observations"));
   // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping.
   std::string transform = options.text("transform");
@@ -107,6 +144,7 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   model.transform = predict::OutputTransform::kind_from_name(transform);
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
+  model.prior_beta = options.real("prior_beta");
   return std::make_unique<GpSearcher>(problem, model);
 }
 

@@ -90,13 +90,17 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
     } else {
       differs = it.values.erase(result.fidelity) > 0;
     }
-    it.told = true;
+    it.reported = true;
     if (result.fidelity >= it.over_at) {
       it.over_at = result.fidelity;
       it.over = total_violation(*problem_, result.measures);
     }
   }
-  const bool judged = it.told || trial.done();
+  // A report on the way is of a part of the trial: its worth is known once it rests.
+  const bool rests = trial.state == TrialState::paused || trial.state == TrialState::completed ||
+                     trial.state == TrialState::pruned;
+  it.rested = it.rested || (it.reported && rests);
+  const bool judged = it.rested || trial.done();
   Standing standing = trial.state == TrialState::pruned ? Standing::pruned : Standing::good;
   double violation = 0.0;
   if (trial.state == TrialState::failed || trial.state == TrialState::stale) {

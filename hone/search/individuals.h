@@ -17,7 +17,7 @@ struct Individual {
 
   std::int64_t trial = 0;
   space::Point point;   ///< filled (moves.h); what is inactive is drawn, a function of seed and trial
-  bool judged = false;  ///< it has a result, or ended without one
+  bool judged = false;  ///< it came to rest with a result, or ended without one
   Standing standing = Standing::lost;
   /// Oriented and finite, by fidelity.
   std::map<std::int64_t, std::vector<double>> values;
@@ -26,7 +26,7 @@ struct Individual {
   double violation = 0.0;
 
   // What its results said, whatever became of it since.
-  bool told = false;
+  bool reported = false, rested = false;
   double over = 0.0;  // the violation of the one at the highest fidelity
   std::int64_t over_at = 0;
 
@@ -35,7 +35,8 @@ struct Individual {
 
 /// The trials that a searcher deals with at present: those that run, and those that it keeps. It learns their
 /// worth from the changes of a study in any order, also wrong ones: what it does not know is ignored. Failed,
-/// stale and not finite: lost. Replicates are no individuals: their results come with the first trial's, told
+/// stale and not finite: lost. What a running trial reports on its way is kept, and counts once it rests.
+/// Replicates are no individuals: their results come with the first trial's, told
 /// again. Not thread safe.
 class Individuals {
  public:

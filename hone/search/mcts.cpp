@@ -56,6 +56,8 @@ class Mcts : public Searcher {
       case Event::judged_anew:
         return judged(trial);
       case Event::gone:
+        results_.erase(trial);
+        std::erase_if(reference_, [&](const Reference& it) { return it.trial == trial; });
         if (individuals_.find(trial) != nullptr)
           credit(trial, 0.0);
         else
@@ -211,7 +213,6 @@ class Mcts : public Searcher {
       credit(trial, 0.0);
       for (const std::int32_t node : found->second.path) --nodes_[static_cast<std::size_t>(node)].visits;
       known_.erase(found);
-      std::erase_if(reference_, [&](const Reference& it) { return it.trial == trial; });
       return;
     }
     const auto [known, is_new] = known_.try_emplace(trial);

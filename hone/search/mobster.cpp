@@ -15,7 +15,8 @@ HONE_REGISTER(searcher, mobster) {
                                .batch = "running trials believed",
                                .fidelity = "all together",
                                .ask = "O(min(n, max_observations)^2)",
-                               .trials = "10 to 10,000"}},
+                               .trials = "10 to 10,000"},
+                 .guides_itself = true},
       search::MakeSearcher([](const search::Problem& problem, const Options& given) {
         return search::make_gp_searcher(problem, given, "joint");
       }));

@@ -128,6 +128,9 @@ void Observations::lose(const study::Trial& trial) {
   take_away(trial.id);
   lost_.push_back({trial.id, point_of(trial), {}});
   if (model_ != nullptr && lost_.size() >= lost_fitted_ + kMostNew) due(*model_);
+  // Where nothing but failures came, no fit is due that would drop the oldest.
+  if (model_ == nullptr && lost_.size() > 2 * kMostLost)
+    lost_.erase(lost_.begin(), lost_.end() - static_cast<std::ptrdiff_t>(kMostLost));
 }
 
 void Observations::find_again(std::int64_t trial) {

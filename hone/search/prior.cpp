@@ -43,7 +43,8 @@ Prior::Belief weights_of(const Node& node, const space::Parameter& parameter) {
   };
   if (node.is(Node::Type::table)) {
     for (const auto& [name, weight] : node.entries()) {
-      if (!(weight.real() >= 0.0)) throw weight.expected("a weight of 0 or more");
+      if (!(weight.real() >= 0.0 && std::isfinite(weight.real())))
+        throw weight.expected("a weight of 0 or more");
       give(name, weight.real(), weight);
     }
     if (!std::isfinite(least)) throw node.expected("a weight above 0 for at least one value");

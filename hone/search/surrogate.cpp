@@ -48,6 +48,14 @@ std::vector<double> Coding::row(const space::Point& point) const {
   return result;
 }
 
+space::Point Coding::active(const space::Point& point) const {
+  space::Point result = point;
+  const std::vector<bool> active = moves_->active(point);
+  for (std::size_t i = 0; i < result.size(); ++i)
+    if (!active[i]) result[i] = std::numeric_limits<double>::quiet_NaN();
+  return result;
+}
+
 void Coding::spread(const Eigen::VectorXd& of_row, Eigen::VectorXd& of_point) const {
   for (std::size_t k = 0; k < inputs_.size(); ++k)
     of_point[static_cast<Eigen::Index>(moves_->free()[k])] = of_row[static_cast<Eigen::Index>(k)];

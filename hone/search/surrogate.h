@@ -20,6 +20,8 @@ class Coding {
   const std::vector<predict::Input>& inputs() const { return inputs_; }
   /// `point` may be filled or not.
   std::vector<double> row(const space::Point& point) const;
+  /// A filled point with NaN where it is inactive.
+  space::Point active(const space::Point& point) const;
   /// Puts the entries of a row's gradient where a point has them.
   void spread(const Eigen::VectorXd& of_row, Eigen::VectorXd& of_point) const;
 
@@ -53,6 +55,7 @@ class Surrogate {
   void forget(std::int64_t key);
   std::size_t size() const { return observations_.size(); }
   bool holds(std::int64_t key) const { return index_.contains(key); }
+  double value(std::int64_t key) const { return at(key).value; }
   double upper_quartile() const;  ///< of the values; at least one
 
   /// Brings the model up to date; what is below is of it. At least one observation.

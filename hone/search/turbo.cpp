@@ -113,6 +113,8 @@ class Turbo : public Searcher {
     search_ = std::make_unique<AcquisitionSearch>(model_->moves());
     Problem beginning = problem_;
     beginning.seed += region_;
+    beginning.prior = {};
+    beginning.warm.clear();
     startup_ = make_searcher(problem_.space.size() <= 3000 ? "sobol" : "random", beginning);
   }
 

@@ -41,15 +41,31 @@ void Levels::insert(std::int64_t id, std::vector<double> values) {
 
 void Levels::remove(std::int64_t id) {
   const auto is_it = [&](const Member& member) { return member.id == id; };
-  if (std::none_of(levels_.begin(), levels_.end(), [&](const std::vector<Member>& members) {
-        return std::any_of(members.begin(), members.end(), is_it);
-      }))
-    return;
-  auto old = std::move(levels_);
-  levels_.clear();
-  for (auto& members : old)
-    for (auto& member : members)
-      if (!is_it(member)) insert(member.id, std::move(member.values));
+  auto level = levels_.begin();
+  std::vector<Member> left;  // who has left `level`
+  for (; level != levels_.end() && left.empty(); ++level) {
+    const auto found = std::find_if(level->begin(), level->end(), is_it);
+    if (found == level->end()) continue;
+    left.push_back(std::move(*found));
+    level->erase(found);
+    break;
+  }
+  // Whoever was dominated in a level by those alone that left it moves up into it.
+  for (; level != levels_.end() && !left.empty(); ++level) {
+    const auto next = std::next(level);
+    if (next == levels_.end()) break;
+    const auto by = [](const std::vector<Member>& members, const Member& member) {
+      return std::any_of(members.begin(), members.end(),
+                         [&](const Member& better) { return dominates(better.values, member.values); });
+    };
+    const auto up = std::partition(next->begin(), next->end(), [&](const Member& member) {
+      return !by(left, member) || by(*level, member);
+    });
+    left.assign(up, next->end());
+    level->insert(level->end(), std::make_move_iterator(up), std::make_move_iterator(next->end()));
+    next->erase(up, next->end());
+  }
+  std::erase_if(levels_, [](const std::vector<Member>& members) { return members.empty(); });
 }
 
 }  // namespace hone::study

@@ -23,7 +23,8 @@ class Levels {
 
   /// Adds a row whose id is not there yet. The members of a level stand in no particular order.
   void insert(std::int64_t id, std::vector<double> values);
-  /// Removes a row, if it is there, and ranks all again: O(members) inserts.
+  /// Removes a row, if it is there. Looks at the members of the levels from its own on, as far as rows move
+  /// up.
   void remove(std::int64_t id);
   void clear() { levels_.clear(); }
 

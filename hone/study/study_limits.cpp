@@ -13,7 +13,9 @@ const Limit* Study::broken(const Trial& trial, const Measures& measures, const J
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   const bool final = final_result(trial, by.horizon) != nullptr;
-  const bool refused = trial.cause == "limit";
+  // At a horizon its quality may have been why, and that may still come where the horizon is farther now.
+  const bool refused =
+      trial.cause == "limit" && (trial.last() == nullptr || trial.last()->fidelity < first_rules_.horizon);
   for (const Limit& limit : by.limits) {
     const bool cost = header_.costs.empty()
                           ? refused || in(header_.unshared, limit.name) || trial.costs.find(limit.name)

@@ -41,6 +41,7 @@ class FunctionTask final : public Task {
   }
   std::string fidelity_unit() const override { return "steps"; }
   bool whole_at_one() const override { return true; }
+  bool reports() const override { return false; }
   std::optional<space::Space> default_space() const override { return benchmark_->space(); }
 
   void check(const space::Space& space) const override {

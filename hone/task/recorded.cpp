@@ -56,6 +56,7 @@ class RecordedTask final : public Task {
     return infos;
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool reports() const override { return options_.integer("report") > 0; }
   std::optional<space::Space> default_space() const override { return recorded().space(); }
   void check(const space::Space& space) const override { recorded().table().check(space); }
   void check_rungs(const std::vector<std::int64_t>& rungs) const override {

@@ -40,7 +40,7 @@ TEST(Crowd, EightProcessesTellIntoOneFile) {
         // Also making the study is a race.
         Optimizer optimizer(setup(run::process_name("p"), kTrials), study::open_store(url));
         for (bool one = true;; one = !one) {
-          const auto jobs = optimizer.ask(one ? 1 : 16);
+          const auto jobs = optimizer.ask_alike(one ? 1 : 16);
           if (jobs.empty() && optimizer.finished()) break;
           std::vector<Optimizer::Told> results;
           for (const auto& job : jobs) results.push_back({job, {{"loss", job.config.real("x")}}, 0.0, {}});
@@ -94,7 +94,7 @@ TEST(Crowd, AConfigThatKillsItsWorkersIsQuarantined) {
         Optimizer optimizer(setup(name, kTrials), study::open_store(url));
         for (;;) {
           // Also where several are taken at once: what may be deadly takes no other along.
-          const auto jobs = optimizer.ask(8);
+          const auto jobs = optimizer.ask_alike(8);
           if (jobs.empty()) ::_exit(optimizer.finished() ? 0 : 3);
           for (const auto& job : jobs) {
             if (job.trial == kDeadly) ::raise(SIGSEGV);

@@ -131,13 +131,23 @@ TEST(Explain, NamesEveryOptionOfTheMethodsInUse) {
   in_text(StudyFile::parse(kStudy, "/nowhere/s.toml"), "task", "function");
 }
 
+TEST(Explain, SaysWhereATaskThatReportsNothingIsJudged) {
+  const StudyFile file = StudyFile::parse(
+      "[study]\nminimize = \"value\"\n[task]\nkind = \"function\"\nfunction = \"branin_fidelity\"\n"
+      "[search]\nscheduler = { kind = \"median\", steps = 100, every = 25 }\n",
+      "/nowhere/s.toml");
+  EXPECT_NE(explain_text(file, {}).find("trials are measured and judged at 25, 50, 75 steps"),
+            std::string::npos);
+}
+
 TEST(Explain, ItsTextIsTheSameStudy) {
   const std::string lm =
       "[study]\nmaximize = []\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = "
       "\"d.txt\"\n[space]\n"
       "mixer = { list = 2, choice = [\"attention\", \"none\"] }\nlr = { real = [1e-4, 1e-2], log = true }\n"
       "[search]\nscheduler = { kind = \"fixed\", steps = 5 }\n[budget]\ntime = \"1.5 h\"\n";
-  for (const std::string& text : {kStudy, lm}) {
+  const std::string brought = "[study]\nminimize = \"value\"\n[task]\nkind = \"function\"\n";
+  for (const std::string& text : {kStudy, lm, brought}) {
     const StudyFile file = StudyFile::parse(text, "/nowhere/s.toml");
     const std::string shown = explain_text(file, {});
     const StudyFile again = StudyFile::parse(shown, "/nowhere/s.toml");

@@ -539,7 +539,7 @@ TEST(Optimizer, BatchesAreWhatAskingOneByOneGives) {
   Optimizer one(s), many(s);
   std::size_t batches = 0;
   for (;;) {
-    const auto jobs = many.ask(32);
+    const auto jobs = many.ask_alike(32);
     if (jobs.empty()) break;
     ++batches;
     std::vector<Optimizer::Told> told;
@@ -560,7 +560,7 @@ TEST(Optimizer, BatchesAreWhatAskingOneByOneGives) {
 TEST(Optimizer, ABatchKeepsWhatCameInTime) {
   auto s = setup();
   Optimizer optimizer(s);
-  auto jobs = optimizer.ask(4);
+  auto jobs = optimizer.ask_alike(4);
   ASSERT_EQ(jobs.size(), 4u);
   give_back(optimizer.study(), Blame::nobody,
             [&](const study::HeldLease& held) { return held.lease.name == "trial/2"; });
@@ -596,6 +596,25 @@ TEST(Optimizer, NewLimitsJudgeOldTrials) {
   optimizer.study().commit({none});
   EXPECT_EQ(optimizer.study().count(TrialState::infeasible), 0);
   EXPECT_EQ(optimizer.study().front().members()[0].trial, best.trial);
+}
+
+TEST(Optimizer, ABatchOfASearcherThatLearnsIsSpreadOut) {
+  Optimizer::Setup setup;
+  setup.space = space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build();
+  setup.objectives = {{"loss"}};
+  setup.searcher = "gp";
+  setup.max_trials = 30;
+  Optimizer optimizer(setup);
+  std::set<std::string> configs;
+  for (std::size_t batch = 0; batch < 5; ++batch) {
+    const auto jobs = optimizer.ask(8);
+    ASSERT_EQ(jobs.size(), batch < 3 ? 8u : batch == 3 ? 6u : 0u);
+    for (const Job& job : jobs) configs.insert(job.config.shown());
+    for (const Job& job : jobs)
+      optimizer.tell(job, {{"loss", std::abs(job.config.real("x") - 0.3) + job.config.real("y")}});
+  }
+  EXPECT_EQ(configs.size(), 30u);
+  EXPECT_TRUE(optimizer.finished());
 }
 
 }  // namespace

@@ -45,6 +45,11 @@ TEST(Status, CountsStatesFailuresAndPace) {
         "after each quarter of the time", "used: 100% of the trials",
         "the last one ended: the trial budget is spent"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+
+  StudyFile less = made.file;  // the command line gave more than the file
+  less.budget.trials = 100;
+  const std::string over = status_text(*made.study, less);
+  EXPECT_NE(over.find("budget: 100 trials, used: 1200 of 100 trials"), std::string::npos) << over;
 }
 
 TEST(Status, ShowsWhoIsAtWorkAndWhatIsNoLonger) {

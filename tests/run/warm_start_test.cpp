@@ -65,8 +65,24 @@ TEST_F(WarmStart, TheNewStudyBeginsWithTheBestOfTheOldAndKeepsItInItsJournal) {
   EXPECT_EQ(optimizer.ask()->config, best);
 }
 
+TEST_F(WarmStart, WhatThisStudyWouldRefuseIsNotTakenOver) {
+  const StudyFile file = fresh("warm_start = ['old.toml']\n[limits]\nvalue = { min = 0.3 }\n");
+  const auto results = file.header().warm.at(0).results;
+  EXPECT_GT(results.size(), 0u);
+  EXPECT_LT(results.size(), 27u);
+  for (const auto& [config, values] : results) EXPECT_GE(values[0], 0.3);
+}
+
 TEST_F(WarmStart, WhatIsNotThereIsSaid) {
-  EXPECT_THROW(fresh("warm_start = 'older.toml'\n").header(), Error);
+  std::filesystem::create_directories(folder / "new.hone");
+  study::open_store("sqlite:" + (folder / "new.hone/study.sqlite").string());  // no study is in it yet
+  for (const char* source : {"older.toml", "new.toml", "memory:"}) try {
+      fresh(std::string("warm_start = '") + source + "'\n").header();
+      ADD_FAILURE() << source;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.place().key, "search.warm_start") << source;
+      EXPECT_GT(error.place().line, 0) << source;
+    }
 }
 
 TEST_F(WarmStart, ConfigsToTryComeFirst) {

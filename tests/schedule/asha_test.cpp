@@ -93,6 +93,31 @@ TEST(Fixed, RunsEveryTrialToTheEnd) {
   EXPECT_EQ(make_scheduler("fixed", problem(1))->horizon(), 1);
 }
 
+TEST(Schedulers, ThoseThatPauseNoneRunOnWhatAnEarlierOnePaused) {
+  for (const auto& [name, options] : {std::pair<const char*, Json>{"fixed", {{"steps", 50}}},
+                                      {"median", {{"steps", 50}}},
+                                      {"curve_prediction", {{"steps", 50}}},
+                                      {"asha", {{"steps", {10, 50}}, {"type", "stopping"}}}}) {
+    SCOPED_TRACE(name);
+    Simulation simulation(make_scheduler(name, problem(1), options));
+    for (int i = 0; i < 2; ++i) {
+      Trial& trial = simulation.create(9);
+      simulation.start(trial, 9);
+      simulation.finish(trial, {0.5});
+      simulation.set_state(trial, TrialState::paused);
+    }
+    const auto job = simulation.scheduler->next(true);
+    ASSERT_TRUE(job.has_value());
+    EXPECT_EQ(job->trial, 0);
+    EXPECT_EQ(job->fidelity, 50);
+    simulation.start(simulation.trials[0], 50);
+    EXPECT_EQ(simulation.scheduler->next(false)->trial, 1);
+    simulation.start(simulation.trials[1], 50);
+    EXPECT_FALSE(simulation.scheduler->next(false).has_value());
+    EXPECT_EQ(simulation.scheduler->next(true)->trial, -1);
+  }
+}
+
 TEST(Asha, TwoStepsAreTheEndsOfAGeometricLadder) {
   using Rungs = std::vector<std::int64_t>;
   EXPECT_EQ(asha({20, 180})->rungs(), (Rungs{20, 60, 180}));

@@ -317,6 +317,31 @@ TEST(Study, BelowTheHorizonOnlyCostsBreakLimits) {
   }
 }
 
+TEST(Study, WhatQualityRefusedMayGoOnWhereTheHorizonIsRaised) {
+  for (const bool said : {true, false}) {
+    auto head = one_objective();
+    if (said) head.costs = {"latency_s"};
+    head.limits = {{"loss", 1.0, {}}};
+    Heard heard(head);
+    Study& study = *heard.study;
+    EndRecord refused{0, 1, TrialState::infeasible, "too much", 0, -1, {}, false, false, "limit"};
+    study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+                  ResultRecord{0, 1, {9, {{"loss", 1.5}}}}, refused});
+    EXPECT_EQ(study.trial(0).state, TrialState::infeasible);
+    RevisedRecord revised;
+    revised.limits = head.limits;
+    revised.horizon = 27;
+    study.commit({revised});
+    EXPECT_EQ(study.trial(0).state, TrialState::paused);
+    EXPECT_EQ(study.trial(0).reason, "");
+    heard.also_light();
+    study.commit({StartRecord{0, 2, "w0", 27}, ResultRecord{0, 2, {27, {{"loss", 1.2}}}},
+                  EndRecord{0, 2, TrialState::infeasible, "too much", 0, -1, {}, false, false, "limit"}});
+    EXPECT_EQ(study.trial(0).state, TrialState::infeasible);
+    heard.also_light();
+  }
+}
+
 TEST(Study, AFollowerEndsAsItsTwinDoes) {
   Heard heard(one_objective());
   Study& study = *heard.study;
