@@ -39,6 +39,32 @@ std::vector<std::string> words_of(const std::string& list) {
   return words;
 }
 
+/// "asha:eta=4:type=stopping": a method and options of it. A value is JSON, in which ';' stands for ',', or
+/// text.
+struct WithOptions {
+  std::string name;
+  Json options = Json::object();
+};
+
+WithOptions with_options(const std::string& word) {
+  WithOptions result;
+  std::size_t at = word.find(':');
+  result.name = word.substr(0, at);
+  while (at < word.size()) {
+    const std::size_t end = std::min(word.find(':', at + 1), word.size());
+    const std::string pair = word.substr(at + 1, end - at - 1);
+    const std::size_t equal = pair.find('=');
+    if (equal == std::string::npos)
+      throw Error(fmt::format("'{}' is no option", pair), {}, "write METHOD:OPTION=VALUE");
+    std::string value = pair.substr(equal + 1);
+    std::replace(value.begin(), value.end(), ';', ',');
+    Json parsed = Json::parse(value, nullptr, false);
+    result.options[pair.substr(0, equal)] = parsed.is_discarded() ? Json(value) : parsed;
+    at = end;
+  }
+  return result;
+}
+
 struct Arguments {
   std::string data, searchers, schedulers, suites, problems, peers = "bench/peers", out = "bench-search";
   std::int64_t workers = 1, trials = 100, seeds = 5;
@@ -102,7 +128,7 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
   const auto peers = peers_of(arguments, !all && std::any_of(words.begin(), words.end(), asks_peers));
   std::vector<std::string> schedulers = words_of(arguments.schedulers);
   if (schedulers.empty()) schedulers = {"fixed"};
-  for (const auto& name : schedulers) methods().need("scheduler", name);
+  for (const auto& word : schedulers) methods().need("scheduler", with_options(word).name);
   const std::string version = run::program_version();
 
   std::vector<run::Contender> contenders;
@@ -111,18 +137,22 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
       if (known.name == contender.name) return;
     contenders.push_back(std::move(contender));
   };
-  const auto add_own = [&](const std::string& searcher) {
+  const auto add_own = [&](const std::string& word) {
+    const auto [searcher, searcher_options] = with_options(word);
     const auto& info = methods().need("searcher", searcher).info;
-    for (const auto& scheduler : schedulers) {
+    for (const auto& scheduler_word : schedulers) {
+      const auto [scheduler, scheduler_options] = with_options(scheduler_word);
       run::Contender contender;
       // Some schedulers are a method with a searcher of their own.
       const auto& its = methods().need("scheduler", scheduler).info;
-      contender.name = scheduler == "fixed"   ? searcher
-                       : its.searcher.empty() ? fmt::format("{}+{}", searcher, scheduler)
-                                              : scheduler;
+      contender.name = scheduler == "fixed"   ? word
+                       : its.searcher.empty() ? fmt::format("{}+{}", word, scheduler_word)
+                                              : scheduler_word;
       contender.summary = its.searcher.empty() ? info.summary : its.summary;
       contender.searcher = its.searcher.empty() ? searcher : its.searcher;
+      if (its.searcher.empty()) contender.searcher_options = searcher_options;
       contender.scheduler = scheduler;
+      contender.scheduler_options = scheduler_options;
       contender.version = version;
       add(std::move(contender));
     }

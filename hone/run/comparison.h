@@ -18,8 +18,9 @@ namespace hone::run {
 struct Contender {
   std::string name;  ///< "tpe", "tpe+asha", "peer:optuna_tpe"
   std::string summary = {};
-  std::string searcher = {};          ///< hone's
-  std::string scheduler = "fixed";    ///< hone's
+  std::string searcher = {};                                                   ///< hone's
+  std::string scheduler = "fixed";                                             ///< hone's
+  Json searcher_options = Json::object(), scheduler_options = Json::object();  ///< hone's
   std::vector<PeerMethod> peer = {};  ///< the one peer; empty: hone's
   std::string version = {};           ///< results of another version are no results of this
   bool fidelity() const { return peer.empty() ? scheduler != "fixed" : peer.front().fidelity; }

@@ -102,6 +102,7 @@ void run_own(const Problem& problem, const Contender& contender, ComparisonRun& 
   setup.limits = problem.limits();
   setup.seed = run.seed;
   setup.searcher = contender.searcher;
+  setup.searcher_options = contender.searcher_options;
   setup.scheduler_options = {{"steps", problem.horizon()}};
   setup.max_trials = run.trials;
   setup.worker = "bench";
@@ -195,11 +196,13 @@ void clock_own(const Problem& problem, const Contender& contender, ComparisonRun
   Simulation simulation;
   simulation.searcher = contender.searcher;
   simulation.scheduler = contender.scheduler;
+  simulation.searcher_options = contender.searcher_options;
+  simulation.scheduler_options = contender.scheduler_options;
   simulation.seed = run.seed;
   simulation.workers = run.workers;
   simulation.time_s = unit * static_cast<double>(run.trials);
   for (const OptionSpec& option : methods().need("scheduler", contender.scheduler).info.options) {
-    if (option.name != "steps") continue;
+    if (option.name != "steps" || contender.scheduler_options.contains("steps")) continue;
     // Schedulers with rungs want the ends, those without the horizon.
     const auto rungs = rungs_of(problem);
     if (option.type == OptionSpec::Type::integers && contender.scheduler != "fixed")

@@ -156,7 +156,12 @@ HONE_REGISTER(scheduler, asha) {
                        .summary =
                            "promotion: trials rest at a rung until they are promoted; stopping: they run "
                            "on unless they report there that they are not among the best",
-                       .allowed = {"promotion", "stopping"}}},
+                       .allowed = {"promotion", "stopping"}},
+                      {.name = "measured",
+                       .type = OptionSpec::Type::flag,
+                       .fallback = true,
+                       .summary = "of type stopping: a rung judges only while its order tells something of "
+                                  "the next one's, which trials that are let go on show"}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",
@@ -167,7 +172,7 @@ HONE_REGISTER(scheduler, asha) {
                                  const Options& options) -> std::unique_ptr<schedule::Scheduler> {
         if (options.text("type") == "stopping")
           return std::make_unique<schedule::StoppingAsha>(problem, schedule::rungs_of(options),
-                                                          options.integer("eta"));
+                                                          options.integer("eta"), options.flag("measured"));
         return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
       }));
 }

@@ -15,6 +15,7 @@ void StoppingAsha::update(const study::Change& change) {
   if (trial.state == TrialState::deleted) return;
   if (change.kind == study::Change::Kind::result) {
     const auto values = study::oriented(objectives_, change.result->measures);
+    if (trial.same_as < 0 && !trust_.empty()) measure(trial.id, change.result->fidelity, values.front());
     for (std::size_t i = 0; i < rungs_.size(); ++i) {
       if (trial.same_as < 0) {
         // The first result at the rung or beyond stands for it.
@@ -28,6 +29,17 @@ void StoppingAsha::update(const study::Change& change) {
   }
   if (trial.state == TrialState::failed || trial.state == TrialState::infeasible)
     for (Rung& rung : rungs_) rung.disqualify(trial.id);
+  if (trial.done())
+    for (RungTrust& trust : trust_) trust.forget(trial.id);
+}
+
+/// Tells the rungs that a report passes what it says of them; the rungs do not know of it yet.
+void StoppingAsha::measure(std::int64_t trial, std::int64_t fidelity, double value) {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (fidelity != steps_[i]) continue;
+    if (i > 0) trust_[i - 1].goes_on(trial, value);
+    if (i < trust_.size() && !rungs_[i].has(trial)) trust_[i].arrives(trial, value);
+  }
 }
 
 std::optional<Scheduler::Job> StoppingAsha::next(bool may_create) {
@@ -42,6 +54,7 @@ Scheduler::Verdict StoppingAsha::judge(const study::Trial& trial, std::int64_t f
     // Judged once a rung: where this report was the first there.
     for (const study::Result& result : trial.results)
       if (result.fidelity >= steps_[i] && result.fidelity < fidelity) return Verdict::go_on;
+    if (!trust_.empty() && trust_[i].is_probe(trial.id)) return Verdict::go_on;
     return rungs_[i].within(trial.id) ? Verdict::go_on : Verdict::stop;
   }
   return Verdict::go_on;

@@ -46,8 +46,9 @@ double quantile(std::vector<double> values, double q) {
 
 TEST(StoppingAsha, StopsWhatIsOutsideTheTopShareOfARung) {
   for (const std::int64_t eta : {2, 3, 4}) {
-    Simulation simulation(make_scheduler("asha", problem_of(1),
-                                         Json{{"steps", {1, 3, 9, 20}}, {"eta", eta}, {"type", "stopping"}}));
+    Simulation simulation(make_scheduler(
+        "asha", problem_of(1),
+        Json{{"steps", {1, 3, 9, 20}}, {"eta", eta}, {"type", "stopping"}, {"measured", false}}));
     EXPECT_EQ(simulation.scheduler->watched(), (std::vector<std::int64_t>{1, 3, 9}));
     std::map<std::int64_t, std::vector<double>> seen;
     Rng rng(static_cast<std::uint64_t>(eta), "curves");
@@ -70,7 +71,8 @@ TEST(StoppingAsha, StopsWhatIsOutsideTheTopShareOfARung) {
 
 TEST(StoppingAsha, CountsTheFirstReportAtARungOrBeyond) {
   Simulation simulation(
-      make_scheduler("asha", problem_of(1), Json{{"steps", {2, 4, 16}}, {"eta", 2}, {"type", "stopping"}}));
+      make_scheduler("asha", problem_of(1),
+                     Json{{"steps", {2, 4, 16}}, {"eta", 2}, {"type", "stopping"}, {"measured", false}}));
   const auto at_threes = [&](double level) {
     Trial& trial = simulation.start(*simulation.scheduler->next(true));
     for (const std::int64_t step : {3, 6, 9}) {
@@ -91,7 +93,9 @@ TEST(StoppingAsha, CountsTheFirstReportAtARungOrBeyond) {
 
 TEST(StoppingAsha, SeveralObjectivesGoByRankAndCrowding) {
   Simulation simulation(
-      make_scheduler("asha", problem_of(2), Json{{"steps", {1, 2}}, {"eta", 2}, {"type", "stopping"}}), 2);
+      make_scheduler("asha", problem_of(2),
+                     Json{{"steps", {1, 2}}, {"eta", 2}, {"type", "stopping"}, {"measured", false}}),
+      2);
   const auto flat = [](double a, double b) {
     return [=](std::int64_t) { return std::vector<double>{a, b}; };
   };
