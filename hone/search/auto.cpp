@@ -21,7 +21,7 @@ namespace {
 ///   With many parameters the trust region's is the only process.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
-///   less the more is known: from n results on it gets share_until / n of the turns.
+///   less the more is known: of n trials, share_until / n of the turns where n is larger.
 class Auto : public Searcher {
  public:
   struct Part {
@@ -37,7 +37,7 @@ class Auto : public Searcher {
   }
 
   void update(const study::Change& change) override {
-    if (change.kind == study::Change::Kind::result) ++results_;
+    if (change.kind == study::Change::Kind::created) ++trials_;
     for (Part& part : parts_) part.searcher->update(change);
   }
 
@@ -57,7 +57,7 @@ class Auto : public Searcher {
   std::size_t turn_of(std::int64_t number) const {
     if (number < alone_until_) return 0;
     constexpr double kGolden = 0.61803398874989485;
-    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(results_)));
+    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(trials_)));
     double total = 0.0;
     for (const Part& part : parts_) total += part.share * (part.dear ? rarer : 1.0);
     const double whole = static_cast<double>(number) * kGolden;
@@ -72,7 +72,7 @@ class Auto : public Searcher {
   std::int64_t alone_until_;
   double share_until_;
   std::vector<Part> parts_;
-  std::int64_t results_ = 0;
+  std::int64_t trials_ = 0;
 };
 
 /// From so many parameters on the process looks within a trust region.
@@ -145,7 +145,7 @@ HONE_REGISTER(searcher, auto) {
                       {.name = "share_until",
                        .type = OptionSpec::Type::real,
                        .fallback = 300.0,
-                       .summary = "results from which on the searchers whose asks are dear get fewer turns",
+                       .summary = "trials from which on the searchers whose asks are dear get fewer turns",
                        .low = 1.0,
                        .high = 1e9}},
           .traits = "the default",
