@@ -16,7 +16,8 @@ namespace {
 /// there, and costs the better one less than its share (No one searcher wins on all problems: Eggensperger et
 /// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
 ///
-/// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets half
+/// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets three
+/// fifths
 ///   of the turns, and a Parzen estimator and the same within a trust region share the rest.
 ///   With many parameters the trust region's is the only process.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
@@ -88,9 +89,9 @@ std::vector<Auto::Part> parts_for(const Problem& problem) {
     parts.push_back({"tpe", 0.25});
     parts.push_back({"nsga2", 0.15});
   } else {
-    parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
-    if (free < kMany) parts.push_back({"turbo", 0.2, true});
-    parts.push_back({"tpe", 0.3});
+    parts.push_back({free >= kMany ? "turbo" : "gp", 0.6, true});
+    if (free < kMany) parts.push_back({"turbo", 0.15, true});
+    parts.push_back({"tpe", 0.25});
   }
   return parts;
 }
