@@ -90,6 +90,7 @@ double GaussianProcess::kernel_at_zero(const Weights& weights, double resource) 
 
 void GaussianProcess::kernel(const Weights& weights, const Embedded& row, Index count, double* k,
                              double* slope) const {
+  if (count == 0) return;  // there are no columns either
   Eigen::Map<Eigen::ArrayXd> out(k, count);
   thread_local Eigen::ArrayXd squares, decay;
   squares.setZero(count);
@@ -218,6 +219,7 @@ GaussianProcess::Prediction GaussianProcess::predict(const Row& row, bool gradie
   if (!gradient) return result;
   result.mean_gradient.setZero(static_cast<Index>(row.size()));
   result.variance_gradient.setZero(static_cast<Index>(row.size()));
+  if (n_ == 0) return result;
   const VectorXd by_mean = alpha_.cwiseProduct(slope);
   const VectorXd by_variance = (inverse.transpose() * v).cwiseProduct(slope);
   const double mean_sum = by_mean.sum(), variance_sum = by_variance.sum();

@@ -58,7 +58,7 @@ class SqliteFile {
    public:
     Use(const SqliteFile& file, sqlite3_stmt* statement) : file_(file), statement_(statement) {}
     ~Use();
-    Use& text(int index, const std::string& value);
+    Use& text(int index, const std::string& value);  ///< is not copied: it must live until the use ends
     Use& integer(int index, std::int64_t value);
     Use& real(int index, double value);
     Use& null(int index);

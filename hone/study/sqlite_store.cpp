@@ -290,7 +290,7 @@ class SqliteStore final : public Store {
     }
   }
 
-  static constexpr const char* kClock = "clock";
+  inline static const std::string kClock = "clock";
 
   SqliteFile file_;
   std::mutex mutex_;
