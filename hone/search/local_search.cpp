@@ -2,8 +2,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "hone/search/chebyshev.h"
 #include "hone/search/individuals.h"
+#include "hone/search/losses.h"
 
 namespace hone::search {
 namespace {
@@ -29,7 +29,7 @@ struct LocalSettings {
 ///   Configs that the study holds already are passed over.
 /// - Running trials: the next neighbours. Where all are out and none is known to be better, a perturbation of
 ///   the present config is proposed meanwhile. Any result that is better moves the search, whoever proposed.
-/// - Several objectives: one number by ParEGO's augmented Tchebycheff function (see Chebyshev), whose weights
+/// - Several objectives: one number by ParEGO's augmented Tchebycheff function (see Scalar), whose weights
 ///   are drawn anew with every perturbation and restart, so that the optima lie along the front.
 class LocalSearch : public Searcher {
  public:
@@ -39,7 +39,7 @@ class LocalSearch : public Searcher {
         moves_(problem.space),
         individuals_(problem_, moves_),
         scalar_(problem.objectives.size()) {
-    scalar_.draw(problem_.seed, static_cast<std::uint64_t>(rounds_));
+    draw_weights();
   }
 
   void update(const study::Change& change) override {
@@ -146,9 +146,19 @@ class LocalSearch : public Searcher {
     while (cursor_ < specs_.size() && !neighbour(cursor_)) ++cursor_;
   }
 
+  void draw_weights() {
+    Rng rng(problem_.seed, "local search weights", static_cast<std::uint64_t>(rounds_));
+    weights_ = Scalar::draw_weights(problem_.objectives.size(), rng);
+  }
+
+  static std::vector<double> bounded(std::vector<double> values) {
+    for (double& value : values) value = std::clamp(value, -kLargestLoss, kLargestLoss);
+    return values;
+  }
+
   void judged(std::int64_t trial, bool first) {
     const Individual& it = individuals_.at(trial);
-    for (const auto& [fidelity, values] : it.values) scalar_.widen(values);
+    for (const auto& [fidelity, values] : it.values) scalar_.see(bounded(values));
     out_.erase(trial);
     const bool lost = it.standing == Individual::Standing::lost;
     if (first && mode_ == Mode::start) {
@@ -218,7 +228,7 @@ class LocalSearch : public Searcher {
     mode_ = rng.uniform() < settings_.restart ? Mode::restart : Mode::perturb;
     if (mode_ == Mode::restart) optimum_ = kNobody;
     ++rounds_;
-    scalar_.draw(problem_.seed, static_cast<std::uint64_t>(rounds_));
+    draw_weights();
     tidy(arrived);
     if (before != kNobody) tidy(before);
   }
@@ -242,7 +252,7 @@ class LocalSearch : public Searcher {
       return individuals_.compare(first, second) < 0;
     for (auto entry = first.values.rbegin(); entry != first.values.rend(); ++entry)
       if (const auto other = second.values.find(entry->first); other != second.values.end())
-        return scalar_(entry->second) < scalar_(other->second);
+        return scalar_.at(bounded(entry->second), weights_) < scalar_.at(bounded(other->second), weights_);
     return first.fidelity() > second.fidelity();
   }
 
@@ -261,7 +271,8 @@ class LocalSearch : public Searcher {
   std::vector<Spec> specs_;
   std::size_t cursor_ = 0;
   std::unordered_set<std::int64_t> out_;  // proposed since the search stands here, and running
-  Chebyshev scalar_;
+  Scalar scalar_;
+  std::vector<double> weights_;
 };
 
 }  // namespace
