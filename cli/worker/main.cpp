@@ -13,6 +13,7 @@
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
 #include "hone/learn/train_design.h"
+#include "hone/run/probing.h"
 #include "hone/run/worker.h"
 
 namespace {

@@ -155,7 +155,8 @@ class ProbeProcess {
     heard(indices_[answered_++],
           Answer{{},
                  WIFSIGNALED(status) ? fmt::format("its process was killed by signal {}", WTERMSIG(status))
-                                     : "its process ended"});
+                                     : "its process ended",
+                 ""});
   }
 
   std::string program_, study_, base_;
