@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/graph/evaluate.h"
 
 namespace hone::identity {
 namespace {
@@ -113,6 +114,41 @@ Candidate batch_candidate(BatchFunction function) {
     for (const ProbeBatch& batch : prober.batches()) {
       const auto values = own(batch, rng);
       floats.insert(floats.end(), values.begin(), values.end());
+    }
+    return floats;
+  };
+}
+
+namespace {
+
+/// The graph at the probe's batch; `inputs` become its inputs' places in a batch.
+graph::Graph at_batch(graph::Graph graph, const ProbeBatch& batch, std::vector<std::size_t>& inputs) {
+  std::vector<graph::Node> own;
+  for (const graph::Node& node : graph.nodes())
+    if (node.op == "input") own.push_back(node);
+  for (const graph::Node& node : own) {
+    const bool alone = own.size() == 1 && batch.tensors.size() == 1;
+    const ProbeBatch::Tensor& tensor = alone ? batch.tensors.front() : batch.tensor(node.name);
+    if (node.shape != tensor.shape) graph = graph.with_input(node.name, tensor.shape);
+    inputs.push_back(static_cast<std::size_t>(&tensor - batch.tensors.data()));
+  }
+  return graph;
+}
+
+}  // namespace
+
+Candidate graph_candidate(graph::Graph graph) {
+  return [graph = std::move(graph)](const Prober& prober) {
+    std::vector<std::size_t> inputs;
+    const graph::Graph at = at_batch(graph, prober.batches().front(), inputs);
+    const auto parameters = graph::initial_parameters(at, prober.settings().seed);
+    std::vector<double> floats;
+    for (const ProbeBatch& batch : prober.batches()) {
+      std::vector<graph::Array> arrays;
+      for (const std::size_t input : inputs)
+        arrays.push_back({batch.tensors[input].shape, batch.tensors[input].values});
+      for (const graph::Array& output : graph::evaluate(at, arrays, parameters))
+        floats.insert(floats.end(), output.values.begin(), output.values.end());
     }
     return floats;
   };
