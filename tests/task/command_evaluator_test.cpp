@@ -19,7 +19,8 @@ double measure(const Outcome& outcome, const std::string& name) {
 TEST(CommandEvaluator, ReportsAndResult) {
   CommandBench bench(R"(for i in 1 2 3; do echo "{\"fidelity\": $i, \"loss\": 0.$i}" >&$HONE_REPORT_FD; done
 echo "{\"extra\": $HONE_SEED}" >&3
-echo to the log)");
+echo to the log
+sleep 0.05)");
   const Outcome outcome = bench.run(3);
   EXPECT_EQ(outcome.ending, Ending::reached);
   EXPECT_EQ(outcome.fidelity, 3);
