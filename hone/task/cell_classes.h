@@ -22,7 +22,8 @@ namespace hone::task {
 ///                      by what the cell computes where every operation of a kind is one fixed random map of
 ///                      256-dimensional vectors, shared by all edges: tanh(W x + b); tanh(W x); W max(x, 0)
 ///                      with pooling linear, W x. 6,100, 4,930 and 4,540: with a bias an operation on zero is
-///                      not zero, with linear pooling sums of poolings are poolings of sums.
+///                      not zero; poolings of sums are sums of poolings, and rectified maps are homogeneous,
+///                      conv(x + x) = conv(x) + conv(x).
 ///
 /// All of them take operations of a kind on the same input for equal, as the benchmark's own strings do;
 /// task::canonical does not.
