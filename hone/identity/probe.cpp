@@ -121,18 +121,32 @@ Candidate batch_candidate(BatchFunction function) {
 
 namespace {
 
-/// The graph at the probe's batch; `inputs` become its inputs' places in a batch.
-graph::Graph at_batch(graph::Graph graph, const ProbeBatch& batch, std::vector<std::size_t>& inputs) {
-  std::vector<graph::Node> own;
-  for (const graph::Node& node : graph.nodes())
-    if (node.op == "input") own.push_back(node);
-  for (const graph::Node& node : own) {
-    const bool alone = own.size() == 1 && batch.tensors.size() == 1;
-    const ProbeBatch::Tensor& tensor = alone ? batch.tensors.front() : batch.tensor(node.name);
-    if (node.shape != tensor.shape) graph = graph.with_input(node.name, tensor.shape);
-    inputs.push_back(static_cast<std::size_t>(&tensor - batch.tensors.data()));
+/// The graph with its inputs at the probe's batch; `inputs` become their places in a batch.
+graph::Graph at_batch(const graph::Graph& graph, const ProbeBatch& batch, std::vector<std::size_t>& inputs) {
+  graph::Graph result;
+  std::size_t own = 0;
+  for (const graph::Node& node : graph.nodes()) own += node.op == "input";
+  std::vector<int> parameters(graph.parameters().size(), -1);
+  for (const graph::Node& node : graph.nodes()) {
+    if (node.op == "input") {
+      const bool alone = own == 1 && batch.tensors.size() == 1;
+      const ProbeBatch::Tensor& tensor = alone ? batch.tensors.front() : batch.tensor(node.name);
+      inputs.push_back(static_cast<std::size_t>(&tensor - batch.tensors.data()));
+      result.input(node.name, tensor.shape, node.type);
+      continue;
+    }
+    std::vector<int> shared;
+    for (const int parameter : node.parameters)
+      shared.push_back(parameters[static_cast<std::size_t>(parameter)]);
+    const int id = result.add(node.op, node.attributes, node.inputs, node.name, shared);
+    for (std::size_t i = 0; i < node.parameters.size(); ++i) {
+      const int made = result.node(id).parameters[i];
+      parameters[static_cast<std::size_t>(node.parameters[i])] = made;
+      result.set_init(made, graph.parameters()[static_cast<std::size_t>(node.parameters[i])].init);
+    }
   }
-  return graph;
+  for (const int output : graph.outputs()) result.output(output);
+  return result;
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ struct LandscapeProbe {
 /// not thread safe while classes() computes.
 ///
 /// Designs that are cells (task::find_cells) compute what their cell does where every operation is a fixed
-/// random map, tanh(W x + b) (task::CellFunctions): each step draws other maps and inputs, an example is
-/// eight numbers of the output, and its loss their mean square distance from a random target. Any other table
-/// knows its designs by their configs alone.
+/// random map, W max(x, 0) with pooling linear (task::CellFunctions), as the probes of task "recorded" do:
+/// each step draws other maps and inputs, an example is eight numbers of the output, and its loss their mean
+/// square distance from a random target. Any other table knows its designs by their configs alone.
 class Landscape {
  public:
   static constexpr std::int64_t kMostExamples = 32, kMostSteps = 5;
