@@ -86,24 +86,21 @@ class Cache {
     result_.curve.emplace_back(result_.evaluations, landscape_.value(chosen));
   }
 
+  /// The best mean plus what the luckiest of so many means of n would have gained by luck (the expected
+  /// largest of N normal numbers is below sqrt(2 ln N)).
   std::size_t best_by_means() const {
-    double n = 0.0, mean = 0.0, spread = 0.0, squares = 0.0, degrees = 0.0;
+    double squares = 0.0, degrees = 0.0;
     for (const auto& [key, entry] : entries_) {
-      if (!std::isfinite(entry.mean)) continue;
-      const double before = entry.mean - mean;
-      mean += before / ++n;
-      spread += before * (entry.mean - mean);
       squares += entry.squares;
       degrees += static_cast<double>(entry.n - 1);
     }
-    const double noise = degrees > 0.0 ? squares / degrees : 0.0;
-    const double between = n > 1.0 ? spread / (n - 1.0) : 0.0;
-    const double prior = between > 0.0 ? noise / between : 0.0;  // in evaluations
+    const double luck =
+        degrees > 0.0 ? std::sqrt(squares / degrees * 2.0 * std::log(static_cast<double>(entries_.size())))
+                      : 0.0;
     std::size_t chosen = chosen_;
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [key, entry] : entries_) {
-      const auto own = static_cast<double>(entry.n);
-      const double value = prior > 0.0 ? (own * entry.mean + prior * mean) / (own + prior) : entry.mean;
+      const double value = entry.mean + luck / std::sqrt(static_cast<double>(entry.n));
       if (value > least || (value == least && entry.row > chosen)) continue;
       least = value;
       chosen = entry.row;
