@@ -65,25 +65,25 @@ double distance_to(int shape, Spot p) {
 
 void draw(int shape, int side, Rng& rng, std::uint8_t* pixels) {
   const double half = side / 2.0;
-  const double size = half * rng.uniform(0.4, 0.75);
+  const double size = half * rng.uniform(0.5, 0.8);
   const double reach = half - 0.8 * size;  // the middle stays where the shape is mostly seen
   const Spot middle{half + rng.uniform(-reach, reach) * 0.8, half + rng.uniform(-reach, reach) * 0.8};
-  const double turn = rng.uniform(0.0, 2.0 * std::numbers::pi);
+  const double turn = rng.uniform(-0.5, 0.5);
   const double stretch = rng.uniform(0.85, 1.15);
   const double ground = rng.uniform(40.0, 215.0);
-  const double contrast = (ground < 128.0 ? 1.0 : -1.0) * rng.uniform(45.0, 110.0);
+  const double contrast = (ground < 128.0 ? 1.0 : -1.0) * rng.uniform(60.0, 120.0);
   const double slant_x = rng.uniform(-40.0, 40.0) / side, slant_y = rng.uniform(-40.0, 40.0) / side;
-  const double noise = rng.uniform(8.0, 28.0);
+  const double noise = rng.uniform(4.0, 18.0);
   struct Stroke {
     Spot a, b;
     double shade;
   };
-  std::array<Stroke, 3> strokes;
+  std::array<Stroke, 2> strokes;
   const auto strokes_drawn = rng.below(strokes.size() + 1);
   for (Stroke& stroke : strokes)
     stroke = {{rng.uniform(0.0, side), rng.uniform(0.0, side)},
               {rng.uniform(0.0, side), rng.uniform(0.0, side)},
-              rng.uniform(-70.0, 70.0)};
+              rng.uniform(-60.0, 60.0)};
   for (int row = 0; row < side; ++row)
     for (int column = 0; column < side; ++column) {
       const Spot at{column + 0.5, row + 0.5};

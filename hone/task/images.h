@@ -37,7 +37,7 @@ ImageFiles read_images(const std::string& path, const Place& place);
 
 /// Drawn images, so that there is something to try on a machine without any data: `n` grey ones of side x
 /// side, ten classes of shapes (disc, ring, square, frame, triangle, cross, bar, corner, crescent, pair) in
-/// random place, size, turn and shade, light on dark or dark on light, over a slanting ground with strokes
+/// random place, size, tilt and shade, light on dark or dark on light, over a slanting ground with strokes
 /// across and noise. The same ones everywhere for a seed.
 LabelledImages drawn_shapes(std::size_t n, int side, std::uint64_t seed);
 constexpr int kShapeClasses = 10;

@@ -28,23 +28,23 @@ class Quiet final : public task::Reporter {
 class Image : public testing::Test {
  protected:
   void SetUp() override { ::setenv("HONE_LOCK_DIR", folder_.path().c_str(), 1); }
-  std::shared_ptr<const task::ImageTask> make(Json options) {
-    for (const auto& [name, value] : Json{{"images", 400}, {"side", 12}, {"channels", 4}, {"stages", 2}, {"batch", 32}}.items())
-      if (!options.contains(name)) options[name] = value;
-    return std::make_shared<task::ImageTask>(Options(task::ImageTask::option_specs(), options), folder_.path());
+  std::shared_ptr<const task::ImageTask> make(const Json& options) {
+    Json all = {{"images", 400}, {"side", 12}, {"channels", 4}, {"stages", 2}, {"batch", 32}};
+    for (const auto& [name, value] : options.items()) all[name] = value;
+    return std::make_shared<task::ImageTask>(Options(task::ImageTask::option_specs(), all), folder_.path());
   }
   std::unique_ptr<task::Evaluator> evaluator(std::shared_ptr<const task::Task> task) {
     return methods().maker<task::MakeEvaluator>("evaluator", "image")(task, Options(), folder_.path());
   }
-  static std::optional<Key> function(const std::shared_ptr<const task::ImageTask>& task, task::Evaluator& runner,
-                                     const space::Config& config) {
+  static std::optional<Key> function(const std::shared_ptr<const task::ImageTask>& task,
+                                     task::Evaluator& runner, const space::Config& config) {
     return identity::functional_key(runner.probe(config), *task->unseen_by_probe(config));
   }
   test::Folder folder_;
 };
 
 TEST_F(Image, SpellingsOfOneCellAreOneFunctionAndTrainToTheSameBits) {
-  const auto task = make({});
+  const auto task = make(Json::object());
   const auto runner = evaluator(task);
   const auto one = test::edges("3szpss"), other = test::edges("3zzps3");  // conv and pool beside each other
   const auto a = test::edges("3zzzpz"), b = test::edges("z3zzzp"), near = test::edges("1zzzpz");
@@ -70,25 +70,45 @@ TEST_F(Image, SpellingsOfOneCellAreOneFunctionAndTrainToTheSameBits) {
   const std::string c3 = "conv3x3-bn-relu", c1 = "conv1x1-bn-relu", mp = "maxpool3x3";
   const auto vertices = make({{"channels", 6}});
   const auto runs = evaluator(vertices);
-  const auto left = test::vertices("110000" "00001" "0001" "000" "00" "0", {c3, mp, c1, c1, c1});
-  const auto right = test::vertices("011000" "00000" "0001" "001" "00" "0", {c1, mp, c3, c1, c1});
+  const auto left = test::vertices(
+      "110000"
+      "00001"
+      "0001"
+      "000"
+      "00"
+      "0",
+      {c3, mp, c1, c1, c1});
+  const auto right = test::vertices(
+      "011000"
+      "00000"
+      "0001"
+      "001"
+      "00"
+      "0",
+      {c1, mp, c3, c1, c1});
   EXPECT_EQ(function(vertices, *runs, left), function(vertices, *runs, right));
-  EXPECT_NE(function(vertices, *runs, left),
-            function(vertices, *runs, test::vertices("110000" "00001" "0001" "000" "00" "0", {c3, c1, c1, c1, c1})));
+  EXPECT_NE(function(vertices, *runs, left), function(vertices, *runs,
+                                                      test::vertices("110000"
+                                                                     "00001"
+                                                                     "0001"
+                                                                     "000"
+                                                                     "00"
+                                                                     "0",
+                                                                     {c3, c1, c1, c1, c1})));
 }
 
 TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
-  const auto task = make({{"images", 1200}, {"channels", 8}});
+  const auto task = make({{"images", 1500}, {"side", 16}, {"channels", 8}, {"batch", 16}});
   const auto runner = evaluator(task);
   task::Assignment assignment;
   assignment.trial.config = test::edges("3s3ss3");
-  assignment.to = 6;
-  assignment.horizon = 6;
+  assignment.to = 4;
+  assignment.horizon = 4;
   assignment.checkpoint = folder_.file("c.ckpt");
   Quiet reporter;
   const auto whole = runner->run(assignment, reporter);
   ASSERT_EQ(whole.ending, task::Ending::reached) << whole.reason;
-  EXPECT_EQ(whole.fidelity, 6);
+  EXPECT_EQ(whole.fidelity, 4);
   EXPECT_LT(*whole.measures.find("error"), 0.6) << "chance is 0.9";
   EXPECT_DOUBLE_EQ(*whole.measures.find("error") + *whole.measures.find("accuracy"), 1.0);
   EXPECT_LT(*whole.measures.find("loss"), std::log(10.0));
@@ -105,7 +125,7 @@ TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
   assignment.to = 2;
   ASSERT_EQ(runner->run(assignment, reporter).fidelity, 2);
   assignment.from = 2;
-  assignment.to = 6;
+  assignment.to = 4;
   Quiet hasty;
   hasty.after = 40;
   const auto interrupted = runner->run(assignment, hasty);
@@ -117,10 +137,12 @@ TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
 }
 
 TEST_F(Image, AugmentsAndDiverges) {
-  const auto task = make({{"crop", 2}, {"flip", true}, {"unit", "steps"}, {"optimizer", "adamw"}, {"lr", 0.003}});
+  const auto task =
+      make({{"crop", 2}, {"flip", true}, {"unit", "steps"}, {"optimizer", "adamw"}, {"lr", 0.003}});
   ImageTraining plain(*task, test::edges("3zzzss"), 1, 4), again(*task, test::edges("3zzzss"), 1, 4);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(plain.step().loss, again.step().loss);
-  ImageTraining still(*make({{"unit", "steps"}, {"optimizer", "adamw"}, {"lr", 0.003}}), test::edges("3zzzss"), 1, 4);
+  const auto unchanged = make({{"unit", "steps"}, {"optimizer", "adamw"}, {"lr", 0.003}});
+  ImageTraining still(*unchanged, test::edges("3zzzss"), 1, 4);
   EXPECT_NE(still.step().loss, plain.step().loss);
 
   task::Assignment assignment;
@@ -128,14 +150,16 @@ TEST_F(Image, AugmentsAndDiverges) {
   assignment.to = 40;
   assignment.horizon = 40;
   Quiet reporter;
-  const auto outcome = evaluator(make({{"lr", 10.0}, {"unit", "steps"}, {"momentum", 0.9999}, {"weight_decay", 10.0}}))->run(assignment, reporter);
+  const auto outcome =
+      evaluator(make({{"lr", 10.0}, {"unit", "steps"}, {"momentum", 0.9999}, {"weight_decay", 10.0}}))
+          ->run(assignment, reporter);
   EXPECT_EQ(outcome.ending, task::Ending::failed);
   EXPECT_EQ(outcome.cause, "diverged");
   EXPECT_TRUE(outcome.measures.empty());
 }
 
 TEST_F(Image, CostsAreMeasured) {
-  const auto task = make({});
+  const auto task = make(Json::object());
   const auto runner = evaluator(task);
   const auto small = runner->costs(test::edges("zzzszz"), {});
   const auto large = runner->costs(test::edges("333333"), {});
@@ -191,8 +215,11 @@ workers = 2
 TEST_F(Image, LearnsDigits) {
   const char* data = std::getenv("HONE_DATA");
   if (data == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
-  const auto task = make({{"data", std::string(data) + "/images/t10k-images-idx3-ubyte.gz"}, {"images", 1500},
-                          {"channels", 4}, {"stages", 3}});
+  const auto task = make({{"data", std::string(data) + "/images/t10k-images-idx3-ubyte.gz"},
+                          {"images", 1500},
+                          {"channels", 4},
+                          {"stages", 3},
+                          {"batch", 16}});
   EXPECT_EQ(task->images().shape(), (graph::Shape{1, 28, 28}));
   EXPECT_EQ(task->images().classes(), 10);
   const auto runner = evaluator(task);
