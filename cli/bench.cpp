@@ -4,17 +4,14 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "command.h"
-#include "hone/base/clock.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/run/ask_times.h"
 #include "hone/run/comparison.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
+#include "progress_line.h"
 
 namespace hone::cli {
 namespace {
@@ -190,29 +187,6 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
   return contenders;
 }
 
-class ProgressLine {
- public:
-  explicit ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
-  ~ProgressLine() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
-  }
-  void show(std::size_t done, std::size_t total, const std::string& what) {
-    const double now = monotonic_s();
-    if (quiet_ || what.empty() || now - last_ < (terminal_ ? 0.1 : 30.0)) return;
-    last_ = now;
-    std::string text = fmt::format("{} of {} runs; {}", done, total, what);
-    if (const std::size_t columns = output_columns(); terminal_ && columns > 0 && text.size() >= columns)
-      text.resize(columns - 1);
-    std::fprintf(stderr, terminal_ ? "\r\x1b[K%s" : "%s\n", text.c_str());
-    std::fflush(stderr);
-    shown_ = terminal_;
-  }
-
- private:
-  bool quiet_, terminal_, shown_ = false;
-  double last_ = -1e9;
-};
-
 void take_interrupts() {
   struct sigaction handler {};
   handler.sa_handler = on_interrupt;
@@ -234,7 +208,7 @@ int bench_search(const Arguments& arguments) {
     run::ComparisonHooks hooks;
     hooks.interrupted = [] { return g_interrupted != 0; };
     hooks.progress = [&](std::size_t done, std::size_t total, const std::string& what) {
-      progress.show(done, total, what);
+      if (!what.empty()) progress.show(fmt::format("{} of {} runs; {}", done, total, what));
     };
     results = run::compare(comparison, arguments.out + "/runs.jsonl", hooks);
   }

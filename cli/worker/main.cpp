@@ -14,6 +14,7 @@
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
 #include "hone/learn/train_design.h"
+#include "hone/run/probing.h"
 #include "hone/run/worker.h"
 
 namespace {
@@ -111,6 +112,12 @@ int main(int argc, char** argv) {
   auto* worker = app.add_subcommand("worker", "Work on a study's trials");
   const auto worker_words = hone::cli::add_worker_flags(*worker);
 
+  std::string configs;
+  auto* probing = app.add_subcommand("probe", "What the configs of a file compute, for hone identity");
+  probing->add_option("FILE", file)->required();
+  probing->add_option("CONFIGS", configs)->required();
+  probing->add_option("OUTPUT", output)->required();
+
   auto* training = app.add_subcommand("train", "Train a trial's design at full budget");
   training->add_option("--store", store)->required();
   training->add_option("--file", file);
@@ -131,6 +138,10 @@ int main(int argc, char** argv) {
 
   try {
     if (*worker) return hone::run::work_as_told(hone::run::read_worker_arguments(*worker_words));
+    if (*probing) {
+      hone::run::serve_probes(file, configs, output);
+      return 0;
+    }
     if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);
   } catch (const hone::Error& error) {
