@@ -1,50 +1,9 @@
 #include "hone/identity/equivalence.h"
 
-#include <cmath>
-#include <limits>
-#include <unordered_set>
-
 #include <gtest/gtest.h>
-
-#include "hone/base/error.h"
-#include "hone/base/rng.h"
-#include "hone/identity/signature.h"
 
 namespace hone::identity {
 namespace {
-
-TEST(Signature, ForgivesTheLastDigitsAndNothingElse) {
-  const std::vector<double> probe{1.2345678, -0.0, 3e-20, 1e10};
-  const auto key = functional_key(probe, "data");
-  ASSERT_TRUE(key);
-  EXPECT_EQ(functional_key({1.2345678 * (1 + 1e-9), 0.0, 3e-20 * (1 + 1e-9), 1e10}, "data"), key);
-  EXPECT_NE(functional_key({1.2345678, 0.0, 3e-20, 1.01e10}, "data"), key);
-  EXPECT_NE(functional_key({-1.2345678, 0.0, 3e-20, 1e10}, "data"), key);
-  EXPECT_NE(functional_key({1e10, 0.0, 3e-20, 1.2345678}, "data"), key) << "order matters: no sum is hashed";
-  EXPECT_NE(functional_key(probe, "other data"), key) << "what the probe cannot see enters literally";
-}
-
-TEST(Signature, RefusesWhatCannotBeHashed) {
-  EXPECT_FALSE(functional_key({}, ""));
-  EXPECT_FALSE(functional_key({1.0, std::numeric_limits<double>::quiet_NaN()}, ""));
-  EXPECT_FALSE(functional_key({std::numeric_limits<double>::infinity()}, ""));
-  EXPECT_THROW((void)functional_key({1.0}, "", 0), Error);
-}
-
-TEST(Signature, FewerBitsMeanFewerKeys) {
-  Rng rng(1, "bits");
-  std::vector<double> values(2000);
-  for (double& value : values) value = rng.uniform(1.0, 2.0);
-  std::size_t last = 0;
-  for (int bits : {1, 3, 5, 8, 20}) {
-    std::unordered_set<Key> keys;
-    for (double value : values) keys.insert(*functional_key({value}, "", bits));
-    EXPECT_GE(keys.size(), last);
-    EXPECT_LE(keys.size(), std::size_t{1} << bits);
-    last = keys.size();
-  }
-  EXPECT_GT(last, 1990u);
-}
 
 TEST(EquivalenceCache, KnowsQualityByFunctionAndCostByStructure) {
   EquivalenceCache cache;
