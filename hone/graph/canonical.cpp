@@ -58,7 +58,9 @@ class Canonicalizer {
   void drop_identities() {
     for (std::size_t id = 0; id < stands_for_.size(); ++id) {
       const Node& node = graph_.nodes()[id];
-      const bool passes = node.op != "input" && find_operator(node.op).identity(node.attributes);
+      const bool passes =
+          node.op != "input" &&
+          find_operator(node.op).identity(node.attributes, graph_.input_shapes(static_cast<int>(id)));
       stands_for_[id] = passes ? stands_for_[node.inputs[0]] : static_cast<int>(id);
     }
   }

@@ -8,6 +8,7 @@
 
 #include "hone/base/error.h"
 #include "hone/predict/gp_algebra.h"
+#include "hone/predict/warp.h"
 
 namespace hone::predict {
 
@@ -40,8 +41,12 @@ GaussianProcess::Embedded GaussianProcess::embedded(const Row& row) const {
   result.categories.resize(static_cast<Index>(category_inputs_.size()));
   for (Index c = 0; c < result.numbers.size(); ++c) {
     const double entry = row[number_inputs_[static_cast<std::size_t>(c)]];
-    if (c < plain_)
-      result.numbers[c] = std::isnan(entry) ? 0.5 : entry;
+    if (c < plain_ && std::isnan(entry))
+      result.numbers[c] = 0.5;
+    else if (is_warped(c))
+      result.numbers[c] = Warp(theta_.warp.data() + 2 * c)(entry);
+    else if (c < plain_)
+      result.numbers[c] = entry;
     else
       result.numbers[c] = std::isnan(entry) ? kAside : 0.0;
   }
@@ -58,11 +63,14 @@ void GaussianProcess::store(const Row& row) {
   if (n_ == targets_.size()) {
     const Index capacity = std::max<Index>(16, n_ + n_ / 2);
     numbers_.conservativeResize(capacity, it.numbers.size());
+    if (options_.warp) plain_numbers_.conservativeResize(capacity, plain_);
     categories_.conservativeResize(capacity, it.categories.size());
     resources_.conservativeResize(capacity);
     targets_.conservativeResize(capacity);
   }
   numbers_.row(n_) = it.numbers.transpose();
+  for (Index c = 0; options_.warp && c < plain_; ++c)
+    plain_numbers_(n_, c) = row[number_inputs_[static_cast<std::size_t>(c)]];
   categories_.row(n_) = it.categories.transpose();
   resources_[n_] = it.resource;
 }
@@ -88,14 +96,14 @@ double GaussianProcess::kernel_at_zero(const Weights& weights, double resource) 
   return weights.scale * (1.0 + w * std::pow(beta / (2.0 * resource + beta), alpha));
 }
 
-void GaussianProcess::kernel(const Weights& weights, const Embedded& row, Index count, double* k,
-                             double* slope) const {
+void GaussianProcess::kernel(const Weights& weights, const MatrixXd& numbers, const Embedded& row,
+                             Index count, double* k, double* slope) const {
   if (count == 0) return;  // there are no columns either
   Eigen::Map<Eigen::ArrayXd> out(k, count);
   thread_local Eigen::ArrayXd squares, decay;
   squares.setZero(count);
   for (Index c = 0; c < row.numbers.size(); ++c)
-    squares += weights.numbers[c] * (numbers_.col(c).head(count).array() - row.numbers[c]).square();
+    squares += weights.numbers[c] * (numbers.col(c).head(count).array() - row.numbers[c]).square();
   squares = (5.0 * squares).sqrt();  // sqrt(5) r
   decay = squares;
   for (Index c = 0; c < row.categories.size(); ++c) {
@@ -122,7 +130,16 @@ void GaussianProcess::clear() {
 void GaussianProcess::set_hyperparameters(const Hyperparameters& theta) {
   theta_ = theta;
   weights_ = weights(theta_);
+  if (options_.warp) warp_stored(theta_.warp, numbers_);
   factor();
+}
+
+void GaussianProcess::warp_stored(const VectorXd& warp, MatrixXd& numbers) const {
+  for (Index c = 0; c < plain_; ++c) {
+    const Warp at(warp.data() + 2 * c);
+    for (Index i = 0; i < n_; ++i)
+      if (const double x = plain_numbers_(i, c); !std::isnan(x)) numbers(i, c) = at(x);
+  }
 }
 
 void GaussianProcess::append(const Row& row, double target, double noise_share) {
@@ -226,7 +243,9 @@ GaussianProcess::Prediction GaussianProcess::predict(const Row& row, bool gradie
   for (Index c = 0; c < plain_; ++c) {
     const auto input = static_cast<Index>(number_inputs_[static_cast<std::size_t>(c)]);
     if (std::isnan(row[static_cast<std::size_t>(input)])) continue;
-    const double weight = weights_.numbers[c], x = it.numbers[c];
+    const double x = it.numbers[c];
+    double weight = weights_.numbers[c];
+    if (is_warped(c)) weight *= Warp(theta_.warp.data() + 2 * c).slope(row[static_cast<std::size_t>(input)]);
     result.mean_gradient[input] = -weight * (x * mean_sum - numbers_.col(c).head(n_).dot(by_mean));
     result.variance_gradient[input] =
         2.0 * weight * (x * variance_sum - numbers_.col(c).head(n_).dot(by_variance));

@@ -19,6 +19,8 @@ struct GpOptions {
   double noise_floor = 1e-6;  ///< smallest variance of the noise, in units of the targets' variance
   /// Whether rows have one entry more at their end: the resource, in (0, 1], of a learning curve.
   bool curve = false;
+  /// Whether numbers are warped before distances are taken, each by a curve of its own that is fitted along.
+  bool warp = false;
 };
 
 /// Hyperparameters, all as natural logarithms.
@@ -27,6 +29,7 @@ struct Hyperparameters {
   double noise = 0.0;                               ///< variance of the noise
   double scale = 0.0;                               ///< variance of the process
   Eigen::Vector3d curve = Eigen::Vector3d::Zero();  ///< weight, alpha and beta of the learning curve's kernel
+  Eigen::VectorXd warp;  ///< two a number, in the inputs' order: the curve's a and b; 0 and 0 are no warping
 };
 
 /// Gaussian-process regression (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006).
@@ -43,6 +46,12 @@ struct Hyperparameters {
 /// kappa(r, r'), kappa = beta^alpha / (r + r'
 /// + beta)^alpha: an asymptote and an exponentially decaying part, both smooth over configs (Swersky et al.,
 /// "Freeze-Thaw Bayesian Optimization", 2014).
+///
+/// With warping an active number x lies at 1 - (1 - x^a)^b, so that a function that varies quickly at one end
+/// and slowly at the other looks stationary (Snoek et al., "Input Warping for Bayesian Optimization of
+/// Non-Stationary Functions", 2014, with Kumaraswamy's distribution function in place of the beta's, as in
+/// Cowen-Rivers et al., "HEBO: Pushing The Limits of Sample-Efficient Hyperparameter Optimisation", 2022);
+/// log a and log b are normal(0, sqrt 3/4), BoTorch's prior.
 ///
 /// The mean is constant, with a standard normal prior, and is integrated into the fit in closed form (its
 /// posterior mode). Priors expect targets of about mean 0 and variance 1: lengthscales log-normal(sqrt 2 +
@@ -123,12 +132,19 @@ class GaussianProcess {
   };
 
   Embedded embedded(const Row& row) const;
+  /// Puts the stored numbers where the present warping has them.
+  void warp_stored(const Eigen::VectorXd& warp, Eigen::MatrixXd& numbers) const;
+  bool is_warped(Eigen::Index column) const { return options_.warp && column < plain_; }
   void store(const Row& row);
   Weights weights(const Hyperparameters& theta) const;
   /// The kernel between `row` and the first `count` stored rows, and where `slope` is given what a squared
   /// distance takes off it: dk = -slope / 2 * d(distance^2).
   void kernel(const Weights& weights, const Embedded& row, Eigen::Index count, double* k,
-              double* slope) const;
+              double* slope) const {
+    kernel(weights, numbers_, row, count, k, slope);
+  }
+  void kernel(const Weights& weights, const Eigen::MatrixXd& numbers, const Embedded& row, Eigen::Index count,
+              double* k, double* slope) const;
   double kernel_at_zero(const Weights& weights, double resource) const;
   void factor();
   void solve();
@@ -142,8 +158,9 @@ class GaussianProcess {
   Hyperparameters theta_;
   Weights weights_;
   Eigen::Index n_ = 0;
-  Eigen::MatrixXd numbers_;     // by row and column; capacity may be more than n_
-  Eigen::MatrixXd categories_;  // likewise
+  Eigen::MatrixXd numbers_;        // by row and column; capacity may be more than n_
+  Eigen::MatrixXd plain_numbers_;  // likewise, as they were given, NaN where inactive; only where warped
+  Eigen::MatrixXd categories_;     // likewise
   Eigen::VectorXd resources_;
   Eigen::VectorXd targets_;
   RowMajor inverse_;  // of the kernel matrix's Cholesky factor, lower; capacity may be more than n_

@@ -5,6 +5,7 @@
 #include "hone/predict/gaussian_process.h"
 #include "hone/predict/gp_algebra.h"
 #include "hone/predict/lbfgs.h"
+#include "hone/predict/warp.h"
 
 namespace hone::predict {
 
@@ -44,13 +45,16 @@ std::vector<Prior> priors(const std::vector<Input>& inputs, const GpOptions& opt
     result.push_back({0.0, 0.5, std::log(0.1), std::log(10.0)});
     result.push_back({std::log(0.1), 1.0, std::log(1e-4), std::log(10.0)});
   }
+  if (options.warp)
+    for (const Input& input : inputs)
+      if (input.categories == 0) result.insert(result.end(), 2, {0.0, std::sqrt(0.75), -2.0, 2.0});
   return result;
 }
 
 }  // namespace
 
 Index GaussianProcess::parameters() const {
-  return static_cast<Index>(inputs_.size()) + 2 + (options_.curve ? 3 : 0);
+  return static_cast<Index>(inputs_.size()) + 2 + (options_.curve ? 3 : 0) + (options_.warp ? 2 * plain_ : 0);
 }
 
 Hyperparameters GaussianProcess::prior_mode() const {
@@ -66,7 +70,8 @@ VectorXd GaussianProcess::pack(const Hyperparameters& theta) const {
   packed.head(d) = theta.length;
   packed[d] = theta.noise;
   packed[d + 1] = theta.scale;
-  if (options_.curve) packed.tail(3) = theta.curve;
+  if (options_.curve) packed.segment(d + 2, 3) = theta.curve;
+  if (options_.warp) packed.tail(2 * plain_) = theta.warp;
   return packed;
 }
 
@@ -76,7 +81,8 @@ Hyperparameters GaussianProcess::unpack(const VectorXd& packed) const {
   theta.length = packed.head(d);
   theta.noise = packed[d];
   theta.scale = packed[d + 1];
-  if (options_.curve) theta.curve = packed.tail(3);
+  if (options_.curve) theta.curve = packed.segment(d + 2, 3);
+  if (options_.warp) theta.warp = packed.tail(2 * plain_);
   return theta;
 }
 
@@ -87,12 +93,15 @@ double GaussianProcess::objective(const VectorXd& packed, VectorXd* gradient) co
   const auto d = static_cast<Index>(inputs_.size());
 
   RowMajor k(n_, n_), slope(gradient != nullptr ? n_ : 0, gradient != nullptr ? n_ : 0);
+  Eigen::MatrixXd numbers = numbers_.topRows(n_);
+  if (options_.warp) warp_stored(theta.warp, numbers);
   Embedded row;
   for (Index i = 0; i < n_; ++i) {
-    row.numbers = numbers_.row(i);
+    row.numbers = numbers.row(i);
     row.categories = categories_.row(i);
     row.resource = resources_[i];
-    kernel(weights, row, i + 1, k.row(i).data(), gradient != nullptr ? slope.row(i).data() : nullptr);
+    kernel(weights, numbers, row, i + 1, k.row(i).data(),
+           gradient != nullptr ? slope.row(i).data() : nullptr);
   }
   RowMajor factor = k;
   factor.diagonal().array() += noise;
@@ -153,13 +162,13 @@ double GaussianProcess::objective(const VectorXd& packed, VectorXd* gradient) co
   }
   (*gradient)[d] -= 0.5 * noise * trace;
   (*gradient)[d + 1] -= 0.5 * by_scale;
-  if (options_.curve) gradient->tail(3) -= 0.5 * by_curve;
+  if (options_.curve) gradient->segment(d + 2, 3) -= 0.5 * by_curve;
   for (Index c = 0; c < categories_.cols(); ++c)
     (*gradient)[static_cast<Index>(category_inputs_[static_cast<std::size_t>(c)])] -=
         0.5 * weights.categories[c] * by_category[c];
-  if (numbers_.cols() > 0) {
+  if (numbers.cols() > 0) {
     // Sum over pairs of p_ij (x_i - x_j)^2 = 2 (sum of x_i^2 p_i. - x^T P x).
-    const Eigen::MatrixXd x = numbers_.topRows(n_);
+    const Eigen::MatrixXd& x = numbers;
     const auto p = slope.selfadjointView<Eigen::Lower>();
     const VectorXd sums = p * VectorXd::Ones(n_);
     const Eigen::MatrixXd px = p * x;
@@ -167,6 +176,18 @@ double GaussianProcess::objective(const VectorXd& packed, VectorXd* gradient) co
       const double sum = 2.0 * (x.col(c).cwiseAbs2().dot(sums) - x.col(c).dot(px.col(c)));
       (*gradient)[static_cast<Index>(number_inputs_[static_cast<std::size_t>(c)])] -=
           0.5 * weights.numbers[c] * sum;
+    }
+    // Likewise the sum of p_ij (x_i - x_j) (dx_i - dx_j), dx by a warping's logarithm.
+    VectorXd moved(n_);
+    for (Index k = 0; options_.warp && k < 2 * plain_; ++k) {
+      const Index c = k / 2;
+      const Warp warp(theta.warp.data() + 2 * c);
+      for (Index i = 0; i < n_; ++i) {
+        const double at = plain_numbers_(i, c);
+        moved[i] = std::isnan(at) ? 0.0 : k % 2 == 0 ? warp.by_log_a(at) : warp.by_log_b(at);
+      }
+      (*gradient)[packed.size() - 2 * plain_ + k] +=
+          weights.numbers[c] * (x.col(c).cwiseProduct(moved).dot(sums) - moved.dot(px.col(c)));
     }
   }
   return value;

@@ -31,7 +31,8 @@ struct CmaSettings {
 ///   BBOB-2009 Function Testbed", 2009 (bipop): in turn also runs of small lambda and sigma, whichever kind
 ///   has had fewer trials. Beside the tutorial's rules a run also ends when its samples are mostly configs
 ///   that the study holds already. `none`: then the distribution stays as it is.
-/// - The first run starts in the middle with a deviation of 0.3 of each scale. Numbers beyond an end are
+/// - The first run starts in the middle with a deviation of a sixth of each scale: the ends lie three away,
+///   as the tutorial wants where the optimum is expected within them. Numbers beyond an end are
 ///   mirrored. Inactive parameters are sampled along. A sample that constraints forbid is drawn anew, 16
 ///   times, then repaired and counts as injected.
 class CmaEs : public Searcher {
@@ -235,7 +236,7 @@ HONE_REGISTER(searcher, cma_es) {
                        .high = 1e5},
                       {.name = "sigma",
                        .type = Type::real,
-                       .fallback = 0.3,
+                       .fallback = 1.0 / 6.0,
                        .summary = "deviation at the start, as a share of each scale",
                        .low = 1e-6,
                        .high = 10.0},

@@ -11,7 +11,10 @@ using Transform = predict::OutputTransform;
 namespace {
 
 SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind transform, bool curve) {
-  return {.transform = transform, .max_observations = options.max_observations, .curve = curve};
+  return {.transform = transform,
+          .max_observations = options.max_observations,
+          .curve = curve,
+          .warp = options.warp};
 }
 
 }  // namespace

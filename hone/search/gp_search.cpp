@@ -110,6 +110,14 @@ std::vector<OptionSpec> gp_options() {
        .summary = "of a single objective's values before they are modelled; auto: rank where every parameter "
                   "has at most 64 values, else log",
        .allowed = std::move(transforms)},
+      {
+          .name = "warp",
+          .type = Type::flag,
+          .fallback = false,
+          .summary =
+              "warps each number by a curve that is fitted along with the model; off, since on functions and "
+              "recorded tables it did not pay",
+      },
       {.name = "cost_exponent",
        .type = Type::real,
        .fallback = 0.0,
@@ -142,6 +150,7 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
     transform = coarse ? "rank" : "log";
   }
   model.transform = predict::OutputTransform::kind_from_name(transform);
+  model.warp = options.flag("warp");
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   model.prior_beta = options.real("prior_beta");

@@ -34,6 +34,7 @@ struct SurrogateOptions {
   predict::OutputTransform::Kind transform = predict::OutputTransform::Kind::power;
   std::size_t max_observations = 1000;
   bool curve = false;  ///< rows end with a resource
+  bool warp = false;   ///< numbers are warped
   double noise_floor = 1e-6;
 };
 

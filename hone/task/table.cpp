@@ -78,7 +78,7 @@ std::pair<std::string, std::string> Table::files(const std::string& path) {
   std::string stem = path;
   for (const char* ending : {".csv.gz", ".csv", ".json"})
     if (stem.ends_with(ending)) {
-      stem.resize(stem.size() - std::string_view(ending).size());
+      stem.erase(stem.size() - std::string_view(ending).size());
       break;
     }
   std::error_code code;

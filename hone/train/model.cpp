@@ -7,29 +7,24 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
-#include "hone/base/rng.h"
+#include "hone/graph/evaluate.h"
 #include "hone/graph/operator.h"
 
 namespace hone::train {
 
 namespace {
 
-torch::Tensor initial_values(const graph::Parameter& parameter, std::uint64_t seed, int position) {
-  const auto options = torch::TensorOptions().dtype(torch::kFloat32);
-  switch (parameter.init.kind) {
-    case graph::Init::Kind::zeros:
-      return torch::zeros(parameter.shape, options);
-    case graph::Init::Kind::ones:
-      return torch::ones(parameter.shape, options);
-    case graph::Init::Kind::normal:
-      break;
-  }
-  torch::Tensor values = torch::empty(parameter.shape, options);
-  Rng rng(seed, "init", static_cast<std::uint64_t>(position));
-  float* data = values.data_ptr<float>();
-  for (std::int64_t i = 0, n = values.numel(); i < n; ++i)
-    data[i] = static_cast<float>(parameter.init.scale * rng.normal());
-  return values;
+/// A start as graph::initial_values has it.
+torch::Tensor start_tensor(const graph::Parameter& parameter, std::uint64_t seed, int position) {
+  std::vector<float> values = graph::initial_values(parameter, seed, position);
+  return torch::from_blob(values.data(), parameter.shape, torch::kFloat32).clone();
+}
+
+/// Checkpoints go by name: a graph from elsewhere may use one twice.
+void tell_apart(std::vector<std::string>& names) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (!seen.insert(names[i]).second) names[i] += fmt::format("#{}", i);
 }
 
 }  // namespace
@@ -51,15 +46,12 @@ void Model::make_parameters(std::uint64_t seed) {
   for (std::size_t i = 0; i < positions.size(); ++i) {
     if (positions[i] < 0) continue;
     const graph::Parameter& parameter = graph_.parameters()[i];
-    parameters_[i] = initial_values(parameter, seed, positions[i]).to(device_).requires_grad_();
+    parameters_[i] = start_tensor(parameter, seed, positions[i]).to(device_).requires_grad_();
     const auto position = static_cast<std::size_t>(positions[i]);
     ordered_[position] = parameters_[i];
     names_[position] = parameter.name;
   }
-  // Checkpoints go by name: a graph from elsewhere may use one twice.
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    if (!seen.insert(names_[i]).second) names_[i] += fmt::format("#{}", i);
+  tell_apart(names_);
 }
 
 void Model::make_steps() {
@@ -67,7 +59,8 @@ void Model::make_steps() {
   std::vector<int> stands_for(nodes.size());
   for (std::size_t id = 0; id < nodes.size(); ++id) {
     const graph::Node& node = nodes[id];
-    const bool passes = node.op != "input" && graph::find_operator(node.op).identity(node.attributes);
+    const bool passes = node.op != "input" && graph::find_operator(node.op).identity(
+                                                  node.attributes, graph_.input_shapes(static_cast<int>(id)));
     stands_for[id] = passes ? stands_for[node.inputs[0]] : static_cast<int>(id);
   }
   output_ = stands_for[graph_.outputs()[0]];
@@ -93,9 +86,17 @@ void Model::make_steps() {
       step.inputs.push_back(stands_for[input]);
       last_reader[stands_for[input]] = static_cast<int>(steps_.size());
     }
+    for (const graph::Parameter& moment :
+         graph::find_operator(nodes[id].op)
+             .moments(nodes[id].attributes, graph_.input_shapes(static_cast<int>(id)))) {
+      step.moments.push_back(start_tensor(moment, 0, 0).to(device_));
+      moments_.push_back(step.moments.back());
+      moment_names_.push_back(nodes[id].name + "." + moment.name);
+    }
     for (int index : nodes[id].parameters) step.parameters.push_back(parameters_[index]);
     steps_.push_back(std::move(step));
   }
+  tell_apart(moment_names_);
   if (inputs != 1) throw Error(fmt::format("a model has one input, but the graph's output needs {}", inputs));
   for (std::size_t id = 0; id < nodes.size(); ++id)
     if (last_reader[id] >= 0 && static_cast<int>(id) != output_)
@@ -114,6 +115,7 @@ torch::Tensor Model::run(const torch::Tensor& tokens, Context& context) const {
   for (const Step& step : steps_) {
     inputs.clear();
     for (int id : step.inputs) inputs.push_back(values[id]);
+    context.moments = step.moments;
     values[step.node] =
         step.lowering->run(graph_.node(step.node), step.node, inputs, step.parameters, context);
     for (int id : step.finished) values[id].reset();
@@ -123,6 +125,7 @@ torch::Tensor Model::run(const torch::Tensor& tokens, Context& context) const {
 
 torch::Tensor Model::forward(const torch::Tensor& tokens) {
   Context context;
+  context.training = training_;
   return run(tokens, context);
 }
 
@@ -141,6 +144,22 @@ torch::Tensor Model::decode(const torch::Tensor& tokens, Decode& state) {
   torch::Tensor logits = run(tokens, context);
   state.position += tokens.size(1);
   return logits;
+}
+
+void Model::save_moments(Checkpoint& checkpoint) const {
+  for (std::size_t i = 0; i < moments_.size(); ++i)
+    checkpoint.tensors.emplace_back("moment/" + moment_names_[i], moments_[i].to(torch::kCPU).clone());
+}
+
+void Model::load_moments(const Checkpoint& checkpoint) {
+  for (std::size_t i = 0; i < moments_.size(); ++i)
+    if (const torch::Tensor& saved = checkpoint.tensor("moment/" + moment_names_[i]);
+        saved.sizes() != moments_[i].sizes() || saved.scalar_type() != moments_[i].scalar_type())
+      throw Error(fmt::format("the moment '{}' is {} in the checkpoint and {} in the model", moment_names_[i],
+                              c10::str(saved.sizes()), c10::str(moments_[i].sizes())),
+                  {}, "load it into a model of the same design");
+  for (std::size_t i = 0; i < moments_.size(); ++i)
+    moments_[i].copy_(checkpoint.tensor("moment/" + moment_names_[i]));
 }
 
 }  // namespace hone::train

@@ -42,12 +42,13 @@ Sample sample(std::size_t n, bool curve = false) {
   return result;
 }
 
-Hyperparameters some(bool curve = false) {
-  GaussianProcess process(kInputs, {.curve = curve});
+Hyperparameters some(bool curve = false, bool warp = false) {
+  GaussianProcess process(kInputs, {.curve = curve, .warp = warp});
   Hyperparameters theta = process.prior_mode();
   theta.length << std::log(0.4), std::log(0.7), std::log(1.3);
   theta.noise = std::log(0.01);
   theta.scale = std::log(1.5);
+  if (warp) theta.warp << 0.4, -0.3, -0.7, 0.5;
   return theta;
 }
 
@@ -152,9 +153,9 @@ TEST(GaussianProcess, LeavesOneOutAsWithoutIt) {
 
 TEST(GaussianProcess, AppendsAsItFactors) {
   const Sample data = sample(90);
-  GaussianProcess grown(kInputs), whole(kInputs);
-  grown.set_hyperparameters(some());
-  whole.set_hyperparameters(some());
+  GaussianProcess grown(kInputs, {.warp = true}), whole(kInputs, {.warp = true});
+  grown.set_hyperparameters(some(false, true));
+  whole.set_hyperparameters(some(false, true));
   whole.set(data.rows, data.targets);
   grown.set({data.rows.begin(), data.rows.begin() + 20}, {data.targets.begin(), data.targets.begin() + 20});
   for (std::size_t i = 20; i < 90; ++i) {
@@ -169,12 +170,13 @@ TEST(GaussianProcess, AppendsAsItFactors) {
 }
 
 TEST(GaussianProcess, GradientsAreThoseOfFiniteDifferences) {
-  for (const bool curve : {false, true}) {
+  for (const auto& [curve, warp] :
+       std::vector<std::pair<bool, bool>>{{false, false}, {true, false}, {false, true}, {true, true}}) {
     const Sample data = sample(70, curve);
-    GaussianProcess process(kInputs, {.curve = curve});
-    process.set_hyperparameters(some(curve));
+    GaussianProcess process(kInputs, {.curve = curve, .warp = warp});
+    process.set_hyperparameters(some(curve, warp));
     process.set(data.rows, data.targets);
-    const VectorXd packed = process.pack(some(curve));
+    const VectorXd packed = process.pack(some(curve, warp));
     VectorXd gradient(packed.size());
     process.objective(packed, &gradient);
     for (Eigen::Index i = 0; i < packed.size(); ++i) {
@@ -225,6 +227,29 @@ TEST(GaussianProcess, FitsWhatMatters) {
     error += std::abs(process.predict(row).mean - std::sin(6.0 * row[0]) - std::cos(4.0 * row[1])) / 50.0;
   }
   EXPECT_LT(error, 0.1);
+}
+
+TEST(GaussianProcess, WarpsWhatVariesAtOneEnd) {
+  // log(x + 0.001): nearly all happens close to 0.
+  const auto truth = [](double x) { return std::log(x + 1e-3) / 3.0 + 0.7; };
+  Rng rng(1, "gp test");
+  Sample data;
+  for (int i = 0; i < 25; ++i) {
+    data.rows.push_back({rng.uniform()});
+    data.targets.push_back(truth(data.rows.back()[0]));
+  }
+  const auto error = [&](bool warp) {
+    GaussianProcess process({{}}, {.warp = warp});
+    process.set(data.rows, data.targets);
+    process.fit(100);
+    double sum = 0.0;
+    for (int i = 0; i < 200; ++i) {
+      const double x = (i + 0.5) / 200.0;
+      sum += std::abs(process.predict({x}).mean - truth(x)) / 200.0;
+    }
+    return sum;
+  };
+  EXPECT_LT(error(true), 0.5 * error(false));
 }
 
 TEST(GaussianProcess, SamplesHaveThePosteriorsMoments) {

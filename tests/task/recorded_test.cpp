@@ -7,7 +7,10 @@
 
 #include "../program.h"
 #include "hone/base/error.h"
+#include "hone/identity/signature.h"
 #include "hone/run/study_file.h"
+#include "hone/study/study.h"
+#include "hone/task/cell_spaces.h"
 #include "hone/task/task.h"
 #include "made_table.h"
 
@@ -152,6 +155,69 @@ TEST(RecordedTask, StudyFileNeedsNoSpace) {
   outcome = evaluator->run(assignment, patient);
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.cause, "diverged");
+}
+
+TEST(Recorded, KnowsCellsByWhatTheyCompute) {
+  const auto made =
+      test::made_cells({"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
+  const Recorded recorded = recorded_of(made.first);
+  ASSERT_TRUE(recorded.has_cells());
+  std::set<Key> functions;
+  for (std::size_t row = 0; row < recorded.table().rows(); ++row) {
+    const auto key = identity::functional_key(recorded.probe(recorded.table().config(row)), "");
+    ASSERT_TRUE(key);
+    functions.insert(*key);
+  }
+  EXPECT_EQ(functions.size(), 4540u);
+
+  EXPECT_FALSE(recorded_of(made.first, {.cell = "none"}).has_cells());
+  const Recorded grid = recorded_of(test::made_grid());
+  EXPECT_FALSE(grid.has_cells());
+  EXPECT_TRUE(grid.probe(grid.table().config(0)).empty());
+  EXPECT_THROW(recorded_of(test::made_grid(), {.cell = "nasbench201"}), Error);
+}
+
+TEST(RecordedTask, CellsOfOneFunctionAreEvaluatedOnce) {
+  const test::Folder folder;
+  const auto [quality, latency] = test::made_cells({"skip_connect", "nor_conv_3x3"});
+  folder.write("q.json", quality.description);
+  folder.write("q.csv", quality.rows);
+  folder.write("l.json", latency.description);
+  folder.write("l.csv", latency.rows);
+  folder.write("s.toml", R"([study]
+maximize = ["acc"]
+minimize = ["phone"]
+[task]
+kind = "recorded"
+table = "q"
+beside = ["l"]
+[search]
+searcher = "random"
+scheduler = { kind = "fixed", steps = 1 }
+identity = "reuse"
+[budget]
+trials = 64
+)");
+  test::Program search(folder, {"search", "s.toml", "--json"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  study.sync();
+  ASSERT_EQ(study.size(), 64);
+  const auto file = run::StudyFile::read(folder.file("s.toml"));
+  std::int64_t reused = 0;
+  std::set<std::string> structures;  // without pooling, as many as functions
+  for (const auto& trial : study.trials()) {
+    ASSERT_EQ(trial.state, study::TrialState::completed);
+    const auto own = file.task->design_costs(trial.config);
+    EXPECT_EQ(trial.at(1)->measures.find("phone"), own.find("phone")) << "latencies are a config's own";
+    structures.insert(
+        cell_string(cells_of(CellKind::nasbench201, trial.config).front(), CellStrings::structural));
+    if (trial.same_as < 0) continue;
+    ++reused;
+    EXPECT_EQ(trial.keys.functional, study.trial(trial.same_as).keys.functional);
+    EXPECT_EQ(trial.at(1)->measures.find("acc"), study.trial(trial.same_as).at(1)->measures.find("acc"));
+  }
+  EXPECT_EQ(reused, 64 - static_cast<std::int64_t>(structures.size()));
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hone/base/json.h"
+#include "hone/base/key.h"
+#include "hone/task/cell.h"
+
+namespace hone::task {
+
+/// How cells are told apart without training any.
+///
+///   published          strings as NAS-Bench-201 counts its cells: a skip connection is its operand, a `none`
+///                      is zero, a node whose only term is zero is zero (but "zero + x" is another string
+///                      than "x"), terms are sorted. All 15,625 cells: 6,466.
+///   structural         what zero contributes is gone, an operation on zero is zero, sums are flat and
+///                      sorted. 4,930.
+///   tanh_bias, tanh, relu_linear_pool
+///                      by what the cell computes where every operation of a kind is one fixed random map of
+///                      256-dimensional vectors, shared by all edges: tanh(W x + b); tanh(W x); W max(x, 0)
+///                      with pooling linear, W x. 6,100, 4,930 and 4,540: with a bias an operation on zero is
+///                      not zero, with linear pooling sums of poolings are poolings of sums.
+///
+/// All of them take operations of a kind on the same input for equal, as the benchmark's own strings do;
+/// task::canonical does not.
+struct CellClasses {
+  std::string name;
+  std::int64_t classes = 0;
+  /// Of the functional ones: classes when the outputs are rounded to 1, 2, ... 9 decimals. That all are equal
+  /// is the check that no two functions fall together by rounding and no equal ones apart.
+  std::vector<std::int64_t> by_decimals = {};
+  bool stable() const;
+};
+
+/// The five counts over designs (see cells_of()), in the order above. Two designs of several cells are one
+/// class where all of their cells are. All of NAS-Bench-201: about half a second.
+std::vector<CellClasses> class_counts(const std::vector<std::vector<Cell>>& designs);
+/// {"published": {"classes": 6466}, ..., "tanh": {"classes": 4930, "stable": true, "by_decimals": [...]}}
+Json class_counts_json(const std::vector<CellClasses>& counts);
+
+/// A cell as a string, by one of the first two conventions.
+enum class CellStrings { published, structural };
+std::string cell_string(const Cell& cell, CellStrings convention);
+
+/// What the operations are in cell_values().
+enum class CellMaps { tanh_bias, tanh, relu_linear_pool };
+
+/// Computes cells with random maps in place of operations; remembers what it computed. Not thread safe.
+class CellFunctions {
+ public:
+  /// The maps are drawn by hone's own generator: W from N(0, 4 / n), b from N(0, 1), inputs from N(0, 9).
+  explicit CellFunctions(CellMaps maps, std::size_t dimension = 256, std::uint64_t seed = 1);
+  ~CellFunctions();
+  CellFunctions(const CellFunctions&) = delete;
+  CellFunctions& operator=(const CellFunctions&) = delete;
+
+  /// The output, `dimension` numbers: a single output itself; several, whose order must not matter, as the
+  /// sum of one further random map of each.
+  std::vector<double> values(const Cell& cell);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hone::task
