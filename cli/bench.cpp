@@ -4,17 +4,15 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "bench_identity.h"
 #include "command.h"
-#include "hone/base/clock.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/run/ask_times.h"
 #include "hone/run/comparison.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
+#include "progress_line.h"
 
 namespace hone::cli {
 namespace {
@@ -190,29 +188,6 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
   return contenders;
 }
 
-class ProgressLine {
- public:
-  explicit ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
-  ~ProgressLine() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
-  }
-  void show(std::size_t done, std::size_t total, const std::string& what) {
-    const double now = monotonic_s();
-    if (quiet_ || what.empty() || now - last_ < (terminal_ ? 0.1 : 30.0)) return;
-    last_ = now;
-    std::string text = fmt::format("{} of {} runs; {}", done, total, what);
-    if (const std::size_t columns = output_columns(); terminal_ && columns > 0 && text.size() >= columns)
-      text.resize(columns - 1);
-    std::fprintf(stderr, terminal_ ? "\r\x1b[K%s" : "%s\n", text.c_str());
-    std::fflush(stderr);
-    shown_ = terminal_;
-  }
-
- private:
-  bool quiet_, terminal_, shown_ = false;
-  double last_ = -1e9;
-};
-
 void take_interrupts() {
   struct sigaction handler {};
   handler.sa_handler = on_interrupt;
@@ -234,7 +209,7 @@ int bench_search(const Arguments& arguments) {
     run::ComparisonHooks hooks;
     hooks.interrupted = [] { return g_interrupted != 0; };
     hooks.progress = [&](std::size_t done, std::size_t total, const std::string& what) {
-      progress.show(done, total, what);
+      if (!what.empty()) progress.show(fmt::format("{} of {} runs; {}", done, total, what));
     };
     results = run::compare(comparison, arguments.out + "/runs.jsonl", hooks);
   }
@@ -304,6 +279,7 @@ void add_bench(CLI::App& app, Action& action) {
   auto* bench = app.add_subcommand("bench", "Compare hone with other libraries");
   bench->require_subcommand(1);
   add_bench_ask(*bench, action);
+  add_bench_identity(*bench, action);
   auto* command = bench->add_subcommand(
       "search", "Compare searchers and schedulers on recorded tables, curves and functions");
   command->footer(

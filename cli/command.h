@@ -29,6 +29,7 @@ void add_train(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_methods_command(CLI::App& app, Action& action);
 void add_worker(CLI::App& app, Action& action);
+void add_identity(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 
 /// Runs `body` and turns what it throws into "error: ..." on standard error and the exit status.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hone/base/error.h"
+#include "hone/run/probing.h"
 #include "hone/run/worker_arguments.h"
 #include "hone/task/program_description.h"
 
@@ -75,6 +76,7 @@ std::string usage(const std::string& program) {
       "  describe                        print its tasks as JSON\n"
       "  describe NAME OPTIONS FOLDER    one of them with these options\n"
       "  check FILE                      check a study file with the task at hand\n"
+      "  probe FILE CONFIGS OUTPUT       what the configs of a file compute\n"
       "  worker                          work on a study's trials\n{2}",
       program, fmt::join(names, ", "), flags);
 }
@@ -91,6 +93,10 @@ int obey(const std::string& program, const std::vector<std::string>& words) {
     return answer([&]() -> Json {
       return {{"hone", HONE_VERSION}, {"about", StudyFile::read(words[1]).task->prepare()}};
     });
+  if (command == "probe" && words.size() == 4) {
+    serve_probes(words[1], words[2], words[3]);
+    return 0;
+  }
   if (command == "worker") return work_as_told(read_worker_arguments({words.begin() + 1, words.end()}));
   const bool asked = command == "--help" || command == "-h" || command == "help";
   std::fputs(usage(program).c_str(), asked ? stdout : stderr);

@@ -18,6 +18,7 @@ namespace hone::run {
 ///   describe                        prints its tasks as JSON
 ///   describe NAME OPTIONS FOLDER    one of them with these options (a JSON object)
 ///   check FILE                      reads the study file with the task at hand; prints what is wrong
+///   probe FILE CONFIGS OUTPUT       the probes of the configs in a file (hone/run/probing.h)
 ///   worker --store URL ...          works on a study's trials: see worker_flags
 ///
 /// Returns the process's exit status: 0 done, 1 the machine's or hone's fault, 2 the input is wrong, 3

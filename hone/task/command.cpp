@@ -159,11 +159,12 @@ std::optional<std::string> CommandTask::unseen_by_probe(const space::Config& con
   for (const auto& [name, value] : config.entries())
     for (const auto& chosen : options_.probe_unseen)
       if (name == chosen || name.starts_with(chosen + ".")) unseen[name] = value_to_json(value);
-  return Json{{"command", options_.run},
-              {"files", data_identity()},
-              {"environment", options_.environment},
-              {"unseen", unseen}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json literal{{"command", options_.run},
+               {"files", data_identity()},
+               {"environment", options_.environment},
+               {"unseen", unseen}};
+  if (options_.probe_batch != "none") literal["batch"] = options_.probe_numbers;
+  return literal.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace hone::task

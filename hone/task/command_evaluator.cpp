@@ -8,6 +8,7 @@
 #include "hone/task/command.h"
 #include "hone/task/command_lines.h"
 #include "hone/task/command_log.h"
+#include "hone/task/command_probe.h"
 #include "hone/task/command_run.h"
 
 namespace hone::task {
@@ -132,6 +133,8 @@ class CommandEvaluator final : public Evaluator {
     std::vector<double> signature;
     std::string problem = "it printed no signature";
     JsonLines lines(options.report_on_output);
+    ProbeNumbers numbers;
+    const bool with_batch = options.probe_batch != "none";
     CommandLog log("", 4096);
     const auto hear = [&](const std::vector<JsonLines::Line>& heard) {
       for (const auto& line : heard) {
@@ -145,8 +148,16 @@ class CommandEvaluator final : public Evaluator {
     ears.report = [&](std::string_view bytes) { hear(lines.add(bytes)); };
     ears.apart = ears.report;
     ears.interrupted = seat.interrupted;
-    const RunEnd end = run_program(launch(config, context), options.rules, ears);
+    Launch launched = launch(config, context);
+    if (with_batch) {
+      launched.input =
+          batch_input(canonical_batches(), options.probe_batch == "json" ? BatchForm::json : BatchForm::text);
+      launched.apart = true;
+      ears.apart = [&](std::string_view bytes) { numbers.add(bytes); };
+    }
+    const RunEnd end = run_program(launched, options.rules, ears);
     hear(lines.end());
+    numbers.end();
     if (end.how == RunEnd::How::interrupted) {
       probe_note_.clear();
       return {};
@@ -154,6 +165,13 @@ class CommandEvaluator final : public Evaluator {
     if (const auto [cause, reason] = failure(end, options, log); !cause.empty()) {
       problem = reason;
       signature.clear();
+    } else if (with_batch && signature.empty()) {
+      try {
+        signature = numbers.values();
+        if (signature.empty()) problem = "it printed no numbers";
+      } catch (const Error& error) {
+        problem = error.message();
+      }
     }
     // A candidate without a signature is known by its config alone; its log says why.
     probe_note_ = signature.empty() ? "the probe failed: " + problem : "";
@@ -236,6 +254,15 @@ class CommandEvaluator final : public Evaluator {
     return launch;
   }
 
+  const identity::Prober& canonical_batches() {
+    if (!prober_) {
+      identity::ProbeSettings settings;
+      settings.inputs = {{"x", {task_->options().probe_numbers}}};
+      prober_.emplace(std::move(settings));
+    }
+    return *prober_;
+  }
+
   static void make_folder(const std::string& path) {
     std::error_code code;
     fs::create_directories(path, code);
@@ -301,6 +328,7 @@ class CommandEvaluator final : public Evaluator {
 
   std::shared_ptr<const CommandTask> task_;
   std::string probe_note_;
+  std::optional<identity::Prober> prober_;  ///< made when first asked for
 };
 
 }  // namespace

@@ -124,12 +124,17 @@ CommandOptions::CommandOptions(const Options& options)
       probe(options.flag("probe")),
       probe_arguments(options.texts("probe_arguments")),
       probe_unseen(options.texts("probe_unseen")),
+      probe_batch(options.text("probe_batch")),
+      probe_numbers(options.integer("probe_numbers")),
       inputs(options.texts("inputs")),
       cores(static_cast<int>(options.integer("cores"))),
       gpus(static_cast<int>(options.integer("gpus"))) {
   if (run.empty() || run[0].empty())
     throw Error("names no program", options.place("run"), "run = [\"./program\", \"argument\"]");
   if (options.has("metrics")) metrics = options.texts("metrics");
+  if (config_on_input && probe_batch != "none")
+    throw Error("a probe reads one thing on standard input, and stdin = \"json\" is the config",
+                options.place("probe_batch"), "the config is in HONE_CONFIG, too");
   const std::string form = options.text("arguments");
   arguments = form == "equals" ? Form::equals : form == "space" ? Form::space : Form::none;
   if (options.has("time")) rules.time_s = options.real("time");
@@ -231,6 +236,19 @@ std::vector<OptionSpec> CommandOptions::specs() {
        .summary = "with HONE_PROBE=1 the program prints {\"signature\": [...]}: equal ones are one design"},
       list("probe_arguments", "appended in a probe"),
       list("probe_unseen", "parameters that change results but not the signature"),
+      {.name = "probe_batch",
+       .type = Type::text,
+       .fallback = "none",
+       .summary =
+           "what a probe reads on standard input: the canonical batch as JSON, as lines of numbers, or "
+           "nothing new; what it prints there are then numbers",
+       .allowed = {"none", "json", "text"}},
+      {.name = "probe_numbers",
+       .type = Type::integer,
+       .fallback = 1,
+       .summary = "numbers that an example of the canonical batch has",
+       .low = 1,
+       .high = 100000},
       list("inputs", "files that results depend on; a study whose inputs changed is refused"),
       {.name = "cores",
        .type = Type::integer,

@@ -26,6 +26,8 @@ struct CommandOptions {
   bool probe = false;
   std::vector<std::string> probe_arguments;
   std::vector<std::string> probe_unseen;
+  std::string probe_batch = "none";  ///< "json", "text": the canonical batch is on the probe's standard input
+  std::int64_t probe_numbers = 1;    ///< that one of its examples has
   std::vector<std::string> inputs;
   int cores = 1;
   int gpus = 0;

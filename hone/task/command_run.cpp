@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -112,6 +113,8 @@ class Run {
       closed_ = size == 0;
       if (size <= 0) break;
       any = true;
+      // What speaks is up: a short program's memory may be seen now or never, earlier looks found a page of it.
+      if (!std::exchange(heard_, true)) look_at_ = 0.0;
       if (hear) hear(std::string_view(buffer, static_cast<std::size_t>(size)));
     }
     return any;
@@ -181,7 +184,7 @@ class Run {
   double began_;
   Keeper keeper_;
   RunEnd end_;
-  bool ended_ = false, gone_ = false, closed_ = false;
+  bool ended_ = false, gone_ = false, closed_ = false, heard_ = false;
   bool report_open_ = true, output_open_ = true, apart_open_ = true;
   double kill_at_ = kInfinity, abandon_at_ = kInfinity;
   double look_at_ = kFirstLook_s, interval_ = kFirstLook_s;

@@ -91,6 +91,9 @@ class RecordedTask final : public Task {
     });
     return identity_;
   }
+  std::optional<graph::Graph> graph(const space::Config& config) const override {
+    return recorded().graph(config);
+  }
   study::Measures design_costs(const space::Config& config) const override {
     return recorded().costs(config);
   }

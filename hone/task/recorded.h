@@ -60,6 +60,9 @@ class Recorded final : public Benchmark {
   /// benchmark's own count; their recorded accuracies differ hardly more than those of one cell's seeds do.
   std::vector<double> probe(const space::Config& config) const override;
 
+  /// The cell alone, on 16 channels of 32x32, as it stands in the benchmark's first stage: operations have
+  /// parameters of their own, so that its structural key tells more cells apart (5,650) than the probe does.
+  std::optional<graph::Graph> graph(const space::Config& config) const override;
   /// With cells: the measures of the tables beside that are times (unit s or ms): latencies, which cells of
   /// one function differ in.
   study::Measures costs(const space::Config& config) const override;

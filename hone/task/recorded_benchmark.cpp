@@ -9,7 +9,7 @@
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/study/front.h"
-#include "hone/task/cell_spaces.h"
+#include "hone/task/cell_network.h"
 #include "hone/task/recorded.h"
 
 namespace hone::task {
@@ -192,6 +192,11 @@ std::vector<double> Recorded::probe(const space::Config& config) const {
   const auto cells = cells_of(CellKind::nasbench201, config);
   const std::lock_guard lock(functions_mutex_);
   return functions_->values(cells.front());
+}
+
+std::optional<graph::Graph> Recorded::graph(const space::Config& config) const {
+  if (!functions_) return std::nullopt;
+  return cell_graph(CellKind::nasbench201, cells_of(CellKind::nasbench201, config).front(), 1, 16, 32);
 }
 
 study::Measures Recorded::costs(const space::Config& config) const {

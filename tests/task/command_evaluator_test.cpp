@@ -19,7 +19,8 @@ double measure(const Outcome& outcome, const std::string& name) {
 TEST(CommandEvaluator, ReportsAndResult) {
   CommandBench bench(R"(for i in 1 2 3; do echo "{\"fidelity\": $i, \"loss\": 0.$i}" >&$HONE_REPORT_FD; done
 echo "{\"extra\": $HONE_SEED}" >&3
-echo to the log)");
+echo to the log
+sleep 0.05)");
   const Outcome outcome = bench.run(3);
   EXPECT_EQ(outcome.ending, Ending::reached);
   EXPECT_EQ(outcome.fidelity, 3);
@@ -247,6 +248,14 @@ TEST(CommandEvaluator, ProbesForASignature) {
       << failing.log();
   CommandBench without("echo '{\"signature\": [1]}' >&3");
   EXPECT_TRUE(without.evaluator->probe(without.config).empty());
+
+  // The canonical batch: 3 steps of 10 examples with 2 numbers each.
+  const std::string sums = "awk 'NF == 2 { print $1 + $2 }'";
+  CommandBench batch(sums, {{"probe", true}, {"probe_batch", "text"}, {"probe_numbers", 2}});
+  EXPECT_EQ(batch.evaluator->probe(batch.config).size(), 30u);
+  CommandBench wordy("echo loss 3", {{"probe", true}, {"probe_batch", "json"}});
+  EXPECT_TRUE(wordy.evaluator->probe(wordy.config).empty());
+  EXPECT_THROW(CommandBench(sums, {{"stdin", "json"}, {"probe_batch", "text"}}), Error);
 }
 
 TEST(CommandEvaluator, RunsOnItsCores) {

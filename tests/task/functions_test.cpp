@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -29,9 +31,9 @@ double value(const Benchmark& benchmark, const std::vector<double>& x) {
   return *measures.find(benchmark.objectives().front().name);
 }
 
-TEST(Functions, OptimaAreWhereTheirSourcesSay) {
-  const double pi = std::acos(-1.0);
-  const std::map<std::string, std::vector<double>> places{
+const std::map<std::string, std::vector<double>>& optimal_places() {
+  static const double pi = std::acos(-1.0);
+  static const std::map<std::string, std::vector<double>> places{
       {"branin", {(pi + 5.0) / 15.0, 2.275 / 15.0}},
       {"hartmann3", {0.114614, 0.555649, 0.852547}},
       {"hartmann6", {0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573}},
@@ -67,6 +69,11 @@ TEST(Functions, OptimaAreWhereTheirSourcesSay) {
       {"currin", {0.21666, 0.0}},
       {"borehole", {0.15, 100, 115600, 1110, 116, 700, 1120, 12045}},
   };
+  return places;
+}
+
+TEST(Functions, OptimaAreWhereTheirSourcesSay) {
+  const auto& places = optimal_places();
   for (const FunctionInfo& info : test_functions()) {
     if (info.suite == "bbob" || info.suite == "several" || info.suite == "mixed") continue;
     const auto place = places.find(info.name);
@@ -94,6 +101,41 @@ TEST(Functions, NothingIsBetterThanTheOptimum) {
       const double above = minimize ? found - *benchmark->optimum() : *benchmark->optimum() - found;
       EXPECT_GE(above, -1e-9) << info.name;
     }
+  }
+}
+
+TEST(Functions, NoDescentFromAConstrainedOptimumGetsBelowIt) {
+  for (const FunctionInfo& info : test_functions()) {
+    if (info.suite != "constrained") continue;
+    const auto benchmark = make_function(info.name);
+    const double best = *benchmark->optimum();
+    std::vector<double> place = optimal_places().at(info.name);
+    double value = std::numeric_limits<double>::infinity();
+    for (std::uint64_t i = 0; i < 4000; ++i) {
+      Rng rng(11, "test", i);
+      std::vector<space::Config::Entry> entries;
+      std::vector<double> next = place;
+      const double step = std::pow(10.0, rng.uniform(-7.0, -2.0));
+      for (std::size_t d = 0; d < next.size(); ++d) {
+        const auto& parameter = benchmark->space().parameter(d);
+        if (parameter.kind == space::ParameterKind::integer) {
+          entries.emplace_back(parameter.name, static_cast<std::int64_t>(next[d]));
+          continue;
+        }
+        if (rng.uniform() < 0.5)
+          next[d] = std::clamp(next[d] + step * (parameter.high - parameter.low) * rng.normal(),
+                               parameter.low, parameter.high);
+        entries.emplace_back(parameter.name, next[d]);
+      }
+      const auto measures = benchmark->evaluate(space::Config(std::move(entries)), 0, 1).measures;
+      bool within = true;
+      for (const auto& limit : benchmark->limits()) within = within && limit.violation(measures).empty();
+      if (!within || *measures.find("value") >= value) continue;
+      value = *measures.find("value");
+      place = next;
+    }
+    EXPECT_GE(value, best - 1e-6 * std::max(1.0, std::abs(best))) << info.name;
+    EXPECT_LE(value, best + 1e-2 * std::max(1.0, std::abs(best))) << info.name << ": no feasible place found";
   }
 }
 

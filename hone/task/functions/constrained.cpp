@@ -117,7 +117,7 @@ Row speed_reducer(X x) {
           397.5 / (b * m * m * z * z) - 1.0,
           1.93 * std::pow(l1, 3) / (m * z * std::pow(d1, 4)) - 1.0,
           1.93 * std::pow(l2, 3) / (m * z * std::pow(d2, 4)) - 1.0,
-          std::sqrt(square(745.0 * l1 / (m * z)) + 16.9e6) / (110.0 * std::pow(d1, 3)) - 1.0,
+          std::sqrt(square(745.0 * l1 / (m * z)) + 16.91e6) / (110.0 * std::pow(d1, 3)) - 1.0,
           std::sqrt(square(745.0 * l2 / (m * z)) + 157.5e6) / (85.0 * std::pow(d2, 3)) - 1.0,
           m * z / 40.0 - 1.0,
           5.0 * m / b - 1.0,

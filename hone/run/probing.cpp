@@ -1,0 +1,335 @@
+#include "hone/run/probing.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+#include "hone/run/process.h"
+#include "hone/run/worker_main.h"
+
+namespace hone::run {
+namespace {
+
+/// So many processes may die one after the other without having answered anything.
+constexpr int kMostDeaths = 3;
+
+struct Answer {
+  std::vector<double> floats;
+  std::string failure;
+  std::string literal;
+};
+
+std::unique_ptr<task::Evaluator> make_evaluator(const StudyFile& file) {
+  return methods().maker<task::MakeEvaluator>("evaluator", file.task_kind)(file.task, file.task_options,
+                                                                           file.folder);
+}
+
+Answer ask(const StudyFile& file, task::Evaluator& evaluator, const space::Config& config,
+           const std::function<bool()>& interrupted) {
+  try {
+    const auto literal = file.task->unseen_by_probe(config);
+    if (!literal) return {{}, "its task has no probe", ""};
+    Answer answer{evaluator.probe_at(config, {.interrupted = interrupted}), "", *literal};
+    if (answer.floats.empty()) answer.failure = "the probe gave nothing";
+    return answer;
+  } catch (const Error& error) {
+    return {{}, error.message(), ""};
+  } catch (const std::exception& error) {
+    return {{}, error.what(), ""};
+  }
+}
+
+void settle(const Answer& answer, const identity::Quantisation& how, Probed& probed) {
+  probed.failure = answer.failure;
+  if (!answer.failure.empty()) return;
+  probed.functional = identity::signature(answer.floats, answer.literal, how);
+  if (!probed.functional) probed.failure = "the probe gave NaN or infinity";
+}
+
+void add_structure(const StudyFile& file, Probed& probed) {
+  try {
+    if (const auto graph = file.task->graph(probed.config)) probed.structural = graph::canonical(*graph).key;
+  } catch (const Error& error) {
+    probed.failure = error.message();
+  }
+}
+
+/// The probes of one process of the worker's program, over its share of the configs.
+class ProbeProcess {
+ public:
+  ProbeProcess(std::string program, const StudyFile& file, std::string folder, std::size_t number)
+      : program_(std::move(program)),
+        study_(file.path),
+        base_(fmt::format("{}/{}", folder, number)),
+        environment_(worker_environment()) {}
+  ~ProbeProcess() { stop(); }
+  ProbeProcess(const ProbeProcess&) = delete;
+  ProbeProcess& operator=(const ProbeProcess&) = delete;
+
+  void add(std::size_t index, const space::Config& config) {
+    std::string line;
+    config.append_json(line);
+    lines_.push_back(line);
+    indices_.push_back(index);
+  }
+
+  /// Reads what has come; false: all is answered. `heard(index, answer)`.
+  template <typename Heard>
+  bool turn(Heard&& heard) {
+    if (answered_ == indices_.size()) return false;
+    if (pid_ < 0) start();
+    read(heard);
+    int status = 0;
+    if (answered_ < indices_.size() && ::waitpid(pid_, &status, WNOHANG) == pid_) {
+      pid_ = -1;
+      read(heard);
+      if (answered_ < indices_.size()) died(heard, status);
+    }
+    return answered_ < indices_.size();
+  }
+
+  void stop() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+ private:
+  void start() {
+    std::string text;
+    for (std::size_t i = answered_; i < lines_.size(); ++i) text += lines_[i] + "\n";
+    write_file_atomic(base_ + ".configs", text);
+    write_file_atomic(base_ + ".answers", "");
+    read_ = 0;
+    rest_.clear();
+    before_ = answered_;
+    pid_ = spawn({program_, "probe", study_, base_ + ".configs", base_ + ".answers"}, environment_,
+                 base_ + ".log");
+  }
+
+  template <typename Heard>
+  void read(Heard& heard) {
+    std::ifstream stream(base_ + ".answers", std::ios::binary);
+    stream.seekg(static_cast<std::streamoff>(read_));
+    std::ostringstream fresh;
+    fresh << stream.rdbuf();
+    read_ += fresh.str().size();
+    rest_ += fresh.str();
+    std::size_t at = 0;
+    for (std::size_t end = 0;
+         (end = rest_.find('\n', at)) != std::string::npos && answered_ < indices_.size(); at = end + 1) {
+      const Json json = parse_json(rest_.substr(at, end - at), "a probe's answer");
+      Answer answer;
+      if (json.contains("failure")) answer.failure = json["failure"].get<std::string>();
+      answer.literal = json.value("literal", "");
+      if (json.contains("floats"))
+        for (const Json& value : json["floats"]) answer.floats.push_back(json_to_real(value));
+      heard(indices_[answered_++], answer);
+    }
+    rest_.erase(0, at);
+  }
+
+  /// The config at which it died is no one's; the next process begins behind it.
+  template <typename Heard>
+  void died(Heard& heard, int status) {
+    const std::string said = file_tail(base_ + ".log", 3);
+    deaths_ = answered_ == before_ ? deaths_ + 1 : 1;
+    const bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0;
+    if ((refused && answered_ == 0) || deaths_ >= kMostDeaths)
+      throw environment_error(fmt::format("{} cannot probe: {}", program_, said.empty() ? "it died" : said));
+    heard(indices_[answered_++],
+          Answer{{},
+                 WIFSIGNALED(status) ? fmt::format("its process was killed by signal {}", WTERMSIG(status))
+                                     : "its process ended",
+                 ""});
+  }
+
+  std::string program_, study_, base_;
+  std::map<std::string, std::string> environment_;
+  std::vector<std::string> lines_;
+  std::vector<std::size_t> indices_;
+  std::size_t answered_ = 0, before_ = 0;
+  std::uintmax_t read_ = 0;
+  std::string rest_;
+  pid_t pid_ = -1;
+  int deaths_ = 0;
+};
+
+/// A folder of this run's own, removed with it.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "hone-probe-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw environment_error("cannot make a folder for probes");
+    path_ = pattern;
+  }
+  ~Scratch() {
+    std::error_code code;
+    std::filesystem::remove_all(path_, code);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// One run of probe_all.
+class Probing {
+ public:
+  Probing(const StudyFile& file, const std::vector<space::Config>& configs, const ProbingOptions& options)
+      : file_(file), options_(options), done_(configs.size(), 0) {
+    for (const auto& config : configs) probed_.push_back({config, {}, std::nullopt, ""});
+    const std::int64_t fit = core_count() / std::max(1, file.task->needs().cores);
+    workers_ =
+        static_cast<std::size_t>(std::max<std::int64_t>(1, options.workers > 0 ? options.workers : fit));
+    workers_ = std::max<std::size_t>(1, std::min(workers_, configs.size()));
+  }
+
+  std::vector<Probed> run() {
+    const std::string program = worker_program(file_);
+    const bool probe = has_probe(file_);
+    const bool here = !probe || program == "hone" || !task::own_tasks().empty();
+    in_threads(probe && here);
+    if (probe && !here) in_processes(program);
+    std::size_t whole = 0;
+    while (whole < done_.size() && done_[whole] != 0) ++whole;
+    probed_.resize(whole);
+    return std::move(probed_);
+  }
+
+ private:
+  bool interrupted() const { return options_.interrupted && options_.interrupted(); }
+  void tell(std::size_t done) const {
+    if (options_.progress) options_.progress(done, probed_.size());
+  }
+
+  /// Structures, and where `probe` says so functions, by threads of this process.
+  void in_threads(bool probe) {
+    const bool last = probe || !has_probe(file_);
+    std::atomic<std::size_t> next{0}, finished{0};
+    std::atomic<bool> stop{false};
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto body = [&] {
+      try {
+        std::unique_ptr<task::Evaluator> evaluator;
+        if (probe) evaluator = make_evaluator(file_);
+        for (std::size_t i = next++; i < probed_.size() && !stop; i = next++) {
+          add_structure(file_, probed_[i]);
+          if (probe && probed_[i].failure.empty())
+            settle(ask(file_, *evaluator, probed_[i].config, [&] { return stop.load(); }),
+                   options_.quantisation, probed_[i]);
+          if (last && !stop) done_[i] = 1;
+          ++finished;
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+        stop = true;
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < workers_; ++i) threads.emplace_back(body);
+    while (finished < probed_.size() && !stop) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(finished == 0 ? 1 : 20));
+      if (interrupted()) stop = true;
+      if (last) tell(finished);
+    }
+    threads.clear();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void in_processes(const std::string& program) {
+    const Scratch scratch;
+    const std::string path = program.find('/') == std::string::npos ? find_program(program) : program;
+    std::vector<std::unique_ptr<ProbeProcess>> processes;
+    for (std::size_t i = 0; i < workers_; ++i)
+      processes.push_back(std::make_unique<ProbeProcess>(path, file_, scratch.path(), i));
+    std::size_t finished = 0;
+    for (std::size_t i = 0; i < probed_.size(); ++i) {
+      if (probed_[i].failure.empty()) {
+        processes[i % workers_]->add(i, probed_[i].config);
+      } else {
+        done_[i] = 1;
+        ++finished;
+      }
+    }
+    for (bool some = true; some && !interrupted();) {
+      some = false;
+      for (auto& process : processes)
+        some = process->turn([&](std::size_t i, const Answer& answer) {
+          settle(answer, options_.quantisation, probed_[i]);
+          done_[i] = 1;
+          ++finished;
+        }) || some;
+      tell(finished);
+      if (some) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  const StudyFile& file_;
+  const ProbingOptions& options_;
+  std::vector<Probed> probed_;
+  std::vector<char> done_;
+  std::size_t workers_ = 1;
+};
+
+}  // namespace
+
+bool has_probe(const StudyFile& file) {
+  // What a program's task can do is known to the program alone.
+  if (!file.task->program().empty() && task::own_tasks().empty()) return true;
+  Rng rng(0, "probing");
+  return file.task->unseen_by_probe(file.space.sample(rng)).has_value();
+}
+
+std::vector<Probed> probe_all(const StudyFile& file, const std::vector<space::Config>& configs,
+                              const ProbingOptions& options) {
+  if (configs.empty()) return {};
+  return Probing(file, configs, options).run();
+}
+
+void serve_probes(const std::string& study_file, const std::string& configs, const std::string& output) {
+  const StudyFile file = StudyFile::read(study_file);
+  const auto evaluator = make_evaluator(file);
+  std::istringstream lines(read_file(configs));
+  std::ofstream answers(output, std::ios::binary | std::ios::app);
+  if (!answers) throw environment_error(fmt::format("cannot write {}", output));
+  for (std::string line; std::getline(lines, line);) {
+    const auto config = file.space.canonical(space::Config::from_json(parse_json(line, configs)));
+    const Answer answer = ask(file, *evaluator, config, {});
+    std::string text = answer.failure.empty() ? "{\"floats\":[" : "{\"failure\":";
+    if (answer.failure.empty()) {
+      for (std::size_t i = 0; i < answer.floats.size(); ++i) {
+        if (i > 0) text += ',';
+        append_json(text, answer.floats[i]);
+      }
+      text += "],\"literal\":";
+      append_json(text, answer.literal);
+      text += "}\n";
+    } else {
+      append_json(text, answer.failure);
+      text += "}\n";
+    }
+    answers << text << std::flush;
+  }
+}
+
+}  // namespace hone::run
