@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "hone/base/json.h"
 #include "hone/base/key.h"
 #include "hone/task/cell.h"
+#include "hone/task/cell_functions.h"
 
 namespace hone::task {
 
@@ -45,26 +45,5 @@ Json class_counts_json(const std::vector<CellClasses>& counts);
 /// A cell as a string, by one of the first two conventions.
 enum class CellStrings { published, structural };
 std::string cell_string(const Cell& cell, CellStrings convention);
-
-/// What the operations are in cell_values().
-enum class CellMaps { tanh_bias, tanh, relu_linear_pool };
-
-/// Computes cells with random maps in place of operations; remembers what it computed. Not thread safe.
-class CellFunctions {
- public:
-  /// The maps are drawn by hone's own generator: W from N(0, 4 / n), b from N(0, 1), inputs from N(0, 9).
-  explicit CellFunctions(CellMaps maps, std::size_t dimension = 256, std::uint64_t seed = 1);
-  ~CellFunctions();
-  CellFunctions(const CellFunctions&) = delete;
-  CellFunctions& operator=(const CellFunctions&) = delete;
-
-  /// The output, `dimension` numbers: a single output itself; several, whose order must not matter, as the
-  /// sum of one further random map of each.
-  std::vector<double> values(const Cell& cell);
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace hone::task
