@@ -25,7 +25,8 @@ class Cache {
     ++result_.proposals;
     paid = false;
     const bool caches = replay_.policy != "off" && replay_.policy != "count";
-    Entry& entry = entries_[caches ? classes_[row] : next_++];
+    const std::size_t key = replay_.policy == "config" ? row : classes_[row];
+    Entry& entry = entries_[caches ? key : next_++];
     double told = 0.0;
     if (replay_.policy == "average" && entry.n > 0 && entry.n < replay_.evaluations) {
       paid = true;

@@ -18,7 +18,7 @@ struct Replay {
   /// Evolution as it was published, which proposes a config again as it comes, instead of a searcher of hone
   /// behind hone's engine, which passes none on twice. Options population (100), sample (10) and changes (1).
   bool published = false;
-  std::string policy = "reuse";  ///< off, reuse, forget, average, count
+  std::string policy = "reuse";  ///< off, reuse, forget, average, count; config: reuse by config alone
   double forget = 0.1;           ///< of `forget`: the probability that a use drops the entry
   std::int64_t evaluations = 5;  ///< of `average`: so many a function
   LandscapeProbe probe = {};
