@@ -83,7 +83,8 @@ void Landscape::harvest() const {
   for (std::size_t row = 0; row < size(); ++row)
     cells.push_back(task::cells_of(*cells_, recorded_->table().config(row)));
   for (std::size_t step = 0; step < kMostSteps; ++step) {
-    task::CellFunctions functions(task::CellMaps::relu_linear_pool, kMostExamples * kNumbersOfAnExample, step + 1);
+    task::CellFunctions functions(task::CellMaps::relu_linear_pool, kMostExamples * kNumbersOfAnExample,
+                                  step + 1);
     Rng rng(step, "landscape target");
     std::vector<double> target(kMostExamples * kNumbersOfAnExample);
     for (double& value : target) value = rng.normal();

@@ -88,7 +88,8 @@ TEST(ClassCount, AProgramsOwnTaskIsProbedInItsProcesses) {
     folder.write("s.toml", "[study]\nminimize = [\"ones_of_4\"]\n[task]\nkind = \"program\"\nprogram = \"" +
                                std::string(HONE_PROGRAMS) +
                                "/own_tasks\"\nname = \"ones\"\noptions = { width = 4" + options +
-                               " }\n[space]\na = { flag = true }\nb = { flag = true }\nc = { flag = true }\nd = { flag = true }\n"
+                               " }\n[space]\na = { flag = true }\nb = { flag = true }\nc = { flag = true "
+                               "}\nd = { flag = true }\n"
                                "[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n");
     const StudyFile file = StudyFile::read(folder.file("s.toml"));
     const Designs designs = designs_of(file.space, 100, 10, 0);
