@@ -57,6 +57,7 @@ class RecordedTask final : public Task {
     return infos;
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool whole_at_one() const override { return !recorded().has_steps(); }
   bool reports() const override { return options_.integer("report") > 0; }
   std::optional<space::Space> default_space() const override { return recorded().space(); }
   void check(const space::Space& space) const override { recorded().table().check(space); }

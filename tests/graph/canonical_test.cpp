@@ -256,5 +256,20 @@ TEST(Canonical, DeadParametersHaveNoPosition) {
   EXPECT_EQ(canonical(graph).parameter_position, (std::vector<int>{-1, 0}));
 }
 
+TEST(Canonical, DeadParametersDoNotTouchTies) {
+  // Two branches of one look are a tie; how it is broken must not depend on what is dead.
+  const auto graph = [](bool dead) {
+    Graph g;
+    const int x = g.input("x", {2, 5, 4}, DataType::float32);
+    const auto map = [&](int from) { return g.add("linear", {{"out", Int{4}}}, {from}, "map"); };
+    const int norm = g.add("layer_norm", {}, {g.add("activation", {}, {map(x)}, "f")}, "norm");
+    const int p = map(x), q = map(x);
+    if (dead) map(p);
+    g.output(g.add("add", {}, {norm, p, q}, "sum"));
+    return key(g);
+  };
+  EXPECT_EQ(graph(false), graph(true));
+}
+
 }  // namespace
 }  // namespace hone::graph
