@@ -150,8 +150,10 @@ Evaluation Recorded::at_row(std::size_t row, std::int64_t fidelity) const {
 }
 
 Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
-  if (fidelity < 1 || fidelity > horizon_)
-    throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
+  return at_row(row_of(config), seed, fidelity);
+}
+
+std::optional<std::size_t> Recorded::row_of(const space::Config& config) const {
   std::optional<std::size_t> row;
   if (table().complete() || !use_.nearest)
     row = table().find(config);
@@ -159,6 +161,12 @@ Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, s
     row = table().nearest(config);
   // A user's own space may have values between the recorded ones.
   if (!row && use_.nearest) row = table().nearest(config);
+  return row;
+}
+
+Evaluation Recorded::at_row(std::optional<std::size_t> row, std::uint64_t seed, std::int64_t fidelity) const {
+  if (fidelity < 1 || fidelity > horizon_)
+    throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
   if (!row) {
     Evaluation evaluation;
     evaluation.cost_s = 0.0;
