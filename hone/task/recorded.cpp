@@ -139,9 +139,9 @@ class RecordedEvaluator final : public Evaluator {
 
   Outcome run(const Assignment& assignment, Reporter& reporter) override {
     const Recorded& recorded = task_->recorded();
+    const auto row = recorded.row_of(assignment.trial.config);
     const auto evaluate = [&](std::int64_t fidelity) {
-      return recorded.evaluate(assignment.trial.config, assignment.trial.seed,
-                               recorded.has_steps() ? fidelity : 1);
+      return recorded.at_row(row, assignment.trial.seed, recorded.has_steps() ? fidelity : 1);
     };
     Outcome outcome;
     outcome.fidelity = assignment.from;
