@@ -12,6 +12,7 @@
 #include "hone/learn/image_training.h"
 #include "hone/learn/train_design.h"
 #include "hone/run/study_file.h"
+#include "hone/study/study.h"
 
 namespace hone::learn {
 namespace {
