@@ -51,6 +51,45 @@ time = "3 min"
 workers = 2
 )";
 
+constexpr const char* kImageTemplate =
+    R"(# A study of networks of stacked cells that classify images. Run it with
+#   hone search FILE
+# and look at it with hone status, hone front, hone report.
+
+[study]
+# Several objectives: the result is a front, every network on it the fastest of its quality.
+minimize = ["error", "latency_s"]
+seed = 1
+
+[task]
+kind = "image"
+# "shapes" are drawn and need no file. Yours: an IDX file of images as MNIST has them (.gz too, its labels beside
+# it), a folder of such files, or one with CIFAR's binary files. Relative paths start at this file.
+data = "@DATA@"
+images = 2500             # to train and to validate on; 0: all
+cell = "nasbench201"      # or nasbench101, darts: which cells; the space is the task's then
+channels = 8              # of the first stage
+stages = 2                # height and width are halved between them
+cells_per_stage = 1
+batch = 16
+crop = 0                  # pixels by which a training image is shifted at random
+flip = false              # mirrored at random
+
+# Without [space] all cells of the kind are searched. With one, its parameters are written out (hone search FILE
+# --explain shows them), perhaps with fewer values, and hyperparameters may stand beside them:
+#   lr = { real = [0.01, 0.3], log = true }
+
+[search]
+searcher  = "regularized_evolution"
+# Every trial trains one epoch, the better third goes on to 3, the better third of those to 9.
+scheduler = { kind = "asha", steps = [1, 3, 9], eta = 3 }
+identity  = "reuse"   # a cell that computes the same as a known one is not trained again
+
+[budget]
+time = "3 min"
+workers = 2
+)";
+
 constexpr const char* kFunctionTemplate =
     R"(# A study of an analytic test function: results in microseconds, to try searchers and schedulers.
 
@@ -108,17 +147,20 @@ void add_init(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("init", "Write a commented study file from a template");
   command->footer("Example:\n  hone init shakespeare.toml --data tinyshakespeare.txt");
   struct Arguments {
-    std::string file = "study.toml", task = "text", data = "/usr/share/common-licenses";
+    std::string file = "study.toml", task = "text", data;
     bool force = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
   command
       ->add_option("--task,--template", arguments->task,
-                   "Which template: text, command (with a program beside it) or function")
-      ->check(CLI::IsMember({"text", "command", "function"}))
+                   "Which template: text, image, command (with a program beside it) or function")
+      ->check(CLI::IsMember({"text", "image", "command", "function"}))
       ->capture_default_str();
-  command->add_option("--data", arguments->data, "Text for the task's data")->capture_default_str();
+  command->add_option(
+      "--data", arguments->data,
+      "The task's data: text (default: /usr/share/common-licenses), or images (default: shapes, "
+      "which are drawn)");
   command->add_flag("--force", arguments->force,
                     "Also where a file is there already, which is kept as FILE.old");
   command->callback([arguments, &action] {
@@ -126,6 +168,7 @@ void add_init(CLI::App& app, Action& action) {
       if (std::filesystem::exists(arguments->file) && !arguments->force)
         throw Error("the file exists", Place{arguments->file, 0, ""}, "give another name, or --force");
       std::string text = arguments->task == "text"      ? kTextTemplate
+                         : arguments->task == "image"   ? kImageTemplate
                          : arguments->task == "command" ? kCommandTemplate
                                                         : kFunctionTemplate;
       if (const auto at = text.find("@PROGRAM@"); at != std::string::npos) {
@@ -140,8 +183,10 @@ void add_init(CLI::App& app, Action& action) {
       if (const auto at = text.find("@DATA@"); at != std::string::npos) {
         // Data given on the command line is meant from here; the file says it from where it stands.
         std::filesystem::path data = arguments->data;
+        const bool own = !data.empty();
+        if (!own) data = arguments->task == "image" ? "shapes" : "/usr/share/common-licenses";
         const auto folder = std::filesystem::absolute(arguments->file).parent_path();
-        if (!data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
+        if (own && !data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
         text.replace(at, 6, quoted(data.string()));
       }
       write_anew(arguments->file, text);

@@ -9,6 +9,7 @@
 #include "hone/base/json.h"
 #include "hone/base/rng.h"
 #include "hone/graph/graph.h"
+#include "hone/graph/program.h"
 #include "hone/identity/signature.h"
 
 namespace hone::identity {
@@ -87,5 +88,15 @@ Candidate batch_candidate(BatchFunction function);
 /// A function of one example (all inputs one after the other), called for each of a batch in turn.
 using ExampleFunction = std::function<std::vector<double>(const std::vector<double>&, Rng&)>;
 Candidate example_candidate(ExampleFunction function);
+
+/// A graph by the reference interpreter (graph/evaluate.h), each step's batch forward: its inputs are those
+/// of the probe with the same names, at the probe's batch (a graph with one input takes a probe's one input
+/// whatever its name). Parameters start by canonical position at the settings' seed, so that two spellings of
+/// one structure compute the same. Throws Error, when run, where an input is missing or of another shape.
+Candidate graph_candidate(graph::Graph graph);
+/// An imperative program, run instruction by instruction: its inputs, in order, are the probe's, in order, at
+/// the probe's batch. Parameters start as those of its graph do. Throws Error, when run, where there are more
+/// inputs than the probe has, or shapes do not fit.
+Candidate program_candidate(graph::Program program);
 
 }  // namespace hone::identity

@@ -18,6 +18,12 @@
 
 namespace hone::search {
 
+/// The key under which what a config computes is known to the study: its functional key; where it has none its
+/// structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process that
+/// read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number of
+/// times.
+using SignatureOf = std::function<std::optional<Key>(const space::Config&)>;
+
 /// What a searcher is made for. Lives as long as the searcher.
 struct Problem {
   space::Space space;
@@ -33,6 +39,7 @@ struct Problem {
   std::string cost = {};
   Prior prior = {};                         ///< where the user believes good values lie
   std::vector<study::WarmStudy> warm = {};  ///< earlier studies; bring their configs here by space.adopt
+  SignatureOf signature = {};               ///< may be empty: every config is known by itself alone
 };
 
 /// What the evaluations of a trial cost so far: problem.cost's value in its last result, or its seconds. NaN
