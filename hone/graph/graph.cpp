@@ -121,6 +121,12 @@ void Graph::set_init(int parameter, Init init) {
   parameters_[parameter].init = init;
 }
 
+void Graph::rename_parameter(int parameter, std::string name) {
+  if (parameter < 0 || parameter >= static_cast<int>(parameters_.size()))
+    throw Error(fmt::format("there is no parameter {}", parameter));
+  parameters_[parameter].name = std::move(name);
+}
+
 std::int64_t Graph::parameter_count() const {
   std::int64_t count = 0;
   for (const Parameter& parameter : parameters_) count += element_count(parameter.shape);

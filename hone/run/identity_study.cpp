@@ -172,7 +172,9 @@ TableStudy study_table(const Landscape& landscape, const IdentityStudyOptions& o
   if (landscape.has_seeds()) noises.insert(noises.end(), {"recorded", "gaussian 2", "gaussian 4"});
   for (const auto& searcher : searchers)
     for (const auto& noise : noises)
-      for (const std::string policy : {"off", "reuse", "forget", "average"}) {
+      for (const std::string policy : {"off", "config", "reuse", "forget", "average"}) {
+        // hone's engine proposes no config twice, and where nothing is computed reuse is by config.
+        if (policy == "config" && (searcher != kPublished || !study.computes)) continue;
         Replay replay = searches.base(searcher);
         replay.policy = policy;
         searches.run("policies", noise, 0.0, replay, noise);

@@ -53,6 +53,7 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.limits = setup_.limits;
   problem.horizon = scheduler_->horizon();
   problem.rungs = scheduler_->rungs();
+  problem.partial = problem.rungs.size() > 1 || !scheduler_->watched().empty();
   problem.max_trials = setup_.max_trials;
   problem.cost = setup_.cost;
   problem.prior = setup_.prior;

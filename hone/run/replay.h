@@ -18,7 +18,7 @@ struct Replay {
   /// Evolution as it was published, which proposes a config again as it comes, instead of a searcher of hone
   /// behind hone's engine, which passes none on twice. Options population (100), sample (10) and changes (1).
   bool published = false;
-  std::string policy = "reuse";  ///< off, reuse, forget, average, count
+  std::string policy = "reuse";  ///< off, reuse, forget, average, count; config: reuse by config alone
   double forget = 0.1;           ///< of `forget`: the probability that a use drops the entry
   std::int64_t evaluations = 5;  ///< of `average`: so many a function
   LandscapeProbe probe = {};
@@ -34,7 +34,7 @@ struct Replayed {
   std::int64_t hits = 0;         ///< proposals that took a known result
   std::int64_t collisions = 0;   ///< hits whose function is another than that of the design known
   /// True value (Landscape::value) of the design that is held for the best at the end: by its result; under
-  /// `average` by its function's mean, less what luck gains where few evaluations are in it.
+  /// `average` by its function's mean and standard error.
   double quality = std::numeric_limits<double>::infinity();
   /// (evaluations paid, true value of the design held for the best), at every change.
   std::vector<std::pair<std::int64_t, double>> curve;

@@ -246,6 +246,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   problem.limits = file.limits;
   problem.horizon = scheduler->horizon();
   problem.rungs = scheduler->rungs();
+  problem.partial = problem.rungs.size() > 1 || !scheduler->watched().empty();
   problem.max_trials = file.budget.trials;
   problem.cost = file.cost;
   problem.prior = file.prior;

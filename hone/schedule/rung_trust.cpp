@@ -11,12 +11,16 @@ namespace hone::schedule {
 
 bool RungTrust::arrives(std::int64_t trial, double value) {
   if (std::isnan(value)) return false;
-  const std::int64_t every = probes_ < kEnough ? kEvery : kRarely;
-  const bool probe = arrived_++ % every == every - 1;
+  const bool probe = arrived_++ % every() == every() - 1;
   if (trusted_ && !probe) return false;
+  passes(trial, value);
+  return true;
+}
+
+void RungTrust::passes(std::int64_t trial, double value) {
+  if (std::isnan(value)) return;
   ++probes_;
   waiting_.emplace(trial, value);
-  return true;
 }
 
 void RungTrust::goes_on(std::int64_t trial, double value) {

@@ -23,6 +23,10 @@ class RungTrust {
   /// A trial's first report at the rung. True: it is not to be judged here. Every kEvery-th is none at first,
   /// after kEnough probes every kRarely-th.
   bool arrives(std::int64_t trial, double value);
+  /// A trial's report at the rung, which does not judge it: a probe. NaN: it is none.
+  void passes(std::int64_t trial, double value);
+  /// One in so many trials should be a probe at present.
+  std::int64_t every() const { return probes_ < kEnough ? kEvery : kRarely; }
   /// The same trial at the next rung. NaN: the worst.
   void goes_on(std::int64_t trial, double value);
   bool is_probe(std::int64_t trial) const { return waiting_.contains({trial, 0.0}); }

@@ -32,6 +32,8 @@ struct Problem {
   std::vector<study::Limit> limits = {};  ///< on measures of a result; costs may be known before it
   std::int64_t horizon = 1;               ///< the largest fidelity: where the front is
   std::vector<std::int64_t> rungs = {};  ///< fidelities at which trials rest, ascending; empty: horizon alone
+  /// Trials may rest or be stopped below the horizon, so that most results are of lower fidelities.
+  bool partial = false;
   std::optional<std::int64_t> max_trials = {};  ///< the study's budget, where it is one of trials
   /// The measure that says what a trial's evaluation costs; "": the seconds it took (Trial::spent_s).
   std::string cost = {};

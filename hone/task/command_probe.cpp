@@ -48,9 +48,10 @@ std::string found_program(const std::string& name) {
   return {};
 }
 
-std::vector<double> run_candidate(const ProbeProgram& program, const std::function<bool()>& interrupted,
+std::vector<double> run_candidate(const ProbeCommand& program, const std::function<bool()>& interrupted,
                                   const identity::Prober& prober) {
-  CommandOptions options(Options(CommandOptions::specs(), Json{{"run", program.run}}));
+  // The environment's part of a task's options; no placeholders are read in the arguments.
+  const CommandOptions options(Options(CommandOptions::specs(), Json{{"run", Json::array({"probe"})}}));
   RunContext context;
   context.seed = prober.settings().seed;
   context.study_folder = program.folder;
@@ -147,7 +148,7 @@ std::vector<double> ProbeNumbers::values() const {
   return plain_;
 }
 
-identity::Candidate program_candidate(ProbeProgram program, std::function<bool()> interrupted) {
+identity::Candidate command_candidate(ProbeCommand program, std::function<bool()> interrupted) {
   if (program.run.empty()) throw Error("a probe names no program");
   return [program = std::move(program), interrupted = std::move(interrupted)](
              const identity::Prober& prober) { return run_candidate(program, interrupted, prober); };

@@ -18,7 +18,7 @@ struct Context {
   /// true: batch statistics, which move the stored ones; false: the stored ones (graph::Operator::moments)
   bool training = false;
   std::vector<torch::Tensor> moments = {};  ///< of the node at hand
-  bool decoding = false;    ///< true: inputs hold new tokens only; attention keeps keys and values per node
+  bool decoding = false;  ///< true: inputs hold new tokens only; attention keeps keys and values per node
   /// Per-node memory over the calls of one decode (keys and values of attention), indexed by node id. Null
   /// while not decoding.
   std::vector<std::vector<torch::Tensor>>* cache = nullptr;

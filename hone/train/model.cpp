@@ -1,6 +1,5 @@
 #include "hone/train/model.h"
 
-#include <algorithm>
 #include <set>
 
 #include <c10/core/InferenceMode.h>
@@ -32,71 +31,44 @@ void tell_apart(std::vector<std::string>& names) {
 Model::Model(graph::Graph graph, std::uint64_t seed, torch::Device device)
     : graph_(std::move(graph)), device_(device) {
   if (graph_.outputs().empty()) throw Error("a graph without output is no model");
-  make_parameters(seed);
-  make_steps();
-}
-
-void Model::make_parameters(std::uint64_t seed) {
-  const std::vector<int> positions = graph::canonical(graph_).parameter_position;
-  parameters_.resize(positions.size());
-  const auto live =
-      std::count_if(positions.begin(), positions.end(), [](int position) { return position >= 0; });
-  ordered_.resize(static_cast<std::size_t>(live));
-  names_.resize(ordered_.size());
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    if (positions[i] < 0) continue;
-    const graph::Parameter& parameter = graph_.parameters()[i];
-    parameters_[i] = start_tensor(parameter, seed, positions[i]).to(device_).requires_grad_();
-    const auto position = static_cast<std::size_t>(positions[i]);
-    ordered_[position] = parameters_[i];
-    names_[position] = parameter.name;
+  form_ = graph::canonical_graph(graph_);
+  for (std::size_t i = 0; i < form_.parameters().size(); ++i) {
+    const graph::Parameter& parameter = form_.parameters()[i];
+    parameters_.push_back(start_tensor(parameter, seed, static_cast<int>(i)).to(device_).requires_grad_());
+    names_.push_back(parameter.name);
   }
   tell_apart(names_);
+  make_steps();
+  tell_apart(moment_names_);
 }
 
 void Model::make_steps() {
-  const std::vector<graph::Node>& nodes = graph_.nodes();
-  std::vector<int> stands_for(nodes.size());
-  for (std::size_t id = 0; id < nodes.size(); ++id) {
-    const graph::Node& node = nodes[id];
-    const bool passes = node.op != "input" && graph::find_operator(node.op).identity(
-                                                  node.attributes, graph_.input_shapes(static_cast<int>(id)));
-    stands_for[id] = passes ? stands_for[node.inputs[0]] : static_cast<int>(id);
-  }
-  output_ = stands_for[graph_.outputs()[0]];
-  std::vector<bool> live(nodes.size(), false);
-  live[output_] = true;
-  for (std::size_t id = nodes.size(); id-- > 0;)
-    if (live[id])
-      for (int input : nodes[id].inputs) live[stands_for[input]] = true;
-
-  int inputs = 0;
+  const std::vector<graph::Node>& nodes = form_.nodes();
+  output_ = form_.outputs()[0];
   std::vector<int> last_reader(nodes.size(), -1);
   for (std::size_t id = 0; id < nodes.size(); ++id) {
-    if (!live[id]) continue;
-    if (nodes[id].op == "input") {
-      input_ = static_cast<int>(id);
-      ++inputs;
-      continue;
-    }
+    const graph::Node& node = nodes[id];
+    if (node.op == "input") continue;
     Step step;
     step.node = static_cast<int>(id);
-    step.lowering = methods().maker<MakeLowering>("lowering", nodes[id].op)();
-    for (int input : nodes[id].inputs) {
-      step.inputs.push_back(stands_for[input]);
-      last_reader[stands_for[input]] = static_cast<int>(steps_.size());
-    }
+    step.lowering = methods().maker<MakeLowering>("lowering", node.op)();
+    step.inputs = node.inputs;
+    for (int input : node.inputs) last_reader[input] = static_cast<int>(steps_.size());
+    for (int index : node.parameters) step.parameters.push_back(parameters_[index]);
     for (const graph::Parameter& moment :
-         graph::find_operator(nodes[id].op)
-             .moments(nodes[id].attributes, graph_.input_shapes(static_cast<int>(id)))) {
+         graph::find_operator(node.op).moments(node.attributes, form_.input_shapes(static_cast<int>(id)))) {
       step.moments.push_back(start_tensor(moment, 0, 0).to(device_));
       moments_.push_back(step.moments.back());
-      moment_names_.push_back(nodes[id].name + "." + moment.name);
+      moment_names_.push_back(node.name + "." + moment.name);
     }
-    for (int index : nodes[id].parameters) step.parameters.push_back(parameters_[index]);
     steps_.push_back(std::move(step));
   }
-  tell_apart(moment_names_);
+  int inputs = 0;
+  for (std::size_t id = 0; id < nodes.size(); ++id)
+    if (nodes[id].op == "input" && (last_reader[id] >= 0 || static_cast<int>(id) == output_)) {
+      input_ = static_cast<int>(id);
+      ++inputs;
+    }
   if (inputs != 1) throw Error(fmt::format("a model has one input, but the graph's output needs {}", inputs));
   for (std::size_t id = 0; id < nodes.size(); ++id)
     if (last_reader[id] >= 0 && static_cast<int>(id) != output_)
@@ -104,12 +76,12 @@ void Model::make_steps() {
 }
 
 torch::Tensor Model::run(const torch::Tensor& tokens, Context& context) const {
-  const graph::Node& input = graph_.node(input_);
+  const graph::Node& input = form_.node(input_);
   const auto type = input.type == graph::DataType::int64 ? torch::kInt64 : torch::kFloat32;
   if (tokens.scalar_type() != type || tokens.dim() != static_cast<std::int64_t>(input.shape.size()))
     throw Error(fmt::format("the model takes {} of {} dimensions, not {} of {}", c10::toString(type),
                             input.shape.size(), c10::toString(tokens.scalar_type()), tokens.dim()));
-  std::vector<torch::Tensor> values(graph_.nodes().size());
+  std::vector<torch::Tensor> values(form_.nodes().size());
   values[input_] = tokens.device() == device_ ? tokens : tokens.to(device_);
   std::vector<torch::Tensor> inputs;
   for (const Step& step : steps_) {
@@ -117,7 +89,7 @@ torch::Tensor Model::run(const torch::Tensor& tokens, Context& context) const {
     for (int id : step.inputs) inputs.push_back(values[id]);
     context.moments = step.moments;
     values[step.node] =
-        step.lowering->run(graph_.node(step.node), step.node, inputs, step.parameters, context);
+        step.lowering->run(form_.node(step.node), step.node, inputs, step.parameters, context);
     for (int id : step.finished) values[id].reset();
   }
   return values[output_];
@@ -131,7 +103,7 @@ torch::Tensor Model::forward(const torch::Tensor& tokens) {
 
 Model::Decode Model::start_decode() const {
   Decode state;
-  state.cache.resize(graph_.nodes().size());
+  state.cache.resize(form_.nodes().size());
   return state;
 }
 

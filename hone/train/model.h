@@ -13,9 +13,11 @@
 
 namespace hone::train {
 
-/// A graph lowered to LibTorch, with its parameters. Initialisation draws from hone's own counter-based
-/// generator keyed by (seed, canonical position in the graph), never from Torch's: graphs of one structure
-/// start equal, and a seed gives the same weights everywhere. Move-only. Not thread safe.
+/// A graph lowered to LibTorch, with its parameters. What runs is its canonical form
+/// (graph::canonical_graph): two spellings of one structure compute the same, to the last bit, in training
+/// too. Initialisation draws from hone's own counter-based generator keyed by (seed, canonical position in
+/// the graph), never from Torch's: graphs of one structure start equal, and a seed gives the same weights
+/// everywhere. Move-only. Not thread safe.
 class Model {
  public:
   /// Throws Error where an operator has no lowering.
@@ -47,7 +49,7 @@ class Model {
 
   const graph::Graph& graph() const { return graph_; }
   /// Trainable tensors in canonical order, leaves requiring grad; parameters nothing reaches are left out.
-  const std::vector<torch::Tensor>& parameters() const { return ordered_; }
+  const std::vector<torch::Tensor>& parameters() const { return parameters_; }
   const std::vector<std::string>& parameter_names() const { return names_; }
   /// Stored moments (running statistics) of the nodes that keep them; what a checkpoint holds beside the
   /// parameters: tensors "moment/NAME". Throws Error where one is missing or of another shape; the model is
@@ -68,21 +70,20 @@ class Model {
     std::vector<torch::Tensor> moments;
     std::vector<int> finished;  ///< nodes whose outputs nothing after this one reads
   };
-  void make_parameters(std::uint64_t seed);
   void make_steps();
   torch::Tensor run(const torch::Tensor& tokens, Context& context) const;
 
   graph::Graph graph_;
   torch::Device device_;
-  std::vector<torch::Tensor> parameters_;  // by graph index
-  std::vector<torch::Tensor> ordered_;     // by canonical position
+  graph::Graph form_;                      // what runs
+  std::vector<torch::Tensor> parameters_;  // by canonical position
   std::vector<std::string> names_;
   std::vector<torch::Tensor> moments_;
   std::vector<std::string> moment_names_;
   std::vector<Step> steps_;
   bool training_ = true;
-  int input_ = 0;   // node ids
-  int output_ = 0;  // after identities
+  int input_ = 0;  // node ids of form_
+  int output_ = 0;
 };
 
 }  // namespace hone::train

@@ -129,9 +129,9 @@ TEST(Prober, OneFunctionHasOneKeyHoweverItIsWritten) {
       "+ "
       "1) }\n"
       "NF == 4 { m = $4; if ($1 > m) m = $1; s = $3; s += $1; s += $2; printf \"%.9g\\n\", m + tanh(s) / 2 }";
-  task::ProbeProgram program{{"awk", awk}};
+  task::ProbeCommand program{{"awk", awk}};
   program.form = task::BatchForm::text;
-  const auto command = prober(task::program_candidate(program));
+  const auto command = prober(task::command_candidate(program));
   ASSERT_TRUE(command);
   EXPECT_TRUE(shares_key(*plain, *command)) << "another program";
 

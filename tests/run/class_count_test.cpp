@@ -81,6 +81,39 @@ TEST(ClassCount, WhatFailsIsAClassOfItsOwnAndSaysWhy) {
   EXPECT_EQ(count.failures.size(), 2u);
 }
 
+/// Probes in processes of the user's own program; one of them dies.
+TEST(ClassCount, AProgramsOwnTaskIsProbedInItsProcesses) {
+  const test::Folder folder;
+  const auto count = [&](const std::string& options) {
+    folder.write("s.toml", "[study]\nminimize = [\"ones_of_4\"]\n[task]\nkind = \"program\"\nprogram = \"" +
+                               std::string(HONE_PROGRAMS) +
+                               "/own_tasks\"\nname = \"ones\"\noptions = { width = 4" + options +
+                               " }\n[space]\na = { flag = true }\nb = { flag = true }\nc = { flag = true "
+                               "}\nd = { flag = true }\n"
+                               "[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n");
+    const StudyFile file = StudyFile::read(folder.file("s.toml"));
+    const Designs designs = designs_of(file.space, 100, 10, 0);
+    return count_classes(file, designs, probe_all(file, designs.configs, {.workers = 2}));
+  };
+  const ClassCount whole = count("");
+  EXPECT_EQ(whole.literal, 16);
+  EXPECT_EQ(whole.functional->classes, 5);
+  EXPECT_EQ(whole.unhashable, 0);
+  const ClassCount fragile = count(", fragile = true");
+  EXPECT_EQ(fragile.literal, 16);
+  EXPECT_EQ(fragile.unhashable, 1) << "the one that died; the rest goes on";
+  EXPECT_EQ(fragile.functional->classes, 5);
+
+  folder.write("t.toml", "[study]\nminimize = [\"value\"]\n[task]\nkind = \"program\"\nprogram = \"" +
+                             std::string(HONE_PROGRAMS) +
+                             "/own_tasks\"\nname = \"slope\"\n[space]\na = { real = [0, 1] }\n[search]\n"
+                             "scheduler = { kind = \"fixed\", steps = 1 }\n");
+  const StudyFile file = StudyFile::read(folder.file("t.toml"));
+  const Designs designs = designs_of(file.space, 100, 10, 0);
+  EXPECT_FALSE(count_classes(file, designs, probe_all(file, designs.configs, {.workers = 1})).functional)
+      << "it has no probe";
+}
+
 TEST(ClassCount, CellsAreCountedByEveryConvention) {
   const test::Folder folder;
   const auto made = test::made_cells({"none", "skip_connect", "nor_conv_3x3"}).first;

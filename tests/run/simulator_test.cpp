@@ -71,7 +71,7 @@ TEST(Simulator, PromotionsPayOnlyForWhatIsNew) {
   const Problem problem = problem_of(test::made_curves());
   Simulation simulation = random_of(30);
   simulation.scheduler = "asha";
-  simulation.scheduler_options = {{"steps", {1, 3, 9}}};
+  simulation.scheduler_options = {{"steps", {1, 3, 9}}, {"measured", false}};
   const Simulated simulated = simulate(problem, simulation);
   std::map<std::int64_t, std::int64_t> reached;
   double before_s = 0.0;

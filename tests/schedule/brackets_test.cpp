@@ -382,5 +382,48 @@ TEST(Dehb, AStageBeginsWhenTheOneBelowHasEnded) {
   EXPECT_EQ(job->fidelity, 3);
 }
 
+TEST(Brackets, WhatAshaLeftAtRestGoesOn) {
+  // Rungs 1, 3, 9, 27, 51 before, 2, 6, 17, 51 after: none of what rests is at a rung, or begins a bracket.
+  for (const char* name : {"hyperband", "successive_halving", "bohb", "dehb"}) {
+    SCOPED_TRACE(name);
+    Simulation simulation(made("asha", {1, 51}, {{"measured", false}}));
+    for (int i = 0; i < 60; ++i) ASSERT_TRUE(simulation.step(true, evaluate));
+    std::map<std::int64_t, std::vector<std::int64_t>> resting;
+    for (const Trial& trial : simulation.trials)
+      if (trial.state == TrialState::paused) resting[trial.last()->fidelity].push_back(trial.id);
+    ASSERT_GE(resting.size(), 3u);
+    Json more = Json::object();
+    if (name == std::string("successive_halving")) more["n"] = 27;
+    simulation.go_on_with(made(name, {1, 51}, more));
+    std::set<std::int64_t> went_on;
+    while (const auto job = simulation.step(false, evaluate)) {
+      EXPECT_GT(job->fidelity, 0);
+      went_on.insert(job->trial);
+    }
+    for (const auto& [fidelity, trials] : resting) {
+      std::int64_t best = trials.front();
+      for (const std::int64_t trial : trials)
+        if (quality(trial) < quality(best)) best = trial;
+      EXPECT_TRUE(went_on.contains(best)) << "of those at " << fidelity;
+      // A third of them, the first result of each rung aside.
+      const auto on = std::count_if(trials.begin(), trials.end(),
+                                    [&](std::int64_t trial) { return went_on.contains(trial); });
+      EXPECT_LE(on, static_cast<std::ptrdiff_t>(trials.size()) / 3 + 1) << "of those at " << fidelity;
+    }
+  }
+}
+
+TEST(Brackets, WhoLostABracketThatIsOverIsNoStray) {
+  Simulation simulation(made("hyperband", {1, 9}));
+  // The first bracket: 9 trials, 3 of them go on, then 1.
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(simulation.step(true, evaluate));
+  std::int64_t at_rest = 0;
+  for (const Trial& trial : simulation.trials) at_rest += trial.state == TrialState::paused ? 1 : 0;
+  EXPECT_GE(at_rest, 6);
+  std::int64_t went_on = 0;
+  while (simulation.step(false, evaluate)) ++went_on;
+  EXPECT_LE(went_on, 4) << "the bracket that the budget ended in";
+}
+
 }  // namespace
 }  // namespace hone::schedule

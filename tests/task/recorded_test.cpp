@@ -1,6 +1,8 @@
 #include "hone/task/recorded.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -84,6 +86,10 @@ TEST(Recorded, CurvesAreFidelitiesAndDivergenceIsFailure) {
   EXPECT_EQ(diverged.cost_s, 4.0);
   EXPECT_TRUE(std::isfinite(*recorded.optimum()));
   EXPECT_THROW(recorded.evaluate(good, 0, 10), Error);
+  const auto row = recorded.row_of(good);
+  EXPECT_EQ(row, 20u);
+  EXPECT_EQ(recorded.at_row(row, 0, 3).measures, recorded.evaluate(good, 0, 3).measures);
+  EXPECT_THROW(recorded.at_row(row, 0, 10), Error);
 }
 
 TEST(Recorded, TablesBesideEachOther) {
@@ -174,6 +180,46 @@ TEST(Recorded, KnowsCellsByWhatTheyCompute) {
   EXPECT_FALSE(grid.has_cells());
   EXPECT_TRUE(grid.probe(grid.table().config(0)).empty());
   EXPECT_THROW(recorded_of(test::made_grid(), {.cell = "nasbench201"}), Error);
+}
+
+TEST(Recorded, PublishedAccuraciesOfOneFunctionDifferAsSeedsDo) {
+  const char* folder = std::getenv("HONE_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
+  const Recorded recorded(std::string(folder) + "/tables/nasbench201_cifar10", {});
+  ASSERT_TRUE(recorded.has_cells());
+  std::map<Key, std::vector<std::size_t>> functions;
+  for (std::size_t row = 0; row < recorded.table().rows(); ++row)
+    functions[*identity::functional_key(recorded.probe(recorded.table().config(row)), "")].push_back(row);
+  EXPECT_EQ(functions.size(), 4540u);
+  // Sums of squares around the mean, of means over seeds within a class and of seeds within a cell, both for
+  // the mean over seeds; cells above 80%.
+  double classes = 0.0, seeds = 0.0;
+  std::size_t n_classes = 0, n_seeds = 0;
+  for (const auto& [key, rows] : functions) {
+    double mean = 0.0;
+    for (const std::size_t row : rows)
+      mean += recorded.table().mean(row, 0) / static_cast<double>(rows.size());
+    if (mean < 80.0) continue;
+    for (const std::size_t row : rows) {
+      const double own = recorded.table().mean(row, 0);
+      classes += (own - mean) * (own - mean);
+      std::vector<double> values;
+      for (std::int64_t k = 0; k < 3; ++k)
+        if (const double value = recorded.table().value(row, 0, k); std::isfinite(value))
+          values.push_back(value);
+      if (values.size() < 2 || rows.size() < 2) continue;
+      double squares = 0.0;
+      for (const double value : values) squares += (value - own) * (value - own);
+      const auto n = static_cast<double>(values.size());
+      seeds += squares / (n - 1.0) / n;
+      ++n_seeds;
+    }
+    n_classes += rows.size() - 1;
+  }
+  const double within = std::sqrt(classes / static_cast<double>(n_classes));
+  const double noise = std::sqrt(seeds / static_cast<double>(n_seeds));
+  EXPECT_NEAR(within, 0.237, 0.002);
+  EXPECT_NEAR(noise, 0.215, 0.002);
 }
 
 TEST(RecordedTask, CellsOfOneFunctionAreEvaluatedOnce) {

@@ -55,6 +55,7 @@ Tensor loss_of(Model& model, const Tensor& images) {
 
 std::vector<double> train(Model& model, int steps) {
   TrainerOptions options;
+  options.schedule.peak = 0.01;
   Trainer trainer(model.parameters(), model.parameter_names(), options);
   const Tensor images = some_images(8);
   std::vector<double> losses;
@@ -74,6 +75,26 @@ TEST(ImageModel, TrainsTheSameAtASeed) {
     EXPECT_TRUE(torch::equal(one.moments()[i], two.moments()[i]));
   const std::vector<double> more = train(two, 60);
   EXPECT_LT(more.back(), 0.5 * losses[0]);
+}
+
+TEST(ImageModel, SpellingDoesNotChangeABit) {
+  ASSERT_EQ(graph::canonical(small_net(8)).key, graph::canonical(small_net(8, true)).key);
+  Model one(small_net(8), 5), other(small_net(8, true), 5);
+  EXPECT_EQ(one.parameter_names(), other.parameter_names());
+  EXPECT_EQ(train(one, 3), train(other, 3));
+  for (std::size_t i = 0; i < one.parameters().size(); ++i)
+    EXPECT_TRUE(torch::equal(one.parameters()[i], other.parameters()[i]));
+}
+
+TEST(ImageModel, OfZerosAloneGivesZeros) {
+  Graph g;
+  int x = g.input("image", {2, 3, 8, 8}, graph::DataType::float32);
+  x = g.add("zero", {{"stride", Int{2}}}, {x}, "none");
+  x = g.add("conv2d", {{"out", Int{4}}, {"kernel", Int{3}}}, {x}, "conv");
+  g.output(g.add("global_avg_pool", {}, {x}, "pool"));
+  Model model(g, 1);
+  EXPECT_TRUE(model.parameters().empty());
+  EXPECT_TRUE(torch::equal(model.forward(torch::randn({5, 3, 8, 8})), torch::zeros({5, 4})));
 }
 
 TEST(ImageModel, StartsFromTheInterpretersParametersAndComputesTheSame) {
