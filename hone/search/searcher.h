@@ -18,10 +18,10 @@
 
 namespace hone::search {
 
-/// The key under which what a config computes is known to the study: its functional key; where it has none its
-/// structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process that
-/// read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number of
-/// times.
+/// The key under which what a config computes is known to the study: its functional key; where it has none
+/// its structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process
+/// that read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number
+/// of times.
 using SignatureOf = std::function<std::optional<Key>(const space::Config&)>;
 
 /// What a searcher is made for. Lives as long as the searcher.
