@@ -138,6 +138,7 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
                                         setup_.scheduler_options);
   search::Problem problem{setup_.space, setup_.objectives, setup_.seed};
   problem.limits = setup_.limits;
+  problem.costs = study_.header().costs;
   problem.horizon = scheduler_->horizon();
   problem.rungs = scheduler_->rungs();
   problem.max_trials = setup_.max_trials;
