@@ -3,7 +3,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 
+#include "hone/base/json.h"
 #include "hone/base/rng.h"
 #include "hone/identity/signature.h"
 
@@ -57,9 +60,50 @@ Rates rates(std::size_t pairs, std::size_t size, const Quantisation& how, Other&
   return rates;
 }
 
+std::vector<Probe> answers_of(const char* path) {
+  std::vector<Probe> probes;
+  std::ifstream stream(path);
+  for (std::string line; std::getline(stream, line);) {
+    Probe probe;
+    const hone::Json json = hone::parse_json(line, path);
+    if (json.contains("floats"))
+      for (const hone::Json& value : json["floats"]) probe.push_back(hone::json_to_real(value));
+    probes.push_back(std::move(probe));
+  }
+  return probes;
+}
+
+/// Two probes of each design: how many share no key, and how many different designs do.
+int compare(const char* one, const char* other) {
+  const auto a = answers_of(one), b = answers_of(other);
+  std::printf("%5s %8s %18s %18s %10s %9s\n", "bits", "designs", "missed by the key", "missed by any key",
+              "ambiguous", "collided");
+  for (const int bits : {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14}) {
+    double n = 0, by_key = 0, by_any = 0, ambiguous = 0, pairs = 0, collided = 0;
+    std::vector<hone::identity::Signature> mine, theirs;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+      const auto x = signature(a[i], "", Quantisation::float32(bits));
+      const auto y = signature(b[i], "", Quantisation::float32(bits));
+      if (!x || !y) continue;
+      ++n;
+      by_key += x->key != y->key;
+      by_any += !shares_key(*x, *y);
+      ambiguous += x->ambiguous;
+      mine.push_back(*x);
+      theirs.push_back(*y);
+    }
+    for (std::size_t i = 0; i < mine.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j, ++pairs) collided += shares_key(mine[i], mine[j]);
+    std::printf("%5d %8.0f %17.1f%% %17.1f%% %10.2f %8.2f%%\n", bits, n, 100 * by_key / n, 100 * by_any / n,
+                ambiguous / n, 100 * collided / pairs);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 2) return compare(argv[1], argv[2]);
   const std::size_t pairs = argc > 1 ? static_cast<std::size_t>(std::atoll(argv[1])) : 2000;
   for (const std::size_t size : {std::size_t{30}, std::size_t{300}}) {
     std::printf("\nprobes of %zu floats: same function, missed (by the key alone / by any key), %%\n", size);

@@ -52,6 +52,45 @@ time = "3 min"
 workers = 2
 )";
 
+constexpr const char* kImageTemplate =
+    R"(# A study of networks of stacked cells that classify images. Run it with
+#   hone search FILE
+# and look at it with hone status, hone front, hone report.
+
+[study]
+# Several objectives: the result is a front, every network on it the fastest of its quality.
+minimize = ["error", "latency_s"]
+seed = 1
+
+[task]
+kind = "image"
+# "shapes" are drawn and need no file. Yours: an IDX file of images as MNIST has them (.gz too, its labels beside
+# it), a folder of such files, or one with CIFAR's binary files. Relative paths start at this file.
+data = "@DATA@"
+images = 2500             # to train and to validate on; 0: all
+cell = "nasbench201"      # or nasbench101, darts: which cells; the space is the task's then
+channels = 8              # of the first stage
+stages = 2                # height and width are halved between them
+cells_per_stage = 1
+batch = 16
+crop = 0                  # pixels by which a training image is shifted at random
+flip = false              # mirrored at random
+
+# Without [space] all cells of the kind are searched. With one, its parameters are written out (hone search FILE
+# --explain shows them), perhaps with fewer values, and hyperparameters may stand beside them:
+#   lr = { real = [0.01, 0.3], log = true }
+
+[search]
+searcher  = "regularized_evolution"
+# Every trial trains one epoch, the better third goes on to 3, the better third of those to 9.
+scheduler = { kind = "asha", steps = [1, 3, 9], eta = 3 }
+identity  = "reuse"   # a cell that computes the same as a known one is not trained again
+
+[budget]
+time = "3 min"
+workers = 2
+)";
+
 constexpr const char* kFunctionTemplate =
     R"(# A study of an analytic test function: results in microseconds, to try searchers and schedulers.
 
@@ -142,41 +181,48 @@ void add_init(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("init", "Write a commented study file from a template");
   command->footer("Example:\n  hone init shakespeare.toml --data tinyshakespeare.txt");
   struct Arguments {
-    std::string file = "study.toml", task = "text", data = "/usr/share/common-licenses";
+    std::string file = "study.toml", task = "text", data;
     bool force = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
   command
       ->add_option("--task,--template", arguments->task,
-                   "Which template: text, command (with a program beside it), recorded (with a table beside "
-                   "it) or function")
-      ->check(CLI::IsMember({"text", "command", "recorded", "function"}))
+                   "Which template: text, image, command (with a program beside it), recorded (with a table "
+                   "beside it) or function")
+      ->check(CLI::IsMember({"text", "image", "command", "recorded", "function"}))
       ->capture_default_str();
-  const auto* data =
-      command->add_option("--data", arguments->data, "The task's data: text, or a recorded table")
-          ->capture_default_str();
+  command->add_option(
+      "--data", arguments->data,
+      "The task's data: text (default: /usr/share/common-licenses), images (default: shapes, which are "
+      "drawn), or a recorded table (default: a small one, written beside the study)");
   command->add_flag("--force", arguments->force,
                     "Also where a file is there already, which is kept as FILE.old");
-  command->callback([arguments, data, &action] {
-    action = [arguments, is_data_given = data->count() > 0] {
+  command->callback([arguments, &action] {
+    action = [arguments] {
       if (std::filesystem::exists(arguments->file) && !arguments->force)
         throw Error("the file exists", Place{arguments->file, 0, ""}, "give another name, or --force");
       const std::string& file = arguments->file;
+      const auto data_or = [&](const std::string& usual) {
+        return arguments->data.empty() ? usual : seen_from(file, arguments->data);
+      };
       std::string text = kFunctionTemplate;
       if (arguments->task == "text") {
         text = kTextTemplate;
-        fill(text, "@DATA@", seen_from(file, arguments->data));
+        fill(text, "@DATA@", data_or("/usr/share/common-licenses"));
+      } else if (arguments->task == "image") {
+        text = kImageTemplate;
+        fill(text, "@DATA@", data_or("shapes"));
       } else if (arguments->task == "command") {
         text = kCommandTemplate;
         fill(text, "@PROGRAM@", write_companions(file, {{".sh", kCommandProgram}}, arguments->force));
       } else if (arguments->task == "recorded") {
         text = kRecordedTemplate;
-        fill(text, "@TABLE@",
-             is_data_given
-                 ? seen_from(file, arguments->data)
-                 : write_companions(file, {{".csv", kRecordedRows}, {".json", kRecordedDescription}},
-                                    arguments->force));
+        std::string table = data_or("");
+        if (table.empty())
+          table = write_companions(file, {{".csv", kRecordedRows}, {".json", kRecordedDescription}},
+                                   arguments->force);
+        fill(text, "@TABLE@", table);
       }
       write_anew(arguments->file, text);
       std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());

@@ -50,7 +50,8 @@ hone::OwnTask slope_task() {
           .run = slope};
 }
 
-/// Counts ones: its measures and its parameters depend on an option.
+/// Counts ones: its measures and its parameters depend on an option. Its probe counts them too, and where
+/// fragile is set dies of four.
 class Ones final : public hone::Task {
  public:
   explicit Ones(const Options& options) : width_(options.integer("width")), options_(options) {
@@ -64,6 +65,7 @@ class Ones final : public hone::Task {
     if (static_cast<std::int64_t>(space.size()) != width_)
       throw hone::Error("the space needs as many flags as width says", space.parameter(0).place);
   }
+  std::optional<std::string> unseen_by_probe(const hone::Config&) const override { return ""; }
   std::string prepare() const override {
     std::printf("preparing\n");
     return std::to_string(width_) + " flags to set";
@@ -76,7 +78,13 @@ class Ones final : public hone::Task {
 
 class OnesEvaluator final : public hone::Evaluator {
  public:
-  explicit OnesEvaluator(std::string measure) : measure_(std::move(measure)) {}
+  OnesEvaluator(std::string measure, bool fragile) : measure_(std::move(measure)), fragile_(fragile) {}
+  std::vector<double> probe(const hone::Config& config) override {
+    double ones = 0;
+    for (const auto& [name, value] : config.entries()) ones += std::get<bool>(value) ? 1 : 0;
+    if (fragile_ && ones == 4) std::raise(SIGSEGV);
+    return {ones};
+  }
   Outcome run(const hone::Assignment& assignment, hone::Reporter&) override {
     double ones = 0;
     for (const auto& [name, value] : assignment.trial.config.entries()) ones += std::get<bool>(value) ? 1 : 0;
@@ -85,6 +93,7 @@ class OnesEvaluator final : public hone::Evaluator {
 
  private:
   std::string measure_;
+  bool fragile_;
 };
 
 hone::OwnTask ones_task() {
@@ -94,13 +103,17 @@ hone::OwnTask ones_task() {
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
                        .summary = "how many flags",
-                       .low = 1}},
+                       .low = 1},
+                      {.name = "fragile",
+                       .type = OptionSpec::Type::flag,
+                       .fallback = false,
+                       .summary = "whether probes of four ones die"}},
           .make_task = [](const Options& options, const std::string&) -> std::shared_ptr<const hone::Task> {
             return std::make_shared<Ones>(options);
           },
-          .make_evaluator = [](std::shared_ptr<const hone::Task> task, const Options&,
+          .make_evaluator = [](std::shared_ptr<const hone::Task> task, const Options& options,
                                const std::string&) -> std::unique_ptr<hone::Evaluator> {
-            return std::make_unique<OnesEvaluator>(task->measures().front().name);
+            return std::make_unique<OnesEvaluator>(task->measures().front().name, options.flag("fragile"));
           }};
 }
 

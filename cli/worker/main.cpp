@@ -1,5 +1,6 @@
 // hone-worker: what needs LibTorch. hone starts it, with the environment that the linear algebra libraries
 // need; people do not type it.
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -41,21 +42,22 @@ int train(const std::string& store_url, const std::string& path, std::int64_t tr
   design.interrupted = [] { return g_stop != 0; };
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   double last = -1e9;
-  design.progress = [&](std::int64_t step, double bits, double elapsed_s) {
-    const double now = hone::monotonic_s();
-    if (now - last < (terminal ? 0.2 : 5.0) && step != steps) return;
+  const std::string loss_unit = hone::learn::loss_unit(*file.task), unit = file.task->fidelity_unit();
+  design.progress = [&](double reached, double loss, double elapsed_s) {
+    const double now = hone::monotonic_s(), all = static_cast<double>(steps);
+    if (now - last < (terminal ? 0.2 : 5.0) && reached < all) return;
     last = now;
-    const double left =
-        step > 0 ? elapsed_s / static_cast<double>(step) * static_cast<double>(steps - step) : 0.0;
-    std::fprintf(stderr, "%sstep %lld of %lld   train %.3f bits/char   %s left%s", terminal ? "\r\x1b[K" : "",
-                 static_cast<long long>(step), static_cast<long long>(steps), bits,
-                 hone::duration_text(left).c_str(), terminal && step != steps ? "" : "\n");
+    const double left = reached > 0.0 ? elapsed_s / reached * (all - reached) : 0.0;
+    std::fprintf(stderr, "%s%.*f of %lld %s   train %.3f %s   %s left%s", terminal ? "\r\x1b[K" : "",
+                 reached == std::floor(reached) ? 0 : 1, reached, static_cast<long long>(steps), unit.c_str(),
+                 loss, loss_unit.c_str(), hone::duration_text(left).c_str(),
+                 terminal && reached < all ? "" : "\n");
   };
   const auto result = hone::learn::train_design(file.task, study.trial(trial), design);
   if (!result.finished) {
     if (terminal) std::fprintf(stderr, "\n");
-    std::fprintf(stderr, "stopped at step %lld of %lld; everything is saved, the same command goes on\n",
-                 static_cast<long long>(result.steps), static_cast<long long>(steps));
+    std::fprintf(stderr, "stopped at %lld of %lld %s; everything is saved, the same command goes on\n",
+                 static_cast<long long>(result.steps), static_cast<long long>(steps), unit.c_str());
     return 3;
   }
   if (json) {
@@ -67,7 +69,8 @@ int train(const std::string& store_url, const std::string& path, std::int64_t tr
   } else {
     for (const auto& [name, value] : result.measures.entries())
       std::printf("%-20s %s\n", name.c_str(), hone::quantity_text(name, value).c_str());
-    std::printf("saved %s\nnext: hone generate %s\n", output.c_str(), output.c_str());
+    std::printf("saved %s\n", output.c_str());
+    if (file.task_kind == "text") std::printf("next: hone generate %s\n", output.c_str());
   }
   return 0;
 }

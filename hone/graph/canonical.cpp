@@ -1,118 +1,122 @@
-// The canonical form of a graph: drop what computes nothing, colour nodes and parameters by what can be seen
-// from them, order the operands of commutative operators by colour, number everything in one depth-first
-// traversal from the outputs, and hash what it writes.
+// The canonical form of a graph: rewrite it by its operators' algebra (terms.h), colour terms and parameters
+// by what can be seen from them, order the operands of commutative operators by colour, number everything in
+// one depth-first traversal from the outputs, and hash what it writes.
 #include <algorithm>
-#include <set>
-#include <tuple>
+#include <cstdint>
 
 #include "hone/graph/graph.h"
-#include "hone/graph/operator.h"
+#include "hone/graph/terms.h"
 
 namespace hone::graph {
 
 namespace {
 
-constexpr const char* kVersion = "hone.graph.1";  // enters every structural key
+constexpr const char* kVersion = "hone.graph.2";  // enters every structural key
+
+using Colour = std::uint64_t;
+
+/// Mixes b into a; the finaliser of SplitMix64. Colours only order: two that collide are treated as alike.
+Colour mixed(Colour a, Colour b) {
+  a = (a ^ b) + 0x9e3779b97f4a7c15u + (a << 6);
+  a = (a ^ (a >> 30)) * 0xbf58476d1ce4e5b9u;
+  a = (a ^ (a >> 27)) * 0x94d049bb133111ebu;
+  return a ^ (a >> 31);
+}
 
 class Canonicalizer {
  public:
-  explicit Canonicalizer(const Graph& graph) : graph_(graph), stands_for_(graph.nodes().size()) {
-    drop_identities();
-    find_live();
-    label();
+  explicit Canonicalizer(const Graph& graph) : graph_(graph), form_(simplify(graph)) {
+    for (const Term& term : form_.terms) colour_.push_back(term.label.low);
+    for (const Key& label : form_.parameters) parameter_colour_.push_back(label.low);
+    std::vector<bool> live(parameter_colour_.size(), false);
+    for (int id = 0; id < static_cast<int>(colour_.size()); ++id)
+      for (int index : parameters(id)) live[index] = true;
+    for (int index = 0; index < static_cast<int>(live.size()); ++index)
+      if (live[index]) live_parameters_.push_back(index);
+    up_.resize(colour_.size());
+    down_.resize(colour_.size());
+    find_users();
+    // What lies below mostly tells operands apart; what lies above and who shares a parameter is asked only
+    // where it does not.
+    look_down();
+    colour_ = up_;
+    if (traverse() < 0) return;
+    for (std::size_t i = 0; i < colour_.size(); ++i) colour_[i] = form_.terms[i].label.low;
     refine();
-    while (const int tied = traverse()) {
+    for (int tied = traverse(); tied >= 0; tied = traverse()) {
       // Equal colours: one may stand for the other, but later choices must agree with this one. Giving it a
       // colour of its own makes them agree.
-      colour_[tied] = KeyBuilder().key(colour_[tied]).text("first").build();
+      colour_[tied] = mixed(colour_[tied], 1);
       refine();
     }
   }
 
-  Canonical result() {
+  CanonicalForm result() {
+    CanonicalForm form;
     KeyBuilder builder;
     builder.text(kVersion);
-    std::vector<int> number(graph_.nodes().size(), -1);
-    Canonical canonical;
-    canonical.parameter_position.assign(graph_.parameters().size(), -1);
-    int next_parameter = 0;
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      const int id = order_[i];
-      number[id] = static_cast<int>(i);
-      builder.key(label_[id]);
-      for (int input : operands(id)) builder.integer(number[input]);
-      for (int index : graph_.node(id).parameters) {
-        int& position = canonical.parameter_position[index];
-        if (position < 0) position = next_parameter++;
-        builder.integer(position);
+    std::vector<int> number(form_.terms.size(), -1), position(form_.parameters.size(), -1);
+    for (int id : order_) {
+      number[id] = static_cast<int>(form.terms.size());
+      Term term = std::move(sorted_[id]);
+      builder.key(term.label);
+      for (std::size_t i = 0; i < term.operands.size(); ++i) {
+        term.operands[i] = number[term.operands[i]];
+        builder.integer(term.operands[i]);
+        if (term.unordered()) builder.integer(term.counts[i]);
       }
+      for (int index : parameters(id)) {
+        if (position[index] < 0) {
+          position[index] = static_cast<int>(form.parameter_order.size());
+          form.parameter_order.push_back(index);
+        }
+        builder.integer(position[index]);
+      }
+      form.terms.push_back(std::move(term));
     }
-    for (int id : graph_.outputs()) builder.integer(number[stands_for_[id]]);
-    canonical.key = builder.integer(static_cast<std::int64_t>(graph_.outputs().size())).build();
-    return canonical;
+    for (int id : form_.outputs) form.outputs.push_back(number[id]);
+    for (int output : form.outputs) builder.integer(output);
+    form.key = builder.integer(static_cast<std::int64_t>(form.outputs.size())).build();
+    return form;
   }
 
  private:
-  bool is_input(int id) const { return graph_.node(id).op == "input"; }
+  struct Use {
+    int user;
+    Colour place;  ///< which operand, or how often
+  };
 
-  void drop_identities() {
-    for (std::size_t id = 0; id < stands_for_.size(); ++id) {
-      const Node& node = graph_.nodes()[id];
-      const bool passes = node.op != "input" && find_operator(node.op).identity(node.attributes);
-      stands_for_[id] = passes ? stands_for_[node.inputs[0]] : static_cast<int>(id);
+  const std::vector<int>& parameters(int id) const {
+    static const std::vector<int> none;
+    const int node = form_.terms[id].node;
+    return node < 0 ? none : graph_.node(node).parameters;
+  }
+
+  void find_users() {
+    users_.resize(form_.terms.size());
+    for (int id = 0; id < static_cast<int>(form_.terms.size()); ++id) {
+      const Term& term = form_.terms[id];
+      for (std::size_t i = 0; i < term.operands.size(); ++i)
+        users_[term.operands[i]].push_back(
+            {id, term.unordered() ? static_cast<Colour>(term.counts[i]) : static_cast<Colour>(i)});
     }
   }
 
-  void find_live() {
-    live_.assign(stands_for_.size(), false);
-    for (int id : graph_.outputs()) live_[stands_for_[id]] = true;
-    for (int id = static_cast<int>(live_.size()) - 1; id >= 0; --id)
-      if (live_[id])
-        for (int input : graph_.node(id).inputs) live_[stands_for_[input]] = true;
-  }
-
-  /// What a node is by itself: operator, attributes, parameters' shapes and starts. Inputs are told apart by
-  /// their order.
-  void label() {
-    label_.resize(stands_for_.size());
-    commutative_.assign(stands_for_.size(), false);
-    operands_.resize(stands_for_.size());
-    parameter_label_.resize(graph_.parameters().size());
-    for (std::size_t i = 0; i < parameter_label_.size(); ++i) {
-      const Parameter& parameter = graph_.parameters()[i];
-      const bool normal = parameter.init.kind == Init::Kind::normal;
-      KeyBuilder builder;
-      builder.integer(static_cast<std::int64_t>(parameter.init.kind));
-      builder.real(normal ? parameter.init.scale : 0.0);
-      for (std::int64_t size : parameter.shape) builder.integer(size);
-      parameter_label_[i] = builder.build();
+  /// up_: a term's colour mixed with its operands'.
+  void look_down() {
+    for (std::size_t id = 0; id < form_.terms.size(); ++id) {
+      const Term& term = form_.terms[id];
+      scratch_.clear();
+      for (std::size_t i = 0; i < term.operands.size(); ++i)
+        scratch_.push_back(term.unordered()
+                               ? mixed(up_[term.operands[i]], static_cast<Colour>(term.counts[i]))
+                               : up_[term.operands[i]]);
+      if (term.unordered()) std::sort(scratch_.begin(), scratch_.end());
+      Colour sum = colour_[id];
+      for (Colour below : scratch_) sum = mixed(sum, below);
+      for (int index : parameters(static_cast<int>(id))) sum = mixed(sum, parameter_colour_[index]);
+      up_[id] = sum;
     }
-    int inputs = 0;
-    for (int id = 0; id < static_cast<int>(stands_for_.size()); ++id) {
-      if (!live_[id]) continue;
-      const Node& node = graph_.node(id);
-      KeyBuilder builder;
-      builder.text(node.op);
-      if (is_input(id)) {
-        builder.integer(inputs++).integer(static_cast<std::int64_t>(node.type));
-      } else {
-        const Operator& rules = find_operator(node.op);
-        commutative_[id] = rules.commutative();
-        const Attributes normal = rules.canonical_attributes(node.attributes, graph_.input_shapes(id));
-        for (const auto& [name, value] : normal.entries()) {
-          builder.text(name).integer(static_cast<std::int64_t>(value.index()));
-          if (const auto* real = std::get_if<double>(&value))
-            builder.real(*real);
-          else
-            builder.text(value_text(value));
-        }
-        for (int index : node.parameters) builder.key(parameter_label_[index]);
-        for (int input : node.inputs) operands_[id].push_back(stands_for_[input]);
-      }
-      label_[id] = builder.build();
-    }
-    colour_ = label_;
-    parameter_colour_ = parameter_label_;
   }
 
   /// Refines colours by the colours around, upwards and downwards, until no class splits any more.
@@ -126,75 +130,68 @@ class Canonicalizer {
   }
 
   void round() {
-    const int n = static_cast<int>(stands_for_.size());
-    std::vector<Key> up(n), down(n);
-    std::vector<std::vector<std::pair<int, int>>> consumers(n);  // (consumer, slot)
-    for (int id = 0; id < n; ++id) {
-      if (!live_[id]) continue;
-      std::vector<Key> below;
-      for (std::size_t i = 0; i < operands_[id].size(); ++i) {
-        below.push_back(up[operands_[id][i]]);
-        consumers[operands_[id][i]].push_back({id, commutative_[id] ? 0 : static_cast<int>(i)});
-      }
-      if (commutative_[id]) std::sort(below.begin(), below.end());
-      KeyBuilder builder;
-      builder.key(colour_[id]);
-      for (const Key& key : below) builder.key(key);
-      for (int index : graph_.node(id).parameters) builder.key(parameter_colour_[index]);
-      up[id] = builder.build();
+    look_down();
+    parameter_uses_.assign(parameter_colour_.size(), {});
+    for (int id = static_cast<int>(form_.terms.size()) - 1; id >= 0; --id) {
+      scratch_.clear();
+      for (const Use& use : users_[id])
+        scratch_.push_back(mixed(mixed(up_[use.user], down_[use.user]), use.place));
+      for (std::size_t i = 0; i < form_.outputs.size(); ++i)
+        if (form_.outputs[i] == id) scratch_.push_back(mixed(0x6f7574707574u, i));
+      std::sort(scratch_.begin(), scratch_.end());
+      down_[id] = 0;
+      for (Colour above : scratch_) down_[id] = mixed(down_[id], above);
+      colour_[id] = mixed(up_[id], down_[id]);
+      const std::vector<int>& used = parameters(id);
+      for (std::size_t i = 0; i < used.size(); ++i) parameter_uses_[used[i]].push_back(mixed(colour_[id], i));
     }
-    std::vector<std::vector<Key>> parameter_uses(parameter_colour_.size());
-    for (int id = n - 1; id >= 0; --id) {
-      if (!live_[id]) continue;
-      std::vector<Key> above;
-      for (const auto& [consumer, slot] : consumers[id])
-        above.push_back(KeyBuilder().key(up[consumer]).key(down[consumer]).integer(slot).build());
-      for (std::size_t i = 0; i < graph_.outputs().size(); ++i)
-        if (stands_for_[graph_.outputs()[i]] == id)
-          above.push_back(KeyBuilder().text("output").integer(static_cast<std::int64_t>(i)).build());
-      std::sort(above.begin(), above.end());
-      KeyBuilder builder;
-      for (const Key& key : above) builder.key(key);
-      down[id] = builder.build();
-      colour_[id] = KeyBuilder().key(up[id]).key(down[id]).build();
-      const std::vector<int>& used = graph_.node(id).parameters;
-      for (std::size_t i = 0; i < used.size(); ++i)
-        parameter_uses[used[i]].push_back(
-            KeyBuilder().key(colour_[id]).integer(static_cast<std::int64_t>(i)).build());
-    }
-    for (std::size_t i = 0; i < parameter_uses.size(); ++i) {
-      std::sort(parameter_uses[i].begin(), parameter_uses[i].end());
-      KeyBuilder builder;
-      builder.key(parameter_colour_[i]);
-      for (const Key& key : parameter_uses[i]) builder.key(key);
-      parameter_colour_[i] = builder.build();
+    for (std::size_t i = 0; i < parameter_uses_.size(); ++i) {
+      std::sort(parameter_uses_[i].begin(), parameter_uses_[i].end());
+      for (Colour use : parameter_uses_[i]) parameter_colour_[i] = mixed(parameter_colour_[i], use);
     }
   }
 
-  std::size_t count_classes() const {
-    std::set<Key> nodes, parameters(parameter_colour_.begin(), parameter_colour_.end());
-    for (std::size_t id = 0; id < live_.size(); ++id)
-      if (live_[id]) nodes.insert(colour_[id]);
-    return nodes.size() + parameters.size();
+  std::size_t count_classes() {
+    const auto distinct = [&] {
+      std::sort(scratch_.begin(), scratch_.end());
+      return static_cast<std::size_t>(std::unique(scratch_.begin(), scratch_.end()) - scratch_.begin());
+    };
+    scratch_ = colour_;
+    const std::size_t classes = distinct();
+    scratch_.clear();
+    for (int index : live_parameters_) scratch_.push_back(parameter_colour_[index]);
+    return classes + distinct();
   }
 
-  std::vector<int> operands(int id) const {
-    std::vector<int> sorted = operands_[id];
-    if (commutative_[id])
-      std::sort(sorted.begin(), sorted.end(),
-                [&](int a, int b) { return std::tie(colour_[a], a) < std::tie(colour_[b], b); });
-    return sorted;
+  /// A term with its unordered operands sorted by colour.
+  Term sorted(int id) const {
+    Term term = form_.terms[id];
+    if (!term.unordered()) return term;
+    std::vector<std::size_t> order(term.operands.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(colour_[term.operands[a]], term.operands[a]) <
+             std::pair(colour_[term.operands[b]], term.operands[b]);
+    });
+    const Term& from = form_.terms[id];
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      term.operands[i] = from.operands[order[i]];
+      term.counts[i] = from.counts[order[i]];
+    }
+    return term;
   }
 
-  /// Fills order_ (operands before their users) depth first from the outputs. Returns the first of two
-  /// different operands of one commutative operator with equal colours, 0 where there are none. (Node 0 can
-  /// only be an input, which has a colour of its own.)
+  /// Fills order_ (operands before their users) depth first from the outputs, and sorted_. Returns the first
+  /// of two different operands of one commutative operator with equal colours, -1 where there are none. Equal
+  /// colours of zeros (of two shapes) and of terms in different counts are no tie to break: refinement or
+  /// the counts tell them apart.
   int traverse() {
     order_.clear();
-    std::vector<bool> entered(live_.size(), false), done(live_.size(), false);
+    sorted_.assign(form_.terms.size(), {});
+    std::vector<bool> entered(form_.terms.size(), false), done(form_.terms.size(), false);
     std::vector<int> stack;
-    for (int output : graph_.outputs()) {
-      stack.push_back(stands_for_[output]);
+    for (int output : form_.outputs) {
+      stack.push_back(output);
       while (!stack.empty()) {
         const int id = stack.back();
         if (done[id] || entered[id]) {
@@ -204,31 +201,42 @@ class Canonicalizer {
           continue;
         }
         entered[id] = true;
-        const std::vector<int> below = operands(id);
-        if (commutative_[id])
+        sorted_[id] = sorted(id);
+        const std::vector<int>& below = sorted_[id].operands;
+        if (sorted_[id].unordered())
           for (std::size_t i = 1; i < below.size(); ++i)
-            if (below[i] != below[i - 1] && colour_[below[i]] == colour_[below[i - 1]]) return below[i - 1];
+            if (colour_[below[i]] == colour_[below[i - 1]]) return below[i - 1];
         for (std::size_t i = below.size(); i-- > 0;)
           if (!done[below[i]]) stack.push_back(below[i]);
       }
     }
-    return 0;
+    return -1;
   }
 
   const Graph& graph_;
-  std::vector<int> stands_for_;  ///< the node whose output a node's output is
-  std::vector<bool> live_;
-  std::vector<bool> commutative_;
-  std::vector<std::vector<int>> operands_;
-  std::vector<Key> label_;
-  std::vector<Key> parameter_label_;
-  std::vector<Key> colour_;
-  std::vector<Key> parameter_colour_;
+  Terms form_;
+  std::vector<std::vector<Use>> users_;
+  std::vector<Colour> colour_, up_, down_;
+  std::vector<Colour> parameter_colour_;
+  std::vector<int> live_parameters_;
+  std::vector<std::vector<Colour>> parameter_uses_;
+  std::vector<Colour> scratch_;
   std::vector<int> order_;
+  std::vector<Term> sorted_;
 };
 
 }  // namespace
 
-Canonical canonical(const Graph& graph) { return Canonicalizer(graph).result(); }
+CanonicalForm canonical_form(const Graph& graph) { return Canonicalizer(graph).result(); }
+
+Canonical canonical(const Graph& graph) {
+  const CanonicalForm form = canonical_form(graph);
+  Canonical canonical;
+  canonical.key = form.key;
+  canonical.parameter_position.assign(graph.parameters().size(), -1);
+  for (std::size_t i = 0; i < form.parameter_order.size(); ++i)
+    canonical.parameter_position[form.parameter_order[i]] = static_cast<int>(i);
+  return canonical;
+}
 
 }  // namespace hone::graph

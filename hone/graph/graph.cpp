@@ -53,10 +53,10 @@ int Graph::add(const std::string& op, Attributes attributes, std::vector<int> in
   for (int id : inputs) {
     if (id < 0 || id >= static_cast<int>(nodes_.size()))
       throw Error(fmt::format("{}: there is no node {}", what, id));
-    if ((nodes_[id].type == DataType::int64) != (op == "embedding"))
+    if (!rules.takes(nodes_[id].type))
       throw Error(fmt::format("{}: the input '{}' holds {}", what, nodes_[id].name,
                               nodes_[id].type == DataType::int64 ? "token numbers" : "reals"),
-                  {}, "only an embedding takes token numbers, and it takes nothing else");
+                  {}, "an embedding takes token numbers and nothing else; other operators take reals");
     shapes.push_back(nodes_[id].shape);
   }
   Node node;
@@ -121,6 +121,12 @@ void Graph::set_init(int parameter, Init init) {
   parameters_[parameter].init = init;
 }
 
+void Graph::rename_parameter(int parameter, std::string name) {
+  if (parameter < 0 || parameter >= static_cast<int>(parameters_.size()))
+    throw Error(fmt::format("there is no parameter {}", parameter));
+  parameters_[parameter].name = std::move(name);
+}
+
 std::int64_t Graph::parameter_count() const {
   std::int64_t count = 0;
   for (const Parameter& parameter : parameters_) count += element_count(parameter.shape);
@@ -132,7 +138,7 @@ Work Graph::work(int id) const {
   if (node.op == "input") return {};
   const Operator& rules = find_operator(node.op);
   const std::vector<Shape> shapes = input_shapes(id);
-  if (rules.identity(node.attributes)) return {};
+  if (rules.identity(node.attributes, shapes)) return {};
   Work work;
   work.flops = rules.flops(node.attributes, shapes, node.shape);
   work.bytes = bytes_of(node.shape, node.type) + rules.parameter_bytes(node.attributes, shapes, node.shape) +

@@ -93,6 +93,7 @@ class Graph {
   const std::vector<int>& outputs() const { return outputs_; }
   /// Changes how a parameter starts (an architecture's own initialisation).
   void set_init(int parameter, Init init);
+  void rename_parameter(int parameter, std::string name);
 
   std::int64_t parameter_count() const;
   Work work() const;
@@ -112,12 +113,20 @@ class Graph {
   std::vector<int> outputs_;
 };
 
-/// The canonical form under which two graphs are the same structure: only what the outputs reach, identities
-/// dropped, operands of commutative operators in a canonical order, names gone, shared parameters kept
-/// shared. Batch and length (the inputs' shapes) do not enter; how parameters start does. Operands that a
-/// commutative operator may swap are ordered by colour refinement (Weisfeiler and Leman, "A reduction of a
-/// graph to a canonical form and an algebra arising during this reduction", 1968), so two spellings of one
-/// structure agree except for the regular, highly symmetric graphs that refinement is known not to separate.
+/// The canonical form under which two graphs are the same structure. What cannot matter is gone, by the
+/// algebra that operators declare (graph/operator.h): what the outputs do not reach, identities, zeros in
+/// sums and whatever is zero because its inputs are, the nesting of sums and products (up to 4,096 operands),
+/// the order of commutative operands, an operator written twice on the same operands and parameters, names.
+/// Shared parameters stay shared, and how often an operand goes in stays (x + x is not x). Batch and length
+/// (the inputs' shapes) do not enter, except that zeros which are left (a whole output, an operand that
+/// something shifts) have their channels and, as images, their sizes; how parameters start does.
+///
+/// Operands that a commutative operator may swap are ordered by colour refinement (Weisfeiler and Leman, "A
+/// reduction of a graph to a canonical form and an algebra arising during this reduction", 1968), and ties
+/// are broken one after the other. Two spellings of one structure agree unless it has operands that
+/// refinement cannot separate and no symmetry maps onto each other, as where six branches are summed in pairs
+/// around a hexagon and six of the same kind around two triangles, within one graph. Such spellings may get
+/// two keys; two structures never get one.
 struct Canonical {
   Key key;
   /// For every parameter of the graph its position in the canonical form (order of first use), -1 where
@@ -126,5 +135,12 @@ struct Canonical {
   std::vector<int> parameter_position;
 };
 Canonical canonical(const Graph& graph);
+
+/// A graph in its canonical form: what the graph computes with nothing that cannot matter, nodes in canonical
+/// order, all its inputs, parameters numbered by canonical position. Graphs of one key give the same graph
+/// but for names, so that running it gives the same numbers to the last bit, and its work() is what the
+/// structure costs. A sum that contains another sum of the graph takes it in whole. Zeros that are left come
+/// from the operator zero.
+Graph canonical_graph(const Graph& graph);
 
 }  // namespace hone::graph

@@ -6,9 +6,20 @@
 #include <vector>
 
 #include "hone/base/registry.h"
+#include "hone/graph/array.h"
 #include "hone/graph/graph.h"
 
 namespace hone::graph {
+
+/// What Operator::evaluate is given.
+struct Call {
+  const Attributes& attributes;  ///< complete
+  std::vector<const Array*> inputs;
+  std::vector<const Array*> parameters;
+  /// Stored moments of inference, as Operator::moments lists them; none: the statistics of the batch at hand,
+  /// as in training.
+  std::vector<const Array*> moments = {};
+};
 
 /// The rules of one operator, free of any tensor library. One file each in graph/ops; train/ops has the
 /// LibTorch lowering under the same name. Stateless; thread safe.
@@ -18,8 +29,17 @@ class Operator {
 
   /// The output's shape. Throws Error where the inputs' shapes or attributes do not fit.
   virtual Shape infer(const Attributes& attributes, const std::vector<Shape>& inputs) const = 0;
+  /// Whether inputs may hold elements of this type.
+  virtual bool takes(DataType type) const { return type == DataType::float32; }
   /// Trainable parameters (name relative to the node: "weight"), default initialisation.
   virtual std::vector<Parameter> parameters(const Attributes&, const std::vector<Shape>&) const { return {}; }
+  /// Running statistics: tensors that follow the data in training instead of a gradient, and are read in
+  /// inference; how they start.
+  virtual std::vector<Parameter> moments(const Attributes&, const std::vector<Shape>&) const { return {}; }
+  /// The function itself, forward, in double precision: what every lowering is tested against. `output` has
+  /// its shape, and as many zeros; fills it in. Plain loops. Throws Error on values that cannot be (a token
+  /// that is not in the vocabulary).
+  virtual void evaluate(const Call& call, Array& output) const = 0;
   /// FLOPs of a forward pass; a multiply-add is two, a transcendental function one.
   virtual double flops(const Attributes& attributes, const std::vector<Shape>& inputs,
                        const Shape& output) const = 0;
@@ -30,14 +50,26 @@ class Operator {
   /// Bytes of parameters that a forward pass reads: all of them, unless it is a lookup.
   virtual double parameter_bytes(const Attributes& attributes, const std::vector<Shape>& inputs,
                                  const Shape& output) const;
+
+  // The operator's algebra: what the canonical form (canonical() in graph.h) may rewrite. Holds for every
+  // value of inputs and parameters, in training and in inference.
+
   /// The attributes as the canonical form knows them: what cannot matter at these inputs (whose batch and
   /// length must not enter) takes one spelling.
   virtual Attributes canonical_attributes(const Attributes& attributes, const std::vector<Shape>&) const {
     return attributes;
   }
+  /// The order of the inputs does not matter.
   virtual bool commutative() const { return false; }
-  /// Output equals its only input: dropped from the canonical form.
-  virtual bool identity(const Attributes&) const { return false; }
+  /// f(f(a, b), c) = f(a, f(b, c)) = f(a, b, c); takes any number of inputs, and f(a) = a.
+  virtual bool associative() const { return false; }
+  /// A zero among several inputs may be left out.
+  virtual bool skips_zero() const { return false; }
+  /// Output equals the first input.
+  virtual bool identity(const Attributes&, const std::vector<Shape>&) const { return false; }
+  /// Output is zero everywhere, given which inputs are, whatever the others and the parameters hold: nothing
+  /// trainable shifts it.
+  virtual bool zero(const Attributes&, const std::vector<bool>& /*zero_inputs*/) const { return false; }
 };
 
 /// Kind "operator" in the registry; its MethodInfo::type lets a search space ask for all operators of a type.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/graph/evaluate.h"
 
 namespace hone::identity {
 namespace {
@@ -113,6 +114,55 @@ Candidate batch_candidate(BatchFunction function) {
     for (const ProbeBatch& batch : prober.batches()) {
       const auto values = own(batch, rng);
       floats.insert(floats.end(), values.begin(), values.end());
+    }
+    return floats;
+  };
+}
+
+namespace {
+
+/// The graph with its inputs at the probe's batch; `inputs` become their places in a batch.
+graph::Graph at_batch(const graph::Graph& graph, const ProbeBatch& batch, std::vector<std::size_t>& inputs) {
+  graph::Graph result;
+  std::size_t own = 0;
+  for (const graph::Node& node : graph.nodes()) own += node.op == "input";
+  std::vector<int> parameters(graph.parameters().size(), -1);
+  for (const graph::Node& node : graph.nodes()) {
+    if (node.op == "input") {
+      const bool alone = own == 1 && batch.tensors.size() == 1;
+      const ProbeBatch::Tensor& tensor = alone ? batch.tensors.front() : batch.tensor(node.name);
+      inputs.push_back(static_cast<std::size_t>(&tensor - batch.tensors.data()));
+      result.input(node.name, tensor.shape, node.type);
+      continue;
+    }
+    std::vector<int> shared;
+    for (const int parameter : node.parameters)
+      shared.push_back(parameters[static_cast<std::size_t>(parameter)]);
+    const int id = result.add(node.op, node.attributes, node.inputs, node.name, shared);
+    for (std::size_t i = 0; i < node.parameters.size(); ++i) {
+      const int made = result.node(id).parameters[i];
+      parameters[static_cast<std::size_t>(node.parameters[i])] = made;
+      result.set_init(made, graph.parameters()[static_cast<std::size_t>(node.parameters[i])].init);
+    }
+  }
+  for (const int output : graph.outputs()) result.output(output);
+  return result;
+}
+
+}  // namespace
+
+Candidate graph_candidate(graph::Graph graph) {
+  return [graph = std::move(graph)](const Prober& prober) {
+    std::vector<std::size_t> inputs;
+    const graph::Graph at = at_batch(graph, prober.batches().front(), inputs);
+    const auto parameters = graph::initial_parameters(at, prober.settings().seed);
+    std::vector<double> floats;
+    for (const ProbeBatch& batch : prober.batches()) {
+      std::vector<graph::Array> arrays;
+      for (const std::size_t input : inputs)
+        arrays.push_back({batch.tensors[input].shape, batch.tensors[input].values});
+      for (const graph::Array& output : graph::evaluate(at, arrays, parameters))
+        floats.insert(floats.end(), output.values.begin(), output.values.end());
     }
     return floats;
   };

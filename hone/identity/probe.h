@@ -88,4 +88,10 @@ Candidate batch_candidate(BatchFunction function);
 using ExampleFunction = std::function<std::vector<double>(const std::vector<double>&, Rng&)>;
 Candidate example_candidate(ExampleFunction function);
 
+/// A graph by the reference interpreter (graph/evaluate.h), each step's batch forward: its inputs are those
+/// of the probe with the same names, at the probe's batch (a graph with one input takes a probe's one input
+/// whatever its name). Parameters start by canonical position at the settings' seed, so that two spellings of
+/// one structure compute the same. Throws Error, when run, where an input is missing or of another shape.
+Candidate graph_candidate(graph::Graph graph);
+
 }  // namespace hone::identity

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
+#include <unordered_map>
 
 #include "hone/base/error.h"
 
@@ -108,6 +110,27 @@ bool shares_key(const Signature& a, const Signature& b) {
            std::find(signature.near.begin(), signature.near.end(), key) != signature.near.end();
   };
   return has(b, a.key) || std::any_of(a.near.begin(), a.near.end(), [&](Key key) { return has(b, key); });
+}
+
+std::vector<std::size_t> function_classes(const std::vector<std::optional<Signature>>& signatures) {
+  std::vector<std::size_t> parent(signatures.size());
+  std::iota(parent.begin(), parent.end(), std::size_t{0});
+  const auto root = [&](std::size_t i) {
+    while (parent[i] != i) i = parent[i] = parent[parent[i]];
+    return i;
+  };
+  std::unordered_map<Key, std::size_t> first;
+  for (std::size_t i = 0; i < signatures.size(); ++i) {
+    if (!signatures[i]) continue;
+    const auto join = [&](Key key) {
+      const std::size_t a = root(i), b = root(first.emplace(key, i).first->second);
+      parent[std::max(a, b)] = std::min(a, b);
+    };
+    join(signatures[i]->key);
+    for (const Key key : signatures[i]->near) join(key);
+  }
+  for (std::size_t i = 0; i < parent.size(); ++i) parent[i] = root(i);
+  return parent;
 }
 
 std::optional<Key> functional_key(const std::vector<double>& probe, const std::string& literal,

@@ -58,6 +58,10 @@ struct Signature {
 /// Whether they have a key in common: the same function as far as the probe sees.
 bool shares_key(const Signature& a, const Signature& b);
 
+/// For every signature the index of the first one that it shares a key with, directly or by way of others
+/// (so that two may fall together through a third); an unhashable one is its own.
+std::vector<std::size_t> function_classes(const std::vector<std::optional<Signature>>& signatures);
+
 /// `probe` are the floats that a candidate gave on the canonical batch over a few steps, in order. `literal`
 /// is what the probe cannot see. nullopt where a float is NaN or infinite, or there are none: such a
 /// candidate is unhashable.

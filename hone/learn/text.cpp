@@ -2,18 +2,17 @@
 #include "hone/task/text.h"
 
 #include <cmath>
-#include <filesystem>
 #include <numbers>
 
 #include <fmt/format.h>
 #include <malloc.h>
 
-#include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/cost/machine_lock.h"
 #include "hone/cost/memory.h"
 #include "hone/learn/text_costs.h"
 #include "hone/learn/text_training.h"
+#include "hone/learn/training_run.h"
 
 namespace hone::learn {
 
@@ -23,8 +22,6 @@ namespace {
 constexpr std::int64_t kProbeRows = 4;
 constexpr std::int64_t kProbeLength = 16;
 constexpr std::int64_t kProbeSteps = 3;
-/// A killed worker loses no more than this.
-constexpr double kSaveEvery_s = 30.0;
 constexpr std::uint64_t kProbeSeed = 20260101;
 
 class TextEvaluator final : public task::Evaluator {
@@ -86,105 +83,27 @@ class TextEvaluator final : public task::Evaluator {
   task::Outcome run(const task::Assignment& assignment, task::Reporter& reporter) override {
     ::malloc_trim(0);  // so that memory kept from earlier trials does not hide this one's
     const cost::PeakMemory memory;
-    const auto interrupted = [&] { return reporter.interrupted(); };
-    std::optional<cost::Working> building(std::in_place, lock_, interrupted);
+    std::optional<cost::Working> building(std::in_place, lock_, [&] { return reporter.interrupted(); });
     TextTraining training(*task_, assignment.trial.config, assignment.trial.seed, assignment.horizon);
     building.reset();
-    if (!assignment.checkpoint.empty() && std::filesystem::exists(assignment.checkpoint))
-      resume(training, assignment);
-
-    task::Outcome outcome;
-    const double began = monotonic_s();
-    const double before = training.train_s;
-    const std::int64_t first = training.steps();
-    const std::int64_t every = std::max<std::int64_t>(1, assignment.horizon / 60);
     const double uniform_nats = std::log(static_cast<double>(task_->corpus().vocabulary()));
-    // Loss since the last point of the curve, and that point: a run that is resumed reports the same ones.
-    double recent = training.notes.value("recent", 0.0);
-    std::int64_t recent_steps = training.notes.value("recent_steps", std::int64_t{0});
-    double tail = training.notes.value("tail", 0.0);
-    // Points of the curve that no journal has yet: a worker that is killed leaves them in the checkpoint.
-    Json unsaid = training.notes.value("curve", Json::array());
-    for (const Json& point : unsaid) outcome.curve.emplace_back(point.at(0), point.at(1));
-    const auto save = [&] {
-      training.train_s = before + monotonic_s() - began;
-      training.notes = {
-          {"recent", recent}, {"recent_steps", recent_steps}, {"tail", tail}, {"curve", unsaid}};
-      training.save(assignment.checkpoint);
+    TrainingRun run;
+    run.nats = std::numbers::ln2;
+    run.fault = [&](double loss, std::int64_t step) -> std::string {
+      if (loss <= 10.0 * uniform_nats) return {};
+      return fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance", loss, step, uniform_nats);
     };
-    const auto finish = [&](task::Ending ending) {
-      training.train_s = before + monotonic_s() - began;
-      unsaid = Json::array();
-      if (!assignment.checkpoint.empty() && (training.steps() != first || !outcome.curve.empty())) save();
-      outcome.ending = ending;
-      outcome.fidelity = training.steps();
-      return outcome;
+    run.judge = [&](double tail, const std::function<bool()>& interrupted) {
+      const double bits = training.bits_per_char(task::Split::validation,
+                                                 task_->options().integer("validation_chars"), interrupted);
+      return study::Measures{{"bits_per_char", bits},
+                             {"memory_bytes", static_cast<double>(memory.growth_bytes())},
+                             {"train_bits_per_char", tail}};
     };
-    double saved = began;
-    while (training.steps() < assignment.to) {
-      if (interrupted()) return finish(task::Ending::interrupted);
-      train::Trainer::Step step;
-      {
-        const cost::Working working(lock_, interrupted);
-        if (!working.held()) return finish(task::Ending::interrupted);
-        step = training.step();
-      }
-      if (!step.finite || step.loss > 10.0 * uniform_nats) {
-        outcome.ending = task::Ending::failed;
-        outcome.cause = "diverged";
-        outcome.fidelity = training.steps();
-        outcome.reason = step.finite ? fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance",
-                                                   step.loss, training.steps(), uniform_nats)
-                                     : fmt::format("diverged: loss or gradient is not finite at step {}",
-                                                   training.steps());
-        return outcome;
-      }
-      recent += step.loss;
-      ++recent_steps;
-      if (!assignment.checkpoint.empty() && monotonic_s() - saved > kSaveEvery_s) {
-        save();
-        saved = monotonic_s();
-      }
-      if (training.steps() % every == 0 || training.steps() == assignment.to) {
-        tail = recent / static_cast<double>(recent_steps) / std::numbers::ln2;
-        outcome.curve.emplace_back(static_cast<double>(training.steps()), tail);
-        unsaid.push_back({training.steps(), tail});
-        recent = 0.0;
-        recent_steps = 0;
-      }
-    }
-    double bits = 0.0;
-    {
-      const cost::Working working(lock_, interrupted);
-      if (!working.held()) return finish(task::Ending::interrupted);
-      bits = training.bits_per_char(task::Split::validation, task_->options().integer("validation_chars"),
-                                    interrupted);
-    }
-    if (interrupted()) return finish(task::Ending::interrupted);
-    finish(task::Ending::reached);
-    if (!std::isfinite(bits)) {
-      outcome.ending = task::Ending::failed;
-      outcome.cause = "diverged";
-      outcome.reason = "diverged: validation loss is not finite";
-      return outcome;
-    }
-    outcome.measures = {{"bits_per_char", bits},
-                        {"train_s", training.train_s},
-                        {"memory_bytes", static_cast<double>(memory.growth_bytes())},
-                        {"train_bits_per_char", tail}};
-    return outcome;
+    return run_training(training, assignment, reporter, lock_, run);
   }
 
  private:
-  /// A checkpoint that cannot be used is put aside: the trial starts anew rather than fail.
-  void resume(TextTraining& training, const task::Assignment& assignment) {
-    try {
-      training.load(assignment.checkpoint);
-    } catch (const Error&) {
-      std::filesystem::rename(assignment.checkpoint, assignment.checkpoint + ".unusable");
-    }
-  }
-
   std::shared_ptr<const task::TextTask> task_;
   cost::MachineLock lock_;
 };

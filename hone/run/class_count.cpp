@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -57,27 +56,10 @@ std::vector<space::Config> enumerated(const space::Space& space, std::int64_t li
   return configs;
 }
 
-/// Sets of designs that are joined step by step.
-class Joined {
- public:
-  explicit Joined(std::size_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
-  std::size_t root(std::size_t i) {
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  /// The first member stays the root.
-  void join(std::size_t a, std::size_t b) {
-    a = root(a), b = root(b);
-    parent_[std::max(a, b)] = std::min(a, b);
-  }
-
- private:
-  std::vector<std::size_t> parent_;
-};
-
-Classes classes_of(Joined& joined, const std::vector<Probed>& probed) {
+/// `first`: for every design the first one of its class.
+Classes classes_of(const std::vector<std::size_t>& first, const std::vector<Probed>& probed) {
   std::vector<std::int64_t> sizes(probed.size(), 0);
-  for (std::size_t i = 0; i < probed.size(); ++i) ++sizes[joined.root(i)];
+  for (std::size_t i = 0; i < probed.size(); ++i) ++sizes[first[i]];
   Classes classes;
   std::vector<std::size_t> roots;
   for (std::size_t i = 0; i < probed.size(); ++i) {
@@ -121,25 +103,25 @@ ClassCount count_classes(const StudyFile& file, const Designs& designs, const st
   count.designs = designs;
   count.interrupted = probed.size() < designs.configs.size();
   count.literal = static_cast<std::int64_t>(probed.size());
-  Joined structures(probed.size()), functions(probed.size());
-  std::unordered_map<Key, std::size_t> by_structure, by_function;
+  std::vector<std::optional<identity::Signature>> functions;
+  std::vector<std::size_t> structures(probed.size());
+  std::unordered_map<Key, std::size_t> by_structure;
   std::unordered_set<Key> keys;
   std::int64_t hashable = 0;
   for (std::size_t i = 0; i < probed.size(); ++i) {
+    structures[i] = i;
     if (!probed[i].structural.none())
-      structures.join(i, by_structure.emplace(probed[i].structural, i).first->second);
+      structures[i] = by_structure.emplace(probed[i].structural, i).first->second;
     if (!probed[i].failure.empty()) ++count.failures[probed[i].failure];
+    functions.push_back(probed[i].functional);
     if (!probed[i].functional) continue;
     ++hashable;
     count.ambiguous += probed[i].functional->ambiguous;
     keys.insert(probed[i].functional->key);
-    functions.join(i, by_function.emplace(probed[i].functional->key, i).first->second);
-    for (const Key near : probed[i].functional->near)
-      functions.join(i, by_function.emplace(near, i).first->second);
   }
   if (!by_structure.empty()) count.structural = classes_of(structures, probed);
   if (hashable > 0 || !count.failures.empty()) {
-    count.functional = classes_of(functions, probed);
+    count.functional = classes_of(identity::function_classes(functions), probed);
     count.unhashable = count.literal - hashable;
     count.by_key_alone = static_cast<std::int64_t>(keys.size()) + count.unhashable;
     if (hashable > 0) count.ambiguous /= static_cast<double>(hashable);

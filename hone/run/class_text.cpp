@@ -179,9 +179,12 @@ std::string class_page(const ClassCount& count, const std::vector<ProposalCurve>
   };
   row("structural", count.structural);
   row("functional", count.functional);
-  for (const auto& one : count.cells)
-    table.rows.push_back({one.name, std::to_string(one.classes), cell_convention(one.name)});
   classes.tables.push_back(std::move(table));
+  PlotTable cells{
+      "Cells of " + count.cell_kind + ", by convention", {"convention", "classes", "what is equal"}, {}};
+  for (const auto& one : count.cells)
+    cells.rows.push_back({one.name, std::to_string(one.classes), cell_convention(one.name)});
+  if (!cells.rows.empty()) classes.tables.push_back(std::move(cells));
   if (count.functional)
     classes.tables.push_back(largest_table("Largest functional classes", *count.functional));
   if (count.structural)

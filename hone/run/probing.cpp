@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -11,39 +10,32 @@
 #include <mutex>
 #include <sstream>
 #include <thread>
+#include <unordered_map>
 
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/run/probe_process.h"
 #include "hone/run/process.h"
 #include "hone/run/worker_main.h"
+#include "hone/task/cell_spaces.h"
 
 namespace hone::run {
 namespace {
-
-/// So many processes may die one after the other without having answered anything.
-constexpr int kMostDeaths = 3;
-
-struct Answer {
-  std::vector<double> floats;
-  std::string failure;
-  std::string literal;
-};
 
 std::unique_ptr<task::Evaluator> make_evaluator(const StudyFile& file) {
   return methods().maker<task::MakeEvaluator>("evaluator", file.task_kind)(file.task, file.task_options,
                                                                            file.folder);
 }
 
-Answer ask(const StudyFile& file, task::Evaluator& evaluator, const space::Config& config,
-           const std::function<bool()>& interrupted) {
+ProbeAnswer ask(const StudyFile& file, task::Evaluator& evaluator, const space::Config& config,
+                const std::function<bool()>& interrupted) {
   try {
     const auto literal = file.task->unseen_by_probe(config);
     if (!literal) return {{}, "its task has no probe", ""};
-    Answer answer{evaluator.probe_at(config, {.interrupted = interrupted}), "", *literal};
+    ProbeAnswer answer{evaluator.probe_at(config, {.interrupted = interrupted}), "", *literal};
     if (answer.floats.empty()) answer.failure = "the probe gave nothing";
     return answer;
   } catch (const Error& error) {
@@ -53,7 +45,7 @@ Answer ask(const StudyFile& file, task::Evaluator& evaluator, const space::Confi
   }
 }
 
-void settle(const Answer& answer, const identity::Quantisation& how, Probed& probed) {
+void settle(const ProbeAnswer& answer, const identity::Quantisation& how, Probed& probed) {
   probed.failure = answer.failure;
   if (!answer.failure.empty()) return;
   probed.functional = identity::signature(answer.floats, answer.literal, how);
@@ -68,107 +60,12 @@ void add_structure(const StudyFile& file, Probed& probed) {
   }
 }
 
-/// The probes of one process of the worker's program, over its share of the configs.
-class ProbeProcess {
- public:
-  ProbeProcess(std::string program, const StudyFile& file, std::string folder, std::size_t number)
-      : program_(std::move(program)),
-        study_(file.path),
-        base_(fmt::format("{}/{}", folder, number)),
-        environment_(worker_environment()) {}
-  ~ProbeProcess() { stop(); }
-  ProbeProcess(const ProbeProcess&) = delete;
-  ProbeProcess& operator=(const ProbeProcess&) = delete;
-
-  void add(std::size_t index, const space::Config& config) {
-    std::string line;
-    config.append_json(line);
-    lines_.push_back(line);
-    indices_.push_back(index);
-  }
-
-  /// Reads what has come; false: all is answered. `heard(index, answer)`.
-  template <typename Heard>
-  bool turn(Heard&& heard) {
-    if (answered_ == indices_.size()) return false;
-    if (pid_ < 0) start();
-    read(heard);
-    int status = 0;
-    if (answered_ < indices_.size() && ::waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = -1;
-      read(heard);
-      if (answered_ < indices_.size()) died(heard, status);
-    }
-    return answered_ < indices_.size();
-  }
-
-  void stop() {
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  void start() {
-    std::string text;
-    for (std::size_t i = answered_; i < lines_.size(); ++i) text += lines_[i] + "\n";
-    write_file_atomic(base_ + ".configs", text);
-    write_file_atomic(base_ + ".answers", "");
-    read_ = 0;
-    rest_.clear();
-    before_ = answered_;
-    pid_ = spawn({program_, "probe", study_, base_ + ".configs", base_ + ".answers"}, environment_,
-                 base_ + ".log");
-  }
-
-  template <typename Heard>
-  void read(Heard& heard) {
-    std::ifstream stream(base_ + ".answers", std::ios::binary);
-    stream.seekg(static_cast<std::streamoff>(read_));
-    std::ostringstream fresh;
-    fresh << stream.rdbuf();
-    read_ += fresh.str().size();
-    rest_ += fresh.str();
-    std::size_t at = 0;
-    for (std::size_t end = 0;
-         (end = rest_.find('\n', at)) != std::string::npos && answered_ < indices_.size(); at = end + 1) {
-      const Json json = parse_json(rest_.substr(at, end - at), "a probe's answer");
-      Answer answer;
-      if (json.contains("failure")) answer.failure = json["failure"].get<std::string>();
-      answer.literal = json.value("literal", "");
-      if (json.contains("floats"))
-        for (const Json& value : json["floats"]) answer.floats.push_back(json_to_real(value));
-      heard(indices_[answered_++], answer);
-    }
-    rest_.erase(0, at);
-  }
-
-  /// The config at which it died is no one's; the next process begins behind it.
-  template <typename Heard>
-  void died(Heard& heard, int status) {
-    const std::string said = file_tail(base_ + ".log", 3);
-    deaths_ = answered_ == before_ ? deaths_ + 1 : 1;
-    const bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0;
-    if ((refused && answered_ == 0) || deaths_ >= kMostDeaths)
-      throw environment_error(fmt::format("{} cannot probe: {}", program_, said.empty() ? "it died" : said));
-    heard(indices_[answered_++],
-          Answer{{},
-                 WIFSIGNALED(status) ? fmt::format("its process was killed by signal {}", WTERMSIG(status))
-                                     : "its process ended",
-                 ""});
-  }
-
-  std::string program_, study_, base_;
-  std::map<std::string, std::string> environment_;
-  std::vector<std::string> lines_;
-  std::vector<std::size_t> indices_;
-  std::size_t answered_ = 0, before_ = 0;
-  std::uintmax_t read_ = 0;
-  std::string rest_;
-  pid_t pid_ = -1;
-  int deaths_ = 0;
-};
+/// Whether a design's graph is all that it is: a space of cells and nothing else. Then one probe does for all
+/// spellings of a structure.
+bool structure_decides(const space::Space& space) {
+  const auto cells = task::find_cells(space);
+  return cells && task::cell_parameters(*cells).size() == space.size();
+}
 
 /// A folder of this run's own, removed with it.
 class Scratch {
@@ -261,23 +158,33 @@ class Probing {
     const std::string path = program.find('/') == std::string::npos ? find_program(program) : program;
     std::vector<std::unique_ptr<ProbeProcess>> processes;
     for (std::size_t i = 0; i < workers_; ++i)
-      processes.push_back(std::make_unique<ProbeProcess>(path, file_, scratch.path(), i));
-    std::size_t finished = 0;
+      processes.push_back(
+          std::make_unique<ProbeProcess>(path, file_.path, fmt::format("{}/{}", scratch.path(), i)));
+    std::size_t finished = 0, asked = 0;
+    std::vector<std::vector<std::size_t>> alike(probed_.size());
+    std::unordered_map<Key, std::size_t> by_structure;
+    const bool structure_is_all = structure_decides(file_.space);
     for (std::size_t i = 0; i < probed_.size(); ++i) {
-      if (probed_[i].failure.empty()) {
-        processes[i % workers_]->add(i, probed_[i].config);
-      } else {
+      if (!probed_[i].failure.empty()) {
         done_[i] = 1;
         ++finished;
+        continue;
       }
+      std::size_t first = i;
+      if (structure_is_all && !probed_[i].structural.none())
+        first = by_structure.emplace(probed_[i].structural, i).first->second;
+      alike[first].push_back(i);
+      if (first == i) processes[asked++ % workers_]->add(i, probed_[i].config);
     }
     for (bool some = true; some && !interrupted();) {
       some = false;
       for (auto& process : processes)
-        some = process->turn([&](std::size_t i, const Answer& answer) {
-          settle(answer, options_.quantisation, probed_[i]);
-          done_[i] = 1;
-          ++finished;
+        some = process->turn([&](std::size_t i, const ProbeAnswer& answer) {
+          for (const std::size_t one : alike[i]) {
+            settle(answer, options_.quantisation, probed_[one]);
+            done_[one] = 1;
+            ++finished;
+          }
         }) || some;
       tell(finished);
       if (some) std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -314,7 +221,7 @@ void serve_probes(const std::string& study_file, const std::string& configs, con
   if (!answers) throw environment_error(fmt::format("cannot write {}", output));
   for (std::string line; std::getline(lines, line);) {
     const auto config = file.space.canonical(space::Config::from_json(parse_json(line, configs)));
-    const Answer answer = ask(file, *evaluator, config, {});
+    const ProbeAnswer answer = ask(file, *evaluator, config, {});
     std::string text = answer.failure.empty() ? "{\"floats\":[" : "{\"failure\":";
     if (answer.failure.empty()) {
       for (std::size_t i = 0; i < answer.floats.size(); ++i) {

@@ -148,7 +148,9 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
         keys.structural.none() ? nullptr : optimizer.cache().costs(keys.structural);
     if (known != nullptr && !complete(*known)) known = nullptr;
     // What the design alone tells, then what must be measured: a giant is turned away before it is built.
-    study::Measures costs = known != nullptr ? *known : file.task->design_costs(job.config);
+    study::Measures costs;
+    if (known != nullptr) costs = *known;
+    costs.merge(file.task->design_costs(job.config));
     if (known == nullptr && broken_limit(file, costs, false).empty())
       costs.merge(evaluator.costs(job.config, interrupted));
     if (file.identity == identity::Policy::reuse && broken_limit(file, costs, false).empty() &&

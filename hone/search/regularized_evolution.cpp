@@ -18,12 +18,14 @@ namespace {
 /// and loses against all that do not, and by how much it breaks them (Deb's rule).
 class RegularizedEvolution : public Searcher {
  public:
-  RegularizedEvolution(const Problem& problem, std::int64_t population, std::int64_t sample)
+  RegularizedEvolution(const Problem& problem, std::int64_t population, std::int64_t sample,
+                       std::int64_t changes)
       : problem_(problem),
         moves_(problem.space),
         individuals_(problem_, moves_),
         size_(population_size(problem, population, 100)),
-        sample_(sample > 0 ? static_cast<std::size_t>(sample) : std::max<std::size_t>(2, size_ / 4)) {}
+        sample_(sample > 0 ? static_cast<std::size_t>(sample) : std::max<std::size_t>(2, size_ / 4)),
+        changes_(changes) {}
 
   void update(const study::Change& change) override {
     using Event = Individuals::Event;
@@ -64,7 +66,8 @@ class RegularizedEvolution : public Searcher {
     // A constraint may forbid most of the changes; among those of one parameter the first that it allows.
     for (int tries = 0; tries < kTries && !genes.empty(); ++tries) {
       child = parent;
-      moves_.step(child, genes[rng.below(genes.size())], 0.2, rng);
+      for (std::int64_t i = 0; i < changes_; ++i)
+        moves_.step(child, genes[rng.below(genes.size())], 0.2, rng);
       if (auto config = moves_.config(child)) return config;
     }
     return moves_.settle(child, &parent, rng);
@@ -77,6 +80,7 @@ class RegularizedEvolution : public Searcher {
   Moves moves_;
   Individuals individuals_;
   std::size_t size_, sample_;
+  std::int64_t changes_;
   std::deque<std::int64_t> population_;  // the oldest first
 };
 
@@ -103,7 +107,14 @@ HONE_REGISTER(searcher, regularized_evolution) {
                               .fallback = 0,
                               .summary = "members drawn, the best of which is the parent; 0: a quarter",
                               .low = 0,
-                              .high = 1e6}},
+                              .high = 1e6},
+                             {.name = "changes",
+                              .type = Type::integer,
+                              .fallback = 1,
+                              .summary = "parameters that a mutation changes, drawn one after the other; the "
+                                         "paper changes one",
+                              .low = 1,
+                              .high = 1000}},
                  .abilities = {.objectives = "several",
                                .constraints = "avoided, by how much they are broken",
                                .conditions = "yes",
@@ -112,7 +123,7 @@ HONE_REGISTER(searcher, regularized_evolution) {
                                .ask = "O(sample log sample + d)",
                                .trials = "100 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
-        return std::make_unique<search::RegularizedEvolution>(problem, options.integer("population"),
-                                                              options.integer("sample"));
+        return std::make_unique<search::RegularizedEvolution>(
+            problem, options.integer("population"), options.integer("sample"), options.integer("changes"));
       }));
 }

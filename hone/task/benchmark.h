@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/graph/graph.h"
 #include "hone/space/space.h"
 #include "hone/study/objective.h"
 
@@ -44,6 +45,24 @@ class Benchmark {
   /// The first objective's median at the horizon over the space, where it is known without drawing; nullopt
   /// else.
   virtual std::optional<double> median() const { return std::nullopt; }
+
+  /// The floats of a config's functional signature, as Evaluator::probe gives them: configs whose floats are
+  /// equal have values that differ by noise alone. Empty: it has none.
+  virtual std::vector<double> probe(const space::Config& config) const {
+    (void)config;
+    return {};
+  }
+  /// The measures that are known of a config before it is evaluated, and belong to it alone: what computes
+  /// the same may differ in them (latencies).
+  virtual study::Measures costs(const space::Config& config) const {
+    (void)config;
+    return {};
+  }
+  /// The model that a config describes, whose canonical form is its structural key; nullopt: nobody knows it.
+  virtual std::optional<graph::Graph> graph(const space::Config& config) const {
+    (void)config;
+    return std::nullopt;
+  }
 
   /// Several objectives: points of the true front, oriented so that less is better, dense enough to measure
   /// against; empty where it is not known.

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "hone/base/json.h"
 #include "hone/base/key.h"
 #include "hone/task/cell.h"
+#include "hone/task/cell_functions.h"
 
 namespace hone::task {
 
@@ -22,7 +22,8 @@ namespace hone::task {
 ///                      by what the cell computes where every operation of a kind is one fixed random map of
 ///                      256-dimensional vectors, shared by all edges: tanh(W x + b); tanh(W x); W max(x, 0)
 ///                      with pooling linear, W x. 6,100, 4,930 and 4,540: with a bias an operation on zero is
-///                      not zero, with linear pooling sums of poolings are poolings of sums.
+///                      not zero; poolings of sums are sums of poolings, and rectified maps are homogeneous,
+///                      conv(x + x) = conv(x) + conv(x).
 ///
 /// All of them take operations of a kind on the same input for equal, as the benchmark's own strings do;
 /// task::canonical does not.
@@ -44,26 +45,5 @@ Json class_counts_json(const std::vector<CellClasses>& counts);
 /// A cell as a string, by one of the first two conventions.
 enum class CellStrings { published, structural };
 std::string cell_string(const Cell& cell, CellStrings convention);
-
-/// What the operations are in cell_values().
-enum class CellMaps { tanh_bias, tanh, relu_linear_pool };
-
-/// Computes cells with random maps in place of operations; remembers what it computed. Not thread safe.
-class CellFunctions {
- public:
-  /// The maps are drawn by hone's own generator: W from N(0, 4 / n), b from N(0, 1), inputs from N(0, 9).
-  explicit CellFunctions(CellMaps maps, std::size_t dimension = 256, std::uint64_t seed = 1);
-  ~CellFunctions();
-  CellFunctions(const CellFunctions&) = delete;
-  CellFunctions& operator=(const CellFunctions&) = delete;
-
-  /// The output, `dimension` numbers: a single output itself; several, whose order must not matter, as the
-  /// sum of one further random map of each.
-  std::vector<double> values(const Cell& cell);
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace hone::task

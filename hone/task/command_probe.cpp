@@ -48,7 +48,7 @@ std::string found_program(const std::string& name) {
   return {};
 }
 
-std::vector<double> run_candidate(const ProbeProgram& program, const std::function<bool()>& interrupted,
+std::vector<double> run_candidate(const ProbeCommand& program, const std::function<bool()>& interrupted,
                                   const identity::Prober& prober) {
   CommandOptions options(Options(CommandOptions::specs(), Json{{"run", program.run}}));
   RunContext context;
@@ -147,7 +147,7 @@ std::vector<double> ProbeNumbers::values() const {
   return plain_;
 }
 
-identity::Candidate program_candidate(ProbeProgram program, std::function<bool()> interrupted) {
+identity::Candidate command_candidate(ProbeCommand program, std::function<bool()> interrupted) {
   if (program.run.empty()) throw Error("a probe names no program");
   return [program = std::move(program), interrupted = std::move(interrupted)](
              const identity::Prober& prober) { return run_candidate(program, interrupted, prober); };

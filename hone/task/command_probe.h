@@ -39,13 +39,13 @@ class ProbeNumbers {
 /// Another program as a candidate: run once, with all steps' batches on its standard input, HONE_PROBE=1 and
 /// HONE_SEED for its random numbers. It prints numbers on standard output, or a signature as a task's probe
 /// does (docs/command.md).
-struct ProbeProgram {
+struct ProbeCommand {
   std::vector<std::string> run;  ///< the program, by path or in PATH, and its arguments
   std::string folder = ".";      ///< where it runs
   BatchForm form = BatchForm::json;
   RunRules rules = {};
 };
 /// The candidate throws Error where the program cannot be started, fails, or prints what is no number.
-identity::Candidate program_candidate(ProbeProgram program, std::function<bool()> interrupted = {});
+identity::Candidate command_candidate(ProbeCommand program, std::function<bool()> interrupted = {});
 
 }  // namespace hone::task

@@ -35,6 +35,7 @@ class RecordedTask final : public Task {
     use_.each_seed = options.text("seed") == "each";
     use_.nearest = options.text("missing") == "nearest";
     use_.cost = options.text("cost");
+    use_.cell = options.text("cell");
     try {
       Table::files(path_);
     } catch (const Error& error) {
@@ -51,11 +52,12 @@ class RecordedTask final : public Task {
                        row                    ? "which recorded row answered"
                        : measure.unit.empty() ? "as recorded"
                                               : "as recorded, " + measure.unit,
-                       measure.minimize});
+                       measure.minimize, false, measure.before});
     }
     return infos;
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool whole_at_one() const override { return !recorded().has_steps(); }
   bool reports() const override { return options_.integer("report") > 0; }
   std::optional<space::Space> default_space() const override { return recorded().space(); }
   void check(const space::Space& space) const override { recorded().table().check(space); }
@@ -72,19 +74,33 @@ class RecordedTask final : public Task {
   }
   std::string prepare() const override {
     const auto& known = recorded();
-    return fmt::format("{}: {} rows, {}", known.title(), known.table().rows(),
+    return fmt::format("{}: {} rows, {}{}", known.title(), known.table().rows(),
                        known.table().complete() ? "every configuration of its space"
-                                                : "other configurations take the nearest row's values");
+                                                : "other configurations take the nearest row's values",
+                       known.has_cells() ? "; cells of NAS-Bench-201, known by what they compute" : "");
   }
   std::string data_identity() const override {
-    KeyBuilder builder;
-    const auto add = [&](const std::string& path) {
-      const auto [rows, description] = Table::files(path);
-      builder.text(read_file(rows)).text(read_file(description));
-    };
-    add(path_);
-    for (const std::string& beside : use_.beside) add(beside);
-    return builder.build().hex();
+    std::call_once(identity_once_, [this] {
+      KeyBuilder builder;
+      const auto add = [&](const std::string& path) {
+        const auto [rows, description] = Table::files(path);
+        builder.text(read_file(rows)).text(read_file(description));
+      };
+      add(path_);
+      for (const std::string& beside : use_.beside) add(beside);
+      identity_ = builder.build().hex();
+    });
+    return identity_;
+  }
+  std::optional<graph::Graph> graph(const space::Config& config) const override {
+    return recorded().graph(config);
+  }
+  study::Measures design_costs(const space::Config& config) const override {
+    return recorded().costs(config);
+  }
+  std::optional<std::string> unseen_by_probe(const space::Config&) const override {
+    if (!recorded().has_cells()) return std::nullopt;
+    return fmt::format("recorded 1 table={} seed={}", data_identity(), options_.text("seed"));
   }
   std::vector<std::string> neutral_options() const override { return {"clock", "speed"}; }
 
@@ -104,8 +120,9 @@ class RecordedTask final : public Task {
   Options options_;
   std::string path_;
   RecordedUse use_;
-  mutable std::once_flag once_;
+  mutable std::once_flag once_, identity_once_;
   mutable std::unique_ptr<Recorded> recorded_;
+  mutable std::string identity_;
 };
 
 class RecordedEvaluator final : public Evaluator {
@@ -117,6 +134,8 @@ class RecordedEvaluator final : public Evaluator {
         report_(options.integer("report")) {
     if (!task_) throw internal_error("the evaluator of recorded tables was given another task");
   }
+
+  std::vector<double> probe(const space::Config& config) override { return task_->recorded().probe(config); }
 
   Outcome run(const Assignment& assignment, Reporter& reporter) override {
     const Recorded& recorded = task_->recorded();
@@ -203,6 +222,12 @@ std::vector<OptionSpec> recorded_options() {
        .fallback = "",
        .summary = "the measure that says how many seconds an evaluation took; \"\": runtime_s where there is "
                   "one, else 1 s an evaluation or step"},
+      {.name = "cell",
+       .type = Type::text,
+       .fallback = "auto",
+       .summary = "cells of NAS-Bench-201 are recognised by what they compute: where the columns are theirs "
+                  "(auto), or not at all (none)",
+       .allowed = {"auto", "nasbench201", "none"}},
       {.name = "report",
        .type = Type::integer,
        .fallback = 1,

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "hone/task/benchmark.h"
+#include "hone/task/cell_classes.h"
 #include "hone/task/table.h"
 
 namespace hone::task {
@@ -22,6 +24,9 @@ struct RecordedUse {
   /// The measure that says how many seconds an evaluation took (a whole one, where there are steps); "":
   /// runtime_s where there is one. Without it a step, or the evaluation of a table without steps, takes 1 s.
   std::string cost = {};
+  /// Whether configs are cells whose function can be computed: "nasbench201", "none", or "auto": where the
+  /// table's columns are those of NAS-Bench-201 (cell_spaces.h).
+  std::string cell = "auto";
   /// What is optimised by default; empty: the first metric.
   std::vector<std::string> objectives = {};
 };
@@ -47,6 +52,21 @@ class Recorded final : public Benchmark {
   std::vector<std::vector<double>> front() const override { return front_; }
   std::vector<double> reference() const override { return reference_; }
 
+  /// Whether its configs are cells of NAS-Bench-201, so that it has probes and graphs.
+  bool has_cells() const { return functions_ != nullptr; }
+  /// What the cell computes with one random map in place of every kind of operation, convolutions behind a
+  /// rectifier, poolings linear (CellMaps::relu_linear_pool): of the 15,625 cells 4,540 differ. Cells whose
+  /// operations share parameters and others that have them twice are one by this, as they are in the
+  /// benchmark's own count; their recorded accuracies differ hardly more than those of one cell's seeds do.
+  std::vector<double> probe(const space::Config& config) const override;
+
+  /// The cell alone, on 16 channels of 32x32, as it stands in the benchmark's first stage: operations have
+  /// parameters of their own, so that its structural key tells more cells apart (5,650) than the probe does.
+  std::optional<graph::Graph> graph(const space::Config& config) const override;
+  /// With cells: the measures of the tables beside that are times (unit s or ms): latencies, which cells of
+  /// one function differ in.
+  study::Measures costs(const space::Config& config) const override;
+
   const Table& table() const { return *tables_.front(); }
   /// The measures of a row as evaluate() gives them, by the mean over seeds.
   Evaluation at_row(std::size_t row, std::int64_t fidelity) const;
@@ -54,6 +74,7 @@ class Recorded final : public Benchmark {
   struct Measure {
     std::string name, unit;
     bool minimize = true;
+    bool before = false;  ///< one of costs()
   };
   const std::vector<Measure>& measures() const { return measures_; }
   bool has_steps() const { return steps_; }
@@ -63,6 +84,7 @@ class Recorded final : public Benchmark {
     std::size_t table = 0, metric = 0;
   };
   void join();
+  std::optional<std::size_t> row_of(const space::Config& config) const;
   void summarise();
   /// `seed` null: the mean.
   Evaluation answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const;
@@ -80,6 +102,8 @@ class Recorded final : public Benchmark {
   std::optional<std::size_t> cost_;  // index into measures_
   std::int64_t horizon_ = 1;
   bool steps_ = false;
+  std::unique_ptr<CellFunctions> functions_;
+  mutable std::mutex functions_mutex_;
   std::optional<double> optimum_, median_;
   std::vector<std::vector<double>> front_;
   std::vector<double> reference_;

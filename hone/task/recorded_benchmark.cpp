@@ -4,16 +4,20 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/study/front.h"
+#include "hone/task/cell_network.h"
 #include "hone/task/recorded.h"
 
 namespace hone::task {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Numbers of a probe: equal ones of different functions would be a wonder.
+constexpr std::size_t kProbe = 64;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 std::string stem_of(const std::string& path) {
@@ -38,6 +42,14 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     : name_(std::move(name)), tables_(std::move(tables)), use_(std::move(use)) {
   title_ = table().description().title.empty() ? name_ : table().description().title;
   join();
+  if (use_.cell != "none") {
+    const bool cells = task::has_cells(table().space(), CellKind::nasbench201);
+    if (!cells && use_.cell != "auto")
+      throw Error(
+          fmt::format("'{}' has no cells of NAS-Bench-201", title_), {},
+          fmt::format("its columns would be {}", fmt::join(cell_parameters(CellKind::nasbench201), ", ")));
+    if (cells) functions_ = std::make_unique<CellFunctions>(CellMaps::relu_linear_pool, kProbe);
+  }
   std::vector<std::string> names;
   for (std::size_t t = 0; t < tables_.size(); ++t)
     for (std::size_t m = 0; m < tables_[t]->description().metrics.size(); ++m) {
@@ -52,7 +64,9 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
         horizon_ = metric.steps;
       }
       names.push_back(metric.name);
-      measures_.push_back({metric.name, metric.unit, metric.minimize});
+      const bool latency =
+          t > 0 && functions_ && metric.steps == 0 && (metric.unit == "s" || metric.unit == "ms");
+      measures_.push_back({metric.name, metric.unit, metric.minimize, latency});
       sources_.push_back({t, m});
     }
   const std::string cost = use_.cost.empty() ? "runtime_s" : use_.cost;
@@ -68,7 +82,7 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     objective_sources_.push_back(static_cast<std::size_t>(at - names.begin()));
     objectives_.push_back({objective, measures_[objective_sources_.back()].minimize});
   }
-  if (!table().complete()) measures_.push_back({"row", "", true});
+  if (!table().complete()) measures_.push_back({"row", "", true, false});
   summarise();
 }
 
@@ -149,9 +163,7 @@ Evaluation Recorded::at_row(std::size_t row, std::int64_t fidelity) const {
   return answer(row, nullptr, fidelity);
 }
 
-Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
-  if (fidelity < 1 || fidelity > horizon_)
-    throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
+std::optional<std::size_t> Recorded::row_of(const space::Config& config) const {
   std::optional<std::size_t> row;
   if (table().complete() || !use_.nearest)
     row = table().find(config);
@@ -159,6 +171,13 @@ Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, s
     row = table().nearest(config);
   // A user's own space may have values between the recorded ones.
   if (!row && use_.nearest) row = table().nearest(config);
+  return row;
+}
+
+Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
+  if (fidelity < 1 || fidelity > horizon_)
+    throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
+  const auto row = row_of(config);
   if (!row) {
     Evaluation evaluation;
     evaluation.cost_s = 0.0;
@@ -166,6 +185,31 @@ Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, s
     return evaluation;
   }
   return answer(*row, use_.each_seed ? &seed : nullptr, fidelity);
+}
+
+std::vector<double> Recorded::probe(const space::Config& config) const {
+  if (!functions_) return {};
+  const auto cells = cells_of(CellKind::nasbench201, config);
+  const std::lock_guard lock(functions_mutex_);
+  return functions_->values(cells.front());
+}
+
+std::optional<graph::Graph> Recorded::graph(const space::Config& config) const {
+  if (!functions_) return std::nullopt;
+  return cell_graph(CellKind::nasbench201, cells_of(CellKind::nasbench201, config).front(), 1, 16, 32);
+}
+
+study::Measures Recorded::costs(const space::Config& config) const {
+  study::Measures costs;
+  std::optional<std::size_t> row;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (!measures_[i].before) continue;
+    if (!row) row = row_of(config);
+    if (!row) break;
+    const double value = cell(sources_[i], *row, nullptr, horizon_);
+    if (std::isfinite(value)) costs.add(measures_[i].name, value);
+  }
+  return costs;
 }
 
 void Recorded::summarise() {

@@ -15,7 +15,10 @@ namespace hone::train {
 /// What a lowering sees while a model runs one node.
 struct Context {
   std::int64_t offset = 0;  ///< position of the first token of this call (decoding: tokens already cached)
-  bool decoding = false;    ///< true: inputs hold new tokens only; attention keeps keys and values per node
+  /// true: batch statistics, which move the stored ones; false: the stored ones (graph::Operator::moments)
+  bool training = false;
+  std::vector<torch::Tensor> moments = {};  ///< of the node at hand
+  bool decoding = false;  ///< true: inputs hold new tokens only; attention keeps keys and values per node
   /// Per-node memory over the calls of one decode (keys and values of attention), indexed by node id. Null
   /// while not decoding.
   std::vector<std::vector<torch::Tensor>>* cache = nullptr;

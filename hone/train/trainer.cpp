@@ -64,7 +64,8 @@ Trainer::Trainer(std::vector<torch::Tensor> parameters, std::vector<std::string>
     if (!parameter.is_leaf() || !parameter.requires_grad())
       throw internal_error(fmt::format("parameter '{}' is no leaf that requires grad", names_[i]));
     first_moment_.push_back(torch::zeros_like(parameter.detach()));
-    second_moment_.push_back(torch::zeros_like(parameter.detach()));
+    if (options_.method == TrainerOptions::Method::adamw)
+      second_moment_.push_back(torch::zeros_like(parameter.detach()));
   }
 }
 
@@ -109,6 +110,14 @@ Trainer::Step Trainer::step(const std::function<torch::Tensor(std::int64_t)>& lo
 
 void Trainer::update(std::size_t i, const torch::Tensor& gradient, double gradient_scale) {
   torch::Tensor& weight = parameters_[i];
+  if (options_.method == TrainerOptions::Method::sgd) {
+    torch::Tensor& velocity = first_moment_[i];
+    torch::Tensor g = gradient * gradient_scale;
+    if (options_.weight_decay > 0.0) g.add_(weight, options_.weight_decay);
+    velocity.mul_(options_.momentum).add_(g);
+    weight.add_(g.add_(velocity, options_.momentum), -options_.schedule.at(steps_));
+    return;
+  }
   AdamwStep step;
   step.rate = options_.schedule.at(steps_);
   step.beta1 = options_.beta1;
@@ -121,6 +130,12 @@ void Trainer::update(std::size_t i, const torch::Tensor& gradient, double gradie
   (fused ? update_fused : update_plain)(weight, first_moment_[i], second_moment_[i], gradient, step);
 }
 
+std::vector<std::pair<std::string, torch::Tensor>> Trainer::state_of(std::size_t i) const {
+  if (options_.method == TrainerOptions::Method::sgd)
+    return {{"sgd.velocity/" + names_[i], first_moment_[i]}};
+  return {{"adam.m/" + names_[i], first_moment_[i]}, {"adam.v/" + names_[i], second_moment_[i]}};
+}
+
 void Trainer::save(Checkpoint& checkpoint) const {
   const auto copy = [](const torch::Tensor& tensor) {
     return tensor.detach().to(torch::kCPU, tensor.scalar_type(), false, true).contiguous();
@@ -128,8 +143,7 @@ void Trainer::save(Checkpoint& checkpoint) const {
   checkpoint.header["trainer"] = {{"steps", steps_}};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     checkpoint.tensors.emplace_back("weight/" + names_[i], copy(parameters_[i]));
-    checkpoint.tensors.emplace_back("adam.m/" + names_[i], copy(first_moment_[i]));
-    checkpoint.tensors.emplace_back("adam.v/" + names_[i], copy(second_moment_[i]));
+    for (const auto& [name, tensor] : state_of(i)) checkpoint.tensors.emplace_back(name, copy(tensor));
   }
 }
 
@@ -155,8 +169,7 @@ void Trainer::load(const Checkpoint& checkpoint) {
   };
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     plan("weight/" + names_[i], parameters_[i]);
-    plan("adam.m/" + names_[i], first_moment_[i]);
-    plan("adam.v/" + names_[i], second_moment_[i]);
+    for (const auto& [name, tensor] : state_of(i)) plan(name, tensor);
   }
   const std::set<std::string> known(names_.begin(), names_.end());
   for (const auto& [name, tensor] : checkpoint.tensors)

@@ -24,17 +24,22 @@ struct Schedule {
 };
 
 struct TrainerOptions {
+  enum class Method { adamw, sgd };
+  Method method = Method::adamw;
   Schedule schedule;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;  ///< decoupled (AdamW), on tensors of two or more dimensions only
-  double clip = 1.0;          ///< largest global gradient norm; 0: no clipping
+  double momentum = 0.9;  ///< sgd: Nesterov's
+  /// adamw: decoupled, on tensors of two or more dimensions only. sgd: of all tensors, added to the gradient.
+  double weight_decay = 0.1;
+  double clip = 1.0;  ///< largest global gradient norm; 0: no clipping
 };
 
-/// AdamW (Decoupled Weight Decay Regularization) with warm-up, decay and clipping over any differentiable
-/// loss. Deterministic; its whole state goes into a checkpoint, and a run resumed from it goes on bit for
-/// bit. Not thread safe.
+/// AdamW (Decoupled Weight Decay Regularization), or gradient descent with Nesterov's momentum ("On the
+/// importance of initialization and momentum in deep learning", as LibTorch writes it: v = m v + g, w -= rate
+/// (g + m v)), with warm-up, decay and clipping over any differentiable loss. Deterministic; its whole state
+/// goes into a checkpoint, and a run resumed from it goes on bit for bit. Not thread safe.
 class Trainer {
  public:
   /// parameters: leaves that require grad, updated in place; names: one each, all different. Contiguous
@@ -66,8 +71,11 @@ class Trainer {
   std::vector<std::string> names_;
   TrainerOptions options_;
   std::int64_t steps_ = 0;
-  std::vector<torch::Tensor> first_moment_;
-  std::vector<torch::Tensor> second_moment_;
+  /// What a checkpoint holds of parameter i beside its weight, and under which names.
+  std::vector<std::pair<std::string, torch::Tensor>> state_of(std::size_t i) const;
+
+  std::vector<torch::Tensor> first_moment_;   ///< sgd: the velocity
+  std::vector<torch::Tensor> second_moment_;  ///< of adamw
 };
 
 }  // namespace hone::train

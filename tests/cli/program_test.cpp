@@ -54,6 +54,15 @@ TEST(Program, InitWritesARecordedTableThatIsSearched) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("u.csv")));
 }
 
+TEST(Program, WritesATemplateOfImages) {
+  const Folder folder;
+  ASSERT_EQ(Program(folder, {"init", "i.toml", "--task", "image"}).status(), 0);
+  Program plan(folder, {"search", "i.toml", "--explain"});
+  EXPECT_EQ(plan.status(), 0) << plan.err();
+  EXPECT_NE(plan.out().find("15625"), std::string::npos) << plan.out();
+  EXPECT_NE(plan.out().find("16"), std::string::npos);
+}
+
 TEST(Program, SearchesLooksAndReports) {
   const Folder folder;
   EXPECT_EQ(Program(folder, {"init", "s.toml", "--task", "function"}).status(), 0);

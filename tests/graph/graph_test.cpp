@@ -58,7 +58,7 @@ TEST(Graph, RefusesWhatDoesNotFit) {
   const int flat = graph.input("flat", {6, 8}, DataType::float32);
   const int tokens = graph.input("tokens", {2, 5}, DataType::int64);
   EXPECT_THROW(graph.add("add", {}, {x, flat}, "sum"), Error);
-  EXPECT_THROW(graph.add("add", {}, {x}, "sum"), Error);
+  EXPECT_THROW(graph.add("add", {}, {}, "sum"), Error);
   EXPECT_THROW(graph.add("add", {}, {x, 9}, "sum"), Error);
   EXPECT_THROW(graph.add("activation", {}, {tokens}, "f"), Error);
   EXPECT_THROW(
@@ -170,7 +170,7 @@ TEST(Graph, RefusesMalformedJson) {
 
 TEST(Operators, SayWhatTheyAre) {
   const auto names = methods().names("operator");
-  EXPECT_EQ(names.size(), 12u);
+  EXPECT_EQ(names.size(), 21u);
   for (const std::string& name : names) {
     EXPECT_FALSE(methods().need("operator", name).info.summary.empty());
     EXPECT_NO_THROW(find_operator(name));

@@ -75,6 +75,35 @@ TEST(Prober, NoKeyWithoutNumbers) {
   EXPECT_FALSE(prober(example_candidate([](const Values&, Rng&) { return Values{}; })));
 }
 
+graph::Graph sum_graph(bool other_way, bool dead) {
+  graph::Graph graph;
+  const int a = graph.input("a", {4, 8}, graph::DataType::float32);
+  const int b = graph.input("b", {4, 8}, graph::DataType::float32);
+  const int c = graph.input("c", {4, 8}, graph::DataType::float32);
+  if (dead) graph.add("activation", {{"kind", std::string("gelu")}}, {b}, "dead");
+  const int first = other_way ? graph.add("add", {}, {c, b}, "cb") : graph.add("add", {}, {a, b}, "ab");
+  const int sum = graph.add("add", {}, {first, other_way ? a : c}, "sum");
+  const int out = graph.add("linear", {{"out", std::int64_t{3}}}, {sum}, "map");
+  graph.output(out);
+  return graph;
+}
+
+TEST(Prober, GraphsOfOneFunctionAgree) {
+  ProbeSettings settings;
+  settings.inputs = {{"a", {8}}, {"b", {8}}, {"c", {8}}};
+  const Prober prober(settings);
+  const auto plain = prober(graph_candidate(sum_graph(false, false)));
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(prober.floats(graph_candidate(sum_graph(false, false))).size(), 3u * 10u * 3u);
+  EXPECT_TRUE(shares_key(*plain, *prober(graph_candidate(sum_graph(true, true)))));
+  graph::Graph other = sum_graph(false, false);
+  other.set_init(0, {graph::Init::Kind::normal, 0.5});
+  EXPECT_FALSE(shares_key(*plain, *prober(graph_candidate(other)))) << "it starts otherwise";
+  ProbeSettings lacking;
+  lacking.inputs = {{"a", {8}}, {"b", {8}}};
+  EXPECT_THROW(Prober(lacking).floats(graph_candidate(sum_graph(false, false))), Error);
+}
+
 /// The function of this test: tanh(a + b + c) * 0.5 + max(a, d), however it is written.
 TEST(Prober, OneFunctionHasOneKeyHoweverItIsWritten) {
   const Prober prober(of_four());
@@ -100,9 +129,9 @@ TEST(Prober, OneFunctionHasOneKeyHoweverItIsWritten) {
       "+ "
       "1) }\n"
       "NF == 4 { m = $4; if ($1 > m) m = $1; s = $3; s += $1; s += $2; printf \"%.9g\\n\", m + tanh(s) / 2 }";
-  task::ProbeProgram program{{"awk", awk}};
+  task::ProbeCommand program{{"awk", awk}};
   program.form = task::BatchForm::text;
-  const auto command = prober(task::program_candidate(program));
+  const auto command = prober(task::command_candidate(program));
   ASSERT_TRUE(command);
   EXPECT_TRUE(shares_key(*plain, *command)) << "another program";
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cells.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/task/cell_classes.h"
@@ -13,37 +14,18 @@
 namespace hone::task {
 namespace {
 
-/// The config of a NAS-Bench-201 cell; operations by a letter: Zero, Skip, 1, 3, Pool; in the space's order.
-space::Config edges(const std::string& letters) {
-  static const std::string names = "zs13p";
-  std::vector<space::Config::Entry> entries;
-  const auto parameters = cell_parameters(CellKind::nasbench201);
-  for (std::size_t i = 0; i < 6; ++i)
-    entries.emplace_back(parameters[i], cell_operations(CellKind::nasbench201)[names.find(letters[i])]);
-  return space::Config(std::move(entries));
+Cell cell(const std::string& letters) {
+  return cells_of(CellKind::nasbench201, test::edges(letters)).front();
 }
-
-Cell cell(const std::string& letters) { return cells_of(CellKind::nasbench201, edges(letters)).front(); }
 
 /// All 15,625.
 const std::vector<std::vector<Cell>>& all_cells() {
   static const auto all = [] {
     std::vector<std::vector<Cell>> designs;
-    for (int code = 0; code < 15625; ++code) {
-      std::string letters;
-      for (int rest = code, i = 0; i < 6; ++i, rest /= 5) letters += "zs13p"[rest % 5];
-      designs.push_back({cell(letters)});
-    }
+    for (int code = 0; code < 15625; ++code) designs.push_back({cell(test::letters_of(code))});
     return designs;
   }();
   return all;
-}
-
-space::Config vertices(const std::string& edge_bits, const std::vector<std::string>& ops) {
-  std::vector<space::Config::Entry> entries;
-  for (int i = 0; i < 21; ++i) entries.emplace_back(fmt::format("edge.{}", i), edge_bits[i] == '1');
-  for (int i = 0; i < 5; ++i) entries.emplace_back(fmt::format("op.{}", i), ops[i]);
-  return space::Config(std::move(entries));
 }
 
 TEST(Cell, ClassesOfNasBench201) {
@@ -175,7 +157,7 @@ TEST(Cell, NasBench101) {
   const std::string c3 = "conv3x3-bn-relu", c1 = "conv1x1-bn-relu", mp = "maxpool3x3";
   // Rows: 0-1 .. 0-6, 1-2 .. 1-6, 2-3 .. 2-6, 3-4 .. 3-6, 4-5 4-6, 5-6.
   const auto cell_of = [](const std::string& bits, const std::vector<std::string>& ops) {
-    return cells_of(CellKind::nasbench101, vertices(bits, ops)).front();
+    return cells_of(CellKind::nasbench101, test::vertices(bits, ops)).front();
   };
   // Input to 1 to output; vertex 2 hangs on the input and leads nowhere, 3 comes from nowhere.
   const Cell pruned = cell_of(

@@ -49,7 +49,7 @@ TEST(CommandProbe, ARunThatFailsSaysWhy) {
   const auto prober = prober_of_three();
   const auto said = [&](std::vector<std::string> run) -> std::string {
     try {
-      prober.floats(program_candidate({std::move(run)}));
+      prober.floats(command_candidate({std::move(run)}));
     } catch (const Error& error) {
       return error.what();
     }
@@ -58,9 +58,9 @@ TEST(CommandProbe, ARunThatFailsSaysWhy) {
   EXPECT_NE(said({"sh", "-c", "echo wrong >&2; exit 3"}).find("status 3: wrong"), std::string::npos);
   EXPECT_NE(said({"hone-no-such-program"}).find("in PATH"), std::string::npos);
   EXPECT_NE(said({"sh", "-c", "echo three"}).find("'three'"), std::string::npos);
-  EXPECT_EQ(prober.floats(program_candidate({{"sh", "-c", "echo $HONE_PROBE $HONE_SEED"}})),
+  EXPECT_EQ(prober.floats(command_candidate({{"sh", "-c", "echo $HONE_PROBE $HONE_SEED"}})),
             (std::vector<double>{1, 0}));
-  EXPECT_EQ(prober.floats(program_candidate({{"sh", "-c", "echo '{\"signature\": [5]}' >&3; echo text"}})),
+  EXPECT_EQ(prober.floats(command_candidate({{"sh", "-c", "echo '{\"signature\": [5]}' >&3; echo text"}})),
             (std::vector<double>{5}));
 }
 

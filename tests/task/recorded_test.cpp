@@ -1,13 +1,17 @@
 #include "hone/task/recorded.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "../program.h"
 #include "hone/base/error.h"
+#include "hone/identity/signature.h"
 #include "hone/run/study_file.h"
+#include "hone/study/study.h"
 #include "hone/task/task.h"
 #include "made_table.h"
 
@@ -152,6 +156,107 @@ TEST(RecordedTask, StudyFileNeedsNoSpace) {
   outcome = evaluator->run(assignment, patient);
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.cause, "diverged");
+}
+
+TEST(Recorded, KnowsCellsByWhatTheyCompute) {
+  const auto made =
+      test::made_cells({"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
+  const Recorded recorded = recorded_of(made.first);
+  ASSERT_TRUE(recorded.has_cells());
+  std::set<Key> functions;
+  for (std::size_t row = 0; row < recorded.table().rows(); ++row) {
+    const auto key = identity::functional_key(recorded.probe(recorded.table().config(row)), "");
+    ASSERT_TRUE(key);
+    functions.insert(*key);
+  }
+  EXPECT_EQ(functions.size(), 4540u);
+
+  EXPECT_FALSE(recorded_of(made.first, {.cell = "none"}).has_cells());
+  const Recorded grid = recorded_of(test::made_grid());
+  EXPECT_FALSE(grid.has_cells());
+  EXPECT_TRUE(grid.probe(grid.table().config(0)).empty());
+  EXPECT_THROW(recorded_of(test::made_grid(), {.cell = "nasbench201"}), Error);
+}
+
+TEST(Recorded, PublishedAccuraciesOfOneFunctionDifferAsSeedsDo) {
+  const char* folder = std::getenv("HONE_DATA");
+  if (folder == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
+  const Recorded recorded(std::string(folder) + "/tables/nasbench201_cifar10", {});
+  ASSERT_TRUE(recorded.has_cells());
+  std::map<Key, std::vector<std::size_t>> functions;
+  for (std::size_t row = 0; row < recorded.table().rows(); ++row)
+    functions[*identity::functional_key(recorded.probe(recorded.table().config(row)), "")].push_back(row);
+  EXPECT_EQ(functions.size(), 4540u);
+  // Sums of squares around the mean, of means over seeds within a class and of seeds within a cell, both for
+  // the mean over seeds; cells above 80%.
+  double classes = 0.0, seeds = 0.0;
+  std::size_t n_classes = 0, n_seeds = 0;
+  for (const auto& [key, rows] : functions) {
+    double mean = 0.0;
+    for (const std::size_t row : rows)
+      mean += recorded.table().mean(row, 0) / static_cast<double>(rows.size());
+    if (mean < 80.0) continue;
+    for (const std::size_t row : rows) {
+      const double own = recorded.table().mean(row, 0);
+      classes += (own - mean) * (own - mean);
+      std::vector<double> values;
+      for (std::int64_t k = 0; k < 3; ++k)
+        if (const double value = recorded.table().value(row, 0, k); std::isfinite(value))
+          values.push_back(value);
+      if (values.size() < 2 || rows.size() < 2) continue;
+      double squares = 0.0;
+      for (const double value : values) squares += (value - own) * (value - own);
+      const auto n = static_cast<double>(values.size());
+      seeds += squares / (n - 1.0) / n;
+      ++n_seeds;
+    }
+    n_classes += rows.size() - 1;
+  }
+  const double within = std::sqrt(classes / static_cast<double>(n_classes));
+  const double noise = std::sqrt(seeds / static_cast<double>(n_seeds));
+  EXPECT_NEAR(within, 0.237, 0.002);
+  EXPECT_NEAR(noise, 0.215, 0.002);
+}
+
+TEST(RecordedTask, CellsOfOneFunctionAreEvaluatedOnce) {
+  const test::Folder folder;
+  const auto [quality, latency] = test::made_cells({"skip_connect", "nor_conv_3x3"});
+  folder.write("q.json", quality.description);
+  folder.write("q.csv", quality.rows);
+  folder.write("l.json", latency.description);
+  folder.write("l.csv", latency.rows);
+  folder.write("s.toml", R"([study]
+maximize = ["acc"]
+minimize = ["phone"]
+[task]
+kind = "recorded"
+table = "q"
+beside = ["l"]
+[search]
+searcher = "random"
+scheduler = { kind = "fixed", steps = 1 }
+identity = "reuse"
+[budget]
+trials = 64
+)");
+  test::Program search(folder, {"search", "s.toml", "--json"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  study::Study study(study::open_store("sqlite:" + folder.file("s.hone/study.sqlite")));
+  study.sync();
+  ASSERT_EQ(study.size(), 64);
+  const auto file = run::StudyFile::read(folder.file("s.toml"));
+  std::int64_t reused = 0;
+  for (const auto& trial : study.trials()) {
+    ASSERT_EQ(trial.state, study::TrialState::completed);
+    const auto own = file.task->design_costs(trial.config);
+    EXPECT_EQ(trial.at(1)->measures.find("phone"), own.find("phone")) << "latencies are a config's own";
+    if (trial.same_as < 0) continue;
+    ++reused;
+    EXPECT_EQ(trial.keys.functional, study.trial(trial.same_as).keys.functional);
+    EXPECT_EQ(trial.at(1)->measures.find("acc"), study.trial(trial.same_as).at(1)->measures.find("acc"));
+  }
+  // 32 structures, some of which agree since rectified maps are homogeneous: conv(x + x) = conv(x) + conv(x).
+  EXPECT_EQ(reused, 64 - 26);
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "hone/train/lowering.h"
 
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/graph/evaluate.h"
 #include "hone/graph/graph.h"
+#include "hone/graph/operator.h"
 
 namespace hone::train {
 namespace {
@@ -52,8 +55,36 @@ std::vector<Case> cases() {
       {"causal_attention", {{"heads", Int{4}}, {"kv_heads", Int{2}}}, {x, {2, 5, 4}, {2, 5, 4}}},
       {"token_parameter_attention", {{"tokens", Int{6}}, {"out", Int{3}}}, {x}},
   };
-  for (const char* kind : {"gelu", "relu", "silu", "tanh", "relu_squared"})
+  for (const char* kind : {"gelu", "relu", "silu", "tanh", "sigmoid", "relu_squared"})
     all.push_back({"activation", {{"kind", std::string(kind)}}, {x}});
+  const graph::Shape image = {3, 4, 7, 9};
+  const auto images = [&](const std::string& op, Attributes attributes) {
+    all.push_back({op, std::move(attributes), {image}});
+  };
+  images("conv2d", {{"out", Int{5}}, {"kernel", Int{3}}});
+  images("conv2d", {{"out", Int{5}}, {"kernel", Int{3}}, {"stride", Int{2}}, {"bias", true}});
+  images("conv2d", {{"out", Int{6}}, {"kernel", Int{3}}, {"groups", Int{2}}, {"dilation", Int{2}}});
+  images("conv2d", {{"out", Int{4}}, {"kernel", Int{5}}, {"groups", Int{4}}, {"stride", Int{3}}});
+  images("conv2d", {{"out", Int{2}}, {"kernel", Int{1}}, {"stride", Int{2}}});
+  images("conv2d", {{"out", Int{3}}, {"kernel", Int{2}}, {"padding", Int{2}}, {"stride", Int{2}}});
+  images("conv2d", {{"out", Int{3}}, {"kernel", Int{4}}, {"padding", Int{0}}});
+  for (const char* op : {"avg_pool2d", "max_pool2d"}) {
+    images(op, {{"kernel", Int{3}}});
+    images(op, {{"kernel", Int{3}}, {"stride", Int{2}}});
+    images(op, {{"kernel", Int{2}}, {"stride", Int{2}}, {"padding", Int{0}}});
+    images(op, {{"kernel", Int{2}}, {"stride", Int{2}}, {"padding", Int{1}}});
+    images(op, {{"kernel", Int{5}}, {"stride", Int{3}}, {"padding", Int{1}}});
+  }
+  images("global_avg_pool", {});
+  images("batch_norm", {});
+  images("batch_norm", {{"affine", false}, {"epsilon", 0.1}});
+  all.push_back({"batch_norm", {}, {{6, 5}}});
+  images("slice_channels", {{"begin", Int{1}}, {"channels", Int{2}}});
+  images("crop", {{"top", Int{1}}, {"left", Int{2}}, {"right", Int{1}}});
+  all.push_back({"concat", {}, {image, {3, 1, 7, 9}, image}});
+  all.push_back({"concat", {}, {{3, 2}, {3, 5}}});
+  all.push_back({"add", {}, {image, image, image}});
+  all.push_back({"multiply", {}, {image, image, image}});
   return all;
 }
 
@@ -79,6 +110,10 @@ Tensor lowered(const Case& one, const std::vector<Tensor>& leaves) {
   const auto lowering = methods().maker<MakeLowering>("lowering", one.op)();
   const auto split = leaves.begin() + static_cast<std::ptrdiff_t>(one.shapes.size());
   Context context;
+  context.training = true;
+  for (const graph::Parameter& moment :
+       graph::find_operator(one.op).moments(made.node(id).attributes, made.input_shapes(id)))
+    context.moments.push_back(torch::zeros(moment.shape, leaves[0].scalar_type()));
   return lowering->run(made.node(id), id, {leaves.begin(), split}, {split, leaves.end()}, context);
 }
 
@@ -159,6 +194,44 @@ TEST(Lowering, KernelsAgreeWithThePlainFormInDouble) {
     for (const Tensor& leaf : random_leaves(one)) leaves.push_back(leaf.to(torch::kFloat32));
     EXPECT_LT(distance(lowered(one, leaves), exact.output), 5e-6) << named(one);
   }
+}
+
+graph::Array array_of(const Tensor& tensor) {
+  const Tensor values = tensor.detach().to(torch::kFloat64).contiguous();
+  const double* data = values.data_ptr<double>();
+  return {values.sizes().vec(), {data, data + values.numel()}};
+}
+
+Tensor tensor_of(const graph::Array& array) {
+  return torch::from_blob(const_cast<double*>(array.values.data()), array.shape, torch::kFloat64).clone();
+}
+
+TEST(Lowering, IsWhatTheReferenceInterpreterComputes) {
+  std::vector<Case> all = cases();
+  all.push_back({"zero", {}, {{2, 5, 8}}});
+  all.push_back({"zero", {{"stride", Int{2}}}, {{2, 3, 7, 9}}});
+  all.push_back({"zero", {{"shape", std::string("=x4")}}, {{2, 5, 8}}});
+  all.push_back({"zero", {{"shape", std::string("4x2x3")}}, {{2, 3, 7, 9}}});
+  std::set<std::string> seen = {"embedding"};  // the one that takes no reals
+  for (const Case& one : all) {
+    seen.insert(one.op);
+    const std::vector<Tensor> leaves = random_leaves(one);
+    std::vector<graph::Array> inputs, parameters;
+    for (std::size_t i = 0; i < leaves.size(); ++i)
+      (i < one.shapes.size() ? inputs : parameters).push_back(array_of(leaves[i]));
+    const std::vector<graph::Array> found = graph::evaluate(one.graph(), inputs, parameters);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_LT(distance(lowered(one, leaves), tensor_of(found[0])), 1e-12) << named(one);
+  }
+  for (const std::string& name : methods().names("operator")) EXPECT_TRUE(seen.contains(name)) << name;
+
+  graph::Graph lookup;
+  lookup.output(lookup.add("embedding", {{"vocabulary", Int{7}}, {"width", Int{3}}},
+                           {lookup.input("tokens", {2, 3}, DataType::int64)}, "e"));
+  const Tensor table = torch::randn({7, 3}, torch::kFloat64);
+  const graph::Array tokens = {{2, 3}, {0, 6, 2, 2, 5, 1}};
+  const auto found = graph::evaluate(lookup, {tokens}, {array_of(table)});
+  EXPECT_LT(distance(at::embedding(table, tensor_of(tokens).to(torch::kInt64)), tensor_of(found[0])), 1e-15);
 }
 
 TEST(Lowering, GradientsOfGradientsAreRight) {

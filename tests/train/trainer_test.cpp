@@ -138,6 +138,38 @@ TEST(Trainer, FollowsTorchsAdamW) {
   }
 }
 
+TEST(Trainer, FollowsTorchsSgdAndResumesBitForBit) {
+  TrainerOptions sgd = options();
+  sgd.method = TrainerOptions::Method::sgd;
+  sgd.momentum = 0.9;
+  sgd.weight_decay = 5e-3;
+  sgd.clip = 0.0;
+  const Net ours, theirs;
+  Trainer trainer(ours.parameters, kNames, sgd);
+  torch::optim::SGD torchs(theirs.parameters,
+                           torch::optim::SGDOptions(1.0).momentum(0.9).weight_decay(5e-3).nesterov(true));
+  Checkpoint halfway;
+  for (int step = 0; step < 12; ++step) {
+    if (step == 6) trainer.save(halfway);
+    ASSERT_TRUE(trainer.step(ours.closure()).finite);
+    for (auto& group : torchs.param_groups())
+      static_cast<torch::optim::SGDOptions&>(group.options()).lr(sgd.schedule.at(step));
+    torchs.zero_grad();
+    theirs.loss(step).backward();
+    torchs.step();
+    for (std::size_t i = 0; i < kNames.size(); ++i)
+      ASSERT_TRUE(torch::allclose(ours.parameters[i], theirs.parameters[i], 1e-5, 1e-6)) << step << kNames[i];
+  }
+  const Net again;
+  Trainer resumed(again.parameters, kNames, sgd);
+  resumed.load(halfway);
+  for (int step = 6; step < 12; ++step) resumed.step(again.closure());
+  for (std::size_t i = 0; i < kNames.size(); ++i) EXPECT_TRUE(again.parameters[i].equal(ours.parameters[i]));
+  // A checkpoint of another method does not fit.
+  Trainer adamw(Net().parameters, kNames, options());
+  EXPECT_THROW(adamw.load(halfway), Error);
+}
+
 TEST(Trainer, GradientNormIsTheGlobalOneBeforeClipping) {
   torch::Tensor a = torch::zeros({2}).requires_grad_(), b = torch::zeros({3, 1}).requires_grad_();
   TrainerOptions wanted;

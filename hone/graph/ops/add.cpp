@@ -1,20 +1,34 @@
+#include <algorithm>
+
 #include "hone/graph/ops/shapes.h"
 
 namespace hone::graph::ops {
 namespace {
 
-/// y = a + b, element by element; both of one shape.
+/// y = a + b + .., element by element; one input or more, all of one shape.
 class Add : public Operator {
  public:
   Shape infer(const Attributes&, const Shapes& inputs) const override {
-    need_inputs("add", inputs, 2);
-    if (inputs[0] != inputs[1])
-      throw Error(fmt::format("add takes two inputs of one shape, not {} and {}", shape_text(inputs[0]),
-                              shape_text(inputs[1])));
+    need_alike("add", inputs);
     return inputs[0];
   }
-  double flops(const Attributes&, const Shapes&, const Shape& output) const override { return count(output); }
+  void evaluate(const Call& call, Array& output) const override {
+    output.values = call.inputs[0]->values;
+    for (std::size_t k = 1; k < call.inputs.size(); ++k) {
+      const std::vector<double>& x = call.inputs[k]->values;
+      for (std::size_t i = 0; i < x.size(); ++i) output.values[i] += x[i];
+    }
+  }
+  double flops(const Attributes&, const Shapes& inputs, const Shape& output) const override {
+    return static_cast<double>(inputs.size() - 1) * count(output);
+  }
   bool commutative() const override { return true; }
+  bool associative() const override { return true; }
+  bool skips_zero() const override { return true; }
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override {
+    return std::all_of(zero_inputs.begin(), zero_inputs.end(), [](bool zero) { return zero; });
+  }
+  bool identity(const Attributes&, const Shapes& inputs) const override { return inputs.size() == 1; }
 };
 
 }  // namespace
@@ -24,7 +38,7 @@ HONE_REGISTER(operator, add) {
   using namespace hone::graph::ops;
   registry.add("operator",
                {.name = "add",
-                .summary = "Sum of two inputs, element by element; in models: residual connections.",
+                .summary = "Sum of its inputs, element by element; in models: residual connections.",
                 .paper = "Deep Residual Learning for Image Recognition",
                 .type = "[..], [..] -> [..]"},
                maker<Add>());

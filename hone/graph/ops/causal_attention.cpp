@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "hone/graph/ops/shapes.h"
 
 namespace hone::graph::ops {
@@ -32,6 +35,37 @@ class CausalAttention : public Operator {
                         shape_text(inputs[i])));
     return query;
   }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array &query = *call.inputs[0], &key = *call.inputs[1], &value = *call.inputs[2];
+    const std::int64_t heads = call.attributes.integer("heads"), kv_heads = key_heads(call.attributes);
+    const std::int64_t batch = query.shape[0], length = query.shape[1], width = query.shape[2];
+    const std::int64_t kv_width = key.shape[2], d = width / heads;
+    const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+    std::vector<double> weights(static_cast<std::size_t>(length));
+    for (std::int64_t b = 0; b < batch; ++b)
+      for (std::int64_t head = 0; head < heads; ++head) {
+        const std::int64_t shift = head / (heads / kv_heads) * d;
+        for (std::int64_t t = 0; t < length; ++t) {
+          const double* q = &query.values[(b * length + t) * width + head * d];
+          double highest = 0.0, total = 0.0;
+          for (std::int64_t u = 0; u <= t; ++u) {
+            const double* k = &key.values[(b * length + u) * kv_width + shift];
+            double score = 0.0;
+            for (std::int64_t i = 0; i < d; ++i) score += q[i] * k[i];
+            weights[u] = score * scale;
+            highest = u == 0 ? weights[u] : std::max(highest, weights[u]);
+          }
+          for (std::int64_t u = 0; u <= t; ++u) total += weights[u] = std::exp(weights[u] - highest);
+          double* y = &output.values[(b * length + t) * width + head * d];
+          for (std::int64_t u = 0; u <= t; ++u) {
+            const double* v = &value.values[(b * length + u) * kv_width + shift];
+            for (std::int64_t i = 0; i < d; ++i) y[i] += weights[u] / total * v[i];
+          }
+        }
+      }
+  }
+  /// Weights sum to one, whatever queries and keys are.
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[2]; }
   double flops(const Attributes& attributes, const Shapes& inputs, const Shape&) const override {
     // A pair takes a product with the key and one with the value; its score is scaled, compared, shifted,
     // exponentiated, summed and divided.

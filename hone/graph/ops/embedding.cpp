@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "hone/graph/ops/shapes.h"
 
@@ -14,8 +15,22 @@ class Embedding : public Operator {
     shape.push_back(attributes.integer("width"));
     return shape;
   }
+  bool takes(DataType type) const override { return type == DataType::int64; }
   std::vector<Parameter> parameters(const Attributes& attributes, const Shapes&) const override {
     return {{"weight", {attributes.integer("vocabulary"), attributes.integer("width")}, kWeightInit}};
+  }
+  void evaluate(const Call& call, Array& output) const override {
+    const std::vector<double>&tokens = call.inputs[0]->values, &table = call.parameters[0]->values;
+    const std::int64_t vocabulary = call.attributes.integer("vocabulary");
+    const std::int64_t width = call.attributes.integer("width");
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (!(tokens[i] >= 0.0 && tokens[i] < static_cast<double>(vocabulary)) ||
+          tokens[i] != std::floor(tokens[i]))
+        throw Error(fmt::format("{} is not in the vocabulary of {}", tokens[i], vocabulary), {},
+                    "tokens are numbered from 0");
+      const auto row = static_cast<std::int64_t>(tokens[i]) * width;
+      std::copy_n(table.begin() + row, width, output.values.begin() + static_cast<std::int64_t>(i) * width);
+    }
   }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   /// A lookup reads one row a token, at most the whole table.

@@ -11,7 +11,8 @@ class Identity : public Operator {
     return inputs[0];
   }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
-  bool identity(const Attributes&) const override { return true; }
+  void evaluate(const Call& call, Array& output) const override { output.values = call.inputs[0]->values; }
+  bool identity(const Attributes&, const Shapes&) const override { return true; }
 };
 
 }  // namespace

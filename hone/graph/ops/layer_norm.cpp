@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "hone/graph/ops/shapes.h"
 
 namespace hone::graph::ops {
@@ -15,6 +17,28 @@ class LayerNorm : public Operator {
     if (!attributes.flag("affine")) return {};
     const Shape width = {inputs[0].back()};
     return {{"weight", width, {Init::Kind::ones, 0.0}}, {"bias", width, {}}};
+  }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array& x = *call.inputs[0];
+    const auto width = static_cast<std::size_t>(x.shape.back());
+    const double epsilon = call.attributes.real("epsilon");
+    for (std::size_t row = 0; row < x.values.size(); row += width) {
+      double mean = 0.0, squares = 0.0;
+      for (std::size_t i = 0; i < width; ++i) mean += x.values[row + i];
+      mean /= static_cast<double>(width);
+      for (std::size_t i = 0; i < width; ++i)
+        squares += (x.values[row + i] - mean) * (x.values[row + i] - mean);
+      const double scale = 1.0 / std::sqrt(squares / static_cast<double>(width) + epsilon);
+      for (std::size_t i = 0; i < width; ++i) {
+        const double normal = (x.values[row + i] - mean) * scale;
+        output.values[row + i] = call.parameters.empty()
+                                     ? normal
+                                     : normal * call.parameters[0]->values[i] + call.parameters[1]->values[i];
+      }
+    }
+  }
+  bool zero(const Attributes& attributes, const std::vector<bool>& zero_inputs) const override {
+    return zero_inputs[0] && !attributes.flag("affine");
   }
   double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
     // Sum, centre, square and sum, scale; and the affine multiply-add.

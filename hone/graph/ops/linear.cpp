@@ -16,6 +16,19 @@ class Linear : public Operator {
     if (attributes.flag("bias")) made.push_back({"bias", {out}, {}});
     return made;
   }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array &x = *call.inputs[0], &weight = *call.parameters[0];
+    const std::int64_t out = weight.shape[0], in = weight.shape[1];
+    for (std::int64_t row = 0, n = element_count(x.shape) / in; row < n; ++row)
+      for (std::int64_t j = 0; j < out; ++j) {
+        double sum = call.parameters.size() > 1 ? call.parameters[1]->values[j] : 0.0;
+        for (std::int64_t i = 0; i < in; ++i) sum += x.values[row * in + i] * weight.values[j * in + i];
+        output.values[row * out + j] = sum;
+      }
+  }
+  bool zero(const Attributes& attributes, const std::vector<bool>& zero_inputs) const override {
+    return zero_inputs[0] && !attributes.flag("bias");
+  }
   double flops(const Attributes& attributes, const Shapes& inputs, const Shape& output) const override {
     return 2.0 * count(inputs[0]) * static_cast<double>(output.back()) +
            (attributes.flag("bias") ? count(output) : 0.0);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "hone/graph/ops/shapes.h"
 
 namespace hone::graph::ops {
@@ -14,6 +16,20 @@ class RmsNorm : public Operator {
     if (!attributes.flag("affine")) return {};
     return {{"weight", {inputs[0].back()}, {Init::Kind::ones, 0.0}}};
   }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array& x = *call.inputs[0];
+    const auto width = static_cast<std::size_t>(x.shape.back());
+    const double epsilon = call.attributes.real("epsilon");
+    for (std::size_t row = 0; row < x.values.size(); row += width) {
+      double squares = 0.0;
+      for (std::size_t i = 0; i < width; ++i) squares += x.values[row + i] * x.values[row + i];
+      const double scale = 1.0 / std::sqrt(squares / static_cast<double>(width) + epsilon);
+      for (std::size_t i = 0; i < width; ++i)
+        output.values[row + i] =
+            x.values[row + i] * scale * (call.parameters.empty() ? 1.0 : call.parameters[0]->values[i]);
+    }
+  }
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[0]; }
   double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
     return (attributes.flag("affine") ? 4.0 : 3.0) * count(output);
   }

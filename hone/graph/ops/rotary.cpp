@@ -40,7 +40,30 @@ class Rotary : public Operator {
     const std::int64_t turned = rotary_width(output.back() / heads, attributes.real("fraction"));
     return 3.0 * rows(output) * static_cast<double>(heads * turned);
   }
-  bool identity(const Attributes& attributes) const override { return attributes.real("fraction") == 0.0; }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array& x = *call.inputs[0];
+    const std::int64_t heads = call.attributes.integer("heads"), length = x.shape[1];
+    const std::int64_t d = x.shape[2] / heads, turned = rotary_width(d, call.attributes.real("fraction"));
+    const double base = call.attributes.real("base");
+    output.values = x.values;
+    for (std::int64_t i = 0; i < turned / 2; ++i) {
+      const double frequency = std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(turned));
+      for (std::int64_t t = 0; t < length; ++t) {
+        const double angle = static_cast<double>(t) * frequency;
+        const double cosine = std::cos(angle), sine = std::sin(angle);
+        for (std::int64_t b = 0; b < x.shape[0]; ++b)
+          for (std::int64_t head = 0; head < heads; ++head) {
+            const std::int64_t first = ((b * length + t) * heads + head) * d + i, second = first + turned / 2;
+            output.values[first] = x.values[first] * cosine - x.values[second] * sine;
+            output.values[second] = x.values[second] * cosine + x.values[first] * sine;
+          }
+      }
+    }
+  }
+  bool identity(const Attributes& attributes, const Shapes&) const override {
+    return attributes.real("fraction") == 0.0;
+  }
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[0]; }
   Attributes canonical_attributes(const Attributes& attributes, const Shapes& inputs) const override {
     Attributes normal = attributes;
     const std::int64_t heads = attributes.integer("heads");

@@ -17,6 +17,16 @@ inline void need_inputs(const char* op, const Shapes& inputs, std::size_t n) {
     if (shape.empty()) throw Error(fmt::format("{} takes no scalar", op));
 }
 
+/// For operators that take any number of inputs of one shape.
+inline void need_alike(const char* op, const Shapes& inputs) {
+  if (inputs.empty()) throw Error(fmt::format("{} takes one input or more", op));
+  need_inputs(op, inputs, inputs.size());
+  for (const Shape& shape : inputs)
+    if (shape != inputs[0])
+      throw Error(fmt::format("{} takes inputs of one shape, not {} and {}", op, shape_text(inputs[0]),
+                              shape_text(shape)));
+}
+
 /// For operators on a sequence of vectors.
 inline void need_sequence(const char* op, const Shape& shape) {
   if (shape.size() != 3)

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 
 #include "hone/graph/ops/shapes.h"
 
@@ -25,6 +26,29 @@ class TokenParameterAttention : public Operator {
     const auto in = static_cast<double>(inputs[0].back());
     return scores(attributes, inputs) * (2.0 * in + 2.0 * static_cast<double>(output.back()) + 8.0);
   }
+  void evaluate(const Call& call, Array& output) const override {
+    const Array &x = *call.inputs[0], &keys = *call.parameters[0], &values = *call.parameters[1];
+    const std::int64_t n = keys.shape[0], in = keys.shape[1], out = values.shape[1];
+    const Attributes& attributes = call.attributes;
+    const double tau = attributes.has("tau") ? attributes.real("tau") : std::sqrt(static_cast<double>(n));
+    std::vector<double> scores(static_cast<std::size_t>(n));
+    for (std::int64_t row = 0, rows = element_count(x.shape) / in; row < rows; ++row) {
+      double squares = 0.0;
+      for (std::int64_t k = 0; k < n; ++k) {
+        scores[k] = 0.0;
+        for (std::int64_t i = 0; i < in; ++i) scores[k] += x.values[row * in + i] * keys.values[k * in + i];
+        squares += scores[k] * scores[k];
+      }
+      if (squares == 0.0) continue;
+      for (std::int64_t k = 0; k < n; ++k) {
+        const double scaled = scores[k] * tau / std::sqrt(squares);
+        const double weight = 0.5 * scaled * std::erfc(-scaled / std::numbers::sqrt2);
+        for (std::int64_t j = 0; j < out; ++j)
+          output.values[row * out + j] += weight * values.values[k * out + j];
+      }
+    }
+  }
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[0]; }
   Attributes canonical_attributes(const Attributes& attributes, const Shapes&) const override {
     Attributes normal = attributes;
     const double published = std::sqrt(static_cast<double>(attributes.integer("tokens")));

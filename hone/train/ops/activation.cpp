@@ -14,6 +14,7 @@ class ActivationLowering : public Lowering {
     if (kind == "relu") return at::relu(x);
     if (kind == "silu") return at::silu(x);
     if (kind == "tanh") return at::tanh(x);
+    if (kind == "sigmoid") return at::sigmoid(x);
     if (kind == "relu_squared") return at::relu(x).square();
     throw internal_error("activation " + kind + " has no lowering");
   }
@@ -26,7 +27,7 @@ HONE_REGISTER(lowering, activation) {
   using namespace hone::train::ops;
   registry.add("lowering",
                {.name = "activation",
-                .summary = "at::gelu (exact), relu, silu, tanh, or relu squared.",
+                .summary = "at::gelu (exact), relu, silu, tanh, sigmoid, or relu squared.",
                 .paper = "Gaussian Error Linear Units (GELUs)"},
                lowering_maker<ActivationLowering>());
 }

@@ -7,7 +7,9 @@ class AddLowering : public Lowering {
  public:
   torch::Tensor run(const graph::Node&, int, const std::vector<torch::Tensor>& inputs,
                     const std::vector<torch::Tensor>&, Context&) const override {
-    return at::add(inputs[0], inputs[1]);
+    torch::Tensor sum = inputs[0];
+    for (std::size_t i = 1; i < inputs.size(); ++i) sum = at::add(sum, inputs[i]);
+    return sum;
   }
 };
 

@@ -7,7 +7,9 @@ class MultiplyLowering : public Lowering {
  public:
   torch::Tensor run(const graph::Node&, int, const std::vector<torch::Tensor>& inputs,
                     const std::vector<torch::Tensor>&, Context&) const override {
-    return at::mul(inputs[0], inputs[1]);
+    torch::Tensor product = inputs[0];
+    for (std::size_t i = 1; i < inputs.size(); ++i) product = at::mul(product, inputs[i]);
+    return product;
   }
 };
 
