@@ -85,9 +85,9 @@ void add_identity(CLI::App& app, Action& action) {
       "and "
       "tells what is known by then.\n"
       "Examples:\n"
-      "  hone identity examples/nasbench201.toml\n"
+      "  hone identity examples/nasbench201.toml --limit 1000 --samples 500\n"
       "  hone identity licences.toml --samples 500 --workers 2\n"
-      "  hone identity examples/nasbench201.toml --searcher random,regularized_evolution --proposals 2000 "
+      "  hone identity recorded.toml --searcher random,regularized_evolution --proposals 2000 "
       "--out identity.html");
   auto arguments = std::make_shared<Arguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();

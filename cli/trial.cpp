@@ -240,7 +240,7 @@ int enqueue(const TrialArguments& given) {
   std::vector<std::string> rounded;
   const auto configs = configs_of(given, opened, rounded);
   const auto study = whole(opened);
-  const auto ids = run::enqueue(*study, configs, given.replicate);
+  const auto ids = run::enqueue(*study, configs, given.replicate, opened.file.identity.own_seeds());
   if (!rounded.empty())
     std::fprintf(stderr, "reals are kept to their resolution: %s%s\n", rounded.front().c_str(),
                  rounded.size() == 1 ? "" : fmt::format(", and {} more", rounded.size() - 1).c_str());

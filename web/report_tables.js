@@ -213,7 +213,10 @@ function saved_table() {
   if (!why.length) return false;
   const total = why.reduce((sum, w) => sum + (num(w.count) || 0), 0), ran = Math.max(0, total_trials - why.filter((w) => w.kind !== "same config").reduce((sum, w) => sum + num(w.count), 0));
   $("saved-note").textContent = `${count(total, "evaluation")} not needed beside ${ran.toLocaleString("en-US")} that were run` +
-      `${num(saved.fidelity) > 0 ? `; reused results spared ${num(saved.fidelity).toLocaleString("en-US")} ${unit}` : ""}.`;
+      `${num(saved.fidelity) > 0 ? `; reused results spared ${num(saved.fidelity).toLocaleString("en-US")} ${unit}` : ""}` +
+      `${num(saved.evaluation_s) > 0 ? ` and ${quantity("_s", num(saved.evaluation_s))} of evaluating` : ""}` +
+      `${num(saved.probes) > 0 ? `; computing ${count(num(saved.probes), "functional key")} took ${quantity("_s", num(saved.probe_s))}` : ""}.` +
+      `${words(saved.advice) ? ` Beware: ${words(saved.advice)}.` : ""}`;
   const row = (w) => {
     const bar = el("div", {class: "share"}, el("i", {class: "alone"}));
     bar.children[0].style.width = `${100 * num(w.count) / total}%`;

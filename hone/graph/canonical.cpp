@@ -28,6 +28,11 @@ class Canonicalizer {
   explicit Canonicalizer(const Graph& graph) : graph_(graph), form_(simplify(graph)) {
     for (const Term& term : form_.terms) colour_.push_back(term.label.low);
     for (const Key& label : form_.parameters) parameter_colour_.push_back(label.low);
+    std::vector<bool> live(parameter_colour_.size(), false);
+    for (int id = 0; id < static_cast<int>(colour_.size()); ++id)
+      for (int index : parameters(id)) live[index] = true;
+    for (int index = 0; index < static_cast<int>(live.size()); ++index)
+      if (live[index]) live_parameters_.push_back(index);
     up_.resize(colour_.size());
     down_.resize(colour_.size());
     find_users();
@@ -147,13 +152,15 @@ class Canonicalizer {
   }
 
   std::size_t count_classes() {
-    std::size_t classes = 0;
-    for (const std::vector<Colour>* colours : {&colour_, &parameter_colour_}) {
-      scratch_ = *colours;
+    const auto distinct = [&] {
       std::sort(scratch_.begin(), scratch_.end());
-      classes += static_cast<std::size_t>(std::unique(scratch_.begin(), scratch_.end()) - scratch_.begin());
-    }
-    return classes;
+      return static_cast<std::size_t>(std::unique(scratch_.begin(), scratch_.end()) - scratch_.begin());
+    };
+    scratch_ = colour_;
+    const std::size_t classes = distinct();
+    scratch_.clear();
+    for (int index : live_parameters_) scratch_.push_back(parameter_colour_[index]);
+    return classes + distinct();
   }
 
   /// A term with its unordered operands sorted by colour.
@@ -211,6 +218,7 @@ class Canonicalizer {
   std::vector<std::vector<Use>> users_;
   std::vector<Colour> colour_, up_, down_;
   std::vector<Colour> parameter_colour_;
+  std::vector<int> live_parameters_;
   std::vector<std::vector<Colour>> parameter_uses_;
   std::vector<Colour> scratch_;
   std::vector<int> order_;

@@ -1,50 +1,91 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "hone/identity/policy.h"
+#include "hone/identity/recent.h"
 #include "hone/study/study.h"
 
 namespace hone::identity {
 
-/// What a study does when a candidate's function is known.
-enum class Policy {
-  off,    ///< every candidate is evaluated; keys are not computed
-  reuse,  ///< a known candidate gets the known result
+/// What is to be done with a candidate whose keys are known.
+struct Verdict {
+  enum class What {
+    evaluate,  ///< it is evaluated itself; trial: as a further evaluation of that one's function; -1: the
+               ///< first
+    reuse,     ///< it takes the results of `trial`
+    wait,      ///< `trial` evaluates this function now: wait for it
+  };
+  What what = What::evaluate;
+  std::int64_t trial = -1;
+  bool operator==(const Verdict&) const = default;
 };
-Policy policy_from_name(const std::string& name);  ///< throws Error
-const std::vector<std::string>& policy_names();
 
 /// The equivalence cache: quality under the functional key, cost under the structural key. A view of the
-/// study; tell it every change. Not thread safe.
+/// study; tell it every change. What it answers is a function of the changes, in order, and of the seed: any
+/// process that read the same journal has the same cache. Every call takes O(log n) however many trials
+/// compute one function; running trials of one function are walked. Not thread safe.
+///
+/// - A function is known by a trial that was evaluated itself and has a result. Where several have, the one
+///   with the smallest number stands for all.
+/// - Under `forget` every use draws, by (seed, the trial that used it), whether the entry goes. Those that
+///   were in it stay what they are, but stand for nobody any more; the next one is evaluated.
+/// - Entries beyond Settings::entries go by least recent proposal; those of running trials stay.
 class EquivalenceCache {
  public:
+  /// by_structure: what is measured depends on how a candidate is built, in a way that only training shows:
+  /// then the same function under another structure is another entry.
+  explicit EquivalenceCache(Settings settings = {}, std::uint64_t seed = 0, bool by_structure = false);
+
   void update(const study::Change& change);
 
-  /// The first trial with this functional key that was evaluated itself and has a result at `fidelity`.
-  /// -1: none.
-  std::int64_t known(Key functional, std::int64_t fidelity) const;
+  /// By the policy, for a trial that runs to `fidelity` and has told its keys. Asked again later it may
+  /// answer otherwise.
+  Verdict verdict(const study::Trial& trial, std::int64_t fidelity) const;
+  /// The key under which a signature's function is known: its own where somebody proposed that, else the
+  /// first of its near keys of which that holds, else its own. `structural` counts with by_structure.
+  Key resolve(const Signature& signature, Key structural = {}) const;
+
+  /// The trial that stands for this function at `fidelity`; -1: none.
+  std::int64_t known(Key functional, std::int64_t fidelity, Key structural = {}) const;
   /// The trial with this functional key that runs to `fidelity` or beyond by the oldest claim, if that is
   /// older than the one of `trial`; -1: none. A running trial claims its function when its keys become known,
   /// or when it is begun with keys known: the journal's order decides.
-  std::int64_t claimant(Key functional, std::int64_t fidelity, std::int64_t trial) const;
+  std::int64_t claimant(Key functional, std::int64_t fidelity, std::int64_t trial, Key structural = {}) const;
   /// Costs measured for this structure; null: none yet.
-  const study::Measures* costs(Key structural) const;
+  const study::Measures* costs(Key structural) const { return costs_.find(structural); }
+  /// Functions remembered.
+  std::size_t size() const { return functions_.size(); }
+  const Settings& settings() const { return settings_; }
 
  private:
   struct Claim {
+    std::int64_t number = 0;  // of all claims, in the journal's order
     std::int64_t trial = 0;
     std::int64_t fidelity = 0;
   };
-  void claim(const study::Trial& trial);
-  void drop_claim(const study::Trial& trial);
+  struct Function {
+    /// Trials that were evaluated, ascending, by the fidelity of a result.
+    std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> evaluated;
+    std::vector<std::int64_t> forgotten;  // ascending
+    std::vector<Claim> claims;            // of running trials, the oldest first
+    const std::vector<std::int64_t>* at(std::int64_t fidelity) const;
+  };
 
-  std::unordered_map<Key, std::vector<std::int64_t>> by_function_;  // trials, as their keys became known
-  std::unordered_map<Key, std::vector<Claim>> claims_;              // of running trials, the oldest first
-  std::unordered_map<std::int64_t, std::vector<std::int64_t>> fidelities_;
-  std::unordered_map<Key, study::Measures> costs_;
+  Key entry(Key functional, Key structural) const;
+  Function& touch(Key key);
+  void claim(const study::Trial& trial);
+  bool drop_claim(const study::Trial& trial);
+  void take_result(const study::Change& change);
+  void forget(Function& function);
+
+  Settings settings_;
+  std::uint64_t seed_;
+  bool by_structure_;
+  std::int64_t claims_ = 0;
+  Recent<Function> functions_;
+  Recent<study::Measures> costs_;
 };
 
 }  // namespace hone::identity

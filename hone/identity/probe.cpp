@@ -168,6 +168,27 @@ Candidate graph_candidate(graph::Graph graph) {
   };
 }
 
+Candidate program_candidate(graph::Program program) {
+  return [program = std::move(program)](const Prober& prober) {
+    graph::Program at = program;
+    const ProbeBatch& first = prober.batches().front();
+    if (at.inputs.size() > first.tensors.size())
+      throw Error(
+          fmt::format("the program has {} inputs, and the probe {}", at.inputs.size(), first.tensors.size()));
+    for (std::size_t i = 0; i < at.inputs.size(); ++i) at.inputs[i].shape = first.tensors[i].shape;
+    const auto parameters = graph::initial_parameters(at.graph(), prober.settings().seed);
+    std::vector<double> floats;
+    for (const ProbeBatch& batch : prober.batches()) {
+      std::vector<graph::Array> arrays;
+      for (std::size_t i = 0; i < at.inputs.size(); ++i)
+        arrays.push_back({batch.tensors[i].shape, batch.tensors[i].values});
+      for (const graph::Array& output : graph::evaluate(at, arrays, parameters))
+        floats.insert(floats.end(), output.values.begin(), output.values.end());
+    }
+    return floats;
+  };
+}
+
 Candidate example_candidate(ExampleFunction function) {
   return batch_candidate([function = std::move(function)](const ProbeBatch& batch, Rng& rng) {
     std::vector<double> floats;

@@ -9,6 +9,7 @@
 #include "hone/base/json.h"
 #include "hone/base/rng.h"
 #include "hone/graph/graph.h"
+#include "hone/graph/program.h"
 #include "hone/identity/signature.h"
 
 namespace hone::identity {
@@ -93,5 +94,9 @@ Candidate example_candidate(ExampleFunction function);
 /// whatever its name). Parameters start by canonical position at the settings' seed, so that two spellings of
 /// one structure compute the same. Throws Error, when run, where an input is missing or of another shape.
 Candidate graph_candidate(graph::Graph graph);
+/// An imperative program, run instruction by instruction: its inputs, in order, are the probe's, in order, at
+/// the probe's batch. Parameters start as those of its graph do. Throws Error, when run, where there are more
+/// inputs than the probe has, or shapes do not fit.
+Candidate program_candidate(graph::Program program);
 
 }  // namespace hone::identity

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/error.h"
 #include "hone/task/cell_spaces.h"
 
 namespace hone::run {
@@ -120,6 +121,7 @@ ClassCount count_classes(const StudyFile& file, const Designs& designs, const st
     keys.insert(probed[i].functional->key);
   }
   if (!by_structure.empty()) count.structural = classes_of(structures, probed);
+  if (hashable == 0) count.failures.erase(kNoProbe);
   if (hashable > 0 || !count.failures.empty()) {
     count.functional = classes_of(identity::function_classes(functions), probed);
     count.unhashable = count.literal - hashable;
@@ -142,7 +144,12 @@ std::vector<task::CellClasses> cell_class_counts(const StudyFile& file, const De
       const Value* value = config.find(name);
       builder.text(value == nullptr ? "" : value_text(*value));
     }
-    if (seen.insert(builder.build()).second) all.push_back(task::cells_of(*cells, config));
+    if (!seen.insert(builder.build()).second) continue;
+    try {
+      all.push_back(task::cells_of(*cells, config));
+    } catch (const Error&) {
+      // The design is no network.
+    }
   }
   return task::class_counts(all);
 }

@@ -10,6 +10,7 @@
 
 #include "hone/base/document.h"
 #include "hone/base/units.h"
+#include "hone/run/identity_notes.h"
 #include "hone/run/supervisor.h"
 #include "hone/run/worker.h"
 #include "hone/schedule/scheduler.h"
@@ -161,12 +162,6 @@ Section method_section(const std::string& kind, const std::string& name, const O
               given ? line_of(node.is(Node::Type::table) ? node["kind"] : node) : kDefault, info.traits);
   add_options(section, info, options, node);
   return section;
-}
-
-std::string policy_about(const std::string& name) {
-  if (name == "reuse") return "a candidate whose function is known takes the known result";
-  if (name == "off") return "every candidate is evaluated; keys are not computed";
-  return "what happens where a candidate's function is known";
 }
 
 /// How many configs a search can try, as far as it is known.
@@ -423,13 +418,16 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
 
   const Node search = root["search"];
   Section methods_section("search", "how configs are chosen");
-  const std::string policy = identity::policy_names()[static_cast<std::size_t>(file.identity)];
+  const identity::Settings& identity = file.identity;
   if (search)
     for (const auto& [key, node] : search.entries())
       if (key != "searcher" && key != "scheduler")
-        methods_section.given(key, node, key == "identity" ? policy_about(policy) : "");
+        methods_section.given(key, node, key == "identity" ? identity::policy_about(identity.policy) : "");
   if (!methods_section.has("identity"))
-    methods_section.add("identity", policy, toml_string(policy), kDefault, policy_about(policy));
+    methods_section.add("identity", identity::policy_name(identity.policy),
+                        toml_string(identity::policy_name(identity.policy)), kDefault,
+                        identity::policy_about(identity.policy));
+  for (const std::string& note : identity_notes(file)) methods_section.note(note);
   if (!methods_section.has("replicates"))
     methods_section.add("replicates", file.replicates, std::to_string(file.replicates), kDefault,
                         "evaluations that a config on the front gets, each with its own seed");

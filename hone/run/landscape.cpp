@@ -80,10 +80,19 @@ void Landscape::harvest() const {
   const std::size_t each = kMostExamples * kMostSteps;
   losses_.assign(size() * each, 0.0);
   std::vector<std::vector<task::Cell>> cells;
-  for (std::size_t row = 0; row < size(); ++row)
-    cells.push_back(task::cells_of(*cells_, recorded_->table().config(row)));
+  for (std::size_t row = 0; row < size(); ++row) {
+    cells.emplace_back();
+    try {
+      cells.back() = task::cells_of(*cells_, recorded_->table().config(row));
+    } catch (const Error&) {
+      // No network: it computes nothing, and is known by its config alone.
+      std::fill_n(losses_.begin() + static_cast<std::ptrdiff_t>(row * each), each,
+                  std::numeric_limits<double>::quiet_NaN());
+    }
+  }
   for (std::size_t step = 0; step < kMostSteps; ++step) {
-    task::CellFunctions functions(task::CellMaps::relu_linear_pool, kMostExamples * kNumbersOfAnExample, step + 1);
+    task::CellFunctions functions(task::CellMaps::relu_linear_pool, kMostExamples * kNumbersOfAnExample,
+                                  step + 1);
     Rng rng(step, "landscape target");
     std::vector<double> target(kMostExamples * kNumbersOfAnExample);
     for (double& value : target) value = rng.normal();
@@ -132,8 +141,12 @@ std::vector<std::size_t> Landscape::string_classes(task::CellStrings convention)
   std::unordered_map<std::string, std::size_t> first;
   for (std::size_t row = 0; row < size(); ++row) {
     std::string text;
-    for (const task::Cell& cell : task::cells_of(*cells_, recorded_->table().config(row)))
-      text += task::cell_string(cell, convention) + "\n";
+    try {
+      for (const task::Cell& cell : task::cells_of(*cells_, recorded_->table().config(row)))
+        text += task::cell_string(cell, convention) + "\n";
+    } catch (const Error&) {
+      text = "row " + std::to_string(row);
+    }
     classes.push_back(first.emplace(text, row).first->second);
   }
   return classes;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,7 +76,7 @@ class Landscape {
   std::vector<double> values_;
   double seed_noise_ = 0.0, best_ = 0.0;
   mutable std::vector<double> losses_;  // rows x steps x examples, once asked for
-  mutable std::vector<std::pair<LandscapeProbe, std::vector<std::size_t>>> known_;
+  mutable std::deque<std::pair<LandscapeProbe, std::vector<std::size_t>>> known_;  // references stay
 };
 
 std::size_t class_count(const std::vector<std::size_t>& classes);

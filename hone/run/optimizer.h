@@ -39,6 +39,8 @@ void give_back(study::Study& study, Blame blame, const std::function<bool(const 
 bool orphaned(const std::string& holder);
 /// The seed of a config's k-th further evaluation (k = 1, 2, ...), `of` being the trial that it repeats.
 std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k);
+/// The seed of a trial's evaluation where each has its own (identity::Settings::own_seeds).
+std::uint64_t evaluation_seed(std::uint64_t study_seed, std::int64_t trial);
 /// "NAME.PID" for this process.
 std::string process_name(const std::string& name);
 
@@ -77,6 +79,13 @@ class Optimizer {
     search::Prior prior = {};                 ///< where the user believes good values lie
     std::vector<space::Config> first = {};    ///< tried before the searcher is asked; canonical and feasible
     std::vector<study::WarmStudy> warm = {};  ///< of a new study: earlier ones to learn from
+    /// What is done with candidates whose function is known; by whoever tells keys and asks for verdicts.
+    identity::Settings identity = {};
+    /// A known function is not enough to know a result: what is measured of it depends on how it is built.
+    bool by_structure = false;
+    /// The keys of a config that need not be a trial: none() where it has none. A function of the config
+    /// alone, in every process. Not given: a config's keys are not known before it is a trial.
+    std::function<study::Keys(const space::Config&)> signature = {};
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};
@@ -136,14 +145,22 @@ class Optimizer {
            std::optional<std::int64_t> reached = {});
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
-  /// The candidate's keys and costs became known.
-  bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs);
+  /// The candidate's keys and costs became known; how many seconds computing the functional one and measuring
+  /// the costs took.
+  bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s = 0.0,
+            double costs_s = 0.0);
   /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs. It
   /// ends as the twin did where that failed or was pruned, else completed, or infeasible by its limits.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);
+  /// What the policy says of the job, by what the journal was when it was last read (study().sync()): see
+  /// EquivalenceCache::verdict. Its keys must have been told.
+  identity::Verdict verdict(const Job& job) const;
   /// The trial that computes the same function and is being evaluated now to job.to or beyond, by a claim
   /// older than this job's; -1: none, and the claim is this job's. See EquivalenceCache::claimant.
   std::int64_t claimant(const Job& job) const;
+  /// The trial is evaluated as a further evaluation of the function of `first`: all that compute it have the
+  /// mean from then on.
+  bool join(const Job& job, std::int64_t first);
   /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place.
   bool wait_behind(const Job& job, std::int64_t other, double spent_s = 0.0);
   /// Keeps the job's lease for another lease_s. false: it is lost. Thread safe.
@@ -180,6 +197,7 @@ class Optimizer {
   std::optional<std::vector<Job>> ask_once(std::int64_t most);
   std::optional<space::Config> propose(std::int64_t number, const std::vector<Key>& taken,
                                        std::int64_t& repeats, std::string& origin);
+  search::SignatureOf signature();
   study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
 
   Setup setup_;

@@ -34,7 +34,7 @@ ProbeAnswer ask(const StudyFile& file, task::Evaluator& evaluator, const space::
                 const std::function<bool()>& interrupted) {
   try {
     const auto literal = file.task->unseen_by_probe(config);
-    if (!literal) return {{}, "its task has no probe", ""};
+    if (!literal) return {{}, kNoProbe, ""};
     ProbeAnswer answer{evaluator.probe_at(config, {.interrupted = interrupted}), "", *literal};
     if (answer.floats.empty()) answer.failure = "the probe gave nothing";
     return answer;

@@ -19,6 +19,9 @@ struct Probed {
   std::string failure;  ///< why there is no functional key; "" where it has no probe
 };
 
+/// The failure of a design whose task turns out to have no probe (a program of one's own).
+constexpr const char* kNoProbe = "its task has no probe";
+
 struct ProbingOptions {
   std::int64_t workers = 0;  ///< probes at once; 0: as many as cores allow
   identity::Quantisation quantisation = {};

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/units.h"
+#include "hone/run/saved.h"
 #include "hone/run/summary.h"
 
 namespace hone::run {
@@ -81,10 +82,14 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
       budget.trials ? fmt::format("{} of {}", study.size(), *budget.trials) : std::to_string(study.size());
   const std::string rest =
       std::isfinite(left) ? fmt::format("   {} left", duration_text(left)) : std::string();
+  const std::string known =
+      study.known_in_a_row() >= kKnownInARow
+          ? fmt::format("   the last {} candidates were all known", study.known_in_a_row())
+          : std::string();
   if (!terminal_)
-    return fmt::format("{}  trials {}{}  {:.2f}/s  {}  saved {}{}", time, trials,
+    return fmt::format("{}  trials {}{}  {:.2f}/s  {}  saved {}{}{}", time, trials,
                        states.empty() ? "" : fmt::format(" ({})", fmt::join(states, ", ")), rate, front,
-                       saved.evaluations() + saved.over_limit, rest);
+                       saved.evaluations() + saved.over_limit, rest, known);
 
   constexpr int kBar = 30;
   std::string bar;
@@ -95,9 +100,9 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
   }
   return fmt::format(
       "{}{}{}\ntrials {}   {}   {:.2f}/s\n{}\nsaved {} evaluations: {} same config, {} same function, {} "
-      "over a limit",
+      "over a limit{}",
       bar, time, rest, trials, fmt::join(states, ", "), rate, front, saved.evaluations() + saved.over_limit,
-      saved.repeated_config, saved.same_structure + saved.same_function, saved.over_limit);
+      saved.repeated_config, saved.same_structure + saved.same_function, saved.over_limit, known);
 }
 
 void Progress::draw(const study::Study& study, const Budget& budget, double now, bool force) {

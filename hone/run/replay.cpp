@@ -87,21 +87,19 @@ class Cache {
     result_.curve.emplace_back(result_.evaluations, landscape_.value(chosen));
   }
 
-  /// The best mean plus what the luckiest of so many means of n would have gained by luck (the expected
-  /// largest of N normal numbers is below sqrt(2 ln N)).
+  /// The best mean plus its standard error, by the deviation that evaluations of one function have together:
+  /// of many means the best is else one of the luckiest, with a single evaluation.
   std::size_t best_by_means() const {
     double squares = 0.0, degrees = 0.0;
     for (const auto& [key, entry] : entries_) {
       squares += entry.squares;
       degrees += static_cast<double>(entry.n - 1);
     }
-    const double luck =
-        degrees > 0.0 ? std::sqrt(squares / degrees * 2.0 * std::log(static_cast<double>(entries_.size())))
-                      : 0.0;
+    const double deviation = degrees > 0.0 ? std::sqrt(squares / degrees) : 0.0;
     std::size_t chosen = chosen_;
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [key, entry] : entries_) {
-      const double value = entry.mean + luck / std::sqrt(static_cast<double>(entry.n));
+      const double value = entry.mean + deviation / std::sqrt(static_cast<double>(entry.n));
       if (value > least || (value == least && entry.row > chosen)) continue;
       least = value;
       chosen = entry.row;

@@ -267,6 +267,7 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
           {"counts", status["counts"]},
           {"failures", failures},
           {"saved", status["saved"]},
+          {"collisions", status["collisions"]},
           {"hypervolume", hypervolume_history(study)},
           {"hypervolume_reference",
            study.objectives().size() > 1 ? Json(study.reference()) : Json(Json::array())},

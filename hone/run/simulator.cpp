@@ -10,6 +10,7 @@
 #include "hone/base/error.h"
 #include "hone/base/key.h"
 #include "hone/run/optimizer.h"
+#include "hone/run/simulated_keys.h"
 #include "hone/study/memory_store.h"
 
 namespace hone::run {
@@ -26,6 +27,8 @@ constexpr std::int64_t kMostAtOnce = 1'000'000;
 void check(const Problem& problem, const Simulation& simulation) {
   if (simulation.workers < 1 || simulation.workers > 100000)
     throw Error(fmt::format("a simulation takes 1 to 100000 workers, not {}", simulation.workers));
+  if (!(simulation.probe_s >= 0.0) || !std::isfinite(simulation.probe_s))
+    throw Error("probe_s must be 0 or more");
   if (simulation.report_every < 0) throw Error("report_every must be 0 or more");
   if (simulation.time_s && !(*simulation.time_s > 0.0)) throw Error("the time budget must be above 0");
   if (!simulation.trials && !simulation.time_s && !simulation.fidelity && !problem.space().is_enumerable())
@@ -39,6 +42,7 @@ class Engine {
   Engine(const Problem& problem, const Simulation& simulation)
       : problem_(problem),
         simulation_(simulation),
+        keys_(problem, simulation.identity),
         store_(study::memory_store([this] { return now_; })),
         optimizer_(setup(), store_),
         workers_(static_cast<std::size_t>(simulation.workers)),
@@ -84,9 +88,11 @@ class Engine {
     std::int64_t next = 0;     ///< fidelity of the next event
     task::Evaluation evaluation;
     bool refused = false;  ///< the problem could not evaluate it at all
+    bool probing = false;  ///< its keys are being computed
+    double probe_s = 0.0;  ///< what that took
   };
 
-  Optimizer::Setup setup() const {
+  Optimizer::Setup setup() {
     Optimizer::Setup setup;
     setup.name = problem_.name();
     setup.space = problem_.space();
@@ -103,6 +109,9 @@ class Engine {
     setup.max_steps = simulation_.fidelity;
     setup.replicates = simulation_.replicates;
     setup.cost = simulation_.cost;
+    setup.identity = simulation_.identity;
+    if (simulation_.identity.keys())
+      setup.signature = [this](const space::Config& config) { return keys_.keys(config); };
     setup.worker = "simulator";
     setup.lease_s = kLease_s;
     return setup;
@@ -145,7 +154,58 @@ class Engine {
     worker.job = job;
     worker.began_s = now_;
     worker.reached = job.from;
+    const study::Trial& trial = optimizer_.study().trial(job.trial);
+    if (simulation_.identity.keys() && job.from == 0 && trial.of < 0) {
+      // One that waited for another has its keys already.
+      worker.probing = true;
+      worker.probe_s = trial.keys.functional.none() ? simulation_.probe_s : 0.0;
+      events_.emplace(now_ + worker.probe_s, number);
+      return;
+    }
     if (job.from > 0) worker.base_s = evaluate(worker, job.from).cost_s;
+    expect(number);
+  }
+
+  /// The keys are there: what does the policy say?
+  void recognise(std::size_t number) {
+    using What = identity::Verdict::What;
+    Worker& worker = workers_[number];
+    const Job& job = worker.job;
+    worker.probing = false;
+    worker.began_s = now_;
+    const study::Study& study = optimizer_.study();
+    if (study.trial(job.trial).keys.functional.none()) {
+      study::Keys keys = keys_.keys(job.config);
+      const Key resolved = keys.functional.none()
+                               ? Key{}
+                               : optimizer_.cache().resolve({keys.functional, keys.near, 0}, keys.structural);
+      if (resolved != keys.functional) {
+        keys.near.push_back(keys.functional);
+        std::erase(keys.near, resolved);
+        keys.functional = resolved;
+      }
+      const study::Measures costs = keys_.costs(job.config);
+      optimizer_.keys(job, keys, costs, worker.probe_s);
+      if (const std::string violation = keys_.broken_limit(costs); !violation.empty()) {
+        optimizer_.end(job, TrialState::infeasible, violation, worker.probe_s, {}, true, "limit");
+        observe(number, {}, false);
+        return idle_.push_back(number);
+      }
+    }
+    const identity::Verdict verdict = optimizer_.verdict(job);
+    if (verdict.what == What::reuse) {
+      optimizer_.same(job, verdict.trial, worker.probe_s);
+      const study::Trial& trial = study.trial(job.trial);
+      if (trial.last() != nullptr) worker.reached = trial.last()->fidelity;
+      const bool final = worker.reached >= result_.horizon;
+      observe(number, final ? study.outcome(job.trial) : trial.last()->measures, true);
+      return idle_.push_back(number);
+    }
+    if (verdict.what == What::wait) {
+      optimizer_.wait_behind(job, verdict.trial, worker.probe_s);
+      return idle_.push_back(number);
+    }
+    if (verdict.trial >= 0) optimizer_.join(job, verdict.trial);
     expect(number);
   }
 
@@ -169,15 +229,17 @@ class Engine {
 
   void step(std::size_t number) {
     Worker& worker = workers_[number];
+    if (worker.probing) return recognise(number);
     const Job& job = worker.job;
     const task::Evaluation& evaluation = worker.evaluation;
+    const double spent_s = worker.spent_s + worker.probe_s;
     bool ends = true;
     if (!evaluation.failure.empty()) {
       optimizer_.end(job, worker.refused ? TrialState::infeasible : TrialState::failed, evaluation.failure,
-                     worker.spent_s, {}, false, worker.refused ? "" : "diverged",
+                     spent_s, {}, false, worker.refused ? "" : "diverged",
                      evaluation.failed_at > 0 ? std::optional(evaluation.failed_at) : std::nullopt);
     } else if (worker.next == job.to) {
-      optimizer_.tell(job, evaluation.measures, worker.spent_s);
+      optimizer_.tell(job, evaluation.measures, spent_s);
       worker.reached = worker.next;
     } else {
       worker.reached = worker.next;
@@ -186,31 +248,42 @@ class Engine {
           ends = false;
           break;
         case schedule::Scheduler::Verdict::pause:
-          optimizer_.end(job, TrialState::paused, "", worker.spent_s);
+          optimizer_.end(job, TrialState::paused, "", spent_s);
           break;
         case schedule::Scheduler::Verdict::stop:
-          optimizer_.end(job, TrialState::pruned, fmt::format("stopped at {} steps", worker.next),
-                         worker.spent_s);
+          optimizer_.end(job, TrialState::pruned, fmt::format("stopped at {} steps", worker.next), spent_s);
           break;
       }
     }
-    Observation seen;
-    seen.time_s = now_;
-    seen.trial = job.trial;
-    seen.fidelity = worker.reached;
-    if (evaluation.failure.empty()) seen.measures = evaluation.measures;
-    seen.state = optimizer_.study().trial(job.trial).state;
-    seen.at_horizon = evaluation.failure.empty() && worker.reached >= result_.horizon;
-    seen.spent_fidelity = optimizer_.study().spending().units();
-    result_.observations.push_back(std::move(seen));
+    observe(number, evaluation.failure.empty() ? evaluation.measures : study::Measures{}, false);
     if (ends)
       idle_.push_back(number);
     else
       expect(number);
   }
 
+  /// measures: empty where there are none.
+  void observe(std::size_t number, study::Measures measures, bool reused) {
+    const Worker& worker = workers_[number];
+    Observation seen;
+    seen.time_s = now_;
+    seen.trial = worker.job.trial;
+    seen.fidelity = worker.reached;
+    seen.at_horizon = !measures.empty() && worker.reached >= result_.horizon;
+    seen.measures = std::move(measures);
+    seen.state = optimizer_.study().trial(seen.trial).state;
+    seen.reused = reused;
+    seen.spent_fidelity = optimizer_.study().spending().units();
+    result_.observations.push_back(std::move(seen));
+  }
+
   void finish() {
     const study::Study& study = optimizer_.study();
+    result_.saved = study.saved();
+    for (const auto& member : study.front().members())
+      result_.front.emplace_back(member.trial, study.outcome(member.trial));
+    if (simulation_.identity.policy == identity::Policy::count)
+      result_.collisions = identity::collisions(study);
     for (const study::Trial& trial : study.trials()) result_.configs.push_back(trial.config);
     result_.trials = study.size();
     if (!result_.observations.empty()) result_.time_s = result_.observations.back().time_s;
@@ -232,6 +305,7 @@ class Engine {
   const Simulation& simulation_;
   double now_ = 0.0;
   std::int64_t at_once_ = 0;  ///< jobs begun since time moved
+  SimulatedKeys keys_;
   std::shared_ptr<study::Store> store_;
   Optimizer optimizer_;
   std::vector<Worker> workers_;
@@ -258,7 +332,7 @@ std::vector<Best> best_so_far(const Problem& problem, const Simulated& simulated
   double least = std::numeric_limits<double>::infinity();
   std::int64_t evaluations = 0;
   for (const Observation& seen : simulated.observations) {
-    if (seen.at_horizon || seen.state == TrialState::failed) ++evaluations;
+    if (!seen.reused && (seen.at_horizon || seen.state == TrialState::failed)) ++evaluations;
     if (!counts(seen)) continue;
     const auto value = seen.measures.find(objective.name);
     if (!value) continue;
@@ -277,7 +351,7 @@ std::vector<Best> hypervolume_so_far(const Problem& problem, const Simulated& si
   double most = 0.0;
   std::int64_t evaluations = 0;
   for (const Observation& seen : simulated.observations) {
-    if (seen.at_horizon || seen.state == TrialState::failed) ++evaluations;
+    if (!seen.reused && (seen.at_horizon || seen.state == TrialState::failed)) ++evaluations;
     if (!counts(seen)) continue;
     auto values = study::oriented(problem.objectives(), seen.measures);
     if (!front.insert(seen.trial, std::move(values))) continue;

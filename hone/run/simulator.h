@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/identity/collisions.h"
+#include "hone/identity/policy.h"
 #include "hone/run/suite.h"
 #include "hone/study/study.h"
 
@@ -30,6 +32,11 @@ struct Simulation {
   std::int64_t report_every = 0;
   /// The measure that says what an evaluation costs, for searchers that spare it; "": its virtual seconds.
   std::string cost = {};
+  /// What is done with candidates whose function is known, by the problem's probes (a problem without probes
+  /// knows none). Its costs are told before the evaluation, and what they break a limit with is not
+  /// evaluated.
+  identity::Settings identity = identity::Policy::off;
+  double probe_s = 0.0;  ///< virtual seconds that a functional key takes
 };
 
 /// One thing that became known, at the virtual time when it did.
@@ -40,6 +47,7 @@ struct Observation {
   study::Measures measures = {};    ///< empty where it failed
   study::TrialState state = {};     ///< after it; running: an intermediate report
   bool at_horizon = false;          ///< counts for regret
+  bool reused = false;              ///< it took the results of another one of the same function
   std::int64_t spent_fidelity = 0;  ///< by all trials together up to now, that of failed ones included
 };
 
@@ -52,6 +60,10 @@ struct Simulated {
   bool exhausted = false;                 ///< nothing more to propose, before the budget was spent
   std::string journal_key;                ///< hash of the whole journal: equal for equal runs
   std::int64_t horizon = 1;
+  study::Study::Saved saved;  ///< in virtual seconds
+  /// Trials on the front, by the first objective, with what their evaluations count together.
+  std::vector<std::pair<std::int64_t, study::Measures>> front;
+  std::optional<identity::Collisions> collisions;  ///< with policy `count`
 };
 
 /// Runs a searcher and a scheduler against a problem with `workers` workers under a virtual clock: the real

@@ -8,6 +8,7 @@
 #include "hone/base/document.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
+#include "hone/run/read_identity.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/warm_start.h"
 #include "hone/schedule/scheduler.h"
@@ -215,13 +216,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
                       "trial, or one that ends bad trials early: {{ kind = \"asha\", steps = [10, 100] }}",
                       unit));
     }
-  if (const Node identity = search["identity"]) {
-    const auto& names = identity::policy_names();
-    if (std::find(names.begin(), names.end(), identity.text()) == names.end())
-      throw Error(fmt::format("unknown identity policy '{}'", identity.text()), identity.place(),
-                  suggest(identity.text(), names));
-    file.identity = identity::policy_from_name(identity.text());
-  }
+  if (const Node identity = search["identity"]) file.identity = read_identity(identity);
   if (const Node replicates = search["replicates"]) {
     const bool table = replicates.is(Node::Type::table);
     if (table) replicates.only({"max", "aggregate"});
@@ -251,6 +246,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   problem.limits = file.limits;
   problem.horizon = scheduler->horizon();
   problem.rungs = scheduler->rungs();
+  problem.partial = problem.rungs.size() > 1 || !scheduler->watched().empty();
   problem.max_trials = file.budget.trials;
   problem.cost = file.cost;
   problem.prior = file.prior;
@@ -397,8 +393,7 @@ StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
   compare(found.accepted, "search.try", configs(*this), configs(older));
   if (!(prior == older.prior)) found.accepted.push_back("search.prior: has changed");
   compare(found.accepted, "search.cost", cost, older.cost);
-  compare(found.accepted, "search.identity", identity::policy_names()[static_cast<std::size_t>(identity)],
-          identity::policy_names()[static_cast<std::size_t>(older.identity)]);
+  compare(found.accepted, "search.identity", identity.text(), older.identity.text());
   compare(found.accepted, "search.replicates", replicates_text(*this), replicates_text(older));
   const space::Extension extension = space::extension(older.space, space);
   if (!extension.compatible) found.refused.push_back("space: " + extension.obstacle);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "hone/identity/equivalence.h"
+#include "hone/identity/policy.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/prior.h"
 #include "hone/space/space.h"
@@ -45,9 +45,9 @@ struct StudyFile {
   /// search.warm_start: study files, their folders or stores, whose results searchers learn from. Read when
   /// the study begins.
   std::vector<std::string> warm_start;
-  std::string cost;  ///< the measure that says what an evaluation costs; "": its seconds
-  identity::Policy identity = identity::Policy::reuse;
-  std::int64_t replicates = 1;  ///< evaluations of a config on the front, each with its own seed
+  std::string cost;                  ///< the measure that says what an evaluation costs; "": its seconds
+  identity::Settings identity = {};  ///< what is done where a candidate's function is known
+  std::int64_t replicates = 1;       ///< evaluations of a config on the front, each with its own seed
   study::Aggregate aggregate = study::Aggregate::mean;
   Budget budget;
 

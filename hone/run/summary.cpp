@@ -11,6 +11,7 @@
 
 #include "hone/base/units.h"
 #include "hone/run/gains.h"
+#include "hone/run/saved.h"
 #include "hone/run/unreported.h"
 
 namespace hone::run {
@@ -125,25 +126,6 @@ std::string kind_of_reason(const std::string& reason) {
   return kind;
 }
 
-Json saved_json(const study::Study& study, const StudyFile& file) {
-  const auto& saved = study.saved();
-  Json why = Json::array();
-  const auto add = [&](const char* kind, const char* reason, std::int64_t count) {
-    if (count > 0) why.push_back({{"kind", kind}, {"reason", reason}, {"count", count}});
-  };
-  add("same config", "the same config was proposed again", saved.repeated_config);
-  add("same structure", "the same structure and function was already evaluated", saved.same_structure);
-  add("same function", "the same function was already evaluated under another structure",
-      saved.same_function);
-  add("over a limit", "outside the limits before training", saved.over_limit);
-  return {{"evaluations", saved.evaluations() + saved.over_limit},
-          {"identity", saved.evaluations()},
-          {"over_limit", saved.over_limit},
-          {"fidelity", saved.fidelity},
-          {"unit", file.task->fidelity_unit()},
-          {"why", why}};
-}
-
 double front_hypervolume(const study::Study& study) {
   const std::vector<double> reference = study.reference();
   if (reference.empty()) return 0.0;
@@ -208,6 +190,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"hypervolume_reference", study.reference()},
       {"hypervolume_trend", volume_trend(study)},
       {"saved", saved_json(study, file)},
+      {"collisions", collisions_json(study, file)},
       {"failures", recent_failures(study, from)},
       {"unreported", unreported_json(study, file)},
       {"replicates", replicates},
@@ -249,12 +232,9 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                         best.trial, study.header().horizon, unit);
   }
   const Json& saved = status["saved"];
-  text += fmt::format("\n  saved: {} ({} {} not spent)",
-                      counted(saved["evaluations"].get<std::int64_t>(), "evaluation"),
-                      saved["fidelity"].get<std::int64_t>(), unit);
-  for (const auto& why : saved["why"])
-    text +=
-        fmt::format("\n    {:>4}  {}", why["count"].get<std::int64_t>(), why["reason"].get<std::string>());
+  text += '\n' + saved_text(saved);
+  if (const std::string collisions = collisions_text(status["collisions"]); !collisions.empty())
+    text += '\n' + collisions;
   if (!status["failures"].empty()) {
     const auto looked = status["looked_back"].get<std::int64_t>();
     text += looked < study.size() ? fmt::format("\n  did not work out, among the last {} trials:", looked)

@@ -33,9 +33,6 @@ double front_hypervolume(const study::Study& study);
 /// killed up to its last event.
 double elapsed_s(const study::Study& study);
 
-/// Evaluations that were not needed: {evaluations, fidelity, unit, why: [{kind, reason, count}]}.
-Json saved_json(const study::Study& study, const StudyFile& file);
-
 /// A reason without its numbers, so that alike failures count together: "over # ms".
 std::string kind_of_reason(const std::string& reason);
 

@@ -21,6 +21,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/run/process.h"
+#include "hone/run/saved.h"
 #include "hone/run/summary.h"
 #include "hone/run/unreported.h"
 #include "hone/run/worker.h"
@@ -227,6 +228,11 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
   if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
     return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
                        unit);
+  if (const std::int64_t n = study.known_in_a_row(); file.identity.give_up > 0 && n >= file.identity.give_up)
+    return fmt::format("the last {} candidates all compute what known ones do: nothing new is found{}", n,
+                       others);
+  if (const auto count = file.space.count(); count && file.replicates == 1 && study.size() >= *count)
+    return fmt::format("every config of the space ({}) is known{}", *count, others);
   return "nothing is left to propose" + others;
 }
 
@@ -366,6 +372,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
     study.save_views();
   };
   NameWatch names(study, file, say);
+  bool told_known = false;
   try {
     for (std::int64_t i = 0; i < workers; ++i) start(fmt::format("w{}{}", i, mark));
     int crashes = 0;
@@ -375,6 +382,10 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
       study.sync();
       progress.draw(study, budget, store->now_s());
       names.look();
+      if (!told_known && study.known_in_a_row() >= kKnownInARow) {
+        told_known = true;
+        say("warning: " + nothing_new_text(study, file));
+      }
       if (options.interrupted && options.interrupted()) {
         result = {SuperviseResult::End::interrupted, "interrupted"};
         break;

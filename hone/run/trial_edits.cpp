@@ -285,7 +285,8 @@ Config config_of(const space::Space& space, const std::vector<Config::Entry>& gi
   return config;
 }
 
-std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>& configs, bool replicate) {
+std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>& configs, bool replicate,
+                                  bool own_seeds) {
   std::vector<std::int64_t> ids;
   in_turn(study, [&] {
     ids.clear();
@@ -297,7 +298,7 @@ std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>
       record.trial = study.size() + static_cast<std::int64_t>(ids.size());
       record.config = config;
       record.origin = "user";
-      record.seed = study.header().seed;
+      record.seed = own_seeds ? evaluation_seed(study.header().seed, record.trial) : study.header().seed;
       const Key key = config.key();
       std::int64_t known = -1;
       if (const study::Trial* trial = study.find(key)) known = trial->id;
@@ -312,7 +313,7 @@ std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<Config>
         record.replicate = ++further[known];
         if (known < study.size())
           record.replicate += static_cast<std::int64_t>(study.replicates(known).size());
-        record.seed = replicate_seed(record.seed, record.of, record.replicate);
+        record.seed = replicate_seed(study.header().seed, record.of, record.replicate);
       } else {
         fresh.emplace(key, record.trial);
       }

@@ -29,9 +29,9 @@ std::vector<space::Config::Entry> parse_assignments(const space::Space& space, c
 
 /// Proposes configs, which wait to be run, with origin "user". All or none. Where `replicate`, a config that
 /// is known is evaluated again with a seed of its own; else one that is known is refused with its trial's id.
-/// Wants a whole study. Returns the ids.
+/// own_seeds: so has every other one (identity::Settings::own_seeds). Wants a whole study. Returns the ids.
 std::vector<std::int64_t> enqueue(study::Study& study, const std::vector<space::Config>& configs,
-                                  bool replicate = false);
+                                  bool replicate = false, bool own_seeds = false);
 
 /// Trials and why nothing was done about them, in words.
 struct Edited {

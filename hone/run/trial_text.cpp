@@ -204,6 +204,9 @@ Json trial_json(const study::Study& study, const Trial& trial) {
           {"replicates", ids_json(study.replicates(trial.id))},
           {"same_as", or_null(trial.same_as)},
           {"followers", ids_json(study.followers(trial.id))},
+          {"joins", or_null(trial.joins)},
+          {"joined_with", ids_json(study.joined_with(trial.id))},
+          {"probe_s", trial.probe_s},
           {"behind", or_null(trial.behind)},
           {"attempts", trial.attempts},
           {"lost", trial.lost},
@@ -230,6 +233,8 @@ std::string trial_text(const study::Study& study, const StudyFile& file, const T
   if (trial.of >= 0) text += fmt::format("  replicate {} of trial {}\n", trial.replicate, trial.of);
   if (trial.same_as >= 0)
     text += fmt::format("  same as trial {}: it took over its results, and was not run\n", trial.same_as);
+  if (const auto joined = study.joined_with(trial.id); !joined.empty())
+    text += fmt::format("  its function was evaluated by {}, too: together they count\n", ids_text(joined));
   if (trial.behind >= 0) text += fmt::format("  waits for trial {}, which computes the same\n", trial.behind);
   if (const auto& followers = study.followers(trial.id); !followers.empty())
     text += fmt::format("  its results were taken over by {}\n", ids_text(followers));

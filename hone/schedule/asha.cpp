@@ -5,6 +5,7 @@
 
 #include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/rung.h"
+#include "hone/schedule/rung_trust.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/study/front.h"
 
@@ -24,15 +25,34 @@ namespace {
 /// promoted is read from its target, so an interrupted trial keeps its promotion; running it again is the
 /// business of whoever finds it waiting.
 ///
+/// Beyond the paper, each an option:
+/// - `eager`: the best trial of a rung goes on also while a share 1/eta of its trials is none. The first
+///   results at the largest fidelity come eta and more times earlier by that, and few trials are ever the
+///   best of a rung when they arrive (the logarithm of their number).
+/// - `measured` (one objective): trials begin above the highest rung whose order tells too little of the
+///   next one's (RungTrust), and what rests below is not promoted as long as new ones come. That is
+///   Hyper-Tune's choice of the first fidelity by measured precision (Li et al., "Hyper-Tune: Towards
+///   Efficient Hyper-parameter Tuning at Scale", VLDB 2022, section 4.1), with the recall of the best weighed
+///   against cost in place of draws by the ranking losses of models. It is measured on trials that pass a
+///   rung unjudged: all at those below the first, and at the first one in RungTrust::every(), which begins a
+///   rung higher; the first kFirst trials all begin above the lowest rung. Only rungs are measured whose next
+///   one is at most 1 / eta^2 of the whole, so that probes stay cheap. Where trials do not report on their
+///   way there is nothing to measure, and all rungs are trusted.
+///
 /// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
 /// one, by the result that they have. Those that rest below the first are a rung of their own there.
 class Asha : public Scheduler {
  public:
-  Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta)
+  Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta, bool measured, bool eager)
       : objectives_(problem.objectives),
         steps_(std::move(steps)),
-        rungs_(steps_.size(), Rung(eta)),
-        below_(eta) {}
+        rungs_(steps_.size(), Rung(eta, eager ? 1 : 0)),
+        below_(eta) {
+    if (!measured || objectives_.size() > 1) return;
+    for (std::size_t i = 0; i + 1 < steps_.size() && steps_[i + 1] <= steps_.back() / (eta * eta); ++i)
+      // Trust is lost slowly, since few pass a trusted rung unjudged, and won quickly: it takes evidence.
+      trust_.emplace_back(steps_[i], steps_[i + 1], eta, 1.0 / static_cast<double>(eta));
+  }
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
@@ -41,6 +61,11 @@ class Asha : public Scheduler {
       below_.remove(trial.id);
       return;
     }
+    if (change.kind == study::Change::Kind::created) ++created_;
+    if (change.kind == study::Change::Kind::result && !trust_.empty() && trial.same_as < 0)
+      measure(trial, *change.result);
+    if (trial.done())
+      for (RungTrust& trust : trust_) trust.forget(trial.id);
     if (change.kind == study::Change::Kind::result)
       for (std::size_t i = 0; i < steps_.size(); ++i) {
         if (steps_[i] != change.result->fidelity) continue;
@@ -64,17 +89,18 @@ class Asha : public Scheduler {
   }
 
   std::optional<Job> next(bool may_create) override {
-    for (std::size_t i = steps_.size() - 1; i-- > 0;) {
+    // What rests below the first rung goes on once nothing new may come.
+    const std::size_t first = this->first(), lowest = may_create ? first : 0;
+    for (std::size_t i = steps_.size() - 1; i-- > lowest;) {
       if (!affordable(steps_[i + 1] - steps_[i])) continue;
       if (const auto trial = rungs_[i].best()) return Job{*trial, steps_[i + 1]};
     }
     if (affordable(steps_[0]))
       if (const auto trial = below_.best()) return Job{*trial, steps_[0]};
-    if (may_create && affordable(steps_[0])) return Job{-1, steps_[0]};
-    return std::nullopt;
+    return may_create ? fresh(first) : std::nullopt;
   }
 
-  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
+  std::int64_t alike() const override { return alike_; }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
@@ -84,8 +110,45 @@ class Asha : public Scheduler {
 
   std::int64_t horizon() const override { return steps_.back(); }
   std::vector<std::int64_t> rungs() const override { return steps_; }
+  std::vector<std::int64_t> watched() const override {
+    return {steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(trust_.size())};
+  }
 
  private:
+  /// The rung at which trials begin.
+  std::size_t first() const {
+    std::size_t first = !trust_.empty() && created_ < kFirst ? 1 : 0;
+    for (std::size_t i = first; i < trust_.size(); ++i)
+      if (!trust_[i].trusted()) first = i + 1;
+    return first;
+  }
+
+  std::optional<Job> fresh(std::size_t first) {
+    alike_ =
+        !trust_.empty() && created_ < kFirst ? kFirst - created_ : std::numeric_limits<std::int64_t>::max();
+    if (first < trust_.size()) {
+      const std::int64_t every = trust_[first].every(kProbes);
+      const std::int64_t before_probe = every - 1 - created_ % every;
+      alike_ = before_probe == 0 ? 1 : std::min(alike_, before_probe);
+      if (before_probe == 0 && affordable(steps_[first + 1])) return Job{-1, steps_[first + 1]};
+    }
+    for (std::size_t i = first + 1; i-- > 0;)
+      if (affordable(steps_[i])) return Job{-1, steps_[i]};
+    return std::nullopt;
+  }
+
+  /// Tells the rungs that a report passes what it says of them.
+  void measure(const study::Trial& trial, const study::Result& result) {
+    const double value = study::oriented(objectives_, result.measures).front();
+    for (std::size_t i = 0; i <= trust_.size(); ++i) {
+      if (result.fidelity != steps_[i]) continue;
+      if (i > 0) trust_[i - 1].goes_on(trial.id, value);
+      if (i < trust_.size() && trial.target > result.fidelity) trust_[i].passes(trial.id, value);
+    }
+  }
+
+  static constexpr std::int64_t kFirst = 12, kProbes = 36;
+
   static void settle(Rung& rung, const study::Trial& trial, bool promoted) {
     if (!rung.has(trial.id)) return;
     const bool lost =
@@ -101,6 +164,9 @@ class Asha : public Scheduler {
   std::vector<study::Objective> objectives_;
   std::vector<std::int64_t> steps_;
   std::vector<Rung> rungs_;
+  std::vector<RungTrust> trust_;  // of the rungs that are measured, from the lowest up
+  std::int64_t created_ = 0;      // trials
+  std::int64_t alike_ = 1;
   Rung below_;  // those that rest below the first rung
 };
 
@@ -157,11 +223,17 @@ HONE_REGISTER(scheduler, asha) {
                            "promotion: trials rest at a rung until they are promoted; stopping: they run "
                            "on unless they report there that they are not among the best",
                        .allowed = {"promotion", "stopping"}},
+                      {.name = "eager",
+                       .type = OptionSpec::Type::flag,
+                       .fallback = true,
+                       .summary = "of type promotion: the best trial of a rung goes on also while there are "
+                                  "fewer than eta"},
                       {.name = "measured",
                        .type = OptionSpec::Type::flag,
                        .fallback = true,
-                       .summary = "of type stopping: a rung judges only while its order tells something of "
-                                  "the next one's, which trials that are let go on show"}},
+                       .summary = "a rung counts only while its order tells something of the next one's, "
+                                  "which trials that pass it unjudged show: trials begin above those that "
+                                  "do not (promotion), or are not judged there (stopping)"}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",
@@ -173,6 +245,7 @@ HONE_REGISTER(scheduler, asha) {
         if (options.text("type") == "stopping")
           return std::make_unique<schedule::StoppingAsha>(problem, schedule::rungs_of(options),
                                                           options.integer("eta"), options.flag("measured"));
-        return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"));
+        return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"),
+                                                options.flag("measured"), options.flag("eager"));
       }));
 }

@@ -19,7 +19,7 @@ bool finite(const std::vector<double>& values) {
 }  // namespace
 
 Brackets::Brackets(const Problem& problem, Plan plan)
-    : objectives_(problem.objectives), plan_(std::move(plan)) {}
+    : objectives_(problem.objectives), plan_(std::move(plan)), strays_(objectives_, plan_.rungs, plan_.eta) {}
 
 void Brackets::update(const study::Change& change) {
   const study::Trial& trial = *change.trial;
@@ -34,7 +34,9 @@ void Brackets::update(const study::Change& change) {
     else
       settle(bracket, trial.id, now.pending, now.eligible);
     retire(index);
-  } else if (const auto at = loose_at_.find(trial.id); at != loose_at_.end()) {
+    return;
+  }
+  if (const auto at = loose_at_.find(trial.id); at != loose_at_.end()) {
     if (trial.state == TrialState::deleted) {
       loose_[at->second].erase(trial.id);
       loose_at_.erase(at);
@@ -44,6 +46,9 @@ void Brackets::update(const study::Change& change) {
       known.eligible = now.eligible;
     }
   }
+  // Those that lost a bracket that is over rest for good: only what comes to rest outside of one is a stray.
+  if (trial.state != TrialState::paused || change.kind == study::Change::Kind::state)
+    strays_.update(change, waits_for_bracket(trial.id));
 }
 
 Brackets::Standing Brackets::standing(const study::Trial& trial) const {
@@ -52,6 +57,15 @@ Brackets::Standing Brackets::standing(const study::Trial& trial) const {
   now.eligible =
       trial.same_as < 0 && (trial.state == TrialState::paused || trial.state == TrialState::completed);
   return now;
+}
+
+/// Whether the trial rests where some later bracket begins.
+bool Brackets::waits_for_bracket(std::int64_t trial) const {
+  const auto at = loose_at_.find(trial);
+  if (at == loose_at_.end()) return false;
+  for (std::size_t i = 0; i < plan_.rungs.size(); ++i)
+    if (plan_.shape(begun_ + static_cast<std::int64_t>(i)).stages.front().fidelity == at->second) return true;
+  return false;
 }
 
 /// A bracket whose first stage is filled with the trials that wait for it.
@@ -313,6 +327,7 @@ std::optional<Scheduler::Job> Brackets::next(bool may_create) {
     fresh = found.job;
     alike_ = found.alike;
   }
+  if (const auto stray = strays_.next([this](std::int64_t units) { return affordable(units); })) return stray;
   if (fresh || !may_create) return fresh;
   const Stage first = plan_.shape(begun_).stages.front();
   if (!affordable(first.fidelity)) return next(false);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hone/schedule/scheduler.h"
+#include "hone/schedule/strays.h"
 
 namespace hone::schedule {
 
@@ -21,6 +22,7 @@ namespace hone::schedule {
 /// has,
 ///   it is kept for the next bracket that begins there. So trials that a user proposes, or that were there
 ///   before the study changed its scheduler, are used.
+/// - What an earlier scheduler left where no bracket takes it goes on by itself, see Strays.
 /// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so
 /// does
 ///   one whose result was reused (same_as): its original stands for it, with the better of their values. A
@@ -120,6 +122,7 @@ class Brackets : public Scheduler {
   void leave(Bracket& bracket, std::int64_t trial);
   void report(const study::Trial& trial, const study::Result& result);
   void retire(std::int64_t index);
+  bool waits_for_bracket(std::int64_t trial) const;
   Look look(Bracket& bracket, bool may_create) const;
   Look look_at_evolving(Bracket& bracket, bool may_create) const;
   std::vector<std::int64_t> chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
@@ -134,6 +137,7 @@ class Brackets : public Scheduler {
   /// Trials without a bracket, by the fidelity of their first start.
   std::map<std::int64_t, std::map<std::int64_t, Standing>> loose_;
   std::unordered_map<std::int64_t, std::int64_t> loose_at_;
+  Strays strays_;
   std::int64_t alike_ = 1;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -19,7 +20,7 @@ namespace hone::schedule {
 class Rung {
  public:
   /// `eta` >= 2: of n trials the best floor(n / eta) may go on.
-  explicit Rung(std::int64_t eta) : eta_(eta) {}
+  explicit Rung(std::int64_t eta, std::size_t least = 0) : eta_(eta), least_(least) {}
 
   /// A trial's oriented values (less is better); a second report replaces the first. NaN or infinity
   /// anywhere: counts in n, ranks last, is never promoted.
@@ -49,13 +50,14 @@ class Rung {
   };
   using Order = std::pair<double, std::int64_t>;  // one objective: value, trial
 
-  std::size_t quota() const { return entries_.size() / static_cast<std::size_t>(eta_); }
+  std::size_t quota() const { return std::max(least_, entries_.size() / static_cast<std::size_t>(eta_)); }
   void rank(std::int64_t trial, Entry& entry);
   void unrank(std::int64_t trial, Entry& entry);
   void balance();
   std::optional<std::int64_t> best_of_levels() const;
 
   std::int64_t eta_;
+  std::size_t least_;
   std::unordered_map<std::int64_t, Entry> entries_;
   // One objective: the quota's best, the others, and those of the best that are ready.
   std::set<Order> top_, rest_, ready_;

@@ -19,7 +19,9 @@ namespace {
 /// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets three
 /// fifths
 ///   of the turns, and a Parzen estimator and the same within a trust region share the rest.
-///   With many parameters the trust region's is the only process.
+///   With many parameters the trust region's is the only process. Where trials may end below the largest
+///   fidelity they are many and cheap: the process and the Parzen estimator take every other turn from the
+///   start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -88,6 +90,9 @@ std::vector<Auto::Part> parts_for(const Problem& problem) {
     parts.push_back({"ehvi", 0.6, true});
     parts.push_back({"tpe", 0.25});
     parts.push_back({"nsga2", 0.15});
+  } else if (problem.partial) {
+    parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
+    parts.push_back({"tpe", 0.5});
   } else {
     parts.push_back({free >= kMany ? "turbo" : "gp", 0.6, true});
     if (free < kMany) parts.push_back({"turbo", 0.15, true});
@@ -139,7 +144,8 @@ HONE_REGISTER(searcher, auto) {
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
                        .summary = "trials that the first part proposes, before the turns begin; not "
-                                  "given: 20, with several objectives 50",
+                                  "given: 20, with several objectives 50, with one of trials that may end "
+                                  "below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
                        .optional = true},
@@ -162,6 +168,7 @@ HONE_REGISTER(searcher, auto) {
         return std::make_unique<search::Auto>(problem, search::parts_of(options, problem),
                                               options.has("alone_until")      ? options.integer("alone_until")
                                               : problem.objectives.size() > 1 ? 50
+                                              : problem.partial               ? 0
                                                                               : 20,
                                               options.real("share_until"));
       }));

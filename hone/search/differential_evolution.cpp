@@ -1,4 +1,5 @@
 #include "hone/search/de_population.h"
+#include "hone/search/novelty.h"
 
 namespace hone::search {
 namespace {
@@ -15,9 +16,11 @@ namespace {
 /// more trials than most studies have).
 class DifferentialEvolution : public Searcher {
  public:
-  DifferentialEvolution(const Problem& problem, std::int64_t population, double F, double CR)
+  DifferentialEvolution(const Problem& problem, std::int64_t population, double F, double CR,
+                        bool functional_change, bool tabu)
       : problem_(problem),
         moves_(problem.space),
+        novelty_(problem_, moves_, functional_change, tabu),
         individuals_(problem_, moves_),
         population_(individuals_, population_size(problem, population, 20)),
         F_(F),
@@ -26,6 +29,7 @@ class DifferentialEvolution : public Searcher {
   void update(const study::Change& change) override {
     using Event = Individuals::Event;
     const std::int64_t trial = change.trial->id;
+    novelty_.update(change);
     switch (individuals_.update(change)) {
       case Event::born:
         return population_.begin(trial);
@@ -49,7 +53,7 @@ class DifferentialEvolution : public Searcher {
             static_cast<std::uint32_t>(attempt));
     const std::int64_t target = population_.member(population_.turn());
     if (target == DePopulation::kNobody || population_.filled() < 4 || gives_up(attempt))
-      return problem_.space.sample(rng);
+      return novelty_.sample(rng);
     std::vector<Genome> genomes;
     for (std::size_t slot = 0; slot < population_.size(); ++slot) {
       const std::int64_t member = population_.member(slot);
@@ -61,7 +65,7 @@ class DifferentialEvolution : public Searcher {
     const space::Point& origin = individuals_.at(target).point;
     space::Point child =
         point_of(moves_, de_offspring(genome_of(moves_, origin), parents, F_, CR_, rng), origin);
-    return moves_.settle(child, &origin, rng);
+    return novelty_.insist(moves_.settle(child, &origin, rng), origin, rng);
   }
 
  private:
@@ -71,6 +75,7 @@ class DifferentialEvolution : public Searcher {
 
   Problem problem_;
   Moves moves_;
+  Novelty novelty_;
   Individuals individuals_;
   DePopulation population_;
   double F_, CR_;
@@ -89,25 +94,26 @@ HONE_REGISTER(searcher, differential_evolution) {
           .summary = "Differential evolution: moves along differences between members of a population.",
           .paper = "Differential Evolution - A Simple and Efficient Heuristic for Global Optimization over "
                    "Continuous Spaces",
-          .options = {{.name = "population",
-                       .type = Type::integer,
-                       .fallback = 0,
-                       .summary = "members; 0: 20, or a tenth of the budget of trials where that is smaller "
-                                  "(at least 10)",
-                       .low = 0,
-                       .high = 1e5},
-                      {.name = "F",
-                       .type = Type::real,
-                       .fallback = 0.5,
-                       .summary = "factor of the difference that is added",
-                       .low = 0.0,
-                       .high = 2.0},
-                      {.name = "CR",
-                       .type = Type::real,
-                       .fallback = 0.5,
-                       .summary = "probability that a parameter comes from the mutant",
-                       .low = 0.0,
-                       .high = 1.0}},
+          .options = search::Novelty::options(
+              {{.name = "population",
+                .type = Type::integer,
+                .fallback = 0,
+                .summary = "members; 0: 20, or a tenth of the budget of trials where that is smaller "
+                           "(at least 10)",
+                .low = 0,
+                .high = 1e5},
+               {.name = "F",
+                .type = Type::real,
+                .fallback = 0.5,
+                .summary = "factor of the difference that is added",
+                .low = 0.0,
+                .high = 2.0},
+               {.name = "CR",
+                .type = Type::real,
+                .fallback = 0.5,
+                .summary = "probability that a parameter comes from the mutant",
+                .low = 0.0,
+                .high = 1.0}}),
           .abilities = {.objectives = "several",
                         .constraints = "avoided, by how much they are broken",
                         .conditions = "filled in",
@@ -116,7 +122,8 @@ HONE_REGISTER(searcher, differential_evolution) {
                         .ask = "O(population d)",
                         .trials = "50 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
-        return std::make_unique<search::DifferentialEvolution>(problem, options.integer("population"),
-                                                               options.real("F"), options.real("CR"));
+        return std::make_unique<search::DifferentialEvolution>(
+            problem, options.integer("population"), options.real("F"), options.real("CR"),
+            options.flag("functional_change"), options.flag("tabu"));
       }));
 }

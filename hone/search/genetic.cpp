@@ -1,4 +1,5 @@
 #include "hone/search/generations.h"
+#include "hone/search/novelty.h"
 
 namespace hone::search {
 namespace {
@@ -7,6 +8,7 @@ struct GeneticSettings {
   std::int64_t population;
   std::int64_t elite;
   std::size_t tournament;
+  bool functional_change, tabu;
   double crossover;
   double mutation;
 };
@@ -27,17 +29,20 @@ class Genetic : public Searcher {
       : problem_(problem),
         settings_(settings),
         moves_(problem.space),
+        novelty_(problem_, moves_, settings.functional_change, settings.tabu),
         generations_(problem_, moves_, population_size(problem, settings.population, 50),
                      elite(problem, settings)) {}
 
-  void update(const study::Change& change) override { generations_.update(change); }
+  void update(const study::Change& change) override {
+    novelty_.update(change);
+    generations_.update(change);
+  }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "genetic", static_cast<std::uint64_t>(number),
             static_cast<std::uint32_t>(attempt));
     const std::vector<std::size_t>& genes = moves_.free();
-    if (generations_.population().empty() || genes.empty() || gives_up(attempt))
-      return problem_.space.sample(rng);
+    if (generations_.population().empty() || genes.empty() || gives_up(attempt)) return novelty_.sample(rng);
     const space::Point& mother = generations_.point(generations_.tournament(settings_.tournament, rng));
     const space::Point& father = generations_.point(generations_.tournament(settings_.tournament, rng));
     space::Point child = mother;
@@ -49,7 +54,7 @@ class Genetic : public Searcher {
     for (const std::size_t i : genes)
       if (rng.uniform() < rate) moves_.step(child, i, 0.2, rng);
     if (child == mother || child == father) moves_.step(child, genes[rng.below(genes.size())], 0.2, rng);
-    return moves_.settle(child, &mother, rng);
+    return novelty_.insist(moves_.settle(child, &mother, rng), mother, rng);
   }
 
  private:
@@ -61,6 +66,7 @@ class Genetic : public Searcher {
   Problem problem_;
   GeneticSettings settings_;
   Moves moves_;
+  Novelty novelty_;
   Generations generations_;
 };
 
@@ -75,37 +81,38 @@ HONE_REGISTER(searcher, genetic) {
       MethodInfo{.name = "genetic",
                  .summary = "Genetic algorithm: tournaments, uniform crossover, mutation, elitism.",
                  .paper = "Grid Search, Random Search, Genetic Algorithm: A Big Comparison for NAS",
-                 .options = {{.name = "population",
-                              .type = Type::integer,
-                              .fallback = 0,
-                              .summary = "members; 0: 50, or a tenth of the budget of trials where that is "
-                                         "smaller (at least 10)",
-                              .low = 0,
-                              .high = 1e6},
-                             {.name = "elite",
-                              .type = Type::integer,
-                              .fallback = 2,
-                              .summary = "best members that live on into the next generation",
-                              .low = 0,
-                              .high = 1e6},
-                             {.name = "tournament",
-                              .type = Type::integer,
-                              .fallback = 3,
-                              .summary = "members drawn, the best of which becomes a parent",
-                              .low = 1,
-                              .high = 1e6},
-                             {.name = "crossover",
-                              .type = Type::real,
-                              .fallback = 0.9,
-                              .summary = "probability that a child has two parents",
-                              .low = 0.0,
-                              .high = 1.0},
-                             {.name = "mutation",
-                              .type = Type::real,
-                              .fallback = 0.0,
-                              .summary = "probability that a parameter is changed; 0: one over their number",
-                              .low = 0.0,
-                              .high = 1.0}},
+                 .options = search::Novelty::options(
+                     {{.name = "population",
+                       .type = Type::integer,
+                       .fallback = 0,
+                       .summary = "members; 0: 50, or a tenth of the budget of trials where that is "
+                                  "smaller (at least 10)",
+                       .low = 0,
+                       .high = 1e6},
+                      {.name = "elite",
+                       .type = Type::integer,
+                       .fallback = 2,
+                       .summary = "best members that live on into the next generation",
+                       .low = 0,
+                       .high = 1e6},
+                      {.name = "tournament",
+                       .type = Type::integer,
+                       .fallback = 3,
+                       .summary = "members drawn, the best of which becomes a parent",
+                       .low = 1,
+                       .high = 1e6},
+                      {.name = "crossover",
+                       .type = Type::real,
+                       .fallback = 0.9,
+                       .summary = "probability that a child has two parents",
+                       .low = 0.0,
+                       .high = 1.0},
+                      {.name = "mutation",
+                       .type = Type::real,
+                       .fallback = 0.0,
+                       .summary = "probability that a parameter is changed; 0: one over their number",
+                       .low = 0.0,
+                       .high = 1.0}}),
                  .abilities = {.objectives = "several",
                                .constraints = "avoided, by how much they are broken",
                                .conditions = "yes",
@@ -119,6 +126,8 @@ HONE_REGISTER(searcher, genetic) {
             search::GeneticSettings{.population = options.integer("population"),
                                     .elite = options.integer("elite"),
                                     .tournament = static_cast<std::size_t>(options.integer("tournament")),
+                                    .functional_change = options.flag("functional_change"),
+                                    .tabu = options.flag("tabu"),
                                     .crossover = options.real("crossover"),
                                     .mutation = options.real("mutation")});
       }));

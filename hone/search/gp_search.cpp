@@ -10,6 +10,10 @@ namespace {
 
 /// Draws from the prior beside the best configs, near which the acquisition is looked at.
 constexpr std::size_t kPriorSeeds = 6;
+/// Candidates of a turn that takes the best of some draws.
+constexpr std::size_t kDraws = 100;
+/// Observations in a model by default.
+constexpr std::size_t kMost = 1000, kMostPartial = 150;
 
 class GpSearcher : public Searcher {
  public:
@@ -17,7 +21,8 @@ class GpSearcher : public Searcher {
       : problem_(given),
         model_(given, options),
         search_(model_.moves()),
-        first_(given.space.default_config()) {
+        first_(given.space.default_config()),
+        draws_(given.partial && given.objectives.size() == 1) {
     Problem start = given;
     start.prior = {};
     start.warm.clear();
@@ -39,7 +44,7 @@ class GpSearcher : public Searcher {
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
     } else if (attempt < 8 || attempt % 2 == 1) {
-      if (auto config = propose(attempt, rng)) return config;
+      if (auto config = propose(number, attempt, rng)) return config;
     }
     if (problem_.space.is_enumerable())
       return problem_.space.unseen(rng, [&](const space::Config& it) { return model_.knows(it); });
@@ -64,11 +69,21 @@ class GpSearcher : public Searcher {
     return config;
   }
 
-  std::optional<space::Config> propose(int attempt, Rng& rng) {
+  std::optional<space::Config> propose(std::int64_t number, int attempt, Rng& rng) {
     const GpAcquisition acquisition = model_.acquisition();
+    AcquisitionSearchOptions options;
+    // Where trials are many and cheap, half of them are the best of a few draws: what the maximum finds
+    // wrong, again and again in the same corners say, is not all that is looked at.
+    if (draws_ && Rng(problem_.seed, "gp draws", static_cast<std::uint64_t>(number)).uniform() < 0.5) {
+      options.draws_only = true;
+      options.starts = 0;
+      options.evaluations = kDraws;
+      return search_.maximize(
+          acquisition, {}, nullptr, [&](const space::Config& it) { return model_.knows(it); },
+          static_cast<std::size_t>(attempt), options, rng);
+    }
     // A score costs n^2 multiplications: large models get fewer.
     const double n = static_cast<double>(model_.model_size());
-    AcquisitionSearchOptions options;
     options.evaluations = static_cast<std::size_t>(std::clamp(1.6e8 / (n * n + 1.0), 400.0, 2000.0));
     std::vector<space::Point> seeds = model_.best();
     for (std::size_t draw = 0; draw < kPriorSeeds && !problem_.prior.empty(); ++draw)
@@ -82,6 +97,7 @@ class GpSearcher : public Searcher {
   GpModel model_;
   AcquisitionSearch search_;
   std::optional<space::Config> first_;
+  bool draws_;  // half of the turns
   std::unique_ptr<Searcher> startup_;
 };
 
@@ -100,10 +116,13 @@ std::vector<OptionSpec> gp_options() {
        .high = 1e6},
       {.name = "max_observations",
        .type = Type::integer,
-       .fallback = 1000,
-       .summary = "observations in a model; beyond, the best half and a spread of the others",
+       .fallback = nullptr,
+       .summary =
+           "observations in a model; beyond, the best half and a spread of the others; not given: 1000, "
+           "with one objective of trials that may end below the largest fidelity 150",
        .low = 20,
-       .high = 20000},
+       .high = 20000,
+       .optional = true},
       {.name = "transform",
        .type = Type::text,
        .fallback = "auto",
@@ -141,7 +160,10 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   // Earlier studies have models from the first results on.
   if (model.n_startup == 0)
     model.n_startup = problem.warm.empty() ? std::clamp<std::size_t>(moves.free().size() + 2, 4, 10) : 3;
-  model.max_observations = static_cast<std::size_t>(options.integer("max_observations"));
+  model.max_observations = options.has("max_observations")
+                               ? static_cast<std::size_t>(options.integer("max_observations"))
+                           : problem.partial && problem.objectives.size() == 1 ? kMostPartial
+                                                                               : kMost;
   // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping.
   std::string transform = options.text("transform");
   if (transform == "auto") {

@@ -2,12 +2,14 @@
 #include <cmath>
 
 #include "hone/search/generations.h"
+#include "hone/search/novelty.h"
 
 namespace hone::search {
 namespace {
 
 struct NsgaSettings {
   std::int64_t population;
+  bool functional_change, tabu;
   double crossover;
   double eta_crossover;
   double eta_mutation;
@@ -57,16 +59,19 @@ class Nsga2 : public Searcher {
       : problem_(problem),
         settings_(settings),
         moves_(problem.space),
+        novelty_(problem_, moves_, settings.functional_change, settings.tabu),
         generations_(problem_, moves_, population_size(problem, settings.population, 100),
                      population_size(problem, settings.population, 100)) {}
 
-  void update(const study::Change& change) override { generations_.update(change); }
+  void update(const study::Change& change) override {
+    novelty_.update(change);
+    generations_.update(change);
+  }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "nsga2", static_cast<std::uint64_t>(number), static_cast<std::uint32_t>(attempt));
     const std::vector<std::size_t>& genes = moves_.free();
-    if (generations_.population().empty() || genes.empty() || gives_up(attempt))
-      return problem_.space.sample(rng);
+    if (generations_.population().empty() || genes.empty() || gives_up(attempt)) return novelty_.sample(rng);
     const space::Point& origin = generations_.point(generations_.tournament(2, rng));
     space::Point child = origin, other = generations_.point(generations_.tournament(2, rng));
     if (rng.uniform() < settings_.crossover)
@@ -81,7 +86,7 @@ class Nsga2 : public Searcher {
       if (rng.uniform() * static_cast<double>(genes.size()) < 1.0) mutate(child, i, rng);
     moves_.snap(child);
     if (child == origin) mutate(child, genes[rng.below(genes.size())], rng);
-    return moves_.settle(child, &origin, rng);
+    return novelty_.insist(moves_.settle(child, &origin, rng), origin, rng);
   }
 
  private:
@@ -98,6 +103,7 @@ class Nsga2 : public Searcher {
   Problem problem_;
   NsgaSettings settings_;
   Moves moves_;
+  Novelty novelty_;
   Generations generations_;
 };
 
@@ -112,31 +118,32 @@ HONE_REGISTER(searcher, nsga2) {
       MethodInfo{.name = "nsga2",
                  .summary = "NSGA-II: evolves a front by non-dominated sorting and crowding.",
                  .paper = "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II",
-                 .options = {{.name = "population",
-                              .type = Type::integer,
-                              .fallback = 0,
-                              .summary = "members; 0: 100, or a tenth of the budget of trials where that is "
-                                         "smaller (at least 10)",
-                              .low = 0,
-                              .high = 1e5},
-                             {.name = "crossover",
-                              .type = Type::real,
-                              .fallback = 0.9,
-                              .summary = "probability that a pair is crossed",
-                              .low = 0.0,
-                              .high = 1.0},
-                             {.name = "eta_crossover",
-                              .type = Type::real,
-                              .fallback = 20.0,
-                              .summary = "how near children of crossed numbers stay to their parents",
-                              .low = 0.0,
-                              .high = 1e3},
-                             {.name = "eta_mutation",
-                              .type = Type::real,
-                              .fallback = 20.0,
-                              .summary = "how near a mutated number stays to what it was",
-                              .low = 0.0,
-                              .high = 1e3}},
+                 .options = search::Novelty::options(
+                     {{.name = "population",
+                       .type = Type::integer,
+                       .fallback = 0,
+                       .summary = "members; 0: 100, or a tenth of the budget of trials where that is "
+                                  "smaller (at least 10)",
+                       .low = 0,
+                       .high = 1e5},
+                      {.name = "crossover",
+                       .type = Type::real,
+                       .fallback = 0.9,
+                       .summary = "probability that a pair is crossed",
+                       .low = 0.0,
+                       .high = 1.0},
+                      {.name = "eta_crossover",
+                       .type = Type::real,
+                       .fallback = 20.0,
+                       .summary = "how near children of crossed numbers stay to their parents",
+                       .low = 0.0,
+                       .high = 1e3},
+                      {.name = "eta_mutation",
+                       .type = Type::real,
+                       .fallback = 20.0,
+                       .summary = "how near a mutated number stays to what it was",
+                       .low = 0.0,
+                       .high = 1e3}}),
                  .abilities = {.objectives = "several",
                                .constraints = "avoided, by how much they are broken",
                                .conditions = "yes",
@@ -147,6 +154,8 @@ HONE_REGISTER(searcher, nsga2) {
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::Nsga2>(
             problem, search::NsgaSettings{.population = options.integer("population"),
+                                          .functional_change = options.flag("functional_change"),
+                                          .tabu = options.flag("tabu"),
                                           .crossover = options.real("crossover"),
                                           .eta_crossover = options.real("eta_crossover"),
                                           .eta_mutation = options.real("eta_mutation")});

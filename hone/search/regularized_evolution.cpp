@@ -2,6 +2,7 @@
 #include <deque>
 
 #include "hone/search/individuals.h"
+#include "hone/search/novelty.h"
 
 namespace hone::search {
 namespace {
@@ -15,14 +16,16 @@ namespace {
 /// Asynchronous as the paper's: whoever asks gets a child of the population as it is now; as long as that is
 /// not full, a random config. Several objectives: the best of a sample is that of least non-dominated rank,
 /// then of largest crowding distance, within the sample. What failed never enters; what breaks limits does
-/// and loses against all that do not, and by how much it breaks them (Deb's rule).
+/// and loses against all that do not, and by how much it breaks them (Deb's rule). Children that compute
+/// nothing new may be mutated again: see Novelty.
 class RegularizedEvolution : public Searcher {
  public:
   RegularizedEvolution(const Problem& problem, std::int64_t population, std::int64_t sample,
-                       std::int64_t changes)
+                       std::int64_t changes, bool functional_change, bool tabu)
       : problem_(problem),
         moves_(problem.space),
         individuals_(problem_, moves_),
+        novelty_(problem_, moves_, functional_change, tabu),
         size_(population_size(problem, population, 100)),
         sample_(sample > 0 ? static_cast<std::size_t>(sample) : std::max<std::size_t>(2, size_ / 4)),
         changes_(changes) {}
@@ -30,6 +33,7 @@ class RegularizedEvolution : public Searcher {
   void update(const study::Change& change) override {
     using Event = Individuals::Event;
     const std::int64_t trial = change.trial->id;
+    novelty_.update(change);
     switch (individuals_.update(change)) {
       case Event::judged:
         if (individuals_.at(trial).standing == Individual::Standing::lost) return individuals_.forget(trial);
@@ -53,7 +57,7 @@ class RegularizedEvolution : public Searcher {
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "regularized evolution", static_cast<std::uint64_t>(number),
             static_cast<std::uint32_t>(attempt));
-    if (population_.size() < size_ || gives_up(attempt)) return problem_.space.sample(rng);
+    if (population_.size() < size_ || gives_up(attempt)) return novelty_.sample(rng);
     std::vector<std::int64_t> sample;
     for (std::size_t i = 0; i < sample_; ++i) sample.push_back(population_[rng.below(population_.size())]);
     individuals_.sort(sample);
@@ -68,9 +72,9 @@ class RegularizedEvolution : public Searcher {
       child = parent;
       for (std::int64_t i = 0; i < changes_; ++i)
         moves_.step(child, genes[rng.below(genes.size())], 0.2, rng);
-      if (auto config = moves_.config(child)) return config;
+      if (auto config = moves_.config(child)) return novelty_.insist(std::move(*config), parent, rng);
     }
-    return moves_.settle(child, &parent, rng);
+    return novelty_.insist(moves_.settle(child, &parent, rng), parent, rng);
   }
 
  private:
@@ -79,6 +83,7 @@ class RegularizedEvolution : public Searcher {
   Problem problem_;
   Moves moves_;
   Individuals individuals_;
+  Novelty novelty_;
   std::size_t size_, sample_;
   std::int64_t changes_;
   std::deque<std::int64_t> population_;  // the oldest first
@@ -95,26 +100,27 @@ HONE_REGISTER(searcher, regularized_evolution) {
       MethodInfo{.name = "regularized_evolution",
                  .summary = "Aging evolution: mutates the best of a sample; the oldest die, not the worst.",
                  .paper = "Regularized Evolution for Image Classifier Architecture Search",
-                 .options = {{.name = "population",
-                              .type = Type::integer,
-                              .fallback = 0,
-                              .summary = "members; 0: 100, or a tenth of the budget of trials where that is "
-                                         "smaller (at least 10)",
-                              .low = 0,
-                              .high = 1e6},
-                             {.name = "sample",
-                              .type = Type::integer,
-                              .fallback = 0,
-                              .summary = "members drawn, the best of which is the parent; 0: a quarter",
-                              .low = 0,
-                              .high = 1e6},
-                             {.name = "changes",
-                              .type = Type::integer,
-                              .fallback = 1,
-                              .summary = "parameters that a mutation changes, drawn one after the other; the "
-                                         "paper changes one",
-                              .low = 1,
-                              .high = 1000}},
+                 .options = search::Novelty::options(
+                     {{.name = "population",
+                       .type = Type::integer,
+                       .fallback = 0,
+                       .summary = "members; 0: 100, or a tenth of the budget of trials where that is "
+                                  "smaller (at least 10)",
+                       .low = 0,
+                       .high = 1e6},
+                      {.name = "sample",
+                       .type = Type::integer,
+                       .fallback = 0,
+                       .summary = "members drawn, the best of which is the parent; 0: a quarter",
+                       .low = 0,
+                       .high = 1e6},
+                      {.name = "changes",
+                       .type = Type::integer,
+                       .fallback = 1,
+                       .summary = "parameters that a mutation changes, drawn one after the other; the "
+                                  "paper changes one",
+                       .low = 1,
+                       .high = 1000}}),
                  .abilities = {.objectives = "several",
                                .constraints = "avoided, by how much they are broken",
                                .conditions = "yes",
@@ -124,6 +130,7 @@ HONE_REGISTER(searcher, regularized_evolution) {
                                .trials = "100 to 1,000,000"}},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         return std::make_unique<search::RegularizedEvolution>(
-            problem, options.integer("population"), options.integer("sample"), options.integer("changes"));
+            problem, options.integer("population"), options.integer("sample"), options.integer("changes"),
+            options.flag("functional_change"), options.flag("tabu"));
       }));
 }

@@ -18,6 +18,12 @@
 
 namespace hone::search {
 
+/// The key under which what a config computes is known to the study: its functional key; where it has none
+/// its structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process
+/// that read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number
+/// of times.
+using SignatureOf = std::function<std::optional<Key>(const space::Config&)>;
+
 /// What a searcher is made for. Lives as long as the searcher.
 struct Problem {
   space::Space space;
@@ -26,11 +32,14 @@ struct Problem {
   std::vector<study::Limit> limits = {};  ///< on measures of a result; costs may be known before it
   std::int64_t horizon = 1;               ///< the largest fidelity: where the front is
   std::vector<std::int64_t> rungs = {};  ///< fidelities at which trials rest, ascending; empty: horizon alone
+  /// Trials may rest or be stopped below the horizon, so that most results are of lower fidelities.
+  bool partial = false;
   std::optional<std::int64_t> max_trials = {};  ///< the study's budget, where it is one of trials
   /// The measure that says what a trial's evaluation costs; "": the seconds it took (Trial::spent_s).
   std::string cost = {};
   Prior prior = {};                         ///< where the user believes good values lie
   std::vector<study::WarmStudy> warm = {};  ///< earlier studies; bring their configs here by space.adopt
+  SignatureOf signature = {};               ///< may be empty: every config is known by itself alone
 };
 
 /// What the evaluations of a trial cost so far: problem.cost's value in its last result, or its seconds. NaN

@@ -58,6 +58,11 @@ std::string Audit::contradiction(const Event& event, std::string& kind) const {
       kind = "lost";
       return fmt::format("belongs to trial {}, whose proposal is lost", id);
     }
+    if (const auto* r = std::get_if<KeysRecord>(&record); r != nullptr && r->joins >= 0) {
+      if (r->joins >= size)
+        return fmt::format("trial {} joins trial {}, which was not proposed", id, r->joins);
+      if (r->joins == id) return fmt::format("trial {} joins itself", id);
+    }
     if (const auto* r = std::get_if<EndRecord>(&record)) {
       if (r->same_as >= size || r->behind >= size)
         return fmt::format("trial {} hangs on trial {}, which was not proposed", id,

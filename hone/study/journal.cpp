@@ -69,6 +69,16 @@ class Payload {
     text_ += ']';
     return *this;
   }
+  Payload& keys(std::string_view name, const std::vector<Key>& keys) {
+    begin(name);
+    text_ += '[';
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (i > 0) text_ += ',';
+      append_json(text_, keys[i].hex());
+    }
+    text_ += ']';
+    return *this;
+  }
   Event event(const char* kind, std::int64_t trial) {
     text_ += '}';
     return {0, kind, 1, 0.0, std::move(text_), trial};
@@ -198,6 +208,14 @@ class Members {
   Key key(std::string_view name) const {
     const auto found = find(name);
     return found ? Key::from_hex(found->get_string().value()) : Key{};
+  }
+  std::vector<Key> keys(std::string_view name) const {
+    std::vector<Key> keys;
+    const auto found = find(name);
+    if (!found) return keys;
+    const simdjson::dom::array list = found->get_array().value();
+    for (const Element& key : list) keys.push_back(Key::from_hex(key.get_string().value()));
+    return keys;
   }
   Measures measures(std::string_view name) const {
     Measures measures;
@@ -329,8 +347,10 @@ bool read_frequent(const Event& event, std::vector<Record>& records) {
   } else if (event.kind == "start") {
     records.emplace_back(start_of(p));
   } else if (event.kind == "keys") {
-    records.emplace_back(KeysRecord{p.integer("trial"), Keys{p.key("structural"), p.key("functional")},
-                                    p.find("costs") ? p.measures("costs") : Measures{}});
+    records.emplace_back(KeysRecord{p.integer("trial"),
+                                    Keys{p.key("structural"), p.key("functional"), p.keys("near")},
+                                    p.find("costs") ? p.measures("costs") : Measures{},
+                                    p.real("probe_s", 0.0), p.real("costs_s", 0.0), p.integer("joins", -1)});
   } else if (event.kind == "result") {
     records.emplace_back(result_of(p));
   } else {
@@ -409,7 +429,11 @@ Event encode(const Record& record) {
             payload.integer("trial", r.trial);
             if (!r.keys.structural.none()) payload.text("structural", r.keys.structural.hex());
             if (!r.keys.functional.none()) payload.text("functional", r.keys.functional.hex());
+            if (!r.keys.near.empty()) payload.keys("near", r.keys.near);
             if (!r.costs.empty()) payload.measures("costs", r.costs);
+            if (r.probe_s != 0.0) payload.real("probe_s", r.probe_s);
+            if (r.costs_s != 0.0) payload.real("costs_s", r.costs_s);
+            if (r.joins >= 0) payload.integer("joins", r.joins);
             return payload.event("keys", r.trial);
           },
           [](const ResultRecord& r) {

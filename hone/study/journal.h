@@ -96,6 +96,9 @@ struct KeysRecord {
   std::int64_t trial = 0;
   Keys keys;
   Measures costs;
+  double probe_s = 0.0;     ///< seconds that computing the functional key took
+  double costs_s = 0.0;     ///< seconds that measuring the costs took
+  std::int64_t joins = -1;  ///< see Trial::joins
 };
 
 /// "result": measures at a fidelity.

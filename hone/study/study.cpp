@@ -69,11 +69,13 @@ void Study::clear() {
   by_key_.clear();
   followers_.clear();
   replicates_.clear();
+  joined_.clear();
   behind_.clear();
   counts_ = {};
   waiting_.clear();
   points_.reset(header_.objectives.size(), light_);
   saved_ = {};
+  known_in_a_row_ = 0;
   causes_.clear();
   spending_ = {};
   late_ = unknown_ = 0;

@@ -86,9 +86,15 @@ class Study {
   /// The trials whose replicates evaluate `id` too: itself, then those whose results it takes (same_as) and
   /// that were not deleted.
   std::vector<std::int64_t> evaluated_with(std::int64_t id) const;
+  /// The further trials that were, or are being, evaluated for the function of `id`: those that joined it
+  /// (Trial::joins), or that it joined, and that count. Without those of evaluated_with.
+  std::vector<std::int64_t> joined_with(std::int64_t id) const;
   /// The measures of all evaluations of `id` together at the horizon: its own result, its replicates', and
-  /// those of the trial whose results it takes, with its own costs. Empty where there is none.
-  Measures outcome(std::int64_t id) const;
+  /// those of the trials whose results it takes and of those joined, with its own costs. Empty where there is
+  /// none.
+  Measures outcome(std::int64_t id) const { return outcome(id, header_.horizon); }
+  /// The same at a fidelity below the horizon: replicates have no results there.
+  Measures outcome(std::int64_t id, std::int64_t fidelity) const;
   /// The trial `id` as it would be if it took the results of `twin`, which computes the same: with its state,
   /// reason and cause by that one's end and the limits.
   Trial as_same(std::int64_t id, std::int64_t twin) const;
@@ -116,9 +122,17 @@ class Study {
     std::int64_t same_function = 0;    ///< trials whose function was known under another graph
     std::int64_t over_limit = 0;       ///< trials never trained, outside the limits
     std::int64_t fidelity = 0;         ///< resource units that reused results did not spend
+    std::int64_t probes = 0;           ///< functional keys that were computed
+    double probe_s = 0.0;              ///< seconds that took
+    /// Seconds that evaluating took the trials whose results were reused, once for each use: what the uses
+    /// would have cost.
+    double evaluation_s = 0.0;
     std::int64_t evaluations() const { return repeated_config + same_structure + same_function; }
   };
   const Saved& saved() const { return saved_; }
+  /// Trials that ended as known ones since the last one that was evaluated itself (or turned away by the
+  /// limits), or since the last session or revision began.
+  std::int64_t known_in_a_row() const { return known_in_a_row_; }
   /// Failed trials by cause.
   const std::map<std::string, std::int64_t>& causes() const { return causes_; }
   const Spending& spending() const { return spending_; }
@@ -146,6 +160,7 @@ class Study {
   void apply(const Record& record, double time_s);
   void apply_trial(const TrialRecord& r, double time_s);
   void apply_end(Trial& trial, const EndRecord& r, double time_s);
+  void apply_keys(Trial& trial, const KeysRecord& r);
   void apply_revision(const RevisedRecord& r);
   void apply_delete(Trial& trial);
   Trial made(const TrialRecord& r, double time_s) const;
@@ -173,14 +188,16 @@ class Study {
 
   void tell(Change::Kind kind, const Trial& trial, const Result* result = nullptr);
   void tell_results(const Trial& trial);
-  void tell_outcome(const Trial& trial);
+  void tell_outcome(const Trial& trial, std::int64_t fidelity);
   Trial& at(std::int64_t id) const;
-  std::vector<Measures> evaluations(std::int64_t id) const;
+  std::vector<Measures> evaluations(std::int64_t id, std::int64_t fidelity) const;
   bool repeated(std::int64_t id) const;
 
   using Points = std::vector<std::pair<std::int64_t, Point>>;
   Point point(std::int64_t id) const;
-  Points points_around(const Trial& trial) const;
+  std::vector<std::int64_t> around(std::vector<std::int64_t> ids) const;
+  Points points_of(const std::vector<std::int64_t>& ids) const;
+  Points points_around(const Trial& trial) const { return points_of(around({trial.id})); }
   void move_points(const Points& before);
 
   std::shared_ptr<Store> store_;
@@ -202,11 +219,13 @@ class Study {
   std::unordered_map<Key, std::int64_t> by_key_;
   std::map<std::int64_t, std::vector<std::int64_t>> followers_;
   std::map<std::int64_t, std::vector<std::int64_t>> replicates_;
+  std::map<std::int64_t, std::vector<std::int64_t>> joined_;  // by the trial that they joined
   std::map<std::int64_t, std::vector<std::int64_t>> behind_;
   std::array<std::int64_t, kTrialStates> counts_{};
   std::vector<std::int64_t> waiting_;
   PointSet points_;
   Saved saved_;
+  std::int64_t known_in_a_row_ = 0;
   std::map<std::string, std::int64_t> causes_;
   Spending spending_;
   std::int64_t late_ = 0, unknown_ = 0;

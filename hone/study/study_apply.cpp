@@ -121,7 +121,12 @@ void Study::add_result(Trial& trial, const Result& result) {
     const Result own = due[i].second;
     if (add_own(follower, own)) spread(follower);
   }
-  for (const auto& [id, taken] : due) follow(at(at(id).same_as));
+  // Each of them once, however many take its results.
+  std::vector<std::int64_t> twins;
+  for (const auto& [id, taken] : due) twins.push_back(at(id).same_as);
+  std::sort(twins.begin(), twins.end());
+  twins.erase(std::unique(twins.begin(), twins.end()), twins.end());
+  for (const std::int64_t twin : twins) follow(at(twin));
 }
 
 bool Study::add_own(Trial& trial, const Result& result) {
@@ -137,16 +142,23 @@ bool Study::add_own(Trial& trial, const Result& result) {
   const Result* added = trial.at(result.fidelity);
   if (trial.same_as >= 0)
     saved_.fidelity += result.fidelity - (added == trial.results.data() ? 0 : (added - 1)->fidelity);
+  if (trial.same_as < 0 && trial.of < 0) known_in_a_row_ = 0;
   tell(Change::Kind::result, trial, added);
-  for (const auto& [id, point] : before)
-    if (repeated(id)) tell_outcome(at(id));
+  if (final) {
+    for (const auto& [id, point] : before)
+      if (repeated(id)) tell_outcome(at(id), header_.horizon);
+  } else if (!listeners_.empty() && repeated(trial.id)) {
+    const std::int64_t fidelity = result.fidelity;
+    for (const std::int64_t id : around({trial.id}))
+      if (at(id).at(fidelity) != nullptr) tell_outcome(at(id), fidelity);
+  }
   return true;
 }
 
 /// Tells what its evaluations count together.
-void Study::tell_outcome(const Trial& trial) {
+void Study::tell_outcome(const Trial& trial, std::int64_t fidelity) {
   if (listeners_.empty() || trial.of >= 0 || trial.state == TrialState::deleted) return;
-  const Result together{header_.horizon, outcome(trial.id)};
+  const Result together{fidelity, outcome(trial.id, fidelity)};
   if (!together.measures.empty()) tell(Change::Kind::result, trial, &together);
 }
 
@@ -154,7 +166,7 @@ void Study::tell_outcome(const Trial& trial) {
 void Study::tell_results(const Trial& trial) {
   if (listeners_.empty()) return;
   for (const Result& result : trial.results) tell(Change::Kind::result, trial, &result);
-  if (repeated(trial.id)) tell_outcome(trial);
+  if (repeated(trial.id)) tell_outcome(trial, header_.horizon);
 }
 
 /// It takes no other trial's results any more.
@@ -162,12 +174,31 @@ void Study::unfollow(Trial& trial) {
   if (trial.same_as < 0) return;
   const Points before = points_around(trial);
   std::erase(followers_[trial.same_as], trial.id);
+  saved_.evaluation_s = std::max(0.0, saved_.evaluation_s - at(trial.same_as).evaluation_s());
   trial.same_as = -1;
   move_points(before);
 }
 
+void Study::apply_keys(Trial& trial, const KeysRecord& r) {
+  const bool joins = r.joins >= 0 && r.joins != trial.joins;
+  const Points before = joins ? points_of(around({trial.id, r.joins})) : points_of(around({trial.id}));
+  if (joins) {
+    if (trial.joins >= 0) std::erase(joined_[trial.joins], trial.id);
+    joined_[r.joins].push_back(trial.id);
+  }
+  change(trial, r);
+  if (!r.keys.functional.none()) ++saved_.probes;
+  saved_.probe_s += r.probe_s;
+  move_points(before);
+  tell(Change::Kind::keys, trial);
+  if (!joins) return;
+  for (const auto& [id, point_before] : before)
+    if (point(id) != point_before) tell_outcome(at(id), header_.horizon);
+}
+
 void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   spending_.take(trial, r);
+  const double evaluation_s = trial.evaluation_s();
   if (r.same_as >= 0) {
     unfollow(trial);
     const Points before = points_around(trial);
@@ -177,6 +208,8 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
     const Trial twin = at(r.same_as);
     const bool structure = !trial.keys.structural.none() && trial.keys.structural == twin.keys.structural;
     ++(structure ? saved_.same_structure : saved_.same_function);
+    ++known_in_a_row_;
+    saved_.evaluation_s += twin.evaluation_s();
     for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
   }
   leave(trial);
@@ -188,6 +221,9 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
     if (state != r.state) explain(trial, state, twin, rules());
   }
   if (r.untrained && state == TrialState::infeasible) ++saved_.over_limit;
+  if (r.same_as < 0 && trial.of < 0 && state != TrialState::waiting) known_in_a_row_ = 0;
+  if (const auto n = followers(trial.id).size(); n > 0 && r.same_as < 0)
+    saved_.evaluation_s += static_cast<double>(n) * (trial.evaluation_s() - evaluation_s);
   enter(trial, state);
   tell(Change::Kind::state, trial);
   follow(trial);
@@ -225,7 +261,7 @@ void Study::apply_delete(Trial& trial) {
     by_key_.erase(found);
   tell(Change::Kind::deleted, trial);
   for (const auto& [id, point_before] : before)
-    if (id != trial.id && point(id) != point_before) tell_outcome(at(id));
+    if (id != trial.id && point(id) != point_before) tell_outcome(at(id), header_.horizon);
   follow(trial);
 }
 
@@ -236,8 +272,10 @@ void Study::apply(const Record& record, double time_s) {
     first_rules_ = rules();
     points_.reset(header_.objectives.size(), light_);
   } else if (const auto* r = std::get_if<RevisedRecord>(&record)) {
+    known_in_a_row_ = 0;
     apply_revision(*r);
   } else if (const auto* r = std::get_if<SessionRecord>(&record)) {
+    known_in_a_row_ = 0;
     sessions_.begin(r->mark, r->boot, time_s, last_time_s_);
   } else if (const auto* r = std::get_if<EndedRecord>(&record)) {
     sessions_.end(r->mark, r->why, time_s);
@@ -253,11 +291,7 @@ void Study::apply(const Record& record, double time_s) {
     tell(Change::Kind::started, trial);
     follow(trial);
   } else if (const auto* r = std::get_if<KeysRecord>(&record)) {
-    Trial& trial = at(r->trial);
-    const Points before = points_around(trial);
-    change(trial, *r);
-    move_points(before);
-    tell(Change::Kind::keys, trial);
+    apply_keys(at(r->trial), *r);
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
     spending_.take(trial, r->result);

@@ -1,6 +1,7 @@
 // What a study's trials and their further evaluations come to: outcomes, and points on the front.
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "hone/study/study.h"
 #include "hone/study/trial_changes.h"
@@ -18,25 +19,57 @@ std::vector<std::int64_t> Study::evaluated_with(std::int64_t id) const {
   return trials;
 }
 
-/// Whether there may be more evaluations of a trial than its own result.
-bool Study::repeated(std::int64_t id) const {
-  if (at(id).same_as < 0) return !replicates(id).empty();
-  const auto trials = evaluated_with(id);
-  return std::any_of(trials.begin(), trials.end(),
-                     [&](std::int64_t trial) { return !replicates(trial).empty(); });
+std::vector<std::int64_t> Study::joined_with(std::int64_t id) const {
+  const auto own = evaluated_with(id);
+  const Trial& first = at(own.back());
+  const std::int64_t root = first.joins >= 0 ? first.joins : first.id;
+  std::vector<std::int64_t> trials;
+  const auto add = [&](std::int64_t other) {
+    if (std::find(own.begin(), own.end(), other) != own.end()) return;
+    const Trial& trial = at(other);
+    if (trial.same_as < 0 && trial.state != TrialState::deleted && trial.state != TrialState::failed)
+      trials.push_back(other);
+  };
+  const auto found = joined_.find(root);
+  if (root != first.id) add(root);
+  if (found != joined_.end())
+    for (const std::int64_t other : found->second) add(other);
+  return trials;
 }
 
-std::vector<Measures> Study::evaluations(std::int64_t id) const {
+/// Whether there may be more evaluations of a trial than its own result.
+bool Study::repeated(std::int64_t id) const {
+  const Trial& trial = at(id);
+  const auto further = [&](std::int64_t one) {
+    return !replicates(one).empty() || at(one).joins >= 0 || joined_.contains(one);
+  };
+  if (trial.same_as < 0) return further(id);
+  const auto trials = evaluated_with(id);
+  return std::any_of(trials.begin(), trials.end(), further);
+}
+
+std::vector<Measures> Study::evaluations(std::int64_t id, std::int64_t fidelity) const {
+  const bool final = fidelity >= header_.horizon;
+  const auto result_of = [&](const Trial& trial) {
+    return final ? final_result(trial, header_.horizon) : trial.at(fidelity);
+  };
   std::vector<Measures> all;
   const Trial& trial = at(id);
-  if (const Result* result = final_result(trial, header_.horizon)) all.push_back(result->measures);
-  for (const std::int64_t first : evaluated_with(id))
+  if (const Result* result = result_of(trial)) all.push_back(result->measures);
+  const auto add_replicates = [&](std::int64_t first) {
     for (const std::int64_t replicate : replicates(first)) {
       const Trial& further = at(replicate);
       if (replicate == id || further.state == TrialState::deleted) continue;
-      if (const Result* result = final_result(further, header_.horizon))
+      if (const Result* result = result_of(further))
         all.push_back(first == id ? result->measures : mirrored(*result, at(first), trial).measures);
     }
+  };
+  for (const std::int64_t first : evaluated_with(id)) add_replicates(first);
+  for (const std::int64_t other : joined_with(id)) {
+    if (const Result* result = result_of(at(other)))
+      all.push_back(mirrored(*result, at(other), trial).measures);
+    add_replicates(other);
+  }
   return all;
 }
 
@@ -50,14 +83,17 @@ std::vector<const Measures*> pointers(const std::vector<Measures>& all) {
 
 }  // namespace
 
-Measures Study::outcome(std::int64_t id) const {
-  const auto all = evaluations(id);
+Measures Study::outcome(std::int64_t id, std::int64_t fidelity) const {
+  const auto all = evaluations(id, fidelity);
   if (all.empty()) return {};
-  return all.size() == 1 ? all.front() : aggregated(header_.aggregate, pointers(all), header_.objectives);
+  if (all.size() == 1) return all.front();
+  Measures together = aggregated(header_.aggregate, pointers(all), header_.objectives);
+  together.merge(at(id).costs);  // the same in all, but for the last digit of a mean
+  return together;
 }
 
 Study::Spread Study::spread(std::int64_t id) const {
-  const auto all = evaluations(id);
+  const auto all = evaluations(id, header_.horizon);
   Spread spread{static_cast<std::int64_t>(all.size()), {}};
   if (all.size() < 2) return spread;
   const Measures mean = aggregated(Aggregate::mean, pointers(all), header_.objectives);
@@ -88,20 +124,39 @@ Point Study::point(std::int64_t id) const {
   return values;
 }
 
-/// The points that hang on a trial: its own, that of the trial that it repeats, and those of the trials that
-/// take their results.
-Study::Points Study::points_around(const Trial& trial) const {
-  Points points{{trial.id, std::nullopt}};
+/// The trials whose outcomes hang on these: themselves, those that they repeat, those that were evaluated for
+/// the same function, and those that take their results.
+std::vector<std::int64_t> Study::around(std::vector<std::int64_t> ids) const {
+  // Most hang together with nobody.
+  if (ids.size() == 1 && at(ids[0]).of < 0 && at(ids[0]).joins < 0 && followers(ids[0]).empty() &&
+      !joined_.contains(ids[0]))
+    return ids;
+  std::unordered_set<std::int64_t> known(ids.begin(), ids.end());
   const auto add = [&](std::int64_t id) {
-    if (std::none_of(points.begin(), points.end(), [&](const auto& known) { return known.first == id; }))
-      points.emplace_back(id, std::nullopt);
+    if (known.insert(id).second) ids.push_back(id);
   };
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const std::int64_t id = points[i].first;
-    if (const std::int64_t of = at(id).of; of >= 0) add(of);
+  const auto add_joined = [&](std::int64_t root) {
+    if (const auto found = joined_.find(root); found != joined_.end())
+      for (const std::int64_t id : found->second) add(id);
+  };
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::int64_t id = ids[i];
+    const Trial& trial = at(id);
+    if (trial.of >= 0) add(trial.of);
+    if (trial.joins >= 0) {
+      add(trial.joins);
+      add_joined(trial.joins);
+    }
+    add_joined(id);
     for (const std::int64_t follower : followers(id)) add(follower);
   }
-  for (auto& [id, known] : points) known = point(id);
+  return ids;
+}
+
+Study::Points Study::points_of(const std::vector<std::int64_t>& ids) const {
+  Points points;
+  points.reserve(ids.size());
+  for (const std::int64_t id : ids) points.emplace_back(id, point(id));
   return points;
 }
 

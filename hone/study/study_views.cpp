@@ -8,7 +8,7 @@ namespace hone::study {
 namespace {
 
 constexpr const char* kName = "study";
-constexpr int kVersion = 5;
+constexpr int kVersion = 6;
 constexpr std::int64_t kSaveEvery = 5000;
 
 using Lists = std::map<std::int64_t, std::vector<std::int64_t>>;
@@ -68,12 +68,15 @@ Json Study::views_json() const {
           {"behind", lists_json(behind_)},
           {"followers", lists_json(followers_)},
           {"replicates", lists_json(replicates_)},
+          {"joined", lists_json(joined_)},
           {"front", front},
           {"worst", reals_json(points_.worst())},
           {"best", reals_json(points_.best())},
           {"saved",
            {saved_.repeated_config, saved_.same_structure, saved_.same_function, saved_.over_limit,
-            saved_.fidelity}},
+            saved_.fidelity, saved_.probes}},
+          {"saved_s", {saved_.probe_s, saved_.evaluation_s}},
+          {"known_in_a_row", known_in_a_row_},
           {"causes", causes_},
           {"spending", spending_.json()},
           {"late", late_},
@@ -108,8 +111,11 @@ void Study::take_views(const Json& views) {
   std::vector<Front::Member> members;
   for (const Json& member : views.at("front")) members.push_back({member.at(0), reals_of(member.at(1))});
   points_.restore(members, reals_of(views.at("worst")), reals_of(views.at("best")));
-  const auto saved = views.at("saved").get<std::array<std::int64_t, 5>>();
-  saved_ = {saved[0], saved[1], saved[2], saved[3], saved[4]};
+  joined_ = lists_of(views.at("joined"));
+  const auto saved = views.at("saved").get<std::array<std::int64_t, 6>>();
+  const auto seconds = views.at("saved_s").get<std::array<double, 2>>();
+  saved_ = {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], seconds[0], seconds[1]};
+  known_in_a_row_ = views.at("known_in_a_row");
   causes_ = views.at("causes").get<decltype(causes_)>();
   spending_ = Spending::from_json(views.at("spending"));
   late_ = views.at("late");

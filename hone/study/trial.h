@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct Result {
 struct Keys {
   Key structural;
   Key functional;
+  /// The functional keys that it could have been known by as well: what rounding decides.
+  std::vector<Key> near = {};
 };
 
 /// One point of a learning curve: (fidelity, value).
@@ -60,6 +63,7 @@ struct Trial {
   std::int64_t replicate = 0;  ///< 0: the first; 1, 2, ...: with other seeds
   std::int64_t behind = -1;  ///< waiting: for this trial's end, since it computes the same function; -1: free
   std::int64_t same_as = -1;  ///< the trial whose result was reused; -1: evaluated itself
+  std::int64_t joins = -1;    ///< evaluated as a further evaluation of this trial's function; -1: not so
   std::int64_t attempts = 0;  ///< leases taken so far
   std::int64_t lost = 0;      ///< attempts that their worker died of
   std::int64_t vanished = 0;  ///< attempts whose worker was gone, nobody knows why
@@ -68,10 +72,14 @@ struct Trial {
   double created_s = 0.0;     ///< store's clock
   double finished_s = 0.0;
   double spent_s = 0.0;  ///< seconds under lease, over all attempts
+  double probe_s = 0.0;  ///< of those: computing its functional key
+  double costs_s = 0.0;  ///< of those: measuring its costs before training
 
   bool done() const {
     return state != TrialState::waiting && state != TrialState::running && state != TrialState::paused;
   }
+  /// Seconds that evaluating it took, beside what telling its keys and costs did.
+  double evaluation_s() const { return std::max(0.0, spent_s - probe_s - costs_s); }
   /// The result at `fidelity`, or null.
   const Result* at(std::int64_t fidelity) const;
   const Result* last() const { return results.empty() ? nullptr : &results.back(); }

@@ -25,8 +25,14 @@ inline void change(Trial& trial, const StartRecord& r) {
 
 inline void change(Trial& trial, const KeysRecord& r) {
   if (!r.keys.structural.none()) trial.keys.structural = r.keys.structural;
-  if (!r.keys.functional.none()) trial.keys.functional = r.keys.functional;
+  if (!r.keys.functional.none()) {
+    trial.keys.functional = r.keys.functional;
+    trial.keys.near = r.keys.near;
+  }
   trial.costs.merge(r.costs);
+  trial.probe_s += r.probe_s;
+  trial.costs_s += r.costs_s;
+  if (r.joins >= 0) trial.joins = r.joins;
 }
 
 inline void change(Trial& trial, const EndRecord& r, double time_s) {

@@ -50,7 +50,8 @@ std::string found_program(const std::string& name) {
 
 std::vector<double> run_candidate(const ProbeCommand& program, const std::function<bool()>& interrupted,
                                   const identity::Prober& prober) {
-  CommandOptions options(Options(CommandOptions::specs(), Json{{"run", program.run}}));
+  // The environment's part of a task's options; no placeholders are read in the arguments.
+  const CommandOptions options(Options(CommandOptions::specs(), Json{{"run", Json::array({"probe"})}}));
   RunContext context;
   context.seed = prober.settings().seed;
   context.study_folder = program.folder;

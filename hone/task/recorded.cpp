@@ -57,6 +57,7 @@ class RecordedTask final : public Task {
     return infos;
   }
   std::string fidelity_unit() const override { return "steps"; }
+  bool whole_at_one() const override { return !recorded().has_steps(); }
   bool reports() const override { return options_.integer("report") > 0; }
   std::optional<space::Space> default_space() const override { return recorded().space(); }
   void check(const space::Space& space) const override { recorded().table().check(space); }
@@ -138,9 +139,9 @@ class RecordedEvaluator final : public Evaluator {
 
   Outcome run(const Assignment& assignment, Reporter& reporter) override {
     const Recorded& recorded = task_->recorded();
+    const auto row = recorded.row_of(assignment.trial.config);
     const auto evaluate = [&](std::int64_t fidelity) {
-      return recorded.evaluate(assignment.trial.config, assignment.trial.seed,
-                               recorded.has_steps() ? fidelity : 1);
+      return recorded.at_row(row, assignment.trial.seed, recorded.has_steps() ? fidelity : 1);
     };
     Outcome outcome;
     outcome.fidelity = assignment.from;

@@ -70,6 +70,11 @@ class Recorded final : public Benchmark {
   const Table& table() const { return *tables_.front(); }
   /// The measures of a row as evaluate() gives them, by the mean over seeds.
   Evaluation at_row(std::size_t row, std::int64_t fidelity) const;
+  /// The row that answers for a config, the nearest one where that is allowed; nullopt: it was not recorded.
+  /// Goes through all rows where configs are not those of a grid. Throws Error as Table::find does.
+  std::optional<std::size_t> row_of(const space::Config& config) const;
+  /// evaluate() of a config whose row is known.
+  Evaluation at_row(std::optional<std::size_t> row, std::uint64_t seed, std::int64_t fidelity) const;
   /// Names of all measures with their units and directions.
   struct Measure {
     std::string name, unit;
@@ -84,7 +89,6 @@ class Recorded final : public Benchmark {
     std::size_t table = 0, metric = 0;
   };
   void join();
-  std::optional<std::size_t> row_of(const space::Config& config) const;
   void summarise();
   /// `seed` null: the mean.
   Evaluation answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const;

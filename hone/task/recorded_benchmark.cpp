@@ -163,6 +163,10 @@ Evaluation Recorded::at_row(std::size_t row, std::int64_t fidelity) const {
   return answer(row, nullptr, fidelity);
 }
 
+Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
+  return at_row(row_of(config), seed, fidelity);
+}
+
 std::optional<std::size_t> Recorded::row_of(const space::Config& config) const {
   std::optional<std::size_t> row;
   if (table().complete() || !use_.nearest)
@@ -174,10 +178,9 @@ std::optional<std::size_t> Recorded::row_of(const space::Config& config) const {
   return row;
 }
 
-Evaluation Recorded::evaluate(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
+Evaluation Recorded::at_row(std::optional<std::size_t> row, std::uint64_t seed, std::int64_t fidelity) const {
   if (fidelity < 1 || fidelity > horizon_)
     throw Error(fmt::format("{} was recorded for 1 to {} steps, not {}", name_, horizon_, fidelity));
-  const auto row = row_of(config);
   if (!row) {
     Evaluation evaluation;
     evaluation.cost_s = 0.0;

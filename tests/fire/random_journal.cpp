@@ -166,6 +166,12 @@ void RandomJournal::step() {
     if (id < 0) return;
     study::KeysRecord keys{id, {Key{1, below(20)}, Key{2, below(10)}}, {}};
     if (chance(0.7)) keys.costs = {{"bytes", 4 * value()}};
+    if (chance(0.3)) keys.keys.near = {Key{3, below(10)}, Key{4, 4}};
+    if (chance(0.5)) keys.probe_s = 0.125;
+    if (chance(0.3)) keys.costs_s = 0.0625;
+    if (const auto other = static_cast<std::int64_t>(below(static_cast<std::size_t>(study_->size())));
+        other != id && study_->trial(other).of < 0 && study_->trial(id).of < 0 && chance(0.4))
+      keys.joins = other;
     commit({keys});
   } else if (what < 86) {
     const auto id = pick(TrialState::running);
@@ -214,8 +220,10 @@ std::string everything(const study::Study& study) {
   }
   for (const double v : study.reference()) all["reference"].push_back(real(v));
   const auto& saved = study.saved();
-  all["saved"] = {saved.repeated_config, saved.same_structure, saved.same_function, saved.over_limit,
-                  saved.fidelity};
+  all["saved"] = {saved.repeated_config, saved.same_structure, saved.same_function,
+                  saved.over_limit,      saved.fidelity,       saved.probes};
+  all["saved_s"] = {saved.probe_s, saved.evaluation_s};
+  all["known_in_a_row"] = study.known_in_a_row();
   all["causes"] = study.causes();
   all["late"] = study.late();
   all["unknown"] = study.unknown();
@@ -252,6 +260,12 @@ std::string everything(const study::Study& study) {
       one["results"].push_back({result.fidelity, measures(result.measures)});
     one["followers"] = study.followers(id);
     one["replicates"] = study.replicates(id);
+    one["joins"] = t.joins;
+    one["joined_with"] = study.joined_with(id);
+    for (const Key& key : t.keys.near) one["near"].push_back(key.hex());
+    one["keys_s"] = {t.probe_s, t.costs_s};
+    for (const auto& result : t.results)
+      one["outcomes"].push_back(measures(study.outcome(id, result.fidelity)));
     one["outcome"] = measures(study.outcome(id));
     const auto spread = study.spread(id);
     one["spread"] = {spread.n, measures(spread.deviation)};

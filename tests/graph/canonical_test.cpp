@@ -256,5 +256,21 @@ TEST(Canonical, DeadParametersHaveNoPosition) {
   EXPECT_EQ(canonical(graph).parameter_position, (std::vector<int>{-1, 0}));
 }
 
+TEST(Canonical, DeadParametersDoNotTouchTies) {
+  // Two branches of one look are a tie; where their sum puts them beside a third must not depend on what is
+  // dead.
+  const auto graph = [](double epsilon, bool dead) {
+    Graph g;
+    const int x = g.input("x", {2, 5, 4}, DataType::float32);
+    const auto map = [&] { return g.add("linear", {{"out", Int{4}}}, {x}, "map"); };
+    const int norm = g.add("layer_norm", {{"affine", false}, {"epsilon", epsilon}}, {x}, "norm");
+    const int p = map(), q = map();
+    if (dead) map();
+    g.output(g.add("add", {}, {norm, p, q}, "sum"));
+    return key(g);
+  };
+  for (int i = 1; i <= 20; ++i) EXPECT_EQ(graph(0.01 * i, false), graph(0.01 * i, true)) << i;
+}
+
 }  // namespace
 }  // namespace hone::graph

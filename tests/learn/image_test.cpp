@@ -12,6 +12,7 @@
 #include "hone/learn/image_training.h"
 #include "hone/learn/train_design.h"
 #include "hone/run/study_file.h"
+#include "hone/study/study.h"
 
 namespace hone::learn {
 namespace {
@@ -110,7 +111,7 @@ TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
   const auto whole = runner->run(assignment, reporter);
   ASSERT_EQ(whole.ending, task::Ending::reached) << whole.reason;
   EXPECT_EQ(whole.fidelity, 4);
-  EXPECT_LT(*whole.measures.find("error"), 0.6) << "chance is 0.9";
+  EXPECT_LT(*whole.measures.find("error"), 0.7) << "chance is 0.9";
   EXPECT_DOUBLE_EQ(*whole.measures.find("error") + *whole.measures.find("accuracy"), 1.0);
   EXPECT_LT(*whole.measures.find("loss"), std::log(10.0));
   EXPECT_GT(whole.curve.size(), 5u);

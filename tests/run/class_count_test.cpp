@@ -88,7 +88,8 @@ TEST(ClassCount, AProgramsOwnTaskIsProbedInItsProcesses) {
     folder.write("s.toml", "[study]\nminimize = [\"ones_of_4\"]\n[task]\nkind = \"program\"\nprogram = \"" +
                                std::string(HONE_PROGRAMS) +
                                "/own_tasks\"\nname = \"ones\"\noptions = { width = 4" + options +
-                               " }\n[space]\na = { flag = true }\nb = { flag = true }\nc = { flag = true }\nd = { flag = true }\n"
+                               " }\n[space]\na = { flag = true }\nb = { flag = true }\nc = { flag = true "
+                               "}\nd = { flag = true }\n"
                                "[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n");
     const StudyFile file = StudyFile::read(folder.file("s.toml"));
     const Designs designs = designs_of(file.space, 100, 10, 0);
@@ -102,6 +103,15 @@ TEST(ClassCount, AProgramsOwnTaskIsProbedInItsProcesses) {
   EXPECT_EQ(fragile.literal, 16);
   EXPECT_EQ(fragile.unhashable, 1) << "the one that died; the rest goes on";
   EXPECT_EQ(fragile.functional->classes, 5);
+
+  folder.write("t.toml", "[study]\nminimize = [\"value\"]\n[task]\nkind = \"program\"\nprogram = \"" +
+                             std::string(HONE_PROGRAMS) +
+                             "/own_tasks\"\nname = \"slope\"\n[space]\na = { real = [0, 1] }\n[search]\n"
+                             "scheduler = { kind = \"fixed\", steps = 1 }\n");
+  const StudyFile file = StudyFile::read(folder.file("t.toml"));
+  const Designs designs = designs_of(file.space, 100, 10, 0);
+  EXPECT_FALSE(count_classes(file, designs, probe_all(file, designs.configs, {.workers = 1})).functional)
+      << "it has no probe";
 }
 
 TEST(ClassCount, CellsAreCountedByEveryConvention) {

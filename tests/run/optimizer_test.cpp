@@ -220,7 +220,7 @@ TEST(Optimizer, FindsTheLastConfigsOfAFiniteSpace) {
 TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
   auto s = setup();
   s.scheduler = "asha";
-  s.scheduler_options = {{"steps", {1, 2, 4}}, {"eta", 2}};
+  s.scheduler_options = {{"steps", {1, 2, 4}}, {"eta", 2}, {"eager", false}};
   s.objectives = {{"loss", true}, {"latency_s", true}};
   s.max_trials = 4;
   Optimizer optimizer(s);
@@ -285,7 +285,7 @@ TEST(Optimizer, AnIdleWorkerStaysForThePromotionsOfItsSearch) {
   const std::string mine = std::to_string(::getpid());
   auto s = setup();
   s.scheduler = "asha";
-  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}, {"eager", false}};
   s.max_trials = 2;
   s.search = mine;
   const auto store = study::open_store("memory:");
@@ -440,7 +440,7 @@ TEST(Optimizer, LoosenedLimitsGiveTheSchedulerItsTrialBack) {
 TEST(Optimizer, TrialsBetweenTheRungsOfANewSchedulerGoOn) {
   auto s = setup();
   s.scheduler = "asha";
-  s.scheduler_options = {{"steps", {1, 3, 9}}, {"eta", 6}};
+  s.scheduler_options = {{"steps", {1, 3, 9}}, {"eta", 6}, {"eager", false}};
   s.max_trials = 18;
   const auto store = study::open_store("memory:");
   /// How many jobs went from one fidelity to another.
@@ -457,7 +457,7 @@ TEST(Optimizer, TrialsBetweenTheRungsOfANewSchedulerGoOn) {
   auto jobs = run();
   ASSERT_EQ((jobs[{0, 1}]), 18);
   ASSERT_EQ((jobs[{1, 3}]), 3);
-  s.scheduler_options = {{"steps", {2, 9}}, {"eta", 3}};
+  s.scheduler_options = {{"steps", {2, 9}}, {"eta", 3}, {"eager", false}};
   s.max_trials = 21;
   jobs = run();
   EXPECT_EQ((jobs[{0, 2}]), 3);

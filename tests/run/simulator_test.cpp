@@ -71,7 +71,7 @@ TEST(Simulator, PromotionsPayOnlyForWhatIsNew) {
   const Problem problem = problem_of(test::made_curves());
   Simulation simulation = random_of(30);
   simulation.scheduler = "asha";
-  simulation.scheduler_options = {{"steps", {1, 3, 9}}};
+  simulation.scheduler_options = {{"steps", {1, 3, 9}}, {"measured", false}};
   const Simulated simulated = simulate(problem, simulation);
   std::map<std::int64_t, std::int64_t> reached;
   double before_s = 0.0;
@@ -175,6 +175,94 @@ TEST(Simulator, FunctionsOfEverySuite) {
       EXPECT_LT(volume.back().value, *problem.best_hypervolume());
     }
   }
+}
+
+/// Cells of three operations with recorded accuracies, and latencies of their own beside them.
+Problem cells_problem(const std::vector<std::string>& objectives) {
+  const auto [quality, latency] = test::made_cells({"none", "skip_connect", "nor_conv_3x3"});
+  std::vector<std::shared_ptr<const task::Table>> tables;
+  for (const auto& made : {quality, latency})
+    tables.push_back(
+        std::make_shared<const task::Table>(task::Table::parse(made.description, made.rows, "made")));
+  task::RecordedUse use;
+  use.objectives = objectives;
+  return Problem(std::make_shared<const task::Recorded>("cells", std::move(tables), use), "tables");
+}
+
+TEST(Simulator, AFunctionIsEvaluatedOnceAndItsCheapestStructureIsOnTheFront) {
+  const Problem problem = cells_problem({"acc", "phone"});
+  Simulation simulation = random_of(729, 3);
+  simulation.identity = identity::Policy::reuse;
+  simulation.probe_s = 0.25;
+  const Simulated simulated = simulate(problem, simulation);
+  EXPECT_EQ(simulated.journal_key, simulate(problem, simulation).journal_key);
+  std::map<std::string, std::int64_t> evaluated;
+  std::map<std::string, double> cheapest;
+  std::int64_t reused = 0;
+  const auto function = [&](std::int64_t trial) {
+    return fmt::format(
+        "{}", fmt::join(problem.benchmark()->probe(simulated.configs[static_cast<std::size_t>(trial)]), " "));
+  };
+  const auto phone = [&](std::int64_t trial) {
+    return *problem.benchmark()->costs(simulated.configs[static_cast<std::size_t>(trial)]).find("phone");
+  };
+  for (const Observation& seen : simulated.observations) {
+    const std::string what = function(seen.trial);
+    if (seen.reused)
+      ++reused;
+    else
+      ++evaluated[what];
+    EXPECT_EQ(*seen.measures.find("phone"), phone(seen.trial)) << "a latency is the structure's own";
+    const auto known = cheapest.emplace(what, phone(seen.trial)).first;
+    known->second = std::min(known->second, phone(seen.trial));
+  }
+  EXPECT_GT(reused, 300);
+  for (const auto& [what, n] : evaluated) EXPECT_EQ(n, 1);
+  ASSERT_FALSE(simulated.front.empty());
+  bool known_without_training = false;
+  for (const auto& [trial, measures] : simulated.front) {
+    EXPECT_EQ(*measures.find("phone"), cheapest[function(trial)]);
+    for (const Observation& seen : simulated.observations)
+      known_without_training = known_without_training || (seen.trial == trial && seen.reused);
+  }
+  EXPECT_TRUE(known_without_training) << "a cheaper structure of a known function";
+  EXPECT_EQ(simulated.saved.same_structure + simulated.saved.same_function, reused);
+  EXPECT_DOUBLE_EQ(simulated.saved.evaluation_s, static_cast<double>(reused)) << "a second each";
+  EXPECT_DOUBLE_EQ(simulated.saved.probe_s, 0.25 * 729);
+}
+
+TEST(Simulator, EveryPolicyIsTheSameTwice) {
+  const Problem problem = cells_problem({"acc"});
+  for (const auto& name : identity::policy_names()) {
+    Simulation simulation = random_of(200, 4);
+    simulation.searcher = "regularized_evolution";
+    simulation.searcher_options = {{"population", 20}, {"sample", 5}, {"functional_change", true}};
+    simulation.identity = identity::policy_from_name(name);
+    simulation.identity.evaluations = 3;
+    simulation.probe_s = 0.125;
+    const Simulated simulated = simulate(problem, simulation);
+    EXPECT_EQ(simulated.journal_key, simulate(problem, simulation).journal_key) << name;
+    EXPECT_EQ(simulated.trials, 200) << name;
+    EXPECT_EQ(simulated.collisions.has_value(), name == "count");
+    if (name == "count") {
+      EXPECT_GT(simulated.collisions->pairs, 50);
+      EXPECT_EQ(simulated.saved.evaluations() - simulated.saved.repeated_config, 0);
+    } else if (name != "off") {
+      EXPECT_GT(simulated.saved.same_structure + simulated.saved.same_function, 20) << name;
+    }
+  }
+}
+
+TEST(Simulator, KnownFunctionsInARowEndARunThatCostsNothing) {
+  const Problem problem = cells_problem({"acc"});
+  Simulation simulation = random_of(0, 2);
+  simulation.trials = {};
+  simulation.fidelity = 100000;
+  simulation.identity = identity::Policy::reuse;
+  simulation.identity.give_up = 40;
+  const Simulated simulated = simulate(problem, simulation);
+  EXPECT_TRUE(simulated.exhausted);
+  EXPECT_LT(simulated.trials, 729);
 }
 
 TEST(Simulator, SharedTables) {

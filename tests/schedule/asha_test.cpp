@@ -75,8 +75,10 @@ struct Simulation {
   std::vector<Trial> trials;
 };
 
+/// As in the paper.
 std::unique_ptr<Scheduler> asha(std::vector<std::int64_t> steps, std::size_t objectives = 1, int eta = 3) {
-  return make_scheduler("asha", problem(objectives), Json{{"steps", steps}, {"eta", eta}});
+  return make_scheduler("asha", problem(objectives),
+                        Json{{"steps", steps}, {"eta", eta}, {"eager", false}, {"measured", false}});
 }
 
 TEST(Fixed, RunsEveryTrialToTheEnd) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -380,6 +381,55 @@ TEST(Dehb, AStageBeginsWhenTheOneBelowHasEnded) {
   const auto job = simulation.scheduler->next(true);
   EXPECT_EQ(job->trial, -1);
   EXPECT_EQ(job->fidelity, 3);
+}
+
+TEST(Brackets, WhatAshaLeftAtRestGoesOn) {
+  // Nine trials rest at 3 of asha's rungs; the new ones are 2, 6, 17 and 51.
+  for (const char* name : {"hyperband", "bohb", "dehb"}) {
+    SCOPED_TRACE(name);
+    Simulation simulation(made("asha", Json{3, 51}, {{"measured", false}}));
+    for (int i = 0; i < 9; ++i) {
+      Trial& trial = simulation.start({-1, 3});
+      simulation.finish(trial, evaluate(trial));
+    }
+    std::vector<std::int64_t> best(9);
+    std::iota(best.begin(), best.end(), 0);
+    std::sort(best.begin(), best.end(), [](auto a, auto b) { return quality(a) < quality(b); });
+    simulation.go_on_with(made(name, Json{1, 51}));
+    Jobs jobs;
+    while (const auto job = simulation.step(false, evaluate)) jobs.emplace_back(job->trial, job->fidelity);
+    // The best third of them, the best of which goes on to the end.
+    const Jobs expected{{best[0], 6}, {best[0], 17}, {best[0], 51}, {best[1], 6}, {best[2], 6}};
+    EXPECT_EQ(jobs, expected);
+  }
+}
+
+TEST(Brackets, WhatRestsBelowTheLowestRungGoesOnToIt) {
+  Simulation simulation(made("asha", Json{1, 51}, {{"measured", false}}));
+  for (int i = 0; i < 3; ++i) {
+    Trial& trial = simulation.start({-1, 1});
+    simulation.finish(trial, {static_cast<double>(i)});
+  }
+  simulation.go_on_with(made("hyperband", Json{1, 51}));
+  EXPECT_EQ(simulation.scheduler->next(true), (Scheduler::Job{0, 2}));
+  simulation.scheduler->allow(1);
+  EXPECT_FALSE(simulation.scheduler->next(false).has_value()) << "not affordable";
+  simulation.scheduler->allow(100);
+  simulation.set_state(simulation.trials[0], TrialState::deleted);
+  ASSERT_TRUE(simulation.scheduler->next(false).has_value());
+  EXPECT_EQ(simulation.scheduler->next(false)->trial, 1) << "the best of those that are left";
+}
+
+TEST(Brackets, WhoLostABracketThatIsOverIsNoStray) {
+  Simulation simulation(made("hyperband", {1, 9}));
+  // The first bracket: 9 trials, 3 of them go on, then 1.
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(simulation.step(true, evaluate));
+  std::int64_t at_rest = 0;
+  for (const Trial& trial : simulation.trials) at_rest += trial.state == TrialState::paused ? 1 : 0;
+  EXPECT_GE(at_rest, 6);
+  std::int64_t went_on = 0;
+  while (simulation.step(false, evaluate)) ++went_on;
+  EXPECT_LE(went_on, 4) << "the bracket that the budget ended in";
 }
 
 }  // namespace

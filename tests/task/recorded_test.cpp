@@ -86,6 +86,10 @@ TEST(Recorded, CurvesAreFidelitiesAndDivergenceIsFailure) {
   EXPECT_EQ(diverged.cost_s, 4.0);
   EXPECT_TRUE(std::isfinite(*recorded.optimum()));
   EXPECT_THROW(recorded.evaluate(good, 0, 10), Error);
+  const auto row = recorded.row_of(good);
+  EXPECT_EQ(row, 20u);
+  EXPECT_EQ(recorded.at_row(row, 0, 3).measures, recorded.evaluate(good, 0, 3).measures);
+  EXPECT_THROW(recorded.at_row(row, 0, 10), Error);
 }
 
 TEST(Recorded, TablesBesideEachOther) {

@@ -1,0 +1,53 @@
+#include "hone/run/checkpoints.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "hone/run/worker.h"
+
+namespace hone::run {
+
+std::string checkpoint_folder(const study::Store& store, std::int64_t trial) {
+  const std::string folder = trial_folder(store, trial);
+  return folder.empty() ? "" : folder + "/checkpoint";
+}
+
+void collect_checkpoints(const Optimizer& optimizer, std::set<std::int64_t>& own) {
+  const study::Study& study = optimizer.study();
+  if (folder_of(study.store()).empty()) return;
+  const auto wanted = [&](std::int64_t id) {
+    if (optimizer.scheduler().resumable(study.trial(id))) return true;
+    for (const auto& member : study.front().members()) {
+      const study::Trial& on_front = study.trial(member.trial);
+      if (on_front.id == id || on_front.same_as == id) return true;
+    }
+    return false;
+  };
+  const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("trial-") || !name.ends_with(".ckpt")) continue;
+    const std::int64_t id = std::atoll(name.c_str() + 6);
+    if (id >= 0 && id < study.size() && !wanted(id)) std::filesystem::remove(entry.path(), code);
+  }
+  std::erase_if(own, [&](std::int64_t id) {
+    if (wanted(id)) return false;
+    std::filesystem::remove_all(checkpoint_folder(study.store(), id), code);
+    return true;
+  });
+}
+
+std::set<std::int64_t> trials_with_folder(const study::Study& study) {
+  std::set<std::int64_t> found;
+  std::error_code code;
+  const auto folder = std::filesystem::path(folder_of(study.store())) / "trials";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    const std::int64_t id = std::atoll(entry.path().filename().c_str());
+    if (id >= 0 && id < study.size() && std::filesystem::exists(entry.path() / "checkpoint", code))
+      found.insert(id);
+  }
+  return found;
+}
+
+}  // namespace hone::run

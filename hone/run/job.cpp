@@ -1,0 +1,146 @@
+#include "hone/run/job.h"
+
+#include <new>
+
+#include <fmt/format.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+
+namespace hone::run {
+
+using study::TrialState;
+
+namespace {
+
+class JobReporter final : public task::Reporter {
+ public:
+  JobReporter(Optimizer& optimizer, const Job& job, std::function<bool()> interrupted)
+      : optimizer_(optimizer), job_(job), interrupted_(std::move(interrupted)) {}
+  Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
+    switch (optimizer_.report(job_, fidelity, measures)) {
+      case schedule::Scheduler::Verdict::go_on:
+        return Verdict::go_on;
+      case schedule::Scheduler::Verdict::pause:
+        return Verdict::pause;
+      case schedule::Scheduler::Verdict::stop:
+        break;
+    }
+    return Verdict::stop;
+  }
+  bool interrupted() override { return interrupted_ && interrupted_(); }
+
+ private:
+  Optimizer& optimizer_;
+  const Job& job_;
+  std::function<bool()> interrupted_;
+};
+
+/// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where
+/// the scheduler wants to judge.
+task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, task::Evaluator& evaluator,
+                            task::Assignment assignment, task::Reporter& reporter) {
+  std::vector<std::int64_t> stops;
+  if (!file.task->reports())
+    for (const std::int64_t stop : optimizer.scheduler().watched())
+      if (stop > assignment.from && stop < assignment.to) stops.push_back(stop);
+  stops.push_back(assignment.to);
+  study::Curve curve;
+  for (const std::int64_t stop : stops) {
+    assignment.to = stop;
+    task::Outcome outcome = evaluator.run(assignment, reporter);
+    curve.insert(curve.end(), outcome.curve.begin(), outcome.curve.end());
+    bool ends = outcome.ending != task::Ending::reached || stop == stops.back();
+    if (!ends) {
+      const auto verdict = reporter.report(stop, outcome.measures);
+      ends = verdict != task::Reporter::Verdict::go_on;
+      if (verdict == task::Reporter::Verdict::stop) outcome.ending = task::Ending::stopped;
+      if (verdict == task::Reporter::Verdict::pause) outcome.ending = task::Ending::paused;
+    }
+    if (ends) {
+      outcome.curve = std::move(curve);
+      return outcome;
+    }
+    assignment.from = stop;
+  }
+  return {};  // there is always a last stop
+}
+
+}  // namespace
+
+std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimizer,
+                                       task::Evaluator& evaluator, Signer& signer, const Job& job,
+                                       const WorkerOptions& options,
+                                       const std::function<bool()>& interrupted) {
+  // What proposing it took is its own.
+  const double began = monotonic_s() - signer.unbilled_s();
+  const auto spent = [&] { return monotonic_s() - began; };
+  try {
+    const study::Trial& trial = optimizer.study().trial(job.trial);
+    // A replicate is there to be evaluated, whatever is known.
+    if (trial.of < 0 && settle_without_running(file, optimizer, evaluator, signer, job, began, interrupted))
+      return std::nullopt;
+    const task::Assignment assignment{trial,
+                                      job.from,
+                                      job.to,
+                                      optimizer.scheduler().schedule_horizon(),
+                                      checkpoint_path(optimizer.study().store(), job.trial),
+                                      trial_folder(optimizer.study().store(), job.trial),
+                                      options.cores,
+                                      options.gpus};
+    JobReporter reporter(optimizer, job, interrupted);
+    task::Outcome outcome = run_in_stages(file, optimizer, evaluator, assignment, reporter);
+    switch (outcome.ending) {
+      case task::Ending::reached: {
+        study::Measures all = outcome.measures;
+        if (trial.of >= 0) all.merge(optimizer.study().trial(trial.of).costs);
+        all.merge(trial.costs);
+        std::string missing;
+        for (const auto& objective : file.objectives)
+          if (!all.find(objective.name)) missing = objective.name;
+        if (!missing.empty())
+          optimizer.end(job, TrialState::failed, task::missing_reason(missing, all), spent(), outcome.curve,
+                        false, "missing", job.to);
+        else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
+                 !violation.empty())
+          optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
+        else
+          return Optimizer::Told{job, std::move(outcome.measures), spent(), std::move(outcome.curve)};
+        break;
+      }
+      case task::Ending::stopped:
+        optimizer.end(job, TrialState::pruned,
+                      fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()), spent(),
+                      outcome.curve);
+        break;
+      case task::Ending::paused:
+        optimizer.end(job, TrialState::paused, "", spent(), outcome.curve);
+        break;
+      case task::Ending::interrupted:
+        optimizer.give_back(job, spent(), outcome.curve);
+        break;
+      case task::Ending::failed:
+        // A task that cannot tell says where it began: then nobody knows.
+        optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
+                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
+        break;
+    }
+  } catch (const Error& error) {
+    if (error.fault() == Fault::environment) {
+      // The machine's fault, not the trial's: it waits for a better day.
+      optimizer.give_back(job, spent());
+      throw;
+    }
+    const bool infeasible = error.fault() == Fault::input;
+    optimizer.end(job, infeasible ? TrialState::infeasible : TrialState::failed, error.what(), spent(), {},
+                  false, infeasible ? "" : "error");
+  } catch (const std::bad_alloc&) {
+    optimizer.end(job, TrialState::failed, "out of memory", spent(), {}, false, "memory");
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent(), {}, false, "error");
+  }
+  return std::nullopt;
+}
+
+}  // namespace hone::run

@@ -1,0 +1,205 @@
+// What an optimizer is told of its jobs, and how it is written.
+#include <cmath>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/run/leases.h"
+#include "hone/run/optimizer.h"
+
+namespace hone::run {
+
+using study::Record;
+using study::TrialState;
+
+bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
+  const study::Lease lease{lease_name(job.trial), job.attempt};
+  study::Store::Commit leases;
+  leases.need = {lease};
+  if (ends) leases.drop = {lease.name};
+  if (study_.commit(records, std::move(leases))) return true;
+  for (const Record& record : records) {
+    const study::Event event = study::encode(record);
+    study_.commit(
+        {study::LateRecord{job.trial, job.attempt, Json{{"kind", event.kind}, {"payload", event.payload}}}});
+  }
+  return false;
+}
+
+study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Measures& measures) const {
+  study::Measures all = measures;
+  // A replicate is the same candidate: what that costs before training is known.
+  if (trial.of >= 0) all.merge(study_.trial(trial.of).costs);
+  all.merge(trial.costs);
+  return all;
+}
+
+/// The records of a result that is as it should be; nullopt where tell must look closer.
+std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
+  const study::Trial& trial = study_.trial(told.job.trial);
+  study::Measures all = with_costs(trial, told.measures);
+  for (const auto& objective : study_.objectives()) {
+    const auto value = all.find(objective.name);
+    if (!value || !std::isfinite(*value)) return std::nullopt;
+  }
+  if (told.job.to >= horizon())
+    for (const study::Limit& limit : study_.header().limits)
+      if (!limit.violation(all).empty()) return std::nullopt;
+  study::EndRecord end;
+  end.trial = told.job.trial;
+  end.attempt = told.job.attempt;
+  end.state = scheduler_->reached(trial, told.job.to);
+  end.spent_s = told.spent_s;
+  end.curve = told.curve;
+  return std::vector<Record>{
+      study::ResultRecord{told.job.trial, told.job.attempt, {told.job.to, std::move(all)}}, std::move(end)};
+}
+
+bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s,
+                     const study::Curve& curve) {
+  if (auto records = result_records({job, measures, spent_s, curve}))
+    return write(job, std::move(*records), true);
+  const study::Measures all = with_costs(study_.trial(job.trial), measures);
+  for (const auto& objective : study_.objectives()) {
+    const auto value = all.find(objective.name);
+    if (!value)
+      throw Error(fmt::format("trial {}'s result lacks the objective '{}'", job.trial, objective.name));
+    if (!std::isfinite(*value)) {
+      study::EndRecord end;
+      end.trial = job.trial;
+      end.attempt = job.attempt;
+      end.state = TrialState::failed;
+      end.reason = fmt::format("{} is {}", objective.name, *value);
+      end.spent_s = spent_s;
+      end.curve = curve;
+      end.cause = "nan";
+      end.reached = job.to;
+      end.spent = all;
+      return write(job, {std::move(end)}, true);
+    }
+  }
+  for (const study::Limit& limit : study_.header().limits)
+    if (const std::string violation = limit.violation(all); !violation.empty())
+      return refuse(job, measures, violation, spent_s, curve);
+  throw internal_error("a result was neither taken nor refused");
+}
+
+std::size_t Optimizer::tell(const std::vector<Told>& told) {
+  std::vector<Record> records;
+  study::Store::Commit leases;
+  std::vector<const Told*> apart;
+  for (const Told& one : told) {
+    auto own = result_records(one);
+    if (!own) {
+      apart.push_back(&one);
+      continue;
+    }
+    std::move(own->begin(), own->end(), std::back_inserter(records));
+    leases.need.push_back({lease_name(one.job.trial), one.job.attempt});
+    leases.drop.push_back(lease_name(one.job.trial));
+  }
+  std::size_t in_time = told.size() - apart.size();
+  if (!records.empty() && !study_.commit(records, std::move(leases), true)) {
+    // One of the leases was lost: each for itself.
+    apart.clear();
+    for (const Told& one : told) apart.push_back(&one);
+    in_time = 0;
+  }
+  for (const Told* one : apart) in_time += tell(one->job, one->measures, one->spent_s, one->curve) ? 1 : 0;
+  return in_time;
+}
+
+bool Optimizer::refuse(const Job& job, const study::Measures& measures, const std::string& violation,
+                       double spent_s, const study::Curve& curve) {
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = TrialState::infeasible;
+  end.reason = violation;
+  end.cause = "limit";
+  end.spent_s = spent_s;
+  end.curve = curve;
+  const study::Measures all = with_costs(study_.trial(job.trial), measures);
+  return write(job, {study::ResultRecord{job.trial, job.attempt, {job.to, all}}, std::move(end)}, true);
+}
+
+identity::Verdict Optimizer::verdict(const Job& job) const {
+  using What = identity::Verdict::What;
+  const identity::Verdict verdict = cache_.verdict(study_.trial(job.trial), job.to);
+  if (verdict.what == What::wait && !running(study_, verdict.trial)) return {};
+  return verdict;
+}
+
+std::int64_t Optimizer::claimant(const Job& job) const {
+  const study::Keys& keys = study_.trial(job.trial).keys;
+  const std::int64_t other = cache_.claimant(keys.functional, job.to, job.trial, keys.structural);
+  return running(study_, other) ? other : -1;
+}
+
+bool Optimizer::join(const Job& job, std::int64_t first) {
+  study::KeysRecord record;
+  record.trial = job.trial;
+  const std::int64_t root = study_.trial(first).joins;
+  record.joins = root >= 0 && root != job.trial ? root : first;
+  return write(job, {std::move(record)}, false);
+}
+
+bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = TrialState::waiting;
+  end.reason = fmt::format("computes what trial {} does, which is being evaluated", other);
+  end.spent_s = spent_s;
+  end.behind = other;
+  return write(job, {std::move(end)}, true);
+}
+
+schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fidelity,
+                                               const study::Measures& measures) {
+  const study::Trial& trial = study_.trial(job.trial);
+  if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}},
+             false))
+    return schedule::Scheduler::Verdict::stop;
+  return scheduler_->judge(trial, fidelity);
+}
+
+bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
+                    const study::Curve& curve, bool untrained, const std::string& cause,
+                    std::optional<std::int64_t> reached) {
+  study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
+  end.reached = reached;
+  return write(job, {std::move(end)}, true);
+}
+
+bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
+  return write(
+      job,
+      {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false, false}},
+      true);
+}
+
+bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s,
+                     double costs_s) {
+  return write(job, {study::KeysRecord{job.trial, keys, costs, probe_s, costs_s}}, false);
+}
+
+bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
+  const study::Trial then = study_.as_same(job.trial, twin);
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = then.state;
+  end.reason = then.reason;
+  end.cause = then.cause;
+  end.spent_s = spent_s;
+  end.same_as = twin;
+  return write(job, {std::move(end)}, true);
+}
+
+bool Optimizer::renew(const Job& job) {
+  return study_.store().renew({lease_name(job.trial), job.attempt}, setup_.lease_s);
+}
+
+}  // namespace hone::run
