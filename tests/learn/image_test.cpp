@@ -240,7 +240,7 @@ TEST_F(Image, LearnsDigits) {
   if (data == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
   const auto task = make({{"data", std::string(data) + "/images/t10k-images-idx3-ubyte.gz"},
                           {"images", 1500},
-                          {"channels", 4},
+                          {"channels", 8},
                           {"stages", 3},
                           {"batch", 16}});
   EXPECT_EQ(task->images().shape(), (graph::Shape{1, 28, 28}));
