@@ -248,8 +248,8 @@ TEST_F(Image, LearnsDigits) {
   const auto runner = evaluator(task);
   task::Assignment assignment;
   assignment.trial.config = test::edges("3s3ss3");
-  assignment.to = 2;
-  assignment.horizon = 2;
+  assignment.to = 5;
+  assignment.horizon = 5;
   Quiet reporter;
   const auto outcome = runner->run(assignment, reporter);
   ASSERT_EQ(outcome.ending, task::Ending::reached) << outcome.reason;

@@ -85,8 +85,8 @@ TEST(Evolution, SuggestionsAreGolden) {
        "lr=0.000245518 layers=4 width=382 mixer=conv decay=0.781188 tied=true"},
       {"mcts", "lr=0.00595751 layers=4 width=16 mixer=conv decay=0.623447 tied=false",
        "lr=0.000248647 layers=4 width=464 mixer=conv decay=0.758957 tied=true"},
-      {"cma_es", "lr=0.00199686 layers=6 width=32 mixer=pattention tokens=32 tied=false",
-       "lr=0.00081694 layers=2 width=33 mixer=attention tied=false"}};
+      {"cma_es", "lr=0.00244953 layers=6 width=50 mixer=pattention tokens=49 tied=false",
+       "lr=0.0151907 layers=4 width=75 mixer=attention tied=false"}};
   for (const auto& [name, first, later] : golden) {
     const bool takes_population =
         name != "grid" && name != "local_search" && name != "dehb" && name != "mcts";
