@@ -87,19 +87,34 @@ class Cache {
     result_.curve.emplace_back(result_.evaluations, landscape_.value(chosen));
   }
 
-  /// The best mean plus its standard error, by the deviation that evaluations of one function have together:
-  /// of many means the best is else one of the luckiest, with a single evaluation.
+  /// The best posterior mean. Of many means the best is else one of the luckiest, with a single evaluation
+  /// behind it: so they are drawn towards their median, as Efron and Morris do ("Stein's Estimation Rule and
+  /// Its Competitors", 1973), by what evaluations of one function spread and how the better half of the means
+  /// does (the worse half has a long tail, which tells nothing of the best).
   std::size_t best_by_means() const {
     double squares = 0.0, degrees = 0.0;
+    std::vector<double> means;
     for (const auto& [key, entry] : entries_) {
       squares += entry.squares;
       degrees += static_cast<double>(entry.n - 1);
+      means.push_back(entry.mean);
     }
-    const double deviation = degrees > 0.0 ? std::sqrt(squares / degrees) : 0.0;
+    const double noise = degrees > 0.0 ? squares / degrees : 0.0;
+    const auto middle = means.begin() + static_cast<std::ptrdiff_t>(means.size() / 2);
+    std::nth_element(means.begin(), middle, means.end());
+    const double centre = *middle;
+    double spread = 0.0, better = 0.0;
+    for (const auto& [key, entry] : entries_) {
+      if (!(entry.mean < centre)) continue;
+      spread += (entry.mean - centre) * (entry.mean - centre) - noise / static_cast<double>(entry.n);
+      ++better;
+    }
+    spread = better > 0.0 ? std::max(spread / better, 0.0) : 0.0;
     std::size_t chosen = chosen_;
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [key, entry] : entries_) {
-      const double value = entry.mean + deviation / std::sqrt(static_cast<double>(entry.n));
+      const double of = spread + noise / static_cast<double>(entry.n);
+      const double value = centre + (entry.mean - centre) * (of > 0.0 ? spread / of : 1.0);
       if (value > least || (value == least && entry.row > chosen)) continue;
       least = value;
       chosen = entry.row;

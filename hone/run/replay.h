@@ -34,7 +34,7 @@ struct Replayed {
   std::int64_t hits = 0;         ///< proposals that took a known result
   std::int64_t collisions = 0;   ///< hits whose function is another than that of the design known
   /// True value (Landscape::value) of the design that is held for the best at the end: by its result; under
-  /// `average` by its function's mean and standard error.
+  /// `average` by its function's posterior mean.
   double quality = std::numeric_limits<double>::infinity();
   /// (evaluations paid, true value of the design held for the best), at every change.
   std::vector<std::pair<std::int64_t, double>> curve;
