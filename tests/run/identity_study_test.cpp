@@ -127,10 +127,10 @@ TEST(ReplayedSearch, AgreesWithTheEnginesOwnCache) {
 TEST(ReplayedSearch, MeansResistNoise) {
   const Landscape landscape(cells());
   double reuse = 0.0, average = 0.0;
-  for (std::uint64_t seed = 0; seed < 10; ++seed)
+  for (std::uint64_t seed = 0; seed < 40; ++seed)
     for (const std::string policy : {"reuse", "average"}) {
       Replay noisy = small(policy);
-      noisy.noise = 20.0;
+      noisy.noise = 10.0;
       noisy.evaluations = 10;
       noisy.seed = seed;
       (policy == "reuse" ? reuse : average) += landscape.shown(replay(landscape, noisy).quality);
