@@ -50,7 +50,8 @@ class Asha : public Scheduler {
         below_(eta) {
     if (!measured || objectives_.size() > 1) return;
     for (std::size_t i = 0; i + 1 < steps_.size() && steps_[i + 1] <= steps_.back() / (eta * eta); ++i)
-      trust_.emplace_back(steps_[i], steps_[i + 1], eta);
+      // Trust is lost slowly, since few pass a trusted rung unjudged, and won quickly: it takes evidence.
+      trust_.emplace_back(steps_[i], steps_[i + 1], eta, 1.0 / static_cast<double>(eta));
   }
 
   void update(const study::Change& change) override {
@@ -126,7 +127,7 @@ class Asha : public Scheduler {
     alike_ =
         !trust_.empty() && created_ < kFirst ? kFirst - created_ : std::numeric_limits<std::int64_t>::max();
     if (first < trust_.size()) {
-      const std::int64_t every = trust_[first].every();
+      const std::int64_t every = trust_[first].every(kProbes);
       const std::int64_t before_probe = every - 1 - created_ % every;
       alike_ = before_probe == 0 ? 1 : std::min(alike_, before_probe);
       if (before_probe == 0 && affordable(steps_[first + 1])) return Job{-1, steps_[first + 1]};
@@ -146,7 +147,7 @@ class Asha : public Scheduler {
     }
   }
 
-  static constexpr std::int64_t kFirst = 12;
+  static constexpr std::int64_t kFirst = 12, kProbes = 36;
 
   static void settle(Rung& rung, const study::Trial& trial, bool promoted) {
     if (!rung.has(trial.id)) return;

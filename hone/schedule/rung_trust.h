@@ -15,18 +15,20 @@ namespace hone::schedule {
 /// costs the fidelity of the next rung; with it this rung's and 1/eta of the way to the next, and the share
 /// recall of the good ones is kept. It pays where more good ones come of the same cost: recall * next > here
 /// + (next - here) / eta. A rung is trusted until the probes say otherwise (as if of 3 good ones 2 had been
-/// found), and the latest kKept count, so that it may be trusted again. Not thread safe.
+/// found, by default), and the latest kKept count, so that it may be trusted again. Not thread safe.
 class RungTrust {
  public:
-  RungTrust(std::int64_t here, std::int64_t next, std::int64_t eta) : here_(here), next_(next), eta_(eta) {}
+  /// `believed`: the share of good ones that is found here, as if of 3 before anything is measured.
+  RungTrust(std::int64_t here, std::int64_t next, std::int64_t eta, double believed = 2.0 / 3.0)
+      : here_(here), next_(next), eta_(eta), believed_(believed) {}
 
   /// A trial's first report at the rung. True: it is not to be judged here. Every kEvery-th is none at first,
   /// after kEnough probes every kRarely-th.
   bool arrives(std::int64_t trial, double value);
   /// A trial's report at the rung, which does not judge it: a probe. NaN: it is none.
   void passes(std::int64_t trial, double value);
-  /// One in so many trials should be a probe at present.
-  std::int64_t every() const { return probes_ < kEnough ? kEvery : kRarely; }
+  /// One in so many trials should be a probe at present, `enough` being those after which few do.
+  std::int64_t every(std::int64_t enough = kEnough) const { return probes_ < enough ? kEvery : kRarely; }
   /// The same trial at the next rung. NaN: the worst.
   void goes_on(std::int64_t trial, double value);
   bool is_probe(std::int64_t trial) const { return waiting_.contains({trial, 0.0}); }
@@ -47,6 +49,7 @@ class RungTrust {
   void measure();
 
   std::int64_t here_, next_, eta_;
+  double believed_;
   std::int64_t arrived_ = 0, probes_ = 0;
   bool trusted_ = true;
   std::set<std::pair<std::int64_t, double>, ByTrial> waiting_;  // probes, with their values here

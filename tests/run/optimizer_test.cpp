@@ -220,7 +220,7 @@ TEST(Optimizer, FindsTheLastConfigsOfAFiniteSpace) {
 TEST(Optimizer, AFollowerTakesEveryResultOfItsTwin) {
   auto s = setup();
   s.scheduler = "asha";
-  s.scheduler_options = {{"steps", {1, 2, 4}}, {"eta", 2}};
+  s.scheduler_options = {{"steps", {1, 2, 4}}, {"eta", 2}, {"eager", false}};
   s.objectives = {{"loss", true}, {"latency_s", true}};
   s.max_trials = 4;
   Optimizer optimizer(s);
@@ -285,7 +285,7 @@ TEST(Optimizer, AnIdleWorkerStaysForThePromotionsOfItsSearch) {
   const std::string mine = std::to_string(::getpid());
   auto s = setup();
   s.scheduler = "asha";
-  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}, {"eager", false}};
   s.max_trials = 2;
   s.search = mine;
   const auto store = study::open_store("memory:");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -383,34 +384,40 @@ TEST(Dehb, AStageBeginsWhenTheOneBelowHasEnded) {
 }
 
 TEST(Brackets, WhatAshaLeftAtRestGoesOn) {
-  // Rungs 1, 3, 9, 27, 51 before, 2, 6, 17, 51 after: none of what rests is at a rung, or begins a bracket.
-  for (const char* name : {"hyperband", "successive_halving", "bohb", "dehb"}) {
+  // Nine trials rest at 3 of asha's rungs; the new ones are 2, 6, 17 and 51.
+  for (const char* name : {"hyperband", "bohb", "dehb"}) {
     SCOPED_TRACE(name);
-    Simulation simulation(made("asha", {1, 51}, {{"measured", false}}));
-    for (int i = 0; i < 60; ++i) ASSERT_TRUE(simulation.step(true, evaluate));
-    std::map<std::int64_t, std::vector<std::int64_t>> resting;
-    for (const Trial& trial : simulation.trials)
-      if (trial.state == TrialState::paused) resting[trial.last()->fidelity].push_back(trial.id);
-    ASSERT_GE(resting.size(), 3u);
-    Json more = Json::object();
-    if (name == std::string("successive_halving")) more["n"] = 27;
-    simulation.go_on_with(made(name, {1, 51}, more));
-    std::set<std::int64_t> went_on;
-    while (const auto job = simulation.step(false, evaluate)) {
-      EXPECT_GT(job->fidelity, 0);
-      went_on.insert(job->trial);
+    Simulation simulation(made("asha", Json{3, 51}, {{"measured", false}}));
+    for (int i = 0; i < 9; ++i) {
+      Trial& trial = simulation.start({-1, 3});
+      simulation.finish(trial, evaluate(trial));
     }
-    for (const auto& [fidelity, trials] : resting) {
-      std::int64_t best = trials.front();
-      for (const std::int64_t trial : trials)
-        if (quality(trial) < quality(best)) best = trial;
-      EXPECT_TRUE(went_on.contains(best)) << "of those at " << fidelity;
-      // A third of them, the first result of each rung aside.
-      const auto on = std::count_if(trials.begin(), trials.end(),
-                                    [&](std::int64_t trial) { return went_on.contains(trial); });
-      EXPECT_LE(on, static_cast<std::ptrdiff_t>(trials.size()) / 3 + 1) << "of those at " << fidelity;
-    }
+    std::vector<std::int64_t> best(9);
+    std::iota(best.begin(), best.end(), 0);
+    std::sort(best.begin(), best.end(), [](auto a, auto b) { return quality(a) < quality(b); });
+    simulation.go_on_with(made(name, Json{1, 51}));
+    Jobs jobs;
+    while (const auto job = simulation.step(false, evaluate)) jobs.emplace_back(job->trial, job->fidelity);
+    // The best third of them, the best of which goes on to the end.
+    const Jobs expected{{best[0], 6}, {best[0], 17}, {best[0], 51}, {best[1], 6}, {best[2], 6}};
+    EXPECT_EQ(jobs, expected);
   }
+}
+
+TEST(Brackets, WhatRestsBelowTheLowestRungGoesOnToIt) {
+  Simulation simulation(made("asha", Json{1, 51}, {{"measured", false}}));
+  for (int i = 0; i < 3; ++i) {
+    Trial& trial = simulation.start({-1, 1});
+    simulation.finish(trial, {static_cast<double>(i)});
+  }
+  simulation.go_on_with(made("hyperband", Json{1, 51}));
+  EXPECT_EQ(simulation.scheduler->next(true), (Scheduler::Job{0, 2}));
+  simulation.scheduler->allow(1);
+  EXPECT_FALSE(simulation.scheduler->next(false).has_value()) << "not affordable";
+  simulation.scheduler->allow(100);
+  simulation.set_state(simulation.trials[0], TrialState::deleted);
+  ASSERT_TRUE(simulation.scheduler->next(false).has_value());
+  EXPECT_EQ(simulation.scheduler->next(false)->trial, 1) << "the best of those that are left";
 }
 
 TEST(Brackets, WhoLostABracketThatIsOverIsNoStray) {
