@@ -82,6 +82,7 @@ bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& eva
   };
   const bool unknown = trial.keys.structural.none() && trial.keys.functional.none() && trial.costs.empty();
   if (!unknown && complete(trial.costs)) return true;
+  const double began = monotonic_s();
   study::Keys keys;
   keys.structural = signer.structural(job.config);
   const study::Measures* known = keys.structural.none() ? nullptr : optimizer.cache().costs(keys.structural);
@@ -90,10 +91,9 @@ bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& eva
   study::Measures costs;
   if (known != nullptr) costs = *known;
   costs.merge(file.task->design_costs(job.config));
-  const double began = monotonic_s();
   if (known == nullptr && broken_limit(file, costs, false).empty())
     costs.merge(evaluator.costs(job.config, interrupted));
-  const double costs_s = known == nullptr ? monotonic_s() - began : 0.0;
+  const double costs_s = monotonic_s() - began;
   double probe_s = 0.0;
   if (file.identity.keys() && broken_limit(file, costs, false).empty() && !interrupted()) {
     const study::Keys signature = signer.keys(job.config);

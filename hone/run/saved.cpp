@@ -79,8 +79,11 @@ std::string saved_text(const Json& saved) {
   if (const auto probes = saved["probes"].get<std::int64_t>(); probes > 0) {
     text += fmt::format("\n    computing {} took {}", counted(probes, "functional key"),
                         seconds_text(saved["probe_s"].get<double>()));
-    if (!saved["probe_share"].is_null())
-      text += fmt::format(", {:.2g}% of what that saved", 100.0 * saved["probe_share"].get<double>());
+    if (!saved["probe_share"].is_null()) {
+      const auto share = saved["probe_share"].get<double>();
+      text += share <= 1.0 ? fmt::format(", {:.2g}% of what that saved", 100.0 * share)
+                           : fmt::format(", {:.1f} times what that saved", share);
+    }
   }
   if (const auto advice = saved["advice"].get<std::string>(); !advice.empty())
     text += fmt::format("\n  warning: {}", advice);
