@@ -48,7 +48,8 @@ void RungTrust::measure() {
   const auto next = first([&](std::size_t i) { return pairs_[i].second; });
   std::vector<std::size_t> both;
   std::set_intersection(here.begin(), here.end(), next.begin(), next.end(), std::back_inserter(both));
-  const double recall = (static_cast<double>(both.size()) + 3.0 * believed_) / (static_cast<double>(best) + 3.0);
+  const double recall =
+      (static_cast<double>(both.size()) + 3.0 * believed_) / (static_cast<double>(best) + 3.0);
   const auto cost =
       static_cast<double>(here_) + static_cast<double>(next_ - here_) / static_cast<double>(eta_);
   trusted_ = recall * static_cast<double>(next_) > cost;
