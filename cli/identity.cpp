@@ -19,8 +19,7 @@ void on_interrupt(int) { g_interrupted = 1; }
 struct Arguments {
   std::string file, out;
   std::vector<std::string> searchers;
-  std::int64_t limit = 20000, samples = 2000, proposals = 1000, workers = 0,
-               bits = identity::kDefaultMantissaBits;
+  std::int64_t limit = 20000, samples = 2000, proposals = 1000, workers = 0, bits = 0;
   bool json = false, quiet = false;
 };
 
@@ -35,7 +34,8 @@ int identity(const Arguments& arguments) {
   ProgressLine progress(arguments.quiet);
   run::ProbingOptions options;
   options.workers = arguments.workers;
-  options.quantisation.mantissa_bits = static_cast<int>(arguments.bits);
+  options.quantisation.mantissa_bits =
+      arguments.bits > 0 ? static_cast<int>(arguments.bits) : file.identity.mantissa_bits;
   options.interrupted = [] { return g_interrupted != 0; };
   std::string what = "designs";
   options.progress = [&](std::size_t done, std::size_t total) {
@@ -106,9 +106,8 @@ void add_identity(CLI::App& app, Action& action) {
   command->add_option("--proposals", arguments->proposals, "Proposals of each searcher; default: 1000")
       ->check(CLI::Range(1, 10000000));
   command
-      ->add_option(
-          "--bits", arguments->bits,
-          fmt::format("Bits of the mantissa that count; default: {}", identity::kDefaultMantissaBits))
+      ->add_option("--bits", arguments->bits,
+                   "Bits of the mantissa that count; default: as the study file says, else 10")
       ->check(CLI::Range(1, 52));
   command->add_option("--workers", arguments->workers, "Probes at once; default: one a core")
       ->check(CLI::Range(1, 1024));

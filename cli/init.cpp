@@ -4,6 +4,7 @@
 #include "command.h"
 #include "command_template.h"
 #include "hone/base/files.h"
+#include "recorded_template.h"
 
 namespace hone::cli {
 namespace {
@@ -141,6 +142,39 @@ void write_anew(const std::string& path, const std::string& text) {
   write_file_atomic(path, text);
 }
 
+/// Puts `value`, as it stands in a TOML text, where `text` has `mark`.
+void fill(std::string& text, const std::string& mark, const std::string& value) {
+  if (const auto at = text.find(mark); at != std::string::npos) text.replace(at, mark.size(), quoted(value));
+}
+
+/// A path given on the command line is meant from here; the file says it from where it stands.
+std::string seen_from(const std::string& file, const std::filesystem::path& path) {
+  if (path.is_absolute()) return path.string();
+  const auto folder = std::filesystem::absolute(file).parent_path();
+  return std::filesystem::absolute(path).lexically_relative(folder).string();
+}
+
+/// What a study needs beside it, under its name with another ending.
+struct Companion {
+  std::string ending, text;
+};
+
+/// Writes them; returns the name of the first. Throws Error before anything is written.
+std::string write_companions(const std::string& file, const std::vector<Companion>& companions, bool force) {
+  const auto path = [&](const Companion& one) {
+    return std::filesystem::path(file).replace_extension(one.ending);
+  };
+  for (const Companion& one : companions)
+    if (std::filesystem::exists(path(one)) && !force)
+      throw Error("the file exists", Place{path(one).string(), 0, ""},
+                  "the study would use it; give another name, or --force");
+  for (const Companion& one : companions) {
+    write_anew(path(one).string(), one.text);
+    std::printf("wrote %s\n", path(one).c_str());
+  }
+  return path(companions.front()).filename().string();
+}
+
 }  // namespace
 
 void add_init(CLI::App& app, Action& action) {
@@ -154,40 +188,41 @@ void add_init(CLI::App& app, Action& action) {
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
   command
       ->add_option("--task,--template", arguments->task,
-                   "Which template: text, image, command (with a program beside it) or function")
-      ->check(CLI::IsMember({"text", "image", "command", "function"}))
+                   "Which template: text, image, command (with a program beside it), recorded (with a table "
+                   "beside it) or function")
+      ->check(CLI::IsMember({"text", "image", "command", "recorded", "function"}))
       ->capture_default_str();
   command->add_option(
       "--data", arguments->data,
-      "The task's data: text (default: /usr/share/common-licenses), or images (default: shapes, "
-      "which are drawn)");
+      "The task's data: text (default: /usr/share/common-licenses), images (default: shapes, which are "
+      "drawn), or a recorded table (default: a small one, written beside the study)");
   command->add_flag("--force", arguments->force,
                     "Also where a file is there already, which is kept as FILE.old");
   command->callback([arguments, &action] {
     action = [arguments] {
       if (std::filesystem::exists(arguments->file) && !arguments->force)
         throw Error("the file exists", Place{arguments->file, 0, ""}, "give another name, or --force");
-      std::string text = arguments->task == "text"      ? kTextTemplate
-                         : arguments->task == "image"   ? kImageTemplate
-                         : arguments->task == "command" ? kCommandTemplate
-                                                        : kFunctionTemplate;
-      if (const auto at = text.find("@PROGRAM@"); at != std::string::npos) {
-        const auto program = std::filesystem::path(arguments->file).replace_extension(".sh");
-        if (std::filesystem::exists(program) && !arguments->force)
-          throw Error("the file exists", Place{program.string(), 0, ""},
-                      "the study would run it; give another name, or --force");
-        text.replace(at, 9, quoted(program.filename().string()));
-        write_anew(program.string(), kCommandProgram);
-        std::printf("wrote %s\n", program.c_str());
-      }
-      if (const auto at = text.find("@DATA@"); at != std::string::npos) {
-        // Data given on the command line is meant from here; the file says it from where it stands.
-        std::filesystem::path data = arguments->data;
-        const bool own = !data.empty();
-        if (!own) data = arguments->task == "image" ? "shapes" : "/usr/share/common-licenses";
-        const auto folder = std::filesystem::absolute(arguments->file).parent_path();
-        if (own && !data.is_absolute()) data = std::filesystem::absolute(data).lexically_relative(folder);
-        text.replace(at, 6, quoted(data.string()));
+      const std::string& file = arguments->file;
+      const auto data_or = [&](const std::string& usual) {
+        return arguments->data.empty() ? usual : seen_from(file, arguments->data);
+      };
+      std::string text = kFunctionTemplate;
+      if (arguments->task == "text") {
+        text = kTextTemplate;
+        fill(text, "@DATA@", data_or("/usr/share/common-licenses"));
+      } else if (arguments->task == "image") {
+        text = kImageTemplate;
+        fill(text, "@DATA@", data_or("shapes"));
+      } else if (arguments->task == "command") {
+        text = kCommandTemplate;
+        fill(text, "@PROGRAM@", write_companions(file, {{".sh", kCommandProgram}}, arguments->force));
+      } else if (arguments->task == "recorded") {
+        text = kRecordedTemplate;
+        std::string table = data_or("");
+        if (table.empty())
+          table = write_companions(file, {{".csv", kRecordedRows}, {".json", kRecordedDescription}},
+                                   arguments->force);
+        fill(text, "@TABLE@", table);
       }
       write_anew(arguments->file, text);
       std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());

@@ -38,7 +38,7 @@ struct Settings {
   std::int64_t give_up = 1000;
 
   Settings() = default;
-  Settings(Policy policy) : policy(policy) {}  // NOLINT: a policy with its defaults
+  Settings(Policy policy) : policy(policy) {}  ///< with its defaults
   bool operator==(const Settings&) const = default;
 
   /// Whether candidates are told apart by what they compute.

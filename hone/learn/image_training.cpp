@@ -127,7 +127,7 @@ ImageTraining::Judged ImageTraining::judge(task::Split split, const std::functio
     right += logits.argmax(1).eq(labels).sum().item<std::int64_t>();
   }
   const auto n = static_cast<double>(images.size());
-  return {1.0 - static_cast<double>(right) / n, loss / n};
+  return {(n - static_cast<double>(right)) / n, loss / n};
 }
 
 Json ImageTraining::identity() const {

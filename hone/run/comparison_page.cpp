@@ -60,8 +60,9 @@ std::string comparison_page(const Comparison& comparison, const ComparisonResult
                      {"critical_difference", test.critical_difference},
                      {"alike", test.alike}});
   Json skips = Json::array();
-  for (const ComparisonSkip& skip : results.skips)
-    skips.push_back({{"problem", skip.problem}, {"contender", skip.contender}, {"why", skip.why}});
+  for (const auto* list : {&results.skips, &summary.lacks})
+    for (const ComparisonSkip& skip : *list)
+      skips.push_back({{"problem", skip.problem}, {"contender", skip.contender}, {"why", skip.why}});
   const Json data{{"title", title},
                   {"hone", HONE_VERSION},
                   {"trials", comparison.trials},
@@ -75,9 +76,10 @@ std::string comparison_page(const Comparison& comparison, const ComparisonResult
                   {"problems", problems},
                   {"skips", skips}};
   return filled_page(embedded::comparison_html(), [&](std::string_view part) -> std::string {
+    if (part == "head")
+      return page_head(title, std::string(embedded::report_css()) + std::string(embedded::comparison_css()));
     if (part == "title") return html_escaped(title);
     if (part == "data") return embeddable_json(data);
-    if (part == "style") return std::string(embedded::report_css()) + std::string(embedded::comparison_css());
     if (part == "program") return std::string(embedded::comparison_js());
     throw internal_error("comparison.html names an unknown part '" + std::string(part) + "'");
   });

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -101,7 +102,8 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
   ComparisonSummary summary;
   summary.at = checkpoints(comparison.trials);
   summary.targets = {0.1, 0.03, 0.01};
-  std::map<std::pair<std::string, std::string>, std::vector<const ComparisonRun*>> groups;
+  using Runs = std::vector<const ComparisonRun*>;
+  std::map<std::pair<std::string, std::string>, Runs> groups;
   for (const ComparisonRun& run : results.runs) groups[{run.problem, run.contender}].push_back(&run);
   for (const auto& [key, runs] : groups)
     summary.cells[key] = cell_of(runs, summary, static_cast<double>(comparison.trials));
@@ -119,12 +121,36 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
     const bool whole = n == static_cast<std::ptrdiff_t>(comparison.problems.size());
     (whole ? summary.ranked : summary.unranked).push_back(contender.name);
   }
-  for (std::size_t i = 0; i < summary.at.size(); ++i) {
+  // Ranks are over what all have: of each problem the runs with the seeds of every ranked contender.
+  std::vector<std::vector<Runs>> common;  // by problem and ranked contender
+  for (const Problem& problem : comparison.problems) {
+    const auto runs_of = [&](const std::string& name) -> const Runs& {
+      return groups.at({problem.name(), name});
+    };
+    const auto all_have = [&](std::uint64_t seed) {
+      return std::all_of(summary.ranked.begin(), summary.ranked.end(), [&](const std::string& name) {
+        return std::any_of(runs_of(name).begin(), runs_of(name).end(),
+                           [&](const ComparisonRun* run) { return run->seed == seed; });
+      });
+    };
+    std::vector<Runs> shared;
+    for (const std::string& name : summary.ranked) {
+      const Runs& all = runs_of(name);
+      std::copy_if(all.begin(), all.end(), std::back_inserter(shared.emplace_back()),
+                   [&](const ComparisonRun* run) { return all_have(run->seed); });
+      if (const auto n = static_cast<std::int64_t>(all.size()); n < comparison.seeds)
+        summary.lacks.push_back(
+            {problem.name(), name,
+             fmt::format("{} of {} seeds are there; ranks and means are over those that all have", n,
+                         comparison.seeds)});
+    }
+    if (!shared.empty() && !shared.front().empty()) common.push_back(std::move(shared));
+  }
+  for (std::size_t i = 0; i < summary.at.size() && !common.empty(); ++i) {
     std::vector<std::vector<double>> values;
-    for (const Problem& problem : comparison.problems) {
+    for (const auto& shared : common) {
       auto& row = values.emplace_back();
-      for (const std::string& name : summary.ranked)
-        row.push_back(summary.cells.at({problem.name(), name}).regret[i]);
+      for (const Runs& runs : shared) row.push_back(mean_at(runs, summary.at[i]));
     }
     if (summary.ranked.size() >= 2) summary.ranks.push_back(rank_test(values));
     for (std::size_t k = 0; k < summary.ranked.size(); ++k) {
@@ -206,11 +232,13 @@ std::string comparison_text(const Comparison& comparison, const ComparisonResult
       "the "
       "median run's regret is at most r.\n",
       unit, unit);
-  if (!results.skips.empty()) {
+  std::vector<ComparisonSkip> skips = results.skips;
+  skips.insert(skips.end(), summary.lacks.begin(), summary.lacks.end());
+  if (!skips.empty()) {
     out += "\nLeft out:\n";
     // Of a contender that fails everywhere in one way, once.
     std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
-    for (const ComparisonSkip& skip : results.skips) {
+    for (const ComparisonSkip& skip : skips) {
       const std::string reason = fmt::format("{}: {}", skip.contender, skip.why);
       const auto found = std::find_if(reasons.begin(), reasons.end(),
                                       [&](const auto& entry) { return entry.first == reason; });

@@ -51,6 +51,7 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
                                         setup_.scheduler_options);
   search::Problem problem{setup_.space, setup_.objectives, setup_.seed};
   problem.limits = setup_.limits;
+  problem.costs = study_.header().costs;
   problem.horizon = scheduler_->horizon();
   problem.rungs = scheduler_->rungs();
   problem.partial = problem.rungs.size() > 1 || !scheduler_->watched().empty();

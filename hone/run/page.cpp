@@ -2,6 +2,10 @@
 
 #include "hone/base/error.h"
 
+namespace hone::embedded {
+std::string_view page_head_html();  // made by the build of web/page_head.html; see cmake/embed.cmake
+}  // namespace hone::embedded
+
 namespace hone::run {
 
 std::string html_escaped(std::string_view text) {
@@ -61,6 +65,14 @@ std::string filled_page(std::string_view page, const std::function<std::string(s
     out += part(page.substr(open + 2, close - open - 2));
     at = close + 2;
   }
+}
+
+std::string page_head(std::string_view title, std::string_view style) {
+  return filled_page(embedded::page_head_html(), [&](std::string_view part) -> std::string {
+    if (part == "title") return html_escaped(title);
+    if (part == "style") return std::string(style);
+    throw internal_error("page_head.html names an unknown part '" + std::string(part) + "'");
+  });
 }
 
 }  // namespace hone::run

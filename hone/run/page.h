@@ -19,4 +19,7 @@ std::string embeddable_json(const Json& data);
 /// searched for placeholders.
 std::string filled_page(std::string_view page, const std::function<std::string(std::string_view)>& part);
 
+/// What every page begins with, down to the end of its head: nothing is loaded from a network.
+std::string page_head(std::string_view title, std::string_view style);
+
 }  // namespace hone::run

@@ -42,10 +42,11 @@ std::string plot_page(const std::string& eyebrow, const std::string& title, cons
   }
   const Json data{{"lead", lead}, {"hone", HONE_VERSION}, {"sections", list}};
   return filled_page(embedded::plots_html(), [&](std::string_view part) -> std::string {
+    if (part == "head")
+      return page_head(title, std::string(embedded::report_css()) + std::string(embedded::plots_css()));
     if (part == "title") return html_escaped(title);
     if (part == "eyebrow") return html_escaped(eyebrow);
     if (part == "data") return embeddable_json(data);
-    if (part == "style") return std::string(embedded::report_css()) + std::string(embedded::plots_css());
     if (part == "program") return std::string(embedded::plots_js());
     throw internal_error("plots.html names an unknown part '" + std::string(part) + "'");
   });

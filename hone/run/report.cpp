@@ -38,9 +38,9 @@ std::string report_page(const Json& data) {
     title = valid_utf8(study->get<std::string>());
 
   return filled_page(embedded::report_html(), [&](std::string_view name) -> std::string {
+    if (name == "head") return page_head(title, embedded::report_css());
     if (name == "title") return html_escaped(title);
     if (name == "data") return embeddable_json(data);
-    if (name == "style") return std::string(embedded::report_css());
     if (name == "chart") return std::string(embedded::chart_min_js());
     if (name != "program") throw internal_error(fmt::format("report.html names an unknown part '{}'", name));
     std::string program;

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "hone/study/front.h"
+#include "hone/study/ranking.h"
 #include "hone/study/study.h"
 
 namespace hone::run {
@@ -64,7 +64,7 @@ study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
                 "objectives are recognised by their names");
   std::vector<std::vector<double>> values;
   for (const auto& [config, row] : warm.results) values.push_back(row);
-  const std::vector<int> rank = study::non_dominated_rank(values);
+  const std::vector<int> rank = study::bounded_rank(values);
   std::vector<std::size_t> order(values.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -6,8 +6,7 @@
 #include <set>
 
 #include "hone/predict/final_value.h"
-#include "hone/schedule/resting.h"
-#include "hone/schedule/scheduler.h"
+#include "hone/schedule/one_fidelity.h"
 
 namespace hone::schedule {
 namespace {
@@ -23,22 +22,19 @@ namespace {
 /// fidelities as those of the present trial teach anything, so it needs tasks that report on their way, all
 /// alike. Several objectives: stopped where that holds for every one. A trial with a value that is not finite
 /// is left alone.
-class CurvePrediction : public Scheduler {
+class CurvePrediction : public StoppingRule {
  public:
   CurvePrediction(const Problem& problem, const Options& options)
-      : objectives_(problem.objectives),
-        steps_(options.integer("steps")),
-        first_(options.integer("first")),
-        every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
+      : StoppingRule(options),
+        objectives_(problem.objectives),
         n_train_(static_cast<std::size_t>(options.integer("n_train"))),
         confidence_(options.real("confidence")),
-        finals_(objectives_.size()),
-        resting_(steps_) {
+        finals_(objectives_.size()) {
     if (problem.space != nullptr) space_ = *problem.space;
   }
 
   void update(const study::Change& change) override {
-    resting_.update(change);
+    StoppingRule::update(change);
     const study::Trial& trial = *change.trial;
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     const bool known = order_.contains(trial.id);
@@ -61,15 +57,8 @@ class CurvePrediction : public Scheduler {
     }
   }
 
-  std::optional<Job> next(bool may_create) override {
-    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
-    if (job || !may_create || !affordable(steps_)) return job;
-    return Job{-1, steps_};
-  }
-  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
-
   Verdict judge(const study::Trial& trial, std::int64_t fidelity) override {
-    if (fidelity < first_ || complete_.size() < n_train_) return Verdict::go_on;
+    if (!begins_at(fidelity) || complete_.size() < n_train_) return Verdict::go_on;
     std::vector<std::int64_t> at;
     std::vector<std::vector<double>> curve(objectives_.size());
     for (const study::Result& result : trial.results) {
@@ -92,17 +81,6 @@ class CurvePrediction : public Scheduler {
       if (!(worse >= confidence_)) return Verdict::go_on;  // also where the prediction is not finite
     }
     return Verdict::stop;
-  }
-
-  study::TrialState reached(const study::Trial&, std::int64_t) const override {
-    return study::TrialState::completed;
-  }
-  std::int64_t horizon() const override { return steps_; }
-  std::vector<std::int64_t> rungs() const override { return {steps_}; }
-  std::vector<std::int64_t> watched() const override {
-    std::vector<std::int64_t> steps;
-    for (std::int64_t step = every_; step < steps_; step += every_) steps.push_back(step);
-    return steps;
   }
 
  private:
@@ -156,7 +134,7 @@ class CurvePrediction : public Scheduler {
         std::vector<double> curve;
         for (const std::int64_t fidelity : at) curve.push_back(complete->curve.at(fidelity)[i]);
         rows.push_back(predict::curve_features(curve, complete->known));
-        finals.push_back(complete->curve.at(steps_)[i]);
+        finals.push_back(complete->curve.at(horizon())[i]);
       }
       model.by_objective.emplace_back(std::move(rows), finals);
     }
@@ -168,7 +146,7 @@ class CurvePrediction : public Scheduler {
     const auto finite = [](const std::vector<double>& values) {
       return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
     };
-    const auto final = complete.curve.find(steps_);
+    const auto final = complete.curve.find(horizon());
     if (final == complete.curve.end() || !finite(final->second)) return false;
     auto report = complete.curve.begin();
     for (const std::int64_t fidelity : at) {
@@ -180,7 +158,7 @@ class CurvePrediction : public Scheduler {
   }
 
   void count_final(const Complete& complete, bool add) {
-    const auto final = complete.curve.find(steps_);
+    const auto final = complete.curve.find(horizon());
     if (final == complete.curve.end()) return;
     for (std::size_t i = 0; i < objectives_.size(); ++i) {
       if (!std::isfinite(final->second[i])) continue;
@@ -196,11 +174,9 @@ class CurvePrediction : public Scheduler {
   }
 
   std::vector<study::Objective> objectives_;
-  std::int64_t steps_, first_, every_;
   std::size_t n_train_;
   double confidence_;
   std::vector<std::multiset<double>> finals_;  // by objective
-  Resting resting_;
   std::optional<space::Space> space_;
   std::map<std::int64_t, Complete> complete_;   // by the order in which they completed
   std::map<std::int64_t, std::int64_t> order_;  // of trials
@@ -214,6 +190,19 @@ class CurvePrediction : public Scheduler {
 HONE_REGISTER(scheduler, curve_prediction) {
   using namespace hone;
   using Type = OptionSpec::Type;
+  auto options = schedule::StoppingRule::options();
+  options.push_back({.name = "n_train",
+                     .type = Type::integer,
+                     .fallback = 100,
+                     .summary = "complete curves before the first prediction",
+                     .low = 6,
+                     .high = 1e6});
+  options.push_back({.name = "confidence",
+                     .type = Type::real,
+                     .fallback = 0.95,
+                     .summary = "probability of ending worse than the best from which a trial is stopped",
+                     .low = 0.5,
+                     .high = 1.0});
   registry.add(
       "scheduler",
       MethodInfo{
@@ -221,35 +210,7 @@ HONE_REGISTER(scheduler, curve_prediction) {
           .summary =
               "Stops a trial whose final value, predicted from its curve so far, will not be the best.",
           .paper = "Accelerating Neural Architecture Search using Performance Prediction",
-          .options = {{.name = "steps",
-                       .type = Type::integer,
-                       .fallback = nullptr,
-                       .summary = "fidelity that a trial runs to where it is not stopped",
-                       .low = 1},
-                      {.name = "n_train",
-                       .type = Type::integer,
-                       .fallback = 100,
-                       .summary = "complete curves before the first prediction",
-                       .low = 6,
-                       .high = 1e6},
-                      {.name = "confidence",
-                       .type = Type::real,
-                       .fallback = 0.95,
-                       .summary = "probability of ending worse than the best from which a trial is stopped",
-                       .low = 0.5,
-                       .high = 1.0},
-                      {.name = "first",
-                       .type = Type::integer,
-                       .fallback = 1,
-                       .summary = "no trial is stopped before this fidelity",
-                       .low = 1},
-                      {.name = "every",
-                       .type = Type::integer,
-                       .fallback = nullptr,
-                       .summary = "a task that reports nothing by itself is measured at multiples of this; "
-                                  "default: a tenth of steps",
-                       .low = 1,
-                       .optional = true}},
+          .options = std::move(options),
           .traits = "learns from the latest 200 complete curves",
           .abilities = {.objectives = "several",
                         .constraints = "ignored",

@@ -4,9 +4,8 @@
 #include <map>
 #include <set>
 
-#include "hone/schedule/resting.h"
+#include "hone/schedule/one_fidelity.h"
 #include "hone/schedule/running_median.h"
-#include "hone/schedule/scheduler.h"
 
 namespace hone::schedule {
 namespace {
@@ -20,18 +19,15 @@ namespace {
 /// (same_as) does not count. Trials that an earlier scheduler left at rest go on first, and are judged too.
 /// A report that is not finite is worse than any. O(results log n) where a trial
 /// completes.
-class Median : public Scheduler {
+class Median : public StoppingRule {
  public:
   Median(const Problem& problem, const Options& options)
-      : objectives_(problem.objectives),
-        steps_(options.integer("steps")),
-        first_(options.integer("first")),
-        every_(options.has("every") ? options.integer("every") : std::max<std::int64_t>(1, steps_ / 10)),
-        min_trials_(static_cast<std::size_t>(options.integer("min_trials"))),
-        resting_(steps_) {}
+      : StoppingRule(options),
+        objectives_(problem.objectives),
+        min_trials_(static_cast<std::size_t>(options.integer("min_trials"))) {}
 
   void update(const study::Change& change) override {
-    resting_.update(change);
+    StoppingRule::update(change);
     const study::Trial& trial = *change.trial;
     const bool counts = trial.state == study::TrialState::completed && trial.same_as < 0;
     if (counts == completed_.contains(trial.id)) {
@@ -52,15 +48,8 @@ class Median : public Scheduler {
     }
   }
 
-  std::optional<Job> next(bool may_create) override {
-    const auto job = resting_.next([this](std::int64_t units) { return affordable(units); });
-    if (job || !may_create || !affordable(steps_)) return job;
-    return Job{-1, steps_};
-  }
-  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
-
   Verdict judge(const study::Trial& trial, std::int64_t fidelity) override {
-    if (fidelity < first_) return Verdict::go_on;
+    if (!begins_at(fidelity)) return Verdict::go_on;
     auto at = medians_.upper_bound(fidelity);
     while (at != medians_.begin()) {
       --at;
@@ -79,17 +68,6 @@ class Median : public Scheduler {
     for (std::size_t i = 0; i < best.size(); ++i)
       if (!(best[i] > at->second[i].value())) return Verdict::go_on;
     return Verdict::stop;
-  }
-
-  study::TrialState reached(const study::Trial&, std::int64_t) const override {
-    return study::TrialState::completed;
-  }
-  std::int64_t horizon() const override { return steps_; }
-  std::vector<std::int64_t> rungs() const override { return {steps_}; }
-  std::vector<std::int64_t> watched() const override {
-    std::vector<std::int64_t> steps;
-    for (std::int64_t step = every_; step < steps_; step += every_) steps.push_back(step);
-    return steps;
   }
 
  private:
@@ -121,9 +99,7 @@ class Median : public Scheduler {
   }
 
   std::vector<study::Objective> objectives_;
-  std::int64_t steps_, first_, every_;
   std::size_t min_trials_;
-  Resting resting_;
   std::map<std::int64_t, std::vector<RunningMedian>> medians_;  // by fidelity, then objective
   std::map<std::int64_t, Averages> completed_;
 };
@@ -133,36 +109,20 @@ class Median : public Scheduler {
 
 HONE_REGISTER(scheduler, median) {
   using namespace hone;
-  using Type = OptionSpec::Type;
+  auto options = schedule::StoppingRule::options();
+  options.push_back({.name = "min_trials",
+                     .type = OptionSpec::Type::integer,
+                     .fallback = 5,
+                     .summary = "completed trials that it takes to stop one",
+                     .low = 1,
+                     .high = 1e9});
   registry.add(
       "scheduler",
       MethodInfo{
           .name = "median",
           .summary = "Stops a trial whose best is worse than the median of the others' averages so far.",
           .paper = "Google Vizier: A Service for Black-Box Optimization",
-          .options = {{.name = "steps",
-                       .type = Type::integer,
-                       .fallback = nullptr,
-                       .summary = "fidelity that a trial runs to where it is not stopped",
-                       .low = 1},
-                      {.name = "first",
-                       .type = Type::integer,
-                       .fallback = 1,
-                       .summary = "no trial is stopped before this fidelity",
-                       .low = 1},
-                      {.name = "min_trials",
-                       .type = Type::integer,
-                       .fallback = 5,
-                       .summary = "completed trials that it takes to stop one",
-                       .low = 1,
-                       .high = 1e9},
-                      {.name = "every",
-                       .type = Type::integer,
-                       .fallback = nullptr,
-                       .summary = "a task that reports nothing by itself is measured at multiples of this; "
-                                  "default: a tenth of steps",
-                       .low = 1,
-                       .optional = true}},
+          .options = std::move(options),
           .abilities = {.objectives = "several",
                         .constraints = "ignored",
                         .batch = "independent",

@@ -17,11 +17,9 @@ namespace {
 /// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets three
-/// fifths
-///   of the turns, and a Parzen estimator and the same within a trust region share the rest.
-///   With many parameters the trust region's is the only process. Where trials may end below the largest
-///   fidelity they are many and cheap: the process and the Parzen estimator take every other turn from the
-///   start.
+///   fifths of the turns, and a Parzen estimator and the same within a trust region share the rest. With many
+///   parameters the trust region's is the only process. Where trials may end below the largest fidelity they
+///   are many and cheap: the process and the Parzen estimator take every other turn from the start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -78,6 +76,8 @@ class Auto : public Searcher {
   std::int64_t trials_ = 0;
 };
 
+/// Of a part: sums of shares stay finite.
+constexpr double kLargestShare = 1e9;
 /// From so many parameters on the process looks within a trust region.
 constexpr std::size_t kMany = 40;
 
@@ -114,7 +114,7 @@ std::vector<Auto::Part> parts_of(const Options& options, const Problem& problem)
     if (space != std::string::npos) {
       char* end = nullptr;
       part.share = std::strtod(text.c_str() + space, &end);
-      if (*end != '\0' || !(part.share > 0.0))
+      if (*end != '\0' || !(part.share > 0.0 && part.share <= kLargestShare))
         throw Error("'" + text + "' is no part: write \"gp\" or \"gp 0.5\"", options.place("parts"));
     }
     part.dear = part.name == "gp" || part.name == "turbo" || part.name == "ehvi" || part.name == "mobster" ||

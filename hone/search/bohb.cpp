@@ -108,8 +108,9 @@ class Density {
 /// Unlike the searcher tpe it has no prior component in its densities, one bandwidth rule, random proposals
 /// throughout, and does not look at trials that run.
 ///
-/// - Failed and infeasible trials, and values that are not finite, are the worst results of the fidelity that
-///   they ran to. Several objectives: good by non-dominated rank, then crowding distance.
+/// - Failed and infeasible trials (also by breaks_limits), and values that are not finite, are the worst
+///   results of the fidelity that they ran to. Several objectives: good by non-dominated rank, then crowding
+///   distance.
 /// - A value that a config lacks (its condition does not hold) is drawn once, from the parameter's prior.
 /// - Exact up to max_observations results at a fidelity; beyond, the latest count.
 class Bohb : public Searcher {
@@ -130,7 +131,8 @@ class Bohb : public Searcher {
     const bool lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     if (change.kind == study::Change::Kind::result && !lost) {
       auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
+      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) ||
+          breaks_limits(problem_, trial, *change.result))
         values.clear();
       put(change.result->fidelity, trial, std::move(values));
     }

@@ -134,9 +134,9 @@ double CarbsModel::front_value(double log_cost) const {
 }
 
 std::vector<double> CarbsModel::scores(const std::vector<Row>& rows, const Rules& rules) const {
-  std::vector<double> values, variances, costs, unused, failures, failure_variances;
+  std::vector<double> values, variances, failures, failure_variances;
   performance_.predict(rows, values, variances);
-  cost_.predict(rows, costs, unused);
+  const std::vector<double> costs = cost_.predict_means(rows);
   if (has_failures_) success_.predict(rows, failures, failure_variances);
   std::vector<double> scores(rows.size(), -std::numeric_limits<double>::infinity());
   for (std::size_t k = 0; k < rows.size(); ++k) {

@@ -101,8 +101,6 @@ class GpSearcher : public Searcher {
   std::unique_ptr<Searcher> startup_;
 };
 
-}  // namespace
-
 std::vector<OptionSpec> gp_options() {
   using Type = OptionSpec::Type;
   std::vector<std::string> transforms = predict::OutputTransform::names();
@@ -150,6 +148,25 @@ std::vector<OptionSpec> gp_options() {
                   "max_trials, 10 where that is not known",
        .low = 0.0,
        .high = 1e6}};
+}
+
+}  // namespace
+
+MethodInfo gp_method(const std::string& name, const std::string& summary, const std::string& paper,
+                     const std::string& fidelity) {
+  return {.name = name,
+          .summary = summary,
+          .paper = paper,
+          .options = gp_options(),
+          .traits = "exact up to max_observations results",
+          .abilities = {.objectives = "several",
+                        .constraints = "modelled",
+                        .conditions = "yes, correlations kept",
+                        .batch = "running trials believed",
+                        .fidelity = fidelity,
+                        .ask = "O(min(n, max_observations)^2)",
+                        .trials = "10 to 10,000"},
+          .guides_itself = true};
 }
 
 std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options& options,

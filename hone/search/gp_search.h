@@ -2,15 +2,16 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "hone/base/options.h"
 #include "hone/search/searcher.h"
 
 namespace hone::search {
 
-/// Options of the searchers that are made of gp_search: gp, ehvi, mobster.
-std::vector<OptionSpec> gp_options();
+/// What the registrations of the searchers that are made of gp_search share (gp, ehvi, mobster): options and
+/// abilities. `fidelity`: what they do with it, in words.
+MethodInfo gp_method(const std::string& name, const std::string& summary, const std::string& paper,
+                     const std::string& fidelity);
 
 /// Bayesian optimisation by Gaussian processes: a space-filling start, then at every ask the config that
 /// maximises the log of the expected (hypervolume) improvement under the model of GpModel. See gp.cpp.

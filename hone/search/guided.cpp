@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "hone/search/moves.h"
-#include "hone/study/front.h"
+#include "hone/study/ranking.h"
 
 namespace hone::search {
 namespace {
@@ -69,7 +69,7 @@ class Guided : public Searcher {
   static std::vector<std::size_t> ranked(const study::WarmStudy& warm) {
     std::vector<std::vector<double>> values;
     for (const auto& [config, row] : warm.results) values.push_back(row);
-    const std::vector<int> rank = study::non_dominated_rank(values);
+    const std::vector<int> rank = study::bounded_rank(values);
     std::vector<std::size_t> order(values.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(),

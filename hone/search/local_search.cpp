@@ -4,6 +4,7 @@
 
 #include "hone/search/individuals.h"
 #include "hone/search/losses.h"
+#include "hone/search/neighbourhood.h"
 
 namespace hone::search {
 namespace {
@@ -24,9 +25,7 @@ struct LocalSettings {
 /// and goes to its best, as White et al., "Local Search is State of the Art for Neural Architecture Search
 /// Benchmarks", 2020.
 ///
-/// - Neighbours (as Moves::neighbours, but made one by one): one active parameter differs: a category any
-///   other, an ordinal the next ones, a number `draws` Gaussian steps of deviation 0.2. In random order.
-///   Configs that the study holds already are passed over.
+/// - Neighbours: see Neighbourhood. Configs that the study holds already are passed over.
 /// - Running trials: the next neighbours. Where all are out and none is known to be better, a perturbation of
 ///   the present config is proposed meanwhile. Any result that is better moves the search, whoever proposed.
 /// - Several objectives: one number by ParEGO's augmented Tchebycheff function (see Scalar), whose weights
@@ -38,6 +37,7 @@ class LocalSearch : public Searcher {
         settings_(settings),
         moves_(problem.space),
         individuals_(problem_, moves_),
+        neighbours_(moves_),
         scalar_(problem.objectives.size()) {
     draw_weights();
   }
@@ -68,7 +68,7 @@ class LocalSearch : public Searcher {
       case Event::nothing:
         return;
     }
-    if (mode_ != Mode::descend || cursor_ < specs_.size() || !out_.empty()) return;
+    if (mode_ != Mode::descend || !neighbours_.exhausted() || !out_.empty()) return;
     if (best_out_ != kNobody)
       arrive(best_out_);
     else
@@ -80,22 +80,14 @@ class LocalSearch : public Searcher {
             static_cast<std::uint32_t>(attempt));
     if (current_ == kNobody || moves_.free().empty() || gives_up(attempt)) return problem_.space.sample(rng);
     if (mode_ == Mode::restart) return problem_.space.sample(rng);
-    if (mode_ == Mode::descend) {
-      int found = 0;
-      for (std::size_t k = cursor_; k < specs_.size(); ++k)
-        if (auto config = neighbour(k); config && found++ == attempt) return config;
-    }
+    if (mode_ == Mode::descend)
+      if (auto config = neighbours_.left(attempt, known_)) return config;
     return perturbed(rng);
   }
 
  private:
   static constexpr std::int64_t kNobody = -1;
   enum class Mode { start, descend, perturb, restart };
-  /// A neighbour of the present config, before it is made.
-  struct Spec {
-    std::size_t parameter;
-    std::int64_t which;
-  };
 
   space::Config perturbed(Rng& rng) const {
     space::Point point = individuals_.at(current_).point;
@@ -109,41 +101,14 @@ class LocalSearch : public Searcher {
     return moves_.settle(point, &individuals_.at(current_).point, rng);
   }
 
-  /// nullopt: infeasible, known, or no other config.
-  std::optional<space::Config> neighbour(std::size_t k) const {
-    const Spec& spec = specs_[k];
-    space::Point point = individuals_.at(current_).point;
-    const space::Parameter& parameter = problem_.space.parameter(spec.parameter);
-    if (moves_.is_categorical(spec.parameter)) {
-      point[spec.parameter] = static_cast<double>(spec.which);
-    } else if (parameter.kind == space::ParameterKind::ordinal) {
-      const double n = static_cast<double>(moves_.size(spec.parameter));
-      const double moved = point[spec.parameter] + static_cast<double>(spec.which) / n;
-      if (moved < 0.0 || moved > 1.0) return std::nullopt;
-      point[spec.parameter] = moved;
-    } else {
-      Rng rng(problem_.seed, "local search step", static_cast<std::uint64_t>(steps_),
-              static_cast<std::uint32_t>(k));
-      moves_.step(point, spec.parameter, 0.2, rng);
-    }
-    auto config = moves_.config(point);
-    if (config && known_.contains(config->key())) return std::nullopt;
-    return config;
-  }
-
   void created(std::int64_t trial) {
     if (mode_ == Mode::perturb || mode_ == Mode::restart) {
       // Who comes now is where the search goes on, whatever its worth.
       if (start_ == kNobody) start_ = trial;
-    } else if (mode_ == Mode::descend && cursor_ < specs_.size()) {
+    } else if (mode_ == Mode::descend && !neighbours_.exhausted()) {
       out_.insert(trial);
-      pass_known();
+      neighbours_.pass(known_);
     }
-  }
-
-  /// Moves the cursor over what is known or infeasible, so that no ask has to.
-  void pass_known() {
-    while (cursor_ < specs_.size() && !neighbour(cursor_)) ++cursor_;
   }
 
   void draw_weights() {
@@ -196,24 +161,8 @@ class LocalSearch : public Searcher {
     mode_ = Mode::descend;
     ++steps_;
     out_.clear();
-    specs_.clear();
-    cursor_ = 0;
-    const std::vector<bool> active = moves_.active(individuals_.at(current_).point);
-    for (const std::size_t i : moves_.free()) {
-      if (!active[i]) continue;
-      if (moves_.is_categorical(i)) {
-        for (std::int64_t k = 0; k < moves_.size(i); ++k)
-          if (static_cast<double>(k) != individuals_.at(current_).point[i]) specs_.push_back({i, k});
-      } else if (problem_.space.parameter(i).kind == space::ParameterKind::ordinal) {
-        specs_.push_back({i, -1});
-        specs_.push_back({i, 1});
-      } else {
-        for (int draw = 0; draw < settings_.draws; ++draw) specs_.push_back({i, draw});
-      }
-    }
-    Rng rng(problem_.seed, "local search order", static_cast<std::uint64_t>(steps_));
-    for (std::size_t i = specs_.size(); i > 1; --i) std::swap(specs_[i - 1], specs_[rng.below(i)]);
-    pass_known();
+    neighbours_.enter(individuals_.at(current_).point, settings_.draws, problem_.seed,
+                      static_cast<std::uint64_t>(steps_), known_);
     if (before != kNobody) tidy(before);
   }
 
@@ -222,8 +171,7 @@ class LocalSearch : public Searcher {
     const std::int64_t arrived = current_, before = optimum_;
     if (optimum_ != kNobody && optimum_ != current_ && better(optimum_, current_)) current_ = optimum_;
     optimum_ = current_;
-    specs_.clear();
-    cursor_ = 0;
+    neighbours_.leave();
     Rng rng(problem_.seed, "local search restart", static_cast<std::uint64_t>(steps_));
     mode_ = rng.uniform() < settings_.restart ? Mode::restart : Mode::perturb;
     if (mode_ == Mode::restart) optimum_ = kNobody;
@@ -268,8 +216,7 @@ class LocalSearch : public Searcher {
   std::int64_t best_out_ = kNobody;  // steepest: the best better neighbour so far
   std::int64_t start_ = kNobody;     // runs; the next descent begins there
   std::int64_t steps_ = 0, rounds_ = 0;
-  std::vector<Spec> specs_;
-  std::size_t cursor_ = 0;
+  Neighbourhood neighbours_;              // of where it stands
   std::unordered_set<std::int64_t> out_;  // proposed since the search stands here, and running
   Scalar scalar_;
   std::vector<double> weights_;

@@ -21,10 +21,9 @@ Losses losses_of(const Problem& problem, const study::Trial& trial) {
   }
   for (const study::Result& result : trial.results) {
     auto values = study::oriented(problem.objectives, result.measures);
-    const auto broken = violations(problem, result.measures);
+    if (breaks_limits(problem, trial, result)) return {};
     const bool good = !values.empty() &&
-                      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
-                      std::none_of(broken.begin(), broken.end(), [](double v) { return v > 0.0; });
+                      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
     for (double& value : values) value = std::clamp(value, -kLargestLoss, kLargestLoss);
     if (good) losses.emplace_back(result.fidelity, std::move(values));
   }

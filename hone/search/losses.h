@@ -14,7 +14,7 @@ using Losses = std::vector<std::pair<std::int64_t, std::vector<double>>>;
 /// Losses are kept within this, so that their differences are finite.
 inline constexpr double kLargestLoss = 1e150;
 
-/// A trial's finite results; none where it failed, is infeasible, was pruned or deleted, or breaks a limit.
+/// A trial's finite results; none where it failed, is infeasible, was pruned or deleted, or breaks_limits.
 Losses losses_of(const Problem& problem, const study::Trial& trial);
 
 /// One number of several objectives: the augmented weighted Chebyshev norm of ParEGO (Knowles, "ParEGO: A

@@ -3,8 +3,8 @@
 #include <limits>
 #include <map>
 #include <unordered_map>
-#include <unordered_set>
 
+#include "hone/search/decisions.h"
 #include "hone/search/individuals.h"
 #include "hone/study/front.h"
 
@@ -12,14 +12,10 @@ namespace hone::search {
 namespace {
 
 /// Monte Carlo tree search over the space's decisions (Negrinho and Gordon, "DeepArchitect: Automatically
-/// Designing and Training Deep Architectures", 2017). A node decides one parameter, those first that
-/// conditions mention, then the others in the space's order; one that is inactive under what was decided is
-/// passed over. Selection by UCT: mean reward + c sqrt(2 ln N / n), c = 0.5 as in the authors' experiments;
-/// each trial adds one node; below it the rest is drawn.
+/// Designing and Training Deep Architectures", 2017). A node decides one parameter or half of its values (see
+/// Decisions: the paper's restructured tree, by bisection). Selection by UCT: mean reward + c sqrt(2 ln N /
+/// n), c = 0.5 as in the authors' experiments; each trial adds one node; below it the rest is drawn.
 ///
-/// - Bisection (the paper's restructured tree): a number or ordinal is not decided at once; a node halves its
-///   values, the halves are halved in turn, down to one value or, of a real, to 2^-10 of its scale, inside
-///   which it is drawn.
 /// - Reward: the share of a reference sample of the results so far (256, a reservoir) that does not dominate
 ///   the result; a result at a lower fidelity is dominated by one at a higher. All rewards are computed again
 ///   whenever the results have doubled. Lost and infeasible ones: 0. Several objectives: the same.
@@ -29,20 +25,7 @@ namespace {
 class Mcts : public Searcher {
  public:
   Mcts(const Problem& problem, double c)
-      : problem_(problem), moves_(problem.space), individuals_(problem_, moves_), c_(c) {
-    std::unordered_set<std::string> mentioned;
-    for (const space::Parameter& parameter : problem_.space.parameters()) {
-      scales_.emplace_back(parameter);
-      if (!parameter.when) continue;
-      for (const std::string& name : parameter.when.names()) mentioned.insert(name);
-    }
-    for (const bool first : {true, false})
-      for (const std::size_t i : moves_.free()) {
-        const space::Parameter& parameter = problem.space.parameter(i);
-        const bool is = mentioned.contains(parameter.name) ||
-                        (!parameter.list.empty() && mentioned.contains(parameter.list));
-        if (is == first) order_.push_back(i);
-      }
+      : problem_(problem), moves_(problem.space), decisions_(moves_), individuals_(problem_, moves_), c_(c) {
     nodes_.emplace_back();
   }
 
@@ -83,7 +66,6 @@ class Mcts : public Searcher {
 
  private:
   static constexpr int kTries = 16;
-  static constexpr int kBisections = 10;
   static constexpr std::size_t kReference = 256;
 
   struct Node {
@@ -91,98 +73,23 @@ class Mcts : public Searcher {
     std::int64_t visits = 0;
     std::vector<std::int32_t> children;  // empty: a leaf; -1: not visited
   };
-  /// Where a walk stands: the parameter that is decided, and what is left of its scale.
-  struct Place {
-    std::size_t at = 0;  // of order_
-    double low = 0.0, high = 1.0;
-    int halvings = 0;
-  };
   struct Known {
     std::vector<std::int32_t> path;
     double reward = 0.0;
   };
 
-  /// Passes over what is inactive. False: all is decided.
-  bool settle(Place& place, const std::vector<bool>& active) const {
-    while (place.at < order_.size() && !active[order_[place.at]]) place = {place.at + 1};
-    return place.at < order_.size();
-  }
-
-  std::size_t width(const Place& place) const {
-    const std::size_t i = order_[place.at];
-    return moves_.is_categorical(i) ? static_cast<std::size_t>(moves_.size(i)) : 2;
-  }
-
-  /// Takes a child: what the decision says from now on.
-  void take(Place& place, std::size_t child) const {
-    const std::size_t i = order_[place.at];
-    if (moves_.is_categorical(i)) {
-      place = {place.at + 1};
-      return;
-    }
-    const double middle = halfway(place);
-    (child == 0 ? place.high : place.low) = middle;
-    ++place.halvings;
-    const double n = static_cast<double>(moves_.size(i));
-    const bool single = n > 0.0 ? (place.high - place.low) * n < 1.5 : place.halvings >= kBisections;
-    if (single) place = {place.at + 1};
-  }
-
-  /// On a grid between two values.
-  double halfway(const Place& place) const {
-    const double n = static_cast<double>(moves_.size(order_[place.at]));
-    const double middle = (place.low + place.high) / 2;
-    return n > 0.0 ? std::round(middle * n) / n : middle;
-  }
-
-  /// Which child a point belongs to.
-  std::size_t child_of(const Place& place, const space::Point& point) const {
-    const std::size_t i = order_[place.at];
-    if (moves_.is_categorical(i)) return static_cast<std::size_t>(point[i]);
-    return rank(i, point[i]) < halfway(place) ? 0 : 1;
-  }
-
-  /// A grid's entry by its number, so that the halves hold as many values (log integers own unequal cells).
-  double rank(std::size_t parameter, double entry) const {
-    const space::Scale& of = scales_[parameter];
-    if (of.size() == 0) return entry;
-    return (static_cast<double>(of.index(of.at(entry))) + 0.5) / static_cast<double>(of.size());
-  }
-
   /// Goes down the tree and writes what it decides into `point`, which is otherwise drawn.
   void walk(space::Point& point, Rng& rng) const {
     std::vector<bool> active = moves_.active(point);
-    Place place;
+    Decisions::Place place;
     std::int32_t node = 0;
-    while (!nodes_[static_cast<std::size_t>(node)].children.empty() && settle(place, active)) {
+    while (!nodes_[static_cast<std::size_t>(node)].children.empty() && decisions_.settle(place, active)) {
       const std::size_t child = best_child(nodes_[static_cast<std::size_t>(node)], rng);
-      const std::size_t parameter = order_[place.at];
-      if (moves_.is_categorical(parameter)) {
-        point[parameter] = static_cast<double>(child);
-        take(place, child);
-      } else {
-        const double middle = halfway(place);
-        Place inside = place;
-        (child == 0 ? inside.high : inside.low) = middle;
-        draw_inside(point, parameter, inside, rng);
-        take(place, child);
-      }
+      decisions_.take(place, child, point, rng);
       if (problem_.space.has_conditions()) active = moves_.active(point);
       node = nodes_[static_cast<std::size_t>(node)].children[child];
       if (node < 0) return;
     }
-  }
-
-  void draw_inside(space::Point& point, std::size_t parameter, const Place& place, Rng& rng) const {
-    const space::Scale& of = scales_[parameter];
-    if (of.size() == 0) {
-      point[parameter] = of.position(of.at(rng.uniform(place.low, place.high)));
-      return;
-    }
-    const double n = static_cast<double>(of.size());
-    const auto first = static_cast<std::int64_t>(std::llround(place.low * n));
-    const auto last = std::max(first, static_cast<std::int64_t>(std::llround(place.high * n)) - 1);
-    point[parameter] = of.position(of.draw(rng, first, last));
   }
 
   std::size_t best_child(const Node& node, Rng& rng) const {
@@ -219,11 +126,11 @@ class Mcts : public Searcher {
     if (!is_new) return;
     const space::Point& point = individuals_.at(trial).point;
     const std::vector<bool> active = moves_.active(point);
-    Place place;
+    Decisions::Place place;
     std::int32_t node = 0;
     known->second.path.push_back(0);
-    while (settle(place, active)) {
-      const std::size_t width_here = width(place), child = child_of(place, point);
+    while (decisions_.settle(place, active)) {
+      const std::size_t width_here = decisions_.width(place), child = decisions_.child_of(place, point);
       if (child >= width_here) break;
       const bool leaf = nodes_[static_cast<std::size_t>(node)].children.empty();
       if (leaf) nodes_[static_cast<std::size_t>(node)].children.assign(width_here, -1);
@@ -236,7 +143,7 @@ class Mcts : public Searcher {
       }
       node = next;
       known->second.path.push_back(node);
-      take(place, child);
+      decisions_.take(place, child);
       if (added) break;
     }
     individuals_.drop_point(trial);
@@ -294,10 +201,9 @@ class Mcts : public Searcher {
 
   Problem problem_;
   Moves moves_;
+  Decisions decisions_;
   Individuals individuals_;
   double c_;
-  std::vector<space::Scale> scales_;  // by parameter
-  std::vector<std::size_t> order_;
   std::vector<Node> nodes_;
   std::unordered_map<std::int64_t, Known> known_;
   std::map<std::int64_t, Reference> results_;

@@ -56,7 +56,7 @@ void Observations::update(const study::Change& change) {
                                                          [](double v) { return std::isfinite(v); });
       const bool given_up = trial.done() && trial.state != TrialState::completed;
       for (double& value : losses) value = std::clamp(value, -kLargestLoss, kLargestLoss);
-      if (finite && !given_up)
+      if (finite && !given_up && !breaks_limits(problem_, trial, *change.result))
         put(levels_[change.result->fidelity], trial, std::move(losses));
       else
         lose(trial);

@@ -31,8 +31,8 @@ class Observations {
   std::size_t fitted() const { return model_ == nullptr ? 0 : model_->fitted; }
   /// Changes with every fit that is due.
   std::uint64_t generation() const { return generation_; }
-  /// Trials that gave nothing: failed, infeasible, pruned, not finite; the last 500 at a due fit. The first
-  /// lost_fitted() are those of the last due fit.
+  /// Trials that gave nothing: failed, infeasible (also by breaks_limits), pruned, not finite; the last 500
+  /// at a due fit. The first lost_fitted() are those of the last due fit.
   const std::vector<Row>& lost() const { return lost_; }
   std::size_t lost_fitted() const { return lost_fitted_; }
   /// Trials without a result at the model's fidelity that run or wait, by id.

@@ -1,5 +1,6 @@
 #include "hone/search/searcher.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,6 +28,19 @@ std::vector<double> violations(const Problem& problem, const study::Measures& me
     all.push_back(broken);
   }
   return all;
+}
+
+bool breaks_limits(const Problem& problem, const study::Trial& trial, const study::Result& result) {
+  if (problem.limits.empty()) return false;
+  const auto& costs = problem.costs;
+  const auto binds = [&](const std::string& name) {
+    return result.fidelity >= problem.horizon || trial.costs.find(name) ||
+           std::find(costs.begin(), costs.end(), name) != costs.end();
+  };
+  const std::vector<double> broken = violations(problem, result.measures);
+  for (std::size_t i = 0; i < broken.size(); ++i)
+    if (broken[i] > 0.0 && binds(problem.limits[i].name)) return true;
+  return false;
 }
 
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,

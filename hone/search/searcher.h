@@ -18,10 +18,10 @@
 
 namespace hone::search {
 
-/// The key under which what a config computes is known to the study: its functional key; where it has none its
-/// structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process that
-/// read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number of
-/// times.
+/// The key under which what a config computes is known to the study: its functional key; where it has none
+/// its structural one; nullopt: it is known by itself alone. Deterministic, and the same in every process
+/// that read the same journal. May take as long as a task's probe: ask for it in `ask` only, a bounded number
+/// of times.
 using SignatureOf = std::function<std::optional<Key>(const space::Config&)>;
 
 /// What a searcher is made for. Lives as long as the searcher.
@@ -30,7 +30,9 @@ struct Problem {
   std::vector<study::Objective> objectives;
   std::uint64_t seed = 0;
   std::vector<study::Limit> limits = {};  ///< on measures of a result; costs may be known before it
-  std::int64_t horizon = 1;               ///< the largest fidelity: where the front is
+  /// Measures that say what a candidate costs rather than how good it is: see breaks_limits.
+  std::vector<std::string> costs = {};
+  std::int64_t horizon = 1;              ///< the largest fidelity: where the front is
   std::vector<std::int64_t> rungs = {};  ///< fidelities at which trials rest, ascending; empty: horizon alone
   /// Trials may rest or be stopped below the horizon, so that most results are of lower fidelities.
   bool partial = false;
@@ -48,6 +50,10 @@ double cost_of(const Problem& problem, const study::Trial& trial);
 /// By how much a result breaks the limits: one number a limit, in the limit's unit, above 0 where it is
 /// broken, NaN where the measure is missing. A limit with max and min gives the larger of its two.
 std::vector<double> violations(const Problem& problem, const study::Measures& measures);
+/// Whether a trial with this result is out, however far it goes. At the horizon every limit counts. Below it
+/// those on costs do (problem.costs, and what was known of the trial before training): a dearer design stays
+/// dear, while quality may still come.
+bool breaks_limits(const Problem& problem, const study::Trial& trial, const study::Result& result);
 
 /// Proposes configs. A searcher is a pure function of the changes it was told, in order, and of the seed: the
 /// same journal gives the same proposals in any process. It keeps its own incremental state; ask never walks

@@ -27,8 +27,8 @@ struct TpeSettings {
 ///   results; where none has so many, of the one with most (the higher of equals), from n_startup on. Results
 ///   elsewhere do not count. Before that: random.
 /// - In the bad density beside the rest: trials that run (so that workers keep away from each other), that
-///   failed, are infeasible, were pruned, or gave NaN or infinity. A trial paused below the model's fidelity
-///   is in neither.
+///   failed, are infeasible (also by breaks_limits), were pruned, or gave NaN or infinity. Another trial
+///   paused below the model's fidelity is in neither.
 /// - Exact up to max_observations in the bad density. Beyond, each newcomer takes the place of a random one
 ///   that does not run (a stream keyed by the seed), so that what is kept thins out with age.
 /// - From attempt 8 on every other proposal is a random one, so that a small finite space is not a trap.
@@ -50,9 +50,11 @@ class Tpe : public Searcher {
     it.lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     it.pruned = trial.state == TrialState::pruned;
     if (change.kind == study::Change::Kind::deleted) forget(row);
-    if (it.lost)
+    const bool result = change.kind == study::Change::Kind::result;
+    if (result) it.broken = breaks_limits(problem_, trial, *change.result);
+    if (it.lost || it.broken)
       for (auto& [fidelity, level] : levels_) level.good.remove(static_cast<std::int64_t>(row));
-    if (change.kind == study::Change::Kind::result) told(row, *change.result);
+    if (result) told(row, *change.result);
     settle(row);
   }
 
@@ -69,7 +71,7 @@ class Tpe : public Searcher {
  private:
   struct Row {
     std::int64_t trial = 0;
-    bool runs = false, lost = false, pruned = false;
+    bool runs = false, lost = false, pruned = false, broken = false;
     bool in_bad = false;  // belongs there; it may have been thinned out
     std::int32_t slot = -1;
   };
@@ -98,6 +100,7 @@ class Tpe : public Searcher {
 
   /// Its results count no longer, as if it had never run.
   void forget(std::size_t row) {
+    rows_[row].broken = false;
     for (auto& [fidelity, level] : levels_) {
       level.good.remove(static_cast<std::int64_t>(row));
       if (level.holds(row)) level.has[row] = false;
@@ -117,7 +120,7 @@ class Tpe : public Searcher {
     level.has[row] = true;
     auto values = study::oriented(problem_.objectives, result.measures);
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-    if (finite && !values.empty() && !rows_[row].lost)
+    if (finite && !values.empty() && !rows_[row].lost && !rows_[row].broken)
       level.good.report(static_cast<std::int64_t>(row), std::move(values));
     else
       level.good.remove(static_cast<std::int64_t>(row));
@@ -138,7 +141,8 @@ class Tpe : public Searcher {
   /// Puts a row into the bad density, or takes it out.
   void settle(std::size_t row) {
     Row& it = rows_[row];
-    const bool belongs = it.runs || it.lost || it.pruned || (model_ != nullptr && model_->holds(row));
+    const bool belongs =
+        it.runs || it.lost || it.pruned || it.broken || (model_ != nullptr && model_->holds(row));
     if (belongs == it.in_bad) return;
     it.in_bad = belongs;
     if (!belongs) {

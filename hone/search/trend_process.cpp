@@ -81,6 +81,14 @@ void TrendProcess::predict(const std::vector<Row>& rows, std::vector<double>& me
   }
 }
 
+std::vector<double> TrendProcess::predict_means(const std::vector<Row>& rows) const {
+  const Eigen::VectorXd m = process_.predict_means(rows);
+  std::vector<double> means(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    means[i] = mean_ + unit_ * (m[static_cast<Eigen::Index>(i)] + trend(rows[i]));
+  return means;
+}
+
 std::vector<double> TrendProcess::sample(const std::vector<Row>& rows, Rng& rng) const {
   const Eigen::MatrixXd drawn = process_.sample(rows, 1, rng);
   std::vector<double> values(rows.size());

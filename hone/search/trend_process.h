@@ -24,6 +24,7 @@ class TrendProcess {
   /// In units of the targets; variances are of the function, without noise.
   void predict(const std::vector<predict::GaussianProcess::Row>& rows, std::vector<double>& means,
                std::vector<double>& variances) const;
+  std::vector<double> predict_means(const std::vector<predict::GaussianProcess::Row>& rows) const;
   /// A draw of the function's values at `rows` together.
   std::vector<double> sample(const std::vector<predict::GaussianProcess::Row>& rows, Rng& rng) const;
 

@@ -123,10 +123,9 @@ class Turbo : public Searcher {
     const study::Result* last = trial.last();
     if (trial.state == study::TrialState::completed && last != nullptr) {
       auto values = study::oriented(problem_.objectives, last->measures);
-      const auto broken = violations(problem_, last->measures);
       const bool counts =
           std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
-          std::none_of(broken.begin(), broken.end(), [](double v) { return v > 0.0; });
+          !breaks_limits(problem_, trial, *last);
       if (counts && !values.empty()) {
         const auto& members = front_.members();
         const bool much = values.size() > 1 || members.empty() ||

@@ -81,6 +81,10 @@ struct Space::Plan {
   const Feasible& enumerated() const;  ///< made on first use
   void assign(std::int64_t number, Cells& cells) const;
   const Solver& solver() const;  ///< made on first use
+  /// Whether draws from the scales next to never satisfy the constraints (2,000 met nothing) while all that
+  /// does can be enumerated or listed: then drawing from there at once is as exact as rejection, and quick.
+  /// A property of the space alone; found out on first use.
+  bool is_rare() const;
 
  private:
   void bind_names();  // check.cpp
@@ -93,6 +97,8 @@ struct Space::Plan {
   mutable Feasible enumerated_;
   mutable std::once_flag solver_once_;
   mutable std::unique_ptr<const Solver> solver_;
+  mutable std::once_flag rare_once_;
+  mutable bool rare_ = false;
 };
 
 /// Throws Error where it cannot be a parameter's name: identifiers and numbers with dots between them.

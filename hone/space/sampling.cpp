@@ -12,13 +12,18 @@ namespace {
 constexpr int kTriesBeforeSolving = 2000;
 constexpr int kSolvings = 8;  // a real that is rounded may miss its constraint
 
-/// Whether all constraints hold; where not, counts each that does not.
-bool satisfied(const Space::Plan& plan, const Cells& cells, std::vector<std::int64_t>& rejections) {
-  if (plan.feasible(cells)) return true;
+/// One draw from the scales, and whether all constraints hold.
+bool by_chance(const Space::Plan& plan, Rng& rng, Cells& cells) {
+  for (const std::size_t i : plan.drawn) cells[i] = plan.scales[i].draw(rng);
+  plan.deactivate(cells);
+  return plan.feasible(cells);
+}
+
+/// Counts each constraint that does not hold.
+void count_rejections(const Space::Plan& plan, const Cells& cells, std::vector<std::int64_t>& rejections) {
   rejections.resize(plan.constraints.size());
   for (std::size_t c = 0; c < plan.constraints.size(); ++c)
     if (plan.bound_constraints[c].evaluate(cells.data()) == Expression::Truth::no) ++rejections[c];
-  return false;
 }
 
 /// What to say of the constraint that rejected most.
@@ -49,6 +54,26 @@ Error none_found(const Space::Plan& plan, const std::vector<std::int64_t>& rejec
       fmt::format("{} draws", Space::max_sampling_tries()));
 }
 
+/// Draws from all that there is, or by solving. Throws Error where there is nothing.
+bool solved(const Space::Plan& plan, Rng& rng, Cells& cells) {
+  if (plan.assignments(Space::max_enumerated()) == 0) {
+    for (int again = 0; again < kSolvings; ++again) {
+      std::size_t excluded = 0;
+      const auto outcome = plan.solver().draw(rng, cells, excluded);
+      if (outcome == Solver::Outcome::found) return true;
+      if (outcome == Solver::Outcome::none) throw plan.solver().nothing(excluded);
+    }
+    return false;
+  }
+  // The same distribution as rejection gives: weights are what draw() would have given each assignment.
+  const Space::Plan::Feasible& feasible = plan.enumerated();
+  if (feasible.numbers.empty()) throw none_there(plan, feasible);
+  const double pick = rng.uniform() * feasible.sums.back();
+  const auto found = std::upper_bound(feasible.sums.begin(), feasible.sums.end() - 1, pick);
+  plan.assign(feasible.numbers[static_cast<std::size_t>(found - feasible.sums.begin())], cells);
+  return true;
+}
+
 }  // namespace
 
 std::int64_t Space::Plan::assignments(std::int64_t limit) const {
@@ -75,7 +100,10 @@ const Space::Plan::Feasible& Space::Plan::enumerated() const {
     double sum = 0.0;
     for (std::int64_t number = 0; number < enumerated_.total; ++number) {
       assign(number, cells);
-      if (!satisfied(*this, cells, enumerated_.rejections)) continue;
+      if (!feasible(cells)) {
+        count_rejections(*this, cells, enumerated_.rejections);
+        continue;
+      }
       double weight = 1.0;
       std::int64_t rest = number;
       for (const std::size_t i : drawn) {
@@ -89,31 +117,27 @@ const Space::Plan::Feasible& Space::Plan::enumerated() const {
   return enumerated_;
 }
 
+bool Space::Plan::is_rare() const {
+  std::call_once(rare_once_, [this] {
+    if (constraints.empty()) return;
+    Rng rng(0, "rare");  // of its own: what others drew before does not show
+    Cells cells(parameters.size());
+    for (int tries = 0; tries < kTriesBeforeSolving; ++tries)
+      if (by_chance(*this, rng, cells)) return;
+    rare_ = assignments(max_enumerated()) > 0 || solver().lists_all();
+  });
+  return rare_;
+}
+
 Config Space::sample(Rng& rng) const {
   const Plan& plan = *plan_;
+  const int before_solving = plan.is_rare() ? 0 : kTriesBeforeSolving;
   Cells cells(plan.parameters.size());
   std::vector<std::int64_t> rejections;
-  for (int tries = 1; tries <= max_sampling_tries(); ++tries) {
-    for (const std::size_t i : plan.drawn) cells[i] = plan.scales[i].draw(rng);
-    plan.deactivate(cells);
-    if (plan.constraints.empty() || satisfied(plan, cells, rejections)) return plan.config(cells);
-    if (tries != kTriesBeforeSolving) continue;
-    if (plan.assignments(max_enumerated()) == 0) {
-      for (int again = 0; again < kSolvings; ++again) {
-        std::size_t excluded = 0;
-        const auto outcome = plan.solver().draw(rng, cells, excluded);
-        if (outcome == Solver::Outcome::found) return plan.config(cells);
-        if (outcome == Solver::Outcome::none) throw plan.solver().nothing(excluded);
-      }
-      continue;
-    }
-    // The same distribution as rejection gives: weights are what draw() would have given each assignment.
-    const Plan::Feasible& feasible = plan.enumerated();
-    if (feasible.numbers.empty()) throw none_there(plan, feasible);
-    const double pick = rng.uniform() * feasible.sums.back();
-    const auto found = std::upper_bound(feasible.sums.begin(), feasible.sums.end() - 1, pick);
-    plan.assign(feasible.numbers[static_cast<std::size_t>(found - feasible.sums.begin())], cells);
-    return plan.config(cells);
+  for (int tries = 0; tries < max_sampling_tries(); ++tries) {
+    if (tries == before_solving && solved(plan, rng, cells)) return plan.config(cells);
+    if (by_chance(plan, rng, cells)) return plan.config(cells);
+    count_rejections(plan, cells, rejections);
   }
   throw none_found(plan, rejections);
 }

@@ -10,7 +10,7 @@
 namespace hone::space {
 namespace {
 
-constexpr int kTriesByChance = 1000;
+constexpr int kTriesBeforeListing = 16, kTriesByChance = 1000;
 constexpr std::int64_t kListingWork = 20000;      // boxes
 constexpr std::int64_t kListedEntries = 1000000;  // parameters of boxes: 16 MB
 constexpr int kDescents = 16;
@@ -82,7 +82,7 @@ Solver::Outcome Solver::draw(Rng& rng, Cells& cells, std::size_t& excluded) cons
   for (std::size_t i = 0; i < components_.size(); ++i) {
     excluded = i;
     const Component& it = components_[i];
-    if (it.draw_by_chance(rng, it.constraints().empty() ? 1 : kTriesByChance, cells)) continue;
+    if (it.draw_by_chance(rng, it.constraints().empty() ? 1 : kTriesBeforeListing, cells)) continue;
     const Component::Listing& listed = listing(i);
     if (listed.complete) {
       if (listed.boxes.empty()) return Outcome::none;
@@ -91,6 +91,7 @@ Solver::Outcome Solver::draw(Rng& rng, Cells& cells, std::size_t& excluded) cons
       it.draw(listed.boxes[static_cast<std::size_t>(box - listed.sums.begin())], rng, cells);
       continue;
     }
+    if (it.draw_by_chance(rng, kTriesByChance, cells)) continue;
     // Importance resampling: a leaf's weight is its mass over the chance of the way to it.
     const Component::State root = it.root();
     std::vector<std::pair<double, Component::State>> leaves;
@@ -193,6 +194,12 @@ std::optional<std::int64_t> Solver::count() const {
     count_ = product;
   });
   return count_;
+}
+
+bool Solver::lists_all() const {
+  for (std::size_t i = 0; i < components_.size(); ++i)
+    if (!components_[i].constraints().empty() && !listing(i).complete) return false;
+  return true;
 }
 
 bool Solver::listed() const {

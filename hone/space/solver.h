@@ -112,11 +112,11 @@ class Solver {
   explicit Solver(const Space::Plan& plan);
 
   enum class Outcome { found, none, unknown };
-  /// Draws a config of the space into `cells`: every component by chance first (component.draw_by_chance),
-  /// then from the list of all its solutions by their masses, which both are what rejection would draw; where
-  /// there are too many to list, the best of several descents, taken with chance mass / chance of the
-  /// descent: nearer to what rejection would draw the more descents there are, and never outside it.
-  /// excluded: where the outcome is none, the component that has no solution.
+  /// Draws a config of the space into `cells`: every component by chance first (component.draw_by_chance), a
+  /// few times, then from the list of all its solutions by their masses, which both are what rejection would
+  /// draw; where there are too many to list, after more draws by chance, the best of several descents, taken
+  /// with chance mass / chance of the descent: nearer to what rejection would draw the more descents there
+  /// are, and never outside it. excluded: where the outcome is none, the component that has no solution.
   Outcome draw(Rng& rng, Cells& cells, std::size_t& excluded) const;
   /// So many boxes one draw looks at, at most, in each group of parameters that hang together.
   static std::int64_t max_work();
@@ -126,6 +126,9 @@ class Solver {
   std::optional<std::int64_t> count() const;  ///< see Space::count
   /// Whether all configs are listed: their number is at most Space::max_enumerated().
   bool listed() const;
+  /// Whether the solutions of every group of parameters with constraints are listed (an infinite number of
+  /// configs all the same, where others are free).
+  bool lists_all() const;
   /// The k-th config of the list.
   void assign(std::int64_t k, Cells& cells) const;
   /// Some config with these values, the rest near the middle of its scale.

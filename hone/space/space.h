@@ -81,10 +81,11 @@ class Space {
   std::vector<std::string> names() const;  ///< of parameters; of lists, the list's name once
 
   /// Uniform over each parameter's scale, conditions resolved, constraints satisfied. By rejection where that
-  /// is efficient: 2,000 tries. Then, in a space of at most max_enumerated() assignments (conditions not
-  /// counted), by enumerating them all, once; beyond, by solving (solver.h), group by independent group of
-  /// parameters: exactly as rejection would draw where the group's solutions are few enough to be listed or
-  /// frequent enough to be met by chance, else by random descents, resampled towards that distribution.
+  /// is efficient: 2,000 tries (none where a first 2,000 draws of the space, made once, met nothing, and all
+  /// that there is can be drawn from). Then, in a space of at most max_enumerated() assignments (conditions
+  /// not counted), by enumerating them all, once; beyond, by solving (solver.h), group by independent group
+  /// of parameters: exactly as rejection would draw where the group's solutions are few enough to be listed
+  /// or frequent enough to be met by chance, else by random descents, resampled towards that distribution.
   /// Throws Error where no config satisfies the constraints, naming those that exclude each other, or where
   /// none was found in max_sampling_tries() tries and the solver's work limit.
   Config sample(Rng& rng) const;

@@ -34,11 +34,17 @@ void rank_two(const std::vector<Row>& values, const std::vector<std::size_t>& or
 }
 
 /// Zhang et al., "An Efficient Approach to Nondominated Sorting for Evolutionary Multiobjective
-/// Optimization", 2015 (binary search): in lexicographic order no later row dominates an earlier one.
+/// Optimization", 2015 (binary search): in lexicographic order no later row dominates an earlier one. Of
+/// equal rows one stands in its front for all.
 void rank_many(const std::vector<Row>& values, const std::vector<std::size_t>& order,
                std::vector<int>& rank) {
   std::vector<std::vector<std::size_t>> fronts;
-  for (const std::size_t row : order) {
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    const std::size_t row = order[at];
+    if (at > 0 && values[order[at - 1]] == values[row]) {
+      rank[row] = rank[order[at - 1]];
+      continue;
+    }
     const auto dominated_by = [&](const std::vector<std::size_t>& front) {
       return std::any_of(front.rbegin(), front.rend(),
                          [&](std::size_t member) { return dominates(values[member], values[row]); });

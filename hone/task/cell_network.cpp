@@ -1,6 +1,7 @@
 #include "hone/task/cell_network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -12,11 +13,17 @@ namespace {
 
 using graph::Graph;
 
+/// The variances times fan-in with which weights start in the benchmarks' own code: LibTorch's default, and
+/// that of He et al.
+constexpr double kTorch = 1.0 / 3.0;
+constexpr double kHe = 2.0;
+
 /// What networks are made of, added to a graph. Zeros stay zeros: no operation without a trained shift is
 /// built on one.
 class Blocks {
  public:
-  explicit Blocks(Graph& graph) : graph_(graph) {}
+  /// `spread`: a weight starts with a variance of spread / fan-in.
+  Blocks(Graph& graph, double spread) : graph_(graph), spread_(spread) {}
 
   bool is_zero(int x) const { return graph_.node(x).op == "zero"; }
   std::int64_t channels(int x) const { return graph_.node(x).shape[1]; }
@@ -27,13 +34,20 @@ class Blocks {
   };
   int conv(int x, std::int64_t out, const Window& window, const std::string& name) {
     if (is_zero(x) && window.stride == 1 && channels(x) == out) return x;
-    return graph_.add("conv2d",
-                      {{"out", out},
-                       {"kernel", window.kernel},
-                       {"stride", window.stride},
-                       {"groups", window.groups},
-                       {"dilation", window.dilation}},
-                      {x}, name);
+    const int id = graph_.add("conv2d",
+                              {{"out", out},
+                               {"kernel", window.kernel},
+                               {"stride", window.stride},
+                               {"groups", window.groups},
+                               {"dilation", window.dilation}},
+                              {x}, name);
+    start(id, spread_);
+    return id;
+  }
+  int linear(int x, std::int64_t out, const std::string& name) {
+    const int id = graph_.add("linear", {{"out", out}, {"bias", true}}, {x}, name);
+    start(id, kTorch);
+    return id;
   }
   int norm(int x, const std::string& name) { return graph_.add("batch_norm", {}, {x}, name); }
   int relu(int x, const std::string& name) {
@@ -101,7 +115,15 @@ class Blocks {
   /// 3 of nor_conv_3x3.
   static std::int64_t kernel(const std::string& op) { return op[op.find_first_of("0123456789")] - '0'; }
 
+  void start(int id, double spread) {
+    const int weight = graph_.node(id).parameters[0];
+    const graph::Shape& shape = graph_.parameters()[static_cast<std::size_t>(weight)].shape;
+    const double fan_in = static_cast<double>(graph::element_count(shape) / shape[0]);
+    graph_.set_init(weight, {graph::Init::Kind::normal, std::sqrt(spread / fan_in)});
+  }
+
   Graph& graph_;
+  double spread_;
 };
 
 /// How many channels the states of a NAS-Bench-101 cell have: those that are concatenated share the output's,
@@ -129,7 +151,8 @@ std::vector<std::int64_t> vertex_channels(const Cell& cell, std::int64_t out) {
 
 class Builder {
  public:
-  Builder(Graph& graph, CellKind kind) : graph_(graph), blocks_(graph), kind_(kind) {}
+  Builder(Graph& graph, CellKind kind)
+      : graph_(graph), blocks_(graph, kind == CellKind::nasbench101 ? kHe : kTorch), kind_(kind) {}
 
   /// A canonical cell on its inputs. Returns the node of its output.
   int cell(const Cell& cell, const std::vector<int>& inputs, std::int64_t out, bool reduces,
@@ -201,7 +224,7 @@ class Builder {
     }
     if (kind_ == CellKind::nasbench201) x = blocks_.relu(blocks_.norm(x, "last.norm"), "last.relu");
     x = graph_.add("global_avg_pool", {}, {x}, "pool");
-    return graph_.add("linear", {{"out", std::int64_t{net.classes}}, {"bias", true}}, {x}, "head");
+    return blocks_.linear(x, net.classes, "head");
   }
 
  private:

@@ -36,7 +36,9 @@ struct CellNetwork {
 ///                path, no auxiliary head.
 ///
 /// At the end the mean of every channel and a linear map. Batch norms have trainable parameters and move
-/// their moments by a tenth; convolutions have no bias and start as He et al. have it.
+/// their moments by a tenth. Convolutions have no bias. Weights start normal with the variance that they have
+/// in the benchmarks' own code: 1/3 over fan-in (LibTorch's default), in NAS-Bench-101 2 over fan-in (He et
+/// al.); that of the linear map is 1/3 over fan-in.
 /// Throws Error where a size is below 1, where DARTS has to halve an odd side, or channels are too few.
 graph::Graph cell_network(const CellNetwork& network, std::int64_t batch);
 

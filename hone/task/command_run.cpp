@@ -113,7 +113,8 @@ class Run {
       closed_ = size == 0;
       if (size <= 0) break;
       any = true;
-      // What speaks is up: a short program's memory may be seen now or never, earlier looks found a page of it.
+      // What speaks is up: a short program's memory may be seen now or never, earlier looks found a page of
+      // it.
       if (!std::exchange(heard_, true)) look_at_ = 0.0;
       if (hear) hear(std::string_view(buffer, static_cast<std::size_t>(size)));
     }

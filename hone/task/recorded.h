@@ -61,7 +61,7 @@ class Recorded final : public Benchmark {
   std::vector<double> probe(const space::Config& config) const override;
 
   /// The cell alone, on 16 channels of 32x32, as it stands in the benchmark's first stage: operations have
-  /// parameters of their own, so that its structural key tells more cells apart (5,650) than the probe does.
+  /// parameters of their own, so that its structural key tells more cells apart (5,485) than the probe does.
   std::optional<graph::Graph> graph(const space::Config& config) const override;
   /// With cells: the measures of the tables beside that are times (unit s or ms): latencies, which cells of
   /// one function differ in.

@@ -33,6 +33,27 @@ std::int64_t completed_trials(const Folder& folder) {
   }
 }
 
+TEST(Program, InitWritesARecordedTableThatIsSearched) {
+  const Folder folder;
+  ASSERT_EQ(Program(folder, {"init", "s.toml", "--template", "recorded"}).status(), 0);
+  Program search(folder, {"search", "s.toml", "--json"});
+  ASSERT_EQ(search.status(), 0) << search.err();
+  const Json done = Json::parse(search.out());
+  EXPECT_EQ(done["counts"]["completed"], 16);
+  EXPECT_GT(done["front"].size(), 1u);
+  // One's own table is searched where it stands, and nothing is written beside the study.
+  std::filesystem::create_directories(folder.file("far"));
+  EXPECT_EQ(Program(folder, {"init", "far/t.toml", "--task", "recorded", "--data", "s.csv"}).status(), 0);
+  EXPECT_NE(folder.read("far/t.toml").find("table = \"../s.csv\""), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("far/t.csv")));
+  EXPECT_EQ(Program(folder, {"search", "far/t.toml", "--trials", "3"}).status(), 0);
+  // Neither table nor description is overwritten, and then nothing is written at all.
+  folder.write("u.json", "mine");
+  EXPECT_EQ(Program(folder, {"init", "u.toml", "--task", "recorded"}).status(), 2);
+  EXPECT_EQ(folder.read("u.json"), "mine");
+  EXPECT_FALSE(std::filesystem::exists(folder.file("u.csv")));
+}
+
 TEST(Program, WritesATemplateOfImages) {
   const Folder folder;
   ASSERT_EQ(Program(folder, {"init", "i.toml", "--task", "image"}).status(), 0);

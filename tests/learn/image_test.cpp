@@ -12,6 +12,7 @@
 #include "hone/learn/image_training.h"
 #include "hone/learn/train_design.h"
 #include "hone/run/study_file.h"
+#include "hone/study/study.h"
 
 namespace hone::learn {
 namespace {
@@ -239,7 +240,7 @@ TEST_F(Image, LearnsDigits) {
   if (data == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
   const auto task = make({{"data", std::string(data) + "/images/t10k-images-idx3-ubyte.gz"},
                           {"images", 1500},
-                          {"channels", 4},
+                          {"channels", 8},
                           {"stages", 3},
                           {"batch", 16}});
   EXPECT_EQ(task->images().shape(), (graph::Shape{1, 28, 28}));
@@ -247,8 +248,8 @@ TEST_F(Image, LearnsDigits) {
   const auto runner = evaluator(task);
   task::Assignment assignment;
   assignment.trial.config = test::edges("3s3ss3");
-  assignment.to = 2;
-  assignment.horizon = 2;
+  assignment.to = 5;
+  assignment.horizon = 5;
   Quiet reporter;
   const auto outcome = runner->run(assignment, reporter);
   ASSERT_EQ(outcome.ending, task::Ending::reached) << outcome.reason;

@@ -240,6 +240,33 @@ TEST_F(Peers, SummaryByHand) {
   EXPECT_EQ(page.find("{{"), std::string::npos);
 }
 
+TEST_F(Peers, RanksAreOverTheSeedsThatAllHave) {
+  Comparison comparison;
+  comparison.problems = {branin, find_problem(suites, "hartmann3")};
+  comparison.contenders = {own("a"), own("b"), own("c")};
+  comparison.trials = 50;
+  comparison.seeds = 2;
+  ComparisonResults results;
+  results.interrupted = true;
+  results.runs = {made("branin", "a", 1, {{1, 0.2}}, {1}),    made("branin", "a", 2, {{1, 0.2}}, {1}),
+                  made("hartmann3", "a", 1, {{1, 0.4}}, {1}), made("hartmann3", "a", 2, {{1, 0.0}}, {1}),
+                  made("branin", "b", 1, {{1, 0.3}}, {1}),    made("branin", "b", 2, {{1, 0.3}}, {1}),
+                  made("hartmann3", "b", 1, {{1, 0.3}}, {1}), made("branin", "c", 1, {{1, 0.1}}, {1})};
+  const ComparisonSummary summary = summarise(comparison, results);
+  EXPECT_EQ(summary.ranked, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(summary.unranked, (std::vector<std::string>{"c"}));
+  // On hartmann3 seed 1 alone counts, where b is the better one; a's second seed would turn that.
+  EXPECT_EQ(summary.ranks.back().mean_ranks, (std::vector<double>{1.5, 1.5}));
+  EXPECT_DOUBLE_EQ(summary.mean_regret.at("a").back(), (0.2 + 0.4) / 2);
+  EXPECT_DOUBLE_EQ(summary.cells.at({"hartmann3", "a"}).regret.back(), 0.2) << "its own mean is over all";
+  ASSERT_EQ(summary.lacks.size(), 1U);
+  EXPECT_EQ(summary.lacks[0].contender, "b");
+  EXPECT_EQ(summary.lacks[0].problem, "hartmann3");
+  const std::string text = comparison_text(comparison, results, summary);
+  EXPECT_NE(text.find("b: 1 of 2 seeds are there"), std::string::npos) << text;
+  EXPECT_NE(text.find("c has no rank"), std::string::npos) << text;
+}
+
 TEST_F(Peers, SpacesAsAdaptersReadThem) {
   const auto space = space::Space::Builder()
                          .real("lr", 1e-4, 1e-1, {.log = true})

@@ -7,6 +7,7 @@
 #include "../program.h"
 #include "../task/made_table.h"
 #include "hone/base/error.h"
+#include "hone/run/simulator.h"
 
 namespace hone::run {
 namespace {
@@ -99,6 +100,27 @@ TEST(ReplayedSearch, HonesEngineProposesNoConfigTwice) {
   const Landscape plain(grid());
   own.proposals = 24;
   EXPECT_EQ(replay(plain, own).hits, 0) << "known by configs alone, of which none comes twice";
+}
+
+/// The study's cache stands before a problem without keys; a study has its own, over the journal.
+TEST(ReplayedSearch, AgreesWithTheEnginesOwnCache) {
+  const auto recorded = cells();
+  const Landscape landscape(recorded);
+  for (const std::string searcher : {"regularized_evolution", "random"}) {
+    Replay own = small("reuse");
+    own.published = false;
+    own.searcher = searcher;
+    if (searcher == "random") own.searcher_options = Json::object();
+    Simulation simulation;
+    simulation.searcher = searcher;
+    simulation.searcher_options = own.searcher_options;
+    simulation.trials = own.proposals;
+    simulation.identity = identity::Policy::reuse;
+    const Simulated simulated = simulate(Problem(recorded), simulation);
+    std::int64_t reused = 0;
+    for (const Observation& seen : simulated.observations) reused += seen.reused;
+    EXPECT_EQ(reused, replay(landscape, own).hits) << searcher;
+  }
 }
 
 /// Against noise the mean of several evaluations says more than a lucky one, which reuse keeps for ever.

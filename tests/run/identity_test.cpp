@@ -253,7 +253,7 @@ TEST(Identity, SavedTimeFollowsPromotionsAndIsGivenBack) {
   setup.objectives = {{"loss"}};
   setup.searcher = "random";
   setup.scheduler = "asha";
-  setup.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  setup.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}, {"eager", false}};
   setup.max_trials = 3;
   Optimizer optimizer(setup);
   const study::Keys keys{Key{1, 1}, Key{2, 2}};

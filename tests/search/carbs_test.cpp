@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -11,8 +10,6 @@
 
 namespace hone::search {
 namespace {
-
-using study::TrialState;
 
 /// Cost is width times steps; the loss falls with both by power laws, and the best learning rate falls with
 /// the width. The start is cheap.
@@ -112,29 +109,9 @@ TEST(Carbs, KeepsBelowItsMaximalCost) {
 }
 
 TEST(Carbs, TakesConditionsFaultsTwoObjectivesAndReplays) {
-  Rng rng(1, "faults");
   SimulatedStudy study("carbs", problem_of(mixed_space(), 2));
-  std::vector<study::Trial*> running;
-  for (int i = 0; i < 40; ++i) {
-    study::Trial& trial = study.create(study.ask());
-    ASSERT_TRUE(study.problem.space.feasible(trial.config));
-    running.push_back(&trial);
-    if (running.size() < 4) continue;
-    const std::size_t k = rng.below(4);
-    study::Trial& ends = *running[k];
-    running.erase(running.begin() + static_cast<std::ptrdiff_t>(k));
-    const auto fate = rng.below(8);
-    ends.spent_s = fate == 7 ? 0.0 : rng.uniform();
-    if (fate == 0) {
-      study.set_state(ends, TrialState::failed);
-      continue;
-    }
-    study.result(ends, {fate == 1 ? std::numeric_limits<double>::quiet_NaN() : ends.config.real("layers"),
-                        ends.config.real("width")});
-    study.set_state(ends, fate == 2   ? TrialState::infeasible
-                          : fate == 3 ? TrialState::paused
-                                      : TrialState::completed);
-  }
+  live_through_faults(study, 40);
+  if (HasFatalFailure()) return;
   const auto other = make_searcher("carbs", study.problem);
   study.replay(*other);
   for (int attempt : {0, 1, 8}) EXPECT_EQ(other->ask(40, attempt)->shown(), study.ask(attempt).shown());

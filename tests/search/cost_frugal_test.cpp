@@ -78,12 +78,6 @@ TEST(CostFrugal, TakeTheirStartFromTheOption) {
   }
 }
 
-space::Space cube(int d) {
-  space::Space::Builder builder;
-  for (int i = 0; i < d; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
-  return builder.build();
-}
-
 double sphere(const space::Config& config) {
   double sum = 0.0;
   for (std::size_t i = 0; i < config.entries().size(); ++i)
@@ -189,34 +183,9 @@ TEST(BlendSearch, GlobalProposalsStayWithinReachOfTheCheapOnes) {
 
 TEST(CostFrugal, AreFunctionsOfTheJournalAndTheSeed) {
   for (const std::string name : {"cfo", "blend_search", "smac"}) {
-    Rng rng(1, "faults");
     SimulatedStudy study(name, problem_of(mixed_space(), 2));
-    std::vector<study::Trial*> running;
-    for (int i = 0; i < 100; ++i) {
-      study::Trial& trial = study.create(study.ask(static_cast<int>(rng.below(10) == 0)));
-      ASSERT_TRUE(study.problem.space.feasible(trial.config));
-      running.push_back(&trial);
-      if (running.size() < 4) continue;
-      const std::size_t k = rng.below(4);
-      study::Trial& ends = *running[k];
-      running.erase(running.begin() + static_cast<std::ptrdiff_t>(k));
-      const auto fate = rng.below(10);
-      ends.spent_s = fate == 9 ? 0.0 : rng.uniform();
-      if (fate == 1) {
-        study.set_state(ends, TrialState::failed);
-        continue;
-      }
-      const double value = fate == 2 ? std::numeric_limits<double>::quiet_NaN() : ends.config.real("layers");
-      study.result(ends, {value, ends.config.real("width")}, fate == 3 ? 3 : 1);
-      study.set_state(ends, fate == 4   ? TrialState::infeasible
-                            : fate == 5 ? TrialState::paused
-                            : fate == 6 ? TrialState::pruned
-                                        : TrialState::completed);
-      if (fate == 7) {
-        ends.state = TrialState::deleted;
-        study.tell(study::Change::Kind::deleted, ends);
-      }
-    }
+    live_through_faults(study, 100);
+    if (HasFatalFailure()) return;
     const auto other = make_searcher(name, study.problem);
     study.replay(*other);
     for (int attempt : {0, 1, 7, 8})

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cmath>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "hone/search/searcher.h"
 
@@ -104,6 +108,65 @@ inline space::Space mixed_space() {
       .flag("tied")
       .where("layers * width <= 2048")
       .build();
+}
+
+/// Zero at lr 0.003, 4 layers of width 128, mixer pattention with 256 tokens, untied: of mixed_space().
+inline double mixed_loss(const space::Config& config) {
+  double value = std::pow(std::log10(config.real("lr")) + 2.5, 2) +
+                 0.1 * std::abs(static_cast<double>(config.integer("layers")) - 4) +
+                 0.1 * std::pow(std::log2(config.real("width")) - 7, 2) + (config.flag("tied") ? 0.1 : 0.0);
+  if (config.text("mixer") == "attention") return value + 0.5;
+  if (config.text("mixer") == "conv") return value + 0.2 + 2 * std::pow(config.real("decay") - 0.8, 2);
+  return value + 0.1 * std::pow(std::log2(config.real("tokens")) - 8, 2);
+}
+
+/// Reals x0, x1, ... from 0 to 1.
+inline space::Space cube(int n) {
+  space::Space::Builder builder;
+  for (int i = 0; i < n; ++i) builder.real("x" + std::to_string(i), 0.0, 1.0);
+  return builder.build();
+}
+
+/// ZDT1 (Zitzler et al., 2000) of a cube: the front is x1 = ... = 0, f2 = 1 - sqrt(f1).
+inline std::vector<double> zdt1(const space::Config& config) {
+  const std::size_t n = config.entries().size();
+  double g = 1.0;
+  for (std::size_t i = 1; i < n; ++i)
+    g += 9.0 / static_cast<double>(n - 1) * config.real("x" + std::to_string(i));
+  const double f = config.real("x0");
+  return {f, g * (1.0 - std::sqrt(f / g))};
+}
+
+/// Up to four trials at a time on mixed_space(), two objectives, that end in every way a trial can.
+inline void live_through_faults(SimulatedStudy& study, std::size_t n) {
+  using study::TrialState;
+  Rng rng(1, "faults");
+  std::vector<study::Trial*> running;
+  while (study.trials.size() < n) {
+    study::Trial& trial = study.create(study.ask(static_cast<int>(rng.below(10) == 0)));
+    ASSERT_TRUE(study.problem.space.feasible(trial.config));
+    running.push_back(&trial);
+    if (running.size() < 4) continue;
+    const std::size_t k = rng.below(4);
+    study::Trial& ends = *running[k];
+    running.erase(running.begin() + static_cast<std::ptrdiff_t>(k));
+    const auto fate = rng.below(10);
+    ends.spent_s = fate == 9 ? 0.0 : rng.uniform();
+    if (fate == 1) {
+      study.set_state(ends, TrialState::failed);
+      continue;
+    }
+    const double value = fate == 2 ? std::numeric_limits<double>::quiet_NaN() : ends.config.real("layers");
+    study.result(ends, {value, ends.config.real("width")}, fate == 3 ? 3 : 1);
+    study.set_state(ends, fate == 4   ? TrialState::infeasible
+                          : fate == 5 ? TrialState::paused
+                          : fate == 6 ? TrialState::pruned
+                                      : TrialState::completed);
+    if (fate == 7) {
+      ends.state = TrialState::deleted;
+      study.tell(study::Change::Kind::deleted, ends);
+    }
+  }
 }
 
 }  // namespace hone::search

@@ -1,0 +1,31 @@
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+#include "tests/search/simulated_study.h"
+
+namespace hone::search {
+namespace {
+
+TEST(Auto, GivesEachPartItsShareOfTheTurns) {
+  const Problem problem = problem_of(cube(2));
+  SimulatedStudy study("auto", problem, Json{{"parts", {"sobol 0.5", "random 1.5"}}, {"alone_until", 10}});
+  const auto random = make_searcher("random", problem);
+  int of_random = 0;
+  while (study.trials.size() < 110) {
+    const auto number = static_cast<std::int64_t>(study.trials.size());
+    const space::Config config = study.ask();
+    if (config == random->ask(number, 0)) ++of_random;
+    EXPECT_TRUE(number >= 10 || of_random == 0) << "the first part is alone";
+    study.finish(study.create(config), {1.0});
+  }
+  EXPECT_NEAR(of_random, 75, 3);
+}
+
+TEST(Auto, ChecksItsParts) {
+  const Problem problem = problem_of(cube(2));
+  for (const char* part : {"gp 0", "gp -1", "gp inf", "gp nan", "gp 1e300", "gp x", "gp ", "auto", "gpp", ""})
+    EXPECT_THROW(make_searcher("auto", problem, Json{{"parts", {part}}}), Error) << part;
+}
+
+}  // namespace
+}  // namespace hone::search
