@@ -89,27 +89,25 @@ class Cache {
 
   /// The best posterior mean. Of many means the best is else one of the luckiest, with a single evaluation
   /// behind it: so they are drawn towards their median, as Efron and Morris do ("Stein's Estimation Rule and
-  /// Its Competitors", 1973), by what evaluations of one function spread and how the better half of the means
-  /// does (the worse half has a long tail, which tells nothing of the best).
+  /// Its Competitors", 1973), by what evaluations of one function spread and what the means do, both in the
+  /// better half (the worse has a long tail and a noise of its own, which tell nothing of the best).
   std::size_t best_by_means() const {
-    double squares = 0.0, degrees = 0.0;
     std::vector<double> means;
-    for (const auto& [key, entry] : entries_) {
-      squares += entry.squares;
-      degrees += static_cast<double>(entry.n - 1);
-      means.push_back(entry.mean);
-    }
-    const double noise = degrees > 0.0 ? squares / degrees : 0.0;
+    for (const auto& [key, entry] : entries_) means.push_back(entry.mean);
     const auto middle = means.begin() + static_cast<std::ptrdiff_t>(means.size() / 2);
     std::nth_element(means.begin(), middle, means.end());
     const double centre = *middle;
-    double spread = 0.0, better = 0.0;
+    double squares = 0.0, degrees = 0.0, spread = 0.0, better = 0.0, shares = 0.0;
     for (const auto& [key, entry] : entries_) {
       if (!(entry.mean < centre)) continue;
-      spread += (entry.mean - centre) * (entry.mean - centre) - noise / static_cast<double>(entry.n);
+      squares += entry.squares;
+      degrees += static_cast<double>(entry.n - 1);
+      spread += (entry.mean - centre) * (entry.mean - centre);
+      shares += 1.0 / static_cast<double>(entry.n);
       ++better;
     }
-    spread = better > 0.0 ? std::max(spread / better, 0.0) : 0.0;
+    const double noise = degrees > 0.0 ? squares / degrees : 0.0;
+    spread = better > 0.0 ? std::max((spread - noise * shares) / better, 0.0) : 0.0;
     std::size_t chosen = chosen_;
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [key, entry] : entries_) {
