@@ -28,9 +28,12 @@ function staircase(points, min_x, min_y) {
 function front_chart() {
   const names = [...measures.keys()];
   const plot = new Plot($("front-plot"), single ? "Value against cost" : "The front");
-  // Quality is the first objective; cost the second, or a measure that looks like one.
+  // Quality is the first objective that is maximized, else the first; cost another one, or a measure that looks like one.
   const costs = ["latency_s", "parameters", "memory_bytes"].concat(names.filter((n) => minimized(n)));
-  const state = {y: names[0], x: single ? costs.find((n) => names.includes(n) && n !== names[0]) : objectives[1].name,
+  const quality = single ? names[0] : (objectives.find((o) => !o.minimize) ?? objectives[0]).name;
+  const state = {y: quality,
+                 x: single ? costs.find((n) => names.includes(n) && n !== quality)
+                           : objectives.find((o) => o.name !== quality).name,
                  lower: true, log_x: null, log_y: null};
   if (!state.x) {
     $("front-figure").hidden = true;
