@@ -36,7 +36,8 @@ class Signer {
   task::Evaluator& evaluator_;
   task::Seat seat_;
   std::int64_t schedule_horizon_;
-  identity::Recent<study::Keys> known_;
+  identity::Recent<study::Keys> known_;         // by config key
+  identity::Recent<study::Keys> by_structure_;  // by what decides a probe's floats, where a task says it
   double unbilled_s_ = 0.0;
 };
 

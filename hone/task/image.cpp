@@ -313,6 +313,11 @@ std::optional<std::string> ImageTask::unseen_by_probe(const space::Config& confi
       s.decay == "constant" ? 1.0 : s.final_lr, s.optimizer == "sgd" ? s.momentum : 0.0, s.weight_decay);
 }
 
+std::optional<std::string> ImageTask::seen_by_probe(const space::Config& config) const {
+  const ImageSettings s = settings(config);
+  return fmt::format("optimizer={} lr={}", s.optimizer, s.lr);
+}
+
 }  // namespace hone::task
 
 HONE_REGISTER(task, image) {

@@ -90,6 +90,13 @@ class Task {
     (void)config;
     return std::nullopt;
   }
+
+  /// What decides the probe's floats beside the model's structure and what it cannot see, as canonical text:
+  /// candidates of one structural key that agree in both are probed once. nullopt: each is probed itself.
+  virtual std::optional<std::string> seen_by_probe(const space::Config& config) const {
+    (void)config;
+    return std::nullopt;
+  }
 };
 
 /// Kind "task" in the registry: options (the [task] table without kind) to task. The folder of the study

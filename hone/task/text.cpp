@@ -366,6 +366,10 @@ std::optional<std::string> TextTask::unseen_by_probe(const space::Config& config
       options_.integer("validation_chars"));
 }
 
+std::optional<std::string> TextTask::seen_by_probe(const space::Config& config) const {
+  return fmt::format("lr={}", settings(config).lr);
+}
+
 }  // namespace hone::task
 
 HONE_REGISTER(task, text) {

@@ -56,6 +56,7 @@ class TextTask final : public Task {
   study::Measures design_costs(const space::Config& config) const override;
   bool reports() const override { return false; }
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override;
+  std::optional<std::string> seen_by_probe(const space::Config& config) const override;
 
   /// Throws Error where a value makes no sense.
   TextSettings settings(const space::Config& config) const;

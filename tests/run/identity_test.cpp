@@ -96,6 +96,20 @@ TEST_F(Twins, OffComputesNoKeys) {
   EXPECT_TRUE(study_->trial(0).keys.functional.none());
 }
 
+TEST_F(Twins, OneStructureIsProbedOnceWhereTheTaskSaysWhatElseDecides) {
+  task_->one_structure = true;
+  const auto study = file(Policy::reuse, {twin(1, 2), twin(1, 7), twin(2, 7), twin(1, 3)});
+  run(study);
+  EXPECT_EQ(evaluator_->probed, 4);
+  const study::Keys keys = study_->trial(0).keys;
+  task_->seen = "lr=0.1";
+  run(study);
+  EXPECT_EQ(evaluator_->probed, 2);
+  EXPECT_EQ(study_->trial(0).keys.functional, keys.functional);
+  EXPECT_EQ(study_->trial(3).keys.functional, keys.functional);
+  EXPECT_EQ(study_->trial(3).same_as, 0);
+}
+
 TEST_F(Twins, AveragingGivesEveryMemberTheMean) {
   task_->noise = 0.1;
   Settings settings(Policy::average);

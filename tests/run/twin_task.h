@@ -19,7 +19,9 @@ namespace hone::test {
 class TwinTask final : public task::Task {
  public:
   double noise = 0.0;
-  bool timed_in_training = false;  ///< latency is only known from a run
+  bool timed_in_training = false;        ///< latency is only known from a run
+  bool one_structure = false;            ///< every build has the same graph
+  std::optional<std::string> seen = {};  ///< seen_by_probe()
 
   std::vector<task::MeasureInfo> measures() const override {
     std::vector<task::MeasureInfo> infos{{"loss", "what is minimised"}};
@@ -36,7 +38,7 @@ class TwinTask final : public task::Task {
   std::optional<graph::Graph> graph(const space::Config& config) const override {
     graph::Graph graph;
     int node = graph.input("x", {1, config.integer("f") + 1}, graph::DataType::float32);
-    for (std::int64_t i = 0; i <= config.integer("build"); ++i)
+    for (std::int64_t i = 0; i <= (one_structure ? 0 : config.integer("build")); ++i)
       node = graph.add("activation", {{"kind", "gelu"}}, {node}, fmt::format("gelu{}", i));
     for (std::int64_t i = 0; i <= config.integer("f"); ++i)
       node = graph.add("activation", {{"kind", "tanh"}}, {node}, fmt::format("tanh{}", i));
@@ -47,6 +49,7 @@ class TwinTask final : public task::Task {
     return 1e-3 * static_cast<double>(10 - config.integer("build"));
   }
   std::optional<std::string> unseen_by_probe(const space::Config&) const override { return "twins"; }
+  std::optional<std::string> seen_by_probe(const space::Config&) const override { return seen; }
   double loss(const space::Config& config, std::uint64_t seed, std::int64_t fidelity) const {
     double value = 1.0 / (1.0 + static_cast<double>(config.integer("f")));
     if (noise > 0.0) value += noise * Rng(seed, "noise", static_cast<std::uint64_t>(fidelity)).normal();
