@@ -225,6 +225,16 @@ TEST(StoreCheck, ComparesViewsWithTheJournal) {
   EXPECT_EQ(mended(path, mend)->size(), 10);
 }
 
+TEST(StoreCheck, ViewsOfAnotherVersionAreNoFault) {
+  const Folder folder;
+  const std::string path = store_of(folder, 10);
+  sql(path, "UPDATE views SET payload = replace(payload, '\"version\":', '\"version\":1000')");
+  const CheckReport report = check_store(path);
+  EXPECT_TRUE(report.problems.empty()) << kinds(report);
+  ASSERT_EQ(report.remarks.size(), 1u);
+  EXPECT_NE(report.remarks.front().find("another hone's"), std::string::npos) << report.remarks.front();
+}
+
 TEST(StoreCheck, SeesThatTheEndIsMissing) {
   const Folder folder;
   const std::string path = store_of(folder, 10);
