@@ -76,7 +76,7 @@ std::string saved_text(const Json& saved) {
   for (const auto& why : saved["why"])
     text +=
         fmt::format("\n    {:>4}  {}", why["count"].get<std::int64_t>(), why["reason"].get<std::string>());
-  if (const auto probes = saved["probes"].get<std::int64_t>(); probes > 0) {
+  if (const auto probes = saved["probes"].get<std::int64_t>(); probes > 0 && saved["probe_s"] > 0.0) {
     text += fmt::format("\n    computing {} took {}", counted(probes, "functional key"),
                         seconds_text(saved["probe_s"].get<double>()));
     if (!saved["probe_share"].is_null()) {
