@@ -1,30 +1,6 @@
 
 // The page of hone bench search: curves of regret, ranks with their critical difference, times.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-let problems = 0;
-addEventListener("error", (event) => {
-  document.documentElement.dataset.errors = ++problems;
-  $("problem").textContent = `Part of this page could not be drawn: ${event.message}`;
-  $("problem").hidden = false;
-});
-
-/** An element with attributes and children; texts are text, never markup. */
-function el(name, attributes = {}, ...children) {
-  return filled(document.createElement(name), attributes, children);
-}
-function svg(name, attributes = {}, ...children) {
-  return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
-}
-function filled(element, attributes, children) {
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-// Okabe and Ito's colours, then the same with other dashes.
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f"];
 const contenders = data.contenders.filter((c) => data.problems.some((p) => p.results[c.name]));
 contenders.forEach((c, i) => { c.colour = COLOURS[i % COLOURS.length]; });
 const ranked = contenders.filter((c) => data.ranked.includes(c.name));

@@ -16,9 +16,7 @@ train::TrainerOptions trainer_options(const task::ImageSettings& settings, std::
   options.schedule.peak = settings.lr;
   options.schedule.horizon = horizon;
   options.schedule.warmup = std::llround(settings.warmup * static_cast<double>(horizon));
-  options.schedule.decay = settings.decay == "cosine"   ? train::Schedule::Decay::cosine
-                           : settings.decay == "linear" ? train::Schedule::Decay::linear
-                                                        : train::Schedule::Decay::constant;
+  options.schedule.decay = train::Schedule::decay_from_name(settings.decay);
   options.schedule.final_ratio = settings.final_lr;
   options.momentum = settings.momentum;
   options.beta2 = 0.999;

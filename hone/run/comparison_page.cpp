@@ -80,7 +80,7 @@ std::string comparison_page(const Comparison& comparison, const ComparisonResult
       return page_head(title, std::string(embedded::report_css()) + std::string(embedded::comparison_css()));
     if (part == "title") return html_escaped(title);
     if (part == "data") return embeddable_json(data);
-    if (part == "program") return std::string(embedded::comparison_js());
+    if (part == "program") return plot_program(embedded::comparison_js());
     throw internal_error("comparison.html names an unknown part '" + std::string(part) + "'");
   });
 }

@@ -3,7 +3,9 @@
 #include "hone/base/error.h"
 
 namespace hone::embedded {
-std::string_view page_head_html();  // made by the build of web/page_head.html; see cmake/embed.cmake
+// Made by the build of web/; see cmake/embed.cmake.
+std::string_view page_head_html();
+std::string_view page_js();
 }  // namespace hone::embedded
 
 namespace hone::run {
@@ -74,5 +76,7 @@ std::string page_head(std::string_view title, std::string_view style) {
     throw internal_error("page_head.html names an unknown part '" + std::string(part) + "'");
   });
 }
+
+std::string plot_program(std::string_view own) { return std::string(embedded::page_js()) + std::string(own); }
 
 }  // namespace hone::run

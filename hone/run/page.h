@@ -22,4 +22,7 @@ std::string filled_page(std::string_view page, const std::function<std::string(s
 /// What every page begins with, down to the end of its head: nothing is loaded from a network.
 std::string page_head(std::string_view title, std::string_view style);
 
+/// The program of a page of plots: what all of them share (web/page.js), then its own.
+std::string plot_program(std::string_view own);
+
 }  // namespace hone::run

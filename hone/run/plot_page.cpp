@@ -47,7 +47,7 @@ std::string plot_page(const std::string& eyebrow, const std::string& title, cons
     if (part == "title") return html_escaped(title);
     if (part == "eyebrow") return html_escaped(eyebrow);
     if (part == "data") return embeddable_json(data);
-    if (part == "program") return std::string(embedded::plots_js());
+    if (part == "program") return plot_program(embedded::plots_js());
     throw internal_error("plots.html names an unknown part '" + std::string(part) + "'");
   });
 }

@@ -25,6 +25,21 @@ space::Point point_of(const Moves& moves, const Genome& genome, space::Point poi
   return point;
 }
 
+std::vector<OptionSpec> de_options() {
+  return {{.name = "F",
+           .type = OptionSpec::Type::real,
+           .fallback = 0.5,
+           .summary = "factor of the difference that is added",
+           .low = 0.0,
+           .high = 2.0},
+          {.name = "CR",
+           .type = OptionSpec::Type::real,
+           .fallback = 0.5,
+           .summary = "probability that a parameter comes from the mutant",
+           .low = 0.0,
+           .high = 1.0}};
+}
+
 Genome de_offspring(const Genome& target, const std::vector<const Genome*>& parents, double F, double CR,
                     Rng& rng) {
   // Three different ones: the first steps of a shuffle.

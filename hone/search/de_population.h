@@ -23,6 +23,9 @@ space::Point point_of(const Moves& moves, const Genome& genome, space::Point poi
 Genome de_offspring(const Genome& target, const std::vector<const Genome*>& parents, double F, double CR,
                     Rng& rng);
 
+/// The options F and CR.
+std::vector<OptionSpec> de_options();
+
 /// A population of differential evolution whose members are replaced one by one, as results come: each trial
 /// is made for a slot, in turn, and takes it where it is at least as good as what is there. Not thread safe.
 class DePopulation {

@@ -158,7 +158,6 @@ class Dehb : public Searcher {
 
 HONE_REGISTER(searcher, dehb) {
   using namespace hone;
-  using Type = OptionSpec::Type;
   registry.add(
       "searcher",
       MethodInfo{
@@ -166,18 +165,7 @@ HONE_REGISTER(searcher, dehb) {
           .summary = "Differential evolution over fidelities: the best of the cheaper guide the dearer.",
           .paper = "DEHB: Evolutionary Hyperband for Scalable, Robust and Efficient Hyperparameter "
                    "Optimization",
-          .options = {{.name = "F",
-                       .type = Type::real,
-                       .fallback = 0.5,
-                       .summary = "factor of the difference that is added",
-                       .low = 0.0,
-                       .high = 2.0},
-                      {.name = "CR",
-                       .type = Type::real,
-                       .fallback = 0.5,
-                       .summary = "probability that a parameter comes from the mutant",
-                       .low = 0.0,
-                       .high = 1.0}},
+          .options = search::de_options(),
           .traits = "made for scheduler dehb; populations of at most 1000",
           .abilities = {.objectives = "several",
                         .constraints = "avoided, by how much they are broken",

@@ -86,7 +86,8 @@ class DifferentialEvolution : public Searcher {
 
 HONE_REGISTER(searcher, differential_evolution) {
   using namespace hone;
-  using Type = OptionSpec::Type;
+  auto own = search::de_options();
+  own.insert(own.begin(), search::population_option(20, 1e5));
   registry.add(
       "searcher",
       MethodInfo{
@@ -94,26 +95,7 @@ HONE_REGISTER(searcher, differential_evolution) {
           .summary = "Differential evolution: moves along differences between members of a population.",
           .paper = "Differential Evolution - A Simple and Efficient Heuristic for Global Optimization over "
                    "Continuous Spaces",
-          .options = search::Novelty::options(
-              {{.name = "population",
-                .type = Type::integer,
-                .fallback = 0,
-                .summary = "members; 0: 20, or a tenth of the budget of trials where that is smaller "
-                           "(at least 10)",
-                .low = 0,
-                .high = 1e5},
-               {.name = "F",
-                .type = Type::real,
-                .fallback = 0.5,
-                .summary = "factor of the difference that is added",
-                .low = 0.0,
-                .high = 2.0},
-               {.name = "CR",
-                .type = Type::real,
-                .fallback = 0.5,
-                .summary = "probability that a parameter comes from the mutant",
-                .low = 0.0,
-                .high = 1.0}}),
+          .options = search::Novelty::options(std::move(own)),
           .abilities = {.objectives = "several",
                         .constraints = "avoided, by how much they are broken",
                         .conditions = "filled in",

@@ -82,13 +82,7 @@ HONE_REGISTER(searcher, genetic) {
                  .summary = "Genetic algorithm: tournaments, uniform crossover, mutation, elitism.",
                  .paper = "Grid Search, Random Search, Genetic Algorithm: A Big Comparison for NAS",
                  .options = search::Novelty::options(
-                     {{.name = "population",
-                       .type = Type::integer,
-                       .fallback = 0,
-                       .summary = "members; 0: 50, or a tenth of the budget of trials where that is "
-                                  "smaller (at least 10)",
-                       .low = 0,
-                       .high = 1e6},
+                     {search::population_option(50),
                       {.name = "elite",
                        .type = Type::integer,
                        .fallback = 2,

@@ -5,6 +5,8 @@
 #include <limits>
 #include <tuple>
 
+#include <fmt/format.h>
+
 #include "hone/study/front.h"
 
 namespace hone::search {
@@ -22,6 +24,18 @@ double total_violation(const Problem& problem, const study::Measures& measures) 
     total += over[i] / (bound > 0.0 && std::isfinite(bound) ? bound : 1.0);
   }
   return total;
+}
+
+OptionSpec population_option(std::int64_t usual, double most) {
+  return {
+      .name = "population",
+      .type = OptionSpec::Type::integer,
+      .fallback = 0,
+      .summary = fmt::format("members; 0: {}, or a tenth of the budget of trials where that is smaller (at "
+                             "least 10)",
+                             usual),
+      .low = 0,
+      .high = most};
 }
 
 std::size_t population_size(const Problem& problem, std::int64_t given, std::int64_t usual) {

@@ -86,6 +86,8 @@ double total_violation(const Problem& problem, const study::Measures& measures);
 /// A population's size: `given`; where that is 0, `usual` (the paper's), or a tenth of the study's budget of
 /// trials, where that is known and smaller, but at least 10.
 std::size_t population_size(const Problem& problem, std::int64_t given, std::int64_t usual);
+/// Its option, at most `most`.
+OptionSpec population_option(std::int64_t usual, double most = 1e6);
 
 /// Of repeated asks for the same trial, whether this one should be a plain draw: every other from 8 on, so
 /// that a small finite space is not a trap.

@@ -101,13 +101,7 @@ HONE_REGISTER(searcher, regularized_evolution) {
                  .summary = "Aging evolution: mutates the best of a sample; the oldest die, not the worst.",
                  .paper = "Regularized Evolution for Image Classifier Architecture Search",
                  .options = search::Novelty::options(
-                     {{.name = "population",
-                       .type = Type::integer,
-                       .fallback = 0,
-                       .summary = "members; 0: 100, or a tenth of the budget of trials where that is "
-                                  "smaller (at least 10)",
-                       .low = 0,
-                       .high = 1e6},
+                     {search::population_option(100),
                       {.name = "sample",
                        .type = Type::integer,
                        .fallback = 0,

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "hone/base/error.h"
 #include "hone/train/trainer.h"
 
 namespace hone::train {
@@ -14,6 +15,13 @@ double Schedule::at(std::int64_t step) const {
   const double left =
       decay == Decay::linear ? 1.0 - progress : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
   return peak * (final_ratio + (1.0 - final_ratio) * left);
+}
+
+Schedule::Decay Schedule::decay_from_name(const std::string& name) {
+  if (name == "constant") return Decay::constant;
+  if (name == "linear") return Decay::linear;
+  if (name == "cosine") return Decay::cosine;
+  throw internal_error("no learning rate decays as '" + name + "'");
 }
 
 }  // namespace hone::train

@@ -20,7 +20,8 @@ struct Schedule {
   std::int64_t horizon = 0;
   Decay decay = Decay::cosine;
   double final_ratio = 0.1;
-  double at(std::int64_t step) const;  ///< step: 0 for the first
+  double at(std::int64_t step) const;                     ///< step: 0 for the first
+  static Decay decay_from_name(const std::string& name);  ///< "constant", "linear" or "cosine"
 };
 
 struct TrainerOptions {

@@ -89,6 +89,33 @@ inline Window pool_window(const char* op, const Attributes& attributes) {
   return window;
 }
 
+/// [N, C, H, W] -> [N, C, H', W'], H' = floor((H + 2 padding - kernel) / stride) + 1: channel by channel,
+/// what a window covers of the image.
+class Pool : public Operator {
+ public:
+  explicit Pool(const char* name) : name_(name) {}
+
+  Shape infer(const Attributes& attributes, const Shapes& inputs) const override {
+    need_inputs(name_, inputs, 1);
+    need_images(name_, inputs[0]);
+    return pool_window(name_, attributes).moved_over(name_, inputs[0], inputs[0][1]);
+  }
+  double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
+    const auto kernel = static_cast<double>(attributes.integer("kernel"));
+    return kernel * kernel * count(output);
+  }
+  Attributes canonical_attributes(const Attributes& attributes, const Shapes&) const override {
+    return with_padding(attributes);
+  }
+  bool identity(const Attributes& attributes, const Shapes&) const override {
+    return Window::of(attributes).whole();
+  }
+  bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[0]; }
+
+ protected:
+  const char* name_;
+};
+
 /// Fills every place of `output` with reduce(each), each(f) calling f on what the window covers there.
 template <typename Reduce>
 void over_windows(const Array& x, const Window& window, Array& output, Reduce reduce) {
