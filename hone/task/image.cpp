@@ -6,23 +6,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "hone/task/parameter_check.h"
+#include "hone/task/searchable.h"
 
 namespace hone::task {
 namespace {
 
 constexpr const char* kShapes = "shapes";
-
-/// Options that say what is measured and how, and cannot be searched.
-const std::vector<std::string>& fixed_options() {
-  static const std::vector<std::string> names{"data",       "images", "side", "validation_share",
-                                              "test_share", "cell",   "unit"};
-  return names;
-}
-
-bool is_fixed(const std::string& name) {
-  return std::find(fixed_options().begin(), fixed_options().end(), name) != fixed_options().end();
-}
 
 std::vector<std::string> kinds_or_auto() {
   std::vector<std::string> names = cell_kind_names();
@@ -150,11 +139,10 @@ std::vector<OptionSpec> specs() {
   };
 }
 
-const OptionSpec* spec_of(const std::string& name) {
-  static const std::vector<OptionSpec> all = specs();
-  for (const auto& spec : all)
-    if (spec.name == name) return &spec;
-  return nullptr;
+const Searchable& searchable() {
+  static const Searchable all("image", specs(),
+                              {"data", "images", "side", "validation_share", "test_share", "cell", "unit"});
+  return all;
 }
 
 /// The kind of cells whose parameters a config has.
@@ -169,10 +157,9 @@ CellKind kind_of(const space::Config& config) {
 std::vector<OptionSpec> ImageTask::option_specs() { return specs(); }
 
 ImageTask::ImageTask(Options options, const std::string& folder)
-    : options_(std::move(options)), place_(options_.place("data")) {
-  const std::filesystem::path given = options_.text("data");
-  path_ = (given.is_absolute() ? given : std::filesystem::path(folder) / given).lexically_normal().string();
-}
+    : options_(std::move(options)),
+      path_(beside_study(options_.text("data"), folder)),
+      place_(options_.place("data")) {}
 
 std::vector<MeasureInfo> ImageTask::measures() const {
   return {
@@ -211,21 +198,9 @@ void ImageTask::check(const space::Space& space) const {
                     fmt::join(cell_operations(meant), ", ")));
   }
   const auto of_cells = cell_parameters(*kind);
-  std::vector<std::string> known;
-  for (const auto& spec : specs())
-    if (!is_fixed(spec.name)) known.push_back(spec.name);
-  for (const auto& parameter : space.parameters()) {
-    const std::string& name = parameter.name;
-    if (std::find(of_cells.begin(), of_cells.end(), name) != of_cells.end()) continue;
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw Error(is_fixed(name) ? fmt::format("'{}' belongs in [task] and cannot be searched", name)
-                                 : fmt::format("task image has no parameter '{}'", name),
-                  parameter.place, suggest(name, known));
-    if (options_.place(name).key == "task." + name)
-      throw Error(fmt::format("'{}' is fixed in [task] and searched in [space]", name), parameter.place,
-                  "remove one of them");
-    check_parameter("image", parameter, *spec_of(name));
-  }
+  for (const auto& parameter : space.parameters())
+    if (std::find(of_cells.begin(), of_cells.end(), parameter.name) == of_cells.end())
+      searchable().check(parameter, options_);
 }
 
 const ImageSet& ImageTask::images() const {
@@ -259,34 +234,26 @@ std::string ImageTask::prepare() const {
 }
 
 ImageSettings ImageTask::settings(const space::Config& config) const {
-  const auto real = [&](const char* name) {
-    return config.has(name) ? config.real(name) : options_.real(name);
-  };
-  const auto integer = [&](const char* name) {
-    return static_cast<int>(config.has(name) ? config.integer(name) : options_.integer(name));
-  };
-  const auto text = [&](const char* name) {
-    return config.has(name) ? config.text(name) : options_.text(name);
-  };
+  const Chosen chosen(config, options_);
   ImageSettings s;
-  const auto chosen = chosen_kind();
-  s.network.kind = chosen ? *chosen : kind_of(config);
+  const auto kind = chosen_kind();
+  s.network.kind = kind ? *kind : kind_of(config);
   s.network.cells = cells_of(s.network.kind, config);
-  s.network.channels = integer("channels");
-  s.network.stages = integer("stages");
-  s.network.cells_per_stage = integer("cells_per_stage");
+  s.network.channels = chosen.integer("channels");
+  s.network.stages = chosen.integer("stages");
+  s.network.cells_per_stage = chosen.integer("cells_per_stage");
   s.network.classes = images().classes();
   s.network.image = images().shape();
-  s.batch = integer("batch");
-  s.optimizer = text("optimizer");
-  s.lr = real("lr");
-  s.momentum = real("momentum");
-  s.weight_decay = real("weight_decay");
-  s.warmup = real("warmup");
-  s.decay = text("decay");
-  s.final_lr = real("final_lr");
-  s.crop = integer("crop");
-  s.flip = config.has("flip") ? config.flag("flip") : options_.flag("flip");
+  s.batch = chosen.integer("batch");
+  s.optimizer = chosen.text("optimizer");
+  s.lr = chosen.real("lr");
+  s.momentum = chosen.real("momentum");
+  s.weight_decay = chosen.real("weight_decay");
+  s.warmup = chosen.real("warmup");
+  s.decay = chosen.text("decay");
+  s.final_lr = chosen.real("final_lr");
+  s.crop = chosen.integer("crop");
+  s.flip = chosen.flag("flip");
   const auto n = static_cast<std::int64_t>(images().images(Split::train).size());
   if (options_.text("unit") == "epochs") s.steps_per_unit = std::max<std::int64_t>(1, n / s.batch);
   return s;

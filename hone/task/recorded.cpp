@@ -17,21 +17,19 @@
 #include "hone/base/clock.h"
 #include "hone/base/files.h"
 #include "hone/base/key.h"
+#include "hone/task/searchable.h"
 #include "hone/task/task.h"
 
 namespace hone::task {
 namespace {
 
-std::string resolved(const std::string& path, const std::string& folder) {
-  return (std::filesystem::path(folder) / path).lexically_normal().string();
-}
-
 class RecordedTask final : public Task {
  public:
   RecordedTask(const Options& options, const std::string& folder)
-      : options_(options), path_(resolved(options.text("table"), folder)) {
+      : options_(options), path_(beside_study(options.text("table"), folder)) {
     use_.measures = options.texts("measures");
-    for (const std::string& beside : options.texts("beside")) use_.beside.push_back(resolved(beside, folder));
+    for (const std::string& beside : options.texts("beside"))
+      use_.beside.push_back(beside_study(beside, folder));
     use_.each_seed = options.text("seed") == "each";
     use_.nearest = options.text("missing") == "nearest";
     use_.cost = options.text("cost");

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "hone/task/parameter_check.h"
+#include "hone/task/searchable.h"
 
 namespace hone::task {
 namespace {
@@ -15,17 +15,6 @@ namespace {
 const std::vector<std::string>& mixer_names() {
   static const std::vector<std::string> names{"attention", "multi_query", "pattention", "none"};
   return names;
-}
-
-/// Options that say what is measured and how, and cannot be searched.
-const std::vector<std::string>& fixed_options() {
-  static const std::vector<std::string> names{"data",           "validation_share", "test_share",
-                                              "max_vocabulary", "validation_chars", "max_bytes"};
-  return names;
-}
-
-bool is_fixed(const std::string& name) {
-  return std::find(fixed_options().begin(), fixed_options().end(), name) != fixed_options().end();
 }
 
 std::vector<OptionSpec> specs() {
@@ -186,11 +175,11 @@ std::vector<OptionSpec> specs() {
   };
 }
 
-const OptionSpec* spec_of(const std::string& name) {
-  static const std::vector<OptionSpec> all = specs();
-  for (const auto& spec : all)
-    if (spec.name == name) return &spec;
-  return nullptr;
+const Searchable& searchable() {
+  static const Searchable all(
+      "text", specs(),
+      {"data", "validation_share", "test_share", "max_vocabulary", "validation_chars", "max_bytes"}, "mixer");
+  return all;
 }
 
 }  // namespace
@@ -198,10 +187,9 @@ const OptionSpec* spec_of(const std::string& name) {
 std::vector<OptionSpec> TextTask::option_specs() { return specs(); }
 
 TextTask::TextTask(Options options, const std::string& folder)
-    : options_(std::move(options)), place_(options_.place("data")) {
-  const std::filesystem::path given = options_.text("data");
-  path_ = (given.is_absolute() ? given : std::filesystem::path(folder) / given).lexically_normal().string();
-}
+    : options_(std::move(options)),
+      path_(beside_study(options_.text("data"), folder)),
+      place_(options_.place("data")) {}
 
 std::vector<MeasureInfo> TextTask::measures() const {
   return {
@@ -217,26 +205,12 @@ std::vector<MeasureInfo> TextTask::measures() const {
 }
 
 void TextTask::check(const space::Space& space) const {
-  std::vector<std::string> known;
-  for (const auto& spec : specs())
-    if (!is_fixed(spec.name)) known.push_back(spec.name);
   bool mixer_list = false;
   for (const auto& parameter : space.parameters()) {
     // How long the list of mixers is shows in its entries.
     if (parameter.length_of == "mixer") continue;
-    const std::string& name = parameter.list.empty() ? parameter.name : parameter.list;
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw Error(is_fixed(name) ? fmt::format("'{}' belongs in [task] and cannot be searched", name)
-                                 : fmt::format("task text has no parameter '{}'", name),
-                  parameter.place, suggest(name, known));
-    if (!parameter.list.empty() && name != "mixer")
-      throw Error(fmt::format("'{}' is one value, not a list", name), parameter.place,
-                  "only mixer may be a list: one entry a layer");
+    searchable().check(parameter, options_);
     mixer_list = mixer_list || !parameter.list.empty();
-    if (options_.place(name).key == "task." + name)
-      throw Error(fmt::format("'{}' is fixed in [task] and searched in [space]", name), parameter.place,
-                  "remove one of them");
-    check_parameter("text", parameter, *spec_of(name));
   }
   if (mixer_list && (space.index("layers") || options_.place("layers").key == "task.layers"))
     throw Error("'layers' and a list of mixers exclude each other", Place{"", 0, "space.mixer"},
@@ -275,42 +249,34 @@ std::string TextTask::prepare() const {
 }
 
 TextSettings TextTask::settings(const space::Config& config) const {
-  const auto real = [&](const char* name) {
-    return config.has(name) ? config.real(name) : options_.real(name);
-  };
-  const auto integer = [&](const char* name) {
-    return static_cast<int>(config.has(name) ? config.integer(name) : options_.integer(name));
-  };
-  const auto text = [&](const char* name) {
-    return config.has(name) ? config.text(name) : options_.text(name);
-  };
+  const Chosen chosen(config, options_);
   TextSettings s;
   const auto list = config.list("mixer");
   if (!list.empty()) {
     for (const Value& mixer : list)
       if (std::get<std::string>(mixer) != "none") s.mixers.push_back(std::get<std::string>(mixer));
-  } else if (text("mixer") != "none") {
-    s.mixers.assign(static_cast<std::size_t>(integer("layers")), text("mixer"));
+  } else if (chosen.text("mixer") != "none") {
+    s.mixers.assign(static_cast<std::size_t>(chosen.integer("layers")), chosen.text("mixer"));
   }
-  s.width = integer("width");
-  s.heads = integer("heads");
-  s.feedforward = text("feedforward");
-  s.expansion = integer("expansion");
-  s.activation = text("activation");
-  s.norm = text("norm");
-  s.position = text("position");
-  s.tied = config.has("tied") ? config.flag("tied") : options_.flag("tied");
-  s.tokens = integer("tokens");
-  s.ffn_tokens = integer("ffn_tokens");
-  s.context = integer("context");
-  s.batch = integer("batch");
-  s.lr = real("lr");
-  s.warmup = real("warmup");
-  s.decay = text("decay");
-  s.final_lr = real("final_lr");
-  s.weight_decay = real("weight_decay");
-  s.beta2 = real("beta2");
-  s.clip = real("clip");
+  s.width = chosen.integer("width");
+  s.heads = chosen.integer("heads");
+  s.feedforward = chosen.text("feedforward");
+  s.expansion = chosen.integer("expansion");
+  s.activation = chosen.text("activation");
+  s.norm = chosen.text("norm");
+  s.position = chosen.text("position");
+  s.tied = chosen.flag("tied");
+  s.tokens = chosen.integer("tokens");
+  s.ffn_tokens = chosen.integer("ffn_tokens");
+  s.context = chosen.integer("context");
+  s.batch = chosen.integer("batch");
+  s.lr = chosen.real("lr");
+  s.warmup = chosen.real("warmup");
+  s.decay = chosen.text("decay");
+  s.final_lr = chosen.real("final_lr");
+  s.weight_decay = chosen.real("weight_decay");
+  s.beta2 = chosen.real("beta2");
+  s.clip = chosen.real("clip");
   return s;
 }
 
