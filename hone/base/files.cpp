@@ -1,6 +1,7 @@
 #include "hone/base/files.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -72,6 +73,20 @@ void write_file_atomic(const std::string& given, std::string_view content) {
   errno = error;
   if (!synced) fail("be synced to disk");
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("be renamed into place");
+}
+
+std::string program_on_path(const std::string& name, const std::string& folder) {
+  const char* variable = std::getenv("PATH");
+  const std::string folders = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
+  for (std::size_t at = 0; at <= folders.size();) {
+    const std::size_t end = std::min(folders.find(':', at), folders.size());
+    const auto path = std::filesystem::path(folder) / folders.substr(at, end - at) / name;
+    std::error_code code;
+    if (end > at && std::filesystem::is_regular_file(path, code) && ::access(path.c_str(), X_OK) == 0)
+      return path.string();
+    at = end + 1;
+  }
+  return {};
 }
 
 }  // namespace hone

@@ -18,4 +18,8 @@ bool is_device(const std::string& path);
 /// where that fails; the old file stays.
 void write_file_atomic(const std::string& path, std::string_view content);
 
+/// The program of that name as execvp looks it up: the first executable file in the folders of PATH, of which
+/// relative ones start at `folder` ("": where the process is). "": there is none.
+std::string program_on_path(const std::string& name, const std::string& folder = {});
+
 }  // namespace hone

@@ -118,17 +118,6 @@ bool EquivalenceCache::drop_claim(const study::Trial& trial) {
          std::erase_if(function->claims, [&](const Claim& claim) { return claim.trial == trial.id; }) > 0;
 }
 
-std::int64_t EquivalenceCache::claimant(Key functional, std::int64_t fidelity, std::int64_t trial,
-                                        Key structural) const {
-  const Function* function = functions_.find(entry(functional, structural));
-  if (function == nullptr) return -1;
-  for (const Claim& claim : function->claims) {
-    if (claim.trial == trial) break;
-    if (claim.fidelity >= fidelity) return claim.trial;
-  }
-  return -1;
-}
-
 Key EquivalenceCache::resolve(const Signature& signature, Key structural) const {
   if (functions_.find(entry(signature.key, structural)) != nullptr) return signature.key;
   for (const Key& key : signature.near)

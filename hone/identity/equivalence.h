@@ -41,7 +41,8 @@ class EquivalenceCache {
   void update(const study::Change& change);
 
   /// By the policy, for a trial that runs to `fidelity` and has told its keys. Asked again later it may
-  /// answer otherwise.
+  /// answer otherwise. A running trial claims its function when its keys become known, or when it is begun
+  /// with keys known: of two that run at once the older claim, by the journal's order, is evaluated.
   Verdict verdict(const study::Trial& trial, std::int64_t fidelity) const;
   /// The key under which a signature's function is known: its own where somebody proposed that, else the
   /// first of its near keys of which that holds, else its own. `structural` counts with by_structure.
@@ -49,10 +50,6 @@ class EquivalenceCache {
 
   /// The trial that stands for this function at `fidelity`; -1: none.
   std::int64_t known(Key functional, std::int64_t fidelity, Key structural = {}) const;
-  /// The trial with this functional key that runs to `fidelity` or beyond by the oldest claim, if that is
-  /// older than the one of `trial`; -1: none. A running trial claims its function when its keys become known,
-  /// or when it is begun with keys known: the journal's order decides.
-  std::int64_t claimant(Key functional, std::int64_t fidelity, std::int64_t trial, Key structural = {}) const;
   /// Costs measured for this structure; null: none yet.
   const study::Measures* costs(Key structural) const { return costs_.find(structural); }
   /// Functions remembered.

@@ -34,9 +34,7 @@ study::Keys Signer::keys(const space::Config& config) {
   if (const auto literal = file_.task->unseen_by_probe(config)) {
     const std::string context = fmt::format("{} seed={} horizon={}", *literal, file_.seed, schedule_horizon_);
     // Models of one structure start from the same numbers, in whatever order they are written.
-    std::optional<Key> decided;
-    if (const auto seen = file_.task->seen_by_probe(config); seen && !keys.structural.none())
-      decided = KeyBuilder().key(keys.structural).text(*seen).text(context).build();
+    const auto decided = task::probed_as(*file_.task, config, keys.structural);
     if (const study::Keys* known = decided ? by_structure_.find(*decided) : nullptr) {
       unbilled_s_ += monotonic_s() - began;
       return known_.touch(key) = *known;

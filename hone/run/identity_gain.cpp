@@ -123,10 +123,7 @@ double latency_spread(const Landscape& landscape, const Points& points) {
   std::vector<double> spreads;
   for (const auto& [first, range] : ranges)
     if (range.n > 1.0 && range.sum > 0.0) spreads.push_back((range.most - range.least) * range.n / range.sum);
-  if (spreads.empty()) return 0.0;
-  const auto middle = spreads.begin() + static_cast<std::ptrdiff_t>(spreads.size() / 2);
-  std::nth_element(spreads.begin(), middle, spreads.end());
-  return *middle;
+  return spreads.empty() ? 0.0 : median_of(std::move(spreads));
 }
 
 }  // namespace

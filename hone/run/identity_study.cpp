@@ -18,12 +18,6 @@ constexpr int kBits[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24};
 /// Examples and steps of the probes whose bits are varied: the usual one, and a single loss.
 constexpr std::pair<std::int64_t, std::int64_t> kProbes[] = {{10, 3}, {1, 1}};
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// One table's searches.
 class Searches {
  public:

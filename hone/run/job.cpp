@@ -92,9 +92,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
     task::Outcome outcome = run_in_stages(file, optimizer, evaluator, assignment, reporter);
     switch (outcome.ending) {
       case task::Ending::reached: {
-        study::Measures all = outcome.measures;
-        if (trial.of >= 0) all.merge(optimizer.study().trial(trial.of).costs);
-        all.merge(trial.costs);
+        const study::Measures all = optimizer.with_costs(trial, outcome.measures);
         std::string missing;
         for (const auto& objective : file.objectives)
           if (!all.find(objective.name)) missing = objective.name;

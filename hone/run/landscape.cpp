@@ -18,6 +18,12 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
+double median_of(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 std::size_t class_count(const std::vector<std::size_t>& classes) {
   std::size_t n = 0;
   for (std::size_t i = 0; i < classes.size(); ++i) n += classes[i] == i;
@@ -40,12 +46,10 @@ Landscape::Landscape(std::shared_ptr<const task::Recorded> recorded)
   }
   best_ = *std::min_element(values_.begin(), values_.end());
   if (seeds_ < 2) return;
-  std::vector<double> sorted = values_;
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
+  const double middle = median_of(values_);
   double squares = 0.0, degrees = 0.0;
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    if (values_[row] > *middle) continue;
+    if (values_[row] > middle) continue;
     double n = 0.0, own = 0.0;
     for (std::int64_t k = 0; k < seeds_; ++k) {
       const double value = table.value(row, metric_, k);

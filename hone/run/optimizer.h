@@ -117,6 +117,8 @@ class Optimizer {
   /// none runs whose result might change that. Which running ones count: those of the asker's own search,
   /// since what another one's allow is that one's work; of an asker without a search all.
   bool finished() const { return finished_; }
+  /// What a trial reported, with the costs that are known of it before training.
+  study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
   /// The study was revised since this optimizer was made (another process took a changed study file): nothing
   /// is given out any more; make a new one from the study's header.
   bool outdated() const { return study_.revision() != revision_; }
@@ -155,8 +157,7 @@ class Optimizer {
   /// What the policy says of the job, by what the journal was when it was last read (study().sync()): see
   /// EquivalenceCache::verdict. Its keys must have been told.
   identity::Verdict verdict(const Job& job) const;
-  /// The trial that computes the same function and is being evaluated now to job.to or beyond, by a claim
-  /// older than this job's; -1: none, and the claim is this job's. See EquivalenceCache::claimant.
+  /// The trial for whose evaluation the verdict says to wait; -1: none, and the claim is this job's.
   std::int64_t claimant(const Job& job) const;
   /// The trial is evaluated as a further evaluation of the function of `first`: all that compute it have the
   /// mean from then on.
@@ -198,7 +199,6 @@ class Optimizer {
   std::optional<space::Config> propose(std::int64_t number, const std::vector<Key>& taken,
                                        std::int64_t& repeats, std::string& origin);
   search::SignatureOf signature();
-  study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
 
   Setup setup_;
   study::Study study_;

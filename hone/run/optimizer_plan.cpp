@@ -1,5 +1,6 @@
 // What an ask decides: which trial runs next, and to which fidelity.
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 
 #include "hone/base/error.h"
@@ -12,27 +13,21 @@ namespace {
 /// So many proposals of known configs in a row, and the space is asked instead of the searcher.
 constexpr int kMaxRepeats = 32;
 
+std::uint64_t derived_seed(const char* purpose, std::uint64_t seed, std::initializer_list<std::int64_t> of) {
+  KeyBuilder builder;
+  builder.text(purpose).integer(static_cast<std::int64_t>(seed));
+  for (const std::int64_t number : of) builder.integer(number);
+  return builder.build().low >> 1;
+}
+
 }  // namespace
 
 std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k) {
-  return KeyBuilder()
-             .text("replicate")
-             .integer(static_cast<std::int64_t>(study_seed))
-             .integer(of)
-             .integer(k)
-             .build()
-             .low >>
-         1;
+  return derived_seed("replicate", study_seed, {of, k});
 }
 
 std::uint64_t evaluation_seed(std::uint64_t study_seed, std::int64_t trial) {
-  return KeyBuilder()
-             .text("evaluation")
-             .integer(static_cast<std::int64_t>(study_seed))
-             .integer(trial)
-             .build()
-             .low >>
-         1;
+  return derived_seed("evaluation", study_seed, {trial});
 }
 
 void Optimizer::start(Plan& plan, std::int64_t trial, std::int64_t to) {

@@ -132,9 +132,8 @@ identity::Verdict Optimizer::verdict(const Job& job) const {
 }
 
 std::int64_t Optimizer::claimant(const Job& job) const {
-  const study::Keys& keys = study_.trial(job.trial).keys;
-  const std::int64_t other = cache_.claimant(keys.functional, job.to, job.trial, keys.structural);
-  return running(study_, other) ? other : -1;
+  const identity::Verdict verdict = this->verdict(job);
+  return verdict.what == identity::Verdict::What::wait ? verdict.trial : -1;
 }
 
 bool Optimizer::join(const Job& job, std::int64_t first) {

@@ -32,18 +32,6 @@ std::string text_of(const Json& object, const char* name, const std::string& fal
   return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
 }
 
-std::string on_path(const std::string& program) {
-  const char* path = std::getenv("PATH");
-  std::string folders = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
-  for (std::size_t at = 0; at <= folders.size();) {
-    const auto end = std::min(folders.find(':', at), folders.size());
-    const std::string candidate = folders.substr(at, end - at) + "/" + program;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-    at = end + 1;
-  }
-  return {};
-}
-
 /// "NAME VERSION" of a package in a Python environment, "" where it is not there.
 std::string installed(const std::filesystem::path& environment, const std::string& package) {
   std::error_code code;
@@ -69,7 +57,7 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
   method.max_seeds = entry.value("seeds", method.max_seeds);
   const std::string environment = text_of(entry, "environment");
   if (environment.empty()) {
-    method.program = on_path("python3");
+    method.program = program_on_path("python3");
     method.version = "no library";
     if (method.program.empty()) method.lacks = "there is no python3 on the path";
   } else {

@@ -20,7 +20,6 @@
 #include "hone/run/probe_process.h"
 #include "hone/run/process.h"
 #include "hone/run/worker_main.h"
-#include "hone/task/cell_spaces.h"
 
 namespace hone::run {
 namespace {
@@ -58,13 +57,6 @@ void add_structure(const StudyFile& file, Probed& probed) {
   } catch (const Error& error) {
     probed.failure = error.message();
   }
-}
-
-/// Whether a design's graph is all that it is: a space of cells and nothing else. Then one probe does for all
-/// spellings of a structure.
-bool structure_decides(const space::Space& space) {
-  const auto cells = task::find_cells(space);
-  return cells && task::cell_parameters(*cells).size() == space.size();
 }
 
 /// A folder of this run's own, removed with it.
@@ -162,8 +154,7 @@ class Probing {
           std::make_unique<ProbeProcess>(path, file_.path, fmt::format("{}/{}", scratch.path(), i)));
     std::size_t finished = 0, asked = 0;
     std::vector<std::vector<std::size_t>> alike(probed_.size());
-    std::unordered_map<Key, std::size_t> by_structure;
-    const bool structure_is_all = structure_decides(file_.space);
+    std::unordered_map<Key, std::size_t> decided;
     for (std::size_t i = 0; i < probed_.size(); ++i) {
       if (!probed_[i].failure.empty()) {
         done_[i] = 1;
@@ -171,8 +162,8 @@ class Probing {
         continue;
       }
       std::size_t first = i;
-      if (structure_is_all && !probed_[i].structural.none())
-        first = by_structure.emplace(probed_[i].structural, i).first->second;
+      if (const auto key = task::probed_as(*file_.task, probed_[i].config, probed_[i].structural))
+        first = decided.emplace(*key, i).first->second;
       alike[first].push_back(i);
       if (first == i) processes[asked++ % workers_]->add(i, probed_[i].config);
     }

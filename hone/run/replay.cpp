@@ -94,9 +94,7 @@ class Cache {
   std::size_t best_by_means() const {
     std::vector<double> means;
     for (const auto& [key, entry] : entries_) means.push_back(entry.mean);
-    const auto middle = means.begin() + static_cast<std::ptrdiff_t>(means.size() / 2);
-    std::nth_element(means.begin(), middle, means.end());
-    const double centre = *middle;
+    const double centre = median_of(std::move(means));
     double squares = 0.0, degrees = 0.0, spread = 0.0, better = 0.0, shares = 0.0;
     for (const auto& [key, entry] : entries_) {
       if (!(entry.mean < centre)) continue;

@@ -156,15 +156,4 @@ std::vector<CellClasses> class_counts(const std::vector<std::vector<Cell>>& desi
           count_functions(designs, CellMaps::relu_linear_pool, "relu_linear_pool")};
 }
 
-Json class_counts_json(const std::vector<CellClasses>& counts) {
-  Json all = Json::object();
-  for (const CellClasses& count : counts) {
-    Json& one = all[count.name] = {{"classes", count.classes}};
-    if (count.by_decimals.empty()) continue;
-    one["stable"] = count.stable();
-    one["by_decimals"] = count.by_decimals;
-  }
-  return all;
-}
-
 }  // namespace hone::task

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "hone/base/json.h"
 #include "hone/base/key.h"
 #include "hone/task/cell.h"
 #include "hone/task/cell_functions.h"
@@ -39,8 +38,6 @@ struct CellClasses {
 /// The five counts over designs (see cells_of()), in the order above. Two designs of several cells are one
 /// class where all of their cells are. All of NAS-Bench-201: about half a second.
 std::vector<CellClasses> class_counts(const std::vector<std::vector<Cell>>& designs);
-/// {"published": {"classes": 6466}, ..., "tanh": {"classes": 4930, "stable": true, "by_decimals": [...]}}
-Json class_counts_json(const std::vector<CellClasses>& counts);
 
 /// A cell as a string, by one of the first two conventions.
 enum class CellStrings { published, structural };

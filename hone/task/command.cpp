@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "hone/base/files.h"
 #include "hone/base/key.h"
 
 namespace hone::task {
@@ -94,14 +95,7 @@ std::string CommandTask::program(const std::string& name) const {
       throw Error(fmt::format("'{}' is not executable", name), place, fmt::format("chmod +x {}", name));
     return path;
   }
-  const char* variable = std::getenv("PATH");
-  std::string folders = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
-  for (std::size_t at = 0; at <= folders.size();) {
-    const std::size_t end = std::min(folders.find(':', at), folders.size());
-    const std::string path = relative(folders.substr(at, end - at) + "/" + name);
-    if (end > at && is_file(path) && ::access(path.c_str(), X_OK) == 0) return path;
-    at = end + 1;
-  }
+  if (std::string path = program_on_path(name, folder_); !path.empty()) return path;
   std::string hint = name.find(' ') != std::string::npos
                          ? "write program and arguments as a list: run = [\"program\", \"argument\"]"
                          : "install it, or name its path";

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 #include "hone/task/command_options.h"
 
 namespace hone::task {
@@ -34,20 +35,6 @@ std::optional<double> number_of(std::string_view word) {
   return value;
 }
 
-/// The program that a name means, as execvp looks it up; "" where there is none.
-std::string found_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  const char* variable = std::getenv("PATH");
-  const std::string folders = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
-  for (std::size_t at = 0; at <= folders.size();) {
-    const std::size_t end = std::min(folders.find(':', at), folders.size());
-    const std::string path = folders.substr(at, end - at) + "/" + name;
-    if (end > at && ::access(path.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(path)) return path;
-    at = end + 1;
-  }
-  return {};
-}
-
 std::vector<double> run_candidate(const ProbeCommand& program, const std::function<bool()>& interrupted,
                                   const identity::Prober& prober) {
   // The environment's part of a task's options; no placeholders are read in the arguments.
@@ -57,7 +44,8 @@ std::vector<double> run_candidate(const ProbeCommand& program, const std::functi
   context.study_folder = program.folder;
   context.probe = true;
   Launch launch;
-  launch.program = found_program(program.run.front());
+  const std::string& name = program.run.front();
+  launch.program = name.find('/') == std::string::npos ? program_on_path(name) : name;
   if (launch.program.empty())
     throw Error(fmt::format("there is no program '{}' in PATH", program.run.front()));
   launch.arguments = program.run;

@@ -1,7 +1,6 @@
 #include "hone/task/image.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

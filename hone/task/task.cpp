@@ -12,6 +12,13 @@ constexpr const char* kReported = "; it reported ";
 
 }  // namespace
 
+std::optional<Key> probed_as(const Task& task, const space::Config& config, Key structural) {
+  if (structural.none()) return std::nullopt;
+  const auto seen = task.seen_by_probe(config), unseen = task.unseen_by_probe(config);
+  if (!seen || !unseen) return std::nullopt;
+  return KeyBuilder().key(structural).text(*seen).text(*unseen).build();
+}
+
 std::shared_ptr<const Task> make_task(const std::string& kind, const Options& options,
                                       const std::string& folder, const Place& place) {
   return methods().maker<MakeTask>("task", kind, place)(options, folder);

@@ -99,6 +99,10 @@ class Task {
   }
 };
 
+/// What decides a probe's floats, as a key: the structure, and what the task says of seen_by_probe and
+/// unseen_by_probe. nullopt: the config must be probed itself.
+std::optional<Key> probed_as(const Task& task, const space::Config& config, Key structural);
+
 /// Kind "task" in the registry: options (the [task] table without kind) to task. The folder of the study
 /// file, against which relative paths are resolved, comes along.
 using MakeTask = std::function<std::shared_ptr<const Task>(const Options&, const std::string& folder)>;

@@ -47,23 +47,28 @@ TEST(EquivalenceCache, TheOldestClaimOfThoseThatRunHolds) {
     trials[i].state = state;
     cache.update({kind, &trials[i], nullptr});
   };
+  // The trial for which trial i waits; -1: it is evaluated itself.
+  const auto claimant = [&](std::int64_t fidelity, std::size_t i) {
+    const Verdict verdict = cache.verdict(trials[i], fidelity);
+    return verdict.what == Verdict::What::wait ? verdict.trial : -1;
+  };
   tell(0, Kind::keys, TrialState::running);
   tell(1, Kind::keys, TrialState::running);
-  EXPECT_EQ(cache.claimant(function, 9, 0), -1);
-  EXPECT_EQ(cache.claimant(function, 9, 1), 0);
-  EXPECT_EQ(cache.claimant(function, 20, 1), -1) << "not as far as that";
+  EXPECT_EQ(claimant(9, 0), -1);
+  EXPECT_EQ(claimant(9, 1), 0);
+  EXPECT_EQ(claimant(20, 1), -1) << "not as far as that";
   tell(0, Kind::state, TrialState::waiting);
-  EXPECT_EQ(cache.claimant(function, 9, 1), -1);
+  EXPECT_EQ(claimant(9, 1), -1);
   tell(0, Kind::started, TrialState::running);
-  EXPECT_EQ(cache.claimant(function, 9, 0), 1) << "it began anew, however old its key";
+  EXPECT_EQ(claimant(9, 0), 1) << "it began anew, however old its key";
   tell(0, Kind::keys, TrialState::running);
   tell(1, Kind::keys, TrialState::running);
-  EXPECT_EQ(cache.claimant(function, 9, 0), 1) << "a claim does not grow younger while it runs";
-  EXPECT_EQ(cache.claimant(function, 9, 1), -1);
+  EXPECT_EQ(claimant(9, 0), 1) << "a claim does not grow younger while it runs";
+  EXPECT_EQ(claimant(9, 1), -1);
   tell(2, Kind::started, TrialState::running);
-  EXPECT_EQ(cache.claimant(function, 20, 0), -1) << "a younger one";
+  EXPECT_EQ(claimant(20, 0), -1) << "a younger one";
   tell(1, Kind::state, TrialState::completed);
-  EXPECT_EQ(cache.claimant(function, 9, 2), 0);
+  EXPECT_EQ(claimant(9, 2), 0);
 }
 
 }  // namespace

@@ -42,9 +42,6 @@ TEST(Cell, ClassesOfNasBench201) {
     EXPECT_EQ(counts[i].by_decimals.size(), i < 2 ? 0u : 9u);
     EXPECT_TRUE(counts[i].stable()) << counts[i].name;
   }
-  const Json json = class_counts_json(counts);
-  EXPECT_EQ(json["published"]["classes"], 6466);
-  EXPECT_EQ(json["tanh"]["stable"], true);
   // With parameters of their own, two operations of a kind are not one that is used twice.
   std::set<Key> own;
   for (const auto& design : all_cells()) own.insert(key(design.front()));

@@ -1,0 +1,31 @@
+#include "hone/base/files.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "../program.h"
+
+namespace hone {
+namespace {
+
+TEST(Files, ProgramsAreFoundAsExecvpFindsThem) {
+  const test::Folder folder;
+  std::filesystem::create_directories(folder.file("one/tool"));  // a folder of that name is no program
+  std::filesystem::create_directories(folder.file("two"));
+  folder.write("two/tool", "#!/bin/sh\n");
+  folder.write("two/data", "");
+  std::filesystem::permissions(folder.file("two/tool"), std::filesystem::perms::owner_all);
+  const char* given = std::getenv("PATH");
+  const std::string before = given == nullptr ? "" : given;
+  ::setenv("PATH", (folder.file("one") + "::two").c_str(), 1);
+  EXPECT_EQ(program_on_path("tool", folder.path()), folder.file("two/tool"));
+  EXPECT_EQ(program_on_path("tool"), "") << "relative folders start where the process is";
+  EXPECT_EQ(program_on_path("data", folder.path()), "") << "not executable";
+  ::setenv("PATH", before.c_str(), 1);
+  EXPECT_NE(program_on_path("sh"), "");
+}
+
+}  // namespace
+}  // namespace hone
