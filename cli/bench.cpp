@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "bench_cost.h"
 #include "bench_identity.h"
 #include "command.h"
 #include "hone/base/files.h"
@@ -279,6 +280,7 @@ void add_bench(CLI::App& app, Action& action) {
   auto* bench = app.add_subcommand("bench", "Compare hone with other libraries");
   bench->require_subcommand(1);
   add_bench_ask(*bench, action);
+  add_bench_cost(*bench, action);
   add_bench_identity(*bench, action);
   auto* command = bench->add_subcommand(
       "search", "Compare searchers and schedulers on recorded tables, curves and functions");

@@ -31,6 +31,7 @@ void add_methods_command(CLI::App& app, Action& action);
 void add_worker(CLI::App& app, Action& action);
 void add_identity(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_cost(CLI::App& app, Action& action);
 
 /// Runs `body` and turns what it throws into "error: ..." on standard error and the exit status.
 int guarded(const std::function<int()>& body);

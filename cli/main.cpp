@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_methods_command(app, action);
   add_worker(app, action);
   add_identity(app, action);
+  add_cost(app, action);
   add_bench(app, action);
   // A word that is no command gets the one that was meant, also below another ("hone trial lst").
   const CLI::App* level = &app;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "hone/predict/score.h"
 
 namespace hone::run {
 namespace {
@@ -14,34 +15,7 @@ constexpr std::size_t kFewest = 5;
 constexpr std::int64_t kMost = 20000;  // trials looked at, evenly over the study
 constexpr const char* kBefore = " (before)";
 
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
-  std::vector<double> rank(values.size());
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t j = i;
-    while (j < order.size() && values[order[j]] == values[order[i]]) ++j;
-    for (std::size_t k = i; k < j; ++k) rank[order[k]] = 0.5 * static_cast<double>(i + j - 1);
-    i = j;
-  }
-  return rank;
-}
-
 }  // namespace
-
-double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() < 2 || a.size() != b.size()) return std::nan("");
-  const auto x = ranks(a), y = ranks(b);
-  const double middle = 0.5 * static_cast<double>(a.size() - 1);
-  double xy = 0.0, xx = 0.0, yy = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    xy += (x[i] - middle) * (y[i] - middle);
-    xx += (x[i] - middle) * (x[i] - middle);
-    yy += (y[i] - middle) * (y[i] - middle);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::nan("");
-}
 
 double cost_of(const study::Trial& trial, const std::string& name) {
   if (name.ends_with(kBefore))
@@ -94,7 +68,7 @@ std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& fil
       if (b != 0.0) off.push_back(std::abs(a / b - 1.0));
     }
     pair.trials = static_cast<std::int64_t>(x.size());
-    pair.rank = rank_correlation(x, y);
+    pair.rank = predict::rank_correlation(x, y);
     if (x.size() < kFewest || std::isnan(pair.rank)) continue;
     if (pair.same_quantity && !off.empty()) {
       std::nth_element(off.begin(), off.begin() + static_cast<std::ptrdiff_t>(off.size() / 2), off.end());

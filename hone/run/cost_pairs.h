@@ -28,7 +28,4 @@ std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& fil
 /// (before)" is X as it was before training. NaN where it lacks it.
 double cost_of(const study::Trial& trial, const std::string& name);
 
-/// Spearman's rank correlation, ties sharing their mean rank; NaN where a side is constant or under 2 values.
-double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
-
 }  // namespace hone::run

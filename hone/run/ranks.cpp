@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "hone/base/error.h"
+#include "hone/predict/score.h"
 
 namespace hone::run {
 namespace {
@@ -58,25 +59,6 @@ double gamma_tail(double a, double x) {
 
 }  // namespace
 
-std::vector<double> ranks_of(const std::vector<double>& values) {
-  std::vector<double> keys = values;
-  for (double& key : keys)
-    if (!std::isfinite(key)) key = std::numeric_limits<double>::infinity();
-  std::vector<std::size_t> order(keys.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
-  std::vector<double> ranks(keys.size());
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t end = i + 1;
-    while (end < order.size() && keys[order[end]] == keys[order[i]]) ++end;
-    // Ranks i + 1 to end, shared.
-    const double mean = static_cast<double>(i + 1 + end) / 2.0;
-    for (; i < end; ++i) ranks[order[i]] = mean;
-  }
-  return ranks;
-}
-
 double nemenyi_quantile(std::size_t k, double alpha) {
   if (k < 2 || k > 1000) throw Error("Nemenyi's test compares 2 to 1000 contenders");
   double low = 0.0, high = 20.0;
@@ -98,7 +80,7 @@ RankTest rank_test(const std::vector<std::vector<double>>& values) {
   test.mean_ranks.assign(k, 0.0);
   for (const auto& row : values) {
     if (row.size() != k) throw Error("every problem needs a value of every contender");
-    const auto ranks = ranks_of(row);
+    const auto ranks = predict::ranks_of(row);
     for (std::size_t i = 0; i < k; ++i) test.mean_ranks[i] += ranks[i] / n;
   }
   const auto size = static_cast<double>(k);

@@ -5,10 +5,6 @@
 
 namespace hone::run {
 
-/// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come
-/// last, together.
-std::vector<double> ranks_of(const std::vector<double>& values);
-
 /// How contenders compare over several problems (Demsar, "Statistical Comparisons of Classifiers over
 /// Multiple Data Sets", 2006).
 struct RankTest {

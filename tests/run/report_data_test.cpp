@@ -144,15 +144,6 @@ TEST(CostPairs, SayHowWellADesignForetellsAMeasurement) {
   EXPECT_EQ(find("parameters", "bits_per_char"), nullptr) << "that is no cost";
 }
 
-TEST(CostPairs, RankCorrelation) {
-  EXPECT_DOUBLE_EQ(rank_correlation({1, 2, 3, 4}, {10, 20, 30, 1000}), 1.0);
-  EXPECT_DOUBLE_EQ(rank_correlation({1, 2, 3, 4}, {9, 7, 5, -3}), -1.0);
-  // Ties share their mean rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4.
-  EXPECT_NEAR(rank_correlation({1, 2, 2, 3}, {1, 2, 3, 4}), 4.5 / std::sqrt(4.5 * 5.0), 1e-12);
-  EXPECT_TRUE(std::isnan(rank_correlation({1, 1, 1}, {1, 2, 3})));
-  EXPECT_TRUE(std::isnan(rank_correlation({1}, {1})));
-}
-
 TEST(Gains, NameWhatBeatTheDefaults) {
   const MadeStudy made = made_study(1500, 2);
   ASSERT_EQ(default_trial(*made.study, 16), 0);

@@ -1,0 +1,62 @@
+#include "hone/predict/score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace hone::predict {
+
+std::vector<double> ranks_of(const std::vector<double>& values) {
+  std::vector<double> keys = values;
+  for (double& key : keys)
+    if (!std::isfinite(key)) key = std::numeric_limits<double>::infinity();
+  std::vector<std::size_t> order(keys.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  std::vector<double> ranks(keys.size());
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t end = i + 1;
+    while (end < order.size() && keys[order[end]] == keys[order[i]]) ++end;
+    // Ranks i + 1 to end, shared.
+    const double mean = static_cast<double>(i + 1 + end) / 2.0;
+    for (; i < end; ++i) ranks[order[i]] = mean;
+  }
+  return ranks;
+}
+
+double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() < 2 || a.size() != b.size()) return std::nan("");
+  const auto x = ranks_of(a), y = ranks_of(b);
+  const double middle = 0.5 * static_cast<double>(a.size() + 1);
+  double xy = 0.0, xx = 0.0, yy = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    xy += (x[i] - middle) * (y[i] - middle);
+    xx += (x[i] - middle) * (x[i] - middle);
+    yy += (y[i] - middle) * (y[i] - middle);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::nan("");
+}
+
+Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double>& measured) {
+  Accuracy result;
+  result.samples = static_cast<std::int64_t>(measured.size());
+  result.spearman = rank_correlation(predicted, measured);
+  const double count = static_cast<double>(measured.size());
+  const double mean = std::accumulate(measured.begin(), measured.end(), 0.0) / count;
+  double relative = 0.0, compared = 0.0, residual = 0.0, total = 0.0;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    const double off = predicted[i] - measured[i];
+    residual += off * off;
+    total += (measured[i] - mean) * (measured[i] - mean);
+    if (measured[i] == 0.0) continue;
+    relative += std::abs(off / measured[i]);
+    compared += 1.0;
+  }
+  result.mape = compared > 0.0 ? relative / compared : std::nan("");
+  result.r2 = total > 0.0 ? 1.0 - residual / total : std::nan("");
+  return result;
+}
+
+}  // namespace hone::predict

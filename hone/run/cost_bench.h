@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hone/base/json.h"
+#include "hone/predict/score.h"
+
+namespace hone::run {
+
+/// How near one cost model came on one target of one suite.
+struct CostScore {
+  std::string suite;   ///< "nasbench201_devices, 20 samples", "matmul held out"
+  std::string target;  ///< what is predicted: "pixel3", "run_s"
+  std::string model;   ///< "roofline", "linear", ...
+  predict::Accuracy accuracy;
+};
+
+struct CostBenchOptions {
+  std::int64_t seeds = 5;  ///< repetitions where samples are drawn; scores are means over them
+  std::function<void(const std::string&)> progress;  ///< what is being done; may be empty
+  std::function<bool()> interrupted;                 ///< may be empty
+};
+
+// The comparisons of cost models over a folder: each looks for what it knows there and gives no scores where
+// there is none. Throw Error on files that are malformed.
+
+/// `latency/`: designs measured on several devices. A device held out is met with few measurements.
+std::vector<CostScore> device_scores(const std::string& folder, const CostBenchOptions& options);
+/// `llm/`: per-token and per-prompt times of deployments.
+std::vector<CostScore> llm_scores(const std::string& folder, const CostBenchOptions& options);
+/// What hone-label wrote: kernels, whole families of which are held out.
+std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
+
+/// [{"suite", "target", "model", "samples", "mape", "spearman", "r2"}], null where a figure does not exist.
+Json scores_json(const std::vector<CostScore>& scores);
+/// A table a suite, the best model of every target marked.
+std::string scores_text(const std::vector<CostScore>& scores);
+
+}  // namespace hone::run

@@ -1,0 +1,41 @@
+#include "hone/predict/score.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace hone::predict {
+namespace {
+
+const double kNone = std::numeric_limits<double>::infinity();
+
+TEST(Ranks, SharedByEqualValuesAndLastForNone) {
+  EXPECT_EQ(ranks_of({0.3, 0.1, 0.3}), (std::vector<double>{2.5, 1.0, 2.5}));
+  EXPECT_EQ(ranks_of({kNone, 0.1, std::nan("")}), (std::vector<double>{2.5, 1.0, 2.5}));
+  EXPECT_TRUE(ranks_of({}).empty());
+}
+
+TEST(CostPairs, RankCorrelation) {
+  EXPECT_DOUBLE_EQ(rank_correlation({1, 2, 3, 4}, {10, 20, 30, 1000}), 1.0);
+  EXPECT_DOUBLE_EQ(rank_correlation({1, 2, 3, 4}, {9, 7, 5, -3}), -1.0);
+  // Ties share their mean rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4.
+  EXPECT_NEAR(rank_correlation({1, 2, 2, 3}, {1, 2, 3, 4}), 4.5 / std::sqrt(4.5 * 5.0), 1e-12);
+  EXPECT_TRUE(std::isnan(rank_correlation({1, 1, 1}, {1, 2, 3})));
+  EXPECT_TRUE(std::isnan(rank_correlation({1}, {1})));
+}
+
+TEST(Score, AccuracyIsRelativeErrorRankAndVarianceExplained) {
+  const auto close = accuracy({1.1, 2.0, 2.7}, {1.0, 2.0, 3.0});
+  EXPECT_EQ(close.samples, 3);
+  EXPECT_NEAR(close.mape, (0.1 + 0.0 + 0.1) / 3, 1e-12);
+  EXPECT_DOUBLE_EQ(close.spearman, 1.0);
+  EXPECT_NEAR(close.r2, 1.0 - 0.1 / 2.0, 1e-12);
+  // What was measured as zero has no relative error.
+  EXPECT_NEAR(accuracy({1.0, 3.0}, {0.0, 2.0}).mape, 0.5, 1e-12);
+  EXPECT_TRUE(std::isnan(accuracy({1.0, 3.0}, {2.0, 2.0}).r2));
+  EXPECT_TRUE(std::isnan(accuracy({}, {}).mape));
+}
+
+}  // namespace
+}  // namespace hone::predict
