@@ -91,7 +91,7 @@ LatencyModel::LatencyModel(const Designs& designs, const std::vector<std::size_t
   if (rows.empty()) throw internal_error("a latency model of no measurements");
   const auto n = static_cast<Index>(rows.size());
   const VectorXd y = Eigen::Map<const VectorXd>(values.data(), n);
-  floor_ = 0.1 * median(values);
+  floor_ = 0.5 * median(values);
   VectorXd weights(n);
   for (Index i = 0; i < n; ++i) weights(i) = 1.0 / std::pow(unit(y(i)), 2);
 

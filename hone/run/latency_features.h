@@ -14,8 +14,8 @@ struct LatencyFeatures {
 };
 
 /// Columns that make up a cell (task/cell_spaces.h) are read as one: views are the operators as they are
-/// written, without dead code, and with zeros folded too; details are the positions of the operators and the
-/// longest chain of live ones. Other columns of texts are counted by value over columns that share their
+/// written and those whose results are read; details are the positions of operators, the ones that are left
+/// where zeros are folded too, and the longest chain. Other columns of texts are counted by value over columns that share their
 /// values. Columns of numbers are amounts of work: where they are named as those of a stack of layers
 /// (P_embed_dim, P_layer_num, P_..._avg) as sums over layers and their products with widths; else as they
 /// are, with their products.
