@@ -24,8 +24,8 @@ constexpr FeatureBlock kCurved{0.25, 1.0};
 constexpr FeatureBlock kDeviations{1.0, 1.0};
 constexpr FeatureBlock kWork{0.3, 1.5};
 constexpr FeatureBlock kWorkAlone{1.0, 1.0};  // where no device is known
-constexpr FeatureBlock kOtherViews{0.003, 1.5};
-constexpr FeatureBlock kDetails{0.003, 1.5};
+constexpr FeatureBlock kOtherViews{0.0003, 1.5};
+constexpr FeatureBlock kDetails{0.0003, 1.5};
 constexpr std::size_t kCandidates = 600;
 
 double sd(const VectorXd& values) { return std::sqrt((values.array() - values.mean()).square().mean()); }

@@ -264,18 +264,18 @@ class FamilyScores {
   }
 
   /// The columns of a design that tell what this series timed: where columns begin with names of targets,
-  /// those of this one and, of others, none.
+  /// those of this one and, of others, only how wide they are.
   VectorXd own_columns(const LatencySeries& series, std::size_t design) const {
+    const auto mine = [&](const std::string& column) {
+      return !series.target.empty() && column.rfind(series.target + "_", 0) == 0;
+    };
+    const bool named = features_.counts.cols() == static_cast<Index>(family_.columns.size()) &&
+                       std::any_of(family_.columns.begin(), family_.columns.end(), mine);
     std::vector<double> row;
-    bool named = false;
-    for (const auto& column : family_.columns)
-      named = named || (!series.target.empty() && column.rfind(series.target + "_", 0) == 0);
-    const Index width = features_.counts.cols();
-    for (Index c = 0; c < width; ++c) {
-      if (named && static_cast<std::size_t>(width) == family_.columns.size() &&
-          family_.columns[static_cast<std::size_t>(c)].rfind(series.target + "_", 0) != 0)
-        continue;
-      row.push_back(features_.counts(static_cast<Index>(design), c));
+    for (Index c = 0; c < features_.counts.cols(); ++c) {
+      const std::string column = named ? family_.columns[static_cast<std::size_t>(c)] : "";
+      if (!named || mine(column) || column.ends_with("_embed_dim"))
+        row.push_back(features_.counts(static_cast<Index>(design), c));
     }
     return Eigen::Map<VectorXd>(row.data(), static_cast<Index>(row.size()));
   }
