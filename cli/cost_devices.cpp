@@ -181,6 +181,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
     command->callback([=, &action] { action = [=] { return devices(*arguments); }; });
   }
   add_cost_design(cost, action);
+  add_cost_measure(cost, action);
 }
 
 }  // namespace hone::cli
