@@ -31,7 +31,8 @@ void check(const Problem& problem, const Simulation& simulation) {
     throw Error("probe_s must be 0 or more");
   if (simulation.report_every < 0) throw Error("report_every must be 0 or more");
   if (simulation.time_s && !(*simulation.time_s > 0.0)) throw Error("the time budget must be above 0");
-  if (!simulation.trials && !simulation.time_s && !simulation.fidelity && !problem.space().is_enumerable())
+  if (!simulation.trials && !simulation.proposals && !simulation.time_s && !simulation.fidelity &&
+      !problem.space().is_enumerable())
     throw Error(fmt::format("a simulation of '{}' would not end: it has no budget", problem.name()), {},
                 "give trials, time_s or fidelity");
 }
@@ -106,6 +107,7 @@ class Engine {
     if (setup.scheduler == "fixed" && !setup.scheduler_options.contains("steps"))
       setup.scheduler_options["steps"] = problem_.horizon();
     setup.max_trials = simulation_.trials;
+    setup.max_proposals = simulation_.proposals;
     setup.max_steps = simulation_.fidelity;
     setup.replicates = simulation_.replicates;
     setup.cost = simulation_.cost;
@@ -141,6 +143,7 @@ class Engine {
   bool budget_spent() const {
     const study::Study& study = optimizer_.study();
     return (simulation_.trials && study.size() >= *simulation_.trials) ||
+           (simulation_.proposals && study.proposals() >= *simulation_.proposals) ||
            (simulation_.fidelity && *simulation_.fidelity - study.spending().units() < first_rung_);
   }
 

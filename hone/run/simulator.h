@@ -20,10 +20,11 @@ struct Simulation {
   /// "fixed" without options gets { steps = the problem's horizon }.
   std::string scheduler = "fixed";
   Json scheduler_options = Json::object();
-  std::uint64_t seed = 0;                   ///< of the study
-  std::int64_t workers = 1;                 ///< 1 to 100,000
-  std::optional<std::int64_t> trials = {};  ///< budget in new trials
-  std::optional<double> time_s = {};        ///< budget in virtual seconds; what ends later is not seen
+  std::uint64_t seed = 0;                      ///< of the study
+  std::int64_t workers = 1;                    ///< 1 to 100,000
+  std::optional<std::int64_t> trials = {};     ///< budget in new trials
+  std::optional<std::int64_t> proposals = {};  ///< the same with repeats of known configs
+  std::optional<double> time_s = {};           ///< budget in virtual seconds; what ends later is not seen
   std::optional<std::int64_t> fidelity =
       {};                       ///< budget in units of fidelity; see Optimizer::Setup::max_steps
   std::int64_t replicates = 1;  ///< see Optimizer::Setup

@@ -95,10 +95,14 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   Budget budget;
   if (!table) return budget;
   const std::string unit = task.fidelity_unit();
-  table.only({"trials", "time", "steps", unit, "spend", "workers"});
+  table.only({"trials", "proposals", "time", "steps", unit, "spend", "workers"});
   if (const Node trials = table["trials"]) {
     budget.trials = trials.integer();
     if (*budget.trials < 1) throw trials.expected("an integer of 1 or more");
+  }
+  if (const Node proposals = table["proposals"]) {
+    budget.proposals = proposals.integer();
+    if (*budget.proposals < 1) throw proposals.expected("an integer of 1 or more");
   }
   if (const Node time = table["time"]) budget.time_s = read_duration_s(time);
   for (const std::string& key : {std::string("steps"), unit}) {
@@ -316,6 +320,7 @@ std::string budget_shown(const Budget& budget) {
   std::string text;
   if (budget.trials) text = counted(*budget.trials, "trial");
   const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
+  if (budget.proposals) add(counted(*budget.proposals, "proposal"));
   if (budget.time_s) add(duration_text(*budget.time_s));
   if (budget.steps) add(fmt::format("{} steps", *budget.steps));
   for (const auto& [name, amount] : budget.spend.entries())
