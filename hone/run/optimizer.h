@@ -85,6 +85,8 @@ class Optimizer {
     identity::Settings identity = {};
     /// A known function is not enough to know a result: what is measured of it depends on how it is built.
     bool by_structure = false;
+    /// Is told every change of the study, from its beginning, after searcher and scheduler.
+    study::Study::Listener listener = {};
     /// The keys of a config that need not be a trial: none() where it has none. A function of the config
     /// alone, in every process. Not given: a config's keys are not known before it is a trial.
     std::function<study::Keys(const space::Config&)> signature = {};

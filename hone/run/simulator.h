@@ -38,6 +38,9 @@ struct Simulation {
   /// evaluated.
   identity::Settings identity = identity::Policy::off;
   double probe_s = 0.0;  ///< virtual seconds that a functional key takes
+  /// Limits are foreseen (Foresight), and costs that are known before evaluating are measured and judged
+  /// first, also without keys.
+  bool foresee = false;
 };
 
 /// One thing that became known, at the virtual time when it did.
@@ -64,6 +67,9 @@ struct Simulated {
   study::Study::Saved saved;  ///< in virtual seconds
   /// Trials on the front, by the first objective, with what their evaluations count together.
   std::vector<std::pair<std::int64_t, study::Measures>> front;
+  /// Of limits that were foreseen: what was predicted of a candidate, and what was measured then.
+  std::vector<std::pair<double, double>> foreseen;
+  std::int64_t costs_measured = 0;                 ///< candidates whose costs were measured before evaluating
   std::optional<identity::Collisions> collisions;  ///< with policy `count`
 };
 

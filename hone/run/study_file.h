@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ struct StudyFile {
   std::shared_ptr<const task::Task> task;
   space::Space space;
   std::vector<study::Limit> limits;
+  /// Of a limit that says so: whether its measure is predicted from what was measured (foresight.h).
+  std::map<std::string, bool> predicts = {};
   std::string searcher;
   Options searcher_options;
   std::string scheduler;
