@@ -48,11 +48,11 @@ std::string scores_text(const std::vector<CostScore>& scores) {
       return other.suite == score.suite && other.target == score.target &&
              other.accuracy.mape < score.accuracy.mape;
     };
-    text +=
-        fmt::format("  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}{}\n", score.target, target_width,
-                    score.model, model_width, score.accuracy.samples, figure(score.accuracy.mape, "{:.2%}"),
-                    figure(score.accuracy.spearman, "{:.4f}"), figure(score.accuracy.r2, "{:.4f}"),
-                    std::none_of(scores.begin(), scores.end(), better) ? "  *" : "");
+    text += fmt::format("  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}{}\n", score.target, target_width,
+                        score.model, model_width, score.accuracy.samples,
+                        figure(100.0 * score.accuracy.mape, "{:.2f}%"),
+                        figure(score.accuracy.spearman, "{:.4f}"), figure(score.accuracy.r2, "{:.4f}"),
+                        std::none_of(scores.begin(), scores.end(), better) ? "  *" : "");
   }
   return text;
 }
