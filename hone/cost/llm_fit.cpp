@@ -125,7 +125,20 @@ struct Gathered {
   std::int64_t points = 0;
 };
 
+/// Sizes that differ by 2% at most are one: a text of so many words is not always so many tokens.
+std::map<double, double> merged_sizes(const std::vector<LlmPoint>& points) {
+  std::map<double, double> sizes;
+  for (const LlmPoint& point : points) sizes[point.prompt_tokens] = point.prompt_tokens;
+  double first = 0.0;
+  for (auto& [size, merged] : sizes) {
+    if (first == 0.0 || size > 1.02 * first) first = size;
+    merged = first;
+  }
+  return sizes;
+}
+
 Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& options) {
+  const auto sizes = merged_sizes(points);
   Gathered all;
   std::map<std::pair<double, double>, std::vector<double>> repeats;
   for (const LlmPoint& point : points) {
@@ -136,9 +149,10 @@ Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& option
           "choose one with --batch");
     all.batch = point.batch;
     ++all.points;
-    repeats[{point.prompt_tokens, point.output_tokens}].push_back(point.seconds);
+    const double prompt = sizes.at(point.prompt_tokens);
+    repeats[{prompt, point.output_tokens}].push_back(point.seconds);
     if (!std::isnan(point.first_token_s) && point.output_tokens > 1.0)
-      repeats[{point.prompt_tokens, 1.0}].push_back(point.first_token_s);
+      repeats[{prompt, 1.0}].push_back(point.first_token_s);
   }
   if (all.points == 0) throw Error(fmt::format("there are no points of batch {}", options.batch));
   for (auto& [size, seconds] : repeats) {

@@ -16,13 +16,14 @@ struct LlmPoint {
   double seconds = 0.0;
   double first_token_s = std::nan("");  ///< until the first output token, where it was streamed
   double batch = 1.0;
-  int line = 0;  ///< of the file it stands in
+  int line = 0;            ///< of the file it stands in
+  std::string model = {};  ///< where the file names one
 };
 
-/// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s and batch
-/// where there are such; other columns are ignored) or, told by its first character, from lines of JSON
-/// objects with the same keys (those that have "failed" are skipped). Throws Error with the line of what is
-/// malformed: no number, none positive, a token count that is not whole.
+/// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s, batch
+/// and model where there are such; other columns are ignored) or, told by its first character, from lines of
+/// JSON objects with the same keys (those that have "failed" are skipped). Throws Error with the line of what
+/// is malformed: no number, none positive, a token count that is not whole.
 std::vector<LlmPoint> read_llm_points(const std::string& path);
 /// The same from text; `name` is for messages.
 std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::string& name);
@@ -49,7 +50,7 @@ struct LlmFit {
   double spread = 0.0;  ///< median over repeated cells of (slowest - fastest) / fastest; NaN without repeats
 };
 
-/// Fits alpha at every prompt size and one beta for all. The start is the median slope between cells of the
+/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all. The start is the median slope between cells of the
 /// same prompt size, weighted by their distance; then weighted least squares on relative residuals with
 /// Tukey's biweight, so that single disturbed measurements do not count. Throws Error where there are too few
 /// points: at least one prompt size must have two output sizes, or a first token's time.

@@ -29,6 +29,7 @@ std::vector<std::string_view> cells_of(std::string_view line) {
 
 constexpr const char* kColumns[]{"prompt_tokens", "output_tokens", "seconds", "first_token_s", "batch"};
 constexpr std::size_t kNeeded = 3;
+constexpr int kIgnored = -1, kModelColumn = -2;
 
 double* field_of(LlmPoint& point, std::size_t column) {
   double* const fields[]{&point.prompt_tokens, &point.output_tokens, &point.seconds, &point.first_token_s,
@@ -64,6 +65,8 @@ LlmPoint point_of_json(const Json& json, const Place& place) {
     if (!found->is_number()) throw Error(fmt::format("{} is not a number", kColumns[column]), place);
     *field_of(point, column) = found->get<double>();
   }
+  if (const auto model = json.find("model"); model != json.end() && model->is_string())
+    point.model = model->get<std::string>();
   return point;
 }
 
@@ -71,6 +74,7 @@ LlmPoint point_of_cells(const std::vector<std::string_view>& cells, const std::v
                         const Place& place) {
   LlmPoint point;
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] == kModelColumn) point.model = cells[i];
     if (columns[i] < 0) continue;
     const auto column = static_cast<std::size_t>(columns[i]);
     const std::string_view cell = cells[i];
@@ -114,8 +118,9 @@ std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::strin
       if (columns.empty()) {
         for (const auto cell : cells) {
           const auto* const found = std::find(std::begin(kColumns), std::end(kColumns), cell);
-          columns.push_back(found == std::end(kColumns) ? -1
-                                                        : static_cast<int>(found - std::begin(kColumns)));
+          columns.push_back(found != std::end(kColumns) ? static_cast<int>(found - std::begin(kColumns))
+                            : cell == "model"           ? kModelColumn
+                                                        : kIgnored);
         }
         for (std::size_t need = 0; need < kNeeded; ++need)
           if (std::count(columns.begin(), columns.end(), static_cast<int>(need)) != 1)
