@@ -225,6 +225,8 @@ struct Frontend::Implementation {
 Frontend::Frontend() : implementation_(std::make_unique<Implementation>()) {}
 Frontend::~Frontend() = default;
 
+mlir::MLIRContext& Frontend::context() const { return *implementation_->context; }
+
 std::string Frontend::transform(const std::string& text, const std::string& pipeline,
                                 const std::string& file) const {
   auto module = implementation_->parse(text, file);

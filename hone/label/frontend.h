@@ -10,6 +10,10 @@ class LLVMContext;
 class Module;
 }  // namespace llvm
 
+namespace mlir {
+class MLIRContext;
+}
+
 namespace hone::label {
 
 enum class Element { f32, f64, i32, i64 };
@@ -64,6 +68,8 @@ class Frontend {
   /// Lowers the text's only function with a body to LLVM's representation: buffers as plain pointers that do
   /// not overlap. Throws Error where it has dynamic shapes or element types other than f32, f64, i32, i64.
   Lowered lower(const std::string& text, const std::string& file = "") const;
+
+  mlir::MLIRContext& context() const;  ///< for the units of this room
 
  private:
   struct Implementation;
