@@ -182,6 +182,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
   }
   add_cost_design(cost, action);
   add_cost_measure(cost, action);
+  add_cost_transfer(cost, action);
 }
 
 }  // namespace hone::cli

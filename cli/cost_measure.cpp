@@ -112,7 +112,7 @@ int measure(const Arguments& arguments) {
     try {
       if (!runner) {
         runner = std::make_unique<run::RemoteRunner>(run::RemoteRunner::command_of(arguments.on), options);
-        device = runner->device().value("name", arguments.on);
+        device = runner->device()["name"].get<std::string>();
       }
       progress.show(fmt::format("{}: {} of {} designs", device, i + 1, configs.size()));
       const run::RunnerResult result = runner->measure(graph);

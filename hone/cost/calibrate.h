@@ -11,11 +11,11 @@ namespace hone::cost {
 struct CalibrateOptions {
   /// How long one repeat of one loop takes, about: shorter than a scheduler's slice, so that some are whole.
   double repeat_s = 0.002;
-  int repeats = 12;     ///< of a loop, a round
-  int rounds = 5;       ///< over all loops, so that slow phases of a machine are spread
-  double max_s = 45.0;  ///< ends after so long; one round is always made
+  int repeats = 12;                  ///< of a loop, a round
+  int rounds = 5;                    ///< over all loops, so that slow phases of a machine are spread
+  double max_s = 45.0;               ///< ends after so long; one round is always made
   double most_bytes = 1073741824.0;  ///< of main memory to go through
-  bool quiet = true;    ///< under the machine's lock, a round at a time
+  bool quiet = true;                 ///< under the machine's lock, a round at a time
   std::function<void(const std::string&)> progress;  ///< may be empty
   Interrupted interrupted = {};
 };

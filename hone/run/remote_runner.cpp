@@ -36,6 +36,16 @@ std::string last_line(std::string text) {
   return start == std::string::npos ? text : text.substr(start + 1);
 }
 
+/// Members of what somebody else wrote: "" and 0 where they are missing or of another type.
+std::string text_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+double number_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : 0.0;
+}
+
 std::string beginning(const std::string& line) {
   return line.size() <= 80 ? line : line.substr(0, 77) + "...";
 }
@@ -80,11 +90,12 @@ RemoteRunner::RemoteRunner(std::string command, RunnerOptions options)
     for (int skipped = 0;; ++skipped) {
       const std::string text = line(end - monotonic_s(), "its greeting");
       const Json hello = Json::parse(text, nullptr, false);
-      if (hello.is_object() && hello.value("type", "") == "hello") {
-        if (hello.value("protocol", 0) != kRunnerProtocol)
-          throw gone(
-              fmt::format("it speaks protocol {}, not {}", hello.value("protocol", 0), kRunnerProtocol));
-        device_ = hello.value("device", Json::object());
+      if (hello.is_object() && text_of(hello, "type") == "hello") {
+        if (number_of(hello, "protocol") != kRunnerProtocol)
+          throw gone(fmt::format("it speaks protocol {:.0f}, not {}", number_of(hello, "protocol"),
+                                 kRunnerProtocol));
+        device_ = hello.contains("device") && hello["device"].is_object() ? hello["device"] : Json::object();
+        if (text_of(device_, "name").empty()) device_["name"] = "unnamed";
         return;
       }
       if (hello.is_object() || skipped >= kMostGreetingLines)
@@ -211,27 +222,20 @@ RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
     // An answer to an earlier request that came too late.
     if (answer.contains("id") && answer["id"].is_number_integer() && answer["id"].get<std::int64_t>() < id_)
       continue;
-    const std::string type =
-        answer.contains("type") && answer["type"].is_string() ? answer["type"].get<std::string>() : "";
-    if (type == "error")
+    const std::string type = text_of(answer, "type");
+    if (type == "error") {
+      const std::string message = text_of(answer, "message");
       throw Error(fmt::format("the device cannot measure this design: {}",
-                              answer.contains("message") && answer["message"].is_string()
-                                  ? answer["message"].get<std::string>()
-                                  : std::string("it does not say why")));
+                              message.empty() ? "it does not say why" : message));
+    }
     RunnerResult result;
-    const bool whole = type == "result" && answer.contains("seconds") && answer["seconds"].is_number() &&
-                       std::isfinite(answer["seconds"].get<double>()) &&
-                       answer["seconds"].get<double>() > 0.0;
-    if (!whole) throw gone(fmt::format("it answered nonsense: {}", beginning(text)));
-    const auto number = [&](const char* name) {
-      return answer.contains(name) && answer[name].is_number() ? answer[name].get<double>() : 0.0;
-    };
-    result.seconds = number("seconds");
-    result.spread = number("spread");
-    result.repeats = static_cast<std::int64_t>(number("repeats"));
+    result.seconds = number_of(answer, "seconds");
+    if (type != "result" || !std::isfinite(result.seconds) || !(result.seconds > 0.0))
+      throw gone(fmt::format("it answered nonsense: {}", beginning(text)));
+    result.spread = number_of(answer, "spread");
+    result.repeats = static_cast<std::int64_t>(number_of(answer, "repeats"));
     result.disturbed = answer.contains("disturbed") && answer["disturbed"] == true;
-    if (answer.contains("engine") && answer["engine"].is_string())
-      result.engine = answer["engine"].get<std::string>();
+    result.engine = text_of(answer, "engine");
     return result;
   }
 }

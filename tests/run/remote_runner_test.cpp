@@ -95,6 +95,8 @@ TEST(RemoteRunner, FaultsOfTheOtherSideAreClear) {
   contains(message_of("/no/such/program", options), "status 127");
   contains(message_of(shell_runner(R"({"type": "hello", "protocol": 7})", "true"), options), "protocol 7");
   contains(message_of(shell_runner(R"({"type": "what"})", "true"), options), "does not greet");
+  contains(message_of(shell_runner(R"({"type": 3})", "true"), options), "does not greet");
+  contains(message_of(shell_runner(R"({"type": "hello", "protocol": "1"})", "true"), options), "protocol 0");
   contains(message_of(shell_runner(kGreeting, "echo garbage; read line"), options), "no JSON: garbage");
   contains(
       message_of(shell_runner(kGreeting, R"(echo '{"type": "result", "seconds": -1}'; read line)"), options),
