@@ -7,7 +7,8 @@ namespace hone::cli {
 // Below `cost`: one file a group of subcommands.
 void add_cost_devices(CLI::App& cost, Action& action);  ///< calibrate, measure, devices
 void add_cost_llm(CLI::App& cost, Action& action);      ///< fit, probe, estimate, llms
-void add_cost_mlir(CLI::App& cost, Action& action);     ///< mlir, predict
+void add_cost_mlir(CLI::App& cost, Action& action);     ///< mlir, features
+void add_cost_predict(CLI::App& cost, Action& action);  ///< learn, predict
 void add_cost_tune(CLI::App& cost, Action& action);     ///< tune
 
 }  // namespace hone::cli

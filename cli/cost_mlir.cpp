@@ -23,10 +23,12 @@ struct MlirArguments {
 space::Config config_of(const MlirArguments& arguments, const run::StudyFile& file) {
   if (arguments.trial >= 0) {
     const Opened opened = open_study(arguments.file, arguments.store, study::Study::Depth::whole);
-    return file.space.adopt(opened.study->trial(arguments.trial).config).value_or(opened.study->trial(arguments.trial).config);
+    return file.space.adopt(opened.study->trial(arguments.trial).config)
+        .value_or(opened.study->trial(arguments.trial).config);
   }
   std::vector<space::Config::Entry> given;
-  if (!arguments.config.empty()) given = run::parse_assignments(file.space, parse_json(arguments.config, "--config"));
+  if (!arguments.config.empty())
+    given = run::parse_assignments(file.space, parse_json(arguments.config, "--config"));
   for (const std::string& word : arguments.words)
     for (auto& entry : run::parse_assignment(file.space, word)) given.push_back(std::move(entry));
   if (given.empty()) {
@@ -42,7 +44,9 @@ int mlir(const MlirArguments& arguments) {
   run::prepare_task(file);
   const space::Config config = config_of(arguments, file);
   const auto graph = file.task->graph(config);
-  if (!graph) throw Error(fmt::format("task '{}' has no graphs", file.task_kind), Place{arguments.file, 0, "task.kind"});
+  if (!graph)
+    throw Error(fmt::format("task '{}' has no graphs", file.task_kind),
+                Place{arguments.file, 0, "task.kind"});
   graph::MlirOptions options;
   options.form = arguments.form == "affine" ? graph::MlirForm::affine : graph::MlirForm::linalg;
   options.function = arguments.function;
@@ -83,10 +87,12 @@ int features(const std::string& file, bool as_json) {
     }
     std::printf("%s\n", all.function.empty() ? "(no name)" : all.function.c_str());
     for (std::size_t i = 0; i < all.values.size(); ++i)
-      if (all.values[i] != 0.0) std::printf("  %-32s %.6g\n", cost::mlir::feature_names()[i].c_str(), all.values[i]);
+      if (all.values[i] != 0.0)
+        std::printf("  %-32s %.6g\n", cost::mlir::feature_names()[i].c_str(), all.values[i]);
     for (const cost::mlir::LoopFeatures& loop : all.loops)
-      std::printf("  %*sloop: %.6g trips, entered %.6g times, %.6g bytes touched in one run%s%s%s\n", 2 * loop.depth, "", loop.trips, loop.entries,
-                  loop.working_set_bytes, loop.innermost ? ", innermost" : "", loop.reduces ? ", reduces" : "",
+      std::printf("  %*sloop: %.6g trips, entered %.6g times, %.6g bytes touched in one run%s%s%s\n",
+                  2 * loop.depth, "", loop.trips, loop.entries, loop.working_set_bytes,
+                  loop.innermost ? ", innermost" : "", loop.reduces ? ", reduces" : "",
                   loop.known ? "" : ", bounds unknown");
   }
   if (as_json) print_json(list);
@@ -111,10 +117,13 @@ void add_cost_mlir(CLI::App& cost, Action& action) {
   mlir_command->add_option("--config", arguments->config, "Values as a JSON object");
   mlir_command->add_option("--trial", arguments->trial, "The design of this trial");
   mlir_command->add_option("--store", arguments->store, "The study's store, where it is not beside the file");
-  mlir_command->add_option("--form", arguments->form, "linalg (on tensors) or affine (loops on buffers); default: linalg")
+  mlir_command
+      ->add_option("--form", arguments->form,
+                   "linalg (on tensors) or affine (loops on buffers); default: linalg")
       ->check(CLI::IsMember({"linalg", "affine"}));
   mlir_command->add_option("--function", arguments->function, "Name of the function; default: main");
-  mlir_command->add_flag("--training", arguments->training, "Norms by the batch at hand rather than by stored moments");
+  mlir_command->add_flag("--training", arguments->training,
+                         "Norms by the batch at hand rather than by stored moments");
   mlir_command->add_option("--out", arguments->out, "Write the text here");
   mlir_command->add_flag("--json", arguments->json, "Print one JSON document");
   mlir_command->callback([arguments, &action] { action = [arguments] { return mlir(*arguments); }; });
@@ -130,7 +139,8 @@ void add_cost_mlir(CLI::App& cost, Action& action) {
   auto json = std::make_shared<bool>(false);
   features_command->add_option("FILE", *file, "MLIR text; -: standard input")->required();
   features_command->add_flag("--json", *json, "Print one JSON document");
-  features_command->callback([file, json, &action] { action = [file, json] { return features(*file, *json); }; });
+  features_command->callback(
+      [file, json, &action] { action = [file, json] { return features(*file, *json); }; });
 }
 
 }  // namespace hone::cli

@@ -14,11 +14,13 @@ namespace {
 
 /// log(1 + x) of counts, which may be 0; log x of times.
 double to_log(const std::string& target, double value) {
-  return target.ends_with("_s") && !target.ends_with("per_s") ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
+  return target.ends_with("_s") && !target.ends_with("per_s") ? std::log(std::max(value, 1e-12))
+                                                              : std::log1p(std::max(value, 0.0));
 }
 double from_log(const std::string& target, double value) {
   value = std::min(value, 80.0);
-  return target.ends_with("_s") && !target.ends_with("per_s") ? std::exp(value) : std::max(0.0, std::expm1(value));
+  return target.ends_with("_s") && !target.ends_with("per_s") ? std::exp(value)
+                                                              : std::max(0.0, std::expm1(value));
 }
 
 /// Pairs of features whose ratio says more than either.
@@ -62,24 +64,28 @@ std::size_t feature_index(std::string_view name) {
 std::vector<double> model_inputs(std::span<const double> features) {
   static const std::vector<std::pair<std::size_t, std::size_t>> ratios = [] {
     std::vector<std::pair<std::size_t, std::size_t>> list;
-    for (const Ratio& ratio : kRatios) list.emplace_back(feature_index(ratio.over), feature_index(ratio.under));
+    for (const Ratio& ratio : kRatios)
+      list.emplace_back(feature_index(ratio.over), feature_index(ratio.under));
     return list;
   }();
   std::vector<double> inputs;
   inputs.reserve(features.size() + ratios.size());
   for (const double feature : features) inputs.push_back(std::log1p(std::max(0.0, feature)));
-  for (const auto& [over, under] : ratios) inputs.push_back(std::log((features[over] + 1e-3 * features[under] + 1e-6) / (features[under] + 1e-6)));
+  for (const auto& [over, under] : ratios)
+    inputs.push_back(std::log((features[over] + 1e-3 * features[under] + 1e-6) / (features[under] + 1e-6)));
   return inputs;
 }
 
-LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, std::span<const double> rows, std::size_t columns,
-                                              std::span<const double> values, std::span<const double> weights,
+LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, std::span<const double> rows,
+                                              std::size_t columns, std::span<const double> values,
+                                              std::span<const double> weights,
                                               const LearnedCostOptions& options) {
   Target target;
   target.name = name;
   target.line = predict::Ridge::fit(rows, columns, values, 0.01 * static_cast<double>(values.size()));
   std::vector<double> left(values.begin(), values.end());
-  for (std::size_t r = 0; r < left.size(); ++r) left[r] -= target.line.predict(rows.subspan(r * columns, columns));
+  for (std::size_t r = 0; r < left.size(); ++r)
+    left[r] -= target.line.predict(rows.subspan(r * columns, columns));
   for (int member = 0; member < std::max(1, options.members); ++member) {
     predict::BoostingOptions boosting = options.boosting;
     boosting.seed += static_cast<std::uint64_t>(member);
@@ -91,7 +97,8 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, std::span
 double LearnedCosts::log_value(const Target& target, std::span<const double> row) {
   double sum = 0.0;
   for (const predict::BoostedTrees& member : target.members) sum += member.predict(row);
-  return target.line.predict(row) + sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
+  return target.line.predict(row) +
+         sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
 }
 
 LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const LearnedCostOptions& options) {
@@ -99,7 +106,8 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
   std::vector<std::string> names = options.targets;
   if (names.empty())
     for (const auto& [name, value] : samples[0].targets)
-      if (std::all_of(samples.begin(), samples.end(), [&](const CostSample& sample) { return sample.targets.count(name) > 0; }))
+      if (std::all_of(samples.begin(), samples.end(),
+                      [&](const CostSample& sample) { return sample.targets.count(name) > 0; }))
         names.push_back(name);
   if (names.empty()) throw Error("the labelled functions have no target in common");
   std::vector<double> rows, weights;
@@ -114,14 +122,18 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
   std::set<std::string> families;
   for (const CostSample& sample : samples) families.insert(sample.family);
   std::map<std::string, int> fold_of;
-  for (const std::string& family : families) fold_of[family] = static_cast<int>(fold_of.size()) % std::max(1, options.folds);
+  for (const std::string& family : families)
+    fold_of[family] = static_cast<int>(fold_of.size()) % std::max(1, options.folds);
 
   LearnedCosts model;
   for (const std::string& name : names) {
+    const auto go_on = [&](const std::string& what) { return !options.progress || options.progress(what); };
+    if (!go_on("learning " + name)) return model;
     std::vector<double> values;
     for (const CostSample& sample : samples) {
       const auto found = sample.targets.find(name);
-      if (found == sample.targets.end()) throw Error(fmt::format("a labelled function has no target '{}'", name));
+      if (found == sample.targets.end())
+        throw Error(fmt::format("a labelled function has no target '{}'", name));
       values.push_back(to_log(name, found->second));
     }
     Target target = fit_target(name, rows, columns, values, weights, options);
@@ -130,6 +142,7 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
       LearnedCostOptions fewer = options;
       fewer.members = 1;
       for (int fold = 0; fold < options.folds; ++fold) {
+        if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, options.folds))) return model;
         std::vector<double> kept_rows, kept_values, kept_weights;
         std::vector<std::size_t> out;
         for (std::size_t r = 0; r < samples.size(); ++r) {
@@ -137,14 +150,16 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
             out.push_back(r);
             continue;
           }
-          kept_rows.insert(kept_rows.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * columns), rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * columns));
+          kept_rows.insert(kept_rows.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * columns),
+                           rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * columns));
           kept_values.push_back(values[r]);
           kept_weights.push_back(weights[r]);
         }
         if (kept_values.empty()) continue;
         const Target part = fit_target(name, kept_rows, columns, kept_values, kept_weights, fewer);
         for (const std::size_t r : out)
-          errors.push_back(std::abs(values[r] - log_value(part, std::span<const double>(rows).subspan(r * columns, columns))));
+          errors.push_back(std::abs(
+              values[r] - log_value(part, std::span<const double>(rows).subspan(r * columns, columns))));
       }
       std::sort(errors.begin(), errors.end());
       // The conformal rank: the least that covers 9 of 10 of one more.
@@ -171,30 +186,43 @@ std::vector<PredictedCost> LearnedCosts::predict(std::span<const double> feature
   std::vector<PredictedCost> list;
   for (const Target& target : targets_) {
     const double value = log_value(target, inputs);
-    list.push_back({target.name, from_log(target.name, value), from_log(target.name, value - target.error), from_log(target.name, value + target.error)});
+    list.push_back({target.name, from_log(target.name, value), from_log(target.name, value - target.error),
+                    from_log(target.name, value + target.error)});
   }
   return list;
 }
 
 Json LearnedCosts::json() const {
-  Json json{{"format", "hone-costs"}, {"version", kVersion}, {"provenance", provenance}, {"features", mlir::feature_names()}};
+  Json json{{"format", "hone-costs"},
+            {"version", kVersion},
+            {"provenance", provenance},
+            {"features", mlir::feature_names()}};
   Json& list = json["targets"] = Json::array();
   for (const Target& target : targets_) {
     Json members = Json::array();
     for (const predict::BoostedTrees& member : target.members) members.push_back(member.json());
-    list.push_back({{"name", target.name}, {"log_error_90", target.error}, {"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}}, {"members", std::move(members)}});
+    list.push_back({{"name", target.name},
+                    {"log_error_90", target.error},
+                    {"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
+                    {"members", std::move(members)}});
   }
   return json;
 }
 
 LearnedCosts LearnedCosts::from_json(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != "hone-costs") throw Error("this is no file of learned costs");
-  if (!json.contains("version") || !json["version"].is_number_integer() || json["version"].get<int>() > kVersion)
+  if (!json.is_object() || json.value("format", "") != "hone-costs")
+    throw Error("this is no file of learned costs");
+  if (!json.contains("version") || !json["version"].is_number_integer() ||
+      json["version"].get<int>() > kVersion)
     throw Error("learned costs of a later version", {}, "this program reads version 1");
   const Json names = json.value("features", Json::array());
   const std::vector<std::string>& known = mlir::feature_names();
-  if (names.size() != known.size() || !std::equal(known.begin(), known.end(), names.begin(), [](const std::string& name, const Json& other) { return other.is_string() && other.get<std::string>() == name; }))
-    throw Error("these costs were learned from other features than this program reads", {}, "learn them anew: hone cost learn");
+  if (names.size() != known.size() ||
+      !std::equal(known.begin(), known.end(), names.begin(), [](const std::string& name, const Json& other) {
+        return other.is_string() && other.get<std::string>() == name;
+      }))
+    throw Error("these costs were learned from other features than this program reads", {},
+                "learn them anew: hone cost learn");
   LearnedCosts model;
   model.provenance = json.value("provenance", Json::object());
   const std::size_t columns = model_inputs(std::vector<double>(known.size(), 0.0)).size();
@@ -204,7 +232,8 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
       Target target;
       target.name = one.at("name").get<std::string>();
       target.error = one.at("log_error_90").get<double>();
-      target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(), one.at("line").at("constant").get<double>());
+      target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(),
+                                   one.at("line").at("constant").get<double>());
       if (target.line.weights().size() != columns) throw Error("learned costs: a line of another length");
       for (const Json& member : one.at("members")) {
         target.members.push_back(predict::BoostedTrees::from_json(member));

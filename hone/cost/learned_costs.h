@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ struct LearnedCostOptions {
   int members = 2;  ///< ensembles averaged, each with a seed of its own
   int folds = 5;    ///< of families, from which the error bars come; under 2: no error bars
   std::vector<std::string> targets = {};  ///< empty: all that every sample has
+  /// Told what is being done; false stops, and the model is then of the targets that were finished.
+  std::function<bool(const std::string&)> progress = {};
 };
 
 /// A prediction of one target.
@@ -52,7 +55,8 @@ class LearnedCosts {
   std::vector<PredictedCost> predict(std::span<const double> features) const;
   double predict(std::span<const double> features, std::size_t target) const;
 
-  /// What the model was learned from: machine, compiler, date, number of functions, ... Written into the file.
+  /// What the model was learned from: machine, compiler, date, number of functions, ... Written into the
+  /// file.
   Json provenance = Json::object();
 
   Json json() const;
@@ -68,7 +72,8 @@ class LearnedCosts {
     double error = 0.0;  ///< 90% quantile of |log| error
   };
   static Target fit_target(const std::string& name, std::span<const double> rows, std::size_t columns,
-                           std::span<const double> values, std::span<const double> weights, const LearnedCostOptions& options);
+                           std::span<const double> values, std::span<const double> weights,
+                           const LearnedCostOptions& options);
   static double log_value(const Target& target, std::span<const double> row);
 
   std::vector<Target> targets_;

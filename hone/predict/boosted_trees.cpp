@@ -33,7 +33,8 @@ struct Binned {
       const auto most = static_cast<std::size_t>(std::clamp(bins, 2, 255)) - 1;
       std::size_t distinct = 1;
       for (std::size_t r = 1; r < count; ++r) distinct += sorted[r] != sorted[r - 1] ? 1 : 0;
-      const double step = distinct - 1 <= most ? 0.0 : static_cast<double>(count) / static_cast<double>(most + 1);
+      const double step =
+          distinct - 1 <= most ? 0.0 : static_cast<double>(count) / static_cast<double>(most + 1);
       double next = step;
       for (std::size_t r = 1; r < count; ++r)
         if (sorted[r] != sorted[r - 1] && static_cast<double>(r) >= next && cuts.size() < most) {
@@ -42,7 +43,8 @@ struct Binned {
         }
       values[c].resize(count);
       for (std::size_t r = 0; r < count; ++r)
-        values[c][r] = static_cast<std::uint8_t>(std::lower_bound(cuts.begin(), cuts.end(), column[r]) - cuts.begin());
+        values[c][r] =
+            static_cast<std::uint8_t>(std::lower_bound(cuts.begin(), cuts.end(), column[r]) - cuts.begin());
     }
   }
 };
@@ -60,8 +62,9 @@ class TreeGrower {
   TreeGrower(const Binned& binned, const BoostingOptions& options) : binned_(binned), options_(options) {}
 
   /// Leaves' rows are left in `leaves`.
-  void grow(std::vector<BoostedTrees::Node>& nodes, std::vector<std::int32_t> rows, const std::vector<double>& gradients,
-            std::span<const double> weights, const std::vector<std::size_t>& columns,
+  void grow(std::vector<BoostedTrees::Node>& nodes, std::vector<std::int32_t> rows,
+            const std::vector<double>& gradients, std::span<const double> weights,
+            const std::vector<std::size_t>& columns,
             std::vector<std::pair<std::int32_t, std::vector<std::int32_t>>>& leaves) {
     gradients_ = &gradients;
     weights_ = weights;
@@ -70,7 +73,8 @@ class TreeGrower {
     nodes.emplace_back();
     add(static_cast<std::int32_t>(nodes.size()) - 1, std::move(rows), nullptr, nullptr);
     while (static_cast<int>(leaves_.size()) < options_.leaves) {
-      const auto best = std::max_element(leaves_.begin(), leaves_.end(), [](const Leaf& a, const Leaf& b) { return a.gain < b.gain; });
+      const auto best = std::max_element(leaves_.begin(), leaves_.end(),
+                                         [](const Leaf& a, const Leaf& b) { return a.gain < b.gain; });
       if (best->gain <= 1e-12) break;
       split(nodes, static_cast<std::size_t>(best - leaves_.begin()));
     }
@@ -88,11 +92,16 @@ class TreeGrower {
     std::size_t bin = 0;     ///< the last one that goes left
   };
 
-  double weight(std::int32_t row) const { return weights_.empty() ? 1.0 : weights_[static_cast<std::size_t>(row)]; }
-  double score(double gradient, double weight) const { return gradient * gradient / (weight + options_.ridge); }
+  double weight(std::int32_t row) const {
+    return weights_.empty() ? 1.0 : weights_[static_cast<std::size_t>(row)];
+  }
+  double score(double gradient, double weight) const {
+    return gradient * gradient / (weight + options_.ridge);
+  }
 
   /// Histograms are summed, or are what the parent's hold beyond the sibling's.
-  void add(std::int32_t node, std::vector<std::int32_t> rows, const std::vector<Histogram>* parent, const std::vector<Histogram>* sibling) {
+  void add(std::int32_t node, std::vector<std::int32_t> rows, const std::vector<Histogram>* parent,
+           const std::vector<Histogram>* sibling) {
     Leaf leaf;
     leaf.node = node;
     leaf.rows = std::move(rows);
@@ -125,7 +134,8 @@ class TreeGrower {
     for (std::size_t i = 0; i < leaf.histograms.size(); ++i) {
       const Histogram& histogram = leaf.histograms[i];
       Sums all;
-      for (const Sums& sums : histogram) all.gradient += sums.gradient, all.weight += sums.weight, all.rows += sums.rows;
+      for (const Sums& sums : histogram)
+        all.gradient += sums.gradient, all.weight += sums.weight, all.rows += sums.rows;
       Sums left;
       const double whole = score(all.gradient, all.weight);
       for (std::size_t b = 0; b + 1 < histogram.size(); ++b) {
@@ -133,7 +143,8 @@ class TreeGrower {
         left.weight += histogram[b].weight;
         left.rows += histogram[b].rows;
         if (left.rows < options_.least_in_leaf || all.rows - left.rows < options_.least_in_leaf) continue;
-        const double gain = score(left.gradient, left.weight) + score(all.gradient - left.gradient, all.weight - left.weight) - whole;
+        const double gain = score(left.gradient, left.weight) +
+                            score(all.gradient - left.gradient, all.weight - left.weight) - whole;
         if (gain > leaf.gain) {
           leaf.gain = gain;
           leaf.column = i;
@@ -172,8 +183,9 @@ class TreeGrower {
   std::vector<Leaf> leaves_;
 };
 
-BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets,
-                               const BoostingOptions& options, std::span<const double> weights) {
+BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns,
+                               std::span<const double> targets, const BoostingOptions& options,
+                               std::span<const double> weights) {
   if (targets.empty() || columns == 0 || rows.size() != targets.size() * columns ||
       (!weights.empty() && weights.size() != targets.size()))
     throw Error("boosted trees want as many rows as targets, and one at least");
@@ -198,15 +210,18 @@ BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns
   for (std::size_t c = 0; c < columns; ++c)
     if (!binned.edges[c].empty()) usable.push_back(c);
   if (usable.empty()) return model;
-  const auto drawn_columns = std::max<std::size_t>(1, static_cast<std::size_t>(options.column_share * static_cast<double>(usable.size()) + 0.5));
+  const auto drawn_columns = std::max<std::size_t>(
+      1, static_cast<std::size_t>(options.column_share * static_cast<double>(usable.size()) + 0.5));
   TreeGrower grower(binned, options);
   for (int t = 0; t < options.trees; ++t) {
     Rng rng(options.seed, "boosting", static_cast<std::uint64_t>(t));
     std::vector<std::int32_t> drawn;
     for (std::size_t r = 0; r < count; ++r)
-      if (options.row_share >= 1.0 || rng.uniform() < options.row_share) drawn.push_back(static_cast<std::int32_t>(r));
+      if (options.row_share >= 1.0 || rng.uniform() < options.row_share)
+        drawn.push_back(static_cast<std::int32_t>(r));
     std::vector<std::size_t> chosen = usable;
-    for (std::size_t i = 0; i < drawn_columns; ++i) std::swap(chosen[i], chosen[i + rng.below(chosen.size() - i)]);
+    for (std::size_t i = 0; i < drawn_columns; ++i)
+      std::swap(chosen[i], chosen[i + rng.below(chosen.size() - i)]);
     chosen.resize(drawn_columns);
     std::sort(chosen.begin(), chosen.end());
     if (drawn.empty()) continue;
@@ -229,7 +244,8 @@ BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns
         value = sum / total;
       } else {
         std::vector<double> residuals;
-        for (const std::int32_t row : inside) residuals.push_back(targets[static_cast<std::size_t>(row)] - fitted[static_cast<std::size_t>(row)]);
+        for (const std::int32_t row : inside)
+          residuals.push_back(targets[static_cast<std::size_t>(row)] - fitted[static_cast<std::size_t>(row)]);
         value = quantile_of(std::move(residuals), options.quantile);
       }
       model.nodes_[static_cast<std::size_t>(node)].value = options.learning_rate * value;
@@ -309,13 +325,15 @@ BoostedTrees BoostedTrees::from_json(const Json& json) {
     for (std::int64_t i = 0; i < size; ++i) {
       const Json& one = tree[static_cast<std::size_t>(i)];
       Node node;
-      if (!one.is_array() || (one.size() != 1 && one.size() != 3)) throw fail("a node is [value] or [column, threshold, left]");
+      if (!one.is_array() || (one.size() != 1 && one.size() != 3))
+        throw fail("a node is [value] or [column, threshold, left]");
       for (const Json& number : one)
         if (!number.is_number()) throw fail("a node holds numbers");
       node.value = one[one.size() == 1 ? 0 : 1].get<double>();
       if (one.size() == 3) {
         const auto column = one[0].get<std::int64_t>(), left = one[2].get<std::int64_t>();
-        if (column < 0 || column >= static_cast<std::int64_t>(model.columns_)) throw fail("a node's column is not there");
+        if (column < 0 || column >= static_cast<std::int64_t>(model.columns_))
+          throw fail("a node's column is not there");
         if (left <= i || left + 1 >= size) throw fail("a node's children must come after it");
         node.column = static_cast<std::int32_t>(column);
         node.left = begin + static_cast<std::int32_t>(left);

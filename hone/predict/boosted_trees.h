@@ -11,12 +11,12 @@ namespace hone::predict {
 struct BoostingOptions {
   int trees = 400;
   double learning_rate = 0.05;
-  int leaves = 31;           ///< of a tree
-  int least_in_leaf = 10;    ///< rows
-  double ridge = 1.0;        ///< added to a leaf's rows where its value is their mean residual
-  double row_share = 0.8;    ///< of the rows, drawn for each tree
-  double column_share = 0.4; ///< of the columns, drawn for each tree
-  int bins = 64;             ///< most values of a column that splits tell apart, at most 255
+  int leaves = 31;            ///< of a tree
+  int least_in_leaf = 10;     ///< rows
+  double ridge = 1.0;         ///< added to a leaf's rows where its value is their mean residual
+  double row_share = 0.8;     ///< of the rows, drawn for each tree
+  double column_share = 0.4;  ///< of the columns, drawn for each tree
+  int bins = 64;              ///< most values of a column that splits tell apart, at most 255
   /// The quantile that is learned, in (0, 1); 0: the mean (squares of errors).
   double quantile = 0.0;
   std::uint64_t seed = 1;

@@ -1,16 +1,17 @@
 #include "hone/predict/ridge.h"
 
-#include <cmath>
-
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <cmath>
 
 #include "hone/base/error.h"
 
 namespace hone::predict {
 
-Ridge Ridge::fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets, double penalty) {
-  if (targets.empty() || rows.size() != targets.size() * columns) throw Error("a regression wants as many rows as targets, and one at least");
+Ridge Ridge::fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets,
+                 double penalty) {
+  if (targets.empty() || rows.size() != targets.size() * columns)
+    throw Error("a regression wants as many rows as targets, and one at least");
   const auto n = static_cast<Eigen::Index>(targets.size()), d = static_cast<Eigen::Index>(columns);
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const Eigen::Map<const Matrix> x(rows.data(), n, d);

@@ -12,7 +12,8 @@ class Ridge {
   Ridge() = default;
   /// `rows`: one after the other, each of `columns` finite numbers. penalty: in rows' worth of evidence.
   /// Throws Error where lengths do not fit or there are no rows.
-  static Ridge fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets, double penalty = 1.0);
+  static Ridge fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets,
+                   double penalty = 1.0);
   Ridge(std::vector<double> weights, double constant) : weights_(std::move(weights)), constant_(constant) {}
 
   double predict(std::span<const double> row) const {

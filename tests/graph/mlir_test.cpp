@@ -110,9 +110,9 @@ std::string pipeline(MlirForm form) {
   if (form == MlirForm::affine) return fmt::format("builtin.module({})", kToLlvm);
   return fmt::format(
       "builtin.module(linalg-fuse-elementwise-ops,one-shot-bufferize{{bufferize-function-boundaries=1 "
-      "function-boundary-type-conversion=identity-layout-map}},buffer-deallocation-pipeline,func.func("
-      "convert-"
-      "linalg-to-affine-loops),{})",
+      "function-boundary-type-conversion=identity-layout-map}},buffer-results-to-out-params,buffer-"
+      "deallocation-pipeline,convert-"
+      "bufferization-to-memref,func.func(convert-linalg-to-affine-loops),{})",
       kToLlvm);
 }
 
@@ -122,16 +122,17 @@ bool tools() {
   return true;
 }
 
-/// All functions in one library; call(name) takes a list of pointers and gives what the function returns.
+/// All functions in one library; callN takes a list of pointers.
 void compile(const test::Folder& folder, const std::vector<Case>& all, MlirForm form, Compiled& compiled) {
   std::string text, wrapper;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const MlirOptions options{form, fmt::format("f{}", i), all[i].training};
     text += mlir_function(all[i].graph, options);
-    const std::size_t count = mlir_arguments(all[i].graph, options).size();
+    // Both forms write their outputs into their last arguments.
+    const std::size_t count = mlir_arguments(all[i].graph, {MlirForm::affine, "f", all[i].training}).size();
     std::vector<std::string> types(count, "void*"), values;
     for (std::size_t k = 0; k < count; ++k) values.push_back(fmt::format("a[{}]", k));
-    wrapper += fmt::format("void* f{0}({1});\nvoid* call{0}(void** a) {{ return f{0}({2}); }}\n", i,
+    wrapper += fmt::format("void f{0}({1});\nvoid call{0}(void** a) {{ f{0}({2}); }}\n", i,
                            fmt::join(types, ", "), fmt::join(values, ", "));
   }
   folder.write("in.mlir", "module {\n" + text + "}\n");
@@ -140,8 +141,9 @@ void compile(const test::Folder& folder, const std::vector<Case>& all, MlirForm 
       "cd {} && mlir-opt-19 in.mlir --pass-pipeline='{}' -o low.mlir && mlir-translate-19 --mlir-to-llvmir "
       "low.mlir -o low.ll && "
       "llc-19 -O1 -filetype=obj -relocation-model=pic -mtriple=$(cc -dumpmachine) low.ll -o low.o && "
-      "cc -shared -fPIC -o lib.so wrapper.c low.o -lm "
-      "$(dirname $(readlink -f $(command -v mlir-opt-19)))/../lib/libmlir_c_runner_utils.so",
+      "L=$(dirname $(readlink -f $(command -v mlir-opt-19)))/../lib && cc -shared -fPIC -o lib.so wrapper.c "
+      "low.o -lm "
+      "$L/libmlir_c_runner_utils.so -Wl,-rpath,$L",
       folder.path(), pipeline(form));
   ASSERT_EQ(std::system(command.c_str()), 0) << "the folder's in.mlir";
   compiled.library = ::dlopen(folder.file("lib.so").c_str(), RTLD_NOW);
@@ -149,9 +151,9 @@ void compile(const test::Folder& folder, const std::vector<Case>& all, MlirForm 
 }
 
 /// Runs a graph as compiled and as interpreted; the largest difference, relative to the largest number.
-double difference(const Compiled& compiled, std::size_t number, const Case& one, MlirForm form) {
-  const MlirOptions options{form, "f", one.training};
-  const std::vector<MlirArgument> arguments = mlir_arguments(one.graph, options);
+double difference(const Compiled& compiled, std::size_t number, const Case& one) {
+  const std::vector<MlirArgument> arguments =
+      mlir_arguments(one.graph, {MlirForm::affine, "f", one.training});
   Rng rng(7, "mlir", number);
   std::vector<Array> inputs, parameters;
   std::vector<std::vector<Array>> moments(one.graph.nodes().size());
@@ -180,14 +182,12 @@ double difference(const Compiled& compiled, std::size_t number, const Case& one,
     if (argument.kind == MlirArgument::Kind::output) ++outputs;
   }
   const auto call =
-      reinterpret_cast<void* (*)(void**)>(::dlsym(compiled.library, fmt::format("call{}", number).c_str()));
+      reinterpret_cast<void (*)(void**)>(::dlsym(compiled.library, fmt::format("call{}", number).c_str()));
   if (call == nullptr) return INFINITY;
-  const void* returned = call(pointers.data());
+  call(pointers.data());
   const std::vector<Array> expected = evaluate(one.graph, inputs, parameters, {one.training, moments});
   double largest = 1e-3, worst = 0.0;
-  // One output: what is returned, or the last argument.
-  const float* found = form == MlirForm::linalg ? static_cast<const float*>(returned)
-                                                : reals[arguments.size() - outputs].data();
+  const float* found = reals[arguments.size() - outputs].data();  // one output
   for (const double value : expected[0].values) largest = std::max(largest, std::abs(value));
   for (std::size_t k = 0; k < expected[0].values.size(); ++k) {
     const double gap = std::abs(static_cast<double>(found[k]) - expected[0].values[k]);
@@ -204,7 +204,7 @@ void same_numbers(const std::vector<Case>& all) {
     Compiled compiled;
     ASSERT_NO_FATAL_FAILURE(compile(folder, all, form, compiled));
     for (std::size_t i = 0; i < all.size(); ++i)
-      EXPECT_LT(difference(compiled, i, all[i], form), 2e-5)
+      EXPECT_LT(difference(compiled, i, all[i]), 2e-5)
           << (form == MlirForm::linalg ? "linalg" : "affine") << " f" << i << "\n"
           << all[i].graph.text();
   }
@@ -216,8 +216,7 @@ TEST(GraphMlir, EveryOperatorGivesTheInterpretersNumbers) {
   for (const Case& one : all) covered.push_back(one.graph.node(one.graph.outputs()[0]).op);
   for (const std::string& name : methods().names("operator"))
 
-      EXPECT_NE(std::find(covered.begin(), covered.end(), name), covered.end())
-          << name << " is not tried";
+    EXPECT_NE(std::find(covered.begin(), covered.end(), name), covered.end()) << name << " is not tried";
   same_numbers(all);
 }
 
