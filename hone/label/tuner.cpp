@@ -5,10 +5,12 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/label/runner.h"
@@ -18,6 +20,8 @@ namespace hone::label {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kDoubt = 0.5;  ///< how far the model may be off, as a share
+constexpr double kHopeless = 3.0;
 constexpr double kWorthwhile = 0.98;  ///< a winner takes at most so much of the original's time
 
 cost::NestMachine machine_of(const Backend& backend) {
@@ -205,15 +209,22 @@ class Search {
     std::string text;
     try {
       text = transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_);
-      if (!texts_.insert(text).second) return kNever;  // known, and not compiled again
+    } catch (const Error&) {
+      return kNever;  // not compiled, so it does not count
+    }
+    if (!texts_.insert(text).second) return kNever;  // known, and not compiled again
+    try {
       const auto program = backend_.compile(frontend_.lower(text, file_));
       work_->fill(options_.seed);
+      const double start = monotonic_s();
       program->call(work_->pointers());
+      const double first = monotonic_s() - start;
       trial.difference = work_->difference(*expected_);
       if (trial.difference > options_.tolerance) {
         trial.failed = "different";
       } else {
-        trial.seconds = time(*program);
+        // What is several times slower need not be timed well.
+        trial.seconds = first > kHopeless * best_seconds_ + 1e-4 ? first : time(*program);
       }
     } catch (const Error& error) {
       trial.failed = error.what();
@@ -228,47 +239,67 @@ class Search {
     return seconds;
   }
 
-  /// From the model's favourite of each variant, then the best measured point's most promising neighbours.
+  /// From the model's favourite of each variant, then always the neighbour that promises most: its predicted
+  /// cycles scaled by what the variant's best so far was measured to be worth.
   void search_guided() {
     std::set<Point> tried;
-    Point best;
-    double best_s = kNever;
-    const auto attempt = [&](const Point& point) {
+    struct Anchor {
+      Point point;
+      double seconds = kNever;
+    };
+    std::vector<Anchor> anchors;
+    double scale = kNever;  // seconds a predicted cycle, the best seen
+    const auto attempt = [&](const Point& point, Anchor& anchor) {
       tried.insert(point);
       const double seconds = evaluate(point);
-      if (seconds < best_s) {
-        best_s = seconds;
-        best = point;
-      }
+      if (seconds < anchor.seconds) anchor = {point, seconds};
+      scale = std::min(scale, seconds / predicted(point));
     };
-    for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant)
-      attempt(Point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)});
-    while (!spent() && std::isfinite(best_s)) {
-      // Neighbours: one nest's choice replaced by a later one of its list.
-      std::vector<std::pair<double, Point>> neighbours;
-      for (std::size_t nest = 0; nest < best.places.size(); ++nest)
-        for (std::size_t place = 0;
-             place < std::min<std::size_t>(variants_[best.variant].nests[nest].size(), 60); ++place) {
-          Point other = best;
-          other.places[nest] = place;
-          if (!tried.contains(other)) neighbours.emplace_back(predicted(other), other);
-        }
+    for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant) {
+      anchors.push_back(
+          {Point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)}, kNever});
+      // One that promises much less than the best so far has to wait.
+      if (variant > 1 && variants_[variant].best > 4.0 * variants_.front().best) continue;
+      attempt(anchors.back().point, anchors.back());
+    }
+    for (int turn = 0; !spent() && turn < 50 * options_.compilations; ++turn) {
+      std::vector<std::tuple<double, std::size_t, Point>> neighbours;
+      for (std::size_t which = 0; which < anchors.size(); ++which) {
+        const Anchor& anchor = anchors[which];
+        const double worth = std::isfinite(anchor.seconds) ? anchor.seconds / predicted(anchor.point)
+                             : std::isfinite(scale)        ? scale
+                                                           : 1.0;
+        for (std::size_t nest = 0; nest < anchor.point.places.size(); ++nest)
+          for (std::size_t place = 0; place < std::min<std::size_t>(variants_[which].nests[nest].size(), 80);
+               ++place) {
+            Point other = anchor.point;
+            other.places[nest] = place;
+            if (tried.contains(other)) continue;
+            // The model may be wrong by so much of what this nest takes: a nest that takes little is not
+            // worth a compilation.
+            const double hope = kDoubt * variants_[which].nests[nest][place].score;
+            neighbours.emplace_back(worth * (predicted(other) - hope), which, other);
+          }
+      }
       if (neighbours.empty()) return;
       std::stable_sort(neighbours.begin(), neighbours.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
-      attempt(prefer(neighbours));
+                       [](const auto& a, const auto& b) { return std::get<0>(a) < std::get<0>(b); });
+      const auto& [score, which, point] = prefer(neighbours);
+      attempt(point, anchors[which]);
     }
   }
 
+  using Neighbour = std::tuple<double, std::size_t, Point>;
+
   /// The first neighbour, or where a learned model is there the one that it likes most of the first few.
-  Point prefer(const std::vector<std::pair<double, Point>>& neighbours) const {
+  const Neighbour& prefer(const std::vector<Neighbour>& neighbours) const {
+    if (!options_.predict) return neighbours.front();
     std::size_t chosen = 0;
-    if (!options_.predict) return neighbours.front().second;
     double least = kNever;
     for (std::size_t i = 0; i < std::min<std::size_t>(neighbours.size(), 8); ++i) {
       double seconds = kNever;
       try {
-        const Point& point = neighbours[i].second;
+        const Point& point = std::get<2>(neighbours[i]);
         seconds = options_.predict(
             transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_));
       } catch (const Error&) {
@@ -278,7 +309,7 @@ class Search {
         chosen = i;
       }
     }
-    return neighbours[chosen].second;
+    return neighbours[chosen];
   }
 
   void search_at_random(Rng& rng) {
