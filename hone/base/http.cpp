@@ -1,0 +1,143 @@
+#include "hone/base/http.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+
+namespace hone {
+
+struct HttpClient::Connection {
+  std::unique_ptr<httplib::Client> client;
+};
+
+namespace {
+
+/// Host and path of a URL, checked.
+std::pair<std::string, std::string> parts_of(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::string name = url.substr(0, scheme);
+  if (scheme == std::string::npos || (name != "http" && name != "https"))
+    throw Error(fmt::format("'{}' is no URL", url), {}, "it begins with http:// or https://");
+  const std::size_t slash = url.find('/', scheme + 3);
+  std::string host = url.substr(0, slash), path = slash == std::string::npos ? "" : url.substr(slash);
+  if (host.size() == scheme + 3 || host.find_first_of(" \t\r\n@?#") != std::string::npos ||
+      path.find_first_of(" \t\r\n?#") != std::string::npos)
+    throw Error(fmt::format("'{}' is no URL of a server", url), {},
+                "scheme://host[:port][/path], nothing else");
+  if (const std::size_t colon = host.rfind(':'); colon > scheme && host.find(']', colon) == std::string::npos)
+    if (const std::string port = host.substr(colon + 1);
+        port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos)
+      throw Error(fmt::format("'{}' has no port number after its colon", url));
+  while (path.ends_with('/')) path.pop_back();
+  return {host, path};
+}
+
+std::string reason_of(httplib::Error error) {
+  switch (error) {
+    case httplib::Error::Connection:
+      return "could not connect";
+    case httplib::Error::SSLServerVerification:
+      return "the server's certificate is not trusted";
+    case httplib::Error::SSLConnection:
+      return "no TLS connection";
+    case httplib::Error::SSLLoadingCerts:
+      return "the certificates to trust could not be loaded";
+    case httplib::Error::Read:
+      return "the connection broke";
+    case httplib::Error::Write:
+      return "the request could not be sent";
+    default:
+      return httplib::to_string(error);
+  }
+}
+
+}  // namespace
+
+HttpClient::HttpClient(const std::string& url, HttpOptions options)
+    : connection_(std::make_unique<Connection>()), options_(std::move(options)) {
+  const auto [host, path] = parts_of(url);
+  path_ = path;
+  connection_->client = std::make_unique<httplib::Client>(host);
+  if (!connection_->client->is_valid()) throw Error(fmt::format("'{}' is no URL of a server", url));
+  auto& client = *connection_->client;
+  client.set_keep_alive(true);
+  client.set_tcp_nodelay(true);
+  client.set_connection_timeout(
+      std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.connect_timeout_s)));
+  client.set_read_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
+  client.set_write_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
+  if (!options_.ca_file.empty()) client.set_ca_cert_path(options_.ca_file);
+}
+
+HttpClient::~HttpClient() = default;
+
+HttpResponse HttpClient::post(const std::string& path,
+                              const std::vector<std::pair<std::string, std::string>>& headers,
+                              const std::string& body, const std::function<bool(std::string_view)>& received,
+                              const std::function<bool()>& interrupted) {
+  HttpResponse response;
+  std::atomic<bool> stop{false};
+  httplib::Request request;
+  request.method = "POST";
+  request.path = path;
+  for (const auto& [name, value] : headers) request.headers.emplace(name, value);
+  request.headers.emplace("Content-Type", "application/json");
+  request.body = body;
+  request.response_handler = [&](const httplib::Response& head) {
+    response.status = head.status;
+    response.retry_after = head.get_header_value("Retry-After");
+    return !stop.load();
+  };
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    response.body.append(data, size);
+    return !stop.load() && (!received || received(std::string_view(data, size)));
+  };
+
+  // The request runs beside, so that an interruption or the deadline ends it whatever the server does.
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
+  httplib::Error error = httplib::Error::Success;
+  std::thread worker([&] {
+    const auto result = connection_->client->send(request);
+    const std::scoped_lock lock(mutex);
+    error = result.error();
+    done = true;
+    changed.notify_all();
+  });
+  std::string ended;
+  const double deadline = monotonic_s() + options_.connect_timeout_s + options_.timeout_s;
+  {
+    std::unique_lock lock(mutex);
+    while (!done) {
+      changed.wait_for(lock, std::chrono::milliseconds(50));
+      if (done) break;
+      const bool late = monotonic_s() > deadline;
+      if (!late && !(interrupted && interrupted())) continue;
+      if (ended.empty())
+        ended = late ? fmt::format("no answer in {:.6g} s", options_.timeout_s) : "interrupted";
+      stop.store(true);
+      lock.unlock();
+      connection_->client->stop();
+      lock.lock();
+    }
+  }
+  worker.join();
+  if (!ended.empty())
+    response.failure = ended;
+  else if (error != httplib::Error::Success)
+    response.failure = reason_of(error);
+  response.sent = error != httplib::Error::Connection && error != httplib::Error::SSLConnection &&
+                  error != httplib::Error::SSLServerVerification && error != httplib::Error::SSLLoadingCerts;
+  return response;
+}
+
+}  // namespace hone
