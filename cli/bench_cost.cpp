@@ -33,7 +33,7 @@ int bench_cost(const Arguments& arguments) {
   options.progress = [&](const std::string& what) { progress.show(what); };
   options.interrupted = [] { return g_interrupted != 0; };
   std::vector<run::CostScore> scores;
-  for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores})
+  for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores})
     if (g_interrupted == 0)
       for (auto& score : suite(arguments.data, options)) scores.push_back(std::move(score));
   progress.clear();

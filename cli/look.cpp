@@ -60,6 +60,7 @@ void add_status(CLI::App& app, Action& action) {
   command->callback([arguments, watch, &action] {
     action = [arguments, watch] {
       const Opened opened = open_study(arguments->file, arguments->store, study::Study::Depth::light);
+      if (opened.file.identity.policy == identity::Policy::average && !*watch) opened.study->read_whole();
       if (*watch) return watch_status(opened);
       if (arguments->json)
         print_json(run::status_json(*opened.study, opened.file));
@@ -77,8 +78,9 @@ void add_front(CLI::App& app, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       const Opened opened = open_study(arguments->file, arguments->store, study::Study::Depth::light);
+      if (opened.file.identity.policy == identity::Policy::average) opened.study->read_whole();
       if (arguments->json)
-        print_json(run::front_json(*opened.study));
+        print_json(run::front_json(*opened.study, opened.file));
       else
         std::printf("%s", run::front_text(*opened.study, opened.file, output_columns()).c_str());
       return static_cast<int>(kDone);

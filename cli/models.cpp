@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "hone/run/posterior.h"
 #include "hone/run/process.h"
 #include "hone/run/worker.h"
 
@@ -27,9 +28,11 @@ int become_worker(std::vector<std::string> arguments) {
 }
 
 /// The trial that the user means: a number, or the front's best by an objective.
-std::int64_t choose_trial(const study::Study& study, std::int64_t trial, const std::string& best) {
+std::int64_t choose_trial(const Opened& opened, std::int64_t trial, const std::string& best) {
+  const study::Study& study = *opened.study;
   if (trial >= 0) return study.trial(trial).id;
-  const auto& members = study.front().members();
+  const study::Front front = run::shown_front(study, opened.file);
+  const auto& members = front.members();
   if (members.empty())
     throw Error("the front is empty: no trial has reached the last rung", {},
                 "choose one with --trial, or search longer");
@@ -74,7 +77,7 @@ void add_train(CLI::App& app, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       const Opened opened = open_study(arguments->file, arguments->store);
-      const std::int64_t trial = choose_trial(*opened.study, arguments->trial, arguments->best);
+      const std::int64_t trial = choose_trial(opened, arguments->trial, arguments->best);
       const std::int64_t steps = arguments->steps > 0 ? arguments->steps : opened.study->header().horizon;
       std::string output = arguments->output;
       if (output.empty())
@@ -130,7 +133,7 @@ void add_generate(CLI::App& app, Action& action) {
       std::string path = arguments->model;
       if (path.ends_with(".toml")) {
         const Opened opened = open_study(path, arguments->store);
-        const std::int64_t trial = choose_trial(*opened.study, arguments->trial, arguments->best);
+        const std::int64_t trial = choose_trial(opened, arguments->trial, arguments->best);
         const std::string folder = run::folder_of(opened.study->store());
         // What hone train saved for it, else the search's own weights: its own, or those of the trial that it
         // is.

@@ -126,7 +126,7 @@ void add_search(CLI::App& app, Action& action) {
       study.sync();
       if (arguments->json) {
         Json document = run::status_json(study, file);
-        document["front"] = run::front_json(study);
+        document["front"] = run::front_json(study, file);
         document["stopped"] = result.why;
         print_json(document);
       } else {

@@ -10,7 +10,10 @@ namespace hone {
 
 std::string Place::prefix() const {
   std::string text;
-  if (!file.empty()) text += line > 0 ? fmt::format("{}:{}: ", file, line) : file + ": ";
+  if (!file.empty()) text += file + ":";
+  if (line > 0 && (!file.empty() || column > 0)) text += fmt::format("{}:", line);
+  if (line > 0 && column > 0) text += fmt::format("{}:", column);
+  if (!text.empty()) text += " ";
   if (!key.empty()) text += key + ": ";
   return text;
 }

@@ -11,9 +11,10 @@ struct Place {
   std::string file;
   int line = 0;     ///< 1-based; 0: unknown
   std::string key;  ///< dotted, as the user would write it: "space.lr"
+  int column = 0;   ///< 1-based, in bytes; 0: unknown
 
   bool operator==(const Place&) const = default;
-  /// "study.toml:12: space.lr: ", leaving out what is unknown.
+  /// "study.toml:12: space.lr: ", "kernel.mlir:3:17: ", leaving out what is unknown.
   std::string prefix() const;
 };
 

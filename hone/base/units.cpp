@@ -1,7 +1,10 @@
 #include "hone/base/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -107,6 +110,13 @@ std::string quantity_text(const std::string& name, double value) {
   }
   if (value == std::floor(value) && size < 1e15) return fmt::format("{:.0f}", value);
   return fmt::format("{:.4g}", value);
+}
+
+bool is_cost_name(const std::string& name) {
+  static const std::vector<std::string> endings{"_s",   "_ms", "_bytes",   "_j",   "_wh",
+                                                "_kwh", "_w",  "_dollars", "_usd", "_co2_g"};
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](const std::string& ending) { return ends_with(name, ending); });
 }
 
 }  // namespace hone

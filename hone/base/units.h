@@ -18,6 +18,9 @@ double read_quantity(const std::string& name, const Node& node);
 /// "1 trial", "3 trials", "0 trials".
 std::string counted(std::int64_t n, const std::string& what);
 
+/// Whether a name ends as quantities do that are paid: seconds, bytes, joules, watts, dollars, grams.
+bool is_cost_name(const std::string& name);
+
 std::string duration_text(double seconds);  ///< "1:02:03", "2:05", "12 s"
 std::string quantity_text(const std::string& name,
                           double value);  ///< "1.2 ms", "3.4 MB", by the name's ending

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/units.h"
 
 namespace hone::run {
 
@@ -15,6 +16,8 @@ Signer::Signer(const StudyFile& file, task::Evaluator& evaluator, task::Seat sea
       evaluator_(evaluator),
       seat_(std::move(seat)),
       schedule_horizon_(file.make_scheduler()->schedule_horizon()),
+      foresight_(file.space, foreseen_of(file), file.horizon(),
+                 [&file](const space::Config& config) { return file.task->graph(config); }),
       known_(kMost),
       by_structure_(kMost) {}
 
@@ -52,6 +55,20 @@ study::Keys Signer::keys(const space::Config& config) {
   return keys;
 }
 
+std::vector<Foreseen> foreseen_of(const StudyFile& file) {
+  const auto infos = file.task->measures();
+  std::vector<Foreseen> foreseen;
+  for (const study::Limit& limit : file.limits) {
+    const auto info =
+        std::find_if(infos.begin(), infos.end(), [&](const auto& one) { return one.name == limit.name; });
+    const bool known = info != infos.end();
+    const bool cost = (known && (info->before || info->unshared || info->timed)) || is_cost_name(limit.name);
+    const auto said = file.predicts.find(limit.name);
+    if (said == file.predicts.end() ? cost : said->second) foreseen.push_back({limit, known && info->before});
+  }
+  return foreseen;
+}
+
 std::string broken_limit(const StudyFile& file, const study::Measures& measures, bool final) {
   const auto infos = file.task->measures();
   for (const auto& limit : file.limits) {
@@ -77,10 +94,11 @@ bool only_training_tells(const StudyFile& file) {
 
 namespace {
 
-/// Tells the keys and the costs of a candidate that has none yet. False: it is settled.
+/// Tells the keys and the costs of a candidate that has none yet. False: it is settled. `unlikely`: why it is
+/// not worth measuring, where it is not.
 bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& evaluator, Signer& signer,
-               const Job& job, const std::function<double()>& spent,
-               const std::function<bool()>& interrupted) {
+               const Job& job, const std::function<double()>& spent, const std::function<bool()>& interrupted,
+               std::string& unlikely) {
   const study::Trial& trial = optimizer.study().trial(job.trial);
   // A candidate that was turned away by its design alone has only the costs that follow from that.
   const auto complete = [&](const study::Measures& costs) {
@@ -99,11 +117,16 @@ bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& eva
   study::Measures costs;
   if (known != nullptr) costs = *known;
   costs.merge(file.task->design_costs(job.config));
-  if (known == nullptr && broken_limit(file, costs, false).empty())
-    costs.merge(evaluator.costs(job.config, interrupted));
+  if (broken_limit(file, costs, false).empty()) {
+    Foresight::Judgement foreseen = signer.foresight().judge(job.config, costs);
+    costs.merge(foreseen.predicted);
+    unlikely = std::move(foreseen.violation);
+    if (known == nullptr && unlikely.empty()) costs.merge(evaluator.costs(job.config, interrupted));
+  }
   const double costs_s = monotonic_s() - began;
   double probe_s = 0.0;
-  if (file.identity.keys() && broken_limit(file, costs, false).empty() && !interrupted()) {
+  if (file.identity.keys() && unlikely.empty() && broken_limit(file, costs, false).empty() &&
+      !interrupted()) {
     const study::Keys signature = signer.keys(job.config);
     if (!signature.functional.none()) {
       const identity::EquivalenceCache& cache = optimizer.cache();
@@ -131,8 +154,10 @@ bool settle_without_running(const StudyFile& file, Optimizer& optimizer, task::E
   const study::Trial& trial = optimizer.study().trial(job.trial);
   const auto spent = [&] { return monotonic_s() - began_s; };
   if (job.from != 0) return false;
-  if (!tell_keys(file, optimizer, evaluator, signer, job, spent, interrupted)) return true;
-  if (const std::string violation = broken_limit(file, trial.costs, false); !violation.empty()) {
+  std::string unlikely;
+  if (!tell_keys(file, optimizer, evaluator, signer, job, spent, interrupted, unlikely)) return true;
+  const std::string broken = broken_limit(file, trial.costs, false);
+  if (const std::string& violation = broken.empty() ? unlikely : broken; !violation.empty()) {
     optimizer.end(job, TrialState::infeasible, violation, spent(), {}, true, "limit");
     return true;
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hone/identity/recent.h"
+#include "hone/run/foresight.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/study_file.h"
 
@@ -20,13 +21,15 @@ class Signer {
  public:
   static constexpr std::size_t kMost = 100'000;
 
-  /// All must outlive it.
+  /// All must outlive it. It is to be told the study's changes (foresight()).
   Signer(const StudyFile& file, task::Evaluator& evaluator, task::Seat seat);
 
   /// None where there are none. Throws Error where the config is no possible model.
   study::Keys keys(const space::Config& config);
   /// The structural key alone, without probing.
   Key structural(const space::Config& config) const;
+  /// Which limits candidates will break.
+  Foresight& foresight() { return foresight_; }
   /// Seconds of probing that no trial's record has yet.
   double unbilled_s() const { return unbilled_s_; }
   double bill_s() { return std::exchange(unbilled_s_, 0.0); }
@@ -36,10 +39,14 @@ class Signer {
   task::Evaluator& evaluator_;
   task::Seat seat_;
   std::int64_t schedule_horizon_;
+  Foresight foresight_;
   identity::Recent<study::Keys> known_;         // by config key
   identity::Recent<study::Keys> by_structure_;  // by what decides a probe's floats, where a task says it
   double unbilled_s_ = 0.0;
 };
+
+/// The limits that are foreseen: those of costs, unless they say otherwise, and those that say so.
+std::vector<Foreseen> foreseen_of(const StudyFile& file);
 
 /// The first limit that the measures break, in words; "" where they keep all. Below the last fidelity only
 /// costs count: quality may still come.

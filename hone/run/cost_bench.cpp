@@ -18,7 +18,7 @@ std::string figure(double value, const char* form) {
 
 Json scores_json(const std::vector<CostScore>& scores) {
   Json list = Json::array();
-  for (const CostScore& score : scores)
+  for (const CostScore& score : scores) {
     list.push_back({{"suite", score.suite},
                     {"target", score.target},
                     {"model", score.model},
@@ -26,6 +26,8 @@ Json scores_json(const std::vector<CostScore>& scores) {
                     {"mape", number(score.accuracy.mape)},
                     {"spearman", number(score.accuracy.spearman)},
                     {"r2", number(score.accuracy.r2)}});
+    for (const auto& [name, value] : score.more) list.back()[name] = number(value);
+  }
   return list;
 }
 
@@ -53,6 +55,10 @@ std::string scores_text(const std::vector<CostScore>& scores) {
                         figure(100.0 * score.accuracy.mape, "{:.2f}%"),
                         figure(score.accuracy.spearman, "{:.4f}"), figure(score.accuracy.r2, "{:.4f}"),
                         std::none_of(scores.begin(), scores.end(), better) ? "  *" : "");
+    std::string more;
+    for (const auto& [name, value] : score.more)
+      more += fmt::format("{}{} {}", more.empty() ? "    " : ", ", name, figure(100.0 * value, "{:.1f}%"));
+    if (!more.empty()) text += more + "\n";
   }
   return text;
 }

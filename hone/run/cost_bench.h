@@ -15,6 +15,8 @@ struct CostScore {
   std::string target;  ///< what is predicted: "pixel3", "run_s"
   std::string model;   ///< "roofline", "linear", ...
   predict::Accuracy accuracy;
+  /// Figures that only this suite has, by name; shares.
+  std::vector<std::pair<std::string, double>> more = {};
 };
 
 struct CostBenchOptions {
@@ -30,10 +32,17 @@ struct CostBenchOptions {
 std::vector<CostScore> device_scores(const std::string& folder, const CostBenchOptions& options);
 /// `llm/`: per-token and per-prompt times of deployments.
 std::vector<CostScore> llm_scores(const std::string& folder, const CostBenchOptions& options);
+/// Tables with a cost (seconds of training; latencies on devices beside them), searched whole by random
+/// search with a limit on the cost at its median: how near forecasts came, and in `more` the shares of all
+/// designs that were evaluated and whose cost was measured before; of the evaluated ones that broke the limit
+/// all the same; of the time that evaluating all takes; of the hypervolume of the front within the limit, and
+/// of its points that were found (where known functions are reused a point stands for its whole function).
+std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOptions& options);
 /// What hone-label wrote: kernels, whole families of which are held out.
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
 
-/// [{"suite", "target", "model", "samples", "mape", "spearman", "r2"}], null where a figure does not exist.
+/// [{"suite", "target", "model", "samples", "mape", "spearman", "r2"}] with `more`, null where a figure does
+/// not exist.
 Json scores_json(const std::vector<CostScore>& scores);
 /// A table a suite, the best model of every target marked.
 std::string scores_text(const std::vector<CostScore>& scores);

@@ -10,6 +10,7 @@
 
 #include "hone/base/document.h"
 #include "hone/base/units.h"
+#include "hone/run/candidate.h"
 #include "hone/run/identity_notes.h"
 #include "hone/run/supervisor.h"
 #include "hone/run/worker.h"
@@ -402,6 +403,7 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   Json space;
   push(space_section(file, root["space"], space));
 
+  const std::vector<Foreseen> foreseen = foreseen_of(file);
   Section limits("limits", file.limits.empty() ? "none" : "a trial outside is infeasible");
   if (const Node table = root["limits"])
     for (const auto& [key, node] : table.entries()) {
@@ -412,6 +414,8 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
           if (limit.max)
             about += (about.empty() ? "at most " : ", at most ") + quantity_text(key, *limit.max);
         }
+      for (const Foreseen& one : foreseen)
+        if (one.limit.name == key) about += ", predicted from what was measured";
       limits.given(key, node, about);
     }
   push(std::move(limits));

@@ -73,9 +73,11 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
     if (ready_ && outdated()) return;
     cache_.update(change);
     // A replicate speaks through the trial that it repeats.
-    if (change.trial->of >= 0) return;
-    searcher_->update(change);
-    scheduler_->update(change);
+    if (change.trial->of < 0) {
+      searcher_->update(change);
+      scheduler_->update(change);
+    }
+    if (setup_.listener) setup_.listener(change);
   });
   study_.sync();
   revision_ = setup_.revision.value_or(study_.revision());

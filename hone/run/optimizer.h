@@ -63,6 +63,8 @@ class Optimizer {
     std::string scheduler = "fixed";
     Json scheduler_options = {{"steps", 1}};
     std::optional<std::int64_t> max_trials = {};  ///< new trials over the whole study, replicates included
+    /// The same with the searcher's repeats of known configs, which become no trials.
+    std::optional<std::int64_t> max_proposals = {};
     /// Resource units over the whole study (see study::Spending): a job starts only where all it may take is
     /// left, what runs counted in full.
     std::optional<std::int64_t> max_steps = {};
@@ -83,6 +85,8 @@ class Optimizer {
     identity::Settings identity = {};
     /// A known function is not enough to know a result: what is measured of it depends on how it is built.
     bool by_structure = false;
+    /// Is told every change of the study, from its beginning, after searcher and scheduler.
+    study::Study::Listener listener = {};
     /// The keys of a config that need not be a trial: none() where it has none. A function of the config
     /// alone, in every process. Not given: a config's keys are not known before it is a trial.
     std::function<study::Keys(const space::Config&)> signature = {};
@@ -193,6 +197,7 @@ class Optimizer {
   std::optional<study::Lease> take_ask_lease();
   void plan(std::int64_t most, Plan& plan);
   std::int64_t units_left(const Plan& plan) const;
+  std::int64_t creatable() const;
   bool plan_replicate(Plan& plan);
   void start(Plan& plan, std::int64_t trial, std::int64_t to);
   std::optional<std::vector<Job>> ask_once(std::int64_t most);

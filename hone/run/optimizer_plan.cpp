@@ -52,6 +52,14 @@ std::int64_t Optimizer::units_left(const Plan& plan) const {
   return std::max<std::int64_t>(0, *setup_.max_steps - spending.units() - under_way);
 }
 
+/// New trials that the budget still admits.
+std::int64_t Optimizer::creatable() const {
+  std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  if (setup_.max_trials) most = *setup_.max_trials - study_.size();
+  if (setup_.max_proposals) most = std::min(most, *setup_.max_proposals - study_.proposals());
+  return most;
+}
+
 void Optimizer::plan(std::int64_t most, Plan& plan) {
   for (const std::int64_t id : study_.waiting()) {
     const study::Trial& trial = study_.trial(id);
@@ -71,14 +79,14 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
   const std::int64_t left = units_left(plan);
   if (left <= 0) return;
   scheduler_->allow(left);
-  const auto may_create = [&] { return !setup_.max_trials || study_.size() < *setup_.max_trials; };
+  const std::int64_t may = creatable();
   const std::int64_t give_up = setup_.identity.give_up;
   const bool nothing_new = exhausted_ || (give_up > 0 && study_.known_in_a_row() >= give_up);
-  if (may_create() && scheduler_->horizon() <= left && plan_replicate(plan)) return;
-  auto next = scheduler_->next(may_create() && !nothing_new);
+  if (may > 0 && scheduler_->horizon() <= left && plan_replicate(plan)) return;
+  auto next = scheduler_->next(may > 0 && !nothing_new);
   if (next && next->trial < 0) {
     std::int64_t n = searcher_->learns() ? 1 : std::min(most, scheduler_->alike());
-    if (setup_.max_trials) n = std::min(n, *setup_.max_trials - study_.size());
+    n = std::min(n, may);
     if (give_up > 0) n = std::min(n, give_up - study_.known_in_a_row());
     std::vector<Key> taken;
     searcher_->aim_at(next->fidelity);

@@ -45,6 +45,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
     share = std::max(share, spent / bound);
     if (spent > 0.0 && spent < bound) left = std::min(left, elapsed * (bound / spent - 1.0));
   };
+  if (budget.proposals) paid(static_cast<double>(study.proposals()), static_cast<double>(*budget.proposals));
   if (budget.steps) paid(static_cast<double>(study.spending().units()), static_cast<double>(*budget.steps));
   for (const auto& [name, bound] : budget.spend.entries()) paid(study.spending().total(name), bound);
   const double rate = elapsed > 0 ? static_cast<double>(study.size()) / elapsed : 0.0;
@@ -93,7 +94,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
 
   constexpr int kBar = 30;
   std::string bar;
-  if (budget.time_s || budget.trials || budget.steps || !budget.spend.empty()) {
+  if (budget.time_s || budget.trials || budget.proposals || budget.steps || !budget.spend.empty()) {
     const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kBar);
     bar = fmt::format("[{}{}] ", std::string(static_cast<std::size_t>(full), '#'),
                       std::string(static_cast<std::size_t>(kBar - full), '.'));

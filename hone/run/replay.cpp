@@ -6,6 +6,7 @@
 #include <map>
 
 #include "hone/base/rng.h"
+#include "hone/predict/shrinkage.h"
 #include "hone/run/simulator.h"
 
 namespace hone::run {
@@ -87,30 +88,15 @@ class Cache {
     result_.curve.emplace_back(result_.evaluations, landscape_.value(chosen));
   }
 
-  /// The best posterior mean. Of many means the best is else one of the luckiest, with a single evaluation
-  /// behind it: so they are drawn towards their median, as Efron and Morris do ("Stein's Estimation Rule and
-  /// Its Competitors", 1973), by what evaluations of one function spread and what the means do, both in the
-  /// better half (the worse has a long tail and a noise of its own, which tell nothing of the best).
+  /// The design of the best posterior mean (predict::posterior_means).
   std::size_t best_by_means() const {
-    std::vector<double> means;
-    for (const auto& [key, entry] : entries_) means.push_back(entry.mean);
-    const double centre = median_of(std::move(means));
-    double squares = 0.0, degrees = 0.0, spread = 0.0, better = 0.0, shares = 0.0;
-    for (const auto& [key, entry] : entries_) {
-      if (!(entry.mean < centre)) continue;
-      squares += entry.squares;
-      degrees += static_cast<double>(entry.n - 1);
-      spread += (entry.mean - centre) * (entry.mean - centre);
-      shares += 1.0 / static_cast<double>(entry.n);
-      ++better;
-    }
-    const double noise = degrees > 0.0 ? squares / degrees : 0.0;
-    spread = better > 0.0 ? std::max((spread - noise * shares) / better, 0.0) : 0.0;
-    std::size_t chosen = chosen_;
+    std::vector<predict::Repeated> all;
+    for (const auto& [key, entry] : entries_) all.push_back({entry.mean, entry.squares, entry.n});
+    const auto means = predict::posterior_means(all);
+    std::size_t chosen = chosen_, i = 0;
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [key, entry] : entries_) {
-      const double of = spread + noise / static_cast<double>(entry.n);
-      const double value = centre + (entry.mean - centre) * (of > 0.0 ? spread / of : 1.0);
+      const double value = means[i++];
       if (value > least || (value == least && entry.row > chosen)) continue;
       least = value;
       chosen = entry.row;
@@ -219,9 +205,14 @@ Replayed replay(const Landscape& landscape, const Replay& replay) {
   simulation.searcher = replay.searcher;
   simulation.searcher_options = replay.searcher_options;
   simulation.seed = replay.seed;
-  simulation.trials = replay.proposals;
-  simulate(Problem(std::make_shared<CachedBenchmark>(landscape, cache)), simulation);
-  return cache.finish();
+  simulation.proposals = replay.proposals;
+  const Simulated simulated =
+      simulate(Problem(std::make_shared<CachedBenchmark>(landscape, cache)), simulation);
+  Replayed result = cache.finish();
+  // What the engine did not pass on: configs that were known.
+  result.proposals += simulated.saved.repeated_config;
+  result.hits += simulated.saved.repeated_config;
+  return result;
 }
 
 }  // namespace hone::run

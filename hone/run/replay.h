@@ -31,8 +31,10 @@ struct Replay {
 struct Replayed {
   std::int64_t proposals = 0;
   std::int64_t evaluations = 0;  ///< paid
-  std::int64_t hits = 0;         ///< proposals that took a known result
-  std::int64_t collisions = 0;   ///< hits whose function is another than that of the design known
+  /// Proposals that took a known result; repeats of a config, which hone's engine never passes on, among
+  /// them under every policy.
+  std::int64_t hits = 0;
+  std::int64_t collisions = 0;  ///< hits whose function is another than that of the design known
   /// True value (Landscape::value) of the design that is held for the best at the end: by its result; under
   /// `average` by its function's posterior mean.
   double quality = std::numeric_limits<double>::infinity();

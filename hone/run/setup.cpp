@@ -23,6 +23,7 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker) {
   setup.prior = file.prior;
   setup.first = file.first;
   setup.max_trials = file.budget.trials;
+  setup.max_proposals = file.budget.proposals;
   setup.max_steps = file.budget.steps;
   setup.max_spend = file.budget.spend;
   setup.limits = file.limits;

@@ -9,6 +9,8 @@
 
 #include "hone/base/error.h"
 #include "hone/base/key.h"
+#include "hone/base/rng.h"
+#include "hone/run/foresight.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/simulated_keys.h"
 #include "hone/study/memory_store.h"
@@ -31,7 +33,8 @@ void check(const Problem& problem, const Simulation& simulation) {
     throw Error("probe_s must be 0 or more");
   if (simulation.report_every < 0) throw Error("report_every must be 0 or more");
   if (simulation.time_s && !(*simulation.time_s > 0.0)) throw Error("the time budget must be above 0");
-  if (!simulation.trials && !simulation.time_s && !simulation.fidelity && !problem.space().is_enumerable())
+  if (!simulation.trials && !simulation.proposals && !simulation.time_s && !simulation.fidelity &&
+      !problem.space().is_enumerable())
     throw Error(fmt::format("a simulation of '{}' would not end: it has no budget", problem.name()), {},
                 "give trials, time_s or fidelity");
 }
@@ -43,6 +46,7 @@ class Engine {
       : problem_(problem),
         simulation_(simulation),
         keys_(problem, simulation.identity),
+        foresight_(problem.space(), foreseen(), problem.horizon(), graph_of()),
         store_(study::memory_store([this] { return now_; })),
         optimizer_(setup(), store_),
         workers_(static_cast<std::size_t>(simulation.workers)),
@@ -92,6 +96,20 @@ class Engine {
     double probe_s = 0.0;  ///< what that took
   };
 
+  std::vector<Foreseen> foreseen() const {
+    std::vector<Foreseen> foreseen;
+    if (!simulation_.foresee) return foreseen;
+    Rng rng(simulation_.seed, "foreseen");
+    const study::Measures before = problem_.benchmark()->costs(problem_.space().sample(rng));
+    for (const study::Limit& limit : problem_.limits())
+      foreseen.push_back({limit, before.find(limit.name).has_value()});
+    return foreseen;
+  }
+
+  Foresight::GraphOf graph_of() const {
+    return [this](const space::Config& config) { return problem_.benchmark()->graph(config); };
+  }
+
   Optimizer::Setup setup() {
     Optimizer::Setup setup;
     setup.name = problem_.name();
@@ -106,12 +124,15 @@ class Engine {
     if (setup.scheduler == "fixed" && !setup.scheduler_options.contains("steps"))
       setup.scheduler_options["steps"] = problem_.horizon();
     setup.max_trials = simulation_.trials;
+    setup.max_proposals = simulation_.proposals;
     setup.max_steps = simulation_.fidelity;
     setup.replicates = simulation_.replicates;
     setup.cost = simulation_.cost;
     setup.identity = simulation_.identity;
     if (simulation_.identity.keys())
       setup.signature = [this](const space::Config& config) { return keys_.keys(config); };
+    if (!foresight_.empty())
+      setup.listener = [this](const study::Change& change) { foresight_.update(change); };
     setup.worker = "simulator";
     setup.lease_s = kLease_s;
     return setup;
@@ -141,6 +162,7 @@ class Engine {
   bool budget_spent() const {
     const study::Study& study = optimizer_.study();
     return (simulation_.trials && study.size() >= *simulation_.trials) ||
+           (simulation_.proposals && study.proposals() >= *simulation_.proposals) ||
            (simulation_.fidelity && *simulation_.fidelity - study.spending().units() < first_rung_);
   }
 
@@ -155,6 +177,8 @@ class Engine {
     worker.began_s = now_;
     worker.reached = job.from;
     const study::Trial& trial = optimizer_.study().trial(job.trial);
+    if (job.from == 0 && trial.of < 0 && trial.costs.empty() && !foresight_.empty() && turned_away(number))
+      return;
     if (simulation_.identity.keys() && job.from == 0 && trial.of < 0) {
       // One that waited for another has its keys already.
       worker.probing = true;
@@ -164,6 +188,27 @@ class Engine {
     }
     if (job.from > 0) worker.base_s = evaluate(worker, job.from).cost_s;
     expect(number);
+  }
+
+  /// Whether the limits rule the candidate out before it is evaluated, by forecast or as measured.
+  bool turned_away(std::size_t number) {
+    Worker& worker = workers_[number];
+    const Job& job = worker.job;
+    Foresight::Judgement judgement = foresight_.judge(job.config, {});
+    study::Measures costs = std::move(judgement.predicted);
+    std::string violation = std::move(judgement.violation);
+    if (violation.empty()) {
+      const study::Measures measured = problem_.benchmark()->costs(job.config);
+      result_.costs_measured += !measured.empty();
+      costs.merge(measured);
+      violation = keys_.broken_limit(measured);
+    }
+    if (!costs.empty()) optimizer_.keys(job, {}, costs);
+    if (violation.empty()) return false;
+    optimizer_.end(job, TrialState::infeasible, violation, 0.0, {}, true, "limit");
+    observe(number, {}, false);
+    idle_.push_back(number);
+    return true;
   }
 
   /// The keys are there: what does the policy say?
@@ -184,7 +229,8 @@ class Engine {
         std::erase(keys.near, resolved);
         keys.functional = resolved;
       }
-      const study::Measures costs = keys_.costs(job.config);
+      study::Measures costs = keys_.costs(job.config);
+      costs.merge(study.trial(job.trial).costs);
       optimizer_.keys(job, keys, costs, worker.probe_s);
       if (const std::string violation = keys_.broken_limit(costs); !violation.empty()) {
         optimizer_.end(job, TrialState::infeasible, violation, worker.probe_s, {}, true, "limit");
@@ -285,6 +331,15 @@ class Engine {
     if (simulation_.identity.policy == identity::Policy::count)
       result_.collisions = identity::collisions(study);
     for (const study::Trial& trial : study.trials()) result_.configs.push_back(trial.config);
+    if (simulation_.foresee)
+      for (const study::Trial& trial : study.trials())
+        for (const study::Limit& limit : problem_.limits()) {
+          const auto predicted = trial.costs.find(predicted_name(limit.name));
+          const auto measured = trial.last() != nullptr && trial.same_as < 0
+                                    ? trial.last()->measures.find(limit.name)
+                                    : trial.costs.find(limit.name);
+          if (predicted && measured) result_.foreseen.emplace_back(*predicted, *measured);
+        }
     result_.trials = study.size();
     if (!result_.observations.empty()) result_.time_s = result_.observations.back().time_s;
     Key key;
@@ -306,6 +361,7 @@ class Engine {
   double now_ = 0.0;
   std::int64_t at_once_ = 0;  ///< jobs begun since time moved
   SimulatedKeys keys_;
+  Foresight foresight_;
   std::shared_ptr<study::Store> store_;
   Optimizer optimizer_;
   std::vector<Worker> workers_;

@@ -20,10 +20,11 @@ struct Simulation {
   /// "fixed" without options gets { steps = the problem's horizon }.
   std::string scheduler = "fixed";
   Json scheduler_options = Json::object();
-  std::uint64_t seed = 0;                   ///< of the study
-  std::int64_t workers = 1;                 ///< 1 to 100,000
-  std::optional<std::int64_t> trials = {};  ///< budget in new trials
-  std::optional<double> time_s = {};        ///< budget in virtual seconds; what ends later is not seen
+  std::uint64_t seed = 0;                      ///< of the study
+  std::int64_t workers = 1;                    ///< 1 to 100,000
+  std::optional<std::int64_t> trials = {};     ///< budget in new trials
+  std::optional<std::int64_t> proposals = {};  ///< the same with repeats of known configs
+  std::optional<double> time_s = {};           ///< budget in virtual seconds; what ends later is not seen
   std::optional<std::int64_t> fidelity =
       {};                       ///< budget in units of fidelity; see Optimizer::Setup::max_steps
   std::int64_t replicates = 1;  ///< see Optimizer::Setup
@@ -37,6 +38,9 @@ struct Simulation {
   /// evaluated.
   identity::Settings identity = identity::Policy::off;
   double probe_s = 0.0;  ///< virtual seconds that a functional key takes
+  /// Limits are foreseen (Foresight), and costs that are known before evaluating are measured and judged
+  /// first, also without keys.
+  bool foresee = false;
 };
 
 /// One thing that became known, at the virtual time when it did.
@@ -63,6 +67,9 @@ struct Simulated {
   study::Study::Saved saved;  ///< in virtual seconds
   /// Trials on the front, by the first objective, with what their evaluations count together.
   std::vector<std::pair<std::int64_t, study::Measures>> front;
+  /// Of limits that were foreseen: what was predicted of a candidate, and what was measured then.
+  std::vector<std::pair<double, double>> foreseen;
+  std::int64_t costs_measured = 0;                 ///< candidates whose costs were measured before evaluating
   std::optional<identity::Collisions> collisions;  ///< with policy `count`
 };
 

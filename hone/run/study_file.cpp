@@ -64,7 +64,8 @@ std::vector<study::Objective> read_objectives(const Node& table, const task::Tas
   return objectives;
 }
 
-std::vector<study::Limit> read_limits(const Node& table, const task::Task& task, const std::string& kind) {
+std::vector<study::Limit> read_limits(const Node& table, const task::Task& task, const std::string& kind,
+                                      std::map<std::string, bool>& predicts) {
   std::vector<study::Limit> limits;
   if (!table) return limits;
   std::vector<std::string> known;
@@ -75,11 +76,12 @@ std::vector<study::Limit> read_limits(const Node& table, const task::Task& task,
                   suggest(name, known));
     study::Limit limit{name, {}, {}};
     if (node.is(Node::Type::table)) {
-      node.only({"max", "min", "device"});
+      node.only({"max", "min", "device", "predict"});
       if (const Node max = node["max"]) limit.max = read_quantity(name, max);
       if (const Node min = node["min"]) limit.min = read_quantity(name, min);
       if (const Node device = node["device"]; device && device.text() != "this")
         throw Error(fmt::format("unknown device '{}'", device.text()), device.place(), "allowed: this");
+      if (const Node predict = node["predict"]) predicts[name] = predict.flag();
       if (!limit.max && !limit.min) throw Error("a limit needs max or min", node.place());
       if (limit.max && limit.min && *limit.max < *limit.min)
         throw Error("max is below min: no trial could pass", node.place());
@@ -95,10 +97,14 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   Budget budget;
   if (!table) return budget;
   const std::string unit = task.fidelity_unit();
-  table.only({"trials", "time", "steps", unit, "spend", "workers"});
+  table.only({"trials", "proposals", "time", "steps", unit, "spend", "workers"});
   if (const Node trials = table["trials"]) {
     budget.trials = trials.integer();
     if (*budget.trials < 1) throw trials.expected("an integer of 1 or more");
+  }
+  if (const Node proposals = table["proposals"]) {
+    budget.proposals = proposals.integer();
+    if (*budget.proposals < 1) throw proposals.expected("an integer of 1 or more");
   }
   if (const Node time = table["time"]) budget.time_s = read_duration_s(time);
   for (const std::string& key : {std::string("steps"), unit}) {
@@ -186,7 +192,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
     if (!error.place().file.empty()) throw;
     throw Error(error.message(), Place{path, root["space"].place().line, error.place().key}, error.hint());
   }
-  file.limits = read_limits(root["limits"], *file.task, file.task_kind);
+  file.limits = read_limits(root["limits"], *file.task, file.task_kind, file.predicts);
 
   const Node search = root["search"];
   if (search)
@@ -316,6 +322,7 @@ std::string budget_shown(const Budget& budget) {
   std::string text;
   if (budget.trials) text = counted(*budget.trials, "trial");
   const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
+  if (budget.proposals) add(counted(*budget.proposals, "proposal"));
   if (budget.time_s) add(duration_text(*budget.time_s));
   if (budget.steps) add(fmt::format("{} steps", *budget.steps));
   for (const auto& [name, amount] : budget.spend.entries())

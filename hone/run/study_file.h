@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,11 +17,12 @@ namespace hone::run {
 
 /// When a search ends. Nothing given: when the searcher has nothing more to propose, or by Ctrl-C.
 struct Budget {
-  std::optional<std::int64_t> trials;  ///< new trials over the whole study
-  std::optional<double> time_s;        ///< over all sessions of the study
-  std::optional<std::int64_t> steps;   ///< resource units over the whole study, in the task's unit
-  study::Measures spend;               ///< bounds on what measures sum up to over all trials
-  std::int64_t workers = 0;            ///< 0: one a core
+  std::optional<std::int64_t> trials;     ///< new trials over the whole study
+  std::optional<std::int64_t> proposals;  ///< trials, and repeats of known configs, which become none
+  std::optional<double> time_s;           ///< over all sessions of the study
+  std::optional<std::int64_t> steps;      ///< resource units over the whole study, in the task's unit
+  study::Measures spend;                  ///< bounds on what measures sum up to over all trials
+  std::int64_t workers = 0;               ///< 0: one a core
 };
 
 /// A study as the user described it, checked. A plain value.
@@ -36,6 +38,8 @@ struct StudyFile {
   std::shared_ptr<const task::Task> task;
   space::Space space;
   std::vector<study::Limit> limits;
+  /// Of a limit that says so: whether its measure is predicted from what was measured (foresight.h).
+  std::map<std::string, bool> predicts = {};
   std::string searcher;
   Options searcher_options;
   std::string scheduler;

@@ -11,6 +11,7 @@
 
 #include "hone/base/units.h"
 #include "hone/run/gains.h"
+#include "hone/run/posterior.h"
 #include "hone/run/saved.h"
 #include "hone/run/unreported.h"
 
@@ -25,9 +26,10 @@ constexpr TrialState kStates[] = {TrialState::completed, TrialState::paused, Tri
                                   TrialState::waiting,   TrialState::pruned, TrialState::infeasible,
                                   TrialState::failed,    TrialState::stale,  TrialState::deleted};
 
-std::vector<std::int64_t> front_ids(const study::Study& study) {
+std::vector<std::int64_t> front_ids(const study::Study& study, const StudyFile& file) {
   std::vector<std::int64_t> ids;
-  for (const auto& member : study.front().members()) ids.push_back(member.trial);
+  const study::Front front = shown_front(study, file);
+  for (const auto& member : front.members()) ids.push_back(member.trial);
   return ids;
 }
 
@@ -137,6 +139,7 @@ double front_hypervolume(const study::Study& study) {
 std::string budget_text(const Budget& budget) {
   std::vector<std::string> parts;
   if (budget.trials) parts.push_back(counted(*budget.trials, "trial"));
+  if (budget.proposals) parts.push_back(counted(*budget.proposals, "proposal"));
   if (budget.time_s) parts.push_back(duration_text(*budget.time_s));
   if (budget.steps) parts.push_back(fmt::format("{} steps", *budget.steps));
   for (const auto& [name, amount] : budget.spend.entries())
@@ -153,6 +156,11 @@ Json status_json(const study::Study& study, const StudyFile& file) {
   if (file.budget.trials) {
     budget["trials"] = *file.budget.trials;
     budget["trials_share"] = static_cast<double>(study.size()) / static_cast<double>(*file.budget.trials);
+  }
+  if (file.budget.proposals) {
+    budget["proposals"] = *file.budget.proposals;
+    budget["proposals_share"] =
+        static_cast<double>(study.proposals()) / static_cast<double>(*file.budget.proposals);
   }
   if (file.budget.time_s) {
     budget["time_s"] = *file.budget.time_s;
@@ -185,7 +193,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"budget", budget},
       {"spent", {{"steps", spending.units()}, {"lost", spending.lost()}, {"running", spending.running()}}},
       {"horizon", study.header().horizon},
-      {"front", front_ids(study)},
+      {"front", front_ids(study, file)},
       {"hypervolume", front_hypervolume(study)},
       {"hypervolume_reference", study.reference()},
       {"hypervolume_trend", volume_trend(study)},
@@ -224,8 +232,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
         trend.push_back(percent(step["hypervolume"].get<double>() / volume));
       text += fmt::format("\n    of it stood after each quarter of the time: {}", fmt::join(trend, ", "));
     }
-  } else if (!study.front().members().empty()) {
-    const auto& best = study.front().members().front();
+  } else if (const study::Front front = shown_front(study, file); !front.members().empty()) {
+    const auto& best = front.members().front();
     const auto& objective = study.objectives().front();
     text += fmt::format("\n  best: {} {} in trial {} at {} {}", objective.name,
                         quantity_text(objective.name, objective.minimize ? best.values[0] : -best.values[0]),
@@ -266,6 +274,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   const Budget& budget = file.budget;
   use("trials_share", "trials",
       fmt::format("{} of {}", study.size(), counted(budget.trials.value_or(0), "trial")));
+  use("proposals_share", "proposals",
+      fmt::format("{} of {}", study.proposals(), counted(budget.proposals.value_or(0), "proposal")));
   use("time_share", "time",
       fmt::format("{} of {}", duration_text(status["elapsed_s"].get<double>()),
                   duration_text(budget.time_s.value_or(0.0))));
@@ -289,19 +299,27 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   return text;
 }
 
-Json front_json(const study::Study& study) {
+Json front_json(const study::Study& study, const StudyFile& file) {
   Json list = Json::array();
-  for (std::int64_t id : front_ids(study)) {
+  const study::Front front = shown_front(study, file);
+  for (const auto& [id, values] : front.members()) {
     const Trial& trial = study.trial(id);
     Json member{{"trial", id},
                 {"config", trial.config.json()},
                 {"fidelity", study.header().horizon},
                 {"measures", study.outcome(id).json()},
                 {"same_as", trial.same_as}};
-    if (!study.replicates(id).empty()) {
-      const auto spread = study.spread(id);
+    if (const auto spread = study.spread(id); spread.n > 1) {
       member["evaluations"] = spread.n;
       member["deviation"] = spread.deviation.json();
+    }
+    if (file.identity.policy == identity::Policy::average && !study.light()) {
+      Json posterior = Json::object();
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto& objective = study.objectives()[i];
+        posterior[objective.name] = objective.minimize ? values[i] : -values[i];
+      }
+      member["posterior"] = posterior;
     }
     list.push_back(std::move(member));
   }
@@ -351,7 +369,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
 }
 
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width) {
-  const std::vector<std::int64_t> ids = front_ids(study);
+  const std::vector<std::int64_t> ids = front_ids(study, file);
   std::string warnings;
   for (const auto& one : unreported(study, file))
     warnings += fmt::format("warning: {}\n", one.error().what());

@@ -20,8 +20,10 @@ Json status_json(const study::Study& study, const StudyFile& file);
 /// The same for people, some lines.
 std::string status_text(const study::Study& study, const StudyFile& file);
 
-/// The front: a list of {trial, config, measures, fidelity}, best first by the first objective.
-Json front_json(const study::Study& study);
+/// The front as shown (posterior.h): a list of {trial, config, measures, fidelity}, best first by the first
+/// objective; of several evaluations also how many and their deviation, and under `average` the posterior
+/// means that put it there.
+Json front_json(const study::Study& study, const StudyFile& file);
 /// A table for people: objectives, other measures, and the parameters in which the members differ. Wider
 /// than `width` columns (0: any width will do) it goes on below, with the trials' numbers again.
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width = 0);

@@ -217,6 +217,9 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
     return running > 0
                ? fmt::format("the budget of {} is proposed{}", counted(*budget.trials, "trial"), others)
                : fmt::format("{} {} done", counted(study.size(), "trial"), study.size() == 1 ? "is" : "are");
+  if (budget.proposals && study.proposals() >= *budget.proposals)
+    return fmt::format("{} are made, {} of them of a config that was known{}",
+                       counted(*budget.proposals, "proposal"), study.saved().repeated_config, others);
   const study::Spending& spending = study.spending();
   for (const auto& [name, bound] : budget.spend.entries())
     if (const double total = spending.total(name); total >= bound)

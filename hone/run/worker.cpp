@@ -67,6 +67,8 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   Signer signer(file, evaluator, {options.cores, options.gpus, options.interrupted});
   if (file.identity.keys())
     setup.signature = [&](const space::Config& config) { return signer.keys(config); };
+  if (!signer.foresight().empty())
+    setup.listener = [&](const study::Change& change) { signer.foresight().update(change); };
   Optimizer optimizer(std::move(setup), std::move(store));
   if (optimizer.study().header().data != file.task->data_identity())
     throw Error("the data is not what the study began with", Place{file.path, 0, "task"},

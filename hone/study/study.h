@@ -130,6 +130,8 @@ class Study {
     std::int64_t evaluations() const { return repeated_config + same_structure + same_function; }
   };
   const Saved& saved() const { return saved_; }
+  /// What was proposed: trials, and configs that were known and became none.
+  std::int64_t proposals() const { return size() + saved_.repeated_config; }
   /// Trials that ended as known ones since the last one that was evaluated itself (or turned away by the
   /// limits), or since the last session or revision began.
   std::int64_t known_in_a_row() const { return known_in_a_row_; }

@@ -68,6 +68,7 @@ class Recorded final : public Benchmark {
   study::Measures costs(const space::Config& config) const override;
 
   const Table& table() const { return *tables_.front(); }
+  const std::shared_ptr<const Table>& table_pointer() const { return tables_.front(); }
   /// The measures of a row as evaluate() gives them, by the mean over seeds.
   Evaluation at_row(std::size_t row, std::int64_t fidelity) const;
   /// The row that answers for a config, the nearest one where that is allowed; nullopt: it was not recorded.

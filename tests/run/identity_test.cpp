@@ -1,5 +1,6 @@
 // What the identity policies do with a study, from the keys to the front.
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -7,6 +8,7 @@
 
 #include "../fire/random_journal.h"
 #include "hone/base/error.h"
+#include "hone/run/posterior.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"
 #include "twin_task.h"
@@ -137,6 +139,41 @@ TEST_F(Twins, AveragingGivesEveryMemberTheMean) {
   EXPECT_EQ(study_->joined_with(4), (std::vector<std::int64_t>{1, 3}));
   const auto members = front();
   EXPECT_EQ(members.back(), 5) << "the cheapest member has the mean for its quality";
+}
+
+TEST_F(Twins, TheShownFrontGoesByPosteriorMeans) {
+  Settings settings(Policy::average);
+  settings.evaluations = 3;
+  const std::vector<space::Config> configs{twin(1, 1), twin(1, 2), twin(1, 3), twin(2, 0), twin(2, 1),
+                                           twin(2, 2), twin(3, 0), twin(3, 1), twin(4, 0), twin(5, 0)};
+  const auto study = file(settings, configs);
+  run(study);
+  const auto ids = [](const study::Front& front) {
+    std::vector<std::int64_t> ids;
+    for (const auto& member : front.members()) ids.push_back(member.trial);
+    return ids;
+  };
+  EXPECT_EQ(ids(shown_front(*study_, study)), ids(study_->front())) << "without noise nothing moves";
+
+  task_->noise = 0.5;
+  run(study);
+  std::map<std::int64_t, double> plain;
+  for (const study::Trial& trial : study_->trials())
+    if (const auto loss = study_->outcome(trial.id).find("loss")) plain[trial.id] = *loss;
+  double least = std::numeric_limits<double>::infinity(), largest = -least;
+  for (const auto& [id, loss] : plain) least = std::min(least, loss), largest = std::max(largest, loss);
+  const study::Front noisy = shown_front(*study_, study);
+  for (const auto& member : noisy.members()) {
+    EXPECT_GE(member.values[0], least);
+    EXPECT_LE(member.values[0], largest);
+  }
+  const Json shown = front_json(*study_, study);
+  ASSERT_FALSE(shown.empty());
+  EXPECT_TRUE(shown[0].contains("posterior"));
+  // Only averaging has evaluations of unequal weight.
+  auto reuse = study;
+  reuse.identity = Policy::reuse;
+  EXPECT_EQ(ids(shown_front(*study_, reuse)), ids(study_->front()));
 }
 
 TEST_F(Twins, SearchersSeeTheMean) {

@@ -133,6 +133,18 @@ TEST(Simulator, BudgetsOfTimeAndFidelity) {
   EXPECT_THROW(simulate(problem, simulation), Error);
 }
 
+TEST(Simulator, ABudgetOfProposalsCountsRepeats) {
+  const Problem problem = problem_of(test::made_grid());
+  Simulation simulation = random_of(0, 4);
+  simulation.trials = {};
+  simulation.proposals = 30;
+  const Simulated simulated = simulate(problem, simulation);
+  EXPECT_LT(simulated.trials, 24);
+  EXPECT_GT(simulated.saved.repeated_config, 0);
+  EXPECT_GE(simulated.trials + simulated.saved.repeated_config, 30);
+  EXPECT_FALSE(simulated.exhausted);
+}
+
 TEST(Simulator, AFiniteTableIsExhausted) {
   const Problem problem = problem_of(test::made_grid());
   Simulation simulation = random_of(0, 4);

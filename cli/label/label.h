@@ -1,0 +1,15 @@
+#pragma once
+
+#include "../command.h"
+
+namespace hone::cli {
+
+// One file a group of subcommands.
+void add_label_make(CLI::App& app, Action& action);  ///< make, summary, families, kernel
+void add_label_show(CLI::App& app, Action& action);  ///< show
+
+/// Whether Ctrl-C or a polite kill came. catch_interrupts() begins to listen.
+void catch_interrupts();
+bool interrupted();
+
+}  // namespace hone::cli

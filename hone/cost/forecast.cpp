@@ -1,0 +1,81 @@
+#include "hone/cost/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace hone::cost {
+namespace {
+
+constexpr int kIterations = 40;
+/// So many checked predictions until their errors say something of the deviation.
+constexpr std::size_t kCalibrated = 20;
+
+}  // namespace
+
+Forecast::Forecast(std::vector<predict::Input> inputs) : process_(std::move(inputs)) {}
+
+double Forecast::Prediction::above(double bound) const {
+  const double z = (std::log(bound) - std::log(value)) / log_deviation;
+  return 0.5 * std::erfc(z / std::numbers::sqrt2);
+}
+
+std::optional<Forecast::Prediction> Forecast::predict(const predict::GaussianProcess::Row& row) const {
+  if (process_.size() < kFewest) return std::nullopt;
+  const auto at = process_.predict(row);
+  const double noise = std::exp(process_.hyperparameters().noise);
+  return Prediction{std::exp(centre_ + spread_ * at.mean),
+                    std::max(1e-6, calibration_ * spread_ * std::sqrt(at.variance + noise))};
+}
+
+void Forecast::tell(const predict::GaussianProcess::Row& row, double value) {
+  if (!std::isfinite(value) || !(value > 0.0)) return;
+  ++told_;
+  const double log = std::log(value);
+  bool news = true;
+  if (const auto before = predict(row)) {
+    const double off = log - std::log(before->value);
+    const double score = off / (before->log_deviation / calibration_);
+    news = std::abs(off) > before->log_deviation;
+    errors_.push_back(std::abs(before->value / value - 1.0));
+    scores_.push_back(score * score);
+    if (errors_.size() > kRecent) errors_.pop_front(), scores_.pop_front();
+    if (scores_.size() >= kCalibrated) {
+      // One that was far off is the tail's, not the deviation's: no score counts for more than nine.
+      double sum = 0.0;
+      for (const double one : scores_) sum += std::min(one, 9.0);
+      calibration_ = std::clamp(std::sqrt(sum / static_cast<double>(scores_.size())), 0.5, 3.0);
+    }
+  }
+  if (rows_.size() >= 2 * kMost || (rows_.size() >= kMost && !news)) return;
+  rows_.push_back(row);
+  logs_.push_back(log);
+  if (rows_.size() >= next_fit_ && rows_.size() <= kMost)
+    refit();
+  else if (process_.size() > 0)
+    process_.append(row, (log - centre_) / spread_);
+}
+
+void Forecast::refit() {
+  centre_ = std::accumulate(logs_.begin(), logs_.end(), 0.0) / static_cast<double>(logs_.size());
+  double squares = 0.0;
+  for (const double log : logs_) squares += (log - centre_) * (log - centre_);
+  spread_ = std::max(1e-9, std::sqrt(squares / static_cast<double>(logs_.size())));
+  std::vector<double> targets;
+  for (const double log : logs_) targets.push_back((log - centre_) / spread_);
+  process_.set(rows_, targets);
+  process_.fit(kIterations);
+  next_fit_ = std::min(kMost, rows_.size() + rows_.size() / 2);
+  if (rows_.size() >= kMost) next_fit_ = 2 * kMost + 1;
+}
+
+double Forecast::error() const {
+  if (errors_.empty()) return std::nan("");
+  std::vector<double> sorted(errors_.begin(), errors_.end());
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+}  // namespace hone::cost

@@ -1,0 +1,183 @@
+#include "hone/cost/labels.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+
+namespace hone::cost {
+
+namespace {
+
+constexpr const char* kFormat = "hone-labels";
+constexpr int kVersion = 1;
+
+bool name_letter(char letter) {
+  return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '.' ||
+         letter == '$' || letter == '-';
+}
+
+}  // namespace
+
+double Label::target(const std::string& name) const {
+  const auto found = targets.find(name);
+  return found == targets.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+}
+
+Json Label::json() const {
+  Json json = {{"id", id}, {"family", family}, {"group", group}, {"structure", structure.hex()}};
+  if (!schedule.empty()) json["schedule"] = schedule;
+  if (!failed.empty()) {
+    json["failed"] = failed;
+    return json;
+  }
+  json["text"] = text;
+  for (const auto& [name, value] : targets) json["targets"][name] = real_to_json(value);
+  json["spread"] = spread;
+  if (disturbed) json["disturbed"] = true;
+  return json;
+}
+
+Label Label::from_json(const Json& json) {
+  Label label;
+  label.id = json.at("id").get<std::uint64_t>();
+  label.family = json.at("family").get<std::string>();
+  label.group = json.at("group").get<std::string>();
+  label.schedule = json.value("schedule", "");
+  if (json.contains("structure")) label.structure = Key::from_hex(json["structure"].get<std::string>());
+  label.failed = json.value("failed", "");
+  if (!label.failed.empty()) return label;
+  label.text = json.at("text").get<std::string>();
+  for (const auto& [name, value] : json.at("targets").items()) label.targets[name] = json_to_real(value);
+  label.spread = json.value("spread", 0.0);
+  label.disturbed = json.value("disturbed", false);
+  return label;
+}
+
+Json LabelProvenance::json() const {
+  Json json = {{"format", kFormat},
+               {"version", kVersion},
+               {"machine", machine},
+               {"cpu", cpu},
+               {"compiler", compiler},
+               {"flags", flags},
+               {"date", date},
+               {"generator", {{"version", generator}, {"seed", seed}, {"families", families}}}};
+  for (const auto& [name, value] : measured) json["measured"][name] = real_to_json(value);
+  return json;
+}
+
+LabelProvenance LabelProvenance::from_json(const Json& json) {
+  if (json.value("format", "") != kFormat) throw Error("this is no data set of labels");
+  if (json.at("version").get<int>() > kVersion)
+    throw Error(fmt::format("the data set has the format's version {}, newer than this program's {}",
+                            json.at("version").get<int>(), kVersion));
+  LabelProvenance from;
+  from.machine = json.value("machine", "");
+  from.cpu = json.value("cpu", "");
+  from.compiler = json.value("compiler", "");
+  from.flags = json.value("flags", "");
+  from.date = json.value("date", "");
+  if (json.contains("generator")) {
+    from.generator = json["generator"].value("version", 0);
+    from.seed = json["generator"].value("seed", std::uint64_t{0});
+    from.families = json["generator"].value("families", std::vector<std::string>{});
+  }
+  if (json.contains("measured"))
+    for (const auto& [name, value] : json["measured"].items()) from.measured[name] = json_to_real(value);
+  return from;
+}
+
+bool LabelProvenance::same_source(const LabelProvenance& other) const {
+  return machine == other.machine && cpu == other.cpu && compiler == other.compiler && flags == other.flags &&
+         seed == other.seed && generator == other.generator && families == other.families;
+}
+
+LabelSet read_labels(const std::string& path) {
+  const std::string content = read_file(path);
+  LabelSet set;
+  int line = 0;
+  for (std::size_t begin = 0; begin < content.size();) {
+    ++line;
+    const std::size_t end = content.find('\n', begin);
+    if (end == std::string::npos) break;  // cut off while it was written
+    const std::string text = content.substr(begin, end - begin);
+    begin = end + 1;
+    if (text.empty()) continue;
+    try {
+      const Json json = Json::parse(text);
+      if (line == 1) {
+        set.provenance = LabelProvenance::from_json(json);
+      } else {
+        set.labels.push_back(Label::from_json(json));
+      }
+    } catch (const Error& error) {
+      throw Error(error.message(), Place{path, line, ""}, error.hint());
+    } catch (const Json::exception& error) {
+      throw Error(line == 1 ? "this is no data set of labels" : "this line is no label",
+                  Place{path, line, ""}, "see \"Labels\" in docs/formats.md; hone-label writes them");
+    }
+  }
+  if (line == 0 || set.provenance.compiler.empty())
+    throw Error("this is no data set of labels", Place{path, 1, ""}, "hone-label writes them");
+  return set;
+}
+
+std::string structure_text(const std::string& text) {
+  std::unordered_map<std::string, std::string> names;
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const char letter = text[i];
+    if (letter == '/' && i + 1 < text.size() && text[i + 1] == '/') {
+      while (i < text.size() && text[i] != '\n') ++i;
+    } else if (letter == '"') {
+      const std::size_t begin = i++;
+      while (i < text.size() && text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+      i = std::min(i + 1, text.size());
+      out.append(text, begin, i - begin);
+    } else if ((letter == '%' || letter == '@' || letter == '#' || letter == '^') && i + 1 < text.size() &&
+               name_letter(text[i + 1])) {
+      const std::size_t begin = i++;
+      while (i < text.size() && name_letter(text[i]) &&
+             !(text[i] == '-' && i + 1 < text.size() && text[i + 1] == '>'))
+        ++i;
+      std::string name = text.substr(begin, i - begin);
+      // "#linalg.iterator_type" and its like are attributes of a dialect, no aliases.
+      if (letter == '#' && name.find('.') != std::string::npos) {
+        out += name;
+        continue;
+      }
+      const auto [place, fresh] = names.try_emplace(std::move(name), "");
+      if (fresh) place->second = fmt::format("{}{}", letter, names.size());
+      out += place->second;
+    } else if (std::isspace(static_cast<unsigned char>(letter)) != 0) {
+      while (i < text.size() && std::isspace(static_cast<unsigned char>(text[i])) != 0) ++i;
+      if (!out.empty() && out.back() != ' ') out += ' ';
+    } else {
+      out += letter;
+      ++i;
+    }
+  }
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+Split split_of(const Label& label, const SplitOptions& options) {
+  const bool by_family = !options.held_out.empty();
+  if (by_family &&
+      std::find(options.held_out.begin(), options.held_out.end(), label.family) != options.held_out.end())
+    return Split::test;
+  const Key key = KeyBuilder().text(label.group).integer(static_cast<std::int64_t>(options.seed)).build();
+  const double place = static_cast<double>(key.low >> 11) * 0x1p-53;
+  if (!by_family && place < options.test) return Split::test;
+  return place < (by_family ? 0.0 : options.test) + options.validation ? Split::validation : Split::train;
+}
+
+}  // namespace hone::cost

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hone/base/json.h"
+#include "hone/base/key.h"
+
+namespace hone::cost {
+
+/// One function and what it cost where it was measured (docs/formats.md, "Labels").
+struct Label {
+  std::uint64_t id = 0;  ///< the generator's number, or the place in a list of files
+  std::string family, group, schedule;
+  std::string text;                       ///< MLIR: one function, as it was compiled
+  Key structure;                          ///< hash of structure_text(text)
+  std::map<std::string, double> targets;  ///< by name with unit: "run_s", "instructions", ...
+  double spread = 0.0;                    ///< of run_s: (q80 - q20) / q20 of the repeats
+  bool disturbed = false;                 ///< the repeats disagree: trust run_s less
+  std::string failed;                     ///< why there are no targets; "" where there are
+
+  double target(const std::string& name) const;  ///< NaN where it is not there
+  Json json() const;
+  static Label from_json(const Json& json);
+};
+
+/// Where labels come from: machine, compiler, generator, date. The first line of a data set.
+struct LabelProvenance {
+  std::string machine, cpu, compiler, flags, date;  ///< date: UTC, ISO 8601
+  std::uint64_t seed = 0;
+  int generator = 0;
+  std::vector<std::string> families;       ///< those asked for; empty: all
+  std::map<std::string, double> measured;  ///< the machine's own rates: "f32_flops_per_s", "bytes_per_s", ...
+
+  Json json() const;
+  static LabelProvenance from_json(const Json& json);
+  /// Whether labels of the other may be appended: the same machine, compiler and generator.
+  bool same_source(const LabelProvenance& other) const;
+};
+
+struct LabelSet {
+  LabelProvenance provenance;
+  std::vector<Label> labels;  ///< in the file's order, the failed ones among them
+};
+
+/// Reads a data set. A last line that was cut off is not there. Throws Error with the line where the file is
+/// none or broken elsewhere.
+LabelSet read_labels(const std::string& path);
+
+/// The text with what has no meaning taken out: names of values, functions and aliases numbered in the order
+/// in which they appear, comments and spaces reduced. Two functions of the same structure have the same.
+std::string structure_text(const std::string& text);
+
+enum class Split { train, validation, test };
+
+/// How to part a data set so that related kernels stay together.
+struct SplitOptions {
+  double validation = 0.1, test = 0.1;  ///< shares of the groups
+  std::vector<std::string>
+      held_out;  ///< families that are all test; the other groups are then train or validation
+  std::uint64_t seed = 1;
+};
+
+/// Where a label belongs: by the hash of its group, or by its family where some are held out.
+Split split_of(const Label& label, const SplitOptions& options = {});
+
+}  // namespace hone::cost

@@ -1,0 +1,335 @@
+#include "hone/cost/nest_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace hone::cost {
+
+namespace {
+
+/// Whether a dependence, its loops in this order, never runs backwards.
+bool forward(const std::vector<NestDistance>& distance, const std::vector<int>& order) {
+  for (const int loop : order) {
+    const NestDistance& one = distance[static_cast<std::size_t>(loop)];
+    if (!one.low || *one.low < 0) return false;
+    if (*one.low > 0) return true;
+  }
+  return true;
+}
+
+/// Whether the dependence is carried by a loop outside `position` of the order, for certain.
+bool carried_outside(const std::vector<NestDistance>& distance, const std::vector<int>& order,
+                     std::size_t position) {
+  for (std::size_t i = 0; i < position; ++i) {
+    const NestDistance& one = distance[static_cast<std::size_t>(order[i])];
+    if (!one.low || *one.low < 0) return false;
+    if (*one.low > 0) return true;
+  }
+  return false;
+}
+
+/// Whether the loops from `position` of the order on may be tiled and jammed: no distance is negative there.
+bool permutable_from(const Nest& nest, const std::vector<int>& order, std::size_t position) {
+  for (const auto& distance : nest.dependences) {
+    if (carried_outside(distance, order, position)) continue;
+    for (std::size_t i = position; i < order.size(); ++i) {
+      const NestDistance& one = distance[static_cast<std::size_t>(order[i])];
+      if (!one.low || *one.low < 0) return false;
+    }
+  }
+  return true;
+}
+
+/// Whether iterations of the innermost loop of the order depend on each other.
+bool innermost_carries(const Nest& nest, const std::vector<int>& order) {
+  const std::size_t last = order.size() - 1;
+  return std::any_of(nest.dependences.begin(), nest.dependences.end(), [&](const auto& distance) {
+    if (carried_outside(distance, order, last)) return false;
+    const NestDistance& one = distance[static_cast<std::size_t>(order[last])];
+    return !one.low || !one.high || *one.low != 0 || *one.high != 0;
+  });
+}
+
+double lines_of(double elements, double stride, int bytes) {
+  const double step = std::min(64.0, std::abs(stride) * bytes);
+  return std::max(1.0, elements * step / 64.0);
+}
+
+}  // namespace
+
+NestChoice NestChoice::none(const Nest& nest) {
+  NestChoice choice;
+  choice.order.resize(nest.loops.size());
+  std::iota(choice.order.begin(), choice.order.end(), 0);
+  choice.tile.assign(nest.loops.size(), 0);
+  choice.jam.assign(nest.loops.size(), 1);
+  return choice;
+}
+
+std::string NestChoice::text() const {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
+  if (!std::is_sorted(order.begin(), order.end())) add(fmt::format("order {}", fmt::join(order, ",")));
+  if (std::any_of(tile.begin(), tile.end(), [](auto size) { return size != 0; }))
+    add(fmt::format("tile {}", fmt::join(tile, ",")));
+  if (std::any_of(jam.begin(), jam.end(), [](auto factor) { return factor != 1; }))
+    add(fmt::format("jam {}", fmt::join(jam, ",")));
+  if (!transposed.empty()) add(fmt::format("transpose {}", fmt::join(transposed, ",")));
+  return text;
+}
+
+bool legal(const Nest& nest, const NestChoice& choice) {
+  if (choice == NestChoice::none(nest)) return true;
+  if (!nest.known) return false;
+  const std::size_t count = nest.loops.size();
+  std::vector<std::size_t> place(count);
+  for (std::size_t i = 0; i < count; ++i) place[static_cast<std::size_t>(choice.order[i])] = i;
+  for (std::size_t loop = 0; loop < count; ++loop)
+    for (const int other : nest.loops[loop].bounds_depend)
+      if (place[static_cast<std::size_t>(other)] > place[loop]) return false;
+  for (const auto& distance : nest.dependences)
+    if (!forward(distance, choice.order)) return false;
+
+  std::size_t first = count;  // the outermost loop that is tiled or jammed
+  bool tiles = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto loop = static_cast<std::size_t>(choice.order[i]);
+    if (choice.tile[loop] != 0) {
+      first = 0;  // tile loops go outermost
+      tiles = true;
+    } else if (choice.jam[loop] > 1) {
+      first = std::min(first, i);
+    }
+    if (choice.jam[loop] > 1 && i + 1 == count)
+      return false;  // unrolling the innermost loop is the compiler's own
+    // A jammed or tiled loop's variable may not appear in bounds of loops inside it.
+    if (choice.jam[loop] > 1 || choice.tile[loop] != 0)
+      for (const auto& other : nest.loops)
+        if (std::find(other.bounds_depend.begin(), other.bounds_depend.end(), choice.order[i]) !=
+            other.bounds_depend.end())
+          return false;
+  }
+  if (tiles &&
+      !std::all_of(nest.loops.begin(), nest.loops.end(), [](const auto& loop) { return loop.fixed; }))
+    return false;
+  if (first < count && !permutable_from(nest, choice.order, first)) return false;
+  for (const int buffer : choice.transposed)
+    for (const auto& access : nest.accesses)
+      if (access.buffer == buffer && (access.store || access.shape.size() != 2)) return false;
+  return true;
+}
+
+double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine& machine) {
+  const std::size_t count = nest.loops.size();
+  const auto inner = static_cast<std::size_t>(choice.order.back());
+  const double lanes = std::max(1.0, static_cast<double>(machine.vector_bytes) / nest.element_bytes);
+  double iterations = nest.around, copies = 1.0;
+  for (std::size_t loop = 0; loop < count; ++loop) {
+    iterations *= nest.loops[loop].trip;
+    copies *= static_cast<double>(choice.jam[loop]);
+  }
+  const double trip = choice.tile[inner] != 0
+                          ? std::min<double>(nest.loops[inner].trip, static_cast<double>(choice.tile[inner]))
+                          : nest.loops[inner].trip;
+  const auto stride_of = [&](const NestAccess& access, std::size_t loop) {
+    if (std::find(choice.transposed.begin(), choice.transposed.end(), access.buffer) ==
+        choice.transposed.end())
+      return access.strides[loop];
+    return access.steps[1][loop] * access.shape[0] + access.steps[0][loop];
+  };
+
+  // Distinct addresses of the jammed body.
+  struct Group {
+    double loads = 0, stores = 0, stride = 0;
+    int bytes = 4;
+  };
+  std::set<std::vector<std::int64_t>> seen_loads, seen_stores;
+  std::vector<Group> groups;
+  bool gathers = false;
+  double invariants = 0, moving_loads = 0, moving_stores = 0, gathered = 0;
+  for (const auto& access : nest.accesses) {
+    std::vector<std::int64_t> identity = {access.buffer, access.offset};
+    double distinct = 1.0;
+    for (std::size_t loop = 0; loop < count; ++loop) {
+      identity.push_back(access.strides[loop]);
+      if (access.strides[loop] != 0) distinct *= static_cast<double>(choice.jam[loop]);
+    }
+    if (!(access.store ? seen_stores : seen_loads).insert(identity).second) continue;
+    const double stride = std::abs(static_cast<double>(stride_of(access, inner)));
+    if (stride == 0.0) {
+      invariants += distinct;
+    } else if (access.store) {
+      moving_stores += distinct;
+    } else {
+      moving_loads += distinct;
+    }
+    if (stride > 1.0) {
+      gathers = true;
+      gathered += distinct;
+    }
+  }
+  const bool carries = innermost_carries(nest, choice.order);
+  const bool vector = !carries && trip >= lanes;
+  const double width = vector ? lanes : 1.0;
+  const double arithmetic = nest.adds + nest.multiplies;
+  double cycles = std::max(arithmetic * copies / 2.0, std::max(moving_loads / 2.0, moving_stores));
+  cycles += nest.divides * copies * (vector ? 8.0 : 5.0) + nest.integers * copies / 3.0;
+  cycles += nest.calls * copies * 20.0 * width;
+  if (vector && gathers) cycles += gathered * width * 0.7;
+  // More values than registers: some are loaded anew each time.
+  const double registers = invariants + std::min(moving_loads, 4.0) + 2.0;
+  if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;
+  if (carries) {
+    // A chain of additions through memory or a register; jammed loops that move the target give independent
+    // ones.
+    double chains = 1.0, through_memory = 0.0;
+    for (const auto& access : nest.accesses) {
+      if (!access.store) continue;
+      double independent = 1.0;
+      for (std::size_t loop = 0; loop < count; ++loop)
+        if (access.strides[loop] != 0 && loop != inner) independent *= static_cast<double>(choice.jam[loop]);
+      chains = std::max(chains, independent);
+      if (access.strides[inner] != 0) through_memory = 1.0;
+    }
+    const double links = copies / chains;
+    cycles = std::max(cycles, links * (4.0 + 4.0 * through_memory) + nest.divides * 10.0);
+  }
+  // A short innermost loop pays for its set-up and its remainder.
+  const double turns = std::max(1.0, trip / width);
+  const double overhead = (vector ? 14.0 : 5.0) + (vector ? std::fmod(trip, 4.0 * lanes) / 2.0 : 0.0);
+  const double entries = iterations / copies / trip;
+  double total = entries * (turns * std::max(cycles, 0.5) + overhead + 1.5 * invariants);
+
+  // Traffic: at each level the innermost loops whose data fits stay inside, all else is fetched anew.
+  struct Level {
+    std::size_t loop;
+    double trip;
+  };
+  std::vector<Level> levels;  // outermost first
+  for (const int loop : choice.order)
+    if (choice.tile[static_cast<std::size_t>(loop)] != 0) {
+      const auto l = static_cast<std::size_t>(loop);
+      levels.push_back({l, std::max(1.0, nest.loops[l].trip / static_cast<double>(choice.tile[l]))});
+    }
+  for (const int loop : choice.order) {
+    const auto l = static_cast<std::size_t>(loop);
+    levels.push_back({l, choice.tile[l] != 0
+                             ? std::min(nest.loops[l].trip, static_cast<double>(choice.tile[l]))
+                             : nest.loops[l].trip});
+  }
+  // Bytes touched by the loops from `from` inwards, by buffer.
+  const auto touched = [&](std::size_t from) {
+    std::map<int, double> bytes;
+    for (const auto& access : nest.accesses) {
+      std::vector<double> extent(access.shape.size(), 1.0);
+      double least = 1e18;
+      for (std::size_t at = from; at < levels.size(); ++at) {
+        for (std::size_t dim = 0; dim < access.steps.size(); ++dim)
+          extent[dim] +=
+              std::abs(static_cast<double>(access.steps[dim][levels[at].loop])) * (levels[at].trip - 1.0);
+        const auto stride = std::abs(static_cast<double>(stride_of(access, levels[at].loop)));
+        if (stride > 0.0 && levels[at].trip > 1.0) least = std::min(least, stride);
+      }
+      double elements = 1.0;
+      for (std::size_t dim = 0; dim < extent.size(); ++dim)
+        elements *= std::min(extent[dim], std::max(1.0, static_cast<double>(access.shape[dim])));
+      double& there = bytes[access.buffer];
+      there = std::max(there, 64.0 * lines_of(elements, least > 1e17 ? 16.0 : least, access.element_bytes));
+    }
+    double sum = 0.0;
+    for (const auto& [buffer, size] : bytes) sum += size;
+    return sum;
+  };
+  for (std::size_t cache = 0; cache < machine.cache_bytes.size(); ++cache) {
+    std::size_t fits = levels.size();
+    while (fits > 0 && touched(fits - 1) <= 0.7 * machine.cache_bytes[cache]) --fits;
+    // What comes from beyond this cache: the data of the loop just outside, each time that it runs.
+    const std::size_t from = fits == 0 ? 0 : fits - 1;
+    double times = nest.around;
+    for (std::size_t at = 0; at < from; ++at) times *= levels[at].trip;
+    const double bytes = fits == 0 ? touched(0) : touched(from) * times;
+    const double moving = bytes / machine.bytes_per_cycle[cache + 1];
+    total = std::max(total, moving) + 0.25 * std::min(total, moving);
+  }
+  for (const int buffer : choice.transposed)
+    for (const auto& access : nest.accesses)
+      if (access.buffer == buffer) {
+        total += static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
+        break;
+      }
+  return total;
+}
+
+std::vector<NestChoice> nest_choices(const Nest& nest, const NestMachine& machine, std::size_t most) {
+  std::vector<NestChoice> choices = {NestChoice::none(nest)};
+  const std::size_t count = nest.loops.size();
+  if (!nest.known || count == 0) return choices;
+  std::vector<int> buffers;  // read column by column somewhere
+  for (const auto& access : nest.accesses) {
+    NestChoice only = NestChoice::none(nest);
+    only.transposed = {access.buffer};
+    if (std::find(buffers.begin(), buffers.end(), access.buffer) == buffers.end() && legal(nest, only))
+      buffers.push_back(access.buffer);
+  }
+  std::vector<int> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  const std::vector<std::int64_t> factors = {1, 2, 4, 8};
+  do {
+    NestChoice base = NestChoice::none(nest);
+    base.order = order;
+    if (!legal(nest, base)) continue;
+    // Transposed copies of what the innermost loop would read by columns, or none.
+    std::vector<std::vector<int>> copies = {{}};
+    std::vector<int> columns;
+    for (const int buffer : buffers)
+      for (const auto& access : nest.accesses)
+        if (access.buffer == buffer && std::abs(access.strides[static_cast<std::size_t>(order.back())]) > 1 &&
+            std::find(columns.begin(), columns.end(), buffer) == columns.end())
+          columns.push_back(buffer);
+    if (!columns.empty()) copies.push_back(columns);
+    // Jam factors of the two loops next to the innermost; tiles of the innermost and the one before it.
+    std::vector<std::vector<std::int64_t>> tiles = {std::vector<std::int64_t>(count, 0)};
+    if (count >= 2)
+      for (const std::int64_t size : {32, 64, 128, 256}) {
+        for (const std::size_t depth : {std::size_t{1}, std::size_t{2}}) {
+          if (depth > count) continue;
+          std::vector<std::int64_t> tile(count, 0);
+          bool useful = true;
+          for (std::size_t at = count - depth; at < count; ++at) {
+            const auto loop = static_cast<std::size_t>(order[at]);
+            tile[loop] = size;
+            useful = useful && nest.loops[loop].trip >= 2.0 * static_cast<double>(size);
+          }
+          if (useful) tiles.push_back(tile);
+        }
+      }
+    for (const auto& copy : copies)
+      for (const auto& tile : tiles)
+        for (const std::int64_t near : factors)
+          for (const std::int64_t far : factors) {
+            NestChoice choice = base;
+            choice.tile = tile;
+            choice.transposed = copy;
+            if (count < 2 && near > 1) continue;
+            if (count < 3 && far > 1) continue;
+            if (near * far > 32) continue;
+            if (count >= 2) choice.jam[static_cast<std::size_t>(order[count - 2])] = near;
+            if (count >= 3) choice.jam[static_cast<std::size_t>(order[count - 3])] = far;
+            bool short_loop = false;
+            for (std::size_t loop = 0; loop < count; ++loop)
+              short_loop = short_loop || static_cast<double>(choice.jam[loop]) > nest.loops[loop].trip;
+            if (short_loop || choice == choices.front() || !legal(nest, choice)) continue;
+            choices.push_back(choice);
+            if (choices.size() >= most) return choices;
+          }
+  } while (std::next_permutation(order.begin(), order.end()) && count <= 6);
+  (void)machine;
+  return choices;
+}
+
+}  // namespace hone::cost

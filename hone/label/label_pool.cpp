@@ -1,0 +1,348 @@
+#include "hone/label/label_pool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <unordered_set>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+#include "hone/base/json.h"
+#include "hone/label/labeller.h"
+
+namespace hone::label {
+
+namespace {
+
+// The talk between the pool and a worker, a line each: the pool sends a number; the worker answers
+// "structure KEY" and waits for "go" or "known"; then it answers "label JSON", or at any time "failed WHY".
+
+bool send_line(int to, std::string line) {
+  line += '\n';
+  for (std::size_t sent = 0; sent < line.size();) {
+    const ssize_t wrote = ::send(to, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    if (wrote > 0)
+      sent += static_cast<std::size_t>(wrote);
+    else if (errno != EINTR)
+      return false;
+  }
+  return true;
+}
+
+bool read_line(int from, std::string& buffer, std::string& line) {
+  for (;;) {
+    if (const std::size_t end = buffer.find('\n'); end != std::string::npos) {
+      line = buffer.substr(0, end);
+      buffer.erase(0, end + 1);
+      return true;
+    }
+    char bytes[65536];
+    const ssize_t count = ::recv(from, bytes, sizeof bytes, 0);
+    if (count > 0)
+      buffer.append(bytes, static_cast<std::size_t>(count));
+    else if (count == 0 || errno != EINTR)
+      return false;
+  }
+}
+
+[[noreturn]] void work(int pool, const LabelPlan& plan, const std::map<std::string, double>& measured) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);  // the pool decides
+  try {
+    const Labeller labeller(measured);
+    std::string buffer, line;
+    while (read_line(pool, buffer, line)) {
+      try {
+        cost::Label label =
+            labeller.prepare(cost::generate_kernel(plan.seed, std::stoull(line), plan.families));
+        if (!send_line(pool, "structure " + label.structure.hex()) || !read_line(pool, buffer, line)) break;
+        if (line != "go") continue;
+        labeller.measure(label);
+        send_line(pool, "label " + label.json().dump(-1, ' ', false, Json::error_handler_t::replace));
+      } catch (const std::exception& error) {
+        std::string why = error.what();
+        std::replace(why.begin(), why.end(), '\n', ' ');
+        if (!send_line(pool, "failed " + why)) break;
+      }
+    }
+  } catch (...) {
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+struct Worker {
+  pid_t pid = 0;
+  int socket = -1;
+  std::string buffer;
+  bool busy = false;
+  std::uint64_t number = 0;
+  Key structure;
+  double since = 0.0;
+};
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string cpu_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name") && line.find(':') != std::string::npos)
+      return line.substr(line.find(':') + 2);
+  return "";
+}
+
+/// What this machine and compiler are; its rates are measured. In a process of its own: this one stays free
+/// of the compiler's threads, so that it can fork.
+cost::LabelProvenance provenance_of(const LabelPlan& plan, bool measures) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    throw environment_error(fmt::format("cannot talk to a process: {}", std::strerror(errno)));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      const Backend backend;
+      cost::LabelProvenance from;
+      utsname system{};
+      ::uname(&system);
+      const std::string model = cpu_model();
+      from.machine =
+          fmt::format("{} {}", system.sysname, system.machine) + (model.empty() ? "" : ", " + model);
+      from.cpu = backend.cpu();
+      from.compiler = compiler_version();
+      from.flags = "-O3, noalias arguments, no floating-point contraction, denormals as zero";
+      if (measures) from.measured = measure_yardsticks(backend);
+      send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
+    } catch (...) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  ::close(pair[1]);
+  std::string buffer, line;
+  const bool answered = child > 0 && read_line(pair[0], buffer, line);
+  ::close(pair[0]);
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  if (!answered) throw environment_error("the compiler does not start here");
+  cost::LabelProvenance from = cost::LabelProvenance::from_json(Json::parse(line));
+  from.date = today();
+  from.seed = plan.seed;
+  from.generator = cost::kGeneratorVersion;
+  from.families = plan.families;
+  return from;
+}
+
+class Pool {
+ public:
+  explicit Pool(const LabelPlan& plan) : plan_(plan) {}
+  ~Pool() {
+    for (Worker& worker : workers_) stop(worker);
+    if (file_ >= 0) ::close(file_);
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  LabelSummary run() {
+    const double start = monotonic_s();
+    open();
+    workers_.resize(static_cast<std::size_t>(std::max(1, plan_.workers)));
+    while (step()) {
+    }
+    ::fdatasync(file_);
+    summary_.seconds = monotonic_s() - start;
+    return summary_;
+  }
+
+ private:
+  /// Reads what is there, cuts off a torn last line, or begins the file.
+  void open() {
+    file_ = ::open(plan_.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file_ < 0)
+      throw Error(fmt::format("cannot write: {}", std::strerror(errno)), Place{plan_.path, 0, ""});
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
+      throw Error("another process is writing this data set", Place{plan_.path, 0, ""},
+                  "wait for it, or choose another file");
+    const off_t size = ::lseek(file_, 0, SEEK_END);
+    off_t whole = size;
+    for (char last = 0; whole > 0 && ::pread(file_, &last, 1, whole - 1) == 1 && last != '\n';) --whole;
+    if (whole != size && ::ftruncate(file_, whole) != 0)
+      throw environment_error(fmt::format("cannot mend the data set: {}", std::strerror(errno)));
+    if (whole == 0) {
+      const cost::LabelProvenance from = provenance_of(plan_, true);
+      measured_ = from.measured;
+      append(from.json());
+      return;
+    }
+    const cost::LabelSet there = cost::read_labels(plan_.path);
+    if (!there.provenance.same_source(provenance_of(plan_, false)))
+      throw Error("this data set is of another machine, compiler, seed or choice of families",
+                  Place{plan_.path, 1, ""},
+                  "choose another file for these labels, or ask for what its first line says");
+    measured_ = there.provenance.measured;
+    for (const cost::Label& label : there.labels) {
+      done_.insert(label.id);
+      structures_.insert(label.structure);
+      if (label.failed.empty()) ++summary_.before;
+    }
+  }
+
+  void append(const Json& json) {
+    const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    for (std::size_t at = 0; at < line.size();) {
+      const ssize_t wrote = ::write(file_, line.data() + at, line.size() - at);
+      if (wrote < 0 && errno != EINTR)
+        throw environment_error(fmt::format("cannot write {}: {}", plan_.path, std::strerror(errno)));
+      if (wrote > 0) at += static_cast<std::size_t>(wrote);
+    }
+  }
+
+  void start(Worker& worker) {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+      throw environment_error(fmt::format("cannot talk to a worker: {}", std::strerror(errno)));
+    const pid_t child = ::fork();
+    if (child < 0) throw environment_error(fmt::format("cannot start a worker: {}", std::strerror(errno)));
+    if (child == 0) {
+      ::close(pair[0]);
+      for (const Worker& other : workers_)
+        if (other.socket >= 0) ::close(other.socket);
+      work(pair[1], plan_, measured_);
+    }
+    ::close(pair[1]);
+    worker = Worker{child, pair[0], "", false, 0, {}, 0.0};
+  }
+
+  static void stop(Worker& worker) {
+    if (worker.pid <= 0) return;
+    ::close(worker.socket);
+    ::kill(worker.pid, SIGKILL);
+    ::waitpid(worker.pid, nullptr, 0);
+    worker = Worker{};
+  }
+
+  bool next_number(std::uint64_t& number) {
+    while (next_ < plan_.count && done_.contains(next_)) ++next_;
+    if (next_ >= plan_.count) return false;
+    number = next_++;
+    return true;
+  }
+
+  /// One turn: gives out work, hears what workers say. False: all is done, or interrupted.
+  bool step() {
+    if (plan_.interrupted && plan_.interrupted()) {
+      summary_.interrupted = true;
+      return false;
+    }
+    std::vector<pollfd> waiting;
+    std::vector<Worker*> of;
+    for (Worker& worker : workers_) {
+      if (!worker.busy) {
+        std::uint64_t number = 0;
+        if (!next_number(number)) continue;
+        if (worker.pid <= 0) start(worker);
+        worker.busy = true;
+        worker.number = number;
+        worker.structure = {};
+        worker.since = monotonic_s();
+        if (!send_line(worker.socket, fmt::format("{}", number))) died(worker);
+      }
+      if (worker.busy) {
+        waiting.push_back({worker.socket, POLLIN, 0});
+        of.push_back(&worker);
+      }
+    }
+    if (waiting.empty()) return false;
+    const int ready = ::poll(waiting.data(), waiting.size(), 200);
+    for (std::size_t i = 0; ready > 0 && i < waiting.size(); ++i)
+      if (waiting[i].revents != 0) hear(*of[i]);
+    for (Worker& worker : workers_)
+      if (worker.busy && monotonic_s() - worker.since > plan_.kernel_seconds) {
+        fail(worker, fmt::format("took more than {:g} s", plan_.kernel_seconds));
+        stop(worker);
+      }
+    if (plan_.progress)
+      plan_.progress(summary_.before + summary_.labelled + summary_.duplicates + summary_.failed,
+                     plan_.count);
+    return true;
+  }
+
+  void hear(Worker& worker) {
+    std::string line;
+    if (!read_line(worker.socket, worker.buffer, line)) {
+      died(worker);
+    } else if (line.starts_with("structure ")) {
+      worker.structure = Key::from_hex(line.substr(10));
+      const bool fresh = structures_.insert(worker.structure).second;
+      if (!fresh) {
+        ++summary_.duplicates;
+        worker.busy = false;
+      }
+      if (!send_line(worker.socket, fresh ? "go" : "known")) died(worker);
+    } else if (line.starts_with("label ")) {
+      append(Json::parse(line.substr(6)));
+      ++summary_.labelled;
+      worker.busy = false;
+    } else {
+      fail(worker, line.starts_with("failed ") ? line.substr(7) : "a worker said what it may not");
+    }
+  }
+
+  void died(Worker& worker) {
+    int status = 0;
+    ::close(worker.socket);
+    ::waitpid(worker.pid, &status, 0);
+    if (worker.busy)
+      fail(worker, WIFSIGNALED(status)
+                       ? fmt::format("the compiler crashed ({})", ::strsignal(WTERMSIG(status)))
+                       : "the compiler ended");
+    worker = Worker{};
+  }
+
+  void fail(Worker& worker, const std::string& why) {
+    const cost::GeneratedKernel kernel = cost::generate_kernel(plan_.seed, worker.number, plan_.families);
+    cost::Label label;
+    label.id = kernel.number;
+    label.family = kernel.family;
+    label.group = kernel.group;
+    label.schedule = kernel.schedule;
+    label.structure = worker.structure;
+    label.failed = why;
+    append(label.json());
+    ++summary_.failed;
+    worker.busy = false;
+  }
+
+  const LabelPlan& plan_;
+  std::vector<Worker> workers_;
+  std::unordered_set<std::uint64_t> done_;
+  std::unordered_set<Key> structures_;
+  std::map<std::string, double> measured_;
+  LabelSummary summary_;
+  std::uint64_t next_ = 0;
+  int file_ = -1;
+};
+
+}  // namespace
+
+LabelSummary make_labels(const LabelPlan& plan) { return Pool(plan).run(); }
+
+}  // namespace hone::label

@@ -1,0 +1,189 @@
+#include "hone/label/runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+
+namespace hone::label {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kPeriod = 4099;  ///< random numbers drawn; a prime, so that no row is like the next
+
+template <typename T>
+void fill_with(const Argument& argument, void* place, Rng& rng) {
+  std::vector<T> drawn(kPeriod);
+  for (T& value : drawn) {
+    if constexpr (std::is_floating_point_v<T>) {
+      value = static_cast<T>(rng.uniform(0.1, 1.1));
+    } else {
+      value = static_cast<T>(1 + rng.below(16));
+    }
+  }
+  T* values = static_cast<T*>(place);
+  const auto count = static_cast<std::size_t>(argument.elements());
+  for (std::size_t i = 0; i < count; i += kPeriod)
+    std::memcpy(values + i, drawn.data(), std::min(kPeriod, count - i) * sizeof(T));
+  if (argument.shape.size() == 2 && argument.shape[0] == argument.shape[1])
+    for (std::int64_t i = 0; i < argument.shape[0]; ++i)
+      values[i * argument.shape[0] + i] += static_cast<T>(argument.shape[0]);
+}
+
+template <typename T>
+double difference_of(const void* left, const void* right, std::size_t count) {
+  const T* a = static_cast<const T*>(left);
+  const T* b = static_cast<const T*>(right);
+  double most = 0.0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::memcmp(&a[i], &b[i], sizeof(T)) == 0) continue;
+    const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+    if (std::isnan(x) && std::isnan(y)) continue;
+    if (!std::isfinite(x) || !std::isfinite(y)) return std::numeric_limits<double>::infinity();
+    // Different bits of the same value, +0 and -0, differ too.
+    const double size = std::max({std::abs(x), std::abs(y), std::numeric_limits<double>::min()});
+    most = std::max({most, std::abs(x - y) / size, std::numeric_limits<double>::min()});
+  }
+  return most;
+}
+
+/// Denormal numbers are zero while it lives.
+class NoDenormals {
+ public:
+#if defined(__SSE2__)
+  NoDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
+  ~NoDenormals() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#endif
+};
+
+}  // namespace
+
+Memory::Memory(const std::vector<Argument>& arguments, std::uint64_t seed) : arguments_(arguments) {
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    const std::size_t room = (arguments_[i].bytes() + kPage - 1) / kPage * kPage + kPage;
+    void* block = std::aligned_alloc(kPage, room);
+    if (block == nullptr) throw std::bad_alloc();
+    blocks_.push_back(block);
+    pointers_.push_back(static_cast<char*>(block) + (i * 5 + 1) * kLine % (kPage / 2));
+    bytes_ += arguments_[i].bytes();
+  }
+  fill(seed);
+}
+
+Memory::~Memory() {
+  for (void* block : blocks_) std::free(block);
+}
+
+void Memory::fill(std::uint64_t seed) {
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    Rng rng(seed, "kernel memory", i);
+    switch (arguments_[i].element) {
+      case Element::f32:
+        fill_with<float>(arguments_[i], pointers_[i], rng);
+        break;
+      case Element::f64:
+        fill_with<double>(arguments_[i], pointers_[i], rng);
+        break;
+      case Element::i32:
+        fill_with<std::int32_t>(arguments_[i], pointers_[i], rng);
+        break;
+      case Element::i64:
+        fill_with<std::int64_t>(arguments_[i], pointers_[i], rng);
+        break;
+    }
+  }
+}
+
+double Memory::difference(const Memory& other) const {
+  if (arguments_.size() != other.arguments_.size())
+    throw internal_error("memory of different functions compared");
+  double most = 0.0;
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    const auto count = static_cast<std::size_t>(arguments_[i].elements());
+    const void* a = pointers_[i];
+    const void* b = other.pointers_[i];
+    if (std::memcmp(a, b, arguments_[i].bytes()) == 0) continue;
+    switch (arguments_[i].element) {
+      case Element::f32:
+        most = std::max(most, difference_of<float>(a, b, count));
+        break;
+      case Element::f64:
+        most = std::max(most, difference_of<double>(a, b, count));
+        break;
+      case Element::i32:
+        most = std::max(most, difference_of<std::int32_t>(a, b, count));
+        break;
+      case Element::i64:
+        most = std::max(most, difference_of<std::int64_t>(a, b, count));
+        break;
+    }
+  }
+  return most;
+}
+
+std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,
+                                        const std::vector<const Memory*>& memory, const RunOptions& options,
+                                        const cost::Interrupted& interrupted) {
+  const NoDenormals no_denormals;
+  std::vector<std::function<void()>> subjects;
+  std::vector<double> calls;
+  double slowest = 0.0;
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    const Program* program = programs[i];
+    void* const* pointers = memory[i]->pointers();
+    // A first estimate: the better of two calls, of more where they are short.
+    double seconds = std::numeric_limits<double>::infinity();
+    for (int call = 0, most = 3; call < most; ++call) {
+      const double start = monotonic_s();
+      program->call(pointers);
+      seconds = std::min(seconds, monotonic_s() - start);
+      if (seconds > 0.02) break;
+    }
+    const auto count = static_cast<std::int64_t>(
+        std::clamp(std::ceil(options.min_repeat_s / std::max(seconds, 1e-8)), 1.0, 1e6));
+    slowest = std::max(slowest, seconds * static_cast<double>(count));
+    calls.push_back(static_cast<double>(count));
+    subjects.push_back([program, pointers, count] {
+      for (std::int64_t call = 0; call < count; ++call) program->call(pointers);
+    });
+  }
+  cost::TimingOptions timing;
+  timing.warmup = 1;
+  timing.rounds = options.rounds;
+  timing.repeats = options.repeats;
+  timing.extra_repeats = options.repeats;
+  timing.extra_rounds = 1;
+  timing.max_seconds = options.max_seconds;
+  timing.pause_seconds = 5e-4;
+  timing.quiet = options.quiet;
+  if (slowest > 0.05) {  // long calls average over what disturbs them
+    timing.warmup = 0;
+    timing.rounds = 1;
+    timing.extra_rounds = 0;
+  }
+  std::vector<cost::Timing> timings = cost::measure_all(subjects, timing, interrupted);
+  for (std::size_t i = 0; i < timings.size(); ++i) timings[i].seconds /= calls[i];
+  return timings;
+}
+
+cost::Timing time_program(const Program& program, const Memory& memory, const RunOptions& options,
+                          const cost::Interrupted& interrupted) {
+  return time_programs({&program}, {&memory}, options, interrupted).front();
+}
+
+}  // namespace hone::label

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hone/cost/stopwatch.h"
+#include "hone/label/backend.h"
+
+namespace hone::label {
+
+/// Memory for a function's arguments, filled with random numbers: floating point in [0.1, 1.1), integers in
+/// [1, 16]; a square matrix has its number of rows added along the diagonal, so that solvers and
+/// factorisations of it exist. Buffers start at different places of their pages, so that none evicts another
+/// by accident.
+class Memory {
+ public:
+  Memory(const std::vector<Argument>& arguments, std::uint64_t seed);
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  void fill(std::uint64_t seed);
+  void* const* pointers() const { return pointers_.data(); }
+  std::size_t bytes() const { return bytes_; }
+  /// The largest difference of corresponding elements, relative to the larger magnitude (0: bit for bit the
+  /// same, but for the kind of a NaN; infinite where one is NaN or infinite and the other is not the same).
+  double difference(const Memory& other) const;
+
+ private:
+  std::vector<Argument> arguments_;
+  std::vector<void*> blocks_, pointers_;
+  std::size_t bytes_ = 0;
+};
+
+struct RunOptions {
+  int rounds = 2;
+  int repeats = 4;
+  double min_repeat_s = 1e-4;  ///< a repeat calls so often that it lasts so long at least
+  double max_seconds = 0.25;
+  bool quiet = true;  ///< take the machine's lock
+};
+
+/// Times a program on its memory; seconds are of one call. Denormal numbers count as zero meanwhile. The
+/// values in memory change.
+cost::Timing time_program(const Program& program, const Memory& memory, const RunOptions& options = {},
+                          const cost::Interrupted& interrupted = {});
+
+/// The same of several programs in turn, so that all see the same phases of the machine.
+std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,
+                                        const std::vector<const Memory*>& memory,
+                                        const RunOptions& options = {},
+                                        const cost::Interrupted& interrupted = {});
+
+}  // namespace hone::label

@@ -1,0 +1,70 @@
+#include "hone/run/posterior.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hone/predict/shrinkage.h"
+
+namespace hone::run {
+namespace {
+
+/// What a trial's function came to: its evaluations together, oriented.
+struct Evaluated {
+  std::int64_t trial = 0;
+  std::size_t function = 0;  ///< index of what is said of its function
+  std::vector<double> means;
+};
+
+bool within_limits(const study::Study& study, const study::Measures& measures) {
+  const auto& limits = study.header().limits;
+  return std::all_of(limits.begin(), limits.end(),
+                     [&](const study::Limit& limit) { return limit.violation(measures).empty(); });
+}
+
+}  // namespace
+
+study::Front shown_front(const study::Study& study, const StudyFile& file) {
+  if (file.identity.policy != identity::Policy::average || study.light()) return study.front();
+  const auto& objectives = study.objectives();
+  std::vector<Evaluated> all;
+  // By objective: what repeats of each function say. A function is known by the first trial that was
+  // evaluated for it.
+  std::vector<std::vector<predict::Repeated>> repeated(objectives.size());
+  std::map<std::int64_t, std::size_t> functions;
+  for (const study::Trial& trial : study.trials()) {
+    if (trial.of >= 0 || trial.state == study::TrialState::deleted ||
+        trial.state == study::TrialState::failed)
+      continue;
+    const study::Measures measures = study.outcome(trial.id);
+    if (measures.empty() || !within_limits(study, measures)) continue;
+    Evaluated one{trial.id, 0, oriented(objectives, measures)};
+    if (!std::all_of(one.means.begin(), one.means.end(), [](double v) { return std::isfinite(v); })) continue;
+    const study::Trial& first = study.trial(study.evaluated_with(trial.id).back());
+    const auto [at, fresh] =
+        functions.try_emplace(first.joins >= 0 ? first.joins : first.id, functions.size());
+    one.function = at->second;
+    if (fresh) {
+      const auto spread = study.spread(trial.id);
+      for (std::size_t i = 0; i < objectives.size(); ++i) {
+        const double deviation = spread.deviation.find(objectives[i].name).value_or(0.0);
+        repeated[i].push_back(
+            {one.means[i], deviation * deviation * static_cast<double>(spread.n - 1), spread.n});
+      }
+    }
+    all.push_back(std::move(one));
+  }
+  // A member's own cost may differ from that of its function's first; what repeats say moves its quality.
+  std::vector<std::vector<double>> shift(objectives.size());
+  for (std::size_t i = 0; i < objectives.size(); ++i) {
+    shift[i] = predict::posterior_means(repeated[i]);
+    for (std::size_t f = 0; f < shift[i].size(); ++f) shift[i][f] -= repeated[i][f].mean;
+  }
+  study::Front front;
+  for (Evaluated& one : all) {
+    for (std::size_t i = 0; i < objectives.size(); ++i) one.means[i] += shift[i][one.function];
+    front.insert(one.trial, std::move(one.means));
+  }
+  return front;
+}
+
+}  // namespace hone::run
