@@ -52,7 +52,8 @@ struct LlmStep {
 LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double context);
 
 /// The prompt and its first output token, for `batch` prompts of `prompt` tokens each: matrix products of
-/// whole tiles of 128 tokens, causal attention, collectives' volume, stages one after the other.
+/// whole tiles of 128 tokens, causal attention, collectives' volume, stages one after the other. With an
+/// encoder: its pass and the decoder's first step.
 LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double prompt);
 
 /// The roofline alone: bytes / bandwidth or operations / rate, whichever is longer, at the peaks, no

@@ -32,6 +32,10 @@ TEST(LlmArchitecture, CountsTheParametersThatAreInTheNames) {
   EXPECT_NEAR(billions("llama3.1-405b"), 405.9, 1.0);
   EXPECT_NEAR(billions("mixtral-8x7b"), 46.7, 0.2);
   EXPECT_NEAR(billions("falcon-180b"), 179.5, 2.0);
+  EXPECT_NEAR(billions("glm-130b"), 130, 2);
+  EXPECT_NEAR(billions("t5-11b"), 11.3, 0.2);
+  EXPECT_NEAR(billions("t0pp"), 11.1, 0.2);
+  EXPECT_NEAR(billions("ul2-20b"), 19.5, 0.7);
   EXPECT_NEAR(need_architecture("mixtral-8x7b").active_parameters() * 1e-9, 12.8, 0.2);
 }
 
@@ -143,6 +147,21 @@ TEST(LlmEstimate, GainsFromFewerBitsAndMoreAccelerators) {
   // Experts: one sequence reads two of eight, many read nearly all.
   const LlmDeployment experts = on("mixtral-8x7b", "a100-80gb", 2);
   EXPECT_LT(decode_step(experts, stack, 1, 128).memory, 0.4 * decode_step(experts, stack, 64, 128).memory);
+}
+
+TEST(LlmEstimate, KnowsEncoders) {
+  const LlmStack stack;
+  const LlmDeployment deployment = on("t0pp", "a100-80gb");
+  const auto token = decode_step(deployment, stack, 1, 128);
+  // 24 decoder layers of half as many kernels more than 24 plain ones.
+  EXPECT_NEAR(token.host, 24 * 1.5 * stack.launch_s, 1e-12);
+  EXPECT_GT(prompt_step(deployment, stack, 1, 1).seconds, token.seconds + 20 * stack.launch_s);
+  EXPECT_EQ(
+      architecture_of_json(Json::parse(R"({"is_encoder_decoder": true, "num_layers": 24, "d_model": 4096,
+    "num_heads": 64, "d_kv": 64, "d_ff": 10240, "is_gated_act": true, "vocab_size": 32128})"),
+                           {})
+          .parameters(),
+      deployment.model.parameters());
 }
 
 TEST(LlmEstimate, MakesARuntime) {
