@@ -70,18 +70,20 @@ constexpr double kTile = 128.0;
 }  // namespace
 
 std::array<double, LlmStack::kCount> LlmStack::values() const {
-  return {launch_s, launch_shared_s, kernel_s,   collective_s, memory_share, sequence_s,
-          stage_s,  matrix_share,    link_share, score_passes, request_s,    prompt_launches};
+  return {launch_s,   launch_shared_s, kernel_s,         collective_s, memory_share,
+          sequence_s, stage_s,         matrix_share,     link_share,   score_passes,
+          request_s,  prompt_launches, activation_passes};
 }
 
 LlmStack LlmStack::of(const std::array<double, kCount>& v) {
-  return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]};
+  return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12]};
 }
 
 const std::array<const char*, LlmStack::kCount>& LlmStack::names() {
   static constexpr std::array<const char*, kCount> kNames{
-      "launch_s", "launch_shared_s", "kernel_s",   "collective_s", "memory_share", "sequence_s",
-      "stage_s",  "matrix_share",    "link_share", "score_passes", "request_s",    "prompt_launches"};
+      "launch_s",   "launch_shared_s", "kernel_s",         "collective_s", "memory_share",
+      "sequence_s", "stage_s",         "matrix_share",     "link_share",   "score_passes",
+      "request_s",  "prompt_launches", "activation_passes"};
   return kNames;
 }
 
@@ -122,8 +124,13 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.compute =
       flops / parts.tensor / (parts.rate * deployment.accelerator.matrix_share * stack.matrix_share);
   step.memory = parts.weights_read / parts.tensor / (parts.bandwidth * stack.memory_share);
-  const double passes = 2.0 * stack.score_passes * scores * static_cast<double>(model.heads) * parts.layers /
-                        parts.tensor / (parts.bandwidth * stack.memory_share);
+  // Scores and what is computed element by element; of the latter half is the residual stream, which tensor
+  // parallelism does not split.
+  const double passes =
+      2.0 * parts.layers *
+      (stack.score_passes * scores * static_cast<double>(model.heads) / parts.tensor +
+       stack.activation_passes * tokens * static_cast<double>(model.width) * (0.5 + 0.5 / parts.tensor)) /
+      (parts.bandwidth * stack.memory_share);
   // Two all-reduces a layer, each moving 2 (t - 1) / t of the activations' 16 bits through every link.
   step.links =
       latency_s(deployment, stack) + 2.0 * parts.layers * tokens * static_cast<double>(model.width) * 2.0 *
