@@ -152,6 +152,9 @@ int estimate(const Arguments& arguments) {
   line("output token", token, decode_step);
   std::printf("  request       %s\n", seconds_text(seconds).c_str());
   for (const auto& [what, text] : price_texts(price)) std::printf("  %s  %s\n", what.c_str(), text.c_str());
+  if (!unknown.empty())
+    std::printf("left out of what was measured, for they are not known: %s\n",
+                fmt::format("{}", fmt::join(unknown, ", ")).c_str());
   std::printf("%s\n",
               calibrated
                   ? fmt::format("calibrated on {} measured deployments", measured.size()).c_str()
