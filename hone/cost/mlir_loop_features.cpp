@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <set>
+#include <string>
 
 #include <fmt/format.h>
 
 namespace hone::cost::mlir {
 namespace {
 
+constexpr double kUnrolledTrips = 8, kUnrolledSize = 150;  // about what LLVM writes out whole
 constexpr double kCaches[] = {32768, 1048576, 16777216};
 
 /// What stands directly in a loop's body, an iteration.
@@ -20,7 +24,8 @@ struct Body {
   double unit = 0.0, still = 0.0, near = 0.0, far = 0.0, indirect = 0.0;  ///< by this loop's variable
   double outer_unit = 0.0, outer_still = 0.0, outer_far = 0.0;            ///< by the one around it
   double still_stores = 0.0, unit_stores = 0.0;
-  double vector_elements = 0.0;
+  double vector_elements = 0.0, again = 0.0;
+  double crowded_near = 0.0, crowded_far = 0.0;  ///< lines a set of the first and second cache
   bool reduces_real = false, reduces_integer = false, shifts = false;
 };
 
@@ -50,14 +55,24 @@ struct Columns {
   }
 };
 
+/// Lines that one run along a stride puts into each set of a cache whose sets repeat after `period` bytes:
+/// strides of powers of two leave most sets empty.
+double lines_a_set(double stride_bytes, double trips, std::int64_t period) {
+  const auto step = static_cast<std::int64_t>(std::min(std::abs(stride_bytes), 1e15));
+  if (step < 64) return 0.0;
+  const double sets = static_cast<double>(period / std::max<std::int64_t>(64, std::gcd(step, period)));
+  return trips / sets;
+}
+
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
 
 class Rows {
  public:
   Rows(const Nest& nest, const Reuse& reuse) : nest_(nest), reuse_(reuse), bodies_(nest.loops.size() + 1) {
+    unroll();
     for (const Nest::Step& step : nest.steps) {
-      Body& body = bodies_[static_cast<std::size_t>(step.loop + 1)];
-      const double share = step.count / iterations(step.loop);
+      Body& body = bodies_[static_cast<std::size_t>(home(step.loop) + 1)];
+      const double share = step.count / iterations(home(step.loop));
       body.work[static_cast<std::size_t>(step.work)] += share;
       body.steps += share;
       if (step.real) body.real += share;
@@ -80,7 +95,8 @@ class Rows {
     const Nest::Loop one = at(loop);
     const int parent = loop < 0 ? -1 : one.parent;
     const Nest::Loop around = at(parent), beyond = at(parent < 0 ? -1 : around.parent);
-    const double all = std::max(1e-9, one.iterations), accesses = body.loads + body.stores;
+    const double all = std::max(1e-9, one.iterations), accesses = body.loads + body.stores,
+                 moved = accesses - body.still;
     columns.put("log_iterations", std::log(all));
     columns.put("log_entries", std::log(std::max(1e-9, one.entries)));
     columns.put("log_trips", std::log(std::max(1e-3, one.trips)));
@@ -88,8 +104,13 @@ class Rows {
     columns.put("grandparent_log_trips",
                 parent < 0 || around.parent < 0 ? -1.0 : std::log(std::max(1e-3, beyond.trips)));
     columns.put("depth", loop < 0 ? 0.0 : one.depth);
-    columns.put("children", loop < 0 ? -1.0 : one.children);
-    columns.put("parent_children", parent < 0 ? -1.0 : around.children);
+    const int children = loop < 0 ? -1 : left_[static_cast<std::size_t>(loop)];
+    columns.put("children", children);
+    columns.put("written_out", loop < 0 ? 0.0 : one.children - children);
+    columns.put("parent_children", parent < 0 ? -1.0 : left_[static_cast<std::size_t>(parent)]);
+    columns.put("again", body.again);
+    columns.put("crowded_near", logs(body.crowded_near));
+    columns.put("crowded_far", logs(body.crowded_far));
     columns.put("parallel", one.parallel ? 1.0 : 0.0);
     columns.put("known", one.known ? 1.0 : 0.0);
     columns.put("implied", one.implied ? 1.0 : 0.0);
@@ -131,7 +152,7 @@ class Rows {
     double memory = 0.0;
     static constexpr double kRates[] = {64.0, 32.0, 12.0};  // bytes a cycle from beyond each cache
     for (std::size_t c = 0; c < std::size(kCaches); ++c) {
-      const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
+      const double bytes = traffic_at(c, loop);
       columns.put(fmt::format("traffic_{}k", static_cast<int>(kCaches[c] / 1024)), logs(16.0 * bytes / all));
       memory += bytes / kRates[c];
     }
@@ -139,7 +160,7 @@ class Rows {
     columns.put("function_steps", logs(whole_steps_));
     columns.put("function_buffers", static_cast<double>(nest_.buffers.size()));
 
-    double cycles = 0.25 * body.steps + 0.4 * accesses +
+    double cycles = 0.25 * body.steps + 0.4 * moved +
                     3.0 * body.work[static_cast<std::size_t>(Work::divide)] +
                     5.0 * body.work[static_cast<std::size_t>(Work::root)] +
                     20.0 * body.work[static_cast<std::size_t>(Work::transcendental)] +
@@ -159,19 +180,67 @@ class Rows {
   }
 
  private:
+  double traffic_at(std::size_t cache, int loop) const {
+    double bytes = traffic_[cache][static_cast<std::size_t>(loop + 1)];
+    for (std::size_t i = 0; i < homes_.size(); ++i)
+      if (home(static_cast<int>(i)) == loop && static_cast<int>(i) != loop) bytes += traffic_[cache][i + 1];
+    return bytes;
+  }
   double iterations(int loop) const {
     return loop < 0 ? 1.0 : std::max(1e-9, nest_.loops[static_cast<std::size_t>(loop)].iterations);
   }
 
+  /// Innermost loops of few iterations are written out: their bodies become part of what is around them.
+  void unroll() {
+    std::vector<double> size(nest_.loops.size() + 1, 0.0);  // operations an iteration
+    homes_.resize(nest_.loops.size());
+    std::vector<int> left(nest_.loops.size());  // children that stay loops
+    for (std::size_t i = 0; i < nest_.loops.size(); ++i)
+      homes_[i] = static_cast<int>(i), left[i] = nest_.loops[i].children;
+    for (const Nest::Step& step : nest_.steps)
+      size[static_cast<std::size_t>(step.loop + 1)] += step.count / iterations(step.loop);
+    for (const Nest::Access& access : nest_.accesses)
+      size[static_cast<std::size_t>(access.loop + 1)] += access.count / iterations(access.loop);
+    for (std::size_t i = nest_.loops.size(); i-- > 0;) {
+      const Nest::Loop& loop = nest_.loops[i];
+      if (!loop.known || left[i] > 0 || loop.parent < 0 || loop.trips > kUnrolledTrips ||
+          size[i + 1] * loop.trips > kUnrolledSize)
+        continue;
+      homes_[i] = loop.parent;
+      --left[static_cast<std::size_t>(loop.parent)];
+      size[static_cast<std::size_t>(loop.parent + 1)] += size[i + 1] * loop.trips;
+    }
+    left_ = std::move(left);
+  }
+  int home(int loop) const {
+    while (loop >= 0 && homes_[static_cast<std::size_t>(loop)] != loop)
+      loop = homes_[static_cast<std::size_t>(loop)];
+    return loop;
+  }
+
   void add(const Nest::Access& access) {
     if (access.buffer < 0) return;
-    Body& body = bodies_[static_cast<std::size_t>(access.loop + 1)];
-    const double share = access.count / iterations(access.loop);
+    const int loop = home(access.loop);
+    Body& body = bodies_[static_cast<std::size_t>(loop + 1)];
+    double share = access.count / iterations(loop);
+    // The same element again is in a register.
+    if (!access.store) {
+      std::string place;
+      for (const Nest::Index& index : access.indices) {
+        place += fmt::format("{}{}|", index.constant, index.exact ? "" : "?");
+        for (const auto& [at, step] : index.terms) place += fmt::format("{}*{},", at, step);
+      }
+      const bool fresh = places_[{access.loop, access.buffer}].insert(place).second;
+      if (!fresh) {
+        body.again += share;
+        return;
+      }
+    }
     const double bytes = nest_.buffers[static_cast<std::size_t>(access.buffer)].element_bytes;
     body.element_bytes = std::max(body.element_bytes, bytes);
     (access.store ? body.stores : body.loads) += share;
     body.vector_elements = std::max(body.vector_elements, access.elements);
-    const double stride = std::abs(access.loop < 0 ? 0.0 : stride_along(nest_, access, access.loop));
+    const double stride = std::abs(loop < 0 ? 0.0 : stride_along(nest_, access, loop));
     if (std::isnan(stride)) {
       body.indirect += share;
     } else if (stride == 0.0) {
@@ -183,7 +252,17 @@ class Rows {
     } else {
       (stride * bytes < Reuse::kLine ? body.near : body.far) += share;
     }
-    const int parent = access.loop < 0 ? -1 : nest_.loops[static_cast<std::size_t>(access.loop)].parent;
+    // Rows of a tile too lie a stride apart, whatever the innermost loop does.
+    int around = loop;
+    for (int level = 0; level < 2 && around >= 0; ++level) {
+      const double step = stride_along(nest_, access, around) * bytes, trips = nest_.loops[static_cast<std::size_t>(around)].trips;
+      if (!std::isnan(step)) {
+        body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, 4096));
+        body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, 65536));
+      }
+      around = nest_.loops[static_cast<std::size_t>(around)].parent;
+    }
+    const int parent = loop < 0 ? -1 : nest_.loops[static_cast<std::size_t>(loop)].parent;
     if (parent < 0) return;
     const double outer = std::abs(stride_along(nest_, access, parent));
     if (outer == 0.0)
@@ -201,8 +280,11 @@ class Rows {
       if (access.store && access.loop >= 0 && list.size() < 64) list.push_back(&access);
     }
     for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
-      if (nest_.loops[i].carries_real) bodies_[i + 1].reduces_real = true;
-      if (nest_.loops[i].carries_integer) bodies_[i + 1].reduces_integer = true;
+      Body& body = bodies_[static_cast<std::size_t>(home(static_cast<int>(i)) + 1)];
+      if (home(static_cast<int>(i)) == static_cast<int>(i)) {
+        if (nest_.loops[i].carries_real) body.reduces_real = true;
+        if (nest_.loops[i].carries_integer) body.reduces_integer = true;
+      }
     }
     for (const Nest::Access& load : nest_.accesses) {
       if (load.store || load.loop < 0 || load.buffer < 0) continue;
@@ -212,9 +294,9 @@ class Rows {
         for (std::size_t k = 0; k < load.indices.size(); ++k) {
           alike = alike && load.indices[k].terms == store->indices[k].terms;
           shifted = shifted || load.indices[k].constant != store->indices[k].constant;
-          for (const auto& [at, step] : load.indices[k].terms) moves = moves || at == load.loop;
+          for (const auto& [at, step] : load.indices[k].terms) moves = moves || at == home(load.loop);
         }
-        Body& body = bodies_[static_cast<std::size_t>(load.loop + 1)];
+        Body& body = bodies_[static_cast<std::size_t>(home(load.loop) + 1)];
         if (alike && !moves && !shifted) (body.real > 0.0 ? body.reduces_real : body.reduces_integer) = true;
         if (alike && moves && shifted) body.shifts = true;
       }
@@ -226,6 +308,8 @@ class Rows {
   std::vector<Body> bodies_;
   std::vector<std::vector<double>> traffic_;
   double whole_steps_ = 0.0;
+  std::vector<int> homes_, left_;  ///< by loop: where its body ends up; loops that are left directly inside
+  std::map<std::pair<int, int>, std::set<std::string>> places_;
 };
 
 }  // namespace
