@@ -80,7 +80,7 @@ int predict(const PredictArguments& arguments) {
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features features = cost::mlir::features(module, function);
-    const std::vector<cost::PredictedCost> costs = model.predict(features.values);
+    const std::vector<cost::PredictedCost> costs = model.predict(features);
     if (arguments.json) {
       Json one{{"function", features.function}, {"costs", Json::object()}};
       for (const cost::PredictedCost& cost : costs)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/cost/mlir_dead.h"
 #include "hone/cost/mlir_nest_builder.h"
 
 namespace hone::cost::mlir {
@@ -67,6 +68,7 @@ void NestBuilder::function(int operation) {
   samples_ = bounds_vary(operation) ? kSamples : 1;
   const Operation& whole = module_.operations[static_cast<std::size_t>(operation)];
   calling_.push_back(operation);
+  dead_ = dead_operations(module_, operation);
   for (const int region : whole.regions) {
     for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
       if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty())
@@ -87,6 +89,7 @@ void NestBuilder::region(int id, At at) {
 void NestBuilder::operation(int id, At at) {
   const Operation& operation = module_.operations[static_cast<std::size_t>(id)];
   ++walked_;
+  if (!dead_.empty() && dead_[static_cast<std::size_t>(id)]) return;
   if (!operation.loops.empty()) return loops(operation, at);
   const Work work = work_of(operation.name);
   if (tensors(operation, at, work)) return;

@@ -78,6 +78,7 @@ class NestBuilder {
   const Module& module_;
   Nest& nest_;
   std::size_t samples_ = 1;
+  std::vector<bool> dead_;    ///< by operation
   std::vector<int> calling_;  ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0;
   std::unordered_map<std::string_view, int> callees_;

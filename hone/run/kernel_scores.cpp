@@ -38,15 +38,13 @@ std::vector<double> operation_counts(const cost::CostSample& sample) {
     const std::string& name = names[i];
     const bool counted = name.ends_with("_count") && !name.ends_with("stride_count") &&
                          name != "still_count" && name != "indirect_count";
-    if (counted) counts.push_back(std::log1p(sample.features[i]));
+    if (counted) counts.push_back(std::log1p(sample.features.values[i]));
   }
   return counts;
 }
 
 double feature(const cost::CostSample& sample, const char* name) {
-  const std::vector<std::string>& names = cost::mlir::feature_names();
-  return sample
-      .features[static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin())];
+  return sample.features.at(name);
 }
 
 /// Operations at the measured peak, or every byte once from memory, whichever takes longer.
