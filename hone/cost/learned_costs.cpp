@@ -142,7 +142,8 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
       LearnedCostOptions fewer = options;
       fewer.members = 1;
       for (int fold = 0; fold < options.folds; ++fold) {
-        if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, options.folds))) return model;
+        if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, options.folds)))
+          return model;
         std::vector<double> kept_rows, kept_values, kept_weights;
         std::vector<std::size_t> out;
         for (std::size_t r = 0; r < samples.size(); ++r) {
