@@ -255,7 +255,8 @@ class Rows {
     // Rows of a tile too lie a stride apart, whatever the innermost loop does.
     int around = loop;
     for (int level = 0; level < 2 && around >= 0; ++level) {
-      const double step = stride_along(nest_, access, around) * bytes, trips = nest_.loops[static_cast<std::size_t>(around)].trips;
+      const double step = stride_along(nest_, access, around) * bytes,
+                   trips = nest_.loops[static_cast<std::size_t>(around)].trips;
       if (!std::isnan(step)) {
         body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, 4096));
         body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, 65536));
