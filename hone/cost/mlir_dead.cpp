@@ -43,7 +43,8 @@ class Analysis {
     if (module_.type_of(value).scalar != Type::Scalar::integer) return false;
     for (const auto& [name, index] : operation(static_cast<std::size_t>(id)).attributes) {
       const Attribute& attribute = module_.attributes[static_cast<std::size_t>(index)];
-      if (attribute.kind == Attribute::Kind::dense && attribute.numbers.size() == 1) return attribute.numbers[0] == 0.0;
+      if (attribute.kind == Attribute::Kind::dense && attribute.numbers.size() == 1)
+        return attribute.numbers[0] == 0.0;
     }
     return false;
   }

@@ -44,9 +44,7 @@ std::vector<double> operation_counts(const cost::CostSample& sample) {
   return counts;
 }
 
-double feature(const cost::CostSample& sample, const char* name) {
-  return sample.features.at(name);
-}
+double feature(const cost::CostSample& sample, const char* name) { return sample.features.at(name); }
 
 /// Operations at the measured peak, or every byte once from memory, whichever takes longer.
 double roofline_s(const cost::CostSample& sample, const std::map<std::string, double>& measured) {

@@ -34,7 +34,8 @@ TEST(CostMlir, ADesignAsMlir) {
   const test::Folder folder;
   folder.write("a.txt", std::string(4000, 'a') + "bcd");
   folder.write("s.toml",
-               "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = \"a.txt\"\n[space]\nwidth = { int = "
+               "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = "
+               "\"a.txt\"\n[space]\nwidth = { int = "
                "[8, 32], step = 8, default = 16 }\n");
   test::Program program(folder, {"cost", "mlir", "s.toml", "width=8", "--form", "affine"});
   ASSERT_EQ(program.status(), 0) << program.err();
@@ -50,7 +51,8 @@ TEST(CostMlir, LearnedAndPredicted) {
   for (int i = 0; i < 60; ++i) {
     const int n = 8 + 3 * i;
     std::string text = kKernel;
-    for (std::size_t at; (at = text.find("64")) != std::string::npos;) text.replace(at, 2, std::to_string(n == 64 ? 65 : n));
+    for (std::size_t at; (at = text.find("64")) != std::string::npos;)
+      text.replace(at, 2, std::to_string(n == 64 ? 65 : n));
     cost::Label label;
     label.id = static_cast<std::uint64_t>(i);
     label.family = fmt::format("family{}", i % 6);
