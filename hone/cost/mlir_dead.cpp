@@ -89,9 +89,10 @@ class Analysis {
       return false;
     std::vector<int> a(load.operands.begin() + 1, load.operands.end());
     const std::vector<int> b(store.operands.begin() + 2, store.operands.end());
-    if (load.name == \"vector.transfer_read\" && a.size() == b.size() + 1) a.pop_back();  // what stands for elements outside
+    if (load.name == "vector.transfer_read" && a.size() == b.size() + 1)
+      a.pop_back();  // what stands for elements outside
 
-        if (a != b || (load.map < 0) != (store.map < 0)) return false;
+    if (a != b || (load.map < 0) != (store.map < 0)) return false;
     if (load.map < 0) return true;
     const AffineMap &x = module_.maps[static_cast<std::size_t>(load.map)],
                     &y = module_.maps[static_cast<std::size_t>(store.map)];
