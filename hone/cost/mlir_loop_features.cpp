@@ -166,9 +166,9 @@ class Rows {
                     30.0 * body.work[static_cast<std::size_t>(Work::transcendental)] +
                     10.0 * body.work[static_cast<std::size_t>(Work::integer_divide)];
     if (simple && body.far + body.near <= 0.0) cycles /= std::clamp(one.trips, 1.0, lanes);
-    // A chain of additions; one that goes through memory waits for the store as well.
-    if (body.reduces_real) cycles = std::max(cycles, 3.0);
-    if (body.shifts) cycles = std::max(cycles, 7.0);
+    columns.put("chain", one.chain);
+    // Chains of reals are not parted; those of whole numbers are, where they go through registers.
+    if (body.reduces_real || body.shifts) cycles = std::max(cycles, one.chain);
     columns.put("log_cycles", std::log(cycles + 1e-3));
     columns.put("memory_share", std::log((memory + 1e-3) / (cycles * all + 1e-3)));
     estimate = std::log(all * (cycles + (loop < 0 ? 1.0 : 0.1)) + memory + 2.0 * one.entries +

@@ -79,6 +79,7 @@ void NestBuilder::function(int operation) {
   } else {
     for (const int id : whole.regions) region(id, {});
   }
+  memory_chains();
 }
 
 void NestBuilder::region(int id, At at) {
@@ -188,6 +189,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
     }
   }
   for (const int id : operation.regions) region(id, at);
+  carried_chain(operation, at.loop);
 }
 
 void NestBuilder::branches(const Operation& operation, At at) {
@@ -306,6 +308,7 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     const bool gathers = operation.name == "vector.gather" || operation.name == "vector.scatter";
     if (gathers && !access.indices.empty()) access.indices.back().indirect = true;
   }
+  access.operation = static_cast<int>(&operation - module_.operations.data());
   nest_.accesses.push_back(std::move(access));
 }
 

@@ -340,8 +340,9 @@ TEST(MlirText, ReadsWhatMlirOptPrints) {
       }
       ++compared;
     }
-    if (std::string(one.name) == "loops")
+    if (std::string(one.name) == "loops") {
       EXPECT_NO_THROW(parse(mlir_opt(folder, one.text, "-mlir-print-debuginfo"))) << one.name;
+    }
   }
   EXPECT_GT(compared, 8);
 }
