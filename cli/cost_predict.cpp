@@ -20,7 +20,7 @@ void on_interrupt(int) { g_interrupted = 1; }
 struct LearnArguments {
   std::string labels, out = "costs.json";
   std::vector<std::string> targets;
-  std::int64_t trees = 500, members = 2;
+  std::int64_t trees = 300, members = 1;
   bool json = false, quiet = false;
 };
 

@@ -22,8 +22,8 @@ struct CostSample {
 };
 
 struct LearnedCostOptions {
-  predict::BoostingOptions boosting = {.trees = 500};
-  int members = 2;  ///< ensembles averaged, each with a seed of its own
+  predict::BoostingOptions boosting = {.trees = 300, .learning_rate = 0.08};
+  int members = 1;  ///< ensembles averaged, each with a seed of its own
   int folds = 5;    ///< of families, from which the error bars come; under 2: no error bars
   std::vector<std::string> targets = {};  ///< empty: all that every sample has
   /// Told what is being done; false stops, and the model is then of the targets that were finished.

@@ -163,10 +163,12 @@ class Rows {
     double cycles = 0.25 * body.steps + 0.4 * moved +
                     3.0 * body.work[static_cast<std::size_t>(Work::divide)] +
                     5.0 * body.work[static_cast<std::size_t>(Work::root)] +
-                    20.0 * body.work[static_cast<std::size_t>(Work::transcendental)] +
+                    30.0 * body.work[static_cast<std::size_t>(Work::transcendental)] +
                     10.0 * body.work[static_cast<std::size_t>(Work::integer_divide)];
     if (simple && body.far + body.near <= 0.0) cycles /= std::clamp(one.trips, 1.0, lanes);
-    if (body.reduces_real || body.shifts) cycles = std::max(cycles, 3.0);
+    columns.put("chain", one.chain);
+    // Chains of reals are not parted; those of whole numbers are, where they go through registers.
+    if (body.reduces_real || body.shifts) cycles = std::max(cycles, one.chain);
     columns.put("log_cycles", std::log(cycles + 1e-3));
     columns.put("memory_share", std::log((memory + 1e-3) / (cycles * all + 1e-3)));
     estimate = std::log(all * (cycles + (loop < 0 ? 1.0 : 0.1)) + memory + 2.0 * one.entries +
@@ -255,7 +257,8 @@ class Rows {
     // Rows of a tile too lie a stride apart, whatever the innermost loop does.
     int around = loop;
     for (int level = 0; level < 2 && around >= 0; ++level) {
-      const double step = stride_along(nest_, access, around) * bytes, trips = nest_.loops[static_cast<std::size_t>(around)].trips;
+      const double step = stride_along(nest_, access, around) * bytes,
+                   trips = nest_.loops[static_cast<std::size_t>(around)].trips;
       if (!std::isnan(step)) {
         body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, 4096));
         body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, 65536));
