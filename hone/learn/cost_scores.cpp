@@ -1,0 +1,108 @@
+#include "hone/learn/cost_scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "hone/base/error.h"
+
+namespace hone::learn {
+namespace {
+
+/// z of every target by the least-squares fit that training started from.
+std::vector<double> linear_fit(const CostTrained& trained, const CostSample& sample) {
+  const auto& weights = trained.model.weights;
+  const std::size_t targets = trained.model.targets.size();
+  const auto &mean = weights.at("features.mean").values, &deviation = weights.at("features.deviation").values;
+  std::vector<double> z(targets, 0.0);
+  for (std::size_t i = 0; i < sample.features.size(); ++i) {
+    const double x = std::clamp((sample.features[i] - mean[i]) / deviation[i], -cost::kNeuralFeatureBound,
+                                cost::kNeuralFeatureBound);
+    for (std::size_t t = 0; t < targets; ++t) z[t] += x * trained.linear.values[i * targets + t];
+  }
+  return z;
+}
+
+}  // namespace
+
+void CostScores::add(const CostData& data, const CostTrained& trained) {
+  const cost::NeuralCost model(trained.model);
+  const std::size_t targets = data.targets.size();
+  if (columns_.empty())
+    for (const std::string& target : data.targets) columns_.emplace_back().target = target;
+  for (const CostSample& sample : data.samples) {
+    if (sample.split != cost::Split::test) continue;
+    const cost::NeuralInput input = encoded(trained.model, sample);
+    const std::vector<float> out = model.outputs(input);
+    const auto predictions = model.predict(input);
+    const std::vector<double> line =
+        sample.features.empty() ? std::vector<double>() : linear_fit(trained, sample);
+    for (std::size_t t = 0; t < targets; ++t) {
+      const double measured = sample.targets[t];
+      const auto& target = trained.model.targets[t];
+      if (!std::isfinite(measured) || (sample.disturbed && is_timed(target.name))) continue;
+      Column& column = columns_[t];
+      column.measured.push_back(measured);
+      column.predicted.push_back(predictions[t].value);
+      column.mean.push_back(target.value(0.0));
+      if (!line.empty()) column.linear.push_back(target.value(line[t]));
+      const double slack = 1e-9 * std::abs(measured);
+      if (measured >= predictions[t].low - slack && measured <= predictions[t].high + slack)
+        column.inside += 1.0;
+      const double z = std::clamp<double>(out[t], target.lowest, target.highest);
+      const float spread = std::clamp(out[targets + t], cost::kNeuralSpreadLow, cost::kNeuralSpreadHigh);
+      column.ratios.push_back(std::abs(z - target.transformed(measured)) / std::exp(spread));
+    }
+  }
+}
+
+std::vector<CostScore> CostScores::scores() const {
+  std::vector<CostScore> scores;
+  for (const Column& column : columns_) {
+    const auto n = static_cast<double>(column.measured.size());
+    scores.push_back(
+        {column.target, model_, predict::accuracy(column.predicted, column.measured), column.inside / n});
+    if (!column.linear.empty())
+      scores.push_back(
+          {column.target, "linear", predict::accuracy(column.linear, column.measured), std::nan("")});
+    scores.push_back({column.target, "mean", predict::accuracy(column.mean, column.measured), std::nan("")});
+  }
+  return scores;
+}
+
+CostScores cross_validate_costs(CostData data, CostTraining training, std::int64_t folds,
+                                const std::string& name) {
+  std::set<std::string> names;
+  for (const CostSample& sample : data.samples) names.insert(sample.family);
+  const std::vector<std::string> families(names.begin(), names.end());
+  if (folds < 2 || static_cast<std::int64_t>(families.size()) < folds)
+    throw Error(
+        "there are " + std::to_string(families.size()) + " families for " + std::to_string(folds) + " folds",
+        {}, "folds are 2 to the number of families");
+  std::vector<cost::Split> own;
+  for (const CostSample& sample : data.samples) own.push_back(sample.split);
+  CostScores scores(name);
+  for (std::int64_t fold = 0; fold < folds; ++fold) {
+    training.split.held_out.clear();
+    for (std::size_t i = 0; i < families.size(); ++i)
+      if (static_cast<std::int64_t>(i) % folds == fold) training.split.held_out.push_back(families[i]);
+    const std::set<std::string> out(training.split.held_out.begin(), training.split.held_out.end());
+    for (std::size_t i = 0; i < data.samples.size(); ++i) {
+      CostSample& sample = data.samples[i];
+      sample.split = out.contains(sample.family)         ? cost::Split::test
+                     : own[i] == cost::Split::validation ? cost::Split::validation
+                                                         : cost::Split::train;
+    }
+    scores.add(data, train_costs(data, training));
+    if (training.interrupted && training.interrupted()) break;
+  }
+  return scores;
+}
+
+void calibrate_on(cost::NeuralModel& model, const CostScores& scores) {
+  for (std::size_t t = 0; t < model.targets.size(); ++t)
+    model.targets[t].calibration = conformal_factor(scores.ratios(t));
+  model.provenance["calibrated_on"] = "families held out";
+}
+
+}  // namespace hone::learn
