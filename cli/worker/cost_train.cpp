@@ -34,10 +34,15 @@ CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments) {
   command->add_option("--epochs", training.epochs)->capture_default_str();
   command->add_option("--batch", training.batch)->capture_default_str();
   command->add_option("--lr", training.lr)->capture_default_str();
+  command->add_option("--dropout", training.dropout)->capture_default_str();
+  command->add_option("--word-dropout", training.word_dropout, "Share of tokens that are shown as unknown")
+      ->capture_default_str();
+  command->add_option("--weight-decay", training.weight_decay)->capture_default_str();
   command->add_option("--width", training.shape.width)->capture_default_str();
   command->add_option("--layers", training.shape.layers, "0: as the kind has it")->capture_default_str();
   command->add_option("--hidden", training.shape.hidden)->capture_default_str();
   command->add_option("--length", training.shape.length, "Most tokens of a function")->capture_default_str();
+  command->add_option("--predictions", arguments.predictions, "CSV file of every scored prediction to write");
   command->add_option("--time", arguments.time, "Stop a training after so long: \"10 min\"");
   command->add_flag("--json", arguments.json);
   return command;
@@ -51,18 +56,19 @@ Json score_json(const learn::CostScore& score) {
           {"model", score.model},
           {"samples", score.accuracy.samples},
           {"mape", real_to_json(score.accuracy.mape)},
+          {"median", real_to_json(score.median)},
           {"spearman", real_to_json(score.accuracy.spearman)},
           {"r2", real_to_json(score.accuracy.r2)},
           {"coverage", real_to_json(score.coverage)}};
 }
 
 void print_scores(const std::vector<learn::CostScore>& scores) {
-  std::printf("%-26s %-24s %8s %9s %9s %9s %9s\n", "target", "model", "samples", "MAPE", "Spearman", "R^2",
-              "in 90%");
+  std::printf("%-24s %-26s %8s %10s %8s %9s %9s %8s\n", "target", "model", "samples", "MAPE", "median",
+              "Spearman", "R^2", "in 90%");
   for (const auto& score : scores)
-    std::printf("%-26s %-24s %8lld %8.1f%% %9.3f %9.3f %9s\n", score.target.c_str(), score.model.c_str(),
-                static_cast<long long>(score.accuracy.samples), 100.0 * score.accuracy.mape,
-                score.accuracy.spearman, score.accuracy.r2,
+    std::printf("%-24s %-26s %8lld %9.1f%% %7.1f%% %9.3f %9.3f %8s\n", score.target.c_str(),
+                score.model.c_str(), static_cast<long long>(score.accuracy.samples),
+                100.0 * score.accuracy.mape, 100.0 * score.median, score.accuracy.spearman, score.accuracy.r2,
                 std::isnan(score.coverage) ? "" : fmt::format("{:.1f}%", 100.0 * score.coverage).c_str());
 }
 
@@ -87,6 +93,9 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   training.targets = arguments.targets;
   if (!arguments.time.empty()) training.time_s = parse_duration_s(arguments.time, "--time");
   if (training.epochs < 1 || training.batch < 1) throw Error("--epochs and --batch are at least 1");
+  for (const double share : {training.dropout, training.word_dropout})
+    if (!(share >= 0.0 && share < 1.0))
+      throw Error("--dropout and --word-dropout are shares from 0 to less than 1");
   training.interrupted = interrupted;
   cost::LabelSet labels = cost::read_labels(arguments.labels);
   for (const std::string& family : arguments.held_out)
@@ -140,6 +149,7 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
     document["epochs"] = trained.epochs;
     document["validation"] = trained.validation;
   }
+  if (!arguments.predictions.empty()) write_file_atomic(arguments.predictions, scores.table());
   document["scores"] = Json::array();
   for (const auto& score : scores.scores()) document["scores"].push_back(score_json(score));
   if (arguments.json) {

@@ -12,7 +12,7 @@ namespace hone::cli {
 /// hone-worker cost-train: neural cost models from labels.
 struct CostTrainArguments {
   learn::CostTraining training;
-  std::string labels, kind = "conv1d", tokens = "operands", output, time;
+  std::string labels, kind = "conv1d", tokens = "operands", output, time, predictions;
   std::vector<std::string> targets, held_out;
   std::int64_t folds = 0, most = 0;
   bool json = false, no_features = false;

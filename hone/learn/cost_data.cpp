@@ -35,6 +35,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
       sample.features = cost::squashed_features(module, functions[0], data.features);
       for (const std::string& target : data.targets) sample.targets.push_back(label.target(target));
       sample.family = label.family;
+      sample.id = label.id;
       sample.split = cost::split_of(label, training.split);
       sample.disturbed = label.disturbed;
       data.samples.push_back(std::move(sample));

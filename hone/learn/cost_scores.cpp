@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "hone/base/error.h"
 
 namespace hone::learn {
@@ -21,6 +23,16 @@ std::vector<double> linear_fit(const CostTrained& trained, const CostSample& sam
     for (std::size_t t = 0; t < targets; ++t) z[t] += x * trained.linear.values[i * targets + t];
   }
   return z;
+}
+
+double median_error(const std::vector<double>& predicted, const std::vector<double>& measured) {
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < measured.size(); ++i)
+    if (measured[i] != 0.0) errors.push_back(std::abs(predicted[i] / measured[i] - 1.0));
+  if (errors.empty()) return std::nan("");
+  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
+  std::nth_element(errors.begin(), middle, errors.end());
+  return *middle;
 }
 
 }  // namespace
@@ -43,7 +55,10 @@ void CostScores::add(const CostData& data, const CostTrained& trained) {
       if (!std::isfinite(measured) || (sample.disturbed && is_timed(target.name))) continue;
       Column& column = columns_[t];
       column.measured.push_back(measured);
+      column.functions.push_back(fmt::format("{},{}", sample.family, sample.id));
       column.predicted.push_back(predictions[t].value);
+      column.low.push_back(predictions[t].low);
+      column.high.push_back(predictions[t].high);
       column.mean.push_back(target.value(0.0));
       if (!line.empty()) column.linear.push_back(target.value(line[t]));
       const double slack = 1e-9 * std::abs(measured);
@@ -59,15 +74,25 @@ void CostScores::add(const CostData& data, const CostTrained& trained) {
 std::vector<CostScore> CostScores::scores() const {
   std::vector<CostScore> scores;
   for (const Column& column : columns_) {
-    const auto n = static_cast<double>(column.measured.size());
-    scores.push_back(
-        {column.target, model_, predict::accuracy(column.predicted, column.measured), column.inside / n});
-    if (!column.linear.empty())
-      scores.push_back(
-          {column.target, "linear", predict::accuracy(column.linear, column.measured), std::nan("")});
-    scores.push_back({column.target, "mean", predict::accuracy(column.mean, column.measured), std::nan("")});
+    const auto add = [&](const std::string& model, const std::vector<double>& predicted, double coverage) {
+      if (predicted.size() == column.measured.size())
+        scores.push_back({column.target, model, predict::accuracy(predicted, column.measured),
+                          median_error(predicted, column.measured), coverage});
+    };
+    add(model_, column.predicted, column.inside / static_cast<double>(column.measured.size()));
+    add("linear", column.linear, std::nan(""));
+    add("mean", column.mean, std::nan(""));
   }
   return scores;
+}
+
+std::string CostScores::table() const {
+  std::string text = "target,family,id,measured,predicted,low,high\n";
+  for (const Column& column : columns_)
+    for (std::size_t i = 0; i < column.measured.size(); ++i)
+      text += fmt::format("{},{},{},{},{},{}\n", column.target, column.functions[i], column.measured[i],
+                          column.predicted[i], column.low[i], column.high[i]);
+  return text;
 }
 
 CostScores cross_validate_costs(CostData data, CostTraining training, std::int64_t folds,

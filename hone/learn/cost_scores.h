@@ -12,6 +12,7 @@ namespace hone::learn {
 struct CostScore {
   std::string target, model;
   predict::Accuracy accuracy;
+  double median = 0.0;    ///< of |predicted - measured| / measured, where that is not 0
   double coverage = 0.0;  ///< share of measured values within the 90% intervals; NaN: the model has none
 };
 
@@ -25,13 +26,16 @@ class CostScores {
 
   /// By target, in the data's order; the model first.
   std::vector<CostScore> scores() const;
+  /// Every prediction as a line of CSV: target, family, id, measured, predicted, low, high.
+  std::string table() const;
   /// |error of z| / predicted spread of a target: what conformal_factor() takes.
   const std::vector<double>& ratios(std::size_t target) const { return columns_.at(target).ratios; }
 
  private:
   struct Column {
     std::string target;
-    std::vector<double> measured, predicted, mean, linear, ratios;
+    std::vector<double> measured, predicted, low, high, mean, linear, ratios;
+    std::vector<std::string> functions;  ///< family and id
     double inside = 0.0;
   };
   std::string model_;

@@ -42,6 +42,7 @@ struct CostSample {
   std::vector<float> features;
   std::vector<double> targets;  ///< NaN: unknown
   std::string family;
+  std::uint64_t id = 0;  ///< the label's
   cost::Split split = cost::Split::train;
   bool disturbed = false;
 };
