@@ -216,12 +216,12 @@ TEST(CostTraining, TheProgramTrainsAndSaves) {
   folder.write("labels.jsonl", text);
   const auto run = [&](const std::string& more) {
     const std::string command = fmt::format(
-        "OMP_NUM_THREADS=1 {}/hone-worker cost-train {} --model bag --epochs 2 --hold-out three {} > {} 2> "
+        "OMP_NUM_THREADS=1 {}/hone-worker cost-train {} --epochs 2 --hold-out three {} > {} 2> "
         "{}",
         HONE_PROGRAMS, folder.file("labels.jsonl"), more, folder.file("out"), folder.file("err"));
     return WEXITSTATUS(std::system(command.c_str()));
   };
-  ASSERT_EQ(run("--json --out " + folder.file("model.json")), 0) << folder.read("err");
+  ASSERT_EQ(run("--model bag --json --out " + folder.file("model.json")), 0) << folder.read("err");
   const Json document = parse_json(folder.read("out"), "output");
   EXPECT_EQ(document["scores"].size(), 9u);
   EXPECT_EQ(document["scores"][0]["suite"], "kernels");
