@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   Action action;
   add_label_make(app, action);
   add_label_show(app, action);
+  add_label_tune(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -14,8 +14,10 @@
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
+#include "hone/learn/torch_pass.h"
 #include "hone/learn/train_design.h"
 #include "hone/run/probing.h"
+#include "hone/run/runner.h"
 #include "hone/run/worker.h"
 
 namespace {
@@ -138,9 +140,17 @@ int main(int argc, char** argv) {
 
   hone::cli::CostTrainArguments cost_arguments;
   const auto* cost_training = hone::cli::add_cost_train(app, cost_arguments);
+
+  auto* running = app.add_subcommand("runner", "Measure graphs that come in on standard input");
   CLI11_PARSE(app, argc, argv);
 
   try {
+    if (*running) {
+      catch_stops();
+      hone::run::serve_runner(STDIN_FILENO, STDOUT_FILENO, {"torch", hone::learn::torch_pass},
+                              [] { return g_stop != 0; });
+      return 0;
+    }
     if (*worker) return hone::run::work_as_told(hone::run::read_worker_arguments(*worker_words));
     if (*probing) {
       hone::run::serve_probes(file, configs, output);

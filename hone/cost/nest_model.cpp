@@ -117,6 +117,12 @@ bool legal(const Nest& nest, const NestChoice& choice) {
   if (tiles &&
       !std::all_of(nest.loops.begin(), nest.loops.end(), [](const auto& loop) { return loop.fixed; }))
     return false;
+  // Blocks of a tiled loop are jammed only where all of them are whole.
+  for (std::size_t loop = 0; loop < count; ++loop)
+    if (choice.tile[loop] != 0 && choice.jam[loop] > 1 &&
+        (std::fmod(nest.loops[loop].trip, static_cast<double>(choice.tile[loop])) != 0.0 ||
+         choice.tile[loop] % choice.jam[loop] != 0))
+      return false;
   if (first < count && !permutable_from(nest, choice.order, first)) return false;
   for (const int buffer : choice.transposed)
     for (const auto& access : nest.accesses)
@@ -176,10 +182,34 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   const bool carries = innermost_carries(nest, choice.order);
   const bool vector = !carries && trip >= lanes;
   const double width = vector ? lanes : 1.0;
-  const double arithmetic = nest.adds + nest.multiplies;
-  double cycles = std::max(arithmetic * copies / 2.0, std::max(moving_loads / 2.0, moving_stores));
-  cycles += nest.divides * copies * (vector ? 8.0 : 5.0) + nest.integers * copies / 3.0;
-  cycles += nest.calls * copies * 20.0 * width;
+  // Operations on what the innermost loop does not move are done outside it, those that a jammed loop does
+  // not move once for all its copies.
+  double arithmetic = 0, divides = 0, calls = 0, integers = 0;
+  for (const auto& operation : nest.operations) {
+    if ((operation.loops >> inner & 1u) == 0) continue;
+    double times = 1.0;
+    for (std::size_t loop = 0; loop < count; ++loop)
+      if ((operation.loops >> loop & 1u) != 0) times *= static_cast<double>(choice.jam[loop]);
+    switch (operation.kind) {
+      case Nest::Kind::arithmetic:
+        arithmetic += times;
+        break;
+      case Nest::Kind::divide:
+        divides += times;
+        break;
+      case Nest::Kind::call:
+        calls += times;
+        break;
+      case Nest::Kind::integer:
+        integers += times;
+        break;
+    }
+  }
+  const double most_busy = std::max({arithmetic / 2.0, moving_loads / 2.0, moving_stores});
+  const double all_busy = arithmetic / 2.0 + moving_loads / 2.0 + moving_stores;
+  double cycles = most_busy + 0.25 * (all_busy - most_busy);
+  cycles += divides * (vector ? 8.0 : 5.0) + integers / 3.0;
+  cycles += calls * 20.0 * width;
   if (vector && gathers) cycles += gathered * width * 0.7;
   // More values than registers: some are loaded anew each time.
   const double registers = invariants + std::min(moving_loads, 4.0) + 2.0;
@@ -197,7 +227,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
       if (access.strides[inner] != 0) through_memory = 1.0;
     }
     const double links = copies / chains;
-    cycles = std::max(cycles, links * (4.0 + 4.0 * through_memory) + nest.divides * 10.0);
+    cycles = std::max(cycles, links * (4.0 + 4.0 * through_memory) + divides * 10.0);
   }
   // A short innermost loop pays for its set-up and its remainder.
   const double turns = std::max(1.0, trip / width);
@@ -259,7 +289,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   for (const int buffer : choice.transposed)
     for (const auto& access : nest.accesses)
       if (access.buffer == buffer) {
-        total += static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
+        total += nest.around * static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
         break;
       }
   return total;
@@ -269,8 +299,14 @@ std::vector<NestChoice> nest_choices(const Nest& nest, const NestMachine& machin
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
   const std::size_t count = nest.loops.size();
   if (!nest.known || count == 0) return choices;
-  std::vector<int> buffers;  // read column by column somewhere
+  std::vector<int>
+      buffers;  // may be read from a transposed copy: only where the copy costs less than the nest
+  double iterations = 1.0;
+  for (const auto& loop : nest.loops) iterations *= loop.trip;
   for (const auto& access : nest.accesses) {
+    if (access.shape.size() != 2 ||
+        static_cast<double>(access.shape[0] * access.shape[1]) > 0.25 * iterations)
+      continue;
     NestChoice only = NestChoice::none(nest);
     only.transposed = {access.buffer};
     if (std::find(buffers.begin(), buffers.end(), access.buffer) == buffers.end() && legal(nest, only))

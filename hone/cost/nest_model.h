@@ -38,7 +38,13 @@ struct Nest {
   std::vector<std::vector<NestDistance>> dependences;  ///< each with a distance a loop
   bool known = true;    ///< false: some dependence cannot be told; nothing may be reordered
   double around = 1.0;  ///< how often the whole nest runs
-  double adds = 0, multiplies = 0, divides = 0, calls = 0, integers = 0;  ///< operations in the body
+  enum class Kind { arithmetic, divide, call, integer };
+  /// An operation of the body, and the loops that its value depends on, a bit each.
+  struct Operation {
+    Kind kind = Kind::arithmetic;
+    std::uint32_t loops = 0;
+  };
+  std::vector<Operation> operations;
   int element_bytes = 4;
 };
 

@@ -65,22 +65,37 @@ double mean_trip(AffineForOp loop, llvm::DenseMap<mlir::Value, double>& means) {
   return std::max(0.5, (high - low) / static_cast<double>(loop.getStepAsInt()));
 }
 
-void count_operations(AffineForOp innermost, cost::Nest& nest) {
-  innermost.getBody()->walk([&](mlir::Operation* operation) {
-    if (mlir::isa<mlir::arith::MulFOp>(operation))
-      ++nest.multiplies;
-    else if (mlir::isa<mlir::arith::DivFOp, mlir::math::SqrtOp>(operation))
-      ++nest.divides;
-    else if (operation->getName().getDialectNamespace() == "math" &&
-             !mlir::isa<mlir::math::AbsFOp>(operation))
-      ++nest.calls;
-    else if (operation->getName().getDialectNamespace() == "arith" &&
-             !mlir::isa<mlir::arith::ConstantOp>(operation)) {
-      if (operation->getNumResults() == 1 && operation->getResult(0).getType().isIntOrIndex())
-        ++nest.integers;
-      else
-        ++nest.adds;
+/// Operations of the innermost body, each with the loops of the nest that its value depends on.
+void list_operations(const Band& band, cost::Nest& nest) {
+  llvm::DenseMap<mlir::Value, std::uint32_t> loops;
+  std::uint32_t bit = 1;
+  for (AffineForOp loop : band) {
+    loops[loop.getInductionVar()] = bit;
+    bit <<= 1;
+  }
+  AffineForOp leaf = band.back();
+  for (const mlir::Value carried : leaf.getRegionIterArgs()) loops[carried] = bit >> 1;
+  // What a loop stores somewhere is loaded from there anew each time.
+  llvm::DenseMap<mlir::Value, std::uint32_t> stored;
+  leaf.getBody()->walk([&](mlir::affine::AffineStoreOp store) { stored[store.getMemRef()] = bit - 1; });
+  leaf.getBody()->walk([&](mlir::Operation* operation) {
+    std::uint32_t mask = 0;
+    for (const mlir::Value operand : operation->getOperands())
+      if (const auto known = loops.find(operand); known != loops.end()) mask |= known->second;
+    if (auto load = mlir::dyn_cast<mlir::affine::AffineLoadOp>(operation))
+      if (const auto known = stored.find(load.getMemRef()); known != stored.end()) mask |= known->second;
+    for (const mlir::Value result : operation->getResults()) loops[result] = mask;
+    const llvm::StringRef dialect = operation->getName().getDialectNamespace();
+    if (mlir::isa<mlir::arith::ConstantOp>(operation) || (dialect != "arith" && dialect != "math")) return;
+    auto kind = cost::Nest::Kind::arithmetic;
+    if (mlir::isa<mlir::arith::DivFOp, mlir::math::SqrtOp>(operation)) {
+      kind = cost::Nest::Kind::divide;
+    } else if (dialect == "math" && !mlir::isa<mlir::math::AbsFOp>(operation)) {
+      kind = cost::Nest::Kind::call;
+    } else if (operation->getNumResults() == 1 && operation->getResult(0).getType().isIntOrIndex()) {
+      kind = cost::Nest::Kind::integer;
     }
+    nest.operations.push_back({kind, mask});
   });
 }
 
@@ -193,7 +208,7 @@ cost::Nest facts_of(const Band& band) {
     }
     nest.loops.push_back(fact);
   }
-  count_operations(leaf, nest);
+  list_operations(band, nest);
   const auto accesses = accesses_below(leaf);
   if (!accesses || leaf.getNumResults() > 0) {
     nest.known = false;

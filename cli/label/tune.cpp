@@ -1,0 +1,201 @@
+// hone-label tune, bench-tune: affine kernels made faster by search over the compiler's transformations.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "../progress_line.h"
+#include "hone/base/files.h"
+#include "hone/base/units.h"
+#include "hone/cost/bench_kernels.h"
+#include "hone/label/tuner.h"
+#include "label.h"
+
+namespace hone::cli {
+namespace {
+
+struct Arguments {
+  std::string file, out;
+  std::vector<std::string> kernels;
+  int compilations = 20;
+  double tolerance = 0.0;
+  std::uint64_t seed = 1;
+  bool random = false, json = false, quiet = false;
+};
+
+Json trials_json(const label::TuneResult& result) {
+  Json trials = Json::array();
+  for (const auto& trial : result.trials) {
+    Json one = {{"recipe", trial.recipe},
+                {"predicted_cycles", trial.predicted},
+                {"run_s", real_to_json(trial.seconds)},
+                {"difference", real_to_json(trial.difference)}};
+    if (!trial.failed.empty()) one["failed"] = trial.failed;
+    trials.push_back(one);
+  }
+  return trials;
+}
+
+label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress) {
+  label::TuneOptions options;
+  options.compilations = arguments.compilations;
+  options.tolerance = arguments.tolerance;
+  options.seed = arguments.seed;
+  options.guided = !arguments.random;
+  options.interrupted = interrupted;
+  options.progress = [&progress](const std::string& what) { progress.show(what); };
+  return options;
+}
+
+int tune(const Arguments& arguments) {
+  catch_interrupts();
+  const std::string text = read_file(arguments.file);
+  const label::Frontend frontend;
+  const label::Backend backend;
+  ProgressLine progress(arguments.quiet);
+  const label::TuneResult result =
+      label::tune(frontend, backend, text, arguments.file, options_of(arguments, progress));
+  progress.clear();
+  if (!arguments.out.empty()) write_file_atomic(arguments.out, result.text);
+  if (arguments.json) {
+    print_json({{"file", arguments.file},
+                {"cpu", backend.cpu()},
+                {"compiler", label::compiler_version()},
+                {"recipe", result.recipe},
+                {"original_s", result.original_s},
+                {"tuned_s", result.tuned_s},
+                {"speedup", result.speedup},
+                {"spread", result.spread},
+                {"compilations", result.trials.size()},
+                {"tolerance", arguments.tolerance},
+                {"interrupted", result.interrupted},
+                {"out", arguments.out},
+                {"trials", trials_json(result)}});
+  } else {
+    std::size_t different = 0, failed = 0;
+    for (const auto& trial : result.trials)
+      (trial.failed == "different" ? different : failed) += trial.failed.empty() ? 0 : 1;
+    std::printf("%s at -O3 on %s: %s a call\n", arguments.file.c_str(), backend.cpu().c_str(),
+                quantity_text("run_s", result.original_s).c_str());
+    if (result.recipe.empty()) {
+      std::printf("nothing was faster among %zu compilations; the original stays\n", result.trials.size());
+    } else {
+      std::printf("tuned: %s a call, %.2f times as fast (spread %.1f%%)\n",
+                  quantity_text("run_s", result.tuned_s).c_str(), result.speedup, 100.0 * result.spread);
+      std::printf("%s\n", result.recipe.c_str());
+      std::printf("%zu compilations, outputs %s on random inputs", result.trials.size(),
+                  arguments.tolerance > 0.0 ? fmt::format("within {:g}", arguments.tolerance).c_str()
+                                            : "the same bit for bit");
+      if (different + failed > 0)
+        std::printf("; %zu candidates left out as different, %zu as failed", different, failed);
+      std::printf("\n");
+    }
+    if (!arguments.out.empty()) std::printf("%s\n", arguments.out.c_str());
+  }
+  if (!result.interrupted) return kDone;
+  std::fprintf(stderr, "stopped; the result is the best until then\n");
+  return kStopped;
+}
+
+int bench(const Arguments& arguments) {
+  catch_interrupts();
+  const label::Frontend frontend;
+  const label::Backend backend;
+  ProgressLine progress(arguments.quiet);
+  Json rows = Json::array();
+  double log_guided = 0.0, log_random = 0.0;
+  int count = 0;
+  if (!arguments.json) std::printf("%-16s %12s %10s %10s\n", "kernel", "-O3", "model", "random");
+  for (const auto& kernel : cost::bench_kernels()) {
+    if (!arguments.kernels.empty() &&
+        std::find(arguments.kernels.begin(), arguments.kernels.end(), kernel.name) == arguments.kernels.end())
+      continue;
+    label::TuneOptions options = options_of(arguments, progress);
+    options.progress = [&](const std::string& what) { progress.show(kernel.name + ": " + what); };
+    options.guided = true;
+    const auto guided = label::tune(frontend, backend, kernel.text, kernel.name, options);
+    options.guided = false;
+    const auto random = label::tune(frontend, backend, kernel.text, kernel.name, options);
+    progress.clear();
+    if (interrupted()) break;
+    ++count;
+    log_guided += std::log(guided.speedup);
+    log_random += std::log(random.speedup);
+    rows.push_back({{"kernel", kernel.name},
+                    {"original_s", guided.original_s},
+                    {"guided", guided.speedup},
+                    {"random", random.speedup},
+                    {"compilations", guided.trials.size()},
+                    {"recipe", guided.recipe},
+                    {"trials", trials_json(guided)}});
+    if (!arguments.json) {
+      std::printf("%-16s %12s %9.2fx %9.2fx  %s\n", kernel.name.c_str(),
+                  quantity_text("run_s", guided.original_s).c_str(), guided.speedup, random.speedup,
+                  guided.recipe.c_str());
+      std::fflush(stdout);
+    }
+  }
+  const double all = std::max(count, 1);
+  if (arguments.json) {
+    print_json({{"cpu", backend.cpu()},
+                {"compilations", arguments.compilations},
+                {"tolerance", arguments.tolerance},
+                {"guided", std::exp(log_guided / all)},
+                {"random", std::exp(log_random / all)},
+                {"kernels", rows}});
+  } else {
+    std::printf("%-16s %12s %9.2fx %9.2fx  (geometric means, %d compilations each)\n", "all", "",
+                std::exp(log_guided / all), std::exp(log_random / all), arguments.compilations);
+  }
+  return interrupted() ? kStopped : kDone;
+}
+
+void add_search(CLI::App* command, const std::shared_ptr<Arguments>& arguments) {
+  command
+      ->add_option("--compilations", arguments->compilations,
+                   "Compile and run so many functions at most, the original among them; default: 20")
+      ->check(CLI::Range(2, 100000));
+  command
+      ->add_option("--tolerance", arguments->tolerance,
+                   "Largest relative difference of an output element; default: 0, bit for bit the same")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--seed", arguments->seed, "Of the random inputs; default: 1");
+  command->add_flag("--json", arguments->json, "Print one JSON document");
+  command->add_flag("--quiet", arguments->quiet, "No progress");
+}
+
+}  // namespace
+
+void add_label_tune(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand(
+      "tune", "Make a function of affine loops faster by search over the compiler's transformations");
+  command->footer(
+      "FILE holds one func.func of affine loops on buffers of fixed shape (buffers of different arguments "
+      "must not overlap),\n"
+      "or of linalg on tensors. Distribution, fusion, loop order, tiling, unroll-and-jam and transposed "
+      "copies are tried;\n"
+      "a model of the machine says which first. Each candidate is run on random inputs and compared with the "
+      "original;\n"
+      "what is slower or different is never returned. With --tolerance, sums may be taken in another order "
+      "and\n"
+      "multiplications fused with additions.\n"
+      "Examples:\n"
+      "  hone-label tune gemm.mlir --out faster.mlir\n"
+      "  hone-label tune gemm.mlir --tolerance 1e-12 --compilations 40");
+  command->add_option("FILE", arguments->file, "MLIR text")->required();
+  command->add_option("--out", arguments->out,
+                      "Write the faster function here; where none is faster, the original");
+  command->add_flag("--random", arguments->random,
+                    "Candidates at random rather than by the model, for comparison");
+  add_search(command, arguments);
+  command->callback([arguments, &action] { action = [arguments] { return tune(*arguments); }; });
+
+  auto* compare = app.add_subcommand(
+      "bench-tune",
+      "Tune kernels like those of PolyBench, by the model and at random, at equal compilations");
+  compare->add_option("--kernels", arguments->kernels, "Comma separated: only these")->delimiter(',');
+  add_search(compare, arguments);
+  compare->callback([arguments, &action] { action = [arguments] { return bench(*arguments); }; });
+}
+
+}  // namespace hone::cli

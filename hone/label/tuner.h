@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hone/cost/machine_lock.h"
+#include "hone/label/backend.h"
+#include "hone/label/loops.h"
+
+namespace hone::label {
+
+struct TuneOptions {
+  int compilations = 20;   ///< functions compiled and run at most, the original among them
+  double tolerance = 0.0;  ///< largest relative difference of any output element; 0: bit for bit the same
+  bool guided = true;      ///< false: candidates at random, for comparison
+  std::uint64_t seed = 1;  ///< of the random inputs, and of random candidates
+  bool quiet = true;       ///< take the machine's lock while timing
+  /// Seconds predicted from a candidate's text; empty: the analytic model alone ranks. NaN: it cannot tell.
+  std::function<double(const std::string& text)> predict = {};
+  cost::Interrupted interrupted = {};
+  std::function<void(const std::string& what)> progress = {};
+};
+
+/// One candidate that was compiled and run.
+struct TuneTrial {
+  std::string recipe;       ///< what was done, in words; "" is the original
+  double predicted = 0.0;   ///< cycles by the analytic model
+  double seconds = 0.0;     ///< NaN where it was not timed
+  double difference = 0.0;  ///< of its outputs from the original's
+  std::string failed;       ///< why it does not count; "" where it does
+};
+
+struct TuneResult {
+  std::string text;    ///< the winner: MLIR of affine loops; the original where nothing was better
+  std::string recipe;  ///< "" where it is the original
+  double original_s = 0.0, tuned_s = 0.0;
+  double speedup = 1.0;  ///< original_s / tuned_s of the last, interleaved measurement
+  double spread = 0.0;   ///< the larger of both timings' spreads
+  std::vector<TuneTrial> trials;
+  bool interrupted = false;
+};
+
+/// Chooses distribution, fusion, loop order, tiling, unroll-and-jam and transposed copies for a function of
+/// affine loops (or of linalg, made to loops) by search over the compiler's own transformations, after
+/// "LOOPer: A Learned Automatic Code Optimizer For Polyhedral Compilers": a model ranks, the best are
+/// compiled, run and compared on random inputs. Its beam search over sequences is here a local search: from
+/// the best so far, the untried change of one nest that the model likes most. What is slower or different is
+/// never returned.
+TuneResult tune(const Frontend& frontend, const Backend& backend, const std::string& text,
+                const std::string& file, const TuneOptions& options = {});
+
+}  // namespace hone::label
