@@ -20,7 +20,7 @@ void on_interrupt(int) { g_interrupted = 1; }
 struct LearnArguments {
   std::string labels, out = "costs.json";
   std::vector<std::string> targets;
-  std::int64_t trees = 500, members = 2;
+  std::int64_t trees = 300, members = 1;
   bool json = false, quiet = false;
 };
 
@@ -30,11 +30,13 @@ int learn(const LearnArguments& arguments) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
   ProgressLine progress(arguments.quiet);
   const cost::LabelSet set = cost::read_labels(arguments.labels);
-  const std::vector<cost::CostSample> samples = cost::cost_samples(set, [&](std::size_t done, std::size_t all) {
-    progress.show(fmt::format("{} of {} functions read", done, all));
-    return g_interrupted == 0;
-  });
-  if (samples.empty() && g_interrupted == 0) throw Error("there are no labelled functions", Place{arguments.labels, 0, ""});
+  const std::vector<cost::CostSample> samples =
+      cost::cost_samples(set, [&](std::size_t done, std::size_t all) {
+        progress.show(fmt::format("{} of {} functions read", done, all));
+        return g_interrupted == 0;
+      });
+  if (samples.empty() && g_interrupted == 0)
+    throw Error("there are no labelled functions", Place{arguments.labels, 0, ""});
   cost::LearnedCostOptions options;
   options.boosting.trees = static_cast<int>(arguments.trees);
   options.members = static_cast<int>(arguments.members);
@@ -54,9 +56,12 @@ int learn(const LearnArguments& arguments) {
   model.provenance["labels"] = std::filesystem::path(arguments.labels).filename().string();
   write_file_atomic(arguments.out, model.json().dump() + "\n");
   if (arguments.json) {
-    print_json({{"model", std::filesystem::absolute(arguments.out).string()}, {"functions", samples.size()}, {"targets", model.targets()}});
+    print_json({{"model", std::filesystem::absolute(arguments.out).string()},
+                {"functions", samples.size()},
+                {"targets", model.targets()}});
   } else {
-    std::printf("%s: %zu targets learned from %zu functions\n", arguments.out.c_str(), model.targets().size(), samples.size());
+    std::printf("%s: %zu targets learned from %zu functions\n", arguments.out.c_str(), model.targets().size(),
+                samples.size());
   }
   return kDone;
 }
@@ -69,12 +74,13 @@ struct PredictArguments {
 int predict(const PredictArguments& arguments) {
   const cost::LearnedCosts model = cost::LearnedCosts::read(arguments.model);
   const cost::mlir::Module module =
-      arguments.file == "-" ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
-                            : cost::mlir::read(arguments.file);
+      arguments.file == "-"
+          ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
+          : cost::mlir::read(arguments.file);
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features features = cost::mlir::features(module, function);
-    const std::vector<cost::PredictedCost> costs = model.predict(features.values);
+    const std::vector<cost::PredictedCost> costs = model.predict(features);
     if (arguments.json) {
       Json one{{"function", features.function}, {"costs", Json::object()}};
       for (const cost::PredictedCost& cost : costs)
@@ -84,14 +90,19 @@ int predict(const PredictArguments& arguments) {
     }
     std::printf("%s\n", features.function.empty() ? "(no name)" : features.function.c_str());
     for (const cost::PredictedCost& cost : costs)
-      std::printf("  %-28s %12.4g   (9 of 10: %.4g to %.4g)\n", cost.target.c_str(), cost.value, cost.low, cost.high);
+      std::printf("  %-28s %12.4g   (9 of 10: %.4g to %.4g)\n", cost.target.c_str(), cost.value, cost.low,
+                  cost.high);
   }
   const Json& from = model.provenance;
   if (arguments.json) {
-    print_json({{"file", arguments.file}, {"model", arguments.model}, {"provenance", from}, {"functions", std::move(list)}});
+    print_json({{"file", arguments.file},
+                {"model", arguments.model},
+                {"provenance", from},
+                {"functions", std::move(list)}});
   } else if (from.contains("machine")) {
-    std::printf("learned on %s (%s, %s), %s\n", from.value("machine", "").c_str(), from.value("cpu", "").c_str(),
-                from.value("compiler", "").c_str(), from.value("date", "").c_str());
+    std::printf("learned on %s (%s, %s), %s\n", from.value("machine", "").c_str(),
+                from.value("cpu", "").c_str(), from.value("compiler", "").c_str(),
+                from.value("date", "").c_str());
   }
   return kDone;
 }
@@ -109,9 +120,14 @@ void add_cost_predict(CLI::App& cost, Action& action) {
   auto learning = std::make_shared<LearnArguments>();
   learn_command->add_option("LABELS", learning->labels, "The data set")->required();
   learn_command->add_option("--out", learning->out, "Where to write the model")->capture_default_str();
-  learn_command->add_option("--target", learning->targets, "Comma separated: which targets; default: all")->delimiter(',');
-  learn_command->add_option("--trees", learning->trees, "Trees of each ensemble")->check(CLI::Range(1, 100000))->capture_default_str();
-  learn_command->add_option("--members", learning->members, "Ensembles averaged")->check(CLI::Range(1, 100))->capture_default_str();
+  learn_command->add_option("--target", learning->targets, "Comma separated: which targets; default: all")
+      ->delimiter(',');
+  learn_command->add_option("--trees", learning->trees, "Trees of each ensemble")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  learn_command->add_option("--members", learning->members, "Ensembles averaged")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
   learn_command->add_flag("--json", learning->json, "Print one JSON document");
   learn_command->add_flag("--quiet", learning->quiet, "No progress");
   learn_command->callback([learning, &action] { action = [learning] { return learn(*learning); }; });
@@ -125,9 +141,11 @@ void add_cost_predict(CLI::App& cost, Action& action) {
       "  hone cost mlir licences.toml width=64 | hone cost predict - --json");
   auto predicting = std::make_shared<PredictArguments>();
   predict_command->add_option("FILE", predicting->file, "MLIR text; -: standard input")->required();
-  predict_command->add_option("--model", predicting->model, "What hone cost learn wrote")->capture_default_str();
+  predict_command->add_option("--model", predicting->model, "What hone cost learn wrote")
+      ->capture_default_str();
   predict_command->add_flag("--json", predicting->json, "Print one JSON document");
-  predict_command->callback([predicting, &action] { action = [predicting] { return predict(*predicting); }; });
+  predict_command->callback(
+      [predicting, &action] { action = [predicting] { return predict(*predicting); }; });
 }
 
 }  // namespace hone::cli

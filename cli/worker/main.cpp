@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../worker_flags.h"
+#include "cost_train.h"
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
@@ -137,6 +138,9 @@ int main(int argc, char** argv) {
   generating->add_option("--seed", sampling.seed);
   generating->add_flag("--json", json);
 
+  hone::cli::CostTrainArguments cost_arguments;
+  const auto* cost_training = hone::cli::add_cost_train(app, cost_arguments);
+
   auto* running = app.add_subcommand("runner", "Measure graphs that come in on standard input");
   CLI11_PARSE(app, argc, argv);
 
@@ -151,6 +155,10 @@ int main(int argc, char** argv) {
     if (*probing) {
       hone::run::serve_probes(file, configs, output);
       return 0;
+    }
+    if (*cost_training) {
+      catch_stops();
+      return hone::cli::cost_train(cost_arguments, [] { return g_stop != 0; });
     }
     if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);

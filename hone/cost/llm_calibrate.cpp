@@ -262,7 +262,8 @@ LlmRuntime LlmCalibration::runtime(const LlmDeployment& deployment, double batch
     runtime.prompt_tokens.push_back(prompt);
     runtime.prompt_s.push_back(predict(deployment, {false, batch, prompt}).seconds);
   }
-  runtime.provenance = {{"calibrated", true}, {"relative_spread_of_token_s", token.spread}};
+  runtime.provenance = {{"calibrated", !processes_[0].at.empty() || !processes_[1].at.empty()},
+                        {"relative_spread_of_token_s", token.spread}};
   return runtime;
 }
 

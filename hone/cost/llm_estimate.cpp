@@ -160,20 +160,6 @@ double roofline_prompt_s(const LlmDeployment& deployment, double batch, double p
   return std::max(parts.weights_read / parts.tensor / parts.bandwidth, flops / parts.tensor / parts.rate);
 }
 
-LlmRuntime estimated_runtime(const LlmDeployment& deployment, const LlmStack& stack, double batch,
-                             double longest) {
-  LlmRuntime runtime;
-  runtime.name = deployment.model.name;
-  runtime.batch = batch;
-  runtime.token_s = decode_step(deployment, stack, batch, longest / 2.0).seconds;
-  for (double prompt = 1.0; prompt < longest * 1.5; prompt *= 2.0) {
-    runtime.prompt_tokens.push_back(prompt);
-    runtime.prompt_s.push_back(prompt_step(deployment, stack, batch, prompt).seconds);
-  }
-  runtime.origin = "estimated";
-  return runtime;
-}
-
 }  // namespace hone::cost
 
 HONE_REGISTER(cost, llm_estimate) {

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "hone/cost/llm_deployment.h"
-#include "hone/cost/llm_runtime.h"
 
 namespace hone::cost {
 
@@ -63,10 +62,5 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
 /// overhead.
 double roofline_decode_s(const LlmDeployment& deployment, double batch, double context);
 double roofline_prompt_s(const LlmDeployment& deployment, double batch, double prompt);
-
-/// T(p, o) of a deployment that nobody measured: prompts at powers of two up to `longest`, and a step of
-/// decoding at the context of `longest` / 2.
-LlmRuntime estimated_runtime(const LlmDeployment& deployment, const LlmStack& stack, double batch = 1.0,
-                             double longest = 8192.0);
 
 }  // namespace hone::cost

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "../program.h"
+#include "hone/cost/llm_calibrate.h"
 
 namespace hone::cost {
 namespace {
@@ -165,7 +166,8 @@ TEST(LlmEstimate, KnowsEncoders) {
 }
 
 TEST(LlmEstimate, MakesARuntime) {
-  const LlmRuntime runtime = estimated_runtime(on("opt-13b", "a100-80gb"), {}, 1, 2048);
+  const LlmRuntime runtime =
+      LlmCalibration{}.runtime(on("opt-13b", "a100-80gb"), 1, {1, 128, 512, 2048}, 1024);
   EXPECT_EQ(runtime.origin, "estimated");
   EXPECT_GT(runtime.seconds(512, 32), runtime.seconds(512, 1));
   EXPECT_EQ(LlmRuntime::of_json("x", runtime.json(), {}).prompt_s, runtime.prompt_s);
