@@ -10,6 +10,7 @@ void add_cost(CLI::App& app, Action& action) {
   add_cost_devices(*cost, action);
   add_cost_llm(*cost, action);
   add_cost_mlir(*cost, action);
+  add_cost_predict(*cost, action);
   add_cost_tune(*cost, action);
 }
 

@@ -15,12 +15,14 @@ struct Arguments {
   std::vector<std::string> measured;
   std::int64_t gpus = 0, tensor = 0, stages = 1;
   double batch = 1.0, prompt = 512.0, output = 128.0;
-  double weight_bits = 16.0, kv_bits = 16.0;
+  double weight_bits = 16.0, kv_bits = 16.0, power_cap = 0.0;
   bool int8 = false, json = false;
   cost::LlmRates rates;
 };
 
-std::vector<cost::MeasuredDeployment> measured_of(const Arguments& arguments) {
+/// What was measured, and in `unknown` the names that say nothing.
+std::vector<cost::MeasuredDeployment> measured_of(const Arguments& arguments,
+                                                  std::vector<std::string>& unknown) {
   std::vector<cost::MeasuredDeployment> all;
   for (const std::string& file : arguments.measured) {
     std::vector<cost::MeasuredDeployment> more;
@@ -29,11 +31,13 @@ std::vector<cost::MeasuredDeployment> measured_of(const Arguments& arguments) {
       if (!rows)
         throw Error("its header is none of a table of serving measurements", Place{file, 0, ""},
                     "see docs/llm-costs.md for its columns");
-      more = cost::measured_deployments(*rows);
+      cost::ServingRest rest;
+      more = cost::measured_deployments(*rows, {}, &rest);
+      unknown.insert(unknown.end(), rest.unknown.begin(), rest.unknown.end());
     } else {
       const std::string folder = file.substr(0, file.find_last_of('/') + 1);
       more = cost::measured_deployments(cost::read_llm_runtimes(file), cost::accelerator("a100-80gb"),
-                                        cost::DeploymentNotes::read(folder + "deployments.json"));
+                                        cost::DeploymentNotes::read(folder + "deployments.json"), &unknown);
     }
     for (auto& one : more) {
       one.group += all.size();  // groups are indices within their file
@@ -47,6 +51,8 @@ cost::LlmDeployment deployment_of(const Arguments& arguments, double context) {
   cost::LlmDeployment deployment;
   deployment.model = cost::need_architecture(arguments.model);
   deployment.accelerator = cost::accelerator(arguments.on);
+  if (arguments.power_cap > 0.0)
+    deployment.accelerator = power_capped(deployment.accelerator, arguments.power_cap);
   deployment.weight_bits = arguments.weight_bits;
   deployment.kv_bits = arguments.kv_bits;
   deployment.activation_bits = arguments.int8 ? 8.0 : 16.0;
@@ -75,7 +81,8 @@ int estimate(const Arguments& arguments) {
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);
-  const auto measured = measured_of(arguments);
+  std::vector<std::string> unknown;
+  const auto measured = measured_of(arguments, unknown);
   cost::LlmCalibration calibration;
   const bool calibrated = !measured.empty();
   if (calibrated) calibration = cost::LlmCalibration::fit(measured);
@@ -118,6 +125,7 @@ int estimate(const Arguments& arguments) {
     json["prompt"] = step_json(prompt_step);
     json["token"] = step_json(decode_step);
     json["calibrated_on"] = arguments.measured;
+    json["left_out"] = unknown;
     json["stack"] = calibration.json();
     print_json(json);
     return kDone;
@@ -144,6 +152,9 @@ int estimate(const Arguments& arguments) {
   line("output token", token, decode_step);
   std::printf("  request       %s\n", seconds_text(seconds).c_str());
   for (const auto& [what, text] : price_texts(price)) std::printf("  %s  %s\n", what.c_str(), text.c_str());
+  if (!unknown.empty())
+    std::printf("left out of what was measured, for they are not known: %s\n",
+                fmt::format("{}", fmt::join(unknown, ", ")).c_str());
   std::printf("%s\n",
               calibrated
                   ? fmt::format("calibrated on {} measured deployments", measured.size()).c_str()
@@ -190,6 +201,10 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
   command->add_option("--kv-bits", arguments->kv_bits, "Bits of a stored key or value")
       ->check(CLI::Range(1.0, 64.0))
       ->capture_default_str();
+  command
+      ->add_option("--power-cap", arguments->power_cap,
+                   "Watts that each accelerator is held to: slower products")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--int8", arguments->int8, "Products run in 8-bit arithmetic");
   command->add_option("--measured", arguments->measured,
                       "Files of measured deployments of the same serving stack");

@@ -1,7 +1,146 @@
+// hone cost mlir, features: a design as MLIR, and what is read from MLIR text.
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
 #include "cost.h"
+#include "hone/base/files.h"
+#include "hone/cost/mlir_features.h"
+#include "hone/graph/mlir.h"
+#include "hone/run/trial_edits.h"
+#include "hone/run/worker_main.h"
 
 namespace hone::cli {
+namespace {
 
-void add_cost_mlir(CLI::App&, Action&) {}
+struct MlirArguments {
+  std::string file, config, form = "linalg", function = "main", store, out;
+  std::vector<std::string> words;
+  std::int64_t trial = -1;
+  bool training = false, json = false;
+};
+
+space::Config config_of(const MlirArguments& arguments, const run::StudyFile& file) {
+  if (arguments.trial >= 0) {
+    const Opened opened = open_study(arguments.file, arguments.store, study::Study::Depth::whole);
+    return file.space.adopt(opened.study->trial(arguments.trial).config)
+        .value_or(opened.study->trial(arguments.trial).config);
+  }
+  std::vector<space::Config::Entry> given;
+  if (!arguments.config.empty())
+    given = run::parse_assignments(file.space, parse_json(arguments.config, "--config"));
+  for (const std::string& word : arguments.words)
+    for (auto& entry : run::parse_assignment(file.space, word)) given.push_back(std::move(entry));
+  if (given.empty()) {
+    const auto fallback = file.space.default_config();
+    if (!fallback) throw Error("no values are given", {}, "write NAME=VALUE, --config or --trial");
+    return *fallback;
+  }
+  return run::config_of(file.space, given);
+}
+
+int mlir(const MlirArguments& arguments) {
+  const run::StudyFile file = run::StudyFile::read(arguments.file);
+  run::prepare_task(file);
+  const space::Config config = config_of(arguments, file);
+  const auto graph = file.task->graph(config);
+  if (!graph)
+    throw Error(fmt::format("task '{}' has no graphs", file.task_kind),
+                Place{arguments.file, 0, "task.kind"});
+  graph::MlirOptions options;
+  options.form = arguments.form == "affine" ? graph::MlirForm::affine : graph::MlirForm::linalg;
+  options.function = arguments.function;
+  options.training = arguments.training;
+  const std::string text = graph::to_mlir(*graph, options);
+  if (!arguments.out.empty()) write_file_atomic(arguments.out, text);
+  if (arguments.json) {
+    Json json{{"study", file.path}, {"config", config.json()}, {"form", arguments.form}};
+    Json& list = json["arguments"] = Json::array();
+    static constexpr const char* kKinds[] = {"input", "parameter", "moment", "output"};
+    for (const graph::MlirArgument& argument : graph::mlir_arguments(*graph, options))
+      list.push_back({{"kind", kKinds[static_cast<std::size_t>(argument.kind)]},
+                      {"name", argument.name},
+                      {"shape", argument.shape},
+                      {"type", argument.type == graph::DataType::float32 ? "float32" : "int64"}});
+    if (arguments.out.empty()) json["mlir"] = text;
+    print_json(json);
+  } else if (arguments.out.empty()) {
+    std::fputs(text.c_str(), stdout);
+  }
+  return kDone;
+}
+
+/// "-": standard input.
+cost::mlir::Module read_mlir(const std::string& file) {
+  if (file != "-") return cost::mlir::read(file);
+  return cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input");
+}
+
+int features(const std::string& file, bool as_json) {
+  const cost::mlir::Module module = read_mlir(file);
+  Json list = Json::array();
+  for (const int function : module.functions()) {
+    const cost::mlir::Features all = cost::mlir::features(module, function);
+    if (as_json) {
+      list.push_back(cost::mlir::features_json(all));
+      continue;
+    }
+    std::printf("%s\n", all.function.empty() ? "(no name)" : all.function.c_str());
+    for (std::size_t i = 0; i < all.values.size(); ++i)
+      if (all.values[i] != 0.0)
+        std::printf("  %-32s %.6g\n", cost::mlir::feature_names()[i].c_str(), all.values[i]);
+    for (const cost::mlir::LoopFeatures& loop : all.loops)
+      std::printf("  %*sloop: %.6g trips, entered %.6g times, %.6g bytes touched in one run%s%s%s\n",
+                  2 * loop.depth, "", loop.trips, loop.entries, loop.working_set_bytes,
+                  loop.innermost ? ", innermost" : "", loop.reduces ? ", reduces" : "",
+                  loop.known ? "" : ", bounds unknown");
+  }
+  if (as_json) print_json(list);
+  return kDone;
+}
+
+}  // namespace
+
+void add_cost_mlir(CLI::App& cost, Action& action) {
+  auto* mlir_command = cost.add_subcommand("mlir", "Print a design's graph as MLIR");
+  mlir_command->footer(
+      "mlir-opt 19 accepts the text; compiled it gives the numbers that the design gives. Parameters, and "
+      "the moments of norms, are arguments after the inputs.\n"
+      "Examples:\n"
+      "  hone cost mlir licences.toml\n"
+      "  hone cost mlir licences.toml layers=2 width=64 --form affine\n"
+      "  hone cost mlir licences.toml --trial 12 --out trial12.mlir\n"
+      "  hone cost mlir licences.toml --config '{\"layers\": 2}' --json");
+  auto arguments = std::make_shared<MlirArguments>();
+  mlir_command->add_option("FILE", arguments->file, "The study file")->required();
+  mlir_command->add_option("VALUES", arguments->words, "NAME=VALUE; what is left out takes its default");
+  mlir_command->add_option("--config", arguments->config, "Values as a JSON object");
+  mlir_command->add_option("--trial", arguments->trial, "The design of this trial");
+  mlir_command->add_option("--store", arguments->store, "The study's store, where it is not beside the file");
+  mlir_command
+      ->add_option("--form", arguments->form,
+                   "linalg (on tensors) or affine (loops on buffers); default: linalg")
+      ->check(CLI::IsMember({"linalg", "affine"}));
+  mlir_command->add_option("--function", arguments->function, "Name of the function; default: main");
+  mlir_command->add_flag("--training", arguments->training,
+                         "Norms by the batch at hand rather than by stored moments");
+  mlir_command->add_option("--out", arguments->out, "Write the text here");
+  mlir_command->add_flag("--json", arguments->json, "Print one JSON document");
+  mlir_command->callback([arguments, &action] { action = [arguments] { return mlir(*arguments); }; });
+
+  auto* features_command = cost.add_subcommand("features", "Print what is read from an MLIR file");
+  features_command->footer(
+      "Counts are weighted by how often loops run; costs are predicted from these. Dialects that are not "
+      "known go by names and shapes.\n"
+      "Examples:\n"
+      "  hone cost features kernel.mlir\n"
+      "  hone cost mlir licences.toml | hone cost features - --json");
+  auto file = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  features_command->add_option("FILE", *file, "MLIR text; -: standard input")->required();
+  features_command->add_flag("--json", *json, "Print one JSON document");
+  features_command->callback(
+      [file, json, &action] { action = [file, json] { return features(*file, *json); }; });
+}
 
 }  // namespace hone::cli

@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "../worker_flags.h"
+#include "cost_train.h"
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
+#include "hone/learn/torch_pass.h"
 #include "hone/learn/train_design.h"
 #include "hone/run/probing.h"
+#include "hone/run/runner.h"
 #include "hone/run/worker.h"
 
 namespace {
@@ -134,13 +137,28 @@ int main(int argc, char** argv) {
   generating->add_option("--top-k", sampling.top_k);
   generating->add_option("--seed", sampling.seed);
   generating->add_flag("--json", json);
+
+  hone::cli::CostTrainArguments cost_arguments;
+  const auto* cost_training = hone::cli::add_cost_train(app, cost_arguments);
+
+  auto* running = app.add_subcommand("runner", "Measure graphs that come in on standard input");
   CLI11_PARSE(app, argc, argv);
 
   try {
+    if (*running) {
+      catch_stops();
+      hone::run::serve_runner(STDIN_FILENO, STDOUT_FILENO, {"torch", hone::learn::torch_pass},
+                              [] { return g_stop != 0; });
+      return 0;
+    }
     if (*worker) return hone::run::work_as_told(hone::run::read_worker_arguments(*worker_words));
     if (*probing) {
       hone::run::serve_probes(file, configs, output);
       return 0;
+    }
+    if (*cost_training) {
+      catch_stops();
+      return hone::cli::cost_train(cost_arguments, [] { return g_stop != 0; });
     }
     if (*training) return train(store, file, trial, steps, output, json);
     return generate(path, prompt, sampling, json);

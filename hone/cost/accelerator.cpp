@@ -44,12 +44,10 @@ const std::vector<Accelerator>& accelerators() {
   return known;
 }
 
-Accelerator accelerator(const std::string& name, const Place& place) {
+std::optional<Accelerator> find_accelerator(const std::string& name) {
   const std::string wanted = folded(name);
   const Accelerator* best = nullptr;
-  std::vector<std::string> names;
   for (const Accelerator& one : accelerators()) {
-    names.push_back(one.name);
     const bool variant =
         wanted.starts_with(one.name) && (wanted.size() == one.name.size() || wanted[one.name.size()] == '-');
     if (variant && (best == nullptr || one.name.size() > best->name.size())) best = &one;
@@ -58,9 +56,14 @@ Accelerator accelerator(const std::string& name, const Place& place) {
   if (best == nullptr)
     for (const Accelerator& one : accelerators())
       if (one.name == wanted + "-80gb" || one.name == wanted + "-32gb") best = &one;
-  if (best == nullptr)
-    throw Error(fmt::format("unknown accelerator '{}'", name), place, suggest(wanted, names));
-  return *best;
+  return best == nullptr ? std::nullopt : std::optional(*best);
+}
+
+Accelerator accelerator(const std::string& name, const Place& place) {
+  if (const auto found = find_accelerator(name)) return *found;
+  std::vector<std::string> names;
+  for (const Accelerator& one : accelerators()) names.push_back(one.name);
+  throw Error(fmt::format("unknown accelerator '{}'", name), place, suggest(folded(name), names));
 }
 
 Accelerator power_capped(Accelerator accelerator, double power_w) {

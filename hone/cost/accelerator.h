@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ const std::vector<Accelerator>& accelerators();
 /// known name after a dash ("h100-80gb-pcap") is taken for a variant of it. Throws Error at `place` with the
 /// name that was meant.
 Accelerator accelerator(const std::string& name, const Place& place = {});
+std::optional<Accelerator> find_accelerator(const std::string& name);  ///< nothing where it is unknown
 
 /// One watt limit for another: the profile drawing at most `power_w`, with the rate of its products scaled by
 /// the cube root of the share (dynamic power grows with the cube of the clock). `power_w` > 0.

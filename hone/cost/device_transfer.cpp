@@ -268,6 +268,8 @@ AdaptedDevice DeviceTransfer::adapt(const std::vector<DeviceMeasurement>& measur
 }
 
 LatencyPrediction AdaptedDevice::predict(std::size_t design) const {
+  if (static_cast<Index>(design) >= features_->front().rows())
+    throw internal_error("a prediction of a design that is not there");
   double mean = 0.0, square = 0.0, noise = 0.0;
   for (std::size_t v = 0; v < processes_.size(); ++v) {
     if (weights_[v] < 1e-6) continue;

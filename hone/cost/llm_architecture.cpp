@@ -24,18 +24,24 @@ double LlmArchitecture::expert_parameters() const {
   return (gated ? 3.0 : 2.0) * real(width) * real(ffn_width);
 }
 
+double LlmArchitecture::decoder_attention() const {
+  return attention_parameters() * (encoder_layers > 0 ? 2.0 : 1.0);
+}
+
 double LlmArchitecture::parameters() const {
-  return real(layers) * (attention_parameters() + real(experts) * expert_parameters()) +
+  return real(layers) * (decoder_attention() + real(experts) * expert_parameters()) +
+         real(encoder_layers) * (attention_parameters() + real(experts) * expert_parameters()) +
          (tied ? 1.0 : 2.0) * real(vocabulary) * real(width);
 }
 
 double LlmArchitecture::active_parameters() const {
-  return real(layers) * (attention_parameters() + real(active_experts) * expert_parameters()) +
+  return real(layers) * (decoder_attention() + real(active_experts) * expert_parameters()) +
          real(vocabulary) * real(width);
 }
 
 double LlmArchitecture::kv_bytes(double bytes_per_value) const {
-  return 2.0 * real(layers) * real(kv_heads) * real(head_width) * bytes_per_value;
+  return (encoder_layers > 0 ? 4.0 : 2.0) * real(layers) * real(kv_heads) * real(head_width) *
+         bytes_per_value;
 }
 
 void LlmArchitecture::check(const Place& place) const {
@@ -53,6 +59,7 @@ void LlmArchitecture::check(const Place& place) const {
   need(vocabulary, "vocabulary", 100000000);
   need(experts, "experts", 100000);
   need(active_experts, "active_experts", experts);
+  if (encoder_layers != 0) need(encoder_layers, "encoder_layers", 10000);
 }
 
 Json LlmArchitecture::json() const {
@@ -68,6 +75,7 @@ Json LlmArchitecture::json() const {
           {"tied", tied},
           {"experts", experts},
           {"active_experts", active_experts},
+          {"encoder_layers", encoder_layers},
           {"parameters", parameters()},
           {"source", source},
           {"assumed", assumed}};
@@ -156,17 +164,23 @@ LlmArchitecture architecture_of_json(const Json& json, const Place& place) {
   if (read.name.empty()) read.name = text("model_type").empty() ? "architecture" : text("model_type");
   read.layers = integer({"layers", "num_hidden_layers", "n_layer", "num_layers"}, -1);
   read.width = integer({"width", "hidden_size", "n_embd", "d_model"}, -1);
-  read.heads = integer({"heads", "num_attention_heads", "n_head", "n_heads"}, -1);
+  read.heads = integer({"heads", "num_attention_heads", "n_head", "n_heads", "num_heads"}, -1);
   read.kv_heads = integer({"kv_heads", "num_key_value_heads", "num_kv_heads", "n_head_kv"},
                           flag("multi_query", false) ? 1 : read.heads);
-  read.head_width = integer({"head_width", "head_dim"}, read.heads > 0 ? read.width / read.heads : 0);
-  read.ffn_width = integer({"ffn_width", "intermediate_size", "ffn_dim", "n_inner"}, 4 * read.width);
+  read.head_width = integer({"head_width", "head_dim", "d_kv"}, read.heads > 0 ? read.width / read.heads : 0);
+  read.ffn_width = integer({"ffn_width", "intermediate_size", "ffn_dim", "n_inner", "d_ff"}, 4 * read.width);
   read.vocabulary = integer({"vocabulary", "vocab_size"}, -1);
   read.experts = integer({"experts", "num_local_experts", "num_experts", "n_routed_experts"}, 1);
   read.active_experts = integer({"active_experts", "num_experts_per_tok"}, 1);
   const std::string activation = text("hidden_act"), type = text("model_type");
-  read.gated = flag("gated", activation == "silu" || activation == "swiglu" || type.starts_with("gemma"));
+  read.gated = flag("gated", activation == "silu" || activation == "swiglu" || flag("is_gated_act", false) ||
+                                 type.starts_with("gemma"));
   read.tied = flag("tied", flag("tie_word_embeddings", !read.gated));
+  read.encoder_layers = integer({"encoder_layers"}, 0);
+  if (flag("is_encoder_decoder", false)) {  // Transformers counts the encoder's layers first
+    read.encoder_layers = read.layers;
+    read.layers = integer({"num_decoder_layers"}, read.layers);
+  }
   read.source = text("source").empty() ? place.file : text("source");
   read.assumed = flag("assumed", false);
   read.check(place);

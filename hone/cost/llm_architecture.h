@@ -10,7 +10,7 @@
 
 namespace hone::cost {
 
-/// The shape of a decoder-only transformer: what its cost of inference follows from. A plain value.
+/// The shape of a transformer that generates text: what its cost of inference follows from. A plain value.
 struct LlmArchitecture {
   std::string name;
   std::int64_t layers = 0;
@@ -23,12 +23,16 @@ struct LlmArchitecture {
   std::int64_t vocabulary = 0;
   bool tied = true;  ///< input and output embeddings are one matrix
   std::int64_t experts = 1, active_experts = 1;
+  /// Layers of an encoder that reads the prompt; `layers` are then the decoder's, each with a second
+  /// attention to what the encoder gives. 0: a decoder alone.
+  std::int64_t encoder_layers = 0;
   std::string source;    ///< where the numbers are published
   bool assumed = false;  ///< never published by who serves it: a common guess from its size
 
   bool operator==(const LlmArchitecture&) const = default;
 
-  double attention_parameters() const;  ///< of one layer's four projections
+  double attention_parameters() const;  ///< of the four projections of one attention
+  double decoder_attention() const;     ///< of one decoder layer: of one attention, or of two with an encoder
   double expert_parameters() const;     ///< of one expert of one layer
   double parameters() const;            ///< all, without norms and biases
   double active_parameters() const;  ///< those that one token is multiplied with, output embedding included

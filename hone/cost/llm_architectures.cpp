@@ -69,6 +69,26 @@ LlmArchitecture tied(LlmArchitecture model, std::int64_t head_width) {
   return model;
 }
 
+/// An encoder and a decoder of as many layers each, as T5 is.
+LlmArchitecture t5(std::string name, std::int64_t layers, std::int64_t width, std::int64_t heads,
+                   std::int64_t head_width, std::int64_t ffn_width, bool gated, std::string source) {
+  LlmArchitecture model = gpt(std::move(name), layers, width, heads, 32128, std::move(source));
+  model.encoder_layers = layers;
+  model.head_width = head_width;
+  model.ffn_width = ffn_width;
+  model.gated = gated;
+  model.tied = !gated;
+  return model;
+}
+
+LlmArchitecture glm() {
+  LlmArchitecture model =
+      gpt("glm-130b", 70, 12288, 96, 150528, "GLM-130B: An Open Bilingual Pre-trained Model");
+  model.ffn_width = 32768;
+  model.gated = true;
+  return model;
+}
+
 /// Names under which a deployment of a known architecture is served.
 struct Alias {
   const char* served;
@@ -79,6 +99,11 @@ constexpr Alias kAliases[]{
     {"gpt-neo-20b", "gpt-neox-20b"},
     {"bloom", "bloom-176b"},
     {"yalm", "yalm-100b"},
+    {"glm", "glm-130b"},
+    {"t0pp", "t5-xxl-11b"},
+    {"flan-t5-xxl", "t5-xxl-11b"},
+    {"ul2", "ul2-20b"},
+    {"flan-ul2", "ul2-20b"},
     {"tnlgv2-7b", "tnlg-7b"},
     {"tnlgv2-530b", "tnlg-530b"},
     {"ada", "gpt3-ada"},
@@ -164,6 +189,11 @@ const std::vector<LlmArchitecture>& known_architectures() {
         gpt("bloom-3b", 30, 2560, 32, 250880, kBloom),
         gpt("bloom-7b1", 30, 4096, 32, 250880, kBloom),
         gpt("bloom-176b", 70, 14336, 112, 250880, kBloom),
+        glm(),
+        t5("t5-11b", 24, 1024, 128, 128, 65536, false,
+           "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer"),
+        t5("t5-xxl-11b", 24, 4096, 64, 64, 10240, true, "the released model's config"),
+        t5("ul2-20b", 32, 4096, 16, 256, 16384, true, "UL2: Unifying Language Learning Paradigms"),
         gpt("yalm-100b", 80, 10240, 128, 128000, "the released model's description"),
         untied(gpt("pythia-70m", 6, 512, 8, 50304, kPythia)),
         untied(gpt("pythia-160m", 12, 768, 12, 50304, kPythia)),

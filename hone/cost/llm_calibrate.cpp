@@ -14,9 +14,9 @@ namespace {
 constexpr double kProfileSd = 0.2;
 // Of each constant around where it starts, in the order of LlmStack: what software decides may be far from
 // it, what the hardware attains is not.
-constexpr std::array<double, LlmStack::kCount> kFreedom{0.7, 0.5,  0.4, 0.3, 0.15, 0.7,
-                                                        0.5, 0.25, 0.4, 1.0, 0.7,  0.3};
-constexpr double kConstantsSd = 0.03;
+constexpr std::array<double, LlmStack::kCount> kFreedom{0.7,  0.5, 0.4, 0.3, 0.15, 0.7, 0.5,
+                                                        0.25, 0.4, 1.0, 0.7, 0.3,  0.5};
+constexpr double kConstantsSd = 0.03, kPromptsSd = 0.1;
 constexpr double kNoise = 0.008;
 constexpr double kSharedSd = 0.08, kSharedLevelSd = 0.01;
 constexpr double kModelSd = 0.05;
@@ -100,7 +100,8 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     const double count = static_cast<double>(one.steps.size());
     for (const auto& step : one.steps)
-      rows.push_back({one.of, &step, std::sqrt(std::min(1.0, kIndependent / count)) / kConstantsSd});
+      rows.push_back({one.of, &step,
+                      std::sqrt(std::min(1.0, kIndependent / count)) / (decode ? kConstantsSd : kPromptsSd)});
   }
   if (rows.empty()) return;
   const std::size_t first = decode ? 0 : LlmStack::kDecoding;
@@ -261,7 +262,8 @@ LlmRuntime LlmCalibration::runtime(const LlmDeployment& deployment, double batch
     runtime.prompt_tokens.push_back(prompt);
     runtime.prompt_s.push_back(predict(deployment, {false, batch, prompt}).seconds);
   }
-  runtime.provenance = {{"calibrated", true}, {"relative_spread_of_token_s", token.spread}};
+  runtime.provenance = {{"calibrated", !processes_[0].at.empty() || !processes_[1].at.empty()},
+                        {"relative_spread_of_token_s", token.spread}};
   return runtime;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hone/cost/llm_estimate.h"
+#include "hone/cost/llm_runtime.h"
 
 namespace hone::cost {
 
@@ -36,7 +37,8 @@ LlmStep llm_step(const LlmDeployment& deployment, const LlmStack& stack, const L
 /// its rate products attain, kept near its profile; and what is left, a Gaussian process over the logarithms
 /// of batch and tokens with a part that all deployments share and parts of a model on an accelerator and of a
 /// deployment's own. A deployment that was measured is therefore predicted close to its measurements, another
-/// one of the same stack by the constants and what all have in common. Copies (one group) count once.
+/// one of the same stack by the constants and what all have in common. Copies (one group) count once. One
+/// that was never fitted predicts by the constants where they start.
 /// A plain value; const members may be called from several threads.
 class LlmCalibration {
  public:
@@ -58,7 +60,7 @@ class LlmCalibration {
     double spread = 0.0;  ///< relative standard deviation, as the Gaussian process has it
   };
   Prediction predict(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
-  /// T(p, o) of a deployment: prompts at the sizes given.
+  /// T(p, o) of a deployment: prompts at the sizes given, steps of decoding at the context given.
   LlmRuntime runtime(const LlmDeployment& deployment, double batch, const std::vector<double>& prompts,
                      double context) const;
   Json json() const;

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "hone/cost/llm_deployment.h"
-#include "hone/cost/llm_runtime.h"
 
 namespace hone::cost {
 
@@ -12,20 +11,23 @@ namespace hone::cost {
 /// with a meaning, all positive. Defaults are the middle of the public measurements that docs/llm-costs.md
 /// names; calibrate() learns them from measured deployments.
 struct LlmStack {
-  double launch_s = 0.65e-3;        ///< host time of one layer's kernels, on the A100's usual host
+  double launch_s = 0.55e-3;        ///< host time of one layer's kernels, on the A100's usual host
   double launch_shared_s = 0.1e-3;  ///< more of it a layer with tensor parallelism: collectives are launched
-  double kernel_s = 0.08e-3;        ///< device time of one layer beyond bytes and operations: kernels' ramps
+  double kernel_s = 0.06e-3;        ///< device time of one layer beyond bytes and operations: kernels' ramps
   double collective_s = 0.07e-3;    ///< latency of one layer's collectives, times log2(tensor_parallel)
   double memory_share = 0.8;        ///< of the memory bandwidth that reading weights and keys attains
-  double sequence_s = 0.15e-3;      ///< host time of one step for each sequence of the batch: sampling
+  double sequence_s = 0.2e-3;       ///< host time of one step for each sequence of the batch: sampling
   double stage_s = 4e-3;            ///< of passing from one pipeline stage to the next
-  double matrix_share = 0.58;       ///< of matrix_flops x the accelerator's matrix_share that prompts attain
-  double link_share = 0.45;         ///< of link_bytes_per_s that collectives of prompts attain
-  double score_passes = 3.0;        ///< times that attention's scores go through memory; ~0: fused attention
-  double request_s = 3e-3;          ///< of a prompt's first step beyond an output token's: set-up
-  double prompt_launches = 1.1;     ///< host time of a prompt's layer relative to an output token's
+  double matrix_share = 0.65;       ///< of matrix_flops x the accelerator's matrix_share that prompts attain
+  double link_share = 0.35;         ///< of link_bytes_per_s that collectives of prompts attain
+  double score_passes = 4.0;        ///< times that attention's scores go through memory; ~0: fused attention
+  double request_s = 4e-3;          ///< of a prompt's first step beyond an output token's: set-up
+  double prompt_launches = 1.2;     ///< host time of a prompt's layer relative to an output token's
 
-  static constexpr std::size_t kCount = 12;
+  double activation_passes =
+      30.0;  ///< times that a layer's activations go through memory: norms, sums, gates
+
+  static constexpr std::size_t kCount = 13;
   std::array<double, kCount> values() const;
   static LlmStack of(const std::array<double, kCount>& values);
   static const std::array<const char*, kCount>& names();
@@ -52,17 +54,13 @@ struct LlmStep {
 LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double context);
 
 /// The prompt and its first output token, for `batch` prompts of `prompt` tokens each: matrix products of
-/// whole tiles of 128 tokens, causal attention, collectives' volume, stages one after the other.
+/// whole tiles of 128 tokens, causal attention, collectives' volume, stages one after the other. With an
+/// encoder: its pass and the decoder's first step.
 LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double prompt);
 
 /// The roofline alone: bytes / bandwidth or operations / rate, whichever is longer, at the peaks, no
 /// overhead.
 double roofline_decode_s(const LlmDeployment& deployment, double batch, double context);
 double roofline_prompt_s(const LlmDeployment& deployment, double batch, double prompt);
-
-/// T(p, o) of a deployment that nobody measured: prompts at powers of two up to `longest`, and a step of
-/// decoding at the context of `longest` / 2.
-LlmRuntime estimated_runtime(const LlmDeployment& deployment, const LlmStack& stack, double batch = 1.0,
-                             double longest = 8192.0);
 
 }  // namespace hone::cost

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "hone/base/units.h"
-
 namespace hone::cost {
 namespace {
 
@@ -26,7 +24,7 @@ double median_of(std::vector<double> values) {
 }
 
 /// The median slope within prompt sizes, each pair weighted by its distance.
-double starting_slope(const std::vector<Cell>& cells, const Place&) {
+double starting_slope(const std::vector<Cell>& cells) {
   std::vector<std::pair<double, double>> slopes;
   double total = 0.0;
   for (std::size_t i = 0; i < cells.size(); ++i)
@@ -101,7 +99,7 @@ void reweigh(std::vector<Cell>& cells, const Line& line, std::size_t prompts) {
 }
 
 Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
-  Line line{std::vector<double>(prompts), {}, {}, starting_slope(cells, {}), 0.0};
+  Line line{std::vector<double>(prompts), {}, {}, starting_slope(cells), 0.0};
   for (std::size_t p = 0; p < prompts; ++p) {
     std::vector<double> rests;
     for (const Cell& cell : cells)

@@ -202,10 +202,12 @@ std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRo
   std::map<std::tuple<std::string, std::int64_t, std::vector<double>>, std::size_t> groups;
   for (const auto& [key, sizes] : cells) {
     const auto& [model, hardware, tensor] = key;
-    const auto named = deployment_named(model, accelerator(hardware), notes);
+    const auto device = find_accelerator(hardware);
+    const auto named = device ? deployment_named(model, *device, notes) : std::nullopt;
     if (!named) {
-      if (std::find(rest->unknown.begin(), rest->unknown.end(), model) == rest->unknown.end())
-        rest->unknown.push_back(model);
+      const std::string& what = device ? model : hardware;
+      if (std::find(rest->unknown.begin(), rest->unknown.end(), what) == rest->unknown.end())
+        rest->unknown.push_back(what);
       continue;
     }
     MeasuredDeployment one{fmt::format("{} on {} {}", model, tensor, hardware), *named, {}, measured.size()};

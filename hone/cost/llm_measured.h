@@ -54,7 +54,7 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
 
 /// What a table of serving measurements holds that is no measurement of a model's speed.
 struct ServingRest {
-  std::vector<std::string> unknown;  ///< models of unknown architecture
+  std::vector<std::string> unknown;  ///< models of unknown architecture, accelerators without a profile
   std::int64_t unlike = 0;           ///< rows whose prompt and tokens do not add up to the request's time
   std::int64_t swapped = 0;          ///< rows that do not fit the accelerators' memory
 };

@@ -81,7 +81,7 @@ class Probe {
     result_.left = static_cast<std::int64_t>(plan.size() - next);
     result_.dollars = priced() ? dollars() : std::nan("");
     result_.tokens = ledger_.tokens_in + ledger_.tokens_out;
-    if (std::filesystem::exists(options_.file) && !ledger_.done.empty())
+    if (std::filesystem::exists(options_.file) && (result_.measured > 0 || !ledger_.done.empty()))
       result_.points = read_llm_points(options_.file);
     return result_;
   }

@@ -53,7 +53,9 @@ int Parser::attribute() {
   if (alias >= 0) return alias;
   if (attribute.text.data() == nullptr) attribute.text = text_between(first.begin, end_of_previous());
   // `3 : i32`, `dense<0> : tensor<4xi32>`, `#x.y : i32`.
-  if (at(":") && (begins_type(1) || is(token(1), "("))) {
+  const bool typed = attribute.kind != Attribute::Kind::array && attribute.kind != Attribute::Kind::type &&
+                     attribute.kind != Attribute::Kind::map && attribute.kind != Attribute::Kind::set;
+  if (typed && at(":") && begins_type(1)) {
     ++at_;
     attribute.type = type();
   }

@@ -123,7 +123,7 @@ int Parser::operation() {
     if (operation.name.empty()) throw error(token(), "an operation's name is empty");
     ++at_;
     generic(head);
-  } else if (token().kind == Kind::word) {
+  } else if (token().kind == Kind::word && !is_scalar_name(text(token()))) {
     operation.name = whole_name(text(token()));
     ++at_;
     pretty(head);

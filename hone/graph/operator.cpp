@@ -74,6 +74,10 @@ double Operator::parameter_bytes(const Attributes& attributes, const std::vector
   return bytes;
 }
 
+MlirValue Operator::mlir(MlirWriter&, const MlirCall&) const {
+  throw Error("this operator says nothing of how it is written as MLIR", {}, "override Operator::mlir");
+}
+
 const Operator& find_operator(const std::string& name) { return *find_entry(name).rules; }
 
 Attributes complete_attributes(const std::string& op, const Attributes& given) {

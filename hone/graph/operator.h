@@ -8,6 +8,7 @@
 #include "hone/base/registry.h"
 #include "hone/graph/array.h"
 #include "hone/graph/graph.h"
+#include "hone/graph/mlir_writer.h"
 
 namespace hone::graph {
 
@@ -19,6 +20,14 @@ struct Call {
   /// Stored moments of inference, as Operator::moments lists them; none: the statistics of the batch at hand,
   /// as in training.
   std::vector<const Array*> moments = {};
+};
+
+/// What Operator::mlir is given.
+struct MlirCall {
+  const Attributes& attributes;  ///< complete
+  std::vector<MlirValue> inputs;
+  std::vector<MlirValue> parameters;
+  std::vector<MlirValue> moments = {};  ///< as Call::moments
 };
 
 /// The rules of one operator, free of any tensor library. One file each in graph/ops; train/ops has the
@@ -50,6 +59,10 @@ class Operator {
   /// Bytes of parameters that a forward pass reads: all of them, unless it is a lookup.
   virtual double parameter_bytes(const Attributes& attributes, const std::vector<Shape>& inputs,
                                  const Shape& output) const;
+
+  /// The same function as MLIR, as loop nests over its operands. Returns the output, which may be an input
+  /// seen in another way. Throws Error where an operator of somebody's own has none.
+  virtual MlirValue mlir(MlirWriter& writer, const MlirCall& call) const;
 
   // The operator's algebra: what the canonical form (canonical() in graph.h) may rewrite. Holds for every
   // value of inputs and parameters, in training and in inference.

@@ -121,11 +121,10 @@ class FamilyScores {
                                             : std::optional(cost::KnownDevice::learn(*designs_, series.device,
                                                                                      series.latency)));
     }
-    for (std::size_t s = 0; s < family_.series.size(); ++s)
-      for (const std::size_t n : kSamples) {
-        if (interrupted()) return;
-        if (measured_designs(family_.series[s]).size() >= 2 * n) unseen(s, n);
-      }
+    for (std::size_t s = 0; s < family_.series.size(); ++s) {
+      if (interrupted()) return;
+      unseen(s);
+    }
     for (std::size_t s = 0; s < family_.series.size(); ++s) {
       if (interrupted()) return;
       if (measured_designs(family_.series[s]).size() >= 100) measured(s);
@@ -138,10 +137,9 @@ class FamilyScores {
     if (options_.progress) options_.progress(family_.name + ": " + what);
   }
 
-  /// A device met with `n` samples; known are all others that timed the same thing.
-  void unseen(std::size_t held_out, std::size_t n) {
+  /// A device met with few samples; known are all others that timed the same thing.
+  void unseen(std::size_t held_out) {
     const LatencySeries& series = family_.series[held_out];
-    show(fmt::format("{} from {} samples", series.name(), n));
     std::vector<cost::KnownDevice> known;
     for (std::size_t s = 0; s < family_.series.size(); ++s)
       if (s != held_out && known_[s] && family_.series[s].target == series.target)
@@ -149,6 +147,14 @@ class FamilyScores {
     const cost::DeviceTransfer transfer(designs_, known);
     const cost::DeviceTransfer alone(designs_, {});
     const Designs all = measured_designs(series);
+    for (const std::size_t n : kSamples)
+      if (all.size() >= 2 * n) unseen(series, all, n, transfer, alone);
+  }
+
+  void unseen(const LatencySeries& series, const Designs& all, std::size_t n,
+              const cost::DeviceTransfer& transfer, const cost::DeviceTransfer& alone) {
+    show(fmt::format("{} from {} samples", series.name(), n));
+    const auto& known = transfer.known();
     for (const bool chosen : {true, false}) {
       Means means(scores_);
       for (std::int64_t seed = 1; seed <= options_.seeds; ++seed) {

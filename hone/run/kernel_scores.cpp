@@ -1,7 +1,165 @@
+// Costs of kernels learned from labels, on families that were not learned from.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <future>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "hone/cost/learn_labels.h"
+#include "hone/predict/ridge.h"
 #include "hone/run/cost_bench.h"
 
 namespace hone::run {
+namespace {
 
-std::vector<CostScore> kernel_scores(const std::string&, const CostBenchOptions&) { return {}; }
+constexpr int kFolds = 5;
+
+struct Baselines {
+  double mean = 0.0;  ///< of the logarithms
+  predict::Ridge line;
+};
+
+bool seconds(const std::string& target) { return target == "run_s"; }
+double to_log(const std::string& target, double value) {
+  return seconds(target) ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
+}
+double from_log(const std::string& target, double value) {
+  value = std::min(value, 80.0);
+  return seconds(target) ? std::exp(value) : std::max(0.0, std::expm1(value));
+}
+
+/// Logarithms of how often operations of each kind run: what regression on operation counts is given.
+std::vector<double> operation_counts(const cost::CostSample& sample) {
+  std::vector<double> counts;
+  const std::vector<std::string>& names = cost::mlir::feature_names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    const bool counted = name.ends_with("_count") && !name.ends_with("stride_count") &&
+                         name != "still_count" && name != "indirect_count";
+    if (counted) counts.push_back(std::log1p(sample.features.values[i]));
+  }
+  return counts;
+}
+
+double feature(const cost::CostSample& sample, const char* name) { return sample.features.at(name); }
+
+/// Operations at the measured peak, or every byte once from memory, whichever takes longer.
+double roofline_s(const cost::CostSample& sample, const std::map<std::string, double>& measured) {
+  const auto rate = [&](const char* name) {
+    const auto found = measured.find(name);
+    return found == measured.end() ? 1e11 : std::max(1.0, found->second);
+  };
+  const double compute =
+      feature(sample, "flops_f64") / rate("f64_flops_per_s") +
+      (feature(sample, "flops") - feature(sample, "flops_f64")) / rate("f32_flops_per_s") +
+      (feature(sample, "integer_count") + feature(sample, "integer_multiply_count")) / rate("i32_ops_per_s");
+  return std::max(compute, feature(sample, "footprint_bytes") / rate("bytes_per_s"));
+}
+
+using Predictions = std::map<std::string, std::vector<double>>;
+
+class Comparison {
+ public:
+  Comparison(const std::string& file, const CostBenchOptions& options)
+      : options_(options), set_(cost::read_labels(file)) {
+    name_ = std::filesystem::path(file).stem().string() + ", families held out";
+    samples_ = cost::cost_samples(set_, [&](std::size_t done, std::size_t all) {
+      if (options_.progress) options_.progress(fmt::format("{}: {} of {} functions read", name_, done, all));
+      return !stopped();
+    });
+  }
+
+  void run(std::vector<CostScore>& scores) {
+    std::set<std::string> families;
+    for (const auto& sample : samples_) families.insert(sample.family);
+    if (families.size() < kFolds) return;
+    std::map<std::string, int> fold;
+    for (const std::string& family : families) fold[family] = static_cast<int>(fold.size()) % kFolds;
+    for (const auto& [target, first] : samples_[0].targets) {
+      if (stopped()) return;
+      if (std::all_of(samples_.begin(), samples_.end(),
+                      [&](const auto& sample) { return sample.targets.count(target) > 0; }))
+        compare(target, fold, scores);
+    }
+  }
+
+ private:
+  bool stopped() const { return options_.interrupted && options_.interrupted(); }
+
+  void compare(const std::string& target, const std::map<std::string, int>& fold,
+               std::vector<CostScore>& scores) {
+    if (options_.progress) options_.progress(fmt::format("{}: {}", name_, target));
+    // Folds do not depend on each other.
+    std::vector<std::future<Predictions>> parts;
+    for (int out = 0; out < kFolds; ++out)
+      parts.push_back(std::async(std::launch::async, [&, out] { return predictions(target, fold, out); }));
+    Predictions all;
+    for (auto& part : parts)
+      for (const auto& [model, values] : part.get())
+        all[model].insert(all[model].end(), values.begin(), values.end());
+    if (stopped()) return;
+    const std::vector<double> measured = std::move(all["measured"]);
+    all.erase("measured");
+    for (const auto& [model, values] : all)
+      scores.push_back({name_, target, model, predict::accuracy(values, measured)});
+  }
+
+  /// What each model says of one fold, learned from the others, and what was measured.
+  Predictions predictions(const std::string& target, const std::map<std::string, int>& fold, int out) const {
+    std::vector<cost::CostSample> training;
+    std::vector<const cost::CostSample*> test;
+    for (const auto& sample : samples_) {
+      if (fold.at(sample.family) == out)
+        test.push_back(&sample);
+      else
+        training.push_back(sample);
+    }
+    cost::LearnedCostOptions options;
+    options.targets = {target};
+    options.folds = 0;
+    const cost::LearnedCosts trees = cost::LearnedCosts::fit(training, options);
+    const Baselines baselines = fit(training, target);
+    Predictions predicted;
+    for (const cost::CostSample* sample : test) {
+      predicted["measured"].push_back(sample->targets.at(target));
+      predicted["boosted trees"].push_back(trees.predict(sample->features, std::size_t{0}));
+      predicted["mean"].push_back(from_log(target, baselines.mean));
+      predicted["linear on operation counts"].push_back(
+          from_log(target, baselines.line.predict(operation_counts(*sample))));
+      if (seconds(target)) predicted["roofline"].push_back(roofline_s(*sample, set_.provenance.measured));
+    }
+    return predicted;
+  }
+
+  static Baselines fit(const std::vector<cost::CostSample>& training, const std::string& target) {
+    Baselines baselines;
+    std::vector<double> rows, values;
+    for (const auto& sample : training) {
+      const std::vector<double> counts = operation_counts(sample);
+      rows.insert(rows.end(), counts.begin(), counts.end());
+      values.push_back(to_log(target, sample.targets.at(target)));
+      baselines.mean += values.back() / static_cast<double>(training.size());
+    }
+    baselines.line = predict::Ridge::fit(rows, rows.size() / values.size(), values);
+    return baselines;
+  }
+
+  const CostBenchOptions& options_;
+  cost::LabelSet set_;
+  std::string name_;
+  std::vector<cost::CostSample> samples_;
+};
+
+}  // namespace
+
+std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options) {
+  std::vector<CostScore> scores;
+  for (const std::string& file : cost::label_files(folder))
+    if (!options.interrupted || !options.interrupted()) Comparison(file, options).run(scores);
+  return scores;
+}
 
 }  // namespace hone::run

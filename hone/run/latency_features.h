@@ -15,10 +15,10 @@ struct LatencyFeatures {
 
 /// Columns that make up a cell (task/cell_spaces.h) are read as one: views are the operators as they are
 /// written and those whose results are read; details are the positions of operators, the ones that are left
-/// where zeros are folded too, and the longest chain. Other columns of texts are counted by value over columns that share their
-/// values. Columns of numbers are amounts of work: where they are named as those of a stack of layers
-/// (P_embed_dim, P_layer_num, P_..._avg) as sums over layers and their products with widths; else as they
-/// are, with their products.
+/// where zeros are folded too, and the longest chain. Other columns of texts are counted by value over
+/// columns that share their values. Columns of numbers are amounts of work: where they are named as those of
+/// a stack of layers (P_embed_dim, P_layer_num, P_..._avg) as sums over layers and their products with
+/// widths; else as they are, with their products.
 LatencyFeatures latency_features(const LatencyFamily& family);
 
 }  // namespace hone::run

@@ -153,7 +153,7 @@ std::vector<CostScore> table_scores(const fs::path& file, const std::vector<cost
   using Of = const cost::MeasuredDeployment&;
   using At = const cost::LlmStepMeasure&;
   append(scores, fold_scores(name + ", in sample", measured, {}, options));
-  append(scores, request_scores(name + ", in sample", rows,
+  append(scores, request_scores(name + ", whole requests, in sample", rows,
                                 most_common(measured, [](At step) { return step.batch; })));
   // Sizes vary at one batch, and batches at one size: along each of the two axes what the other one holds
   // stays known.

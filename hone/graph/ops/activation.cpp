@@ -37,6 +37,19 @@ class Activation : public Operator {
     else
       map([](double x) { return x > 0.0 || std::isnan(x) ? x * x : 0.0; });
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const std::string& kind = call.attributes.text("kind");
+    const MlirValue& x = call.inputs[0];
+    return writer.map(x.shape, {MlirWriter::whole(x)}, [&](MlirBody& body) {
+      const std::string value = body.in(0);
+      if (kind == "gelu") return mlir_gelu(body, value);
+      if (kind == "tanh") return body.unary("math.tanh", value);
+      if (kind == "silu") return body.multiply(value, mlir_sigmoid(body, value));
+      if (kind == "sigmoid") return mlir_sigmoid(body, value);
+      const std::string positive = body.binary("arith.maximumf", value, body.real(0.0));
+      return kind == "relu" ? positive : body.multiply(positive, positive);
+    });
+  }
   double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
     const std::string& kind = attributes.text("kind");
     const double each = kind == "gelu"           ? 5.0

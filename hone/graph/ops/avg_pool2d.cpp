@@ -15,6 +15,27 @@ class AvgPool2d : public Pool {
       return sum / n;
     });
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const Window window = pool_window(name_, call.attributes);
+    const MlirValue& x = call.inputs[0];
+    const Shape shape = window.moved_over(name_, x.shape, x.shape[1]);
+    const MlirValue sums = mlir_pool(writer, x, window, shape, 0.0, "arith.addf");
+    const auto kernel = static_cast<double>(window.kernel), padding = static_cast<double>(window.padding);
+    return writer.map(shape, {MlirWriter::whole(sums)}, [&](MlirBody& body) {
+      if (window.padding == 0) return body.divide(body.in(0), body.real(kernel * kernel));
+      // What a window covers along a side: min(first + kernel, size) - max(first, 0).
+      const auto covered = [&](std::size_t dim) {
+        const std::string first =
+            body.subtract(body.multiply(body.index(dim), body.real(static_cast<double>(window.stride))),
+                          body.real(padding));
+        const std::string end = body.binary("arith.minimumf", body.add(first, body.real(kernel)),
+                                            body.real(static_cast<double>(x.shape[dim])));
+        return body.subtract(end, body.binary("arith.maximumf", first, body.real(0.0)));
+      };
+      const std::string rows = covered(2);
+      return body.divide(body.in(0), body.multiply(rows, covered(3)));
+    });
+  }
 };
 
 }  // namespace

@@ -53,6 +53,48 @@ class BatchNorm : public Operator {
       each([&](std::int64_t i) { output.values[i] = (x.values[i] - mean) * scale + shift; });
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const MlirOperand values = MlirWriter::whole(x);
+    const MlirOperand channel{{}, {"d0"}};
+    MlirOperand mean = channel, variance = channel;
+    if (call.moments.empty()) {
+      // Channels first, so that the sums run over what is left.
+      Shape domain = {x.shape[1], x.shape[0]};
+      domain.insert(domain.end(), x.shape.begin() + 2, x.shape.end());
+      MlirOperand turned = values;
+      std::swap(turned.at[0], turned.at[1]);
+      const double count = static_cast<double>(element_count(x.shape)) / static_cast<double>(x.shape[1]);
+      const auto divided = [&](const MlirValue& sum) {
+        return writer.map(sum.shape, {MlirWriter::whole(sum)},
+                          [&](MlirBody& body) { return body.divide(body.in(0), body.real(count)); });
+      };
+      mean.value = divided(writer.reduce(domain, domain.size() - 1, 0.0, {turned},
+                                         [](MlirBody& body) { return body.add(body.out(), body.in(0)); }));
+      variance.value =
+          divided(writer.reduce(domain, domain.size() - 1, 0.0, {turned, mean}, [](MlirBody& body) {
+            const std::string centred = body.subtract(body.in(0), body.in(1));
+            return body.add(body.out(), body.multiply(centred, centred));
+          }));
+    } else {
+      mean.value = call.moments[0];
+      variance.value = call.moments[1];
+    }
+    const bool affine = !call.parameters.empty();
+    std::vector<MlirOperand> operands = {variance};
+    if (affine) operands.push_back({call.parameters[0], {"d0"}});
+    const MlirValue scale = writer.map({x.shape[1]}, operands, [&](MlirBody& body) {
+      const std::string root =
+          body.unary("math.rsqrt", body.add(body.in(0), body.real(call.attributes.real("epsilon"))));
+      return affine ? body.multiply(root, body.in(1)) : root;
+    });
+    operands = {values, {mean.value, {"d1"}}, {scale, {"d1"}}};
+    if (affine) operands.push_back({call.parameters[1], {"d1"}});
+    return writer.map(x.shape, operands, [&](MlirBody& body) {
+      const std::string scaled = body.multiply(body.subtract(body.in(0), body.in(1)), body.in(2));
+      return affine ? body.add(scaled, body.in(3)) : scaled;
+    });
+  }
   double flops(const Attributes&, const Shapes&, const Shape& output) const override {
     return 2.0 * count(output);  // in inference: one multiply-add
   }

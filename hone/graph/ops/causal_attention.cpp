@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "hone/graph/ops/shapes.h"
 
@@ -63,6 +64,44 @@ class CausalAttention : public Operator {
           }
         }
       }
+  }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const std::int64_t heads = call.attributes.integer("heads"), kv_heads = key_heads(call.attributes);
+    const std::int64_t length = call.inputs[0].shape[1], d = call.inputs[0].shape[2] / heads;
+    const std::int64_t batch = call.inputs[0].shape[0], group = heads / kv_heads;
+    // Dimensions: batch, key head, query head of it, position t, position u, element.
+    const MlirValue query = writer.split(call.inputs[0], 2, {kv_heads, group, d});
+    const MlirValue key = writer.split(call.inputs[1], 2, {kv_heads, d});
+    const MlirValue value = writer.split(call.inputs[2], 2, {kv_heads, d});
+    const auto product = [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(1)));
+    };
+    const MlirValue scores =
+        writer.reduce({batch, kv_heads, group, length, length, d}, 1, 0.0,
+                      {{query, {"d0", "d3", "d1", "d2", "d5"}}, {key, {"d0", "d4", "d1", "d5"}}}, product);
+    const MlirValue masked = writer.map(scores.shape, {MlirWriter::whole(scores)}, [&](MlirBody& body) {
+      const std::string scaled =
+          body.multiply(body.in(0), body.real(1.0 / std::sqrt(static_cast<double>(d))));
+      return body.select("ole", body.index(4), body.index(3), scaled,
+                         body.real(-std::numeric_limits<double>::infinity()));
+    });
+    MlirOperand row = MlirWriter::whole(masked);
+    row.at.pop_back();
+    row.value =
+        writer.reduce(masked.shape, 1, -std::numeric_limits<double>::infinity(), {MlirWriter::whole(masked)},
+                      [](MlirBody& body) { return body.binary("arith.maximumf", body.out(), body.in(0)); });
+    const MlirValue weights = writer.map(masked.shape, {MlirWriter::whole(masked), row}, [](MlirBody& body) {
+      return body.unary("math.exp", body.subtract(body.in(0), body.in(1)));
+    });
+    row.value = writer.reduce(masked.shape, 1, 0.0, {MlirWriter::whole(weights)},
+                              [](MlirBody& body) { return body.add(body.out(), body.in(0)); });
+    const MlirValue shares = writer.map(masked.shape, {MlirWriter::whole(weights), row},
+                                        [](MlirBody& body) { return body.divide(body.in(0), body.in(1)); });
+    // batch, position t, key head, query head, element; position u.
+    const MlirValue mixed =
+        writer.reduce({batch, length, kv_heads, group, d, length}, 1, 0.0,
+                      {{shares, {"d0", "d2", "d3", "d1", "d5"}}, {value, {"d0", "d5", "d2", "d4"}}}, product);
+    return writer.merge(mixed, 2, 3);
   }
   /// Weights sum to one, whatever queries and keys are.
   bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[2]; }

@@ -34,6 +34,9 @@ class Concat : public Operator {
         to += part;
       }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    return call.inputs.size() == 1 ? call.inputs[0] : writer.concat(call.inputs, 1);
+  }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   bool associative() const override { return true; }
   bool identity(const Attributes&, const Shapes& inputs) const override { return inputs.size() == 1; }

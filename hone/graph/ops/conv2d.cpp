@@ -50,6 +50,33 @@ class Conv2d : public Operator {
         }
       }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const Window window = Window::of(call.attributes);
+    const std::int64_t groups = call.attributes.integer("groups"), out = call.attributes.integer("out");
+    MlirValue x = call.inputs[0];
+    const Shape shape = window.moved_over("conv2d", x.shape, out);
+    const std::int64_t depth = x.shape[1] / groups;
+    if (window.padding > 0) x = writer.pad(x, 2, window.padding, window.padding, 0.0);
+    x = writer.split(x, 1, {groups, depth});
+    const MlirValue weight = writer.split(call.parameters[0], 0, {groups, out / groups});
+    // batch, group, filter, row, column; channel, and the taps' row and column.
+    const Shape domain = {shape[0], groups, out / groups,  shape[2],
+                          shape[3], depth,  window.kernel, window.kernel};
+    const std::vector<MlirOperand> operands = {
+        {x, {"d0", "d1", "d5", window.at("d3", "d6"), window.at("d4", "d7")}},
+        {weight, {"d1", "d2", "d5", "d6", "d7"}}};
+    const auto body = [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(1)));
+    };
+    const MlirValue sums =
+        call.parameters.size() > 1
+            ? writer.reduce(
+                  domain, 3,
+                  MlirOperand{writer.split(call.parameters[1], 0, {groups, out / groups}), {"d1", "d2"}},
+                  operands, body)
+            : writer.reduce(domain, 3, 0.0, operands, body);
+    return writer.merge(sums, 1, 2);
+  }
   double flops(const Attributes& attributes, const Shapes& inputs, const Shape& output) const override {
     const auto kernel = static_cast<double>(attributes.integer("kernel"));
     const auto depth = static_cast<double>(inputs[0][1] / attributes.integer("groups"));

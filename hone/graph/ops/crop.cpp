@@ -27,6 +27,12 @@ class Crop : public Operator {
       std::copy_n(&x.values[(line / rows * x.shape[2] + line % rows + top) * x.shape[3] + left], columns,
                   &output.values[line * columns]);
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    MlirValue x = call.inputs[0];
+    const std::int64_t top = call.attributes.integer("top"), left = call.attributes.integer("left");
+    x = writer.slice(x, 2, top, x.shape[2] - top - call.attributes.integer("bottom"));
+    return writer.slice(x, 3, left, x.shape[3] - left - call.attributes.integer("right"));
+  }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   bool identity(const Attributes& attributes, const Shapes&) const override {
     for (const auto& [name, value] : attributes.entries())

@@ -32,6 +32,13 @@ class Embedding : public Operator {
       std::copy_n(table.begin() + row, width, output.values.begin() + static_cast<std::int64_t>(i) * width);
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue &tokens = call.inputs[0], &table = call.parameters[0];
+    Shape shape = tokens.shape;
+    shape.push_back(table.shape[1]);
+    return writer.map(shape, {MlirWriter::whole(tokens)},
+                      [&](MlirBody& body) { return body.lookup(table, body.in(0), shape.size() - 1); });
+  }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   /// A lookup reads one row a token, at most the whole table.
   double parameter_bytes(const Attributes& attributes, const Shapes& inputs, const Shape&) const override {

@@ -20,6 +20,14 @@ class GlobalAvgPool : public Operator {
       output.values[i] = sum / static_cast<double>(plane);
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const MlirValue sum = writer.reduce(x.shape, 2, 0.0, {MlirWriter::whole(x)},
+                                        [](MlirBody& body) { return body.add(body.out(), body.in(0)); });
+    const auto plane = static_cast<double>(x.shape[2] * x.shape[3]);
+    return writer.map(sum.shape, {MlirWriter::whole(sum)},
+                      [&](MlirBody& body) { return body.divide(body.in(0), body.real(plane)); });
+  }
   double flops(const Attributes&, const Shapes& inputs, const Shape&) const override {
     return count(inputs[0]);
   }

@@ -10,6 +10,7 @@ class Identity : public Operator {
     need_inputs("identity", inputs, 1);
     return inputs[0];
   }
+  MlirValue mlir(MlirWriter&, const MlirCall& call) const override { return call.inputs[0]; }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   void evaluate(const Call& call, Array& output) const override { output.values = call.inputs[0]->values; }
   bool identity(const Attributes&, const Shapes&) const override { return true; }

@@ -37,6 +37,31 @@ class LayerNorm : public Operator {
       }
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const auto width = static_cast<double>(x.shape.back());
+    const MlirOperand values = MlirWriter::whole(x);
+    const std::string last = values.at.back();
+    MlirOperand row = values;
+    row.at.pop_back();
+    row.value = writer.reduce(x.shape, 1, 0.0, {values},
+                              [](MlirBody& body) { return body.add(body.out(), body.in(0)); });
+    const MlirOperand sum = row;
+    row.value = writer.reduce(x.shape, 1, 0.0, {values, sum}, [&](MlirBody& body) {
+      const std::string centred = body.subtract(body.in(0), body.divide(body.in(1), body.real(width)));
+      return body.add(body.out(), body.multiply(centred, centred));
+    });
+    std::vector<MlirOperand> operands = {values, sum, row};
+    for (const MlirValue& parameter : call.parameters) operands.push_back({parameter, {last}});
+    return writer.map(x.shape, operands, [&](MlirBody& body) {
+      const std::string centred = body.subtract(body.in(0), body.divide(body.in(1), body.real(width)));
+      const std::string variance = body.divide(body.in(2), body.real(width));
+      const std::string scale =
+          body.unary("math.rsqrt", body.add(variance, body.real(call.attributes.real("epsilon"))));
+      const std::string normal = body.multiply(centred, scale);
+      return call.parameters.empty() ? normal : body.add(body.multiply(normal, body.in(3)), body.in(4));
+    });
+  }
   bool zero(const Attributes& attributes, const std::vector<bool>& zero_inputs) const override {
     return zero_inputs[0] && !attributes.flag("affine");
   }

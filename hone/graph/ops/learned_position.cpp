@@ -23,6 +23,12 @@ class LearnedPosition : public Operator {
     const auto sequence = static_cast<std::size_t>(output.shape[1] * output.shape[2]);
     for (std::size_t i = 0; i < x.size(); ++i) output.values[i] = x[i] + table[i % sequence];
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const MlirValue rows = writer.slice(call.parameters[0], 0, 0, x.shape[1]);
+    return writer.map(x.shape, {MlirWriter::whole(x), {rows, {"d1", "d2"}}},
+                      [](MlirBody& body) { return body.add(body.in(0), body.in(1)); });
+  }
   double flops(const Attributes&, const Shapes&, const Shape& output) const override { return count(output); }
   /// Only the rows of the positions there are.
   double parameter_bytes(const Attributes&, const Shapes& inputs, const Shape&) const override {

@@ -29,6 +29,22 @@ class Linear : public Operator {
   bool zero(const Attributes& attributes, const std::vector<bool>& zero_inputs) const override {
     return zero_inputs[0] && !attributes.flag("bias");
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    // One dimension a dimension of the output, then the sum's.
+    const MlirValue &x = call.inputs[0], &weight = call.parameters[0];
+    Shape domain = with_last(x.shape, weight.shape[0]);
+    const std::string out = fmt::format("d{}", domain.size() - 1), in = fmt::format("d{}", domain.size());
+    domain.push_back(weight.shape[1]);
+    MlirOperand input = MlirWriter::whole(x);
+    input.at.back() = in;
+    const auto body = [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(1)));
+    };
+    const std::vector<MlirOperand> operands = {input, {weight, {out, in}}};
+    if (call.parameters.size() > 1)
+      return writer.reduce(domain, 1, MlirOperand{call.parameters[1], {out}}, operands, body);
+    return writer.reduce(domain, 1, 0.0, operands, body);
+  }
   double flops(const Attributes& attributes, const Shapes& inputs, const Shape& output) const override {
     return 2.0 * count(inputs[0]) * static_cast<double>(output.back()) +
            (attributes.flag("bias") ? count(output) : 0.0);

@@ -20,6 +20,12 @@ class MaxPool2d : public Pool {
       return largest;
     });
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const Window window = pool_window(name_, call.attributes);
+    const MlirValue& x = call.inputs[0];
+    return mlir_pool(writer, x, window, window.moved_over(name_, x.shape, x.shape[1]),
+                     -std::numeric_limits<double>::infinity(), "arith.maximumf");
+  }
 };
 
 }  // namespace

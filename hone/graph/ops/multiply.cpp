@@ -19,6 +19,9 @@ class Multiply : public Operator {
       for (std::size_t i = 0; i < x.size(); ++i) output.values[i] *= x[i];
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    return mlir_fold(writer, call.inputs, "arith.mulf");
+  }
   double flops(const Attributes&, const Shapes& inputs, const Shape& output) const override {
     return static_cast<double>(inputs.size() - 1) * count(output);
   }

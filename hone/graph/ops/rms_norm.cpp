@@ -29,6 +29,25 @@ class RmsNorm : public Operator {
             x.values[row + i] * scale * (call.parameters.empty() ? 1.0 : call.parameters[0]->values[i]);
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const auto width = static_cast<double>(x.shape.back());
+    const MlirOperand values = MlirWriter::whole(x);
+    MlirOperand squares = values;
+    squares.at.pop_back();
+    squares.value = writer.reduce(x.shape, 1, 0.0, {values}, [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(0)));
+    });
+    std::vector<MlirOperand> operands = {values, squares};
+    for (const MlirValue& parameter : call.parameters) operands.push_back({parameter, {values.at.back()}});
+    return writer.map(x.shape, operands, [&](MlirBody& body) {
+      const std::string mean = body.divide(body.in(1), body.real(width));
+      const std::string scale =
+          body.unary("math.rsqrt", body.add(mean, body.real(call.attributes.real("epsilon"))));
+      const std::string normal = body.multiply(body.in(0), scale);
+      return call.parameters.empty() ? normal : body.multiply(normal, body.in(2));
+    });
+  }
   bool zero(const Attributes&, const std::vector<bool>& zero_inputs) const override { return zero_inputs[0]; }
   double flops(const Attributes& attributes, const Shapes&, const Shape& output) const override {
     return (attributes.flag("affine") ? 4.0 : 3.0) * count(output);

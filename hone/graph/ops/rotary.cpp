@@ -60,6 +60,36 @@ class Rotary : public Operator {
       }
     }
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue& x = call.inputs[0];
+    const std::int64_t heads = call.attributes.integer("heads"), d = x.shape[2] / heads;
+    const std::int64_t turned = rotary_width(d, call.attributes.real("fraction")), half = turned / 2;
+    if (turned == 0) return x;
+    // Cosines and sines of every position and pair, once.
+    const auto table = [&](const char* function) {
+      return writer.map({x.shape[1], half}, {}, [&](MlirBody& body) {
+        const double step = -2.0 / static_cast<double>(turned) * std::log(call.attributes.real("base"));
+        const std::string frequency =
+            body.unary("math.exp",
+                       body.binary("arith.mulf", body.index(1, "f64"), body.real(step, "f64"), "f64"), "f64");
+        const std::string angle = body.binary("arith.mulf", body.index(0, "f64"), frequency, "f64");
+        return body.narrow(body.unary(function, angle, "f64"));
+      });
+    };
+    const MlirOperand cosine{table("math.cos"), {"d1", "d3"}}, sine{table("math.sin"), {"d1", "d3"}};
+    const MlirValue split = writer.split(x, 2, {heads, d});
+    const MlirOperand first = MlirWriter::whole(writer.slice(split, 3, 0, half));
+    const MlirOperand second = MlirWriter::whole(writer.slice(split, 3, half, half));
+    const auto turn = [&](const char* operation, const MlirOperand& one, const MlirOperand& other) {
+      return writer.map(first.value.shape, {one, cosine, other, sine}, [&](MlirBody& body) {
+        return body.binary(operation, body.multiply(body.in(0), body.in(1)),
+                           body.multiply(body.in(2), body.in(3)));
+      });
+    };
+    std::vector<MlirValue> parts = {turn("arith.subf", first, second), turn("arith.addf", second, first)};
+    if (turned < d) parts.push_back(writer.slice(split, 3, turned, d - turned));
+    return writer.merge(writer.concat(parts, 3), 2, 2);
+  }
   bool identity(const Attributes& attributes, const Shapes&) const override {
     return attributes.real("fraction") == 0.0;
   }

@@ -42,6 +42,30 @@ inline Shape with_last(Shape shape, std::int64_t size) {
   return shape;
 }
 
+/// x Phi(x).
+inline std::string mlir_gelu(MlirBody& body, const std::string& x) {
+  const std::string error = body.unary("math.erf", body.multiply(x, body.real(0.70710678118654752)));
+  return body.multiply(body.multiply(x, body.real(0.5)), body.add(error, body.real(1.0)));
+}
+
+/// 1 / (1 + exp(-x)).
+inline std::string mlir_sigmoid(MlirBody& body, const std::string& x) {
+  const std::string one = body.real(1.0);
+  return body.divide(one, body.add(one, body.unary("math.exp", body.unary("arith.negf", x))));
+}
+
+/// All inputs, of one shape, by an operation of two reals.
+inline MlirValue mlir_fold(MlirWriter& writer, const std::vector<MlirValue>& inputs, const char* operation) {
+  if (inputs.size() == 1) return inputs[0];
+  std::vector<MlirOperand> operands;
+  for (const MlirValue& input : inputs) operands.push_back(MlirWriter::whole(input));
+  return writer.map(inputs[0].shape, operands, [&](MlirBody& body) {
+    std::string value = body.in(0);
+    for (std::size_t i = 1; i < inputs.size(); ++i) value = body.binary(operation, value, body.in(i));
+    return value;
+  });
+}
+
 /// GPT-2's start of a weight (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019).
 inline constexpr Init kWeightInit{Init::Kind::normal, 0.02};
 inline constexpr double kLargestSize = 1e9;  ///< of any attribute that is a size

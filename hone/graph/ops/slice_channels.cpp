@@ -30,6 +30,10 @@ class SliceChannels : public Operator {
     for (std::size_t n = 0; n < images; ++n)
       std::copy_n(x.values.data() + n * all + skipped, taken, output.values.data() + n * taken);
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    return writer.slice(call.inputs[0], 1, call.attributes.integer("begin"),
+                        call.attributes.integer("channels"));
+  }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   bool identity(const Attributes& attributes, const Shapes& inputs) const override {
     return attributes.integer("channels") == inputs[0][1];

@@ -26,6 +26,40 @@ class TokenParameterAttention : public Operator {
     const auto in = static_cast<double>(inputs[0].back());
     return scores(attributes, inputs) * (2.0 * in + 2.0 * static_cast<double>(output.back()) + 8.0);
   }
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    const MlirValue &x = call.inputs[0], &keys = call.parameters[0], &values = call.parameters[1];
+    const std::int64_t tokens = keys.shape[0];
+    const double tau =
+        call.attributes.has("tau") ? call.attributes.real("tau") : std::sqrt(static_cast<double>(tokens));
+    const auto product = [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(1)));
+    };
+    const std::size_t rank = x.shape.size();
+    const std::string last = fmt::format("d{}", rank - 1), sum = fmt::format("d{}", rank);
+    // Scores, their squares' sum a row, and what the values are weighted with.
+    Shape domain = with_last(x.shape, tokens);
+    domain.push_back(keys.shape[1]);
+    MlirOperand input = MlirWriter::whole(x);
+    input.at.back() = sum;
+    const MlirValue scores = writer.reduce(domain, 1, 0.0, {input, {keys, {last, sum}}}, product);
+    const MlirOperand all = MlirWriter::whole(scores);
+    MlirOperand row = all;
+    row.at.pop_back();
+    row.value = writer.reduce(scores.shape, 1, 0.0, {all}, [](MlirBody& body) {
+      return body.add(body.out(), body.multiply(body.in(0), body.in(0)));
+    });
+    const MlirValue weights = writer.map(scores.shape, {all, row}, [&](MlirBody& body) {
+      const std::string nothing = body.real(0.0), one = body.real(1.0);
+      const std::string norm =
+          body.unary("math.sqrt", body.select("oeq", body.in(1), nothing, one, body.in(1)));
+      return mlir_gelu(body, body.divide(body.multiply(body.in(0), body.real(tau)), norm));
+    });
+    domain = with_last(x.shape, values.shape[1]);
+    domain.push_back(tokens);
+    MlirOperand weighted = MlirWriter::whole(weights);
+    weighted.at.back() = sum;
+    return writer.reduce(domain, 1, 0.0, {weighted, {values, {sum, last}}}, product);
+  }
   void evaluate(const Call& call, Array& output) const override {
     const Array &x = *call.inputs[0], &keys = *call.parameters[0], &values = *call.parameters[1];
     const std::int64_t n = keys.shape[0], in = keys.shape[1], out = values.shape[1];

@@ -42,6 +42,10 @@ struct Window {
                   {}, "choose a smaller kernel or dilation, or more padding");
     return room / stride + 1;
   }
+  /// The position of a tap as an affine expression over the place and the tap, the border counted.
+  std::string at(const char* place, const char* tap) const {
+    return fmt::format("{} * {} + {} * {}", place, stride, tap, dilation);
+  }
   Shape moved_over(const char* op, const Shape& images, std::int64_t channels) const {
     return {images[0], channels, places(op, images[2]), places(op, images[3])};
   }
@@ -115,6 +119,16 @@ class Pool : public Operator {
  protected:
   const char* name_;
 };
+
+/// The windows of padded images, folded by an operation of two reals.
+inline MlirValue mlir_pool(MlirWriter& writer, const MlirValue& images, const Window& window,
+                           const Shape& shape, double start, const char* operation) {
+  MlirValue x = images;
+  if (window.padding > 0) x = writer.pad(x, 2, window.padding, window.padding, start);
+  return writer.reduce({shape[0], shape[1], shape[2], shape[3], window.kernel, window.kernel}, 2, start,
+                       {{x, {"d0", "d1", window.at("d2", "d4"), window.at("d3", "d5")}}},
+                       [&](MlirBody& body) { return body.binary(operation, body.out(), body.in(0)); });
+}
 
 /// Fills every place of `output` with reduce(each), each(f) calling f on what the window covers there.
 template <typename Reduce>

@@ -57,6 +57,10 @@ class Zero : public Operator {
   }
   bool takes(DataType) const override { return true; }
   void evaluate(const Call&, Array&) const override {}
+  MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
+    return writer.map(zero_shape(call.attributes, call.inputs[0].shape), {},
+                      [](MlirBody& body) { return body.real(0.0); });
+  }
   double flops(const Attributes&, const Shapes&, const Shape&) const override { return 0.0; }
   bool zero(const Attributes&, const std::vector<bool>&) const override { return true; }
 };

@@ -1,0 +1,151 @@
+// hone cost learn, predict: costs of MLIR functions by what was learned from labels.
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include "cost.h"
+#include "hone/base/files.h"
+#include "hone/cost/learn_labels.h"
+#include "hone/cost/mlir_features.h"
+#include "progress_line.h"
+
+namespace hone::cli {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+void on_interrupt(int) { g_interrupted = 1; }
+
+struct LearnArguments {
+  std::string labels, out = "costs.json";
+  std::vector<std::string> targets;
+  std::int64_t trees = 300, members = 1;
+  bool json = false, quiet = false;
+};
+
+int learn(const LearnArguments& arguments) {
+  struct sigaction handler {};
+  handler.sa_handler = on_interrupt;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  ProgressLine progress(arguments.quiet);
+  const cost::LabelSet set = cost::read_labels(arguments.labels);
+  const std::vector<cost::CostSample> samples =
+      cost::cost_samples(set, [&](std::size_t done, std::size_t all) {
+        progress.show(fmt::format("{} of {} functions read", done, all));
+        return g_interrupted == 0;
+      });
+  if (samples.empty() && g_interrupted == 0)
+    throw Error("there are no labelled functions", Place{arguments.labels, 0, ""});
+  cost::LearnedCostOptions options;
+  options.boosting.trees = static_cast<int>(arguments.trees);
+  options.members = static_cast<int>(arguments.members);
+  options.targets = arguments.targets;
+  options.progress = [&](const std::string& what) {
+    progress.show(what);
+    return g_interrupted == 0;
+  };
+  cost::LearnedCosts model;
+  if (g_interrupted == 0) model = cost::LearnedCosts::fit(samples, options);
+  progress.clear();
+  if (g_interrupted != 0) {
+    std::fprintf(stderr, "stopped; nothing was written\n");
+    return kStopped;
+  }
+  model.provenance = cost::learned_from(set, samples.size());
+  model.provenance["labels"] = std::filesystem::path(arguments.labels).filename().string();
+  write_file_atomic(arguments.out, model.json().dump() + "\n");
+  if (arguments.json) {
+    print_json({{"model", std::filesystem::absolute(arguments.out).string()},
+                {"functions", samples.size()},
+                {"targets", model.targets()}});
+  } else {
+    std::printf("%s: %zu targets learned from %zu functions\n", arguments.out.c_str(), model.targets().size(),
+                samples.size());
+  }
+  return kDone;
+}
+
+struct PredictArguments {
+  std::string file, model = "costs.json";
+  bool json = false;
+};
+
+int predict(const PredictArguments& arguments) {
+  const cost::LearnedCosts model = cost::LearnedCosts::read(arguments.model);
+  const cost::mlir::Module module =
+      arguments.file == "-"
+          ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
+          : cost::mlir::read(arguments.file);
+  Json list = Json::array();
+  for (const int function : module.functions()) {
+    const cost::mlir::Features features = cost::mlir::features(module, function);
+    const std::vector<cost::PredictedCost> costs = model.predict(features);
+    if (arguments.json) {
+      Json one{{"function", features.function}, {"costs", Json::object()}};
+      for (const cost::PredictedCost& cost : costs)
+        one["costs"][cost.target] = {{"value", cost.value}, {"low", cost.low}, {"high", cost.high}};
+      list.push_back(std::move(one));
+      continue;
+    }
+    std::printf("%s\n", features.function.empty() ? "(no name)" : features.function.c_str());
+    for (const cost::PredictedCost& cost : costs)
+      std::printf("  %-28s %12.4g   (9 of 10: %.4g to %.4g)\n", cost.target.c_str(), cost.value, cost.low,
+                  cost.high);
+  }
+  const Json& from = model.provenance;
+  if (arguments.json) {
+    print_json({{"file", arguments.file},
+                {"model", arguments.model},
+                {"provenance", from},
+                {"functions", std::move(list)}});
+  } else if (from.contains("machine")) {
+    std::printf("learned on %s (%s, %s), %s\n", from.value("machine", "").c_str(),
+                from.value("cpu", "").c_str(), from.value("compiler", "").c_str(),
+                from.value("date", "").c_str());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_cost_predict(CLI::App& cost, Action& action) {
+  auto* learn_command = cost.add_subcommand("learn", "Learn costs of MLIR functions from labels");
+  learn_command->footer(
+      "The labels are what hone-label make wrote: functions that were compiled and run. The model is a JSON "
+      "file that needs nothing else; its error bars come from families that were held out.\n"
+      "Examples:\n"
+      "  hone cost learn labels.jsonl --out costs.json\n"
+      "  hone cost learn labels.jsonl --target run_s,instructions --quiet");
+  auto learning = std::make_shared<LearnArguments>();
+  learn_command->add_option("LABELS", learning->labels, "The data set")->required();
+  learn_command->add_option("--out", learning->out, "Where to write the model")->capture_default_str();
+  learn_command->add_option("--target", learning->targets, "Comma separated: which targets; default: all")
+      ->delimiter(',');
+  learn_command->add_option("--trees", learning->trees, "Trees of each ensemble")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  learn_command->add_option("--members", learning->members, "Ensembles averaged")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  learn_command->add_flag("--json", learning->json, "Print one JSON document");
+  learn_command->add_flag("--quiet", learning->quiet, "No progress");
+  learn_command->callback([learning, &action] { action = [learning] { return learn(*learning); }; });
+
+  auto* predict_command = cost.add_subcommand("predict", "Predict what the functions of an MLIR file cost");
+  predict_command->footer(
+      "Nothing is compiled or run. Between low and high lie 9 of 10 functions of families that the model has "
+      "never seen.\n"
+      "Examples:\n"
+      "  hone cost predict kernel.mlir --model costs.json\n"
+      "  hone cost mlir licences.toml width=64 | hone cost predict - --json");
+  auto predicting = std::make_shared<PredictArguments>();
+  predict_command->add_option("FILE", predicting->file, "MLIR text; -: standard input")->required();
+  predict_command->add_option("--model", predicting->model, "What hone cost learn wrote")
+      ->capture_default_str();
+  predict_command->add_flag("--json", predicting->json, "Print one JSON document");
+  predict_command->callback(
+      [predicting, &action] { action = [predicting] { return predict(*predicting); }; });
+}
+
+}  // namespace hone::cli

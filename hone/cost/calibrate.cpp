@@ -1,0 +1,310 @@
+#include "hone/cost/calibrate.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+#include "hone/cost/calibrate_kernels.h"
+#include "hone/cost/memory.h"
+#include "hone/cost/stopwatch.h"
+
+extern char** environ;
+
+namespace hone::cost {
+namespace {
+
+struct Cache {
+  std::string name;
+  double bytes = 0.0;  ///< of one instance
+  int sharers = 1;     ///< threads that share it
+};
+
+/// Data caches of the first processor, the nearest first; a plausible pair where the system does not tell.
+std::vector<Cache> caches() {
+  std::vector<Cache> list;
+  for (int i = 0; i < 8; ++i) {
+    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", i);
+    std::ifstream level(folder + "level"), type(folder + "type"), size(folder + "size"),
+        shared(folder + "shared_cpu_list");
+    std::string kind, sharers;
+    int number = 0;
+    double kilobytes = 0.0;
+    if (!(level >> number) || !(type >> kind) || !(size >> kilobytes) || kind == "Instruction") continue;
+    Cache cache{fmt::format("L{}", number), 1024.0 * kilobytes, 0};
+    std::getline(shared, sharers);
+    for (std::size_t at = 0; at < sharers.size();) {
+      const std::size_t comma = std::min(sharers.find(',', at), sharers.size());
+      int first = 0, last = 0;
+      const int read = std::sscanf(sharers.substr(at, comma - at).c_str(), "%d-%d", &first, &last);
+      cache.sharers += read == 2 ? last - first + 1 : 1;
+      at = comma + 1;
+    }
+    cache.sharers = std::max(cache.sharers, 1);
+    list.push_back(cache);
+  }
+  if (list.empty()) list = {{"L1", 32768.0, 1}, {"L2", 1048576.0, 1}};
+  return list;
+}
+
+/// Runs `body(thread)` on n threads that begin together; seconds from the first's beginning to the last's
+/// end.
+double together(int n, const std::function<void(int)>& body) {
+  if (n == 1) {
+    const double began = monotonic_s();
+    body(0);
+    return monotonic_s() - began;
+  }
+  std::atomic<int> ready = 0;
+  std::atomic<bool> go = false;
+  std::vector<double> began(static_cast<std::size_t>(n)), ended(began);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < n; ++t)
+    threads.emplace_back([&, t] {
+      ++ready;
+      while (!go) std::this_thread::yield();
+      began[static_cast<std::size_t>(t)] = monotonic_s();
+      body(t);
+      ended[static_cast<std::size_t>(t)] = monotonic_s();
+    });
+  while (ready < n) std::this_thread::yield();
+  go = true;
+  for (std::thread& thread : threads) thread.join();
+  return *std::max_element(ended.begin(), ended.end()) - *std::min_element(began.begin(), began.end());
+}
+
+/// A rate that is measured over and over.
+struct Subject {
+  std::string what;
+  std::function<double(std::size_t times)> run;  ///< seconds of so many times
+  double amount = 0.0;                           ///< of one time
+  std::function<void(const Rate&)> keep;
+  std::size_t times = 0;
+  std::vector<double> rates = {};
+};
+
+void measure_once(Subject& subject, double repeat_s) {
+  if (subject.times == 0) {
+    std::size_t times = 1;
+    double took = subject.run(times);
+    while (took < 0.25 * repeat_s && times < (std::size_t{1} << 40)) {
+      times = took > 0.0
+                  ? std::max(2 * times,
+                             static_cast<std::size_t>(static_cast<double>(times) * 0.3 * repeat_s / took))
+                  : 16 * times;
+      took = subject.run(times);
+    }
+    subject.times = std::max<std::size_t>(
+        1, static_cast<std::size_t>(static_cast<double>(times) * repeat_s / std::max(took, 1e-9)));
+  }
+  const double seconds = subject.run(subject.times);
+  if (seconds > 0.0) subject.rates.push_back(subject.amount * static_cast<double>(subject.times) / seconds);
+}
+
+Rate rate_of(const std::vector<double>& rates) {
+  if (rates.empty()) return {};
+  const double best = *std::max_element(rates.begin(), rates.end());
+  return {best, (best - quantile(rates, 0.5)) / best};
+}
+
+volatile double g_sink;
+
+int times_called(int x) { return x + 1; }
+int (*volatile g_function)(int) = times_called;
+
+double call_seconds(std::size_t times) {
+  const double began = monotonic_s();
+  int value = 0;
+  for (std::size_t i = 0; i < times; ++i) value = g_function(value);
+  g_sink = value;
+  return monotonic_s() - began;
+}
+
+/// Two threads that wake each other in turn.
+double wakeup_seconds(std::size_t times) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t turn = 0;
+  const auto play = [&](std::size_t me) {
+    for (std::size_t i = 0; i < times; ++i) {
+      std::unique_lock<std::mutex> lock(mutex);
+      changed.wait(lock, [&] { return turn % 2 == me; });
+      ++turn;
+      changed.notify_one();
+    }
+  };
+  const double began = monotonic_s();
+  std::thread other(play, 1);
+  play(0);
+  other.join();
+  return monotonic_s() - began;
+}
+
+double process_seconds(std::size_t times, const std::string& program) {
+  const double began = monotonic_s();
+  for (std::size_t i = 0; i < times; ++i) {
+    pid_t child = 0;
+    char* arguments[] = {const_cast<char*>(program.c_str()), nullptr};
+    if (::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ) != 0) return 0.0;
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  return monotonic_s() - began;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+DeviceProfile calibrate(const CalibrateOptions& options) {
+  const double began = monotonic_s();
+  DeviceProfile profile;
+  profile.name = processor_name();
+  profile.kind = "cpu";
+  profile.source = "measured by hone, " + instruction_set();
+  profile.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  profile.measured_at = utc_now();
+  profile.overhead_s = 2e-6;  // a tensor library's dispatch of one operator, about
+  const int all = profile.cores;
+  std::vector<Subject> subjects;
+  for (const PeakKernel& kernel : peak_kernels())
+    for (const bool one : {true, false}) {
+      if (!one && all == 1) continue;
+      const int threads = one ? 1 : all;
+      subjects.push_back({fmt::format("{}, {} thread{}", kernel.type, threads, threads == 1 ? "" : "s"),
+                          [kernel, threads](std::size_t times) {
+                            return together(threads, [&](int) { g_sink = kernel.run(times); });
+                          },
+                          kernel.operations * threads,
+                          [&profile, kernel, one, all](const Rate& rate) {
+                            if (one) profile.peak_one[kernel.type] = rate;
+                            if (!one || all == 1) profile.peak[kernel.type] = rate;
+                          }});
+    }
+
+  // Working sets: one buffer a thread, all of the largest size; every level uses a part.
+  const std::vector<Cache> levels = caches();
+  const double last = levels.back().bytes;
+  const double available = static_cast<double>(available_bytes());
+  double main_set = std::min(std::max(4.0 * last, 67108864.0), options.most_bytes);
+  if (available > 0.0) main_set = std::min(main_set, available / 4.0);
+  const auto capacity = static_cast<std::size_t>(main_set) / 4096 * 4096 + 4096;
+  std::vector<std::unique_ptr<char[]>> buffers;
+  std::vector<char*> data;
+  for (int t = 0; t < all; ++t) {
+    // Filled, so that every page is there.
+    const std::size_t size =
+        t == 0 ? capacity : std::max<std::size_t>(capacity / static_cast<std::size_t>(all), 4096);
+    buffers.push_back(std::make_unique<char[]>(size + 64));
+    std::memset(buffers.back().get(), t + 1, size + 64);
+    char* at = buffers.back().get();
+    data.push_back(at + (64 - reinterpret_cast<std::uintptr_t>(at) % 64) % 64);
+  }
+  for (std::size_t l = 0; l <= levels.size(); ++l) {
+    MemoryLevel level;
+    const bool main = l == levels.size();
+    level.name = main ? "DRAM" : levels[l].name;
+    const double one_bytes = main ? main_set : levels[l].bytes;
+    const int sharers = main ? all : std::min(levels[l].sharers, all);
+    profile.memory_bytes = main ? std::max(available, main_set) : 0.0;
+    level.bytes = main ? profile.memory_bytes : levels[l].bytes * std::max(1, all / sharers);
+    profile.memory.push_back(level);
+    for (const double share : main ? std::vector<double>{1.0} : std::vector<double>{0.5, 0.75})
+      for (const int threads : all > 1 ? std::vector<int>{1, all} : std::vector<int>{1}) {
+        const double bytes = share * one_bytes / (threads == 1 ? 1 : sharers);
+        // Within every thread's buffer, in whole steps of the reader.
+        const std::size_t most =
+            threads == 1 ? capacity : std::max<std::size_t>(capacity / static_cast<std::size_t>(all), 4096);
+        const std::size_t size =
+            std::clamp<std::size_t>(static_cast<std::size_t>(bytes), 1024, most) / 1024 * 1024;
+        const auto keep_best = [](Rate& rate, const Rate& found) {
+          if (found.value > rate.value) rate = found;
+        };
+        subjects.push_back({fmt::format("reading {}", level.name),
+                            [size, threads, &data](std::size_t times) {
+                              return together(threads, [&](int t) {
+                                long sum = 0;
+                                for (std::size_t i = 0; i < times; ++i)
+                                  sum += read_bytes(data[static_cast<std::size_t>(t)], size);
+                                g_sink = static_cast<double>(sum);
+                              });
+                            },
+                            static_cast<double>(size) * threads,
+                            [&profile, l, threads, all, keep_best](const Rate& rate) {
+                              if (threads == 1) keep_best(profile.memory[l].read_one, rate);
+                              if (threads == all) keep_best(profile.memory[l].read, rate);
+                            }});
+        if (threads == all)
+          subjects.push_back(
+              {fmt::format("copying within {}", level.name),
+               [size, threads, &data](std::size_t times) {
+                 return together(threads, [&](int t) {
+                   char* at = data[static_cast<std::size_t>(t)];
+                   for (std::size_t i = 0; i < times; ++i) {
+                     std::memcpy(at + size / 2 * (i % 2), at + size / 2 * (1 - i % 2), size / 2);
+                     __asm__ volatile("" : : "r"(at) : "memory");
+                   }
+                 });
+               },
+               static_cast<double>(size / 2) * threads,
+               [&profile, l, keep_best](const Rate& rate) { keep_best(profile.memory[l].copy, rate); }});
+      }
+  }
+  const auto inverse = [](double& into) {
+    return [&into](const Rate& rate) { into = rate.value > 0.0 ? 1.0 / rate.value : 0.0; };
+  };
+  subjects.push_back({"calls", call_seconds, 1.0, inverse(profile.call_s)});
+  subjects.push_back({"threads that wake", wakeup_seconds, 2.0, inverse(profile.wakeup_s)});
+  const std::string program = program_on_path("true");
+  if (!program.empty())
+    subjects.push_back({"processes", [&](std::size_t times) { return process_seconds(times, program); }, 1.0,
+                        inverse(profile.process_s)});
+
+  MachineLock lock;
+  const auto stop = [&] { return options.interrupted && options.interrupted(); };
+  for (int round = 0; round < options.rounds; ++round) {
+    if (round > 0 && monotonic_s() - began > options.max_s) break;
+    std::optional<Quiet> quiet;
+    if (options.quiet) quiet.emplace(lock, options.interrupted);
+    for (Subject& subject : subjects) {
+      if (stop() || (round > 0 && monotonic_s() - began > options.max_s)) break;
+      if (options.progress) options.progress(fmt::format("round {}: {}", round + 1, subject.what));
+      for (int repeat = 0; repeat < options.repeats && !stop(); ++repeat)
+        measure_once(subject, options.repeat_s);
+    }
+    if (stop()) break;
+  }
+  if (stop()) throw environment_error("calibration was interrupted", "nothing was saved; run it again");
+  for (const Subject& subject : subjects) subject.keep(rate_of(subject.rates));
+  // Where neighbours never left all threads free at once: all of them do as much as one alone.
+  for (const auto& [type, rate] : profile.peak_one)
+    if (rate.value > profile.peak[type].value) profile.peak[type] = rate;
+  for (MemoryLevel& level : profile.memory)
+    if (level.read_one.value > level.read.value) level.read = level.read_one;
+  return profile;
+}
+
+}  // namespace hone::cost

@@ -1,0 +1,315 @@
+// Loops as they are written.
+#include "hone/cost/mlir_nest.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hone/cost/mlir_dead.h"
+#include "hone/cost/mlir_nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+constexpr std::size_t kSamples = 32;
+constexpr std::size_t kMaxCalls = 16;  // around each other
+constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
+constexpr int kMaxChain = 200;         // operations between a value and what it is computed from
+constexpr double kMost = 1e18;
+
+/// Where in its range a loop of a depth stands at a sample point: a lattice of rank 1, whose first dimension
+/// is even and whose others are fractions of golden kin.
+double place(std::size_t sample, int depth) {
+  static constexpr double kSteps[] = {1.0 / kSamples, 0.6180339887, 0.7548776662, 0.8191725134,
+                                      0.8566748838,   0.8812714616, 0.8986537126, 0.9115923534};
+  const double position =
+      (static_cast<double>(sample) + 0.5) * kSteps[static_cast<std::size_t>(depth - 1) % 8];
+  return position - std::floor(position);
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  return values.empty() ? 0.0 : sum / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+bool Nest::inside(int loop, int around) const {
+  while (loop >= 0 && loop != around) loop = loops[static_cast<std::size_t>(loop)].parent;
+  return loop == around;
+}
+
+Nest nest(const Module& module, int function) {
+  Nest result;
+  NestBuilder(module, result).function(function);
+  return result;
+}
+
+/// Whether trip counts differ from one entry to the next.
+bool NestBuilder::bounds_vary(int function) const {
+  const int around = module_.operations[static_cast<std::size_t>(function)].region;
+  for (std::size_t i = static_cast<std::size_t>(function); i < module_.operations.size(); ++i) {
+    const Operation& operation = module_.operations[i];
+    // What follows the function's own operations stands in its region or further out.
+    if (static_cast<int>(i) != function && operation.region <= around) return false;
+    for (const Loop& loop : operation.loops)
+      for (const Bound* bound : {&loop.lower, &loop.upper}) {
+        const AffineMap& map = module_.maps[static_cast<std::size_t>(bound->map)];
+        for (std::size_t k = 0; k < map.results.size(); ++k)
+          if (map.constant(k) == kDynamic)
+            for (const int operand : bound->operands)
+              if (module_.constant(operand) == kDynamic) return true;
+      }
+  }
+  return false;
+}
+
+void NestBuilder::function(int operation) {
+  samples_ = bounds_vary(operation) ? kSamples : 1;
+  const Operation& whole = module_.operations[static_cast<std::size_t>(operation)];
+  calling_.push_back(operation);
+  dead_ = dead_operations(module_, operation);
+  for (const int region : whole.regions) {
+    for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
+      if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty())
+        nest_.buffers[static_cast<std::size_t>(buffer(argument))].argument = true;
+  }
+  if (!whole.loops.empty()) {
+    this->operation(operation, {});
+  } else {
+    for (const int id : whole.regions) region(id, {});
+  }
+  memory_chains();
+}
+
+void NestBuilder::region(int id, At at) {
+  for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks)
+    for (const int operation : block.operations) this->operation(operation, at);
+}
+
+void NestBuilder::operation(int id, At at) {
+  const Operation& operation = module_.operations[static_cast<std::size_t>(id)];
+  ++walked_;
+  if (!dead_.empty() && dead_[static_cast<std::size_t>(id)]) return;
+  if (!operation.loops.empty()) return loops(operation, at);
+  const Work work = work_of(operation.name);
+  if (tensors(operation, at, work)) return;
+  switch (work) {
+    case Work::none:
+      break;
+    case Work::load:
+    case Work::store:
+      access(operation, at, work == Work::store);
+      break;
+    case Work::call:
+      call(operation, at);
+      break;
+    case Work::control:
+      branches(operation, at);
+      break;
+    default:
+      step(operation, at, work);
+      if (!operation.regions.empty()) branches(operation, at);
+  }
+}
+
+double NestBuilder::count(At at) const {
+  const double entered = at.loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(at.loop)].iterations;
+  return std::min(kMost, entered * at.share);
+}
+
+int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known, bool implied) {
+  Nest::Loop loop;
+  loop.parent = at.loop;
+  loop.parallel = parallel;
+  loop.known = known;
+  loop.implied = implied;
+  Points weights(samples_, at.share);
+  if (at.loop >= 0) {
+    Nest::Loop& around = nest_.loops[static_cast<std::size_t>(at.loop)];
+    loop.depth = around.depth + 1;
+    ++around.children;
+    for (std::size_t s = 0; s < samples_; ++s) weights[s] *= weights_[static_cast<std::size_t>(at.loop)][s];
+  }
+  loop.entries = std::min(kMost, mean(weights));
+  for (std::size_t s = 0; s < samples_; ++s)
+    weights[s] = std::min(kMost, weights[s] * trips[std::min(s, trips.size() - 1)]);
+  loop.iterations = mean(weights);
+  loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
+  weights_.push_back(std::move(weights));
+  nest_.loops.push_back(loop);
+  return static_cast<int>(nest_.loops.size()) - 1;
+}
+
+void NestBuilder::loops(const Operation& operation, At at) {
+  for (const Loop& loop : operation.loops) {
+    bool known = true;
+    const Points lower = points(loop.lower, true, known), upper = points(loop.upper, false, known);
+    const Points step = points(loop.step, true, known);
+    Points trips(samples_), variable(samples_);
+    for (std::size_t s = 0; s < samples_; ++s) {
+      const double stride = std::max(1.0, step[s]);
+      trips[s] = known ? std::clamp(std::ceil((upper[s] - lower[s]) / stride), 0.0, kMost)
+                       : static_cast<double>(Nest::kUnknownTrips);
+    }
+    const int id = add_loop(at, trips, loop.parallel, known, false);
+    const int depth = nest_.loops[static_cast<std::size_t>(id)].depth;
+    for (std::size_t s = 0; s < samples_; ++s) {
+      const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;
+      variable[s] = begin + std::floor(place(s, depth) * trips[s]) * std::max(1.0, step[s]);
+    }
+    if (loop.variable >= 0) {
+      values_[loop.variable] = variable;
+      Nest::Index index;
+      const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
+      index = mapped(map, 0, loop.lower.operands);
+      index.terms.emplace_back(id, std::max(1.0, step[0]));
+      indices_[loop.variable] = std::move(index);
+    }
+    at = {id, 1.0};
+  }
+  // Arguments beyond the variables are carried from iteration to iteration.
+  if (!operation.regions.empty()) {
+    const std::vector<int>& arguments =
+        module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0].arguments;
+    Nest::Loop& innermost = nest_.loops[static_cast<std::size_t>(at.loop)];
+    const std::size_t carried = arguments.size() - std::min(arguments.size(), operation.loops.size());
+    for (std::size_t i = operation.loops.size(); i < arguments.size(); ++i) {
+      const Type& type = module_.type_of(arguments[i]);
+      (type.real_elements() ? innermost.carries_real : innermost.carries_integer) = true;
+      // A tensor or memref that goes around is the one that went in.
+      const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
+                                  i - operation.loops.size();
+      if (type.shaped() && type.kind != Type::Kind::vector && operand < operation.operands.size()) {
+        const int held = buffer(operation.operands[operand]);
+        buffers_[arguments[i]] = held;
+        if (i - operation.loops.size() < operation.results.size())
+          buffers_[operation.results[i - operation.loops.size()]] = held;
+      }
+    }
+  }
+  for (const int id : operation.regions) region(id, at);
+  carried_chain(operation, at.loop);
+}
+
+void NestBuilder::branches(const Operation& operation, At at) {
+  if (operation.regions.empty()) {
+    const bool jumps = operation.name.find("br") != std::string_view::npos ||
+                       operation.name.ends_with("switch") || operation.name.ends_with("assert");
+    if (jumps) nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
+    return;
+  }
+  if (operation.name == "scf.while" || operation.name == "stablehlo.while") {
+    at = {add_loop(at, Points(samples_, static_cast<double>(Nest::kUnknownTrips)), false, false, false), 1.0};
+  } else if (operation.name == "scf.if" || operation.name == "affine.if" ||
+             operation.name == "scf.index_switch") {
+    nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
+    at.share *= 1.0 / static_cast<double>(std::max<std::size_t>(2, operation.regions.size()));
+  }
+  for (const int id : operation.regions) region(id, at);
+}
+
+void NestBuilder::call(const Operation& operation, At at) {
+  nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
+  if (calling_.size() >= kMaxCalls || walked_ > kMaxWalked) return;
+  if (callees_.empty())
+    for (std::size_t i = 0; i < module_.operations.size(); ++i)
+      if (module_.operations[i].name.ends_with(".func") && !module_.operations[i].regions.empty())
+        callees_.emplace(module_.operations[i].symbol, static_cast<int>(i));
+  const auto found = callees_.find(operation.symbol);
+  if (found == callees_.end()) return;
+  const int callee_id = found->second;
+  if (std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end()) return;  // it calls itself
+  const Operation& callee = module_.operations[static_cast<std::size_t>(callee_id)];
+  // Values of the callee mean something else at every call.
+  std::unordered_map<int, Nest::Index> indices;
+  std::unordered_map<int, Points> values;
+  std::unordered_map<int, int> buffers;
+  const std::vector<int>& arguments =
+      module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
+  for (std::size_t i = 0; i < arguments.size() && i < operation.operands.size(); ++i) {
+    const Type& type = module_.type_of(arguments[i]);
+    if (type.shaped()) {
+      buffers[arguments[i]] = buffer(operation.operands[i]);
+    } else if (type.scalar == Type::Scalar::index) {
+      indices[arguments[i]] = index(operation.operands[i]);
+      values[arguments[i]] = points(operation.operands[i]);
+    }
+  }
+  indices.swap(indices_);
+  values.swap(values_);
+  buffers.swap(buffers_);
+  calling_.push_back(callee_id);
+  for (const int id : callee.regions) region(id, at);
+  calling_.pop_back();
+  indices.swap(indices_);
+  values.swap(values_);
+  buffers.swap(buffers_);
+}
+
+void NestBuilder::step(const Operation& operation, At at, Work work) {
+  Nest::Step step;
+  step.loop = at.loop;
+  step.work = work;
+  step.count = count(at);
+  const int shown = !operation.operands.empty()  ? operation.operands[0]
+                    : !operation.results.empty() ? operation.results[0]
+                                                 : -1;
+  const Type& result = module_.type_of(operation.results.empty() ? shown : operation.results[0]);
+  const Type& operand = module_.type_of(shown);
+  // Vectors: the wider side is what is worked on.
+  const Type& type =
+      operand.kind == Type::Kind::vector && operand.elements() > result.elements() ? operand : result;
+  if (type.kind == Type::Kind::vector) step.elements = type.elements();
+  if (work == Work::contraction) {  // vector.contract: all pairs
+    double size = 1.0;
+    for (std::size_t i = 0; i < operation.operands.size() && i < 2; ++i)
+      size *= module_.type_of(operation.operands[i]).elements();
+    step.elements =
+        operation.name == "vector.outerproduct" ? size : std::sqrt(size * std::max(1.0, result.elements()));
+  }
+  step.bits = type.bits;
+  step.real = type.real_elements();
+  nest_.steps.push_back(step);
+}
+
+void NestBuilder::access(const Operation& operation, At at, bool store) {
+  // The buffer is the first operand of a memref or tensor type; what follows it are indices.
+  std::size_t place = 0;
+  while (place < operation.operands.size() &&
+         module_.type_of(operation.operands[place]).kind != Type::Kind::memref &&
+         module_.type_of(operation.operands[place]).kind != Type::Kind::tensor)
+    ++place;
+  Nest::Access access;
+  access.loop = at.loop;
+  access.store = store;
+  access.count = count(at);
+  const int moved = store                       ? (operation.operands.empty() ? -1 : operation.operands[0])
+                    : operation.results.empty() ? -1
+                                                : operation.results[0];
+  if (module_.type_of(moved).kind == Type::Kind::vector) access.elements = module_.type_of(moved).elements();
+  if (place == operation.operands.size()) {  // a bare pointer
+    Nest::Step step{
+        at.loop,         store ? Work::store : Work::load, access.count,
+        access.elements, module_.type_of(moved).bits,      module_.type_of(moved).real_elements()};
+    nest_.steps.push_back(step);
+    return;
+  }
+  access.buffer = buffer(operation.operands[place]);
+  const std::size_t rank = module_.type_of(operation.operands[place]).shape.size();
+  if (operation.map >= 0) {
+    const AffineMap& map = module_.maps[static_cast<std::size_t>(operation.map)];
+    const std::span<const int> operands(operation.operands.begin() + operation.map_operands,
+                                        operation.operands.end());
+    for (std::size_t i = 0; i < map.results.size(); ++i) access.indices.push_back(mapped(map, i, operands));
+  } else {
+    for (std::size_t i = place + 1; i < operation.operands.size() && access.indices.size() < rank; ++i)
+      access.indices.push_back(index(operation.operands[i]));
+    const bool gathers = operation.name == "vector.gather" || operation.name == "vector.scatter";
+    if (gathers && !access.indices.empty()) access.indices.back().indirect = true;
+  }
+  access.operation = static_cast<int>(&operation - module_.operations.data());
+  nest_.accesses.push_back(std::move(access));
+}
+
+}  // namespace hone::cost::mlir

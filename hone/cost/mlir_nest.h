@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hone/cost/mlir_opcode.h"
+#include "hone/cost/mlir_text.h"
+
+namespace hone::cost::mlir {
+
+/// What a function does, as loops around work: from loops as they are written, and from operations on whole
+/// tensors (linalg, arith and math on tensors, other dialects' by their names and shapes) as the loops that
+/// they stand for. Counts are means over what bounds depend on (triangles, the last tile), by a fixed lattice
+/// of sample points; a `?` and a bound that depends on data count as kUnknownTrips, and each side of a branch
+/// as half. Called functions of the module are counted where they are called.
+struct Nest {
+  static constexpr std::int64_t kUnknownTrips = 64;
+
+  struct Loop {
+    int parent = -1;
+    int depth = 1;
+    double trips = 0.0;       ///< mean, each time that it is entered
+    double entries = 0.0;     ///< how often it is entered
+    double iterations = 0.0;  ///< in all
+    bool parallel = false;
+    bool known = true;     ///< its bounds are
+    bool implied = false;  ///< by an operation on tensors
+    int children = 0;      ///< loops directly inside
+    /// Cycles between two iterations that what goes from one to the next takes, by a carried value or through
+    /// memory: latencies along the way, over how many iterations it reaches.
+    double chain = 0.0;
+    bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
+  };
+  /// Position along one dimension of a buffer, in elements.
+  struct Index {
+    std::vector<std::pair<int, double>> terms;  ///< loop, how far one iteration of it moves
+    double constant = 0.0;
+    bool exact = true;      ///< false: more enters than the terms say
+    bool indirect = false;  ///< it was loaded
+  };
+  struct Access {
+    int loop = -1;  ///< the innermost around it
+    int buffer = -1;
+    bool store = false;
+    double count = 0.0;     ///< how often
+    double elements = 1.0;  ///< at once, along the last dimension
+    std::vector<Index> indices;
+    int operation = -1;  ///< of the module; -1: implied
+  };
+  struct Step {
+    int loop = -1;
+    Work work = Work::none;
+    double count = 0.0;
+    double elements = 1.0;  ///< of the vectors it works on
+    int bits = 0;           ///< of an element
+    bool real = false;
+  };
+  struct Buffer {
+    std::vector<std::int64_t> shape;    ///< kDynamic where unknown
+    std::vector<std::int64_t> strides;  ///< in elements; empty: row-major
+    double element_bytes = 4.0;
+    double bytes = 0.0;     ///< of the whole
+    bool argument = false;  ///< of the function; else it is made inside
+  };
+
+  std::vector<Loop> loops;  ///< a loop after the one around it
+  std::vector<Access> accesses;
+  std::vector<Step> steps;
+  std::vector<Buffer> buffers;
+  int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
+
+  /// Whether `loop` is `around` or stands inside it.
+  bool inside(int loop, int around) const;
+};
+
+/// Of one operation of Module::functions().
+Nest nest(const Module& module, int function);
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <unordered_map>
+
+#include "hone/cost/mlir_nest.h"
+
+namespace hone::cost::mlir {
+
+/// Of an operation on whole tensors: its loops and how they index its operands.
+struct Domain {
+  std::vector<std::int64_t> sizes;  ///< kDynamic: unknown
+  std::vector<bool> reduction;
+  struct Operand {
+    int value = -1;
+    bool store = false;
+    std::vector<std::vector<std::pair<int, std::int64_t>>> indices;  ///< a dimension: (loop, factor), ...
+  };
+  std::vector<Operand> operands;
+};
+
+/// The loops of a named linalg operation (linalg.matmul, linalg.conv_2d_nhwc_hwcf, ...), from its operands'
+/// shapes; none where it is not known or the shapes do not fit. `combine` is what one innermost iteration
+/// does.
+std::optional<Domain> named_domain(const Module& module, const Operation& operation,
+                                   std::vector<Work>& combine);
+
+class NestBuilder {
+ public:
+  NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}
+  void function(int operation);
+
+ private:
+  /// Where the walk is: the loop around, and how often what stands here runs beside it.
+  struct At {
+    int loop = -1;
+    double share = 1.0;
+  };
+  /// The values of an index at the sample points.
+  using Points = std::vector<double>;
+
+  void region(int id, At at);
+  void operation(int id, At at);
+  void loops(const Operation& operation, At at);
+  void branches(const Operation& operation, At at);
+  void call(const Operation& operation, At at);
+  void access(const Operation& operation, At at, bool store);
+  void step(const Operation& operation, At at, Work work);
+  int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);
+  double count(At at) const;
+  struct Longer {
+    explicit Longer(NestBuilder& builder) : builder_(builder) { ++builder_.chain_; }
+    ~Longer() { --builder_.chain_; }
+    NestBuilder& builder_;
+  };
+  bool bounds_vary(int function) const;
+
+  Points points(const Bound& bound, bool lower, bool& known);
+  Points points(int value);
+  const Nest::Index& index(int value);
+  Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);
+  Nest::Index scaled(Nest::Index index, double factor) const;
+  Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
+  int buffer(int value);
+
+  // What iterations wait for (mlir_chains.cpp).
+  double latency(int from, int to);
+  void carried_chain(const Operation& operation, int loop);
+  void memory_chains();
+
+  // Operations on whole tensors (mlir_nest_tensors.cpp).
+  bool tensors(const Operation& operation, At at, Work work);
+  void structured(const Operation& operation, At at);
+  void element_wise(const Operation& operation, At at, Work work);
+  void reduction(const Operation& operation, At at, bool pooling);
+  void contraction(const Operation& operation, At at);
+  void copy(const Operation& operation, At at);
+  void domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real, int body);
+  std::optional<Domain> generic_domain(const Operation& operation) const;
+  bool holds_tensors(const Operation& operation) const;
+
+  const Module& module_;
+  Nest& nest_;
+  std::size_t samples_ = 1;
+  std::vector<bool> dead_;    ///< by operation
+  std::vector<int> calling_;  ///< functions being walked, the outermost first
+  int walked_ = 0, chain_ = 0;
+  std::unordered_map<std::string_view, int> callees_;
+  std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
+  std::vector<Points> weights_;            ///< of a loop at each sample point: how often its body runs
+  std::unordered_map<int, Nest::Index> indices_;
+  std::unordered_map<int, Points> values_;
+  std::unordered_map<int, int> buffers_;
+};
+
+}  // namespace hone::cost::mlir

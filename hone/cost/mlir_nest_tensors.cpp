@@ -1,0 +1,353 @@
+// Operations on whole tensors as the loops that they stand for.
+#include <algorithm>
+#include <cmath>
+
+#include "hone/cost/mlir_nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+bool whole(const Type& type) {
+  return type.kind == Type::Kind::tensor || type.kind == Type::Kind::memref ||
+         (type.kind == Type::Kind::other && type.scalar != Type::Scalar::none);
+}
+
+std::int64_t known(std::int64_t size) { return size == kDynamic ? Nest::kUnknownTrips : size; }
+
+}  // namespace
+
+bool NestBuilder::holds_tensors(const Operation& operation) const {
+  for (const int result : operation.results)
+    if (whole(module_.type_of(result))) return true;
+  return false;
+}
+
+/// Takes what works on whole tensors; false where the operation is something else.
+bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
+  const std::string_view dialect = operation.dialect();
+  if (work == Work::none || work == Work::control || work == Work::call) {
+    // What only changes how a tensor is seen is seen as what it was.
+    if (work == Work::none && operation.results.size() == 1 && operation.operands.size() == 1 &&
+        holds_tensors(operation))
+      buffer(operation.results[0]);
+    return operation.name == "tensor.generate" && (element_wise(operation, at, Work::store), true);
+  }
+  if (dialect == "linalg") {
+    if (operation.name == "linalg.yield" || operation.name == "linalg.index") return true;
+    structured(operation, at);
+    return true;
+  }
+  if (operation.name == "memref.copy" || operation.name.starts_with("memref.dma")) {
+    copy(operation, at);
+    return true;
+  }
+  if (work == Work::load || work == Work::store) return false;  // of one element
+  if (!holds_tensors(operation)) return false;
+  switch (work) {
+    case Work::contraction:
+      contraction(operation, at);
+      break;
+    case Work::reduction:
+    case Work::pooling:
+      reduction(operation, at, work == Work::pooling);
+      break;
+    case Work::copy:
+      copy(operation, at);
+      break;
+    default:
+      if (work == Work::unknown) ++nest_.unknown_operations;
+      element_wise(operation, at, work);
+  }
+  return true;
+}
+
+/// Loops, accesses and the work of one innermost iteration; `body` (a region, -1: none) is walked for it.
+void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real,
+                         int body) {
+  std::vector<int> loops;
+  for (std::size_t i = 0; i < domain.sizes.size(); ++i) {
+    const bool is_known = domain.sizes[i] != kDynamic;
+    at = {add_loop(at, Points(samples_, static_cast<double>(known(domain.sizes[i]))), !domain.reduction[i],
+                   is_known, true),
+          1.0};
+    loops.push_back(at.loop);
+  }
+  for (const Domain::Operand& operand : domain.operands) {
+    Nest::Access access;
+    access.loop = at.loop;
+    access.buffer = buffer(operand.value);
+    access.store = operand.store;
+    access.count = count(at);
+    for (const auto& dimension : operand.indices) {
+      Nest::Index index;
+      for (const auto& [loop, factor] : dimension)
+        index.terms.emplace_back(loops[static_cast<std::size_t>(loop)], static_cast<double>(factor));
+      access.indices.push_back(std::move(index));
+    }
+    nest_.accesses.push_back(std::move(access));
+  }
+  for (const Work one : work) nest_.steps.push_back({at.loop, one, count(at), 1.0, bits, real});
+  if (body >= 0) region(body, at);
+}
+
+void NestBuilder::structured(const Operation& operation, At at) {
+  const std::size_t outputs = std::max<std::size_t>(1, operation.results.size());
+  // What is written is the last operand, and the result is in its place.
+  for (std::size_t i = 0; i < operation.results.size() && i < operation.operands.size(); ++i) {
+    const int output =
+        operation.operands[operation.operands.size() - std::min(outputs, operation.operands.size()) + i];
+    if (module_.type_of(output).shaped()) buffers_[operation.results[i]] = buffer(output);
+  }
+  const Type& type = module_.type_of(operation.operands.empty() ? -1 : operation.operands.back());
+  if (operation.name == "linalg.generic") {
+    if (const auto found = generic_domain(operation))
+      return domain(*found, at, {}, type.bits, type.real_elements(),
+                    operation.regions.empty() ? -1 : operation.regions[0]);
+    return copy(operation, at);
+  }
+  std::vector<Work> combine;
+  if (const auto found = named_domain(module_, operation, combine))
+    return domain(*found, at, combine, type.bits, type.real_elements(), -1);
+  if (operation.name == "linalg.map" || operation.name == "linalg.reduce") {
+    const Attribute* combiner = module_.attribute(operation, "combiner");
+    std::vector<Work> work;
+    if (combiner != nullptr) work.push_back(work_of(combiner->text));
+    Domain loops;
+    const Type& input = module_.type_of(operation.operands.empty() ? -1 : operation.operands[0]);
+    const Attribute* attribute = module_.attribute(operation, "dimensions");
+    std::vector<std::int64_t> reduced;
+    if (attribute != nullptr && operation.name == "linalg.reduce") reduced = module_.integers(*attribute);
+    std::vector<std::vector<std::pair<int, std::int64_t>>> all, kept;
+    for (std::size_t i = 0; i < input.shape.size(); ++i) {
+      const bool reduces =
+          std::find(reduced.begin(), reduced.end(), static_cast<std::int64_t>(i)) != reduced.end();
+      loops.sizes.push_back(input.shape[i]);
+      loops.reduction.push_back(reduces);
+      all.push_back({{static_cast<int>(i), 1}});
+      if (!reduces) kept.push_back(all.back());
+    }
+    for (std::size_t i = 0; i < operation.operands.size(); ++i) {
+      const bool output = i + outputs >= operation.operands.size();
+      const auto& indices = module_.type_of(operation.operands[i]).shape.size() == all.size() ? all : kept;
+      if (!output || !reduced.empty()) loops.operands.push_back({operation.operands[i], false, indices});
+      if (output) loops.operands.push_back({operation.operands[i], true, indices});
+    }
+    return domain(loops, at, work, type.bits, type.real_elements(),
+                  work.empty() && !operation.regions.empty() ? operation.regions[0] : -1);
+  }
+  const Work work = work_of(operation.name);
+  if (work == Work::contraction) return contraction(operation, at);
+  if (work == Work::reduction || work == Work::pooling)
+    return reduction(operation, at, work == Work::pooling);
+  if (work == Work::copy || work == Work::none) return copy(operation, at);
+  element_wise(operation, at, work);
+}
+
+/// From indexing_maps and iterator_types.
+std::optional<Domain> NestBuilder::generic_domain(const Operation& operation) const {
+  const Attribute* maps = module_.attribute(operation, "indexing_maps");
+  const Attribute* iterators = module_.attribute(operation, "iterator_types");
+  if (maps == nullptr || iterators == nullptr || maps->items.size() != operation.operands.size() ||
+      maps->items.empty())
+    return std::nullopt;
+  Domain loops;
+  for (const int item : iterators->items) {
+    loops.reduction.push_back(module_.attributes[static_cast<std::size_t>(item)].text.find("reduction") !=
+                              std::string_view::npos);
+    loops.sizes.push_back(kDynamic);
+  }
+  const std::size_t outputs = std::max<std::size_t>(1, operation.results.size());
+  bool reduces = std::find(loops.reduction.begin(), loops.reduction.end(), true) != loops.reduction.end();
+  for (std::size_t i = 0; i < maps->items.size(); ++i) {
+    const int id = module_.attributes[static_cast<std::size_t>(maps->items[i])].map;
+    if (id < 0) return std::nullopt;
+    const AffineMap& map = module_.maps[static_cast<std::size_t>(id)];
+    const Type& type = module_.type_of(operation.operands[i]);
+    Domain::Operand operand;
+    operand.value = operation.operands[i];
+    for (std::size_t k = 0; k < map.results.size(); ++k) {
+      const Linear sum = linear(map, k);
+      auto& dimension = operand.indices.emplace_back();
+      for (std::size_t d = 0; d < sum.factors.size() && d < loops.sizes.size(); ++d)
+        if (sum.factors[d] != 0) dimension.emplace_back(static_cast<int>(d), sum.factors[d]);
+      if (dimension.size() == 1 && dimension[0].second == 1 && k < type.shape.size() &&
+          type.shape[k] != kDynamic)
+        loops.sizes[static_cast<std::size_t>(dimension[0].first)] = type.shape[k];
+    }
+    if (!type.shaped()) continue;  // a scalar is held in a register
+    const bool output = i + outputs >= maps->items.size();
+    if (!output || reduces) loops.operands.push_back(operand);
+    if (output) {
+      operand.store = true;
+      loops.operands.push_back(std::move(operand));
+    }
+  }
+  return loops;
+}
+
+/// One loop a dimension of the result; operands of fewer or single elements are broadcast, as in NumPy.
+void NestBuilder::element_wise(const Operation& operation, At at, Work work) {
+  const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
+                                               : operation.results[0];
+  const Type& type = module_.type_of(result);
+  Domain loops;
+  for (const std::int64_t size : type.shape) {
+    loops.sizes.push_back(size);
+    loops.reduction.push_back(false);
+  }
+  const auto add = [&](int value, bool store) {
+    const Type& operand = module_.type_of(value);
+    if (operand.shape.empty() && !whole(operand)) return;
+    Domain::Operand one;
+    one.value = value;
+    one.store = store;
+    const std::size_t rank = operand.shape.size();
+    for (std::size_t k = 0; k < rank; ++k) {
+      auto& dimension = one.indices.emplace_back();
+      if (operand.shape[k] != 1 && k + loops.sizes.size() >= rank)
+        dimension.emplace_back(static_cast<int>(k + loops.sizes.size() - rank), 1);
+    }
+    loops.operands.push_back(std::move(one));
+  };
+  // A destination is written only.
+  const bool destination = operation.dialect() == "linalg" || operation.name == "memref.copy";
+  for (std::size_t i = 0; i + (destination ? 1 : 0) < operation.operands.size(); ++i)
+    add(operation.operands[i], false);
+  add(result, true);
+  const Work list[] = {work};
+  domain(loops, at, work == Work::copy || work == Work::store ? std::span<const Work>() : list, type.bits,
+         type.real_elements(),
+         operation.name == "tensor.generate" && !operation.regions.empty() ? operation.regions[0] : -1);
+}
+
+/// All elements of the first operand go into fewer; a pooling's windows are as its attributes say.
+void NestBuilder::reduction(const Operation& operation, At at, bool pooling) {
+  const Type& input = module_.type_of(operation.operands.empty() ? -1 : operation.operands[0]);
+  const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
+                                               : operation.results[0];
+  const Type& output = module_.type_of(result);
+  Domain loops;
+  double window = 1.0;
+  if (pooling) {
+    for (const char* name : {"kernel", "window_dimensions", "kernel_size"})
+      if (const Attribute* attribute = module_.attribute(operation, name))
+        for (const std::int64_t size : module_.integers(*attribute))
+          window *= static_cast<double>(std::clamp<std::int64_t>(size, 1, 4096));
+    if (window == 1.0) window = 9.0;
+  } else {
+    window = std::max(
+        1.0, input.elements(Nest::kUnknownTrips) / std::max(1.0, output.elements(Nest::kUnknownTrips)));
+  }
+  const double outer = std::max(1.0, output.elements(Nest::kUnknownTrips));
+  loops.sizes = {static_cast<std::int64_t>(std::min(outer, 1e15)),
+                 static_cast<std::int64_t>(std::min(window, 1e15))};
+  loops.reduction = {false, true};
+  const auto flat = [&](int value, bool store, std::vector<std::pair<int, std::int64_t>> last) {
+    Domain::Operand one;
+    one.value = value;
+    one.store = store;
+    const std::size_t rank = module_.type_of(value).shape.size();
+    one.indices.resize(std::max<std::size_t>(1, rank));
+    one.indices.back() = std::move(last);
+    loops.operands.push_back(std::move(one));
+  };
+  if (!operation.operands.empty())
+    flat(operation.operands[0], false, {{0, pooling ? 1 : loops.sizes[1]}, {1, 1}});
+  flat(result, true, {{0, 1}});
+  const Work list[] = {pooling ? Work::compare : Work::add};
+  domain(loops, at, list, input.bits, input.real_elements(), -1);
+}
+
+/// Sums of products by their shapes alone: an output of M x N, each a sum of K products.
+void NestBuilder::contraction(const Operation& operation, At at) {
+  const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
+                                               : operation.results[0];
+  const Type& output = module_.type_of(result);
+  std::vector<int> factors;
+  for (const int operand : operation.operands)
+    if (module_.type_of(operand).shape.size() >= 1 && factors.size() < 2) factors.push_back(operand);
+  if (factors.size() < 2) return element_wise(operation, at, Work::multiply);
+  const Type& left = module_.type_of(factors[0]);
+  const Type& right = module_.type_of(factors[1]);
+  const auto elements = [](const Type& type) { return std::max(1.0, type.elements(Nest::kUnknownTrips)); };
+  double sums = 1.0;
+  if (operation.name.find("conv") != std::string_view::npos) {
+    // A filter's elements belong to its output channels: the size that the output shows too.
+    double channels = 1.0;
+    for (const std::int64_t size : right.shape)
+      if (size != kDynamic && size > 1 &&
+          std::find(output.shape.begin(), output.shape.end(), size) != output.shape.end())
+        channels = std::max(channels, static_cast<double>(size));
+    sums = operation.name.find("depthwise") != std::string_view::npos
+               ? elements(right) /
+                     std::max(1.0, static_cast<double>(right.shape.empty() ? 1 : known(right.shape.back())))
+               : elements(right) / channels;
+  } else if (left.shape.size() == right.shape.size() && !left.shape.empty() &&
+             left.shape.back() != kDynamic) {
+    sums = static_cast<double>(left.shape.back());
+  } else {
+    sums = std::sqrt(elements(left) * elements(right) / elements(output));
+  }
+  const double columns =
+      output.shape.empty() ? 1.0 : static_cast<double>(std::max<std::int64_t>(1, known(output.shape.back())));
+  Domain loops;
+  loops.sizes = {static_cast<std::int64_t>(std::min(1e15, std::max(1.0, elements(output) / columns))),
+                 static_cast<std::int64_t>(columns), static_cast<std::int64_t>(std::clamp(sums, 1.0, 1e15))};
+  loops.reduction = {false, false, true};
+  const auto flat = [&](int value, bool store, int outer, int inner, std::int64_t factor) {
+    Domain::Operand one;
+    one.value = value;
+    one.store = store;
+    one.indices.resize(std::max<std::size_t>(1, module_.type_of(value).shape.size()));
+    one.indices.back() = {{outer, factor}, {inner, 1}};
+    loops.operands.push_back(std::move(one));
+  };
+  flat(factors[0], false, 0, 2, loops.sizes[2]);
+  flat(factors[1], false, 2, 1, loops.sizes[1]);
+  flat(result, false, 0, 1, loops.sizes[1]);
+  flat(result, true, 0, 1, loops.sizes[1]);
+  const Work list[] = {Work::multiply, Work::add};
+  domain(loops, at, list, output.bits, output.real_elements(), -1);
+}
+
+void NestBuilder::copy(const Operation& operation, At at) {
+  if (operation.operands.empty()) return;
+  const int result = operation.results.empty() ? operation.operands.back() : operation.results[0];
+  const Type& from = module_.type_of(operation.operands[0]);
+  const Type& to = module_.type_of(result);
+  if (operation.name == "tensor.insert_slice") {  // into what is there already
+    if (operation.operands.size() > 1) buffers_[result] = buffer(operation.operands[1]);
+    Domain loops;
+    Domain::Operand source{operation.operands[0], false, {}}, destination{result, true, {}};
+    destination.indices.resize(std::max(to.shape.size(), from.shape.size()) - from.shape.size());
+    for (std::size_t k = 0; k < from.shape.size(); ++k) {
+      loops.sizes.push_back(from.shape[k]);
+      loops.reduction.push_back(false);
+      source.indices.push_back({{static_cast<int>(k), 1}});
+      destination.indices.push_back({{static_cast<int>(k), 1}});
+    }
+    loops.operands = {std::move(source), std::move(destination)};
+    return domain(loops, at, {}, from.bits, from.real_elements(), -1);
+  }
+  // Dimension k of the result is dimension permutation[k] of the operand.
+  const Attribute* attribute = module_.attribute(operation, "permutation");
+  const std::vector<std::int64_t> permutation =
+      attribute == nullptr ? std::vector<std::int64_t>() : module_.integers(*attribute);
+  if (permutation.empty() || permutation.size() != to.shape.size() || permutation.size() != from.shape.size())
+    return element_wise(operation, at, Work::copy);
+  Domain loops;
+  Domain::Operand source{operation.operands[0], false, {}}, destination{result, true, {}};
+  source.indices.resize(permutation.size());
+  for (std::size_t k = 0; k < permutation.size(); ++k) {
+    loops.sizes.push_back(to.shape[k]);
+    loops.reduction.push_back(false);
+    destination.indices.push_back({{static_cast<int>(k), 1}});
+    const auto at_source = static_cast<std::size_t>(
+        std::clamp<std::int64_t>(permutation[k], 0, static_cast<std::int64_t>(permutation.size()) - 1));
+    source.indices[at_source] = {{static_cast<int>(k), 1}};
+  }
+  loops.operands = {std::move(source), std::move(destination)};
+  domain(loops, at, {}, from.bits, from.real_elements(), -1);
+}
+
+}  // namespace hone::cost::mlir

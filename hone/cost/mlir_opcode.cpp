@@ -1,0 +1,226 @@
+#include "hone/cost/mlir_opcode.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <utility>
+
+namespace hone::cost::mlir {
+namespace {
+
+/// Whole names of dialects that are known.
+const std::unordered_map<std::string_view, Work>& table() {
+  static const std::unordered_map<std::string_view, Work> names = [] {
+    std::unordered_map<std::string_view, Work> map;
+    const auto put = [&](Work work, std::initializer_list<std::string_view> list) {
+      for (const std::string_view name : list) map.emplace(name, work);
+    };
+    put(Work::add, {"arith.addf", "arith.subf", "arith.negf", "math.absf", "complex.add", "complex.sub",
+                    "llvm.fadd", "llvm.fsub", "llvm.fneg", "math.copysign"});
+    put(Work::multiply, {"arith.mulf", "complex.mul", "llvm.fmul"});
+    put(Work::fma, {"math.fma", "vector.fma", "llvm.intr.fmuladd", "llvm.intr.fma"});
+    put(Work::divide, {"arith.divf", "arith.remf", "complex.div", "llvm.fdiv", "llvm.frem"});
+    put(Work::root, {"math.sqrt", "math.rsqrt", "math.cbrt", "llvm.intr.sqrt", "complex.abs"});
+    put(Work::compare, {"arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxf",
+                        "arith.minf", "arith.cmpf", "arith.select", "llvm.fcmp", "llvm.select", "math.floor",
+                        "math.ceil", "math.round", "math.roundeven", "math.trunc", "llvm.intr.maximum",
+                        "llvm.intr.minimum", "llvm.intr.maxnum", "llvm.intr.minnum"});
+    put(Work::convert,
+        {"arith.sitofp", "arith.uitofp", "arith.fptosi", "arith.fptoui", "arith.extf", "arith.truncf",
+         "llvm.sitofp", "llvm.uitofp", "llvm.fptosi", "llvm.fptoui", "llvm.fpext", "llvm.fptrunc"});
+    put(Work::integer, {"arith.addi",       "arith.subi",         "arith.andi",   "arith.ori",
+                        "arith.xori",       "arith.shli",         "arith.shrsi",  "arith.shrui",
+                        "arith.cmpi",       "arith.maxsi",        "arith.maxui",  "arith.minsi",
+                        "arith.minui",      "arith.extsi",        "arith.extui",  "arith.trunci",
+                        "arith.index_cast", "arith.index_castui", "math.absi",    "math.ctpop",
+                        "math.ctlz",        "math.cttz",          "index.add",    "index.sub",
+                        "index.cmp",        "index.casts",        "index.castu",  "index.maxs",
+                        "index.mins",       "llvm.add",           "llvm.sub",     "llvm.and",
+                        "llvm.or",          "llvm.xor",           "llvm.shl",     "llvm.lshr",
+                        "llvm.ashr",        "llvm.icmp",          "llvm.zext",    "llvm.sext",
+                        "llvm.trunc",       "llvm.getelementptr", "affine.apply", "affine.min",
+                        "affine.max",       "memref.dim",         "tensor.dim"});
+    put(Work::integer_multiply,
+        {"arith.muli", "index.mul", "llvm.mul", "arith.mulsi_extended", "arith.mului_extended"});
+    put(Work::integer_divide,
+        {"arith.divsi", "arith.divui", "arith.remsi", "arith.remui", "arith.ceildivsi", "arith.ceildivui",
+         "arith.floordivsi", "index.divs", "index.divu", "index.rems", "index.remu", "index.ceildivs",
+         "index.floordivs", "llvm.sdiv", "llvm.udiv", "llvm.srem", "llvm.urem"});
+    put(Work::load,
+        {"affine.load", "affine.vector_load", "memref.load", "vector.load", "vector.transfer_read",
+         "vector.maskedload", "vector.gather", "vector.expandload", "tensor.extract", "llvm.load"});
+    put(Work::store, {"affine.store", "affine.vector_store", "memref.store", "vector.store",
+                      "vector.transfer_write", "vector.maskedstore", "vector.scatter", "vector.compressstore",
+                      "tensor.insert", "llvm.store", "memref.atomic_rmw"});
+    put(Work::copy, {"memref.copy", "tensor.pad", "tensor.concat", "tensor.insert_slice", "tensor.pack",
+                     "tensor.unpack", "tensor.gather", "tensor.scatter", "bufferization.clone", "linalg.copy",
+                     "linalg.transpose", "linalg.broadcast", "linalg.fill"});
+    put(Work::contraction, {"vector.contract", "vector.outerproduct", "vector.matrix_multiply"});
+    put(Work::reduction, {"vector.reduction", "vector.multi_reduction", "vector.scan"});
+    put(Work::shuffle,
+        {"vector.broadcast", "vector.extract", "vector.insert", "vector.shuffle", "vector.transpose",
+         "vector.splat", "vector.extract_strided_slice", "vector.insert_strided_slice",
+         "vector.extractelement", "vector.insertelement", "vector.interleave", "vector.deinterleave",
+         "vector.create_mask", "vector.constant_mask", "llvm.shufflevector", "llvm.extractelement",
+         "llvm.insertelement"});
+    put(Work::control, {"affine.for",         "affine.parallel",  "affine.if",
+                        "affine.yield",       "scf.for",          "scf.parallel",
+                        "scf.forall",         "scf.if",           "scf.while",
+                        "scf.yield",          "scf.condition",    "scf.reduce",
+                        "scf.execute_region", "scf.index_switch", "cf.br",
+                        "cf.cond_br",         "cf.switch",        "llvm.br",
+                        "llvm.cond_br",       "func.return",      "llvm.return",
+                        "linalg.yield",       "tensor.yield",     "cf.assert"});
+    put(Work::call, {"func.call", "func.call_indirect", "llvm.call", "call"});
+    put(Work::none, {"builtin.module",
+                     "func.func",
+                     "llvm.func",
+                     "arith.constant",
+                     "index.constant",
+                     "tensor.empty",
+                     "tensor.cast",
+                     "tensor.expand_shape",
+                     "tensor.collapse_shape",
+                     "tensor.reshape",
+                     "tensor.extract_slice",
+                     "tensor.rank",
+                     "memref.alloc",
+                     "memref.alloca",
+                     "memref.dealloc",
+                     "memref.cast",
+                     "memref.subview",
+                     "memref.reinterpret_cast",
+                     "memref.expand_shape",
+                     "memref.collapse_shape",
+                     "memref.get_global",
+                     "memref.global",
+                     "memref.view",
+                     "memref.transpose",
+                     "memref.extract_strided_metadata",
+                     "memref.assume_alignment",
+                     "memref.alloca_scope",
+                     "bufferization.to_tensor",
+                     "bufferization.to_memref",
+                     "bufferization.alloc_tensor",
+                     "vector.shape_cast",
+                     "vector.bitcast",
+                     "arith.bitcast",
+                     "linalg.index",
+                     "llvm.mlir.constant",
+                     "llvm.mlir.undef",
+                     "llvm.mlir.poison",
+                     "llvm.insertvalue",
+                     "llvm.extractvalue",
+                     "llvm.ptrtoint",
+                     "llvm.inttoptr",
+                     "llvm.bitcast",
+                     "builtin.unrealized_conversion_cast",
+                     "ub.poison",
+                     "tensor.from_elements",
+                     "tensor.splat",
+                     "tensor.generate",
+                     "complex.create",
+                     "complex.re",
+                     "complex.im",
+                     "affine.prefetch",
+                     "memref.prefetch"});
+    return map;
+  }();
+  return names;
+}
+
+bool holds(std::string_view name, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
+}
+
+/// By what names usually mean. `name` without its dialect; words between dots and underscores count.
+Work guess(std::string_view name) {
+  const auto word = [&](std::initializer_list<std::string_view> words) {
+    for (std::size_t i = 0; i < name.size();) {
+      const std::size_t end = std::min(name.find_first_of("._", i), name.size());
+      const std::string_view one = name.substr(i, end - i);
+      if (std::find(words.begin(), words.end(), one) != words.end()) return true;
+      i = end + 1;
+    }
+    return false;
+  };
+  if (holds(name, {"constant", "const", "ConstantOp", "literal", "ListConstruct", "bitcast", "return"}) ||
+      word({"none", "func", "yield", "tuple"}))
+    return Work::none;
+  if (holds(name, {"pool"})) return Work::pooling;
+  if (holds(name, {"conv", "matmul", "dot", "einsum", "gemm", "linear", "fully_connected", "attention"}) &&
+      !holds(name, {"convert"}))
+    return Work::contraction;
+  if (word({"mm", "bmm", "mv", "addmm", "baddbmm", "mmt4d"})) return Work::contraction;
+  if (holds(name, {"softmax", "sigmoid", "tanh", "logistic", "exp", "log", "erf", "gelu", "silu", "pow",
+                   "sin", "cos", "tan", "gamma"}) &&
+      !holds(name, {"expand", "logical", "reshape"}))
+    return Work::transcendental;
+  if (holds(name, {"sqrt", "norm"})) return Work::root;
+  if (holds(name, {"reduce", "argmax", "argmin", "cumsum"}) ||
+      word({"sum", "mean", "prod", "var", "std", "amax", "amin"}))
+    return Work::reduction;
+  if (holds(name, {"reshape", "view", "squeeze", "flatten", "size", "shape", "dim", "detach", "contiguous",
+                   "empty"}))
+    return Work::none;
+  if (holds(name, {"transpose", "permute", "concat", "pad",  "gather", "scatter",   "slice", "broadcast",
+                   "expand",    "tile",    "cat",    "copy", "select", "embedding", "iota",  "reverse",
+                   "fill",      "zeros",   "ones",   "full", "stack",  "index"}) &&
+      !holds(name, {"select_and"}))
+    return name == "select" ? Work::compare : Work::copy;
+  if (holds(name, {"div", "reciprocal", "remainder", "mod"})) return Work::divide;
+  if (holds(name, {"mul"})) return Work::multiply;
+  if (holds(name, {"fma"})) return Work::fma;
+  if (holds(name, {"add", "sub", "neg", "abs"})) return Work::add;
+  if (holds(name, {"max", "min", "clamp", "relu", "compare", "cmp", "select", "where", "greater", "less",
+                   "equal", "floor", "ceil", "round", "sign", "not", "and", "or"}))
+    return Work::compare;
+  if (holds(name, {"convert", "cast", "to", "quant"})) return Work::convert;
+  if (holds(name, {"call"})) return Work::call;
+  return Work::unknown;
+}
+
+}  // namespace
+
+const char* work_name(Work work) {
+  static constexpr std::array<const char*, kWorks> kNames = {
+      "none",           "add",     "multiply", "fma",         "divide",           "root",
+      "transcendental", "compare", "convert",  "integer",     "integer_multiply", "integer_divide",
+      "load",           "store",   "copy",     "contraction", "reduction",        "pooling",
+      "shuffle",        "control", "call",     "unknown"};
+  return kNames[static_cast<std::size_t>(work)];
+}
+
+Work work_of(std::string_view operation) {
+  const auto found = table().find(operation);
+  if (found != table().end()) return found->second;
+  const std::size_t dot = operation.find('.');
+  const std::string_view dialect = operation.substr(0, dot);
+  const std::string_view name = dot == std::string_view::npos ? operation : operation.substr(dot + 1);
+  if (dialect == "math") return Work::transcendental;
+  if (dialect == "complex") return Work::transcendental;
+  return guess(name);
+}
+
+double flops_of(Work work) {
+  switch (work) {
+    case Work::add:
+    case Work::multiply:
+    case Work::divide:
+    case Work::root:
+    case Work::transcendental:
+    case Work::compare:
+    case Work::reduction:
+    case Work::pooling:
+    case Work::unknown:
+      return 1.0;
+    case Work::fma:
+    case Work::contraction:
+      return 2.0;
+    default:
+      return 0.0;
+  }
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,176 @@
+#include "hone/cost/mlir_reuse.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+namespace hone::cost::mlir {
+namespace {
+
+/// What accesses of one group share.
+std::uint64_t likeness(const Nest::Access& access) {
+  std::uint64_t hash = 1469598103934665603ULL;
+  const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211ULL + (hash >> 29U); };
+  mix(static_cast<std::uint64_t>(access.loop + 1));
+  mix(static_cast<std::uint64_t>(access.buffer + 1));
+  mix(static_cast<std::uint64_t>(access.elements));
+  for (const Nest::Index& index : access.indices) {
+    mix(index.indirect ? 7 : index.exact ? 3 : 5);
+    for (const auto& [loop, step] : index.terms) {
+      mix(static_cast<std::uint64_t>(loop + 1));
+      mix(static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))));
+    }
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::size_t Reuse::contiguous(const Nest::Buffer& buffer) const {
+  if (buffer.strides.empty()) return buffer.shape.empty() ? 0 : buffer.shape.size() - 1;
+  std::size_t best = buffer.strides.size() - 1;
+  for (std::size_t k = 0; k < buffer.strides.size(); ++k)
+    if (buffer.strides[k] != kDynamic && buffer.strides[k] < buffer.strides[best]) best = k;
+  return best;
+}
+
+Reuse::Reuse(const Nest& nest) : nest_(nest), working_sets_(nest.loops.size() + 1, 0.0) {
+  std::unordered_map<std::uint64_t, std::size_t> found;
+  for (const Nest::Access& access : nest.accesses) {
+    if (access.buffer < 0) continue;
+    const auto [at, fresh] = found.try_emplace(likeness(access), groups_.size());
+    if (fresh) {
+      Group group;
+      group.buffer = access.buffer;
+      group.loop = access.loop;
+      group.elements = access.elements;
+      group.access = &access;
+      for (const Nest::Index& index : access.indices) group.least.push_back(index.constant);
+      group.most = group.least;
+      groups_.push_back(std::move(group));
+    }
+    Group& group = groups_[at->second];
+    ++group.members;
+    group.count += access.count;
+    group.stored = group.stored || access.store;
+    for (std::size_t k = 0; k < access.indices.size() && k < group.least.size(); ++k) {
+      group.least[k] = std::min(group.least[k], access.indices[k].constant);
+      group.most[k] = std::max(group.most[k], access.indices[k].constant);
+    }
+  }
+  // By loop and buffer; what is more than the buffer holds is the buffer.
+  std::unordered_map<std::uint64_t, double> touched;
+  for (Group& group : groups_) {
+    int loop = group.loop;
+    for (;;) {
+      const double count = lines(group, loop);
+      group.lines.emplace_back(loop, count);
+      const Nest::Buffer& buffer = nest.buffers[static_cast<std::size_t>(group.buffer)];
+      const double most = std::max(1.0, std::ceil(buffer.bytes / kLine));
+      double& sum =
+          touched[static_cast<std::uint64_t>(loop + 1) << 32U | static_cast<std::uint64_t>(group.buffer)];
+      const double before = std::min(sum, most);
+      sum += count;
+      working_sets_[static_cast<std::size_t>(loop + 1)] += (std::min(sum, most) - before) * kLine;
+      if (loop < 0) break;
+      loop = nest.loops[static_cast<std::size_t>(loop)].parent;
+    }
+  }
+}
+
+double Reuse::lines(const Group& group, int loop) const {
+  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
+  const std::size_t inner = contiguous(buffer);
+  double total = 1.0, iterations = 1.0;
+  for (std::size_t k = 0; k < group.access->indices.size(); ++k) {
+    const Nest::Index& index = group.access->indices[k];
+    const double offsets = group.most[k] - group.least[k];
+    double span = 1.0 + offsets, count = 1.0 + std::min(offsets, static_cast<double>(group.members - 1));
+    bool moves = false;
+    for (const auto& [at, step] : index.terms) {
+      if (loop >= 0 && !nest_.inside(at, loop)) continue;
+      const double trips = std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips);
+      span += std::abs(step) * (trips - 1.0);
+      count *= trips;
+      moves = true;
+    }
+    const double size = k < buffer.shape.size() && buffer.shape[k] != kDynamic
+                            ? static_cast<double>(buffer.shape[k])
+                            : static_cast<double>(Nest::kUnknownTrips);
+    if (index.indirect) {  // anywhere, once an iteration
+      double runs = 1.0;
+      for (int around = group.loop; around >= 0 && nest_.inside(around, loop < 0 ? around : loop);
+           around = nest_.loops[static_cast<std::size_t>(around)].parent)
+        runs *= std::max(1.0, nest_.loops[static_cast<std::size_t>(around)].trips);
+      span = size;
+      count = std::min(runs, size);
+    } else if (!index.exact && moves) {
+      span = std::max(span, count);
+    }
+    if (k == inner) span += group.elements - 1.0, count *= group.elements;
+    const bool dense_known = k < buffer.shape.size() && buffer.shape[k] != kDynamic;
+    if (dense_known) span = std::min(span, std::max(1.0, size));
+    count = std::min(count, span);
+    iterations *= count;
+    if (k != inner) {
+      total *= count;
+    } else {
+      const double stride = buffer.strides.empty() || buffer.strides[k] == kDynamic
+                                ? 1.0
+                                : static_cast<double>(std::max<std::int64_t>(1, std::abs(buffer.strides[k])));
+      total *= std::max(1.0, std::min(count, span * stride * buffer.element_bytes / kLine));
+    }
+  }
+  return std::min(total, std::max(1.0, buffer.bytes / kLine));
+}
+
+double Reuse::traffic(double cache_bytes) const {
+  double bytes = 0.0;
+  for (const double part : traffic_by_loop(cache_bytes)) bytes += part;
+  return std::min(bytes, 1e18);
+}
+
+std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
+  std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
+  for (const Group& group : groups_) {
+    // Outermost loop around that fits; none: line by line as the accesses come.
+    double moved = -1.0;
+    for (const auto& [loop, count] : group.lines) {
+      if (working_set(loop) > cache_bytes) break;
+      const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
+      moved = count * runs;
+    }
+    if (moved < 0.0) {
+      const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
+      const double step = stride(*group.access);
+      const double line = std::isnan(step)
+                              ? 1.0
+                              : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
+                                                  buffer.element_bytes / kLine);
+      moved = group.count / std::max(1, group.members) * line;
+    }
+    bytes[static_cast<std::size_t>(group.loop + 1)] +=
+        std::min(1e18, moved * kLine * (group.stored ? 2.0 : 1.0));
+  }
+  return bytes;
+}
+
+double Reuse::stride(const Nest::Access& access) const {
+  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(access.buffer)];
+  double total = 0.0, unit = 1.0;
+  for (std::size_t k = access.indices.size(); k-- > 0;) {
+    const Nest::Index& index = access.indices[k];
+    if (!buffer.strides.empty() && k < buffer.strides.size())
+      unit = buffer.strides[k] == kDynamic ? NAN : static_cast<double>(buffer.strides[k]);
+    if (index.indirect) return NAN;
+    for (const auto& [loop, step] : index.terms)
+      if (loop == access.loop) total += step * unit;
+    if (buffer.strides.empty())
+      unit *= k < buffer.shape.size() && buffer.shape[k] != kDynamic
+                  ? static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]))
+                  : static_cast<double>(Nest::kUnknownTrips);
+  }
+  return total;
+}
+
+}  // namespace hone::cost::mlir

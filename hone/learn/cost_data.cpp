@@ -1,0 +1,56 @@
+#include <set>
+
+#include "hone/base/error.h"
+#include "hone/cost/mlir_features.h"
+#include "hone/learn/cost_training.h"
+
+namespace hone::learn {
+
+bool is_timed(const std::string& target) {
+  return target == "run_s" || target.ends_with("_per_s") || target.ends_with("utilisation");
+}
+
+CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& training) {
+  CostData data;
+  data.source = labels.provenance.json();
+  std::set<std::string> known;
+  for (const auto& label : labels.labels)
+    for (const auto& [name, value] : label.targets) known.insert(name);
+  data.targets = training.targets;
+  if (data.targets.empty()) data.targets.assign(known.begin(), known.end());
+  for (const std::string& target : data.targets)
+    if (!known.contains(target))
+      throw Error("no label has a target '" + target + "'", {},
+                  suggest(target, {known.begin(), known.end()}));
+  if (training.features) data.features = cost::mlir::feature_names();
+  for (const auto& label : labels.labels) {
+    if (!label.failed.empty()) continue;
+    if (training.interrupted && training.interrupted()) break;
+    try {
+      const cost::mlir::Module module = cost::mlir::parse(label.text);
+      const std::vector<int> functions = module.functions();
+      if (functions.empty()) throw Error("there is no function");
+      CostSample sample;
+      sample.tokens = cost::bounded_tokens(module, functions[0], training.shape);
+      sample.features = cost::squashed_features(module, functions[0], data.features);
+      for (const std::string& target : data.targets) sample.targets.push_back(label.target(target));
+      sample.family = label.family;
+      sample.id = label.id;
+      sample.split = cost::split_of(label, training.split);
+      sample.disturbed = label.disturbed;
+      data.samples.push_back(std::move(sample));
+    } catch (const Error&) {
+      ++data.unreadable;
+    }
+  }
+  if (data.samples.empty()) throw Error("the data set has no label that can be read");
+  return data;
+}
+
+cost::NeuralInput encoded(const cost::NeuralModel& model, const CostSample& sample) {
+  cost::NeuralInput input{model.vocabulary.encode(sample.tokens), sample.features};
+  if (input.tokens.empty()) input.tokens.push_back(cost::mlir::Vocabulary::kUnknown);
+  return input;
+}
+
+}  // namespace hone::learn

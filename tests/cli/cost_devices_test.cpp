@@ -1,0 +1,80 @@
+// hone cost devices, calibrate and design as people use them.
+#include <cstdlib>
+
+#include "../program.h"
+#include "hone/base/json.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+TEST(CostDevices, ListsAndShows) {
+  const Folder folder;
+  ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  Program list(folder, {"cost", "devices", "--json"});
+  ASSERT_EQ(list.status(), 0) << list.err();
+  EXPECT_GT(Json::parse(list.out()).size(), 8u);
+  Program text(folder, {"cost", "devices"});
+  EXPECT_NE(text.out().find("this machine was not calibrated"), std::string::npos);
+  Program wrong(folder, {"cost", "devices", "a100"});
+  EXPECT_EQ(wrong.status(), 2);
+  EXPECT_NE(wrong.err().find("allowed: this,"), std::string::npos) << wrong.err();
+  folder.write("board.json", R"({"name": "board", "peak": {"f32": 1e9}, "memory": [{"name": "DRAM"}]})");
+  Program malformed(folder, {"cost", "devices", "board.json"});
+  EXPECT_EQ(malformed.status(), 2);
+  EXPECT_NE(malformed.err().find("board.json: memory.0.read"), std::string::npos) << malformed.err();
+  ::unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(CostDevices, DesignOfAStudy) {
+  const Folder folder;
+  ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  std::string text;
+  for (int i = 1; i < 3000; ++i) text += std::to_string(i * 7919) + (i % 9 == 0 ? "\n" : " ");
+  folder.write("text.txt", text);
+  folder.write("s.toml",
+               "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = \"text.txt\"\n"
+               "context = 32\nbatch = 4\n[space]\nwidth = { int = [32, 64], step = 32, default = 32 }\n"
+               "lr = { real = [1e-3, 1e-2], log = true, default = 1e-2 }\n"
+               "[search]\nscheduler = { kind = \"fixed\", steps = 2 }\n");
+  Program design(folder,
+                 {"cost", "design", "s.toml", "--device", "a100-sxm-80gb", "--array", "64x64", "--json"});
+  ASSERT_EQ(design.status(), 0) << design.err();
+  const Json json = Json::parse(design.out());
+  EXPECT_EQ(json["config"]["width"], 32);
+  EXPECT_GT(json["latency_s"].get<double>(), 0.0);
+  EXPECT_GT(json["energy_j"].get<double>(), 0.0);
+  EXPECT_GT(json["memory"]["training_bytes"].get<double>(), json["memory"]["inference_bytes"].get<double>());
+  EXPECT_GT(json["operators"].size(), 5u);
+  EXPECT_FALSE(json["attention"]["operators"].empty());
+  Program wide(folder, {"cost", "design", "s.toml", "width=64", "--device", "a100-sxm-80gb", "--json"});
+  ASSERT_EQ(wide.status(), 0) << wide.err();
+  EXPECT_GT(Json::parse(wide.out())["flops"].get<double>(), json["flops"].get<double>());
+  Program shown(folder, {"cost", "design", "s.toml", "--device", "tpu-v3", "--type", "bf16"});
+  EXPECT_EQ(shown.status(), 0) << shown.err();
+  EXPECT_NE(shown.out().find("systolic array 128 x 128"), std::string::npos) << shown.out();
+  Program uncalibrated(folder, {"cost", "design", "s.toml"});
+  EXPECT_EQ(uncalibrated.status(), 2);
+  EXPECT_NE(uncalibrated.err().find("hone cost calibrate"), std::string::npos) << uncalibrated.err();
+  Program array(folder, {"cost", "design", "s.toml", "--device", "t4", "--array", "64"});
+  EXPECT_EQ(array.status(), 2);
+  Program value(folder, {"cost", "design", "s.toml", "--device", "t4", "width=33"});
+  EXPECT_EQ(value.status(), 2);
+  EXPECT_NE(value.err().find("width"), std::string::npos) << value.err();
+  ::unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(CostDevices, ATaskWithoutAGraphSaysSo) {
+  const Folder folder;
+  folder.write("s.toml",
+               "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = \"echo {x}\"\n[space]\n"
+               "x = { int = [1, 5], default = 2 }\n[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n");
+  Program design(folder, {"cost", "design", "s.toml", "--device", "t4"});
+  EXPECT_EQ(design.status(), 2);
+  EXPECT_NE(design.err().find("has no graph"), std::string::npos) << design.err();
+}
+
+}  // namespace
+}  // namespace hone

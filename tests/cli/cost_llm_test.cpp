@@ -1,0 +1,128 @@
+// hone cost fit, llm, llms, estimate, probe as people use them.
+#include "../cost/llm_api.h"
+#include "../program.h"
+#include "hone/base/json.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+TEST(CostProgram, FitsAndPredictsARequest) {
+  const Folder folder;
+  folder.write(
+      "points.csv",
+      "prompt_tokens,output_tokens,seconds\n16,1,0.1\n16,64,0.73\n512,1,0.2\n512,64,0.83\n512,128,1.47\n");
+  Program fit(folder, {"cost", "fit", "points.csv", "-o", "m.json", "--json"});
+  ASSERT_EQ(fit.status(), 0) << fit.err();
+  EXPECT_NEAR(Json::parse(fit.out())["runtime_per_output_token"].get<double>(), 0.01, 1e-6);
+  Program text(folder, {"cost", "fit", "points.csv", "-o", "m.json"});
+  EXPECT_EQ(text.status(), 0);
+  EXPECT_NE(text.out().find("output token  10 ms"), std::string::npos) << text.out();
+  Program cost(folder, {"cost", "llm", "m.json", "-p", "512", "-o", "101", "--gpus", "4", "--price-per-hour",
+                        "3.6", "--power-w", "100", "--carbon", "360", "--json"});
+  ASSERT_EQ(cost.status(), 0) << cost.err();
+  const Json json = Json::parse(cost.out());
+  EXPECT_NEAR(json["seconds"].get<double>(), 1.2, 1e-6);
+  EXPECT_NEAR(json["dollars"].get<double>(), 0.0048, 1e-8);
+  EXPECT_NEAR(json["energy_j"].get<double>(), 480.0, 1e-3);
+  EXPECT_NEAR(json["co2_g"].get<double>(), 0.048, 1e-6);
+  Program beyond(folder, {"cost", "llm", "m.json", "-p", "4096", "-o", "1"});
+  EXPECT_EQ(beyond.status(), 0);
+  EXPECT_NE(beyond.out().find("beyond the largest prompt"), std::string::npos);
+}
+
+TEST(CostProgram, ComparesModels) {
+  const Folder folder;
+  folder.write("ideal.json", R"({"together/bloom": {"runtime_per_output_token": 0.06,
+    "runtime_for_prompt_tokens": {"1": 0.07, "512": 0.2}}, "gooseai/gpt-j-6b": {"runtime_per_output_token": 0.02,
+    "runtime_for_prompt_tokens": {"1": 0.02, "512": 0.04}}})");
+  folder.write("api.json", R"({"together/bloom": {"runtime_per_output_token": 0.03,
+    "runtime_for_prompt_tokens": {"1": 0.03, "512": 0.1}, "overhead": 0.2}})");
+  folder.write("quality.csv", "model,quality\ntogether/bloom,0.6\ngooseai/gpt-j-6b,0.5\n");
+  Program llms(folder, {"cost", "llms", "ideal.json", "api.json", "-p", "512", "-o", "11", "--price-per-hour",
+                        "4.096", "--quality", "quality.csv", "--json"});
+  ASSERT_EQ(llms.status(), 0) << llms.err();
+  const Json models = Json::parse(llms.out())["models"];
+  ASSERT_EQ(models.size(), 2u);
+  EXPECT_EQ(models[1]["name"], "together/bloom");
+  EXPECT_EQ(models[1]["accelerators"], 8.0);
+  EXPECT_NEAR(models[1]["denoised_over_idealized"].get<double>(), 0.6 / 0.8, 1e-9);
+  EXPECT_NEAR(models[1]["dollars"].get<double>(), 0.8 * 8 * 4.096 / 3600, 1e-9);
+  EXPECT_EQ(models[0]["front"], true);
+  EXPECT_EQ(Program(folder, {"cost", "llms", "ideal.json"}).status(), 0);
+  Program stacks(folder, {"cost", "llms", "--compare", "ideal.json", "api.json"});
+  ASSERT_EQ(stacks.status(), 0) << stacks.err();
+  EXPECT_NE(stacks.out().find("0.50x"), std::string::npos) << stacks.out();
+}
+
+TEST(CostProgram, EstimatesAModelNobodyMeasured) {
+  const Folder folder;
+  Program estimate(folder, {"cost", "estimate", "opt-175b", "--json", "-f", "m.json"});
+  ASSERT_EQ(estimate.status(), 0) << estimate.err();
+  const Json json = Json::parse(estimate.out());
+  EXPECT_EQ(json["accelerators"], 8);
+  EXPECT_EQ(json["memory"]["fits"], true);
+  EXPECT_GT(json["token_s"].get<double>(), 0.03);
+  EXPECT_LT(json["token_s"].get<double>(), 0.15);
+  EXPECT_EQ(Program(folder, {"cost", "llm", "m.json", "-p", "100", "-o", "10"}).status(), 0);
+  Program crowded(folder, {"cost", "estimate", "opt-175b", "--tensor", "2"});
+  EXPECT_EQ(crowded.status(), 0);
+  EXPECT_NE(crowded.out().find("DOES NOT FIT"), std::string::npos);
+}
+
+TEST(CostProgram, ProbesAnApi) {
+  const Folder folder;
+  test::SmallServer server([](const test::ServerRequest& request) { return test::model_reply(request); });
+  ::setenv("HONE_TEST_KEY", "sk-hidden-123456", 1);
+  const std::vector<std::string> ask{
+      "cost", "probe",     server.url(), "--model", "m",         "--prompts",     "16,64",  "--outputs",
+      "1,4",  "--repeats", "2",          "--json",  "--key-env", "HONE_TEST_KEY", "--file", "p.jsonl"};
+  auto within = ask;
+  within.insert(within.end(), {"--budget", "1 USD", "--price-in", "0.01", "--price-out", "0.03"});
+  Program probe(folder, within);
+  ASSERT_EQ(probe.status(), 0) << probe.err();
+  EXPECT_EQ(Json::parse(probe.out())["measured"], 8);
+  EXPECT_EQ(Program(folder, {"cost", "fit", "p.jsonl", "-o", "m.json"}).status(), 0);
+  EXPECT_EQ((folder.read("p.jsonl") + folder.read("m.json") + probe.err() + probe.out()).find("hidden"),
+            std::string::npos);
+  auto tight = ask;
+  tight.back() = "q.jsonl";
+  tight.insert(tight.end(), {"--max-tokens", "400"});
+  Program stopped(folder, tight);
+  EXPECT_EQ(stopped.status(), 3) << "stopped with everything saved";
+  EXPECT_LE(Json::parse(stopped.out())["tokens"].get<int>(), 400);
+  ::unsetenv("HONE_TEST_KEY");
+}
+
+TEST(CostProgram, AnswersMistakes) {
+  const Folder folder;
+  folder.write("bad.csv", "prompt_tokens,output_tokens,seconds\n1,1,1\n1,x,1\n");
+  folder.write("few.csv", "prompt_tokens,output_tokens,seconds\n1,1,1\n");
+  folder.write("two.json", R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1}},
+    "b": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1}}})");
+  const auto fails = [&](const std::vector<std::string>& arguments, const std::string& says) {
+    Program program(folder, arguments);
+    EXPECT_EQ(program.status(), 2) << program.err();
+    EXPECT_NE(program.err().find(says), std::string::npos) << program.err();
+    EXPECT_EQ(program.out(), "");
+  };
+  fails({"cost", "fit", "none.csv"}, "none.csv");
+  fails({"cost", "fit", "bad.csv"}, "bad.csv:3");
+  fails({"cost", "fit", "few.csv"}, "few.csv: no prompt size");
+  fails({"cost", "llm", "two.json", "-p", "1", "-o", "1"}, "choose one with --name");
+  fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--name", "c"}, "there is no model 'c'");
+  fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--name", "a", "--rule", "best"}, "no rule 'best'");
+  fails({"cost", "llms"}, "nothing to compare");
+  fails({"cost", "llms", "two.json", "--quality", "bad.csv"}, "model,quality");
+  fails({"cost", "estimate", "no-such-model"}, "unknown model");
+  fails({"cost", "estimate", "gpt2", "--on", "abacus"}, "unknown accelerator");
+  fails({"cost", "estimate", "gpt2", "--measured", "bad.csv"}, "header");
+  fails({"cost", "probe", "http://127.0.0.1:1/v1", "--model", "m"}, "spending limit");
+  fails({"cost", "probe", "nowhere", "--model", "m", "--max-tokens", "100"}, "no URL");
+  fails({"cost", "probe", "http://127.0.0.1:1/v1", "--model", "m", "--budget", "much"}, "no sum of money");
+}
+
+}  // namespace
+}  // namespace hone

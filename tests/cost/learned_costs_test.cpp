@@ -1,0 +1,80 @@
+#include "hone/cost/learned_costs.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+
+namespace hone::cost {
+namespace {
+
+/// Functions whose cost follows from what they do, in four families.
+std::vector<CostSample> samples() {
+  std::vector<CostSample> list;
+  Rng rng(1, "learned", 0);
+  for (int i = 0; i < 240; ++i) {
+    const int n = 4 + static_cast<int>(rng.below(200)), m = 4 + static_cast<int>(rng.below(60));
+    const char* operation[] = {"addf", "mulf", "divf", "subf"};
+    const mlir::Module module = mlir::parse(fmt::format(
+        "func.func @f(%A: memref<{0}x{1}xf32>) {{\naffine.for %i = 0 to {0} {{\naffine.for %j = 0 to {1} {{\n"
+        "%x = affine.load %A[%i, %j] : memref<{0}x{1}xf32>\n%y = arith.{2} %x, %x : f32\n"
+        "affine.store %y, %A[%i, %j] : memref<{0}x{1}xf32>\n}}\n}}\nreturn\n}}",
+        n, m, operation[i % 4]));
+    CostSample sample;
+    sample.features = mlir::features(module, module.functions()[0]);
+    sample.family = operation[i % 4];
+    const double steps = static_cast<double>(n) * m;
+    sample.targets = {
+        {"run_s", 1e-9 * steps * (1.0 + (i % 4 == 2 ? 3.0 : 0.0)) * std::exp(0.05 * rng.normal())},
+        {"instructions", 5.0 * steps + 20.0}};
+    list.push_back(sample);
+  }
+  return list;
+}
+
+TEST(LearnedCosts, AllTargetsWithErrorBars) {
+  const std::vector<CostSample> all = samples();
+  LearnedCostOptions options;
+  options.boosting.trees = 60;
+  options.boosting.learning_rate = 0.1;
+  options.members = 1;
+  options.folds = 4;
+  LearnedCosts model = LearnedCosts::fit(all, options);
+  model.provenance["machine"] = "a test";
+  EXPECT_EQ(model.targets(), (std::vector<std::string>{"instructions", "run_s"}));
+  double worst = 0.0;
+  for (const CostSample& sample : all)
+    for (const PredictedCost& cost : model.predict(sample.features)) {
+      EXPECT_LE(cost.low, cost.value);
+      EXPECT_GE(cost.high, cost.value);
+      if (cost.target == "run_s")
+        worst = std::max(worst, std::abs(std::log(cost.value / sample.targets.at("run_s"))));
+    }
+  EXPECT_LT(worst, 0.4);
+  // Divisions were never seen where they were held out, so the error bars know of them.
+  const PredictedCost run = model.predict(all[0].features)[1];
+  EXPECT_GT(run.high / run.value, 1.5);
+  const LearnedCosts read = LearnedCosts::from_json(Json::parse(model.json().dump()));
+  EXPECT_EQ(read.provenance["machine"], "a test");
+  EXPECT_DOUBLE_EQ(read.predict(all[3].features)[1].value, model.predict(all[3].features)[1].value);
+}
+
+TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
+  EXPECT_THROW(LearnedCosts::fit({}), Error);
+  LearnedCostOptions options;
+  options.boosting.trees = 2;
+  options.folds = 0;
+  Json json = LearnedCosts::fit(samples(), options).json();
+  json["version"] = 99;
+  EXPECT_THROW(LearnedCosts::from_json(json), Error);
+  json["version"] = 1;
+  json["features"].erase(0);
+  EXPECT_THROW(LearnedCosts::from_json(json), Error);
+  EXPECT_THROW(LearnedCosts::from_json(Json::parse("[1]")), Error);
+}
+
+}  // namespace
+}  // namespace hone::cost

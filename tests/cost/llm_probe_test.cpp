@@ -1,0 +1,273 @@
+#include "hone/cost/llm_probe.h"
+
+#include "../program.h"
+#include "hone/base/http.h"
+#include "hone/cost/llm_probe_request.h"
+#include "llm_api.h"
+
+namespace hone::cost {
+namespace {
+
+using test::Folder;
+using test::ServerReply;
+using test::ServerRequest;
+using test::SmallServer;
+
+ProbeOptions options_for(const SmallServer& server, const Folder& folder) {
+  ProbeOptions options;
+  options.url = server.url();
+  options.model = "m";
+  options.prompts = {16, 64};
+  options.outputs = {1, 4};
+  options.repeats = 2;
+  options.budget_tokens = 1000000;
+  options.file = folder.file("probe.jsonl");
+  options.sleep = [](double) {};
+  return options;
+}
+
+TEST(LlmProbe, MeasuresWhatTheApiCounts) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) {
+    EXPECT_EQ(request.target, "/v1/chat/completions");
+    return test::model_reply(request);
+  });
+  const ProbeResult result = probe_llm(options_for(server, folder));
+  EXPECT_EQ(result.measured, 8);
+  EXPECT_EQ(result.failed, 0);
+  EXPECT_EQ(result.stopped, "");
+  ASSERT_EQ(result.points.size(), 8u);
+  for (const auto& point : result.points) {
+    EXPECT_NEAR(point.prompt_tokens, point.prompt_tokens > 40 ? 64 : 16, 6);
+    EXPECT_GT(point.seconds, 0.0);
+    EXPECT_LE(point.first_token_s, point.seconds);
+  }
+  // Measured once, it is not asked again.
+  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 0);
+  // And it can be fitted.
+  EXPECT_EQ(fit_llm_runtime(read_llm_points(folder.file("probe.jsonl"))).points, 8);
+}
+
+TEST(LlmProbe, AsksPlainCompletionsToo) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) {
+    EXPECT_EQ(request.target, "/v1/completions");
+    EXPECT_NE(request.body.find("\"prompt\""), std::string::npos);
+    return test::model_reply(request);
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.chat = false;
+  EXPECT_EQ(probe_llm(options).measured, 8);
+}
+
+TEST(LlmProbe, NeverPassesTheBudget) {
+  for (const double dollars : {0.002, 0.01, 0.05}) {
+    const Folder folder;
+    std::atomic<std::int64_t> in{0}, out{0};
+    SmallServer server([&](const ServerRequest& request) {
+      const ServerReply reply = test::model_reply(request);
+      const Json usage = Json::parse(reply.pieces[reply.pieces.size() - 2].substr(6))["usage"];
+      in += usage["prompt_tokens"].get<std::int64_t>();
+      out += usage["completion_tokens"].get<std::int64_t>();
+      return reply;
+    });
+    ProbeOptions options = options_for(server, folder);
+    options.budget_tokens = 0;
+    options.repeats = 50;
+    options.budget_dollars = dollars;
+    options.dollars_per_1k_in = 0.01;
+    options.dollars_per_1k_out = 0.03;
+    const ProbeResult first = probe_llm(options);
+    EXPECT_EQ(first.stopped, "the next request could pass the budget");
+    EXPECT_GT(first.left, 0);
+    const auto spent = [&] {
+      return 1e-5 * static_cast<double>(in.load()) + 3e-5 * static_cast<double>(out.load());
+    };
+    EXPECT_LE(spent(), dollars);
+    EXPECT_NEAR(first.dollars, spent(), 1e-12);
+    // Going on, what the file holds counts: at most a smaller request still fits in.
+    const ProbeResult second = probe_llm(options);
+    EXPECT_LE(spent(), dollars);
+    EXPECT_NEAR(second.dollars, spent(), 1e-12);
+    if (dollars > 0.005) {
+      EXPECT_GT(first.measured, 2);
+    }
+  }
+}
+
+TEST(LlmProbe, CountsWhatBrokeOffAtItsWorst) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ++asked;
+    ServerReply reply = test::model_reply(request);
+    reply.pieces.resize(1);
+    reply.cut = true;
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.budget_tokens = 900;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 0);
+  EXPECT_FALSE(result.stopped.empty());
+  EXPECT_LE(result.tokens, 900);
+  EXPECT_LT(asked.load(), 12) << "each may have been billed";
+}
+
+TEST(LlmProbe, RetriesWhatPasses) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  std::vector<double> waits;
+  SmallServer server([&](const ServerRequest& request) {
+    const int number = asked++;
+    ServerReply reply;
+    if (number == 0) {
+      reply.status = 429;
+      reply.headers = "Retry-After: 7\r\n";
+      reply.pieces = {R"({"error": {"message": "slow down"}})"};
+    } else if (number == 1) {
+      reply.status = 500;
+      reply.pieces = {"oops"};
+    } else if (number == 2) {
+      reply.pieces = {"data: {\"choices\": [{\"del", "\n\n"};  // malformed
+    } else if (number == 3) {
+      reply = test::model_reply(request);
+      reply.cut = true;
+      reply.pieces.resize(1);
+    } else {
+      reply = test::model_reply(request);
+    }
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.repeats = 1;
+  options.sleep = [&](double seconds) { waits.push_back(seconds); };
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 4);
+  EXPECT_EQ(result.failed, 0);
+  EXPECT_EQ(result.retried, 4);
+  ASSERT_EQ(waits.size(), 4u);
+  EXPECT_EQ(waits[0], 7.0);
+  EXPECT_GT(waits[2], waits[1]) << "the wait doubles";
+}
+
+TEST(LlmProbe, EndsAfterFailuresInARow) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest&) {
+    ServerReply reply;
+    reply.status = 503;
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.retries = 1;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.failed, 3);
+  EXPECT_EQ(result.tokens, 0);
+  EXPECT_NE(result.stopped.find("503"), std::string::npos) << result.stopped;
+}
+
+TEST(LlmProbe, TellsRefusalsWithoutTheKey) {
+  const Folder folder;
+  const std::string key = "sk-secret-0123456789";
+  SmallServer server([&](const ServerRequest& request) {
+    EXPECT_NE(request.headers.find("Bearer " + key), std::string::npos);
+    ServerReply reply;
+    reply.status = 401;
+    reply.pieces = {"{\"error\": {\"message\": \"Incorrect key " + key + " given\"}}"};
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.key = key;
+  try {
+    probe_llm(options);
+    FAIL();
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("401: Incorrect key *** given"), std::string::npos) << what;
+    EXPECT_EQ(what.find("secret"), std::string::npos);
+  }
+  EXPECT_EQ(folder.read("probe.jsonl").find("secret"), std::string::npos);
+}
+
+TEST(LlmProbe, StopsWhereNoLimitCanBeKept) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) {
+    ServerRequest more = request;
+    Json body = Json::parse(request.body);
+    body["max_tokens"] = body["max_tokens"].get<int>() + 100;
+    more.body = body.dump();
+    return test::model_reply(more);
+  });
+  EXPECT_THROW(probe_llm(options_for(server, folder)), Error);
+  SmallServer silent([](const ServerRequest& request) { return test::model_reply(request, false); });
+  EXPECT_THROW(probe_llm(options_for(silent, folder)), Error) << "no usage, no counts";
+}
+
+TEST(LlmProbe, WaitsForNoServerForEver) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest&) {
+    ServerReply reply;
+    reply.mute = true;
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.timeout_s = 0.15;
+  options.retries = 0;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.failed, 3);
+  // Nobody listens.
+  options.url = "http://127.0.0.1:1/v1";
+  options.file = folder.file("other.jsonl");
+  const ProbeResult nobody = probe_llm(options);
+  EXPECT_EQ(nobody.tokens, 0);
+  EXPECT_NE(nobody.stopped.find("could not connect"), std::string::npos) << nobody.stopped;
+}
+
+TEST(LlmProbe, StopsWhenInterrupted) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    reply.mute = ++asked == 3;
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.interrupted = [&] { return asked.load() >= 3; };
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.stopped, "interrupted");
+  EXPECT_EQ(result.measured, 2);
+  EXPECT_EQ(result.left, 6);
+}
+
+TEST(LlmProbe, ChecksItsOptions) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });
+  ProbeOptions options = options_for(server, folder);
+  options.budget_tokens = 0;
+  EXPECT_THROW(probe_llm(options), Error) << "no limit";
+  options.budget_dollars = 1.0;
+  EXPECT_THROW(probe_llm(options), Error) << "no prices";
+  options = options_for(server, folder);
+  folder.write("probe.jsonl", "{\"model\": \"other\", \"billed_in\": 1, \"billed_out\": 1}\n");
+  EXPECT_THROW(probe_llm(options), Error) << "another model's file";
+  folder.write("probe.jsonl", "hello\n");
+  EXPECT_THROW(probe_llm(options), Error);
+}
+
+TEST(HttpClient, ChecksUrls) {
+  for (const std::string bad : {"", "host", "ftp://host", "http://", "http://host:port", "http://user@host/"})
+    EXPECT_THROW(HttpClient client(bad), Error) << bad;
+  EXPECT_EQ(HttpClient("https://host:8000/v1/").path(), "/v1");
+}
+
+TEST(EventReader, PutsPiecesTogether) {
+  EventReader reader;
+  std::vector<std::string> events;
+  const auto take = [&](std::string_view event) { events.emplace_back(event); };
+  for (const char* piece : {"da", "ta: {\"a\"", ": 1}\r\n\r\n: comment\nda", "ta:[DONE]", "\n"})
+    reader.feed(piece, take);
+  EXPECT_EQ(events, (std::vector<std::string>{"{\"a\": 1}", "[DONE]"}));
+}
+
+}  // namespace
+}  // namespace hone::cost

@@ -1,0 +1,238 @@
+#include "hone/cost/mlir_features.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "../fire/mutate.h"
+#include "hone/base/error.h"
+#include "hone/cost/mlir_tokens.h"
+#include "mlir_texts.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+Features of(const std::string& text) {
+  const Module module = parse(text);
+  return features(module, module.functions().at(0));
+}
+
+/// C += A B as three loops in an order.
+std::string matmul(int n, const std::string& order) {
+  std::string text = fmt::format(
+      "func.func @matmul(%A: memref<{0}x{0}xf32>, %B: memref<{0}x{0}xf32>, %C: memref<{0}x{0}xf32>) {{\n", n);
+  for (const char loop : order) text += fmt::format("affine.for %{} = 0 to {} {{\n", loop, n);
+  text += fmt::format(
+      "%a = affine.load %A[%i, %k] : memref<{0}x{0}xf32>\n%b = affine.load %B[%k, %j] : memref<{0}x{0}xf32>\n"
+      "%c = affine.load %C[%i, %j] : memref<{0}x{0}xf32>\n%p = arith.mulf %a, %b : f32\n%s = arith.addf %c, "
+      "%p : f32\n"
+      "affine.store %s, %C[%i, %j] : memref<{0}x{0}xf32>\n}}\n}}\n}}\nreturn\n}}\n",
+      n);
+  return text;
+}
+
+TEST(MlirFeatures, AProductOfMatrices) {
+  const Features ijk = of(matmul(64, "ijk"));
+  EXPECT_EQ(ijk.function, "matmul");
+  EXPECT_EQ(ijk.at("flops"), 2.0 * 64 * 64 * 64);
+  EXPECT_EQ(ijk.at("load_count"), 3.0 * 64 * 64 * 64);
+  EXPECT_EQ(ijk.at("store_bytes"), 4.0 * 64 * 64 * 64);
+  EXPECT_EQ(ijk.at("footprint_bytes"), 3.0 * 64 * 64 * 4);
+  EXPECT_EQ(ijk.at("argument_bytes"), 3.0 * 64 * 64 * 4);
+  EXPECT_EQ(ijk.at("loop_depth"), 3.0);
+  EXPECT_EQ(ijk.at("innermost_trips"), 64.0);
+  EXPECT_EQ(ijk.at("hot_unit"), 1.0) << "A";
+  EXPECT_EQ(ijk.at("hot_strided"), 1.0) << "B";
+  EXPECT_EQ(ijk.at("hot_still"), 2.0) << "C";
+  EXPECT_EQ(ijk.at("real_reduction_iterations"), 64.0 * 64 * 64);
+  EXPECT_EQ(ijk.at("vectorizable_iterations"), 0.0);
+  ASSERT_EQ(ijk.loops.size(), 3u);
+  EXPECT_EQ(ijk.loops[2].working_set_bytes, (16.0 / 4 + 64.0 + 1.0) * 64)
+      << "a row of A, a column of B, one line of C";
+
+  const Features ikj = of(matmul(64, "ikj"));
+  EXPECT_EQ(ikj.at("flops"), ijk.at("flops"));
+  EXPECT_EQ(ikj.at("real_reduction_iterations"), 0.0);
+  EXPECT_EQ(ikj.at("vectorizable_iterations"), 64.0 * 64 * 64);
+  EXPECT_LT(ikj.at("estimated_cycles"), 0.4 * ijk.at("estimated_cycles"));
+}
+
+TEST(MlirFeatures, TrafficFollowsTheCache) {
+  const Features small = of(matmul(64, "ikj")), large = of(matmul(1024, "ikj"));
+  // What fits is fetched once, and written back once.
+  EXPECT_EQ(small.at("traffic_512k_bytes"), 4.0 * 64 * 64 * 4);
+  // B comes anew for each row of A where it does not fit.
+  EXPECT_GT(large.at("traffic_2048k_bytes"), 1000.0 * 1024 * 1024 * 4);
+  EXPECT_LT(large.at("traffic_32768k_bytes"), 5.0 * 1024 * 1024 * 4);
+}
+
+TEST(MlirFeatures, TilesAndTrianglesAreCounted) {
+  // A tile's last run is shorter: in all as many iterations as without tiles.
+  const Features tiled = of(R"(
+func.func @f(%A: memref<100xf32>) {
+  affine.for %i = 0 to 100 step 7 {
+    affine.for %j = affine_map<(d0) -> (d0)>(%i) to min affine_map<(d0) -> (d0 + 7, 100)>(%i) {
+      %x = affine.load %A[%j] : memref<100xf32>
+      %y = arith.addf %x, %x : f32
+      affine.store %y, %A[%j] : memref<100xf32>
+    }
+  }
+  return
+})");
+  EXPECT_NEAR(tiled.at("add_count"), 100.0, 2.0);
+  EXPECT_EQ(tiled.at("footprint_bytes"), std::ceil(400.0 / 64) * 64 > 400 ? 400.0 : 0.0);
+  const Features triangle = of(R"(
+func.func @f(%A: memref<64x64xf32>) {
+  affine.for %i = 0 to 64 {
+    affine.for %j = 0 to affine_map<(d0) -> (d0 + 1)>(%i) {
+      %x = affine.load %A[%i, %j] : memref<64x64xf32>
+      %y = arith.mulf %x, %x : f32
+      affine.store %y, %A[%i, %j] : memref<64x64xf32>
+    }
+  }
+  return
+})");
+  EXPECT_NEAR(triangle.at("multiply_count"), 64 * 65 / 2, 40);
+}
+
+TEST(MlirFeatures, OperationsOnTensorsAreTheLoopsThatTheyStandFor) {
+  const Features named = of(R"(
+func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>) -> tensor<64x16xf32> {
+  %0 = linalg.matmul ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%c : tensor<64x16xf32>) -> tensor<64x16xf32>
+  return %0 : tensor<64x16xf32>
+})");
+  const Features generic = of(R"(
+func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>) -> tensor<64x16xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%c : tensor<64x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<64x16xf32>
+  return %0 : tensor<64x16xf32>
+})");
+  EXPECT_EQ(named.at("flops"), 2.0 * 64 * 32 * 16);
+  EXPECT_EQ(named.at("innermost_trips"), 32.0);
+  EXPECT_EQ(named.at("argument_bytes"), 4.0 * (64 * 32 + 32 * 16 + 64 * 16));
+  for (const std::string& name : feature_names())
+    if (!name.starts_with("static_")) {
+      EXPECT_EQ(named.at(name), generic.at(name)) << name;
+    }
+  // Other dialects, by their names and shapes.
+  const Features torch = of(R"(
+func.func @f(%a: !torch.vtensor<[64,32],f32>, %b: !torch.vtensor<[32,16],f32>) -> !torch.vtensor<[64,16],f32> {
+  %0 = torch.aten.mm %a, %b : !torch.vtensor<[64,32],f32>, !torch.vtensor<[32,16],f32> -> !torch.vtensor<[64,16],f32>
+  %1 = torch.aten.tanh %0 : !torch.vtensor<[64,16],f32> -> !torch.vtensor<[64,16],f32>
+  return %1 : !torch.vtensor<[64,16],f32>
+})");
+  EXPECT_EQ(torch.at("transcendental_count"), 64.0 * 16);
+  EXPECT_EQ(torch.at("flops"), 2.0 * 64 * 32 * 16 + 64.0 * 16);
+  const Features tosa = of(test::mlir_texts()[4].text);
+  EXPECT_EQ(tosa.at("multiply_count"), 8.0 * 8 * 16 * 3 * 3 * 4);
+  const Features convolution = of(R"(
+func.func @f(%a: tensor<1x10x10x4xf32>, %w: tensor<3x3x4x16xf32>, %o: tensor<1x4x4x16xf32>) -> tensor<1x4x4x16xf32> {
+  %0 = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>} ins(%a, %w : tensor<1x10x10x4xf32>, tensor<3x3x4x16xf32>) outs(%o : tensor<1x4x4x16xf32>) -> tensor<1x4x4x16xf32>
+  return %0 : tensor<1x4x4x16xf32>
+})");
+  EXPECT_EQ(convolution.at("multiply_count"), 4.0 * 4 * 16 * 9 * 4);
+}
+
+TEST(MlirFeatures, PressureIsWhatLivesTogether) {
+  std::string text = "func.func @f(%A: memref<64xf32>) -> f32 {\n";
+  for (int i = 0; i < 20; ++i) text += fmt::format("%x{0} = affine.load %A[{0}] : memref<64xf32>\n", i);
+  text += "%s0 = arith.addf %x0, %x1 : f32\n";
+  for (int i = 2; i < 20; ++i) text += fmt::format("%s{} = arith.addf %s{}, %x{} : f32\n", i - 1, i - 2, i);
+  text += "return %s18 : f32\n}\n";
+  const Features all = of(text);
+  EXPECT_NEAR(all.at("static_real_pressure"), 21.0, 1.0);
+  EXPECT_LT(of(matmul(8, "ijk")).at("static_real_pressure"), 6.0);
+}
+
+TEST(MlirFeatures, WhatACompilerTakesOutIsNotCounted) {
+  const Features all = of(R"(
+func.func @f(%A: memref<64xi32>, %x: i32) {
+  %zero = arith.constant 0 : i32
+  %local = memref.alloc() : memref<64xi32>
+  affine.for %i = 0 to 64 {
+    %a = affine.load %A[%i] : memref<64xi32>
+    %b = arith.muli %a, %zero : i32
+    %c = arith.addi %a, %b : i32
+    affine.store %c, %A[%i] : memref<64xi32>
+    affine.store %x, %local[%i] : memref<64xi32>
+    %unused = arith.addi %x, %x : i32
+  }
+  memref.dealloc %local : memref<64xi32>
+  return
+})");
+  EXPECT_EQ(all.at("load_count") + all.at("store_count") + all.at("integer_count") +
+                all.at("integer_multiply_count"),
+            0.0);
+}
+
+TEST(MlirFeatures, WhateverIsReadHasFeatures) {
+  for (const test::MlirText& one : test::mlir_texts()) {
+    const Module module = parse(one.text, one.name);
+    EXPECT_FALSE(module.functions().empty()) << one.name;
+    for (const int function : module.functions()) {
+      const Features all = features(module, function);
+      EXPECT_EQ(all.values.size(), feature_names().size());
+      for (std::size_t i = 0; i < all.values.size(); ++i)
+        EXPECT_TRUE(std::isfinite(all.values[i]) && all.values[i] >= 0.0)
+            << one.name << " " << feature_names()[i] << " " << all.values[i];
+    }
+  }
+  std::vector<std::string> corpus;
+  for (const test::MlirText& one : test::mlir_texts()) corpus.push_back(one.text);
+  test::Mutator mutator(corpus, 8);
+  for (std::int64_t i = 0; i < test::fuzz_inputs(1000); ++i) {
+    try {
+      const Module module = parse(mutator.next());
+      for (const int function : module.functions()) {
+        for (const double value : features(module, function).values) ASSERT_TRUE(std::isfinite(value));
+        tokens(module, function, Tokens::operands);
+      }
+    } catch (const Error&) {
+    }
+  }
+  // A function that calls itself, values that depend on each other in circles, long chains.
+  std::string chain = "func.func @f(%n: index, %A: memref<?xf32>) -> f32 {\n%0 = arith.addi %n, %n : index\n";
+  for (int i = 1; i < 5000; ++i) chain += fmt::format("%{} = arith.addi %{}, %n : index\n", i, i - 1);
+  chain +=
+      "%x = memref.load %A[%4999] : memref<?xf32>\n%y = call @f(%0, %A) : (index, memref<?xf32>) -> f32\n"
+      "%c = arith.addi %d, %n : index\n%d = arith.addi %c, %n : index\n%z = memref.load %A[%c] : "
+      "memref<?xf32>\n"
+      "return %z : f32\n}\n";
+  EXPECT_EQ(of(chain).at("call_count"), 1.0);
+}
+
+TEST(MlirTokens, BothKinds) {
+  const Module module = parse(matmul(8, "ijk"));
+  const int function = module.functions()[0];
+  EXPECT_EQ(tokens(module, function, Tokens::operations),
+            (std::vector<std::string>{"8x8xf32", "8x8xf32", "8x8xf32", "affine.for", "affine.for",
+                                      "affine.for", "affine.load", "affine.load", "affine.load", "arith.mulf",
+                                      "arith.addf", "affine.store", "}", "}", "}", "func.return"}));
+  const std::vector<std::string> operands = tokens(module, function, Tokens::operands);
+  const std::vector<std::string> beginning(operands.begin(), operands.begin() + 20);
+  EXPECT_EQ(beginning, (std::vector<std::string>{
+                           "8x8xf32",    "8x8xf32",     "8x8xf32", "affine.for", "0",          "8",  "1",
+                           "affine.for", "0",           "8",       "1",          "affine.for", "0",  "8",
+                           "1",          "affine.load", "%0",      "%3",         "%5",         "f32"}));
+  // Names do not matter.
+  std::string renamed = matmul(8, "ijk");
+  for (std::size_t at; (at = renamed.find("%a ")) != std::string::npos;) renamed.replace(at, 3, "%left ");
+  for (std::size_t at; (at = renamed.find("%a,")) != std::string::npos;) renamed.replace(at, 3, "%left,");
+  const Module other = parse(renamed);
+  EXPECT_EQ(tokens(other, other.functions()[0], Tokens::operands), operands);
+
+  const std::vector<std::vector<std::string>> texts{operands, tokens(module, function, Tokens::operations)};
+  const Vocabulary vocabulary = Vocabulary::build(texts, 2);
+  EXPECT_EQ(Vocabulary::from_json(vocabulary.json()), vocabulary);
+  EXPECT_EQ(vocabulary.number("affine.for"), vocabulary.encode(std::vector<std::string>{"affine.for"})[0]);
+  EXPECT_EQ(vocabulary.number("never.seen"), Vocabulary::kUnknown);
+  EXPECT_THROW(Vocabulary::from_json(Json::parse("[\"a\", \"a\"]")), Error);
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir

@@ -1,0 +1,89 @@
+#include "hone/predict/boosted_trees.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+#include "hone/base/rng.h"
+#include "hone/predict/ridge.h"
+#include "hone/predict/score.h"
+
+namespace hone::predict {
+namespace {
+
+/// Friedman's test function ("Multivariate Adaptive Regression Splines", 1991): five columns matter of eight.
+struct Data {
+  std::vector<double> rows, targets;
+};
+Data friedman(std::size_t count, std::uint64_t seed, double noise = 0.0) {
+  Rng rng(seed, "friedman", 0);
+  Data data;
+  for (std::size_t i = 0; i < count; ++i) {
+    double x[8];
+    for (double& value : x) data.rows.push_back(value = rng.uniform());
+    data.targets.push_back(10.0 * std::sin(3.14159265 * x[0] * x[1]) + 20.0 * (x[2] - 0.5) * (x[2] - 0.5) +
+                           10.0 * x[3] + 5.0 * x[4] + noise * rng.normal());
+  }
+  return data;
+}
+
+std::vector<double> predicted(const BoostedTrees& model, const Data& data) {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < data.targets.size(); ++i)
+    values.push_back(model.predict({&data.rows[i * 8], 8}));
+  return values;
+}
+
+TEST(BoostedTrees, LearnWhatLinesCannot) {
+  const Data training = friedman(1500, 1, 1.0), test = friedman(500, 2);
+  const BoostedTrees model =
+      BoostedTrees::fit(training.rows, 8, training.targets, {.trees = 200, .learning_rate = 0.1});
+  EXPECT_GT(accuracy(predicted(model, test), test.targets).r2, 0.95);
+  const Ridge line = Ridge::fit(training.rows, 8, training.targets);
+  std::vector<double> straight;
+  for (std::size_t i = 0; i < test.targets.size(); ++i)
+    straight.push_back(line.predict({&test.rows[i * 8], 8}));
+  EXPECT_LT(accuracy(straight, test.targets).r2, 0.85);
+  const std::vector<double> importance = model.importance();
+  EXPECT_GT(importance[3], 0.15);
+  EXPECT_LT(importance[5] + importance[6] + importance[7], 0.1);
+}
+
+TEST(BoostedTrees, QuantilesCoverTheirShare) {
+  const Data training = friedman(2000, 3, 2.0), test = friedman(1000, 4, 2.0);
+  const BoostingOptions options{
+      .trees = 150, .learning_rate = 0.1, .leaves = 15, .least_in_leaf = 30, .quantile = 0.9};
+  const std::vector<double> high =
+      predicted(BoostedTrees::fit(training.rows, 8, training.targets, options), test);
+  int covered = 0;
+  for (std::size_t i = 0; i < high.size(); ++i) covered += test.targets[i] <= high[i] ? 1 : 0;
+  EXPECT_GT(covered, 780);
+  EXPECT_LT(covered, 960);
+}
+
+TEST(BoostedTrees, TheSameDataGivesTheSameModelAndItsFile) {
+  const Data data = friedman(300, 5);
+  const BoostingOptions options{.trees = 20};
+  const BoostedTrees model = BoostedTrees::fit(data.rows, 8, data.targets, options);
+  EXPECT_EQ(model, BoostedTrees::fit(data.rows, 8, data.targets, options));
+  const BoostedTrees read = BoostedTrees::from_json(model.json());
+  EXPECT_EQ(predicted(read, data), predicted(model, data));
+  EXPECT_THROW(BoostedTrees::fit(data.rows, 7, data.targets), Error);
+  EXPECT_THROW(
+      BoostedTrees::from_json(Json::parse(R"({"columns": 2, "base": 0.0, "trees": [[[0, 1.0, 0], [1.0]]]})")),
+      Error)
+      << "a node is its own child";
+  EXPECT_THROW(BoostedTrees::from_json(
+                   Json::parse(R"({"columns": 2, "base": 0.0, "trees": [[[5, 1.0, 1], [1.0], [2.0]]]})")),
+               Error);
+}
+
+TEST(BoostedTrees, OneRowAndConstantColumns) {
+  const std::vector<double> row{1.0, 2.0}, target{3.0};
+  EXPECT_EQ(BoostedTrees::fit(row, 2, target).predict(row), 3.0);
+  EXPECT_NEAR(Ridge::fit(row, 2, target).predict(row), 3.0, 1e-9);
+}
+
+}  // namespace
+}  // namespace hone::predict
