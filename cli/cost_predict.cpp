@@ -20,7 +20,7 @@ void on_interrupt(int) { g_interrupted = 1; }
 struct LearnArguments {
   std::string labels, out = "costs.json";
   std::vector<std::string> targets;
-  std::int64_t trees = 500, members = 2;
+  std::int64_t trees = 300, members = 1;
   bool json = false, quiet = false;
 };
 
@@ -80,7 +80,7 @@ int predict(const PredictArguments& arguments) {
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features features = cost::mlir::features(module, function);
-    const std::vector<cost::PredictedCost> costs = model.predict(features.values);
+    const std::vector<cost::PredictedCost> costs = model.predict(features);
     if (arguments.json) {
       Json one{{"function", features.function}, {"costs", Json::object()}};
       for (const cost::PredictedCost& cost : costs)

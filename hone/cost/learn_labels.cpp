@@ -21,7 +21,7 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     const std::vector<int> functions = module.functions();
     if (functions.empty()) continue;
     CostSample sample;
-    sample.features = mlir::features(module, functions[0]).values;
+    sample.features = mlir::features(module, functions[0]);
     sample.targets = label.targets;
     sample.family = label.family;
     sample.weight = label.disturbed ? 0.5 : 1.0;

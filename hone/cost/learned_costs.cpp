@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -21,6 +20,27 @@ double from_log(const std::string& target, double value) {
   value = std::min(value, 80.0);
   return target.ends_with("_s") && !target.ends_with("per_s") ? std::exp(value)
                                                               : std::max(0.0, std::expm1(value));
+}
+
+/// Beyond it an error counts absolutely, in logarithms.
+constexpr double kHuber = 0.5;
+
+/// A function's cost is the sum of its loops'.
+bool adds_up(const std::string& target) {
+  return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
+         target == "integer_operations" || target == "loaded_bytes" || target == "stored_bytes" ||
+         target.ends_with("instructions") || target.starts_with("spills");
+}
+/// ... and does not grow with how often they run.
+bool grows_with_code(const std::string& target) {
+  return target == "code_instructions" || target == "spills";
+}
+
+double log_of_sum(std::span<const double> logs) {
+  double most = -1e300, sum = 0.0;
+  for (const double value : logs) most = std::max(most, value);
+  for (const double value : logs) sum += std::exp(value - most);
+  return most + std::log(sum);
 }
 
 /// Pairs of features whose ratio says more than either.
@@ -76,29 +96,89 @@ std::vector<double> model_inputs(std::span<const double> features) {
   return inputs;
 }
 
-LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, std::span<const double> rows,
-                                              std::size_t columns, std::span<const double> values,
-                                              std::span<const double> weights,
+LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
                                               const LearnedCostOptions& options) {
   Target target;
   target.name = name;
-  target.line = predict::Ridge::fit(rows, columns, values, 0.01 * static_cast<double>(values.size()));
-  std::vector<double> left(values.begin(), values.end());
-  for (std::size_t r = 0; r < left.size(); ++r)
-    left[r] -= target.line.predict(rows.subspan(r * columns, columns));
+  target.additive = adds_up(name);
+  if (target.additive)
+    fit_loops(target, samples, options);
+  else
+    fit_functions(target, samples, options);
+  return target;
+}
+
+void LearnedCosts::fit_functions(Target& target, const Samples& samples, const LearnedCostOptions& options) {
+  std::vector<double> rows, weights, left;
+  for (const CostSample* sample : samples) {
+    const std::vector<double> inputs = model_inputs(sample->features.values);
+    rows.insert(rows.end(), inputs.begin(), inputs.end());
+    weights.push_back(sample->weight);
+    left.push_back(to_log(target.name, sample->targets.at(target.name)));
+  }
+  const std::size_t columns = rows.size() / samples.size();
+  target.line = predict::Ridge::fit(rows, columns, left, 0.01 * static_cast<double>(left.size()));
+  for (std::size_t r = 0; r < left.size(); ++r) left[r] -= target.line.predict({&rows[r * columns], columns});
   for (int member = 0; member < std::max(1, options.members); ++member) {
     predict::BoostingOptions boosting = options.boosting;
     boosting.seed += static_cast<std::uint64_t>(member);
     target.members.push_back(predict::BoostedTrees::fit(rows, columns, left, boosting, weights));
   }
-  return target;
 }
 
-double LearnedCosts::log_value(const Target& target, std::span<const double> row) {
-  double sum = 0.0;
-  for (const predict::BoostedTrees& member : target.members) sum += member.predict(row);
-  return target.line.predict(row) +
-         sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
+void LearnedCosts::fit_loops(Target& target, const Samples& samples, const LearnedCostOptions& options) {
+  std::vector<double> rows, start, goals;
+  std::vector<std::size_t> first{0};  // row of each sample
+  for (const CostSample* sample : samples) {
+    const mlir::LoopRows& loops = sample->features.rows;
+    const std::vector<double>& estimates = grows_with_code(target.name) ? loops.sizes : loops.estimates;
+    rows.insert(rows.end(), loops.values.begin(), loops.values.end());
+    start.insert(start.end(), estimates.begin(), estimates.end());
+    first.push_back(start.size());
+    goals.push_back(to_log(target.name, sample->targets.at(target.name)));
+  }
+  const std::size_t columns = mlir::loop_feature_names().size();
+  std::vector<double> gaps;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    gaps.push_back(goals[i] - log_of_sum({&start[first[i]], first[i + 1] - first[i]}));
+  std::nth_element(gaps.begin(), gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2), gaps.end());
+  target.shift = gaps[gaps.size() / 2];
+  for (double& value : start) value += target.shift;
+  const auto loss = [&](std::span<const double> fitted, std::vector<double>& gradients,
+                        std::vector<double>& curvatures) {
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const double sum = log_of_sum(fitted.subspan(first[i], first[i + 1] - first[i]));
+      const double error = std::clamp(goals[i] - sum, -kHuber, kHuber) * samples[i]->weight;
+      for (std::size_t r = first[i]; r < first[i + 1]; ++r) {
+        const double share = std::exp(fitted[r] - sum);
+        gradients[r] = share * error;
+        curvatures[r] = share * share * samples[i]->weight;
+      }
+    }
+  };
+  for (int member = 0; member < std::max(1, options.members); ++member) {
+    predict::BoostingOptions boosting = options.boosting;
+    boosting.seed += static_cast<std::uint64_t>(member);
+    target.members.push_back(predict::BoostedTrees::fit(rows, columns, start, loss, boosting));
+  }
+}
+
+double LearnedCosts::log_value(const Target& target, const mlir::Features& features) {
+  const auto mean = [&](std::span<const double> row) {
+    double sum = 0.0;
+    for (const predict::BoostedTrees& member : target.members) sum += member.predict(row);
+    return sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
+  };
+  if (!target.additive) {
+    const std::vector<double> inputs = model_inputs(features.values);
+    return target.line.predict(inputs) + mean(inputs);
+  }
+  const mlir::LoopRows& loops = features.rows;
+  std::vector<double> parts = grows_with_code(target.name) ? loops.sizes : loops.estimates;
+  const std::size_t columns = mlir::loop_feature_names().size();
+  for (std::size_t r = 0; r < parts.size(); ++r)
+    parts[r] += target.shift + mean({&loops.values[r * columns], columns});
+  return log_of_sum(parts);
 }
 
 LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const LearnedCostOptions& options) {
@@ -110,57 +190,39 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
                       [&](const CostSample& sample) { return sample.targets.count(name) > 0; }))
         names.push_back(name);
   if (names.empty()) throw Error("the labelled functions have no target in common");
-  std::vector<double> rows, weights;
-  for (const CostSample& sample : samples) {
-    const std::vector<double> inputs = model_inputs(sample.features);
-    rows.insert(rows.end(), inputs.begin(), inputs.end());
-    weights.push_back(sample.weight);
-  }
-  const std::size_t columns = rows.size() / samples.size();
+  for (const std::string& name : names)
+    for (const CostSample& sample : samples)
+      if (sample.targets.count(name) == 0)
+        throw Error(fmt::format("a labelled function has no target '{}'", name));
 
   // Families go round the folds in the order of their names.
-  std::set<std::string> families;
-  for (const CostSample& sample : samples) families.insert(sample.family);
   std::map<std::string, int> fold_of;
-  for (const std::string& family : families)
-    fold_of[family] = static_cast<int>(fold_of.size()) % std::max(1, options.folds);
+  for (const CostSample& sample : samples) fold_of.emplace(sample.family, 0);
+  int next = 0;
+  for (auto& [family, fold] : fold_of) fold = next++ % std::max(1, options.folds);
 
   LearnedCosts model;
+  const auto go_on = [&](const std::string& what) { return !options.progress || options.progress(what); };
+  Samples all;
+  for (const CostSample& sample : samples) all.push_back(&sample);
   for (const std::string& name : names) {
-    const auto go_on = [&](const std::string& what) { return !options.progress || options.progress(what); };
     if (!go_on("learning " + name)) return model;
-    std::vector<double> values;
-    for (const CostSample& sample : samples) {
-      const auto found = sample.targets.find(name);
-      if (found == sample.targets.end())
-        throw Error(fmt::format("a labelled function has no target '{}'", name));
-      values.push_back(to_log(name, found->second));
-    }
-    Target target = fit_target(name, rows, columns, values, weights, options);
-    if (options.folds >= 2 && static_cast<int>(families.size()) >= options.folds) {
+    Target target = fit_target(name, all, options);
+    if (options.folds >= 2 && static_cast<int>(fold_of.size()) >= options.folds) {
       std::vector<double> errors;
       LearnedCostOptions fewer = options;
       fewer.members = 1;
       for (int fold = 0; fold < options.folds; ++fold) {
         if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, options.folds)))
           return model;
-        std::vector<double> kept_rows, kept_values, kept_weights;
-        std::vector<std::size_t> out;
-        for (std::size_t r = 0; r < samples.size(); ++r) {
-          if (fold_of[samples[r].family] == fold) {
-            out.push_back(r);
-            continue;
-          }
-          kept_rows.insert(kept_rows.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * columns),
-                           rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * columns));
-          kept_values.push_back(values[r]);
-          kept_weights.push_back(weights[r]);
-        }
-        if (kept_values.empty()) continue;
-        const Target part = fit_target(name, kept_rows, columns, kept_values, kept_weights, fewer);
-        for (const std::size_t r : out)
-          errors.push_back(std::abs(
-              values[r] - log_value(part, std::span<const double>(rows).subspan(r * columns, columns))));
+        Samples kept, out;
+        for (const CostSample& sample : samples)
+          (fold_of[sample.family] == fold ? out : kept).push_back(&sample);
+        if (kept.empty()) continue;
+        const Target part = fit_target(name, kept, fewer);
+        for (const CostSample* sample : out)
+          errors.push_back(
+              std::abs(to_log(name, sample->targets.at(name)) - log_value(part, sample->features)));
       }
       std::sort(errors.begin(), errors.end());
       // The conformal rank: the least that covers 9 of 10 of one more.
@@ -178,15 +240,14 @@ std::vector<std::string> LearnedCosts::targets() const {
   return names;
 }
 
-double LearnedCosts::predict(std::span<const double> features, std::size_t target) const {
-  return from_log(targets_[target].name, log_value(targets_[target], model_inputs(features)));
+double LearnedCosts::predict(const mlir::Features& features, std::size_t target) const {
+  return from_log(targets_[target].name, log_value(targets_[target], features));
 }
 
-std::vector<PredictedCost> LearnedCosts::predict(std::span<const double> features) const {
-  const std::vector<double> inputs = model_inputs(features);
+std::vector<PredictedCost> LearnedCosts::predict(const mlir::Features& features) const {
   std::vector<PredictedCost> list;
   for (const Target& target : targets_) {
-    const double value = log_value(target, inputs);
+    const double value = log_value(target, features);
     list.push_back({target.name, from_log(target.name, value), from_log(target.name, value - target.error),
                     from_log(target.name, value + target.error)});
   }
@@ -197,12 +258,15 @@ Json LearnedCosts::json() const {
   Json json{{"format", "hone-costs"},
             {"version", kVersion},
             {"provenance", provenance},
-            {"features", mlir::feature_names()}};
+            {"features", mlir::feature_names()},
+            {"loop_features", mlir::loop_feature_names()}};
   Json& list = json["targets"] = Json::array();
   for (const Target& target : targets_) {
     Json members = Json::array();
     for (const predict::BoostedTrees& member : target.members) members.push_back(member.json());
     list.push_back({{"name", target.name},
+                    {"additive", target.additive},
+                    {"shift", target.shift},
                     {"log_error_90", target.error},
                     {"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
                     {"members", std::move(members)}});
@@ -216,29 +280,37 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
   if (!json.contains("version") || !json["version"].is_number_integer() ||
       json["version"].get<int>() > kVersion)
     throw Error("learned costs of a later version", {}, "this program reads version 1");
-  const Json names = json.value("features", Json::array());
-  const std::vector<std::string>& known = mlir::feature_names();
-  if (names.size() != known.size() ||
-      !std::equal(known.begin(), known.end(), names.begin(), [](const std::string& name, const Json& other) {
-        return other.is_string() && other.get<std::string>() == name;
-      }))
+  const auto same = [&](const char* member, const std::vector<std::string>& known) {
+    const Json names = json.value(member, Json::array());
+    return names.is_array() && names.size() == known.size() &&
+           std::equal(known.begin(), known.end(), names.begin(),
+                      [](const std::string& name, const Json& other) {
+                        return other.is_string() && other.get<std::string>() == name;
+                      });
+  };
+  if (!same("features", mlir::feature_names()) || !same("loop_features", mlir::loop_feature_names()))
     throw Error("these costs were learned from other features than this program reads", {},
                 "learn them anew: hone cost learn");
   LearnedCosts model;
   model.provenance = json.value("provenance", Json::object());
-  const std::size_t columns = model_inputs(std::vector<double>(known.size(), 0.0)).size();
+  const std::size_t columns = model_inputs(std::vector<double>(mlir::feature_names().size(), 0.0)).size();
   if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
   for (const Json& one : json["targets"]) {
     try {
       Target target;
       target.name = one.at("name").get<std::string>();
       target.error = one.at("log_error_90").get<double>();
+      target.additive = one.at("additive").get<bool>();
+      target.shift = one.at("shift").get<double>();
       target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(),
                                    one.at("line").at("constant").get<double>());
-      if (target.line.weights().size() != columns) throw Error("learned costs: a line of another length");
+      if (!target.additive && target.line.weights().size() != columns)
+        throw Error("learned costs: a line of another length");
       for (const Json& member : one.at("members")) {
         target.members.push_back(predict::BoostedTrees::from_json(member));
-        if (target.members.back().columns() != columns) throw Error("learned costs: trees of other columns");
+        if (target.members.back().columns() !=
+            (target.additive ? mlir::loop_feature_names().size() : columns))
+          throw Error("learned costs: trees of other columns");
       }
       model.targets_.push_back(std::move(target));
     } catch (const nlohmann::json::exception& error) {

@@ -15,15 +15,15 @@ namespace hone::cost {
 
 /// One labelled function as models learn from it.
 struct CostSample {
-  std::vector<double> features;  ///< mlir::Features::values
+  mlir::Features features;
   std::map<std::string, double> targets;
   std::string family;   ///< functions of one are kept together where the error is estimated
   double weight = 1.0;  ///< less where the measurement was disturbed
 };
 
 struct LearnedCostOptions {
-  predict::BoostingOptions boosting = {.trees = 500};
-  int members = 2;  ///< ensembles averaged, each with a seed of its own
+  predict::BoostingOptions boosting = {.trees = 300, .learning_rate = 0.08};
+  int members = 1;  ///< ensembles averaged, each with a seed of its own
   int folds = 5;    ///< of families, from which the error bars come; under 2: no error bars
   std::vector<std::string> targets = {};  ///< empty: all that every sample has
   /// Told what is being done; false stops, and the model is then of the targets that were finished.
@@ -37,12 +37,16 @@ struct PredictedCost {
   double low = 0.0, high = 0.0;  ///< of 10 functions of families never seen, 9 lie between these
 };
 
-/// Costs of functions learned from labels: gradient-boosted trees (predict/boosted_trees.h) on the analytic
-/// features, for every target the logarithm, as what a linear model of the features' logarithms leaves over.
-/// That linear part is what goes on beyond the sizes that were seen. Error bars are conformal: the 90%
-/// quantile of the absolute logarithmic error on families that a model was not fitted to (split conformal
-/// prediction over folds: Lei et al., "Distribution-Free Predictive Inference for Regression", 2018). Needs
-/// no Torch. A plain value; predicting is thread safe.
+/// Costs of functions learned from labels, without Torch. Costs that add up (time, executed instructions,
+/// bytes, code) are learned loop by loop: the logarithm of what one loop costs is a simple machine's estimate
+/// plus gradient-boosted trees (predict/boosted_trees.h) on what the loop does (mlir_loop_features.h), a
+/// function's cost is the sum over its loops, and the loss is on the logarithm of that sum, so that labels of
+/// whole functions teach loops and kernels never seen are sums of loops that were. The others (registers,
+/// rates) are trees on the function's features, on what a linear model of their logarithms leaves over.
+/// Errors count squared up to half of a logarithm and absolutely beyond (Huber, "Robust Estimation of a
+/// Location Parameter", 1964). Error bars are conformal: the 90% quantile of the absolute logarithmic error
+/// on families that a model was not fitted to (Lei et al., "Distribution-Free Predictive Inference for
+/// Regression", 2018). A plain value; predicting is thread safe.
 class LearnedCosts {
  public:
   static constexpr int kVersion = 1;
@@ -52,8 +56,8 @@ class LearnedCosts {
 
   std::vector<std::string> targets() const;
   /// Of one function's features; every target.
-  std::vector<PredictedCost> predict(std::span<const double> features) const;
-  double predict(std::span<const double> features, std::size_t target) const;
+  std::vector<PredictedCost> predict(const mlir::Features& features) const;
+  double predict(const mlir::Features& features, std::size_t target) const;
 
   /// What the model was learned from: machine, compiler, date, number of functions, ... Written into the
   /// file.
@@ -67,14 +71,18 @@ class LearnedCosts {
  private:
   struct Target {
     std::string name;
-    predict::Ridge line;
+    bool additive = false;
+    predict::Ridge line;  ///< not additive
+    double shift = 0.0;   ///< additive: added to every loop's estimate
     std::vector<predict::BoostedTrees> members;
     double error = 0.0;  ///< 90% quantile of |log| error
   };
-  static Target fit_target(const std::string& name, std::span<const double> rows, std::size_t columns,
-                           std::span<const double> values, std::span<const double> weights,
+  using Samples = std::vector<const CostSample*>;
+  static Target fit_target(const std::string& name, const Samples& samples,
                            const LearnedCostOptions& options);
-  static double log_value(const Target& target, std::span<const double> row);
+  static void fit_loops(Target& target, const Samples& samples, const LearnedCostOptions& options);
+  static void fit_functions(Target& target, const Samples& samples, const LearnedCostOptions& options);
+  static double log_value(const Target& target, const mlir::Features& features);
 
   std::vector<Target> targets_;
 };

@@ -83,6 +83,7 @@ class Summary {
     text(sheet, module, function);
   }
   std::vector<LoopFeatures> report() const;
+  LoopRows rows() const { return loop_features(nest_, reuse_); }
 
  private:
   LoopWork& of(int loop) { return work_[static_cast<std::size_t>(loop + 1)]; }
@@ -428,6 +429,7 @@ Features features(const Module& module, int function) {
   Sheet sheet(nullptr, &result.values);
   summary.write(sheet, module, function);
   result.loops = summary.report();
+  result.rows = summary.rows();
   return result;
 }
 

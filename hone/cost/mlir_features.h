@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/cost/mlir_loop_features.h"
 #include "hone/cost/mlir_nest.h"
 
 namespace hone::cost::mlir {
@@ -24,6 +25,7 @@ struct Features {
   std::string function;        ///< its symbol
   std::vector<double> values;  ///< by feature_names()
   std::vector<LoopFeatures> loops;
+  LoopRows rows;  ///< of the loops that work directly
 
   double at(const std::string& name) const;  ///< throws Error where there is no such feature
 };

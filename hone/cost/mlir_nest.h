@@ -25,9 +25,12 @@ struct Nest {
     double entries = 0.0;     ///< how often it is entered
     double iterations = 0.0;  ///< in all
     bool parallel = false;
-    bool known = true;                                   ///< its bounds are
-    bool implied = false;                                ///< by an operation on tensors
-    int children = 0;                                    ///< loops directly inside
+    bool known = true;     ///< its bounds are
+    bool implied = false;  ///< by an operation on tensors
+    int children = 0;      ///< loops directly inside
+    /// Cycles between two iterations that what goes from one to the next takes, by a carried value or through
+    /// memory: latencies along the way, over how many iterations it reaches.
+    double chain = 0.0;
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
   };
   /// Position along one dimension of a buffer, in elements.
@@ -44,6 +47,7 @@ struct Nest {
     double count = 0.0;     ///< how often
     double elements = 1.0;  ///< at once, along the last dimension
     std::vector<Index> indices;
+    int operation = -1;  ///< of the module; -1: implied
   };
   struct Step {
     int loop = -1;

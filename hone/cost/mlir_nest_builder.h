@@ -64,6 +64,11 @@ class NestBuilder {
   Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
   int buffer(int value);
 
+  // What iterations wait for (mlir_chains.cpp).
+  double latency(int from, int to);
+  void carried_chain(const Operation& operation, int loop);
+  void memory_chains();
+
   // Operations on whole tensors (mlir_nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);
   void structured(const Operation& operation, At at);
@@ -78,10 +83,12 @@ class NestBuilder {
   const Module& module_;
   Nest& nest_;
   std::size_t samples_ = 1;
+  std::vector<bool> dead_;    ///< by operation
   std::vector<int> calling_;  ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0;
   std::unordered_map<std::string_view, int> callees_;
-  std::vector<Points> weights_;  ///< of a loop at each sample point: how often its body runs
+  std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
+  std::vector<Points> weights_;            ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, Points> values_;
   std::unordered_map<int, int> buffers_;

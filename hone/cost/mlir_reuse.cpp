@@ -126,6 +126,12 @@ double Reuse::lines(const Group& group, int loop) const {
 
 double Reuse::traffic(double cache_bytes) const {
   double bytes = 0.0;
+  for (const double part : traffic_by_loop(cache_bytes)) bytes += part;
+  return std::min(bytes, 1e18);
+}
+
+std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
+  std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_) {
     // Outermost loop around that fits; none: line by line as the accesses come.
     double moved = -1.0;
@@ -143,9 +149,10 @@ double Reuse::traffic(double cache_bytes) const {
                                                   buffer.element_bytes / kLine);
       moved = group.count / std::max(1, group.members) * line;
     }
-    bytes += moved * kLine * (group.stored ? 2.0 : 1.0);
+    bytes[static_cast<std::size_t>(group.loop + 1)] +=
+        std::min(1e18, moved * kLine * (group.stored ? 2.0 : 1.0));
   }
-  return std::min(bytes, 1e18);
+  return bytes;
 }
 
 double Reuse::stride(const Nest::Access& access) const {

@@ -20,6 +20,8 @@ class Reuse {
   /// Bytes that go into a fully associative cache of this size: what one run of the outermost loop touches
   /// whose working set fits is fetched once a run. What is written counts twice.
   double traffic(double cache_bytes) const;
+  /// The same, by the innermost loop around the accesses: number 0 outside all loops, then loop by loop.
+  std::vector<double> traffic_by_loop(double cache_bytes) const;
   /// Of an access: elements from one iteration of its innermost loop to the next, over all dimensions; NaN
   /// where it is not known.
   double stride(const Nest::Access& access) const;

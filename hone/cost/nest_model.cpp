@@ -210,7 +210,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   double cycles = most_busy + 0.25 * (all_busy - most_busy);
   cycles += divides * (vector ? 8.0 : 5.0) + integers / 3.0;
   cycles += calls * 20.0 * width;
-  if (vector && gathers) cycles += gathered * width * 0.7;
+  if (vector && gathers) cycles += gathered * width * 1.5;
   // More values than registers: some are loaded anew each time.
   const double registers = invariants + std::min(moving_loads, 4.0) + 2.0;
   if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;

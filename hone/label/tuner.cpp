@@ -45,6 +45,7 @@ struct Ranked {
   cost::NestChoice choice;
   double cycles = 0.0;
   double score = 0.0;  ///< cycles, raised for the later ones of a kind, so that different kinds come first
+  int kind = 0;        ///< choices of the same order, copies and tiling or not have the same
 };
 
 /// The function after one preparation, and what may be done to its nests.
@@ -70,13 +71,16 @@ std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachi
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.cycles < b.cycles; });
-  std::map<std::pair<std::vector<int>, std::vector<int>>, int> kinds;
+  std::map<std::pair<std::vector<int>, std::vector<int>>, std::pair<int, int>>
+      kinds;  // number, members so far
   for (auto& one : ranked) {
     const bool tiled =
         std::any_of(one.choice.tile.begin(), one.choice.tile.end(), [](auto size) { return size != 0; });
     auto key = std::pair{one.choice.order, one.choice.transposed};
     if (tiled) key.first.push_back(-1);
-    one.score = one.cycles * (1.0 + 0.08 * kinds[key]++);
+    auto& [number, members] = kinds.try_emplace(key, static_cast<int>(kinds.size()), 0).first->second;
+    one.kind = number;
+    one.score = one.cycles * (1.0 + 0.08 * members++);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.score < b.score; });
@@ -174,10 +178,17 @@ class Search {
                      [](const auto& a, const auto& b) { return a.best < b.best; });
   }
 
+  /// What the model says of one nest, corrected by what its kind was measured to be.
+  double score_of(std::size_t variant, std::size_t nest, std::size_t place) const {
+    const Ranked& one = variants_[variant].nests[nest][place];
+    const auto known = corrections_.find({variant, nest, one.kind});
+    return one.score * (known == corrections_.end() ? 1.0 : known->second);
+  }
+
   double predicted(const Point& point) const {
     double cycles = 0.0;
     for (std::size_t nest = 0; nest < point.places.size(); ++nest)
-      cycles += variants_[point.variant].nests[nest][point.places[nest]].score;
+      cycles += score_of(point.variant, nest, point.places[nest]);
     return cycles * (variants_[point.variant].preparation.contract ? 0.7 : 1.0);
   }
 
@@ -239,6 +250,14 @@ class Search {
     return seconds;
   }
 
+  /// A point that differs from its variant's best in one nest.
+  struct Neighbour {
+    double score = 0.0;  ///< seconds that it promises at best
+    double worth = 1.0;  ///< seconds a predicted cycle
+    std::size_t nest = 0;
+    Point point;
+  };
+
   /// From the model's favourite of each variant, then always the neighbour that promises most: its predicted
   /// cycles scaled by what the variant's best so far was measured to be worth.
   void search_guided() {
@@ -254,6 +273,7 @@ class Search {
       const double seconds = evaluate(point);
       if (seconds < anchor.seconds) anchor = {point, seconds};
       scale = std::min(scale, seconds / predicted(point));
+      return seconds;
     };
     for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant) {
       anchors.push_back(
@@ -263,7 +283,7 @@ class Search {
       attempt(anchors.back().point, anchors.back());
     }
     for (int turn = 0; !spent() && turn < 50 * options_.compilations; ++turn) {
-      std::vector<std::tuple<double, std::size_t, Point>> neighbours;
+      std::vector<Neighbour> neighbours;
       for (std::size_t which = 0; which < anchors.size(); ++which) {
         const Anchor& anchor = anchors[which];
         const double worth = std::isfinite(anchor.seconds) ? anchor.seconds / predicted(anchor.point)
@@ -277,19 +297,30 @@ class Search {
             if (tried.contains(other)) continue;
             // The model may be wrong by so much of what this nest takes: a nest that takes little is not
             // worth a compilation.
-            const double hope = kDoubt * variants_[which].nests[nest][place].score;
-            neighbours.emplace_back(worth * (predicted(other) - hope), which, other);
+            const double hope = kDoubt * score_of(which, nest, place);
+            neighbours.push_back({worth * (predicted(other) - hope), worth, nest, other});
           }
       }
       if (neighbours.empty()) return;
       std::stable_sort(neighbours.begin(), neighbours.end(),
-                       [](const auto& a, const auto& b) { return std::get<0>(a) < std::get<0>(b); });
-      const auto& [score, which, point] = prefer(neighbours);
-      attempt(point, anchors[which]);
+                       [](const auto& a, const auto& b) { return a.score < b.score; });
+      const Neighbour& chosen = prefer(neighbours);
+      const double seconds = attempt(chosen.point, anchors[chosen.point.variant]);
+      if (std::isfinite(seconds)) learn(chosen, seconds);
     }
   }
 
-  using Neighbour = std::tuple<double, std::size_t, Point>;
+  /// Corrects the model for the kind of choice that a neighbour made, by the time that its nest must have
+  /// taken.
+  void learn(const Neighbour& chosen, double seconds) {
+    const std::size_t place = chosen.point.places[chosen.nest];
+    const double expected = chosen.worth * score_of(chosen.point.variant, chosen.nest, place);
+    const double others = chosen.worth * predicted(chosen.point) - expected;
+    const double ratio = std::clamp((seconds - others) / expected, 0.4, 3.0);
+    const int kind = variants_[chosen.point.variant].nests[chosen.nest][place].kind;
+    corrections_.try_emplace({chosen.point.variant, chosen.nest, kind}, 1.0).first->second *=
+        std::sqrt(ratio);
+  }
 
   /// The first neighbour, or where a learned model is there the one that it likes most of the first few.
   const Neighbour& prefer(const std::vector<Neighbour>& neighbours) const {
@@ -299,7 +330,7 @@ class Search {
     for (std::size_t i = 0; i < std::min<std::size_t>(neighbours.size(), 8); ++i) {
       double seconds = kNever;
       try {
-        const Point& point = std::get<2>(neighbours[i]);
+        const Point& point = neighbours[i].point;
         seconds = options_.predict(
             transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_));
       } catch (const Error&) {
@@ -361,6 +392,7 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
+  std::map<std::tuple<std::size_t, std::size_t, int>, double> corrections_;
   std::set<std::string> texts_;
   std::string best_text_, best_recipe_;
   double best_seconds_ = kNever;

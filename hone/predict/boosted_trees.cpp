@@ -63,11 +63,11 @@ class TreeGrower {
 
   /// Leaves' rows are left in `leaves`.
   void grow(std::vector<BoostedTrees::Node>& nodes, std::vector<std::int32_t> rows,
-            const std::vector<double>& gradients, std::span<const double> weights,
+            const std::vector<double>& gradients, const std::vector<double>& curvatures,
             const std::vector<std::size_t>& columns,
             std::vector<std::pair<std::int32_t, std::vector<std::int32_t>>>& leaves) {
     gradients_ = &gradients;
-    weights_ = weights;
+    curvatures_ = &curvatures;
     columns_ = &columns;
     leaves_.clear();
     nodes.emplace_back();
@@ -92,9 +92,6 @@ class TreeGrower {
     std::size_t bin = 0;     ///< the last one that goes left
   };
 
-  double weight(std::int32_t row) const {
-    return weights_.empty() ? 1.0 : weights_[static_cast<std::size_t>(row)];
-  }
   double score(double gradient, double weight) const {
     return gradient * gradient / (weight + options_.ridge);
   }
@@ -120,9 +117,8 @@ class TreeGrower {
       const std::vector<std::uint8_t>& values = binned_.values[column];
       for (const std::int32_t row : leaf.rows) {
         Sums& sums = histogram[values[static_cast<std::size_t>(row)]];
-        const double w = weight(row);
-        sums.gradient += w * (*gradients_)[static_cast<std::size_t>(row)];
-        sums.weight += w;
+        sums.gradient += (*gradients_)[static_cast<std::size_t>(row)];
+        sums.weight += (*curvatures_)[static_cast<std::size_t>(row)];
         ++sums.rows;
       }
     }
@@ -178,7 +174,7 @@ class TreeGrower {
   const Binned& binned_;
   const BoostingOptions& options_;
   const std::vector<double>* gradients_ = nullptr;
-  std::span<const double> weights_;
+  const std::vector<double>* curvatures_ = nullptr;
   const std::vector<std::size_t>* columns_ = nullptr;
   std::vector<Leaf> leaves_;
 };
@@ -189,23 +185,52 @@ BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns
   if (targets.empty() || columns == 0 || rows.size() != targets.size() * columns ||
       (!weights.empty() && weights.size() != targets.size()))
     throw Error("boosted trees want as many rows as targets, and one at least");
-  const std::size_t count = targets.size();
-  const Binned binned(rows, columns, options.bins);
-  BoostedTrees model;
-  model.columns_ = columns;
   const bool mean = options.quantile <= 0.0;
+  double base = 0.0;
   if (mean) {
     double sum = 0.0, total = 0.0;
-    for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t r = 0; r < targets.size(); ++r) {
       const double w = weights.empty() ? 1.0 : weights[r];
       sum += w * targets[r];
       total += w;
     }
-    model.base_ = total > 0.0 ? sum / total : 0.0;
+    base = total > 0.0 ? sum / total : 0.0;
   } else {
-    model.base_ = quantile_of({targets.begin(), targets.end()}, options.quantile);
+    base = quantile_of({targets.begin(), targets.end()}, options.quantile);
   }
-  std::vector<double> fitted(count, model.base_), gradients(count);
+  const Loss loss = [&](std::span<const double> fitted, std::vector<double>& gradients,
+                        std::vector<double>& curvatures) {
+    for (std::size_t r = 0; r < targets.size(); ++r) {
+      const double residual = targets[r] - fitted[r];
+      curvatures[r] = weights.empty() ? 1.0 : weights[r];
+      gradients[r] = curvatures[r] * (mean             ? residual
+                                      : residual > 0.0 ? options.quantile
+                                                       : options.quantile - 1.0);
+    }
+  };
+  const std::vector<double> start(targets.size(), base);
+  BoostedTrees model = grown(rows, columns, start, loss, options, mean ? std::span<const double>() : targets);
+  model.base_ = base;
+  return model;
+}
+
+BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns,
+                               std::span<const double> start, const Loss& loss,
+                               const BoostingOptions& options) {
+  if (start.empty() || columns == 0 || rows.size() != start.size() * columns)
+    throw Error("boosted trees want as many rows as starts, and one at least");
+  return grown(rows, columns, start, loss, options, {});
+}
+
+/// `quantile_targets`: where they are given, leaves take the quantile of what is left of them.
+BoostedTrees BoostedTrees::grown(std::span<const double> rows, std::size_t columns,
+                                 std::span<const double> start, const Loss& loss,
+                                 const BoostingOptions& options, std::span<const double> quantile_targets) {
+  const std::size_t count = start.size();
+  const Binned binned(rows, columns, options.bins);
+  BoostedTrees model;
+  model.columns_ = columns;
+  std::vector<double> fitted(start.begin(), start.end()), gradients(count), curvatures(count);
   std::vector<std::size_t> usable;
   for (std::size_t c = 0; c < columns; ++c)
     if (!binned.edges[c].empty()) usable.push_back(c);
@@ -225,56 +250,47 @@ BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns
     chosen.resize(drawn_columns);
     std::sort(chosen.begin(), chosen.end());
     if (drawn.empty()) continue;
-    for (std::size_t r = 0; r < count; ++r) {
-      const double residual = targets[r] - fitted[r];
-      gradients[r] = mean ? residual : residual > 0.0 ? options.quantile : options.quantile - 1.0;
-    }
+    loss(fitted, gradients, curvatures);
     std::vector<std::pair<std::int32_t, std::vector<std::int32_t>>> leaves;
     model.roots_.push_back(static_cast<std::int32_t>(model.nodes_.size()));
-    grower.grow(model.nodes_, std::move(drawn), gradients, weights, chosen, leaves);
+    grower.grow(model.nodes_, std::move(drawn), gradients, curvatures, chosen, leaves);
     for (const auto& [node, inside] : leaves) {
       double value = 0.0;
-      if (mean) {
+      if (quantile_targets.empty()) {
         double sum = 0.0, total = options.ridge;
         for (const std::int32_t row : inside) {
-          const double w = weights.empty() ? 1.0 : weights[static_cast<std::size_t>(row)];
-          sum += w * gradients[static_cast<std::size_t>(row)];
-          total += w;
+          sum += gradients[static_cast<std::size_t>(row)];
+          total += curvatures[static_cast<std::size_t>(row)];
         }
         value = sum / total;
       } else {
-        std::vector<double> residuals;
+        std::vector<double> left;
         for (const std::int32_t row : inside)
-          residuals.push_back(targets[static_cast<std::size_t>(row)] - fitted[static_cast<std::size_t>(row)]);
-        value = quantile_of(std::move(residuals), options.quantile);
+          left.push_back(quantile_targets[static_cast<std::size_t>(row)] -
+                         fitted[static_cast<std::size_t>(row)]);
+        value = quantile_of(std::move(left), options.quantile);
       }
       model.nodes_[static_cast<std::size_t>(node)].value = options.learning_rate * value;
     }
     // Every row, drawn or not, moves on.
-    const std::int32_t root = model.roots_.back();
-    for (std::size_t r = 0; r < count; ++r) {
-      std::int32_t at = root;
-      for (;;) {
-        const Node& node = model.nodes_[static_cast<std::size_t>(at)];
-        if (node.column < 0) break;
-        at = node.left + (rows[r * columns + static_cast<std::size_t>(node.column)] <= node.value ? 0 : 1);
-      }
-      fitted[r] += model.nodes_[static_cast<std::size_t>(at)].value;
-    }
+    for (std::size_t r = 0; r < count; ++r)
+      fitted[r] += model.leaf(model.roots_.back(), rows.subspan(r * columns, columns));
   }
   return model;
 }
 
+double BoostedTrees::leaf(std::int32_t root, std::span<const double> row) const {
+  std::int32_t at = root;
+  for (;;) {
+    const Node& node = nodes_[static_cast<std::size_t>(at)];
+    if (node.column < 0) return node.value;
+    at = node.left + (row[static_cast<std::size_t>(node.column)] <= node.value ? 0 : 1);
+  }
+}
+
 double BoostedTrees::predict(std::span<const double> row) const {
   double sum = base_;
-  for (const std::int32_t root : roots_) {
-    std::int32_t at = root;
-    while (nodes_[static_cast<std::size_t>(at)].column >= 0) {
-      const Node& node = nodes_[static_cast<std::size_t>(at)];
-      at = node.left + (row[static_cast<std::size_t>(node.column)] <= node.value ? 0 : 1);
-    }
-    sum += nodes_[static_cast<std::size_t>(at)].value;
-  }
+  for (const std::int32_t root : roots_) sum += leaf(root, row);
   return sum;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,14 @@ class BoostedTrees {
   static BoostedTrees fit(std::span<const double> rows, std::size_t columns, std::span<const double> targets,
                           const BoostingOptions& options = {}, std::span<const double> weights = {});
 
+  /// Any loss: given what is fitted so far, by row, the loss writes its negative gradient and its curvature
+  /// (not below 0) a row; leaves take Newton's step. `start`: what a row begins with, which predict() does
+  /// not add. Quantile and weights are the loss's own business.
+  using Loss = std::function<void(std::span<const double> fitted, std::vector<double>& gradients,
+                                  std::vector<double>& curvatures)>;
+  static BoostedTrees fit(std::span<const double> rows, std::size_t columns, std::span<const double> start,
+                          const Loss& loss, const BoostingOptions& options);
+
   double predict(std::span<const double> row) const;
   std::size_t columns() const { return columns_; }
   std::size_t trees() const { return roots_.size(); }
@@ -57,6 +66,10 @@ class BoostedTrees {
     bool operator==(const Node&) const = default;
   };
   friend class TreeGrower;
+  static BoostedTrees grown(std::span<const double> rows, std::size_t columns, std::span<const double> start,
+                            const Loss& loss, const BoostingOptions& options,
+                            std::span<const double> quantile_targets);
+  double leaf(std::int32_t root, std::span<const double> row) const;
 
   std::size_t columns_ = 0;
   double base_ = 0.0;

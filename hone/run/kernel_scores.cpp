@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <set>
 
@@ -38,16 +39,12 @@ std::vector<double> operation_counts(const cost::CostSample& sample) {
     const std::string& name = names[i];
     const bool counted = name.ends_with("_count") && !name.ends_with("stride_count") &&
                          name != "still_count" && name != "indirect_count";
-    if (counted) counts.push_back(std::log1p(sample.features[i]));
+    if (counted) counts.push_back(std::log1p(sample.features.values[i]));
   }
   return counts;
 }
 
-double feature(const cost::CostSample& sample, const char* name) {
-  const std::vector<std::string>& names = cost::mlir::feature_names();
-  return sample
-      .features[static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin())];
-}
+double feature(const cost::CostSample& sample, const char* name) { return sample.features.at(name); }
 
 /// Operations at the measured peak, or every byte once from memory, whichever takes longer.
 double roofline_s(const cost::CostSample& sample, const std::map<std::string, double>& measured) {
@@ -61,6 +58,8 @@ double roofline_s(const cost::CostSample& sample, const std::map<std::string, do
       (feature(sample, "integer_count") + feature(sample, "integer_multiply_count")) / rate("i32_ops_per_s");
   return std::max(compute, feature(sample, "footprint_bytes") / rate("bytes_per_s"));
 }
+
+using Predictions = std::map<std::string, std::vector<double>>;
 
 class Comparison {
  public:
@@ -92,36 +91,47 @@ class Comparison {
 
   void compare(const std::string& target, const std::map<std::string, int>& fold,
                std::vector<CostScore>& scores) {
-    std::vector<double> measured;
-    std::map<std::string, std::vector<double>> predicted;
-    for (int out = 0; out < kFolds; ++out) {
-      if (stopped()) return;
-      if (options_.progress)
-        options_.progress(fmt::format("{}: {}, part {} of {}", name_, target, out + 1, kFolds));
-      std::vector<cost::CostSample> training;
-      std::vector<const cost::CostSample*> test;
-      for (const auto& sample : samples_) {
-        if (fold.at(sample.family) == out)
-          test.push_back(&sample);
-        else
-          training.push_back(sample);
-      }
-      cost::LearnedCostOptions options;
-      options.targets = {target};
-      options.folds = 0;
-      const cost::LearnedCosts trees = cost::LearnedCosts::fit(training, options);
-      const Baselines baselines = fit(training, target);
-      for (const cost::CostSample* sample : test) {
-        measured.push_back(sample->targets.at(target));
-        predicted["boosted trees"].push_back(trees.predict(sample->features, std::size_t{0}));
-        predicted["mean"].push_back(from_log(target, baselines.mean));
-        predicted["linear on operation counts"].push_back(
-            from_log(target, baselines.line.predict(operation_counts(*sample))));
-        if (seconds(target)) predicted["roofline"].push_back(roofline_s(*sample, set_.provenance.measured));
-      }
-    }
-    for (const auto& [model, values] : predicted)
+    if (options_.progress) options_.progress(fmt::format("{}: {}", name_, target));
+    // Folds do not depend on each other.
+    std::vector<std::future<Predictions>> parts;
+    for (int out = 0; out < kFolds; ++out)
+      parts.push_back(std::async(std::launch::async, [&, out] { return predictions(target, fold, out); }));
+    Predictions all;
+    for (auto& part : parts)
+      for (const auto& [model, values] : part.get())
+        all[model].insert(all[model].end(), values.begin(), values.end());
+    if (stopped()) return;
+    const std::vector<double> measured = std::move(all["measured"]);
+    all.erase("measured");
+    for (const auto& [model, values] : all)
       scores.push_back({name_, target, model, predict::accuracy(values, measured)});
+  }
+
+  /// What each model says of one fold, learned from the others, and what was measured.
+  Predictions predictions(const std::string& target, const std::map<std::string, int>& fold, int out) const {
+    std::vector<cost::CostSample> training;
+    std::vector<const cost::CostSample*> test;
+    for (const auto& sample : samples_) {
+      if (fold.at(sample.family) == out)
+        test.push_back(&sample);
+      else
+        training.push_back(sample);
+    }
+    cost::LearnedCostOptions options;
+    options.targets = {target};
+    options.folds = 0;
+    const cost::LearnedCosts trees = cost::LearnedCosts::fit(training, options);
+    const Baselines baselines = fit(training, target);
+    Predictions predicted;
+    for (const cost::CostSample* sample : test) {
+      predicted["measured"].push_back(sample->targets.at(target));
+      predicted["boosted trees"].push_back(trees.predict(sample->features, std::size_t{0}));
+      predicted["mean"].push_back(from_log(target, baselines.mean));
+      predicted["linear on operation counts"].push_back(
+          from_log(target, baselines.line.predict(operation_counts(*sample))));
+      if (seconds(target)) predicted["roofline"].push_back(roofline_s(*sample, set_.provenance.measured));
+    }
+    return predicted;
   }
 
   static Baselines fit(const std::vector<cost::CostSample>& training, const std::string& target) {

@@ -24,7 +24,7 @@ std::vector<CostSample> samples() {
         "affine.store %y, %A[%i, %j] : memref<{0}x{1}xf32>\n}}\n}}\nreturn\n}}",
         n, m, operation[i % 4]));
     CostSample sample;
-    sample.features = mlir::features(module, module.functions()[0]).values;
+    sample.features = mlir::features(module, module.functions()[0]);
     sample.family = operation[i % 4];
     const double steps = static_cast<double>(n) * m;
     sample.targets = {

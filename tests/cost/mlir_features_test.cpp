@@ -149,6 +149,27 @@ TEST(MlirFeatures, PressureIsWhatLivesTogether) {
   EXPECT_LT(of(matmul(8, "ijk")).at("static_real_pressure"), 6.0);
 }
 
+TEST(MlirFeatures, WhatACompilerTakesOutIsNotCounted) {
+  const Features all = of(R"(
+func.func @f(%A: memref<64xi32>, %x: i32) {
+  %zero = arith.constant 0 : i32
+  %local = memref.alloc() : memref<64xi32>
+  affine.for %i = 0 to 64 {
+    %a = affine.load %A[%i] : memref<64xi32>
+    %b = arith.muli %a, %zero : i32
+    %c = arith.addi %a, %b : i32
+    affine.store %c, %A[%i] : memref<64xi32>
+    affine.store %x, %local[%i] : memref<64xi32>
+    %unused = arith.addi %x, %x : i32
+  }
+  memref.dealloc %local : memref<64xi32>
+  return
+})");
+  EXPECT_EQ(all.at("load_count") + all.at("store_count") + all.at("integer_count") +
+                all.at("integer_multiply_count"),
+            0.0);
+}
+
 TEST(MlirFeatures, WhateverIsReadHasFeatures) {
   for (const test::MlirText& one : test::mlir_texts()) {
     const Module module = parse(one.text, one.name);

@@ -1,0 +1,144 @@
+#include "hone/cost/mlir_dead.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "hone/cost/mlir_opcode.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+class Analysis {
+ public:
+  Analysis(const Module& module, int function) : module_(module), dead_(module.operations.size(), false) {
+    const auto first = static_cast<std::size_t>(function);
+    const int around = module.operations[first].region;
+    end_ = first + 1;
+    while (end_ < module.operations.size() && module.operations[end_].region > around) ++end_;
+    begin_ = first;
+  }
+
+  std::vector<bool> run() {
+    for (std::size_t i = begin_; i < end_; ++i) fold(i);
+    find_unread();
+    for (std::size_t i = end_; i-- > begin_;) mark(i);
+    return std::move(dead_);
+  }
+
+ private:
+  const Operation& operation(std::size_t i) const { return module_.operations[i]; }
+  int definer(int value) const {
+    return value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+  }
+
+  /// The value that one is for sure equal to.
+  int origin(int value) const {
+    const auto found = same_.find(value);
+    return found == same_.end() ? value : found->second;
+  }
+  bool zero(int value) const {
+    if (zeros_.count(value) > 0 || module_.constant(value) == 0) return true;
+    const int id = definer(value);  // a vector of zeros
+    if (id < 0 || operation(static_cast<std::size_t>(id)).name != "arith.constant") return false;
+    if (module_.type_of(value).scalar != Type::Scalar::integer) return false;
+    for (const auto& [name, index] : operation(static_cast<std::size_t>(id)).attributes) {
+      const Attribute& attribute = module_.attributes[static_cast<std::size_t>(index)];
+      if (attribute.kind == Attribute::Kind::dense && attribute.numbers.size() == 1)
+        return attribute.numbers[0] == 0.0;
+    }
+    return false;
+  }
+
+  /// Whole numbers alone: a real times zero may be NaN.
+  void fold(std::size_t i) {
+    const Operation& one = operation(i);
+    if (one.results.size() != 1 || one.operands.size() != 2) return;
+    const bool left = zero(one.operands[0]), right = zero(one.operands[1]);
+    const bool becomes_zero =
+        ((one.name == "arith.muli" || one.name == "arith.andi") && (left || right)) ||
+        ((one.name == "arith.addi" || one.name == "arith.ori" || one.name == "arith.xori") && left &&
+         right) ||
+        (one.name == "arith.subi" && (one.operands[0] == one.operands[1] || (left && right))) ||
+        (one.name == "arith.xori" && one.operands[0] == one.operands[1]);
+    if (becomes_zero) {
+      zeros_.insert(one.results[0]);
+      return;
+    }
+    const bool sum = one.name == "arith.addi" || one.name == "arith.ori" || one.name == "arith.xori";
+    if (right && (sum || one.name == "arith.subi")) same_[one.results[0]] = origin(one.operands[0]);
+    if (left && sum) same_[one.results[0]] = origin(one.operands[1]);
+  }
+
+  /// Buffers made here that are only written.
+  void find_unread() {
+    for (std::size_t i = begin_; i < end_; ++i) {
+      const Operation& one = operation(i);
+      if (one.name == "memref.alloc" || one.name == "memref.alloca")
+        for (const int result : one.results) unread_.insert(result);
+      const bool writes = work_of(one.name) == Work::store;
+      for (std::size_t k = 0; k < one.operands.size(); ++k) {
+        const bool target = writes && k == 1;
+        if (!target && one.name != "memref.dealloc") unread_.erase(one.operands[k]);
+      }
+    }
+  }
+
+  bool same_place(const Operation& load, const Operation& store) const {
+    if (load.operands.empty() || store.operands.size() < 2 || load.operands[0] != store.operands[1] ||
+        load.region != store.region)
+      return false;
+    std::vector<int> a(load.operands.begin() + 1, load.operands.end());
+    const std::vector<int> b(store.operands.begin() + 2, store.operands.end());
+    if (load.name == "vector.transfer_read" && a.size() == b.size() + 1)
+      a.pop_back();  // what stands for elements outside
+
+    if (a != b || (load.map < 0) != (store.map < 0)) return false;
+    if (load.map < 0) return true;
+    const AffineMap &x = module_.maps[static_cast<std::size_t>(load.map)],
+                    &y = module_.maps[static_cast<std::size_t>(store.map)];
+    if (x.results.size() != y.results.size()) return false;
+    for (std::size_t r = 0; r < x.results.size(); ++r) {
+      const Linear p = linear(x, r), q = linear(y, r);
+      if (!p.exact || !q.exact || p.constant != q.constant || p.factors != q.factors) return false;
+    }
+    return true;
+  }
+
+  void mark(std::size_t i) {
+    const Operation& one = operation(i);
+    const Work work = work_of(one.name);
+    bool needed = true;
+    if (one.regions.empty() && one.results.size() == 1) {
+      const bool pure = one.dialect() == "arith" || one.dialect() == "math" || work == Work::load ||
+                        work == Work::none || one.name == "affine.apply";
+      if (pure)
+        needed = used_.count(one.results[0]) > 0 && zeros_.count(one.results[0]) == 0 &&
+                 same_.count(one.results[0]) == 0;
+    } else if (work == Work::store && one.operands.size() >= 2 && one.regions.empty()) {
+      needed = unread_.count(one.operands[1]) == 0;
+      const int source = definer(origin(one.operands[0]));
+      if (needed && source >= static_cast<int>(begin_) &&
+          work_of(operation(static_cast<std::size_t>(source)).name) == Work::load &&
+          same_place(operation(static_cast<std::size_t>(source)), one))
+        needed = false;
+    }
+    dead_[i] = !needed;
+    if (needed)
+      for (const int operand : one.operands)
+        if (zeros_.count(operand) == 0) used_.insert(origin(operand));
+  }
+
+  const Module& module_;
+  std::vector<bool> dead_;
+  std::size_t begin_ = 0, end_ = 0;
+  std::unordered_set<int> zeros_, used_, unread_;
+  std::unordered_map<int, int> same_;
+};
+
+}  // namespace
+
+std::vector<bool> dead_operations(const Module& module, int function) {
+  return Analysis(module, function).run();
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hone/cost/mlir_nest.h"
+#include "hone/cost/mlir_reuse.h"
+
+namespace hone::cost::mlir {
+
+/// Names in the order of the rows of loop_features().
+const std::vector<std::string>& loop_feature_names();
+
+/// What each loop does by itself, a row a loop whose body works directly, and first one for what stands
+/// outside all loops. Costs that add up over loops are learned from these: the loops of a kernel that was
+/// never seen are still loops. Logarithms and shares, ready for trees.
+struct LoopRows {
+  std::vector<double> values;     ///< rows, one after the other
+  std::vector<double> estimates;  ///< by row: log of the cycles that a simple machine would take
+  std::vector<double> sizes;      ///< by row: log of how much code its body is
+};
+LoopRows loop_features(const Nest& nest, const Reuse& reuse);
+
+}  // namespace hone::cost::mlir

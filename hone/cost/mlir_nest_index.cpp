@@ -1,0 +1,176 @@
+// What indices and bounds are, as sums over loop variables and at the sample points; buffers.
+#include <algorithm>
+#include <cmath>
+
+#include "hone/cost/mlir_nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+constexpr int kMaxChain = 200;  // operations between a value and what it is computed from
+
+}  // namespace
+
+NestBuilder::Points NestBuilder::points(int value) {
+  if (const auto found = values_.find(value); found != values_.end()) return found->second;
+  const std::int64_t fixed = module_.constant(value);
+  Points result(samples_, fixed == kDynamic ? NAN : static_cast<double>(fixed));
+  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+  if (fixed != kDynamic || definer < 0 || chain_ > kMaxChain) return result;
+  const Longer longer(*this);
+  values_[value] = result;  // a value that depends on itself ends here
+  const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+  const auto operand = [&](std::size_t i) { return points(operation.operands[i]); };
+  if (operation.map >= 0 && (operation.name == "affine.apply" || operation.name == "affine.min" ||
+                             operation.name == "affine.max")) {
+    bool known = true;
+    result = points({operation.map, operation.operands}, operation.name == "affine.max", known);
+  } else if (operation.name.ends_with("index_cast") || operation.name.ends_with("extsi") ||
+             operation.name == "index.casts") {
+    if (!operation.operands.empty()) result = operand(0);
+  } else if (operation.operands.size() == 2) {
+    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
+    const Points a = operand(0), b = operand(1);
+    for (std::size_t s = 0; s < samples_; ++s) {
+      if (name == "addi" || name == "add") result[s] = a[s] + b[s];
+      if (name == "subi" || name == "sub") result[s] = a[s] - b[s];
+      if (name == "muli" || name == "mul") result[s] = a[s] * b[s];
+      if (name == "minsi" || name == "mins" || name == "minui") result[s] = std::min(a[s], b[s]);
+      if (name == "maxsi" || name == "maxs" || name == "maxui") result[s] = std::max(a[s], b[s]);
+      if (name == "divsi" || name == "floordivsi" || name == "divui")
+        result[s] = b[s] == 0.0 ? NAN : std::floor(a[s] / b[s]);
+    }
+    if (name == "dim") {
+      const Type& type = module_.type_of(operation.operands[0]);
+      const std::int64_t at = module_.constant(operation.operands[1]);
+      if (at >= 0 && static_cast<std::size_t>(at) < type.shape.size() &&
+          type.shape[static_cast<std::size_t>(at)] != kDynamic)
+        result.assign(samples_, static_cast<double>(type.shape[static_cast<std::size_t>(at)]));
+    }
+  }
+  values_[value] = result;
+  return result;
+}
+
+NestBuilder::Points NestBuilder::points(const Bound& bound, bool lower, bool& known) {
+  const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
+  std::vector<Points> operands;
+  for (const int operand : bound.operands) operands.push_back(points(operand));
+  Points result(samples_);
+  std::vector<std::int64_t> at(operands.size());
+  for (std::size_t s = 0; s < samples_; ++s) {
+    for (std::size_t i = 0; i < operands.size(); ++i)
+      at[i] = std::abs(operands[i][s]) < 1e15 ? static_cast<std::int64_t>(operands[i][s]) : kDynamic;
+    double best = NAN;
+    for (std::size_t r = 0; r < map.results.size(); ++r) {
+      const std::int64_t value = map.evaluate(r, at);
+      if (value == kDynamic) continue;  // of several bounds one that is known still bounds
+      const auto real = static_cast<double>(value);
+      best = std::isnan(best) ? real : lower ? std::max(best, real) : std::min(best, real);
+    }
+    result[s] = best;
+    known = known && !std::isnan(best);
+  }
+  return result;
+}
+
+Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
+  for (auto& [loop, step] : index.terms) step *= factor;
+  index.constant *= factor;
+  return index;
+}
+
+Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
+  for (const auto& [loop, step] : b.terms) {
+    const auto found =
+        std::find_if(a.terms.begin(), a.terms.end(), [&](const auto& term) { return term.first == loop; });
+    if (found != a.terms.end()) {
+      found->second += step;
+    } else {
+      a.terms.emplace_back(loop, step);
+    }
+  }
+  a.constant += b.constant;
+  a.exact = a.exact && b.exact;
+  a.indirect = a.indirect || b.indirect;
+  return a;
+}
+
+Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::span<const int> operands) {
+  const Linear linear = mlir::linear(map, result);
+  Nest::Index total;
+  total.constant = static_cast<double>(linear.constant);
+  total.exact = linear.exact;
+  for (std::size_t i = 0; i < linear.factors.size() && i < operands.size(); ++i)
+    if (linear.factors[i] != 0)
+      total = sum(std::move(total), scaled(index(operands[i]), static_cast<double>(linear.factors[i])));
+  return total;
+}
+
+const Nest::Index& NestBuilder::index(int value) {
+  if (const auto found = indices_.find(value); found != indices_.end()) return found->second;
+  Nest::Index result;
+  const std::int64_t fixed = module_.constant(value);
+  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+  if (fixed != kDynamic) {
+    result.constant = static_cast<double>(fixed);
+  } else if (definer >= 0 && chain_ > kMaxChain) {
+    result.exact = false;
+  } else if (definer >= 0) {
+    const Longer longer(*this);
+    indices_[value] = result;  // a value that depends on itself ends here
+    const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
+    const Work work = work_of(operation.name);
+    if (operation.name == "affine.apply") {
+      if (operation.map >= 0)
+        result = mapped(module_.maps[static_cast<std::size_t>(operation.map)], 0, operation.operands);
+    } else if (work == Work::load) {
+      result.exact = false;
+      result.indirect = true;
+    } else if ((name == "addi" || name == "add") && operation.operands.size() == 2) {
+      result = sum(index(operation.operands[0]), Nest::Index(index(operation.operands[1])));
+    } else if ((name == "subi" || name == "sub") && operation.operands.size() == 2) {
+      result = sum(index(operation.operands[0]), scaled(index(operation.operands[1]), -1.0));
+    } else if ((name == "muli" || name == "mul") && operation.operands.size() == 2 &&
+               (module_.constant(operation.operands[0]) != kDynamic ||
+                module_.constant(operation.operands[1]) != kDynamic)) {
+      const std::size_t constant = module_.constant(operation.operands[0]) != kDynamic ? 0 : 1;
+      result = scaled(index(operation.operands[1 - constant]),
+                      static_cast<double>(module_.constant(operation.operands[constant])));
+    } else if (name.ends_with("index_cast") || name.ends_with("casts") || name.ends_with("extsi")) {
+      if (!operation.operands.empty()) result = index(operation.operands[0]);
+    } else {  // what enters it moves it somehow
+      for (const int operand : operation.operands)
+        result = sum(std::move(result), Nest::Index(index(operand)));
+      result.exact = result.terms.empty() && !result.indirect;
+    }
+  }
+  return indices_[value] = std::move(result);
+}
+
+int NestBuilder::buffer(int value) {
+  if (const auto found = buffers_.find(value); found != buffers_.end()) return found->second;
+  const Type& type = module_.type_of(value);
+  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+  if (definer >= 0 && chain_ <= kMaxChain) {
+    const Longer longer(*this);
+    const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
+    const bool view = name == "cast" || name == "expand_shape" || name == "collapse_shape" ||
+                      name == "reshape" || name == "to_tensor" || name == "to_memref" || name == "view";
+    if (view && !operation.operands.empty()) {
+      const int root = buffer(operation.operands[0]);
+      if (nest_.buffers[static_cast<std::size_t>(root)].shape == type.shape) return buffers_[value] = root;
+    }
+  }
+  Nest::Buffer made;
+  made.shape = type.shape;
+  made.strides = type.strides;
+  made.element_bytes = type.element_bytes();
+  made.bytes = type.elements(Nest::kUnknownTrips) * made.element_bytes;
+  nest_.buffers.push_back(std::move(made));
+  return buffers_[value] = static_cast<int>(nest_.buffers.size()) - 1;
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,122 @@
+#include "hone/cost/labels.h"
+
+#include <cmath>
+#include <set>
+
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/cost/kernel_generator.h"
+
+namespace hone::cost {
+namespace {
+
+TEST(KernelGenerator, GivesTheSameForTheSameNumber) {
+  for (std::uint64_t number : {0u, 7u, 123u}) {
+    const auto one = generate_kernel(5, number), two = generate_kernel(5, number);
+    EXPECT_EQ(one.text, two.text);
+    EXPECT_EQ(one.schedule, two.schedule);
+    EXPECT_EQ(one.group, two.group);
+    EXPECT_NE(one.text, generate_kernel(6, number).text);
+  }
+}
+
+TEST(KernelGenerator, EightInARowAreAGroupOfOneFamily) {
+  std::set<std::string> families;
+  for (std::uint64_t group = 0; group < 200; ++group) {
+    const auto first = generate_kernel(1, group * 8), last = generate_kernel(1, group * 8 + 7);
+    EXPECT_EQ(first.group, last.group);
+    EXPECT_EQ(first.family, last.family);
+    EXPECT_TRUE(first.schedule.empty());
+    EXPECT_EQ(generate_kernel(1, group * 8 + 1).text, first.text);  // transformed later
+    families.insert(first.family);
+  }
+  EXPECT_GT(families.size(), 25u);
+}
+
+TEST(KernelGenerator, KeepsToTheFamiliesAskedFor) {
+  for (std::uint64_t number = 0; number < 80; number += 8)
+    EXPECT_EQ(generate_kernel(1, number, {"softmax"}).family, "softmax");
+  EXPECT_THROW(generate_kernel(1, 0, {"sofmax"}), Error);
+}
+
+TEST(StructureText, IsTheSameForRenamedValuesOnly) {
+  const std::string one = "func.func @a(%x: f32) { // a comment\n  %y = arith.addf %x, %x : f32\n  return\n}";
+  const std::string renamed = "func.func @other(%arg0: f32) {\n %0 = arith.addf %arg0,  %arg0 : f32 return }";
+  const std::string other = "func.func @a(%x: f32) {\n  %y = arith.mulf %x, %x : f32\n  return\n}";
+  const std::string swapped = "func.func @a(%x: f32, %z: f32) {\n  %y = arith.addf %z, %x : f32\n  return\n}";
+  const std::string straight =
+      "func.func @a(%x: f32, %z: f32) {\n  %y = arith.addf %x, %z : f32\n  return\n}";
+  EXPECT_EQ(structure_text(one), structure_text(renamed));
+  EXPECT_NE(structure_text(one), structure_text(other));
+  EXPECT_NE(structure_text(swapped), structure_text(straight));
+}
+
+Label some_label(std::uint64_t id, const std::string& family, const std::string& group) {
+  Label label;
+  label.id = id;
+  label.family = family;
+  label.group = group;
+  label.text = "func.func @kernel() {\n  return\n}\n";
+  label.structure = hash_key(group + family);
+  label.targets = {{"run_s", 1.5e-6}, {"spills", 3}};
+  label.spread = 0.01;
+  return label;
+}
+
+TEST(Labels, ReadWhatWasWrittenAndLeaveATornLineOut) {
+  const test::Folder folder;
+  LabelProvenance from;
+  from.compiler = "LLVM 19";
+  from.cpu = "znver4";
+  from.seed = 7;
+  from.measured["bytes_per_s"] = 4e10;
+  Label failed = some_label(2, "scan", "scan/1/0");
+  failed.failed = "the compiler crashed";
+  const std::string whole = from.json().dump() + "\n" + some_label(1, "matmul", "m/1").json().dump() + "\n" +
+                            failed.json().dump() + "\n";
+  folder.write("set.jsonl", whole + "{\"id\": 3, \"fam");
+  const LabelSet set = read_labels(folder.file("set.jsonl"));
+  EXPECT_TRUE(set.provenance.same_source(from));
+  EXPECT_EQ(set.provenance.measured.at("bytes_per_s"), 4e10);
+  ASSERT_EQ(set.labels.size(), 2u);
+  EXPECT_EQ(set.labels[0].target("run_s"), 1.5e-6);
+  EXPECT_TRUE(std::isnan(set.labels[0].target("joules")));
+  EXPECT_EQ(set.labels[0].structure, some_label(1, "matmul", "m/1").structure);
+  EXPECT_EQ(set.labels[1].failed, "the compiler crashed");
+}
+
+TEST(Labels, SayWhereAFileIsBroken) {
+  const test::Folder folder;
+  LabelProvenance from;
+  from.compiler = "LLVM 19";
+  folder.write("broken.jsonl", from.json().dump() + "\n{\"id\": 1}\n");
+  folder.write("other.txt", "something else\n");
+  try {
+    read_labels(folder.file("broken.jsonl"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().line, 2);
+  }
+  EXPECT_THROW(read_labels(folder.file("other.txt")), Error);
+}
+
+TEST(Labels, SplitsKeepGroupsWhole) {
+  int counts[3] = {};
+  for (int group = 0; group < 1000; ++group) {
+    const Label one = some_label(0, "matmul", "g/" + std::to_string(group)),
+                two = some_label(9, "matmul", one.group);
+    EXPECT_EQ(split_of(one), split_of(two));
+    ++counts[static_cast<int>(split_of(one))];
+  }
+  EXPECT_NEAR(counts[0], 800, 60);
+  EXPECT_NEAR(counts[1], 100, 40);
+  EXPECT_NEAR(counts[2], 100, 40);
+  SplitOptions held;
+  held.held_out = {"stencil"};
+  EXPECT_EQ(split_of(some_label(0, "stencil", "g"), held), Split::test);
+  for (int group = 0; group < 100; ++group)
+    EXPECT_NE(split_of(some_label(0, "matmul", "g/" + std::to_string(group)), held), Split::test);
+}
+
+}  // namespace
+}  // namespace hone::cost

@@ -1,0 +1,96 @@
+#include "hone/cost/nest_model.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace hone::cost {
+namespace {
+
+/// c[i, j] += a[i, k] * b[k, j] of n x n x n doubles, loops i, j, k.
+Nest product(std::int64_t n) {
+  Nest nest;
+  nest.element_bytes = 8;
+  for (int loop = 0; loop < 3; ++loop) nest.loops.push_back({static_cast<double>(n), true, {}});
+  const auto access = [&](int buffer, bool store, std::vector<std::int64_t> row,
+                          std::vector<std::int64_t> column) {
+    NestAccess one;
+    one.buffer = buffer;
+    one.store = store;
+    one.element_bytes = 8;
+    one.shape = {n, n};
+    one.steps = {row, column};
+    for (std::size_t loop = 0; loop < 3; ++loop) one.strides.push_back(row[loop] * n + column[loop]);
+    nest.accesses.push_back(one);
+  };
+  access(0, false, {1, 0, 0}, {0, 0, 1});
+  access(1, false, {0, 0, 1}, {0, 1, 0});
+  access(2, false, {1, 0, 0}, {0, 1, 0});
+  access(2, true, {1, 0, 0}, {0, 1, 0});
+  nest.dependences.push_back({{0, 0}, {0, 0}, {1, n - 1}});
+  nest.operations = {{Nest::Kind::arithmetic, 7}, {Nest::Kind::arithmetic, 7}};
+  return nest;
+}
+
+TEST(NestModel, KnowsWhichOrdersKeepDependences) {
+  Nest nest = product(64);
+  NestChoice choice = NestChoice::none(nest);
+  choice.order = {0, 2, 1};
+  EXPECT_TRUE(legal(nest, choice));
+  nest.dependences.push_back({{1, 1}, {-1, -1}, {0, 0}});  // from (i, j) to (i + 1, j - 1)
+  EXPECT_TRUE(legal(nest, choice));
+  choice.order = {1, 0, 2};
+  EXPECT_FALSE(legal(nest, choice));
+  choice = NestChoice::none(nest);
+  choice.jam = {2, 1, 1};
+  EXPECT_FALSE(legal(nest, choice));
+  nest.known = false;
+  choice = NestChoice::none(nest);
+  EXPECT_TRUE(legal(nest, choice));
+  choice.order = {0, 2, 1};
+  EXPECT_FALSE(legal(nest, choice));
+}
+
+TEST(NestModel, BoundsStayInsideTheLoopsThatTheyMention) {
+  Nest nest = product(64);
+  nest.loops[1].fixed = false;
+  nest.loops[1].bounds_depend = {0};  // a triangle: j below i
+  NestChoice choice = NestChoice::none(nest);
+  choice.order = {0, 2, 1};
+  EXPECT_TRUE(legal(nest, choice));
+  choice.order = {1, 0, 2};
+  EXPECT_FALSE(legal(nest, choice));
+  choice = NestChoice::none(nest);
+  choice.tile = {32, 32, 32};
+  EXPECT_FALSE(legal(nest, choice));
+}
+
+TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
+  const Nest nest = product(200);
+  const NestMachine machine;
+  NestChoice choice = NestChoice::none(nest);
+  const double plain = nest_cycles(nest, choice, machine);
+  choice.order = {0, 2, 1};
+  const double contiguous = nest_cycles(nest, choice, machine);
+  choice.order = {2, 1, 0};
+  EXPECT_LT(contiguous, 0.5 * plain);
+  EXPECT_GT(nest_cycles(nest, choice, machine), contiguous);
+  // Several rows at once load less for the same arithmetic.
+  choice.order = {0, 2, 1};
+  choice.jam = {1, 1, 4};
+  EXPECT_LT(nest_cycles(nest, choice, machine), contiguous);
+}
+
+TEST(NestModel, ChoicesAreLegalAndDifferent) {
+  const Nest nest = product(200);
+  const auto choices = nest_choices(nest, NestMachine{});
+  EXPECT_GT(choices.size(), 50u);
+  EXPECT_EQ(choices.front(), NestChoice::none(nest));
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    EXPECT_TRUE(legal(nest, choices[i]));
+    for (std::size_t j = 0; j < i && i < 200; ++j) EXPECT_FALSE(choices[i] == choices[j]);
+  }
+}
+
+}  // namespace
+}  // namespace hone::cost

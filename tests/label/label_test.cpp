@@ -1,0 +1,213 @@
+#include <cmath>
+#include <set>
+
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/cost/bench_kernels.h"
+#include "hone/cost/kernel_generator.h"
+#include "hone/cost/labels.h"
+#include "hone/label/label_pool.h"
+#include "hone/label/labeller.h"
+#include "hone/label/loops.h"
+#include "hone/label/tuner.h"
+
+namespace hone::label {
+namespace {
+
+// c += a b in the order i, j, k, small.
+const char* const kProduct = R"(
+func.func @product(%a: memref<24x20xf64>, %b: memref<20x32xf64>, %c: memref<24x32xf64>) {
+  affine.for %i = 0 to 24 {
+    affine.for %j = 0 to 32 {
+      affine.for %k = 0 to 20 {
+        %0 = affine.load %a[%i, %k] : memref<24x20xf64>
+        %1 = affine.load %b[%k, %j] : memref<20x32xf64>
+        %2 = affine.load %c[%i, %j] : memref<24x32xf64>
+        %3 = arith.mulf %0, %1 : f64
+        %4 = arith.addf %2, %3 : f64
+        affine.store %4, %c[%i, %j] : memref<24x32xf64>
+      }
+    }
+  }
+  return
+}
+)";
+
+class Label : public ::testing::Test {
+ protected:
+  static Frontend& frontend() {
+    static Frontend one;
+    return one;
+  }
+  static Backend& backend() {
+    static Backend one;
+    return one;
+  }
+  /// The largest difference of what two functions make of the same inputs.
+  static double difference(const std::string& one, const std::string& other) {
+    const auto first = backend().compile(frontend().lower(one)),
+               second = backend().compile(frontend().lower(other));
+    const Memory a(first->arguments(), 3), b(second->arguments(), 3);
+    first->call(a.pointers());
+    second->call(b.pointers());
+    return a.difference(b);
+  }
+};
+
+TEST_F(Label, CompiledCodeComputesWhatTheTextSays) {
+  const auto program = backend().compile(frontend().lower(kProduct));
+  ASSERT_EQ(program->arguments().size(), 3u);
+  const Memory memory(program->arguments(), 1), before(program->arguments(), 1);
+  program->call(memory.pointers());
+  const auto* a = static_cast<const double*>(before.pointers()[0]);
+  const auto* b = static_cast<const double*>(before.pointers()[1]);
+  const auto* c = static_cast<const double*>(before.pointers()[2]);
+  const auto* now = static_cast<const double*>(memory.pointers()[2]);
+  for (int i = 0; i < 24; ++i)
+    for (int j = 0; j < 32; ++j) {
+      double sum = c[i * 32 + j];
+      for (int k = 0; k < 20; ++k) sum += a[i * 20 + k] * b[k * 32 + j];
+      EXPECT_NEAR(now[i * 32 + j], sum, 1e-12);
+    }
+}
+
+TEST_F(Label, CountsWhatIsExecuted) {
+  const auto program = backend().compile(frontend().lower(kProduct));
+  const Memory memory(program->arguments(), 1);
+  const Facts facts = program->analyse(memory.pointers());
+  EXPECT_EQ(facts.float_operations, 2.0 * 24 * 32 * 20);
+  EXPECT_GT(facts.instructions, 24.0 * 32 * 20 / 8);
+  EXPECT_GT(facts.code_instructions, 10);
+  EXPECT_GT(facts.mca_cycles, 100.0);
+  EXPECT_GE(facts.load, facts.spills_executed / 2);
+  EXPECT_GT(facts.vector_registers, 0);
+}
+
+TEST_F(Label, TensorsAndScalarsCanBeArguments) {
+  const std::string text = R"(
+func.func @scaled(%x: tensor<8xf32>, %s: f32) -> tensor<8xf32> {
+  %e = tensor.empty() : tensor<8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+    ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %p = arith.mulf %a, %s : f32
+    linalg.yield %p : f32
+  } -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+)";
+  const auto program = backend().compile(frontend().lower(text));
+  ASSERT_EQ(program->arguments().size(), 3u);
+  EXPECT_TRUE(program->arguments()[1].scalar);
+  const Memory memory(program->arguments(), 1);
+  program->call(memory.pointers());
+  const auto* x = static_cast<const float*>(memory.pointers()[0]);
+  const float s = *static_cast<const float*>(memory.pointers()[1]);
+  const auto* y = static_cast<const float*>(memory.pointers()[2]);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(y[i], x[i] * s);
+}
+
+TEST_F(Label, ErrorsHaveTheirPlace) {
+  try {
+    frontend().lower("func.func @f() {\n  %0 = arith.addf %nothing, %nothing : f32\n  return\n}\n", "f.mlir");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "f.mlir");
+    EXPECT_EQ(error.place().line, 2);
+  }
+  EXPECT_THROW(frontend().lower("func.func @f(%x: memref<?xf32>) {\n  return\n}\n"), Error);
+  EXPECT_THROW(frontend().transform(kProduct, "no-such-pass"), Error);
+}
+
+TEST_F(Label, GeneratedKernelsCompile) {
+  // The first of each of many groups: every family is among them.
+  std::set<std::string> families;
+  for (std::uint64_t number = 0; number < 8 * 260 && families.size() < cost::kernel_families().size();
+       number += 8) {
+    const auto kernel = cost::generate_kernel(1, number);
+    if (!families.insert(kernel.family).second) continue;
+    EXPECT_NO_THROW(frontend().lower(kernel.text, kernel.family)) << kernel.text;
+  }
+  EXPECT_EQ(families.size(), cost::kernel_families().size());
+}
+
+TEST_F(Label, PreparedAndTransformedNestsComputeTheSameBits) {
+  for (const auto& kernel : cost::bench_kernels()) {
+    if (kernel.name != "trmm" && kernel.name != "lu" && kernel.name != "doitgen" && kernel.name != "bicg")
+      continue;
+    Preparation preparation;
+    preparation.to_memory = preparation.distribute = true;
+    const std::string prepared = prepare_loops(frontend(), kernel.text, preparation);
+    EXPECT_EQ(difference(kernel.text, prepared), 0.0) << kernel.name;
+    const auto nests = nests_of(frontend(), prepared);
+    std::vector<cost::NestChoice> choices;
+    for (const auto& nest : nests) {
+      const auto all = cost::nest_choices(nest, cost::NestMachine{});
+      choices.push_back(all[all.size() / 2]);
+    }
+    EXPECT_EQ(difference(kernel.text, transform_nests(frontend(), prepared, choices)), 0.0) << kernel.name;
+  }
+}
+
+TEST_F(Label, ASweepThatFeedsTheNextRowIsNotReordered) {
+  const std::string text = R"(
+func.func @sweep(%a: memref<16x16xf64>) {
+  affine.for %i = 1 to 16 {
+    affine.for %j = 0 to 15 {
+      %0 = affine.load %a[%i - 1, %j + 1] : memref<16x16xf64>
+      %1 = arith.addf %0, %0 : f64
+      affine.store %1, %a[%i, %j] : memref<16x16xf64>
+    }
+  }
+  return
+}
+)";
+  const auto nests = nests_of(frontend(), text);
+  ASSERT_EQ(nests.size(), 1u);
+  ASSERT_TRUE(nests[0].known);
+  cost::NestChoice swapped = cost::NestChoice::none(nests[0]);
+  swapped.order = {1, 0};
+  EXPECT_FALSE(cost::legal(nests[0], swapped));
+}
+
+TEST_F(Label, TuningNeverGivesAnythingDifferent) {
+  TuneOptions options;
+  options.compilations = 5;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), kProduct, "product", options);
+  EXPECT_LE(result.trials.size(), 5u);
+  EXPECT_GE(result.speedup, 1.0);
+  EXPECT_EQ(difference(kProduct, result.text), 0.0);
+}
+
+TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
+  const test::Folder folder;
+  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+  LabelPlan plan;
+  plan.path = folder.file("labels.jsonl");
+  plan.count = 8;
+  plan.families = {"matvec"};
+  plan.workers = 2;
+  const LabelSummary first = make_labels(plan);
+  EXPECT_EQ(first.labelled + first.duplicates + first.failed, 8u);
+  EXPECT_GT(first.labelled, 0u);
+  const std::string before = folder.read("labels.jsonl");
+  // A run that was killed within a line: the line is made again, nothing else is.
+  folder.write("labels.jsonl", before.substr(0, before.size() - 20));
+  const LabelSummary second = make_labels(plan);
+  EXPECT_EQ(second.labelled + second.failed, 1u);
+  EXPECT_EQ(make_labels(plan).labelled, 0u);
+  const auto set = cost::read_labels(plan.path);
+  EXPECT_EQ(set.labels.size(), first.labelled + first.failed);
+  std::set<std::string> structures;
+  for (const auto& label : set.labels) {
+    EXPECT_TRUE(structures.insert(label.structure.hex()).second);
+    EXPECT_GT(label.target("run_s"), 0.0);
+    EXPECT_GT(label.target("utilisation"), 0.0);
+  }
+  plan.seed = 2;
+  EXPECT_THROW(make_labels(plan), Error);
+}
+
+}  // namespace
+}  // namespace hone::label
