@@ -36,7 +36,7 @@ struct NeuralShape {
   std::int64_t parameter_tokens = 96;  ///< tokenformer: of each projection; twice as many in the place of the
                                        ///< feed-forward net
   std::int64_t merge = 4;              ///< attention models: so many successive tokens make one position
-  std::int64_t hidden = 96;            ///< of the fully connected layers at the end
+  std::int64_t hidden = 192;           ///< of the fully connected layers at the end
   std::int64_t length = 256;           ///< most tokens that a sequence model reads (bounded_tokens)
 
   std::int64_t layer_count() const;

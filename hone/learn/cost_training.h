@@ -19,8 +19,8 @@ struct CostTraining {
   std::int64_t epochs = 40;
   std::int64_t batch = 64;
   double lr = 2e-3;
-  double weight_decay = 0.02;
-  double dropout = 0.1;       ///< of the last hidden layer's inputs
+  double weight_decay = 0.1;
+  double dropout = 0.3;       ///< of the last hidden layer's inputs
   double word_dropout = 0.1;  ///< share of tokens that training shows as unknown
   std::uint64_t seed = 1;
   double time_s = 0.0;  ///< stops at the next epoch's end; 0: no limit. What depends on it is no function of

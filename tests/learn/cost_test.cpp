@@ -52,6 +52,8 @@ CostTraining training_of(cost::NeuralKind kind, std::int64_t epochs = 3) {
   training.epochs = epochs;
   training.batch = 16;
   training.lr = 5e-3;
+  training.dropout = 0.1;
+  training.weight_decay = 0.02;
   return training;
 }
 
