@@ -47,9 +47,11 @@ TEST(CostMlir, ADesignAsMlir) {
 
 TEST(CostMlir, LearnedAndPredicted) {
   const test::Folder folder;
-  std::string lines = cost::LabelProvenance{.machine = "a machine"}.json().dump() + "\n";
+  cost::LabelProvenance from;
+  from.machine = "a machine";
+  std::string lines = from.json().dump() + "\n";
   for (int i = 0; i < 60; ++i) {
-    const int n = 8 + 3 * i;
+    const int n = 8 + 2 * i;
     std::string text = kKernel;
     for (std::size_t at; (at = text.find("64")) != std::string::npos;)
       text.replace(at, 2, std::to_string(n == 64 ? 65 : n));
