@@ -36,7 +36,7 @@ TEST(CostMlir, ADesignAsMlir) {
   folder.write("s.toml",
                "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = "
                "\"a.txt\"\n[space]\nwidth = { int = "
-               "[8, 32], step = 8, default = 16 }\n");
+               "[8, 32], step = 8, default = 16 }\n[search]\nscheduler = { kind = \"fixed\", steps = 10 }\n");
   test::Program program(folder, {"cost", "mlir", "s.toml", "width=8", "--form", "affine"});
   ASSERT_EQ(program.status(), 0) << program.err();
   const cost::mlir::Module module = cost::mlir::parse(program.out(), "out");
@@ -49,6 +49,7 @@ TEST(CostMlir, LearnedAndPredicted) {
   const test::Folder folder;
   cost::LabelProvenance from;
   from.machine = "a machine";
+  from.compiler = "a compiler";
   std::string lines = from.json().dump() + "\n";
   for (int i = 0; i < 60; ++i) {
     const int n = 8 + 2 * i;
