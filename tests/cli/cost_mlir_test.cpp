@@ -32,7 +32,9 @@ TEST(CostMlir, FeaturesOfAFile) {
 
 TEST(CostMlir, ADesignAsMlir) {
   const test::Folder folder;
-  folder.write("a.txt", std::string(4000, 'a') + "bcd");
+  std::string text;
+  for (int i = 0; i < 4000; ++i) text += fmt::format("{} ", i * 7919 % 100003);
+  folder.write("a.txt", text);
   folder.write("s.toml",
                "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = "
                "\"a.txt\"\n[space]\nwidth = { int = "
