@@ -32,11 +32,13 @@ TEST(CostMlir, FeaturesOfAFile) {
 
 TEST(CostMlir, ADesignAsMlir) {
   const test::Folder folder;
-  folder.write("a.txt", std::string(4000, 'a') + "bcd");
+  std::string text;
+  for (int i = 0; i < 4000; ++i) text += fmt::format("{} ", i * 7919 % 100003);
+  folder.write("a.txt", text);
   folder.write("s.toml",
                "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = "
                "\"a.txt\"\n[space]\nwidth = { int = "
-               "[8, 32], step = 8, default = 16 }\n");
+               "[8, 32], step = 8, default = 16 }\n[search]\nscheduler = { kind = \"fixed\", steps = 10 }\n");
   test::Program program(folder, {"cost", "mlir", "s.toml", "width=8", "--form", "affine"});
   ASSERT_EQ(program.status(), 0) << program.err();
   const cost::mlir::Module module = cost::mlir::parse(program.out(), "out");
@@ -47,11 +49,12 @@ TEST(CostMlir, ADesignAsMlir) {
 
 TEST(CostMlir, LearnedAndPredicted) {
   const test::Folder folder;
-  cost::LabelProvenance provenance;
-  provenance.machine = "a machine";
-  std::string lines = provenance.json().dump() + "\n";
+  cost::LabelProvenance from;
+  from.machine = "a machine";
+  from.compiler = "a compiler";
+  std::string lines = from.json().dump() + "\n";
   for (int i = 0; i < 60; ++i) {
-    const int n = 8 + 3 * i;
+    const int n = 8 + 2 * i;
     std::string text = kKernel;
     for (std::size_t at; (at = text.find("64")) != std::string::npos;)
       text.replace(at, 2, std::to_string(n == 64 ? 65 : n));
