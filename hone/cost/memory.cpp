@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 namespace hone::cost {
@@ -95,5 +96,19 @@ std::uint64_t PeakMemory::peak_bytes() const {
 }
 
 std::uint64_t PeakMemory::growth_bytes() const { return std::max(peak_bytes(), start_) - start_; }
+
+LargeBlocksReturned::LargeBlocksReturned() {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+#endif
+}
+
+LargeBlocksReturned::~LargeBlocksReturned() {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
 
 }  // namespace hone::cost

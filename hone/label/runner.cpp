@@ -1,12 +1,17 @@
 #include "hone/label/runner.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <limits>
 
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
@@ -134,6 +139,30 @@ double Memory::difference(const Memory& other) const {
     }
   }
   return most;
+}
+
+std::string trial_call(const Program& program, const Memory& memory, double limit_s) {
+  const pid_t child = ::fork();
+  if (child < 0) throw environment_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
+  if (child == 0) {
+    program.call(memory.pointers());
+    ::_exit(0);
+  }
+  const double start = monotonic_s();
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(child, &status, WNOHANG);
+    if (ended == child)
+      return WIFSIGNALED(status) ? fmt::format("it crashed ({})", ::strsignal(WTERMSIG(status)))
+                                 : std::string();
+    const double waited = monotonic_s() - start;
+    if (waited > limit_s) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, &status, 0);
+      return fmt::format("it took more than {:.3g} s", limit_s);
+    }
+    ::usleep(waited < 0.01 ? 100 : 2000);
+  }
 }
 
 std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,

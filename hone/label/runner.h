@@ -40,6 +40,10 @@ struct RunOptions {
   bool quiet = true;  ///< take the machine's lock
 };
 
+/// Calls the program once in a process of its own, which is ended after `limit_s`. "": it came back in time;
+/// otherwise why not. The memory here stays as it is.
+std::string trial_call(const Program& program, const Memory& memory, double limit_s);
+
 /// Times a program on its memory; seconds are of one call. Denormal numbers count as zero meanwhile. The
 /// values in memory change.
 cost::Timing time_program(const Program& program, const Memory& memory, const RunOptions& options = {},

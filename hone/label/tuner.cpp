@@ -227,6 +227,12 @@ class Search {
     try {
       const auto program = backend_.compile(frontend_.lower(text, file_));
       work_->fill(options_.seed);
+      // What never comes back, or crashes, may not take the search along.
+      trial.failed = trial_call(*program, *work_, std::max(2.0, 20.0 * result_.trials.front().seconds));
+      if (!trial.failed.empty()) {
+        result_.trials.push_back(trial);
+        return kNever;
+      }
       const double start = monotonic_s();
       program->call(work_->pointers());
       const double first = monotonic_s() - start;

@@ -22,10 +22,16 @@ struct TrainingRun {
   double nats = 1.0;                ///< of a unit of the curve's losses: ln 2 for bits
   /// Why training ends at a step whose loss is finite; "" where it goes on. May be empty.
   std::function<std::string(double loss, std::int64_t step)> fault = {};
+  /// Called once: after the first kFirstSteps steps of this run, or before it is judged where it has fewer.
+  /// May be empty.
+  std::function<void()> begun = {};
   /// The measures of what was trained, given the mean loss of the last steps in the curve's unit. Not finite
   /// where it has diverged. Asked under the machine's lock.
   std::function<study::Measures(double tail, const std::function<bool()>& interrupted)> judge;
 };
+
+/// After so many everything that a step needs has been there: gradients, the optimiser's state, tables.
+constexpr std::int64_t kFirstSteps = 2;
 
 /// A killed worker loses no more than this.
 constexpr double kSaveEvery_s = 30.0;
@@ -86,6 +92,7 @@ task::Outcome run_training(Training& training, const task::Assignment& assignmen
       if (!working.held()) return finish(task::Ending::interrupted);
       step = training.step();
     }
+    if (run.begun && training.steps() == first + kFirstSteps) run.begun();
     if (!step.finite)
       return diverged(fmt::format("diverged: loss or gradient is not finite at step {}", training.steps()));
     if (run.fault)
@@ -106,6 +113,7 @@ task::Outcome run_training(Training& training, const task::Assignment& assignmen
       recent_steps = 0;
     }
   }
+  if (run.begun && training.steps() < first + kFirstSteps) run.begun();
   study::Measures measures;
   {
     const cost::Working working(lock, interrupted);

@@ -168,7 +168,7 @@ std::vector<MeasureInfo> ImageTask::measures() const {
       {"loss", "cross-entropy of the validation images, in nats"},
       {"parameters", "trainable parameters", true, false, true},
       {"flops", "floating point operations an image", true, false, true},
-      {"memory_bytes", "peak growth of resident memory while training", true, true, false, true},
+      {"memory_bytes", "growth of resident memory in the first training steps", true, true, false, true},
       {"train_s", "seconds of training so far", true, true, false, true},
       {"latency_spread", "spread of the latency over repeats: (q80 - q20) / q20", true, true, true},
       {"train_loss", "cross-entropy of the last training batches"},

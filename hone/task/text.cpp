@@ -197,7 +197,7 @@ std::vector<MeasureInfo> TextTask::measures() const {
       {"latency_s", "seconds per generated token, one sequence, on this machine", true, true, true},
       {"parameters", "trainable parameters", true, false, true},
       {"flops", "floating point operations per generated token", true, false, true},
-      {"memory_bytes", "peak growth of resident memory while training", true, true, false, true},
+      {"memory_bytes", "growth of resident memory in the first training steps", true, true, false, true},
       {"train_s", "seconds of training so far", true, true, false, true},
       {"latency_spread", "spread of the latency over repeats: (q80 - q20) / q20", true, true, true},
       {"train_bits_per_char", "bits per character of the last training batches"},

@@ -47,7 +47,9 @@ TEST(CostMlir, ADesignAsMlir) {
 
 TEST(CostMlir, LearnedAndPredicted) {
   const test::Folder folder;
-  std::string lines = cost::LabelProvenance{.machine = "a machine"}.json().dump() + "\n";
+  cost::LabelProvenance provenance;
+  provenance.machine = "a machine";
+  std::string lines = provenance.json().dump() + "\n";
   for (int i = 0; i < 60; ++i) {
     const int n = 8 + 3 * i;
     std::string text = kKernel;

@@ -1,6 +1,7 @@
 #include "hone/cost/memory.h"
 
 #include <cstring>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -63,6 +64,20 @@ TEST(Memory, ANestedScopeDoesNotHideThePeakOfTheOuterOne) {
 TEST(Memory, NothingDoneIsNoGrowth) {
   const PeakMemory scope;
   EXPECT_LT(scope.growth_bytes(), kMega);
+}
+
+TEST(LargeBlocksReturned, WhatIsFreedIsGivenBack) {
+  constexpr std::size_t kBytes = 8 << 20;
+  const LargeBlocksReturned returned;
+  const std::uint64_t before = resident_bytes();
+  std::uint64_t held = 0;
+  {
+    std::vector<std::vector<char>> blocks;
+    for (int i = 0; i < 4; ++i) blocks.emplace_back(kBytes, static_cast<char>(i + 1));
+    held = resident_bytes();
+  }
+  EXPECT_GT(held, before + 3 * kBytes);
+  EXPECT_LT(resident_bytes(), before + kBytes);
 }
 
 }  // namespace

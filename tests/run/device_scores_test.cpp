@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "../program.h"
@@ -87,6 +88,30 @@ TEST(DeviceScores, AnUnseenDeviceAgainstBaselines) {
     }
   EXPECT_NEAR(noise, 0.03 * std::sqrt(2.0 / M_PI), 1e-4);
   EXPECT_LT(learned, 1.5 * noise);
+}
+
+TEST(DeviceScores, RecordedDevices) {
+  const char* data = std::getenv("HONE_DATA");
+  if (data == nullptr) GTEST_SKIP() << "HONE_DATA is not set";
+  CostBenchOptions options;
+  options.seeds = 2;
+  const auto scores = device_scores(data, options);
+  const std::string suite = "nasbench201_devices, 20 chosen samples";
+  const auto rank = [&](const std::string& device, const std::string& model) {
+    return rank_of(scores, suite, device, model);
+  };
+  EXPECT_GT(rank("pixel3", "transfer"), 0.95);
+  EXPECT_GT(rank("pixel3", "transfer"), rank("pixel3", "linear regression") + 0.03);
+  EXPECT_GT(rank("titan_rtx_32", "transfer"), 0.995);
+  EXPECT_GT(rank("gold_6226", "transfer"), 0.987);
+  for (const auto& learned : scores) {
+    if (learned.suite != "transformers_wmt14ende, 70% measured" || learned.model != "learned") continue;
+    for (const auto& noise : scores) {
+      if (noise.suite != learned.suite || noise.target != learned.target) continue;
+      if (noise.model != "noise: designs measured again") continue;
+      EXPECT_LT(learned.accuracy.mape, 1.5 * noise.accuracy.mape) << learned.target;
+    }
+  }
 }
 
 TEST(DeviceScores, TablesOfTheSameColumnsAreOneFamily) {

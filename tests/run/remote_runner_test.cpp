@@ -1,5 +1,6 @@
 #include "hone/run/remote_runner.h"
 
+#include <cstdlib>
 #include <thread>
 
 #include <sys/socket.h>
@@ -63,6 +64,15 @@ TEST(RemoteRunner, MeasuresOverARealPipe) {
   EXPECT_GT(result.repeats, 0);
   EXPECT_EQ(result.engine, "interpreter");
   EXPECT_TRUE(runner.alive());
+  EXPECT_GT(runner.measure(small_graph()).seconds, 0.0);
+}
+
+TEST(RemoteRunner, MeasuresOverSsh) {
+  const std::string ssh =
+      "ssh -o BatchMode=yes -o ConnectTimeout=2 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+      "-T localhost ";
+  if (std::system((ssh + "true >/dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "no ssh to this machine";
+  RemoteRunner runner(ssh + own_runner(), quick());
   EXPECT_GT(runner.measure(small_graph()).seconds, 0.0);
 }
 
