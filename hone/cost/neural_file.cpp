@@ -7,7 +7,6 @@
 
 #include "hone/base/base64.h"
 #include "hone/base/error.h"
-#include "hone/cost/mlir_features.h"
 #include "hone/cost/neural_model.h"
 
 namespace hone::cost {
@@ -95,7 +94,7 @@ NeuralModel read(const Json& json) {
     model.targets.push_back(target_from_json(target, json.at("calibration")));
   if (model.targets.empty()) throw Error("the model predicts nothing", Place{"", 0, "targets"});
   model.features = json.at("features").get<std::vector<std::string>>();
-  const auto& known = mlir::feature_names();
+  const auto& known = neural_features();
   for (const std::string& feature : model.features)
     if (std::find(known.begin(), known.end(), feature) == known.end())
       throw Error("the model wants a feature '" + feature + "', which this program does not compute",

@@ -152,19 +152,35 @@ std::vector<std::string> bounded_tokens(const mlir::Module& module, int function
   return all;
 }
 
+const std::vector<std::string>& neural_features() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = mlir::feature_names();
+    for (const std::string& name : mlir::loop_feature_names()) all.push_back("loop." + name);
+    return all;
+  }();
+  return names;
+}
+
 std::vector<float> squashed_features(const mlir::Module& module, int function,
                                      std::span<const std::string> names) {
   std::vector<float> squashed;
   if (names.empty()) return squashed;
   const mlir::Features features = mlir::features(module, function);
-  const std::vector<std::string>& known = mlir::feature_names();
+  std::vector<double> values = features.values;
+  const std::size_t columns = mlir::loop_feature_names().size();
+  const auto& estimates = features.rows.estimates;
+  const auto row =
+      static_cast<std::size_t>(std::max_element(estimates.begin(), estimates.end()) - estimates.begin());
+  for (std::size_t i = 0; i < columns; ++i)
+    values.push_back(estimates.empty() ? 0.0 : features.rows.values[row * columns + i]);
+  const std::vector<std::string>& known = neural_features();
   std::size_t at = 0;
   for (const std::string& name : names) {
     // Mostly a model's features are the known ones in their order.
     if (at >= known.size() || known[at] != name)
       at = static_cast<std::size_t>(std::find(known.begin(), known.end(), name) - known.begin());
     if (at >= known.size()) throw Error("there is no feature '" + name + "'");
-    const double value = features.values[at++];
+    const double value = values[at++];
     const double size = std::isfinite(value) ? std::log1p(std::abs(value)) : 0.0;
     squashed.push_back(static_cast<float>(value < 0.0 ? -size : size));
   }

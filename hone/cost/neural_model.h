@@ -76,7 +76,7 @@ struct NeuralModel {
   NeuralShape shape;
   mlir::Vocabulary vocabulary;
   std::vector<NeuralTarget> targets;
-  std::vector<std::string> features;  ///< of mlir::feature_names(); empty: tokens alone
+  std::vector<std::string> features;  ///< of neural_features(); empty: tokens alone
   std::map<std::string, NeuralWeight> weights;
   Json provenance = Json::object();
 
@@ -98,6 +98,10 @@ struct NeuralInput {
 /// A function's tokens as a model reads them. bag: the first 4,096. Sequence models, where there are more
 /// than `length`: the operands' references (%0) are left out; where there still are, the middle is.
 std::vector<std::string> bounded_tokens(const mlir::Module& module, int function, const NeuralShape& shape);
+
+/// Names of what a model may read beside tokens: mlir::feature_names(), then "loop.NAME" for what
+/// mlir::loop_feature_names() say of the loop where most cycles are estimated.
+const std::vector<std::string>& neural_features();
 
 /// sign(x) log1p(|x|) of the named features.
 std::vector<float> squashed_features(const mlir::Module& module, int function,

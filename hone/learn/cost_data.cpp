@@ -1,7 +1,6 @@
 #include <set>
 
 #include "hone/base/error.h"
-#include "hone/cost/mlir_features.h"
 #include "hone/learn/cost_training.h"
 
 namespace hone::learn {
@@ -22,7 +21,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
     if (!known.contains(target))
       throw Error("no label has a target '" + target + "'", {},
                   suggest(target, {known.begin(), known.end()}));
-  if (training.features) data.features = cost::mlir::feature_names();
+  if (training.features) data.features = cost::neural_features();
   for (const auto& label : labels.labels) {
     if (!label.failed.empty()) continue;
     if (training.interrupted && training.interrupted()) break;

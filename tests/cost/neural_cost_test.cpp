@@ -38,7 +38,8 @@ NeuralModel some_model(NeuralKind kind, bool features = true) {
       mlir::tokens(mlir::parse(kernel(8)), 0, mlir::Tokens::operands)};
   model.vocabulary = mlir::Vocabulary::build(texts, 1);
   model.targets = {{"run_s", 1e-9, 3.0, 2.0, -2.0, 2.0, 1.5}, {"spills", 1.0, 0.0, 1.0, -3.0, 3.0, 2.0}};
-  if (features) model.features = {"flops", "load_bytes", "loop_depth"};
+  if (features)
+    model.features = {"flops", "load_bytes", "loop_depth", "loop." + mlir::loop_feature_names().front()};
   std::uint64_t number = 0;
   for (const auto& spec : model.weight_specs()) {
     NeuralWeight weight{spec.shape, {}};
