@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hone/base/error.h"
+#include "hone/cost/cost_method.h"
 
 namespace hone::cost {
 
@@ -57,3 +58,13 @@ std::vector<AttentionBound> attention_bounds(const AttentionShape& shape, double
 }
 
 }  // namespace hone::cost
+
+HONE_REGISTER(cost, attention_passes) {
+  using namespace hone;
+  cost::add_cost_method(
+      registry,
+      MethodInfo{.name = "attention_passes",
+                 .summary = "Least traffic of attention by passes over the keys, given the memory on chip.",
+                 .paper = "FuseMax: Leveraging Extended Einsums to Optimize Attention Accelerator Design",
+                 .traits = "bytes; cascades of three passes, two and one"});
+}

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "hone/cost/cost_method.h"
+
 namespace hone::cost {
 namespace {
 
@@ -79,3 +81,14 @@ double Forecast::error() const {
 }
 
 }  // namespace hone::cost
+
+HONE_REGISTER(cost, forecast) {
+  using namespace hone;
+  cost::add_cost_method(
+      registry,
+      MethodInfo{
+          .name = "forecast",
+          .summary = "Costs learned while a search measures them, to turn candidates away before they are.",
+          .paper = "Gaussian Processes for Machine Learning",
+          .traits = "any positive cost, with a deviation that is corrected by earlier predictions"});
+}

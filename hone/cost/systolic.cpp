@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/cost/cost_method.h"
+
 namespace hone::cost {
 namespace {
 
@@ -121,3 +123,15 @@ std::vector<ShapeChange> shape_changes(const graph::Graph& graph, int id, const 
 }
 
 }  // namespace hone::cost
+
+HONE_REGISTER(cost, systolic_utilisation) {
+  using namespace hone;
+  cost::add_cost_method(
+      registry,
+      MethodInfo{
+          .name = "systolic_utilisation",
+          .summary = "Use of a systolic array by a model, and which change of a shape would raise it.",
+          .paper =
+              "DRACO: Co-Optimizing Hardware Utilization, and Performance of DNNs on Systolic Accelerator",
+          .traits = "cycles; weights stay in place"});
+}
