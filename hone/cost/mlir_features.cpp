@@ -148,17 +148,11 @@ class Summary {
       const auto found = stores.find(key(load));
       if (found == stores.end()) continue;
       for (const Nest::Access* store : found->second) {
-        if (store->indices.size() != load.indices.size()) continue;
-        bool alike = true, shifted = false, moves = false;
-        for (std::size_t k = 0; k < load.indices.size(); ++k) {
-          alike = alike && load.indices[k].terms == store->indices[k].terms;
-          shifted = shifted || load.indices[k].constant != store->indices[k].constant;
-          for (const auto& [loop, step] : load.indices[k].terms) moves = moves || loop == load.loop;
-        }
-        if (!alike) continue;
         const bool real = nest_.buffers[static_cast<std::size_t>(load.buffer)].element_bytes >= 2.0;
-        if (!moves && !shifted) (real ? of(load.loop).reduces_real : of(load.loop).reduces_integer) = true;
-        if (moves && shifted) of(load.loop).shifts = true;
+        const Carried what = carried_by(load, *store, load.loop);
+        if (what == Carried::in_place)
+          (real ? of(load.loop).reduces_real : of(load.loop).reduces_integer) = true;
+        if (what == Carried::onward) of(load.loop).shifts = true;
       }
     }
   }

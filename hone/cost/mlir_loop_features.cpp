@@ -292,16 +292,10 @@ class Rows {
     for (const Nest::Access& load : nest_.accesses) {
       if (load.store || load.loop < 0 || load.buffer < 0) continue;
       for (const Nest::Access* store : stores[{load.loop, load.buffer}]) {
-        if (store->indices.size() != load.indices.size()) continue;
-        bool alike = true, shifted = false, moves = false;
-        for (std::size_t k = 0; k < load.indices.size(); ++k) {
-          alike = alike && load.indices[k].terms == store->indices[k].terms;
-          shifted = shifted || load.indices[k].constant != store->indices[k].constant;
-          for (const auto& [at, step] : load.indices[k].terms) moves = moves || at == home(load.loop);
-        }
         Body& body = bodies_[static_cast<std::size_t>(home(load.loop) + 1)];
-        if (alike && !moves && !shifted) (body.real > 0.0 ? body.reduces_real : body.reduces_integer) = true;
-        if (alike && moves && shifted) body.shifts = true;
+        const Carried what = carried_by(load, *store, home(load.loop));
+        if (what == Carried::in_place) (body.real > 0.0 ? body.reduces_real : body.reduces_integer) = true;
+        if (what == Carried::onward) body.shifts = true;
       }
     }
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "hone/cost/mlir_dead.h"
 #include "hone/cost/mlir_nest_builder.h"
@@ -37,6 +38,28 @@ double mean(const std::vector<double>& values) {
 bool Nest::inside(int loop, int around) const {
   while (loop >= 0 && loop != around) loop = loops[static_cast<std::size_t>(loop)].parent;
   return loop == around;
+}
+
+Carried carried_by(const Nest::Access& load, const Nest::Access& store, int loop) {
+  if (load.indices.size() != store.indices.size()) return Carried::nothing;
+  std::optional<double> distance;  // iterations from the store to the load of what it stored
+  for (std::size_t k = 0; k < load.indices.size(); ++k) {
+    if (load.indices[k].terms != store.indices[k].terms) return Carried::nothing;
+    double step = 0.0;
+    for (const auto& [at, by] : load.indices[k].terms)
+      if (at == loop) step += by;
+    const double off = store.indices[k].constant - load.indices[k].constant;
+    if (step == 0.0) {
+      if (off != 0.0) return Carried::nothing;
+      continue;
+    }
+    const double iterations = off / step;
+    if (iterations != std::floor(iterations) || (distance && *distance != iterations))
+      return Carried::nothing;
+    distance = iterations;
+  }
+  if (!distance) return Carried::in_place;
+  return *distance > 0.0 && *distance <= kReach ? Carried::onward : Carried::nothing;
 }
 
 Nest nest(const Module& module, int function) {

@@ -75,6 +75,16 @@ struct Nest {
   bool inside(int loop, int around) const;
 };
 
+/// What an iteration of a loop gets from those before it through memory.
+enum class Carried {
+  nothing,
+  in_place,  ///< the element that they loaded and stored
+  onward     ///< an element that one of the kReach iterations before it stored
+};
+inline constexpr double kReach = 16.0;
+/// Of a load and a store of one buffer whose indices move alike; else nothing. Exact where indices are.
+Carried carried_by(const Nest::Access& load, const Nest::Access& store, int loop);
+
 /// Of one operation of Module::functions().
 Nest nest(const Module& module, int function);
 
