@@ -24,6 +24,8 @@ double from_log(const std::string& target, double value) {
 
 /// Beyond it an error counts absolutely, in logarithms.
 constexpr double kHuber = 0.5;
+/// What a line says further from all that was learned, in logarithms, is not believed.
+constexpr double kBeyond = 1.0;
 
 /// A function's cost is the sum of its loops'.
 bool adds_up(const std::string& target) {
@@ -116,6 +118,9 @@ void LearnedCosts::fit_functions(Target& target, const Samples& samples, const L
     weights.push_back(sample->weight);
     left.push_back(to_log(target.name, sample->targets.at(target.name)));
   }
+  const auto [lowest, highest] = std::minmax_element(left.begin(), left.end());
+  target.lowest = *lowest;
+  target.highest = *highest;
   const std::size_t columns = rows.size() / samples.size();
   target.line = predict::Ridge::fit(rows, columns, left, 0.01 * static_cast<double>(left.size()));
   for (std::size_t r = 0; r < left.size(); ++r) left[r] -= target.line.predict({&rows[r * columns], columns});
@@ -171,7 +176,8 @@ double LearnedCosts::log_value(const Target& target, const mlir::Features& featu
   };
   if (!target.additive) {
     const std::vector<double> inputs = model_inputs(features.values);
-    return target.line.predict(inputs) + mean(inputs);
+    return std::clamp(target.line.predict(inputs) + mean(inputs), target.lowest - kBeyond,
+                      target.highest + kBeyond);
   }
   const mlir::LoopRows& loops = features.rows;
   std::vector<double> parts = grows_with_code(target.name) ? loops.sizes : loops.estimates;
@@ -270,6 +276,7 @@ Json LearnedCosts::json() const {
                     {"log_error_90", target.error},
                     {"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
                     {"members", std::move(members)}});
+    if (!target.additive) list.back().update({{"lowest", target.lowest}, {"highest", target.highest}});
   }
   return json;
 }
@@ -302,6 +309,9 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
       target.error = one.at("log_error_90").get<double>();
       target.additive = one.at("additive").get<bool>();
       target.shift = one.at("shift").get<double>();
+      target.lowest = one.value("lowest", target.lowest);
+      target.highest = one.value("highest", target.highest);
+      if (!(target.lowest <= target.highest)) throw Error("learned costs: 'lowest' is above 'highest'");
       target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(),
                                    one.at("line").at("constant").get<double>());
       if (!target.additive && target.line.weights().size() != columns)

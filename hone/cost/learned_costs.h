@@ -74,6 +74,8 @@ class LearnedCosts {
     bool additive = false;
     predict::Ridge line;  ///< not additive
     double shift = 0.0;   ///< additive: added to every loop's estimate
+    /// Not additive: logarithms that were learned from lie between these; predictions at most kBeyond aside.
+    double lowest = -1e300, highest = 1e300;
     std::vector<predict::BoostedTrees> members;
     double error = 0.0;  ///< 90% quantile of |log| error
   };
