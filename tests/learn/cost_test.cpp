@@ -218,7 +218,7 @@ TEST(CostTraining, TheProgramTrainsAndSaves) {
   folder.write("labels.jsonl", text);
   const auto run = [&](const std::string& more) {
     const std::string command = fmt::format(
-        "OMP_NUM_THREADS=1 {}/hone-worker cost-train {} --epochs 2 --hold-out three {} > {} 2> "
+        "OMP_NUM_THREADS=1 '{}/hone-worker' cost-train {} --epochs 2 --hold-out three {} > {} 2> "
         "{}",
         HONE_PROGRAMS, folder.file("labels.jsonl"), more, folder.file("out"), folder.file("err"));
     return WEXITSTATUS(std::system(command.c_str()));

@@ -11,7 +11,7 @@ TEST(TorchRunner, MeasuresOverAPipe) {
   run::RunnerOptions options;
   options.repeats = 3;
   options.seconds = 0.1;
-  run::RemoteRunner runner(std::string(HONE_PROGRAMS) + "/hone cost runner --engine torch", options);
+  run::RemoteRunner runner("'" + std::string(HONE_PROGRAMS) + "/hone' cost runner --engine torch", options);
   graph::DecoderSpec spec;
   spec.vocabulary = 32;
   spec.context = 16;

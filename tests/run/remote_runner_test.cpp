@@ -32,7 +32,9 @@ RunnerOptions quick() {
   return options;
 }
 
-std::string own_runner() { return std::string(HONE_PROGRAMS) + "/hone cost runner --engine interpreter"; }
+std::string own_runner() {
+  return "'" + std::string(HONE_PROGRAMS) + "/hone' cost runner --engine interpreter";
+}
 
 /// A runner of a few lines of shell: what it greets with, and what it answers to a measurement.
 std::string shell_runner(const std::string& greeting, const std::string& answer) {
