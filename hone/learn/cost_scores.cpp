@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/predict/score.h"
 
 namespace hone::learn {
 namespace {
@@ -23,16 +24,6 @@ std::vector<double> linear_fit(const CostTrained& trained, const CostSample& sam
     for (std::size_t t = 0; t < targets; ++t) z[t] += x * trained.linear.values[i * targets + t];
   }
   return z;
-}
-
-double median_error(const std::vector<double>& predicted, const std::vector<double>& measured) {
-  std::vector<double> errors;
-  for (std::size_t i = 0; i < measured.size(); ++i)
-    if (measured[i] != 0.0) errors.push_back(std::abs(predicted[i] / measured[i] - 1.0));
-  if (errors.empty()) return std::nan("");
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::nth_element(errors.begin(), middle, errors.end());
-  return *middle;
 }
 
 }  // namespace
@@ -77,7 +68,7 @@ std::vector<CostScore> CostScores::scores() const {
     const auto add = [&](const std::string& model, const std::vector<double>& predicted, double coverage) {
       if (predicted.size() == column.measured.size())
         scores.push_back({column.target, model, predict::accuracy(predicted, column.measured),
-                          median_error(predicted, column.measured), coverage});
+                          predict::median_error(predicted, column.measured), coverage});
     };
     add(model_, column.predicted, column.inside / static_cast<double>(column.measured.size()));
     add("linear", column.linear, std::nan(""));

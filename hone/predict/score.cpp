@@ -59,4 +59,14 @@ Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double
   return result;
 }
 
+double median_error(const std::vector<double>& predicted, const std::vector<double>& measured) {
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < measured.size(); ++i)
+    if (measured[i] != 0.0) errors.push_back(std::abs(predicted[i] / measured[i] - 1.0));
+  if (errors.empty()) return std::nan("");
+  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
+  std::nth_element(errors.begin(), middle, errors.end());
+  return *middle;
+}
+
 }  // namespace hone::predict

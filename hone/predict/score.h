@@ -23,4 +23,8 @@ struct Accuracy {
 /// Both of one length, finite. NaN in every field where there is nothing to compare.
 Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double>& measured);
 
+/// The median of |predicted / measured - 1| over measured values that are not 0, which a few that are far off
+/// do not rule; NaN where there are none.
+double median_error(const std::vector<double>& predicted, const std::vector<double>& measured);
+
 }  // namespace hone::predict

@@ -15,18 +15,6 @@
 namespace hone::run {
 namespace {
 
-/// The median of |predicted / measured - 1|, which functions that cost next to nothing do not rule; NaN where
-/// nothing was measured but zeros.
-double median_error(const std::vector<double>& predicted, const std::vector<double>& measured) {
-  std::vector<double> errors;
-  for (std::size_t i = 0; i < measured.size(); ++i)
-    if (measured[i] != 0.0) errors.push_back(std::abs(predicted[i] / measured[i] - 1.0));
-  if (errors.empty()) return std::nan("");
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::nth_element(errors.begin(), middle, errors.end());
-  return *middle;
-}
-
 constexpr int kFolds = 5;
 
 struct Baselines {
@@ -120,7 +108,7 @@ class Comparison {
                         target,
                         model,
                         predict::accuracy(values, measured),
-                        {{"median_error", median_error(values, measured)}}});
+                        {{"median_error", predict::median_error(values, measured)}}});
   }
 
   /// What each model says of one fold, learned from the others, and what was measured.

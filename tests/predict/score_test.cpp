@@ -37,5 +37,11 @@ TEST(Score, AccuracyIsRelativeErrorRankAndVarianceExplained) {
   EXPECT_TRUE(std::isnan(accuracy({}, {}).mape));
 }
 
+TEST(Score, TheMedianErrorIsNotRuledByAFew) {
+  EXPECT_NEAR(median_error({1.1, 2.0, 3e9}, {1.0, 2.0, 3.0}), 0.1, 1e-12);
+  EXPECT_NEAR(median_error({5.0, 1.5}, {0.0, 1.0}), 0.5, 1e-12);
+  EXPECT_TRUE(std::isnan(median_error({1.0}, {0.0})));
+}
+
 }  // namespace
 }  // namespace hone::predict
