@@ -7,6 +7,7 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
+#include "hone/cost/learned_costs.h"
 #include "hone/label/tuner.h"
 #include "label.h"
 
@@ -14,7 +15,7 @@ namespace hone::cli {
 namespace {
 
 struct Arguments {
-  std::string file, out;
+  std::string file, out, model;
   std::vector<std::string> kernels;
   int compilations = 20;
   double tolerance = 0.0;
@@ -35,8 +36,31 @@ Json trials_json(const label::TuneResult& result) {
   return trials;
 }
 
+/// What learned costs say that a candidate takes; NaN where its text is not understood.
+std::function<double(const std::string&)> predictor(const std::string& path) {
+  if (path.empty()) return {};
+  auto costs = std::make_shared<cost::LearnedCosts>(cost::LearnedCosts::read(path));
+  const std::vector<std::string> targets = costs->targets();
+  const auto found = std::find(targets.begin(), targets.end(), "run_s");
+  if (found == targets.end())
+    throw Error("this model predicts no run_s", Place{path, 0, ""},
+                "learn it from labels with run times: hone cost learn");
+  const auto target = static_cast<std::size_t>(found - targets.begin());
+  return [costs, target](const std::string& text) {
+    try {
+      const cost::mlir::Module module = cost::mlir::parse(text);
+      const std::vector<int> functions = module.functions();
+      if (functions.empty()) return std::nan("");
+      return costs->predict(cost::mlir::features(module, functions.front()), target);
+    } catch (const Error&) {
+      return std::nan("");
+    }
+  };
+}
+
 label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress) {
   label::TuneOptions options;
+  options.predict = predictor(arguments.model);
   options.compilations = arguments.compilations;
   options.tolerance = arguments.tolerance;
   options.seed = arguments.seed;
@@ -158,6 +182,9 @@ void add_search(CLI::App* command, const std::shared_ptr<Arguments>& arguments) 
       ->add_option("--tolerance", arguments->tolerance,
                    "Largest relative difference of an output element; default: 0, bit for bit the same")
       ->check(CLI::Range(0.0, 1.0));
+  command->add_option(
+      "--model", arguments->model,
+      "Costs learned on this machine (hone cost learn): they choose among what the analytic model likes");
   command->add_option("--seed", arguments->seed, "Of the random inputs; default: 1");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");
