@@ -342,6 +342,8 @@ class Search {
             transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_));
       } catch (const Error&) {
       }
+      // Both models have a say: one knows the compiler, the other what was measured here so far.
+      seconds *= std::max(neighbours[i].score, 1e-12);
       if (seconds < least) {
         least = seconds;
         chosen = i;
