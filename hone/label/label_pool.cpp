@@ -106,8 +106,8 @@ std::string today() {
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name") && line.find(':') != std::string::npos)
-      return line.substr(line.find(':') + 2);
+    if (const std::size_t colon = line.find(": "); line.starts_with("model name") && colon != line.npos)
+      return line.substr(colon + 2);
   return "";
 }
 
@@ -184,6 +184,12 @@ class Pool {
     const off_t size = ::lseek(file_, 0, SEEK_END);
     off_t whole = size;
     for (char last = 0; whole > 0 && ::pread(file_, &last, 1, whole - 1) == 1 && last != '\n';) --whole;
+    // Nothing is cut off a file before it is known to be a data set.
+    cost::LabelSet there;
+    if (whole > 0)
+      there = cost::read_labels(plan_.path);
+    else if (size > 0)
+      need_beginning(size);
     if (whole != size && ::ftruncate(file_, whole) != 0)
       throw environment_error(fmt::format("cannot mend the data set: {}", std::strerror(errno)));
     if (whole == 0) {
@@ -192,7 +198,6 @@ class Pool {
       append(from.json());
       return;
     }
-    const cost::LabelSet there = cost::read_labels(plan_.path);
     if (!there.provenance.same_source(provenance_of(plan_, false)))
       throw Error("this data set is of another machine, compiler, seed or choice of families",
                   Place{plan_.path, 1, ""},
@@ -203,6 +208,15 @@ class Pool {
       structures_.insert(label.structure);
       if (label.failed.empty()) ++summary_.before;
     }
+  }
+
+  /// Throws Error unless the file is the first line of a data set, cut off while it was written.
+  void need_beginning(off_t size) const {
+    const std::string first = Json{{"format", cost::kLabelFormat}}.dump();
+    std::string found(std::min<std::size_t>(first.size() - 1, static_cast<std::size_t>(size)), '\0');
+    if (::pread(file_, found.data(), found.size(), 0) != static_cast<ssize_t>(found.size()) ||
+        first.compare(0, found.size(), found) != 0)
+      throw Error("this is no data set of labels", Place{plan_.path, 1, ""}, "choose another file");
   }
 
   void append(const Json& json) {

@@ -165,6 +165,12 @@ std::string trial_call(const Program& program, const Memory& memory, double limi
   }
 }
 
+void need_runnable(const Program& program, const Memory& memory, const std::string& file) {
+  if (const std::string why = trial_call(program, memory, 3600.0); !why.empty())
+    throw Error(fmt::format("the function cannot be measured: {}", why), Place{file, 0, ""},
+                "do all its indices lie within its buffers?");
+}
+
 std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,
                                         const std::vector<const Memory*>& memory, const RunOptions& options,
                                         const cost::Interrupted& interrupted) {

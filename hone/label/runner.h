@@ -44,6 +44,10 @@ struct RunOptions {
 /// otherwise why not. The memory here stays as it is.
 std::string trial_call(const Program& program, const Memory& memory, double limit_s);
 
+/// Throws Error at `file` where the program, called once in a process of its own, crashes or takes an hour:
+/// what a user gave may read and write outside its buffers.
+void need_runnable(const Program& program, const Memory& memory, const std::string& file);
+
 /// Times a program on its memory; seconds are of one call. Denormal numbers count as zero meanwhile. The
 /// values in memory change.
 cost::Timing time_program(const Program& program, const Memory& memory, const RunOptions& options = {},
