@@ -64,19 +64,15 @@ double difference_of(const void* left, const void* right, std::size_t count) {
   return most;
 }
 
-/// Denormal numbers are zero while it lives.
-class NoDenormals {
- public:
-#if defined(__SSE2__)
-  NoDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
-  ~NoDenormals() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-#endif
-};
-
 }  // namespace
+
+#if defined(__SSE2__)
+NoDenormals::NoDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
+NoDenormals::~NoDenormals() { _mm_setcsr(before_); }
+#else
+NoDenormals::NoDenormals() = default;
+NoDenormals::~NoDenormals() = default;
+#endif
 
 Memory::Memory(const std::vector<Argument>& arguments, std::uint64_t seed) : arguments_(arguments) {
   for (std::size_t i = 0; i < arguments_.size(); ++i) {

@@ -32,6 +32,18 @@ class Memory {
   std::size_t bytes_ = 0;
 };
 
+/// Denormal numbers are zero in this thread while it lives.
+class NoDenormals {
+ public:
+  NoDenormals();
+  ~NoDenormals();
+  NoDenormals(const NoDenormals&) = delete;
+  NoDenormals& operator=(const NoDenormals&) = delete;
+
+ private:
+  [[maybe_unused]] unsigned before_ = 0;
+};
+
 struct RunOptions {
   int rounds = 2;
   int repeats = 4;
