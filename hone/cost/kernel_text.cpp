@@ -1,6 +1,7 @@
 #include "hone/cost/kernel_text.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -138,8 +139,11 @@ std::string KernelText::constant(double value) {
   if (floating()) {
     line(fmt::format("{} = arith.constant {:e} : {}", name, value, type_));
   } else {
+    // A fraction would become zero, and what is multiplied by it nothing: an odd number instead.
+    const double size = std::abs(value);
+    const double whole = size == std::floor(size) ? size : 2.0 * std::floor(8.0 * size) + 3.0;
     line(fmt::format("{} = arith.constant {} : {}", name,
-                     static_cast<std::int64_t>(std::clamp(value, -1e9, 1e9)), type_));
+                     static_cast<std::int64_t>(std::copysign(std::min(whole, 1e9), value)), type_));
   }
   return name;
 }

@@ -31,11 +31,17 @@ constexpr double kBeyond = 1.0;
 bool adds_up(const std::string& target) {
   return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
          target == "integer_operations" || target == "loaded_bytes" || target == "stored_bytes" ||
-         target.ends_with("instructions");
+         target == "spills" || target.ends_with("instructions");
 }
 /// ... and does not grow with how often they run.
-bool grows_with_code(const std::string& target) {
-  return target == "code_instructions" || target == "spills";
+bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
+
+/// What a simple machine says of each loop, in logarithms.
+const std::vector<double>& estimates_of(const std::string& target, const mlir::LoopRows& loops) {
+  if (grows_with_code(target)) return loops.sizes;
+  if (target == "run_s") return loops.estimates;
+  if (target == "spills") return loops.spills;
+  return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 
 double log_of_sum(std::span<const double> logs) {
@@ -136,7 +142,7 @@ void LearnedCosts::fit_loops(Target& target, const Samples& samples, const Learn
   std::vector<std::size_t> first{0};  // row of each sample
   for (const CostSample* sample : samples) {
     const mlir::LoopRows& loops = sample->features.rows;
-    const std::vector<double>& estimates = grows_with_code(target.name) ? loops.sizes : loops.estimates;
+    const std::vector<double>& estimates = estimates_of(target.name, loops);
     rows.insert(rows.end(), loops.values.begin(), loops.values.end());
     start.insert(start.end(), estimates.begin(), estimates.end());
     first.push_back(start.size());
@@ -180,7 +186,7 @@ double LearnedCosts::log_value(const Target& target, const mlir::Features& featu
                       target.highest + kBeyond);
   }
   const mlir::LoopRows& loops = features.rows;
-  std::vector<double> parts = grows_with_code(target.name) ? loops.sizes : loops.estimates;
+  std::vector<double> parts = estimates_of(target.name, loops);
   const std::size_t columns = mlir::loop_feature_names().size();
   for (std::size_t r = 0; r < parts.size(); ++r)
     parts[r] += target.shift + mean({&loops.values[r * columns], columns});

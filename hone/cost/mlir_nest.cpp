@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "hone/cost/mlir_dead.h"
 #include "hone/cost/mlir_nest_builder.h"
@@ -102,6 +103,12 @@ void NestBuilder::function(int operation) {
   } else {
     for (const int id : whole.regions) region(id, {});
   }
+  // What nothing took in stands where it stood.
+  while (!fused_.empty()) {
+    const Fused fused = std::move(fused_.begin()->second);
+    fused_.erase(fused_.begin());
+    domain(fused.domain, fused.at, {}, fused.bits, fused.real, fused.body);
+  }
   memory_chains();
 }
 
@@ -119,6 +126,7 @@ void NestBuilder::operation(int id, At at) {
   if (tensors(operation, at, work)) return;
   switch (work) {
     case Work::none:
+      if (!operation.operands.empty() && !operation.results.empty()) flow(operation, at, false);
       break;
     case Work::load:
     case Work::store:
@@ -129,6 +137,7 @@ void NestBuilder::operation(int id, At at) {
       break;
     case Work::control:
       branches(operation, at);
+      flow(operation, at, false);
       break;
     default:
       step(operation, at, work);
@@ -159,6 +168,7 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
     weights[s] = std::min(kMost, weights[s] * trips[std::min(s, trips.size() - 1)]);
   loop.iterations = mean(weights);
   loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
+  loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
   weights_.push_back(std::move(weights));
   nest_.loops.push_back(loop);
   return static_cast<int>(nest_.loops.size()) - 1;
@@ -176,12 +186,23 @@ void NestBuilder::loops(const Operation& operation, At at) {
                        : static_cast<double>(Nest::kUnknownTrips);
     }
     const int id = add_loop(at, trips, loop.parallel, known, false);
+    for (const int operand : loop.lower.operands)
+      if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
+    // The last tile differs, though no sample may show it.
+    const auto several = [&](const Bound& bound) {
+      const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
+      return map.results.size() > 1 &&
+             std::any_of(bound.operands.begin(), bound.operands.end(),
+                         [&](int operand) { return module_.constant(operand) == kDynamic; });
+    };
+    if (several(loop.lower) || several(loop.upper)) nest_.loops[static_cast<std::size_t>(id)].fixed = false;
     const int depth = nest_.loops[static_cast<std::size_t>(id)].depth;
     for (std::size_t s = 0; s < samples_; ++s) {
       const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;
       variable[s] = begin + std::floor(place(s, depth) * trips[s]) * std::max(1.0, step[s]);
     }
     if (loop.variable >= 0) {
+      nest_.loops[static_cast<std::size_t>(id)].variables.push_back(loop.variable);
       values_[loop.variable] = variable;
       Nest::Index index;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
@@ -200,6 +221,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
     for (std::size_t i = operation.loops.size(); i < arguments.size(); ++i) {
       const Type& type = module_.type_of(arguments[i]);
       (type.real_elements() ? innermost.carries_real : innermost.carries_integer) = true;
+      innermost.carried.push_back(arguments[i]);
       // A tensor or memref that goes around is the one that went in.
       const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
                                   i - operation.loops.size();
@@ -213,6 +235,13 @@ void NestBuilder::loops(const Operation& operation, At at) {
   }
   for (const int id : operation.regions) region(id, at);
   carried_chain(operation, at.loop);
+  if (at.loop >= 0 && !operation.regions.empty()) {
+    const Block& block = module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0];
+    if (!block.operations.empty())
+      nest_.loops[static_cast<std::size_t>(at.loop)].yielded =
+          module_.operations[static_cast<std::size_t>(block.operations.back())].operands;
+  }
+  flow(operation, at, true);
 }
 
 void NestBuilder::branches(const Operation& operation, At at) {
@@ -270,8 +299,36 @@ void NestBuilder::call(const Operation& operation, At at) {
   buffers.swap(buffers_);
 }
 
+/// What an operation's results are taken from: its operands, and what its regions end with.
+void NestBuilder::flow(const Operation& operation, At at, bool ended) {
+  if (operation.results.empty()) return;
+  Nest::Flow flow{at.loop, ended, order_++, operation.results, operation.operands};
+  for (const int id : operation.regions)
+    for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks)
+      if (!block.operations.empty()) {
+        const auto& last = module_.operations[static_cast<std::size_t>(block.operations.back())].operands;
+        flow.uses.insert(flow.uses.end(), last.begin(), last.end());
+      }
+  nest_.flows.push_back(std::move(flow));
+}
+
 void NestBuilder::step(const Operation& operation, At at, Work work) {
   Nest::Step step;
+  step.order = order_++;
+  step.uses = operation.operands;
+  if (!operation.results.empty()) step.value = operation.results[0];
+  static const std::set<std::string_view> kKnown = {
+      "math.exp", "math.exp2", "math.expm1", "math.log",  "math.log2",  "math.log10", "math.log1p",
+      "math.sin", "math.cos",  "math.powf",  "math.powi", "math.fpowi", "math.ipowi"};
+  step.opaque =
+      work == Work::transcendental && operation.dialect() == "math" && kKnown.count(operation.name) == 0;
+  // Predicates and the like stand in the text before the operands.
+  step.code = std::hash<std::string_view>()(operation.name) +
+              std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
+  if (!operation.results.empty()) {
+    const Type& given = module_.type_of(operation.results[0]);
+    step.address = given.kind == Type::Kind::scalar && given.scalar == Type::Scalar::index;
+  }
   step.loop = at.loop;
   step.work = work;
   step.count = count(at);
@@ -296,6 +353,20 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   nest_.steps.push_back(step);
 }
 
+bool NestBuilder::zero(int value) const {
+  if (module_.constant(value) == 0) return true;
+  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+  if (definer < 0 || module_.operations[static_cast<std::size_t>(definer)].name != "arith.constant")
+    return false;
+  for (const auto& [name, index] : module_.operations[static_cast<std::size_t>(definer)].attributes) {
+    const Attribute& attribute = module_.attributes[static_cast<std::size_t>(index)];
+    if (attribute.kind == Attribute::Kind::real) return attribute.real == 0.0;
+    if (attribute.kind == Attribute::Kind::dense)
+      return attribute.numbers.size() == 1 && attribute.numbers[0] == 0.0;
+  }
+  return false;
+}
+
 void NestBuilder::access(const Operation& operation, At at, bool store) {
   // The buffer is the first operand of a memref or tensor type; what follows it are indices.
   std::size_t place = 0;
@@ -311,11 +382,41 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
                     : operation.results.empty() ? -1
                                                 : operation.results[0];
   if (module_.type_of(moved).kind == Type::Kind::vector) access.elements = module_.type_of(moved).elements();
+  access.bits = module_.type_of(moved).bits;
+  access.real = module_.type_of(moved).real_elements();
+  access.order = order_++;
+  if (operation.name.starts_with("vector.transfer")) {
+    const Attribute* bounds = module_.attribute(operation, "in_bounds");
+    access.masked =
+        bounds == nullptr || std::any_of(bounds->items.begin(), bounds->items.end(), [&](int item) {
+          return module_.attributes[static_cast<std::size_t>(item)].integer == 0;
+        });
+  }
+  if (const Attribute* order = module_.attribute(operation, "permutation_map");
+      order != nullptr && order->map >= 0) {
+    const AffineMap& map = module_.maps[static_cast<std::size_t>(order->map)];
+    const Linear last = map.results.empty() ? Linear() : linear(map, map.results.size() - 1);
+    const bool moves =
+        std::any_of(last.factors.begin(), last.factors.end(), [](auto factor) { return factor != 0; });
+    if (!moves) access.elements = 1.0;  // one for all lanes
+    access.apart = moves && last.factors.back() == 0;
+  }
+  access.zero = store && zero(moved);
+  if (store)
+    access.uses = {moved};
+  else
+    access.value = moved;
   if (place == operation.operands.size()) {  // a bare pointer
-    Nest::Step step{
-        at.loop,         store ? Work::store : Work::load, access.count,
-        access.elements, module_.type_of(moved).bits,      module_.type_of(moved).real_elements()};
-    nest_.steps.push_back(step);
+    Nest::Step step;
+    step.loop = at.loop;
+    step.work = store ? Work::store : Work::load;
+    step.count = access.count;
+    step.elements = access.elements;
+    step.bits = access.bits;
+    step.real = access.real;
+    step.order = access.order;
+    step.value = access.value;
+    nest_.steps.push_back(std::move(step));
     return;
   }
   access.buffer = buffer(operation.operands[place]);
