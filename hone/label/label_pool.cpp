@@ -17,6 +17,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/json.h"
+#include "hone/cost/kernel_generator.h"
 #include "hone/label/label_worker.h"
 
 namespace hone::label {
