@@ -1,7 +1,6 @@
 // hone bench identity: what recognising functions is worth on recorded tables.
 #include "bench_identity.h"
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -12,9 +11,6 @@
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
 struct Arguments {
   std::string data, out;
   std::int64_t seeds = 5, proposals = 2000;
@@ -22,14 +18,12 @@ struct Arguments {
 };
 
 int bench_identity(const Arguments& arguments) {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   ProgressLine progress(arguments.quiet);
   run::IdentityStudyOptions options;
   options.seeds = arguments.seeds;
   options.proposals = arguments.proposals;
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   options.progress = [&](const std::string& what) { progress.show(what); };
   const run::IdentityStudy study = run::study_identity(arguments.data, options);
   progress.clear();

@@ -81,7 +81,7 @@ class Probe {
     result_.left = static_cast<std::int64_t>(plan.size() - next);
     result_.dollars = priced() ? dollars() : std::nan("");
     result_.tokens = ledger_.tokens_in + ledger_.tokens_out;
-    if (std::filesystem::exists(options_.file) && (result_.measured > 0 || !ledger_.done.empty()))
+    if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !ledger_.done.empty()))
       result_.points = read_llm_points(options_.file);
     return result_;
   }
@@ -97,7 +97,7 @@ class Probe {
   double dollars() const { return dollars_of(ledger_.tokens_in, ledger_.tokens_out); }
 
   void read_ledger() {
-    if (!std::filesystem::exists(options_.file)) return;
+    if (!std::filesystem::exists(options_.file) || is_device(options_.file)) return;
     std::istringstream lines(read_file(options_.file));
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
@@ -112,9 +112,8 @@ class Probe {
         return json[key].get<std::int64_t>();
       };
       if (!json.is_object()) throw Error("this is no line of a probe", place, "choose another file");
-      if (json.value("model", "") != options_.model)
-        throw Error(fmt::format("this file is of another model, '{}'", json.value("model", "")), place,
-                    "one file a model");
+      if (const std::string model = json_text(json, "model"); model != options_.model)
+        throw Error(fmt::format("this file is of another model, '{}'", model), place, "one file a model");
       ledger_.tokens_in += whole("billed_in");
       ledger_.tokens_out += whole("billed_out");
       if (json.contains("failed")) continue;

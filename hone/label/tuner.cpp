@@ -123,6 +123,7 @@ class Search {
   void compile_original(const std::string& given) {
     program_ = backend_.compile(frontend_.lower(given, file_));
     expected_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
+    need_runnable(*program_, *expected_, file_);
     program_->call(expected_->pointers());
     work_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
     TuneTrial trial;

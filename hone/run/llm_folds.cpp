@@ -125,12 +125,6 @@ std::vector<std::pair<std::string, Model>> models_of(const std::vector<Sample>& 
   return models;
 }
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
 /// Measured and predicted seconds of one target by one model.
 struct Pairs {
   std::vector<double> predicted, measured;
@@ -143,11 +137,8 @@ void add_scores(std::vector<CostScore>& scores, const std::string& suite, const 
   const predict::Accuracy reached = predict::accuracy(pairs.predicted, pairs.measured);
   scores.push_back({suite, target, model, reached});
   if (target != "token_s") return;
-  std::vector<double> errors;
-  for (std::size_t i = 0; i < pairs.measured.size(); ++i)
-    errors.push_back(std::abs(pairs.predicted[i] / pairs.measured[i] - 1.0));
   predict::Accuracy at_median = reached;
-  at_median.mape = median_of(errors);
+  at_median.mape = predict::median_error(pairs.predicted, pairs.measured);
   scores.push_back({suite, "token_s, median error", model, at_median});
 }
 
