@@ -6,21 +6,19 @@
 #include <filesystem>
 
 #include "hone/run/cost_bench.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-struct Arguments {
+struct BenchCostArguments {
   std::string data;
   std::int64_t seeds = 5;
   bool json = false, quiet = false;
 };
 
-int bench_cost(const Arguments& arguments) {
+int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
     throw Error("there is no such folder", Place{arguments.data, 0, ""},
                 "--data is a folder with latency/ or llm/, or one that hone-label wrote");
@@ -60,7 +58,7 @@ void add_bench_cost(CLI::App& bench, Action& action) {
       "\nExamples:\n"
       "  hone bench cost --data data\n"
       "  hone bench cost --data labels --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchCostArguments>();
   command
       ->add_option("--data", arguments->data, "Folder with latency/ and llm/, or one that hone-label wrote")
       ->required();

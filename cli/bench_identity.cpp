@@ -7,21 +7,19 @@
 
 #include "hone/base/files.h"
 #include "hone/run/identity_study.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-struct Arguments {
+struct BenchIdentityArguments {
   std::string data, out;
   std::int64_t seeds = 5, proposals = 2000;
   bool json = false, quiet = false;
 };
 
-int bench_identity(const Arguments& arguments) {
+int bench_identity(const BenchIdentityArguments& arguments) {
   struct sigaction handler {};
   handler.sa_handler = on_interrupt;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
@@ -64,7 +62,7 @@ void add_bench_identity(CLI::App& bench, Action& action) {
       "Examples:\n"
       "  hone bench identity --data tables\n"
       "  hone bench identity --data tables --seeds 20 --out bench-identity");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchIdentityArguments>();
   command->add_option("--data", arguments->data, "Folder of recorded tables (docs/bench.md)")->required();
   command->add_option("--seeds", arguments->seeds, "Searches with each setting; default: 5")
       ->check(CLI::Range(1, 1000));

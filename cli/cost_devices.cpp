@@ -9,15 +9,13 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/calibrate.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-struct Arguments {
+struct CostDevicesArguments {
   std::string name, out;
   double seconds = 45.0;
   bool json = false, quiet = false;
@@ -65,7 +63,7 @@ std::string profile_text(const cost::DeviceProfile& device) {
   return text;
 }
 
-int calibrate(const Arguments& arguments) {
+int calibrate(const CostDevicesArguments& arguments) {
   struct sigaction handler {};
   handler.sa_handler = on_interrupt;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
@@ -104,7 +102,7 @@ int calibrate(const Arguments& arguments) {
   return kDone;
 }
 
-int devices(const Arguments& arguments) {
+int devices(const CostDevicesArguments& arguments) {
   if (!arguments.name.empty()) {
     const cost::DeviceProfile device = cost::find_device(arguments.name);
     if (arguments.json)
@@ -158,7 +156,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
         "Examples:\n"
         "  hone cost calibrate\n"
         "  hone cost calibrate --out board.json --json");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostDevicesArguments>();
     command->add_option("--out", arguments->out, "Save the profile here instead");
     command->add_option("--seconds", arguments->seconds, "Begin no further round after so long")
         ->check(CLI::Range(0.0, 3600.0))
@@ -175,7 +173,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
         "  hone cost devices\n"
         "  hone cost devices a100-sxm-80gb --json\n"
         "  hone cost devices board.json");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostDevicesArguments>();
     command->add_option("DEVICE", arguments->name, "'this', a name of the list, or a profile's file");
     command->add_flag("--json", arguments->json, "Print one JSON document");
     command->callback([=, &action] { action = [=] { return devices(*arguments); }; });

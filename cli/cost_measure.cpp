@@ -17,13 +17,11 @@
 #include "hone/run/remote_runner.h"
 #include "hone/run/runner.h"
 #include "hone/run/trial_edits.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
 
 void catch_interrupts() {
   struct sigaction handler {};
@@ -31,7 +29,7 @@ void catch_interrupts() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
 }
 
-struct Arguments {
+struct CostMeasureArguments {
   std::string file, on, out, config, engine = "auto";
   std::vector<std::string> words;
   std::int64_t designs = 10, batch = 1, repeats = 10;
@@ -52,7 +50,7 @@ std::map<std::string, Json> earlier(const std::string& path) {
   return found;
 }
 
-std::vector<space::Config> configs_of(const Arguments& arguments, const run::StudyFile& file) {
+std::vector<space::Config> configs_of(const CostMeasureArguments& arguments, const run::StudyFile& file) {
   std::vector<space::Config::Entry> entries;
   if (!arguments.config.empty())
     entries = run::parse_assignments(file.space, parse_json(arguments.config, "--config"));
@@ -78,7 +76,7 @@ graph::Graph graph_of(const run::StudyFile& file, const space::Config& config, s
   return *graph;
 }
 
-int measure(const Arguments& arguments) {
+int measure(const CostMeasureArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   const auto configs = configs_of(arguments, file);
   const std::string out = arguments.out.empty() ? std::string() : arguments.out;
@@ -165,7 +163,7 @@ int measure(const Arguments& arguments) {
   return failed > 0 && failed == static_cast<int>(configs.size()) ? kInput : kDone;
 }
 
-int runner(const Arguments& arguments) {
+int runner(const CostMeasureArguments& arguments) {
   std::string worker;
   if (arguments.engine != "interpreter") {
     try {
@@ -200,7 +198,7 @@ void add_cost_measure(CLI::App& cost, Action& action) {
         "  hone cost measure cells.toml --on 'adb shell /data/local/tmp/runner' --designs 10\n"
         "  hone cost measure licences.toml --on 'hone cost runner' width=64 heads=4 mixer=attention lr=0.01 "
         "norm=rms");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostMeasureArguments>();
     command->add_option("FILE", arguments->file, "The study file")->required();
     command->add_option("VALUES", arguments->words, "NAME=VALUE: this one design");
     command->add_option("--on", arguments->on, "A host's name (by ssh), or a command")->required();
@@ -234,7 +232,7 @@ void add_cost_measure(CLI::App& cost, Action& action) {
         "Examples:\n"
         "  hone cost runner\n"
         "  hone cost runner --engine interpreter");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostMeasureArguments>();
     command->add_option("--engine", arguments->engine, "What runs graphs")
         ->check(CLI::IsMember({"auto", "torch", "interpreter"}))
         ->capture_default_str();

@@ -9,13 +9,11 @@
 #include "hone/base/files.h"
 #include "hone/cost/learn_labels.h"
 #include "hone/cost/mlir_features.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
 
 struct LearnArguments {
   std::string labels, out = "costs.json";
@@ -100,9 +98,12 @@ int predict(const PredictArguments& arguments) {
                 {"provenance", from},
                 {"functions", std::move(list)}});
   } else if (from.contains("machine")) {
-    std::printf("learned on %s (%s, %s), %s\n", from.value("machine", "").c_str(),
-                from.value("cpu", "").c_str(), from.value("compiler", "").c_str(),
-                from.value("date", "").c_str());
+    const auto text = [&](const char* key) {
+      const auto found = from.find(key);
+      return found != from.end() && found->is_string() ? found->get<std::string>() : "unknown";
+    };
+    std::printf("learned on %s (%s, %s), %s\n", text("machine").c_str(), text("cpu").c_str(),
+                text("compiler").c_str(), text("date").c_str());
   }
   return kDone;
 }

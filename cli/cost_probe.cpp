@@ -6,15 +6,13 @@
 
 #include "cost_llm.h"
 #include "hone/cost/llm_probe.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-struct Arguments {
+struct CostProbeArguments {
   cost::ProbeOptions options;
   std::string budget, key_variable = "OPENAI_API_KEY";
   bool completions = false, json = false, quiet = false;
@@ -34,7 +32,7 @@ double dollars_of(const std::string& text) {
   return value;
 }
 
-int probe(Arguments arguments) {
+int probe(CostProbeArguments arguments) {
   cost::ProbeOptions& options = arguments.options;
   options.chat = !arguments.completions &&
                  !(options.url.ends_with("/completions") && !options.url.ends_with("/chat/completions"));
@@ -81,7 +79,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
       "  hone cost probe http://localhost:8000/v1 --model llama --max-tokens 50000 --file llama.jsonl\n"
       "  hone cost probe https://HOST/v1 --model NAME --budget '1 USD' --price-in 0.0005 --price-out 0.0015\n"
       "  hone cost fit llama.jsonl -o llama.json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostProbeArguments>();
   cost::ProbeOptions& options = arguments->options;
   options.file = "probe.jsonl";
   command->add_option("URL", options.url, "The API's base URL")->required();

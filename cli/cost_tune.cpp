@@ -12,7 +12,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostTuneArguments {
   std::string file, out;
   int compilations = 20;
   double tolerance = 0.0;
@@ -35,7 +35,7 @@ std::string find_label() {
   return found;
 }
 
-int tune(const Arguments& arguments) {
+int tune(const CostTuneArguments& arguments) {
   (void)read_file(arguments.file);  // told here where it cannot be read
   const std::string program = find_label();
   std::vector<std::string> words = {program,
@@ -76,7 +76,7 @@ void add_cost_tune(CLI::App& cost, Action& action) {
       "Examples:\n"
       "  hone cost tune gemm.mlir --out faster.mlir\n"
       "  hone cost tune gemm.mlir --tolerance 1e-12 --compilations 40 --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostTuneArguments>();
   command->add_option("FILE", arguments->file, "MLIR text")->required();
   command->add_option("--out", arguments->out,
                       "Write the faster function here; where none is faster, the original");

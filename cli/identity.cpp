@@ -8,22 +8,20 @@
 #include "hone/base/files.h"
 #include "hone/run/class_count.h"
 #include "hone/run/worker_main.h"
+#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-struct Arguments {
+struct IdentityArguments {
   std::string file, out;
   std::vector<std::string> searchers;
   std::int64_t limit = 20000, samples = 2000, proposals = 1000, workers = 0, bits = 0;
   bool json = false, quiet = false;
 };
 
-int identity(const Arguments& arguments) {
+int identity(const IdentityArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   for (const auto& searcher : arguments.searchers) methods().need("searcher", searcher);
   struct sigaction handler {};
@@ -89,7 +87,7 @@ void add_identity(CLI::App& app, Action& action) {
       "  hone identity licences.toml --samples 500 --workers 2\n"
       "  hone identity recorded.toml --searcher random,regularized_evolution --proposals 2000 "
       "--out identity.html");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<IdentityArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
   command
       ->add_option("--limit", arguments->limit,

@@ -11,6 +11,7 @@
 #include "hone/run/report_data.h"
 #include "hone/run/summary.h"
 #include "hone/run/worker.h"
+#include "interrupt.h"
 
 namespace hone::cli {
 namespace {
@@ -27,9 +28,6 @@ std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
   command->add_flag("--json", arguments->json, "Print one JSON document");
   return arguments;
 }
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
 
 /// Prints the status again and again: in a terminal in place, elsewhere one block after another.
 int watch_status(const Opened& opened) {

@@ -13,6 +13,7 @@ namespace hone {
 using Json = nlohmann::ordered_json;
 
 Json real_to_json(double value);
+Json finite_or_null(double value);       ///< null for what JSON lacks
 double json_to_real(const Json& value);  ///< throws Error where it is no number
 
 /// Parses one document. Throws Error (with the byte where it breaks) on malformed text.

@@ -8,16 +8,10 @@
 
 #include "hone/base/files.h"
 #include "hone/cost/llm_measured.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
 
 const LlmRuntime* find(const std::vector<LlmRuntime>& runtimes, const std::string& name) {
   for (const LlmRuntime& runtime : runtimes)
@@ -80,9 +74,9 @@ std::vector<LlmRow> compare_llms(const LlmComparison& comparison) {
       if (std::isfinite(best)) contention.push_back(point.seconds / best);
       if (std::isfinite(ideal)) api.push_back((std::isfinite(best) ? best : point.seconds) / ideal);
     }
-    row.raw_s = median_of(raw);
-    row.contention = median_of(contention);
-    row.api = api.empty() ? row.denoised_s / row.idealized_s : median_of(api);
+    row.raw_s = predict::median(raw);
+    row.contention = predict::median(contention);
+    row.api = api.empty() ? row.denoised_s / row.idealized_s : predict::median(api);
     set_accelerators(row, comparison);
     LlmRates rates = comparison.rates;
     rates.accelerators = row.accelerators > 0.0 ? row.accelerators : std::nan("");

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "hone/predict/score.h"
+
 namespace hone::cost {
 namespace {
 
@@ -15,13 +17,6 @@ struct Cell {
   double seconds = 0.0;
   double weight = 1.0;  ///< robustness weight, 0 to 1
 };
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
 
 /// The median slope within prompt sizes, each pair weighted by its distance.
 double starting_slope(const std::vector<Cell>& cells) {
@@ -86,8 +81,8 @@ void reweigh(std::vector<Cell>& cells, const Line& line, std::size_t prompts) {
   for (const Cell& cell : cells) sizes.push_back(std::abs(relative_residual(cell, line)));
   // Two thirds of the cells of a prompt with few are fitted nearly exactly: a scale of a per mille at least.
   const double degrees = static_cast<double>(cells.size()) - static_cast<double>(prompts) - 1.0;
-  const double scale =
-      std::max(1e-3, 1.4826 * median_of(sizes) * std::sqrt(static_cast<double>(cells.size()) / degrees));
+  const double scale = std::max(
+      1e-3, 1.4826 * predict::median(sizes) * std::sqrt(static_cast<double>(cells.size()) / degrees));
   std::vector<double> nearest(prompts, HUGE_VAL);
   for (std::size_t i = 0; i < cells.size(); ++i)
     nearest[cells[i].prompt] = std::min(nearest[cells[i].prompt], sizes[i]);
@@ -104,7 +99,7 @@ Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
     std::vector<double> rests;
     for (const Cell& cell : cells)
       if (cell.prompt == p) rests.push_back(cell.seconds - line.beta * cell.x);
-    line.alpha[p] = median_of(rests);
+    line.alpha[p] = predict::median(rests);
   }
   // With hardly more cells than unknowns nothing tells which of them is off.
   const bool enough = cells.size() >= prompts + 4;
@@ -157,8 +152,8 @@ Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& option
     if (all.prompts.empty() || all.prompts.back() != size.first) all.prompts.push_back(size.first);
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
     if (seconds.size() > 1) all.spreads.push_back((*most - *least) / *least);
-    all.cells.push_back(
-        {all.prompts.size() - 1, size.second - 1.0, options.fastest ? *least : median_of(seconds), 1.0});
+    all.cells.push_back({all.prompts.size() - 1, size.second - 1.0,
+                         options.fastest ? *least : predict::median(seconds), 1.0});
   }
   return all;
 }
@@ -172,7 +167,7 @@ LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions&
   LlmFit fit;
   fit.points = all.points;
   fit.cells = static_cast<std::int64_t>(all.cells.size());
-  fit.spread = median_of(all.spreads);
+  fit.spread = predict::median(all.spreads);
   LlmRuntime& runtime = fit.runtime;
   runtime.name = options.name;
   runtime.origin = "fitted";

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
@@ -19,12 +20,6 @@ constexpr double kShortContext = 128.0;
 constexpr double kUnlike = 0.05;
 /// Prompt tokens that a server computes at once, where memory is reckoned.
 constexpr double kPromptAtOnce = 2048.0;
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
 
 }  // namespace
 
@@ -172,8 +167,12 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
         throw Error(fmt::format("'{}' is not a positive number", cell), Place{path, number, kNames[i]});
       return read;
     };
+    const double tensor = value(2);
+    if (tensor != std::floor(tensor) || tensor > 100000.0)
+      throw Error(fmt::format("'{}' is not a whole number of accelerators", cells[column[2]]),
+                  Place{path, number, kNames[2]});
     rows.push_back({std::string(cells[column[0]]), std::string(cells[column[1]]),
-                    static_cast<std::int64_t>(value(2)), value(3), value(4), value(5), value(6) * 1e-3,
+                    static_cast<std::int64_t>(tensor), value(3), value(4), value(5), value(6) * 1e-3,
                     value(7) * 1e-3, column[8] == std::string::npos ? 0.0 : value(8) * 1e-3});
   }
   return rows;
@@ -217,12 +216,12 @@ std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRo
     std::vector<double> tokens;
     for (const auto& [size, seconds] : sizes) {
       const auto& [decode, batch, count, prompt] = size;
-      if (decode) tokens.push_back(median_of(seconds));
+      if (decode) tokens.push_back(predict::median(seconds));
       if (!llm_memory(one.deployment, batch, count, std::min(count, kPromptAtOnce)).fits()) {
         ++rest->swapped;
         continue;
       }
-      one.steps.push_back({decode, batch, count, median_of(seconds), prompt});
+      one.steps.push_back({decode, batch, count, predict::median(seconds), prompt});
     }
     one.group = groups.emplace(std::tuple{model, tensor, tokens}, one.group).first->second;
     if (!one.steps.empty()) measured.push_back(std::move(one));

@@ -13,7 +13,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr double kUnrolledTrips = 8, kUnrolledSize = 150;  // about what LLVM writes out whole
-constexpr double kCaches[] = {32768, 1048576, 16777216};
+constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
 
 /// What stands directly in a loop's body, an iteration.
 struct Body {
@@ -82,8 +82,8 @@ class Rows {
     }
     for (const Nest::Access& access : nest.accesses) add(access);
     carried();
-    for (std::size_t c = 0; c < std::size(kCaches); ++c)
-      traffic_.push_back(reuse.traffic_by_loop(kCaches[c]));
+    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c)
+      traffic_.push_back(reuse.traffic_by_loop(kLoopCaches[c]));
   }
 
   void row(int loop, Columns& columns, double& estimate, double& size) const {
@@ -151,9 +151,10 @@ class Rows {
     columns.put("function_log_working_set", logs(reuse_.working_set(-1)));
     double memory = 0.0;
     static constexpr double kRates[] = {64.0, 32.0, 12.0};  // bytes a cycle from beyond each cache
-    for (std::size_t c = 0; c < std::size(kCaches); ++c) {
+    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
       const double bytes = traffic_at(c, loop);
-      columns.put(fmt::format("traffic_{}k", static_cast<int>(kCaches[c] / 1024)), logs(16.0 * bytes / all));
+      columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
+                  logs(16.0 * bytes / all));
       memory += bytes / kRates[c];
     }
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));

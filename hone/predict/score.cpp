@@ -7,6 +7,13 @@
 
 namespace hone::predict {
 
+double median(std::vector<double> values) {
+  if (values.empty()) return std::nan("");
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
 std::vector<double> ranks_of(const std::vector<double>& values) {
   std::vector<double> keys = values;
   for (double& key : keys)

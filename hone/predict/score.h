@@ -5,6 +5,9 @@
 
 namespace hone::predict {
 
+/// Of an even number the mean of the two middle ones; NaN of none.
+double median(std::vector<double> values);
+
 /// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come
 /// last, together.
 std::vector<double> ranks_of(const std::vector<double>& values);

@@ -8,8 +8,6 @@
 namespace hone::run {
 namespace {
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
 std::string figure(double value, const char* form) {
   return std::isfinite(value) ? fmt::format(fmt::runtime(form), value) : "-";
 }
@@ -23,10 +21,10 @@ Json scores_json(const std::vector<CostScore>& scores) {
                     {"target", score.target},
                     {"model", score.model},
                     {"samples", score.accuracy.samples},
-                    {"mape", number(score.accuracy.mape)},
-                    {"spearman", number(score.accuracy.spearman)},
-                    {"r2", number(score.accuracy.r2)}});
-    for (const auto& [name, value] : score.more) list.back()[name] = number(value);
+                    {"mape", finite_or_null(score.accuracy.mape)},
+                    {"spearman", finite_or_null(score.accuracy.spearman)},
+                    {"r2", finite_or_null(score.accuracy.r2)}});
+    for (const auto& [name, value] : score.more) list.back()[name] = finite_or_null(value);
   }
   return list;
 }

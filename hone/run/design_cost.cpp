@@ -33,8 +33,6 @@ int optimizer_states(const StudyFile& file, const space::Config& config) {
   return 2;
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
 std::string grouped(double value) {
   const char* const units[] = {"", "k", "M", "G", "T", "P"};
   std::size_t at = 0;
@@ -112,7 +110,7 @@ Json DesignCost::json() const {
       {"latency_from", "roofline: a lower bound"},
       {"overhead_assumed", device.overhead_assumed},
       {"utilisation", inference.utilisation},
-      {"energy_j", number(inference.energy_j)},
+      {"energy_j", finite_or_null(inference.energy_j)},
       {"energy_from", std::isfinite(inference.energy_j) ? "modelled from power and utilisation" : "unknown"},
       {"memory", memory_json(training_memory)}};
   // At the two batches.

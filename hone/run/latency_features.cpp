@@ -17,7 +17,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr const char* kNone = "none";
+constexpr const char* kNoOperation = "none";
 
 std::optional<double> number(const std::string& cell) {
   double value = 0.0;
@@ -63,7 +63,7 @@ struct Executed {
 Executed executed(const task::Cell& cell, bool dead, bool zeros) {
   const auto n = cell.states.size();
   const auto inputs = static_cast<std::size_t>(cell.inputs);
-  const auto is_none = [](const task::CellTerm& term) { return term.op == kNone; };
+  const auto is_none = [](const task::CellTerm& term) { return term.op == kNoOperation; };
   std::vector<bool> holds(inputs + n, true), read(inputs + n, !dead);
   if (zeros)
     for (std::size_t s = 0; s < n; ++s)

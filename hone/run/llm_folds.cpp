@@ -6,6 +6,8 @@
 #include <map>
 #include <tuple>
 
+#include "hone/predict/score.h"
+
 namespace hone::run {
 namespace {
 
@@ -125,12 +127,6 @@ std::vector<std::pair<std::string, Model>> models_of(const std::vector<Sample>& 
   return models;
 }
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
 /// Measured and predicted seconds of one target by one model.
 struct Pairs {
   std::vector<double> predicted, measured;
@@ -147,7 +143,7 @@ void add_scores(std::vector<CostScore>& scores, const std::string& suite, const 
   for (std::size_t i = 0; i < pairs.measured.size(); ++i)
     errors.push_back(std::abs(pairs.predicted[i] / pairs.measured[i] - 1.0));
   predict::Accuracy at_median = reached;
-  at_median.mape = median_of(errors);
+  at_median.mape = predict::median(errors);
   scores.push_back({suite, "token_s, median error", model, at_median});
 }
 

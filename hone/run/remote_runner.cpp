@@ -1,5 +1,6 @@
 #include "hone/run/remote_runner.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -37,7 +38,7 @@ std::string last_line(std::string text) {
 }
 
 /// Members of what somebody else wrote: "" and 0 where they are missing or of another type.
-std::string text_of(const Json& json, const char* key) {
+std::string member_text(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
@@ -90,12 +91,12 @@ RemoteRunner::RemoteRunner(std::string command, RunnerOptions options)
     for (int skipped = 0;; ++skipped) {
       const std::string text = line(end - monotonic_s(), "its greeting");
       const Json hello = Json::parse(text, nullptr, false);
-      if (hello.is_object() && text_of(hello, "type") == "hello") {
+      if (hello.is_object() && member_text(hello, "type") == "hello") {
         if (number_of(hello, "protocol") != kRunnerProtocol)
           throw gone(fmt::format("it speaks protocol {:.0f}, not {}", number_of(hello, "protocol"),
                                  kRunnerProtocol));
         device_ = hello.contains("device") && hello["device"].is_object() ? hello["device"] : Json::object();
-        if (text_of(device_, "name").empty()) device_["name"] = "unnamed";
+        if (member_text(device_, "name").empty()) device_["name"] = "unnamed";
         return;
       }
       if (hello.is_object() || skipped >= kMostGreetingLines)
@@ -222,9 +223,9 @@ RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
     // An answer to an earlier request that came too late.
     if (answer.contains("id") && answer["id"].is_number_integer() && answer["id"].get<std::int64_t>() < id_)
       continue;
-    const std::string type = text_of(answer, "type");
+    const std::string type = member_text(answer, "type");
     if (type == "error") {
-      const std::string message = text_of(answer, "message");
+      const std::string message = member_text(answer, "message");
       throw Error(fmt::format("the device cannot measure this design: {}",
                               message.empty() ? "it does not say why" : message));
     }
@@ -233,9 +234,9 @@ RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
     if (type != "result" || !std::isfinite(result.seconds) || !(result.seconds > 0.0))
       throw gone(fmt::format("it answered nonsense: {}", beginning(text)));
     result.spread = number_of(answer, "spread");
-    result.repeats = static_cast<std::int64_t>(number_of(answer, "repeats"));
+    result.repeats = static_cast<std::int64_t>(std::clamp(number_of(answer, "repeats"), 0.0, 1e15));
     result.disturbed = answer.contains("disturbed") && answer["disturbed"] == true;
-    result.engine = text_of(answer, "engine");
+    result.engine = member_text(answer, "engine");
     return result;
   }
 }
