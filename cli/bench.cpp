@@ -60,14 +60,14 @@ WithOptions with_options(const std::string& word) {
   return result;
 }
 
-struct Arguments {
+struct BenchArguments {
   std::string data, searchers, schedulers, suites, problems, peers = "bench/peers", out = "bench-search";
   std::int64_t workers = 1, trials = 100, seeds = 5;
   bool json = false, quiet = false;
 };
 
 /// The problems of the chosen suites whose regret can be measured.
-std::vector<run::Problem> problems_of(const Arguments& arguments) {
+std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   std::vector<run::Suite> suites = run::function_suites();
   std::vector<std::string> functions;
   for (const auto& suite : suites) functions.push_back(suite.name);
@@ -108,12 +108,12 @@ std::vector<run::Problem> problems_of(const Arguments& arguments) {
   return problems;
 }
 
-std::vector<run::PeerMethod> peers_of(const Arguments& arguments, bool needed) {
+std::vector<run::PeerMethod> peers_of(const BenchArguments& arguments, bool needed) {
   if (!needed && !std::filesystem::exists(arguments.peers + "/peers.json")) return {};
   return run::peer_methods(arguments.peers);
 }
 
-std::vector<run::Contender> contenders_of(const Arguments& arguments) {
+std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   std::vector<std::string> words = words_of(arguments.searchers);
   const bool all = words.empty();
   if (all) words = {kOwn, kPeers};
@@ -185,7 +185,7 @@ std::vector<run::Contender> contenders_of(const Arguments& arguments) {
   return contenders;
 }
 
-int bench_search(const Arguments& arguments) {
+int bench_search(const BenchArguments& arguments) {
   run::Comparison comparison;
   comparison.contenders = contenders_of(arguments);
   comparison.problems = problems_of(arguments);
@@ -280,7 +280,7 @@ void add_bench(CLI::App& app, Action& action) {
       "  hone bench search --suite classic --searchers random,tpe\n"
       "  hone bench search --data tables --searchers own,peer:optuna_tpe\n"
       "  hone bench search --data curves --suite curves --workers 8 --schedulers fixed,asha");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchArguments>();
   command->add_option("--data", arguments->data, "Folder of recorded tables and curves (docs/bench.md)");
   command->add_option("--searchers", arguments->searchers,
                       "Comma separated: names of hone's, peer:NAME, 'own' (all of hone's), 'peers' (all of "

@@ -10,13 +10,13 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct BenchCostArguments {
   std::string data;
   std::int64_t seeds = 5;
   bool json = false, quiet = false;
 };
 
-int bench_cost(const Arguments& arguments) {
+int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
     throw Error("there is no such folder", Place{arguments.data, 0, ""},
                 "--data is a folder with latency/ or llm/, or one that hone-label wrote");
@@ -54,7 +54,7 @@ void add_bench_cost(CLI::App& bench, Action& action) {
       "\nExamples:\n"
       "  hone bench cost --data data\n"
       "  hone bench cost --data labels --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchCostArguments>();
   command
       ->add_option("--data", arguments->data, "Folder with latency/ and llm/, or one that hone-label wrote")
       ->required();

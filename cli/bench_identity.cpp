@@ -11,13 +11,13 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct BenchIdentityArguments {
   std::string data, out;
   std::int64_t seeds = 5, proposals = 2000;
   bool json = false, quiet = false;
 };
 
-int bench_identity(const Arguments& arguments) {
+int bench_identity(const BenchIdentityArguments& arguments) {
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
   run::IdentityStudyOptions options;
@@ -58,7 +58,7 @@ void add_bench_identity(CLI::App& bench, Action& action) {
       "Examples:\n"
       "  hone bench identity --data tables\n"
       "  hone bench identity --data tables --seeds 20 --out bench-identity");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchIdentityArguments>();
   command->add_option("--data", arguments->data, "Folder of recorded tables (docs/bench.md)")->required();
   command->add_option("--seeds", arguments->seeds, "Searches with each setting; default: 5")
       ->check(CLI::Range(1, 1000));

@@ -11,7 +11,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostDesignArguments {
   std::string file, store, config, device = "this", array;
   std::vector<std::string> words;
   std::int64_t trial = -1;
@@ -35,7 +35,7 @@ cost::SystolicArray parse_array(const std::string& text) {
   return {sides[0], sides[1], sides.size() == 3 ? sides[2] : 1};
 }
 
-int design(const Arguments& arguments) {
+int design(const CostDesignArguments& arguments) {
   const cost::DeviceProfile device = cost::find_device(arguments.device);
   run::DesignCostOptions options = arguments.options;
   if (!arguments.array.empty()) options.array = parse_array(arguments.array);
@@ -71,7 +71,7 @@ void add_cost_design(CLI::App& cost, Action& action) {
       "  hone cost design licences.toml width=64 heads=4 mixer=attention,attention lr=0.01 norm=rms\n"
       "  hone cost design licences.toml --trial 12 --device a100-sxm-80gb --type f16\n"
       "  hone cost design cells.toml --config '{\"op_0_1\": \"nor_conv_3x3\"}' --array 64x64 --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostDesignArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
   auto* values = command->add_option("VALUES", arguments->words,
                                      "NAME=VALUE of parameters; others take their default, else their first "

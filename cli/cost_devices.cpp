@@ -17,7 +17,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostDevicesArguments {
   std::string name, out;
   double seconds = 45.0;
   bool json = false, quiet = false;
@@ -74,7 +74,7 @@ void need_writable(const std::string& path) {
     throw environment_error(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
 }
 
-int calibrate(const Arguments& arguments) {
+int calibrate(const CostDevicesArguments& arguments) {
   catch_interrupts();
   const std::string path = arguments.out.empty() ? cost::own_profile_path() : arguments.out;
   if (arguments.out.empty()) {
@@ -112,7 +112,7 @@ int calibrate(const Arguments& arguments) {
   return kDone;
 }
 
-int devices(const Arguments& arguments) {
+int devices(const CostDevicesArguments& arguments) {
   if (!arguments.name.empty()) {
     const cost::DeviceProfile device = cost::find_device(arguments.name);
     if (arguments.json)
@@ -166,7 +166,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
         "Examples:\n"
         "  hone cost calibrate\n"
         "  hone cost calibrate --out board.json --json");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostDevicesArguments>();
     command->add_option("--out", arguments->out, "Save the profile here instead");
     command->add_option("--seconds", arguments->seconds, "Begin no further round after so long")
         ->check(CLI::Range(0.0, 3600.0))
@@ -183,7 +183,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
         "  hone cost devices\n"
         "  hone cost devices a100-sxm-80gb --json\n"
         "  hone cost devices board.json");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CostDevicesArguments>();
     command->add_option("DEVICE", arguments->name, "'this', a name of the list, or a profile's file");
     command->add_flag("--json", arguments->json, "Print one JSON document");
     command->callback([=, &action] { action = [=] { return devices(*arguments); }; });

@@ -10,7 +10,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostEstimateArguments {
   std::string model, on = "a100-80gb", output_file;
   std::vector<std::string> measured;
   std::int64_t gpus = 0, tensor = 0, stages = 1;
@@ -21,7 +21,7 @@ struct Arguments {
 };
 
 /// What was measured, and in `unknown` the names that say nothing.
-std::vector<cost::MeasuredDeployment> measured_of(const Arguments& arguments,
+std::vector<cost::MeasuredDeployment> measured_of(const CostEstimateArguments& arguments,
                                                   std::vector<std::string>& unknown) {
   std::vector<cost::MeasuredDeployment> all;
   for (const std::string& file : arguments.measured) {
@@ -47,7 +47,7 @@ std::vector<cost::MeasuredDeployment> measured_of(const Arguments& arguments,
   return all;
 }
 
-cost::LlmDeployment deployment_of(const Arguments& arguments, double context) {
+cost::LlmDeployment deployment_of(const CostEstimateArguments& arguments, double context) {
   cost::LlmDeployment deployment;
   deployment.model = cost::need_architecture(arguments.model);
   deployment.accelerator = cost::accelerator(arguments.on);
@@ -77,7 +77,7 @@ Json step_json(const cost::LlmStep& step) {
           {"bound", step.bound()}};
 }
 
-int estimate(const Arguments& arguments) {
+int estimate(const CostEstimateArguments& arguments) {
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);
@@ -179,7 +179,7 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
       "  hone cost estimate opt-30b --measured idealized_runtimes.json --gpus 2 -p 512 -o 32 -f "
       "opt-30b.json\n"
       "  hone cost estimate config.json --measured serving.csv --on h100-80gb --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostEstimateArguments>();
   command->add_option("MODEL", arguments->model, "Architecture: a name or a JSON file")->required();
   command->add_option("--on", arguments->on, "Accelerator")->capture_default_str();
   auto* gpus =

@@ -9,7 +9,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostFitArguments {
   std::string points, output = "model.json", name;
   double batch = 0.0;
   bool median = false, overhead = false, json = false;
@@ -24,7 +24,7 @@ Json rules_json(const cost::RuleErrors& errors) {
           {"published_below_256", real_to_json(errors.published_short)}};
 }
 
-int fit(const Arguments& arguments) {
+int fit(const CostFitArguments& arguments) {
   cost::LlmFitOptions options;
   options.name =
       arguments.name.empty() ? std::filesystem::path(arguments.points).stem().string() : arguments.name;
@@ -87,7 +87,7 @@ void add_cost_fit(CLI::App& cost, Action& action) {
       "Examples:\n"
       "  hone cost fit points.csv -o model.json\n"
       "  hone cost fit probe.jsonl --overhead -o api.json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostFitArguments>();
   command->add_option("POINTS", arguments->points, "Measured requests")->required();
   command->add_option("-o,--output", arguments->output, "The model's file")->capture_default_str();
   command->add_option("--name", arguments->name, "The model's name; default: the file's");

@@ -52,7 +52,7 @@ Json price_json(const cost::LlmPrice& price) {
 
 namespace {
 
-struct Arguments {
+struct CostLlmArguments {
   std::string file, name, rule = "tiled";
   double prompt = 0.0, output = 0.0, gpus = 0.0;
   cost::LlmRates rates;
@@ -70,7 +70,7 @@ std::pair<double, std::string> accelerators_of(const cost::LlmRuntime& runtime, 
   return {1.0, "assumed; --gpus tells"};
 }
 
-int request(const Arguments& arguments) {
+int request(const CostLlmArguments& arguments) {
   const auto all = cost::read_llm_runtimes(arguments.file);
   const cost::LlmRuntime* runtime = all.size() == 1 ? &all.front() : nullptr;
   std::vector<std::string> names;
@@ -142,7 +142,7 @@ void add_cost_request(CLI::App& cost, Action& action) {
       "  hone cost llm model.json -p 512 -o 128\n"
       "  hone cost llm runtimes.json --name together/bloom -p 512 -o 128 --gpus 8 --price-per-hour 4.096 "
       "--power-w 400 --carbon 400");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostLlmArguments>();
   command->add_option("MODEL", arguments->file, "File with the model, or with several")->required();
   command->add_option("--name", arguments->name, "Which of several");
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")

@@ -7,7 +7,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostLlmsArguments {
   std::vector<std::string> files, compared;
   std::string raw, quality, rule = "tiled", on = "a100-80gb";
   double prompt = 512.0, output = 128.0;
@@ -31,7 +31,7 @@ void sort_in(const std::string& path, cost::LlmComparison& comparison) {
   }
 }
 
-int compare_two(const Arguments& arguments) {
+int compare_two(const CostLlmsArguments& arguments) {
   const auto first = cost::read_llm_runtimes(arguments.compared[0]);
   const auto second = cost::read_llm_runtimes(arguments.compared[1]);
   const auto ratios = cost::compare_stacks(first, second, arguments.prompt, arguments.output,
@@ -115,7 +115,7 @@ std::string table_of(const std::vector<cost::LlmRow>& rows) {
   return run::table_text(cells, output_columns());
 }
 
-int llms(const Arguments& arguments) {
+int llms(const CostLlmsArguments& arguments) {
   if (!arguments.compared.empty()) return compare_two(arguments);
   if (arguments.files.empty() && arguments.raw.empty())
     throw Error("there is nothing to compare", {}, "name files of runtimes, or two with --compare");
@@ -179,7 +179,7 @@ void add_cost_llms(CLI::App& cost, Action& action) {
       "  hone cost llms idealized_runtimes.json denoised_runtimes.json --raw requests.csv\n"
       "  hone cost llms idealized_runtimes.json --quality quality.csv --price-per-hour 4.096\n"
       "  hone cost llms --compare fp16.json int8.json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostLlmsArguments>();
   auto* files = command->add_option("FILES", arguments->files, "Files of runtimes");
   auto* raw = command->add_option("--raw", arguments->raw,
                                   "Measured requests, with a column model: CSV or lines of JSON");

@@ -20,7 +20,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostMeasureArguments {
   std::string file, on, out, config;
   std::vector<std::string> words;
   std::int64_t designs = 10, batch = 1, repeats = 10;
@@ -35,7 +35,7 @@ std::string key_of(const Json& entry) {
 
 /// What an earlier run of the same measured on the same device at the same batch, by key_of(); lines that are
 /// cut off are left out.
-std::map<std::string, Json> earlier(const Arguments& arguments) {
+std::map<std::string, Json> earlier(const CostMeasureArguments& arguments) {
   std::map<std::string, Json> found;
   if (arguments.out.empty() || !std::filesystem::exists(arguments.out) || is_device(arguments.out))
     return found;
@@ -75,7 +75,7 @@ class Lines {
   std::ofstream file_;
 };
 
-std::vector<space::Config> configs_of(const Arguments& arguments, const run::StudyFile& file) {
+std::vector<space::Config> configs_of(const CostMeasureArguments& arguments, const run::StudyFile& file) {
   const auto entries = run::given_entries(file.space, arguments.config, arguments.words);
   if (!entries.empty()) return {run::given_design(file.space, entries)};
   return run::designs_of(file.space, arguments.designs, arguments.designs, file.seed).configs;
@@ -102,7 +102,7 @@ struct Subject {
   std::function<run::RunnerResult(run::RemoteRunner&, Json& about)> measure;  ///< may say more about it
 };
 
-std::vector<Subject> designs(const Arguments& arguments) {
+std::vector<Subject> designs(const CostMeasureArguments& arguments) {
   const auto file = std::make_shared<const run::StudyFile>(run::StudyFile::read(arguments.file));
   const auto configs = configs_of(arguments, *file);
   // Where a task has no graphs, that is told before a device is asked.
@@ -119,7 +119,7 @@ std::vector<Subject> designs(const Arguments& arguments) {
   return subjects;
 }
 
-std::vector<Subject> function(const Arguments& arguments) {
+std::vector<Subject> function(const CostMeasureArguments& arguments) {
   if (!arguments.words.empty() || !arguments.config.empty())
     throw Error("a function in MLIR has no parameters", Place{arguments.file, 0, ""});
   const std::string text = read_file(arguments.file);
@@ -143,7 +143,7 @@ void print(const Json& entry, const std::string& shown) {
     std::printf("failed      %s\n            %s\n", shown.c_str(), json_text(entry, "error").c_str());
 }
 
-int measure(const Arguments& arguments) {
+int measure(const CostMeasureArguments& arguments) {
   const bool mlir = arguments.file.ends_with(".mlir");
   const std::vector<Subject> subjects = mlir ? function(arguments) : designs(arguments);
   const auto known = earlier(arguments);
@@ -237,7 +237,7 @@ void add_cost_measure(CLI::App& cost, Action& action) {
       "  hone cost measure cells.toml --on 'adb shell /data/local/tmp/runner' --designs 10\n"
       "  hone cost measure licences.toml --on 'hone cost runner' width=64 heads=4\n"
       "  hone cost measure kernel.mlir --on 'hone cost runner --engine mlir'");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostMeasureArguments>();
   command->add_option("FILE", arguments->file, "The study file, or a function: *.mlir")->required();
   command->add_option("VALUES", arguments->words,
                       "NAME=VALUE: this one design; what is left out takes its default, else its first or "

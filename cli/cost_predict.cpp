@@ -96,9 +96,12 @@ int predict(const PredictArguments& arguments) {
                 {"provenance", from},
                 {"functions", std::move(list)}});
   } else if (from.contains("machine")) {
-    std::printf("learned on %s (%s, %s), %s\n", from.value("machine", "").c_str(),
-                from.value("cpu", "").c_str(), from.value("compiler", "").c_str(),
-                from.value("date", "").c_str());
+    const auto text = [&](const char* key) {
+      const auto found = from.find(key);
+      return found != from.end() && found->is_string() ? found->get<std::string>() : "unknown";
+    };
+    std::printf("learned on %s (%s, %s), %s\n", text("machine").c_str(), text("cpu").c_str(),
+                text("compiler").c_str(), text("date").c_str());
   }
   return kDone;
 }

@@ -10,7 +10,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostProbeArguments {
   cost::ProbeOptions options;
   std::string budget, key_variable = "OPENAI_API_KEY";
   bool completions = false, json = false, quiet = false;
@@ -30,7 +30,7 @@ double dollars_of(const std::string& text) {
   return value;
 }
 
-int probe(Arguments arguments) {
+int probe(CostProbeArguments arguments) {
   cost::ProbeOptions& options = arguments.options;
   options.chat = !arguments.completions &&
                  !(options.url.ends_with("/completions") && !options.url.ends_with("/chat/completions"));
@@ -75,7 +75,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
       "  hone cost probe http://localhost:8000/v1 --model llama --max-tokens 50000 --file llama.jsonl\n"
       "  hone cost probe https://HOST/v1 --model NAME --budget '1 USD' --price-in 0.0005 --price-out 0.0015\n"
       "  hone cost fit llama.jsonl -o llama.json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostProbeArguments>();
   cost::ProbeOptions& options = arguments->options;
   options.file = "probe.jsonl";
   command->add_option("URL", options.url, "The API's base URL")->required();

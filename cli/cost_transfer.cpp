@@ -10,7 +10,7 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct CostTransferArguments {
   std::string tables, family, target, measured, out;
   std::int64_t choose = 0;
   std::uint64_t seed = 1;
@@ -23,7 +23,7 @@ Json design_json(const run::LatencyFamily& family, std::size_t design) {
   return json;
 }
 
-int transfer(const Arguments& arguments) {
+int transfer(const CostTransferArguments& arguments) {
   if (arguments.measured.empty() && arguments.choose == 0)
     throw Error("there is nothing to do", {},
                 "--choose N names designs to measure, --measured FILE predicts the rest");
@@ -94,7 +94,7 @@ void add_cost_transfer(CLI::App& cost, Action& action) {
       "  hone cost transfer --tables latency --family nasbench201_devices --choose 20 > to_measure.csv\n"
       "  hone cost transfer --tables latency --measured board.csv --out predicted.csv\n"
       "  hone cost transfer --tables latency --measured board.csv --choose 10 --json");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CostTransferArguments>();
   command->add_option("--tables", arguments->tables, "A folder of latency tables")
       ->required()
       ->check(CLI::ExistingDirectory);

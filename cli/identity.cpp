@@ -12,14 +12,14 @@
 namespace hone::cli {
 namespace {
 
-struct Arguments {
+struct IdentityArguments {
   std::string file, out;
   std::vector<std::string> searchers;
   std::int64_t limit = 20000, samples = 2000, proposals = 1000, workers = 0, bits = 0;
   bool json = false, quiet = false;
 };
 
-int identity(const Arguments& arguments) {
+int identity(const IdentityArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   for (const auto& searcher : arguments.searchers) methods().need("searcher", searcher);
   catch_interrupts();
@@ -83,7 +83,7 @@ void add_identity(CLI::App& app, Action& action) {
       "  hone identity licences.toml --samples 500 --workers 2\n"
       "  hone identity recorded.toml --searcher random,regularized_evolution --proposals 2000 "
       "--out identity.html");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<IdentityArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
   command
       ->add_option("--limit", arguments->limit,

@@ -180,11 +180,11 @@ std::string write_companions(const std::string& file, const std::vector<Companio
 void add_init(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("init", "Write a commented study file from a template");
   command->footer("Example:\n  hone init shakespeare.toml --data tinyshakespeare.txt");
-  struct Arguments {
+  struct InitArguments {
     std::string file = "study.toml", task = "text", data;
     bool force = false;
   };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InitArguments>();
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
   command
       ->add_option("--task,--template", arguments->task,

@@ -104,11 +104,11 @@ void print_markdown(const std::vector<const Registry::Method*>& chosen) {
 void add_methods_command(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("methods", "List every method hone has, or explain one");
   command->footer("Examples:\n  hone methods\n  hone methods --kind searcher\n  hone methods tpe");
-  struct Arguments {
+  struct MethodsArguments {
     std::string name, kind;
     bool json = false, markdown = false;
   };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<MethodsArguments>();
   command->add_option("NAME", arguments->name, "Explain the methods of this name, with their options");
   command->add_option("--kind", arguments->kind,
                       "Only this kind: searcher, scheduler, task, operator, store, ...");

@@ -59,12 +59,12 @@ void add_train(CLI::App& app, Action& action) {
       "Without --trial it takes the front's best by the first objective. Ctrl-C saves; the same command goes "
       "on.\n"
       "Example:\n  hone train licences.toml --best bits_per_char --steps 2000");
-  struct Arguments {
+  struct ModelsArguments {
     std::string file, store, best, output;
     std::int64_t trial = -1, steps = 0;
     bool json = false;
   };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ModelsArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
   command->add_option("--trial", arguments->trial, "Which trial's design");
   command->add_option("--best", arguments->best, "The front's best by this objective");
@@ -104,13 +104,13 @@ void add_generate(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n  hone generate licences.hone/models/trial-17.model --prompt 'You may '\n"
       "  hone generate licences.toml --best bits_per_char");
-  struct Arguments {
+  struct ModelsArguments {
     std::string model, store, best, prompt;
     std::int64_t trial = -1, characters = 200, top_k = 0, seed = 0;
     double temperature = 0.8;
     bool json = false;
   };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ModelsArguments>();
   command->add_option("MODEL", arguments->model, "A saved model, or a study file (.toml) whose trial to use")
       ->required();
   command->add_option("--prompt", arguments->prompt, "Text to continue");

@@ -20,7 +20,7 @@ namespace hone::cli {
 namespace {
 
 volatile std::sig_atomic_t g_interrupts = 0;
-void on_interrupt(int) { g_interrupts = g_interrupts + 1; }
+void count_interrupt(int) { g_interrupts = g_interrupts + 1; }
 
 int terminal_columns() {
   winsize size{};
@@ -47,12 +47,12 @@ void add_search(CLI::App& app, Action& action) {
   command->footer(
       "Ctrl-C saves everything and stops; the same command goes on from there.\n"
       "Example:\n  hone search licences.toml --workers 2 --time '10 min'");
-  struct Arguments {
+  struct SearchArguments {
     std::string file, store, time;
     std::int64_t workers = 0, trials = 0, steps = 0;
     bool json = false, quiet = false, explain = false;
   };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SearchArguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
   command
       ->add_option(
@@ -94,7 +94,7 @@ void add_search(CLI::App& app, Action& action) {
       options.worker_program = run::worker_program(file);
 
       struct sigaction handler {};
-      handler.sa_handler = on_interrupt;
+      handler.sa_handler = count_interrupt;
       sigaction(SIGINT, &handler, nullptr);
       sigaction(SIGTERM, &handler, nullptr);
       sigaction(SIGHUP, &handler, nullptr);

@@ -11,6 +11,8 @@
 
 namespace hone {
 
+Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
 Json real_to_json(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -32,8 +34,6 @@ std::string json_text(const Json& object, const char* key, const std::string& fa
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
 }
-
-Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 namespace {
 

@@ -23,8 +23,8 @@ void subtract(Text& t, const Name& target, const std::string& to, const Name& va
 }
 
 /// out = alpha A B as plain C has it: zero, then a sum in the innermost loop.
-void product(Text& t, std::int64_t m, std::int64_t n, std::int64_t k, const Name& a, const Name& b,
-             const Name& out, const Name& alpha = "") {
+void multiply_add(Text& t, std::int64_t m, std::int64_t n, std::int64_t k, const Name& a, const Name& b,
+                  const Name& out, const Name& alpha = "") {
   t.nest({m, n}, [&](const std::vector<Name>& ij) {
     t.store(t.constant(0.0), out, at(ij));
     t.loop(0, k, [&](const Name& l) {
@@ -54,7 +54,7 @@ void two_products(Text& t) {
   const Name a = t.buffer({ni, nk}), b = t.buffer({nk, nj}), c = t.buffer({nj, nl}), d = t.buffer({ni, nl}),
              tmp = t.buffer({ni, nj});
   const Name alpha = t.scalar(), beta = t.scalar();
-  product(t, ni, nj, nk, a, b, tmp, alpha);
+  multiply_add(t, ni, nj, nk, a, b, tmp, alpha);
   t.nest({ni, nl}, [&](const std::vector<Name>& ij) {
     t.store(t.mul(t.load(d, at(ij)), beta), d, at(ij));
     t.loop(0, nj, [&](const Name& k) {
@@ -67,9 +67,9 @@ void three_products(Text& t) {
   const std::int64_t ni = 180, nj = 190, nk = 200, nl = 210, nm = 220;
   const Name a = t.buffer({ni, nk}), b = t.buffer({nk, nj}), c = t.buffer({nj, nm}), d = t.buffer({nm, nl});
   const Name e = t.buffer({ni, nj}), f = t.buffer({nj, nl}), g = t.buffer({ni, nl});
-  product(t, ni, nj, nk, a, b, e);
-  product(t, nj, nl, nm, c, d, f);
-  product(t, ni, nl, nj, e, f, g);
+  multiply_add(t, ni, nj, nk, a, b, e);
+  multiply_add(t, nj, nl, nm, c, d, f);
+  multiply_add(t, ni, nl, nj, e, f, g);
 }
 
 void atax(Text& t) {

@@ -27,26 +27,26 @@ std::optional<Value> read_value(const fs::path& path) {
   return value;
 }
 
-/// One counter of RAPL: microjoules that run up to `range` and begin anew at 0.
-struct Zone {
-  fs::path file;
-  std::string name;
-  std::uint64_t range = 0;
-  std::uint64_t last = 0;
-  double joules = 0.0;
-
-  void advance() {
-    const auto now = read_value<std::uint64_t>(file);
-    if (!now) return;
-    const std::uint64_t grown = *now >= last ? *now - last : range > last ? range - last + *now : *now;
-    joules += static_cast<double>(grown) * 1e-6;
-    last = *now;
-  }
-};
-
 }  // namespace
 
 struct EnergyMeter::Counters {
+  /// One counter of RAPL: microjoules that run up to `range` and begin anew at 0.
+  struct Zone {
+    fs::path file;
+    std::string name;
+    std::uint64_t range = 0;
+    std::uint64_t last = 0;
+    double joules = 0.0;
+
+    void advance() {
+      const auto now = read_value<std::uint64_t>(file);
+      if (!now) return;
+      const std::uint64_t grown = *now >= last ? *now - last : range > last ? range - last + *now : *now;
+      joules += static_cast<double>(grown) * 1e-6;
+      last = *now;
+    }
+  };
+
   EnergyOptions options;
   std::vector<Zone> zones;
   std::string without_rapl;
@@ -103,7 +103,7 @@ bool EnergyMeter::measures() const { return !counters_->zones.empty() || !counte
 const std::string& EnergyMeter::without_rapl() const { return counters_->without_rapl; }
 
 void EnergyMeter::start() {
-  for (Zone& zone : counters_->zones) {
+  for (Counters::Zone& zone : counters_->zones) {
     zone.last = read_value<std::uint64_t>(zone.file).value_or(zone.last);
     zone.joules = 0.0;
   }
@@ -114,7 +114,7 @@ void EnergyMeter::start() {
 }
 
 void EnergyMeter::lap() {
-  for (Zone& zone : counters_->zones) zone.advance();
+  for (Counters::Zone& zone : counters_->zones) zone.advance();
 }
 
 Energy EnergyMeter::stop() {
@@ -134,7 +134,7 @@ Energy EnergyMeter::stop() {
   std::vector<std::string> sources;
   if (!counters_->zones.empty()) {
     std::string names;
-    for (const Zone& zone : counters_->zones) {
+    for (const Counters::Zone& zone : counters_->zones) {
       energy.joules += zone.joules;
       names += (names.empty() ? "" : ", ") + zone.name;
     }

@@ -10,10 +10,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 constexpr std::array<std::array<std::size_t, 3>, 6> kOrders = {
     {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}};
 
@@ -31,9 +27,9 @@ struct Layout {
 };
 
 /// c[i, j] += a[i, k] * b[k, j], each with the indices `before` in front (of a batch).
-void product(KernelText& text, const Layout& layout, const KernelText::Dims& mnk, const std::string& a,
-             const std::string& b, const std::string& c, const std::string& alpha,
-             const std::string& before = "") {
+void add_product(KernelText& text, const Layout& layout, const KernelText::Dims& mnk, const std::string& a,
+                 const std::string& b, const std::string& c, const std::string& alpha,
+                 const std::string& before = "") {
   const auto at = [&](const std::string& row, const std::string& column, bool transposed) {
     return before + (transposed ? listed({column, row}) : listed({row, column}));
   };
@@ -152,7 +148,7 @@ void write_matmul(KernelText& text, KernelDraw& draw) {
   const std::string c = text.buffer({mnk[0], mnk[1]});
   const std::string alpha = layout.scaled ? text.scalar() : "";
   if (cleared) clear(text, c, {mnk[0], mnk[1]});
-  product(text, layout, mnk, a, b, c, alpha);
+  add_product(text, layout, mnk, a, b, c, alpha);
 }
 
 void write_batched_matmul(KernelText& text, KernelDraw& draw) {
@@ -167,7 +163,7 @@ void write_batched_matmul(KernelText& text, KernelDraw& draw) {
   const std::string b = batched(layout.b_transposed, mnk[2], mnk[1]);
   const std::string c = batched(false, mnk[0], mnk[1]);
   text.loop(0, dims[0],
-            [&](const std::string& batch) { product(text, layout, mnk, a, b, c, "", batch + ", "); });
+            [&](const std::string& batch) { add_product(text, layout, mnk, a, b, c, "", batch + ", "); });
 }
 
 void write_matmul_chain(KernelText& text, KernelDraw& draw) {
@@ -179,7 +175,7 @@ void write_matmul_chain(KernelText& text, KernelDraw& draw) {
   const std::string a = matrix(text, first.a_transposed, m, k), b = matrix(text, first.b_transposed, k, n);
   const std::string ab = text.buffer({m, n});
   clear(text, ab, {m, n});
-  product(text, first, {m, n, k}, a, b, ab, "");
+  add_product(text, first, {m, n, k}, a, b, ab, "");
   if (products == 2 && draw.chance(0.5)) {  // bias and activation between
     const std::string bias = text.buffer({n});
     text.nest({m, n}, [&](const std::vector<std::string>& iv) {
@@ -191,12 +187,12 @@ void write_matmul_chain(KernelText& text, KernelDraw& draw) {
   plain.a_transposed = false;
   const std::string c = matrix(text, plain.b_transposed, n, p), out = text.buffer({m, p});
   clear(text, out, {m, p});
-  product(text, plain, {m, p, n}, ab, c, out, "");
+  add_product(text, plain, {m, p, n}, ab, c, out, "");
   if (products == 3) {
     const std::string d = text.buffer({p, n}), last = text.buffer({m, n});
     plain.b_transposed = false;
     clear(text, last, {m, n});
-    product(text, plain, {m, n, p}, out, d, last, "");
+    add_product(text, plain, {m, n, p}, out, d, last, "");
   }
 }
 

@@ -10,10 +10,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 std::vector<std::size_t> random_order(KernelDraw& draw, std::size_t count) {
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), 0);

@@ -9,10 +9,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 std::string shifted(const std::string& iv, std::int64_t by) {
   return by == 0 ? iv : by > 0 ? fmt::format("{} + {}", iv, by) : fmt::format("{} - {}", iv, -by);
 }

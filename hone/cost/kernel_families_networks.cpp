@@ -9,10 +9,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 const std::string& exponential() {
   static const std::string name = "math.exp";
   return name;
@@ -44,8 +40,8 @@ void softmax_rows(KernelText& text, const std::string& x, std::int64_t rows, std
 }
 
 /// A matrix product of tensors that starts at zero.
-std::string product(KernelText& text, const std::string& a, const std::string& b, std::int64_t rows,
-                    std::int64_t columns) {
+std::string matrix_product(KernelText& text, const std::string& a, const std::string& b, std::int64_t rows,
+                           std::int64_t columns) {
   return text.named("linalg.matmul", {a, b}, text.fill({rows, columns}, text.constant(0.0)));
 }
 
@@ -216,7 +212,7 @@ void write_graph_perceptron(KernelText& text, KernelDraw& draw) {
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const auto out = layer % 2 == 0 ? dims[2] : dims[1];
     const std::string weights = text.tensor({width, out}), bias = text.tensor({out});
-    const std::string sums = product(text, x, weights, batch, out);
+    const std::string sums = matrix_product(text, x, weights, batch, out);
     x = map(text, {sums, bias}, {"d0, d1", "d1"}, {batch, out},
             [&](const std::vector<std::string>& v) { return activation(text, draw, text.add(v[0], v[1])); });
     width = out;
@@ -230,12 +226,12 @@ void write_graph_attention(KernelText& text, KernelDraw& draw) {
   const bool projected = draw.chance(0.4);
   std::string q = text.tensor({queries, width});
   const std::string k = text.tensor({width, keys}), v = text.tensor({keys, width});
-  if (projected) q = product(text, q, text.tensor({width, width}), queries, width);
-  std::string scores = product(text, q, k, queries, keys);
+  if (projected) q = matrix_product(text, q, text.tensor({width, width}), queries, width);
+  std::string scores = matrix_product(text, q, k, queries, keys);
   const std::string scale = text.constant(1.0 / std::sqrt(static_cast<double>(width)));
   scores = map(text, {scores}, {"d0, d1"}, {queries, keys},
                [&](const std::vector<std::string>& value) { return text.mul(value[0], scale); });
-  text.give_back(product(text, softmax(text, scores, {queries, keys}), v, queries, width));
+  text.give_back(matrix_product(text, softmax(text, scores, {queries, keys}), v, queries, width));
 }
 
 void write_graph_convolution(KernelText& text, KernelDraw& draw) {

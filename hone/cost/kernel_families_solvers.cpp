@@ -9,10 +9,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 std::int64_t cube(KernelDraw& draw, double per, double power) {
   const double work = static_cast<double>(draw.extents(1, per, 64).front());
   return std::max<std::int64_t>(4, std::lround(std::pow(work, 1.0 / power)));

@@ -15,7 +15,7 @@ namespace hone::cost {
 
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kLabelsVersion = 1;
 
 bool name_letter(char letter) {
   return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '.' ||
@@ -61,7 +61,7 @@ Label Label::from_json(const Json& json) {
 
 Json LabelProvenance::json() const {
   Json json = {{"format", kLabelFormat},
-               {"version", kVersion},
+               {"version", kLabelsVersion},
                {"machine", machine},
                {"cpu", cpu},
                {"compiler", compiler},
@@ -74,9 +74,9 @@ Json LabelProvenance::json() const {
 
 LabelProvenance LabelProvenance::from_json(const Json& json) {
   if (json.value("format", "") != kLabelFormat) throw Error("this is no data set of labels");
-  if (json.at("version").get<int>() > kVersion)
+  if (json.at("version").get<int>() > kLabelsVersion)
     throw Error(fmt::format("the data set has the format's version {}, newer than this program's {}",
-                            json.at("version").get<int>(), kVersion));
+                            json.at("version").get<int>(), kLabelsVersion));
   LabelProvenance from;
   from.machine = json.value("machine", "");
   from.cpu = json.value("cpu", "");

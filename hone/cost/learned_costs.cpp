@@ -23,7 +23,7 @@ double from_log(const std::string& target, double value) {
 }
 
 /// Beyond it an error counts absolutely, in logarithms.
-constexpr double kHuber = 0.5;
+constexpr double kLargestError = 0.5;
 /// What a line says further from all that was learned, in logarithms, is not believed.
 constexpr double kBeyond = 1.0;
 
@@ -181,7 +181,7 @@ void LearnedCosts::fit_loops(Target& target, const Samples& samples, const Learn
                         std::vector<double>& curvatures) {
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const double sum = log_of_sum(fitted.subspan(first[i], first[i + 1] - first[i]));
-      const double error = std::clamp(goals[i] - sum, -kHuber, kHuber) * samples[i]->weight;
+      const double error = std::clamp(goals[i] - sum, -kLargestError, kLargestError) * samples[i]->weight;
       for (std::size_t r = first[i]; r < first[i + 1]; ++r) {
         const double share = std::exp(fitted[r] - sum);
         gradients[r] = share * error;
@@ -310,7 +310,7 @@ Json LearnedCosts::json() const {
 }
 
 LearnedCosts LearnedCosts::from_json(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != "hone-costs")
+  if (!json.is_object() || json.value("format", Json()) != "hone-costs")
     throw Error("this is no file of learned costs");
   if (!json.contains("version") || !json["version"].is_number_integer() ||
       json["version"].get<int>() > kVersion)
@@ -327,7 +327,8 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
     throw Error("these costs were learned from other features than this program reads", {},
                 "learn them anew: hone cost learn");
   LearnedCosts model;
-  model.provenance = json.value("provenance", Json::object());
+  if (json.contains("provenance")) model.provenance = json["provenance"];
+  if (!model.provenance.is_object()) throw Error("learned costs: the provenance is no JSON object");
   mlir::Features nothing;
   nothing.values.assign(mlir::feature_names().size(), 0.0);
   const std::size_t columns = model_inputs(nothing).size(),

@@ -129,7 +129,7 @@ constexpr Alias kAliases[]{
 };
 
 /// Lower case, underscores and spaces as dashes, without what stands before a slash.
-std::string folded(const std::string& name) {
+std::string model_key(const std::string& name) {
   std::string text;
   for (const char c : name.substr(name.rfind('/') + 1))
     text += c == '_' || c == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -275,7 +275,7 @@ std::optional<LlmArchitecture> find_architecture(const std::string& name) {
       if (bare(known.name) == bare(wanted)) return known;
     return std::nullopt;
   };
-  const std::string text = folded(name);
+  const std::string text = model_key(name);
   if (auto found = by_bare(text)) return found;
   return by_bare(without_suffixes(text));
 }

@@ -26,9 +26,10 @@ constexpr std::int64_t kWrapping = 64;
 /// Tokens of the prompt's last line, about.
 constexpr double kQuestion = 12.0;
 constexpr std::int64_t kFailuresInARow = 3;
+constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one request, in a file
 
 /// What the file says was done and spent.
-struct Ledger {
+struct Spent {
   std::set<Target> done;
   std::map<std::int64_t, std::int64_t> words;  ///< of the prompts made for a target size
   std::int64_t tokens_in = 0, tokens_out = 0;
@@ -59,7 +60,7 @@ class Probe {
     for (std::int64_t repeat = 0; repeat < options_.repeats; ++repeat)
       for (const std::int64_t prompt : options_.prompts)
         for (const std::int64_t output : options_.outputs)
-          if (!ledger_.done.contains({prompt, output, repeat})) plan.emplace_back(prompt, output, repeat);
+          if (!spent_.done.contains({prompt, output, repeat})) plan.emplace_back(prompt, output, repeat);
     std::stable_sort(plan.begin(), plan.end(), [](const Target& a, const Target& b) {
       return std::get<2>(a) != std::get<2>(b)
                  ? std::get<2>(a) < std::get<2>(b)
@@ -70,7 +71,7 @@ class Probe {
     for (; next < plan.size() && result_.stopped.empty(); ++next) {
       if (options_.progress)
         options_.progress(fmt::format("{} of {} requests, {} tokens{}", next + 1, plan.size(),
-                                      ledger_.tokens_in + ledger_.tokens_out,
+                                      spent_.tokens_in + spent_.tokens_out,
                                       priced() ? fmt::format(", {:.4f} USD", dollars()) : ""));
       const bool done = measure(plan[next]);
       if (!result_.stopped.empty()) break;
@@ -80,8 +81,8 @@ class Probe {
     }
     result_.left = static_cast<std::int64_t>(plan.size() - next);
     result_.dollars = priced() ? dollars() : std::nan("");
-    result_.tokens = ledger_.tokens_in + ledger_.tokens_out;
-    if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !ledger_.done.empty()))
+    result_.tokens = spent_.tokens_in + spent_.tokens_out;
+    if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !spent_.done.empty()))
       result_.points = read_llm_points(options_.file);
     return result_;
   }
@@ -94,7 +95,7 @@ class Probe {
     return 1e-3 * (static_cast<double>(in) * options_.dollars_per_1k_in +
                    static_cast<double>(out) * options_.dollars_per_1k_out);
   }
-  double dollars() const { return dollars_of(ledger_.tokens_in, ledger_.tokens_out); }
+  double dollars() const { return dollars_of(spent_.tokens_in, spent_.tokens_out); }
 
   void read_ledger() {
     if (!std::filesystem::exists(options_.file) || is_device(options_.file)) return;
@@ -106,42 +107,41 @@ class Probe {
       if (line.empty()) continue;
       const Json json = Json::parse(line, nullptr, false);
       const auto whole = [&](const char* key) {
-        if (!json.contains(key) || !json[key].is_number_integer())
-          throw Error(fmt::format("this is no line of a probe: {} is missing", key), place,
+        if (!json.contains(key) || !json[key].is_number_integer() || json[key] < 0 || json[key] > kMostTokens)
+          throw Error(fmt::format("this is no line of a probe: {} is missing or no count", key), place,
                       "choose another file");
         return json[key].get<std::int64_t>();
       };
       if (!json.is_object()) throw Error("this is no line of a probe", place, "choose another file");
       if (const std::string model = json_text(json, "model"); model != options_.model)
         throw Error(fmt::format("this file is of another model, '{}'", model), place, "one file a model");
-      ledger_.tokens_in += whole("billed_in");
-      ledger_.tokens_out += whole("billed_out");
+      spent_.tokens_in += whole("billed_in");
+      spent_.tokens_out += whole("billed_out");
       if (json.contains("failed")) continue;
       const Target target{whole("target_prompt"), whole("target_output"), whole("repeat")};
-      ledger_.done.insert(target);
+      spent_.done.insert(target);
       learn(std::get<0>(target), whole("words"), whole("prompt_tokens"));
     }
   }
 
   void learn(std::int64_t prompt, std::int64_t words, std::int64_t tokens) {
-    ledger_.words.emplace(prompt, words);
+    spent_.words.emplace(prompt, words);
     if (words >= 8)
-      ledger_.words_per_token =
+      spent_.words_per_token =
           static_cast<double>(words) / std::max(1.0, static_cast<double>(tokens) - kQuestion);
   }
 
   std::int64_t words_for(std::int64_t prompt) const {
-    if (const auto found = ledger_.words.find(prompt); found != ledger_.words.end()) return found->second;
+    if (const auto found = spent_.words.find(prompt); found != spent_.words.end()) return found->second;
     return std::max<std::int64_t>(
-        1, std::llround((static_cast<double>(prompt) - kQuestion) * ledger_.words_per_token));
+        1, std::llround((static_cast<double>(prompt) - kQuestion) * spent_.words_per_token));
   }
 
   /// Whether so many more tokens stay within every budget.
   bool affordable(std::int64_t in, std::int64_t out) {
-    const std::int64_t tokens = ledger_.tokens_in + ledger_.tokens_out + in + out;
-    const bool money =
-        !std::isfinite(options_.budget_dollars) ||
-        dollars_of(ledger_.tokens_in + in, ledger_.tokens_out + out) <= options_.budget_dollars;
+    const std::int64_t tokens = spent_.tokens_in + spent_.tokens_out + in + out;
+    const bool money = !std::isfinite(options_.budget_dollars) ||
+                       dollars_of(spent_.tokens_in + in, spent_.tokens_out + out) <= options_.budget_dollars;
     if (money && (options_.budget_tokens == 0 || tokens <= options_.budget_tokens)) return true;
     result_.stopped = "the next request could pass the budget";
     return false;
@@ -212,8 +212,8 @@ class Probe {
   }
 
   void accept(Json line, const ProbeAnswer& answer, std::int64_t words) {
-    ledger_.tokens_in += answer.prompt_tokens;
-    ledger_.tokens_out += answer.output_tokens;
+    spent_.tokens_in += answer.prompt_tokens;
+    spent_.tokens_out += answer.output_tokens;
     line["words"] = words;
     line["prompt_tokens"] = answer.prompt_tokens;
     line["output_tokens"] = answer.output_tokens;
@@ -230,8 +230,8 @@ class Probe {
   /// Writes down what a failed request may have cost.
   void spend(Json line, const ProbeAnswer& answer, std::int64_t most_in, std::int64_t output) {
     const std::int64_t in = answer.maybe_billed ? most_in : 0, out = answer.maybe_billed ? output : 0;
-    ledger_.tokens_in += in;
-    ledger_.tokens_out += out;
+    spent_.tokens_in += in;
+    spent_.tokens_out += out;
     line["failed"] = answer.why;
     line["billed_in"] = in;
     line["billed_out"] = out;
@@ -240,7 +240,7 @@ class Probe {
 
   ProbeOptions options_;
   HttpClient client_;
-  Ledger ledger_;
+  Spent spent_;
   ProbeResult result_;
   std::string last_failure_;
 };

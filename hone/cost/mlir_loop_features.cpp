@@ -14,7 +14,7 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr double kCaches[] = {32768, 1048576, 16777216};
+constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
 
 /// What is left in a loop's body, an iteration.
 struct Body {
@@ -71,9 +71,9 @@ class Rows {
     }
     for (std::size_t i = 0; i < nest.loops.size(); ++i)
       if (lowered.bodies[i + 1].left) ++inner_[static_cast<std::size_t>(around(static_cast<int>(i)) + 1)];
-    for (std::size_t c = 0; c < std::size(kCaches); ++c) {
+    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
       std::vector<double> bytes(nest.loops.size() + 1, 0.0);
-      const std::vector<double> parts = reuse.traffic_by_loop(kCaches[c]);
+      const std::vector<double> parts = reuse.traffic_by_loop(kLoopCaches[c]);
       for (std::size_t i = 0; i < parts.size(); ++i)
         bytes[static_cast<std::size_t>((i == 0 ? -1 : lowered.homes[i - 1]) + 1)] += parts[i];
       traffic_.push_back(std::move(bytes));
@@ -155,9 +155,10 @@ class Rows {
     columns.put("function_log_working_set", logs(reuse_.working_set(-1)));
     double memory = 0.0;
     static constexpr double kRates[] = {64.0, 32.0, 12.0};  // bytes a cycle from beyond each cache
-    for (std::size_t c = 0; c < std::size(kCaches); ++c) {
+    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
       const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
-      columns.put(fmt::format("traffic_{}k", static_cast<int>(kCaches[c] / 1024)), logs(16.0 * bytes / all));
+      columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
+                  logs(16.0 * bytes / all));
       memory += bytes / kRates[c];
     }
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));

@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t kSamples = 32;
 constexpr std::size_t kMaxCalls = 16;  // around each other
 constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
-constexpr int kMaxChain = 200;         // operations between a value and what it is computed from
 constexpr double kMost = 1e18;
 
 /// Where in its range a loop of a depth stands at a sample point: a lattice of rank 1, whose first dimension

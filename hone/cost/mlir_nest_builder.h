@@ -28,6 +28,9 @@ struct Domain {
 std::optional<Domain> named_domain(const Module& module, const Operation& operation,
                                    std::vector<Work>& combine);
 
+/// Operations between a value and what it is computed from, at most.
+inline constexpr int kMaxChain = 200;
+
 class NestBuilder {
  public:
   NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}

@@ -5,12 +5,6 @@
 #include "hone/cost/mlir_nest_builder.h"
 
 namespace hone::cost::mlir {
-namespace {
-
-constexpr int kMaxChain = 200;  // operations between a value and what it is computed from
-
-}  // namespace
-
 NestBuilder::Points NestBuilder::points(int value) {
   if (const auto found = values_.find(value); found != values_.end()) return found->second;
   const std::int64_t fixed = module_.constant(value);

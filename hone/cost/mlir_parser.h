@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include "hone/base/error.h"
@@ -36,6 +39,11 @@ struct Head {
   int from = -1;  ///< how many of colon_types stand before `from`; -1: there is none
   std::int64_t text_end = -1;
 };
+
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool any_of(std::string_view word, std::initializer_list<std::string_view> list) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
 
 /// Reads the tokens of a text into a module. Recursion is bounded by kMaxDepth.
 class Parser {

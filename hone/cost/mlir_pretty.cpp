@@ -10,10 +10,6 @@
 namespace hone::cost::mlir {
 namespace {
 
-bool any_of(std::string_view word, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
-
 /// Words without a dot that name operations.
 bool bare_operation(std::string_view word) {
   return any_of(word, {"return", "module", "call", "func", "constant", "call_indirect"});

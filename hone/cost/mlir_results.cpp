@@ -4,14 +4,6 @@
 #include "hone/cost/mlir_parser.h"
 
 namespace hone::cost::mlir {
-namespace {
-
-bool any_of(std::string_view word, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
-
-}  // namespace
-
 std::vector<int> Parser::result_types(const Head& head) {
   const auto count = static_cast<std::size_t>(head.results);
   if (count == 0) return {};

@@ -9,8 +9,6 @@
 namespace hone::cost::mlir {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// `i32`, `f16`, `index` and their kin. False where the word is none of them.
 bool scalar(std::string_view word, Type& type) {
   const auto set = [&](Type::Scalar kind, int bits) {

@@ -2,12 +2,6 @@
 #include "hone/cost/mlir_parser.h"
 
 namespace hone::cost::mlir {
-namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-}  // namespace
-
 bool Parser::begins_type(std::uint32_t ahead) const {
   const Token& first = token(ahead);
   if (first.kind == Kind::type) return true;

@@ -12,8 +12,8 @@
 namespace hone::cost {
 namespace {
 
-constexpr const char* kFormat = "hone-cost-model";
-constexpr int kVersion = 1;
+constexpr const char* kModelFormat = "hone-cost-model";
+constexpr int kModelVersion = 1;
 constexpr const char* kHint =
     "see \"Neural cost model\" in docs/formats.md; hone-worker cost-train writes them";
 
@@ -73,10 +73,11 @@ NeuralTarget target_from_json(const Json& json, const Json& calibration) {
 }
 
 NeuralModel read(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != kFormat) throw Error("this is no learned cost model");
-  if (const int version = json.at("version").get<int>(); version > kVersion)
+  if (!json.is_object() || json.value("format", "") != kModelFormat)
+    throw Error("this is no learned cost model");
+  if (const int version = json.at("version").get<int>(); version > kModelVersion)
     throw Error(fmt::format("the model has the format's version {}, newer than this program's {}", version,
-                            kVersion));
+                            kModelVersion));
   NeuralModel model;
   model.shape.kind = neural_kind(json.at("kind").get<std::string>());
   model.shape.tokens = neural_tokens(json.at("tokens").get<std::string>());
@@ -131,8 +132,8 @@ NeuralModel read(const Json& json) {
 }  // namespace
 
 Json NeuralModel::json() const {
-  Json json = {{"format", kFormat},
-               {"version", kVersion},
+  Json json = {{"format", kModelFormat},
+               {"version", kModelVersion},
                {"kind", neural_kinds()[static_cast<std::size_t>(shape.kind)]},
                {"tokens", neural_tokens_name(shape.tokens)},
                {"shape",

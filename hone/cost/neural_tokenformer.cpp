@@ -12,9 +12,9 @@
 namespace hone::cost {
 namespace {
 
-class Maps : public AttentionMaps {
+class TokenMaps : public AttentionMaps {
  public:
-  explicit Maps(const NeuralWeights& weights) : weights_(weights) {}
+  explicit TokenMaps(const NeuralWeights& weights) : weights_(weights) {}
 
   NeuralMatrix normalised(std::int64_t, bool, const NeuralMatrix& x) const override {
     NeuralMatrix out = x;
@@ -48,7 +48,7 @@ class Maps : public AttentionMaps {
 }  // namespace
 
 NeuralRow encode_tokenformer(const NeuralWeights& weights, const std::vector<std::int32_t>& tokens) {
-  return encode_attention(weights, tokens, Maps(weights));
+  return encode_attention(weights, tokens, TokenMaps(weights));
 }
 
 }  // namespace hone::cost

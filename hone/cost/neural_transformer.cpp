@@ -9,9 +9,9 @@
 namespace hone::cost {
 namespace {
 
-class Maps : public AttentionMaps {
+class LinearMaps : public AttentionMaps {
  public:
-  explicit Maps(const NeuralWeights& weights) : weights_(weights) {}
+  explicit LinearMaps(const NeuralWeights& weights) : weights_(weights) {}
 
   NeuralMatrix normalised(std::int64_t block, bool feed, const NeuralMatrix& x) const override {
     const std::string name = fmt::format("block.{}.{}", block, feed ? "feed_norm" : "attention_norm");
@@ -37,7 +37,7 @@ class Maps : public AttentionMaps {
 }  // namespace
 
 NeuralRow encode_transformer(const NeuralWeights& weights, const std::vector<std::int32_t>& tokens) {
-  return encode_attention(weights, tokens, Maps(weights));
+  return encode_attention(weights, tokens, LinearMaps(weights));
 }
 
 }  // namespace hone::cost

@@ -10,12 +10,11 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone::cost {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::atomic<double> best_reference_s{kInfinity};
 

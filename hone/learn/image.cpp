@@ -17,8 +17,6 @@ namespace {
 
 /// Canonical batch of the functional signature: so many images of noise, so many steps.
 constexpr std::int64_t kProbeImages = 8;
-constexpr std::int64_t kProbeSteps = 3;
-constexpr std::uint64_t kProbeSeed = 20260101;
 
 class ImageEvaluator final : public task::Evaluator {
  public:

@@ -20,8 +20,6 @@ namespace {
 /// Canonical batch of the functional signature: so many sequences of so many tokens, so many steps.
 constexpr std::int64_t kProbeRows = 4;
 constexpr std::int64_t kProbeLength = 16;
-constexpr std::int64_t kProbeSteps = 3;
-constexpr std::uint64_t kProbeSeed = 20260101;
 
 class TextEvaluator final : public task::Evaluator {
  public:

@@ -16,6 +16,10 @@
 
 namespace hone::learn {
 
+// What a probe of a design trains, whatever the task.
+inline constexpr std::int64_t kProbeSteps = 3;
+inline constexpr std::uint64_t kProbeSeed = 20260101;
+
 /// What differs between tasks when a trial is trained.
 struct TrainingRun {
   std::int64_t steps_per_unit = 1;  ///< of fidelity

@@ -16,12 +16,15 @@ double quantile_of(std::vector<double> values, double share) {
   return values[at];
 }
 
+}  // namespace
+
 /// Columns as small numbers: bin b holds values above edge b - 1 and up to edge b.
-struct Binned {
+struct BinnedColumns {
   std::vector<std::vector<double>> edges;         ///< by column
   std::vector<std::vector<std::uint8_t>> values;  ///< by column, by row
 
-  Binned(std::span<const double> rows, std::size_t columns, int bins) : edges(columns), values(columns) {
+  BinnedColumns(std::span<const double> rows, std::size_t columns, int bins)
+      : edges(columns), values(columns) {
     const std::size_t count = rows.size() / columns;
     std::vector<double> column(count), sorted;
     for (std::size_t c = 0; c < columns; ++c) {
@@ -49,17 +52,11 @@ struct Binned {
   }
 };
 
-struct Sums {
-  double gradient = 0.0, weight = 0.0;
-  std::int32_t rows = 0;
-};
-
-}  // namespace
-
 /// Grows one tree over rows that are drawn, leaf by leaf.
 class TreeGrower {
  public:
-  TreeGrower(const Binned& binned, const BoostingOptions& options) : binned_(binned), options_(options) {}
+  TreeGrower(const BinnedColumns& binned, const BoostingOptions& options)
+      : binned_(binned), options_(options) {}
 
   /// Leaves' rows are left in `leaves`.
   void grow(std::vector<BoostedTrees::Node>& nodes, std::vector<std::int32_t> rows,
@@ -82,6 +79,10 @@ class TreeGrower {
   }
 
  private:
+  struct Sums {
+    double gradient = 0.0, weight = 0.0;
+    std::int32_t rows = 0;
+  };
   using Histogram = std::vector<Sums>;
   struct Leaf {
     std::int32_t node = 0;
@@ -171,7 +172,7 @@ class TreeGrower {
     add(low_first ? left + 1 : left, std::move(low_first ? high : low), &leaf.histograms, &sibling);
   }
 
-  const Binned& binned_;
+  const BinnedColumns& binned_;
   const BoostingOptions& options_;
   const std::vector<double>* gradients_ = nullptr;
   const std::vector<double>* curvatures_ = nullptr;
@@ -227,7 +228,7 @@ BoostedTrees BoostedTrees::grown(std::span<const double> rows, std::size_t colum
                                  std::span<const double> start, const Loss& loss,
                                  const BoostingOptions& options, std::span<const double> quantile_targets) {
   const std::size_t count = start.size();
-  const Binned binned(rows, columns, options.bins);
+  const BinnedColumns binned(rows, columns, options.bins);
   BoostedTrees model;
   model.columns_ = columns;
   std::vector<double> fitted(start.begin(), start.end()), gradients(count), curvatures(count);

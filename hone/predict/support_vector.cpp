@@ -4,11 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "hone/base/numbers.h"
+
 namespace hone::predict {
 namespace {
 
 constexpr double kTolerance = 1e-3;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double kernel(const std::vector<double>& a, const std::vector<double>& b, double gamma) {
   double sum = 0.0;

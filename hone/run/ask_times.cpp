@@ -7,6 +7,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/predict/score.h"
 #include "hone/run/comparison.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/summary.h"
@@ -56,11 +57,6 @@ std::vector<double> values_of(const Case& one, const space::Config& config) {
     values.push_back(value);
   }
   return values;
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 Optimizer::Setup setup_of(const Case& one, const std::string& searcher) {
@@ -116,7 +112,7 @@ double own_ms(const Case& one, std::int64_t n, const AskTimesOptions& options) {
     optimizer.tell(*job, measures);
     times.push_back((spent + monotonic_s() - again) * 1e3);
   }
-  return times.empty() ? std::nan("") : median_of(std::move(times));
+  return times.empty() ? std::nan("") : predict::median(std::move(times));
 }
 
 double peer_ms(const Case& one, const PeerMethod& method, std::int64_t n, const AskTimesOptions& options) {
@@ -142,15 +138,14 @@ double peer_ms(const Case& one, const PeerMethod& method, std::int64_t n, const 
     if (!asked.config) break;
     times.push_back(asked.ms + peer.tell(asked.trial, values_of(one, *asked.config)));
   }
-  return times.empty() ? std::nan("") : median_of(std::move(times));
+  return times.empty() ? std::nan("") : predict::median(std::move(times));
 }
 
 }  // namespace
 
 Json AskTime::json() const {
-  Json out{
-      {"problem", problem}, {"method", method}, {"searcher", contender},
-      {"version", version}, {"n", n},           {"ms_per_ask", std::isfinite(ms) ? Json(ms) : Json(nullptr)}};
+  Json out{{"problem", problem}, {"method", method}, {"searcher", contender},
+           {"version", version}, {"n", n},           {"ms_per_ask", finite_or_null(ms)}};
   if (!lacks.empty()) out["lacks"] = lacks;
   return out;
 }

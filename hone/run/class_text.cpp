@@ -4,15 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/units.h"
 #include "hone/run/class_count.h"
 #include "hone/run/plot_page.h"
 
 namespace hone::run {
 namespace {
-
-std::string counted(std::int64_t n, const char* one, const char* many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
 
 Json classes_json(const Classes& classes) {
   Json largest = Json::array();
@@ -81,9 +78,9 @@ std::string ClassCount::text() const {
   if (interrupted)
     text += fmt::format("stopped after {} designs", literal);
   else if (designs.all)
-    text += fmt::format("all {}", counted(literal, "design", "designs"));
+    text += fmt::format("all {}", counted(literal, "design"));
   else
-    text += fmt::format("{} drawn of {}", counted(literal, "design", "designs"),
+    text += fmt::format("{} drawn of {}", counted(literal, "design"),
                         designs.total ? std::to_string(*designs.total) : "a space too large to count");
   text += fmt::format("\n\n{:<12} {:>9}\n", "key", "classes");
   text += fmt::format("{:<12} {:>9}  different configs\n", "literal", literal);

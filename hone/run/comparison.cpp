@@ -29,9 +29,9 @@ std::string line_key(const ComparisonRun& run) {
 }
 
 /// The file of finished runs, one a line.
-class Cache {
+class FinishedRuns {
  public:
-  explicit Cache(const std::string& path) {
+  explicit FinishedRuns(const std::string& path) {
     if (path.empty()) return;
     std::error_code code;
     if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
@@ -59,11 +59,11 @@ class Cache {
     // The next line must not be glued to one that was cut off.
     if (!text.empty() && text.back() != '\n') write("\n");
   }
-  ~Cache() {
+  ~FinishedRuns() {
     if (file_ >= 0) ::close(file_);
   }
-  Cache(const Cache&) = delete;
-  Cache& operator=(const Cache&) = delete;
+  FinishedRuns(const FinishedRuns&) = delete;
+  FinishedRuns& operator=(const FinishedRuns&) = delete;
 
   const ComparisonRun* find(const ComparisonRun& like) const {
     const auto found = runs_.find(line_key(like));
@@ -148,7 +148,7 @@ std::string program_version() {
 
 ComparisonResults compare(const Comparison& comparison, const std::string& path,
                           const ComparisonHooks& hooks) {
-  Cache cache(path);
+  FinishedRuns cache(path);
   ComparisonResults results;
   std::size_t done = 0;
   const std::size_t total =

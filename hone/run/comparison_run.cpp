@@ -9,6 +9,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/run/comparison.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/simulator.h"
@@ -18,7 +19,6 @@ namespace hone::run {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Draws for the mean length of an evaluation.
 constexpr std::uint64_t kDraws = 200;
 /// Rungs: the smallest fidelity is at least this part of the largest.

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
+#include "hone/predict/score.h"
 #include "hone/run/comparison.h"
 #include "hone/run/summary.h"
 
@@ -13,15 +15,7 @@ namespace hone::run {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kCurvePoints = 60;
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2.0;
-}
+constexpr std::size_t kPlotPoints = 60;
 
 std::vector<double> checkpoints(std::int64_t trials) {
   std::vector<double> at;
@@ -63,11 +57,11 @@ ComparisonSummary::Cell cell_of(const std::vector<const ComparisonRun*>& runs,
   }
   std::vector<double> ms;
   for (const ComparisonRun* run : runs) ms.insert(ms.end(), run->ms.begin(), run->ms.end());
-  cell.ms = median_of(std::move(ms));
+  cell.ms = predict::median(std::move(ms));
   double last = 0.0;
-  for (std::size_t i = 0; i <= kCurvePoints; ++i) {
+  for (std::size_t i = 0; i <= kPlotPoints; ++i) {
     // Evenly on a logarithmic axis, whole evaluations.
-    const double x = std::round(std::pow(trials, static_cast<double>(i) / static_cast<double>(kCurvePoints)));
+    const double x = std::round(std::pow(trials, static_cast<double>(i) / static_cast<double>(kPlotPoints)));
     if (x <= last) continue;
     last = x;
     if (const double regret = mean_at(runs, x); std::isfinite(regret)) cell.curve.emplace_back(x, regret);
@@ -88,11 +82,9 @@ std::string ms_text(double ms) {
                        : fmt::format("{:.2g}", ms);
 }
 
-Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json numbers(const std::vector<double>& values) {
   Json list = Json::array();
-  for (const double value : values) list.push_back(number_or_null(value));
+  for (const double value : values) list.push_back(finite_or_null(value));
   return list;
 }
 
@@ -163,7 +155,7 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
     std::vector<double> ms;
     for (const Problem& problem : comparison.problems)
       ms.push_back(summary.cells.at({problem.name(), name}).ms);
-    summary.ms[name] = median_of(std::move(ms));
+    summary.ms[name] = predict::median(std::move(ms));
   }
   return summary;
 }
@@ -277,7 +269,7 @@ Json comparison_json(const Comparison& comparison, const ComparisonSummary& summ
                       {"error", numbers(cell.error)},
                       {"targets", summary.targets},
                       {"reached", numbers(cell.reached)},
-                      {"ms_per_ask", number_or_null(cell.ms)}});
+                      {"ms_per_ask", finite_or_null(cell.ms)}});
     }
   return list;
 }

@@ -110,7 +110,7 @@ Json DesignCost::json() const {
       {"latency_from", "roofline: a lower bound"},
       {"overhead_assumed", device.overhead_assumed},
       {"utilisation", inference.utilisation},
-      {"energy_j", number_or_null(inference.energy_j)},
+      {"energy_j", finite_or_null(inference.energy_j)},
       {"energy_from", std::isfinite(inference.energy_j) ? "modelled from power and utilisation" : "unknown"},
       {"memory", memory_json(training_memory)}};
   // At the two batches.

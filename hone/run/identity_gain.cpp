@@ -123,7 +123,7 @@ double latency_spread(const Landscape& landscape, const Points& points) {
   std::vector<double> spreads;
   for (const auto& [first, range] : ranges)
     if (range.n > 1.0 && range.sum > 0.0) spreads.push_back((range.most - range.least) * range.n / range.sum);
-  return spreads.empty() ? 0.0 : median_of(std::move(spreads));
+  return spreads.empty() ? 0.0 : upper_median(std::move(spreads));
 }
 
 }  // namespace

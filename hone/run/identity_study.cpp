@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone::run {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr const char* kPublished = "published evolution";
 constexpr int kBits[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24};
 /// Examples and steps of the probes whose bits are varied: the usual one, and a single loss.
@@ -70,7 +70,7 @@ class Searches {
     double squares = 0.0;
     for (const double quality : qualities) squares += (quality - row.quality) * (quality - row.quality);
     if (row.seeds > 1) row.quality_error = std::sqrt(squares / (row.seeds - 1) / row.seeds);
-    row.share_of_evaluations = median_of(shares);
+    row.share_of_evaluations = upper_median(shares);
     study_.rows.push_back(std::move(row));
   }
 
@@ -97,7 +97,7 @@ class Searches {
 double spread_within(const Landscape& landscape, const std::vector<std::size_t>& classes) {
   std::vector<double> values;
   for (std::size_t row = 0; row < landscape.size(); ++row) values.push_back(landscape.value(row));
-  const double middle = median_of(values);
+  const double middle = upper_median(values);
   struct Sum {
     double n = 0.0, mean = 0.0, squares = 0.0;
   };

@@ -12,7 +12,7 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.1f}%", 100.0 * share); }
 std::string ratio(double share) { return std::isfinite(share) ? fmt::format("{:.2f}", share) : "never"; }
-std::string number(double value) { return fmt::format("{:.5g}", value); }
+std::string five_digits(double value) { return fmt::format("{:.5g}", value); }
 
 std::string noise_text(const std::string& noise, double deviation) {
   if (noise == "recorded") return "one recorded seed";
@@ -33,9 +33,9 @@ std::vector<std::string> cells_of(const IdentityRow& row, double deviation) {
           percent(row.hit_rate),
           percent(row.collisions),
           fmt::format("{:.0f}", row.evaluations),
-          number(row.quality),
+          five_digits(row.quality),
           row.quality_error < 1e-9 ? "0" : fmt::format("{:.1g}", row.quality_error),
-          number(row.quality_off),
+          five_digits(row.quality_off),
           ratio(row.share_of_evaluations)};
 }
 
@@ -66,11 +66,11 @@ PlotTable hash_table(const TableStudy& study) {
 PlotTable agreement_table(const TableStudy& study) {
   PlotTable table{"", {"told apart by", "classes", "spread of " + study.metric + " within"}, {}};
   for (const auto& row : study.agreement)
-    table.rows.push_back({row.convention, std::to_string(row.classes), number(row.spread)});
+    table.rows.push_back({row.convention, std::to_string(row.classes), five_digits(row.spread)});
   if (study.seed_noise > 0.0) {
     const double mean = study.seed_noise / std::sqrt(static_cast<double>(study.seeds));
-    table.rows.push_back({"one design, by seed", "", number(study.seed_noise)});
-    table.rows.push_back({"one design, mean over seeds", "", number(mean)});
+    table.rows.push_back({"one design, by seed", "", five_digits(study.seed_noise)});
+    table.rows.push_back({"one design, mean over seeds", "", five_digits(mean)});
   }
   return table;
 }
@@ -113,9 +113,9 @@ std::string as_text(const PlotTable& table) {
 std::string table_lead(const TableStudy& study) {
   if (!study.computes)
     return fmt::format("{} designs, known by their configs alone; best {} {}", study.designs, study.metric,
-                       number(study.best));
+                       five_digits(study.best));
   return fmt::format("{} designs compute {} functions; best {} {}, between seeds +-{:.2g}", study.designs,
-                     study.functions, study.metric, number(study.best), study.seed_noise);
+                     study.functions, study.metric, five_digits(study.best), study.seed_noise);
 }
 
 Plot by_x(const TableStudy& study, const std::string& analysis, const std::string& title,

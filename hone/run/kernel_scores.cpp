@@ -61,9 +61,9 @@ double roofline_s(const cost::CostSample& sample, const std::map<std::string, do
 
 using Predictions = std::map<std::string, std::vector<double>>;
 
-class Comparison {
+class KernelComparison {
  public:
-  Comparison(const std::string& file, const CostBenchOptions& options)
+  KernelComparison(const std::string& file, const CostBenchOptions& options)
       : options_(options), set_(cost::read_labels(file)) {
     name_ = std::filesystem::path(file).stem().string() + ", families held out";
     samples_ = cost::cost_samples(set_, [&](std::size_t done, std::size_t all) {
@@ -162,7 +162,7 @@ class Comparison {
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options) {
   std::vector<CostScore> scores;
   for (const std::string& file : cost::label_files(folder))
-    if (!options.interrupted || !options.interrupted()) Comparison(file, options).run(scores);
+    if (!options.interrupted || !options.interrupted()) KernelComparison(file, options).run(scores);
   return scores;
 }
 

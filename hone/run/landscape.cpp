@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/identity/signature.h"
 
@@ -14,11 +15,10 @@ namespace hone::run {
 namespace {
 
 constexpr std::size_t kNumbersOfAnExample = 8;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-double median_of(std::vector<double> values) {
+double upper_median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
@@ -46,7 +46,7 @@ Landscape::Landscape(std::shared_ptr<const task::Recorded> recorded)
   }
   best_ = *std::min_element(values_.begin(), values_.end());
   if (seeds_ < 2) return;
-  const double middle = median_of(values_);
+  const double middle = upper_median(values_);
   double squares = 0.0, degrees = 0.0;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     if (values_[row] > middle) continue;

@@ -80,7 +80,7 @@ class Landscape {
 };
 
 /// The upper of the two middle ones of an even number; at least one value.
-double median_of(std::vector<double> values);
+double upper_median(std::vector<double> values);
 
 std::size_t class_count(const std::vector<std::size_t>& classes);
 

@@ -17,7 +17,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr const char* kNone = "none";
+constexpr const char* kNoOperation = "none";
 /// Columns of numbers of which products are taken two by two.
 constexpr std::size_t kMostProducts = 30;
 
@@ -65,7 +65,7 @@ struct Executed {
 Executed executed(const task::Cell& cell, bool dead, bool zeros) {
   const auto n = cell.states.size();
   const auto inputs = static_cast<std::size_t>(cell.inputs);
-  const auto is_none = [](const task::CellTerm& term) { return term.op == kNone; };
+  const auto is_none = [](const task::CellTerm& term) { return term.op == kNoOperation; };
   std::vector<bool> holds(inputs + n, true), read(inputs + n, !dead);
   if (zeros)
     for (std::size_t s = 0; s < n; ++s)

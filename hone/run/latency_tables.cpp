@@ -13,12 +13,12 @@
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/task/table_lines.h"
 
 namespace hone::run {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kMean = "latency_mean_";
 constexpr const char* kSd = "latency_std_";
 
@@ -33,10 +33,10 @@ struct Layout {
   std::vector<Measure> measures;
 };
 
-double number(std::string_view cell) {
-  double value = kNone;
+double cell_value(std::string_view cell) {
+  double value = kNaN;
   const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  return code == std::errc{} && end == cell.data() + cell.size() && std::isfinite(value) ? value : kNone;
+  return code == std::errc{} && end == cell.data() + cell.size() && std::isfinite(value) ? value : kNaN;
 }
 
 Layout layout_of(const std::vector<std::string>& header, const Json& description, const std::string& stem,
@@ -147,14 +147,14 @@ class Reader {
       if (fresh) family.designs.push_back(std::move(design));
       for (std::size_t m = 0; m < layout.measures.size(); ++m) {
         LatencySeries& series = family.series[first + m];
-        series.latency.resize(family.designs.size(), kNone);
-        const double value = number(cells[layout.measures[m].column]);
+        series.latency.resize(family.designs.size(), kNaN);
+        const double value = cell_value(cells[layout.measures[m].column]);
         if (!(value > 0.0)) continue;
         series.latency[entry->second] = value;
         series.order.push_back(static_cast<int>(entry->second));
         if (layout.measures[m].sd_column == std::string::npos) continue;
-        series.sd.resize(family.designs.size(), kNone);
-        series.sd[entry->second] = number(cells[layout.measures[m].sd_column]);
+        series.sd.resize(family.designs.size(), kNaN);
+        series.sd[entry->second] = cell_value(cells[layout.measures[m].sd_column]);
       }
     }
   }
@@ -169,8 +169,8 @@ class Reader {
         if (tables_[f].size() > 1 && series.device.size() > start.size() + 1 &&
             series.device.rfind(start, 0) == 0)
           series.device = series.device.substr(start.size() + 1);
-        series.latency.resize(families_[f].designs.size(), kNone);
-        if (!series.sd.empty()) series.sd.resize(families_[f].designs.size(), kNone);
+        series.latency.resize(families_[f].designs.size(), kNaN);
+        if (!series.sd.empty()) series.sd.resize(families_[f].designs.size(), kNaN);
       }
     }
     return std::move(families_);

@@ -6,6 +6,8 @@
 #include <map>
 #include <tuple>
 
+#include "hone/predict/score.h"
+
 namespace hone::run {
 namespace {
 

@@ -242,7 +242,7 @@ RunnerResult RemoteRunner::measure(const char* kind, Json what) {
     if (type != "result" || !std::isfinite(result.seconds) || !(result.seconds > 0.0))
       throw gone(fmt::format("it answered nonsense: {}", beginning(text)));
     result.spread = number_of(answer, "spread");
-    result.repeats = static_cast<std::int64_t>(number_of(answer, "repeats"));
+    result.repeats = static_cast<std::int64_t>(std::clamp(number_of(answer, "repeats"), 0.0, 1e15));
     result.disturbed = answer.contains("disturbed") && answer["disturbed"] == true;
     result.engine = json_text(answer, "engine");
     if (const double energy = number_of(answer, "energy_j"); energy > 0.0 && std::isfinite(energy)) {

@@ -13,9 +13,9 @@ namespace hone::run {
 namespace {
 
 /// What stands between a search and its evaluations, and what it costs. Less is better.
-class Cache {
+class KnownResults {
  public:
-  Cache(const Landscape& landscape, const Replay& replay)
+  KnownResults(const Landscape& landscape, const Replay& replay)
       : landscape_(landscape),
         replay_(replay),
         classes_(landscape.classes(replay.probe)),
@@ -118,7 +118,7 @@ class Cache {
 /// The landscape behind the cache as a problem for the engine. Evaluations take a second, hits none.
 class CachedBenchmark final : public task::Benchmark {
  public:
-  CachedBenchmark(const Landscape& landscape, Cache& cache) : landscape_(landscape), cache_(cache) {
+  CachedBenchmark(const Landscape& landscape, KnownResults& cache) : landscape_(landscape), cache_(cache) {
     objectives_ = {landscape.recorded().objectives().front()};
   }
   const std::string& name() const override { return landscape_.name(); }
@@ -143,14 +143,14 @@ class CachedBenchmark final : public task::Benchmark {
 
  private:
   const Landscape& landscape_;
-  Cache& cache_;
+  KnownResults& cache_;
   std::vector<study::Objective> objectives_;
   std::vector<study::Limit> limits_ = {};
 };
 
 /// "Regularized Evolution for Image Classifier Architecture Search", over the rows of a table: whatever comes
 /// is proposed, known or not.
-void evolve(const Landscape& landscape, const Replay& replay, Cache& cache) {
+void evolve(const Landscape& landscape, const Replay& replay, KnownResults& cache) {
   const auto option = [&](const char* name, std::int64_t fallback) {
     return static_cast<std::size_t>(replay.searcher_options.value(name, fallback));
   };
@@ -196,7 +196,7 @@ double Replayed::evaluations_to(double value) const {
 }
 
 Replayed replay(const Landscape& landscape, const Replay& replay) {
-  Cache cache(landscape, replay);
+  KnownResults cache(landscape, replay);
   if (replay.published) {
     evolve(landscape, replay, cache);
     return cache.finish();

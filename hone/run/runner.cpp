@@ -92,7 +92,7 @@ Json measured(const Json& request, const RunnerEngine& engine, const std::functi
   const cost::Energy energy = std::isfinite(seconds) ? energy_of(once, seconds, interrupted) : cost::Energy{};
   return {{"type", "result"},
           {"seconds", seconds},
-          {"energy_j", number_or_null(energy.joules)},
+          {"energy_j", finite_or_null(energy.joules)},
           {"energy_from", energy.source},
           {"spread", timing.spread},
           {"repeats", timing.repeats},

@@ -8,16 +8,16 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/study/front.h"
 
 namespace hone::run {
 namespace {
 
-constexpr std::uint64_t kDraws = 10000;
+constexpr std::uint64_t kReferenceDraws = 10000;
 constexpr std::uint64_t kSeed = 20221;
 constexpr std::size_t kEnoughFeasible = 10;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -39,7 +39,7 @@ double Problem::median() const {
     }
     const study::Objective& objective = objectives().front();
     std::vector<double> within, all;
-    for (std::uint64_t i = 0; i < kDraws; ++i) {
+    for (std::uint64_t i = 0; i < kReferenceDraws; ++i) {
       Rng rng(kSeed, "median", i);
       const auto evaluation = evaluate(space().sample(rng), i, horizon());
       const auto value = evaluation.measures.find(objective.name);
@@ -75,7 +75,7 @@ const std::vector<double>& Problem::reference() const {
     known_->reference = benchmark_->reference();
     if (known_->reference.empty()) {
       std::vector<std::vector<double>> points;
-      for (std::uint64_t i = 0; i < kDraws; ++i) {
+      for (std::uint64_t i = 0; i < kReferenceDraws; ++i) {
         Rng rng(kSeed, "reference", i);
         const auto evaluation = evaluate(space().sample(rng), i, horizon());
         auto point = study::oriented(objectives(), evaluation.measures);

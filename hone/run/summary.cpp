@@ -103,7 +103,7 @@ Json unreported_json(const study::Study& study, const StudyFile& file) {
   return list;
 }
 
-std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
+std::string whole_percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
 
 }  // namespace
 
@@ -229,7 +229,7 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
       text += fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(study.reference(), ", "));
       std::vector<std::string> trend;
       for (const auto& step : status["hypervolume_trend"])
-        trend.push_back(percent(step["hypervolume"].get<double>() / volume));
+        trend.push_back(whole_percent(step["hypervolume"].get<double>() / volume));
       text += fmt::format("\n    of it stood after each quarter of the time: {}", fmt::join(trend, ", "));
     }
   } else if (const study::Front front = shown_front(study, file); !front.members().empty()) {
@@ -269,7 +269,7 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   const auto use = [&](const char* key, const std::string& all, const std::string& figures) {
     if (!status["budget"].contains(key)) return;
     const auto share = status["budget"][key].get<double>();
-    used.push_back(share > 1.005 ? figures : fmt::format("{} of the {}", percent(share), all));
+    used.push_back(share > 1.005 ? figures : fmt::format("{} of the {}", whole_percent(share), all));
   };
   const Budget& budget = file.budget;
   use("trials_share", "trials",

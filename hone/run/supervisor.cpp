@@ -40,7 +40,7 @@ constexpr int kStoppedStatus = 3;
 constexpr int kFaultStatus = 1;
 
 /// "at 14:03:22 on 2026-11-22", by this machine's clock.
-std::string time_text(double seconds) {
+std::string moment_text(double seconds) {
   const auto whole = static_cast<std::time_t>(seconds);
   std::tm local{};
   ::localtime_r(&whole, &local);
@@ -138,7 +138,7 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
     say(fmt::format(
         "this machine went down while the study ran: its journal ends {} after {} events; at most "
         "the second before the end is lost, and what ran then is run again",
-        time_text(study.last_time_s()), store->head()));
+        moment_text(study.last_time_s()), store->head()));
 }
 
 }  // namespace

@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 const double kLogRoot2Pi = 0.5 * std::log(2.0 * M_PI);
 
 double density(double z) { return std::exp(-0.5 * z * z - kLogRoot2Pi); }
-double cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
 /// Mills' ratio Phi(-x) / phi(x) for x >= 1, and 1 - x times it.
 struct Mills {
@@ -20,7 +21,7 @@ struct Mills {
 
 Mills mills(double x) {
   if (x < 12.0) {
-    const double ratio = cdf(-x) / density(x);
+    const double ratio = normal_cdf(-x) / density(x);
     return {ratio, 1.0 - x * ratio};
   }
   // The asymptotic series; its terms fall until the x^2-th.
@@ -66,7 +67,7 @@ struct LogEi {
 
 double log_improvement(double z, double* slope) {
   if (z > -1.0) {
-    const double below = cdf(z), h = density(z) + z * below;
+    const double below = normal_cdf(z), h = density(z) + z * below;
     if (slope != nullptr) *slope = below / h;
     return std::log(h);
   }
@@ -75,9 +76,11 @@ double log_improvement(double z, double* slope) {
   return -0.5 * z * z - kLogRoot2Pi + std::log(it.rest);
 }
 
+double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
+
 double log_normal_cdf(double z, double* slope) {
   if (z > -1.0) {
-    const double below = cdf(z);
+    const double below = normal_cdf(z);
     if (slope != nullptr) *slope = density(z) / below;
     return std::log(below);
   }

@@ -9,6 +9,8 @@ namespace hone::search {
 /// 4.1: there with erfcx, here with Mills' ratio, which is the same up to a constant). `slope`: its
 /// derivative.
 double log_improvement(double z, double* slope = nullptr);
+/// Phi(z).
+double normal_cdf(double z);
 /// log Phi(z), for any z without loss, and its derivative.
 double log_normal_cdf(double z, double* slope = nullptr);
 

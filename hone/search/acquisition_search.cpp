@@ -14,7 +14,7 @@ using space::Point;
 
 namespace {
 
-constexpr std::int64_t kCoarse = 16;         // values of a grid all of which are tried
+constexpr std::int64_t kShortGrid = 16;      // values of a grid all of which are tried
 constexpr std::size_t kMaxNeighbours = 256;  // looked at in one exchange
 constexpr std::size_t kMaxExchanges = 60;    // of one start
 
@@ -24,7 +24,7 @@ AcquisitionSearch::AcquisitionSearch(const Moves& moves) : moves_(&moves), grids
   const space::Space& space = moves.space();
   is_free_of_rules_ = space.constraints().empty() && !space.has_conditions();
   for (const std::size_t i : moves.free()) {
-    if (!moves.is_categorical(i) && (moves.size(i) == 0 || moves.size(i) > kCoarse)) continue;
+    if (!moves.is_categorical(i) && (moves.size(i) == 0 || moves.size(i) > kShortGrid)) continue;
     const space::Scale scale(space.parameter(i));
     for (std::int64_t k = 0; k < moves.size(i); ++k) grids_[i].push_back(scale.position(scale.value(k)));
   }
@@ -209,8 +209,8 @@ class AcquisitionSearch::Run {
     for (const std::size_t i : moves_.free()) {
       if (!active[i]) continue;
       const auto& grid = search_.grids_[i];
-      if (grid.size() > static_cast<std::size_t>(kCoarse)) {
-        for (std::int64_t k = 0; k < kCoarse; ++k) add(i, grid[rng_.below(grid.size())]);
+      if (grid.size() > static_cast<std::size_t>(kShortGrid)) {
+        for (std::int64_t k = 0; k < kShortGrid; ++k) add(i, grid[rng_.below(grid.size())]);
       } else if (!grid.empty()) {
         for (const double entry : grid) add(i, entry);
       } else if (moves_.size(i) > 0) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "hone/base/numbers.h"
 #include "hone/search/blend_progress.h"
 #include "hone/search/flow2.h"
 #include "hone/search/known.h"
@@ -11,8 +12,6 @@
 
 namespace hone::search {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Wang et al., "Economical Hyperparameter Optimization With Blended Search Strategy", ICLR 2021: one global
 /// search (another searcher of hone, tpe as in the paper) and local FLOW2 threads, which the good finds of

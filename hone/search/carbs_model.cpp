@@ -13,7 +13,8 @@
 namespace hone::search {
 namespace {
 
-double normal_quantile(double p) { return -std::numbers::sqrt2 * boost::math::erfc_inv(2.0 * p); }
+/// What a standard normal variable exceeds with probability p.
+double upper_quantile(double p) { return std::numbers::sqrt2 * boost::math::erfc_inv(2.0 * p); }
 
 }  // namespace
 
@@ -119,7 +120,7 @@ double CarbsModel::surrogate(double loss) const {
     share = (static_cast<double>(above - quantiles_.begin()) - 1.0 + part) /
             static_cast<double>(quantiles_.size() - 1);
   }
-  return -normal_quantile(std::clamp(share, 1e-7, 1.0 - 1e-7));
+  return upper_quantile(std::clamp(share, 1e-7, 1.0 - 1e-7));
 }
 
 double CarbsModel::front_value(double log_cost) const {

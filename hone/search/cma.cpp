@@ -6,12 +6,12 @@
 #include <limits>
 #include <numbers>
 
+#include "hone/search/acquisition.h"
+
 namespace hone::search {
 namespace {
 
 constexpr std::int64_t kLargestGrid = 1000;
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 /// The x whose normal_cdf is p, 0 < p < 1, by Newton's steps from the logistic approximation, kept in bounds.
 double normal_quantile(double p) {

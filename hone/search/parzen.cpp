@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "hone/search/acquisition.h"
+
 namespace hone::search {
 namespace {
 
@@ -17,8 +19,6 @@ constexpr double kWidest = 0.15;
 /// The bandwidths follow the number of observations in steps of 5%, so that what depends on them is seldom
 /// computed again.
 constexpr double kGrowth = 1.05;
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x * (1.0 / std::numbers::sqrt2)); }
 
 /// exp(x) for x <= 0, to 2e-7 relative; below -87 it is 1e-38. Plain arithmetic that compilers vectorise: 2^f
 /// by a polynomial on [-1/2, 1/2] (its Taylor series to the sixth power), times 2^n put together as bits.

@@ -8,7 +8,7 @@
 namespace hone::search {
 namespace {
 
-constexpr std::size_t kCoarse = 256;
+constexpr std::size_t kFewInputs = 256;
 
 /// `count` of them: the best half, and of the others evenly spread ones. Ascending.
 std::vector<std::size_t> subset(const std::vector<double>& values, std::size_t count) {
@@ -129,12 +129,12 @@ void Surrogate::fit_epoch() {
   const auto held = subset(epoch_.values, options_.max_observations);
   process_.clear();
   process_.set_hyperparameters(process_.prior_mode());
-  if (held.size() > kCoarse) {
-    set(subset(epoch_.values, kCoarse));
+  if (held.size() > kFewInputs) {
+    set(subset(epoch_.values, kFewInputs));
     process_.fit(30);
   }
   set(held);
-  process_.fit(held.size() > kCoarse ? 5 : 40);
+  process_.fit(held.size() > kFewInputs ? 5 : 40);
   keys_.clear();
   for (const std::size_t i : held) keys_.push_back(epoch_.keys[i]);
   is_fitted_ = true;

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numbers>
 
+#include "hone/search/acquisition.h"
+
 namespace hone::search {
 namespace {
 
@@ -13,8 +15,6 @@ constexpr predict::ForestOptions kForest{.trees = 10, .min_leaf = 1, .features =
 /// Where losses are not all positive they are moved so that the best is this share of their range above 0 (or
 /// what parts the 5th percentile from it, if that is more).
 constexpr double kLeastShare = 0.01;
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x * (1.0 / std::numbers::sqrt2)); }
 
 }  // namespace
 

@@ -5,10 +5,11 @@
 #include <cmath>
 #include <limits>
 
+#include "hone/base/numbers.h"
+
 namespace hone::space {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kExact = 0x1p53;  // whole numbers beyond are rounded
 
 /// Steps outwards where whole numbers are not exact in a double.

@@ -6,7 +6,6 @@
 namespace hone::space {
 namespace {
 
-constexpr std::int64_t kMostConfigs = std::int64_t{1} << 62;
 constexpr std::size_t kMostMembers = 500;
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace hone::space {
 namespace {
 
-constexpr std::int64_t kMostConfigs = 20000;  // adopted one by one
+constexpr std::int64_t kMostAdopted = 20000;  // adopted one by one
 
 bool has(const Space& space, const Expression& constraint) {
   return std::any_of(space.constraints().begin(), space.constraints().end(),
@@ -174,7 +174,7 @@ Extension extension(const Space& older, const Space& newer) {
                                           is == nullptr ? "none" : is->text()));
   }
   if (!found.compatible || (same_conditions && same_constraints)) return found;
-  const bool few = older.is_enumerable() && older.count().value_or(kMostConfigs + 1) <= kMostConfigs;
+  const bool few = older.is_enumerable() && older.count().value_or(kMostAdopted + 1) <= kMostAdopted;
   obstacle(few ? first_lost(older, newer) : unproved(older, *newer.plan_));
   return found;
 }

@@ -18,9 +18,9 @@ bool is_number(const std::string& dimension) {
   return std::isdigit(static_cast<unsigned char>(dimension[0])) != 0;
 }
 
-class Reader {
+class TypeReader {
  public:
-  Reader(const std::string& text, const Place& place) : text_(text), place_(place) {}
+  TypeReader(const std::string& text, const Place& place) : text_(text), place_(place) {}
 
   std::vector<OperatorType::Tensor> read() {
     std::vector<OperatorType::Tensor> tensors;
@@ -149,7 +149,7 @@ int distance(const OperatorType& a, const OperatorType& b) {
 
 OperatorType OperatorType::parse(const std::string& text, const Place& place) {
   OperatorType type;
-  type.inputs_ = Reader(text, place).read();
+  type.inputs_ = TypeReader(text, place).read();
   type.output_ = std::move(type.inputs_.back());
   type.inputs_.pop_back();
   return type;

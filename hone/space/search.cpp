@@ -7,7 +7,6 @@ namespace hone::space {
 namespace {
 
 constexpr std::int64_t kConflictWork = 2000;  // boxes to show that constraints exclude each other
-constexpr std::int64_t kMostConfigs = std::int64_t{1} << 62;
 
 }  // namespace
 

@@ -12,6 +12,9 @@
 
 namespace hone::space {
 
+/// Counts end here: beyond it they are not known.
+inline constexpr std::int64_t kMostConfigs = std::int64_t{1} << 62;
+
 /// How much a search may do: boxes looked at, those that take many evaluations of constraints counted as
 /// more.
 struct Work {

@@ -18,8 +18,6 @@ namespace {
 
 using Use = SqliteFile::Use;
 
-constexpr std::int64_t kWidestGap = 1'000'000;
-
 /// NAME.before-mend, or with a number where that is taken; the log comes along.
 std::string copy_aside(const std::string& path) {
   std::string copy = path + ".before-mend";

@@ -13,9 +13,6 @@
 namespace hone::study {
 namespace {
 
-/// A sequence so far after the one before it is damage, not a gap.
-constexpr std::int64_t kWidestGap = 1'000'000;
-
 std::string text_at(sqlite3_stmt* row, int column) {
   const auto* text = static_cast<const char*>(sqlite3_column_blob(row, column));
   const int size = sqlite3_column_bytes(row, column);

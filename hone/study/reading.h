@@ -14,6 +14,9 @@ struct sqlite3_stmt;
 
 namespace hone::study {
 
+/// A sequence so far after the one before it is damage, not a gap.
+inline constexpr std::int64_t kWidestGap = 1'000'000;
+
 /// A store's SQLite file read as it is at one moment: nothing is set up, upgraded or changed, and what is
 /// damaged is stepped over. As a Store it can be read only. Not thread safe. For the files of this room only.
 class Reading final : public Store {

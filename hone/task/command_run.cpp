@@ -14,12 +14,12 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/task/command_tree.h"
 
 namespace hone::task {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// How long processes may outlive the program that left them behind (a tee that writes its last line, say).
 constexpr double kLeftovers_s = 0.2;
 /// How long a killed tree is waited for: what the kernel holds in an uninterruptible wait is left to it.

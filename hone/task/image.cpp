@@ -18,7 +18,7 @@ std::vector<std::string> kinds_or_auto() {
   return names;
 }
 
-std::vector<OptionSpec> specs() {
+std::vector<OptionSpec> image_specs() {
   using Type = OptionSpec::Type;
   return {
       {.name = "data",
@@ -138,8 +138,8 @@ std::vector<OptionSpec> specs() {
   };
 }
 
-const Searchable& searchable() {
-  static const Searchable all("image", specs(),
+const Searchable& searchable_image() {
+  static const Searchable all("image", image_specs(),
                               {"data", "images", "side", "validation_share", "test_share", "cell", "unit"});
   return all;
 }
@@ -153,7 +153,7 @@ CellKind kind_of(const space::Config& config) {
 
 }  // namespace
 
-std::vector<OptionSpec> ImageTask::option_specs() { return specs(); }
+std::vector<OptionSpec> ImageTask::option_specs() { return image_specs(); }
 
 ImageTask::ImageTask(Options options, const std::string& folder)
     : options_(std::move(options)),
@@ -199,7 +199,7 @@ void ImageTask::check(const space::Space& space) const {
   const auto of_cells = cell_parameters(*kind);
   for (const auto& parameter : space.parameters())
     if (std::find(of_cells.begin(), of_cells.end(), parameter.name) == of_cells.end())
-      searchable().check(parameter, options_);
+      searchable_image().check(parameter, options_);
 }
 
 const ImageSet& ImageTask::images() const {

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/study/front.h"
 #include "hone/task/cell_network.h"
@@ -15,10 +16,8 @@
 namespace hone::task {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Numbers of a probe: equal ones of different functions would be a wonder.
 constexpr std::size_t kProbe = 64;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 std::string stem_of(const std::string& path) {
   const std::string description = Table::files(path).second;

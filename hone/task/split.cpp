@@ -21,14 +21,13 @@ std::size_t neediest(const Shares& wanted, const Shares& given, bool empty_only)
 }
 
 /// The split of each group, and the bytes that each split has.
-struct Assignment {
+struct Parts {
   std::vector<std::size_t> split;
   Shares given{};
 };
 
-Assignment assign(const std::vector<std::size_t>& order, const std::vector<double>& sizes,
-                  const Shares& wanted) {
-  Assignment result{std::vector<std::size_t>(sizes.size(), 0), {}};
+Parts assign(const std::vector<std::size_t>& order, const std::vector<double>& sizes, const Shares& wanted) {
+  Parts result{std::vector<std::size_t>(sizes.size(), 0), {}};
   std::size_t left = order.size();
   for (std::size_t group : order) {
     const auto empty = static_cast<std::size_t>(std::count(result.given.begin(), result.given.end(), 0.0));
@@ -101,7 +100,7 @@ SplitTexts split_texts(std::vector<TextFile>& files, const std::vector<std::vect
 
   Shares wanted;
   for (std::size_t split = 0; split < 3; ++split) wanted[split] = shares[split] * total;
-  Assignment assignment = assign(order, sizes, wanted);
+  Parts assignment = assign(order, sizes, wanted);
   bool whole = groups.size() >= 3 && sizes[order[0]] <= 0.85 * total;
   for (std::size_t split = 0; split < 3; ++split) whole &= assignment.given[split] >= 0.25 * wanted[split];
 

@@ -10,13 +10,13 @@
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/task/table_lines.h"
 
 namespace hone::task {
 namespace {
 
 constexpr std::size_t kMaxRows = 100'000'000;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool parse_number(std::string_view text, double& value) {
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);

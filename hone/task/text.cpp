@@ -17,7 +17,7 @@ const std::vector<std::string>& mixer_names() {
   return names;
 }
 
-std::vector<OptionSpec> specs() {
+std::vector<OptionSpec> text_specs() {
   using Type = OptionSpec::Type;
   return {
       {.name = "data",
@@ -175,16 +175,16 @@ std::vector<OptionSpec> specs() {
   };
 }
 
-const Searchable& searchable() {
+const Searchable& searchable_text() {
   static const Searchable all(
-      "text", specs(),
+      "text", text_specs(),
       {"data", "validation_share", "test_share", "max_vocabulary", "validation_chars", "max_bytes"}, "mixer");
   return all;
 }
 
 }  // namespace
 
-std::vector<OptionSpec> TextTask::option_specs() { return specs(); }
+std::vector<OptionSpec> TextTask::option_specs() { return text_specs(); }
 
 TextTask::TextTask(Options options, const std::string& folder)
     : options_(std::move(options)),
@@ -209,7 +209,7 @@ void TextTask::check(const space::Space& space) const {
   for (const auto& parameter : space.parameters()) {
     // How long the list of mixers is shows in its entries.
     if (parameter.length_of == "mixer") continue;
-    searchable().check(parameter, options_);
+    searchable_text().check(parameter, options_);
     mixer_list = mixer_list || !parameter.list.empty();
   }
   if (mixer_list && (space.index("layers") || options_.place("layers").key == "task.layers"))

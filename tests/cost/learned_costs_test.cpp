@@ -67,13 +67,18 @@ TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   LearnedCostOptions options;
   options.boosting.trees = 2;
   options.folds = 0;
-  Json json = LearnedCosts::fit(samples(), options).json();
+  const LearnedCosts model = LearnedCosts::fit(samples(), options);
+  Json json = model.json();
   json["version"] = 99;
   EXPECT_THROW(LearnedCosts::from_json(json), Error);
   json["version"] = 1;
   json["features"].erase(0);
   EXPECT_THROW(LearnedCosts::from_json(json), Error);
   EXPECT_THROW(LearnedCosts::from_json(Json::parse("[1]")), Error);
+  EXPECT_THROW(LearnedCosts::from_json(Json{{"format", 1}}), Error) << "of another type";
+  json = model.json();
+  json["provenance"] = 3;
+  EXPECT_THROW(LearnedCosts::from_json(json), Error);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "../program.h"
@@ -122,6 +123,10 @@ TEST(ServingTable, BecomesDeployments) {
   EXPECT_FALSE(read_serving_table(folder.file("other.csv")).has_value());
   folder.write("bad.csv", std::string(kTable) + "llama2-70b,a100-80gb,512,1,128,fast,50,6550,2\n");
   EXPECT_THROW(read_serving_table(folder.file("bad.csv")), Error);
+  for (const char* count : {"0.5", "1e300"}) {
+    folder.write("bad.csv", fmt::format("{}llama2-70b,a100-80gb,{},1,128,512,50,6550,2\n", kTable, count));
+    EXPECT_THROW(read_serving_table(folder.file("bad.csv")), Error) << count << " accelerators";
+  }
 }
 
 TEST(DeploymentNotes, SayWhatNamesDoNot) {

@@ -250,8 +250,11 @@ TEST(LlmProbe, ChecksItsOptions) {
   options = options_for(server, folder);
   folder.write("probe.jsonl", "{\"model\": \"other\", \"billed_in\": 1, \"billed_out\": 1}\n");
   EXPECT_THROW(probe_llm(options), Error) << "another model's file";
-  folder.write("probe.jsonl", "hello\n");
-  EXPECT_THROW(probe_llm(options), Error);
+  for (const char* line : {"hello\n", "{\"model\": 3, \"billed_in\": 1, \"billed_out\": 1}\n",
+                           "{\"model\": \"m\", \"billed_in\": 9223372036854775807, \"billed_out\": 1}\n"}) {
+    folder.write("probe.jsonl", line);
+    EXPECT_THROW(probe_llm(options), Error) << line;
+  }
 }
 
 TEST(HttpClient, ChecksUrls) {

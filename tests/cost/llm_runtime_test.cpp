@@ -10,7 +10,7 @@
 namespace hone::cost {
 namespace {
 
-LlmRuntime made() {
+LlmRuntime made_runtime() {
   LlmRuntime runtime;
   runtime.name = "m";
   runtime.prompt_tokens = {1, 100, 200};
@@ -20,7 +20,7 @@ LlmRuntime made() {
 }
 
 TEST(LlmRuntime, IsLinearInOutputTokens) {
-  LlmRuntime runtime = made();
+  LlmRuntime runtime = made_runtime();
   runtime.overhead_s = 0.3;
   EXPECT_DOUBLE_EQ(runtime.seconds(100, 1), 0.5);
   EXPECT_DOUBLE_EQ(runtime.seconds(100, 11), 1.0);
@@ -29,7 +29,7 @@ TEST(LlmRuntime, IsLinearInOutputTokens) {
 }
 
 TEST(LlmRuntime, InterpolatesPrompts) {
-  const LlmRuntime runtime = made();
+  const LlmRuntime runtime = made_runtime();
   EXPECT_DOUBLE_EQ(runtime.prompt_cost(150), 0.35);
   EXPECT_DOUBLE_EQ(runtime.prompt_cost(0.5), 0.1) << "flat below the first";
   EXPECT_DOUBLE_EQ(runtime.prompt_cost(300), 0.8) << "the last segment goes on";
@@ -52,7 +52,7 @@ TEST(LlmRuntime, GoesOnFlatWhereLongerPromptsTookLess) {
 }
 
 TEST(LlmRuntime, FindsTilesWhereThereAreSteps) {
-  LlmRuntime steps = made();
+  LlmRuntime steps = made_runtime();
   steps.prompt_tokens.clear();
   steps.prompt_s.clear();
   for (int size = 64; size <= 1024; size += 64) {
@@ -73,7 +73,7 @@ TEST(LlmRuntime, FindsTilesWhereThereAreSteps) {
 
 TEST(LlmRuntime, ReadsWhatItWritesAndThePublishedForm) {
   const test::Folder folder;
-  LlmRuntime runtime = made();
+  LlmRuntime runtime = made_runtime();
   runtime.overhead_s = 0.1;
   runtime.batch = 4;
   folder.write("one.json", runtime.json().dump());
@@ -99,7 +99,8 @@ TEST(LlmRuntime, RefusesWhatIsNoModel) {
         R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {}}})",
         R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"x": 1}}})",
         R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": "fast"}}})",
-        R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1, "1.0": 2}}})"}) {
+        R"({"a": {"runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1, "1.0": 2}}})",
+        R"({"name": 7, "runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1}})"}) {
     folder.write("bad.json", text);
     EXPECT_THROW(read_llm_runtimes(folder.file("bad.json")), Error) << text;
   }
@@ -107,8 +108,8 @@ TEST(LlmRuntime, RefusesWhatIsNoModel) {
 
 TEST(LlmCompare, PutsRawDenoisedAndIdealizedSideBySide) {
   LlmComparison comparison;
-  comparison.idealized = {made()};
-  LlmRuntime api = made();
+  comparison.idealized = {made_runtime()};
+  LlmRuntime api = made_runtime();
   api.token_s = 0.025;
   api.overhead_s = 0.1;
   comparison.denoised = {api};
@@ -126,7 +127,7 @@ TEST(LlmCompare, PutsRawDenoisedAndIdealizedSideBySide) {
 TEST(LlmCompare, MarksTheFrontOfCostAndQuality) {
   LlmComparison comparison;
   for (const auto& [name, token] : {std::pair{"cheap", 0.01}, {"worse", 0.02}, {"good", 0.03}}) {
-    LlmRuntime runtime = made();
+    LlmRuntime runtime = made_runtime();
     runtime.name = name;
     runtime.token_s = token;
     comparison.idealized.push_back(runtime);

@@ -8,7 +8,7 @@ namespace hone::cost {
 namespace {
 
 /// c[i, j] += a[i, k] * b[k, j] of n x n x n doubles, loops i, j, k.
-Nest product(std::int64_t n) {
+Nest product_nest(std::int64_t n) {
   Nest nest;
   nest.element_bytes = 8;
   for (int loop = 0; loop < 3; ++loop) nest.loops.push_back({static_cast<double>(n), true, {}});
@@ -33,7 +33,7 @@ Nest product(std::int64_t n) {
 }
 
 TEST(NestModel, KnowsWhichOrdersKeepDependences) {
-  Nest nest = product(64);
+  Nest nest = product_nest(64);
   NestChoice choice = NestChoice::none(nest);
   choice.order = {0, 2, 1};
   EXPECT_TRUE(legal(nest, choice));
@@ -52,7 +52,7 @@ TEST(NestModel, KnowsWhichOrdersKeepDependences) {
 }
 
 TEST(NestModel, BoundsStayInsideTheLoopsThatTheyMention) {
-  Nest nest = product(64);
+  Nest nest = product_nest(64);
   nest.loops[1].fixed = false;
   nest.loops[1].bounds_depend = {0};  // a triangle: j below i
   NestChoice choice = NestChoice::none(nest);
@@ -66,7 +66,7 @@ TEST(NestModel, BoundsStayInsideTheLoopsThatTheyMention) {
 }
 
 TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
-  const Nest nest = product(200);
+  const Nest nest = product_nest(200);
   const NestMachine machine;
   NestChoice choice = NestChoice::none(nest);
   const double plain = nest_cycles(nest, choice, machine);
@@ -82,7 +82,7 @@ TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
 }
 
 TEST(NestModel, ChoicesAreLegalAndDifferent) {
-  const Nest nest = product(200);
+  const Nest nest = product_nest(200);
   const auto choices = nest_choices(nest, NestMachine{});
   EXPECT_GT(choices.size(), 50u);
   EXPECT_EQ(choices.front(), NestChoice::none(nest));

@@ -18,7 +18,7 @@ using run::Optimizer;
 using test::Folder;
 using test::PowerMachine;
 
-Optimizer::Setup setup() {
+Optimizer::Setup power_setup() {
   Optimizer::Setup s;
   s.space = space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build();
   s.objectives = {{"loss", true}};
@@ -64,7 +64,7 @@ std::size_t check(const Cut& cut, const std::vector<std::string>& written) {
   EXPECT_EQ(test::everything(light), test::everything(whole)) << cut.folder;
   // What ran then is run again, and the study goes on.
   run::give_back(whole, run::Blame::nobody, [](const study::HeldLease&) { return true; });
-  auto s = setup();
+  auto s = power_setup();
   s.max_trials = whole.size() + 2;
   Optimizer optimizer(s, store);
   while (const auto job = optimizer.ask()) EXPECT_TRUE(optimizer.tell(*job, loss(*job)));
@@ -100,7 +100,7 @@ TEST(Power, MayGoAwayAtAnyMoment) {
       cuts.push_back(cut);
     };
     const auto store = study::open_store("sqlite:" + folder.file("disk/s.sqlite"));
-    Optimizer optimizer(setup(), store);
+    Optimizer optimizer(power_setup(), store);
     PowerMachine::watch(cut_now, 31);
     const double began = monotonic_s();
     // Enough for several checkpoints of the log, which are the delicate moments.
@@ -138,7 +138,7 @@ TEST(Power, TheLastResultIsSafeAfterASecond) {
   std::filesystem::create_directory(folder.file("disk"));
   std::mt19937_64 random(1);
   const auto store = study::open_store("sqlite:" + folder.file("disk/s.sqlite"));
-  Optimizer optimizer(setup(), store);
+  Optimizer optimizer(power_setup(), store);
   for (int i = 0; i < 5; ++i) {
     const auto job = optimizer.ask();
     ASSERT_TRUE(job);

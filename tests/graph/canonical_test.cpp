@@ -12,7 +12,7 @@ namespace {
 
 using Int = std::int64_t;
 
-Key key(const Graph& graph) { return canonical(graph).key; }
+Key key_of(const Graph& graph) { return canonical(graph).key; }
 
 DecoderSpec small() {
   DecoderSpec spec{.vocabulary = 11, .context = 8, .width = 16};
@@ -66,12 +66,12 @@ TEST(Canonical, SpellingDoesNotMatter) {
   for (const DecoderSpec& spec : {small(), gated}) {
     const Graph graph = decoder(spec, 2, 8);
     const Canonical one = canonical(graph);
-    for (int i = 0; i < 50; ++i) EXPECT_EQ(key(scrambled(graph, rng)), one.key);
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(key_of(scrambled(graph, rng)), one.key);
   }
 }
 
 TEST(Canonical, BatchAndLengthDoNotEnter) {
-  EXPECT_EQ(key(decoder(small(), 2, 8)), key(decoder(small(), 1, 3)));
+  EXPECT_EQ(key_of(decoder(small(), 2, 8)), key_of(decoder(small(), 1, 3)));
 }
 
 TEST(Canonical, NearMissesDiffer) {
@@ -101,23 +101,23 @@ TEST(Canonical, NearMissesDiffer) {
   with([](DecoderSpec& spec) { spec.layers[1].tokens = 11; });
   with([](DecoderSpec& spec) { spec.layers[1].ffn_tokens = 11; });
   std::set<Key> keys;
-  for (const DecoderSpec& spec : specs) keys.insert(key(decoder(spec, 2, 8)));
+  for (const DecoderSpec& spec : specs) keys.insert(key_of(decoder(spec, 2, 8)));
   EXPECT_EQ(keys.size(), specs.size());
 }
 
 TEST(Canonical, WhatCannotMatterHasOneSpelling) {
   DecoderSpec spec = small();
   spec.layers[0].kv_heads = 4;  // of 4 heads: what 0 means
-  EXPECT_EQ(key(decoder(spec, 2, 8)), key(decoder(small(), 2, 8)));
+  EXPECT_EQ(key_of(decoder(spec, 2, 8)), key_of(decoder(small(), 2, 8)));
   // A quarter and a third of eight elements are one pair each.
   spec = small();
   spec.layers[1].rotary = 0.33;
-  EXPECT_EQ(key(decoder(spec, 2, 8)), key(decoder(small(), 2, 8)));
+  EXPECT_EQ(key_of(decoder(spec, 2, 8)), key_of(decoder(small(), 2, 8)));
   // Nothing turned is no rotary at all.
   for (DecoderLayer& layer : spec.layers) layer.rotary = 0.0;
   DecoderSpec none = small();
   none.position = Position::none;
-  EXPECT_EQ(key(decoder(spec, 2, 8)), key(decoder(none, 2, 8)));
+  EXPECT_EQ(key_of(decoder(spec, 2, 8)), key_of(decoder(none, 2, 8)));
 }
 
 TEST(Canonical, AScaleThatIsPublishedNeedNotBeSaid) {
@@ -127,7 +127,7 @@ TEST(Canonical, AScaleThatIsPublishedNeedNotBeSaid) {
     if (tau) attributes.set("tau", *tau);
     g.output(
         g.add("token_parameter_attention", attributes, {g.input("x", {2, 5, 4}, DataType::float32)}, "p"));
-    return key(g);
+    return key_of(g);
   };
   EXPECT_EQ(graph({}), graph(3.0));
   EXPECT_NE(graph({}), graph(2.0));
@@ -143,7 +143,7 @@ TEST(Canonical, ALayerOfIdentityIsNoLayer) {
     graph.output(with_none ? graph.add("identity", {}, {x}, "none") : x);
     return graph;
   };
-  EXPECT_EQ(key(stack(true)), key(stack(false)));
+  EXPECT_EQ(key_of(stack(true)), key_of(stack(false)));
 }
 
 TEST(Canonical, SharingMatters) {
@@ -159,7 +159,7 @@ TEST(Canonical, SharingMatters) {
       graph.set_init(graph.node(b).parameters[0], {Init::Kind::normal, scale});
     }
     graph.output(graph.add("add", {}, {a, b}, "sum"));
-    return key(graph);
+    return key_of(graph);
   };
   const std::set<Key> keys = {twice(false, false), twice(true, false), twice(true, true, 0.03)};
   EXPECT_EQ(keys.size(), 3u);
@@ -181,9 +181,9 @@ TEST(Canonical, OperandsThatLookAlikeAreToldApartByTheirOtherUses) {
     g.output(g.add("linear", {{"out", Int{4}}}, {sum}, "r", weight));
     return g;
   };
-  EXPECT_EQ(key(graph(false, 0)), key(graph(true, 0)));
-  EXPECT_EQ(key(graph(false, 0)), key(graph(false, 1)));
-  EXPECT_NE(key(graph(false, 0)), key(graph(false, 2)));
+  EXPECT_EQ(key_of(graph(false, 0)), key_of(graph(true, 0)));
+  EXPECT_EQ(key_of(graph(false, 0)), key_of(graph(false, 1)));
+  EXPECT_NE(key_of(graph(false, 0)), key_of(graph(false, 2)));
 }
 
 TEST(Canonical, TiesAreBrokenAlikeEverywhere) {
@@ -200,7 +200,7 @@ TEST(Canonical, TiesAreBrokenAlikeEverywhere) {
     const int product =
         g.add("multiply", {}, swap_product ? std::vector<int>{q2, p2} : std::vector<int>{p2, q2}, "product");
     g.output(product);
-    return key(g);
+    return key_of(g);
   };
   const Key one = graph(false, false, false);
   EXPECT_EQ(graph(true, false, false), one);
@@ -218,7 +218,7 @@ TEST(Canonical, OutputsAndInputsHaveAnOrder) {
     const int sum = g.add("add", {}, {f, swap_inputs ? a : b}, "sum");
     g.output(swap_outputs ? f : sum);
     g.output(swap_outputs ? sum : f);
-    return key(g);
+    return key_of(g);
   };
   const std::set<Key> keys = {graph(false, false), graph(true, false), graph(false, true)};
   EXPECT_EQ(keys.size(), 3u);
@@ -267,7 +267,7 @@ TEST(Canonical, DeadParametersDoNotTouchTies) {
     const int p = map(), q = map();
     if (dead) map();
     g.output(g.add("add", {}, {norm, p, q}, "sum"));
-    return key(g);
+    return key_of(g);
   };
   for (int i = 1; i <= 20; ++i) EXPECT_EQ(graph(0.01 * i, false), graph(0.01 * i, true)) << i;
 }

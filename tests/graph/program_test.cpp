@@ -33,7 +33,7 @@ std::string error_of(const std::string& text) {
   return "no error";
 }
 
-std::vector<Array> some_inputs(const Graph& graph) {
+std::vector<Array> program_inputs(const Graph& graph) {
   std::vector<Array> inputs;
   Rng rng(11, "inputs");
   for (const Node& node : graph.nodes()) {
@@ -161,7 +161,7 @@ TEST(Program, RunsAsItsGraphDoes) {
     EXPECT_EQ(Program::parse(program.text()), program) << program.text();
     const Graph again = program.graph();
     EXPECT_EQ(canonical(again).key, canonical(graph).key) << program.text();
-    const std::vector<Array> inputs = some_inputs(graph), parameters = initial_parameters(again, 6);
+    const std::vector<Array> inputs = program_inputs(graph), parameters = initial_parameters(again, 6);
     EXPECT_EQ(evaluate(program, inputs, parameters), evaluate(again, inputs, parameters)) << program.text();
     std::map<int, int> writes;
     for (const Program::Instruction& instruction : program.code)
@@ -179,7 +179,7 @@ TEST(Program, SaysWhichInstructionDoesNotFit) {
   } catch (const Error& error) {
     EXPECT_EQ(error.message(), "instruction 4: r9 is read before anything is written into it");
   }
-  EXPECT_THROW(evaluate(program, some_inputs(Program::parse(kProgram).graph()), {}), Error);
+  EXPECT_THROW(evaluate(program, program_inputs(Program::parse(kProgram).graph()), {}), Error);
 }
 
 }  // namespace

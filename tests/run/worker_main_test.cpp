@@ -17,9 +17,9 @@ using test::Program;
 
 const std::string kOwnTasks = std::string(HONE_PROGRAMS) + "/own_tasks";
 
-std::string study_text(const std::string& task, int trials = 20,
-                       const std::string& space = "a = { real = [0, 1] }",
-                       const std::string& objective = "value") {
+std::string worker_study(const std::string& task, int trials = 20,
+                         const std::string& space = "a = { real = [0, 1] }",
+                         const std::string& objective = "value") {
   return "[study]\nminimize = [\"" + objective + "\"]\n[task]\nkind = \"program\"\n" + task + "\n[space]\n" +
          space +
          "\n[search]\nsearcher = \"random\"\nscheduler = { kind = \"fixed\", steps = 1 }\n[budget]\ntrials "
@@ -63,7 +63,7 @@ TEST(OwnTask, IsSearchedByItsOwnProcesses) {
   // A relative path, from a folder with a space in its name.
   std::filesystem::create_directory(folder.file("a b"));
   std::filesystem::create_symlink(kOwnTasks, folder.file("a b/mine"));
-  folder.write("a b/s.toml", study_text("program = \"./mine\"\nname = \"slope\"\noptions = { scale = 2 }"));
+  folder.write("a b/s.toml", worker_study("program = \"./mine\"\nname = \"slope\"\noptions = { scale = 2 }"));
   Program search(folder, {"search", "a b/s.toml", "--json"});
   ASSERT_EQ(search.status(), 0) << search.err();
   const Json done = Json::parse(search.out());
@@ -85,7 +85,8 @@ TEST(OwnTask, IsSearchedByItsOwnProcesses) {
 TEST(OwnTask, WithTheFullInterfaces) {
   const Folder folder;
   const std::string flags = "a = { flag = true }\nb = { flag = true }\nc = { flag = true }";
-  folder.write("s.toml", study_text(own("name = \"ones\"\noptions = { width = 3 }"), 8, flags, "ones_of_3"));
+  folder.write("s.toml",
+               worker_study(own("name = \"ones\"\noptions = { width = 3 }"), 8, flags, "ones_of_3"));
   Program search(folder, {"search", "s.toml", "--json"});
   ASSERT_EQ(search.status(), 0) << search.err();
   expect_part(search.err(), "data: 3 flags to set");
@@ -95,7 +96,7 @@ TEST(OwnTask, WithTheFullInterfaces) {
   EXPECT_EQ(study.front().members().front().values.front(), 0.0);
 
   const auto text = [&](const std::string& options, const std::string& objective = "ones_of_2") {
-    return study_text(own("name = \"ones\"\noptions = " + options), 8, flags, objective);
+    return worker_study(own("name = \"ones\"\noptions = " + options), 8, flags, objective);
   };
   expect_part(wrong(folder, text("{ width = 2 }", "ones_of_3")),
               "s.toml:2: study.minimize: task 'program' does not report 'ones_of_3'");
@@ -107,26 +108,27 @@ TEST(OwnTask, WithTheFullInterfaces) {
 
 TEST(OwnTask, MistakesInTheStudyFileHaveTheirPlace) {
   const Folder folder;
-  EXPECT_EQ(wrong(folder, study_text(own("name = \"slope\"\noptions = { scale = 4 }"))), "");
-  expect_part(wrong(folder, study_text(own(""))), "s.toml:5: task.program: " + kOwnTasks + " holds 2 tasks");
-  expect_part(wrong(folder, study_text(own("name = \"slop\""))), "s.toml:6: task.name");
-  expect_part(wrong(folder, study_text(own("name = \"slop\""))), "did you mean 'slope'?");
+  EXPECT_EQ(wrong(folder, worker_study(own("name = \"slope\"\noptions = { scale = 4 }"))), "");
+  expect_part(wrong(folder, worker_study(own(""))),
+              "s.toml:5: task.program: " + kOwnTasks + " holds 2 tasks");
+  expect_part(wrong(folder, worker_study(own("name = \"slop\""))), "s.toml:6: task.name");
+  expect_part(wrong(folder, worker_study(own("name = \"slop\""))), "did you mean 'slope'?");
   const auto with = [&](const std::string& options) {
-    return wrong(folder, study_text(own("name = \"slope\"\noptions = " + options)));
+    return wrong(folder, worker_study(own("name = \"slope\"\noptions = " + options)));
   };
   expect_part(with("{ scal = 1 }"), "s.toml:7: task.options.scal: unknown key 'scal'; did you mean 'scale'?");
   expect_part(with("{ scale = 9 }"), "s.toml:7: task.options.scale: 9 is out of range; allowed: 0.5 to 4");
   expect_part(with("{ mood = \"clam\" }"), "did you mean 'calm'?");
   expect_part(with("[1]"), "s.toml:7: task.options: expected a table");
-  expect_part(wrong(folder, study_text(own("name = \"slope\""), 3, "a = { real = [0, 1] }", "valeu")),
+  expect_part(wrong(folder, worker_study(own("name = \"slope\""), 3, "a = { real = [0, 1] }", "valeu")),
               "did you mean 'value'?");
-  expect_part(wrong(folder, study_text("programm = \"x\"")), "did you mean 'program'?");
+  expect_part(wrong(folder, worker_study("programm = \"x\"")), "did you mean 'program'?");
 }
 
 TEST(OwnTask, ProgramsThatAreNone) {
   const Folder folder;
   const auto with = [&](const std::string& program) {
-    const std::string said = wrong(folder, study_text("program = \"" + program + "\""));
+    const std::string said = wrong(folder, worker_study("program = \"" + program + "\""));
     expect_part(said, "s.toml:5: task.program: ");
     return said;
   };
@@ -169,7 +171,7 @@ TEST(OwnTask, ProgramsThatAreNone) {
 
 TEST(OwnTask, ACrashIsBlamedOnTheTrial) {
   const Folder folder;
-  folder.write("s.toml", study_text(own("name = \"slope\"\noptions = { crash = true }"), 8));
+  folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { crash = true }"), 8));
   Program search(folder, {"search", "s.toml", "--json"});
   ASSERT_EQ(search.status(), 0) << search.err();
   const study::Study study = study_in(folder);
@@ -187,7 +189,7 @@ TEST(OwnTask, ACrashIsBlamedOnTheTrial) {
 
 TEST(OwnTask, AnExceptionFailsTheTrial) {
   const Folder folder;
-  folder.write("s.toml", study_text(own("name = \"slope\"\noptions = { mood = \"wild\" }"), 3));
+  folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { mood = \"wild\" }"), 3));
   Program search(folder, {"search", "s.toml"});
   EXPECT_EQ(search.status(), 0) << search.err();
   const study::Study study = study_in(folder);
@@ -197,7 +199,7 @@ TEST(OwnTask, AnExceptionFailsTheTrial) {
 
 TEST(OwnTask, CtrlCStopsItsWorkers) {
   const Folder folder;
-  folder.write("s.toml", study_text(own("name = \"slope\"\noptions = { pause = \"100 ms\" }"), 1000));
+  folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { pause = \"100 ms\" }"), 1000));
   Program search(folder, {"search", "s.toml"});
   ASSERT_TRUE(test::wait_until([&] {
     if (!std::filesystem::exists(folder.file("s.hone/study.sqlite"))) return false;
@@ -216,7 +218,7 @@ TEST(OwnTask, AProgramBuiltAnewIsNoticed) {
   const Folder folder;
   const std::string flags = "a = { flag = true }\nb = { flag = true }";
   const auto begin = [&](const std::string& name, const std::string& task, const std::string& objective) {
-    folder.write(name + ".toml", study_text("program = \"mine\"\n" + task, 2, flags, objective));
+    folder.write(name + ".toml", worker_study("program = \"mine\"\n" + task, 2, flags, objective));
     Program search(folder, {"search", name + ".toml"});
     const int status = search.status();
     return std::pair(status, search.err());

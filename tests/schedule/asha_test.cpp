@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/schedule/rung.h"
 #include "hone/schedule/scheduler.h"
@@ -17,7 +18,6 @@ namespace {
 using study::Change;
 using study::Trial;
 using study::TrialState;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Problem problem(std::size_t objectives) {
   Problem problem;
@@ -27,8 +27,8 @@ Problem problem(std::size_t objectives) {
 }
 
 /// A study in miniature: runs what the scheduler asks for, one job at a time or several at once.
-struct Simulation {
-  explicit Simulation(std::unique_ptr<Scheduler> made, std::size_t objectives = 1)
+struct AshaRun {
+  explicit AshaRun(std::unique_ptr<Scheduler> made, std::size_t objectives = 1)
       : scheduler(std::move(made)), names(problem(objectives).objectives) {}
 
   Trial& create(std::int64_t target) {
@@ -76,13 +76,14 @@ struct Simulation {
 };
 
 /// As in the paper.
-std::unique_ptr<Scheduler> asha(std::vector<std::int64_t> steps, std::size_t objectives = 1, int eta = 3) {
+std::unique_ptr<Scheduler> make_asha(std::vector<std::int64_t> steps, std::size_t objectives = 1,
+                                     int eta = 3) {
   return make_scheduler("asha", problem(objectives),
                         Json{{"steps", steps}, {"eta", eta}, {"eager", false}, {"measured", false}});
 }
 
 TEST(Fixed, RunsEveryTrialToTheEnd) {
-  Simulation simulation(make_scheduler("fixed", problem(1), Json{{"steps", 50}}));
+  AshaRun simulation(make_scheduler("fixed", problem(1), Json{{"steps", 50}}));
   EXPECT_EQ(simulation.scheduler->horizon(), 50);
   EXPECT_EQ(simulation.scheduler->rungs(), std::vector<std::int64_t>{50});
   const auto job = simulation.scheduler->next(true);
@@ -101,7 +102,7 @@ TEST(Schedulers, ThoseThatPauseNoneRunOnWhatAnEarlierOnePaused) {
                                       {"curve_prediction", {{"steps", 50}}},
                                       {"asha", {{"steps", {10, 50}}, {"type", "stopping"}}}}) {
     SCOPED_TRACE(name);
-    Simulation simulation(make_scheduler(name, problem(1), options));
+    AshaRun simulation(make_scheduler(name, problem(1), options));
     for (int i = 0; i < 2; ++i) {
       Trial& trial = simulation.create(9);
       simulation.start(trial, 9);
@@ -122,22 +123,22 @@ TEST(Schedulers, ThoseThatPauseNoneRunOnWhatAnEarlierOnePaused) {
 
 TEST(Asha, TwoStepsAreTheEndsOfAGeometricLadder) {
   using Rungs = std::vector<std::int64_t>;
-  EXPECT_EQ(asha({20, 180})->rungs(), (Rungs{20, 60, 180}));
-  EXPECT_EQ(asha({1, 100})->rungs(), (Rungs{1, 3, 9, 27, 100}));
-  EXPECT_EQ(asha({20, 40})->rungs(), (Rungs{20, 40}));
-  EXPECT_EQ(asha({20, 200})->rungs(), (Rungs{20, 60, 200}));
-  EXPECT_EQ(asha({10, 11, 12})->rungs(), (Rungs{10, 11, 12}));
-  EXPECT_EQ(asha({1, std::int64_t{1} << 62}, 1, 2)->rungs().size(), 63u);
-  EXPECT_EQ(asha({20, 180})->horizon(), 180);
-  EXPECT_THROW(asha({20}), Error);
-  EXPECT_THROW(asha({20, 20}), Error);
-  EXPECT_THROW(asha({20, 60, 50}), Error);
-  EXPECT_THROW(asha({0, 60}), Error);
+  EXPECT_EQ(make_asha({20, 180})->rungs(), (Rungs{20, 60, 180}));
+  EXPECT_EQ(make_asha({1, 100})->rungs(), (Rungs{1, 3, 9, 27, 100}));
+  EXPECT_EQ(make_asha({20, 40})->rungs(), (Rungs{20, 40}));
+  EXPECT_EQ(make_asha({20, 200})->rungs(), (Rungs{20, 60, 200}));
+  EXPECT_EQ(make_asha({10, 11, 12})->rungs(), (Rungs{10, 11, 12}));
+  EXPECT_EQ(make_asha({1, std::int64_t{1} << 62}, 1, 2)->rungs().size(), 63u);
+  EXPECT_EQ(make_asha({20, 180})->horizon(), 180);
+  EXPECT_THROW(make_asha({20}), Error);
+  EXPECT_THROW(make_asha({20, 20}), Error);
+  EXPECT_THROW(make_asha({20, 60, 50}), Error);
+  EXPECT_THROW(make_asha({0, 60}), Error);
   EXPECT_THROW(make_scheduler("asha", problem(1), Json{{"steps", {1, 9}}, {"eta", 1}}), Error);
 }
 
 TEST(Asha, PromotesAThirdOfEveryRungAndOnlyTheBest) {
-  Simulation simulation(asha({1, 3, 9}));
+  AshaRun simulation(make_asha({1, 3, 9}));
   Rng rng(1, "asha");
   std::vector<double> quality(1000);
   for (double& value : quality) value = rng.uniform();
@@ -169,7 +170,7 @@ TEST(Asha, PromotesAThirdOfEveryRungAndOnlyTheBest) {
 }
 
 TEST(Asha, TakesTheHighestRungFirst) {
-  Simulation simulation(asha({1, 3, 9}));
+  AshaRun simulation(make_asha({1, 3, 9}));
   simulation.trials.reserve(20);
   const auto evaluate = [](const Trial& trial) { return std::vector<double>{double(trial.id)}; };
   std::vector<std::pair<std::int64_t, std::int64_t>> jobs;
@@ -186,7 +187,7 @@ TEST(Asha, TakesTheHighestRungFirst) {
 }
 
 TEST(Asha, AskingTwiceChangesNothingAndAPromotedTrialIsPromotedOnce) {
-  Simulation simulation(asha({1, 3}));
+  AshaRun simulation(make_asha({1, 3}));
   simulation.trials.reserve(20);
   for (int i = 0; i < 3; ++i) {
     Trial& trial = simulation.create(1);
@@ -207,7 +208,7 @@ TEST(Asha, AskingTwiceChangesNothingAndAPromotedTrialIsPromotedOnce) {
 }
 
 TEST(Asha, RunningFailedInfeasibleReusedAndNaNAreNotPromoted) {
-  Simulation simulation(asha({1, 3}));
+  AshaRun simulation(make_asha({1, 3}));
   simulation.trials.reserve(20);
   const auto add = [&](double value) -> Trial& {
     Trial& trial = simulation.create(1);
@@ -247,7 +248,7 @@ TEST(Asha, RunningFailedInfeasibleReusedAndNaNAreNotPromoted) {
 }
 
 TEST(Asha, ATrialKnownAsReusedLaterNoLongerCounts) {
-  Simulation simulation(asha({1, 3}));
+  AshaRun simulation(make_asha({1, 3}));
   simulation.trials.reserve(20);
   for (int i = 0; i < 3; ++i) {
     Trial& trial = simulation.create(1);
@@ -263,7 +264,7 @@ TEST(Asha, ATrialKnownAsReusedLaterNoLongerCounts) {
 TEST(Asha, MaximisesWhereTheObjectiveSaysSo) {
   Problem maximise;
   maximise.objectives = {{"a", false}};
-  Simulation simulation(make_scheduler("asha", maximise, Json{{"steps", {1, 3}}}));
+  AshaRun simulation(make_scheduler("asha", maximise, Json{{"steps", {1, 3}}}));
   simulation.trials.reserve(3);
   for (double value : {0.1, 0.9, 0.5}) {
     Trial& trial = simulation.create(1);
@@ -358,7 +359,7 @@ TEST(Rung, DependsOnWhatItHoldsAndNotOnTheOrder) {
 }
 
 TEST(Asha, SeveralObjectivesPromoteTheFront) {
-  Simulation simulation(asha({1, 3}, 2), 2);
+  AshaRun simulation(make_asha({1, 3}, 2), 2);
   simulation.trials.reserve(40);
   // Nine trials, three of them on the front.
   const std::vector<std::vector<double>> values{{3, 9}, {1, 5}, {9, 9}, {2, 3}, {4, 8},

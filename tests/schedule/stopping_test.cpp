@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/schedule/running_median.h"
 #include "hone/study/front.h"
@@ -16,7 +17,6 @@ namespace {
 using study::Trial;
 using study::TrialState;
 using Verdict = Scheduler::Verdict;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Runs a trial that reports its curve at every step; where it was stopped, or 0.
 template <typename Curve>

@@ -15,7 +15,7 @@ namespace {
 using study::TrialState;
 using Values = std::vector<double>;
 
-space::Space box(int n, double low, double high) {
+space::Space cube_of(int n, double low, double high) {
   space::Space::Builder builder;
   for (int i = 0; i < n; ++i) builder.real(fmt::format("x{}", i), low, high);
   return builder.build();
@@ -95,7 +95,7 @@ TEST(Evolution, SuggestionsAreGolden) {
 TEST(DifferentialEvolution, BeatsRandomOnRosenbrock) {
   double evolved = 0.0, random = 0.0;
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    const auto problem = problem_of(box(4, -5.0, 10.0), 1, seed);
+    const auto problem = problem_of(cube_of(4, -5.0, 10.0), 1, seed);
     evolved += std::log10(best_of("differential_evolution", problem, 1500, rosenbrock)) / 5;
     random += std::log10(best_of("random", problem, 1500, rosenbrock)) / 5;
   }
@@ -104,7 +104,7 @@ TEST(DifferentialEvolution, BeatsRandomOnRosenbrock) {
 }
 
 TEST(DifferentialEvolution, AResultReplacesItsTargetAtOnceAndOnlyWhereItIsAsGood) {
-  SimulatedStudy study("differential_evolution", problem_of(box(3, 0.0, 1.0)),
+  SimulatedStudy study("differential_evolution", problem_of(cube_of(3, 0.0, 1.0)),
                        Json{{"population", 6}, {"F", 0.0}, {"CR", 0.0}});
   study.run(6, [](const space::Config&) { return Values{1.0}; });
   // With F = CR = 0 a child is its target but for one coordinate, which is another member's.
@@ -142,7 +142,7 @@ TEST(Evolution, EachBeatsRandomOnACellOfChoices) {
 }
 
 TEST(RegularizedEvolution, ForgetsALuckyIndividual) {
-  SimulatedStudy study("regularized_evolution", problem_of(box(4, 0.0, 1.0)),
+  SimulatedStudy study("regularized_evolution", problem_of(cube_of(4, 0.0, 1.0)),
                        Json{{"population", 20}, {"sample", 20}});
   const auto loss = [](const space::Config& config) {
     double sum = 0.0;
@@ -163,7 +163,7 @@ TEST(RegularizedEvolution, ForgetsALuckyIndividual) {
   study.run(250, [&](const space::Config& config) { return Values{loss(config)}; });
   for (std::size_t i = 240; i < 250; ++i) EXPECT_LT(loss(study.trials[i].config), 0.8);
   // The genetic algorithm's elite keeps it for ever.
-  SimulatedStudy elitist("genetic", problem_of(box(4, 0.0, 1.0)),
+  SimulatedStudy elitist("genetic", problem_of(cube_of(4, 0.0, 1.0)),
                          Json{{"population", 20}, {"tournament", 20}});
   elitist.finish(elitist.create(lucky), {-100.0});
   elitist.run(250, [&](const space::Config& config) { return Values{loss(config)}; });
@@ -173,7 +173,7 @@ TEST(RegularizedEvolution, ForgetsALuckyIndividual) {
 }
 
 TEST(RegularizedEvolution, AResultToldAgainReplacesTheLuckyOne) {
-  SimulatedStudy study("regularized_evolution", problem_of(box(3, 0.0, 1.0)),
+  SimulatedStudy study("regularized_evolution", problem_of(cube_of(3, 0.0, 1.0)),
                        Json{{"population", 10}, {"sample", 40}});
   study.run(10, [](const space::Config&) { return Values{1.0}; });
   const auto children_of = [&](const study::Trial& parent) {
@@ -200,7 +200,7 @@ TEST(RegularizedEvolution, AResultToldAgainReplacesTheLuckyOne) {
 }
 
 TEST(RegularizedEvolution, AChildDiffersInOneParameter) {
-  SimulatedStudy study("regularized_evolution", problem_of(box(6, 0.0, 1.0)), Json{{"population", 10}});
+  SimulatedStudy study("regularized_evolution", problem_of(cube_of(6, 0.0, 1.0)), Json{{"population", 10}});
   study.run(10, [](const space::Config& config) { return Values{x(config, 0)}; });
   for (int attempt = 0; attempt < 8; ++attempt) {
     const auto child = study.ask(attempt);
@@ -215,7 +215,7 @@ TEST(RegularizedEvolution, AChildDiffersInOneParameter) {
 }
 
 TEST(Nsga2, CoversTheFrontOfZdt1) {
-  SimulatedStudy study("nsga2", problem_of(box(10, 0.0, 1.0), 2), Json{{"population", 60}});
+  SimulatedStudy study("nsga2", problem_of(cube_of(10, 0.0, 1.0), 2), Json{{"population", 60}});
   std::vector<Values> last;
   study.run(6000, [](const space::Config& config) { return zdt1(config); });
   for (std::size_t i = 5000; i < 6000; ++i) last.push_back(zdt1(study.trials[i].config));
@@ -229,7 +229,7 @@ TEST(Nsga2, CoversTheFrontOfZdt1) {
 }
 
 TEST(Nsga2, KeepsLimitsByConstraintDomination) {
-  Problem problem = problem_of(box(4, 0.0, 1.0), 2);
+  Problem problem = problem_of(cube_of(4, 0.0, 1.0), 2);
   problem.limits.push_back({.name = "a", .max = {}, .min = 0.6});
   SimulatedStudy study("nsga2", problem, Json{{"population", 20}});
   int kept = 0;
@@ -269,7 +269,7 @@ TEST(LocalSearch, DescendsToAnOptimumAndLeavesIt) {
 TEST(Dehb, TheCheapGuideTheDear) {
   double with = 0.0, without = 0.0;
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
-    Problem problem = problem_of(box(6, 0.0, 1.0), 1, seed);
+    Problem problem = problem_of(cube_of(6, 0.0, 1.0), 1, seed);
     problem.rungs = {1, 3, 9, 27};
     problem.horizon = 27;
     const auto loss = [](const space::Config& config, std::int64_t fidelity) {
@@ -294,7 +294,7 @@ TEST(Dehb, TheCheapGuideTheDear) {
           if (fidelity == 27) best = std::min(best, loss(trial.config, 27));
         }
     with += best;
-    Problem alone = problem_of(box(6, 0.0, 1.0), 1, seed);
+    Problem alone = problem_of(cube_of(6, 0.0, 1.0), 1, seed);
     without += best_of("differential_evolution", alone, static_cast<std::size_t>(cost),
                        [&](const space::Config& config) { return loss(config, 27); });
   }
@@ -328,7 +328,7 @@ TEST(Grid, EachConfigOnceAndThenNothing) {
 
 TEST(Grid, ABeginningCoversTheSpace) {
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    SimulatedStudy study("grid", problem_of(box(3, 0.0, 1.0), 1, seed));
+    SimulatedStudy study("grid", problem_of(cube_of(3, 0.0, 1.0), 1, seed));
     study.run(64, [](const space::Config&) { return Values{0.0}; });
     std::set<int> octants;
     for (const study::Trial& trial : study.trials)

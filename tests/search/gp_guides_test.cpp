@@ -15,7 +15,7 @@ namespace {
 
 // Gaussian-process searchers with what a user believes (pi-BO) and with earlier studies (RGPE).
 
-space::Space plane() {
+space::Space guided_plane() {
   return space::Space::Builder().real("x", 0.0, 1.0).real("y", 0.0, 1.0).choice("c", {"a", "b", "d"}).build();
 }
 
@@ -92,7 +92,7 @@ TEST(Gp, SuggestionsAreGolden) {
 }
 
 TEST(GpPrior, AGoodOneHelpsAndAWrongOneIsOvercome) {
-  Problem problem = problem_of(plane());
+  Problem problem = problem_of(guided_plane());
   const double plain = mean_regret(problem, 12);
   problem.prior =
       believed("x = { at = 0.78, spread = 0.1 }\ny = { at = 0.33, spread = 0.1 }\nc = 'b'", problem.space);
@@ -104,7 +104,7 @@ TEST(GpPrior, AGoodOneHelpsAndAWrongOneIsOvercome) {
 
 TEST(GpPrior, TheStartIsDrawnFromItTheModeFirst) {
   for (const char* name : {"gp", "mobster", "ehvi"}) {
-    Problem problem = problem_of(plane());
+    Problem problem = problem_of(guided_plane());
     problem.prior = believed("x = { at = 0.2, spread = 0.02 }\nc = { b = 9, a = 1, d = 1 }", problem.space);
     SimulatedStudy study(name, problem);
     study.run(4, [](const space::Config& config) { return std::vector<double>{hilly(config)}; });
@@ -168,7 +168,7 @@ TEST(Rgpe, TheBestRankingCountsMost) {
 }
 
 TEST(Rgpe, ARelatedStudyHelpsAndAnAdverseOneIsGivenUp) {
-  Problem problem = problem_of(plane());
+  Problem problem = problem_of(guided_plane());
   const double plain = mean_regret(problem, 10);
   problem.warm = {earlier(problem.space, -1.0, 0.0), earlier(problem.space, 1.0, 0.03)};
   EXPECT_LT(mean_regret(problem, 10), 0.5 * plain);
@@ -178,7 +178,7 @@ TEST(Rgpe, ARelatedStudyHelpsAndAnAdverseOneIsGivenUp) {
 
 TEST(Rgpe, SeveralObjectivesFidelitiesAndRunningTrials) {
   for (const char* name : {"gp", "ehvi", "mobster"}) {
-    Problem problem = problem_of(plane(), 2);
+    Problem problem = problem_of(guided_plane(), 2);
     problem.horizon = 9;
     study::WarmStudy warm = earlier(problem.space, 1.0, 0.0);
     for (auto& [config, values] : warm.results) values.push_back(config.real("x"));
@@ -199,7 +199,7 @@ TEST(Rgpe, SeveralObjectivesFidelitiesAndRunningTrials) {
 }
 
 TEST(Rgpe, StudiesOfOtherSpacesAreLeftOut) {
-  Problem problem = problem_of(plane());
+  Problem problem = problem_of(guided_plane());
   const space::Space other = space::Space::Builder().real("z", 0.0, 1.0).build();
   Rng rng(1, "test");
   study::WarmStudy warm{"other"};

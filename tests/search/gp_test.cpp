@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/base/numbers.h"
 #include "hone/study/front.h"
 #include "simulated_study.h"
 
@@ -13,7 +14,6 @@ namespace hone::search {
 namespace {
 
 using study::TrialState;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 const std::vector<std::string> kNames = {"gp", "ehvi", "turbo", "mobster"};
 
 double branin(const space::Config& config) {

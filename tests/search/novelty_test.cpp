@@ -12,7 +12,7 @@ namespace {
 using Kind = study::Change::Kind;
 
 /// `f` alone decides what is computed; `idle` says how it is written.
-Problem problem() {
+Problem novelty_problem() {
   Problem problem{space::Space::Builder().integer("f", 0, 39).integer("idle", 0, 99).build(), {{"loss"}}, 5};
   problem.signature = [](const space::Config& config) -> std::optional<Key> {
     return Key{7, static_cast<std::uint64_t>(config.integer("f"))};
@@ -24,7 +24,7 @@ double loss(const space::Config& config) { return std::abs(static_cast<double>(c
 
 /// Runs so many trials, told their keys as an engine does; returns how many computed what was known.
 std::int64_t repeats(const std::string& searcher, const Json& options, std::size_t n) {
-  SimulatedStudy study(searcher, problem(), options);
+  SimulatedStudy study(searcher, novelty_problem(), options);
   std::set<std::int64_t> seen;
   std::int64_t known = 0;
   while (study.trials.size() < n) {
@@ -52,7 +52,7 @@ TEST(Novelty, TabuGoesOnWhereEverythingIsKnown) {
 }
 
 TEST(Novelty, AFunctionalChangeMutationComputesSomethingElseThanItsParent) {
-  const Problem given = problem();
+  const Problem given = novelty_problem();
   const Moves moves(given.space);
   Novelty change(given, moves, true, false), plain(given, moves, false, false);
   int same = 0;
@@ -73,7 +73,7 @@ TEST(Novelty, AFunctionalChangeMutationComputesSomethingElseThanItsParent) {
 }
 
 TEST(Novelty, WithoutSignaturesConfigsAreKnownByThemselves) {
-  Problem given = problem();
+  Problem given = novelty_problem();
   given.signature = {};
   const Moves moves(given.space);
   Novelty novelty(given, moves, false, true);
@@ -93,7 +93,7 @@ TEST(Novelty, WithoutSignaturesConfigsAreKnownByThemselves) {
 TEST(Novelty, AsksAreAFunctionOfTheJournal) {
   for (const char* searcher : {"regularized_evolution", "genetic", "nsga2", "differential_evolution"}) {
     const Json options{{"population", 6}, {"tabu", true}, {"functional_change", true}};
-    SimulatedStudy study(searcher, problem(), options);
+    SimulatedStudy study(searcher, novelty_problem(), options);
     for (int i = 0; i < 25; ++i) {
       study::Trial& trial = study.create(study.ask());
       trial.keys.functional = *study.problem.signature(trial.config);

@@ -7,7 +7,7 @@ namespace hone::search {
 namespace {
 
 /// Trials that may end below the horizon, in four dimensions.
-Problem cube(bool partial) {
+Problem partial_cube(bool partial) {
   space::Space::Builder builder;
   for (int i = 0; i < 4; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
   Problem problem = problem_of(builder.build());
@@ -23,7 +23,7 @@ double sum(const space::Config& config) {
 
 /// Of 40 proposals after 30 results that fall towards a corner, those that lie in it.
 int in_the_corner(bool partial) {
-  SimulatedStudy study("gp", cube(partial));
+  SimulatedStudy study("gp", partial_cube(partial));
   Rng rng(3, "corner");
   for (int i = 0; i < 30; ++i) {
     study::Trial& trial = study.create(study.problem.space.sample(rng));
@@ -43,7 +43,7 @@ TEST(Partial, HalfOfTheProcesssProposalsAreTheBestOfSomeDraws) {
 
 TEST(Partial, AutosPartsTakeTurnsFromTheStart) {
   const auto as_gp = [](bool partial) {
-    SimulatedStudy whole("auto", cube(partial)), gp("gp", cube(partial));
+    SimulatedStudy whole("auto", partial_cube(partial)), gp("gp", partial_cube(partial));
     int same = 0;
     for (std::int64_t number = 0; number < 20; ++number)
       same += *whole.searcher->ask(number, 0) == *gp.searcher->ask(number, 0) ? 1 : 0;

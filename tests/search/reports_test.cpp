@@ -13,7 +13,7 @@ namespace {
 
 using study::TrialState;
 
-double loss(const space::Config& config) {
+double final_loss(const space::Config& config) {
   return std::abs(std::log10(config.real("lr")) + 2.0) + 0.3 * std::abs(config.real("layers") - 4.0);
 }
 
@@ -39,7 +39,7 @@ void run(SimulatedStudy& study, int trials, bool reports) {
       if (running.size() > 2) study.result(*running[running.size() - 3], {-100.0 - i}, 2);
     }
     if (running.size() < 4) continue;
-    study.finish(*running.front(), {loss(running.front()->config)}, 3);
+    study.finish(*running.front(), {final_loss(running.front()->config)}, 3);
     running.erase(running.begin());
   }
 }
@@ -72,7 +72,7 @@ TEST(Reports, APromotedTrialStaysAMemberWhileItRunsOn) {
       trial.state = TrialState::running;
       trial.target = 1;
       study.tell(study::Change::Kind::started, trial);
-      study.result(trial, {loss(trial.config)}, 1);
+      study.result(trial, {final_loss(trial.config)}, 1);
       study.set_state(trial, TrialState::paused);
     }
     const auto before = study.searcher->ask(40, 0);
@@ -98,11 +98,11 @@ TEST(Reports, TheBlendedSearchMeasuresItsThreadsByFirstRests) {
     };
     for (int i = 0; i < 40; ++i) {
       study::Trial& trial = study.create(study.ask());
-      rest(trial, loss(trial.config), 1);
+      rest(trial, final_loss(trial.config), 1);
     }
     std::size_t worst = 0;
     for (std::size_t i = 0; i < study.trials.size(); ++i)
-      if (loss(study.trials[i].config) > loss(study.trials[worst].config)) worst = i;
+      if (final_loss(study.trials[i].config) > final_loss(study.trials[worst].config)) worst = i;
     std::vector<space::Config> before, after;
     for (int k = 0; k < 8; ++k) before.push_back(study.searcher->ask(40 + k, 0).value());
     rest(study.trials[worst], -1e6, 9);
@@ -135,7 +135,7 @@ TEST(Reports, ManyFailuresBeforeAnyValueAreBorne) {
     Rng rng(1, "failures");
     for (int i = 0; i < 3000; ++i)
       study.set_state(study.create(study.problem.space.sample(rng)), TrialState::failed);
-    study.run(3030, [](const space::Config& config) { return std::vector<double>{loss(config)}; });
+    study.run(3030, [](const space::Config& config) { return std::vector<double>{final_loss(config)}; });
     EXPECT_TRUE(study.problem.space.feasible(study.ask())) << name;
   }
 }

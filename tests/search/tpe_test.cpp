@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/study/front.h"
 #include "simulated_study.h"
 
@@ -13,7 +14,6 @@ namespace hone::search {
 namespace {
 
 using study::TrialState;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 space::Space line() { return space::Space::Builder().real("x", 0.0, 1.0).build(); }
 

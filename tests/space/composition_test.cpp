@@ -8,7 +8,7 @@
 namespace hone::space {
 namespace {
 
-Space read(const std::string& body) {
+Space read_table(const std::string& body) {
   return Space::from_document(Node::parse_toml("[space]\n" + body, "study.toml")["space"]);
 }
 
@@ -41,7 +41,7 @@ where = "filters * kernel < 300"
 )";
 
 TEST(Composition, CompilesToFlatParameters) {
-  EXPECT_EQ(read(kNet).text(),
+  EXPECT_EQ(read_table(kNet).text(),
             "net.1.times: integer 1 to 3\n"
             "net.1.0: choice 'plain', 'residual'\n"
             "net.1.0.plain.filters: ordinal 16, 32, 64, when net.1.0 == 'plain'\n"
@@ -85,12 +85,12 @@ TEST(Composition, TheBuilderGivesTheSame) {
                 one_of({{"pool", module("pool")},
                         {"flatten", module("flatten", Space::Builder().choice("order", {"c", "f"}))}})});
   const Space built = Space::Builder().compose("net", net).build();
-  EXPECT_EQ(built.text(), read(kNet).text());
+  EXPECT_EQ(built.text(), read_table(kNet).text());
   EXPECT_EQ(built.compositions(), std::vector<std::string>{"net"});
 }
 
 TEST(Composition, ResolvesToModulesInOrder) {
-  const Space space = read(kNet);
+  const Space space = read_table(kNet);
   const auto resolved = [&](const std::string& json) {
     return shown(modules(space, space.canonical(Config::from_json(parse_json(json, "it"))), "net"));
   };
@@ -115,7 +115,7 @@ TEST(Composition, ResolvesToModulesInOrder) {
 }
 
 TEST(Composition, EveryDrawResolves) {
-  const Space space = read(kNet);
+  const Space space = read_table(kNet);
   Rng rng(3, "modules");
   std::set<std::string> structures;
   for (int i = 0; i < 500; ++i) {
@@ -142,7 +142,7 @@ TEST(Composition, EveryDrawResolves) {
 }
 
 TEST(Composition, TiedRepeatsShareTheirParameters) {
-  const Space space = read(R"(
+  const Space space = read_table(R"(
 net = { repeat = { module = "layer", width = { int = [1, 9] } }, times = [0, 3], tied = true }
 )");
   EXPECT_EQ(space.text(),
@@ -156,7 +156,7 @@ net = { repeat = { module = "layer", width = { int = [1, 9] } }, times = [0, 3],
 }
 
 TEST(Composition, StandsInGroupsAndUnderConditions) {
-  const Space space = read(R"(
+  const Space space = read_table(R"(
 deep = "flag"
 [space.model]
 when = "deep"
@@ -178,7 +178,7 @@ net = { sequence = [ { module = "layer", scale = { same_as = "width" } }, { one_
 TEST(Composition, ErrorsSayWhereAndWhat) {
   const auto error = [](const std::string& body) -> std::string {
     try {
-      read(body);
+      read_table(body);
     } catch (const Error& error) {
       return error.what();
     }

@@ -13,7 +13,7 @@ bool fits(const std::string& type, const std::string& wanted) {
   return OperatorType::parse(type).fits(OperatorType::parse(wanted));
 }
 
-std::string error(const std::string& text) {
+std::string type_error(const std::string& text) {
   try {
     operators_of_type(OperatorType::parse(text));
   } catch (const Error& error) {
@@ -79,7 +79,7 @@ TEST(OperatorType, FindsTheRegisteredOperators) {
 }
 
 TEST(OperatorType, NamesNearTypesWhereNoneFits) {
-  EXPECT_EQ(error("integer [b, t] -> [b, w]").substr(0, 90),
+  EXPECT_EQ(type_error("integer [b, t] -> [b, w]").substr(0, 90),
             "no operator has the type integer [b, t] -> [b, w]; near are embedding: integer [..] -> [..");
 }
 

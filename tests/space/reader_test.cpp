@@ -9,13 +9,13 @@
 namespace hone::space {
 namespace {
 
-Space read(const std::string& body) {
+Space read_body(const std::string& body) {
   return Space::from_document(Node::parse_toml("[space]\n" + body, "study.toml")["space"]);
 }
 
-std::string error(const std::string& body) {
+std::string body_error(const std::string& body) {
   try {
-    read(body);
+    read_body(body);
   } catch (const Error& error) {
     return error.what();
   }
@@ -23,7 +23,7 @@ std::string error(const std::string& body) {
 }
 
 TEST(SpaceReader, ReadsEveryForm) {
-  const Space space = read(R"(
+  const Space space = read_body(R"(
 mixer  = ["attention", "pattention"]
 layers = { int = [1, 4] }
 width  = { int = [32, 128], step = 32 }
@@ -73,15 +73,15 @@ where  = ["width % heads == 0", "count(block,\"none\") < 2"]
 }
 
 TEST(SpaceReader, PutsHighOnTheGridAndRemarksIt) {
-  const Space space = read("width = { int = [32, 100], step = 32 }");
+  const Space space = read_body("width = { int = [32, 100], step = 32 }");
   EXPECT_EQ(space.parameter(0).high, 96);
   EXPECT_EQ(space.parameter(0).remark, "the last value is 96: 100 is not on the grid 32 + i * 32");
   EXPECT_EQ(space.parameter(0).cardinality(), 3);
-  EXPECT_EQ(read("width = { int = [32, 96], step = 32 }").parameter(0).remark, "");
+  EXPECT_EQ(read_body("width = { int = [32, 96], step = 32 }").parameter(0).remark, "");
 }
 
 TEST(SpaceReader, OneValueIsAConstant) {
-  const Space space = read("a = [7]\nb = { int = [3, 3] }\nc = { real = [0.5, 0.5] }");
+  const Space space = read_body("a = [7]\nb = { int = [3, 3] }\nc = { real = [0.5, 0.5] }");
   Rng rng(1, "sample");
   EXPECT_EQ(space.sample(rng).shown(), "a=7 b=3 c=0.5");
   EXPECT_EQ(space.decode(space.encode(space.sample(rng))).shown(), "a=7 b=3 c=0.5");
@@ -205,11 +205,11 @@ TEST(SpaceReader, ErrorsSayWhereWhatAndWhatIsAllowed) {
       {"a = 'flag'\nwhere = 3",
        "study.toml:3: space.where: expected a constraint or a list of constraints, found 3 (an integer)"},
   };
-  for (const auto& [body, expected] : table) EXPECT_EQ(error(body), expected) << body;
+  for (const auto& [body, expected] : table) EXPECT_EQ(body_error(body), expected) << body;
 }
 
 TEST(SpaceReader, ReadsNestedGroups) {
-  const Space space = read(R"(
+  const Space space = read_body(R"(
 train = "flag"
 width = [1, 2]
 [space.optimizer]
@@ -230,11 +230,11 @@ where  = ["warmup < 50 or lr < 0.01", "inner.depth < 3"]
             "optimizer.inner.width: same as optimizer.lr, when train\n"
             "where optimizer.warmup < 50 or optimizer.lr < 0.01\n"
             "where optimizer.inner.depth < 3\n");
-  EXPECT_EQ(read("g = { kind = ['a', 'b'], init = [1, 2], x = 'flag' }").names(),
+  EXPECT_EQ(read_body("g = { kind = ['a', 'b'], init = [1, 2], x = 'flag' }").names(),
             (std::vector<std::string>{"g.kind", "g.init", "g.x"}));
-  EXPECT_EQ(read("g = { kind = ['a', 'b'], mode = [1, 2] }").names(),
+  EXPECT_EQ(read_body("g = { kind = ['a', 'b'], mode = [1, 2] }").names(),
             (std::vector<std::string>{"g.kind", "g.mode"}));
-  EXPECT_EQ(read("g = { group = { choice = [1, 2], real = 'flag' } }").names(),
+  EXPECT_EQ(read_body("g = { group = { choice = [1, 2], real = 'flag' } }").names(),
             (std::vector<std::string>{"g.choice", "g.real"}));
   EXPECT_EQ(space.parameter(4).place, (Place{"study.toml", 9, "space.optimizer.warmup"}));
   const Space built =
@@ -268,7 +268,7 @@ where  = ["warmup < 50 or lr < 0.01", "inner.depth < 3"]
 }
 
 TEST(SpaceReader, ReadsListsOfVariableLength) {
-  const Space space = read(R"(
+  const Space space = read_body(R"(
 mixer  = { list = [1, 3], choice = ["a", "b"] }
 blocks = { list = [0, 2], default = 1, width = { int = [1, 9] }, norm = { flag = true, when = "width > 3" } }
 where  = ["count(mixer, 'a') <= 1", "length(blocks) + length(mixer) > 1", "blocks.0.width != blocks.1.width"]
@@ -300,7 +300,7 @@ where  = ["count(mixer, 'a') <= 1", "length(blocks) + length(mixer) > 1", "block
 }
 
 TEST(SpaceReader, ReadsAlternativesAndDefinitions) {
-  const Space space = read(R"(
+  const Space space = read_body(R"(
 optimizer = { choice = { sgd = { momentum = { use = "share" } }, adam = { beta2 = { real = [0.9, 0.9999] } }, none = {} }, default = "adam" }
 encoder   = { use = "block" }
 decoder   = { use = "block", list = [1, 2], when = "optimizer != 'none'" }
@@ -334,7 +334,7 @@ block = { width = { int = [1, 9] }, drop = { use = "share" }, where = "width > 2
 }
 
 TEST(SpaceReader, OrdinalsAndTiesAreSearchedAsTheyShould) {
-  const Space space = read(R"(
+  const Space space = read_body(R"(
 size  = { ordinal = ["small", "medium", "large"] }
 batch = { ordinal = [16, 64, 256] }
 width = { int = [1, 4] }
@@ -410,7 +410,7 @@ TEST(SpaceReader, ErrorsOfGroupsSayWhereAndWhat) {
        "a "
        "member: b.0..."},
   };
-  for (const auto& [body, expected] : table) EXPECT_EQ(error(body), expected) << body;
+  for (const auto& [body, expected] : table) EXPECT_EQ(body_error(body), expected) << body;
 }
 
 /// Whatever stands in the file: a space that works, or an Error.
@@ -453,7 +453,7 @@ TEST(SpaceReader, SurvivesMutatedDocuments) {
       if (text.empty()) text = "a";
     }
     try {
-      const Space space = read(text);
+      const Space space = read_body(text);
       Rng draws(1, "draws");
       const Config config = space.sample(draws);
       ASSERT_EQ(space.decode(space.encode(config)), config) << text;

@@ -11,11 +11,11 @@
 namespace hone::space {
 namespace {
 
-Config config(const std::string& json) { return Config::from_json(parse_json(json, "it")); }
+Config canonical_config(const std::string& json) { return Config::from_json(parse_json(json, "it")); }
 
 std::string error(const Space& space, const std::string& json) {
   try {
-    space.canonical(config(json));
+    space.canonical(canonical_config(json));
   } catch (const Error& error) {
     return error.what();
   }
@@ -62,17 +62,17 @@ TEST(Space, CanonicalSnapsToResolutionAndGrid) {
   // 0.001 * 1.5^11 is 0.0865; high itself is the thirteenth value.
   EXPECT_EQ(space.parameter(1).cardinality(), 13);
   EXPECT_TRUE(std::holds_alternative<std::int64_t>(
-      space.canonical(config(R"({"drop":0.1,"lr":0.1,"width":64.0,"heads":4.0})")).at("heads")));
+      space.canonical(canonical_config(R"({"drop":0.1,"lr":0.1,"width":64.0,"heads":4.0})")).at("heads")));
 }
 
 TEST(Space, CanonicalOrdersAndDropsWhatIsInactive) {
   const Space space = nested();
-  EXPECT_EQ(space.canonical(config(R"({"shared":true,"tokens":200,"mixer":"pattention"})")).shown(),
+  EXPECT_EQ(space.canonical(canonical_config(R"({"shared":true,"tokens":200,"mixer":"pattention"})")).shown(),
             "tokens=200 mixer=pattention shared=true");
-  EXPECT_EQ(space.canonical(config(R"({"shared":true,"tokens":50,"mixer":"pattention"})")).shown(),
+  EXPECT_EQ(space.canonical(canonical_config(R"({"shared":true,"tokens":50,"mixer":"pattention"})")).shown(),
             "tokens=50 mixer=pattention");
   // A condition that hangs on an inactive parameter does not hold.
-  EXPECT_EQ(space.canonical(config(R"({"shared":true,"tokens":200,"mixer":"attention"})")).shown(),
+  EXPECT_EQ(space.canonical(canonical_config(R"({"shared":true,"tokens":200,"mixer":"attention"})")).shown(),
             "mixer=attention");
 }
 
@@ -105,7 +105,7 @@ TEST(Space, PointsFollowTheScale) {
                           .choice("c", {"a", "b", "c"})
                           .flag("f")
                           .build();
-  const Config c = config(R"({"x":2.5,"lr":0.001,"n":2,"c":"c","f":true})");
+  const Config c = canonical_config(R"({"x":2.5,"lr":0.001,"n":2,"c":"c","f":true})");
   const Point point = space.encode(c);
   ASSERT_EQ(point.size(), 5u);
   EXPECT_DOUBLE_EQ(point[0], 0.25);
@@ -123,7 +123,7 @@ TEST(Space, PointsFollowTheScale) {
 
 TEST(Space, PointsOfInactiveParametersAreIgnored) {
   const Space space = nested();
-  const Point point = space.encode(config(R"({"mixer":"attention"})"));
+  const Point point = space.encode(canonical_config(R"({"mixer":"attention"})"));
   EXPECT_TRUE(std::isnan(point[0]) && std::isnan(point[2]));
   EXPECT_EQ(space.decode({0.7, 0, 1}).shown(), "mixer=attention");
   EXPECT_EQ(space.active({NAN, 0, NAN}), (std::vector<bool>{false, true, false}));
@@ -133,7 +133,7 @@ TEST(Space, PointsOfInactiveParametersAreIgnored) {
 }
 
 /// A random space with every kind, scale, step, resolution, lists and conditions.
-Space random_space(Rng& rng) {
+Space conditional_space(Rng& rng) {
   Space::Builder builder;
   std::vector<std::string> flags;
   const auto when = [&] {
@@ -181,13 +181,13 @@ Space random_space(Rng& rng) {
 TEST(Space, RandomSpacesRoundTrip) {
   Rng rng(11, "spaces");
   for (int s = 0; s < 400; ++s) {
-    const Space space = random_space(rng);
+    const Space space = conditional_space(rng);
     for (int i = 0; i < 50; ++i) {
       const Config c = space.sample(rng);
       const Point point = space.encode(c);
       ASSERT_EQ(space.decode(point), c) << space.text() << c.shown();
       ASSERT_EQ(space.canonical(c), c) << space.text() << c.shown();
-      const Config back = config(c.json().dump());
+      const Config back = canonical_config(c.json().dump());
       ASSERT_EQ(back, c) << c.shown();
       ASSERT_EQ(back.key(), c.key());
       const std::vector<bool> active = space.active(point);
@@ -280,9 +280,9 @@ TEST(Space, CardinalityIsTheNumberOfDistinctConfigs) {
 TEST(Space, FeasibleHoldsWhereAConstraintHangsOnAnInactiveParameter) {
   const Space space =
       Space::Builder().flag("deep").integer("layers", 1, 8, {.when = "deep"}).where("layers >= 4").build();
-  EXPECT_TRUE(space.feasible(config(R"({"deep":false})")));
-  EXPECT_TRUE(space.feasible(config(R"({"deep":true,"layers":4})")));
-  EXPECT_FALSE(space.feasible(config(R"({"deep":true,"layers":3})")));
+  EXPECT_TRUE(space.feasible(canonical_config(R"({"deep":false})")));
+  EXPECT_TRUE(space.feasible(canonical_config(R"({"deep":true,"layers":4})")));
+  EXPECT_FALSE(space.feasible(canonical_config(R"({"deep":true,"layers":3})")));
 }
 
 TEST(Space, ConditionsMayHangOnEachOtherAtAnyLength) {

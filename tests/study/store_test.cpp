@@ -9,23 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../program.h"
 #include "hone/base/error.h"
 
 namespace hone::study {
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hone-store-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using test::Folder;
 
 /// Both stores keep the same promises.
 class AnyStore : public testing::TestWithParam<const char*> {

@@ -7,18 +7,18 @@
 namespace hone::study {
 namespace {
 
-space::Config config(std::int64_t width) {
+space::Config x_config(std::int64_t width) {
   return space::Config({{"width", Value(width)},
                         {"lr", Value(0.001)},
                         {"mixer", Value(std::string("a"))},
                         {"tied", Value(true)}});
 }
 
-StudyRecord header() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss", true}, {"gain", false}}, 9}; }
+StudyRecord x_header() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss", true}, {"gain", false}}, 9}; }
 
 std::shared_ptr<Store> fresh() {
   auto store = open_store("memory:");
-  Study::create(*store, header());
+  Study::create(*store, x_header());
   return store;
 }
 
@@ -32,10 +32,10 @@ TEST(Journal, RecordsSurviveTheirText) {
                 {{1.0, 2.5}, {2.0, std::numeric_limits<double>::quiet_NaN()}},
                 true};
   const std::vector<Record> records{
-      header(),
+      x_header(),
       SessionRecord{2, "60 trials"},
       EndedRecord{"interrupted"},
-      TrialRecord{3, config(64), "tpe", 9, 4},
+      TrialRecord{3, x_config(64), "tpe", 9, 4},
       StartRecord{3, 2, "w0", 20},
       KeysRecord{3, {Key{1, 2}, Key{3, 4}}, {{"latency_s", 0.5}}},
       ResultRecord{3, 2, {20, {{"loss", std::numeric_limits<double>::infinity()}, {"gain", -1e-300}}}},
@@ -47,7 +47,7 @@ TEST(Journal, RecordsSurviveTheirText) {
     EXPECT_EQ(event.kind, again.kind);
     EXPECT_EQ(event.payload, again.payload);
   }
-  EXPECT_EQ(std::get<TrialRecord>(decode(encode(records[3]))).config, config(64));
+  EXPECT_EQ(std::get<TrialRecord>(decode(encode(records[3]))).config, x_config(64));
 }
 
 TEST(Journal, KeepsWhatItDoesNotKnowAndRefusesWhatIsBroken) {
@@ -63,7 +63,7 @@ TEST(Study, AppliesTheLifeOfATrial) {
   std::vector<Change::Kind> told;
   study.listen([&](const Change& change) { told.push_back(change.kind); });
   study.sync();
-  study.commit({TrialRecord{0, config(1), "r", 7, 2}, StartRecord{0, 1, "w0", 3}});
+  study.commit({TrialRecord{0, x_config(1), "r", 7, 2}, StartRecord{0, 1, "w0", 3}});
   EXPECT_EQ(study.count(TrialState::running), 1);
   EXPECT_EQ(study.saved().repeated_config, 2);
   study.commit({ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 2.0}}}},
@@ -80,8 +80,8 @@ TEST(Study, AppliesTheLifeOfATrial) {
   using K = Change::Kind;
   EXPECT_EQ(told,
             (std::vector<K>{K::created, K::started, K::result, K::state, K::started, K::result, K::state}));
-  EXPECT_NE(study.find(config(1).key()), nullptr);
-  EXPECT_EQ(study.find(config(2).key()), nullptr);
+  EXPECT_NE(study.find(x_config(1).key()), nullptr);
+  EXPECT_EQ(study.find(x_config(2).key()), nullptr);
 }
 
 TEST(Study, AnotherProcessSeesTheSame) {
@@ -89,10 +89,10 @@ TEST(Study, AnotherProcessSeesTheSame) {
   Study writer(store), reader(store);
   writer.sync();
   reader.sync();
-  writer.commit({TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9}});
+  writer.commit({TrialRecord{0, x_config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9}});
   EXPECT_TRUE(reader.sync());
   // The reader writes too; the writer's next commit must first apply what it has not seen.
-  reader.commit({TrialRecord{1, config(2), "r", 7, 0}});
+  reader.commit({TrialRecord{1, x_config(2), "r", 7, 0}});
   writer.commit({ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}},
                  EndRecord{0, 1, TrialState::completed, "", 1, -1, {}, false}});
   reader.sync();
@@ -108,7 +108,7 @@ TEST(Study, AnotherProcessSeesTheSame) {
 TEST(Study, AResultStandsOnceItIsThere) {
   Study study(fresh());
   study.sync();
-  study.commit({TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+  study.commit({TrialRecord{0, x_config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
                 ResultRecord{0, 1, {9, {{"loss", 1.0}, {"gain", 1.0}}}}});
   study.commit({ResultRecord{0, 1, {9, {{"loss", 0.1}, {"gain", 1.0}}}}});
   EXPECT_EQ(study.trial(0).last()->measures.find("loss"), 1.0);
@@ -116,7 +116,7 @@ TEST(Study, AResultStandsOnceItIsThere) {
 }
 
 TEST(Study, AFollowerTakesItsTwinsResultsWhoeverWritesThem) {
-  auto head = header();
+  auto head = x_header();
   head.unshared = {"memory_bytes"};
   const auto store = open_store("memory:");
   Study::create(*store, head);
@@ -125,12 +125,12 @@ TEST(Study, AFollowerTakesItsTwinsResultsWhoeverWritesThem) {
   b.sync();
   const Keys same_function[] = {{Key{1, 1}, Key{5, 5}}, {Key{2, 2}, Key{5, 5}}};
   a.commit(
-      {TrialRecord{0, config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 3},
+      {TrialRecord{0, x_config(1), "r", 7, 0}, StartRecord{0, 1, "w0", 3},
        KeysRecord{0, same_function[0], {{"latency_s", 2.0}}},
        ResultRecord{0, 1, {3, {{"loss", 1.0}, {"gain", 1.0}, {"latency_s", 2.0}, {"memory_bytes", 9.0}}}},
        EndRecord{0, 1, TrialState::paused, "", 1, -1, {}, false, false}, StartRecord{0, 2, "w0", 9}});
   b.sync();
-  b.commit({TrialRecord{1, config(2), "r", 7, 0}, StartRecord{1, 1, "w1", 3},
+  b.commit({TrialRecord{1, x_config(2), "r", 7, 0}, StartRecord{1, 1, "w1", 3},
             KeysRecord{1, same_function[1], {{"latency_s", 1.0}}},
             EndRecord{1, 1, TrialState::completed, "", 1, 0, {}, false, false}});
   // The twin's worker has not seen the follower when it tells.
@@ -154,7 +154,7 @@ TEST(Study, CountsSessionsThatWereKilled) {
   study.sync();
   study.commit({SessionRecord{1, ""}});
   const double began = study.last_time_s();
-  study.commit({TrialRecord{0, config(1), "r", 7, 0}});
+  study.commit({TrialRecord{0, x_config(1), "r", 7, 0}});
   const double first = study.last_time_s() - began;
   study.commit({SessionRecord{1, ""}});  // the first never said that it ended
   study.commit({EndedRecord{"done"}});
@@ -212,7 +212,7 @@ StudyRecord one_objective() { return {"s", "/x/s.toml", "text = 1\n", 7, {{"loss
 
 std::vector<Record> ran(std::int64_t id, std::int64_t fidelity, double loss, TrialState state,
                         std::int64_t of = -1) {
-  TrialRecord trial{id, config(of >= 0 ? of : id), "r", 7, 0};
+  TrialRecord trial{id, x_config(of >= 0 ? of : id), "r", 7, 0};
   trial.of = of;
   trial.replicate = of >= 0 ? 1 : 0;
   EndRecord end;
@@ -228,7 +228,7 @@ std::vector<Record> same(std::int64_t id, std::int64_t twin) {
   end.attempt = 1;
   end.state = TrialState::completed;
   end.same_as = twin;
-  return {TrialRecord{id, config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 3}, end};
+  return {TrialRecord{id, x_config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 3}, end};
 }
 
 TEST(Study, AFollowerHasItsTwinsReplicates) {
@@ -261,8 +261,8 @@ TEST(Study, LimitsOfNowJudgeWhatRanWhenTheyChanged) {
   head.limits = {{"loss", 1.0, {}}};
   Heard heard(head);
   Study& study = *heard.study;
-  study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
-                TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w1", 9}});
+  study.commit({TrialRecord{0, x_config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+                TrialRecord{1, x_config(1), "r", 7, 0}, StartRecord{1, 1, "w1", 9}});
   RevisedRecord revised;
   revised.limits = {{"loss", 2.0, 0.5}};
   study.commit({revised});
@@ -295,7 +295,7 @@ TEST(Study, WhatWasTurnedAwayByAPredictionIsJudgedByIt) {
     Study& study = *heard.study;
     const auto turn_away = [&](std::int64_t id) {
       study.commit(
-          {TrialRecord{id, config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 9},
+          {TrialRecord{id, x_config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 9},
            KeysRecord{id, {}, {{"latency_s_predicted", 3.0}}},
            EndRecord{id, 1, TrialState::infeasible, "it will be 3", 0, -1, {}, false, true, "limit"}});
     };
@@ -326,7 +326,7 @@ TEST(Study, BelowTheHorizonOnlyCostsBreakLimits) {
     Study& study = *heard.study;
     study.commit(ran(0, 3, 5.0, TrialState::paused));
     study.commit(same(1, 0));
-    study.commit({TrialRecord{2, config(2), "r", 7, 0}, StartRecord{2, 1, "w0", 3},
+    study.commit({TrialRecord{2, x_config(2), "r", 7, 0}, StartRecord{2, 1, "w0", 3},
                   KeysRecord{2, {}, {{"latency_s", 3.0}}},
                   EndRecord{2, 1, TrialState::completed, "", 0, 0, {}}});
     EXPECT_EQ(study.trial(1).state, TrialState::completed);
@@ -356,7 +356,7 @@ TEST(Study, WhatQualityRefusedMayGoOnWhereTheHorizonIsRaised) {
     Heard heard(head);
     Study& study = *heard.study;
     EndRecord refused{0, 1, TrialState::infeasible, "too much", 0, -1, {}, false, false, "limit"};
-    study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+    study.commit({TrialRecord{0, x_config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
                   ResultRecord{0, 1, {9, {{"loss", 1.5}}}}, refused});
     EXPECT_EQ(study.trial(0).state, TrialState::infeasible);
     RevisedRecord revised;
@@ -400,9 +400,9 @@ TEST(Study, WhatCountsAgainIsToldAgain) {
   refused.attempt = 1;
   refused.state = TrialState::infeasible;
   refused.cause = "limit";
-  study.commit({TrialRecord{0, config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
+  study.commit({TrialRecord{0, x_config(0), "r", 7, 0}, StartRecord{0, 1, "w0", 9},
                 ResultRecord{0, 1, {3, {{"loss", 2.5}}}}, ResultRecord{0, 1, {9, {{"loss", 2.0}}}}, refused});
-  study.commit({TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
+  study.commit({TrialRecord{1, x_config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
                 ResultRecord{1, 1, {3, {{"loss", 4.0}}}},
                 EndRecord{1, 1, TrialState::failed, "crashed", 0, -1, {}, false, false, "exit"}});
   heard.told.clear();
@@ -433,7 +433,7 @@ TEST(Study, AFailedTrialLeavesTheFrontAtOnce) {
   Heard heard(one_objective());
   Study& study = *heard.study;
   study.commit(ran(0, 9, 2.0, TrialState::completed));
-  study.commit({TrialRecord{1, config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
+  study.commit({TrialRecord{1, x_config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
                 ResultRecord{1, 1, {9, {{"loss", 1.0}}}}});
   EXPECT_EQ(study.front().members()[0].trial, 1);
   study.commit({EndRecord{1, 1, TrialState::failed, "crashed", 0, -1, {}, false, false, "exit"}});
@@ -453,7 +453,7 @@ TEST(Study, ALightOneForgetsWhatIsNotUnderWay) {
     for (Record& record : ran(id, 3, 1.0, TrialState::paused)) records.push_back(std::move(record));
   writer.commit(records);
   light.sync();
-  writer.commit({TrialRecord{kTrials, config(1), "r", 7, 0}});
+  writer.commit({TrialRecord{kTrials, x_config(1), "r", 7, 0}});
   light.sync();
   EXPECT_LT(light.kept(), 100u);
   EXPECT_EQ(light.trial(17).state, TrialState::paused) << "it is read again when it is asked for";

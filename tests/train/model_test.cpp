@@ -58,7 +58,7 @@ void enlarge(Model& model) {
     if (parameter.dim() == 2) parameter.mul_(10.0);
 }
 
-double distance(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
+double largest_difference(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 
 TEST(Model, DecodesWhatItComputes) {
   for (const DecoderSpec& spec : specs()) {
@@ -75,7 +75,7 @@ TEST(Model, DecodesWhatItComputes) {
       for (std::int64_t piece : pieces)
         logits.push_back(model.decode(tokens.narrow(1, state.position, piece), state));
       EXPECT_EQ(state.position, 20);
-      EXPECT_LT(distance(torch::cat(logits, 1), whole), 1e-4) << model.graph().text();
+      EXPECT_LT(largest_difference(torch::cat(logits, 1), whole), 1e-4) << model.graph().text();
     }
   }
 }
@@ -88,8 +88,8 @@ TEST(Model, SeesNoFuture) {
     Tensor changed = tokens.clone();
     changed[0][8] = (changed[0][8] + 1) % 13;
     const Tensor before = model.forward(tokens), after = model.forward(changed);
-    EXPECT_LT(distance(before.narrow(1, 0, 8), after.narrow(1, 0, 8)), 1e-6);
-    EXPECT_GT(distance(before.narrow(1, 8, 1), after.narrow(1, 8, 1)), 1e-3);
+    EXPECT_LT(largest_difference(before.narrow(1, 0, 8), after.narrow(1, 0, 8)), 1e-6);
+    EXPECT_GT(largest_difference(before.narrow(1, 8, 1), after.narrow(1, 8, 1)), 1e-3);
   }
 }
 
@@ -186,7 +186,7 @@ TEST(Model, IsTheTransformerWrittenByHand) {
   x = x + map(mixed, "layer0.output");
   x = x + map(torch::gelu(map(norm(x, "layer0.feedforward.norm"), "layer0.up")), "layer0.down");
   const Tensor expected = torch::matmul(norm(x, "final.norm"), p("embedding.weight").t());
-  EXPECT_LT(distance(model.forward(tokens), expected), 2e-5);
+  EXPECT_LT(largest_difference(model.forward(tokens), expected), 2e-5);
 
   // And so are its gradients.
   const Tensor target = some_tokens(2, 6).flatten();
@@ -196,7 +196,7 @@ TEST(Model, IsTheTransformerWrittenByHand) {
   };
   const auto ours = gradients(model.forward(tokens)), theirs = gradients(expected);
   for (std::size_t i = 0; i < ours.size(); ++i)
-    EXPECT_LT(distance(ours[i], theirs[i]), 2e-5) << model.parameter_names()[i];
+    EXPECT_LT(largest_difference(ours[i], theirs[i]), 2e-5) << model.parameter_names()[i];
 }
 
 TEST(Model, SaysWhatIsWrong) {

@@ -21,7 +21,7 @@ torch::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint64_t seed,
 }
 
 /// Largest difference, relative to the largest entry of `expected`.
-double distance(const torch::Tensor& found, const torch::Tensor& expected) {
+double relative_distance(const torch::Tensor& found, const torch::Tensor& expected) {
   const torch::Tensor e = expected.to(torch::kFloat64);
   return ((found.to(torch::kFloat64) - e).abs().max() / e.abs().max().clamp_min(1e-30)).item<double>();
 }
@@ -147,15 +147,15 @@ TEST(TokenParameterAttention, FusedFollowsThePlainFormInDouble) {
       const Gradients plain =
           differentiate(token_parameter_attention_plain, x, keys, values, torch::kFloat64, tau);
       EXPECT_EQ(fused.output.sizes(), (at::IntArrayRef{3, 4, 10}));
-      EXPECT_LT(distance(fused.output, plain.output), 2e-6) << n;
-      EXPECT_LT(distance(fused.values, plain.values), 2e-6) << n;
+      EXPECT_LT(relative_distance(fused.output, plain.output), 2e-6) << n;
+      EXPECT_LT(relative_distance(fused.values, plain.values), 2e-6) << n;
       if (n == 1) continue;  // a single token's score has no direction to turn: its gradient is zero
-      EXPECT_LT(distance(fused.x, plain.x), 1e-5) << n;
-      EXPECT_LT(distance(fused.keys, plain.keys), 1e-5) << n;
+      EXPECT_LT(relative_distance(fused.x, plain.x), 1e-5) << n;
+      EXPECT_LT(relative_distance(fused.keys, plain.keys), 1e-5) << n;
       torch::NoGradGuard inference;
-      EXPECT_LT(distance(token_parameter_attention(x.to(torch::kFloat32), keys.to(torch::kFloat32),
-                                                   values.to(torch::kFloat32), tau),
-                         plain.output),
+      EXPECT_LT(relative_distance(token_parameter_attention(x.to(torch::kFloat32), keys.to(torch::kFloat32),
+                                                            values.to(torch::kFloat32), tau),
+                                  plain.output),
                 2e-6);
     }
   }
@@ -196,8 +196,8 @@ TEST(TokenParameterAttention, GradientsOfGradientsFollowThePlainForm) {
   };
   const auto fused = second(token_parameter_attention, torch::kFloat32);
   const auto plain = second(token_parameter_attention_plain, torch::kFloat64);
-  EXPECT_LT(distance(fused[0], plain[0]), 1e-4);
-  EXPECT_LT(distance(fused[1], plain[1]), 1e-4);
+  EXPECT_LT(relative_distance(fused[0], plain[0]), 1e-4);
+  EXPECT_LT(relative_distance(fused[1], plain[1]), 1e-4);
 }
 
 TEST(TokenParameterAttention, NewTokensWithZeroKeysLeaveTheOutputWhereTauStays) {
@@ -208,8 +208,8 @@ TEST(TokenParameterAttention, NewTokensWithZeroKeysLeaveTheOutputWhereTauStays) 
                       grown_values = torch::cat({values, random_tensor({20, 8}, 4).to(torch::kFloat32)});
   const double tau = std::sqrt(12.0);
   const torch::Tensor before = token_parameter_attention(x, keys, values);
-  EXPECT_LT(distance(token_parameter_attention(x, grown_keys, grown_values, tau), before), 1e-6);
-  EXPECT_GT(distance(token_parameter_attention(x, grown_keys, grown_values), before), 1e-2);
+  EXPECT_LT(relative_distance(token_parameter_attention(x, grown_keys, grown_values, tau), before), 1e-6);
+  EXPECT_GT(relative_distance(token_parameter_attention(x, grown_keys, grown_values), before), 1e-2);
 }
 
 }  // namespace

@@ -3,24 +3,16 @@
 
 #include <array>
 #include <cmath>
-#include <numbers>
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/task/functions/function.h"
 
 namespace hone::task::bbob {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
-constexpr std::int64_t kSecond = 1000000;  ///< added to the seed for a function's other rotation
-
-std::vector<double> minus(X x, const std::vector<double>& place) {
-  std::vector<double> z(x.begin(), x.end());
-  for (std::size_t i = 0; i < z.size(); ++i) z[i] -= place[i];
-  return z;
-}
 
 double squares(X z) {
   double sum = 0.0;
@@ -175,6 +167,12 @@ Raw conditioned(int function, std::int64_t seed, std::vector<double>& place) {
       }
     }
   };
+}
+
+std::vector<double> minus(X x, const std::vector<double>& place) {
+  std::vector<double> z(x.begin(), x.end());
+  for (std::size_t i = 0; i < z.size(); ++i) z[i] -= place[i];
+  return z;
 }
 
 Instance make_instance(int function, std::size_t dimension, std::uint64_t instance) {

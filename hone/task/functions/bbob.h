@@ -23,6 +23,10 @@ Instance make_instance(int function, std::size_t dimension, std::uint64_t instan
 /// "sphere", "separable ellipsoid", ...
 std::string function_name(int function);
 
+inline constexpr std::int64_t kSecond = 1000000;  ///< added to the seed for a function's other rotation
+/// x seen from a place.
+std::vector<double> minus(std::span<const double> x, const std::vector<double>& place);
+
 // By the groups of the definition.
 using Raw = std::function<double(std::span<const double>)>;
 Raw separable(int function, std::int64_t seed, std::vector<double>& place);    ///< 1 to 5

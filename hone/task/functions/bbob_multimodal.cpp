@@ -1,23 +1,15 @@
 // The 24 noiseless functions of BBOB: the multimodal ones, with adequate and with weak global structure.
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
+#include "hone/base/numbers.h"
 #include "hone/task/functions/bbob.h"
 
 namespace hone::task::bbob {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
-constexpr std::int64_t kSecond = 1000000;
-
-std::vector<double> minus(X x, const std::vector<double>& place) {
-  std::vector<double> z(x.begin(), x.end());
-  for (std::size_t i = 0; i < z.size(); ++i) z[i] -= place[i];
-  return z;
-}
 
 double cosines(X z) {
   double sum = 0.0;

@@ -11,9 +11,6 @@ namespace hone::task {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
-
-double square(double x) { return x * x; }
 
 double branin(double a, double b) {
   return square(b - 5.1 / (4 * kPi * kPi) * a * a + 5.0 / kPi * a - 6.0) +

@@ -12,7 +12,6 @@ namespace {
 
 using X = std::span<const double>;
 using Row = std::vector<double>;
-constexpr double kPi = std::numbers::pi;
 const char* const kGardner = "Gardner et al., Bayesian Optimization with Inequality Constraints, 2014";
 const char* const kCec =
     "Liang et al., Problem Definitions and Evaluation Criteria for the CEC 2006 Special Session on "
@@ -23,8 +22,6 @@ const char* const kCoello =
 const char* const kKumar =
     "Kumar et al., A Test-suite of Non-Convex Constrained Optimization Problems from the Real-World and Some "
     "Baseline Results, 2020";
-
-double square(double x) { return x * x; }
 
 Row gardner1(X x) {
   return {std::cos(2 * x[0]) * std::cos(x[1]) + std::sin(x[0]),

@@ -2,7 +2,6 @@
 // Evolutionary Multiobjective Optimization", 2005. x1 says where on the front, the other parameters how far
 // from it.
 #include <cmath>
-#include <numbers>
 
 #include <fmt/format.h>
 
@@ -12,7 +11,6 @@ namespace hone::task {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
 
 /// 0 on the front (7: 1).
 double distance(int number, X rest) {

@@ -2,7 +2,6 @@
 // evaluation costs falls with it. Costs are those of Kandasamy et al., "Multi-fidelity Bayesian Optimisation
 // with Continuous Approximations", 2017, with one fidelity.
 #include <cmath>
-#include <numbers>
 
 #include "hone/task/functions/function.h"
 
@@ -10,7 +9,6 @@ namespace hone::task {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
 constexpr std::int64_t kHorizon = 100;
 
 /// Currin et al., 1988; the approximation of Xiong, Qian and Wu, 2013 averages four points around x.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/task/benchmark.h"
 
 namespace hone::task {
@@ -70,5 +71,7 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges);
 /// The points of a curve of two objectives, at 0 to 1 in 20,000 steps, that none of the others dominates.
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve);
 double hartmann(std::span<const double> x, std::size_t dimension, double off_alpha = 0.0);
+
+inline double square(double x) { return x * x; }
 
 }  // namespace hone::task

@@ -3,7 +3,6 @@
 // Transactions on Evolutionary Computation, 2006. Parameter i is from 0 to 2 i.
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include <fmt/format.h>
 
@@ -14,7 +13,6 @@ namespace {
 
 using X = std::span<const double>;
 using Row = std::vector<double>;
-constexpr double kPi = std::numbers::pi;
 constexpr std::size_t kPosition = 2;
 
 double unit(double x) { return std::clamp(x, 0.0, 1.0); }

@@ -2,7 +2,6 @@
 // Empirical Results", Evolutionary Computation, 2000. Two objectives; the front is where g is 1 (ZDT6: f1
 // from 0.2808).
 #include <cmath>
-#include <numbers>
 
 #include <fmt/format.h>
 
@@ -12,7 +11,6 @@ namespace hone::task {
 namespace {
 
 using X = std::span<const double>;
-constexpr double kPi = std::numbers::pi;
 
 double first(int number, double x) {
   if (number != 6) return x;
