@@ -1,6 +1,5 @@
 // hone bench: comparisons with other libraries.
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -13,7 +12,6 @@
 #include "hone/run/comparison.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -187,12 +185,6 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   return contenders;
 }
 
-void take_interrupts() {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
-}
-
 int bench_search(const BenchArguments& arguments) {
   run::Comparison comparison;
   comparison.contenders = contenders_of(arguments);
@@ -201,12 +193,12 @@ int bench_search(const BenchArguments& arguments) {
   comparison.seeds = arguments.seeds;
   comparison.workers = arguments.workers;
 
-  take_interrupts();
+  catch_interrupts();
   run::ComparisonResults results;
   {
     ProgressLine progress(arguments.quiet);
     run::ComparisonHooks hooks;
-    hooks.interrupted = [] { return g_interrupted != 0; };
+    hooks.interrupted = interrupted;
     hooks.progress = [&](std::size_t done, std::size_t total, const std::string& what) {
       if (!what.empty()) progress.show(fmt::format("{} of {} runs; {}", done, total, what));
     };
@@ -253,8 +245,8 @@ void add_bench_ask(CLI::App& bench, Action& action) {
         options.peers = run::peer_methods(arguments->peers);
       options.methods = words_of(arguments->methods);
       options.most = arguments->most;
-      take_interrupts();
-      options.interrupted = [] { return g_interrupted != 0; };
+      catch_interrupts();
+      options.interrupted = interrupted;
       options.done = [](const run::AskTime& time) {
         std::fprintf(stderr, "%s at %lld: %s\n", time.contender.c_str(), static_cast<long long>(time.n),
                      time.lacks.empty() ? fmt::format("{:.3g} ms", time.ms).c_str() : time.lacks.c_str());

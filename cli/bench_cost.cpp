@@ -1,12 +1,10 @@
 // hone bench cost: cost models against each other and against their baselines.
 #include "bench_cost.h"
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "hone/run/cost_bench.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -22,27 +20,25 @@ int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
     throw Error("there is no such folder", Place{arguments.data, 0, ""},
                 "--data is a folder with latency/ or llm/, or one that hone-label wrote");
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   ProgressLine progress(arguments.quiet);
   run::CostBenchOptions options;
   options.seeds = arguments.seeds;
   options.progress = [&](const std::string& what) { progress.show(what); };
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   std::vector<run::CostScore> scores;
   for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores})
-    if (g_interrupted == 0)
+    if (!interrupted())
       for (auto& score : suite(arguments.data, options)) scores.push_back(std::move(score));
   progress.clear();
-  if (scores.empty() && g_interrupted == 0)
+  if (scores.empty() && !interrupted())
     throw Error("there is nothing to compare on", Place{arguments.data, 0, ""},
                 "it wants latency/ or llm/ as docs/bench.md describes them, or what hone-label wrote");
   if (arguments.json)
     print_json(run::scores_json(scores));
   else
     std::printf("%s", run::scores_text(scores).c_str());
-  if (g_interrupted != 0) {
+  if (interrupted()) {
     std::fprintf(stderr, "stopped; these are the figures that were finished\n");
     return kStopped;
   }

@@ -1,13 +1,11 @@
 // hone bench identity: what recognising functions is worth on recorded tables.
 #include "bench_identity.h"
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "hone/base/files.h"
 #include "hone/run/identity_study.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -20,14 +18,12 @@ struct BenchIdentityArguments {
 };
 
 int bench_identity(const BenchIdentityArguments& arguments) {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   ProgressLine progress(arguments.quiet);
   run::IdentityStudyOptions options;
   options.seeds = arguments.seeds;
   options.proposals = arguments.proposals;
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   options.progress = [&](const std::string& what) { progress.show(what); };
   const run::IdentityStudy study = run::study_identity(arguments.data, options);
   progress.clear();

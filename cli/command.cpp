@@ -11,6 +11,20 @@
 #include "hone/run/worker.h"
 
 namespace hone::cli {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+void on_interrupt(int) { g_interrupted = 1; }
+
+}  // namespace
+
+void catch_interrupts() {
+  struct sigaction handler {};
+  handler.sa_handler = on_interrupt;  // without SA_RESTART: blocking calls return
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+}
+
+bool interrupted() { return g_interrupted != 0; }
 
 int guarded(const std::function<int()>& body) {
   // A file that may not grow is an error that can be told, like a full disk.

@@ -44,6 +44,10 @@ struct Opened {
 Opened open_study(const std::string& study_file, const std::string& store_url,
                   study::Study::Depth depth = study::Study::Depth::whole);
 
+/// Whether Ctrl-C or a polite kill came; catch_interrupts() begins to listen.
+void catch_interrupts();
+bool interrupted();
+
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();
 

@@ -7,7 +7,8 @@ namespace hone::cli {
 // Below `cost`: one file a group of subcommands.
 void add_cost_devices(CLI::App& cost, Action& action);   ///< calibrate, devices, and the next three
 void add_cost_design(CLI::App& cost, Action& action);    ///< design
-void add_cost_measure(CLI::App& cost, Action& action);   ///< measure, runner
+void add_cost_measure(CLI::App& cost, Action& action);   ///< measure
+void add_cost_runner(CLI::App& cost, Action& action);    ///< runner
 void add_cost_transfer(CLI::App& cost, Action& action);  ///< transfer
 void add_cost_llm(CLI::App& cost, Action& action);       ///< fit, probe, estimate, llms
 void add_cost_mlir(CLI::App& cost, Action& action);      ///< mlir, features

@@ -1,10 +1,12 @@
 // hone cost design: what a design of a study costs on a device, with no run.
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
 #include "cost.h"
 #include "hone/run/design_cost.h"
-#include "hone/run/trial_edits.h"
+#include "hone/run/given_config.h"
 
 namespace hone::cli {
 namespace {
@@ -19,13 +21,18 @@ struct CostDesignArguments {
 
 /// "128x128" or "128x128x4".
 cost::SystolicArray parse_array(const std::string& text) {
-  cost::SystolicArray array;
-  char rest = '\0';
-  const int read = std::sscanf(text.c_str(), "%dx%dx%d%c", &array.rows, &array.columns, &array.arrays, &rest);
-  if ((read != 2 && read != 3) || array.rows < 1 || array.columns < 1 || array.arrays < 1)
+  std::vector<int> sides;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('x', at), text.size());
+    int side = 0;
+    const auto [stop, code] = std::from_chars(text.data() + at, text.data() + end, side);
+    sides.push_back(code == std::errc() && stop == text.data() + end && side <= 1000000 ? side : 0);
+    at = end + 1;
+  }
+  if (sides.size() < 2 || sides.size() > 3 || *std::min_element(sides.begin(), sides.end()) < 1)
     throw Error(fmt::format("'{}' is no array", text), Place{"", 0, "--array"},
                 "write ROWSxCOLUMNS, as 128x128");
-  return array;
+  return {sides[0], sides[1], sides.size() == 3 ? sides[2] : 1};
 }
 
 int design(const CostDesignArguments& arguments) {
@@ -40,16 +47,8 @@ int design(const CostDesignArguments& arguments) {
     file = std::move(opened.file);
   } else {
     file = run::StudyFile::read(arguments.file);
-    std::vector<space::Config::Entry> entries;
-    if (!arguments.config.empty())
-      entries = run::parse_assignments(file->space, parse_json(arguments.config, "--config"));
-    for (const std::string& word : arguments.words) {
-      const auto more = run::parse_assignment(file->space, word);
-      entries.insert(entries.end(), more.begin(), more.end());
-    }
-    if (entries.empty() && !file->space.default_config())
-      throw Error("no values are given", {}, "write NAME=VALUE, --config or --trial");
-    config = run::config_of(file->space, entries);
+    config =
+        run::given_design(file->space, run::given_entries(file->space, arguments.config, arguments.words));
   }
   const run::DesignCost cost = run::design_cost(*file, config, device, options);
   if (arguments.json)
@@ -74,9 +73,14 @@ void add_cost_design(CLI::App& cost, Action& action) {
       "  hone cost design cells.toml --config '{\"op_0_1\": \"nor_conv_3x3\"}' --array 64x64 --json");
   auto arguments = std::make_shared<CostDesignArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
-  command->add_option("VALUES", arguments->words, "NAME=VALUE of parameters; others take their defaults");
-  command->add_option("--config", arguments->config, "A JSON object of parameters");
-  command->add_option("--trial", arguments->trial, "The design of this trial")->check(CLI::NonNegativeNumber);
+  auto* values = command->add_option("VALUES", arguments->words,
+                                     "NAME=VALUE of parameters; others take their default, else their first "
+                                     "or lowest value");
+  auto* config = command->add_option("--config", arguments->config, "A JSON object of parameters");
+  command->add_option("--trial", arguments->trial, "The design of this trial")
+      ->check(CLI::NonNegativeNumber)
+      ->excludes(values)
+      ->excludes(config);
   command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
   command
       ->add_option("--device", arguments->device, "'this', a name that 'hone cost devices' lists, or a file")
@@ -94,7 +98,7 @@ void add_cost_design(CLI::App& cost, Action& action) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--array", arguments->array,
-                      "A systolic array, ROWSxCOLUMNS[xARRAYS], where the device has none");
+                      "A systolic array, ROWSxCOLUMNS[xARRAYS], in place of the device's own");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([=, &action] { action = [=] { return design(*arguments); }; });
 }

@@ -1,15 +1,17 @@
 // hone cost calibrate and devices: what machines can do.
 #include <algorithm>
-#include <csignal>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <memory>
+
+#include <unistd.h>
 
 #include "cost.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/calibrate.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -63,10 +65,17 @@ std::string profile_text(const cost::DeviceProfile& device) {
   return text;
 }
 
+/// Told before a minute is spent on measuring. Throws Error.
+void need_writable(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const bool device = is_device(path);
+  if (std::filesystem::is_directory(path)) throw Error("is a folder, not a file", Place{path, 0, ""});
+  if (::access(device ? path.c_str() : folder.empty() ? "." : folder.c_str(), W_OK) != 0)
+    throw environment_error(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+}
+
 int calibrate(const CostDevicesArguments& arguments) {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   const std::string path = arguments.out.empty() ? cost::own_profile_path() : arguments.out;
   if (arguments.out.empty()) {
     std::error_code code;
@@ -76,17 +85,18 @@ int calibrate(const CostDevicesArguments& arguments) {
           fmt::format("the folder {} cannot be made: {}", cost::profile_folder(), code.message()),
           "set XDG_CACHE_HOME to a folder that can be written, or give --out");
   }
+  need_writable(path);
   ProgressLine progress(arguments.quiet);
   cost::CalibrateOptions options;
   options.max_s = arguments.seconds;
   options.progress = [&](const std::string& what) { progress.show(what); };
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   cost::DeviceProfile profile;
   try {
     profile = cost::calibrate(options);
   } catch (const Error&) {
     progress.clear();
-    if (g_interrupted == 0) throw;
+    if (!interrupted()) throw;
     std::fprintf(stderr, "stopped; nothing was saved\n");
     return kStopped;
   }
@@ -180,6 +190,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
   }
   add_cost_design(cost, action);
   add_cost_measure(cost, action);
+  add_cost_runner(cost, action);
   add_cost_transfer(cost, action);
 }
 

@@ -59,7 +59,7 @@ cost::LlmDeployment deployment_of(const CostEstimateArguments& arguments, double
   if (arguments.tensor > 0) {
     deployment.tensor_parallel = arguments.tensor;
     deployment.pipeline_parallel = arguments.stages;
-    if (arguments.tensor > deployment.model.heads || arguments.stages > deployment.model.layers)
+    if (deployment.model.heads % arguments.tensor != 0 || arguments.stages > deployment.model.layers)
       throw Error(fmt::format("{} with {} heads and {} layers cannot be split over {} x {} accelerators",
                               deployment.model.name, deployment.model.heads, deployment.model.layers,
                               arguments.tensor, arguments.stages));
@@ -95,6 +95,7 @@ int estimate(const CostEstimateArguments& arguments) {
   const double seconds = first.seconds + token.seconds * (arguments.output - 1.0);
   cost::LlmRates rates = arguments.rates;
   rates.accelerators = static_cast<double>(deployment.accelerators());
+  rates.batch = arguments.batch;
   const cost::LlmPrice price = cost::llm_price(seconds, rates);
 
   if (!arguments.output_file.empty()) {
@@ -151,7 +152,8 @@ int estimate(const CostEstimateArguments& arguments) {
   line("prompt      ", first, prompt_step);
   line("output token", token, decode_step);
   std::printf("  request       %s\n", seconds_text(seconds).c_str());
-  for (const auto& [what, text] : price_texts(price)) std::printf("  %s  %s\n", what.c_str(), text.c_str());
+  for (const auto& [what, text] : price_texts(price))
+    std::printf("  %s  %s%s\n", what.c_str(), text.c_str(), arguments.batch > 1.0 ? " a request" : "");
   if (!unknown.empty())
     std::printf("left out of what was measured, for they are not known: %s\n",
                 fmt::format("{}", fmt::join(unknown, ", ")).c_str());
@@ -180,12 +182,16 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
   auto arguments = std::make_shared<CostEstimateArguments>();
   command->add_option("MODEL", arguments->model, "Architecture: a name or a JSON file")->required();
   command->add_option("--on", arguments->on, "Accelerator")->capture_default_str();
-  command->add_option("--gpus", arguments->gpus, "How many of them; default: the fewest that hold the model")
-      ->check(CLI::Range(1, 100000));
-  command->add_option("--tensor", arguments->tensor, "Accelerators that share a layer")
-      ->check(CLI::Range(1, 1024));
+  auto* gpus =
+      command
+          ->add_option("--gpus", arguments->gpus, "How many of them; default: the fewest that hold the model")
+          ->check(CLI::Range(1, 100000));
+  auto* tensor = command->add_option("--tensor", arguments->tensor, "Accelerators that share a layer")
+                     ->check(CLI::Range(1, 1024))
+                     ->excludes(gpus);
   command->add_option("--stages", arguments->stages, "Pipeline stages, with --tensor")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024))
+      ->needs(tensor);
   command->add_option("--batch", arguments->batch, "Sequences at once")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();

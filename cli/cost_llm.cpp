@@ -2,22 +2,26 @@
 #include "cost_llm.h"
 
 #include <cstdio>
+#include <tuple>
 
 #include "cost.h"
-#include "hone/base/units.h"
+#include "hone/cost/llm_measured.h"
 
 namespace hone::cli {
 
 void add_rates(CLI::App* command, cost::LlmRates& rates) {
   command->add_option("--price-per-hour", rates.dollars_per_hour, "Dollars an hour of one accelerator")
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--power-w", rates.power_w,
-                   "Watts of one accelerator with its share of the host: energy is modelled as power x time")
-      ->check(CLI::NonNegativeNumber);
+  auto* power =
+      command
+          ->add_option(
+              "--power-w", rates.power_w,
+              "Watts of one accelerator with its share of the host: energy is modelled as power x time")
+          ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--carbon", rates.grams_per_kwh, "Grams of CO2 a kWh of the electricity; needs --power-w")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->needs(power);
 }
 
 std::string figure(double value, int digits) {
@@ -50,10 +54,21 @@ namespace {
 
 struct CostLlmArguments {
   std::string file, name, rule = "tiled";
-  double prompt = 0.0, output = 0.0, quality = 0.0;
+  double prompt = 0.0, output = 0.0, gpus = 0.0;
   cost::LlmRates rates;
   bool json = false;
 };
+
+/// How many accelerators serve a request, and who says so.
+std::pair<double, std::string> accelerators_of(const cost::LlmRuntime& runtime, double stated) {
+  if (stated > 0.0) return {stated, "stated"};
+  const auto noted = runtime.provenance.find("accelerators");
+  if (noted != runtime.provenance.end() && noted->is_number() && noted->get<double>() >= 1.0)
+    return {noted->get<double>(), "of the estimate"};
+  if (const auto published = cost::published_accelerators(runtime.name); published > 0)
+    return {static_cast<double>(published), "as published"};
+  return {1.0, "assumed; --gpus tells"};
+}
 
 int request(const CostLlmArguments& arguments) {
   const auto all = cost::read_llm_runtimes(arguments.file);
@@ -71,7 +86,11 @@ int request(const CostLlmArguments& arguments) {
                 fmt::format("choose one with --name: {}", fmt::join(names, ", ")));
   const cost::PromptRule rule = cost::prompt_rule_named(arguments.rule);
   const double seconds = runtime->seconds(arguments.prompt, arguments.output, rule);
-  const cost::LlmPrice price = cost::llm_price(seconds, arguments.rates);
+  cost::LlmRates rates = arguments.rates;
+  std::string who;
+  std::tie(rates.accelerators, who) = accelerators_of(*runtime, arguments.gpus);
+  rates.batch = runtime->batch;
+  const cost::LlmPrice price = cost::llm_price(seconds, rates);
   const std::string beyond = runtime->extrapolation(arguments.prompt);
   if (arguments.json) {
     Json json = price_json(price);
@@ -82,7 +101,9 @@ int request(const CostLlmArguments& arguments) {
     json["prompt_s"] = runtime->prompt_cost(arguments.prompt, rule);
     json["token_s"] = runtime->token_s;
     json["overhead_s"] = runtime->overhead_s;
-    json["accelerators"] = arguments.rates.accelerators;
+    json["batch"] = runtime->batch;
+    json["accelerators"] = rates.accelerators;
+    json["accelerators_from"] = who;
     json["rule"] = arguments.rule;
     json["extrapolated"] = beyond;
     json["provenance"] = runtime->provenance;
@@ -97,7 +118,14 @@ int request(const CostLlmArguments& arguments) {
               seconds_text(runtime->token_s).c_str(), arguments.output - 1.0);
   if (runtime->overhead_s > 0.0) std::printf(" + %s overhead", seconds_text(runtime->overhead_s).c_str());
   std::printf("\n");
-  for (const auto& [what, text] : price_texts(price)) std::printf("  %s  %s\n", what.c_str(), text.c_str());
+  const auto texts = price_texts(price);
+  for (const auto& [what, text] : texts) std::printf("  %s  %s\n", what.c_str(), text.c_str());
+  if (!texts.empty()) {
+    std::printf("  on %.0f accelerator%s (%s)", rates.accelerators, rates.accelerators == 1.0 ? "" : "s",
+                who.c_str());
+    if (rates.batch > 1.0) std::printf(", the share of one of %.0f requests at once", rates.batch);
+    std::printf("\n");
+  }
   if (!beyond.empty()) std::printf("  the prompt is %s\n", beyond.c_str());
   return kDone;
 }
@@ -125,7 +153,10 @@ void add_cost_request(CLI::App& cost, Action& action) {
       ->check(CLI::Range(1.0, 1e9));
   command->add_option("--rule", arguments->rule,
                       "Prompts between measured sizes: tiled, linear, or the published scaling rule");
-  command->add_option("--gpus", arguments->rates.accelerators, "Accelerators that serve the request")
+  command
+      ->add_option("--gpus", arguments->gpus,
+                   "Accelerators that serve the request; default: what the estimate or the publication says, "
+                   "else 1")
       ->check(CLI::Range(1.0, 1e6));
   add_rates(command, arguments->rates);
   command->add_flag("--json", arguments->json, "Print one JSON document");

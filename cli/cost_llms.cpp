@@ -21,7 +21,14 @@ void sort_in(const std::string& path, cost::LlmComparison& comparison) {
   const bool api =
       std::any_of(runtimes.begin(), runtimes.end(), [](const auto& one) { return one.overhead_s > 0.0; });
   auto& list = api ? comparison.denoised : comparison.idealized;
-  for (auto& one : runtimes) list.push_back(std::move(one));
+  for (auto& one : runtimes) {
+    for (const auto& other : list)
+      if (other.name == one.name)
+        throw Error(fmt::format("'{}' has {} runtime in another file too", one.name,
+                                api ? "a denoised" : "an idealized"),
+                    Place{path, 0, ""}, "--compare puts two stacks side by side");
+    list.push_back(std::move(one));
+  }
 }
 
 int compare_two(const CostLlmsArguments& arguments) {
@@ -127,6 +134,10 @@ int llms(const CostLlmsArguments& arguments) {
   comparison.rates = arguments.rates;
   comparison.accelerator = arguments.on;
   auto rows = cost::compare_llms(comparison);
+  std::vector<std::string> unmatched;
+  for (const auto& [name, quality] : comparison.quality)
+    if (std::none_of(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; }))
+      unmatched.push_back(name);
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
     const auto key = [](const auto& row) {
       return std::isfinite(row.idealized_s)  ? row.idealized_s
@@ -138,12 +149,18 @@ int llms(const CostLlmsArguments& arguments) {
   if (arguments.json) {
     Json list = Json::array();
     for (const auto& row : rows) list.push_back(row_json(row));
-    print_json({{"prompt_tokens", arguments.prompt}, {"output_tokens", arguments.output}, {"models", list}});
+    print_json({{"prompt_tokens", arguments.prompt},
+                {"output_tokens", arguments.output},
+                {"models", list},
+                {"quality_without_model", unmatched}});
     return kDone;
   }
   std::printf("%.0f prompt and %.0f output tokens", arguments.prompt, arguments.output);
   if (!arguments.raw.empty()) std::printf("; raw: the median of the requests that were measured");
   std::printf("\n\n%s", table_of(rows).c_str());
+  if (!unmatched.empty())
+    std::printf("\n%s has models of which no runtime is known: %s\n", arguments.quality.c_str(),
+                fmt::format("{}", fmt::join(unmatched, ", ")).c_str());
   return kDone;
 }
 
@@ -163,13 +180,16 @@ void add_cost_llms(CLI::App& cost, Action& action) {
       "  hone cost llms idealized_runtimes.json --quality quality.csv --price-per-hour 4.096\n"
       "  hone cost llms --compare fp16.json int8.json");
   auto arguments = std::make_shared<CostLlmsArguments>();
-  command->add_option("FILES", arguments->files, "Files of runtimes");
+  auto* files = command->add_option("FILES", arguments->files, "Files of runtimes");
+  auto* raw = command->add_option("--raw", arguments->raw,
+                                  "Measured requests, with a column model: CSV or lines of JSON");
+  auto* quality = command->add_option("--quality", arguments->quality,
+                                      "CSV file with the columns model,quality; more is better");
   command->add_option("--compare", arguments->compared, "Two stacks: the second relative to the first")
-      ->expected(2);
-  command->add_option("--raw", arguments->raw,
-                      "Measured requests, with a column model: CSV or lines of JSON");
-  command->add_option("--quality", arguments->quality,
-                      "CSV file with the columns model,quality; more is better");
+      ->expected(2)
+      ->excludes(files)
+      ->excludes(raw)
+      ->excludes(quality);
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")
       ->check(CLI::Range(1.0, 1e9))
       ->capture_default_str();

@@ -7,7 +7,7 @@
 #include "hone/base/files.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/graph/mlir.h"
-#include "hone/run/trial_edits.h"
+#include "hone/run/given_config.h"
 #include "hone/run/worker_main.h"
 
 namespace hone::cli {
@@ -26,17 +26,7 @@ space::Config config_of(const MlirArguments& arguments, const run::StudyFile& fi
     return file.space.adopt(opened.study->trial(arguments.trial).config)
         .value_or(opened.study->trial(arguments.trial).config);
   }
-  std::vector<space::Config::Entry> given;
-  if (!arguments.config.empty())
-    given = run::parse_assignments(file.space, parse_json(arguments.config, "--config"));
-  for (const std::string& word : arguments.words)
-    for (auto& entry : run::parse_assignment(file.space, word)) given.push_back(std::move(entry));
-  if (given.empty()) {
-    const auto fallback = file.space.default_config();
-    if (!fallback) throw Error("no values are given", {}, "write NAME=VALUE, --config or --trial");
-    return *fallback;
-  }
-  return run::config_of(file.space, given);
+  return run::given_design(file.space, run::given_entries(file.space, arguments.config, arguments.words));
 }
 
 int mlir(const MlirArguments& arguments) {
@@ -78,6 +68,8 @@ cost::mlir::Module read_mlir(const std::string& file) {
 
 int features(const std::string& file, bool as_json) {
   const cost::mlir::Module module = read_mlir(file);
+  if (module.functions().empty())
+    throw Error("it holds no function", Place{file, 0, ""}, "a func.func with a body");
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features all = cost::mlir::features(module, function);
@@ -108,14 +100,19 @@ void add_cost_mlir(CLI::App& cost, Action& action) {
       "the moments of norms, are arguments after the inputs.\n"
       "Examples:\n"
       "  hone cost mlir licences.toml\n"
-      "  hone cost mlir licences.toml layers=2 width=64 --form affine\n"
+      "  hone cost mlir licences.toml width=64 heads=4 --form affine\n"
       "  hone cost mlir licences.toml --trial 12 --out trial12.mlir\n"
-      "  hone cost mlir licences.toml --config '{\"layers\": 2}' --json");
+      "  hone cost mlir licences.toml --config '{\"width\": 64}' --json");
   auto arguments = std::make_shared<MlirArguments>();
   mlir_command->add_option("FILE", arguments->file, "The study file")->required();
-  mlir_command->add_option("VALUES", arguments->words, "NAME=VALUE; what is left out takes its default");
-  mlir_command->add_option("--config", arguments->config, "Values as a JSON object");
-  mlir_command->add_option("--trial", arguments->trial, "The design of this trial");
+  auto* values = mlir_command->add_option("VALUES", arguments->words,
+                                          "NAME=VALUE of parameters; others take their default, else their "
+                                          "first or lowest value");
+  auto* config = mlir_command->add_option("--config", arguments->config, "Values as a JSON object");
+  mlir_command->add_option("--trial", arguments->trial, "The design of this trial")
+      ->check(CLI::NonNegativeNumber)
+      ->excludes(values)
+      ->excludes(config);
   mlir_command->add_option("--store", arguments->store, "The study's store, where it is not beside the file");
   mlir_command
       ->add_option("--form", arguments->form,

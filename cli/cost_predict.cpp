@@ -1,5 +1,4 @@
 // hone cost learn, predict: costs of MLIR functions by what was learned from labels.
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -9,7 +8,6 @@
 #include "hone/base/files.h"
 #include "hone/cost/learn_labels.h"
 #include "hone/cost/mlir_features.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -23,17 +21,15 @@ struct LearnArguments {
 };
 
 int learn(const LearnArguments& arguments) {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   ProgressLine progress(arguments.quiet);
   const cost::LabelSet set = cost::read_labels(arguments.labels);
   const std::vector<cost::CostSample> samples =
       cost::cost_samples(set, [&](std::size_t done, std::size_t all) {
         progress.show(fmt::format("{} of {} functions read", done, all));
-        return g_interrupted == 0;
+        return !interrupted();
       });
-  if (samples.empty() && g_interrupted == 0)
+  if (samples.empty() && !interrupted())
     throw Error("there are no labelled functions", Place{arguments.labels, 0, ""});
   cost::LearnedCostOptions options;
   options.boosting.trees = static_cast<int>(arguments.trees);
@@ -41,12 +37,12 @@ int learn(const LearnArguments& arguments) {
   options.targets = arguments.targets;
   options.progress = [&](const std::string& what) {
     progress.show(what);
-    return g_interrupted == 0;
+    return !interrupted();
   };
   cost::LearnedCosts model;
-  if (g_interrupted == 0) model = cost::LearnedCosts::fit(samples, options);
+  if (!interrupted()) model = cost::LearnedCosts::fit(samples, options);
   progress.clear();
-  if (g_interrupted != 0) {
+  if (interrupted()) {
     std::fprintf(stderr, "stopped; nothing was written\n");
     return kStopped;
   }
@@ -75,6 +71,8 @@ int predict(const PredictArguments& arguments) {
       arguments.file == "-"
           ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
           : cost::mlir::read(arguments.file);
+  if (module.functions().empty())
+    throw Error("it holds no function", Place{arguments.file, 0, ""}, "a func.func with a body");
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features features = cost::mlir::features(module, function);

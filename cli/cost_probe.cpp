@@ -1,12 +1,10 @@
 // hone cost probe: measured requests from an API, within a spending limit.
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
 #include "cost_llm.h"
 #include "hone/cost/llm_probe.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -38,12 +36,10 @@ int probe(CostProbeArguments arguments) {
                  !(options.url.ends_with("/completions") && !options.url.ends_with("/chat/completions"));
   if (!arguments.budget.empty()) options.budget_dollars = dollars_of(arguments.budget);
   if (const char* key = std::getenv(arguments.key_variable.c_str()); key != nullptr) options.key = key;
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   ProgressLine progress(arguments.quiet);
   options.progress = [&](const std::string& what) { progress.show(what); };
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   const cost::ProbeResult result = cost::probe_llm(options);
   progress.clear();
   if (arguments.json) {

@@ -17,6 +17,12 @@ struct CostTransferArguments {
   bool json = false;
 };
 
+Json design_json(const run::LatencyFamily& family, std::size_t design) {
+  Json json = Json::object();
+  for (std::size_t c = 0; c < family.columns.size(); ++c) json[family.columns[c]] = family.designs[design][c];
+  return json;
+}
+
 int transfer(const CostTransferArguments& arguments) {
   if (arguments.measured.empty() && arguments.choose == 0)
     throw Error("there is nothing to do", {},
@@ -46,18 +52,20 @@ int transfer(const CostTransferArguments& arguments) {
     if (!arguments.out.empty()) {
       write_file_atomic(arguments.out, csv);
       document["file"] = arguments.out;
+    } else {
+      Json& list = document["predictions"] = Json::array();
+      for (const std::size_t i : all) {
+        list.push_back(design_json(device.family(), i));
+        list.back()["latency"] = latency[i];
+        list.back()["sd"] = sd[i];
+      }
     }
   }
   std::vector<std::size_t> next;
   if (arguments.choose > 0) {
     next = device.choose(static_cast<std::size_t>(arguments.choose), arguments.seed);
     document["measure_next"] = Json::array();
-    for (const std::size_t i : next) {
-      Json entry = Json::object();
-      for (std::size_t c = 0; c < device.family().columns.size(); ++c)
-        entry[device.family().columns[c]] = device.family().designs[i][c];
-      document["measure_next"].push_back(std::move(entry));
-    }
+    for (const std::size_t i : next) document["measure_next"].push_back(design_json(device.family(), i));
   }
   if (arguments.json) {
     print_json(document);
@@ -83,7 +91,7 @@ void add_cost_transfer(CLI::App& cost, Action& action) {
       "chosen\n"
       "so that few of them tell much. FILE is a CSV with the designs' columns and 'latency', in any unit.\n"
       "Examples:\n"
-      "  hone cost transfer --tables latency --choose 20 > to_measure.csv\n"
+      "  hone cost transfer --tables latency --family nasbench201_devices --choose 20 > to_measure.csv\n"
       "  hone cost transfer --tables latency --measured board.csv --out predicted.csv\n"
       "  hone cost transfer --tables latency --measured board.csv --choose 10 --json");
   auto arguments = std::make_shared<CostTransferArguments>();

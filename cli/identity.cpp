@@ -1,6 +1,5 @@
 // hone identity: how many different functions a space holds, and how often a searcher proposes a known one.
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -8,7 +7,6 @@
 #include "hone/base/files.h"
 #include "hone/run/class_count.h"
 #include "hone/run/worker_main.h"
-#include "interrupt.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -24,9 +22,7 @@ struct IdentityArguments {
 int identity(const IdentityArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   for (const auto& searcher : arguments.searchers) methods().need("searcher", searcher);
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
+  catch_interrupts();
   run::prepare_task(file);
 
   ProgressLine progress(arguments.quiet);
@@ -34,7 +30,7 @@ int identity(const IdentityArguments& arguments) {
   options.workers = arguments.workers;
   options.quantisation.mantissa_bits =
       arguments.bits > 0 ? static_cast<int>(arguments.bits) : file.identity.mantissa_bits;
-  options.interrupted = [] { return g_interrupted != 0; };
+  options.interrupted = interrupted;
   std::string what = "designs";
   options.progress = [&](std::size_t done, std::size_t total) {
     progress.show(fmt::format("{} of {} {} probed", done, total, what));
@@ -42,18 +38,18 @@ int identity(const IdentityArguments& arguments) {
   progress.show("finding designs");
   const run::Designs designs = run::designs_of(file.space, arguments.limit, arguments.samples, file.seed);
   run::ClassCount count = run::count_classes(file, designs, run::probe_all(file, designs.configs, options));
-  if (g_interrupted == 0) count.cells = run::cell_class_counts(file, designs, count.cell_kind);
+  if (!interrupted()) count.cells = run::cell_class_counts(file, designs, count.cell_kind);
 
   std::vector<run::ProposalCurve> curves;
   for (const auto& searcher : arguments.searchers) {
-    if (g_interrupted != 0) break;
+    if (interrupted()) break;
     progress.show(fmt::format("asking {}", searcher));
     const auto configs = run::proposals_of(file, searcher, arguments.proposals);
     what = "proposals of " + searcher;
     curves.push_back(run::proposal_curve(searcher, run::probe_all(file, configs, options)));
   }
   progress.clear();
-  count.interrupted = count.interrupted || g_interrupted != 0;
+  count.interrupted = count.interrupted || interrupted();
 
   if (!arguments.out.empty()) write_file_atomic(arguments.out, run::class_page(count, curves));
   if (arguments.json) {
@@ -66,7 +62,7 @@ int identity(const IdentityArguments& arguments) {
     std::printf("%s%s", count.text().c_str(), run::proposals_text(curves).c_str());
     if (!arguments.out.empty()) std::printf("\n%s\n", std::filesystem::absolute(arguments.out).c_str());
   }
-  if (g_interrupted != 0) {
+  if (interrupted()) {
     std::fprintf(stderr, "stopped; the counts are of what was looked at until then\n");
     return kStopped;
   }

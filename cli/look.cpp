@@ -1,5 +1,4 @@
 // What only looks at a study: status, front, report.
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -11,7 +10,6 @@
 #include "hone/run/report_data.h"
 #include "hone/run/summary.h"
 #include "hone/run/worker.h"
-#include "interrupt.h"
 
 namespace hone::cli {
 namespace {
@@ -31,17 +29,14 @@ std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
 
 /// Prints the status again and again: in a terminal in place, elsewhere one block after another.
 int watch_status(const Opened& opened) {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  sigaction(SIGINT, &handler, nullptr);
-  sigaction(SIGTERM, &handler, nullptr);
+  catch_interrupts();
   const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-  while (g_interrupted == 0) {
+  while (!interrupted()) {
     opened.study->sync();
     const std::string text = run::status_text(*opened.study, opened.file);
     std::printf("%s%s\n%s", terminal ? "\x1b[H\x1b[2J" : "", text.c_str(), terminal ? "" : "\n");
     std::fflush(stdout);
-    for (int tenth = 0; tenth < 20 && g_interrupted == 0; ++tenth) ::usleep(100000);
+    for (int tenth = 0; tenth < 20 && !interrupted(); ++tenth) ::usleep(100000);
   }
   return kDone;
 }

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
+#include "hone/run/given_config.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/trials.h"
 #include "hone/run/worker.h"
@@ -208,26 +209,23 @@ std::vector<space::Config> configs_of(const TrialArguments& given, const Opened&
   }
   std::vector<space::Config> configs;
   if (!given.file_of_configs.empty()) {
+    constexpr const char* kLine = "the line";
     std::istringstream lines(read_file(given.file_of_configs));
     std::string line;
     for (int number = 1; std::getline(lines, line); ++number) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       try {
-        configs.push_back(run::config_of(space, run::parse_assignments(space, parse_json(line, "the line")),
-                                         base, &rounded));
+        configs.push_back(
+            run::config_of(space, run::parse_assignments(space, parse_json(line, kLine)), base, &rounded));
       } catch (const Error& error) {
-        throw Error(error.message(), Place{given.file_of_configs, number, ""}, error.hint());
+        const int column = error.place().file == kLine ? error.place().column : 0;
+        throw Error(error.message(), Place{given.file_of_configs, number, "", column}, error.hint());
       }
     }
     if (configs.empty()) throw Error("holds no config", Place{given.file_of_configs, 0, ""});
     return configs;
   }
-  std::vector<space::Config::Entry> entries;
-  if (!given.config.empty()) entries = run::parse_assignments(space, parse_json(given.config, "--config"));
-  for (const std::string& word : given.words) {
-    const auto more = run::parse_assignment(space, word);
-    entries.insert(entries.end(), more.begin(), more.end());
-  }
+  const auto entries = run::given_entries(space, given.config, given.words);
   if (entries.empty() && given.like < 0 && !space.default_config())
     throw Error("no values are given", {}, "write NAME=VALUE, --config, --file or --like");
   return {run::config_of(space, entries, base, &rounded)};

@@ -1,26 +1,7 @@
 // hone-label: what needs the compiler (MLIR and LLVM): labelled functions for cost models, and tuning
 // kernels.
-#include <csignal>
 
 #include "label.h"
-
-namespace hone::cli {
-namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
-
-}  // namespace
-
-void catch_interrupts() {
-  struct sigaction handler {};
-  handler.sa_handler = on_interrupt;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
-}
-
-bool interrupted() { return g_interrupted != 0; }
-
-}  // namespace hone::cli
 
 int main(int argc, char** argv) {
   using namespace hone::cli;
@@ -40,6 +21,7 @@ int main(int argc, char** argv) {
   add_label_make(app, action);
   add_label_show(app, action);
   add_label_tune(app, action);
+  add_label_runner(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

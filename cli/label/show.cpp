@@ -31,6 +31,10 @@ int show(const Arguments& arguments) {
     std::fputs(program->llvm_text().c_str(), stdout);
     return kDone;
   }
+  {
+    const auto program = labeller.backend().compile(labeller.frontend().lower(text, arguments.file));
+    label::need_runnable(*program, label::Memory(program->arguments(), 1), arguments.file);
+  }
   const label::Labeller measuring(label::measure_yardsticks(labeller.backend()));
   cost::Label label;
   label.text = text;

@@ -4,22 +4,20 @@
 #include <cstdio>
 
 #include "../progress_line.h"
+#include "../tune_options.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
+#include "hone/cost/learned_costs.h"
 #include "hone/label/tuner.h"
 #include "label.h"
 
 namespace hone::cli {
 namespace {
 
-struct Arguments {
-  std::string file, out;
+struct Arguments : TuneArguments {
   std::vector<std::string> kernels;
-  int compilations = 20;
-  double tolerance = 0.0;
-  std::uint64_t seed = 1;
-  bool random = false, json = false, quiet = false;
+  bool random = false;
 };
 
 Json trials_json(const label::TuneResult& result) {
@@ -35,8 +33,31 @@ Json trials_json(const label::TuneResult& result) {
   return trials;
 }
 
+/// What learned costs say that a candidate takes; NaN where its text is not understood.
+std::function<double(const std::string&)> predictor(const std::string& path) {
+  if (path.empty()) return {};
+  auto costs = std::make_shared<cost::LearnedCosts>(cost::LearnedCosts::read(path));
+  const std::vector<std::string> targets = costs->targets();
+  const auto found = std::find(targets.begin(), targets.end(), "run_s");
+  if (found == targets.end())
+    throw Error("this model predicts no run_s", Place{path, 0, ""},
+                "learn it from labels with run times: hone cost learn");
+  const auto target = static_cast<std::size_t>(found - targets.begin());
+  return [costs, target](const std::string& text) {
+    try {
+      const cost::mlir::Module module = cost::mlir::parse(text);
+      const std::vector<int> functions = module.functions();
+      if (functions.empty()) return std::nan("");
+      return costs->predict(cost::mlir::features(module, functions.front()), target);
+    } catch (const Error&) {
+      return std::nan("");
+    }
+  };
+}
+
 label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress) {
   label::TuneOptions options;
+  options.predict = predictor(arguments.model);
   options.compilations = arguments.compilations;
   options.tolerance = arguments.tolerance;
   options.seed = arguments.seed;
@@ -149,52 +170,25 @@ int bench(const Arguments& arguments) {
   return interrupted() ? kStopped : kDone;
 }
 
-void add_search(CLI::App* command, const std::shared_ptr<Arguments>& arguments) {
-  command
-      ->add_option("--compilations", arguments->compilations,
-                   "Compile and run so many functions at most, the original among them; default: 20")
-      ->check(CLI::Range(2, 100000));
-  command
-      ->add_option("--tolerance", arguments->tolerance,
-                   "Largest relative difference of an output element; default: 0, bit for bit the same")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", arguments->seed, "Of the random inputs; default: 1");
-  command->add_flag("--json", arguments->json, "Print one JSON document");
-  command->add_flag("--quiet", arguments->quiet, "No progress");
-}
-
 }  // namespace
 
 void add_label_tune(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand(
       "tune", "Make a function of affine loops faster by search over the compiler's transformations");
-  command->footer(
-      "FILE holds one func.func of affine loops on buffers of fixed shape (buffers of different arguments "
-      "must not overlap),\n"
-      "or of linalg on tensors. Distribution, fusion, loop order, tiling, unroll-and-jam and transposed "
-      "copies are tried;\n"
-      "a model of the machine says which first. Each candidate is run on random inputs and compared with the "
-      "original;\n"
-      "what is slower or different is never returned. With --tolerance, sums may be taken in another order "
-      "and\n"
-      "multiplications fused with additions.\n"
-      "Examples:\n"
-      "  hone-label tune gemm.mlir --out faster.mlir\n"
-      "  hone-label tune gemm.mlir --tolerance 1e-12 --compilations 40");
-  command->add_option("FILE", arguments->file, "MLIR text")->required();
-  command->add_option("--out", arguments->out,
-                      "Write the faster function here; where none is faster, the original");
+  add_tuned_file(command, *arguments,
+                 "  hone-label tune gemm.mlir --out faster.mlir\n"
+                 "  hone-label tune gemm.mlir --tolerance 1e-12 --compilations 40");
   command->add_flag("--random", arguments->random,
                     "Candidates at random rather than by the model, for comparison");
-  add_search(command, arguments);
+  add_tuning(command, *arguments);
   command->callback([arguments, &action] { action = [arguments] { return tune(*arguments); }; });
 
   auto* compare = app.add_subcommand(
       "bench-tune",
       "Tune kernels like those of PolyBench, by the model and at random, at equal compilations");
   compare->add_option("--kernels", arguments->kernels, "Comma separated: only these")->delimiter(',');
-  add_search(compare, arguments);
+  add_tuning(compare, *arguments);
   compare->callback([arguments, &action] { action = [arguments] { return bench(*arguments); }; });
 }
 

@@ -147,7 +147,8 @@ int main(int argc, char** argv) {
   try {
     if (*running) {
       catch_stops();
-      hone::run::serve_runner(STDIN_FILENO, STDOUT_FILENO, {"torch", hone::learn::torch_pass},
+      hone::run::serve_runner(STDIN_FILENO, STDOUT_FILENO,
+                              hone::run::graph_engine("torch", hone::learn::torch_pass),
                               [] { return g_stop != 0; });
       return 0;
     }

@@ -20,9 +20,19 @@ std::string read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw Error(fmt::format("cannot be read: {}", std::strerror(errno)), Place{path, 0, ""});
   std::ostringstream content;
-  content << stream.rdbuf();
-  if (stream.bad()) throw Error("cannot be read to its end", Place{path, 0, ""});
-  return std::move(content).str();
+  if (!is_device(path)) {
+    content << stream.rdbuf();
+    if (stream.bad()) throw Error("cannot be read to its end", Place{path, 0, ""});
+    return std::move(content).str();
+  }
+  // A pipe ends; /dev/zero does not.
+  constexpr std::size_t kMost = std::size_t{1} << 30;
+  std::string read;
+  for (char part[65536]; stream.read(part, sizeof part), stream.gcount() > 0;) {
+    read.append(part, static_cast<std::size_t>(stream.gcount()));
+    if (read.size() > kMost) throw Error("is a device that gives more than 1 GiB", Place{path, 0, ""});
+  }
+  return read;
 }
 
 std::string write_target(const std::string& path) {

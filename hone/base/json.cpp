@@ -11,8 +11,6 @@
 
 namespace hone {
 
-Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
 Json real_to_json(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -29,6 +27,13 @@ double json_to_real(const Json& value) {
   }
   throw Error(fmt::format("'{}' is not a number", value.dump()));
 }
+
+std::string json_text(const Json& object, const char* key, const std::string& fallback) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
+}
+
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 namespace {
 
@@ -71,9 +76,16 @@ Json parse_json(const std::string& text, const std::string& what) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    throw Error(fmt::format("{} is not valid JSON (byte {})", what, error.byte));
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+      throw Error("it is empty, where a JSON document should be", Place{what, 0, ""});
+    Place place{what, 1, "", 1};
+    for (std::size_t i = 0; i + 1 < error.byte && i < text.size(); ++i) {
+      place.column = text[i] == '\n' ? 1 : place.column + 1;
+      place.line += text[i] == '\n' ? 1 : 0;
+    }
+    throw Error("this is not valid JSON", place);
   } catch (const Json::exception&) {
-    throw Error(fmt::format("{} holds a number that is too large", what));
+    throw Error("it holds a number that is too large", Place{what, 0, ""});
   }
 }
 

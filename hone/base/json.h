@@ -13,10 +13,15 @@ namespace hone {
 using Json = nlohmann::ordered_json;
 
 Json real_to_json(double value);
-Json finite_or_null(double value);       ///< null for what JSON lacks
 double json_to_real(const Json& value);  ///< throws Error where it is no number
 
-/// Parses one document. Throws Error (with the byte where it breaks) on malformed text.
+/// The text under a key of an object; `fallback` where it is absent or no text.
+std::string json_text(const Json& object, const char* key, const std::string& fallback = {});
+/// A number for people's programs: null where it is not finite.
+Json number_or_null(double value);
+
+/// Parses one document. Throws Error on malformed text, with `what`, its file or where it is from, and the
+/// line and column where it breaks.
 Json parse_json(const std::string& text, const std::string& what);
 
 /// Appends the JSON text of a value; the fast way to write a document whose shape is known. A whole real

@@ -25,33 +25,41 @@ AttentionShape AttentionShape::of(const graph::Graph& graph, int id, double elem
   return shape;
 }
 
+namespace {
+
+/// Bytes that move where `rows` queries (over the heads that share keys) stay on chip until they are done:
+/// queries and outputs once, keys and values once for every block of queries, of which a causal one reads
+/// only those that it sees.
+double moved(const AttentionShape& shape, double rows) {
+  const double group = shape.heads / shape.kv_heads, all = shape.queries * group;
+  const double blocks = std::ceil(all / std::clamp(rows, 1.0, all));
+  // Blocks end at evenly spread queries; several of one query see the same keys.
+  const double seen = shape.causal ? 0.5 * (1.0 + 1.0 / std::min(blocks, shape.queries)) : 1.0;
+  const double keys_and_values = 2.0 * shape.kv_heads * shape.keys * shape.d;
+  return shape.element_bytes *
+         (2.0 * shape.heads * shape.queries * shape.d + keys_and_values * std::max(1.0, blocks * seen));
+}
+
+}  // namespace
+
 std::vector<AttentionBound> attention_bounds(const AttentionShape& shape, double buffer_bytes) {
-  const double seen = shape.causal && shape.queries > 1.0 ? 0.5 * (1.0 + 1.0 / shape.keys) : 1.0;
+  const double pairs = shape.causal && shape.queries > 1.0 ? 0.5 * (1.0 + 1.0 / shape.keys) : 1.0;
+  const double scores = shape.element_bytes * shape.heads * shape.queries * shape.keys * pairs;
+  // The query and its output; the running maximum and sum, or the row of scores.
+  const double short_row = shape.element_bytes * (2.0 * shape.d + 2.0);
   std::vector<AttentionBound> bounds;
   for (const int passes : {3, 2, 1}) {
     AttentionBound bound;
     bound.passes = passes;
-    // The query and its output; the running maximum and sum, or the row of scores.
-    bound.row_bytes = shape.element_bytes * (2.0 * shape.d + (passes == 1 ? 2.0 : shape.keys));
-    const double at_once = std::min(std::floor(buffer_bytes / bound.row_bytes), shape.queries);
-    bound.fits = at_once >= 1.0;
-    bound.queries_at_once = bound.fits ? at_once : 0.0;
-    const double group = shape.heads / shape.kv_heads;
-    // Queries that share keys and values may go together.
-    const double blocks =
-        bound.fits ? std::ceil(shape.queries * group /
-                               std::min(at_once * group, std::floor(buffer_bytes / bound.row_bytes)))
-                   : shape.queries * group;
-    // With several blocks a causal one reads only the keys that it sees.
-    const double again = blocks > 1.0 ? blocks * seen : 1.0;
-    const double kv = 2.0 * shape.kv_heads * shape.keys * shape.d;
-    bound.traffic_bytes = shape.element_bytes * (2.0 * shape.heads * shape.queries * shape.d + kv * again);
-    if (!bound.fits) {
-      // Keys and values by whatever tiles; the scores leave after every pass but the last, and come back.
-      const double scores = shape.heads * shape.queries * shape.keys * seen;
-      bound.traffic_bytes = shape.element_bytes * (2.0 * shape.heads * shape.queries * shape.d + kv +
-                                                   2.0 * (passes - 1.0) * scores);
-    }
+    bound.row_bytes = passes == 1 ? short_row : shape.element_bytes * (2.0 * shape.d + shape.keys);
+    const double rows = std::floor(buffer_bytes / bound.row_bytes);
+    bound.fits = rows >= 1.0;
+    bound.queries_at_once = bound.fits ? std::min(rows, shape.queries) : 0.0;
+    // Where scores leave after every pass but the last and come back, a pass needs queries or outputs alone.
+    // That may be worth it where rows fit, too, as more queries then share a reading of the keys.
+    const double apart = passes == 1 ? short_row : shape.element_bytes * (shape.d + 2.0);
+    bound.traffic_bytes = moved(shape, std::floor(buffer_bytes / apart)) + 2.0 * (passes - 1.0) * scores;
+    if (bound.fits) bound.traffic_bytes = std::min(bound.traffic_bytes, moved(shape, rows));
     bounds.push_back(bound);
   }
   return bounds;

@@ -32,9 +32,10 @@ struct AttentionBound {
 /// The families of "FuseMax: Leveraging Extended Einsums to Optimize Attention Accelerator Design" (Nayak et
 /// al., 2024): 3 passes over the keys (scores and their maximum; exponentials and their sum; division and the
 /// product with values), 2 (a local maximum, corrected at the end), 1 (running maximum and sum, as in
-/// FlashAttention). A pass more must find the row of scores again: it stays on chip, or is written and read.
-/// Queries, keys, values and outputs move at least once, and keys and values again for every block of queries
-/// that the buffer cannot hold together. In the order 3, 2, 1.
+/// FlashAttention). A pass more must find the row of scores again: it stays on chip, or is written and read,
+/// whichever moves less. Queries, keys, values and outputs move at least once, and keys and values again for
+/// every block of queries that the buffer cannot hold together, of which a causal one reads what it sees. In
+/// the order 3, 2, 1.
 std::vector<AttentionBound> attention_bounds(const AttentionShape& shape, double buffer_bytes);
 
 }  // namespace hone::cost

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <condition_variable>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +19,7 @@
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/cost/calibrate_kernels.h"
+#include "hone/cost/data_caches.h"
 #include "hone/cost/memory.h"
 #include "hone/cost/stopwatch.h"
 
@@ -28,39 +27,6 @@ extern char** environ;
 
 namespace hone::cost {
 namespace {
-
-struct Cache {
-  std::string name;
-  double bytes = 0.0;  ///< of one instance
-  int sharers = 1;     ///< threads that share it
-};
-
-/// Data caches of the first processor, the nearest first; a plausible pair where the system does not tell.
-std::vector<Cache> caches() {
-  std::vector<Cache> list;
-  for (int i = 0; i < 8; ++i) {
-    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", i);
-    std::ifstream level(folder + "level"), type(folder + "type"), size(folder + "size"),
-        shared(folder + "shared_cpu_list");
-    std::string kind, sharers;
-    int number = 0;
-    double kilobytes = 0.0;
-    if (!(level >> number) || !(type >> kind) || !(size >> kilobytes) || kind == "Instruction") continue;
-    Cache cache{fmt::format("L{}", number), 1024.0 * kilobytes, 0};
-    std::getline(shared, sharers);
-    for (std::size_t at = 0; at < sharers.size();) {
-      const std::size_t comma = std::min(sharers.find(',', at), sharers.size());
-      int first = 0, last = 0;
-      const int read = std::sscanf(sharers.substr(at, comma - at).c_str(), "%d-%d", &first, &last);
-      cache.sharers += read == 2 ? last - first + 1 : 1;
-      at = comma + 1;
-    }
-    cache.sharers = std::max(cache.sharers, 1);
-    list.push_back(cache);
-  }
-  if (list.empty()) list = {{"L1", 32768.0, 1}, {"L2", 1048576.0, 1}};
-  return list;
-}
 
 /// Runs `body(thread)` on n threads that begin together; seconds from the first's beginning to the last's
 /// end.
@@ -206,7 +172,7 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
     }
 
   // Working sets: one buffer a thread, all of the largest size; every level uses a part.
-  const std::vector<Cache> levels = caches();
+  const std::vector<DataCache> levels = data_caches();
   const double last = levels.back().bytes;
   const double available = static_cast<double>(available_bytes());
   double main_set = std::min(std::max(4.0 * last, 67108864.0), options.most_bytes);

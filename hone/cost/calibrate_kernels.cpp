@@ -42,6 +42,8 @@ HONE_ALWAYS double multiply_add(std::size_t rounds) {
       // The compiler must not know that the product is the same every time.
 #if defined(HONE_X86)
       __asm__ volatile("" : "+x"(left));
+#elif defined(__aarch64__)
+      __asm__ volatile("" : "+w"(left));
 #endif
       sums[i] += left * right;
     }

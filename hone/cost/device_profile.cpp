@@ -74,6 +74,11 @@ class Fields {
     const Json* value = find(name);
     return value == nullptr ? fallback : positive(*value, place(name));
   }
+  int whole(const std::string& name, int fallback = 0) {
+    const double read = number(name, fallback);
+    if (read != std::floor(read) || read > 1e9) throw Error("expected a whole number", place(name));
+    return static_cast<int>(read);
+  }
   Rate rate(const std::string& name) {
     const Json* value = find(name);
     return value == nullptr ? Rate{} : rate_of(*value, place(name));
@@ -137,13 +142,17 @@ std::string processor_name() {
 
 double type_bytes(const std::string& type) { return type_info(type).bytes; }
 
-Rate DeviceProfile::peak_of(const std::string& type) const {
+Rate DeviceProfile::peak_of(const std::string& type, bool one_thread) const {
   const TypeInfo& info = type_info(type);
-  if (const auto found = peak.find(type); found != peak.end()) return found->second;
+  const auto& rates = one_thread ? peak_one : peak;
+  if (const auto found = rates.find(type); found != rates.end()) return found->second;
   for (const char* wider : info.wider)
-    if (const auto found = peak.find(wider); found != peak.end()) return found->second;
-  throw Error(fmt::format("the device '{}' has no peak rate for {}", name, type), {},
-              "add it to its profile's \"peak\"");
+    if (const auto found = rates.find(wider); found != rates.end()) return found->second;
+  throw Error(fmt::format("the device '{}' has no peak rate for {}{}", name, type,
+                          one_thread ? " of one thread" : ""),
+              {},
+              one_thread ? "calibrate it, or add it to its profile's \"peak_one_thread\""
+                         : "add it to its profile's \"peak\"");
 }
 
 double DeviceProfile::bandwidth(double working_set) const {
@@ -222,7 +231,7 @@ DeviceProfile DeviceProfile::from_json(const Json& json, const std::string& file
     profile.memory.push_back(std::move(entry));
   }
   profile.memory_bytes = fields.number("memory_bytes", profile.memory.back().bytes);
-  profile.cores = static_cast<int>(fields.number("cores"));
+  profile.cores = fields.whole("cores");
   profile.overhead_s = fields.number("overhead_s");
   profile.overhead_assumed = fields.flag("overhead_assumed", true);
   profile.call_s = fields.number("call_s");
@@ -232,9 +241,7 @@ DeviceProfile DeviceProfile::from_json(const Json& json, const std::string& file
   profile.idle_watts = fields.number("idle_watts");
   if (const Json* systolic = fields.find("systolic")) {
     Fields array(*systolic, file, "systolic");
-    profile.systolic =
-        SystolicArray{static_cast<int>(array.number("rows")), static_cast<int>(array.number("columns")),
-                      static_cast<int>(array.number("arrays", 1.0))};
+    profile.systolic = SystolicArray{array.whole("rows"), array.whole("columns"), array.whole("arrays", 1)};
     if (profile.systolic->rows < 1 || profile.systolic->columns < 1 || profile.systolic->arrays < 1)
       throw Error("a systolic array has at least one row and one column", array.place("rows"));
     array.end();

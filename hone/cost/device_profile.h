@@ -51,8 +51,8 @@ struct DeviceProfile {
   std::string measured_at;  ///< UTC, "2024-05-01T12:00:00Z"; "": published
 
   /// Operations a second in that type; where it is not listed, of the next wider one that is (a device
-  /// computes f16 in f32 at worst). Throws Error where there is none.
-  Rate peak_of(const std::string& type) const;
+  /// computes f16 in f32 at worst); of one thread where that is asked for. Throws Error where there is none.
+  Rate peak_of(const std::string& type, bool one_thread = false) const;
   /// Reading speed for a working set: of the nearest level that holds it.
   double bandwidth(double working_set) const;
 

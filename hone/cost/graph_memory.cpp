@@ -3,101 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "hone/cost/memory_rules.h"
 #include "hone/graph/operator.h"
 
 namespace hone::cost {
 namespace {
-
-/// Smaller batches of 1x1 convolutions are plain products in LibTorch.
-constexpr std::int64_t kOneDnnBatch = 16;
-
-double bytes_of(const graph::Shape& shape, graph::DataType type) {
-  return static_cast<double>(graph::element_count(shape)) * (type == graph::DataType::int64 ? 8.0 : 4.0);
-}
-
-/// What one operator does with memory.
-struct Rule {
-  bool keeps_inputs = true;
-  bool keeps_output = false;
-  bool view = false;               ///< its output lies in its first input's memory
-  bool passes_gradient = false;    ///< its inputs' gradients lie in its output's
-  double kept = 0.0;               ///< beyond inputs and output
-  double forward_temporary = 0.0;  ///< beside all of that, while it runs
-  double backward_temporary = 0.0;
-  double inference_temporary = 0.0;
-};
-
-Rule rule_of(const graph::Graph& graph, int id) {
-  const graph::Node& node = graph.node(id);
-  const auto inputs = graph.input_shapes(id);
-  const double out = bytes_of(node.shape, node.type);
-  const auto width = node.shape.empty() ? 1.0 : static_cast<double>(node.shape.back());
-  const std::string& op = node.op;
-  Rule rule;
-  if (op == "add" || op == "learned_position") {
-    rule.keeps_inputs = false;
-    rule.passes_gradient = true;
-    // Of more than two, the sum so far.
-    if (inputs.size() > 2) rule.forward_temporary = rule.inference_temporary = out;
-  } else if (op == "multiply") {
-    if (inputs.size() > 2) {
-      rule.kept = static_cast<double>(inputs.size() - 2) * out;
-      rule.inference_temporary = out;
-    }
-  } else if (op == "identity" || op == "crop" || op == "slice_channels") {
-    rule.keeps_inputs = false;
-    rule.view = true;
-  } else if (op == "concat" || op == "zero" || op == "rotary" || op == "global_avg_pool") {
-    rule.keeps_inputs = false;
-  } else if (op == "layer_norm") {
-    rule.kept = 2.0 * out / width;  // mean and deviation of every row
-  } else if (op == "rms_norm") {
-    rule.kept = out / width;
-  } else if (op == "batch_norm") {
-    rule.kept = 8.0 * static_cast<double>(node.shape[1]);
-  } else if (op == "activation") {
-    const std::string& kind = node.attributes.text("kind");
-    const bool by_output = kind == "relu" || kind == "tanh" || kind == "sigmoid";
-    rule.keeps_inputs = kind == "gelu" || kind == "silu";
-    rule.keeps_output = by_output;
-    if (kind == "relu_squared") rule.kept = out;
-  } else if (op == "max_pool2d") {
-    rule.kept = rule.inference_temporary = 2.0 * out;  // where the largest was found, 8 bytes each
-  } else if (op == "conv2d") {
-    // oneDNN takes copies in its own layout: of input and filters, and of the output before it is put back.
-    const auto integer = [&](const char* name) { return node.attributes.integer(name); };
-    const bool plain = integer("kernel") == 1 && integer("stride") == 1 && inputs[0][0] < kOneDnnBatch;
-    if (!plain) {
-      double filters = 0.0;
-      for (const int parameter : node.parameters)
-        filters += bytes_of(graph.parameters()[static_cast<std::size_t>(parameter)].shape, node.type);
-      const double in = bytes_of(inputs[0], node.type);
-      rule.forward_temporary = rule.inference_temporary = std::max(in + filters, out);
-      rule.backward_temporary = in + out + filters;
-    }
-  } else if (op == "causal_attention") {
-    // Inputs and, packed by heads, copies of them; the softmax's weights.
-    const double heads = static_cast<double>(node.attributes.integer("heads"));
-    const auto given = node.attributes.integer("kv_heads");
-    const bool packs = given != 1 && heads > 1.0;
-    const double query = bytes_of(inputs[0], node.type), key = bytes_of(inputs[1], node.type);
-    const double length = static_cast<double>(inputs[0][1]);
-    const double weights = 4.0 * static_cast<double>(inputs[0][0]) * heads * length * length;
-    const double packed = packs ? query + 2.0 * key : 0.0;
-    rule.kept = packed + weights;
-    rule.forward_temporary = packs ? out : 0.0;
-    // The gradient packed, the scores' gradient, a product before it is unpacked.
-    rule.backward_temporary = (packs ? 2.0 * query : 0.0) + weights;
-    rule.inference_temporary = packed + weights + rule.forward_temporary;
-  } else if (op == "token_parameter_attention") {
-    const double rows = static_cast<double>(graph::element_count(inputs[0]) / inputs[0].back());
-    const double scores = 4.0 * rows * static_cast<double>(node.attributes.integer("tokens"));
-    rule.kept = 2.0 * scores + 4.0 * rows;
-    rule.backward_temporary = scores;
-    rule.inference_temporary = scores;
-  }
-  return rule;
-}
 
 /// Counts what lives, by storage.
 class Ledger {
@@ -122,11 +32,11 @@ class Simulation {
       : graph_(graph), options_(options), n_(graph.nodes().size()) {
     for (std::size_t i = 0; i < n_; ++i) {
       const graph::Node& node = graph_.nodes()[i];
-      rules_.push_back(node.op == "input" ? Rule{} : rule_of(graph_, static_cast<int>(i)));
+      rules_.push_back(node.op == "input" ? MemoryRule{} : memory_rule(graph_, static_cast<int>(i)));
       storage_.push_back(rules_[i].view && node.op != "input"
                              ? storage_[static_cast<std::size_t>(node.inputs[0])]
                              : static_cast<int>(i));
-      bytes_.push_back(bytes_of(node.shape, node.type));
+      bytes_.push_back(tensor_bytes(node.shape, node.type));
     }
     for (std::size_t i = 0; i < n_; ++i) {
       const graph::Node& node = graph_.nodes()[i];
@@ -143,7 +53,7 @@ class Simulation {
   GraphMemory run() {
     GraphMemory memory;
     for (const graph::Parameter& parameter : graph_.parameters())
-      memory.weights += bytes_of(parameter.shape, graph::DataType::float32);
+      memory.weights += tensor_bytes(parameter.shape, graph::DataType::float32);
     memory.gradients = memory.weights;
     memory.optimizer = options_.optimizer_states * memory.weights;
     for (std::size_t i = 0; i < n_; ++i) {
@@ -152,9 +62,9 @@ class Simulation {
       const int id = static_cast<int>(i);
       for (const auto& moment :
            graph::find_operator(node.op).moments(node.attributes, graph_.input_shapes(id)))
-        memory.moments += bytes_of(moment.shape, graph::DataType::float32);
+        memory.moments += tensor_bytes(moment.shape, graph::DataType::float32);
       if (node.op == "causal_attention")
-        memory.kv_cache += 2.0 * bytes_of(graph_.input_shapes(id)[1], node.type);
+        memory.kv_cache += 2.0 * tensor_bytes(graph_.input_shapes(id)[1], node.type);
       memory.nodes.push_back(
           {id, rules_[i].view ? 0.0 : bytes_[i], rules_[i].kept, rules_[i].forward_temporary});
     }
@@ -228,8 +138,8 @@ class Simulation {
       if (is_input(i) || gradient_of.count(i) == 0) continue;
       const std::size_t mine = gradient_of[i];
       for (const int parameter : node.parameters) {
-        const double size = bytes_of(graph_.parameters()[static_cast<std::size_t>(parameter)].shape,
-                                     graph::DataType::float32);
+        const double size = tensor_bytes(graph_.parameters()[static_cast<std::size_t>(parameter)].shape,
+                                         graph::DataType::float32);
         // A second one of a shared parameter is added to the first.
         if (has_gradient[static_cast<std::size_t>(parameter)])
           ledger.touch(size);
@@ -310,7 +220,7 @@ class Simulation {
   const graph::Graph& graph_;
   TrainingMemoryOptions options_;
   std::size_t n_;
-  std::vector<Rule> rules_;
+  std::vector<MemoryRule> rules_;
   std::vector<int> storage_;  // the node whose memory holds a node's output
   std::vector<double> bytes_;
   std::vector<int> last_reader_;

@@ -15,7 +15,6 @@ namespace hone::cost {
 
 namespace {
 
-constexpr const char* kLabelsFormat = "hone-labels";
 constexpr int kLabelsVersion = 1;
 
 bool name_letter(char letter) {
@@ -61,7 +60,7 @@ Label Label::from_json(const Json& json) {
 }
 
 Json LabelProvenance::json() const {
-  Json json = {{"format", kLabelsFormat},
+  Json json = {{"format", kLabelFormat},
                {"version", kLabelsVersion},
                {"machine", machine},
                {"cpu", cpu},
@@ -74,7 +73,7 @@ Json LabelProvenance::json() const {
 }
 
 LabelProvenance LabelProvenance::from_json(const Json& json) {
-  if (json.value("format", "") != kLabelsFormat) throw Error("this is no data set of labels");
+  if (json.value("format", "") != kLabelFormat) throw Error("this is no data set of labels");
   if (json.at("version").get<int>() > kLabelsVersion)
     throw Error(fmt::format("the data set has the format's version {}, newer than this program's {}",
                             json.at("version").get<int>(), kLabelsVersion));

@@ -11,6 +11,9 @@
 
 namespace hone::cost {
 
+/// What a data set says first of itself: {"format": "hone-labels", ...
+constexpr const char* kLabelFormat = "hone-labels";
+
 /// One function and what it cost where it was measured (docs/formats.md, "Labels").
 struct Label {
   std::uint64_t id = 0;  ///< the generator's number, or the place in a list of files

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "hone/base/error.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
@@ -13,12 +14,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 /// Of normal residuals this many median absolute values are one standard deviation.
 constexpr double kMadToSd = 1.4826;
@@ -60,7 +55,7 @@ VectorXd robust_line(const MatrixXd& columns, const VectorXd& targets, const Vec
     std::vector<double> sizes(static_cast<std::size_t>(n));
     const VectorXd residual = (targets - design * solution).cwiseProduct(weights.cwiseSqrt());
     for (Index i = 0; i < n; ++i) sizes[static_cast<std::size_t>(i)] = std::abs(residual(i));
-    const double scale = kMadToSd * median(sizes);
+    const double scale = kMadToSd * predict::median(sizes);
     if (!(scale > 0.0)) break;
     for (Index i = 0; i < n; ++i)
       w(i) = weights(i) * std::min(1.0, kHuber * scale / std::max(std::abs(residual(i)), 1e-300));
@@ -91,7 +86,7 @@ LatencyModel::LatencyModel(const Designs& designs, const std::vector<std::size_t
   if (rows.empty()) throw internal_error("a latency model of no measurements");
   const auto n = static_cast<Index>(rows.size());
   const VectorXd y = Eigen::Map<const VectorXd>(values.data(), n);
-  floor_ = 0.5 * median(values);
+  floor_ = 0.5 * predict::median(values);
   VectorXd weights(n);
   for (Index i = 0; i < n; ++i) weights(i) = 1.0 / std::pow(unit(y(i)), 2);
 
@@ -128,7 +123,7 @@ LatencyModel::LatencyModel(const Designs& designs, const std::vector<std::size_t
   // Disturbed measurements must not decide what a leaf says.
   std::vector<double> sizes = left;
   for (double& size : sizes) size = std::abs(size);
-  const double bound = 5.0 * kMadToSd * median(sizes);
+  const double bound = 5.0 * kMadToSd * predict::median(sizes);
   if (bound > 0.0)
     for (double& residual : left) residual = std::clamp(residual, -bound, bound);
   predict::ForestOptions forest;

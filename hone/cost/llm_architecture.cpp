@@ -1,5 +1,6 @@
 #include "hone/cost/llm_architecture.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <filesystem>
@@ -159,23 +160,35 @@ LlmArchitecture architecture_of_json(const Json& json, const Place& place) {
     const auto found = json.find(key);
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
+  // A description of our own has our words alone; a config.json of Transformers has many others.
+  static const std::vector<std::string> kOwn{"name",           "layers",     "width",     "heads",
+                                             "kv_heads",       "head_width", "ffn_width", "gated",
+                                             "vocabulary",     "tied",       "experts",   "active_experts",
+                                             "encoder_layers", "parameters", "source",    "assumed"};
+  if (json.contains("layers") && json.contains("width"))
+    for (const auto& [key, value] : json.items())
+      if (std::find(kOwn.begin(), kOwn.end(), key) == kOwn.end())
+        throw Error(fmt::format("an architecture has no '{}'", key), place, suggest(key, kOwn));
   LlmArchitecture read;
   read.name = text("name").empty() ? text("_name_or_path") : text("name");
   if (read.name.empty()) read.name = text("model_type").empty() ? "architecture" : text("model_type");
   read.layers = integer({"layers", "num_hidden_layers", "n_layer", "num_layers"}, -1);
   read.width = integer({"width", "hidden_size", "n_embd", "d_model"}, -1);
   read.heads = integer({"heads", "num_attention_heads", "n_head", "n_heads", "num_heads"}, -1);
-  read.kv_heads = integer({"kv_heads", "num_key_value_heads", "num_kv_heads", "n_head_kv"},
-                          flag("multi_query", false) ? 1 : read.heads);
+  // Falcon's first architecture has one head of keys whatever num_kv_heads says.
+  const bool one_key = flag("multi_query", false) && !flag("new_decoder_architecture", false);
+  read.kv_heads =
+      one_key ? 1 : integer({"kv_heads", "num_key_value_heads", "num_kv_heads", "n_head_kv"}, read.heads);
   read.head_width = integer({"head_width", "head_dim", "d_kv"}, read.heads > 0 ? read.width / read.heads : 0);
-  read.ffn_width = integer({"ffn_width", "intermediate_size", "ffn_dim", "n_inner", "d_ff"}, 4 * read.width);
-  read.vocabulary = integer({"vocabulary", "vocab_size"}, -1);
   read.experts = integer({"experts", "num_local_experts", "num_experts", "n_routed_experts"}, 1);
+  read.ffn_width = integer({"ffn_width", "intermediate_size", "ffn_dim", "n_inner", "d_ff"}, 4 * read.width);
+  if (read.experts > 1) read.ffn_width = integer({"ffn_width", "moe_intermediate_size"}, read.ffn_width);
+  read.vocabulary = integer({"vocabulary", "vocab_size"}, -1);
   read.active_experts = integer({"active_experts", "num_experts_per_tok"}, 1);
   const std::string activation = text("hidden_act"), type = text("model_type");
   read.gated = flag("gated", activation == "silu" || activation == "swiglu" || flag("is_gated_act", false) ||
                                  type.starts_with("gemma"));
-  read.tied = flag("tied", flag("tie_word_embeddings", !read.gated));
+  read.tied = flag("tied", flag("tie_word_embeddings", !read.gated || type.starts_with("gemma")));
   read.encoder_layers = integer({"encoder_layers"}, 0);
   if (flag("is_encoder_decoder", false)) {  // Transformers counts the encoder's layers first
     read.encoder_layers = read.layers;

@@ -44,7 +44,6 @@ class LlmCalibration {
  public:
   struct Options {
     LlmStack start = {};
-    double freedom = 0.7;   ///< standard deviation of the constants' logarithms around where they start
     bool residuals = true;  ///< the Gaussian process too; false: the constants alone
   };
   /// Throws Error where nothing positive was measured.

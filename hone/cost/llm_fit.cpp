@@ -77,12 +77,19 @@ double relative_residual(const Cell& cell, const Line& line) {
 
 /// Biweight: cells further than 4.685 robust deviations count nothing. Each prompt keeps its best cell.
 void reweigh(std::vector<Cell>& cells, const Line& line, std::size_t prompts) {
-  std::vector<double> sizes;
-  for (const Cell& cell : cells) sizes.push_back(std::abs(relative_residual(cell, line)));
+  std::vector<double> sizes, telling;
+  std::vector<int> of_prompt(prompts, 0);
+  for (const Cell& cell : cells) ++of_prompt[cell.prompt];
+  // The only cell of a prompt is fitted exactly and says nothing of how far others are off.
+  double degrees = -1.0;
+  for (const Cell& cell : cells) {
+    sizes.push_back(std::abs(relative_residual(cell, line)));
+    if (of_prompt[cell.prompt] > 1) telling.push_back(sizes.back());
+  }
+  for (const int count : of_prompt) degrees += count - 1;
   // Two thirds of the cells of a prompt with few are fitted nearly exactly: a scale of a per mille at least.
-  const double degrees = static_cast<double>(cells.size()) - static_cast<double>(prompts) - 1.0;
   const double scale = std::max(
-      1e-3, 1.4826 * predict::median(sizes) * std::sqrt(static_cast<double>(cells.size()) / degrees));
+      1e-3, 1.4826 * predict::median(telling) * std::sqrt(static_cast<double>(telling.size()) / degrees));
   std::vector<double> nearest(prompts, HUGE_VAL);
   for (std::size_t i = 0; i < cells.size(); ++i)
     nearest[cells[i].prompt] = std::min(nearest[cells[i].prompt], sizes[i]);
@@ -106,6 +113,10 @@ Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
   for (int round = 0; round < (enough ? 30 : 1); ++round) {
     if (enough) reweigh(cells, line, prompts);
     line = least_squares(cells, prompts);
+    if (line.distance > 0.0) continue;
+    // What is left does not determine a slope: nothing is left out.
+    for (Cell& cell : cells) cell.weight = 1.0;
+    return least_squares(cells, prompts);
   }
   return line;
 }

@@ -167,12 +167,15 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
         throw Error(fmt::format("'{}' is not a positive number", cell), Place{path, number, kNames[i]});
       return read;
     };
-    const double tensor = value(2);
-    if (tensor != std::floor(tensor) || tensor > 100000.0)
-      throw Error(fmt::format("'{}' is not a whole number of accelerators", cells[column[2]]),
-                  Place{path, number, kNames[2]});
+    const auto whole = [&](std::size_t i) {
+      const double read = value(i);
+      if (read != std::floor(read) || read > 1e9)
+        throw Error(fmt::format("'{}' is not a whole number from 1 on", cells[column[i]]),
+                    Place{path, number, kNames[i]});
+      return read;
+    };
     rows.push_back({std::string(cells[column[0]]), std::string(cells[column[1]]),
-                    static_cast<std::int64_t>(tensor), value(3), value(4), value(5), value(6) * 1e-3,
+                    static_cast<std::int64_t>(whole(2)), whole(3), whole(4), whole(5), value(6) * 1e-3,
                     value(7) * 1e-3, column[8] == std::string::npos ? 0.0 : value(8) * 1e-3});
   }
   return rows;

@@ -9,13 +9,6 @@
 
 namespace hone::cost {
 
-/// What is known of a served deployment by its name: its architecture and, where published, how many
-/// accelerators it uses.
-struct DeploymentFact {
-  LlmArchitecture model;
-  std::int64_t accelerators = 0;  ///< 0: not known
-};
-
 /// What a folder's `deployments.json` says, {"NAME": {"architecture": NAME or {...}, "accelerators": 8,
 /// "accelerator": "a100-80gb", "tensor_parallel": 8}}, every key optional; names as in the files of runtimes.
 struct DeploymentNotes {

@@ -7,6 +7,17 @@
 
 namespace hone::cost {
 
+namespace {
+
+/// How many of so many accelerators share a layer: within a machine, and as heads and layers allow.
+std::int64_t shared_by(const LlmDeployment& deployment, std::int64_t accelerators, std::int64_t machine) {
+  std::int64_t tensor = std::min(accelerators, machine);
+  while (tensor > 1 && (accelerators % tensor != 0 || deployment.model.heads % tensor != 0)) --tensor;
+  return tensor;
+}
+
+}  // namespace
+
 LlmMemory llm_memory(const LlmDeployment& deployment, double batch, double context, double prompt) {
   const LlmArchitecture& model = deployment.model;
   const double count = static_cast<double>(deployment.accelerators());
@@ -36,8 +47,8 @@ LlmDeployment fitted(LlmDeployment deployment, double batch, double context, dou
     const bool allowed = count <= machine ? (count & (count - 1)) == 0 : count % machine == 0;
     if (!allowed) continue;
     if (count <= machine && deployment.model.heads % count != 0) continue;
+    if (count / shared_by(deployment, count, machine) > deployment.model.layers) break;
     deployment = split_over(std::move(deployment), count, machine);
-    if (deployment.pipeline_parallel > deployment.model.layers) break;
     if (llm_memory(deployment, batch, context, prompt).fits()) return deployment;
   }
   throw Error(fmt::format("{} with batch {} and {} tokens does not fit on any number of {}",
@@ -47,10 +58,8 @@ LlmDeployment fitted(LlmDeployment deployment, double batch, double context, dou
 
 LlmDeployment split_over(LlmDeployment deployment, std::int64_t accelerators, std::int64_t machine) {
   if (accelerators < 1) throw Error(fmt::format("{} accelerators are none", accelerators));
-  std::int64_t tensor = std::min(accelerators, machine);
-  while (tensor > 1 && (accelerators % tensor != 0 || deployment.model.heads % tensor != 0)) --tensor;
-  deployment.tensor_parallel = tensor;
-  deployment.pipeline_parallel = accelerators / tensor;
+  deployment.tensor_parallel = shared_by(deployment, accelerators, machine);
+  deployment.pipeline_parallel = accelerators / deployment.tensor_parallel;
   if (deployment.pipeline_parallel > deployment.model.layers)
     throw Error(fmt::format("{} layers of {} cannot be split over {} accelerators", deployment.model.layers,
                             deployment.model.name, accelerators));

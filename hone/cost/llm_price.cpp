@@ -3,7 +3,7 @@
 namespace hone::cost {
 
 LlmPrice llm_price(double seconds, const LlmRates& rates) {
-  const double device_s = seconds * rates.accelerators;
+  const double device_s = seconds * rates.accelerators / rates.batch;
   LlmPrice price;
   price.seconds = seconds;
   price.dollars = device_s / 3600.0 * rates.dollars_per_hour;

@@ -10,9 +10,11 @@ struct LlmRates {
   double dollars_per_hour = std::nan("");  ///< of one accelerator
   double power_w = std::nan("");           ///< of one accelerator, its share of the host included
   double grams_per_kwh = std::nan("");     ///< carbon dioxide of the electricity
+  double batch = 1.0;  ///< requests that are served at once, each of which bears its share
 };
 
-/// Money, energy and carbon of so many seconds: T x accelerators x price, T x accelerators x power. Of an
+/// Money, energy and carbon of one request of so many seconds: T x accelerators x price, T x accelerators x
+/// power, shared by the requests of its batch. Of an
 /// idealized runtime they are idealized too (*Cheaply Evaluating Inference Efficiency Metrics for
 /// Autoregressive Transformer APIs*). Energy and carbon are modelled: power is a stated number, not measured.
 struct LlmPrice {

@@ -26,7 +26,6 @@ constexpr std::int64_t kWrapping = 64;
 /// Tokens of the prompt's last line, about.
 constexpr double kQuestion = 12.0;
 constexpr std::int64_t kFailuresInARow = 3;
-constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one request, in a file
 
 /// What the file says was done and spent.
 struct Spent {
@@ -82,7 +81,7 @@ class Probe {
     result_.left = static_cast<std::int64_t>(plan.size() - next);
     result_.dollars = priced() ? dollars() : std::nan("");
     result_.tokens = spent_.tokens_in + spent_.tokens_out;
-    if (std::filesystem::exists(options_.file) && (result_.measured > 0 || !spent_.done.empty()))
+    if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !spent_.done.empty()))
       result_.points = read_llm_points(options_.file);
     return result_;
   }
@@ -98,7 +97,7 @@ class Probe {
   double dollars() const { return dollars_of(spent_.tokens_in, spent_.tokens_out); }
 
   void read_ledger() {
-    if (!std::filesystem::exists(options_.file)) return;
+    if (!std::filesystem::exists(options_.file) || is_device(options_.file)) return;
     std::istringstream lines(read_file(options_.file));
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
@@ -107,16 +106,14 @@ class Probe {
       if (line.empty()) continue;
       const Json json = Json::parse(line, nullptr, false);
       const auto whole = [&](const char* key) {
-        if (!json.contains(key) || !json[key].is_number_integer() || json[key] < 0 || json[key] > kMostTokens)
-          throw Error(fmt::format("this is no line of a probe: {} is missing or no count", key), place,
+        if (!json.contains(key) || !json[key].is_number_integer())
+          throw Error(fmt::format("this is no line of a probe: {} is missing", key), place,
                       "choose another file");
         return json[key].get<std::int64_t>();
       };
       if (!json.is_object()) throw Error("this is no line of a probe", place, "choose another file");
-      const Json model = json.value("model", Json(""));
-      if (model != options_.model)
-        throw Error(fmt::format("this file is of another model, {}", model.dump()), place,
-                    "one file a model");
+      if (const std::string model = json_text(json, "model"); model != options_.model)
+        throw Error(fmt::format("this file is of another model, '{}'", model), place, "one file a model");
       spent_.tokens_in += whole("billed_in");
       spent_.tokens_out += whole("billed_out");
       if (json.contains("failed")) continue;

@@ -21,7 +21,10 @@ double interpolated(const std::vector<double>& x, const std::vector<double>& y, 
   std::size_t i = 0;
   while (i + 2 < x.size() && x[i + 1] <= p) ++i;
   const double low = coordinate(x[i], tile, share), high = coordinate(x[i + 1], tile, share);
-  return y[i] + (y[i + 1] - y[i]) * (coordinate(p, tile, share) - low) / (high - low);
+  const double slope = (y[i + 1] - y[i]) / (high - low);
+  // A longer prompt that took less is noise, which goes on nowhere.
+  if (p > x.back()) return y.back() + std::max(slope, 0.0) * (coordinate(p, tile, share) - high);
+  return y[i] + slope * (coordinate(p, tile, share) - low);
 }
 
 double positive(const Json& json, const std::string& key, const Place& place, bool zero) {
@@ -72,9 +75,11 @@ std::string LlmRuntime::extrapolation(double p) const {
   if (p < prompt_tokens.front())
     return fmt::format("below the smallest prompt measured ({:.0f} tokens): its time is taken",
                        prompt_tokens.front());
+  const std::size_t n = prompt_tokens.size();
   if (p > prompt_tokens.back())
-    return fmt::format("beyond the largest prompt measured ({:.0f} tokens): {}", prompt_tokens.back(),
-                       prompt_tokens.size() > 1 ? "the last segment goes on" : "its time is taken");
+    return fmt::format(
+        "beyond the largest prompt measured ({:.0f} tokens): {}", prompt_tokens.back(),
+        n > 1 && prompt_s[n - 1] > prompt_s[n - 2] ? "the last segment goes on" : "its time is taken");
   return "";
 }
 
@@ -114,8 +119,7 @@ LlmRuntime LlmRuntime::of_json(const std::string& name, const Json& json, const 
     runtime.prompt_s.push_back(seconds);
   }
   if (json.contains("batch")) runtime.batch = positive(json, "batch", place, false);
-  if (json.contains("origin") && json["origin"].is_string())
-    runtime.origin = json["origin"].get<std::string>();
+  runtime.origin = json_text(json, "origin", runtime.origin);
   if (json.contains("provenance")) runtime.provenance = json["provenance"];
   if (json.contains("tile") && json.contains("tile_share")) {
     runtime.tile = positive(json, "tile", place, true);
@@ -155,11 +159,8 @@ void choose_tile(LlmRuntime& runtime) {
 std::vector<LlmRuntime> read_llm_runtimes(const std::string& path) {
   const Json json = parse_json(read_file(path), path);
   if (!json.is_object()) throw Error("a file of runtimes is a JSON object", Place{path, 0, ""});
-  if (json.contains("runtime_per_output_token")) {
-    const Json name = json.value("name", Json("model"));
-    if (!name.is_string()) throw Error("the name is no text", Place{path, 0, "name"});
-    return {LlmRuntime::of_json(name.get<std::string>(), json, Place{path, 0, ""})};
-  }
+  if (json.contains("runtime_per_output_token"))
+    return {LlmRuntime::of_json(json_text(json, "name", "model"), json, Place{path, 0, ""})};
   std::vector<LlmRuntime> runtimes;
   for (const auto& [name, entry] : json.items())
     runtimes.push_back(LlmRuntime::of_json(name, entry, Place{path, 0, name}));

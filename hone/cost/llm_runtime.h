@@ -12,7 +12,9 @@ namespace hone::cost {
 
 /// How the cost of a prompt whose size was not measured follows from those that were.
 enum class PromptRule {
-  linear,  ///< between the neighbours, flat below the first, beyond the last by the last segment's slope
+  /// Between the neighbours, flat below the first, beyond the last by the last segment's slope, flat where
+  /// that falls.
+  linear,
   /// Likewise, in a coordinate that mixes the size with the size rounded up to whole tiles of matrix
   /// products (LlmRuntime::tile), where that fits the measured sizes better.
   tiled,

@@ -11,31 +11,6 @@ namespace {
 constexpr int kMaxPath = 200;
 constexpr double kThroughMemory = 4.0;  // a load of what was just stored
 
-/// Cycles until a result is there, roughly, on a core of today.
-double cycles_until(Work work) {
-  switch (work) {
-    case Work::add:
-    case Work::multiply:
-      return 3.0;
-    case Work::fma:
-      return 4.0;
-    case Work::divide:
-      return 11.0;
-    case Work::root:
-      return 15.0;
-    case Work::transcendental:
-      return 30.0;
-    case Work::integer_multiply:
-      return 3.0;
-    case Work::integer_divide:
-      return 12.0;
-    case Work::none:
-      return 0.0;
-    default:
-      return 1.0;
-  }
-}
-
 }  // namespace
 
 /// The longest way from one value to another through operations; -1: none leads there.
@@ -51,7 +26,7 @@ double NestBuilder::latency(int from, int to) {
   paths_[to] = -1.0;  // a value that depends on itself ends here
   double longest = -1.0;
   for (const int operand : operation.operands) longest = std::max(longest, latency(from, operand));
-  if (longest >= 0.0) longest += cycles_until(work);
+  if (longest >= 0.0) longest += latency_of(work);
   return paths_[to] = longest;
 }
 

@@ -15,9 +15,12 @@ const std::vector<std::string>& loop_feature_names();
 /// outside all loops. Costs that add up over loops are learned from these: the loops of a kernel that was
 /// never seen are still loops. Logarithms and shares, ready for trees.
 struct LoopRows {
-  std::vector<double> values;     ///< rows, one after the other
-  std::vector<double> estimates;  ///< by row: log of the cycles that a simple machine would take
-  std::vector<double> sizes;      ///< by row: log of how much code its body is
+  std::vector<double> values;        ///< rows, one after the other
+  std::vector<double> estimates;     ///< by row: log of the cycles that a simple machine would take
+  std::vector<double> core;          ///< by row: the same with all data in the first cache
+  std::vector<double> instructions;  ///< by row: log of the instructions that it would execute
+  std::vector<double> spills;        ///< by row: log of the values that find no register
+  std::vector<double> sizes;         ///< by row: log of how much code its body is
 };
 LoopRows loop_features(const Nest& nest, const Reuse& reuse);
 

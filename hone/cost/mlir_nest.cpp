@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "hone/cost/mlir_dead.h"
 #include "hone/cost/mlir_nest_builder.h"
@@ -101,6 +102,12 @@ void NestBuilder::function(int operation) {
   } else {
     for (const int id : whole.regions) region(id, {});
   }
+  // What nothing took in stands where it stood.
+  while (!fused_.empty()) {
+    const Fused fused = std::move(fused_.begin()->second);
+    fused_.erase(fused_.begin());
+    domain(fused.domain, fused.at, {}, fused.bits, fused.real, fused.body);
+  }
   memory_chains();
 }
 
@@ -118,6 +125,7 @@ void NestBuilder::operation(int id, At at) {
   if (tensors(operation, at, work)) return;
   switch (work) {
     case Work::none:
+      if (!operation.operands.empty() && !operation.results.empty()) flow(operation, at, false);
       break;
     case Work::load:
     case Work::store:
@@ -128,6 +136,7 @@ void NestBuilder::operation(int id, At at) {
       break;
     case Work::control:
       branches(operation, at);
+      flow(operation, at, false);
       break;
     default:
       step(operation, at, work);
@@ -158,6 +167,7 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
     weights[s] = std::min(kMost, weights[s] * trips[std::min(s, trips.size() - 1)]);
   loop.iterations = mean(weights);
   loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
+  loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
   weights_.push_back(std::move(weights));
   nest_.loops.push_back(loop);
   return static_cast<int>(nest_.loops.size()) - 1;
@@ -175,12 +185,23 @@ void NestBuilder::loops(const Operation& operation, At at) {
                        : static_cast<double>(Nest::kUnknownTrips);
     }
     const int id = add_loop(at, trips, loop.parallel, known, false);
+    for (const int operand : loop.lower.operands)
+      if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
+    // The last tile differs, though no sample may show it.
+    const auto several = [&](const Bound& bound) {
+      const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
+      return map.results.size() > 1 &&
+             std::any_of(bound.operands.begin(), bound.operands.end(),
+                         [&](int operand) { return module_.constant(operand) == kDynamic; });
+    };
+    if (several(loop.lower) || several(loop.upper)) nest_.loops[static_cast<std::size_t>(id)].fixed = false;
     const int depth = nest_.loops[static_cast<std::size_t>(id)].depth;
     for (std::size_t s = 0; s < samples_; ++s) {
       const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;
       variable[s] = begin + std::floor(place(s, depth) * trips[s]) * std::max(1.0, step[s]);
     }
     if (loop.variable >= 0) {
+      nest_.loops[static_cast<std::size_t>(id)].variables.push_back(loop.variable);
       values_[loop.variable] = variable;
       Nest::Index index;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
@@ -199,6 +220,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
     for (std::size_t i = operation.loops.size(); i < arguments.size(); ++i) {
       const Type& type = module_.type_of(arguments[i]);
       (type.real_elements() ? innermost.carries_real : innermost.carries_integer) = true;
+      innermost.carried.push_back(arguments[i]);
       // A tensor or memref that goes around is the one that went in.
       const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
                                   i - operation.loops.size();
@@ -212,6 +234,13 @@ void NestBuilder::loops(const Operation& operation, At at) {
   }
   for (const int id : operation.regions) region(id, at);
   carried_chain(operation, at.loop);
+  if (at.loop >= 0 && !operation.regions.empty()) {
+    const Block& block = module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0];
+    if (!block.operations.empty())
+      nest_.loops[static_cast<std::size_t>(at.loop)].yielded =
+          module_.operations[static_cast<std::size_t>(block.operations.back())].operands;
+  }
+  flow(operation, at, true);
 }
 
 void NestBuilder::branches(const Operation& operation, At at) {
@@ -267,71 +296,6 @@ void NestBuilder::call(const Operation& operation, At at) {
   indices.swap(indices_);
   values.swap(values_);
   buffers.swap(buffers_);
-}
-
-void NestBuilder::step(const Operation& operation, At at, Work work) {
-  Nest::Step step;
-  step.loop = at.loop;
-  step.work = work;
-  step.count = count(at);
-  const int shown = !operation.operands.empty()  ? operation.operands[0]
-                    : !operation.results.empty() ? operation.results[0]
-                                                 : -1;
-  const Type& result = module_.type_of(operation.results.empty() ? shown : operation.results[0]);
-  const Type& operand = module_.type_of(shown);
-  // Vectors: the wider side is what is worked on.
-  const Type& type =
-      operand.kind == Type::Kind::vector && operand.elements() > result.elements() ? operand : result;
-  if (type.kind == Type::Kind::vector) step.elements = type.elements();
-  if (work == Work::contraction) {  // vector.contract: all pairs
-    double size = 1.0;
-    for (std::size_t i = 0; i < operation.operands.size() && i < 2; ++i)
-      size *= module_.type_of(operation.operands[i]).elements();
-    step.elements =
-        operation.name == "vector.outerproduct" ? size : std::sqrt(size * std::max(1.0, result.elements()));
-  }
-  step.bits = type.bits;
-  step.real = type.real_elements();
-  nest_.steps.push_back(step);
-}
-
-void NestBuilder::access(const Operation& operation, At at, bool store) {
-  // The buffer is the first operand of a memref or tensor type; what follows it are indices.
-  std::size_t place = 0;
-  while (place < operation.operands.size() &&
-         module_.type_of(operation.operands[place]).kind != Type::Kind::memref &&
-         module_.type_of(operation.operands[place]).kind != Type::Kind::tensor)
-    ++place;
-  Nest::Access access;
-  access.loop = at.loop;
-  access.store = store;
-  access.count = count(at);
-  const int moved = store                       ? (operation.operands.empty() ? -1 : operation.operands[0])
-                    : operation.results.empty() ? -1
-                                                : operation.results[0];
-  if (module_.type_of(moved).kind == Type::Kind::vector) access.elements = module_.type_of(moved).elements();
-  if (place == operation.operands.size()) {  // a bare pointer
-    Nest::Step step{
-        at.loop,         store ? Work::store : Work::load, access.count,
-        access.elements, module_.type_of(moved).bits,      module_.type_of(moved).real_elements()};
-    nest_.steps.push_back(step);
-    return;
-  }
-  access.buffer = buffer(operation.operands[place]);
-  const std::size_t rank = module_.type_of(operation.operands[place]).shape.size();
-  if (operation.map >= 0) {
-    const AffineMap& map = module_.maps[static_cast<std::size_t>(operation.map)];
-    const std::span<const int> operands(operation.operands.begin() + operation.map_operands,
-                                        operation.operands.end());
-    for (std::size_t i = 0; i < map.results.size(); ++i) access.indices.push_back(mapped(map, i, operands));
-  } else {
-    for (std::size_t i = place + 1; i < operation.operands.size() && access.indices.size() < rank; ++i)
-      access.indices.push_back(index(operation.operands[i]));
-    const bool gathers = operation.name == "vector.gather" || operation.name == "vector.scatter";
-    if (gathers && !access.indices.empty()) access.indices.back().indirect = true;
-  }
-  access.operation = static_cast<int>(&operation - module_.operations.data());
-  nest_.accesses.push_back(std::move(access));
 }
 
 }  // namespace hone::cost::mlir

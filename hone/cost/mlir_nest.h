@@ -17,6 +17,9 @@ namespace hone::cost::mlir {
 /// as half. Called functions of the module are counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
+  /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the
+  /// function's.
+  static constexpr int kNoValue = -1;
 
   struct Loop {
     int parent = -1;
@@ -26,12 +29,16 @@ struct Nest {
     double iterations = 0.0;  ///< in all
     bool parallel = false;
     bool known = true;     ///< its bounds are
+    bool fixed = true;     ///< every entry has as many iterations
+    bool shifted = false;  ///< it begins where another loop stands
     bool implied = false;  ///< by an operation on tensors
     int children = 0;      ///< loops directly inside
     /// Cycles between two iterations that what goes from one to the next takes, by a carried value or through
     /// memory: latencies along the way, over how many iterations it reaches.
     double chain = 0.0;
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
+    std::vector<int> variables;                          ///< values that count its iterations
+    std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
   };
   /// Position along one dimension of a buffer, in elements.
   struct Index {
@@ -47,7 +54,15 @@ struct Nest {
     double count = 0.0;     ///< how often
     double elements = 1.0;  ///< at once, along the last dimension
     std::vector<Index> indices;
-    int operation = -1;  ///< of the module; -1: implied
+    int operation = -1;          ///< of the module; -1: implied
+    int bits = 0;                ///< of an element
+    bool real = false;           ///< elements are reals
+    bool masked = false;         ///< some of its elements may lie outside
+    bool zero = false;           ///< it stores zeros
+    bool apart = false;          ///< its elements do not lie along the last dimension: one by one
+    int order = 0;               ///< among accesses, steps and flows: in the order of the program
+    int value = kNoValue;        ///< that a load gives
+    std::vector<int> uses = {};  ///< that a store takes
   };
   struct Step {
     int loop = -1;
@@ -56,6 +71,19 @@ struct Nest {
     double elements = 1.0;  ///< of the vectors it works on
     int bits = 0;           ///< of an element
     bool real = false;
+    bool address = false;    ///< computes an index
+    bool opaque = false;     ///< a call of a library, of which a compiler knows nothing
+    std::uint64_t code = 0;  ///< steps of one code on the same values give the same; 0: of none
+    int order = 0;
+    int value = kNoValue;
+    std::vector<int> uses = {};
+  };
+  /// Values that are others, chosen or cast: of branches, casts, loops that have ended.
+  struct Flow {
+    int loop = -1;  ///< that has ended; else where it stands
+    bool ended = false;
+    int order = 0;
+    std::vector<int> values, uses;
   };
   struct Buffer {
     std::vector<std::int64_t> shape;    ///< kDynamic where unknown
@@ -68,6 +96,7 @@ struct Nest {
   std::vector<Loop> loops;  ///< a loop after the one around it
   std::vector<Access> accesses;
   std::vector<Step> steps;
+  std::vector<Flow> flows;
   std::vector<Buffer> buffers;
   int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -16,6 +17,7 @@ struct Domain {
     int value = -1;
     bool store = false;
     std::vector<std::vector<std::pair<int, std::int64_t>>> indices;  ///< a dimension: (loop, factor), ...
+    int number = -1;                                                 ///< among the operation's operands
   };
   std::vector<Operand> operands;
 };
@@ -49,7 +51,9 @@ class NestBuilder {
   void branches(const Operation& operation, At at);
   void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
+  bool zero(int value) const;
   void step(const Operation& operation, At at, Work work);
+  void flow(const Operation& operation, At at, bool ended);
   int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);
   double count(At at) const;
   struct Longer {
@@ -75,6 +79,17 @@ class NestBuilder {
   // Operations on whole tensors (mlir_nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);
   void structured(const Operation& operation, At at);
+  bool fuses(const Operation& operation, const Domain& domain);
+  /// An element-wise operation whose one use computes it: what linalg-fuse-elementwise-ops does.
+  struct Fused {
+    Domain domain;
+    int body = -1;
+    At at;  ///< where it stands
+    int bits = 0;
+    bool real = false;
+  };
+  int load(const Domain::Operand& operand, std::span<const int> loops, At at);
+  Nest::Access moved(const Domain::Operand& operand, std::span<const int> loops, At at);
   void element_wise(const Operation& operation, At at, Work work);
   void reduction(const Operation& operation, At at, bool pooling);
   void contraction(const Operation& operation, At at);
@@ -88,13 +103,15 @@ class NestBuilder {
   std::size_t samples_ = 1;
   std::vector<bool> dead_;    ///< by operation
   std::vector<int> calling_;  ///< functions being walked, the outermost first
-  int walked_ = 0, chain_ = 0;
+  int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
   std::unordered_map<std::string_view, int> callees_;
   std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
   std::vector<Points> weights_;            ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, Points> values_;
   std::unordered_map<int, int> buffers_;
+  std::map<int, Fused> fused_;                       ///< by result
+  std::unordered_map<int, std::vector<int>> users_;  ///< by value: operations
 };
 
 }  // namespace hone::cost::mlir

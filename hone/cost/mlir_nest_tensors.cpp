@@ -72,22 +72,52 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
           1.0};
     loops.push_back(at.loop);
   }
+  // Values of a body are its arguments, an operand each; without a body one step follows another.
+  const std::vector<int>* arguments =
+      body < 0 ? nullptr : &module_.regions[static_cast<std::size_t>(body)].blocks[0].arguments;
+  std::vector<int> loaded;
   for (const Domain::Operand& operand : domain.operands) {
-    Nest::Access access;
-    access.loop = at.loop;
-    access.buffer = buffer(operand.value);
-    access.store = operand.store;
-    access.count = count(at);
-    for (const auto& dimension : operand.indices) {
-      Nest::Index index;
-      for (const auto& [loop, factor] : dimension)
-        index.terms.emplace_back(loops[static_cast<std::size_t>(loop)], static_cast<double>(factor));
-      access.indices.push_back(std::move(index));
-    }
+    if (operand.store) continue;
+    const int value = load(operand, loops, at);
+    const bool named = arguments != nullptr && operand.number >= 0 &&
+                       static_cast<std::size_t>(operand.number) < arguments->size();
+    if (named)
+      nest_.flows.push_back(
+          {at.loop, false, order_++, {(*arguments)[static_cast<std::size_t>(operand.number)]}, {value}});
+    loaded.push_back(value);
+  }
+  std::vector<int> results;
+  for (const Work one : work) {
+    Nest::Step step;
+    step.loop = at.loop;
+    step.work = one;
+    step.count = count(at);
+    step.bits = bits;
+    step.real = real;
+    step.order = order_++;
+    step.uses = results.empty()
+                    ? loaded
+                    : std::vector<int>{results.back(), loaded.empty() ? results.back() : loaded.back()};
+    step.value = --implied_;
+    results.push_back(step.value);
+    nest_.steps.push_back(std::move(step));
+  }
+  if (body >= 0) {
+    region(body, at);
+    const auto& operations = module_.regions[static_cast<std::size_t>(body)].blocks[0].operations;
+    if (!operations.empty())
+      results = module_.operations[static_cast<std::size_t>(operations.back())].operands;
+  } else if (results.empty()) {
+    results = loaded;
+  }
+  std::size_t stored = 0;
+  for (const Domain::Operand& operand : domain.operands) {
+    if (!operand.store) continue;
+    Nest::Access access = moved(operand, loops, at);
+    if (!results.empty()) access.uses = {results[std::min(stored, results.size() - 1)]};
+    ++stored;
     nest_.accesses.push_back(std::move(access));
   }
-  for (const Work one : work) nest_.steps.push_back({at.loop, one, count(at), 1.0, bits, real});
-  if (body >= 0) region(body, at);
 }
 
 void NestBuilder::structured(const Operation& operation, At at) {
@@ -100,9 +130,14 @@ void NestBuilder::structured(const Operation& operation, At at) {
   }
   const Type& type = module_.type_of(operation.operands.empty() ? -1 : operation.operands.back());
   if (operation.name == "linalg.generic") {
-    if (const auto found = generic_domain(operation))
-      return domain(*found, at, {}, type.bits, type.real_elements(),
-                    operation.regions.empty() ? -1 : operation.regions[0]);
+    if (auto found = generic_domain(operation)) {
+      const int body = operation.regions.empty() ? -1 : operation.regions[0];
+      if (fuses(operation, *found)) {
+        fused_[operation.results[0]] = {std::move(*found), body, at, type.bits, type.real_elements()};
+        return;
+      }
+      return domain(*found, at, {}, type.bits, type.real_elements(), body);
+    }
     return copy(operation, at);
   }
   std::vector<Work> combine;
@@ -165,6 +200,7 @@ std::optional<Domain> NestBuilder::generic_domain(const Operation& operation) co
     const Type& type = module_.type_of(operation.operands[i]);
     Domain::Operand operand;
     operand.value = operation.operands[i];
+    operand.number = static_cast<int>(i);
     for (std::size_t k = 0; k < map.results.size(); ++k) {
       const Linear sum = linear(map, k);
       auto& dimension = operand.indices.emplace_back();

@@ -223,4 +223,28 @@ double flops_of(Work work) {
   }
 }
 
+double latency_of(Work work) {
+  switch (work) {
+    case Work::add:
+    case Work::multiply:
+      return 3.0;
+    case Work::fma:
+      return 4.0;
+    case Work::divide:
+      return 11.0;
+    case Work::root:
+      return 15.0;
+    case Work::transcendental:
+      return 30.0;
+    case Work::integer_multiply:
+      return 3.0;
+    case Work::integer_divide:
+      return 12.0;
+    case Work::none:
+      return 0.0;
+    default:
+      return 1.0;
+  }
+}
+
 }  // namespace hone::cost::mlir

@@ -41,4 +41,7 @@ Work work_of(std::string_view operation);
 /// Additions that one application stands for: 1, of an fma 2; 0 for what is no arithmetic.
 double flops_of(Work work);
 
+/// Cycles until a result is there, roughly, on a core of today.
+double latency_of(Work work);
+
 }  // namespace hone::cost::mlir

@@ -24,13 +24,11 @@ const char* bound_name(Bound bound) {
 GraphCost roofline(const graph::Graph& graph, const DeviceProfile& device, const RooflineOptions& options) {
   const double element = type_bytes(options.type);
   if (!(options.alpha >= 0.0 && options.alpha <= 1.0)) throw Error("alpha lies between 0 and 1");
-  double peak = device.peak_of(options.type).value;
-  if (options.one_thread) {
-    const auto found = device.peak_one.find(options.type);
-    if (found == device.peak_one.end())
-      throw Error("the device '" + device.name + "' has no rates of one thread", {}, "calibrate it");
-    peak = found->second.value;
-  }
+  const double peak = device.peak_of(options.type, options.one_thread).value;
+  if (options.one_thread && std::none_of(device.memory.begin(), device.memory.end(),
+                                         [](const auto& level) { return level.read_one.value > 0.0; }))
+    throw Error("the device '" + device.name + "' has no memory bandwidth of one thread", {},
+                "its profile needs \"read_one_thread\"; 'hone cost calibrate' measures it");
   const auto bandwidth = [&](double working_set) {
     if (options.one_thread)
       for (std::size_t i = 0; i < device.memory.size(); ++i)

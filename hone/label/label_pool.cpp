@@ -4,85 +4,25 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
-#include <fstream>
 #include <unordered_set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/json.h"
-#include "hone/label/labeller.h"
+#include "hone/cost/kernel_generator.h"
+#include "hone/label/label_worker.h"
 
 namespace hone::label {
 
 namespace {
-
-// The talk between the pool and a worker, a line each: the pool sends a number; the worker answers
-// "structure KEY" and waits for "go" or "known"; then it answers "label JSON", or at any time "failed WHY".
-
-bool send_line(int to, std::string line) {
-  line += '\n';
-  for (std::size_t sent = 0; sent < line.size();) {
-    const ssize_t wrote = ::send(to, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-    if (wrote > 0)
-      sent += static_cast<std::size_t>(wrote);
-    else if (errno != EINTR)
-      return false;
-  }
-  return true;
-}
-
-bool read_line(int from, std::string& buffer, std::string& line) {
-  for (;;) {
-    if (const std::size_t end = buffer.find('\n'); end != std::string::npos) {
-      line = buffer.substr(0, end);
-      buffer.erase(0, end + 1);
-      return true;
-    }
-    char bytes[65536];
-    const ssize_t count = ::recv(from, bytes, sizeof bytes, 0);
-    if (count > 0)
-      buffer.append(bytes, static_cast<std::size_t>(count));
-    else if (count == 0 || errno != EINTR)
-      return false;
-  }
-}
-
-[[noreturn]] void work(int pool, const LabelPlan& plan, const std::map<std::string, double>& measured) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);  // the pool decides
-  try {
-    const Labeller labeller(measured);
-    std::string buffer, line;
-    while (read_line(pool, buffer, line)) {
-      try {
-        cost::Label label =
-            labeller.prepare(cost::generate_kernel(plan.seed, std::stoull(line), plan.families));
-        if (!send_line(pool, "structure " + label.structure.hex()) || !read_line(pool, buffer, line)) break;
-        if (line != "go") continue;
-        labeller.measure(label);
-        send_line(pool, "label " + label.json().dump(-1, ' ', false, Json::error_handler_t::replace));
-      } catch (const std::exception& error) {
-        std::string why = error.what();
-        std::replace(why.begin(), why.end(), '\n', ' ');
-        if (!send_line(pool, "failed " + why)) break;
-      }
-    }
-  } catch (...) {
-    ::_exit(1);
-  }
-  ::_exit(0);
-}
 
 struct Worker {
   pid_t pid = 0;
@@ -93,63 +33,6 @@ struct Worker {
   Key structure;
   double since = 0.0;
 };
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
-std::string cpu_model() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name") && line.find(':') != std::string::npos)
-      return line.substr(line.find(':') + 2);
-  return "";
-}
-
-/// What this machine and compiler are; its rates are measured. In a process of its own: this one stays free
-/// of the compiler's threads, so that it can fork.
-cost::LabelProvenance provenance_of(const LabelPlan& plan, bool measures) {
-  int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    throw environment_error(fmt::format("cannot talk to a process: {}", std::strerror(errno)));
-  const pid_t child = ::fork();
-  if (child == 0) {
-    try {
-      const Backend backend;
-      cost::LabelProvenance from;
-      utsname system{};
-      ::uname(&system);
-      const std::string model = cpu_model();
-      from.machine =
-          fmt::format("{} {}", system.sysname, system.machine) + (model.empty() ? "" : ", " + model);
-      from.cpu = backend.cpu();
-      from.compiler = compiler_version();
-      from.flags = "-O3, noalias arguments, no floating-point contraction, denormals as zero";
-      if (measures) from.measured = measure_yardsticks(backend);
-      send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
-    } catch (...) {
-      ::_exit(1);
-    }
-    ::_exit(0);
-  }
-  ::close(pair[1]);
-  std::string buffer, line;
-  const bool answered = child > 0 && read_line(pair[0], buffer, line);
-  ::close(pair[0]);
-  if (child > 0) ::waitpid(child, nullptr, 0);
-  if (!answered) throw environment_error("the compiler does not start here");
-  cost::LabelProvenance from = cost::LabelProvenance::from_json(Json::parse(line));
-  from.date = today();
-  from.seed = plan.seed;
-  from.generator = cost::kGeneratorVersion;
-  from.families = plan.families;
-  return from;
-}
 
 class Pool {
  public:
@@ -184,16 +67,21 @@ class Pool {
     const off_t size = ::lseek(file_, 0, SEEK_END);
     off_t whole = size;
     for (char last = 0; whole > 0 && ::pread(file_, &last, 1, whole - 1) == 1 && last != '\n';) --whole;
+    // Nothing is cut off a file before it is known to be a data set.
+    cost::LabelSet there;
+    if (whole > 0)
+      there = cost::read_labels(plan_.path);
+    else if (size > 0)
+      need_beginning(size);
     if (whole != size && ::ftruncate(file_, whole) != 0)
       throw environment_error(fmt::format("cannot mend the data set: {}", std::strerror(errno)));
     if (whole == 0) {
-      const cost::LabelProvenance from = provenance_of(plan_, true);
+      const cost::LabelProvenance from = label_provenance(plan_, true);
       measured_ = from.measured;
       append(from.json());
       return;
     }
-    const cost::LabelSet there = cost::read_labels(plan_.path);
-    if (!there.provenance.same_source(provenance_of(plan_, false)))
+    if (!there.provenance.same_source(label_provenance(plan_, false)))
       throw Error("this data set is of another machine, compiler, seed or choice of families",
                   Place{plan_.path, 1, ""},
                   "choose another file for these labels, or ask for what its first line says");
@@ -203,6 +91,15 @@ class Pool {
       structures_.insert(label.structure);
       if (label.failed.empty()) ++summary_.before;
     }
+  }
+
+  /// Throws Error unless the file is the first line of a data set, cut off while it was written.
+  void need_beginning(off_t size) const {
+    const std::string first = Json{{"format", cost::kLabelFormat}}.dump();
+    std::string found(std::min<std::size_t>(first.size() - 1, static_cast<std::size_t>(size)), '\0');
+    if (::pread(file_, found.data(), found.size(), 0) != static_cast<ssize_t>(found.size()) ||
+        first.compare(0, found.size(), found) != 0)
+      throw Error("this is no data set of labels", Place{plan_.path, 1, ""}, "choose another file");
   }
 
   void append(const Json& json) {
@@ -225,7 +122,7 @@ class Pool {
       ::close(pair[0]);
       for (const Worker& other : workers_)
         if (other.socket >= 0) ::close(other.socket);
-      work(pair[1], plan_, measured_);
+      label_work(pair[1], plan_, measured_);
     }
     ::close(pair[1]);
     worker = Worker{child, pair[0], "", false, 0, {}, 0.0};

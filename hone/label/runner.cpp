@@ -64,19 +64,15 @@ double difference_of(const void* left, const void* right, std::size_t count) {
   return most;
 }
 
-/// Denormal numbers are zero while it lives.
-class NoDenormals {
- public:
-#if defined(__SSE2__)
-  NoDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
-  ~NoDenormals() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-#endif
-};
-
 }  // namespace
+
+#if defined(__SSE2__)
+NoDenormals::NoDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
+NoDenormals::~NoDenormals() { _mm_setcsr(before_); }
+#else
+NoDenormals::NoDenormals() = default;
+NoDenormals::~NoDenormals() = default;
+#endif
 
 Memory::Memory(const std::vector<Argument>& arguments, std::uint64_t seed) : arguments_(arguments) {
   for (std::size_t i = 0; i < arguments_.size(); ++i) {
@@ -163,6 +159,12 @@ std::string trial_call(const Program& program, const Memory& memory, double limi
     }
     ::usleep(waited < 0.01 ? 100 : 2000);
   }
+}
+
+void need_runnable(const Program& program, const Memory& memory, const std::string& file) {
+  if (const std::string why = trial_call(program, memory, 3600.0); !why.empty())
+    throw Error(fmt::format("the function cannot be measured: {}", why), Place{file, 0, ""},
+                "do all its indices lie within its buffers?");
 }
 
 std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,

@@ -32,6 +32,18 @@ class Memory {
   std::size_t bytes_ = 0;
 };
 
+/// Denormal numbers are zero in this thread while it lives.
+class NoDenormals {
+ public:
+  NoDenormals();
+  ~NoDenormals();
+  NoDenormals(const NoDenormals&) = delete;
+  NoDenormals& operator=(const NoDenormals&) = delete;
+
+ private:
+  [[maybe_unused]] unsigned before_ = 0;
+};
+
 struct RunOptions {
   int rounds = 2;
   int repeats = 4;
@@ -43,6 +55,10 @@ struct RunOptions {
 /// Calls the program once in a process of its own, which is ended after `limit_s`. "": it came back in time;
 /// otherwise why not. The memory here stays as it is.
 std::string trial_call(const Program& program, const Memory& memory, double limit_s);
+
+/// Throws Error at `file` where the program, called once in a process of its own, crashes or takes an hour:
+/// what a user gave may read and write outside its buffers.
+void need_runnable(const Program& program, const Memory& memory, const std::string& file);
 
 /// Times a program on its memory; seconds are of one call. Denormal numbers count as zero meanwhile. The
 /// values in memory change.

@@ -9,9 +9,9 @@ namespace hone::predict {
 
 double median(std::vector<double> values) {
   if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return values.size() % 2 == 1 ? *middle : 0.5 * (*std::max_element(values.begin(), middle) + *middle);
 }
 
 std::vector<double> ranks_of(const std::vector<double>& values) {
@@ -70,10 +70,7 @@ double median_error(const std::vector<double>& predicted, const std::vector<doub
   std::vector<double> errors;
   for (std::size_t i = 0; i < measured.size(); ++i)
     if (measured[i] != 0.0) errors.push_back(std::abs(predicted[i] / measured[i] - 1.0));
-  if (errors.empty()) return std::nan("");
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::nth_element(errors.begin(), middle, errors.end());
-  return *middle;
+  return median(std::move(errors));
 }
 
 }  // namespace hone::predict

@@ -5,7 +5,7 @@
 
 namespace hone::predict {
 
-/// Of an even number the mean of the two middle ones; NaN of none.
+/// The middle value, the mean of the two middle ones of an even number; NaN of none.
 double median(std::vector<double> values);
 
 /// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come

@@ -145,7 +145,7 @@ double peer_ms(const Case& one, const PeerMethod& method, std::int64_t n, const 
 
 Json AskTime::json() const {
   Json out{{"problem", problem}, {"method", method}, {"searcher", contender},
-           {"version", version}, {"n", n},           {"ms_per_ask", finite_or_null(ms)}};
+           {"version", version}, {"n", n},           {"ms_per_ask", number_or_null(ms)}};
   if (!lacks.empty()) out["lacks"] = lacks;
   return out;
 }

@@ -84,7 +84,7 @@ std::string ms_text(double ms) {
 
 Json numbers(const std::vector<double>& values) {
   Json list = Json::array();
-  for (const double value : values) list.push_back(finite_or_null(value));
+  for (const double value : values) list.push_back(number_or_null(value));
   return list;
 }
 
@@ -269,7 +269,7 @@ Json comparison_json(const Comparison& comparison, const ComparisonSummary& summ
                       {"error", numbers(cell.error)},
                       {"targets", summary.targets},
                       {"reached", numbers(cell.reached)},
-                      {"ms_per_ask", finite_or_null(cell.ms)}});
+                      {"ms_per_ask", number_or_null(cell.ms)}});
     }
   return list;
 }

@@ -21,10 +21,10 @@ Json scores_json(const std::vector<CostScore>& scores) {
                     {"target", score.target},
                     {"model", score.model},
                     {"samples", score.accuracy.samples},
-                    {"mape", finite_or_null(score.accuracy.mape)},
-                    {"spearman", finite_or_null(score.accuracy.spearman)},
-                    {"r2", finite_or_null(score.accuracy.r2)}});
-    for (const auto& [name, value] : score.more) list.back()[name] = finite_or_null(value);
+                    {"mape", number_or_null(score.accuracy.mape)},
+                    {"spearman", number_or_null(score.accuracy.spearman)},
+                    {"r2", number_or_null(score.accuracy.r2)}});
+    for (const auto& [name, value] : score.more) list.back()[name] = number_or_null(value);
   }
   return list;
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/predict/score.h"
+#include "hone/study/predicted.h"
 
 namespace hone::run {
 namespace {
@@ -46,7 +47,8 @@ std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& fil
   }
   std::vector<CostPair> pairs;
   for (const std::string& name : reported)
-    if (reported.count(name + "_predicted")) pairs.push_back({name + "_predicted", name, true});
+    if (const std::string predicted = study::predicted_name(name); reported.count(predicted))
+      pairs.push_back({predicted, name, true});
   for (const std::string& name : differing) pairs.push_back({name + kBefore, name, true});
   const auto infos = file.task->measures();
   for (const auto& design : infos)

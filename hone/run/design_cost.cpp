@@ -75,15 +75,15 @@ DesignCost design_cost(const StudyFile& file, const space::Config& config, const
   training.optimizer_states = optimizer_states(file, config);
   result.training_memory = cost::predict_memory(form, training);
   result.inference_memory = cost::predict_memory(result.graph, training);
-  result.array = device.systolic ? device.systolic : options.array;
+  result.array = options.array ? options.array : device.systolic;
   for (const cost::OperatorCost& here : result.inference.operators) {
     if (result.array) {
       result.array_use.push_back(cost::array_use(cost::matrix_work(result.graph, here.node), *result.array));
       result.shape_changes.push_back(cost::shape_changes(result.graph, here.node, *result.array));
     }
-    if (result.graph.node(here.node).op == "causal_attention") {
-      const std::size_t caches = device.memory.size() > 1 ? device.memory.size() - 2 : 0;
-      result.buffer_bytes = device.memory[caches].bytes;
+    // Where the profile tells of no cache, nothing is known of what stays on chip.
+    if (result.graph.node(here.node).op == "causal_attention" && device.memory.size() > 1) {
+      result.buffer_bytes = device.memory[device.memory.size() - 2].bytes;
       result.attention.emplace_back(
           here.node, cost::attention_bounds(
                          cost::AttentionShape::of(result.graph, here.node, cost::type_bytes(options.type)),
@@ -110,7 +110,7 @@ Json DesignCost::json() const {
       {"latency_from", "roofline: a lower bound"},
       {"overhead_assumed", device.overhead_assumed},
       {"utilisation", inference.utilisation},
-      {"energy_j", finite_or_null(inference.energy_j)},
+      {"energy_j", number_or_null(inference.energy_j)},
       {"energy_from", std::isfinite(inference.energy_j) ? "modelled from power and utilisation" : "unknown"},
       {"memory", memory_json(training_memory)}};
   // At the two batches.
@@ -189,13 +189,15 @@ std::string DesignCost::text() const {
                                        : "      -";
     out += "\n";
   }
+  double overhead_s = 0.0;
+  for (const cost::OperatorCost& here : inference.operators)
+    if (here.bytes() > 0.0) overhead_s += device.overhead_s;
   out += fmt::format(
       "\nparameters  {}\nFLOPs       {}\nbytes moved {}\nlatency     {} at least (roofline; {} of it "
       "overhead{})\n"
       "used        {:.1f}% of peak\nenergy      {}\n",
       grouped(inference.parameters), grouped(inference.flops), quantity_text("x_bytes", inference.bytes),
-      quantity_text("x_s", inference.latency_s),
-      quantity_text("x_s", device.overhead_s * static_cast<double>(inference.operators.size())),
+      quantity_text("x_s", inference.latency_s), quantity_text("x_s", overhead_s),
       device.overhead_assumed ? ", assumed" : "", 100.0 * inference.utilisation,
       std::isfinite(inference.energy_j) ? fmt::format("{:.3g} J (modelled)", inference.energy_j)
                                         : std::string("unknown: the profile has no power"));

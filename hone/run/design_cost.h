@@ -17,7 +17,7 @@ struct DesignCostOptions {
   std::int64_t batch = 1;    ///< of inference
   bool one_thread = false;
   double alpha = 0.5;                        ///< see RooflineOptions
-  std::optional<cost::SystolicArray> array;  ///< where the device has none of its own
+  std::optional<cost::SystolicArray> array;  ///< in place of the device's own
 };
 
 /// What a design costs on a device, without a run: by its graph.
@@ -35,8 +35,8 @@ struct DesignCost {
   std::optional<cost::SystolicArray> array;
   std::vector<cost::ArrayUse> array_use;
   std::vector<std::vector<cost::ShapeChange>> shape_changes;
-  /// Attention operators: node and bounds by passes, at the device's last cache (its nearest level that is
-  /// not main memory).
+  /// Attention operators: node and bounds by passes, at the device's last cache (its last level before main
+  /// memory); none where its profile has no cache.
   double buffer_bytes = 0.0;
   std::vector<std::pair<int, std::vector<cost::AttentionBound>>> attention;
 

@@ -7,6 +7,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/units.h"
+#include "hone/study/predicted.h"
 
 namespace hone::run {
 namespace {
@@ -60,8 +61,6 @@ struct Foresight::One {
   cost::Forecast forecast;
   std::int64_t seen = 0;
 };
-
-std::string predicted_name(const std::string& measure) { return measure + "_predicted"; }
 
 Foresight::Foresight(const space::Space& space, std::vector<Foreseen> foreseen, std::int64_t horizon,
                      GraphOf graph_of, double risk)
@@ -126,17 +125,20 @@ Foresight::Judgement Foresight::judge(const space::Config& config, const study::
     if (row.empty()) row = this->row(config);
     const auto at = one->forecast.predict(row);
     if (!at) continue;
-    judgement.predicted.set(predicted_name(limit.name), at->value);
+    judgement.predicted.set(study::predicted_name(limit.name), at->value);
     const double broken = one->broken(*at);
     (one->foreseen.before ? kept_before : kept) *= 1.0 - broken;
     if (broken <= worst) continue;
     worst = broken;
-    const bool over = limit.max && at->value > *limit.max;
+    // Several limits together may be likely to be broken though none of them is.
+    const bool over = limit.max && at->value > *limit.max, under = limit.min && at->value < *limit.min;
+    const double nearer = over || !limit.min ? limit.max.value_or(0.0) : *limit.min;
     what = fmt::format("{} will be {} within {:.0f}%, {} the limit of {}, by {} measured", limit.name,
                        quantity_text(limit.name, at->value), 100.0 * std::expm1(2.0 * at->log_deviation),
-                       over ? "over" : "under",
-                       quantity_text(limit.name, over || !limit.min ? limit.max.value_or(0.0) : *limit.min),
-                       one->forecast.told());
+                       over    ? "over"
+                       : under ? "under"
+                               : "too near",
+                       quantity_text(limit.name, nearer), one->forecast.told());
   }
   const double breaks = 1.0 - kept, allowed = risk_ * static_cast<double>(evaluated_ + 1);
   const bool turned_away =

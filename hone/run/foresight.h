@@ -20,9 +20,6 @@ struct Foreseen {
   bool before = false;  ///< measured before training; false: only an evaluation tells
 };
 
-/// The name under which a prediction of `measure` stands beside it.
-std::string predicted_name(const std::string& measure);
-
 /// Says of candidates which limits they will break, by what trials so far came to: a cost::Forecast for each
 /// limit, over the space's parameters and, where a task knows the model of a config, what the model's
 /// canonical graph holds (operations, bytes, parameters, nodes, longest path).
@@ -53,7 +50,8 @@ class Foresight {
   void update(const study::Change& change);
 
   struct Judgement {
-    study::Measures predicted = {};  ///< by predicted_name(), for the limits that `known` does not tell
+    study::Measures predicted =
+        {};  ///< by study::predicted_name(), for the limits that `known` does not tell
     /// Why the candidate is turned away, for people: "latency_s will be 3.1 ms ..."; "" where it is not.
     std::string violation = {};
   };

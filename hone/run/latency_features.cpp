@@ -18,6 +18,8 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr const char* kNoOperation = "none";
+/// Columns of numbers of which products are taken two by two.
+constexpr std::size_t kMostProducts = 30;
 
 std::optional<double> number(const std::string& cell) {
   double value = 0.0;
@@ -253,9 +255,11 @@ LatencyFeatures column_features(const LatencyFamily& family) {
       work.add(stacks.names[c], std::move(stacks.values[c]));
     }
   } else {
+    // Of many columns all products are more than measurements could tell apart: squares alone.
+    const bool few = numbers.values.size() <= kMostProducts;
     for (std::size_t a = 0; a < numbers.values.size(); ++a) {
       work.add(numbers.names[a], numbers.values[a]);
-      for (std::size_t b = a; b < numbers.values.size(); ++b)
+      for (std::size_t b = a; b < (few ? numbers.values.size() : a + 1); ++b)
         work.add(numbers.names[a] + " x " + numbers.names[b],
                  numbers.values[a].cwiseProduct(numbers.values[b]));
     }

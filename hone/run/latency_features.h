@@ -18,7 +18,7 @@ struct LatencyFeatures {
 /// where zeros are folded too, and the longest chain. Other columns of texts are counted by value over
 /// columns that share their values. Columns of numbers are amounts of work: where they are named as those of
 /// a stack of layers (P_embed_dim, P_layer_num, P_..._avg) as sums over layers and their products with
-/// widths; else as they are, with their products.
+/// widths; else as they are, with their products (of more than 30 columns their squares alone).
 LatencyFeatures latency_features(const LatencyFamily& family);
 
 }  // namespace hone::run

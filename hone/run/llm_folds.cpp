@@ -6,8 +6,6 @@
 #include <map>
 #include <tuple>
 
-#include "hone/predict/score.h"
-
 namespace hone::run {
 namespace {
 
@@ -139,11 +137,8 @@ void add_scores(std::vector<CostScore>& scores, const std::string& suite, const 
   const predict::Accuracy reached = predict::accuracy(pairs.predicted, pairs.measured);
   scores.push_back({suite, target, model, reached});
   if (target != "token_s") return;
-  std::vector<double> errors;
-  for (std::size_t i = 0; i < pairs.measured.size(); ++i)
-    errors.push_back(std::abs(pairs.predicted[i] / pairs.measured[i] - 1.0));
   predict::Accuracy at_median = reached;
-  at_median.mape = predict::median(errors);
+  at_median.mape = predict::median_error(pairs.predicted, pairs.measured);
   scores.push_back({suite, "token_s, median error", model, at_median});
 }
 

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "hone/base/rng.h"
+#include "hone/cost/stopwatch.h"
 #include "hone/run/cost_bench.h"
 #include "hone/run/foresight.h"
 #include "hone/run/simulator.h"
@@ -58,15 +58,14 @@ Everything measure_all(const task::Recorded& recorded, const std::string& cost) 
     const task::Evaluation evaluation = recorded.at_row(row, recorded.horizon());
     all.time_s += evaluation.cost_s;
     rows.push_back(evaluation.measures);
-    if (const auto value = evaluation.measures.find(cost)) costs.push_back(*value);
+    if (const auto value = evaluation.measures.find(cost); value && std::isfinite(*value))
+      costs.push_back(*value);
   }
   all.rows = static_cast<std::int64_t>(rows.size());
-  const auto middle = costs.begin() + static_cast<std::ptrdiff_t>(costs.size() / 2);
-  std::nth_element(costs.begin(), middle, costs.end());
-  all.median = *middle;
+  all.median = cost::quantile(costs, 0.5);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const auto value = rows[row].find(cost);
-    if (!value || *value > all.median) continue;
+    if (!value || !(*value <= all.median)) continue;
     auto values = oriented(recorded.objectives(), rows[row]);
     if (std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
       all.front.insert(static_cast<std::int64_t>(row), std::move(values));
@@ -92,8 +91,9 @@ double volume_of(const task::Recorded& recorded, const Everything& all, const st
   for (const auto& member : all.front.members()) best.push_back(member.values);
   for (const auto& one : simulated.front) {
     const auto row = recorded.row_of(simulated.configs[static_cast<std::size_t>(one.first)]);
+    if (!row) continue;
     const task::Evaluation truth = recorded.at_row(*row, recorded.horizon());
-    if (*truth.measures.find(cost) <= all.median)
+    if (truth.measures.find(cost).value_or(std::nan("")) <= all.median)
       points.push_back(oriented(recorded.objectives(), truth.measures));
   }
   const auto reference = study::reference_point(best);
@@ -173,6 +173,7 @@ std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOpt
                                                           std::vector{recorded->table_pointer()}, use);
       }
       const Everything all = measure_all(*recorded, cost);
+      if (all.front.members().empty()) continue;  // nothing to be found within such a limit
       for (const auto policy : {identity::Policy::off, identity::Policy::reuse})
         if (policy == identity::Policy::off || recorded->has_cells())
           scores.push_back(search_whole(recorded, cost, all, policy, options));

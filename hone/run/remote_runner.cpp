@@ -37,11 +37,7 @@ std::string last_line(std::string text) {
   return start == std::string::npos ? text : text.substr(start + 1);
 }
 
-/// Members of what somebody else wrote: "" and 0 where they are missing or of another type.
-std::string member_text(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
+/// A member of what somebody else wrote: 0 where it is missing or of another type.
 double number_of(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_number() ? found->get<double>() : 0.0;
@@ -53,12 +49,13 @@ std::string beginning(const std::string& line) {
 
 }  // namespace
 
-std::string RemoteRunner::command_of(const std::string& on) {
+std::string RemoteRunner::command_of(const std::string& on, const std::string& options) {
   if (on.empty()) throw Error("no device is given", Place{"", 0, "--on"}, "a host's name, or a command");
   if (on.find(' ') != std::string::npos || on.find('/') != std::string::npos) return on;
   if (on.find('@') == std::string::npos && !program_on_path(on).empty()) return on;
   if (on.front() == '-') throw Error(fmt::format("'{}' is no host", on), Place{"", 0, "--on"});
-  return "exec ssh -o BatchMode=yes -T " + quoted(on) + " hone cost runner";
+  return "exec ssh -o BatchMode=yes -T " + quoted(on) + " hone cost runner" +
+         (options.empty() ? "" : " " + options);
 }
 
 RemoteRunner::RemoteRunner(std::string command, RunnerOptions options)
@@ -91,12 +88,14 @@ RemoteRunner::RemoteRunner(std::string command, RunnerOptions options)
     for (int skipped = 0;; ++skipped) {
       const std::string text = line(end - monotonic_s(), "its greeting");
       const Json hello = Json::parse(text, nullptr, false);
-      if (hello.is_object() && member_text(hello, "type") == "hello") {
+      if (hello.is_object() && json_text(hello, "type") == "hello") {
         if (number_of(hello, "protocol") != kRunnerProtocol)
           throw gone(fmt::format("it speaks protocol {:.0f}, not {}", number_of(hello, "protocol"),
                                  kRunnerProtocol));
         device_ = hello.contains("device") && hello["device"].is_object() ? hello["device"] : Json::object();
-        if (member_text(device_, "name").empty()) device_["name"] = "unnamed";
+        if (json_text(device_, "name").empty()) device_["name"] = "unnamed";
+        accepts_ =
+            hello.contains("accepts") && hello["accepts"].is_array() ? hello["accepts"] : Json::array();
         return;
       }
       if (hello.is_object() || skipped >= kMostGreetingLines)
@@ -207,12 +206,21 @@ std::string RemoteRunner::line(double limit_s, const std::string& what) {
   }
 }
 
-RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
+RunnerResult RemoteRunner::measure(const graph::Graph& graph) { return measure("graph", graph.json()); }
+
+RunnerResult RemoteRunner::measure_mlir(const std::string& text) { return measure("mlir", text); }
+
+RunnerResult RemoteRunner::measure(const char* kind, Json what) {
   if (!alive()) throw environment_error("the runner has ended");
+  // One that does not say what it accepts is asked.
+  if (!accepts_.empty() && std::find(accepts_.begin(), accepts_.end(), Json(kind)) == accepts_.end())
+    throw environment_error(
+        fmt::format("the runner measures {}, not {}", accepts_.dump(), kind),
+        "'hone cost runner --engine mlir' measures functions in MLIR, the other engines graphs");
   ++id_;
   send({{"type", "measure"},
         {"id", id_},
-        {"graph", graph.json()},
+        {kind, std::move(what)},
         {"repeats", options_.repeats},
         {"seconds", options_.seconds}});
   const double end = monotonic_s() + options_.measure_s;
@@ -223,9 +231,9 @@ RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
     // An answer to an earlier request that came too late.
     if (answer.contains("id") && answer["id"].is_number_integer() && answer["id"].get<std::int64_t>() < id_)
       continue;
-    const std::string type = member_text(answer, "type");
+    const std::string type = json_text(answer, "type");
     if (type == "error") {
-      const std::string message = member_text(answer, "message");
+      const std::string message = json_text(answer, "message");
       throw Error(fmt::format("the device cannot measure this design: {}",
                               message.empty() ? "it does not say why" : message));
     }
@@ -234,9 +242,13 @@ RunnerResult RemoteRunner::measure(const graph::Graph& graph) {
     if (type != "result" || !std::isfinite(result.seconds) || !(result.seconds > 0.0))
       throw gone(fmt::format("it answered nonsense: {}", beginning(text)));
     result.spread = number_of(answer, "spread");
-    result.repeats = static_cast<std::int64_t>(std::clamp(number_of(answer, "repeats"), 0.0, 1e15));
+    result.repeats = static_cast<std::int64_t>(number_of(answer, "repeats"));
     result.disturbed = answer.contains("disturbed") && answer["disturbed"] == true;
-    result.engine = member_text(answer, "engine");
+    result.engine = json_text(answer, "engine");
+    if (const double energy = number_of(answer, "energy_j"); energy > 0.0 && std::isfinite(energy)) {
+      result.energy_j = energy;
+      result.energy_from = json_text(answer, "energy_from");
+    }
     return result;
   }
 }

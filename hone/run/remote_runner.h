@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -18,6 +19,8 @@ struct RunnerResult {
   std::int64_t repeats = 0;
   bool disturbed = false;
   std::string engine;
+  double energy_j = std::nan("");  ///< NaN: the device does not say
+  std::string energy_from;         ///< "RAPL: ..", "modelled: .."
 };
 
 struct RunnerOptions {
@@ -33,8 +36,9 @@ struct RunnerOptions {
 class RemoteRunner {
  public:
   /// The command that `on` stands for: "ssh -o BatchMode=yes HOST hone cost runner" for a host's name,
-  /// user@host; anything with a space or a slash, and the name of a program on PATH, as it is.
-  static std::string command_of(const std::string& on);
+  /// user@host, with `options` behind it; anything with a space or a slash, and the name of a program on
+  /// PATH, as it is.
+  static std::string command_of(const std::string& on, const std::string& options = {});
 
   /// Starts `command` by the shell and greets it. Throws Error (environment) where it ends, says nothing in
   /// time, or speaks something else. Lines before its greeting that are no JSON are skipped: a login's words.
@@ -49,9 +53,12 @@ class RemoteRunner {
   /// Throws Error (environment) where it is gone, silent for too long or answers nonsense; alive() is then
   /// false and nothing more can be asked.
   RunnerResult measure(const graph::Graph& graph);
+  /// The same of a function in MLIR.
+  RunnerResult measure_mlir(const std::string& text);
   bool alive() const { return pid_ > 0; }
 
  private:
+  RunnerResult measure(const char* kind, Json what);
   void send(const Json& message);
   /// The next line; throws as measure() does.
   std::string line(double limit_s, const std::string& what);
@@ -64,7 +71,7 @@ class RemoteRunner {
   int to_ = -1, from_ = -1, errors_ = -1;
   std::string pending_, said_;  // not yet read as lines; the end of its standard error
   std::int64_t id_ = 0;
-  Json device_;
+  Json device_, accepts_;
 };
 
 }  // namespace hone::run

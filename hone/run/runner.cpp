@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -12,14 +13,20 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 #include "hone/cost/device_profile.h"
+#include "hone/cost/energy.h"
 #include "hone/cost/memory.h"
 #include "hone/cost/stopwatch.h"
 #include "hone/graph/evaluate.h"
 
 namespace hone::run {
 namespace {
+
+/// A repeat lasts so long at least.
+constexpr double kRepeat_s = 1e-4;
 
 void write_line(int out, const Json& message) {
   const std::string text = message.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -32,11 +39,47 @@ void write_line(int out, const Json& message) {
   }
 }
 
+/// The energy of one run of `once`, which takes `seconds`: by the machine's counters over a moment of them,
+/// else by the processor's power.
+cost::Energy energy_of(const std::function<void()>& once, double seconds,
+                       const std::function<bool()>& interrupted) {
+  constexpr double kMoment_s = 0.3;  // counters step by the millisecond
+  cost::EnergyOptions options;
+  options.nvml = false;  // engines run on the processor
+  cost::EnergyMeter meter(options);
+  if (!meter.measures()) {
+    const cost::StatedPower power = cost::processor_power(read_file("/proc/cpuinfo"));
+    return cost::modelled_energy(seconds, power.watts, power.source);
+  }
+  cost::MachineLock lock;
+  const cost::Quiet quiet(lock, interrupted);
+  double runs = 0.0;
+  meter.start();
+  for (const double end = monotonic_s() + kMoment_s;
+       runs == 0.0 || (monotonic_s() < end && !(interrupted && interrupted())); runs += 1.0)
+    once();
+  cost::Energy energy = meter.stop();
+  energy.joules /= runs;
+  energy.seconds /= runs;
+  return energy;
+}
+
 Json measured(const Json& request, const RunnerEngine& engine, const std::function<bool()>& interrupted) {
-  if (!request.contains("graph"))
-    throw Error("there is no graph in the request", {}, "this runner accepts \"graph\", in hone's JSON");
-  const graph::Graph graph = graph::Graph::from_json(request["graph"]);
-  const std::function<void()> pass = engine.prepare(graph);
+  if (!request.contains(engine.accepts))
+    throw Error(fmt::format("there is no {} in the request", engine.accepts), {},
+                fmt::format("this runner accepts \"{}\"", engine.accepts));
+  const std::function<void()> once = engine.prepare(request[engine.accepts]);
+  // What is short is run so often that a clock can tell how long it takes.
+  double shortest = kRepeat_s;
+  for (int call = 0; call < 2; ++call) {
+    const double start = monotonic_s();
+    once();
+    shortest = std::min(shortest, monotonic_s() - start);
+  }
+  const auto calls = static_cast<std::int64_t>(std::ceil(kRepeat_s / std::max(shortest, 1e-8)));
+  const auto pass = [&] {
+    for (std::int64_t call = 0; call < calls; ++call) once();
+  };
   cost::TimingOptions options;
   options.warmup = 1;
   options.rounds = 3;
@@ -45,30 +88,44 @@ Json measured(const Json& request, const RunnerEngine& engine, const std::functi
   options.extra_rounds = 1;
   options.max_seconds = std::clamp(request.value("seconds", 5.0), 0.0, 3600.0);
   const cost::Timing timing = cost::measure(pass, options, interrupted);
-  return {{"type", "result"},          {"seconds", timing.seconds},     {"spread", timing.spread},
-          {"repeats", timing.repeats}, {"disturbed", timing.disturbed}, {"engine", engine.name}};
+  const double seconds = timing.seconds / static_cast<double>(calls);
+  const cost::Energy energy = std::isfinite(seconds) ? energy_of(once, seconds, interrupted) : cost::Energy{};
+  return {{"type", "result"},
+          {"seconds", seconds},
+          {"energy_j", number_or_null(energy.joules)},
+          {"energy_from", energy.source},
+          {"spread", timing.spread},
+          {"repeats", timing.repeats},
+          {"disturbed", timing.disturbed},
+          {"engine", engine.name}};
 }
 
 }  // namespace
 
+RunnerEngine graph_engine(std::string name,
+                          std::function<std::function<void()>(const graph::Graph&)> prepare) {
+  return {std::move(name), "graph", [prepare = std::move(prepare)](const Json& graph) {
+            return prepare(graph::Graph::from_json(graph));
+          }};
+}
+
 RunnerEngine interpreter_engine() {
-  return {
-      "interpreter", [](const graph::Graph& graph) -> std::function<void()> {
-        if (graph.outputs().empty()) throw Error("the graph has no output");
-        struct State {
-          graph::Graph graph;
-          std::vector<graph::Array> inputs, parameters;
-        };
-        const auto state = std::make_shared<State>();
-        state->graph = graph;
-        for (const graph::Node& node : graph.nodes())
-          if (node.op == "input")
-            state->inputs.push_back(
-                {node.shape, std::vector<double>(static_cast<std::size_t>(graph::element_count(node.shape)),
-                                                 node.type == graph::DataType::int64 ? 0.0 : 0.5)});
-        state->parameters = graph::initial_parameters(graph, 1);
-        return [state] { graph::evaluate(state->graph, state->inputs, state->parameters); };
-      }};
+  return graph_engine("interpreter", [](const graph::Graph& graph) -> std::function<void()> {
+    if (graph.outputs().empty()) throw Error("the graph has no output");
+    struct State {
+      graph::Graph graph;
+      std::vector<graph::Array> inputs, parameters;
+    };
+    const auto state = std::make_shared<State>();
+    state->graph = graph;
+    for (const graph::Node& node : graph.nodes())
+      if (node.op == "input")
+        state->inputs.push_back(
+            {node.shape, std::vector<double>(static_cast<std::size_t>(graph::element_count(node.shape)),
+                                             node.type == graph::DataType::int64 ? 0.0 : 0.5)});
+    state->parameters = graph::initial_parameters(graph, 1);
+    return [state] { graph::evaluate(state->graph, state->inputs, state->parameters); };
+  });
 }
 
 Json this_device() {
@@ -114,7 +171,7 @@ void serve_runner(int in, int out, const RunnerEngine& engine, const std::functi
         answer = {{"type", "hello"},
                   {"protocol", kRunnerProtocol},
                   {"device", this_device()},
-                  {"accepts", {"graph"}},
+                  {"accepts", Json::array({engine.accepts})},
                   {"engine", engine.name}};
       } else if (type == "measure") {
         answer = measured(request, engine, interrupted);

@@ -14,12 +14,17 @@ constexpr int kRunnerProtocol = 1;
 /// A longer line is an error on either side.
 constexpr std::size_t kMostRunnerLine = std::size_t{1} << 26;
 
-/// What runs graphs on this device.
+/// What runs things on this device.
 struct RunnerEngine {
-  std::string name;  ///< "interpreter"
-  /// Gets a graph ready; what it returns is one forward pass. Throws Error on a graph that it cannot run.
-  std::function<std::function<void()>(const graph::Graph&)> prepare;
+  std::string name;     ///< "interpreter"
+  std::string accepts;  ///< the member of a request that it measures: "graph", "mlir"
+  /// Gets that member's value ready; what it returns runs it once. Throws Error on what it cannot run.
+  std::function<std::function<void()>(const Json&)> prepare;
 };
+
+/// One that runs graphs. `prepare`: a graph to one forward pass.
+RunnerEngine graph_engine(std::string name,
+                          std::function<std::function<void()>(const graph::Graph&)> prepare);
 
 /// The reference interpreter (graph/evaluate.h): the right numbers in double precision, at leisure.
 RunnerEngine interpreter_engine();

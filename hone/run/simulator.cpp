@@ -14,6 +14,7 @@
 #include "hone/run/optimizer.h"
 #include "hone/run/simulated_keys.h"
 #include "hone/study/memory_store.h"
+#include "hone/study/predicted.h"
 
 namespace hone::run {
 
@@ -334,7 +335,7 @@ class Engine {
     if (simulation_.foresee)
       for (const study::Trial& trial : study.trials())
         for (const study::Limit& limit : problem_.limits()) {
-          const auto predicted = trial.costs.find(predicted_name(limit.name));
+          const auto predicted = trial.costs.find(study::predicted_name(limit.name));
           const auto measured = trial.last() != nullptr && trial.same_as < 0
                                     ? trial.last()->measures.find(limit.name)
                                     : trial.costs.find(limit.name);

@@ -20,10 +20,11 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
+#include "hone/run/crew.h"
+#include "hone/run/name_watch.h"
 #include "hone/run/process.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"
-#include "hone/run/unreported.h"
 #include "hone/run/worker.h"
 
 namespace hone::run {
@@ -37,133 +38,6 @@ constexpr int kMaxCrashes = 5;
 constexpr int kStoppedStatus = 3;
 /// What a worker ends with that says itself what was wrong: the machine, or hone.
 constexpr int kFaultStatus = 1;
-
-/// The worker processes of one session.
-class Crew {
- public:
-  Crew(std::vector<std::string> command, std::string folder)
-      : command_(std::move(command)), folder_(std::move(folder)), environment_(worker_environment()) {}
-  ~Crew() { stop(0.0, {}); }
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
-
-  /// arguments: further ones for workers of this name, also when one is started anew.
-  void start(const std::string& name, const std::vector<std::string>& arguments) {
-    std::vector<std::string> command = command_;
-    command.insert(command.end(), {"--name", name});
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    const std::string log = fmt::format("{}/{}.log", folder_, name.substr(0, name.find('.')));
-    std::error_code code;
-    if (!std::filesystem::exists(log, code) || std::filesystem::file_size(log, code) > (1 << 20)) {
-      std::filesystem::create_directories(folder_, code);
-      std::filesystem::remove(log, code);
-    }
-    const auto size = std::filesystem::file_size(log, code);
-    const std::uintmax_t from = code ? 0 : size;
-    members_.push_back({spawn(command, environment_, log), name, log, from});
-  }
-
-  struct Left {
-    std::string name;
-    std::string log;
-    int status = 0;    ///< as waitpid gives it
-    std::string said;  ///< its last lines
-  };
-  /// Those that have ended since the last call.
-  std::vector<Left> reap() {
-    std::vector<Left> left;
-    for (auto it = members_.begin(); it != members_.end();) {
-      int status = 0;
-      const pid_t pid = ::waitpid(it->pid, &status, WNOHANG);
-      if (pid == it->pid) {
-        left.push_back({it->name, it->log, status, file_tail(it->log, 3, it->log_from)});
-        it = members_.erase(it);
-      } else {
-        ++it;
-      }
-    }
-    return left;
-  }
-
-  std::size_t size() const { return members_.size(); }
-
-  /// Asks all to save and end, waits, and kills who has not.
-  void stop(double grace_s, const std::function<bool()>& killed) {
-    for (const auto& member : members_) ::kill(member.pid, SIGTERM);
-    const double until = monotonic_s() + grace_s;
-    while (!members_.empty() && monotonic_s() < until && !(killed && killed())) {
-      reap();
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    for (const auto& member : members_) ::kill(member.pid, SIGKILL);
-    for (const auto& member : members_) ::waitpid(member.pid, nullptr, 0);
-    members_.clear();
-  }
-
- private:
-  struct Member {
-    pid_t pid;
-    std::string name;
-    std::string log;
-    std::uintmax_t log_from;  ///< where this process's lines begin
-  };
-  std::vector<std::string> command_;
-  std::string folder_;
-  std::map<std::string, std::string> environment_;
-  std::vector<Member> members_;
-};
-
-/// How many workers run, and what each is given.
-struct Places {
-  std::int64_t workers = 1;
-  std::vector<std::string> cores;  ///< by worker, "0,1"; empty: any for all
-  std::vector<std::string> gpus;
-
-  /// The arguments of worker `index`.
-  std::vector<std::string> arguments(std::size_t index) const {
-    std::vector<std::string> words;
-    if (!cores.empty()) words.insert(words.end(), {"--cores", cores[index]});
-    if (!gpus.empty()) words.insert(words.end(), {"--gpus", gpus[index]});
-    return words;
-  }
-};
-
-/// wanted: how many workers, or 0. Throws Error where the machine is too small for what a trial needs.
-Places share_out(const StudyFile& file, std::int64_t wanted) {
-  const task::Task::Needs needs = file.task->needs();
-  const std::vector<int> cores = usable_cores();
-  const auto each = static_cast<std::size_t>(std::max(1, needs.cores));
-  if (each > std::max<std::size_t>(cores.size(), 1))
-    throw Error(fmt::format("a trial needs {} cores, and there are {}", each, cores.size()),
-                file.task_options.place("cores"));
-  Places places;
-  places.workers =
-      wanted > 0 ? wanted : static_cast<std::int64_t>(std::max<std::size_t>(cores.size(), 1) / each);
-  if (needs.gpus > 0) {
-    const std::vector<std::string> gpus = usable_gpus();
-    const auto fits = static_cast<std::int64_t>(gpus.size()) / needs.gpus;
-    const Place place = file.task_options.place("gpus");
-    if (fits == 0)
-      throw Error(fmt::format("a trial needs {} GPUs, and there are {}", needs.gpus, gpus.size()), place,
-                  "CUDA_VISIBLE_DEVICES chooses among NVIDIA's");
-    if (wanted > fits)
-      throw Error(fmt::format("{} workers with {} GPUs each need more than the {} there are", wanted,
-                              needs.gpus, gpus.size()),
-                  place);
-    places.workers = std::min(places.workers, fits);
-    for (std::int64_t i = 0; i < places.workers; ++i) {
-      const auto first = gpus.begin() + i * needs.gpus;
-      places.gpus.push_back(fmt::format("{}", fmt::join(first, first + needs.gpus, ",")));
-    }
-  }
-  // More workers than cores: the kernel shares them out better than a fixed assignment would.
-  if (needs.cores > 0 && static_cast<std::size_t>(places.workers) * each <= cores.size())
-    for (std::int64_t i = 0; i < places.workers; ++i) {
-      const auto first = cores.begin() + i * needs.cores;
-      places.cores.push_back(fmt::format("{}", fmt::join(first, first + needs.cores, ",")));
-    }
-  return places;
-}
 
 /// "at 14:03:22 on 2026-11-22", by this machine's clock.
 std::string moment_text(double seconds) {
@@ -197,15 +71,6 @@ std::string how_ended(int status) {
   if (WIFSIGNALED(status))
     return fmt::format("was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   return fmt::format("ended with status {}", WEXITSTATUS(status));
-}
-
-/// A number that grows whenever a trial gets further: results and settled trials.
-std::int64_t progress_of(const study::Study& study) {
-  std::int64_t marks = 0;
-  for (const auto state : {study::TrialState::paused, study::TrialState::completed, study::TrialState::pruned,
-                           study::TrialState::infeasible, study::TrialState::failed})
-    marks += study.count(state);
-  return marks + study.size();
 }
 
 /// Why nothing is left to do, in words.
@@ -275,47 +140,6 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
         "the second before the end is lost, and what ran then is run again",
         moment_text(study.last_time_s()), store->head()));
 }
-
-/// Says what no trial reports, as soon as some have ended.
-class NameWatch {
- public:
-  /// Ended trials before a limit is called mistyped, and failed ones of this session before the search ends
-  /// because its objective is.
-  static constexpr std::int64_t kEnough = 3, kMostFailed = 5;
-
-  NameWatch(const study::Study& study, const StudyFile& file, std::function<void(const std::string&)> say)
-      : study_(study), file_(file), say_(std::move(say)), failed_before_(failed()) {}
-
-  /// Throws Error where every trial fails for want of an objective.
-  void look() {
-    const std::int64_t marks = progress_of(study_);
-    if (all_seen_ || marks == looked_at_) return;
-    looked_at_ = marks;
-    const auto open = unreported(study_, file_, 0);
-    all_seen_ = open.empty();
-    for (const auto& one : open) {
-      const bool objective = one.role == Unreported::Role::objective;
-      if (objective && one.trials >= kMostFailed && failed() - failed_before_ >= kMostFailed)
-        throw one.error();
-      if (!objective && one.trials >= kEnough && told_.insert(one.name).second)
-        say_(fmt::format("warning: {}", one.error().what()));
-    }
-  }
-
- private:
-  std::int64_t failed() const {
-    const auto found = study_.causes().find("missing");
-    return found == study_.causes().end() ? 0 : found->second;
-  }
-
-  const study::Study& study_;
-  const StudyFile& file_;
-  std::function<void(const std::string&)> say_;
-  std::int64_t failed_before_;
-  std::int64_t looked_at_ = -1;
-  bool all_seen_ = false;
-  std::set<std::string> told_;
-};
 
 }  // namespace
 

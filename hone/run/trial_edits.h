@@ -13,20 +13,6 @@ namespace hone::run {
 // What a user changes about single trials. Each works while searches run in other processes: it takes its
 // turn with them (the ask lease), so that no trial is begun meanwhile.
 
-/// A canonical, feasible config from the values that a user gave, over those of `base` (a config of this
-/// space; empty: none). What both lack takes its default. Throws Error where a value is outside its
-/// parameter's range or grid (a real's is its declared resolution), naming the nearest, where a parameter
-/// does not apply beside the others, where one has neither value nor default, or where a constraint is
-/// violated. rounded: takes, in words, the reals that were rounded to their resolution or to the digits they
-/// have.
-space::Config config_of(const space::Space& space, const std::vector<space::Config::Entry>& given,
-                        const space::Config& base = {}, std::vector<std::string>* rounded = nullptr);
-/// "lr=0.01": the value in the parameter's kind; "layers=a,b,c" gives a list's entries (and its length).
-/// Throws Error.
-std::vector<space::Config::Entry> parse_assignment(const space::Space& space, const std::string& text);
-/// The members of a JSON object; lists may be given as arrays. Throws Error.
-std::vector<space::Config::Entry> parse_assignments(const space::Space& space, const Json& object);
-
 /// Proposes configs, which wait to be run, with origin "user". All or none. Where `replicate`, a config that
 /// is known is evaluated again with a seed of its own; else one that is known is refused with its trial's id.
 /// own_seeds: so has every other one (identity::Settings::own_seeds). Wants a whole study. Returns the ids.

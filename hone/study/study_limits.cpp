@@ -1,10 +1,22 @@
 // What limits, and the trials whose results others take, decide of a trial's state.
 #include <algorithm>
 
+#include "hone/study/predicted.h"
 #include "hone/study/study.h"
 #include "hone/study/trial_changes.h"
 
 namespace hone::study {
+
+namespace {
+
+/// Whether a trial was turned away by what was predicted of it, and still is by this limit.
+bool foreseen(const Trial& trial, const Measures& measures, const Limit& limit) {
+  if (trial.cause != "limit" || measures.find(limit.name)) return false;
+  const auto predicted = trial.costs.find(predicted_name(limit.name));
+  return predicted && !limit.violation({{limit.name, *predicted}}).empty();
+}
+
+}  // namespace
 
 /// The first limit that a trial breaks with what was measured of it, or null. Below the horizon its costs
 /// alone count: quality may still come.
@@ -21,6 +33,7 @@ const Limit* Study::broken(const Trial& trial, const Measures& measures, const J
                           ? refused || in(header_.unshared, limit.name) || trial.costs.find(limit.name)
                           : in(header_.costs, limit.name);
     if ((final || cost) && !limit.violation(measures).empty()) return &limit;
+    if (foreseen(trial, measures, limit)) return &limit;
   }
   return nullptr;
 }
@@ -54,6 +67,7 @@ TrialState Study::judged(const Trial& trial, TrialState state, const Trial* twin
 void Study::explain(Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const {
   const Measures measures = measured(trial);
   const Limit* limit = state == TrialState::infeasible ? broken(trial, measures, by) : nullptr;
+  if (limit != nullptr && !measures.find(limit->name)) return;  // foreseen: that stands there already
   trial.reason.clear();
   trial.cause.clear();
   if (limit != nullptr) {

@@ -58,12 +58,54 @@ TEST(CostDevices, DesignOfAStudy) {
   Program uncalibrated(folder, {"cost", "design", "s.toml"});
   EXPECT_EQ(uncalibrated.status(), 2);
   EXPECT_NE(uncalibrated.err().find("hone cost calibrate"), std::string::npos) << uncalibrated.err();
-  Program array(folder, {"cost", "design", "s.toml", "--device", "t4", "--array", "64"});
-  EXPECT_EQ(array.status(), 2);
+  for (const char* array : {"64", "64x64foo", "64x", "0x64", "64x64x1x1", "64x-1"})
+    EXPECT_EQ(Program(folder, {"cost", "design", "s.toml", "--device", "t4", "--array", array}).status(), 2)
+        << array;
+  Program own(folder,
+              {"cost", "design", "s.toml", "--device", "tpu-v3", "--type", "bf16", "--array", "32x16x2"});
+  EXPECT_NE(own.out().find("systolic array 32 x 16, 2 of them"), std::string::npos) << own.out();
+  Program both(folder, {"cost", "design", "s.toml", "--device", "t4", "--trial", "0", "width=64"});
+  EXPECT_EQ(both.status(), 2);
+  // One thread: a type that was not measured is computed in a wider one; without caches nothing is known of
+  // what stays on chip.
+  folder.write("board.json", R"({"name": "board", "peak": {"f32": 4e9}, "peak_one_thread": {"f32": 1e9},
+    "memory": [{"name": "DRAM", "bytes": 1e9, "read": 4e9, "read_one_thread": 1e9}]})");
+  Program one(folder, {"cost", "design", "s.toml", "--device", "board.json", "--one-thread", "--type", "f16",
+                       "--json"});
+  ASSERT_EQ(one.status(), 0) << one.err();
+  EXPECT_FALSE(Json::parse(one.out()).contains("attention"));
+  Program unknown(folder, {"cost", "design", "s.toml", "--device", "t4", "--one-thread"});
+  EXPECT_EQ(unknown.status(), 2);
+  EXPECT_NE(unknown.err().find("of one thread"), std::string::npos) << unknown.err();
   Program value(folder, {"cost", "design", "s.toml", "--device", "t4", "width=33"});
   EXPECT_EQ(value.status(), 2);
   EXPECT_NE(value.err().find("width"), std::string::npos) << value.err();
   ::unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(CostDevices, WhatIsNotGivenOfADesignTakesTheFirstValue) {
+  const Folder folder;
+  folder.write("text.txt", std::string(4000, 'a') + "b");
+  folder.write("s.toml",
+               "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = \"text.txt\"\n"
+               "context = 32\nbatch = 4\n[space]\nwidth = { int = [32, 64], step = 32 }\n"
+               "norm = [\"rms\", \"layer\"]\nlr = { real = [1e-3, 1e-2], log = true }\n"
+               "[search]\nscheduler = { kind = \"fixed\", steps = 2 }\n");
+  Program design(folder, {"cost", "design", "s.toml", "width=64", "--device", "t4", "--json"});
+  ASSERT_EQ(design.status(), 0) << design.err();
+  const Json config = Json::parse(design.out())["config"];
+  EXPECT_EQ(config["width"], 64);
+  EXPECT_EQ(config["norm"], "rms");
+  EXPECT_EQ(config["lr"], 1e-3);
+  EXPECT_EQ(Program(folder, {"cost", "mlir", "s.toml", "--config", R"({"width": 64})"}).status(), 0);
+}
+
+TEST(CostDevices, CalibrationSaysAtOnceThatItCannotSave) {
+  const Folder folder;
+  Program nowhere(folder, {"cost", "calibrate", "--out", "none/board.json"});
+  EXPECT_EQ(nowhere.status(), 1);
+  EXPECT_NE(nowhere.err().find("none/board.json: cannot be written"), std::string::npos) << nowhere.err();
+  EXPECT_EQ(Program(folder, {"cost", "calibrate", "--out", "."}).status(), 2);
 }
 
 TEST(CostDevices, ATaskWithoutAGraphSaysSo) {

@@ -57,6 +57,26 @@ TEST(CostProgram, ComparesModels) {
   EXPECT_NE(stacks.out().find("0.50x"), std::string::npos) << stacks.out();
 }
 
+TEST(CostProgram, KnowsWhatServesARequest) {
+  const Folder folder;
+  folder.write("ideal.json", R"({"together/bloom": {"runtime_per_output_token": 0.06,
+    "runtime_for_prompt_tokens": {"1": 0.07, "512": 0.2}}})");
+  const std::vector<std::string> ask{"cost", "llm", "ideal.json",       "-p",  "512",
+                                     "-o",   "11",  "--price-per-hour", "3.6", "--json"};
+  const Json json = Json::parse(Program(folder, ask).out());
+  EXPECT_EQ(json["accelerators"], 8.0) << "as it was published";
+  EXPECT_NEAR(json["dollars"].get<double>(), 0.8 * 8 * 1e-3, 1e-9);
+  ASSERT_EQ(Program(folder, {"cost", "estimate", "opt-30b", "--gpus", "2", "--batch", "4", "-f", "m.json"})
+                .status(),
+            0);
+  auto estimated = ask;
+  estimated[2] = "m.json";
+  const Json other = Json::parse(Program(folder, estimated).out());
+  EXPECT_EQ(other["accelerators"], 2.0);
+  EXPECT_NEAR(other["dollars"].get<double>(), other["seconds"].get<double>() * 2 * 1e-3 / 4, 1e-12)
+      << "a quarter of what the batch of four costs";
+}
+
 TEST(CostProgram, EstimatesAModelNobodyMeasured) {
   const Folder folder;
   Program estimate(folder, {"cost", "estimate", "opt-175b", "--json", "-f", "m.json"});
@@ -114,6 +134,21 @@ TEST(CostProgram, AnswersMistakes) {
   fails({"cost", "llm", "two.json", "-p", "1", "-o", "1"}, "choose one with --name");
   fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--name", "c"}, "there is no model 'c'");
   fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--name", "a", "--rule", "best"}, "no rule 'best'");
+  folder.write("odd.json",
+               R"({"name": 5, "runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1}})");
+  EXPECT_EQ(Program(folder, {"cost", "llm", "odd.json", "-p", "1", "-o", "1"}).status(), 0);
+  folder.write("cut.json", "{\n \"a\": 1,\n}\n");
+  fails({"cost", "llm", "cut.json", "-p", "1", "-o", "1"}, "cut.json:3:1: this is not valid JSON");
+  fails({"cost", "llm", "/dev/zero", "-p", "1", "-o", "1"}, "device");
+  fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--carbon", "400"}, "--power-w");
+  fails({"cost", "llms", "two.json", "two.json"}, "an idealized runtime in another file too");
+  fails({"cost", "estimate", "gpt2", "--stages", "2"}, "--tensor");
+  fails({"cost", "estimate", "gpt2", "--tensor", "5"}, "cannot be split");
+  fails({"cost", "estimate", "gpt2", "--tensor", "2", "--gpus", "2"}, "--gpus");
+  folder.write("other.jsonl", "{\"model\": 5}\n");
+  fails({"cost", "probe", "http://127.0.0.1:1/v1", "--model", "m", "--max-tokens", "100", "--file",
+         "other.jsonl"},
+        "other.jsonl:1");
   fails({"cost", "llms"}, "nothing to compare");
   fails({"cost", "llms", "two.json", "--quality", "bad.csv"}, "model,quality");
   fails({"cost", "estimate", "no-such-model"}, "unknown model");

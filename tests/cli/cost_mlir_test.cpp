@@ -28,6 +28,10 @@ TEST(CostMlir, FeaturesOfAFile) {
   test::Program bad(folder, {"cost", "features", "bad.mlir"});
   EXPECT_EQ(bad.status(), 2);
   EXPECT_EQ(bad.err(), "error: bad.mlir:2:10: nothing defines %x\n");
+  folder.write("none.mlir", "// nothing\n");
+  test::Program none(folder, {"cost", "features", "none.mlir"});
+  EXPECT_EQ(none.status(), 2);
+  EXPECT_NE(none.err().find("none.mlir: it holds no function"), std::string::npos) << none.err();
 }
 
 TEST(CostMlir, ADesignAsMlir) {

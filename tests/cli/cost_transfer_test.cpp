@@ -74,6 +74,11 @@ TEST(CostTransfer, ChoosesAndPredicts) {
     ++all;
   }
   EXPECT_EQ(all, 200);
+  Program document(folder, {"cost", "transfer", "--tables", "latency", "--measured", "board.csv", "--json"});
+  const Json predictions = Json::parse(document.out())["predictions"];
+  ASSERT_EQ(predictions.size(), 200u);
+  EXPECT_TRUE(predictions[0].contains("op_0_1"));
+  EXPECT_GT(predictions[0]["latency"].get<double>(), 0.0);
   EXPECT_GT(near, 190);
 }
 

@@ -75,6 +75,41 @@ TEST(LlmArchitecture, ReadsConfigs) {
     EXPECT_THROW(architecture_of_json(Json::parse(bad), {}), Error) << bad;
 }
 
+TEST(LlmArchitecture, KnowsThatConfigsMeanMoreThanTheySay) {
+  const auto read = [](const char* text) {
+    return architecture_of_json(Json::parse(text), Place{"c.json", 0, ""});
+  };
+  // Falcon's first architecture: one head of keys, though num_kv_heads says 71.
+  EXPECT_EQ(
+      read(R"({"num_hidden_layers": 32, "hidden_size": 4544, "num_attention_heads": 71, "num_kv_heads": 71,
+    "multi_query": true, "new_decoder_architecture": false, "vocab_size": 65024})")
+          .kv_heads,
+      1);
+  EXPECT_EQ(
+      read(R"({"num_hidden_layers": 60, "hidden_size": 8192, "num_attention_heads": 128, "num_kv_heads": 8,
+    "multi_query": true, "new_decoder_architecture": true, "vocab_size": 65024})")
+          .kv_heads,
+      8);
+  EXPECT_TRUE(
+      read(R"({"model_type": "gemma", "num_hidden_layers": 18, "hidden_size": 2048, "vocab_size": 256000,
+    "num_attention_heads": 8, "hidden_act": "gelu_pytorch_tanh"})")
+          .tied);
+  EXPECT_EQ(
+      read(R"({"num_hidden_layers": 24, "hidden_size": 2048, "num_attention_heads": 16, "vocab_size": 151936,
+    "hidden_act": "silu", "intermediate_size": 5632, "moe_intermediate_size": 1408, "num_experts": 60,
+    "num_experts_per_tok": 4})")
+          .ffn_width,
+      1408);
+  // Of our own words a wrong one is an error.
+  try {
+    read(R"({"layers": 32, "width": 4096, "heads": 32, "kv_head": 8, "vocabulary": 32000})");
+    FAIL() << "read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "c.json");
+    EXPECT_NE(std::string(error.what()).find("did you mean 'kv_heads'"), std::string::npos) << error.what();
+  }
+}
+
 TEST(LlmMemory, TellsHowManyAcceleratorsAreNeeded) {
   const auto needed = [](const char* model, double batch, double context, double bits = 16.0) {
     LlmDeployment deployment = on(model, "a100-80gb");
@@ -95,6 +130,16 @@ TEST(LlmMemory, TellsHowManyAcceleratorsAreNeeded) {
   EXPECT_THROW(fitted(on("opt-175b", "t4"), 1e6, 1e6, 1.0), Error);
   EXPECT_EQ(split_over(on("tnlg-530b", "a100-80gb"), 24).pipeline_parallel, 3);
   EXPECT_THROW(split_over(on("gpt2", "t4"), 0), Error);
+}
+
+TEST(LlmMemory, SaysThatNothingHoldsIt) {
+  LlmDeployment deployment = on("opt-175b", "rtx-4090");
+  try {
+    fitted(deployment, 100000.0, 640.0, 512.0);
+    FAIL() << "fits";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("does not fit on any number"), std::string::npos) << error.what();
+  }
 }
 
 TEST(LlmEstimate, KnowsLaunchesBesideBytesAndOperations) {

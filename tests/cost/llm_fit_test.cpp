@@ -50,6 +50,22 @@ TEST(LlmFit, DoesNotBelieveOutliers) {
   EXPECT_GE(fit.outliers, 2);
 }
 
+TEST(LlmFit, PromptsThatWereAskedOnceSayNothingOfNoise) {
+  // Eight sizes with one output size, four with three: the eight are fitted exactly whatever the noise is.
+  std::vector<LlmPoint> points;
+  Rng rng(3, "noise");
+  for (int p = 0; p < 12; ++p)
+    for (const double o : p % 3 == 0 ? std::vector<double>{1, 16, 64} : std::vector<double>{1}) {
+      const double prompt = 16.0 * (p + 1);
+      const double seconds = 0.02 + 1e-4 * prompt + 0.02 * (o - 1);
+      points.push_back({prompt, o, seconds * rng.uniform(0.98, 1.02), std::nan(""), 1, 0, {}});
+    }
+  const LlmFit fit = fit_llm_runtime(points);
+  EXPECT_LE(fit.outliers, 1);
+  EXPECT_GT(fit.token_error_s, 2e-5);
+  EXPECT_LT(std::abs(fit.runtime.token_s - 0.02), 4.0 * fit.token_error_s);
+}
+
 TEST(LlmFit, UsesTheFirstTokensTime) {
   std::vector<LlmPoint> points{{100, 32, 0.72, 0.1, 1, 0, {}}, {200, 32, 0.77, 0.15, 1, 0, {}}};
   const LlmFit fit = fit_llm_runtime(points);

@@ -41,6 +41,16 @@ TEST(LlmRuntime, InterpolatesPrompts) {
   EXPECT_DOUBLE_EQ(runtime.prompt_cost(300, PromptRule::published), 0.75);
 }
 
+TEST(LlmRuntime, GoesOnFlatWhereLongerPromptsTookLess) {
+  LlmRuntime runtime;
+  runtime.prompt_tokens = {1, 512, 1024};
+  runtime.prompt_s = {0.1, 0.3, 0.2};
+  runtime.token_s = 0.01;
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(768), 0.25);
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1e6), 0.2);
+  EXPECT_NE(runtime.extrapolation(1e6).find("its time is taken"), std::string::npos);
+}
+
 TEST(LlmRuntime, FindsTilesWhereThereAreSteps) {
   LlmRuntime steps = made_runtime();
   steps.prompt_tokens.clear();
@@ -139,6 +149,9 @@ TEST(LlmPrice, IsTimeTimesAcceleratorsTimesRate) {
   EXPECT_DOUBLE_EQ(price.dollars, 0.32);
   EXPECT_DOUBLE_EQ(price.joules, 115200.0);
   EXPECT_DOUBLE_EQ(price.grams_co2, 16.0);
+  const LlmPrice shared = llm_price(36.0, {8.0, 4.0, 400.0, 500.0, 16.0});
+  EXPECT_DOUBLE_EQ(shared.seconds, 36.0) << "a request waits for its batch";
+  EXPECT_DOUBLE_EQ(shared.dollars, 0.02) << "and pays for its part of it";
 }
 
 }  // namespace

@@ -141,8 +141,11 @@ TEST(AttentionBounds, OnePassNeedsNoMoreBufferForLongerSequences) {
   EXPECT_FALSE(bounds[0].fits);
   EXPECT_TRUE(bounds[2].fits);
   const double inputs = 4.0 * 4.0 * 8.0 * 4096.0 * 64.0, scores = 4.0 * 8.0 * 4096.0 * 4096.0;
-  EXPECT_DOUBLE_EQ(bounds[0].traffic_bytes, inputs + 4.0 * scores);
-  EXPECT_DOUBLE_EQ(bounds[1].traffic_bytes, inputs + 2.0 * scores);
+  // 62 queries with their maximum and sum fit: 67 times through the keys and values. With outputs beside
+  // them 31 do.
+  EXPECT_DOUBLE_EQ(bounds[0].traffic_bytes, (1.0 + 67.0) * 0.5 * inputs + 4.0 * scores);
+  EXPECT_DOUBLE_EQ(bounds[1].traffic_bytes, (1.0 + 67.0) * 0.5 * inputs + 2.0 * scores);
+  EXPECT_DOUBLE_EQ(bounds[2].traffic_bytes, (1.0 + 133.0) * 0.5 * inputs);
   EXPECT_DOUBLE_EQ(bounds[2].row_bytes, 4.0 * (2.0 * 64.0 + 2.0));
   shape.queries = shape.keys = 65536.0;
   EXPECT_DOUBLE_EQ(attention_bounds(shape, 16384.0)[2].row_bytes, bounds[2].row_bytes);
@@ -150,6 +153,37 @@ TEST(AttentionBounds, OnePassNeedsNoMoreBufferForLongerSequences) {
   // All on chip: everything moves once, whatever the passes.
   for (const auto& bound : attention_bounds(shape, 1e15))
     EXPECT_DOUBLE_EQ(bound.traffic_bytes, 16.0 * inputs);
+}
+
+TEST(AttentionBounds, MoreMemoryOnChipNeverMovesMore) {
+  AttentionShape shape;
+  shape.heads = 8.0;
+  shape.kv_heads = 2.0;
+  shape.queries = shape.keys = 512.0;
+  shape.d = 32.0;
+  for (const bool causal : {false, true}) {
+    shape.causal = causal;
+    std::vector<double> before(3, 1e300);
+    for (double buffer = 16.0; buffer < 1e8; buffer *= 1.5) {
+      const auto bounds = attention_bounds(shape, buffer);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_LE(bounds[i].traffic_bytes, before[i])
+            << buffer << " bytes, " << bounds[i].passes << " passes";
+        before[i] = bounds[i].traffic_bytes;
+      }
+      EXPECT_LE(bounds[1].traffic_bytes, bounds[0].traffic_bytes);
+    }
+  }
+}
+
+TEST(AttentionBounds, CausalBlocksReadTheKeysThatTheySee) {
+  AttentionShape shape;
+  shape.queries = shape.keys = 1024.0;
+  shape.d = 64.0;
+  shape.causal = true;
+  // Half of the queries at once: the first half sees half of the keys, the second all of them.
+  const auto bounds = attention_bounds(shape, 512.0 * 4.0 * 130.0);
+  EXPECT_DOUBLE_EQ(bounds[2].traffic_bytes, 4.0 * 1024.0 * 64.0 * (2.0 + 2.0 * 1.5));
 }
 
 TEST(AttentionBounds, OfAGraph) {

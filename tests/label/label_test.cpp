@@ -180,6 +180,25 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
 }
 
+TEST_F(Label, AFunctionThatCrashesIsAnError) {
+  const char* const outside = R"(
+func.func @outside(%a: memref<16xf32>) {
+  affine.for %i = 0 to 16 {
+    %0 = affine.load %a[%i * 1000000000] : memref<16xf32>
+    affine.store %0, %a[%i] : memref<16xf32>
+  }
+  return
+}
+)";
+  try {
+    tune(frontend(), backend(), outside, "outside.mlir", {});
+    FAIL() << "it ran";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "outside.mlir");
+    EXPECT_NE(error.message().find("crashed"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
   const test::Folder folder;
   ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
@@ -207,6 +226,23 @@ TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
   }
   plan.seed = 2;
   EXPECT_THROW(make_labels(plan), Error);
+}
+
+TEST_F(Label, AFileThatIsNoDataSetStaysAsItIs) {
+  const test::Folder folder;
+  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+  LabelPlan plan;
+  plan.path = folder.file("notes.txt");
+  plan.count = 1;
+  for (const char* notes : {"notes", "one line\nand another", "{\"format\":\"mine\"}\ntail", "{\"a\":"}) {
+    folder.write("notes.txt", notes);
+    EXPECT_THROW(make_labels(plan), Error);
+    EXPECT_EQ(folder.read("notes.txt"), notes);
+  }
+  // A first line that was cut off is begun again.
+  folder.write("notes.txt", "{\"format\":\"hone-la");
+  plan.families = {"matvec"};
+  EXPECT_EQ(make_labels(plan).labelled, 1u);
 }
 
 }  // namespace

@@ -165,6 +165,8 @@ TEST(Runner, AnswersWhatItIsAsked) {
   EXPECT_EQ(good["type"], "result") << good.dump();
   EXPECT_EQ(good["id"], 7);
   EXPECT_GT(good["seconds"].get<double>(), 0.0);
+  EXPECT_GT(good["energy_j"].get<double>(), 0.0);
+  EXPECT_NE(good["energy_from"], "") << "measured or modelled, it is said which";
   const std::string bye = "{\"type\": \"bye\"}\n";
   EXPECT_EQ(::write(sockets[0], bye.data(), bye.size()), static_cast<ssize_t>(bye.size()));
   serving.join();
@@ -193,14 +195,36 @@ TEST(CostMeasure, KeepsWhatWasMeasuredAndGoesOn) {
   EXPECT_NE(first.err().find("ended with status 9"), std::string::npos) << first.err();
   EXPECT_NE(first.err().find("out of power"), std::string::npos) << first.err();
   EXPECT_EQ(Json::parse(first.out())["designs"].size(), 2u);
-  Program second(folder, {"cost", "measure", "s.toml", "--on", own_runner(), "--designs", "4", "--out",
-                          "m.jsonl", "--repeats", "3", "--seconds", "0.05", "--json"});
+  // It was charged meanwhile. The last line was cut off.
+  folder.write("dying.sh", "exec " + own_runner());
+  folder.write("m.jsonl", folder.read("m.jsonl") + "{\"config\": {\"wid");
+  const auto again = [&](const std::string& on, const std::string& batch) {
+    return std::vector<std::string>{"cost", "measure", "s.toml",  "--on",      on,  "--designs",
+                                    "4",    "--out",   "m.jsonl", "--repeats", "3", "--seconds",
+                                    "0.05", "--json",  "--batch", batch};
+  };
+  Program second(folder, again("sh ./dying.sh", "1"));
   ASSERT_EQ(second.status(), 0) << second.err();
   const Json json = Json::parse(second.out());
   ASSERT_EQ(json["designs"].size(), 4u);
   int from_board = 0;
   for (const Json& design : json["designs"]) from_board += design["device"] == "board" ? 1 : 0;
   EXPECT_EQ(from_board, 2) << "those are not measured again";
+  const auto boards = [&](const std::vector<std::string>& words) {
+    Program program(folder, words);
+    EXPECT_EQ(program.status(), 0) << program.err();
+    int board = 0;
+    for (const Json& design : Json::parse(program.out())["designs"])
+      board += design["device"] == "board" ? 1 : 0;
+    return board;
+  };
+  EXPECT_EQ(boards(again("sh ./dying.sh", "2")), 0) << "another batch is another measurement";
+  EXPECT_EQ(boards(again(own_runner(), "1")), 0) << "and so is another device";
+  EXPECT_EQ(boards(again("sh ./dying.sh", "1")), 2);
+  Program full(folder, {"cost", "measure", "s.toml", "--on", own_runner(), "--designs", "1", "--seconds",
+                        "0.05", "--out", "/dev/full", "--json"});
+  EXPECT_EQ(full.status(), 1) << full.err();
+  EXPECT_EQ(full.err().find("what was measured is in"), std::string::npos) << full.err();
   Program nobody(folder, {"cost", "measure", "s.toml", "--on", "exit 4 #"});
   EXPECT_EQ(nobody.status(), 1) << nobody.err();
   EXPECT_NE(nobody.err().find("status 4"), std::string::npos) << nobody.err();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/run/given_config.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/worker.h"

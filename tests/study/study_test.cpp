@@ -286,6 +286,37 @@ TEST(Study, LimitsOfNowJudgeWhatRanWhenTheyChanged) {
   heard.also_light();
 }
 
+TEST(Study, WhatWasTurnedAwayByAPredictionIsJudgedByIt) {
+  for (const bool said : {true, false}) {
+    auto head = one_objective();
+    if (said) head.costs = {"latency_s"};
+    head.limits = {{"latency_s", 2.0, {}}};
+    Heard heard(head);
+    Study& study = *heard.study;
+    const auto turn_away = [&](std::int64_t id) {
+      study.commit(
+          {TrialRecord{id, config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 9},
+           KeysRecord{id, {}, {{"latency_s_predicted", 3.0}}},
+           EndRecord{id, 1, TrialState::infeasible, "it will be 3", 0, -1, {}, false, true, "limit"}});
+    };
+    turn_away(0);
+    RevisedRecord revised;
+    revised.limits = {{"latency_s", 2.5, {}}};
+    study.commit({revised});
+    turn_away(1);  // also what comes after the limits changed
+    for (const std::int64_t id : {0, 1}) {
+      EXPECT_EQ(study.trial(id).state, TrialState::infeasible);
+      EXPECT_EQ(study.trial(id).reason, "it will be 3");
+    }
+    heard.also_light();
+    revised.limits = {{"latency_s", 4.0, {}}};
+    study.commit({revised});
+    for (const std::int64_t id : {0, 1})
+      EXPECT_EQ(study.trial(id).state, TrialState::waiting) << "within what is allowed now";
+    heard.also_light();
+  }
+}
+
 TEST(Study, BelowTheHorizonOnlyCostsBreakLimits) {
   for (const bool said : {true, false}) {
     auto head = one_objective();

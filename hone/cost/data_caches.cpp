@@ -1,0 +1,37 @@
+#include "hone/cost/data_caches.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include <fmt/format.h>
+
+namespace hone::cost {
+
+std::vector<DataCache> data_caches() {
+  std::vector<DataCache> list;
+  for (int i = 0; i < 8; ++i) {
+    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", i);
+    std::ifstream level(folder + "level"), type(folder + "type"), size(folder + "size"),
+        shared(folder + "shared_cpu_list");
+    std::string kind, sharers;
+    int number = 0;
+    double kilobytes = 0.0;
+    if (!(level >> number) || !(type >> kind) || !(size >> kilobytes) || kind == "Instruction") continue;
+    DataCache cache{fmt::format("L{}", number), 1024.0 * kilobytes, 0};
+    std::getline(shared, sharers);
+    for (std::size_t at = 0; at < sharers.size();) {
+      const std::size_t comma = std::min(sharers.find(',', at), sharers.size());
+      int first = 0, last = 0;
+      const int read = std::sscanf(sharers.substr(at, comma - at).c_str(), "%d-%d", &first, &last);
+      cache.sharers += read == 2 ? last - first + 1 : 1;
+      at = comma + 1;
+    }
+    cache.sharers = std::max(cache.sharers, 1);
+    list.push_back(cache);
+  }
+  if (list.empty()) list = {{"L1", 32768.0, 1}, {"L2", 1048576.0, 1}};
+  return list;
+}
+
+}  // namespace hone::cost

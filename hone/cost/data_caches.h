@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace hone::cost {
+
+/// A level of this machine's data caches.
+struct DataCache {
+  std::string name;
+  double bytes = 0.0;  ///< of one instance
+  int sharers = 1;     ///< threads that share it
+};
+
+/// Data caches of the first processor, the nearest first; a plausible pair where the system does not tell.
+std::vector<DataCache> data_caches();
+
+}  // namespace hone::cost

@@ -1,0 +1,249 @@
+#include "hone/cost/mlir_lowered.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hone/cost/mlir_lowering.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr std::size_t kMostPlaces = 1000;  // of a buffer whose values are remembered
+
+void add(std::vector<int>& loops, int loop) {
+  const auto at = std::lower_bound(loops.begin(), loops.end(), loop);
+  if (at == loops.end() || *at != loop) loops.insert(at, loop);
+}
+void add(std::vector<int>& loops, const std::vector<int>& others) {
+  for (const int loop : others) add(loops, loop);
+}
+bool holds(const std::vector<int>& loops, int loop) {
+  return std::binary_search(loops.begin(), loops.end(), loop);
+}
+
+/// How an access moves, without where it begins.
+std::uint64_t movement(const Nest::Access& access) {
+  std::uint64_t hash = 1469598103934665603ULL;
+  const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211ULL + (hash >> 29U); };
+  mix(static_cast<std::uint64_t>(access.elements));
+  for (const Nest::Index& index : access.indices) {
+    mix(index.indirect ? 7 : index.exact ? 3 : 5);
+    std::vector<std::pair<int, double>> terms = index.terms;
+    std::sort(terms.begin(), terms.end());
+    for (const auto& [loop, step] : terms) {
+      if (step == 0.0) continue;
+      mix(static_cast<std::uint64_t>(loop + 1));
+      mix(static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))));
+    }
+  }
+  return hash;
+}
+
+}  // namespace
+
+Lowered Lowering::run() {
+  index_memory();
+  walk();
+  unroll();
+  for (std::size_t i = 0; i < items_.size(); ++i)
+    if (!items_[i].gone) finish(items_[i], i);
+  // Values by the items that are left.
+  std::erase_if(uses_.item, [&](const auto& given) { return places_.count(given.second) == 0; });
+  for (auto& [value, item] : uses_.item) item = places_[item];
+  vectorise(nest_, uses_, result_);
+  return std::move(result_);
+}
+
+void Lowering::index_memory() {
+  for (std::size_t i = 0; i < nest_.accesses.size(); ++i) {
+    const Nest::Access& access = nest_.accesses[i];
+    movements_.push_back(movement(access));
+    for (int at = access.loop; at >= 0; at = loop(at).parent) {
+      std::vector<Touch>& list = touches_[{access.buffer, at}];
+      auto found = std::find_if(list.begin(), list.end(),
+                                [&](const Touch& one) { return one.movement == movements_[i]; });
+      if (found == list.end()) {
+        list.push_back({movements_[i], false, false, exact(access)});
+        found = std::prev(list.end());
+      }
+      (access.store ? found->stores : found->loads) = true;
+    }
+  }
+}
+
+bool Lowering::disturbed(std::size_t access, int at) const {
+  const Nest::Access& one = nest_.accesses[access];
+  const auto found = touches_.find({one.buffer, at});
+  if (found == touches_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const Touch& touch) {
+    return (one.store || touch.stores) && (touch.movement != movements_[access] || !touch.exact);
+  });
+}
+
+bool Lowering::stored_in(int buffer, int at) const {
+  const auto found = touches_.find({buffer, at});
+  return found != touches_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                [](const Touch& touch) { return touch.stores; });
+}
+
+void Lowering::walk() {
+  struct Place {
+    int order, kind;
+    std::size_t index;
+  };
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < nest_.steps.size(); ++i) places.push_back({nest_.steps[i].order, 0, i});
+  for (std::size_t i = 0; i < nest_.accesses.size(); ++i) places.push_back({nest_.accesses[i].order, 1, i});
+  for (std::size_t i = 0; i < nest_.flows.size(); ++i) places.push_back({nest_.flows[i].order, 2, i});
+  std::stable_sort(places.begin(), places.end(),
+                   [](const Place& a, const Place& b) { return a.order < b.order; });
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
+    for (const int value : nest_.loops[i].variables) varies_[value] = {static_cast<int>(i)};
+    for (const int value : nest_.loops[i].carried) varies_[value] = {static_cast<int>(i)};
+  }
+  for (const Place& place : places) {
+    if (place.kind == 0) step(place.index);
+    if (place.kind == 1) access(place.index);
+    if (place.kind == 2) flow(nest_.flows[place.index]);
+  }
+}
+
+Lowering::Loops Lowering::varies_of(const std::vector<int>& values) const {
+  Loops loops;
+  for (const int value : values)
+    if (const auto found = varies_.find(value); found != varies_.end()) add(loops, found->second);
+  return loops;
+}
+
+void Lowering::step(std::size_t index) {
+  const Nest::Step& step = nest_.steps[index];
+  Item item;
+  item.item.step = static_cast<int>(index);
+  item.origin = step.loop;
+  item.item.share = share(step.loop, step.count);
+  item.fixed_by = varies_of(step.uses);
+  const bool stays = step.opaque || step.work == Work::call || step.work == Work::control ||
+                     step.work == Work::load || step.work == Work::store || step.work == Work::unknown ||
+                     step.uses.empty();
+  item.stays = stays;
+  if (stays && step.loop >= 0) add(item.fixed_by, step.loop);
+  if (step.value != Nest::kNoValue) varies_[step.value] = item.fixed_by;
+  place(item, item.origin);
+  if (step.code != 0 && step.value != Nest::kNoValue && !stays) {
+    std::vector<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
+    for (const int value : step.uses) key.push_back(same(value));
+    const auto [found, fresh] = known_.try_emplace(std::move(key), step.value);
+    if (!fresh) {
+      same_[step.value] = found->second;
+      item.gone = true;
+    }
+  }
+  if (step.value != Nest::kNoValue && !item.gone) {
+    std::vector<int>& list = uses_.from[step.value];
+    for (const int value : step.uses) list.push_back(same(value));
+    uses_.item[step.value] = static_cast<int>(items_.size());
+    uses_.work[step.value] = step.work;
+  }
+  items_.push_back(std::move(item));
+}
+
+void Lowering::access(std::size_t index) {
+  const Nest::Access& access = nest_.accesses[index];
+  Item item;
+  item.item.access = static_cast<int>(index);
+  item.origin = access.loop;
+  item.item.share = share(access.loop, access.count);
+  for (const Nest::Index& one : access.indices) {
+    for (const auto& [at, by] : one.terms)
+      if (by != 0.0 && nest_.inside(access.loop, at)) add(item.fixed_by, at);
+    if ((one.indirect || !one.exact) && access.loop >= 0) add(item.fixed_by, access.loop);
+  }
+  if (access.buffer < 0 && access.loop >= 0) add(item.fixed_by, access.loop);
+  Loops value = item.fixed_by;
+  for (int at = access.loop; at >= 0; at = loop(at).parent) {
+    if (holds(item.fixed_by, at)) continue;
+    // Masked stores stay where they are, and what they may change with them.
+    if (disturbed(index, at)) add(item.fixed_by, at);
+    if (access.masked && (access.store || stored_in(access.buffer, at))) add(item.masked_by, at);
+    if (stored_in(access.buffer, at)) {
+      add(value, at);
+      item.item.promoted = item.item.promoted || !holds(item.fixed_by, at);
+    }
+  }
+  place(item, item.origin);
+  std::vector<double> where = {static_cast<double>(item.item.home)};
+  for (const Nest::Index& one : access.indices) where.push_back(one.constant);
+  where.push_back(static_cast<double>(movements_[index] >> 12U));
+  const bool known = exact(access) && access.buffer >= 0 && !access.masked;
+  if (access.store) {
+    const int stored = access.uses.empty() ? Nest::kNoValue : same(access.uses[0]);
+    auto& places = memory_[access.buffer];
+    if (places.size() > kMostPlaces) places.clear();
+    std::erase_if(places,
+                  [&](const auto& place) { return !known || place.second.movement != movements_[index]; });
+    if (known) {
+      Memory& there = places[where];
+      if (there.store >= 0) items_[static_cast<std::size_t>(there.store)].gone = true;
+      there = {movements_[index], stored, static_cast<int>(items_.size()), access.loop};
+    }
+    uses_.stored[static_cast<int>(index)] = stored;
+  } else {
+    if (access.value != Nest::kNoValue) varies_[access.value] = value;
+    if (known) {
+      const auto [there, fresh] =
+          memory_[access.buffer].try_emplace(where, Memory{movements_[index], access.value, -1, access.loop});
+      if (!fresh) {
+        // What a loop hands on to itself begins as what was there, and is not that.
+        if (access.value != Nest::kNoValue && (there->second.loop == access.loop || !item.item.promoted))
+          same_[access.value] = there->second.value;
+        item.gone = true;
+      }
+    }
+    if (access.value != Nest::kNoValue && !item.gone)
+      uses_.item[access.value] = static_cast<int>(items_.size());
+  }
+  items_.push_back(std::move(item));
+}
+
+void Lowering::flow(const Nest::Flow& flow) {
+  Loops loops = varies_of(flow.uses);
+  if (flow.ended) loops.erase(std::remove(loops.begin(), loops.end(), flow.loop), loops.end());
+  for (const int value : flow.values) {
+    varies_[value] = loops;
+    for (const int from : flow.uses) uses_.from[value].push_back(same(from));
+  }
+}
+
+bool Lowering::masked(const Lowered::Item& item) const {
+  if (item.access < 0) return false;
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+  if (!access.masked || access.indices.empty()) return false;
+  const auto& terms = access.indices.back().terms;
+  return std::any_of(terms.begin(), terms.end(), [&](const auto& term) { return left(term.first); });
+}
+
+void Lowering::place(Item& item, int from) const {
+  const bool by_mask = masked(item.item);
+  int at = from;
+  while (at >= 0 &&
+         !(left(at) && (item.stays || holds(item.fixed_by, at) || (by_mask && holds(item.masked_by, at)))))
+    at = loop(at).parent;
+  item.item.home = at;
+}
+
+void Lowering::finish(Item& item, std::size_t number) {
+  Lowered::Item& one = item.item;
+  one.copied_by = item.copied_by;
+  one.masked = masked(one);
+  if (one.access >= 0)
+    one.stride = one.home < 0
+                     ? 0.0
+                     : stride_along(nest_, nest_.accesses[static_cast<std::size_t>(one.access)], one.home);
+  places_[static_cast<int>(number)] = static_cast<int>(result_.items.size());
+  result_.items.push_back(one);
+}
+
+Lowered lowered(const Nest& nest) { return Lowering(nest).run(); }
+
+}  // namespace hone::cost::mlir

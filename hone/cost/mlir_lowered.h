@@ -1,0 +1,66 @@
+#pragma once
+
+#include <vector>
+
+#include "hone/cost/mlir_nest.h"
+
+namespace hone::cost::mlir {
+
+/// What an optimising compiler leaves of a nest, as LLVM 19 at -O3 does it in the passes that change costs
+/// most: what an iteration does not move is computed outside (LICM, with elements promoted to registers),
+/// equal computations once (EarlyCSE, GVN), short loops of a known length written out (LoopFullUnroll: up to
+/// 300 instructions), innermost loops that are left run in lanes (LoopVectorize, its legality and rough
+/// costs; vectors of kVectorBytes, interleaved) or their written-out copies do (SLPVectorizer). An estimate
+/// from the text alone: no code is made.
+struct Lowered {
+  static constexpr double kVectorBytes = 64.0;
+  static constexpr double kRegisters = 32.0;
+
+  /// A step or an access where it ends up.
+  struct Item {
+    int step = -1, access = -1;  ///< of the nest, one of them
+    int home = -1;               ///< the loop that it is left in; -1: outside all
+    double copies = 1.0;         ///< an iteration of that loop
+    double share = 1.0;          ///< how often a copy runs an iteration (branches)
+    double stride = 0.0;         ///< accesses: elements from one iteration to the next; NaN: anywhere
+    double lanes = 1.0;          ///< copies side by side that one instruction takes
+    double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
+    std::vector<int> copied_by;  ///< loops written out that it has copies for
+    bool masked = false;         ///< an access whose lanes are switched by its position
+    bool promoted = false;       ///< moved out of a loop that loads or stores it
+  };
+  /// A loop that is left, or what stands outside all.
+  struct Body {
+    bool left = true, innermost = false;
+    double replicas = 1.0;  ///< how often its code is there: loops around it that are written out
+    double size = 0.0;      ///< instructions an iteration, as one by one
+    double address = 0.0;   ///< ... of which for addresses
+    bool masked = false;    ///< its last lanes are switched off, no remainder is left
+    bool idiom = false;     ///< it only copies or clears: a call of memcpy or memset
+    double lanes = 1.0;     ///< iterations at once
+    double interleave = 1.0;
+    double chain = 0.0;       ///< cycles an iteration waits for the one before it
+    double link = 0.0;        ///< cycles from one link of such a chain to the next
+    double chains = 0.0;      ///< that run side by side
+    bool real_chain = false;  ///< it is of reals, whose order may not change
+    bool recurrence = false;  ///< elements that earlier iterations stored are loaded
+    bool checks = false;      ///< whether they are is known when it runs
+    double calls = 0.0;       ///< of the mathematics library an iteration; registers do not outlive them
+    double held = 0.0;        ///< values that stay in registers over its iterations, a copy each
+    double alive = 0.0;       ///< ... and those of one iteration at once
+  };
+
+  std::vector<int> homes;  ///< by loop of the nest: the loop that its body ends up in
+  std::vector<Item> items;
+  std::vector<Body> bodies;  ///< by loop of the nest + 1
+
+  const Body& body(int loop) const { return bodies[static_cast<std::size_t>(loop + 1)]; }
+};
+
+Lowered lowered(const Nest& nest);
+
+/// Elements that an access moves on with one iteration of a loop; NaN: anywhere. A size that the text leaves
+/// open counts as 64.
+double stride_along(const Nest& nest, const Nest::Access& access, int loop);
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,243 @@
+#include "hone/cost/mlir_vectorise.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "hone/cost/mlir_vectorising.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+double floor_to_power(double value) {
+  return value < 1.0 ? 1.0
+                     : static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(std::min(value, 1e9))));
+}
+
+}  // namespace
+
+void Vectorising::run() {
+  for (int loop = -1; loop < static_cast<int>(nest_.loops.size()); ++loop) {
+    Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(loop + 1)];
+    if (loop >= 0 && !body.left) continue;
+    if (loop >= 0) {
+      carried(loop, body);
+      memory(loop, body);
+    }
+    registers(loop, body);
+    lanes(loop, body);
+  }
+}
+
+double Vectorising::strided_cost(const Lowered::Item& item, double width, bool masked) const {
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+  const double parts = std::max(1.0, width * 64.0 / (8.0 * Lowered::kVectorBytes));
+  const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
+  return masked || item.group < 2.0
+             ? apart
+             : std::min(apart, item.copies / item.group *
+                                   together(access, std::abs(item.stride), item.group, width));
+}
+
+double Vectorising::cost(int id, const Lowered::Body& body, double width, bool masked) const {
+  const double registers = std::max(1.0, width * bits_ / (8.0 * Lowered::kVectorBytes));
+  double total = 2.0;
+  bool strided = false;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (step.address) continue;
+      const double parts = std::max(1.0, width * step.bits / (8.0 * Lowered::kVectorBytes));
+      switch (step.work) {
+        case Work::divide:
+        case Work::root:
+          total += item.copies * (width > 1.0 ? 3.0 * parts * std::max(1.0, std::min(width, 4.0)) : 4.0);
+          break;
+        case Work::compare:
+          total += item.copies * (step.real ? 3.0 : 1.0) * parts;
+          break;
+        default:
+          total += item.copies * parts;
+      }
+      continue;
+    }
+    const double stride = std::abs(item.stride);
+    if (width == 1.0) {
+      total += item.copies;
+    } else if (stride == 1.0) {
+      total += item.copies * registers * (masked ? 1.5 : 1.0);
+    } else {
+      strided = true;
+      total += strided_cost(item, width, masked);
+    }
+  }
+  total += body.address * (width == 1.0 || !strided ? 1.0 : std::max(1.0, width / 8.0));
+  return total;
+}
+
+void Vectorising::groups(int id) {
+  std::map<std::pair<int, std::vector<double>>, std::vector<std::size_t>> alike;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    Lowered::Item& item = lowered_.items[i];
+    const double stride = std::abs(item.stride);
+    if (item.access < 0 || !(stride >= 2.0 && stride <= 8.0)) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    std::vector<double> key = {access.store ? 1.0 : 0.0, item.stride};
+    // All but the last dimension are the same.
+    for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
+    alike[{access.buffer, key}].push_back(i);
+  }
+  for (const auto& [key, list] : alike) {
+    const double stride = std::abs(key.second[1]);
+    double members = 0.0;
+    for (const std::size_t i : list) {
+      double side = 1.0;  // copies that lie within one stride
+      for (const int copied : lowered_.items[i].copied_by) {
+        const double step = std::abs(
+            stride_along(nest_, nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)], copied));
+        if (step >= 1.0 && step < stride) side *= std::max(1.0, loop(copied).trips);
+      }
+      members += side;
+    }
+    members = std::min(members, stride);
+    if (key.second[0] == 1.0 && members < stride) continue;  // a store fills no gaps
+    for (const std::size_t i : list) lowered_.items[i].group = members;
+  }
+}
+
+double Vectorising::interleave(int id, const Lowered::Body& body) const {
+  const Nest::Loop& one = loop(id);
+  double most = 4.0;
+  if (one.fixed) {
+    const double least = std::min(4.0, floor_to_power(one.trips / (2.0 * body.lanes))),
+                 greatest = std::min(4.0, floor_to_power(one.trips / body.lanes));
+    most = std::fmod(one.trips, body.lanes * greatest) == std::fmod(one.trips, body.lanes * least) ? greatest
+                                                                                                   : least;
+  }
+  const double invariant = std::max(0.0, body.held - body.chains),
+               temporary = body.alive - body.held + body.chains;
+  most = std::max(
+      1.0, std::min(most, floor_to_power((Lowered::kRegisters - invariant) / std::max(1.0, temporary))));
+  if (body.chains > 0.0) return most;
+  const double total = cost(id, body, body.lanes, false);
+  if (total >= 20.0) return 1.0;
+  double loads = 0.0, stores = 0.0;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access >= 0)
+      (nest_.accesses[static_cast<std::size_t>(item.access)].store ? stores : loads) += item.copies;
+  }
+  const double small = std::min(most, floor_to_power(20.0 / total));
+  return std::max({small, std::floor(most / std::max(1.0, stores)), std::floor(most / std::max(1.0, loads))});
+}
+
+void Vectorising::lanes(int id, Lowered::Body& body) {
+  groups(id);
+  bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;
+  bool vectors = false;
+  bits_ = 0.0;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (step.address) continue;
+      vectors = vectors || step.elements > 1.0;
+      bits_ = std::max<double>(bits_, step.bits);
+      switch (step.work) {
+        case Work::transcendental:
+        case Work::call:
+        case Work::control:
+        case Work::unknown:
+        case Work::load:
+        case Work::store:
+        case Work::integer_divide:
+          possible = false;
+          break;
+        default:
+          break;
+      }
+    } else {
+      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+      vectors = vectors || access.elements > 1.0;
+      bits_ = std::max<double>(bits_, access.bits);
+      if (access.store && item.stride == 0.0) possible = false;
+    }
+  }
+  if (bits_ <= 0.0) bits_ = 32.0;
+  const double widest = std::max(1.0, Lowered::kVectorBytes * 8.0 / bits_);
+  body.lanes = 1.0;
+  if (body.idiom) {
+    body.lanes = widest;
+    body.interleave = 4.0;
+  } else if (possible && !vectors) {
+    const Nest::Loop& one = loop(id);
+    const bool few = one.fixed && one.trips < 16.0;  // no remainder is made for so few
+    const double trips = std::max(1.0, one.trips), single = cost(id, body, 1.0, false);
+    double best = one.fixed ? single * trips : single;
+    for (double width = 2.0; width <= widest; width *= 2.0) {
+      const bool masked = few && std::fmod(trips, width) != 0.0;
+      const double wide = cost(id, body, width, masked);
+      double total = wide / width;
+      if (one.fixed)
+        total = masked ? wide * std::ceil(trips / width)
+                       : wide * std::floor(trips / width) + single * std::fmod(trips, width);
+      if (one.fixed && !masked && trips < width) break;
+      if (total < best) best = total, body.lanes = width;
+    }
+    body.masked = body.lanes > 1.0 && few && std::fmod(trips, body.lanes) != 0.0;
+    if (body.lanes > 1.0 && !body.masked) {
+      body.interleave = interleave(id, body);
+    }
+  }
+  // Written-out copies side by side, where a store shows that they are.
+  int along = -1;
+  if (body.lanes == 1.0 && !vectors)
+    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+      const Lowered::Item& item = lowered_.items[i];
+      if (item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.access)].store) continue;
+      for (const int copied : item.copied_by)
+        if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) ==
+            1.0)
+          along = copied;
+    }
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    Lowered::Item& item = lowered_.items[i];
+    item.lanes = body.lanes;
+    if (along >= 0 && std::find(item.copied_by.begin(), item.copied_by.end(), along) != item.copied_by.end())
+      item.lanes = floor_to_power(std::min(widest, loop(along).trips));
+  }
+}
+
+double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
+  if (access.buffer < 0) return NAN;
+  const Nest::Buffer& buffer = nest.buffers[static_cast<std::size_t>(access.buffer)];
+  double total = 0.0, unit = 1.0;
+  for (std::size_t k = access.indices.size(); k-- > 0;) {
+    if (!buffer.strides.empty() && k < buffer.strides.size())
+      unit = buffer.strides[k] == kDynamic ? 64.0 : static_cast<double>(buffer.strides[k]);
+    if (access.indices[k].indirect) return NAN;
+    for (const auto& [at, step] : access.indices[k].terms)
+      if (at == loop) total += step * unit;
+    if (buffer.strides.empty() && k < buffer.shape.size())
+      unit *= buffer.shape[k] == kDynamic ? 64.0
+                                          : static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]));
+  }
+  return total;
+}
+
+double together(const Nest::Access& access, double stride, double members, double width) {
+  const double bits = access.bits > 0 ? access.bits : 32.0;
+  const double moves = std::max(1.0, std::ceil(stride * width * bits / (8.0 * Lowered::kVectorBytes)));
+  if (access.store) return moves * (1.0 + (stride - 1.0)) + moves * (stride - 1.0) / 2.0;
+  const double results = members * std::max(1.0, width * bits / (8.0 * Lowered::kVectorBytes));
+  const double shuffles = std::max(1.0, moves - 1.0);
+  return results * shuffles + moves + (results > 1.0 && moves > 1.0 ? results * shuffles / 2.0 : 0.0);
+}
+
+void vectorise(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
+  Vectorising(nest, uses, lowered).run();
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "hone/cost/mlir_lowered.h"
+
+namespace hone::cost::mlir {
+
+/// How values of a nest come from each other, equal ones being one.
+struct ValueUses {
+  std::unordered_map<int, std::vector<int>> from;  ///< by value: what it is computed from
+  std::unordered_map<int, Work> work;              ///< by value: by what
+  std::unordered_map<int, int> stored;             ///< by access of the nest: the value that it stores
+  std::unordered_map<int, int> item;               ///< by value: the item of Lowered that gives it
+};
+
+/// Instructions for `members` accesses that lie in the gaps of each other's `width` elements, `stride` apart:
+/// whole vectors and shuffles, as LLVM's model of AVX-512 counts them.
+double together(const Nest::Access& access, double stride, double members, double width);
+
+/// Fills in what carries over iterations, what stays in registers, and how many lanes run at once.
+void vectorise(const Nest& nest, const ValueUses& uses, Lowered& lowered);
+
+}  // namespace hone::cost::mlir
