@@ -85,8 +85,9 @@ NeuralModel some_network(NeuralKind kind) {
   model.shape.hidden = 4;
   model.shape.length = 40;
   const mlir::Module module = mlir::parse(kernels().front());
-  model.vocabulary =
-      mlir::Vocabulary::build({mlir::tokens(module, module.functions().at(0), model.shape.tokens, 200)}, 1);
+  const std::vector<std::vector<std::string>> texts{
+      mlir::tokens(module, module.functions().at(0), model.shape.tokens, 200)};
+  model.vocabulary = mlir::Vocabulary::build(texts, 1);
   model.targets = {{"run_s", 1e-9, 3.0, 2.0, -2.0, 2.0, 1.5}};
   model.features = {"flops", "loop." + mlir::loop_feature_names().front()};
   Rng rng(1, "weights");
