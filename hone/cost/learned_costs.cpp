@@ -41,6 +41,10 @@ const std::vector<double>& estimates_of(const std::string& target, const mlir::L
   if (grows_with_code(target)) return loops.sizes;
   if (target == "run_s") return loops.estimates;
   if (target == "spills") return loops.spills;
+  if (target == "float_operations") return loops.reals;
+  if (target == "integer_operations") return loops.integers;
+  if (target == "loaded_bytes") return loops.loaded;
+  if (target == "stored_bytes") return loops.stored;
   return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 

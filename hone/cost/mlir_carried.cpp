@@ -75,7 +75,8 @@ void Vectorising::memory(int id, Lowered::Body& body) {
       if (!store.store) continue;
       for (const int l : found->second) {
         const Nest::Access& load = nest_.accesses[static_cast<std::size_t>(l)];
-        if (load.store || ++pairs > kMostPairs) continue;
+        if (++pairs > kMostPairs) return;
+        if (load.store) continue;
         pair(id, load, store, s, body);
       }
     }

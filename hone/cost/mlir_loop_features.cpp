@@ -28,6 +28,7 @@ struct Body {
   double unit_stores = 0.0, vector_elements = 0.0, side_by_side = 1.0;
   double crowded_near = 0.0, crowded_far = 0.0;  ///< lines a set of the first and second cache
   double places = 0.0;                           ///< accesses that move differently
+  double reals = 0.0, integers = 0.0, loaded = 0.0, stored = 0.0;  ///< operations on elements, bytes
   std::vector<std::size_t> items;
 };
 
@@ -204,6 +205,11 @@ class Rows {
     const double crowded = std::max(0.0, left.alive - Lowered::kRegisters) +
                            std::max(0.0, body.places - 12.0) +
                            left.calls * std::min(Lowered::kRegisters, left.alive);
+    constexpr double kNothing = 1e-3;
+    rows.reals.push_back(std::log(all * body.reals + kNothing));
+    rows.integers.push_back(std::log(all * body.integers + kNothing));
+    rows.loaded.push_back(std::log(all * body.loaded + kNothing));
+    rows.stored.push_back(std::log(all * body.stored + kNothing));
     rows.spills.push_back(std::log(left.replicas * (crowded + 0.05)));
     rows.sizes.push_back(
         std::log(left.replicas) +
@@ -231,6 +237,9 @@ class Rows {
     body.work[static_cast<std::size_t>(step.work)] += share;
     body.steps += share;
     if (step.real) body.real += share;
+    const double operations = share * step.elements * (step.work == Work::fma ? 2.0 : 1.0);
+    if (step.work != Work::shuffle && step.work != Work::convert)
+      (step.real ? body.reals : body.integers) += operations;
     body.wide += share * step.elements;
     if (step.bits > 0) body.element_bytes = std::max(body.element_bytes, step.bits / 8.0);
     body.side_by_side = std::max(body.side_by_side, item.lanes);
@@ -242,6 +251,7 @@ class Rows {
     const double bytes = nest_.buffers[static_cast<std::size_t>(access.buffer)].element_bytes;
     body.element_bytes = std::max(body.element_bytes, bytes);
     (access.store ? body.stores : body.loads) += share;
+    (access.store ? body.stored : body.loaded) += share * access.elements * bytes;
     if (item.promoted) body.promoted += share;
     if (item.masked) body.switched += share;
     if (access.apart) body.apart += share * access.elements;

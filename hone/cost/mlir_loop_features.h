@@ -19,8 +19,10 @@ struct LoopRows {
   std::vector<double> estimates;     ///< by row: log of the cycles that a simple machine would take
   std::vector<double> core;          ///< by row: the same with all data in the first cache
   std::vector<double> instructions;  ///< by row: log of the instructions that it would execute
-  std::vector<double> spills;        ///< by row: log of the values that find no register
-  std::vector<double> sizes;         ///< by row: log of how much code its body is
+  /// By row: log of the operations on reals and on whole numbers, and of the bytes loaded and stored, in all.
+  std::vector<double> reals, integers, loaded, stored;
+  std::vector<double> spills;  ///< by row: log of the values that find no register
+  std::vector<double> sizes;   ///< by row: log of how much code its body is
 };
 LoopRows loop_features(const Nest& nest, const Reuse& reuse);
 
