@@ -14,6 +14,7 @@ int tune(const TuneArguments& arguments) {
                                  "--tolerance",    fmt::format("{}", arguments.tolerance),
                                  "--seed",         fmt::format("{}", arguments.seed)};
   if (!arguments.out.empty()) words.insert(words.end(), {"--out", arguments.out});
+  if (!arguments.model.empty()) words.insert(words.end(), {"--model", arguments.model});
   if (arguments.json) words.emplace_back("--json");
   if (arguments.quiet) words.emplace_back("--quiet");
   become_label(std::move(words), "tuning");
@@ -27,6 +28,7 @@ void add_cost_tune(CLI::App& cost, Action& action) {
   auto arguments = std::make_shared<TuneArguments>();
   add_tuned_file(command, *arguments,
                  "  hone cost tune gemm.mlir --out faster.mlir\n"
+                 "  hone cost tune gemm.mlir --model costs.json\n"
                  "  hone cost tune gemm.mlir --tolerance 1e-12 --compilations 40 --json");
   add_tuning(command, *arguments);
   command->callback([arguments, &action] { action = [arguments] { return tune(*arguments); }; });

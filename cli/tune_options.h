@@ -10,6 +10,7 @@ namespace hone::cli {
 /// What `hone cost tune` and hone-label's subcommands that tune have in common.
 struct TuneArguments {
   std::string file, out;
+  std::string model;  ///< file of learned costs; "": none
   int compilations = 20;
   double tolerance = 0.0;
   std::uint64_t seed = 1;
@@ -45,6 +46,8 @@ inline void add_tuning(CLI::App* command, TuneArguments& arguments) {
       ->add_option("--tolerance", arguments.tolerance,
                    "Largest relative difference of an output element; default: 0, bit for bit the same")
       ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--model", arguments.model,
+                      "Costs learned on this machine (hone cost learn): they help the analytic model choose");
   command->add_option("--seed", arguments.seed, "Of the random inputs; default: 1");
   command->add_flag("--json", arguments.json, "Print one JSON document");
   command->add_flag("--quiet", arguments.quiet, "No progress");

@@ -8,6 +8,7 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
+#include "hone/cost/learned_costs.h"
 #include "hone/label/tuner.h"
 #include "label.h"
 
@@ -32,8 +33,31 @@ Json trials_json(const label::TuneResult& result) {
   return trials;
 }
 
+/// What learned costs say that a candidate takes; NaN where its text is not understood.
+std::function<double(const std::string&)> predictor(const std::string& path) {
+  if (path.empty()) return {};
+  auto costs = std::make_shared<cost::LearnedCosts>(cost::LearnedCosts::read(path));
+  const std::vector<std::string> targets = costs->targets();
+  const auto found = std::find(targets.begin(), targets.end(), "run_s");
+  if (found == targets.end())
+    throw Error("this model predicts no run_s", Place{path, 0, ""},
+                "learn it from labels with run times: hone cost learn");
+  const auto target = static_cast<std::size_t>(found - targets.begin());
+  return [costs, target](const std::string& text) {
+    try {
+      const cost::mlir::Module module = cost::mlir::parse(text);
+      const std::vector<int> functions = module.functions();
+      if (functions.empty()) return std::nan("");
+      return costs->predict(cost::mlir::features(module, functions.front()), target);
+    } catch (const Error&) {
+      return std::nan("");
+    }
+  };
+}
+
 label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress) {
   label::TuneOptions options;
+  options.predict = predictor(arguments.model);
   options.compilations = arguments.compilations;
   options.tolerance = arguments.tolerance;
   options.seed = arguments.seed;

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "hone/cost/mlir_vectorise.h"
+#include "hone/cost/mlir_price.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -50,11 +50,6 @@ double lines_a_set(double stride_bytes, double trips, std::int64_t period) {
 }
 
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
-
-/// Cycles and instructions of one iteration that does `lanes` elements at once, roughly, on a core of today.
-struct Price {
-  double cycles = 0.0, instructions = 0.0;
-};
 
 class Rows {
  public:
@@ -181,7 +176,9 @@ class Rows {
     const double half = left.lanes / 2.0;
     const double second = left.lanes >= 16.0 && main > 0.0 ? std::floor(rest / half) : 0.0;
     rest -= second * half;
-    const Price wide = price(body, left.lanes), narrow = price(body, half), single = price(body, 1.0);
+    const Price wide = price(nest_, lowered_, body.items, left.lanes),
+                narrow = price(nest_, lowered_, body.items, half),
+                single = price(nest_, lowered_, body.items, 1.0);
     const double control = 2.0;
     const auto of_chain = [&](double cycles) { return std::max(cycles, left.chain); };
     const double times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
@@ -225,73 +222,6 @@ class Rows {
     if (loop < 0) return -1;
     const int parent = nest_.loops[static_cast<std::size_t>(loop)].parent;
     return parent < 0 ? -1 : lowered_.homes[static_cast<std::size_t>(parent)];
-  }
-
-  Price price(const Body& body, double lanes) const {
-    Price total;
-    double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
-    for (const std::size_t i : body.items) {
-      const Lowered::Item& item = lowered_.items[i];
-      double times = item.copies * item.share;
-      const double width = lanes > 1.0 ? lanes : item.lanes;
-      if (lanes <= 1.0) times /= std::max(1.0, width);
-      if (item.access >= 0) {
-        const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-        const double stride = std::abs(item.stride);
-        const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
-        const double parts = std::max(1.0, std::ceil(bytes / Lowered::kVectorBytes));
-        double uops = times * parts;
-        if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
-        if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
-          uops = item.group > 1.0 ? times / item.group * together(access, stride, item.group, lanes)
-                                  : times * 2.0 * (lanes + 2.0);
-        (access.store ? stores : loads) += uops;
-        if (item.masked) integer += 2.0 * uops;
-        continue;
-      }
-      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-      if (step.address) continue;
-      const double parts = std::max(1.0, std::ceil(std::max(1.0, width) * step.elements *
-                                                   std::max(8, step.bits) / 8.0 / Lowered::kVectorBytes));
-      const double uops = times * parts;
-      switch (step.work) {
-        case Work::divide:
-          slow += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);
-          real += uops;
-          break;
-        case Work::root:
-          slow += uops * (width * step.elements > 8.0 ? 12.0 : 6.0);
-          real += uops;
-          break;
-        case Work::transcendental:
-          slow += times * 20.0 * step.elements;
-          total.instructions += times * 15.0 * step.elements;
-          break;
-        case Work::integer_divide:
-          slow += times * 8.0 * step.elements;
-          integer += times * step.elements;
-          break;
-        case Work::integer_multiply:
-          integer += uops * (step.bits == 64 ? 2.0 : 1.0);
-          break;
-        case Work::call:
-          slow += times * 5.0;
-          integer += times * 5.0;
-          break;
-        case Work::contraction:
-          real += uops;
-          break;
-        case Work::compare:
-          real += step.real ? uops * 2.5 : uops;
-          break;
-        default:
-          (step.real ? real : integer) += uops;
-      }
-    }
-    const double most = std::max({real / 2.0, loads / 2.0, stores, integer / 3.0});
-    total.instructions += real + integer + 0.6 * loads + stores;
-    total.cycles = std::max(most, total.instructions / 6.0) + 0.1 * total.instructions / 6.0 + slow;
-    return total;
   }
 
   void add(const Nest::Step& step, const Lowered::Item& item, Body& body) {

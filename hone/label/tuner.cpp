@@ -20,7 +20,8 @@ namespace hone::label {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr double kDoubt = 0.5;  ///< how far the model may be off, as a share
+constexpr std::size_t kAsked = 24;  ///< neighbours that a learned model is asked about
+constexpr double kDoubt = 0.5;      ///< how far the model may be off, as a share
 constexpr double kHopeless = 3.0;
 constexpr double kWorthwhile = 0.98;  ///< a winner takes at most so much of the original's time
 
@@ -329,12 +330,12 @@ class Search {
         std::sqrt(ratio);
   }
 
-  /// The first neighbour, or where a learned model is there the one that it likes most of the first few.
+  /// The first neighbour, or where a learned model is there the one that it likes most of the first kAsked.
   const Neighbour& prefer(const std::vector<Neighbour>& neighbours) const {
     if (!options_.predict) return neighbours.front();
     std::size_t chosen = 0;
     double least = kNever;
-    for (std::size_t i = 0; i < std::min<std::size_t>(neighbours.size(), 8); ++i) {
+    for (std::size_t i = 0; i < std::min(neighbours.size(), kAsked); ++i) {
       double seconds = kNever;
       try {
         const Point& point = neighbours[i].point;
@@ -342,6 +343,8 @@ class Search {
             transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_));
       } catch (const Error&) {
       }
+      // Both models have a say: one knows the compiler, the other what was measured here so far.
+      seconds *= std::max(neighbours[i].score, 1e-12);
       if (seconds < least) {
         least = seconds;
         chosen = i;

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "hone/cost/mlir_lowered.h"
+#include "hone/cost/mlir_vectorise.h"
+
+namespace hone::cost::mlir {
+
+/// Whether an access is where its indices say.
+inline bool exact(const Nest::Access& access) {
+  return std::all_of(access.indices.begin(), access.indices.end(),
+                     [](const Nest::Index& index) { return index.exact && !index.indirect; });
+}
+
+/// How lowered() does it: what can stand further out moves there (mlir_lowered.cpp), short loops are written
+/// out (mlir_unroll.cpp), the rest runs in lanes (mlir_vectorise.h).
+class Lowering {
+ public:
+  explicit Lowering(const Nest& nest) : nest_(nest) {
+    result_.homes.resize(nest.loops.size());
+    for (std::size_t i = 0; i < nest.loops.size(); ++i) result_.homes[i] = static_cast<int>(i);
+    result_.bodies.resize(nest.loops.size() + 1);
+  }
+
+  Lowered run();
+
+ private:
+  using Loops = std::vector<int>;  ///< sorted
+  struct Item {
+    Lowered::Item item;
+    int origin = -1;
+    Loops fixed_by;      ///< loops that it cannot leave
+    Loops copied_by;     ///< loops written out that it has copies for
+    Loops masked_by;     ///< loops that it cannot leave while its mask is not a constant
+    bool stays = false;  ///< it cannot leave any
+    bool gone = false;
+  };
+  /// What a loop does to a buffer.
+  struct Touch {
+    std::uint64_t movement = 0;
+    bool loads = false, stores = false, exact = true;
+  };
+
+  const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
+
+  void index_memory();
+
+  /// Whether a loop does something else to the buffer that may be to the same element.
+  bool disturbed(std::size_t access, int at) const;
+  bool stored_in(int buffer, int at) const;
+
+  /// Items in the order of the program, each as far out as it can stand.
+  void walk();
+
+  Loops varies_of(const std::vector<int>& values) const;
+  int same(int value) const {
+    const auto found = same_.find(value);
+    return found == same_.end() ? value : found->second;
+  }
+  double share(int at, double count) const {
+    return count / (at < 0 ? 1.0 : std::max(1e-9, loop(at).iterations));
+  }
+
+  void step(std::size_t index);
+
+  void access(std::size_t index);
+
+  void flow(const Nest::Flow& flow);
+
+  bool left(int id) const { return result_.homes[static_cast<std::size_t>(id)] == id; }
+
+  /// Whether an access is by a mask that a loop that is left computes.
+  bool masked(const Lowered::Item& item) const;
+
+  /// The innermost loop around, from where it is on, that it cannot leave.
+  void place(Item& item, int from) const;
+
+  double cost(const Item& item) const;
+
+  /// Instructions that compute the addresses of a loop's accesses: a product for every row size that its
+  /// variable is multiplied by, a sum for every place but one.
+  double addresses(const std::vector<std::size_t>& items, int id) const;
+
+  /// Whether a loop only copies elements side by side from one buffer to another, or clears them.
+  bool moves_memory(const std::vector<std::size_t>& items, int id) const;
+
+  /// Innermost loops first: a body that is short enough becomes part of what is around it. How long it is,
+  /// is seen before anything of the copies is moved out or found to be the same.
+  void unroll();
+
+  /// Different elements of an access, or computations of a step, in the loops written out.
+  double copies(const Item& item) const;
+
+  void finish(Item& item, std::size_t number);
+
+  struct Memory {
+    std::uint64_t movement = 0;
+    int value = Nest::kNoValue;
+    int store = -1;  ///< item that put it there
+    int loop = -1;   ///< in whose body that was
+  };
+
+  const Nest& nest_;
+  Lowered result_;
+  std::vector<Item> items_;
+  std::vector<std::uint64_t> movements_;
+  std::map<std::pair<int, int>, std::vector<Touch>> touches_;  ///< by buffer and loop
+  std::unordered_map<int, Loops> varies_;                      ///< by value
+  std::unordered_map<int, int> same_;                          ///< by value: what it equals
+  std::map<std::vector<std::int64_t>, int> known_;
+  std::unordered_map<int, std::map<std::vector<double>, Memory>> memory_;  ///< by buffer and place
+  std::unordered_map<int, int> places_;  ///< by item: among those that are left
+  ValueUses uses_;
+};
+
+}  // namespace hone::cost::mlir

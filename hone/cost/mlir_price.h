@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "hone/cost/mlir_lowered.h"
+
+namespace hone::cost::mlir {
+
+/// One iteration, `lanes` elements at once, all data in the first cache: roughly what a core of today takes
+/// (two vectors of reals, two loads and one store a cycle, six instructions at most) and how many
+/// instructions that is.
+struct Price {
+  double cycles = 0.0, instructions = 0.0;
+};
+Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
+
+}  // namespace hone::cost::mlir

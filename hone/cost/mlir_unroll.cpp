@@ -1,0 +1,158 @@
+// Which loops are written out, and what becomes of their bodies.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "hone/cost/mlir_lowering.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr double kUnrolledSize = 300, kOverhead = 2;  // LLVM's threshold at -O3; a loop's own instructions
+constexpr double kShifted =
+    1.5;  // instructions more for a place that moves with a loop that begins elsewhere
+constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
+
+}  // namespace
+
+double Lowering::cost(const Item& item) const {
+  const Lowered::Item& one = item.item;
+  if (one.access >= 0) {
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
+    return one.copies * (access.apart ? 4.0 * access.elements : 1.0);
+  }
+  const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
+  if (step.address || step.work == Work::none) return 0.0;
+  return one.copies * (step.work == Work::compare && step.real ? 2.0 : 1.0);
+}
+
+double Lowering::addresses(const std::vector<std::size_t>& items, int id) const {
+  std::set<double> products;
+  std::set<std::vector<double>> sums;
+  for (const std::size_t k : items) {
+    if (items_[k].item.access < 0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(items_[k].item.access)];
+    if (access.buffer < 0 || access.indices.size() < 2) continue;
+    const double step = std::abs(stride_along(nest_, access, id));
+    if (step > 1.0) products.insert(step);
+    std::vector<double> position = {static_cast<double>(access.buffer)};
+    for (const Nest::Index& index : access.indices) {
+      position.push_back(index.constant);
+      for (const auto& [at, by] : index.terms)
+        if (at != id) position.push_back(at), position.push_back(by);
+    }
+    sums.insert(std::move(position));
+  }
+  return std::max(1.0, static_cast<double>(products.size() + sums.size()) - 1.0);
+}
+
+bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const {
+  int loads = 0, stores = 0, value = Nest::kNoValue, stored = Nest::kNoValue;
+  bool zero = false;
+  for (const std::size_t k : items) {
+    const Item& item = items_[k];
+    if (item.item.access < 0) {
+      if (!nest_.steps[static_cast<std::size_t>(item.item.step)].address) return false;
+      continue;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
+    if (stride_along(nest_, access, id) != 1.0 || access.elements > 1.0 || item.item.share < 1.0)
+      return false;
+    (access.store ? stores : loads) += 1;
+    if (access.store)
+      zero = access.zero, stored = access.uses.empty() ? Nest::kNoValue : same(access.uses[0]);
+    else
+      value = access.value;
+  }
+  return stores == 1 && ((loads == 0 && zero) || (loads == 1 && value != Nest::kNoValue && value == stored));
+}
+
+void Lowering::unroll() {
+  std::vector<int> left(nest_.loops.size());
+  std::vector<double> inside(nest_.loops.size(), 0.0);  // code of what stands inside
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) left[i] = nest_.loops[i].children;
+  std::map<int, std::vector<std::size_t>> at_home, first_home;
+  for (std::size_t i = 0; i < items_.size(); ++i)
+    if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
+  first_home = at_home;
+  for (std::size_t i = nest_.loops.size(); i-- > 0;) {
+    const Nest::Loop& one = nest_.loops[i];
+    const auto id = static_cast<int>(i);
+    double plain = inside[i], moving = 0.0;
+    for (const std::size_t k : first_home[id]) {
+      plain += cost(items_[k]);
+      if (items_[k].item.access >= 0) moving += 1.0;
+    }
+    const double address = addresses(first_home[id], id);
+    const double size = plain + address + 1.0;
+    Lowered::Body& body = result_.bodies[i + 1];
+    body.size = size + kOverhead;
+    body.address = address;
+    body.idiom = left[i] == 0 && one.trips > 1.0 && moves_memory(first_home[id], id);
+    if (body.idiom) {
+      if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += 3.0;
+      continue;
+    }
+    const bool known = one.known && one.fixed;
+    bool ends = known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize);
+    // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
+    if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
+      ends = ends || plain * one.trips < kUnrolledSize * std::min(4.0, (size + kOverhead) / plain);
+    if (!ends) {
+      if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += size + 3.0 + kOverhead;
+      continue;
+    }
+    body.left = false;
+    result_.homes[i] = one.parent;
+    if (one.parent >= 0) {
+      const auto parent = static_cast<std::size_t>(one.parent);
+      left[parent] += left[i] - 1;
+      // Where it begins elsewhere its places are not constants in a copy.
+      const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
+      inside[parent] +=
+          (plain + places) * std::max(1.0, one.trips) + (one.trips > 1.0 || one.shifted ? 1.0 : 0.0);
+    }
+    const std::vector<std::size_t> here = std::move(at_home[id]);
+    at_home[id].clear();
+    for (const std::size_t k : here) {
+      Item& item = items_[k];
+      item.copied_by.push_back(id);
+      item.item.copies = copies(item);
+      place(item, item.item.home);
+      at_home[item.item.home].push_back(k);
+    }
+  }
+  for (Item& item : items_)
+    if (!item.masked_by.empty()) place(item, item.item.home);
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i)
+    result_.bodies[i + 1].innermost = result_.bodies[i + 1].left && left[i] == 0;
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i)
+    for (int at = nest_.loops[i].parent; at >= 0; at = loop(at).parent)
+      if (!this->left(at)) result_.bodies[i + 1].replicas *= std::max(1.0, loop(at).trips);
+  for (int& home : result_.homes)
+    while (home >= 0 && result_.homes[static_cast<std::size_t>(home)] != home)
+      home = result_.homes[static_cast<std::size_t>(home)];
+}
+
+double Lowering::copies(const Item& item) const {
+  double all = 1.0;
+  for (const int id : item.copied_by) all *= std::max(1.0, loop(id).trips);
+  if (item.item.access < 0) return all;
+  double distinct = 1.0;
+  for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(item.item.access)].indices) {
+    double most = 1.0, span = 1.0, least = 1e300;
+    for (const auto& [at, by] : index.terms)
+      if (by != 0.0 && std::find(item.copied_by.begin(), item.copied_by.end(), at) != item.copied_by.end()) {
+        const double trips = std::max(1.0, loop(at).trips);
+        most *= trips;
+        span += std::abs(by) * (trips - 1.0);
+        least = std::min(least, std::abs(by));
+      }
+    distinct *= std::min(most, least < 1e300 ? (span - 1.0) / least + 1.0 : 1.0);
+  }
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
+  return exact(access) ? std::min(all, distinct) : all;
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "hone/cost/mlir_vectorise.h"
+
+namespace hone::cost::mlir {
+
+/// How vectorise() does it: what waits for what (mlir_carried.cpp), then which width costs least
+/// (mlir_vectorise.cpp).
+class Vectorising {
+ public:
+  Vectorising(const Nest& nest, const ValueUses& uses, Lowered& lowered)
+      : nest_(nest), uses_(uses), lowered_(lowered), at_(lowered.bodies.size()) {
+    for (std::size_t i = 0; i < lowered.items.size(); ++i)
+      at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
+    for (std::size_t i = 0; i < nest.accesses.size(); ++i)
+      accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
+  }
+
+  void run();
+
+ private:
+  int home_of(int loop) const { return loop < 0 ? -1 : lowered_.homes[static_cast<std::size_t>(loop)]; }
+  const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
+
+  /// The longest way from one value to another; -1: none.
+  double way(int from, int to);
+
+  /// Whether the way goes through sums or products of reals, whose order a compiler keeps; least and greatest
+  /// come out the same in any.
+  bool ordered(int from, int to);
+
+  /// Values handed on in registers.
+  void carried(int id, Lowered::Body& body);
+
+  bool moves(const Nest::Access& access, int id) const;
+
+  /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
+  void memory(int id, Lowered::Body& body);
+
+  void pair(int id, const Nest::Access& load, const Nest::Access& store, int s, Lowered::Body& body);
+
+  /// Values that come from outside, and how many are alive at once inside.
+  void registers(int id, Lowered::Body& body);
+
+  /// Of one strided access's copies: with others that fill the gaps between its elements whole vectors are
+  /// loaded or stored and shuffled, else elements are gathered or scattered.
+  double strided_cost(const Lowered::Item& item, double width, bool masked) const;
+
+  /// What one iteration costs the vectoriser's own model, `width` elements at once.
+  double cost(int id, const Lowered::Body& body, double width, bool masked) const;
+
+  /// Accesses whose elements lie in the gaps of each other's.
+  void groups(int id);
+
+  /// Vectors at once: as registers allow, while the body is small or sums are parted.
+  double interleave(int id, const Lowered::Body& body) const;
+
+  void lanes(int id, Lowered::Body& body);
+
+  const Nest& nest_;
+  const ValueUses& uses_;
+  Lowered& lowered_;
+  std::vector<std::vector<std::size_t>> at_;                  ///< items by home + 1
+  std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
+  std::unordered_map<int, double> ways_;
+  int depth_ = 0;
+  std::size_t visited_ = 0;
+  double bits_ = 32.0;  ///< of the widest element of a loop
+};
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,224 @@
+#include "hone/cost/mlir_lowered.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/cost/mlir_text.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+struct Function {
+  Nest nest;
+  Lowered lowered;
+
+  explicit Function(const std::string& text) {
+    const Module module = parse(text);
+    nest = mlir::nest(module, module.functions().at(0));
+    lowered = mlir::lowered(nest);
+  }
+  /// Instances an iteration of the steps of a kind, or of the loads or stores of a buffer, that are left in a
+  /// loop.
+  double steps(Work work, int home) const {
+    double sum = 0.0;
+    for (const Lowered::Item& item : lowered.items)
+      if (item.step >= 0 && item.home == home && nest.steps[static_cast<std::size_t>(item.step)].work == work)
+        sum += item.copies;
+    return sum;
+  }
+  double accesses(int buffer, bool store, int home) const {
+    double sum = 0.0;
+    for (const Lowered::Item& item : lowered.items)
+      if (item.access >= 0 && item.home == home) {
+        const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
+        if (access.buffer == buffer && access.store == store) sum += item.copies;
+      }
+    return sum;
+  }
+};
+
+/// Loops i, j over x (n), A (m, n), C (m, n), with a body.
+std::string loops(int m, int n, const std::string& body, const std::string& type = "f32") {
+  return fmt::format(
+      "func.func @f(%x: memref<{1}x{3}>, %A: memref<{0}x{1}x{3}>, %C: memref<{0}x{1}x{3}>, %s: "
+      "memref<{0}x{3}>) {{\n"
+      "%one = arith.constant 1.5 : {3}\naffine.for %i = 0 to {0} {{\naffine.for %j = 0 to {1} "
+      "{{\n{2}\n}}\n}}\nreturn\n}}\n",
+      m, n, body, type);
+}
+
+TEST(MlirLowered, SideBySideInLanes) {
+  const std::string body =
+      "%a = affine.load %A[%i, %j] : memref<100x1000xf32>\n%b = arith.addf %a, %one : f32\n"
+      "affine.store %b, %C[%i, %j] : memref<100x1000xf32>";
+  const Function f(loops(100, 1000, body));
+  EXPECT_TRUE(f.lowered.body(1).innermost);
+  EXPECT_EQ(f.lowered.body(1).lanes, 16.0);
+  EXPECT_EQ(f.lowered.body(1).interleave, 4.0);
+  EXPECT_EQ(f.lowered.body(0).lanes, 1.0) << "only innermost loops";
+  std::string wide = body;
+  for (std::size_t at = wide.find("f32"); at != std::string::npos; at = wide.find("f32"))
+    wide.replace(at, 3, "f64");
+  EXPECT_EQ(Function(loops(100, 1000, wide, "f64")).lowered.body(1).lanes, 8.0);
+}
+
+TEST(MlirLowered, ShortLoopsAreWrittenOut) {
+  const std::string body =
+      "%a = affine.load %A[%i, %j] : memref<100x{0}xf32>\n%b = affine.load %x[%j] : memref<{0}xf32>\n"
+      "%c = arith.mulf %a, %b : f32\naffine.store %c, %C[%i, %j] : memref<100x{0}xf32>";
+  const Function f(loops(100, 6, fmt::format(fmt::runtime(body), 6)));
+  EXPECT_FALSE(f.lowered.body(1).left);
+  EXPECT_EQ(f.lowered.homes[1], 0);
+  EXPECT_EQ(f.steps(Work::multiply, 0), 6.0);
+  EXPECT_EQ(f.accesses(f.nest.accesses[1].buffer, false, -1), 6.0) << "x does not change: outside all loops";
+  // Six instructions an iteration: 49 come to less than 300, 50 do not.
+  EXPECT_FALSE(Function(loops(100, 49, fmt::format(fmt::runtime(body), 49))).lowered.body(1).left);
+  EXPECT_TRUE(Function(loops(100, 50, fmt::format(fmt::runtime(body), 50))).lowered.body(1).left);
+  // Tiles whose last one may be shorter are not.
+  const Function tiled(
+      "func.func @f(%x: memref<1001xf32>, %y: memref<1001xf32>) {\naffine.for %t = 0 to 1001 step 4 {\n"
+      "affine.for %j = affine_map<(d0) -> (d0)>(%t) to min affine_map<(d0) -> (d0 + 4, 1001)>(%t) {\n"
+      "%a = affine.load %x[%j] : memref<1001xf32>\n%b = arith.addf %a, %a : f32\n"
+      "affine.store %b, %y[%j] : memref<1001xf32>\n}\n}\nreturn\n}\n");
+  EXPECT_TRUE(tiled.lowered.body(1).left);
+  EXPECT_FALSE(tiled.nest.loops[1].fixed);
+}
+
+TEST(MlirLowered, SumsStayInRegistersAndInOrder) {
+  const std::string body =
+      "%a = affine.load %A[%i, %j] : memref<100x1000x{0}>\n%c = affine.load %s[%i] : memref<100x{0}>\n"
+      "%d = arith.{1} %c, %a : {0}\naffine.store %d, %s[%i] : memref<100x{0}>";
+  const auto of = [&](const char* type, const char* operation) {
+    std::string text = loops(100, 1000, fmt::format(fmt::runtime(body), type, operation), type);
+    if (type[0] == 'i') text.replace(text.find("1.5"), 3, "3");
+    return Function(text);
+  };
+  const Function sum = of("f32", "addf");
+  const int target = sum.nest.accesses[1].buffer;
+  EXPECT_EQ(sum.accesses(target, false, 1), 0.0);
+  EXPECT_EQ(sum.accesses(target, false, 0), 1.0) << "loaded once a row";
+  EXPECT_EQ(sum.accesses(target, true, 0), 1.0);
+  EXPECT_TRUE(sum.lowered.body(1).real_chain);
+  EXPECT_EQ(sum.lowered.body(1).chain, 3.0);
+  EXPECT_EQ(sum.lowered.body(1).lanes, 1.0);
+  EXPECT_EQ(of("i32", "addi").lowered.body(1).lanes, 16.0) << "whole numbers may be summed in any order";
+  EXPECT_EQ(of("f32", "maximumf").lowered.body(1).lanes, 16.0) << "so may the greatest be found";
+}
+
+TEST(MlirLowered, WhatAnIterationNeedsOfTheLastOne) {
+  const std::string body =
+      "%a = affine.load %C[%i, %j {0}] : memref<100x1000xf32>\n%b = arith.mulf %a, %one : f32\n"
+      "affine.store %b, %C[%i, %j] : memref<100x1000xf32>";
+  const auto of = [&](const char* offset) {
+    return Function(loops(100, 1000, fmt::format(fmt::runtime(body), offset)));
+  };
+  EXPECT_TRUE(of("- 1").lowered.body(1).recurrence);
+  EXPECT_EQ(of("- 1").lowered.body(1).lanes, 1.0);
+  EXPECT_GT(of("- 1").lowered.body(1).chain, of("- 3").lowered.body(1).chain);
+  EXPECT_FALSE(of("+ 1").lowered.body(1).recurrence) << "it reads what comes later";
+  EXPECT_EQ(of("+ 1").lowered.body(1).lanes, 16.0);
+  EXPECT_EQ(of("").lowered.body(1).lanes, 16.0) << "in place";
+}
+
+TEST(MlirLowered, StridedAccessesShareVectors) {
+  const auto text = [](int members) {
+    std::string text =
+        "func.func @f(%x: memref<4000xf32>, %y: memref<1000xf32>) {\naffine.for %j = 0 to 1000 {\n"
+        "%v0 = affine.load %x[%j * 4] : memref<4000xf32>\n";
+    for (int i = 1; i < members; ++i)
+      text += fmt::format(
+          "%u{0} = affine.load %x[%j * 4 + {0}] : memref<4000xf32>\n%v{0} = arith.addf %v{1}, %u{0} : f32\n",
+          i, i - 1);
+    return text + fmt::format("affine.store %v{}, %y[%j] : memref<1000xf32>\n}}\nreturn\n}}\n", members - 1);
+  };
+  const Function all(text(4));
+  EXPECT_GT(all.lowered.body(0).lanes, 1.0);
+  for (const Lowered::Item& item : all.lowered.items)
+    if (item.access >= 0 && item.stride == 4.0) {
+      EXPECT_EQ(item.group, 4.0);
+    }
+  const Function one(
+      "func.func @f(%x: memref<64x1000xf32>, %y: memref<1000x64xf32>) {\naffine.for %i = 0 to 64 {\n"
+      "affine.for %j = 0 to 1000 {\n%a = affine.load %x[%i, %j] : memref<64x1000xf32>\n"
+      "affine.store %a, %y[%j, %i] : memref<1000x64xf32>\n}\n}\nreturn\n}\n");
+  EXPECT_EQ(one.lowered.body(1).lanes, 16.0) << "it is scattered";
+  EXPECT_EQ(one.lowered.items.back().group, 1.0);
+}
+
+TEST(MlirLowered, EqualComputationsAreOne) {
+  const Function f(
+      loops(100, 1000,
+            "%a = affine.load %A[%i, %j] : memref<100x1000xf32>\n%b = arith.mulf %a, %one : f32\n"
+            "%c = affine.load %A[%i, %j] : memref<100x1000xf32>\n%d = arith.mulf %c, %one : f32\n"
+            "%e = arith.addf %b, %d : f32\naffine.store %e, %C[%i, %j] : memref<100x1000xf32>"));
+  EXPECT_EQ(f.accesses(f.nest.accesses[0].buffer, false, 1), 1.0);
+  EXPECT_EQ(f.steps(Work::multiply, 1), 1.0);
+  EXPECT_EQ(f.steps(Work::add, 1), 1.0);
+}
+
+TEST(MlirLowered, CopiesAreCallsOfTheLibrary) {
+  const Function copy(loops(100, 1000,
+                            "%a = affine.load %A[%i, %j] : memref<100x1000xf32>\n"
+                            "affine.store %a, %C[%i, %j] : memref<100x1000xf32>"));
+  EXPECT_TRUE(copy.lowered.body(1).idiom);
+  const Function filled(loops(100, 1000, "affine.store %one, %C[%i, %j] : memref<100x1000xf32>"));
+  EXPECT_FALSE(filled.lowered.body(1).idiom) << "1.5 is no zero";
+}
+
+TEST(MlirLowered, ElementWiseIntoItsUse) {
+  const auto text = [](const char* operation) {
+    return fmt::format(
+        "#rows = affine_map<(d0, d1) -> (d0, d1)>\n"
+        "func.func @f(%a: tensor<8x30xf32>, %b: tensor<30x200xf32>, %c: tensor<8x200xf32>, %e: "
+        "tensor<8x30xf32>) -> "
+        "tensor<8x200xf32> {{\n"
+        "%t = linalg.generic {{indexing_maps = [#rows, #rows], iterator_types = [\"parallel\", "
+        "\"parallel\"]}} "
+        "ins(%a : tensor<8x30xf32>) outs(%e : tensor<8x30xf32>) {{\n^bb0(%in: f32, %out: f32):\n"
+        "%v = {} %in : f32\nlinalg.yield %v : f32\n}} -> tensor<8x30xf32>\n"
+        "%m = linalg.matmul ins(%t, %b : tensor<8x30xf32>, tensor<30x200xf32>) outs(%c : tensor<8x200xf32>) "
+        "-> "
+        "tensor<8x200xf32>\nreturn %m : tensor<8x200xf32>\n}}\n",
+        operation);
+  };
+  double runs = 0.0;
+  const Function opaque(text("math.tanh"));
+  ASSERT_EQ(opaque.nest.loops.size(), 3u) << "one nest";
+  for (const Nest::Step& step : opaque.nest.steps)
+    if (step.work == Work::transcendental) runs += step.count;
+  EXPECT_EQ(runs, 8.0 * 30 * 200) << "computed wherever the product uses it";
+  const Function known(text("math.exp"));
+  EXPECT_EQ(known.steps(Work::transcendental, 1), 0.0) << "it does not change with the column: moved out";
+  EXPECT_EQ(known.steps(Work::transcendental, 0), 30.0);
+  EXPECT_EQ(opaque.steps(Work::transcendental, 1), 30.0) << "a library's call stays";
+}
+
+TEST(MlirLowered, MasksKeepSumsInMemory) {
+  const auto text = [](const char* bounds) {
+    return fmt::format(
+        "func.func @f(%x: memref<100x64xf32>, %y: memref<64xf32>) {{\n%z = arith.constant 0.0 : f32\n"
+        "affine.for %i = 0 to 64 step 16 {{\naffine.for %k = 0 to 100 {{\n"
+        "%a = vector.transfer_read %x[%k, %i], %z {0} : memref<100x64xf32>, vector<16xf32>\n"
+        "%b = vector.transfer_read %y[%i], %z {0} : memref<64xf32>, vector<16xf32>\n"
+        "%c = arith.addf %a, %b : vector<16xf32>\n"
+        "vector.transfer_write %c, %y[%i] {0} : vector<16xf32>, memref<64xf32>\n}}\n}}\nreturn\n}}\n",
+        bounds);
+  };
+  const Function inside(text("{in_bounds = [true]}"));
+  EXPECT_EQ(inside.accesses(inside.nest.accesses[1].buffer, true, 1), 0.0);
+  const Function masked(text(""));
+  if (masked.lowered.body(0).left) {
+    EXPECT_EQ(masked.accesses(masked.nest.accesses[1].buffer, true, 1), 1.0);
+    EXPECT_GT(masked.lowered.body(1).chain, inside.lowered.body(1).chain);
+  }
+}
+
+TEST(MlirLowered, NothingIsNothing) {
+  EXPECT_TRUE(lowered(Nest()).items.empty());
+  EXPECT_EQ(lowered(Nest()).bodies.size(), 1u);
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir
