@@ -89,7 +89,9 @@ std::size_t feature_index(std::string_view name) {
 
 }  // namespace
 
-std::vector<double> model_inputs(std::span<const double> features) {
+std::vector<double> model_inputs(const mlir::Features& function) {
+  const std::vector<double>& features = function.values;
+  const mlir::LoopRows& loops = function.rows;
   static const std::vector<std::pair<std::size_t, std::size_t>> ratios = [] {
     std::vector<std::pair<std::size_t, std::size_t>> list;
     for (const Ratio& ratio : kRatios)
@@ -101,6 +103,16 @@ std::vector<double> model_inputs(std::span<const double> features) {
   for (const double feature : features) inputs.push_back(std::log1p(std::max(0.0, feature)));
   for (const auto& [over, under] : ratios)
     inputs.push_back(std::log((features[over] + 1e-3 * features[under] + 1e-6) / (features[under] + 1e-6)));
+  for (const auto* estimates :
+       {&loops.estimates, &loops.core, &loops.instructions, &loops.spills, &loops.sizes})
+    inputs.push_back(estimates->empty() ? 0.0 : log_of_sum(*estimates));
+  // The loop that takes most.
+  const std::size_t columns = mlir::loop_feature_names().size();
+  const auto most =
+      std::max_element(loops.estimates.begin(), loops.estimates.end()) - loops.estimates.begin();
+  for (std::size_t c = 0; c < columns; ++c)
+    inputs.push_back(loops.estimates.empty() ? 0.0
+                                             : loops.values[static_cast<std::size_t>(most) * columns + c]);
   return inputs;
 }
 
@@ -119,7 +131,7 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
 void LearnedCosts::fit_functions(Target& target, const Samples& samples, const LearnedCostOptions& options) {
   std::vector<double> rows, weights, left;
   for (const CostSample* sample : samples) {
-    const std::vector<double> inputs = model_inputs(sample->features.values);
+    const std::vector<double> inputs = model_inputs(sample->features);
     rows.insert(rows.end(), inputs.begin(), inputs.end());
     weights.push_back(sample->weight);
     left.push_back(to_log(target.name, sample->targets.at(target.name)));
@@ -128,8 +140,14 @@ void LearnedCosts::fit_functions(Target& target, const Samples& samples, const L
   target.lowest = *lowest;
   target.highest = *highest;
   const std::size_t columns = rows.size() / samples.size();
-  target.line = predict::Ridge::fit(rows, columns, left, 0.01 * static_cast<double>(left.size()));
-  for (std::size_t r = 0; r < left.size(); ++r) left[r] -= target.line.predict({&rows[r * columns], columns});
+  // A line goes on beyond what was seen: of the function's sums only, not of one loop's properties.
+  const std::size_t sums = columns - mlir::loop_feature_names().size();
+  std::vector<double> straight;
+  for (std::size_t r = 0; r < left.size(); ++r)
+    straight.insert(straight.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * columns),
+                    rows.begin() + static_cast<std::ptrdiff_t>(r * columns + sums));
+  target.line = predict::Ridge::fit(straight, sums, left, 0.01 * static_cast<double>(left.size()));
+  for (std::size_t r = 0; r < left.size(); ++r) left[r] -= target.line.predict({&rows[r * columns], sums});
   for (int member = 0; member < std::max(1, options.members); ++member) {
     predict::BoostingOptions boosting = options.boosting;
     boosting.seed += static_cast<std::uint64_t>(member);
@@ -181,9 +199,9 @@ double LearnedCosts::log_value(const Target& target, const mlir::Features& featu
     return sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
   };
   if (!target.additive) {
-    const std::vector<double> inputs = model_inputs(features.values);
-    return std::clamp(target.line.predict(inputs) + mean(inputs), target.lowest - kBeyond,
-                      target.highest + kBeyond);
+    const std::vector<double> inputs = model_inputs(features);
+    return std::clamp(target.line.predict({inputs.data(), target.line.weights().size()}) + mean(inputs),
+                      target.lowest - kBeyond, target.highest + kBeyond);
   }
   const mlir::LoopRows& loops = features.rows;
   std::vector<double> parts = estimates_of(target.name, loops);
@@ -306,7 +324,10 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
                 "learn them anew: hone cost learn");
   LearnedCosts model;
   model.provenance = json.value("provenance", Json::object());
-  const std::size_t columns = model_inputs(std::vector<double>(mlir::feature_names().size(), 0.0)).size();
+  mlir::Features nothing;
+  nothing.values.assign(mlir::feature_names().size(), 0.0);
+  const std::size_t columns = model_inputs(nothing).size(),
+                    sums = columns - mlir::loop_feature_names().size();
   if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
   for (const Json& one : json["targets"]) {
     try {
@@ -320,7 +341,7 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
       if (!(target.lowest <= target.highest)) throw Error("learned costs: 'lowest' is above 'highest'");
       target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(),
                                    one.at("line").at("constant").get<double>());
-      if (!target.additive && target.line.weights().size() != columns)
+      if (!target.additive && target.line.weights().size() != sums)
         throw Error("learned costs: a line of another length");
       for (const Json& member : one.at("members")) {
         target.members.push_back(predict::BoostedTrees::from_json(member));

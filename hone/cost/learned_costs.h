@@ -89,7 +89,9 @@ class LearnedCosts {
   std::vector<Target> targets_;
 };
 
-/// What models are given: logarithms of the features, and ratios of those that belong together.
-std::vector<double> model_inputs(std::span<const double> features);
+/// What models of a whole function are given: logarithms of the features, ratios of those that belong
+/// together, the simple machine's estimates summed over its loops, and the row (loop_feature_names()) of the
+/// loop that takes most.
+std::vector<double> model_inputs(const mlir::Features& features);
 
 }  // namespace hone::cost

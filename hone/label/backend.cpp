@@ -83,6 +83,27 @@ void count_operation(const llvm::Instruction& instruction, double count, Facts& 
   }
   const llvm::Type* type = instruction.getType();
   if (const auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction)) {
+    const auto bytes_of = [&](unsigned argument) {
+      return count * static_cast<double>(
+                         layout.getTypeStoreSize(call->getArgOperand(argument)->getType()).getFixedValue());
+    };
+    switch (call->getIntrinsicID()) {
+      case llvm::Intrinsic::masked_store:
+      case llvm::Intrinsic::masked_scatter:
+        facts.bytes_stored += bytes_of(0);
+        return;
+      case llvm::Intrinsic::memcpy:
+      case llvm::Intrinsic::memmove:
+      case llvm::Intrinsic::memset:
+        if (const auto* length = llvm::dyn_cast<llvm::ConstantInt>(call->getArgOperand(2))) {
+          const double bytes = count * static_cast<double>(length->getZExtValue());
+          facts.bytes_stored += bytes;
+          if (call->getIntrinsicID() != llvm::Intrinsic::memset) facts.bytes_loaded += bytes;
+        }
+        return;
+      default:
+        break;
+    }
     if (!type->isFPOrFPVectorTy() && !call->getType()->isVectorTy()) return;
     switch (call->getIntrinsicID()) {
       case llvm::Intrinsic::fmuladd:
