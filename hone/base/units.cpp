@@ -99,6 +99,7 @@ std::string quantity_text(const std::string& name, double value) {
   if (!std::isfinite(value)) return fmt::format("{}", value);
   const double size = std::abs(value);
   if (ends_with(name, "_s")) {
+    if (size > 0.0 && size < 1e-6) return fmt::format("{:.3g} ns", value * 1e9);
     if (size < 1e-3) return fmt::format("{:.1f} us", value * 1e6);
     if (size < 1.0) return fmt::format("{:.2f} ms", value * 1e3);
     return fmt::format("{:.2f} s", value);

@@ -101,6 +101,8 @@ LargeBlocksReturned::LargeBlocksReturned() {
 #if defined(__GLIBC__)
   ::malloc_trim(0);
   ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  // Free room of the heap serves large blocks too: what is freed at its end goes back likewise.
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 10);
 #endif
 }
 

@@ -44,9 +44,11 @@ std::string scores_text(const std::vector<CostScore>& scores) {
       text += fmt::format("{}{}\n  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}\n", i == 0 ? "" : "\n", suite,
                           "target", target_width, "model", model_width, "samples", "error", "rank", "R^2");
     }
+    // How noisy measurements are is no model.
+    const auto noise = [](const CostScore& one) { return one.model.starts_with("noise"); };
     const auto better = [&](const CostScore& other) {
-      return other.suite == score.suite && other.target == score.target &&
-             other.accuracy.mape < score.accuracy.mape;
+      return noise(score) || (other.suite == score.suite && other.target == score.target && !noise(other) &&
+                              other.accuracy.mape < score.accuracy.mape);
     };
     text += fmt::format("  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}{}\n", score.target, target_width,
                         score.model, model_width, score.accuracy.samples,

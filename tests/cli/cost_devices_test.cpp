@@ -85,7 +85,9 @@ TEST(CostDevices, DesignOfAStudy) {
 
 TEST(CostDevices, WhatIsNotGivenOfADesignTakesTheFirstValue) {
   const Folder folder;
-  folder.write("text.txt", std::string(4000, 'a') + "b");
+  std::string text;
+  for (int i = 1; i < 3000; ++i) text += std::to_string(i * 7919) + (i % 9 == 0 ? "\n" : " ");
+  folder.write("text.txt", text);
   folder.write("s.toml",
                "[study]\nminimize = [\"bits_per_char\"]\n[task]\nkind = \"text\"\ndata = \"text.txt\"\n"
                "context = 32\nbatch = 4\n[space]\nwidth = { int = [32, 64], step = 32 }\n"

@@ -68,6 +68,14 @@ TEST(Memory, NothingDoneIsNoGrowth) {
 
 TEST(LargeBlocksReturned, WhatIsFreedIsGivenBack) {
   constexpr std::size_t kBytes = 8 << 20;
+  {
+    // A process that has run for a while: an earlier scope, and a heap with room for large blocks.
+    const LargeBlocksReturned earlier;
+  }
+  {
+    std::vector<std::vector<char>> small;
+    for (int i = 0; i < 400; ++i) small.emplace_back(100 << 10, 'a');
+  }
   const LargeBlocksReturned returned;
   const std::uint64_t before = resident_bytes();
   std::uint64_t held = 0;

@@ -43,5 +43,11 @@ TEST(Score, TheMedianErrorIsNotRuledByAFew) {
   EXPECT_TRUE(std::isnan(median_error({1.0}, {0.0})));
 }
 
+TEST(Score, TheMedianOfAnEvenNumberLiesBetween) {
+  EXPECT_EQ(median({3.0, 1.0, 2.0}), 2.0);
+  EXPECT_EQ(median({4.0, 1.0, 2.0, 3.0}), 2.5);
+  EXPECT_TRUE(std::isnan(median({})));
+}
+
 }  // namespace
 }  // namespace hone::predict

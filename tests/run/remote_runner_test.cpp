@@ -213,9 +213,9 @@ TEST(CostMeasure, KeepsWhatWasMeasuredAndGoesOn) {
   const auto boards = [&](const std::vector<std::string>& words) {
     Program program(folder, words);
     EXPECT_EQ(program.status(), 0) << program.err();
+    const Json document = Json::parse(program.out());
     int board = 0;
-    for (const Json& design : Json::parse(program.out())["designs"])
-      board += design["device"] == "board" ? 1 : 0;
+    for (const Json& design : document["designs"]) board += design["device"] == "board" ? 1 : 0;
     return board;
   };
   EXPECT_EQ(boards(again("sh ./dying.sh", "2")), 0) << "another batch is another measurement";
