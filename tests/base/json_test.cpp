@@ -31,8 +31,8 @@ TEST(Json, MembersOfWhatOthersWrote) {
   EXPECT_EQ(json_text(json, "text"), "a");
   EXPECT_EQ(json_text(json, "number", "none"), "none");
   EXPECT_EQ(json_text(Json::array({1}), "text"), "");
-  EXPECT_TRUE(number_or_null(std::nan("")).is_null());
-  EXPECT_EQ(number_or_null(2.0), 2.0);
+  EXPECT_TRUE(finite_or_null(std::nan("")).is_null());
+  EXPECT_EQ(finite_or_null(2.0), 2.0);
 }
 
 }  // namespace
