@@ -159,8 +159,11 @@ void choose_tile(LlmRuntime& runtime) {
 std::vector<LlmRuntime> read_llm_runtimes(const std::string& path) {
   const Json json = parse_json(read_file(path), path);
   if (!json.is_object()) throw Error("a file of runtimes is a JSON object", Place{path, 0, ""});
-  if (json.contains("runtime_per_output_token"))
-    return {LlmRuntime::of_json(json_text(json, "name", "model"), json, Place{path, 0, ""})};
+  if (json.contains("runtime_per_output_token")) {
+    const Json name = json.value("name", Json("model"));
+    if (!name.is_string()) throw Error("the name is no text", Place{path, 0, "name"});
+    return {LlmRuntime::of_json(name.get<std::string>(), json, Place{path, 0, ""})};
+  }
   std::vector<LlmRuntime> runtimes;
   for (const auto& [name, entry] : json.items())
     runtimes.push_back(LlmRuntime::of_json(name, entry, Place{path, 0, name}));
