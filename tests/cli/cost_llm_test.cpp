@@ -136,7 +136,7 @@ TEST(CostProgram, AnswersMistakes) {
   fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--name", "a", "--rule", "best"}, "no rule 'best'");
   folder.write("odd.json",
                R"({"name": 5, "runtime_per_output_token": 1, "runtime_for_prompt_tokens": {"1": 1}})");
-  EXPECT_EQ(Program(folder, {"cost", "llm", "odd.json", "-p", "1", "-o", "1"}).status(), 0);
+  fails({"cost", "llm", "odd.json", "-p", "1", "-o", "1"}, "odd.json: name: the name is no text");
   folder.write("cut.json", "{\n \"a\": 1,\n}\n");
   fails({"cost", "llm", "cut.json", "-p", "1", "-o", "1"}, "cut.json:3:1: this is not valid JSON");
   fails({"cost", "llm", "/dev/zero", "-p", "1", "-o", "1"}, "device");
