@@ -37,16 +37,9 @@ class Analysis {
     return found == same_.end() ? value : found->second;
   }
   bool zero(int value) const {
-    if (zeros_.count(value) > 0 || module_.constant(value) == 0) return true;
-    const int id = definer(value);  // a vector of zeros
-    if (id < 0 || operation(static_cast<std::size_t>(id)).name != "arith.constant") return false;
-    if (module_.type_of(value).scalar != Type::Scalar::integer) return false;
-    for (const auto& [name, index] : operation(static_cast<std::size_t>(id)).attributes) {
-      const Attribute& attribute = module_.attributes[static_cast<std::size_t>(index)];
-      if (attribute.kind == Attribute::Kind::dense && attribute.numbers.size() == 1)
-        return attribute.numbers[0] == 0.0;
-    }
-    return false;
+    const Type::Scalar scalar = module_.type_of(value).scalar;
+    return zeros_.count(value) > 0 ||
+           ((scalar == Type::Scalar::integer || scalar == Type::Scalar::index) && module_.zero(value));
   }
 
   /// Whole numbers alone: a real times zero may be NaN.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <set>
 
 #include "hone/cost/mlir_dead.h"
 #include "hone/cost/mlir_nest_builder.h"

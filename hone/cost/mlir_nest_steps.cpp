@@ -61,20 +61,6 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   nest_.steps.push_back(step);
 }
 
-bool NestBuilder::zero(int value) const {
-  if (module_.constant(value) == 0) return true;
-  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
-  if (definer < 0 || module_.operations[static_cast<std::size_t>(definer)].name != "arith.constant")
-    return false;
-  for (const auto& [name, index] : module_.operations[static_cast<std::size_t>(definer)].attributes) {
-    const Attribute& attribute = module_.attributes[static_cast<std::size_t>(index)];
-    if (attribute.kind == Attribute::Kind::real) return attribute.real == 0.0;
-    if (attribute.kind == Attribute::Kind::dense)
-      return attribute.numbers.size() == 1 && attribute.numbers[0] == 0.0;
-  }
-  return false;
-}
-
 void NestBuilder::access(const Operation& operation, At at, bool store) {
   // The buffer is the first operand of a memref or tensor type; what follows it are indices.
   std::size_t place = 0;
@@ -109,7 +95,7 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     if (!moves) access.elements = 1.0;  // one for all lanes
     access.apart = moves && last.factors.back() == 0;
   }
-  access.zero = store && zero(moved);
+  access.zero = store && module_.zero(moved);
   if (store)
     access.uses = {moved};
   else

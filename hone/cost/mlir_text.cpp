@@ -77,6 +77,19 @@ std::vector<int> Module::functions() const {
   return found.empty() ? bodies : found;
 }
 
+bool Module::zero(int value) const {
+  if (constant(value) == 0) return true;
+  const int definer = value < 0 ? -1 : values[static_cast<std::size_t>(value)].operation;
+  if (definer < 0 || operations[static_cast<std::size_t>(definer)].name != "arith.constant") return false;
+  for (const auto& [name, index] : operations[static_cast<std::size_t>(definer)].attributes) {
+    const Attribute& attribute = attributes[static_cast<std::size_t>(index)];
+    if (attribute.kind == Attribute::Kind::real) return attribute.real == 0.0;
+    if (attribute.kind == Attribute::Kind::dense)
+      return attribute.numbers.size() == 1 && attribute.numbers[0] == 0.0;
+  }
+  return false;
+}
+
 std::int64_t Module::constant(int value) const {
   if (value < 0) return kDynamic;
   const int definer = values[static_cast<std::size_t>(value)].operation;

@@ -136,6 +136,8 @@ struct Module {
   /// The value of a constant of type index or integer that an operand refers to, through arith.constant,
   /// index.constant, llvm.mlir.constant; kDynamic where it is none.
   std::int64_t constant(int value) const;
+  /// Whether it is a constant of nothing but zeros: a number of any type, or dense elements.
+  bool zero(int value) const;
 };
 
 /// Reads MLIR text, as people write it or as mlir-opt prints it, in the pretty or the generic form. Loops,

@@ -48,7 +48,7 @@ double Lowering::addresses(const std::vector<std::size_t>& items, int id) const 
 }
 
 bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const {
-  int loads = 0, stores = 0, value = Nest::kNoValue, stored = Nest::kNoValue;
+  int loads = 0, stores = 0, value = Nest::kNoValue, stored = Nest::kNoValue, from = -1, to = -1;
   bool zero = false;
   for (const std::size_t k : items) {
     const Item& item = items_[k];
@@ -60,12 +60,14 @@ bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const
     if (stride_along(nest_, access, id) != 1.0 || access.elements > 1.0 || item.item.share < 1.0)
       return false;
     (access.store ? stores : loads) += 1;
+    (access.store ? to : from) = access.buffer;
     if (access.store)
       zero = access.zero, stored = access.uses.empty() ? Nest::kNoValue : same(access.uses[0]);
     else
       value = access.value;
   }
-  return stores == 1 && ((loads == 0 && zero) || (loads == 1 && value != Nest::kNoValue && value == stored));
+  const bool copies = loads == 1 && from != to && value != Nest::kNoValue && value == stored;
+  return stores == 1 && ((loads == 0 && zero) || copies);
 }
 
 void Lowering::unroll() {
