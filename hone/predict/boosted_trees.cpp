@@ -9,6 +9,9 @@
 namespace hone::predict {
 namespace {
 
+/// What a file may say at most, so that sums of leaves stay finite.
+constexpr double kLargestLeaf = 1e100;
+
 double quantile_of(std::vector<double> values, double share) {
   if (values.empty()) return 0.0;
   const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
@@ -334,6 +337,7 @@ BoostedTrees BoostedTrees::from_json(const Json& json) {
     throw fail("expected columns, base and trees");
   model.columns_ = json["columns"].get<std::size_t>();
   model.base_ = json["base"].get<double>();
+  if (std::abs(model.base_) > kLargestLeaf) throw fail("the base is too large");
   for (const Json& tree : json["trees"]) {
     if (!tree.is_array() || tree.empty()) throw fail("a tree is a list of nodes");
     const auto begin = static_cast<std::int32_t>(model.nodes_.size());
@@ -347,11 +351,14 @@ BoostedTrees BoostedTrees::from_json(const Json& json) {
       for (const Json& number : one)
         if (!number.is_number()) throw fail("a node holds numbers");
       node.value = one[one.size() == 1 ? 0 : 1].get<double>();
+      if (one.size() == 1 && std::abs(node.value) > kLargestLeaf) throw fail("a leaf is too large");
       if (one.size() == 3) {
+        if (!one[0].is_number_integer() || !one[2].is_number_integer())
+          throw fail("a node's column and children are whole numbers");
         const auto column = one[0].get<std::int64_t>(), left = one[2].get<std::int64_t>();
         if (column < 0 || column >= static_cast<std::int64_t>(model.columns_))
           throw fail("a node's column is not there");
-        if (left <= i || left + 1 >= size) throw fail("a node's children must come after it");
+        if (left <= i || left >= size - 1) throw fail("a node's children must come after it");
         node.column = static_cast<std::int32_t>(column);
         node.left = begin + static_cast<std::int32_t>(left);
       }

@@ -77,6 +77,15 @@ TEST(BoostedTrees, TheSameDataGivesTheSameModelAndItsFile) {
   EXPECT_THROW(BoostedTrees::from_json(
                    Json::parse(R"({"columns": 2, "base": 0.0, "trees": [[[5, 1.0, 1], [1.0], [2.0]]]})")),
                Error);
+  for (const char* child : {"9223372036854775807", "9223372036854775806", "4294967297", "1.5", "2", "-1"})
+    EXPECT_THROW(BoostedTrees::from_json(
+                     Json::parse(std::string(R"({"columns": 2, "base": 0.0, "trees": [[[0, 1.0, )") + child +
+                                 R"(], [1.0], [2.0]]]})")),
+                 Error)
+        << child;
+  EXPECT_THROW(BoostedTrees::from_json(Json::parse(R"({"columns": 2, "base": 0.0, "trees": [[[1e300]]]})")),
+               Error)
+      << "sums of leaves must stay finite";
 }
 
 TEST(BoostedTrees, OneRowAndConstantColumns) {
