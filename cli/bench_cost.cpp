@@ -1,10 +1,21 @@
 // hone bench cost: cost models against each other and against their baselines.
 #include "bench_cost.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <thread>
 
+#include <sys/wait.h>
+
+#include "hone/base/files.h"
+#include "hone/cost/learn_labels.h"
+#include "hone/cost/neural_model.h"
 #include "hone/run/cost_bench.h"
+#include "hone/run/process.h"
 #include "progress_line.h"
 
 namespace hone::cli {
@@ -13,8 +24,47 @@ namespace {
 struct BenchCostArguments {
   std::string data;
   std::int64_t seeds = 5;
+  std::vector<std::string> networks;
+  std::string time = "5 min";
   bool json = false, quiet = false;
 };
+
+/// Scores of a network that hone-worker trains on a file of labels, families held out as for the trees.
+void network_scores(const std::string& labels, const std::string& kind, const BenchCostArguments& arguments,
+                    std::vector<run::CostScore>& scores) {
+  const ScratchFolder folder("hone-bench");
+  const std::string file = folder.path() + "/scores.json", log = folder.path() + "/log";
+  const pid_t worker = run::spawn({run::find_program("hone-worker"), "cost-train", labels, "--model", kind,
+                                   "--folds", "5", "--time", arguments.time, "--scores", file},
+                                  run::worker_environment(), log);
+  int status = 0;
+  while (::waitpid(worker, &status, WNOHANG) == 0) {
+    if (interrupted()) ::kill(worker, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const std::string said = run::file_tail(log, 3);
+  const bool done = std::filesystem::exists(file);
+  const Json document = done ? parse_json(read_file(file), file) : Json();
+  if (interrupted()) return;
+  if (!done) throw environment_error(fmt::format("{}: training {} failed: {}", labels, kind, said));
+  for (const Json& one : document["scores"]) {
+    if (one["model"] != document["model"]) continue;
+    const auto figure = [&](const char* name) {
+      return one[name].is_number() ? one[name].get<double>() : std::nan("");
+    };
+    run::CostScore score{
+        run::kernel_suite(labels),
+        one["target"].get<std::string>(),
+        kind,
+        {one["samples"].get<std::int64_t>(), figure("mape"), figure("spearman"), figure("r2")},
+        {{"median_error", figure("median")}, {"in_interval", figure("coverage")}}};
+    // Behind the others of its target.
+    auto behind = std::find_if(scores.rbegin(), scores.rend(), [&](const run::CostScore& other) {
+      return other.suite == score.suite && other.target == score.target;
+    });
+    scores.insert(behind == scores.rend() ? scores.end() : behind.base(), std::move(score));
+  }
+}
 
 int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
@@ -30,6 +80,12 @@ int bench_cost(const BenchCostArguments& arguments) {
   for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores})
     if (!interrupted())
       for (auto& score : suite(arguments.data, options)) scores.push_back(std::move(score));
+  for (const std::string& kind : arguments.networks)
+    for (const std::string& file : cost::label_files(arguments.data))
+      if (!interrupted()) {
+        progress.show(fmt::format("{}: training {} five times over", run::kernel_suite(file), kind));
+        network_scores(file, kind, arguments, scores);
+      }
   progress.clear();
   if (scores.empty() && !interrupted())
     throw Error("there is nothing to compare on", Place{arguments.data, 0, ""},
@@ -53,13 +109,22 @@ void add_bench_cost(CLI::App& bench, Action& action) {
   command->footer(
       "\nExamples:\n"
       "  hone bench cost --data data\n"
-      "  hone bench cost --data labels --json");
+      "  hone bench cost --data labels --json\n"
+      "  hone bench cost --data labels --networks bag,conv1d --time \"2 min\"");
   auto arguments = std::make_shared<BenchCostArguments>();
   command
       ->add_option("--data", arguments->data, "Folder with latency/ and llm/, or one that hone-label wrote")
       ->required();
   command->add_option("--seeds", arguments->seeds, "Repetitions where samples are drawn")
       ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      ->add_option("--networks", arguments->networks,
+                   "Comma separated, trained by hone-worker on what hone-label wrote: " +
+                       fmt::format("{}", fmt::join(cost::neural_kinds(), ", ")))
+      ->delimiter(',')
+      ->check(CLI::IsMember(cost::neural_kinds()));
+  command->add_option("--time", arguments->time, "The longest that one of a network's five trainings takes")
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");

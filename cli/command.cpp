@@ -2,12 +2,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hone/run/process.h"
 #include "hone/run/worker.h"
 
 namespace hone::cli {
@@ -25,6 +27,17 @@ void catch_interrupts() {
 }
 
 bool interrupted() { return g_interrupted != 0; }
+
+int become_worker(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), run::find_program("hone-worker"));
+  for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::fflush(nullptr);
+  ::execv(argv[0], argv.data());
+  throw environment_error(fmt::format("cannot run {}", arguments[0]));
+}
 
 int guarded(const std::function<int()>& body) {
   // A file that may not grow is an error that can be told, like a full disk.

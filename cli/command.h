@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -47,6 +48,10 @@ Opened open_study(const std::string& study_file, const std::string& store_url,
 /// Whether Ctrl-C or a polite kill came; catch_interrupts() begins to listen.
 void catch_interrupts();
 bool interrupted();
+
+/// Becomes hone-worker with these arguments, for what needs LibTorch: it keeps the terminal, and its exit
+/// status is ours. Returns never; throws Error where there is no such program.
+int become_worker(std::vector<std::string> arguments);
 
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();

@@ -6,21 +6,35 @@
 
 #include "cost.h"
 #include "hone/base/files.h"
+#include "hone/cost/kernel_costs.h"
 #include "hone/cost/learn_labels.h"
-#include "hone/cost/mlir_features.h"
 #include "progress_line.h"
 
 namespace hone::cli {
 namespace {
 
 struct LearnArguments {
-  std::string labels, out = "costs.json";
+  std::string labels, out = "costs.json", model = "trees", tokens = "operands", time;
   std::vector<std::string> targets;
   std::int64_t trees = 300, members = 1;
   bool json = false, quiet = false;
 };
 
+/// A network is trained where LibTorch is.
+int learn_network(const LearnArguments& arguments) {
+  std::vector<std::string> words{
+      "cost-train",    arguments.labels, "--out",          arguments.out, "--model",
+      arguments.model, "--tokens",       arguments.tokens, "--folds",     "5"};
+  if (!arguments.targets.empty())
+    words.insert(words.end(), {"--targets", fmt::format("{}", fmt::join(arguments.targets, ","))});
+  if (!arguments.time.empty()) words.insert(words.end(), {"--time", arguments.time});
+  if (arguments.json) words.emplace_back("--json");
+  if (arguments.quiet) words.emplace_back("--quiet");
+  return become_worker(std::move(words));
+}
+
 int learn(const LearnArguments& arguments) {
+  if (arguments.model != "trees") return learn_network(arguments);
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
   const cost::LabelSet set = cost::read_labels(arguments.labels);
@@ -66,7 +80,7 @@ struct PredictArguments {
 };
 
 int predict(const PredictArguments& arguments) {
-  const cost::LearnedCosts model = cost::LearnedCosts::read(arguments.model);
+  const cost::KernelCosts model = cost::KernelCosts::read(arguments.model);
   const cost::mlir::Module module =
       arguments.file == "-"
           ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
@@ -75,24 +89,25 @@ int predict(const PredictArguments& arguments) {
     throw Error("it holds no function", Place{arguments.file, 0, ""}, "a func.func with a body");
   Json list = Json::array();
   for (const int function : module.functions()) {
-    const cost::mlir::Features features = cost::mlir::features(module, function);
-    const std::vector<cost::PredictedCost> costs = model.predict(features);
+    const std::string name(module.operations[static_cast<std::size_t>(function)].symbol);
+    const std::vector<cost::PredictedCost> costs = model.predict(module, function);
     if (arguments.json) {
-      Json one{{"function", features.function}, {"costs", Json::object()}};
+      Json one{{"function", name}, {"costs", Json::object()}};
       for (const cost::PredictedCost& cost : costs)
         one["costs"][cost.target] = {{"value", cost.value}, {"low", cost.low}, {"high", cost.high}};
       list.push_back(std::move(one));
       continue;
     }
-    std::printf("%s\n", features.function.empty() ? "(no name)" : features.function.c_str());
+    std::printf("%s\n", name.empty() ? "(no name)" : name.c_str());
     for (const cost::PredictedCost& cost : costs)
       std::printf("  %-28s %12.4g   (9 of 10: %.4g to %.4g)\n", cost.target.c_str(), cost.value, cost.low,
                   cost.high);
   }
-  const Json& from = model.provenance;
+  const Json& from = model.labels();
   if (arguments.json) {
     print_json({{"file", arguments.file},
                 {"model", arguments.model},
+                {"kind", model.kind()},
                 {"provenance", from},
                 {"functions", std::move(list)}});
   } else if (from.contains("machine")) {
@@ -112,15 +127,28 @@ void add_cost_predict(CLI::App& cost, Action& action) {
   auto* learn_command = cost.add_subcommand("learn", "Learn costs of MLIR functions from labels");
   learn_command->footer(
       "The labels are what hone-label make wrote: functions that were compiled and run. The model is a JSON "
-      "file that needs nothing else; its error bars come from families that were held out.\n"
+      "file that needs nothing else; its error bars come from families that were held out. Trees on what the "
+      "text says of the loops come nearest; networks on its tokens are those of the literature, and are "
+      "trained "
+      "by hone-worker (six times over, for their error bars).\n"
       "Examples:\n"
       "  hone cost learn labels.jsonl --out costs.json\n"
-      "  hone cost learn labels.jsonl --target run_s,instructions --quiet");
+      "  hone cost learn labels.jsonl --target run_s,instructions --quiet\n"
+      "  hone cost learn labels.jsonl --model conv1d --time \"5 min\" --out network.json");
   auto learning = std::make_shared<LearnArguments>();
   learn_command->add_option("LABELS", learning->labels, "The data set")->required();
   learn_command->add_option("--out", learning->out, "Where to write the model")->capture_default_str();
   learn_command->add_option("--target", learning->targets, "Comma separated: which targets; default: all")
       ->delimiter(',');
+  std::vector<std::string> kinds = cost::neural_kinds();
+  kinds.insert(kinds.begin(), "trees");
+  learn_command->add_option("--model", learning->model, "What to learn")
+      ->check(CLI::IsMember(std::move(kinds)))
+      ->capture_default_str();
+  learn_command->add_option("--tokens", learning->tokens, "What a network reads: operations, or operands too")
+      ->check(CLI::IsMember({"operations", "operands"}))
+      ->capture_default_str();
+  learn_command->add_option("--time", learning->time, "The longest that one of a network's trainings takes");
   learn_command->add_option("--trees", learning->trees, "Trees of each ensemble")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();

@@ -1,11 +1,9 @@
 // What needs LibTorch: train and generate, handed to hone-worker in the environment that it needs.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "hone/run/posterior.h"
@@ -14,18 +12,6 @@
 
 namespace hone::cli {
 namespace {
-
-/// Becomes hone-worker: it keeps the terminal, and its exit status is ours.
-int become_worker(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), run::find_program("hone-worker"));
-  for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  std::fflush(nullptr);
-  ::execv(argv[0], argv.data());
-  throw environment_error(fmt::format("cannot run {}", arguments[0]));
-}
 
 /// The trial that the user means: a number, or the front's best by an objective.
 std::int64_t choose_trial(const Opened& opened, std::int64_t trial, const std::string& best) {

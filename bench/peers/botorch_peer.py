@@ -18,6 +18,8 @@ from protocol import Unable, Worst, categories, grid, serve, unit_size, versions
 
 # Values beyond which an ordered parameter is searched as a real one and rounded.
 MAX_DISCRETE = 64
+# Steps of L-BFGS in one fit of the Gaussian process.
+MAX_FIT_STEPS = 200
 
 
 class BoTorch:
@@ -113,14 +115,17 @@ class BoTorch:
             model = MixedSingleTaskGP(x, y, cat_dims=sorted(self.categorical), outcome_transform=Standardize(m=1))
         else:
             model = SingleTaskGP(x, y, outcome_transform=Standardize(m=1))
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        # Without a bound, thousands of steps an ask where values span decades.
+        fit_gpytorch_mll(
+            ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs={"options": {"maxiter": MAX_FIT_STEPS}}
+        )
         pending = torch.tensor(list(self.pending.values())) if self.pending else None
         acquisition = qLogNoisyExpectedImprovement(model, X_baseline=x, X_pending=pending, prune_baseline=True)
         if len(self.discrete) + len(self.categorical) == len(self.parameters):
             # Many times faster there than the alternating search, and it does not propose what is known.
             choices = [torch.tensor(self.discrete.get(i) or self.categorical[i]) for i in range(len(self.parameters))]
             avoid = torch.cat([x, pending]) if pending is not None else x
-            candidate, _ = optimize_acqf_discrete_local_search(acquisition, choices, q=1, X_avoid=avoid)
+            candidate, _ = optimize_acqf_discrete_local_search(acquisition, choices, q=1, num_restarts=5, X_avoid=avoid)
         elif self.discrete or self.categorical:
             candidate, _ = optimize_acqf_mixed_alternating(
                 acquisition, self.bounds, discrete_dims=self.discrete, cat_dims=self.categorical,

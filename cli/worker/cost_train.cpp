@@ -1,7 +1,9 @@
 #include "cost_train.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -28,7 +30,8 @@ CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments) {
   command->add_option("--hold-out", arguments.held_out, "Families to score on instead of training on them")
       ->delimiter(',');
   command->add_option("--folds", arguments.folds,
-                      "Hold every family out once, in so many groups; score, and calibrate on that");
+                      "Hold every family out once, in so many groups, at most one a family; score, and "
+                      "calibrate on that");
   command->add_option("--most", arguments.most, "Use so many labels, spread over the data set");
   command->add_option("--seed", training.seed)->capture_default_str();
   command->add_option("--epochs", training.epochs)->capture_default_str();
@@ -42,6 +45,8 @@ CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments) {
   command->add_option("--layers", training.shape.layers, "0: as the kind has it")->capture_default_str();
   command->add_option("--hidden", training.shape.hidden)->capture_default_str();
   command->add_option("--length", training.shape.length, "Most tokens of a function")->capture_default_str();
+  command->add_option("--scores", arguments.scores, "JSON file of the scores to write");
+  command->add_flag("--quiet", arguments.quiet, "No progress");
   command->add_option("--predictions", arguments.predictions, "CSV file of every scored prediction to write");
   command->add_option("--time", arguments.time, "Stop a training after so long: \"10 min\"");
   command->add_flag("--json", arguments.json);
@@ -110,6 +115,7 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   double last = -1e9;
   training.progress = [&](const learn::CostTraining::Progress& now) {
     const bool final = now.epoch == now.epochs;
+    if (arguments.quiet) return;
     if (monotonic_s() - last < (terminal ? 0.2 : 5.0) && !final) return;
     last = monotonic_s();
     std::fprintf(stderr, "%s%lld of %lld epochs   loss %.4f   validation error %.4f   %s%s",
@@ -125,6 +131,11 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   const std::string name =
       fmt::format("{}-{}{}", arguments.kind, arguments.tokens, arguments.no_features ? "" : "-features");
   learn::CostScores scores(name);
+  if (arguments.folds > 1) {
+    std::set<std::string> families;
+    for (const auto& sample : data.samples) families.insert(sample.family);
+    arguments.folds = std::min(arguments.folds, static_cast<std::int64_t>(families.size()));
+  }
   if (arguments.folds > 0) scores = learn::cross_validate_costs(data, training, arguments.folds, name);
   bool stopped = interrupted();
   Json document = {{"model", name}};
@@ -152,6 +163,7 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   if (!arguments.predictions.empty()) write_file_atomic(arguments.predictions, scores.table());
   document["scores"] = Json::array();
   for (const auto& score : scores.scores()) document["scores"].push_back(score_json(score));
+  if (!arguments.scores.empty()) write_file_atomic(arguments.scores, document.dump() + "\n");
   if (arguments.json) {
     std::printf("%s\n", document.dump(2).c_str());
   } else {

@@ -12,10 +12,10 @@ namespace hone::cli {
 /// hone-worker cost-train: neural cost models from labels.
 struct CostTrainArguments {
   learn::CostTraining training;
-  std::string labels, kind = "conv1d", tokens = "operands", output, time, predictions;
+  std::string labels, kind = "conv1d", tokens = "operands", output, time, predictions, scores;
   std::vector<std::string> targets, held_out;
   std::int64_t folds = 0, most = 0;
-  bool json = false, no_features = false;
+  bool json = false, quiet = false, no_features = false;
 };
 CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments);
 

@@ -99,4 +99,17 @@ std::string program_on_path(const std::string& name, const std::string& folder) 
   return {};
 }
 
+ScratchFolder::ScratchFolder(const std::string& name) {
+  std::string pattern = (std::filesystem::temp_directory_path() / (name + "-XXXXXX")).string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw environment_error(fmt::format("cannot make a folder like {}: {}", pattern, std::strerror(errno)),
+                            "TMPDIR names where temporary files go");
+  path_ = pattern;
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code code;
+  std::filesystem::remove_all(path_, code);
+}
+
 }  // namespace hone

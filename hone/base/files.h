@@ -22,4 +22,17 @@ void write_file_atomic(const std::string& path, std::string_view content);
 /// relative ones start at `folder` ("": where the process is). "": there is none.
 std::string program_on_path(const std::string& name, const std::string& folder = {});
 
+/// A folder of one's own among the temporary files, removed with it. Throws Error where none can be made.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(const std::string& name);  ///< how its name begins: "hone-probe"
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 }  // namespace hone

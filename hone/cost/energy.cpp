@@ -131,24 +131,22 @@ Energy EnergyMeter::stop() {
   }
   energy.measured = true;
   energy.joules = 0.0;
-  std::vector<std::string> sources;
   if (!counters_->zones.empty()) {
     std::string names;
     for (const Counters::Zone& zone : counters_->zones) {
       energy.joules += zone.joules;
       names += (names.empty() ? "" : ", ") + zone.name;
     }
-    sources.push_back("RAPL: " + names);
+    energy.source = fmt::format("RAPL: {}", names);
   }
   for (std::size_t i = 0; i < counters_->gpus.size(); ++i) {
     const auto now = counters_->nvml->energy_mj(counters_->gpus[i]).value_or(counters_->gpu_start[i]);
     energy.joules += static_cast<double>(now - std::min(now, counters_->gpu_start[i])) * 1e-3;
   }
   if (!counters_->gpus.empty())
-    sources.push_back(fmt::format("NVML: {} GPU{}{}", counters_->gpus.size(),
-                                  counters_->gpus.size() == 1 ? "" : "s",
-                                  counters_->zones.empty() ? " (the processor is not in it)" : ""));
-  energy.source = fmt::format("{}", fmt::join(sources, "; "));
+    energy.source += fmt::format("{}NVML: {} GPU{}{}", energy.source.empty() ? "" : "; ",
+                                 counters_->gpus.size(), counters_->gpus.size() == 1 ? "" : "s",
+                                 counters_->zones.empty() ? " (the processor is not in it)" : "");
   return energy;
 }
 

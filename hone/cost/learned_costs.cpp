@@ -309,7 +309,7 @@ Json LearnedCosts::json() const {
   return json;
 }
 
-LearnedCosts LearnedCosts::from_json(const Json& json) {
+LearnedCosts LearnedCosts::parsed(const Json& json) {
   if (!json.is_object() || json.value("format", Json()) != "hone-costs")
     throw Error("this is no file of learned costs");
   if (!json.contains("version") || !json["version"].is_number_integer() ||
@@ -362,13 +362,17 @@ LearnedCosts LearnedCosts::from_json(const Json& json) {
   return model;
 }
 
-LearnedCosts LearnedCosts::read(const std::string& path) {
+LearnedCosts LearnedCosts::from_json(const Json& json, const std::string& file) {
   try {
-    return from_json(parse_json(read_file(path), path));
+    return parsed(json);
   } catch (const Error& error) {
-    if (!error.place().file.empty()) throw;
-    throw Error(error.message(), Place{path, 0, ""}, error.hint());
+    if (file.empty() || !error.place().file.empty()) throw;
+    throw Error(error.message(), Place{file, 0, ""}, error.hint());
   }
+}
+
+LearnedCosts LearnedCosts::read(const std::string& path) {
+  return from_json(parse_json(read_file(path), path), path);
 }
 
 }  // namespace hone::cost

@@ -65,10 +65,12 @@ class LearnedCosts {
 
   Json json() const;
   /// Throws Error where it is no model, of a later version, or of features that this program does not have.
-  static LearnedCosts from_json(const Json& json);
+  /// `file`: whose content it is, for errors.
+  static LearnedCosts from_json(const Json& json, const std::string& file = "");
   static LearnedCosts read(const std::string& path);
 
  private:
+  static LearnedCosts parsed(const Json& json);
   struct Target {
     std::string name;
     bool additive = false;

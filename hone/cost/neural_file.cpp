@@ -12,7 +12,6 @@
 namespace hone::cost {
 namespace {
 
-constexpr const char* kModelFormat = "hone-cost-model";
 constexpr int kModelVersion = 1;
 constexpr const char* kHint =
     "see \"Neural cost model\" in docs/formats.md; hone-worker cost-train writes them";
@@ -73,7 +72,7 @@ NeuralTarget target_from_json(const Json& json, const Json& calibration) {
 }
 
 NeuralModel read(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != kModelFormat)
+  if (!json.is_object() || json.value("format", "") != kNeuralFormat)
     throw Error("this is no learned cost model");
   if (const int version = json.at("version").get<int>(); version > kModelVersion)
     throw Error(fmt::format("the model has the format's version {}, newer than this program's {}", version,
@@ -132,7 +131,7 @@ NeuralModel read(const Json& json) {
 }  // namespace
 
 Json NeuralModel::json() const {
-  Json json = {{"format", kModelFormat},
+  Json json = {{"format", kNeuralFormat},
                {"version", kModelVersion},
                {"kind", neural_kinds()[static_cast<std::size_t>(shape.kind)]},
                {"tokens", neural_tokens_name(shape.tokens)},

@@ -71,6 +71,9 @@ struct NeuralWeightSpec {
   double deviation = 0.0, constant = 0.0;
 };
 
+/// What a weights file's "format" says.
+constexpr const char* kNeuralFormat = "hone-cost-model";
+
 /// All that a weights file holds (docs/formats.md, "Neural cost model").
 struct NeuralModel {
   NeuralShape shape;

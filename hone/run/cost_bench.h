@@ -40,6 +40,8 @@ std::vector<CostScore> llm_scores(const std::string& folder, const CostBenchOpti
 std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOptions& options);
 /// What hone-label wrote: kernels, whole families of which are held out.
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
+/// The suite's name of one of its files.
+std::string kernel_suite(const std::string& labels);
 
 /// [{"suite", "target", "model", "samples", "mape", "spearman", "r2"}] with `more`, null where a figure does
 /// not exist.

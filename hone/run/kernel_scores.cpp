@@ -65,7 +65,7 @@ class KernelComparison {
  public:
   KernelComparison(const std::string& file, const CostBenchOptions& options)
       : options_(options), set_(cost::read_labels(file)) {
-    name_ = std::filesystem::path(file).stem().string() + ", families held out";
+    name_ = kernel_suite(file);
     samples_ = cost::cost_samples(set_, [&](std::size_t done, std::size_t all) {
       if (options_.progress) options_.progress(fmt::format("{}: {} of {} functions read", name_, done, all));
       return !stopped();
@@ -158,6 +158,10 @@ class KernelComparison {
 };
 
 }  // namespace
+
+std::string kernel_suite(const std::string& labels) {
+  return std::filesystem::path(labels).stem().string() + ", families held out";
+}
 
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options) {
   std::vector<CostScore> scores;

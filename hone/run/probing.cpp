@@ -59,26 +59,6 @@ void add_structure(const StudyFile& file, Probed& probed) {
   }
 }
 
-/// A folder of this run's own, removed with it.
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hone-probe-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw environment_error("cannot make a folder for probes");
-    path_ = pattern;
-  }
-  ~Scratch() {
-    std::error_code code;
-    std::filesystem::remove_all(path_, code);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 /// One run of probe_all.
 class Probing {
  public:
@@ -146,7 +126,7 @@ class Probing {
   }
 
   void in_processes(const std::string& program) {
-    const Scratch scratch;
+    const ScratchFolder scratch("hone-probe");
     const std::string path = program.find('/') == std::string::npos ? find_program(program) : program;
     std::vector<std::unique_ptr<ProbeProcess>> processes;
     for (std::size_t i = 0; i < workers_; ++i)

@@ -7,10 +7,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "../program.h"
 #include "hone/base/base64.h"
 #include "hone/base/error.h"
 #include "hone/base/registry.h"
 #include "hone/base/rng.h"
+#include "hone/cost/kernel_costs.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/cost/neural_kernels.h"
 
@@ -183,6 +185,51 @@ TEST(NeuralCost, ProductsAgreeWithThePlainOnes) {
           EXPECT_NEAR(out[static_cast<std::size_t>(i * columns + j)], sum, 1e-5 * (1.0 + std::abs(sum)));
         }
     }
+}
+
+TEST(NeuralCost, OneReaderForNetworksAndTrees) {
+  const test::Folder folder;
+  const mlir::Module module = mlir::parse(kernel(4));
+  const int function = module.functions().at(0);
+  const NeuralModel model = some_model(NeuralKind::conv1d);
+  folder.write("n.json", model.json().dump());
+  const KernelCosts network = KernelCosts::read(folder.file("n.json"));
+  EXPECT_EQ(network.kind(), "conv1d");
+  const auto expected = NeuralCost(model).predict(module, function);
+  const std::vector<PredictedCost> predicted = network.predict(module, function);
+  ASSERT_EQ(predicted.size(), model.targets.size());
+  for (std::size_t i = 0; i < predicted.size(); ++i) {
+    EXPECT_EQ(predicted[i].target, model.targets[i].name);
+    EXPECT_EQ(predicted[i].value, expected[i].value);
+    EXPECT_EQ(predicted[i].low, expected[i].low);
+    EXPECT_EQ(predicted[i].high, expected[i].high);
+  }
+  std::vector<CostSample> samples;
+  for (int i = 0; i < 30; ++i) {
+    CostSample sample;
+    sample.features = mlir::features(module, function);
+    sample.family = std::to_string(i % 3);
+    sample.targets = {{"run_s", 1e-6 * (1.0 + i)}};
+    samples.push_back(sample);
+  }
+  LearnedCostOptions options;
+  options.boosting.trees = 2;
+  LearnedCosts trees = LearnedCosts::fit(samples, options);
+  trees.provenance = {{"machine", "m"}};
+  folder.write("t.json", trees.json().dump());
+  const KernelCosts read = KernelCosts::read(folder.file("t.json"));
+  EXPECT_EQ(read.kind(), "trees");
+  EXPECT_EQ(read.labels()["machine"], "m");
+  EXPECT_EQ(read.predict(module, function).at(0).value, trees.predict(samples[0].features).at(0).value);
+  for (const char* text : {"[]", "{}", R"({"format": 1})", R"({"format": "hone-cost-model"})"}) {
+    folder.write("wrong.json", text);
+    try {
+      KernelCosts::read(folder.file("wrong.json"));
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("wrong.json"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(NeuralCost, AreListed) {

@@ -233,5 +233,35 @@ TEST(CostTraining, TheProgramTrainsAndSaves) {
   EXPECT_NE(folder.read("err").find("did you mean 'bag'"), std::string::npos) << folder.read("err");
 }
 
+TEST(CostTraining, HoneLearnsComparesAndUsesNetworks) {
+  const test::Folder folder;
+  const cost::LabelSet labels = made_labels(120);
+  std::string text = labels.provenance.json().dump() + "\n";
+  for (const auto& label : labels.labels) text += label.json().dump() + "\n";
+  folder.write("labels.jsonl", text);
+  folder.write("k.mlir", labels.labels.at(0).text);
+  const std::string target = labels.labels.at(0).targets.begin()->first;
+  test::Program learn(folder, {"cost", "learn", "labels.jsonl", "--model", "bag", "--time", "1 s", "--quiet",
+                               "--target", target, "--out", "n.json"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  EXPECT_EQ(learn.err(), "");
+  test::Program predict(folder, {"cost", "predict", "k.mlir", "--model", "n.json", "--json"});
+  ASSERT_EQ(predict.status(), 0) << predict.err();
+  const Json json = Json::parse(predict.out());
+  EXPECT_EQ(json["kind"], "bag");
+  EXPECT_EQ(json["provenance"]["machine"], labels.provenance.machine);
+  EXPECT_GT(json["functions"][0]["costs"][target]["value"].get<double>(), 0.0);
+
+  test::Program bench(
+      folder, {"bench", "cost", "--data", ".", "--networks", "bag", "--time", "1 s", "--json", "--quiet"});
+  ASSERT_EQ(bench.status(), 0) << bench.err();
+  bool scored = false;
+  for (const Json& score : Json::parse(bench.out()))
+    scored = scored || (score["model"] == "bag" && score["target"] == target && score["mape"].is_number());
+  EXPECT_TRUE(scored) << bench.out();
+  test::Program wrong(folder, {"bench", "cost", "--data", ".", "--networks", "bags"});
+  EXPECT_EQ(wrong.status(), 2);
+}
+
 }  // namespace
 }  // namespace hone::learn

@@ -1,0 +1,37 @@
+#include "hone/cost/kernel_costs.h"
+
+#include "hone/base/files.h"
+
+namespace hone::cost {
+
+KernelCosts KernelCosts::read(const std::string& path) {
+  KernelCosts costs;
+  const Json json = parse_json(read_file(path), path);
+  if (json.is_object() && json.value("format", Json()) == kNeuralFormat)
+    costs.network_ = std::make_shared<NeuralCost>(NeuralCost::from_json(json, path));
+  else
+    costs.trees_ = std::make_shared<LearnedCosts>(LearnedCosts::from_json(json, path));
+  return costs;
+}
+
+std::vector<PredictedCost> KernelCosts::predict(const mlir::Module& module, int function) const {
+  if (trees_) return trees_->predict(mlir::features(module, function));
+  std::vector<PredictedCost> list;
+  const std::vector<NeuralCost::Prediction> predictions = network_->predict(module, function);
+  for (std::size_t i = 0; i < predictions.size(); ++i)
+    list.push_back({network_->targets()[i], predictions[i].value, predictions[i].low, predictions[i].high});
+  return list;
+}
+
+std::string KernelCosts::kind() const {
+  return trees_ ? "trees" : neural_kinds().at(static_cast<std::size_t>(network_->model().shape.kind));
+}
+
+const Json& KernelCosts::labels() const {
+  if (trees_) return trees_->provenance;
+  const Json& from = network_->model().provenance;
+  static const Json none = Json::object();
+  return from.contains("labels") && from["labels"].is_object() ? from["labels"] : none;
+}
+
+}  // namespace hone::cost

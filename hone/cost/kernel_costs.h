@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hone/cost/learned_costs.h"
+#include "hone/cost/neural_cost.h"
+
+namespace hone::cost {
+
+/// Costs of MLIR functions by whatever a file of learned costs holds: trees (LearnedCosts) or a network
+/// (NeuralCost). A plain value; predicting is thread safe.
+class KernelCosts {
+ public:
+  /// Throws Error with the file where it is neither, malformed or of a later version.
+  static KernelCosts read(const std::string& path);
+
+  /// Of one operation of Module::functions(); every target.
+  std::vector<PredictedCost> predict(const mlir::Module& module, int function) const;
+  /// "trees", or the network's kind.
+  std::string kind() const;
+  /// Where the labels come from: machine, cpu, compiler, date.
+  const Json& labels() const;
+
+ private:
+  std::shared_ptr<const LearnedCosts> trees_;
+  std::shared_ptr<const NeuralCost> network_;
+};
+
+}  // namespace hone::cost
