@@ -125,7 +125,9 @@ class BoTorch:
             # Many times faster there than the alternating search, and it does not propose what is known.
             choices = [torch.tensor(self.discrete.get(i) or self.categorical[i]) for i in range(len(self.parameters))]
             avoid = torch.cat([x, pending]) if pending is not None else x
-            candidate, _ = optimize_acqf_discrete_local_search(acquisition, choices, q=1, num_restarts=5, X_avoid=avoid)
+            candidate, _ = optimize_acqf_discrete_local_search(
+                acquisition, choices, q=1, num_restarts=5, raw_samples=1024, X_avoid=avoid
+            )
         elif self.discrete or self.categorical:
             candidate, _ = optimize_acqf_mixed_alternating(
                 acquisition, self.bounds, discrete_dims=self.discrete, cat_dims=self.categorical,
