@@ -97,7 +97,9 @@ void Lowering::unroll() {
       continue;
     }
     const bool known = one.known && one.fixed;
-    bool ends = known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize);
+    // What nothing is left of is deleted, however long it would run.
+    const bool deleted = plain == 0.0 && left[i] == 0;
+    bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
       ends = ends || plain * one.trips < kUnrolledSize * std::min(4.0, (size + kOverhead) / plain);
@@ -112,8 +114,9 @@ void Lowering::unroll() {
       left[parent] += left[i] - 1;
       // Where it begins elsewhere its places are not constants in a copy.
       const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
-      inside[parent] +=
-          (plain + places) * std::max(1.0, one.trips) + (one.trips > 1.0 || one.shifted ? 1.0 : 0.0);
+      if (!deleted)
+        inside[parent] +=
+            (plain + places) * std::max(1.0, one.trips) + (one.trips > 1.0 || one.shifted ? 1.0 : 0.0);
     }
     const std::vector<std::size_t> here = std::move(at_home[id]);
     at_home[id].clear();
