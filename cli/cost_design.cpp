@@ -5,16 +5,15 @@
 #include <memory>
 
 #include "cost.h"
+#include "given_design.h"
 #include "hone/run/design_cost.h"
-#include "hone/run/given_config.h"
 
 namespace hone::cli {
 namespace {
 
 struct CostDesignArguments {
-  std::string file, store, config, device = "this", array;
-  std::vector<std::string> words;
-  std::int64_t trial = -1;
+  GivenDesign design;
+  std::string device = "this", array;
   run::DesignCostOptions options;
   bool json = false;
 };
@@ -39,18 +38,8 @@ int design(const CostDesignArguments& arguments) {
   const cost::DeviceProfile device = cost::find_device(arguments.device);
   run::DesignCostOptions options = arguments.options;
   if (!arguments.array.empty()) options.array = parse_array(arguments.array);
-  space::Config config;
-  std::optional<run::StudyFile> file;
-  if (arguments.trial >= 0) {
-    Opened opened = open_study(arguments.file, arguments.store);
-    config = opened.study->trial(arguments.trial).config;
-    file = std::move(opened.file);
-  } else {
-    file = run::StudyFile::read(arguments.file);
-    config =
-        run::given_design(file->space, run::given_entries(file->space, arguments.config, arguments.words));
-  }
-  const run::DesignCost cost = run::design_cost(*file, config, device, options);
+  const run::StudyFile file = run::StudyFile::read(arguments.design.file);
+  const run::DesignCost cost = run::design_cost(file, arguments.design.of(file), device, options);
   if (arguments.json)
     print_json(cost.json());
   else
@@ -72,16 +61,8 @@ void add_cost_design(CLI::App& cost, Action& action) {
       "  hone cost design licences.toml --trial 12 --device a100-sxm-80gb --type f16\n"
       "  hone cost design cells.toml --config '{\"op_0_1\": \"nor_conv_3x3\"}' --array 64x64 --json");
   auto arguments = std::make_shared<CostDesignArguments>();
-  command->add_option("FILE", arguments->file, "The study file")->required();
-  auto* values = command->add_option("VALUES", arguments->words,
-                                     "NAME=VALUE of parameters; others take their default, else their first "
-                                     "or lowest value");
-  auto* config = command->add_option("--config", arguments->config, "A JSON object of parameters");
-  command->add_option("--trial", arguments->trial, "The design of this trial")
-      ->check(CLI::NonNegativeNumber)
-      ->excludes(values)
-      ->excludes(config);
-  command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
+  command->add_option("FILE", arguments->design.file, "The study file")->required();
+  arguments->design.add_to(*command);
   command
       ->add_option("--device", arguments->device, "'this', a name that 'hone cost devices' lists, or a file")
       ->capture_default_str();

@@ -9,11 +9,11 @@
 #include <sstream>
 
 #include "cost.h"
+#include "given_design.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/labels.h"
 #include "hone/run/class_count.h"
-#include "hone/run/given_config.h"
 #include "hone/run/remote_runner.h"
 #include "progress_line.h"
 
@@ -21,8 +21,8 @@ namespace hone::cli {
 namespace {
 
 struct CostMeasureArguments {
-  std::string file, on, out, config;
-  std::vector<std::string> words;
+  GivenDesign design;  ///< or a function: *.mlir
+  std::string on, out;
   std::int64_t designs = 10, batch = 1, repeats = 10;
   double timeout_s = 120.0, seconds = 5.0;
   bool json = false, quiet = false;
@@ -76,8 +76,7 @@ class Lines {
 };
 
 std::vector<space::Config> configs_of(const CostMeasureArguments& arguments, const run::StudyFile& file) {
-  const auto entries = run::given_entries(file.space, arguments.config, arguments.words);
-  if (!entries.empty()) return {run::given_design(file.space, entries)};
+  if (arguments.design.chosen()) return {arguments.design.of(file)};
   return run::designs_of(file.space, arguments.designs, arguments.designs, file.seed).configs;
 }
 
@@ -103,7 +102,7 @@ struct Subject {
 };
 
 std::vector<Subject> designs(const CostMeasureArguments& arguments) {
-  const auto file = std::make_shared<const run::StudyFile>(run::StudyFile::read(arguments.file));
+  const auto file = std::make_shared<const run::StudyFile>(run::StudyFile::read(arguments.design.file));
   const auto configs = configs_of(arguments, *file);
   // Where a task has no graphs, that is told before a device is asked.
   if (!configs.empty()) (void)graph_of(*file, configs.front(), arguments.batch);
@@ -120,11 +119,11 @@ std::vector<Subject> designs(const CostMeasureArguments& arguments) {
 }
 
 std::vector<Subject> function(const CostMeasureArguments& arguments) {
-  if (!arguments.words.empty() || !arguments.config.empty())
-    throw Error("a function in MLIR has no parameters", Place{arguments.file, 0, ""});
-  const std::string text = read_file(arguments.file);
-  return {{{{"file", arguments.file}, {"structure", hash_key(cost::structure_text(text)).hex()}},
-           arguments.file,
+  const std::string& path = arguments.design.file;
+  if (arguments.design.chosen()) throw Error("a function in MLIR has no parameters", Place{path, 0, ""});
+  const std::string text = read_file(path);
+  return {{{{"file", path}, {"structure", hash_key(cost::structure_text(text)).hex()}},
+           path,
            [text](run::RemoteRunner& runner, Json&) { return runner.measure_mlir(text); }}};
 }
 
@@ -144,7 +143,7 @@ void print(const Json& entry, const std::string& shown) {
 }
 
 int measure(const CostMeasureArguments& arguments) {
-  const bool mlir = arguments.file.ends_with(".mlir");
+  const bool mlir = arguments.design.file.ends_with(".mlir");
   const std::vector<Subject> subjects = mlir ? function(arguments) : designs(arguments);
   const auto known = earlier(arguments);
   Lines lines(arguments.out);
@@ -238,13 +237,12 @@ void add_cost_measure(CLI::App& cost, Action& action) {
       "  hone cost measure licences.toml --on 'hone cost runner' width=64 heads=4\n"
       "  hone cost measure kernel.mlir --on 'hone cost runner --engine mlir'");
   auto arguments = std::make_shared<CostMeasureArguments>();
-  command->add_option("FILE", arguments->file, "The study file, or a function: *.mlir")->required();
-  command->add_option("VALUES", arguments->words,
-                      "NAME=VALUE: this one design; what is left out takes its default, else its first or "
-                      "lowest value");
+  command->add_option("FILE", arguments->design.file, "The study file, or a function: *.mlir")->required();
+  arguments->design.add_to(*command);
   command->add_option("--on", arguments->on, "A host's name (by ssh), or a command")->required();
-  command->add_option("--config", arguments->config, "A JSON object of parameters: this one design");
-  command->add_option("--designs", arguments->designs, "Otherwise so many, drawn by the study's seed")
+  command
+      ->add_option("--designs", arguments->designs,
+                   "Where no design is given, so many, drawn by the study's seed")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--batch", arguments->batch, "Inputs at once")

@@ -4,39 +4,29 @@
 #include <iterator>
 
 #include "cost.h"
+#include "given_design.h"
 #include "hone/base/files.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/graph/mlir.h"
-#include "hone/run/given_config.h"
 #include "hone/run/worker_main.h"
 
 namespace hone::cli {
 namespace {
 
 struct MlirArguments {
-  std::string file, config, form = "linalg", function = "main", store, out;
-  std::vector<std::string> words;
-  std::int64_t trial = -1;
+  GivenDesign design;
+  std::string form = "linalg", function = "main", out;
   bool training = false, json = false;
 };
 
-space::Config config_of(const MlirArguments& arguments, const run::StudyFile& file) {
-  if (arguments.trial >= 0) {
-    const Opened opened = open_study(arguments.file, arguments.store, study::Study::Depth::whole);
-    return file.space.adopt(opened.study->trial(arguments.trial).config)
-        .value_or(opened.study->trial(arguments.trial).config);
-  }
-  return run::given_design(file.space, run::given_entries(file.space, arguments.config, arguments.words));
-}
-
 int mlir(const MlirArguments& arguments) {
-  const run::StudyFile file = run::StudyFile::read(arguments.file);
+  const run::StudyFile file = run::StudyFile::read(arguments.design.file);
   run::prepare_task(file);
-  const space::Config config = config_of(arguments, file);
+  const space::Config config = arguments.design.of(file);
   const auto graph = file.task->graph(config);
   if (!graph)
     throw Error(fmt::format("task '{}' has no graphs", file.task_kind),
-                Place{arguments.file, 0, "task.kind"});
+                Place{arguments.design.file, 0, "task.kind"});
   graph::MlirOptions options;
   options.form = arguments.form == "affine" ? graph::MlirForm::affine : graph::MlirForm::linalg;
   options.function = arguments.function;
@@ -104,16 +94,8 @@ void add_cost_mlir(CLI::App& cost, Action& action) {
       "  hone cost mlir licences.toml --trial 12 --out trial12.mlir\n"
       "  hone cost mlir licences.toml --config '{\"width\": 64}' --json");
   auto arguments = std::make_shared<MlirArguments>();
-  mlir_command->add_option("FILE", arguments->file, "The study file")->required();
-  auto* values = mlir_command->add_option("VALUES", arguments->words,
-                                          "NAME=VALUE of parameters; others take their default, else their "
-                                          "first or lowest value");
-  auto* config = mlir_command->add_option("--config", arguments->config, "Values as a JSON object");
-  mlir_command->add_option("--trial", arguments->trial, "The design of this trial")
-      ->check(CLI::NonNegativeNumber)
-      ->excludes(values)
-      ->excludes(config);
-  mlir_command->add_option("--store", arguments->store, "The study's store, where it is not beside the file");
+  mlir_command->add_option("FILE", arguments->design.file, "The study file")->required();
+  arguments->design.add_to(*mlir_command);
   mlir_command
       ->add_option("--form", arguments->form,
                    "linalg (on tensors) or affine (loops on buffers); default: linalg")
