@@ -144,7 +144,7 @@ HONE_REGISTER(searcher, auto) {
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
                        .summary = "trials that the first part proposes, before the turns begin; not "
-                                  "given: 20, with several objectives 50, with one of trials that may end "
+                                  "given: 30, with several objectives 50, with one of trials that may end "
                                   "below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
@@ -169,7 +169,7 @@ HONE_REGISTER(searcher, auto) {
                                               options.has("alone_until")      ? options.integer("alone_until")
                                               : problem.objectives.size() > 1 ? 50
                                               : problem.partial               ? 0
-                                                                              : 20,
+                                                                              : 30,
                                               options.real("share_until"));
       }));
 }
