@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "hone/base/files.h"
+#include "hone/base/units.h"
 #include "hone/cost/learn_labels.h"
 #include "hone/cost/neural_model.h"
 #include "hone/run/cost_bench.h"
@@ -39,16 +40,19 @@ void network_scores(const std::string& labels, const std::string& kind, const Be
                                   run::worker_environment(), log);
   int status = 0;
   while (::waitpid(worker, &status, WNOHANG) == 0) {
-    if (interrupted()) ::kill(worker, SIGTERM);
+    if (interrupted()) ::kill(worker, SIGKILL);  // what it has is not kept
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  const std::string said = run::file_tail(log, 3);
-  const bool done = std::filesystem::exists(file);
-  const Json document = done ? parse_json(read_file(file), file) : Json();
   if (interrupted()) return;
-  if (!done) throw environment_error(fmt::format("{}: training {} failed: {}", labels, kind, said));
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    const std::string why = WIFEXITED(status) && WEXITSTATUS(status) != kStopped ? run::file_tail(log, 3)
+                                                                                 : "hone-worker was stopped";
+    std::fprintf(stderr, "%s: no figures of %s: %s\n", labels.c_str(), kind.c_str(), why.c_str());
+    return;
+  }
+  const Json document = parse_json(read_file(file), file);
   for (const Json& one : document["scores"]) {
-    if (one["model"] != document["model"]) continue;
+    if (one["model"] != document["network"]) continue;
     const auto figure = [&](const char* name) {
       return one[name].is_number() ? one[name].get<double>() : std::nan("");
     };
@@ -58,11 +62,16 @@ void network_scores(const std::string& labels, const std::string& kind, const Be
         kind,
         {one["samples"].get<std::int64_t>(), figure("mape"), figure("spearman"), figure("r2")},
         {{"median_error", figure("median")}, {"in_interval", figure("coverage")}}};
-    // Behind the others of its target.
-    auto behind = std::find_if(scores.rbegin(), scores.rend(), [&](const run::CostScore& other) {
+    // Behind the others of its target, else of its suite.
+    const auto last = [&](const auto& fits) {
+      return std::find_if(scores.rbegin(), scores.rend(), fits).base();
+    };
+    auto behind = last([&](const run::CostScore& other) {
       return other.suite == score.suite && other.target == score.target;
     });
-    scores.insert(behind == scores.rend() ? scores.end() : behind.base(), std::move(score));
+    if (behind == scores.begin())
+      behind = last([&](const run::CostScore& other) { return other.suite == score.suite; });
+    scores.insert(behind == scores.begin() ? scores.end() : behind, std::move(score));
   }
 }
 
@@ -70,6 +79,11 @@ int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
     throw Error("there is no such folder", Place{arguments.data, 0, ""},
                 "--data is a folder with latency/ or llm/, or one that hone-label wrote");
+  (void)parse_duration_s(arguments.time, "--time");
+  const std::vector<std::string> labels = cost::label_files(arguments.data);
+  if (!arguments.networks.empty() && labels.empty())
+    throw Error("there is nothing to train networks on", Place{arguments.data, 0, ""},
+                "it wants what hone-label make wrote");
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
   run::CostBenchOptions options;
@@ -81,9 +95,9 @@ int bench_cost(const BenchCostArguments& arguments) {
     if (!interrupted())
       for (auto& score : suite(arguments.data, options)) scores.push_back(std::move(score));
   for (const std::string& kind : arguments.networks)
-    for (const std::string& file : cost::label_files(arguments.data))
+    for (const std::string& file : labels)
       if (!interrupted()) {
-        progress.show(fmt::format("{}: training {} five times over", run::kernel_suite(file), kind));
+        progress.show(fmt::format("{}: training {}", run::kernel_suite(file), kind));
         network_scores(file, kind, arguments, scores);
       }
   progress.clear();
@@ -124,7 +138,11 @@ void add_bench_cost(CLI::App& bench, Action& action) {
                        fmt::format("{}", fmt::join(cost::neural_kinds(), ", ")))
       ->delimiter(',')
       ->check(CLI::IsMember(cost::neural_kinds()));
-  command->add_option("--time", arguments->time, "The longest that one of a network's five trainings takes")
+  auto* networks = command->get_option("--networks");
+  command
+      ->add_option("--time", arguments->time,
+                   "The longest that one of a network's trainings takes, one a part")
+      ->needs(networks)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");

@@ -23,7 +23,7 @@ namespace {
 struct CostMeasureArguments {
   GivenDesign design;  ///< or a function: *.mlir
   std::string on, out;
-  std::int64_t designs = 10, batch = 1, repeats = 10;
+  std::int64_t designs = 0, batch = 1, repeats = 10;
   double timeout_s = 120.0, seconds = 5.0;
   bool json = false, quiet = false;
 };
@@ -76,8 +76,11 @@ class Lines {
 };
 
 std::vector<space::Config> configs_of(const CostMeasureArguments& arguments, const run::StudyFile& file) {
+  if (arguments.design.chosen() && arguments.designs > 0)
+    throw Error("--designs draws designs, but one is given", Place{"", 0, "--designs"});
   if (arguments.design.chosen()) return {arguments.design.of(file)};
-  return run::designs_of(file.space, arguments.designs, arguments.designs, file.seed).configs;
+  const std::int64_t count = arguments.designs > 0 ? arguments.designs : 10;
+  return run::designs_of(file.space, count, count, file.seed).configs;
 }
 
 graph::Graph graph_of(const run::StudyFile& file, const space::Config& config, std::int64_t batch) {
@@ -242,9 +245,8 @@ void add_cost_measure(CLI::App& cost, Action& action) {
   command->add_option("--on", arguments->on, "A host's name (by ssh), or a command")->required();
   command
       ->add_option("--designs", arguments->designs,
-                   "Where no design is given, so many, drawn by the study's seed")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+                   "Where no design is given, so many, drawn by the study's seed; default: 10")
+      ->check(CLI::Range(1, 1000000));
   command->add_option("--batch", arguments->batch, "Inputs at once")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();

@@ -14,17 +14,19 @@ namespace hone::cli {
 namespace {
 
 struct LearnArguments {
-  std::string labels, out = "costs.json", model = "trees", tokens = "operands", time;
+  std::string labels, out = "costs.json", model = "trees", tokens, time;
   std::vector<std::string> targets;
-  std::int64_t trees = 300, members = 1;
+  std::int64_t trees = 0, members = 0;  ///< 0: not given
   bool json = false, quiet = false;
 };
 
 /// A network is trained where LibTorch is.
 int learn_network(const LearnArguments& arguments) {
-  std::vector<std::string> words{
-      "cost-train",    arguments.labels, "--out",          arguments.out, "--model",
-      arguments.model, "--tokens",       arguments.tokens, "--folds",     "5"};
+  if (arguments.trees > 0 || arguments.members > 0)
+    throw Error("--trees and --members are trees'", Place{"", 0, "--model"});
+  std::vector<std::string> words{"cost-train", arguments.labels, "--out",   arguments.out,
+                                 "--model",    arguments.model,  "--folds", "5"};
+  if (!arguments.tokens.empty()) words.insert(words.end(), {"--tokens", arguments.tokens});
   if (!arguments.targets.empty())
     words.insert(words.end(), {"--targets", fmt::format("{}", fmt::join(arguments.targets, ","))});
   if (!arguments.time.empty()) words.insert(words.end(), {"--time", arguments.time});
@@ -35,6 +37,8 @@ int learn_network(const LearnArguments& arguments) {
 
 int learn(const LearnArguments& arguments) {
   if (arguments.model != "trees") return learn_network(arguments);
+  if (!arguments.time.empty() || !arguments.tokens.empty())
+    throw Error("--time and --tokens are networks'", Place{"", 0, "--model"});
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
   const cost::LabelSet set = cost::read_labels(arguments.labels);
@@ -46,8 +50,8 @@ int learn(const LearnArguments& arguments) {
   if (samples.empty() && !interrupted())
     throw Error("there are no labelled functions", Place{arguments.labels, 0, ""});
   cost::LearnedCostOptions options;
-  options.boosting.trees = static_cast<int>(arguments.trees);
-  options.members = static_cast<int>(arguments.members);
+  if (arguments.trees > 0) options.boosting.trees = static_cast<int>(arguments.trees);
+  if (arguments.members > 0) options.members = static_cast<int>(arguments.members);
   options.targets = arguments.targets;
   options.progress = [&](const std::string& what) {
     progress.show(what);
@@ -130,7 +134,7 @@ void add_cost_predict(CLI::App& cost, Action& action) {
       "file that needs nothing else; its error bars come from families that were held out. Trees on what the "
       "text says of the loops come nearest; networks on its tokens are those of the literature, and are "
       "trained "
-      "by hone-worker (six times over, for their error bars).\n"
+      "by hone-worker (up to six times over, for their error bars).\n"
       "Examples:\n"
       "  hone cost learn labels.jsonl --out costs.json\n"
       "  hone cost learn labels.jsonl --target run_s,instructions --quiet\n"
@@ -145,16 +149,15 @@ void add_cost_predict(CLI::App& cost, Action& action) {
   learn_command->add_option("--model", learning->model, "What to learn")
       ->check(CLI::IsMember(std::move(kinds)))
       ->capture_default_str();
-  learn_command->add_option("--tokens", learning->tokens, "What a network reads: operations, or operands too")
-      ->check(CLI::IsMember({"operations", "operands"}))
-      ->capture_default_str();
+  learn_command
+      ->add_option("--tokens", learning->tokens,
+                   "What a network reads: operations, or operands too, as by default")
+      ->check(CLI::IsMember({"operations", "operands"}));
   learn_command->add_option("--time", learning->time, "The longest that one of a network's trainings takes");
-  learn_command->add_option("--trees", learning->trees, "Trees of each ensemble")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  learn_command->add_option("--members", learning->members, "Ensembles averaged")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
+  learn_command->add_option("--trees", learning->trees, "Trees of each ensemble; default: 300")
+      ->check(CLI::Range(1, 100000));
+  learn_command->add_option("--members", learning->members, "Ensembles averaged; default: 1")
+      ->check(CLI::Range(1, 100));
   learn_command->add_flag("--json", learning->json, "Print one JSON document");
   learn_command->add_flag("--quiet", learning->quiet, "No progress");
   learn_command->callback([learning, &action] { action = [learning] { return learn(*learning); }; });

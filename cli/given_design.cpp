@@ -9,11 +9,12 @@ void GivenDesign::add_to(CLI::App& command) {
                                     "NAME=VALUE of parameters; others take their default, else their first "
                                     "or lowest value");
   auto* object = command.add_option("--config", config, "Values as a JSON object");
-  command.add_option("--trial", trial, "The design of this trial")
-      ->check(CLI::NonNegativeNumber)
-      ->excludes(values)
-      ->excludes(object);
-  command.add_option("--store", store, "Where the study is kept, if not beside the file");
+  auto* number = command.add_option("--trial", trial, "The design of this trial")
+                     ->check(CLI::NonNegativeNumber)
+                     ->excludes(values)
+                     ->excludes(object);
+  command.add_option("--store", store, "Where the trial's study is kept, if not beside the file")
+      ->needs(number);
 }
 
 space::Config GivenDesign::of(const run::StudyFile& study) const {

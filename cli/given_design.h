@@ -18,7 +18,8 @@ struct GivenDesign {
   /// Whether the user chose one.
   bool chosen() const { return trial >= 0 || !config.empty() || !words.empty(); }
   /// The one that was chosen, else the study's defaults and first values. A trial's is fitted to the space of
-  /// `study`, which may have changed since. Throws Error on values and trials that are not there.
+  /// `study` where that has changed since in a way that can be followed, else it is as it was tried. Throws
+  /// Error on values and trials that are not there.
   space::Config of(const run::StudyFile& study) const;
 };
 

@@ -8,7 +8,7 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
-#include "hone/cost/learned_costs.h"
+#include "hone/cost/kernel_costs.h"
 #include "hone/label/tuner.h"
 #include "label.h"
 
@@ -36,19 +36,17 @@ Json trials_json(const label::TuneResult& result) {
 /// What learned costs say that a candidate takes; NaN where its text is not understood.
 std::function<double(const std::string&)> predictor(const std::string& path) {
   if (path.empty()) return {};
-  auto costs = std::make_shared<cost::LearnedCosts>(cost::LearnedCosts::read(path));
-  const std::vector<std::string> targets = costs->targets();
-  const auto found = std::find(targets.begin(), targets.end(), "run_s");
-  if (found == targets.end())
+  const cost::KernelCosts costs = cost::KernelCosts::read(path);
+  const std::vector<std::string> targets = costs.targets();
+  if (std::find(targets.begin(), targets.end(), "run_s") == targets.end())
     throw Error("this model predicts no run_s", Place{path, 0, ""},
                 "learn it from labels with run times: hone cost learn");
-  const auto target = static_cast<std::size_t>(found - targets.begin());
-  return [costs, target](const std::string& text) {
+  return [costs](const std::string& text) {
     try {
       const cost::mlir::Module module = cost::mlir::parse(text);
       const std::vector<int> functions = module.functions();
       if (functions.empty()) return std::nan("");
-      return costs->predict(cost::mlir::features(module, functions.front()), target);
+      return costs.predict(module, functions.front(), "run_s");
     } catch (const Error&) {
       return std::nan("");
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
@@ -30,7 +31,8 @@ CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments) {
   command->add_option("--hold-out", arguments.held_out, "Families to score on instead of training on them")
       ->delimiter(',');
   command->add_option("--folds", arguments.folds,
-                      "Hold every family out once, in so many groups, at most one a family; score, and "
+                      "Hold every family out once, in so many groups, at most one a family (2 families at "
+                      "least); score, and "
                       "calibrate on that");
   command->add_option("--most", arguments.most, "Use so many labels, spread over the data set");
   command->add_option("--seed", training.seed)->capture_default_str();
@@ -60,11 +62,11 @@ Json score_json(const learn::CostScore& score) {
           {"target", score.target},
           {"model", score.model},
           {"samples", score.accuracy.samples},
-          {"mape", real_to_json(score.accuracy.mape)},
-          {"median", real_to_json(score.median)},
-          {"spearman", real_to_json(score.accuracy.spearman)},
-          {"r2", real_to_json(score.accuracy.r2)},
-          {"coverage", real_to_json(score.coverage)}};
+          {"mape", finite_or_null(score.accuracy.mape)},
+          {"median", finite_or_null(score.median)},
+          {"spearman", finite_or_null(score.accuracy.spearman)},
+          {"r2", finite_or_null(score.accuracy.r2)},
+          {"coverage", finite_or_null(score.coverage)}};
 }
 
 void print_scores(const std::vector<learn::CostScore>& scores) {
@@ -138,13 +140,21 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   }
   if (arguments.folds > 0) scores = learn::cross_validate_costs(data, training, arguments.folds, name);
   bool stopped = interrupted();
-  Json document = {{"model", name}};
+  if (stopped && arguments.folds > 0) {
+    std::fprintf(stderr, "stopped; nothing was written\n");
+    return 3;
+  }
+  Json document = {{"network", name}, {"functions", data.samples.size()}, {"targets", data.targets}};
   if (!arguments.output.empty() || arguments.folds == 0) {
     if (arguments.folds > 0)  // nothing is held out of the model that is kept
       for (auto& sample : data.samples)
         if (sample.split == cost::Split::test) sample.split = cost::Split::train;
     learn::CostTrained trained = learn::train_costs(data, training);
     stopped = stopped || trained.stopped;
+    if (stopped && trained.epochs == 0) {
+      std::fprintf(stderr, "stopped before the first epoch; nothing was written\n");
+      return 3;
+    }
     if (arguments.folds == 0) {
       scores.add(data, trained);
     } else {
@@ -155,7 +165,7 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
       for (const auto& score : scores.scores())
         trained.model.provenance["scores"].push_back(score_json(score));
       write_file_atomic(arguments.output, trained.model.json().dump() + "\n");
-      document["output"] = arguments.output;
+      document["model"] = std::filesystem::absolute(arguments.output).string();
     }
     document["epochs"] = trained.epochs;
     document["validation"] = trained.validation;

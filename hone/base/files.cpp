@@ -100,7 +100,11 @@ std::string program_on_path(const std::string& name, const std::string& folder) 
 }
 
 ScratchFolder::ScratchFolder(const std::string& name) {
-  std::string pattern = (std::filesystem::temp_directory_path() / (name + "-XXXXXX")).string();
+  std::error_code code;
+  std::string pattern = (std::filesystem::temp_directory_path(code) / (name + "-XXXXXX")).string();
+  if (code)
+    throw environment_error(fmt::format("there is no folder for temporary files: {}", code.message()),
+                            "TMPDIR names it");
   if (::mkdtemp(pattern.data()) == nullptr)
     throw environment_error(fmt::format("cannot make a folder like {}: {}", pattern, std::strerror(errno)),
                             "TMPDIR names where temporary files go");

@@ -1,5 +1,8 @@
 #include "hone/cost/kernel_costs.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "hone/base/files.h"
 
 namespace hone::cost {
@@ -21,6 +24,19 @@ std::vector<PredictedCost> KernelCosts::predict(const mlir::Module& module, int 
   for (std::size_t i = 0; i < predictions.size(); ++i)
     list.push_back({network_->targets()[i], predictions[i].value, predictions[i].low, predictions[i].high});
   return list;
+}
+
+double KernelCosts::predict(const mlir::Module& module, int function, const std::string& target) const {
+  const std::vector<std::string> names = targets();
+  const auto found = std::find(names.begin(), names.end(), target);
+  if (found == names.end()) return std::nan("");
+  const auto at = static_cast<std::size_t>(found - names.begin());
+  return trees_ ? trees_->predict(mlir::features(module, function), at)
+                : network_->predict(module, function).at(at).value;
+}
+
+std::vector<std::string> KernelCosts::targets() const {
+  return trees_ ? trees_->targets() : network_->targets();
 }
 
 std::string KernelCosts::kind() const {

@@ -18,6 +18,9 @@ class KernelCosts {
 
   /// Of one operation of Module::functions(); every target.
   std::vector<PredictedCost> predict(const mlir::Module& module, int function) const;
+  /// One target's value; NaN where it is not in targets().
+  double predict(const mlir::Module& module, int function, const std::string& target) const;
+  std::vector<std::string> targets() const;
   /// "trees", or the network's kind.
   std::string kind() const;
   /// Where the labels come from: machine, cpu, compiler, date.

@@ -179,4 +179,8 @@ Split split_of(const Label& label, const SplitOptions& options) {
   return place < (by_family ? 0.0 : options.test) + options.validation ? Split::validation : Split::train;
 }
 
+bool is_timed(const std::string& target) {
+  return target == "run_s" || target.ends_with("_per_s") || target.ends_with("utilisation");
+}
+
 }  // namespace hone::cost

@@ -70,4 +70,8 @@ struct SplitOptions {
 /// Where a label belongs: by the hash of its group, or by its family where some are held out.
 Split split_of(const Label& label, const SplitOptions& options = {});
 
+/// Whether a target depends on the run's time, which disturbed labels measure badly: "run_s", "flops_per_s",
+/// "utilisation".
+bool is_timed(const std::string& target);
+
 }  // namespace hone::cost

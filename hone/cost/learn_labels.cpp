@@ -24,6 +24,7 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     sample.features = mlir::features(module, functions[0]);
     sample.targets = label.targets;
     sample.family = label.family;
+    sample.disturbed = label.disturbed;
     sample.weight = label.disturbed ? 0.5 : 1.0;
     samples.push_back(std::move(sample));
   }

@@ -313,7 +313,7 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   if (!json.is_object() || json.value("format", Json()) != "hone-costs")
     throw Error("this is no file of learned costs");
   if (!json.contains("version") || !json["version"].is_number_integer() ||
-      json["version"].get<int>() > kVersion)
+      json["version"].get<std::int64_t>() > kVersion)
     throw Error("learned costs of a later version", {}, "this program reads version 1");
   const auto same = [&](const char* member, const std::vector<std::string>& known) {
     const Json names = json.value(member, Json::array());

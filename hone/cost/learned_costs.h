@@ -17,8 +17,9 @@ namespace hone::cost {
 struct CostSample {
   mlir::Features features;
   std::map<std::string, double> targets;
-  std::string family;   ///< functions of one are kept together where the error is estimated
-  double weight = 1.0;  ///< less where the measurement was disturbed
+  std::string family;      ///< functions of one are kept together where the error is estimated
+  double weight = 1.0;     ///< less where the measurement was disturbed
+  bool disturbed = false;  ///< it was: no measure of models on timed targets (is_timed)
 };
 
 struct LearnedCostOptions {

@@ -98,7 +98,7 @@ void Lowering::unroll() {
     }
     const bool known = one.known && one.fixed;
     // What nothing is left of is deleted, however long it would run.
-    const bool deleted = plain == 0.0 && left[i] == 0;
+    const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
     bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kModelVersion = 1;
 constexpr const char* kHint =
-    "see \"Neural cost model\" in docs/formats.md; hone-worker cost-train writes them";
+    "see \"Neural cost model\" in docs/formats.md; hone cost learn --model writes them";
 
 std::string unit_of(const std::string& name) {
   if (name.ends_with("_per_s")) return name.substr(0, name.size() - 6) + "/s";
@@ -74,7 +74,7 @@ NeuralTarget target_from_json(const Json& json, const Json& calibration) {
 NeuralModel read(const Json& json) {
   if (!json.is_object() || json.value("format", "") != kNeuralFormat)
     throw Error("this is no learned cost model");
-  if (const int version = json.at("version").get<int>(); version > kModelVersion)
+  if (const auto version = json.at("version").get<std::int64_t>(); version > kModelVersion)
     throw Error(fmt::format("the model has the format's version {}, newer than this program's {}", version,
                             kModelVersion));
   NeuralModel model;

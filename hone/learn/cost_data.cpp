@@ -5,10 +5,6 @@
 
 namespace hone::learn {
 
-bool is_timed(const std::string& target) {
-  return target == "run_s" || target.ends_with("_per_s") || target.ends_with("utilisation");
-}
-
 CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& training) {
   CostData data;
   data.source = labels.provenance.json();

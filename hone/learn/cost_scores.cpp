@@ -43,7 +43,7 @@ void CostScores::add(const CostData& data, const CostTrained& trained) {
     for (std::size_t t = 0; t < targets; ++t) {
       const double measured = sample.targets[t];
       const auto& target = trained.model.targets[t];
-      if (!std::isfinite(measured) || (sample.disturbed && is_timed(target.name))) continue;
+      if (!std::isfinite(measured) || (sample.disturbed && cost::is_timed(target.name))) continue;
       Column& column = columns_[t];
       column.measured.push_back(measured);
       column.functions.push_back(fmt::format("{},{}", sample.family, sample.id));
@@ -91,6 +91,9 @@ CostScores cross_validate_costs(CostData data, CostTraining training, std::int64
   std::set<std::string> names;
   for (const CostSample& sample : data.samples) names.insert(sample.family);
   const std::vector<std::string> families(names.begin(), names.end());
+  if (families.size() < 2)
+    throw Error("all labels are of one family", {},
+                "how near a model comes is measured on families held out");
   if (folds < 2 || static_cast<std::int64_t>(families.size()) < folds)
     throw Error(
         "there are " + std::to_string(families.size()) + " families for " + std::to_string(folds) + " folds",

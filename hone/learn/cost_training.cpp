@@ -45,7 +45,8 @@ struct Examples {
         const double value = sample.targets[static_cast<std::size_t>(t)];
         if (!std::isfinite(value)) continue;
         z.data_ptr<float>()[i * targets + t] = static_cast<float>(target.transformed(value));
-        weight.data_ptr<float>()[i * targets + t] = sample.disturbed && is_timed(target.name) ? 0.25f : 1.0f;
+        weight.data_ptr<float>()[i * targets + t] =
+            sample.disturbed && cost::is_timed(target.name) ? 0.25f : 1.0f;
       }
     }
   }

@@ -61,10 +61,6 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
 /// A sample's tokens by number.
 cost::NeuralInput encoded(const cost::NeuralModel& model, const CostSample& sample);
 
-/// Whether a target depends on the run's time, which disturbed labels measure badly: "run_s", "flops_per_s",
-/// "utilisation".
-bool is_timed(const std::string& target);
-
 struct CostTrained {
   cost::NeuralModel model;
   cost::NeuralWeight linear;  ///< the least-squares fit, [features, targets]

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/cost/labels.h"
 #include "hone/cost/learn_labels.h"
 #include "hone/predict/ridge.h"
 #include "hone/run/cost_bench.h"
@@ -116,10 +117,10 @@ class KernelComparison {
     std::vector<cost::CostSample> training;
     std::vector<const cost::CostSample*> test;
     for (const auto& sample : samples_) {
-      if (fold.at(sample.family) == out)
-        test.push_back(&sample);
-      else
+      if (fold.at(sample.family) != out)
         training.push_back(sample);
+      else if (!(sample.disturbed && cost::is_timed(target)))
+        test.push_back(&sample);
     }
     cost::LearnedCostOptions options;
     options.targets = {target};

@@ -49,6 +49,20 @@ std::string loops(int m, int n, const std::string& body, const std::string& type
       m, n, body, type);
 }
 
+TEST(MlirLowered, LoopsThatNothingIsLeftOfAreDeleted) {
+  const Function dead(
+      "func.func @f(%x: memref<5000xf32>) {\n%t = memref.alloc() : memref<5000xf32>\n"
+      "affine.for %i = 0 to 5000 {\n%a = affine.load %x[%i] : memref<5000xf32>\n"
+      "affine.store %a, %t[%i] : memref<5000xf32>\n}\n"
+      "memref.dealloc %t : memref<5000xf32>\nreturn\n}\n");
+  EXPECT_FALSE(dead.lowered.body(0).left);
+  const Function carried(
+      "func.func @f(%n: index) -> index {\n%r = affine.for %i = 0 to 5000 iter_args(%c = %n) -> (index) {\n"
+      "%s = arith.muli %c, %c : index\n%d = arith.xori %s, %i : index\naffine.yield %d : index\n}\n"
+      "return %r : index\n}\n");
+  EXPECT_TRUE(carried.lowered.body(0).left) << "its value is returned";
+}
+
 TEST(MlirLowered, SideBySideInLanes) {
   const std::string body =
       "%a = affine.load %A[%i, %j] : memref<100x1000xf32>\n%b = arith.addf %a, %one : f32\n"

@@ -261,6 +261,24 @@ TEST(CostTraining, HoneLearnsComparesAndUsesNetworks) {
   EXPECT_TRUE(scored) << bench.out();
   test::Program wrong(folder, {"bench", "cost", "--data", ".", "--networks", "bags"});
   EXPECT_EQ(wrong.status(), 2);
+
+  // A network that cannot be trained costs no other figure; options of the other kind are refused.
+  std::string one = labels.provenance.json().dump() + "\n";
+  for (const auto& label : labels.labels)
+    if (label.family == labels.labels.at(0).family) one += label.json().dump() + "\n";
+  std::filesystem::create_directory(folder.file("one"));
+  folder.write("one/labels.jsonl", one);
+  for (const char* name : {"labels.jsonl", "one/labels.jsonl"}) {
+    test::Program refused(folder,
+                          {"cost", "learn", name, "--model", "bag", "--trees", "3", "--out", "x.json"});
+    EXPECT_EQ(refused.status(), 2) << refused.err();
+  }
+  test::Program family(folder, {"cost", "learn", "one/labels.jsonl", "--model", "bag", "--out", "x.json"});
+  EXPECT_EQ(family.status(), 2);
+  EXPECT_NE(family.err().find("one family"), std::string::npos) << family.err();
+  EXPECT_FALSE(std::filesystem::exists(folder.file("x.json")));
+  test::Program nothing(folder, {"bench", "cost", "--data", "one", "--networks", "bag", "--quiet"});
+  EXPECT_NE(nothing.err().find("no figures of bag"), std::string::npos) << nothing.err();
 }
 
 }  // namespace
