@@ -1,13 +1,21 @@
 #include "hone/run/remote_runner.h"
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
+#include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../program.h"
 #include "hone/base/error.h"
 #include "hone/graph/graph.h"
+#include "hone/run/process.h"
 #include "hone/run/runner.h"
 
 namespace hone::run {
@@ -69,13 +77,80 @@ TEST(RemoteRunner, MeasuresOverARealPipe) {
   EXPECT_GT(runner.measure(small_graph()).seconds, 0.0);
 }
 
+/// A real sshd of this user's own on a free port of the loopback, and what a client needs to reach it as
+/// "board".
+class Sshd {
+ public:
+  explicit Sshd(const Folder& folder) {
+    const auto run = [](const std::string& command) {
+      return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+    };
+    for (const char* key : {"host", "user"})
+      if (!run("ssh-keygen -q -t ed25519 -N '' -f '" + folder.file(key) + "'")) return;
+    folder.write("authorized_keys", folder.read("user.pub"));
+    ::mkdir("/run/sshd", 0755);  // as root it wants this folder; else it may not be made
+    const int port = free_port();
+    folder.write(
+        "sshd_config",
+        fmt::format("Port {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\n"
+                    "PasswordAuthentication no\nStrictModes no\nPidFile none\n"
+                    "SetEnv PATH=/usr/bin:/bin:\"{}\"\n",
+                    port, folder.file("host"), folder.file("authorized_keys"), HONE_PROGRAMS));
+    config_ = folder.file("config");
+    folder.write("config", fmt::format("Host board\nHostName 127.0.0.1\nPort {}\nIdentityFile {}\n"
+                                       "IdentitiesOnly yes\nStrictHostKeyChecking no\n"
+                                       "UserKnownHostsFile /dev/null\nLogLevel ERROR\nConnectTimeout 5\n",
+                                       port, folder.file("user")));
+    if (::access("/usr/sbin/sshd", X_OK) != 0) return;
+    server_ = spawn({"/usr/sbin/sshd", "-D", "-e", "-f", folder.file("sshd_config")}, {}, folder.file("log"));
+    for (int tries = 0; tries < 100 && !ready_; ++tries) {
+      ready_ = run("ssh -F '" + config_ + "' -o BatchMode=yes -T board true");
+      if (!ready_) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  ~Sshd() {
+    if (server_ <= 0) return;
+    ::kill(server_, SIGTERM);
+    ::waitpid(server_, nullptr, 0);
+  }
+  bool ready() const { return ready_; }
+  /// What hone starts for --on board, with this server's configuration.
+  std::string command() const {
+    std::string command = RemoteRunner::command_of("board");
+    const std::string begin = "exec ssh ";
+    EXPECT_TRUE(command.starts_with(begin)) << command;
+    return command.insert(begin.size(), "-F '" + config_ + "' ");
+  }
+
+ private:
+  static int free_port() {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+    ::close(listener);
+    return ntohs(address.sin_port);
+  }
+
+  std::string config_;
+  pid_t server_ = -1;
+  bool ready_ = false;
+};
+
 TEST(RemoteRunner, MeasuresOverSsh) {
-  const std::string ssh =
-      "ssh -o BatchMode=yes -o ConnectTimeout=2 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-      "-T localhost ";
-  if (std::system((ssh + "true >/dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "no ssh to this machine";
-  RemoteRunner runner(ssh + own_runner(), quick());
+  const Folder folder;
+  const Sshd sshd(folder);
+  if (!sshd.ready()) GTEST_SKIP() << "no sshd can be started here: " << folder.read("log");
+  RunnerOptions options = quick();
+  options.measure_s = 60.0;
+  RemoteRunner runner(sshd.command(), options);
+  EXPECT_FALSE(runner.device()["name"].get<std::string>().empty());
   EXPECT_GT(runner.measure(small_graph()).seconds, 0.0);
+  EXPECT_GT(runner.measure(small_graph()).seconds, 0.0) << "over the same connection";
+  EXPECT_TRUE(runner.alive());
 }
 
 TEST(RemoteRunner, WhatIsOnIsAHostOrACommand) {
