@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "../program.h"
+#include "../task/cells.h"
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/registry.h"
@@ -17,6 +18,7 @@
 #include "hone/graph/decoder.h"
 #include "hone/graph/evaluate.h"
 #include "hone/graph/operator.h"
+#include "hone/task/cell_network.h"
 #include "random_graphs.h"
 
 namespace hone::graph {
@@ -244,6 +246,28 @@ TEST(GraphMlir, WholeModels) {
     g.output(from.back());
     all.push_back({g});
   }
+  same_numbers(all);
+}
+
+TEST(GraphMlir, NetworksOfCells) {
+  std::vector<Case> all;
+  const auto add = [&](task::CellKind kind, const space::Config& config) {
+    task::CellNetwork network;
+    network.kind = kind;
+    network.cells = task::cells_of(kind, config);
+    network.channels = 4;
+    network.stages = 2;
+    network.cells_per_stage = 1;
+    network.classes = 5;
+    network.image = {3, 8, 8};
+    all.push_back({task::cell_network(network, 2)});
+  };
+  add(task::CellKind::nasbench201, test::edges("3sp1z3"));
+  add(task::CellKind::nasbench101,
+      test::vertices("101001100000001001000", {"conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3",
+                                               "conv3x3-bn-relu", "conv3x3-bn-relu"}));
+  Rng rng(5, "mlir cells", 0);
+  add(task::CellKind::darts, task::cell_space(task::CellKind::darts).sample(rng));
   same_numbers(all);
 }
 
