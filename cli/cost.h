@@ -1,8 +1,12 @@
 #pragma once
 
 #include "command.h"
+#include "hone/cost/mlir_text.h"
 
 namespace hone::cli {
+
+/// The functions of an MLIR file; "-": of standard input. Throws Error where there are none.
+cost::mlir::Module read_functions(const std::string& file);
 
 // Below `cost`: one file a group of subcommands.
 void add_cost_devices(CLI::App& cost, Action& action);   ///< calibrate, devices, and the next three

@@ -50,16 +50,8 @@ int mlir(const MlirArguments& arguments) {
   return kDone;
 }
 
-/// "-": standard input.
-cost::mlir::Module read_mlir(const std::string& file) {
-  if (file != "-") return cost::mlir::read(file);
-  return cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input");
-}
-
 int features(const std::string& file, bool as_json) {
-  const cost::mlir::Module module = read_mlir(file);
-  if (module.functions().empty())
-    throw Error("it holds no function", Place{file, 0, ""}, "a func.func with a body");
+  const cost::mlir::Module module = read_functions(file);
   Json list = Json::array();
   for (const int function : module.functions()) {
     const cost::mlir::Features all = cost::mlir::features(module, function);
@@ -82,6 +74,15 @@ int features(const std::string& file, bool as_json) {
 }
 
 }  // namespace
+
+cost::mlir::Module read_functions(const std::string& file) {
+  cost::mlir::Module module =
+      file == "-" ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
+                  : cost::mlir::read(file);
+  if (module.functions().empty())
+    throw Error("it holds no function", Place{file, 0, ""}, "a func.func with a body");
+  return module;
+}
 
 void add_cost_mlir(CLI::App& cost, Action& action) {
   auto* mlir_command = cost.add_subcommand("mlir", "Print a design's graph as MLIR");

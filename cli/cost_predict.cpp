@@ -1,8 +1,6 @@
 // hone cost learn, predict: costs of MLIR functions by what was learned from labels.
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 
 #include "cost.h"
 #include "hone/base/files.h"
@@ -85,12 +83,7 @@ struct PredictArguments {
 
 int predict(const PredictArguments& arguments) {
   const cost::KernelCosts model = cost::KernelCosts::read(arguments.model);
-  const cost::mlir::Module module =
-      arguments.file == "-"
-          ? cost::mlir::parse({std::istreambuf_iterator<char>(std::cin), {}}, "standard input")
-          : cost::mlir::read(arguments.file);
-  if (module.functions().empty())
-    throw Error("it holds no function", Place{arguments.file, 0, ""}, "a func.func with a body");
+  const cost::mlir::Module module = read_functions(arguments.file);
   Json list = Json::array();
   for (const int function : module.functions()) {
     const std::string name(module.operations[static_cast<std::size_t>(function)].symbol);
