@@ -114,6 +114,16 @@ class GaussianProcess {
   double objective(const Eigen::VectorXd& packed, Eigen::VectorXd* gradient) const;
   Eigen::VectorXd pack(const Hyperparameters& theta) const;
   Hyperparameters unpack(const Eigen::VectorXd& packed) const;
+  /// What packed hyperparameters are drawn from before anything is known: independent normals, cut off at the
+  /// bounds. Of lengthscales of numbers, noise and the like it lies around the mode that fit() pulls towards
+  /// (log-normals taken whole let numbers look too smooth to begin with); of categories it is the log-normal.
+  struct Sampling {
+    Eigen::VectorXd mean, deviation, low, high;
+  };
+  Sampling sampling() const;
+  /// The log likelihood of the targets at packed hyperparameters, to a constant; -infinity where the kernel
+  /// matrix cannot be factored. O(n^3).
+  double log_likelihood_at(const Eigen::VectorXd& packed) const;
 
  private:
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

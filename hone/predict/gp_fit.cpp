@@ -193,6 +193,31 @@ double GaussianProcess::objective(const VectorXd& packed, VectorXd* gradient) co
   return value;
 }
 
+GaussianProcess::Sampling GaussianProcess::sampling() const {
+  const auto all = priors(inputs_, options_);
+  Sampling result;
+  for (VectorXd* it : {&result.mean, &result.deviation, &result.low, &result.high}) it->resize(parameters());
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const auto i = static_cast<Index>(k);
+    const bool category = k < inputs_.size() && inputs_[k].categories > 0;
+    result.mean[i] = all[k].mode + (category ? all[k].sigma * all[k].sigma : 0.0);
+    result.deviation[i] = all[k].sigma;
+    result.low[i] = all[k].low;
+    result.high[i] = all[k].high;
+  }
+  return result;
+}
+
+double GaussianProcess::log_likelihood_at(const VectorXd& packed) const {
+  const auto all = priors(inputs_, options_);
+  double prior = 0.0;
+  for (Index i = 0; i < packed.size(); ++i) {
+    const Prior& it = all[static_cast<std::size_t>(i)];
+    prior += 0.5 * std::pow((packed[i] - it.mode) / it.sigma, 2);
+  }
+  return prior - objective(packed, nullptr);
+}
+
 double GaussianProcess::fit(int iterations) {
   const auto all = priors(inputs_, options_);
   VectorXd low(parameters()), high(parameters());

@@ -29,8 +29,9 @@ void GpAcquisition::predict_objective(std::size_t objective, const Rows& resourc
   }
 }
 
-predict::GaussianProcess::Prediction GpAcquisition::predict_objective(
-    std::size_t objective, const std::vector<double>& resourced, const std::vector<double>& plain) const {
+predict::ProcessMixture::Prediction GpAcquisition::predict_objective(std::size_t objective,
+                                                                     const std::vector<double>& resourced,
+                                                                     const std::vector<double>& plain) const {
   auto sum = objectives[objective]->predict(resourced, true);
   const auto d = static_cast<Eigen::Index>(plain.size());
   sum.mean_gradient.conservativeResize(d);
@@ -123,7 +124,7 @@ double GpAcquisition::score(const space::Point& point, Eigen::VectorXd& gradient
   Eigen::VectorXd slope = Eigen::VectorXd::Zero(d);
   double total = 0.0;
   if (!boxes.empty()) {
-    std::vector<predict::GaussianProcess::Prediction> predictions;
+    std::vector<predict::ProcessMixture::Prediction> predictions;
     std::vector<double> means, deviations;
     for (std::size_t j = 0; j < objectives.size(); ++j) {
       predictions.push_back(predict_objective(j, row, plain));

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "hone/predict/gaussian_process.h"
+#include "hone/predict/process_mixture.h"
 #include "hone/search/acquisition.h"
 #include "hone/search/acquisition_search.h"
 #include "hone/search/prior.h"
@@ -18,25 +18,25 @@ class GpAcquisition : public Acquisition {
  public:
   /// A process whose value should not be above `most`.
   struct Bound {
-    const predict::GaussianProcess* process;
+    const predict::ProcessMixture* process;
     double most;
   };
   /// What models of earlier studies add to an objective's own: means by weight, variances by its square
   /// (RGPE). They have no resource.
   struct Ensemble {
     struct Member {
-      const predict::GaussianProcess* process;
+      const predict::ProcessMixture* process;
       double weight;
     };
     double own = 1.0;
     std::vector<Member> others = {};
   };
   const Coding* coding = nullptr;
-  std::vector<const predict::GaussianProcess*> objectives;
+  std::vector<const predict::ProcessMixture*> objectives;
   std::vector<Box> boxes;  ///< where objectives improve; empty: they do not count
   std::vector<Bound> limits;
-  std::optional<Bound> success;                    ///< of a process without a resource
-  const predict::GaussianProcess* cost = nullptr;  ///< of a process without a resource
+  std::optional<Bound> success;                   ///< of a process without a resource
+  const predict::ProcessMixture* cost = nullptr;  ///< of a process without a resource
   double cost_weight = 0.0;
   std::vector<Ensemble> ensembles;  ///< one an objective; empty: each is its process alone
   const Prior* prior = nullptr;
@@ -51,9 +51,9 @@ class GpAcquisition : public Acquisition {
   void predict_objective(std::size_t objective, const Rows& resourced, const Rows& plain,
                          Eigen::VectorXd& means, Eigen::VectorXd& variances) const;
   /// The gradients are by entry of a plain row.
-  predict::GaussianProcess::Prediction predict_objective(std::size_t objective,
-                                                         const std::vector<double>& resourced,
-                                                         const std::vector<double>& plain) const;
+  predict::ProcessMixture::Prediction predict_objective(std::size_t objective,
+                                                        const std::vector<double>& resourced,
+                                                        const std::vector<double>& plain) const;
   double score_prior(const space::Point& point, Eigen::VectorXd* gradient) const;
 };
 

@@ -10,11 +10,14 @@ using Transform = predict::OutputTransform;
 
 namespace {
 
-SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind transform, bool curve) {
+SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind transform, std::uint64_t seed,
+                            bool curve = false) {
   return {.transform = transform,
           .max_observations = options.max_observations,
           .curve = curve,
-          .warp = options.warp};
+          .warp = options.warp,
+          .mixed_until = options.mixed_until,
+          .seed = seed};
 }
 
 }  // namespace
@@ -24,8 +27,8 @@ GpModel::GpModel(const Problem& problem, const GpModelOptions& options)
       options_(options),
       moves_(problem.space),
       coding_(moves_),
-      success_(coding_.inputs(), options_of(options, Transform::Kind::standard, false)),
-      cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, false)),
+      success_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
+      cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
       earlier_(problem, moves_, coding_,
                problem.objectives.size() == 1 ? options.transform : Transform::Kind::standard) {
   if (options_.prior_beta == 0.0)
@@ -51,10 +54,11 @@ GpModel::Level& GpModel::level_at(std::int64_t fidelity) {
     // Hypervolumes want distances kept.
     const auto kind = m == 1 ? options_.transform : Transform::Kind::standard;
     for (std::size_t j = 0; j < m; ++j)
-      level.objectives.emplace_back(coding_.inputs(), options_of(options_, kind, options_.joint));
+      level.objectives.emplace_back(coding_.inputs(),
+                                    options_of(options_, kind, problem_.seed, options_.joint));
     for (std::size_t j = 0; j < problem_.limits.size(); ++j)
-      level.limits.emplace_back(coding_.inputs(),
-                                options_of(options_, Transform::Kind::standard, options_.joint));
+      level.limits.emplace_back(
+          coding_.inputs(), options_of(options_, Transform::Kind::standard, problem_.seed, options_.joint));
   }
   return level;
 }

@@ -19,10 +19,11 @@ struct GpModelOptions {
   std::size_t n_startup = 10;  ///< results before there is a model
   std::size_t max_observations = 1000;
   predict::OutputTransform::Kind transform = predict::OutputTransform::Kind::power;
-  bool warp = false;           ///< numbers are warped in the models
-  bool joint = false;          ///< one model over all fidelities
-  double cost_exponent = 0.0;  ///< of the cost by which the expected improvement is divided
-  double prior_beta = 0.0;     ///< of pi-BO; 0: max_trials / 10, or 10 where it is not known
+  bool warp = false;            ///< numbers are warped in the models
+  std::size_t mixed_until = 0;  ///< results up to which models are mixtures over their hyperparameters
+  bool joint = false;           ///< one model over all fidelities
+  double cost_exponent = 0.0;   ///< of the cost by which the expected improvement is divided
+  double prior_beta = 0.0;      ///< of pi-BO; 0: max_trials / 10, or 10 where it is not known
 };
 
 /// What the searchers by Gaussian processes know of a study: surrogates for every objective and limit, by

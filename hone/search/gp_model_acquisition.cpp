@@ -80,7 +80,7 @@ void GpModel::add_earlier(GpAcquisition& acquisition) {
   for (std::size_t j = 0; j < level_->objectives.size(); ++j) {
     const Surrogate& it = level_->objectives[j];
     Eigen::VectorXd means, variances;
-    it.process().leave_one_out(means, variances);
+    it.process().likeliest().leave_one_out(means, variances);
     std::vector<std::int64_t> rows;
     std::vector<std::vector<double>> coded;
     std::vector<double> values;

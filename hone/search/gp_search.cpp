@@ -14,6 +14,8 @@ constexpr std::size_t kPriorSeeds = 6;
 constexpr std::size_t kDraws = 100;
 /// Observations in a model by default.
 constexpr std::size_t kMost = 1000, kMostPartial = 150;
+/// Results up to which models are mixtures, by default.
+constexpr std::size_t kMixedUntil = 60;
 
 class GpSearcher : public Searcher {
  public:
@@ -135,6 +137,16 @@ std::vector<OptionSpec> gp_options() {
               "warps each number by a curve that is fitted along with the model; off, since on functions and "
               "recorded tables it did not pay",
       },
+      {.name = "integrate_until",
+       .type = Type::integer,
+       .fallback = nullptr,
+       .summary =
+           "results up to which models are averaged over draws of their hyperparameters from the "
+           "posterior, so that few results do not make them sure of what is wrong; beyond, and with 0, "
+           "the likeliest ones stand alone; not given: 60, with several objectives 0",
+       .low = 0,
+       .high = 1e4,
+       .optional = true},
       {.name = "cost_exponent",
        .type = Type::real,
        .fallback = 0.0,
@@ -190,6 +202,10 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   }
   model.transform = predict::OutputTransform::kind_from_name(transform);
   model.warp = options.flag("warp");
+  model.mixed_until = options.has("integrate_until")
+                          ? static_cast<std::size_t>(options.integer("integrate_until"))
+                      : problem.objectives.size() == 1 ? kMixedUntil
+                                                       : 0;
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   model.prior_beta = options.real("prior_beta");

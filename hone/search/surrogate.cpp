@@ -9,6 +9,8 @@ namespace hone::search {
 namespace {
 
 constexpr std::size_t kFewInputs = 256;
+/// Draws of hyperparameters, and states of their chain from one to the next.
+constexpr int kDraws = 8, kApart = 4;
 
 /// `count` of them: the best half, and of the others evenly spread ones. Ascending.
 std::vector<std::size_t> subset(const std::vector<double>& values, std::size_t count) {
@@ -127,14 +129,17 @@ void Surrogate::fit_epoch() {
     process_.set(rows, values);
   };
   const auto held = subset(epoch_.values, options_.max_observations);
-  process_.clear();
-  process_.set_hyperparameters(process_.prior_mode());
+  process_.reset();
   if (held.size() > kFewInputs) {
     set(subset(epoch_.values, kFewInputs));
     process_.fit(30);
   }
   set(held);
   process_.fit(held.size() > kFewInputs ? 5 : 40);
+  if (held.size() <= options_.mixed_until) {
+    Rng rng(options_.seed, "gp hyperparameters", held.size());
+    process_.draw(kDraws, kApart, rng);
+  }
   keys_.clear();
   for (const std::size_t i : held) keys_.push_back(epoch_.keys[i]);
   is_fitted_ = true;

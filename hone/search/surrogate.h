@@ -5,8 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hone/predict/gaussian_process.h"
 #include "hone/predict/output_transform.h"
+#include "hone/predict/process_mixture.h"
 #include "hone/search/moves.h"
 
 namespace hone::search {
@@ -36,6 +36,9 @@ struct SurrogateOptions {
   bool curve = false;  ///< rows end with a resource
   bool warp = false;   ///< numbers are warped
   double noise_floor = 1e-6;
+  /// Up to so many observations the process is a mixture over draws of its hyperparameters.
+  std::size_t mixed_until = 0;
+  std::uint64_t seed = 1;  ///< of those draws
 };
 
 /// A Gaussian process that grows with a study and is a function of what it was told alone, whenever it is
@@ -61,7 +64,7 @@ class Surrogate {
 
   /// Brings the model up to date; what is below is of it. At least one observation.
   void refresh();
-  const predict::GaussianProcess& process() const { return process_; }
+  const predict::ProcessMixture& process() const { return process_; }
   double transformed(double value) const { return transform_(value); }
   /// One unit of a value where the transform is linear (standard), in the model's units.
   double unit() const { return transform_(1.0) - transform_(0.0); }
@@ -99,7 +102,7 @@ class Surrogate {
   bool is_fitted_ = false;              // the process is of the present epoch
   std::vector<std::int64_t> appended_;  // observations since the epoch began
   std::vector<std::int64_t> keys_;
-  predict::GaussianProcess process_;
+  predict::ProcessMixture process_;
   predict::OutputTransform transform_;
   Eigen::VectorXd fitted_;
 };

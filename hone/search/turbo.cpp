@@ -87,7 +87,8 @@ class Turbo : public Searcher {
       rest.score(points, scores);
       if (model_.boxes.empty()) return;
       std::vector<Eigen::VectorXd> draws;
-      for (const auto* process : model_.objectives) draws.push_back(process->sample(rows, 1, rng_).col(0));
+      for (const auto* process : model_.objectives)
+        draws.push_back(process->likeliest().sample(rows, 1, rng_).col(0));
       std::vector<double> values(draws.size());
       const std::vector<double> surely(draws.size(), 1e-3);
       for (std::size_t k = 0; k < rows.size(); ++k) {
@@ -151,7 +152,7 @@ class Turbo : public Searcher {
 
   Region region(const GpAcquisition& acquisition) const {
     const Moves& moves = model_->moves();
-    const Eigen::VectorXd& lengths = acquisition.objectives.front()->hyperparameters().length;
+    const Eigen::VectorXd& lengths = acquisition.objectives.front()->likeliest().hyperparameters().length;
     double mean_log = 0.0;
     std::size_t numbers = 0;
     for (std::size_t k = 0; k < moves.free().size(); ++k) {

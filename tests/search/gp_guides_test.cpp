@@ -71,11 +71,11 @@ TEST(Gp, SuggestionsAreGolden) {
                                  .flag("tied")
                                  .build();
   const std::string first_drawn = "layers=7 width=256 lr=0.0001 mixer=conv tied=true",
-                    near = "layers=5 width=32 lr=0.01 mixer=attention tied=false";
+                    near = "layers=5 width=32 lr=0.01 mixer=none tied=true";
   const std::vector<std::array<std::string, 3>> golden = {
       {"gp", first_drawn, near},
       {"ehvi", first_drawn, near},
-      {"mobster", first_drawn, near},
+      {"mobster", first_drawn, "layers=5 width=32 lr=0.01 mixer=conv tied=false"},
       {"turbo", "layers=8 width=128 lr=0.001 mixer=attention tied=true",
        "layers=5 width=32 lr=0.01 mixer=conv tied=false"}};
   for (const auto& [name, first, later] : golden) {
@@ -119,7 +119,7 @@ TEST(GpPrior, TheScoresSlopeIsThatOfFiniteDifferences) {
   const Coding coding(moves);
   const Prior prior =
       believed("lr = { at = 0.01, spread = 0.2 }\nwidth = 64\ndecay = 0.5\ntied = true", moves.space());
-  predict::GaussianProcess own(coding.inputs()), other(coding.inputs());
+  predict::ProcessMixture own(coding.inputs()), other(coding.inputs());
   Rng rng(2, "test");
   for (int i = 0; i < 12; ++i) {
     own.append(coding.row(moves.draw(rng)), rng.normal());
