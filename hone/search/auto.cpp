@@ -1,25 +1,31 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "hone/search/credit.h"
 #include "hone/search/searcher.h"
 
 namespace hone::search {
 namespace {
 
-/// The default: a portfolio. Which searcher is asked for a trial depends on the trial's number alone; all are
-/// told everything, so each learns from what the others proposed. A model that is wrong about the landscape
-/// proposes the same wrong things again and again; a second one, built on other assumptions, gets it out of
-/// there, and costs the better one less than its share (No one searcher wins on all problems: Eggensperger et
-/// al., "HPOBench: A Collection of Reproducible Multi-Fidelity Benchmark Problems for HPO", 2021).
+/// The default: a portfolio. Which searcher is asked for a trial depends on the trial's number and, with one
+/// objective, on how good what each proposed lately turned out to be (Credit): its share of the turns is
+/// multiplied by the square of that. All are told everything, so each learns from what the others proposed. A
+/// model that is wrong about the landscape proposes the same wrong things again and again; a second one,
+/// built on other assumptions, gets it out of there, and costs the better one less than its share (No one
+/// searcher wins on all problems: Eggensperger et al., "HPOBench: A Collection of Reproducible Multi-Fidelity
+/// Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets three
 ///   fifths of the turns, and a Parzen estimator and the same within a trust region share the rest. With many
-///   parameters the trust region's is the only process. Where trials may end below the largest fidelity they
-///   are many and cheap: the process and the Parzen estimator take every other turn from the start.
+///   parameters the trust region's is the only process. It is not left alone where what it proposes is but
+///   ordinary among what is known. Where trials may end below the largest fidelity they are many and cheap:
+///   the process and the Parzen estimator take every other turn from the start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -33,12 +39,16 @@ class Auto : public Searcher {
   };
 
   Auto(const Problem& problem, std::vector<Part> parts, std::int64_t alone_until, double share_until)
-      : alone_until_(alone_until), share_until_(share_until), parts_(std::move(parts)) {
+      : problem_(problem),
+        alone_until_(alone_until),
+        share_until_(share_until),
+        parts_(std::move(parts)),
+        credit_(parts_.size()) {
     for (Part& part : parts_) part.searcher = make_searcher(part.name, problem);
   }
 
   void update(const study::Change& change) override {
-    if (change.kind == study::Change::Kind::created) ++trials_;
+    judge(change);
     for (Part& part : parts_) part.searcher->update(change);
   }
 
@@ -54,25 +64,62 @@ class Auto : public Searcher {
   }
 
  private:
+  /// Whose proposal a trial is, and what came of it.
+  void judge(const study::Change& change) {
+    using Kind = study::Change::Kind;
+    const study::Trial& trial = *change.trial;
+    if (change.kind == Kind::created) {
+      if (trial.id >= kUnjudged && problem_.objectives.size() == 1) open_[trial.id] = turn_of(trial.id);
+      ++trials_;
+      return;
+    }
+    if (problem_.objectives.size() != 1) return;
+    double value = std::numeric_limits<double>::quiet_NaN();
+    if (change.kind == Kind::result) {
+      if (change.result->fidelity < problem_.horizon) return;
+      const auto values = study::oriented(problem_.objectives, change.result->measures);
+      if (!values.empty() && !breaks_limits(problem_, trial, *change.result)) value = values[0];
+    } else if (trial.state != study::TrialState::failed && trial.state != study::TrialState::infeasible) {
+      if (trial.done()) open_.erase(trial.id);
+      return;
+    }
+    const auto found = open_.find(trial.id);
+    if (found == open_.end()) return credit_.observe(value);
+    credit_.observe(found->second, value);
+    open_.erase(found);
+  }
+
+  double share(const Part& part) const {
+    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(trials_)));
+    // Never 0: the two middling proposals that everyone starts with.
+    const double credit = 1.0 - credit_.poor(static_cast<std::size_t>(&part - parts_.data()));
+    return part.share * (part.dear ? rarer : 1.0) * credit * credit;
+  }
+
   /// By the golden ratio's multiples, which spread the turns evenly at any shares.
   std::size_t turn_of(std::int64_t number) const {
-    if (number < alone_until_) return 0;
+    if (number < alone_until_ && (credit_.size(0) < 3 || credit_.poor(0) < kOrdinary)) return 0;
     constexpr double kGolden = 0.61803398874989485;
-    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(trials_)));
     double total = 0.0;
-    for (const Part& part : parts_) total += part.share * (part.dear ? rarer : 1.0);
+    for (const Part& part : parts_) total += share(part);
     const double whole = static_cast<double>(number) * kGolden;
     double left = (whole - std::floor(whole)) * total;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
-      left -= parts_[i].share * (parts_[i].dear ? rarer : 1.0);
+      left -= share(parts_[i]);
       if (left < 0.0) return i;
     }
     return parts_.size() - 1;
   }
 
+  static constexpr std::int64_t kUnjudged = 10;  // trials that a start may have proposed
+  static constexpr double kOrdinary = 0.5;       // mean rank from which on the first part is not left alone
+
+  Problem problem_;
   std::int64_t alone_until_;
   double share_until_;
   std::vector<Part> parts_;
+  Credit credit_;
+  std::unordered_map<std::int64_t, std::size_t> open_;  // whose proposal a trial is, until it is judged
   std::int64_t trials_ = 0;
 };
 

@@ -1,9 +1,11 @@
 #include "hone/search/gp_search.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "hone/search/acquisition_search.h"
 #include "hone/search/gp_model.h"
+#include "hone/search/ties.h"
 
 namespace hone::search {
 namespace {
@@ -14,6 +16,8 @@ constexpr std::size_t kPriorSeeds = 6;
 constexpr std::size_t kDraws = 100;
 /// Observations in a model by default.
 constexpr std::size_t kMost = 1000, kMostPartial = 150;
+/// Turns that take the best of some draws: this often the share of results that tie with the best.
+constexpr double kPerTie = 4.0;
 /// Results up to which models are mixtures, by default.
 constexpr std::size_t kMixedUntil = 60;
 
@@ -35,6 +39,10 @@ class GpSearcher : public Searcher {
     // Once there is a model, the start's sequence need not go on; what it then proposes in a pinch is random.
     if (!model_.is_ready()) startup_->update(change);
     model_.update(change);
+    if (change.kind == study::Change::Kind::result && problem_.objectives.size() == 1) {
+      const auto values = study::oriented(problem_.objectives, change.result->measures);
+      if (!values.empty() && std::isfinite(values[0])) ties_.observe(values[0]);
+    }
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
@@ -75,8 +83,10 @@ class GpSearcher : public Searcher {
     const GpAcquisition acquisition = model_.acquisition();
     AcquisitionSearchOptions options;
     // Where trials are many and cheap, half of them are the best of a few draws: what the maximum finds
-    // wrong, again and again in the same corners say, is not all that is looked at.
-    if (draws_ && Rng(problem_.seed, "gp draws", static_cast<std::uint64_t>(number)).uniform() < 0.5) {
+    // wrong, again and again in the same corners say, is not all that is looked at. So too where it finds
+    // the best value over again and nothing better.
+    const double chance = draws_ ? 0.5 : std::min(1.0, kPerTie * ties_.share());
+    if (Rng(problem_.seed, "gp draws", static_cast<std::uint64_t>(number)).uniform() < chance) {
       options.draws_only = true;
       options.starts = 0;
       options.evaluations = kDraws;
@@ -100,6 +110,7 @@ class GpSearcher : public Searcher {
   AcquisitionSearch search_;
   std::optional<space::Config> first_;
   bool draws_;  // half of the turns
+  Ties ties_;
   std::unique_ptr<Searcher> startup_;
 };
 

@@ -16,7 +16,7 @@ TEST(Auto, GivesEachPartItsShareOfTheTurns) {
     const space::Config config = study.ask();
     if (config == random->ask(number, 0)) ++of_random;
     EXPECT_TRUE(number >= 10 || of_random == 0) << "the first part is alone";
-    study.finish(study.create(config), {1.0});
+    study.finish(study.create(config), {-static_cast<double>(number)});  // all are as good
   }
   EXPECT_NEAR(of_random, 75, 3);
 }

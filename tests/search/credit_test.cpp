@@ -1,0 +1,83 @@
+#include "hone/search/credit.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "hone/search/ties.h"
+#include "simulated_study.h"
+
+namespace hone::search {
+namespace {
+
+TEST(Credit, IsTheMeanRankOfTheLatestProposals) {
+  Credit credit(2);
+  EXPECT_EQ(credit.poor(0), 0.5);
+  for (const double value : {4.0, 2.0, 3.0, 1.0}) credit.observe(value);
+  credit.observe(0, 0.5);  // better than all
+  EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0.0) / 3, 1e-12);
+  credit.observe(0, 2.5);  // behind three of five
+  EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0.0 + 0.6) / 4, 1e-12);
+  EXPECT_EQ(credit.size(0), 2u);
+  EXPECT_EQ(credit.poor(1), 0.5);
+  for (int i = 0; i < 20; ++i) credit.observe(1, std::numeric_limits<double>::quiet_NaN());  // failed
+  EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 8) / 10, 1e-12);
+  for (int i = 0; i < 8; ++i) credit.observe(1, 0.5);  // the best over again is no gain
+  EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 8) / 10, 1e-12);
+  for (int i = 0; i < 8; ++i) credit.observe(1, -i - 1.0);
+  EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 0) / 10, 1e-12);
+}
+
+TEST(Ties, AreResultsThatEqualTheBestSoFar) {
+  Ties ties;
+  EXPECT_EQ(ties.share(), 0.0);
+  for (const double value : {3.0, 3.0, 2.0, 3.0, 2.0}) ties.observe(value);
+  EXPECT_EQ(ties.share(), 2.0 / 8.0);
+  for (int i = 0; i < 8; ++i) ties.observe(5.0 - 0.1 * i);
+  EXPECT_EQ(ties.share(), 0.0);
+}
+
+/// Wide steps with a lottery on top: neighbours of a good config are the same config, and no model of what
+/// lies around helps.
+double stepped(const space::Config& config) {
+  std::uint64_t cell = 7;
+  for (int i = 0; i < 4; ++i) {
+    const auto step = static_cast<std::uint64_t>(config.real("x" + std::to_string(i)) * 3.999);
+    cell = cell * 31 + step;
+  }
+  return Rng(cell, "steps").uniform();
+}
+
+TEST(Auto, TheFirstPartIsNotLeftAloneWhereItFindsNothing) {
+  // How many configs of the first thirty the process proposed.
+  const auto of_process = [](double (*f)(const space::Config&)) {
+    int same = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      SimulatedStudy study("auto", problem_of(cube(4), 1, seed));
+      const auto gp = make_searcher("gp", study.problem);
+      while (study.trials.size() < 30) {
+        const auto number = static_cast<std::int64_t>(study.trials.size());
+        const space::Config config = study.ask();
+        if (number >= 10 && config == gp->ask(number, 0)) ++same;
+        study::Trial& trial = study.create(config);
+        gp->update({.kind = study::Change::Kind::created, .trial = &trial});
+        study.finish(trial, {f(config)});
+        gp->update({.kind = study::Change::Kind::result, .trial = &trial, .result = &trial.results.back()});
+        gp->update({.kind = study::Change::Kind::state, .trial = &trial});
+      }
+    }
+    return same;
+  };
+  EXPECT_LT(of_process(stepped), 50);
+  EXPECT_EQ(of_process([](const space::Config& config) {
+              double sum = 0.0;
+              for (int i = 0; i < 4; ++i)
+                sum += std::pow(config.real("x" + std::to_string(i)) - 0.2 * i - 0.1, 2);
+              return sum;
+            }),
+            60);
+}
+
+}  // namespace
+}  // namespace hone::search
