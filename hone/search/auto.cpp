@@ -74,12 +74,13 @@ class Auto : public Searcher {
       return;
     }
     if (problem_.objectives.size() != 1) return;
+    // What breaks a limit says little of its proposer: at first nobody knows where they are kept.
     double value = std::numeric_limits<double>::quiet_NaN();
-    if (change.kind == Kind::result) {
-      if (change.result->fidelity < problem_.horizon) return;
+    if (change.kind == Kind::result && change.result->fidelity < problem_.horizon) return;
+    if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
       const auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!values.empty() && !breaks_limits(problem_, trial, *change.result)) value = values[0];
-    } else if (trial.state != study::TrialState::failed && trial.state != study::TrialState::infeasible) {
+      if (!values.empty()) value = values[0];
+    } else if (trial.state != study::TrialState::failed) {
       if (trial.done()) open_.erase(trial.id);
       return;
     }

@@ -154,7 +154,7 @@ std::vector<OptionSpec> gp_options() {
        .summary =
            "results up to which models are averaged over draws of their hyperparameters from the "
            "posterior, so that few results do not make them sure of what is wrong; beyond, and with 0, "
-           "the likeliest ones stand alone; not given: 60, with several objectives 0",
+           "the likeliest ones stand alone; not given: 60, with limits or several objectives 0",
        .low = 0,
        .high = 1e4,
        .optional = true},
@@ -215,8 +215,8 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   model.warp = options.flag("warp");
   model.mixed_until = options.has("integrate_until")
                           ? static_cast<std::size_t>(options.integer("integrate_until"))
-                      : problem.objectives.size() == 1 ? kMixedUntil
-                                                       : 0;
+                      : problem.objectives.size() == 1 && problem.limits.empty() ? kMixedUntil
+                                                                                 : 0;
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   model.prior_beta = options.real("prior_beta");
