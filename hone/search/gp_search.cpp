@@ -122,7 +122,8 @@ std::vector<OptionSpec> gp_options() {
       {.name = "n_startup",
        .type = Type::integer,
        .fallback = 0,
-       .summary = "results before the model takes over from a Sobol sequence; 0: parameters + 2, at most 10",
+       .summary = "results before the model takes over from a Sobol sequence; 0: parameters + 2, at most 10, "
+                  "or 5 with one objective and no limits where every parameter has at most 64 values",
        .low = 0,
        .high = 1e6},
       {.name = "max_observations",
@@ -195,28 +196,28 @@ MethodInfo gp_method(const std::string& name, const std::string& summary, const 
 std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options& options,
                                            const std::string& fidelity) {
   GpModelOptions model;
-  model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
   const Moves moves(problem.space);
-  // Earlier studies have models from the first results on.
+  const bool coarse = std::all_of(moves.free().begin(), moves.free().end(),
+                                  [&](std::size_t i) { return moves.size(i) > 0 && moves.size(i) <= 64; });
+  const bool is_plain = problem.objectives.size() == 1 && problem.limits.empty();
+  model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
+  // Earlier studies have models from the first results on. Coarse grids show their shape in few results.
   if (model.n_startup == 0)
-    model.n_startup = problem.warm.empty() ? std::clamp<std::size_t>(moves.free().size() + 2, 4, 10) : 3;
+    model.n_startup = problem.warm.empty()
+                          ? std::clamp<std::size_t>(moves.free().size() + 2, 4, coarse && is_plain ? 5 : 10)
+                          : 3;
   model.max_observations = options.has("max_observations")
                                ? static_cast<std::size_t>(options.integer("max_observations"))
                            : problem.partial && problem.objectives.size() == 1 ? kMostPartial
                                                                                : kMost;
   // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping.
   std::string transform = options.text("transform");
-  if (transform == "auto") {
-    const bool coarse = std::all_of(moves.free().begin(), moves.free().end(),
-                                    [&](std::size_t i) { return moves.size(i) > 0 && moves.size(i) <= 64; });
-    transform = coarse ? "rank" : "log";
-  }
+  if (transform == "auto") transform = coarse ? "rank" : "log";
   model.transform = predict::OutputTransform::kind_from_name(transform);
   model.warp = options.flag("warp");
-  model.mixed_until = options.has("integrate_until")
-                          ? static_cast<std::size_t>(options.integer("integrate_until"))
-                      : problem.objectives.size() == 1 && problem.limits.empty() ? kMixedUntil
-                                                                                 : 0;
+  model.mixed_until = is_plain ? kMixedUntil : 0;
+  if (options.has("integrate_until"))
+    model.mixed_until = static_cast<std::size_t>(options.integer("integrate_until"));
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   model.prior_beta = options.real("prior_beta");

@@ -71,11 +71,11 @@ TEST(Gp, SuggestionsAreGolden) {
                                  .flag("tied")
                                  .build();
   const std::string first_drawn = "layers=7 width=256 lr=0.0001 mixer=conv tied=true",
-                    near = "layers=5 width=16 lr=0.01 mixer=conv tied=true";
+                    near = "layers=6 width=64 lr=0.1 mixer=attention tied=true";
   const std::vector<std::array<std::string, 3>> golden = {
       {"gp", first_drawn, near},
       {"ehvi", first_drawn, near},
-      {"mobster", first_drawn, "layers=5 width=32 lr=0.01 mixer=conv tied=true"},
+      {"mobster", first_drawn, "layers=5 width=16 lr=0.01 mixer=conv tied=true"},
       {"turbo", "layers=8 width=128 lr=0.001 mixer=attention tied=true",
        "layers=5 width=32 lr=0.01 mixer=conv tied=false"}};
   for (const auto& [name, first, later] : golden) {
