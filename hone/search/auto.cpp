@@ -76,7 +76,7 @@ class Auto : public Searcher {
     if (problem_.objectives.size() != 1) return;
     // What breaks a limit says little of its proposer: at first nobody knows where they are kept.
     double value = std::numeric_limits<double>::quiet_NaN();
-    if (change.kind == Kind::result && change.result->fidelity < problem_.horizon) return;
+    const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
     if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
       const auto values = study::oriented(problem_.objectives, change.result->measures);
       if (!values.empty()) value = values[0];
@@ -85,8 +85,8 @@ class Auto : public Searcher {
       return;
     }
     const auto found = open_.find(trial.id);
-    if (found == open_.end()) return credit_.observe(value);
-    credit_.observe(found->second, value);
+    if (found == open_.end()) return credit_.observe(value, fidelity);
+    credit_.observe(found->second, value, fidelity);
     open_.erase(found);
   }
 

@@ -11,21 +11,23 @@ constexpr double kBefore = 2.0;        // proposals of middling rank
 
 }  // namespace
 
-void Credit::observe(double value) {
+void Credit::observe(double value, std::int64_t level) {
   if (!std::isfinite(value)) return;
-  if (value < best_) best_ = value;
-  results_.push_back(value);
-  if (results_.size() > kResults) results_.pop_front();
+  Level& at = levels_[level];
+  if (value < at.best) at.best = value;
+  at.results.push_back(value);
+  if (at.results.size() > kResults) at.results.pop_front();
 }
 
-void Credit::observe(std::size_t proposer, double value) {
+void Credit::observe(std::size_t proposer, double value, std::int64_t level) {
+  const Level& at = levels_[level];
   double rank = 1.0;
-  if (std::isfinite(value) && value != best_) {
+  if (std::isfinite(value) && value != at.best) {
     double better = 0.0;
-    for (const double other : results_) better += other < value ? 1.0 : other == value ? 0.5 : 0.0;
-    rank = results_.empty() ? 0.5 : better / static_cast<double>(results_.size());
+    for (const double other : at.results) better += other < value ? 1.0 : other == value ? 0.5 : 0.0;
+    rank = at.results.empty() ? 0.5 : better / static_cast<double>(at.results.size());
   }
-  observe(value);
+  observe(value, level);
   auto& latest = latest_[proposer];
   latest.push_back(rank);
   if (latest.size() > kProposals) latest.pop_front();

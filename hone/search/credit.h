@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <vector>
 
 namespace hone::search {
@@ -14,10 +16,11 @@ class Credit {
  public:
   explicit Credit(std::size_t proposers) : latest_(proposers) {}
 
-  /// A result of a proposal, less is better; NaN: none, it failed. O(64).
-  void observe(std::size_t proposer, double value);
+  /// A result of a proposal, less is better; NaN: none, it failed. O(64). Those of one `level` (a fidelity)
+  /// are compared with each other.
+  void observe(std::size_t proposer, double value, std::int64_t level = 0);
   /// A result that counts for comparisons alone.
-  void observe(double value);
+  void observe(double value, std::int64_t level = 0);
   /// The mean rank of the proposer's last eight, from 0 (all better than any before) to 1; as if there had
   /// been two of 1/2 before.
   double poor(std::size_t proposer) const;
@@ -25,9 +28,13 @@ class Credit {
   std::size_t size(std::size_t proposer) const { return latest_[proposer].size(); }
 
  private:
+  struct Level {
+    std::deque<double> results = {};  // finite ones, the latest of all
+    double best = std::numeric_limits<double>::infinity();
+  };
+
   std::vector<std::deque<double>> latest_;  // ranks, by proposer
-  std::deque<double> results_;              // finite ones, the latest of all
-  double best_ = std::numeric_limits<double>::infinity();
+  std::map<std::int64_t, Level> levels_;
 };
 
 }  // namespace hone::search

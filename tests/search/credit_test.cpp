@@ -29,6 +29,16 @@ TEST(Credit, IsTheMeanRankOfTheLatestProposals) {
   EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 0) / 10, 1e-12);
 }
 
+TEST(Credit, ComparesResultsOfOneFidelity) {
+  Credit credit(1);
+  for (const double value : {9.0, 8.0, 7.0}) credit.observe(value, 1);
+  for (const double value : {1.0, 2.0, 3.0}) credit.observe(value, 9);
+  credit.observe(0, 6.0, 1);
+  EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0) / 3, 1e-12);
+  credit.observe(0, 6.0, 9);
+  EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0 + 1) / 4, 1e-12);
+}
+
 TEST(Ties, AreResultsThatEqualTheBestSoFar) {
   Ties ties;
   EXPECT_EQ(ties.share(), 0.0);
