@@ -38,9 +38,18 @@ class Auto : public Searcher {
     std::unique_ptr<Searcher> searcher = nullptr;
   };
 
-  Auto(const Problem& problem, std::vector<Part> parts, std::int64_t alone_until, double share_until)
+  /// The trials that the first part proposes before the turns begin; `surely`: whatever comes of them.
+  struct Alone {
+    std::int64_t until = 0;
+    bool surely = false;
+  };
+
+  /// `unjudged`: the first trials, whose proposals come from a start rather than a model.
+  Auto(const Problem& problem, std::vector<Part> parts, Alone alone, std::int64_t unjudged,
+       double share_until)
       : problem_(problem),
-        alone_until_(alone_until),
+        alone_(alone),
+        unjudged_(unjudged),
         share_until_(share_until),
         parts_(std::move(parts)),
         credit_(parts_.size()) {
@@ -64,16 +73,21 @@ class Auto : public Searcher {
   }
 
  private:
-  /// Whose proposal a trial is, and what came of it.
+  /// Whose turn a trial was, and what came of it. Where a part had nothing new the next one proposed, on its
+  /// account.
   void judge(const study::Change& change) {
     using Kind = study::Change::Kind;
     const study::Trial& trial = *change.trial;
     if (change.kind == Kind::created) {
-      if (trial.id >= kUnjudged && problem_.objectives.size() == 1) open_[trial.id] = turn_of(trial.id);
+      // What users enqueue or start with is nobody's.
+      const bool own = trial.origin.empty() || trial.origin == "auto";
+      if (own && trial.id >= unjudged_ && problem_.objectives.size() == 1)
+        open_[trial.id] = turn_of(trial.id);
       ++trials_;
       return;
     }
     if (problem_.objectives.size() != 1) return;
+    if (change.kind == Kind::deleted) credit_.forget(trial.id);
     // What breaks a limit says little of its proposer: at first nobody knows where they are kept.
     double value = std::numeric_limits<double>::quiet_NaN();
     const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
@@ -84,10 +98,11 @@ class Auto : public Searcher {
       if (trial.done()) open_.erase(trial.id);
       return;
     }
-    const auto found = open_.find(trial.id);
-    if (found == open_.end()) return credit_.observe(value, fidelity);
-    credit_.observe(found->second, value, fidelity);
-    open_.erase(found);
+    if (const auto found = open_.find(trial.id); found != open_.end()) {
+      credit_.judge(found->second, value, fidelity);
+      open_.erase(found);
+    }
+    credit_.observe(trial.id, value, fidelity);
   }
 
   double share(const Part& part) const {
@@ -99,7 +114,8 @@ class Auto : public Searcher {
 
   /// By the golden ratio's multiples, which spread the turns evenly at any shares.
   std::size_t turn_of(std::int64_t number) const {
-    if (number < alone_until_ && (credit_.size(0) < 3 || credit_.poor(0) < kOrdinary)) return 0;
+    if (number < alone_.until && (alone_.surely || credit_.size(0) < 3 || credit_.poor(0) < kOrdinary))
+      return 0;
     constexpr double kGolden = 0.61803398874989485;
     double total = 0.0;
     for (const Part& part : parts_) total += share(part);
@@ -112,15 +128,15 @@ class Auto : public Searcher {
     return parts_.size() - 1;
   }
 
-  static constexpr std::int64_t kUnjudged = 10;  // trials that a start may have proposed
-  static constexpr double kOrdinary = 0.5;       // mean rank from which on the first part is not left alone
+  static constexpr double kOrdinary = 0.5;  // mean rank from which on the first part is not left alone
 
   Problem problem_;
-  std::int64_t alone_until_;
+  Alone alone_;
+  std::int64_t unjudged_;  // the first trials, which a start proposes
   double share_until_;
   std::vector<Part> parts_;
   Credit credit_;
-  std::unordered_map<std::int64_t, std::size_t> open_;  // whose proposal a trial is, until it is judged
+  std::unordered_map<std::int64_t, std::size_t> open_;  // whose turn a trial was, until it is judged
   std::int64_t trials_ = 0;
 };
 
@@ -129,10 +145,15 @@ constexpr double kLargestShare = 1e9;
 /// From so many parameters on the process looks within a trust region.
 constexpr std::size_t kMany = 40;
 
-std::vector<Auto::Part> parts_for(const Problem& problem) {
+std::size_t free_parameters(const Problem& problem) {
   std::size_t free = 0;
   for (const space::Parameter& parameter : problem.space.parameters())
     if (parameter.same_as.empty() && parameter.cardinality() != 1) ++free;
+  return free;
+}
+
+std::vector<Auto::Part> parts_for(const Problem& problem) {
+  const std::size_t free = free_parameters(problem);
   std::vector<Auto::Part> parts;
   if (problem.objectives.size() > 1) {
     parts.push_back({"ehvi", 0.6, true});
@@ -186,13 +207,15 @@ HONE_REGISTER(searcher, auto) {
           .options = {{.name = "parts",
                        .type = OptionSpec::Type::texts,
                        .fallback = Json::array(),
-                       .summary = "the searchers that take turns, with their shares: [\"gp 0.5\", "
-                                  "\"tpe 0.5\"]; empty: chosen by the space and the objectives"},
+                       .summary = "the searchers that take turns, with their shares, which with one "
+                                  "objective are worth what their proposals were: [\"gp 0.5\", \"tpe 0.5\"]; "
+                                  "empty: chosen by the space and the objectives"},
                       {.name = "alone_until",
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
                        .summary = "trials that the first part proposes, before the turns begin; not "
-                                  "given: 30, with several objectives 50, with one of trials that may end "
+                                  "given: until it proposes but what is ordinary, at most 30, with several "
+                                  "objectives 50, with one of trials that may end "
                                   "below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
@@ -213,11 +236,17 @@ HONE_REGISTER(searcher, auto) {
                         .trials = "10 to 1,000,000"},
           .guides_itself = true},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
-        return std::make_unique<search::Auto>(problem, search::parts_of(options, problem),
-                                              options.has("alone_until")      ? options.integer("alone_until")
-                                              : problem.objectives.size() > 1 ? 50
-                                              : problem.partial               ? 0
-                                                                              : 30,
-                                              options.real("share_until"));
+        const bool given = options.has("alone_until");
+        const std::int64_t until = given                           ? options.integer("alone_until")
+                                   : problem.objectives.size() > 1 ? 50
+                                   : problem.partial               ? 0
+                                                                   : 30;
+        auto parts = search::parts_of(options, problem);
+        // gp begins with at most ten trials, turbo with two a parameter.
+        const std::size_t free = search::free_parameters(problem);
+        const auto start = static_cast<std::int64_t>(
+            parts[0].name == "turbo" ? std::clamp<std::size_t>(2 * free, 10, 100) : 10);
+        return std::make_unique<search::Auto>(problem, std::move(parts), search::Auto::Alone{until, given},
+                                              start, options.real("share_until"));
       }));
 }

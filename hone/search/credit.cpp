@@ -11,26 +11,32 @@ constexpr double kBefore = 2.0;        // proposals of middling rank
 
 }  // namespace
 
-void Credit::observe(double value, std::int64_t level) {
+void Credit::observe(std::int64_t trial, double value, std::int64_t level) {
   if (!std::isfinite(value)) return;
   Level& at = levels_[level];
-  if (value < at.best) at.best = value;
-  at.results.push_back(value);
-  if (at.results.size() > kResults) at.results.pop_front();
+  if (!at.best.insert(trial, value)) return;
+  at.latest.emplace_back(trial, value);
+  if (at.latest.size() > kResults) at.latest.pop_front();
 }
 
-void Credit::observe(std::size_t proposer, double value, std::int64_t level) {
+void Credit::judge(std::size_t proposer, double value, std::int64_t level) {
   const Level& at = levels_[level];
   double rank = 1.0;
-  if (std::isfinite(value) && value != at.best) {
+  if (std::isfinite(value) && value != at.best.value()) {
     double better = 0.0;
-    for (const double other : at.results) better += other < value ? 1.0 : other == value ? 0.5 : 0.0;
-    rank = at.results.empty() ? 0.5 : better / static_cast<double>(at.results.size());
+    for (const auto& [trial, other] : at.latest) better += other < value ? 1.0 : other == value ? 0.5 : 0.0;
+    rank = at.latest.empty() ? 0.5 : better / static_cast<double>(at.latest.size());
   }
-  observe(value, level);
   auto& latest = latest_[proposer];
   latest.push_back(rank);
   if (latest.size() > kProposals) latest.pop_front();
+}
+
+void Credit::forget(std::int64_t trial) {
+  for (auto& [level, at] : levels_) {
+    at.best.erase(trial);
+    std::erase_if(at.latest, [&](const auto& it) { return it.first == trial; });
+  }
 }
 
 double Credit::poor(std::size_t proposer) const {

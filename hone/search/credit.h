@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <map>
+#include <utility>
 #include <vector>
+
+#include "hone/search/least.h"
 
 namespace hone::search {
 
@@ -16,11 +18,13 @@ class Credit {
  public:
   explicit Credit(std::size_t proposers) : latest_(proposers) {}
 
-  /// A result of a proposal, less is better; NaN: none, it failed. O(64). Those of one `level` (a fidelity)
-  /// are compared with each other.
-  void observe(std::size_t proposer, double value, std::int64_t level = 0);
-  /// A result that counts for comparisons alone.
-  void observe(double value, std::int64_t level = 0);
+  /// A trial's result, less is better; NaN: none, it failed. Results of one `level` (a fidelity) are compared
+  /// with each other; a trial's first there counts. O(64 + log n).
+  void observe(std::int64_t trial, double value, std::int64_t level);
+  /// The same of a proposal, before what is above.
+  void judge(std::size_t proposer, double value, std::int64_t level);
+  /// A deleted trial: nothing is compared with it any longer.
+  void forget(std::int64_t trial);
   /// The mean rank of the proposer's last eight, from 0 (all better than any before) to 1; as if there had
   /// been two of 1/2 before.
   double poor(std::size_t proposer) const;
@@ -29,8 +33,8 @@ class Credit {
 
  private:
   struct Level {
-    std::deque<double> results = {};  // finite ones, the latest of all
-    double best = std::numeric_limits<double>::infinity();
+    std::deque<std::pair<std::int64_t, double>> latest = {};  // finite results of all, by trial
+    Least best = {};
   };
 
   std::vector<std::deque<double>> latest_;  // ranks, by proposer

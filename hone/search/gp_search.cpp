@@ -39,10 +39,12 @@ class GpSearcher : public Searcher {
     // Once there is a model, the start's sequence need not go on; what it then proposes in a pinch is random.
     if (!model_.is_ready()) startup_->update(change);
     model_.update(change);
-    if (change.kind == study::Change::Kind::result && problem_.objectives.size() == 1) {
-      const auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!values.empty() && std::isfinite(values[0])) ties_.observe(values[0]);
-    }
+    if (change.kind == study::Change::Kind::deleted) ties_.forget(change.trial->id);
+    if (change.kind != study::Change::Kind::result || problem_.objectives.size() != 1) return;
+    const auto values = study::oriented(problem_.objectives, change.result->measures);
+    if (!values.empty() && std::isfinite(values[0]) &&
+        !breaks_limits(problem_, *change.trial, *change.result))
+      ties_.observe(change.trial->id, values[0]);
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
@@ -153,7 +155,7 @@ std::vector<OptionSpec> gp_options() {
        .type = Type::integer,
        .fallback = nullptr,
        .summary =
-           "results up to which models are averaged over draws of their hyperparameters from the "
+           "results up to which, about, models are averaged over draws of their hyperparameters from the "
            "posterior, so that few results do not make them sure of what is wrong; beyond, and with 0, "
            "the likeliest ones stand alone; not given: 60, with limits or several objectives 0",
        .low = 0,

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
-#include <limits>
+#include <utility>
+
+#include "hone/search/least.h"
 
 namespace hone::search {
 
@@ -11,23 +15,28 @@ namespace hone::search {
 /// around the best config the same value again and again, and teaches it nothing.
 class Ties {
  public:
-  /// A finite value, less is better.
-  void observe(double value) {
-    latest_.push_back(value == best_);
-    if (value < best_) best_ = value;
+  /// A trial's finite value, less is better; only its first counts (replicates that join it tell it again).
+  void observe(std::int64_t trial, double value) {
+    const bool tie = value == best_.value();
+    if (!best_.insert(trial, value)) return;
+    latest_.emplace_back(trial, tie);
     if (latest_.size() > kWindow) latest_.pop_front();
+  }
+  /// A deleted trial.
+  void forget(std::int64_t trial) {
+    best_.erase(trial);
+    std::erase_if(latest_, [&](const auto& it) { return it.first == trial; });
   }
   /// In [0, 1]: of the last eight results.
   double share() const {
-    std::size_t ties = 0;
-    for (const bool tie : latest_) ties += tie ? 1 : 0;
+    const auto ties = std::count_if(latest_.begin(), latest_.end(), [](const auto& it) { return it.second; });
     return static_cast<double>(ties) / static_cast<double>(kWindow);
   }
 
  private:
   static constexpr std::size_t kWindow = 8;
-  std::deque<bool> latest_;
-  double best_ = std::numeric_limits<double>::infinity();
+  std::deque<std::pair<std::int64_t, bool>> latest_;
+  Least best_;
 };
 
 }  // namespace hone::search

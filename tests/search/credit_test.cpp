@@ -11,41 +11,60 @@
 namespace hone::search {
 namespace {
 
+/// A proposal's result, judged and then kept.
+void propose(Credit& credit, std::size_t proposer, std::int64_t trial, double value, std::int64_t level = 1) {
+  credit.judge(proposer, value, level);
+  credit.observe(trial, value, level);
+}
+
 TEST(Credit, IsTheMeanRankOfTheLatestProposals) {
   Credit credit(2);
+  std::int64_t trial = 0;
   EXPECT_EQ(credit.poor(0), 0.5);
-  for (const double value : {4.0, 2.0, 3.0, 1.0}) credit.observe(value);
-  credit.observe(0, 0.5);  // better than all
+  for (const double value : {4.0, 2.0, 3.0, 1.0}) credit.observe(trial++, value, 1);
+  propose(credit, 0, trial++, 0.5);  // better than all
   EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0.0) / 3, 1e-12);
-  credit.observe(0, 2.5);  // behind three of five
+  propose(credit, 0, trial++, 2.5);  // behind three of five
   EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0.0 + 0.6) / 4, 1e-12);
   EXPECT_EQ(credit.size(0), 2u);
   EXPECT_EQ(credit.poor(1), 0.5);
-  for (int i = 0; i < 20; ++i) credit.observe(1, std::numeric_limits<double>::quiet_NaN());  // failed
+  for (int i = 0; i < 20; ++i) propose(credit, 1, trial++, std::numeric_limits<double>::quiet_NaN());
   EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 8) / 10, 1e-12);
-  for (int i = 0; i < 8; ++i) credit.observe(1, 0.5);  // the best over again is no gain
+  for (int i = 0; i < 8; ++i) propose(credit, 1, trial++, 0.5);  // the best over again is no gain
   EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 8) / 10, 1e-12);
-  for (int i = 0; i < 8; ++i) credit.observe(1, -i - 1.0);
+  for (int i = 0; i < 8; ++i) propose(credit, 1, trial++, -i - 1.0);
   EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 0) / 10, 1e-12);
 }
 
-TEST(Credit, ComparesResultsOfOneFidelity) {
-  Credit credit(1);
-  for (const double value : {9.0, 8.0, 7.0}) credit.observe(value, 1);
-  for (const double value : {1.0, 2.0, 3.0}) credit.observe(value, 9);
-  credit.observe(0, 6.0, 1);
+TEST(Credit, ComparesResultsOfOneFidelityAndForgetsDeletedTrials) {
+  Credit credit(2);
+  for (const int i : {0, 1, 2}) credit.observe(i, 9.0 - i, 1);
+  for (const int i : {0, 1, 2}) credit.observe(i, 1.0 + i, 9);
+  propose(credit, 0, 3, 6.0, 1);
   EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0) / 3, 1e-12);
-  credit.observe(0, 6.0, 9);
+  propose(credit, 0, 3, 6.0, 9);
   EXPECT_NEAR(credit.poor(0), (2 * 0.5 + 0 + 1) / 4, 1e-12);
+  credit.observe(4, -1e9, 1);
+  credit.forget(4);
+  credit.forget(5);  // unknown
+  propose(credit, 1, 6, 6.0, 1);
+  EXPECT_NEAR(credit.poor(1), (2 * 0.5 + 1) / 3, 1e-12) << "the best over again";
 }
 
 TEST(Ties, AreResultsThatEqualTheBestSoFar) {
   Ties ties;
+  std::int64_t trial = 0;
   EXPECT_EQ(ties.share(), 0.0);
-  for (const double value : {3.0, 3.0, 2.0, 3.0, 2.0}) ties.observe(value);
+  for (const double value : {3.0, 3.0, 2.0, 3.0, 2.0}) ties.observe(trial++, value);
   EXPECT_EQ(ties.share(), 2.0 / 8.0);
-  for (int i = 0; i < 8; ++i) ties.observe(5.0 - 0.1 * i);
+  for (int i = 0; i < 5; ++i) ties.observe(2, 2.0);  // told again
+  EXPECT_EQ(ties.share(), 2.0 / 8.0);
+  for (int i = 0; i < 8; ++i) ties.observe(trial++, 5.0 - 0.1 * i);
   EXPECT_EQ(ties.share(), 0.0);
+  ties.observe(100, -1e9);
+  ties.forget(100);
+  for (int i = 0; i < 8; ++i) ties.observe(trial++, 2.0);
+  EXPECT_EQ(ties.share(), 1.0);
 }
 
 /// Wide steps with a lottery on top: neighbours of a good config are the same config, and no model of what
@@ -87,6 +106,31 @@ TEST(Auto, TheFirstPartIsNotLeftAloneWhereItFindsNothing) {
               return sum;
             }),
             60);
+}
+
+TEST(Auto, WhatUsersEnqueueIsNobodysProposal) {
+  // Good proposals of the first part, then bad trials of the user's: it stays alone.
+  SimulatedStudy study("auto", problem_of(cube(2)), Json{{"parts", {"random 1", "sobol 1"}}});
+  const auto random = make_searcher("random", study.problem);
+  double value = 0.0;
+  while (study.trials.size() < 14) study.finish(study.create(study.ask()), {value -= 1.0});
+  Rng rng(1, "test");
+  for (int i = 0; i < 8; ++i) {
+    study::Trial trial;
+    trial.id = static_cast<std::int64_t>(study.trials.size());
+    trial.origin = "user";
+    trial.config = study.problem.space.sample(rng);
+    trial.key = trial.config.key();
+    study::Trial& kept = study.trials.emplace_back(trial);
+    study.tell(study::Change::Kind::created, kept);
+    study.set_state(kept, study::TrialState::failed);
+  }
+  for (int i = 0; i < 6; ++i) {
+    const auto number = static_cast<std::int64_t>(study.trials.size());
+    const space::Config config = study.ask();
+    EXPECT_EQ(config, random->ask(number, 0)) << number;
+    study.finish(study.create(config), {value -= 1.0});
+  }
 }
 
 }  // namespace
