@@ -5,6 +5,7 @@
 
 #include "hone/search/acquisition_search.h"
 #include "hone/search/gp_model.h"
+#include "hone/search/sameness.h"
 #include "hone/search/ties.h"
 
 namespace hone::search {
@@ -27,6 +28,7 @@ class GpSearcher : public Searcher {
       : problem_(given),
         model_(given, options),
         search_(model_.moves()),
+        sameness_(model_.moves()),
         first_(given.space.default_config()),
         draws_(given.partial && given.objectives.size() == 1) {
     Problem start = given;
@@ -39,6 +41,7 @@ class GpSearcher : public Searcher {
     // Once there is a model, the start's sequence need not go on; what it then proposes in a pinch is random.
     if (!model_.is_ready()) startup_->update(change);
     model_.update(change);
+    sameness_.update(problem_, change);
     if (change.kind == study::Change::Kind::deleted) ties_.forget(change.trial->id);
     if (change.kind != study::Change::Kind::result || problem_.objectives.size() != 1) return;
     const auto values = study::oriented(problem_.objectives, change.result->measures);
@@ -82,7 +85,8 @@ class GpSearcher : public Searcher {
   }
 
   std::optional<space::Config> propose(std::int64_t number, int attempt, Rng& rng) {
-    const GpAcquisition acquisition = model_.acquisition();
+    const GpAcquisition promise = model_.acquisition();
+    const NewAcquisition acquisition(promise, sameness_);
     AcquisitionSearchOptions options;
     // Where trials are many and cheap, half of them are the best of a few draws: what the maximum finds
     // wrong, again and again in the same corners say, is not all that is looked at. So too where it finds
@@ -110,6 +114,7 @@ class GpSearcher : public Searcher {
   Problem problem_;
   GpModel model_;
   AcquisitionSearch search_;
+  Sameness sameness_;
   std::optional<space::Config> first_;
   bool draws_;  // half of the turns
   Ties ties_;

@@ -5,6 +5,7 @@
 
 #include "hone/search/good_set.h"
 #include "hone/search/parzen.h"
+#include "hone/search/sameness.h"
 #include "hone/search/searcher.h"
 
 namespace hone::search {
@@ -31,12 +32,15 @@ struct TpeSettings {
 ///   paused below the model's fidelity is in neither.
 /// - Exact up to max_observations in the bad density. Beyond, each newcomer takes the place of a random one
 ///   that does not run (a stream keyed by the seed), so that what is kept thins out with age.
+/// - Not the papers': what would likely give a known value over again counts less (Sameness).
 /// - From attempt 8 on every other proposal is a random one, so that a small finite space is not a trap.
 class Tpe : public Searcher {
  public:
   Tpe(const Problem& problem, const TpeSettings& settings)
       : problem_(problem),
         settings_(settings),
+        moves_(problem.space),
+        sameness_(moves_),
         axes_(axes_of(problem.space)),
         good_(axes_, settings.prior_weight),
         bad_(axes_, settings.prior_weight) {}
@@ -44,6 +48,7 @@ class Tpe : public Searcher {
   void update(const study::Change& change) override {
     using study::TrialState;
     const study::Trial& trial = *change.trial;
+    sameness_.update(problem_, change);
     const std::size_t row = row_of(trial);
     Row& it = rows_[row];
     it.runs = !trial.done() && trial.state != TrialState::paused;
@@ -213,6 +218,7 @@ class Tpe : public Searcher {
           if (!active[k]) drawn[k] = std::numeric_limits<float>::quiet_NaN();
       }
       candidate.score = good_.log_density(drawn) - bad_.log_density(drawn);
+      candidate.score += sameness_.log_new(candidate.point);
       candidates.push_back(std::move(candidate));
     }
     std::stable_sort(candidates.begin(), candidates.end(),
@@ -226,6 +232,8 @@ class Tpe : public Searcher {
 
   Problem problem_;
   TpeSettings settings_;
+  Moves moves_;
+  Sameness sameness_;
   std::vector<Axis> axes_;
   std::vector<Row> rows_;
   std::unordered_map<std::int64_t, std::size_t> row_by_trial_;

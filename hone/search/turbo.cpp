@@ -5,6 +5,7 @@
 
 #include "hone/search/acquisition_search.h"
 #include "hone/search/gp_model.h"
+#include "hone/search/sameness.h"
 #include "hone/study/front.h"
 
 namespace hone::search {
@@ -31,6 +32,7 @@ struct TurboSettings {
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
 ///   High-Dimensional Categorical and Mixed Search Spaces", 2021), with one length for both kinds.
+/// - Not the paper's: what would likely give a known value over again counts less (Sameness).
 /// - A success is a value better by a thousandth of its size; of several objectives, one that joins the
 /// front.
 /// - A region starts from 2 d trials as the authors' code does, but from at most 100.
@@ -39,13 +41,18 @@ struct TurboSettings {
 class Turbo : public Searcher {
  public:
   Turbo(const Problem& problem, const TurboSettings& settings)
-      : problem_(problem), settings_(settings), first_(problem.space.default_config()) {
+      : problem_(problem),
+        settings_(settings),
+        first_(problem.space.default_config()),
+        moves_(problem.space),
+        sameness_(moves_) {
     restart();
   }
 
   void update(const study::Change& change) override {
     using Kind = study::Change::Kind;
     const study::Trial& trial = *change.trial;
+    sameness_.update(problem_, change);
     const auto [found, is_new] = region_of_.try_emplace(trial.id, region_);
     if (is_new) known_.insert(trial.config.key());
     if (change.kind == Kind::deleted) known_.erase(trial.config.key());
@@ -184,16 +191,20 @@ class Turbo : public Searcher {
       options.evaluations = settings_.n_candidates;
       options.starts = 0;
       options.draws_only = true;
-      return search_->maximize(Draws(acquisition, rng), {}, &around, known, skip, options, rng);
+      const Draws draws(acquisition, rng);
+      return search_->maximize(NewAcquisition(draws, sameness_), {}, &around, known, skip, options, rng);
     }
     const double n = static_cast<double>(model_->model_size());
     options.evaluations = static_cast<std::size_t>(std::clamp(1.6e8 / (n * n + 1.0), 400.0, 2000.0));
-    return search_->maximize(acquisition, model_->best(), &around, known, skip, options, rng);
+    return search_->maximize(NewAcquisition(acquisition, sameness_), model_->best(), &around, known, skip,
+                             options, rng);
   }
 
   Problem problem_;
   TurboSettings settings_;
   std::optional<space::Config> first_;
+  Moves moves_;
+  Sameness sameness_;
   std::unordered_map<std::int64_t, std::uint64_t> region_of_;  // by trial
   std::unordered_set<std::int64_t> counted_;
   std::unordered_set<Key> known_;
