@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Records tables for hone bench search: small models on the data sets that scikit-learn brings, no download.
 
-    python3 -m venv VENV && VENV/bin/pip install -r bench/tables/requirements.txt
-    VENV/bin/python bench/tables/make.py FOLDER             # all, about an hour of one core
-    VENV/bin/python bench/tables/make.py FOLDER svm_digits  # one
+    ./dev tables FOLDER             # all, about three hours of one core
+    ./dev tables FOLDER svm_digits  # one: ten minutes
 
 Writes FOLDER/tables/NAME.csv.gz and FOLDER/curves/NAME.csv.gz with their NAME.json, in the format that
 docs/formats.md describes (Recorded table); what is there already is left. Models and data sets follow the list of

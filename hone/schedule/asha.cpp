@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -7,6 +8,7 @@
 #include "hone/schedule/rung.h"
 #include "hone/schedule/rung_trust.h"
 #include "hone/schedule/scheduler.h"
+#include "hone/schedule/twins.h"
 #include "hone/study/front.h"
 
 namespace hone::schedule {
@@ -38,17 +40,28 @@ namespace {
 ///   rung higher; the first kFirst trials all begin above the lowest rung. Only rungs are measured whose next
 ///   one is at most 1 / eta^2 of the whole, so that probes stay cheap. Where trials do not report on their
 ///   way there is nothing to measure, and all rungs are trusted.
+/// - `distinct` (one objective): a trial that has at a rung exactly the value of one before it is not
+/// promoted
+///   and does not count there, while such twins were found to stay twins at the next rung (Twins): what it
+///   would tell is known. Else the best third of a rung fills with the same config over again.
 ///
 /// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
 /// one, by the result that they have. Those that rest below the first are a rung of their own there.
 class Asha : public Scheduler {
  public:
-  Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta, bool measured, bool eager)
+  struct Beyond {
+    bool measured, eager, distinct;
+  };
+  Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta, const Beyond& beyond)
       : objectives_(problem.objectives),
         steps_(std::move(steps)),
-        rungs_(steps_.size(), Rung(eta, eager ? 1 : 0)),
+        rungs_(steps_.size(), Rung(eta, beyond.eager ? 1 : 0)),
         below_(eta) {
-    if (!measured || objectives_.size() > 1) return;
+    if (beyond.distinct && objectives_.size() == 1) {
+      twins_.resize(steps_.size() - 1);
+      left_out_.resize(steps_.size() - 1);
+    }
+    if (!beyond.measured || objectives_.size() > 1) return;
     for (std::size_t i = 0; i + 1 < steps_.size() && steps_[i + 1] <= steps_.back() / (eta * eta); ++i)
       // Trust is lost slowly, since few pass a trusted rung unjudged, and won quickly: it takes evidence.
       trust_.emplace_back(steps_[i], steps_[i + 1], eta, 1.0 / static_cast<double>(eta));
@@ -59,6 +72,7 @@ class Asha : public Scheduler {
     if (trial.state == study::TrialState::deleted) {
       for (Rung& rung : rungs_) rung.remove(trial.id);
       below_.remove(trial.id);
+      let_twins_in(trial.id);
       return;
     }
     if (change.kind == study::Change::Kind::created) ++created_;
@@ -71,7 +85,7 @@ class Asha : public Scheduler {
         if (steps_[i] != change.result->fidelity) continue;
         auto values = study::oriented(objectives_, change.result->measures);
         if (trial.same_as < 0)
-          rungs_[i].report(trial.id, std::move(values));
+          report(i, trial, std::move(values));
         else if (rungs_[i].has(trial.same_as) && study::dominates(values, rungs_[i].values(trial.same_as)))
           rungs_[i].report(trial.same_as, std::move(values));
       }
@@ -84,8 +98,16 @@ class Asha : public Scheduler {
       }
     }
     settle(below_, trial, trial.target >= steps_[0]);
-    for (std::size_t i = 0; i < steps_.size(); ++i)
-      settle(rungs_[i], trial, trial.target >= (i + 1 < steps_.size() ? steps_[i + 1] : steps_[i] + 1));
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const bool promoted = trial.target >= (i + 1 < steps_.size() ? steps_[i + 1] : steps_[i] + 1);
+      settle(rungs_[i], trial, promoted);
+      if (i >= left_out_.size()) continue;
+      if (const auto twin = left_out_[i].find(trial.id); twin != left_out_[i].end())
+        twin->second.ready = !promoted && trial.state == study::TrialState::paused;
+    }
+    using study::TrialState;
+    if (trial.state == TrialState::failed || trial.state == TrialState::infeasible || trial.same_as >= 0)
+      let_twins_in(trial.id);
   }
 
   std::optional<Job> next(bool may_create) override {
@@ -115,6 +137,53 @@ class Asha : public Scheduler {
   }
 
  private:
+  /// A trial that is not promoted for its twin's sake.
+  struct LeftOut {
+    std::int64_t twin;
+    double value;
+    bool ready;
+  };
+
+  void report(std::size_t i, const study::Trial& trial, std::vector<double> values) {
+    const double value = values.empty() ? std::numeric_limits<double>::quiet_NaN() : values[0];
+    if (i > 0 && i <= twins_.size()) {
+      twins_[i - 1].above(trial.id, value);
+      if (!twins_[i - 1].alike()) let_in(i - 1, [](const LeftOut&) { return true; });
+    }
+    rungs_[i].report(trial.id, std::move(values));
+    if (i >= twins_.size()) return;
+    left_out_[i].erase(trial.id);  // told again
+    const std::int64_t twin = twins_[i].here(trial.id, value);
+    if (twin < 0 || trial.target > steps_[i] || !twins_[i].alike()) return;
+    // Either may have been told again since.
+    if (!rungs_[i].has(twin) || rungs_[i].values(twin)[0] != value) return;
+    rungs_[i].remove(trial.id);
+    left_out_[i].emplace(trial.id, LeftOut{twin, value, false});
+  }
+
+  /// Of those left out at a rung some count again.
+  template <typename Which>
+  void let_in(std::size_t i, const Which& which) {
+    for (auto it = left_out_[i].begin(); it != left_out_[i].end();) {
+      if (!which(it->second)) {
+        ++it;
+        continue;
+      }
+      rungs_[i].report(it->first, {it->second.value});
+      rungs_[i].set_ready(it->first, it->second.ready);
+      it = left_out_[i].erase(it);
+    }
+  }
+
+  /// A trial is out: those that it stood for are not.
+  void let_twins_in(std::int64_t trial) {
+    for (std::size_t i = 0; i < twins_.size(); ++i) {
+      twins_[i].forget(trial);
+      left_out_[i].erase(trial);
+      let_in(i, [&](const LeftOut& it) { return it.twin == trial; });
+    }
+  }
+
   /// The rung at which trials begin.
   std::size_t first() const {
     std::size_t first = !trust_.empty() && created_ < kFirst ? 1 : 0;
@@ -165,7 +234,9 @@ class Asha : public Scheduler {
   std::vector<std::int64_t> steps_;
   std::vector<Rung> rungs_;
   std::vector<RungTrust> trust_;  // of the rungs that are measured, from the lowest up
-  std::int64_t created_ = 0;      // trials
+  std::vector<Twins> twins_;      // of each rung but the last
+  std::vector<std::map<std::int64_t, LeftOut>> left_out_;  // by trial
+  std::int64_t created_ = 0;                               // trials
   std::int64_t alike_ = 1;
   Rung below_;  // those that rest below the first rung
 };
@@ -233,7 +304,13 @@ HONE_REGISTER(scheduler, asha) {
                        .fallback = true,
                        .summary = "a rung counts only while its order tells something of the next one's, "
                                   "which trials that pass it unjudged show: trials begin above those that "
-                                  "do not (promotion), or are not judged there (stopping)"}},
+                                  "do not (promotion), or are not judged there (stopping)"},
+                      {.name = "distinct",
+                       .type = OptionSpec::Type::flag,
+                       .fallback = true,
+                       .summary =
+                           "of type promotion: what gives exactly another trial's value is not promoted "
+                           "beside it, once such twins were found to stay twins"}},
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",
@@ -246,6 +323,8 @@ HONE_REGISTER(scheduler, asha) {
           return std::make_unique<schedule::StoppingAsha>(problem, schedule::rungs_of(options),
                                                           options.integer("eta"), options.flag("measured"));
         return std::make_unique<schedule::Asha>(problem, schedule::rungs_of(options), options.integer("eta"),
-                                                options.flag("measured"), options.flag("eager"));
+                                                schedule::Asha::Beyond{.measured = options.flag("measured"),
+                                                                       .eager = options.flag("eager"),
+                                                                       .distinct = options.flag("distinct")});
       }));
 }

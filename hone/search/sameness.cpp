@@ -50,9 +50,10 @@ void Sameness::update(const Problem& problem, const study::Change& change) {
   } else if (change.kind == Kind::result) {
     const auto values = study::oriented(problem.objectives, change.result->measures);
     if (values.empty() || !std::isfinite(values[0])) return;
+    // Results are mostly of trials that began lately.
     const auto row =
-        std::find_if(rows_.begin(), rows_.end(), [&](const Row& it) { return it.trial == trial.id; });
-    if (row != rows_.end() && !row->values.contains(change.result->fidelity))
+        std::find_if(rows_.rbegin(), rows_.rend(), [&](const Row& it) { return it.trial == trial.id; });
+    if (row != rows_.rend() && !row->values.contains(change.result->fidelity))
       observe(*row, values[0], change.result->fidelity);
   }
 }
