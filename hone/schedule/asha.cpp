@@ -139,7 +139,6 @@ class Asha : public Scheduler {
  private:
   /// A trial that is not promoted for its twin's sake.
   struct LeftOut {
-    std::int64_t twin;
     double value;
     bool ready;
   };
@@ -148,7 +147,8 @@ class Asha : public Scheduler {
     const double value = values.empty() ? std::numeric_limits<double>::quiet_NaN() : values[0];
     if (i > 0 && i <= twins_.size()) {
       twins_[i - 1].above(trial.id, value);
-      if (!twins_[i - 1].alike()) let_in(i - 1, [](const LeftOut&) { return true; });
+      while (!twins_[i - 1].alike() && !left_out_[i - 1].empty())
+        let_in(i - 1, left_out_[i - 1].begin()->first);
     }
     rungs_[i].report(trial.id, std::move(values));
     if (i >= twins_.size()) return;
@@ -158,29 +158,23 @@ class Asha : public Scheduler {
     // Either may have been told again since.
     if (!rungs_[i].has(twin) || rungs_[i].values(twin)[0] != value) return;
     rungs_[i].remove(trial.id);
-    left_out_[i].emplace(trial.id, LeftOut{twin, value, false});
+    left_out_[i].emplace(trial.id, LeftOut{value, false});
   }
 
-  /// Of those left out at a rung some count again.
-  template <typename Which>
-  void let_in(std::size_t i, const Which& which) {
-    for (auto it = left_out_[i].begin(); it != left_out_[i].end();) {
-      if (!which(it->second)) {
-        ++it;
-        continue;
-      }
-      rungs_[i].report(it->first, {it->second.value});
-      rungs_[i].set_ready(it->first, it->second.ready);
-      it = left_out_[i].erase(it);
-    }
+  /// Who was left out at a rung counts again.
+  void let_in(std::size_t i, std::int64_t trial) {
+    const auto found = left_out_[i].find(trial);
+    if (found == left_out_[i].end()) return;
+    rungs_[i].report(trial, {found->second.value});
+    rungs_[i].set_ready(trial, found->second.ready);
+    left_out_[i].erase(found);
   }
 
   /// A trial is out: those that it stood for are not.
   void let_twins_in(std::int64_t trial) {
     for (std::size_t i = 0; i < twins_.size(); ++i) {
-      twins_[i].forget(trial);
       left_out_[i].erase(trial);
-      let_in(i, [&](const LeftOut& it) { return it.twin == trial; });
+      for (const std::int64_t twin : twins_[i].forget(trial)) let_in(i, twin);
     }
   }
 

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -18,7 +17,8 @@ class Twins {
   std::int64_t here(std::int64_t trial, double value) {
     if (!std::isfinite(value)) return -1;
     const auto [found, is_first] = first_.try_emplace(value, trial);
-    if (is_first || found->second == trial) return -1;
+    if (is_first) own_.emplace(trial, value);
+    if (found->second == trial) return -1;
     if (const auto of = original_.find(trial); of != original_.end()) return of->second;
     original_.emplace(trial, found->second);
     twins_[found->second].push_back(trial);
@@ -31,9 +31,14 @@ class Twins {
     if (const auto own = twins_.find(trial); own != twins_.end())
       for (const std::int64_t twin : own->second) compare(value, twin);
   }
-  /// A trial that stands for others no longer: the next one with its value does.
-  void forget(std::int64_t trial) {
-    std::erase_if(first_, [&](const auto& it) { return it.second == trial; });
+  /// A trial that stands for others no longer: the next one with its value does. Returns its twins.
+  std::vector<std::int64_t> forget(std::int64_t trial) {
+    if (const auto own = own_.find(trial); own != own_.end()) {
+      first_.erase(own->second);
+      own_.erase(own);
+    }
+    const auto found = twins_.find(trial);
+    return found == twins_.end() ? std::vector<std::int64_t>{} : found->second;
   }
   /// Whether twins here go on to be twins: at least three did, and of five at most one did not.
   bool alike() const { return same_ >= 3 && different_ * 4 <= same_; }
@@ -45,7 +50,8 @@ class Twins {
     ++(found->second == value ? same_ : different_);
   }
 
-  std::map<double, std::int64_t> first_;                     // by value
+  std::unordered_map<double, std::int64_t> first_;           // by value
+  std::unordered_map<std::int64_t, double> own_;             // values of those first ones
   std::unordered_map<std::int64_t, std::int64_t> original_;  // by twin
   std::unordered_map<std::int64_t, std::vector<std::int64_t>> twins_;
   std::unordered_map<std::int64_t, double> above_;  // values at the next rung
