@@ -336,7 +336,11 @@ def main():
         if os.path.exists(os.path.join(root, kind, name + ".csv.gz")):
             print(f"{name}: there already")
         else:
-            record(root, name)
+            try:
+                record(root, name)
+            except KeyboardInterrupt:
+                print(f"\nstopped; {name} begins anew next time, what was recorded whole stays", file=sys.stderr)
+                return 3
     return 0
 
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -40,10 +39,9 @@ namespace {
 ///   rung higher; the first kFirst trials all begin above the lowest rung. Only rungs are measured whose next
 ///   one is at most 1 / eta^2 of the whole, so that probes stay cheap. Where trials do not report on their
 ///   way there is nothing to measure, and all rungs are trusted.
-/// - `distinct` (one objective): a trial that has at a rung exactly the value of one before it is not
-/// promoted
-///   and does not count there, while such twins were found to stay twins at the next rung (Twins): what it
-///   would tell is known. Else the best third of a rung fills with the same config over again.
+/// - `distinct` (one objective): while trials with exactly the same value at a rung were found to be the
+///   same at the next one, too (Twins), one of them stands for the others, which are not promoted and do not
+///   count there. Else the best third of a rung fills with the same config over again.
 ///
 /// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
 /// one, by the result that they have. Those that rest below the first are a rung of their own there.
@@ -57,10 +55,7 @@ class Asha : public Scheduler {
         steps_(std::move(steps)),
         rungs_(steps_.size(), Rung(eta, beyond.eager ? 1 : 0)),
         below_(eta) {
-    if (beyond.distinct && objectives_.size() == 1) {
-      twins_.resize(steps_.size() - 1);
-      left_out_.resize(steps_.size() - 1);
-    }
+    if (beyond.distinct && objectives_.size() == 1) twins_.resize(steps_.size() - 1);
     if (!beyond.measured || objectives_.size() > 1) return;
     for (std::size_t i = 0; i + 1 < steps_.size() && steps_[i + 1] <= steps_.back() / (eta * eta); ++i)
       // Trust is lost slowly, since few pass a trusted rung unjudged, and won quickly: it takes evidence.
@@ -72,7 +67,7 @@ class Asha : public Scheduler {
     if (trial.state == study::TrialState::deleted) {
       for (Rung& rung : rungs_) rung.remove(trial.id);
       below_.remove(trial.id);
-      let_twins_in(trial.id);
+      for (std::size_t i = 0; i < twins_.size(); ++i) leave(i, trial.id);
       return;
     }
     if (change.kind == study::Change::Kind::created) ++created_;
@@ -86,28 +81,36 @@ class Asha : public Scheduler {
         auto values = study::oriented(objectives_, change.result->measures);
         if (trial.same_as < 0)
           report(i, trial, std::move(values));
-        else if (rungs_[i].has(trial.same_as) && study::dominates(values, rungs_[i].values(trial.same_as)))
+        else if (i < twins_.size() && twins_[i].waits(trial.same_as) &&
+                 values[0] < twins_[i].value(trial.same_as)) {
+          const bool ready = twins_[i].ready(trial.same_as);
+          leave(i, trial.same_as);
+          count(i, {trial.same_as, values[0], ready});
+        } else if (rungs_[i].has(trial.same_as) && study::dominates(values, rungs_[i].values(trial.same_as)))
           rungs_[i].report(trial.same_as, std::move(values));
       }
     if (trial.state == study::TrialState::paused && trial.same_as < 0 && trial.last() != nullptr) {
       const auto above = std::lower_bound(steps_.begin(), steps_.end(), trial.last()->fidelity);
       if (above != steps_.end() && *above != trial.last()->fidelity) {
-        Rung& rung =
-            above == steps_.begin() ? below_ : rungs_[static_cast<std::size_t>(above - steps_.begin()) - 1];
+        const auto lower = static_cast<std::size_t>(above - steps_.begin());
+        if (lower > 0 && lower <= twins_.size()) leave(lower - 1, trial.id);
+        Rung& rung = lower == 0 ? below_ : rungs_[lower - 1];
         rung.report(trial.id, study::oriented(objectives_, trial.last()->measures));
       }
     }
     settle(below_, trial, trial.target >= steps_[0]);
+    const bool lost = trial.state == study::TrialState::failed ||
+                      trial.state == study::TrialState::infeasible ||
+                      trial.state == study::TrialState::pruned || trial.same_as >= 0;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const bool promoted = trial.target >= (i + 1 < steps_.size() ? steps_[i + 1] : steps_[i] + 1);
       settle(rungs_[i], trial, promoted);
-      if (i >= left_out_.size()) continue;
-      if (const auto twin = left_out_[i].find(trial.id); twin != left_out_[i].end())
-        twin->second.ready = !promoted && trial.state == study::TrialState::paused;
+      if (i >= twins_.size()) continue;
+      if (lost)
+        leave(i, trial.id);
+      else
+        twins_[i].set_ready(trial.id, !promoted && trial.state == study::TrialState::paused);
     }
-    using study::TrialState;
-    if (trial.state == TrialState::failed || trial.state == TrialState::infeasible || trial.same_as >= 0)
-      let_twins_in(trial.id);
   }
 
   std::optional<Job> next(bool may_create) override {
@@ -137,45 +140,35 @@ class Asha : public Scheduler {
   }
 
  private:
-  /// A trial that is not promoted for its twin's sake.
-  struct LeftOut {
-    double value;
-    bool ready;
-  };
-
   void report(std::size_t i, const study::Trial& trial, std::vector<double> values) {
     const double value = values.empty() ? std::numeric_limits<double>::quiet_NaN() : values[0];
     if (i > 0 && i <= twins_.size()) {
-      twins_[i - 1].above(trial.id, value);
-      while (!twins_[i - 1].alike() && !left_out_[i - 1].empty())
-        let_in(i - 1, left_out_[i - 1].begin()->first);
+      twins_[i - 1].above(trial.id, value, rungs_[i - 1].within(trial.id));
+      for (std::size_t j = i - 1; j < twins_.size(); ++j)
+        while (const auto twin = twins_[j].release(alike_below(j))) count(j, *twin);
+    }
+    if (i < twins_.size()) {
+      if (twins_[i].value(trial.id) != value) leave(i, trial.id);  // told another before
+      if (twins_[i].here(trial.id, value, trial.target > steps_[i], alike_below(i)))
+        return rungs_[i].remove(trial.id);
     }
     rungs_[i].report(trial.id, std::move(values));
-    if (i >= twins_.size()) return;
-    left_out_[i].erase(trial.id);  // told again
-    const std::int64_t twin = twins_[i].here(trial.id, value);
-    if (twin < 0 || trial.target > steps_[i] || !twins_[i].alike()) return;
-    // Either may have been told again since.
-    if (!rungs_[i].has(twin) || rungs_[i].values(twin)[0] != value) return;
-    rungs_[i].remove(trial.id);
-    left_out_[i].emplace(trial.id, LeftOut{value, false});
   }
 
-  /// Who was left out at a rung counts again.
-  void let_in(std::size_t i, std::int64_t trial) {
-    const auto found = left_out_[i].find(trial);
-    if (found == left_out_[i].end()) return;
-    rungs_[i].report(trial, {found->second.value});
-    rungs_[i].set_ready(trial, found->second.ready);
-    left_out_[i].erase(found);
+  bool alike_below(std::size_t i) const {
+    bool alike = false;
+    for (std::size_t j = 0; j < i; ++j) alike = twins_[j].alike(alike);
+    return alike;
   }
 
-  /// A trial is out: those that it stood for are not.
-  void let_twins_in(std::int64_t trial) {
-    for (std::size_t i = 0; i < twins_.size(); ++i) {
-      left_out_[i].erase(trial);
-      for (const std::int64_t twin : twins_[i].forget(trial)) let_in(i, twin);
-    }
+  /// A trial counts no longer among the twins of a rung: the next of them does.
+  void leave(std::size_t i, std::int64_t trial) {
+    if (const auto next = twins_[i].leave(trial)) count(i, *next);
+  }
+
+  void count(std::size_t i, const Twins::Waiting& twin) {
+    rungs_[i].report(twin.trial, {twin.value});
+    rungs_[i].set_ready(twin.trial, twin.ready);
   }
 
   /// The rung at which trials begin.
@@ -228,9 +221,8 @@ class Asha : public Scheduler {
   std::vector<std::int64_t> steps_;
   std::vector<Rung> rungs_;
   std::vector<RungTrust> trust_;  // of the rungs that are measured, from the lowest up
-  std::vector<Twins> twins_;      // of each rung but the last
-  std::vector<std::map<std::int64_t, LeftOut>> left_out_;  // by trial
-  std::int64_t created_ = 0;                               // trials
+  std::vector<Twins> twins_;      // of each rung but the last; empty: not distinct
+  std::int64_t created_ = 0;      // trials
   std::int64_t alike_ = 1;
   Rung below_;  // those that rest below the first rung
 };

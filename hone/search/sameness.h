@@ -5,12 +5,13 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "hone/search/acquisition_search.h"
-#include "hone/search/moves.h"
 #include "hone/search/searcher.h"
+#include "hone/search/surrogate.h"
 
 namespace hone::search {
 
@@ -27,16 +28,17 @@ namespace hone::search {
 class Sameness {
  public:
   /// `moves` must outlive this.
-  explicit Sameness(const Moves& moves) : moves_(&moves) {}
+  explicit Sameness(const Moves& moves) : coding_(moves) {}
 
-  /// Every change of the study. Values are compared at the same fidelity, and r is of the highest one with
-  /// kEnough comparisons: before much training many configs may do alike. What runs is known, too.
+  /// Every change of the study. Values are compared at the same fidelity, a rung or the horizon, and r is of
+  /// the highest one with kEnough comparisons: before much training many configs may do alike. What runs is
+  /// known, too; what ended without a value is not. O(kRows d).
   void update(const Problem& problem, const study::Change& change);
 
   /// Whether any result was the same as its neighbour's: else log_new is 0 everywhere.
-  bool any() const { return radius_ > 0.0; }
-  /// Log of the probability that a filled point's value is a new one: in [kFloor, 0]. The gradient by the
-  /// point's entries is added where one is given.
+  bool any() const { return radius() > 0.0; }
+  /// Log of the probability that a filled point's value is a new one: in [kFloor, 0]. Entries of grids must
+  /// be those of their values (Moves::snap). The gradient by the point's entries is added where one is given.
   double log_new(const space::Point& point, Eigen::VectorXd* gradient = nullptr) const;
 
   static constexpr double kFloor = -7.0;
@@ -45,25 +47,27 @@ class Sameness {
   static constexpr std::size_t kRows = 512, kOutcomes = 64, kEnough = 4;
   struct Row {
     std::int64_t trial;
-    std::vector<double> entries;                 // of the free parameters, NaN where inactive
+    std::vector<double> entries;  // as in Coding
+    bool runs = true;
     std::map<std::int64_t, double> values = {};  // by fidelity; of each only the first
   };
   struct Nearest {
     const Row* row = nullptr;
     double square = std::numeric_limits<double>::infinity();  // of the distance
   };
-  std::vector<double> active(const space::Point& point) const;
-  Nearest nearest(const std::vector<double>& entries, std::int64_t fidelity) const;
+  /// `counts`: which rows do.
+  template <typename Counts>
+  Nearest nearest(const std::vector<double>& entries, const Counts& counts) const;
   void observe(Row& row, double value, std::int64_t fidelity);
-  void fit();
+  double radius() const;
 
   /// Squared distance to the nearest, and whether it was the same.
   using Outcomes = std::deque<std::pair<double, bool>>;
 
-  const Moves* moves_;
+  Coding coding_;
   std::deque<Row> rows_;                       // the last ones
   std::map<std::int64_t, Outcomes> outcomes_;  // the last ones, by fidelity
-  double radius_ = 0.0;
+  mutable std::optional<double> radius_;       // computed when it is asked for; no value: not since
 };
 
 /// Another acquisition function of which only what may be new counts. Both must outlive it.

@@ -218,7 +218,11 @@ class Tpe : public Searcher {
           if (!active[k]) drawn[k] = std::numeric_limits<float>::quiet_NaN();
       }
       candidate.score = good_.log_density(drawn) - bad_.log_density(drawn);
-      candidate.score += sameness_.log_new(candidate.point);
+      if (sameness_.any()) {
+        space::Point rounded = candidate.point;
+        moves_.snap(rounded);
+        candidate.score += sameness_.log_new(rounded);
+      }
       candidates.push_back(std::move(candidate));
     }
     std::stable_sort(candidates.begin(), candidates.end(),

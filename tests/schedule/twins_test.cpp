@@ -1,5 +1,6 @@
 #include "hone/schedule/twins.h"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <set>
@@ -15,26 +16,90 @@ namespace {
 using study::Trial;
 using study::TrialState;
 
-TEST(RungTwins, AreTrustedOnceTheyStayTwins) {
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Twins of three values, each of which is the same at the next rung: trials 2 v and 2 v + 1 of value v.
+Twins trusted() {
   Twins twins;
-  EXPECT_EQ(twins.here(0, 1.0), -1);
-  EXPECT_EQ(twins.here(1, 2.0), -1);
-  for (const std::int64_t trial : {2, 3, 4}) EXPECT_EQ(twins.here(trial, 1.0), 0);
-  EXPECT_EQ(twins.here(0, 1.0), -1) << "nobody is their own twin";
-  EXPECT_EQ(twins.here(5, std::numeric_limits<double>::quiet_NaN()), -1);
-  twins.above(2, 0.5);
-  twins.above(0, 0.5);  // in either order
-  twins.above(3, 0.5);
-  twins.above(3, 0.5);  // told again
-  EXPECT_FALSE(twins.alike());
-  twins.above(4, 0.5);
+  for (const std::int64_t v : {0, 1, 2})
+    for (const std::int64_t trial : {2 * v, 2 * v + 1}) {
+      EXPECT_FALSE(twins.here(trial, static_cast<double>(v), false));
+      twins.above(trial, 0.5, true);
+    }
   EXPECT_TRUE(twins.alike());
-  twins.here(6, 1.0);
-  twins.above(6, 0.4);
+  return twins;
+}
+
+TEST(RungTwins, AreTrustedOnceThoseOfThreeValuesStayTwins) {
+  Twins twins;
+  for (std::int64_t trial = 0; trial < 20; ++trial) {
+    EXPECT_FALSE(twins.here(trial, 1.0, false));
+    twins.above(trial, 0.5, true);
+    twins.above(trial, 0.7, true);  // told again
+  }
+  EXPECT_FALSE(twins.alike()) << "one value is one piece of evidence";
+  EXPECT_TRUE(twins.alike(true)) << "as they were at the rung below";
+  for (std::int64_t trial = 20; trial < 40; ++trial) {
+    twins.here(trial, static_cast<double>(trial / 2), false);
+    twins.above(trial, 0.5, false);
+  }
+  EXPECT_FALSE(twins.alike()) << "bad ones say nothing";
+  for (std::int64_t trial = 40; trial < 44; ++trial) {
+    EXPECT_FALSE(twins.alike());
+    twins.here(trial, static_cast<double>(trial / 2), false);
+    twins.above(trial, 0.5, true);
+  }
+  EXPECT_TRUE(twins.alike());
+}
+
+TEST(RungTwins, OneThatDiffersTakesTheTrustAwayAndWhoWaitsCounts) {
+  Twins twins = trusted();
+  EXPECT_TRUE(twins.here(10, 0.0, false));
+  EXPECT_TRUE(twins.here(11, 0.0, false));
+  EXPECT_FALSE(twins.here(12, 0.0, true)) << "was sent on";
+  EXPECT_FALSE(twins.here(13, kNaN, false));
+  EXPECT_FALSE(twins.here(14, 7.0, false));
+  twins.set_ready(11, true);
+  EXPECT_FALSE(twins.release().has_value());
+  twins.above(12, 0.4, false);
   EXPECT_FALSE(twins.alike());
-  twins.forget(0);
-  EXPECT_EQ(twins.here(7, 1.0), -1);
-  EXPECT_EQ(twins.here(8, 1.0), 7);
+  const auto first = twins.release(), second = twins.release();
+  ASSERT_TRUE(first.has_value() && second.has_value());
+  EXPECT_EQ(first->trial, 10);
+  EXPECT_FALSE(first->ready);
+  EXPECT_EQ(second->trial, 11);
+  EXPECT_TRUE(second->ready);
+  EXPECT_EQ(second->value, 0.0);
+  EXPECT_FALSE(twins.release().has_value());
+}
+
+TEST(RungTwins, SomeAreLetThroughAllTheSame) {
+  Twins twins = trusted();
+  int through = 0;
+  for (std::int64_t trial = 100; trial < 180; ++trial) through += twins.here(trial, 1.0, false) ? 0 : 1;
+  EXPECT_EQ(through, 10);
+}
+
+TEST(RungTwins, OneTakesThePlaceOfAStandInThatLeaves) {
+  Twins twins = trusted();
+  for (const std::int64_t trial : {10, 11, 12}) EXPECT_TRUE(twins.here(trial, 0.0, false));
+  EXPECT_FALSE(twins.leave(1).has_value()) << "stands for nobody";
+  EXPECT_FALSE(twins.leave(11).has_value()) << "waits itself";
+  EXPECT_FALSE(twins.leave(99).has_value());
+  const auto next = twins.leave(0);
+  ASSERT_TRUE(next.has_value());
+  EXPECT_EQ(next->trial, 10);
+  EXPECT_FALSE(twins.waits(10));
+  EXPECT_FALSE(twins.waits(11));
+  EXPECT_TRUE(twins.waits(12));
+  EXPECT_EQ(twins.leave(10)->trial, 12);
+  EXPECT_FALSE(twins.leave(12).has_value());
+  EXPECT_FALSE(twins.here(13, 0.0, false)) << "nobody stands there";
+  EXPECT_TRUE(twins.here(14, 0.0, false));
+  // Told another value: of another class from then on.
+  EXPECT_EQ(twins.leave(13)->trial, 14);
+  EXPECT_FALSE(twins.here(13, 0.25, false));
+  EXPECT_TRUE(twins.here(15, 0.25, false));
 }
 
 std::unique_ptr<Scheduler> asha(bool distinct = true) {
@@ -43,12 +108,13 @@ std::unique_ptr<Scheduler> asha(bool distinct = true) {
       Json{{"steps", {1, 3, 9}}, {"measured", false}, {"eager", false}, {"distinct", distinct}});
 }
 
-/// What a trial computes: every other one the same function, the best but for one.
-std::int64_t function_of(std::int64_t trial) { return trial % 2 == 0 ? 0 : trial; }
+/// What a trial computes: every other one is one of five functions, which are better than all others.
+std::int64_t function_of(std::int64_t trial) { return trial % 2 == 0 ? trial / 2 % 5 : trial + 5; }
 double same_function(std::int64_t trial, std::int64_t fidelity) {
   const std::int64_t function = function_of(trial);
-  if (function == 0) return 0.1 + 1.0 / static_cast<double>(fidelity);
-  return 0.1 + 1.0 / static_cast<double>(fidelity) + Rng(function, "value").uniform();
+  const double value =
+      function < 5 ? 0.01 * static_cast<double>(function) : 0.1 + Rng(function, "value").uniform();
+  return value + 1.0 / static_cast<double>(fidelity);
 }
 /// Few answers right or wrong: the first rung sees the same of many that are not the same.
 double coarse(std::int64_t trial, std::int64_t fidelity) {
@@ -72,11 +138,11 @@ TEST(AshaDistinct, DoesNotPromoteTheSameFunctionOverAgain) {
   const auto functions = [](bool distinct) {
     Simulation simulation(asha(distinct));
     std::set<std::int64_t> computed;
-    for (const std::int64_t trial : finished(simulation, 300, same_function))
+    for (const std::int64_t trial : finished(simulation, 600, same_function))
       computed.insert(function_of(trial));
     return computed.size();
   };
-  EXPECT_LE(functions(false), 2u);
+  EXPECT_LE(functions(false), 5u);
   EXPECT_GE(functions(true), 10u);
 }
 
@@ -85,28 +151,45 @@ TEST(AshaDistinct, ValuesThatHappenToBeTheSameAreNoTwins) {
   EXPECT_EQ(finished(with, 300, coarse), finished(without, 300, coarse));
 }
 
-TEST(AshaDistinct, TwinsStandInForOneThatFails) {
-  Simulation simulation(asha());
-  finished(simulation, 200, same_function);
-  // Two of a new best function rest; the first is promoted and fails.
-  std::vector<Trial*> twins;
-  while (twins.size() < 2) {
-    const auto job = simulation.scheduler->next(true);
-    ASSERT_TRUE(job.has_value());
-    Trial& trial = simulation.start(*job);
-    if (job->trial < 0) {
-      twins.push_back(&trial);
-      simulation.finish(trial, {-5.0});
-    } else {
-      simulation.finish(trial, {trial.id == twins[0]->id ? -9.0 : same_function(trial.id, trial.target)});
+TEST(AshaDistinct, AConstantPredictionIsNoReasonToTrustTwins) {
+  // Half of the trials predict a constant, the same at all rungs; good ones have few values at the first.
+  const auto value = [](std::int64_t trial, std::int64_t fidelity) {
+    return trial % 2 == 0 ? 5.0 : coarse(trial, fidelity) / 6.0;
+  };
+  Simulation with(asha(true)), without(asha(false));
+  EXPECT_EQ(finished(with, 300, value), finished(without, 300, value));
+}
+
+TEST(AshaDistinct, OneTwinTakesThePlaceOfOneThatIsLost) {
+  for (const TrialState end :
+       {TrialState::failed, TrialState::infeasible, TrialState::pruned, TrialState::deleted}) {
+    Simulation simulation(asha());
+    finished(simulation, 200, same_function);
+    // Five of a new best function rest; the first is promoted and lost.
+    std::vector<std::int64_t> twins;
+    while (twins.size() < 5) {
+      const auto job = simulation.scheduler->next(true);
+      ASSERT_TRUE(job.has_value());
+      Trial& trial = simulation.start(*job);
+      if (job->trial < 0) twins.push_back(trial.id);
+      const bool is_new = std::find(twins.begin(), twins.end(), trial.id) != twins.end();
+      simulation.finish(trial, {is_new ? -5.0 : same_function(trial.id, trial.target)});
     }
+    std::vector<std::int64_t> waiting;
+    for (const std::int64_t id : twins)
+      if (simulation.trials[static_cast<std::size_t>(id)].target == 1) waiting.push_back(id);
+    ASSERT_GE(waiting.size(), 3u) << "the first went on, and perhaps one that is let through";
+    ASSERT_NE(waiting[0], twins[0]);
+    simulation.set_state(simulation.trials[static_cast<std::size_t>(twins[0])], end);
+    std::vector<std::int64_t> went_on;
+    for (int i = 0; i < 8; ++i) {
+      const auto job = simulation.step(true, [](const Trial&) { return std::vector<double>{9.0}; });
+      ASSERT_TRUE(job.has_value());
+      if (job->fidelity == 3 && std::find(waiting.begin(), waiting.end(), job->trial) != waiting.end())
+        went_on.push_back(job->trial);
+    }
+    EXPECT_EQ(went_on, std::vector<std::int64_t>{waiting[0]}) << "one is enough";
   }
-  EXPECT_EQ(twins[1]->target, 1);
-  // The first went on before the second came; nothing is left of it.
-  simulation.set_state(*twins[0], TrialState::failed);
-  const auto job = simulation.scheduler->next(true);
-  ASSERT_TRUE(job.has_value());
-  EXPECT_EQ(job->trial, twins[1]->id);
 }
 
 TEST(AshaDistinct, IsAFunctionOfWhatItWasTold) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -98,6 +99,8 @@ TEST(Sameness, ItsGradientIsTheSlope) {
 TEST(Sameness, GoesByTheHighestFidelityWithEnoughComparisons) {
   // All are alike before they are trained.
   Told told(square());
+  told.problem.rungs = {1, 9};
+  told.problem.horizon = 9;
   Rng rng(3, "test");
   for (int i = 0; i < 30; ++i) {
     study::Trial& trial = told.create(told.at(rng.uniform(), rng.uniform()));
@@ -105,9 +108,45 @@ TEST(Sameness, GoesByTheHighestFidelityWithEnoughComparisons) {
     if (i == 4) {
       EXPECT_TRUE(told.sameness.any());
     }
+    told.result(trial, 1.0, 5);  // between rungs: not looked at
     told.result(trial, i, 9);
   }
   EXPECT_FALSE(told.sameness.any());
+}
+
+TEST(Sameness, WhatEndedWithoutAValueIsNotKnown) {
+  Told told(square());
+  Rng rng(5, "test");
+  for (int i = 0; i < 30; ++i) {
+    const double x = 0.5 * rng.uniform(), y = 0.5 * rng.uniform();
+    told.result(told.create(told.at(x, y)), steps(x, y));
+  }
+  const space::Point far{0.9, 0.9};
+  const double before = told.sameness.log_new(far);
+  study::Trial& failed = told.create(told.at(0.9, 0.9));
+  told.result(failed, std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(told.sameness.log_new(far), Sameness::kFloor);
+  const auto set_state = [&](study::TrialState state) {
+    failed.state = state;
+    told.sameness.update(told.problem, {study::Change::Kind::state, &failed, nullptr});
+  };
+  set_state(study::TrialState::failed);
+  EXPECT_EQ(told.sameness.log_new(far), before);
+  set_state(study::TrialState::running);  // tried again
+  EXPECT_EQ(told.sameness.log_new(far), Sameness::kFloor);
+}
+
+TEST(Sameness, TpeComparesWhatACandidateIsRoundedTo) {
+  // A few values of a long grid have all results; an entry anywhere in a cell is that value.
+  const space::Space grid =
+      space::Space::Builder().integer("n", 1, 200, {.log = true}).real("x", 0.0, 1.0).build();
+  SimulatedStudy study("tpe", problem_of(grid, 1, 1));
+  study.run(80, [](const space::Config& config) {
+    return std::vector<double>{std::floor(config.real("x") * 20) + (config.integer("n") < 3 ? 0.0 : 1.0)};
+  });
+  std::set<Key> keys;
+  for (const study::Trial& trial : study.trials) keys.insert(trial.key);
+  EXPECT_EQ(keys.size(), study.trials.size());
 }
 
 TEST(Sameness, RunningTrialsAreKnownAndDeletedOnesAreNot) {
