@@ -1,20 +1,26 @@
-"""A plain loop over BoTorch: a Sobol design, then a Gaussian process with its default priors and noisy log expected
-improvement, optimised by its alternating search over mixed spaces, by its local search over wholly discrete ones.
-Every ordered value is a number in [0, 1] on its scale, a category its index with a kernel of its own."""
+"""A plain loop over BoTorch: a Sobol design, then a Gaussian process with its default priors for every objective and
+limit, and noisy log expected (hypervolume) improvement, times the probability that the limits are kept, optimised by
+its alternating search over mixed spaces, by its local search over wholly discrete ones. Every ordered value is a number
+in [0, 1] on its scale, a category its index with a kernel of its own."""
 
 import math
 import warnings
 
 import torch
 from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.acquisition.objective import GenericMCObjective
 from botorch.fit import fit_gpytorch_mll
-from botorch.models import MixedSingleTaskGP, SingleTaskGP
+from botorch.models import MixedSingleTaskGP, ModelListGP, SingleTaskGP
 from botorch.models.transforms import Standardize
 from botorch.optim import optimize_acqf, optimize_acqf_discrete_local_search
 from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
-from gpytorch.mlls import ExactMarginalLogLikelihood
+from botorch.utils.multi_objective.hypervolume import infer_reference_point
+from botorch.utils.multi_objective.pareto import is_non_dominated
+from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
 
-from protocol import Unable, Worst, categories, grid, serve, unit_size, versions
+from protocol import Worst, categories, grid, serve, unit_size, versions
 
 # Values beyond which an ordered parameter is searched as a real one and rounded.
 MAX_DISCRETE = 64
@@ -24,14 +30,13 @@ MAX_FIT_STEPS = 200
 
 class BoTorch:
     def __init__(self, setup):
-        if len(setup["objectives"]) > 1:
-            raise Unable("this loop takes one objective")
         warnings.simplefilter("ignore")
         torch.set_num_threads(1)
         torch.manual_seed(setup["seed"])
         torch.set_default_dtype(torch.double)
         self.version = versions("botorch", "torch")
         self.parameters = setup["space"]
+        self.objectives, self.limits = len(setup["objectives"]), setup["limits"]
         d = len(self.parameters)
         self.discrete, self.categorical = {}, {}
         lows, highs = [], []
@@ -110,17 +115,11 @@ class BoTorch:
                 level = min(size - 1, int(at * size)) if size else at
                 point.append(float(level) if i in self.categorical else self.discrete[i][level] if size else at)
             return point
-        x, y = torch.tensor(self.x), -torch.tensor(self.y).unsqueeze(-1)
-        if self.categorical:
-            model = MixedSingleTaskGP(x, y, cat_dims=sorted(self.categorical), outcome_transform=Standardize(m=1))
-        else:
-            model = SingleTaskGP(x, y, outcome_transform=Standardize(m=1))
-        # Without a bound, thousands of steps an ask where values span decades.
-        fit_gpytorch_mll(
-            ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs={"options": {"maxiter": MAX_FIT_STEPS}}
-        )
+        x, y = torch.tensor(self.x), torch.tensor(self.y)
+        y[:, : self.objectives] *= -1  # it maximises
+        model = self.model(x, y)
         pending = torch.tensor(list(self.pending.values())) if self.pending else None
-        acquisition = qLogNoisyExpectedImprovement(model, X_baseline=x, X_pending=pending, prune_baseline=True)
+        acquisition = self.acquisition(model, x, y, pending)
         if len(self.discrete) + len(self.categorical) == len(self.parameters):
             # Many times faster there than the alternating search, and it does not propose what is known.
             choices = [torch.tensor(self.discrete.get(i) or self.categorical[i]) for i in range(len(self.parameters))]
@@ -137,22 +136,56 @@ class BoTorch:
             candidate, _ = optimize_acqf(acquisition, self.bounds, q=1, num_restarts=10, raw_samples=512)
         return candidate[0].tolist()
 
+    def model(self, x, y):
+        models = []
+        for k in range(y.shape[1]):
+            if self.categorical:
+                one = MixedSingleTaskGP(
+                    x, y[:, k : k + 1], cat_dims=sorted(self.categorical), outcome_transform=Standardize(m=1)
+                )
+            else:
+                one = SingleTaskGP(x, y[:, k : k + 1], outcome_transform=Standardize(m=1))
+            # Without a bound, thousands of steps an ask where values span decades.
+            fit_gpytorch_mll(
+                ExactMarginalLogLikelihood(one.likelihood, one), optimizer_kwargs={"options": {"maxiter": MAX_FIT_STEPS}}
+            )
+            models.append(one)
+        return models[0] if len(models) == 1 else ModelListGP(*models)
+
+    def acquisition(self, model, x, y, pending):
+        m = self.objectives
+        options = {"X_baseline": x, "X_pending": pending, "prune_baseline": True}
+        if self.limits:
+            options["constraints"] = [lambda samples, k=k: samples[..., k] for k in range(m, m + self.limits)]
+        if m == 1:
+            if self.limits:
+                options["objective"] = GenericMCObjective(lambda samples, X=None: samples[..., 0])
+            return qLogNoisyExpectedImprovement(model, **options)
+        kept = (y[:, m:] <= 0).all(dim=-1)
+        front = y[kept][:, :m] if kept.any() else y[:, :m]
+        return qLogNoisyExpectedHypervolumeImprovement(
+            model,
+            ref_point=infer_reference_point(front[is_non_dominated(front)]),
+            objective=IdentityMCMultiOutputObjective(outcomes=list(range(m))),
+            **options,
+        )
+
     def ask(self, number):
         point = self.rounded(self.next_point())
         self.pending[number] = point
         return {parameter["name"]: self.value(i, point[i]) for i, parameter in enumerate(self.parameters)}
 
-    def tell(self, number, values):
+    def tell(self, number, values, limits=()):
         point = self.pending.pop(number)
-        told = self.worst.of(values)
+        told = self.worst.of(None if values is None else (*values, *limits))
         if told:
             self.x.append(point)
-            self.y.append(told[0])
+            self.y.append(tuple(told))
 
     def fill(self, configs, values):
         for config, value in zip(configs, values):
             self.x.append([self.position(i, config[parameter["name"]]) for i, parameter in enumerate(self.parameters)])
-            self.y.append(value[0])
+            self.y.append(tuple(value))
 
 
 serve(BoTorch)

@@ -63,11 +63,13 @@ class Optuna:
             name: self.grids[name][value] if name in self.grids else value for name, value in trial.params.items()
         }
 
-    def tell(self, number, values):
+    def tell(self, number, values, limits=()):
         trial = self.trials.pop(number)
         if values is None:
             self.study.tell(trial, state=TrialState.FAIL)
         else:
+            for i, excess in enumerate(limits):
+                trial.set_constraint(f"limit {i}", excess)
             self.study.tell(trial, values)
 
     def fill(self, configs, values):

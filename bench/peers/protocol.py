@@ -2,12 +2,13 @@
 line from its standard output. docs/bench.md describes the lines.
 
     start   {"do": "start", "method": ..., "space": [...], "objectives": [...], "seed": 1, "trials": 100,
-             "workers": 1, "rungs": [1, 3, 9]}                     -> {"version": "optuna 5.0.0"}
+             "limits": 0, "workers": 1, "rungs": [1, 3, 9]}        -> {"version": "optuna 5.0.0"}
     ask     {"do": "ask", "trial": 3}                              -> {"config": {...}, "ms": 1.5}
             {"trial": 1, "to": 9, ...} with several rungs: the trial to run or to go on with, and how far;
             a config of null says that nothing can be asked until something is told
     tell    {"do": "tell", "trial": 3, "values": [0.3]}            -> {"ms": 0.1}
-            values of null: it failed
+            values of null: it failed; "limits": [0.2] where it was started with that many: by how much
+            each is broken, at most 0 where it is kept
     report  {"do": "report", "trial": 3, "fidelity": 3, "values": [0.3]}
                                                                    -> {"verdict": "continue", "ms": 0.1}
     fill    {"do": "fill", "configs": [...], "values": [[0.3], ...]}  finished trials, without asking
@@ -101,7 +102,10 @@ def serve(make):
                     answer({"config": asked, "ms": timed.ms})
             elif line["do"] == "tell":
                 with Timed() as timed:
-                    peer.tell(line["trial"], line["values"])
+                    if "limits" in line:
+                        peer.tell(line["trial"], line["values"], line["limits"])
+                    else:
+                        peer.tell(line["trial"], line["values"])
                 answer({"ms": timed.ms})
             elif line["do"] == "report":
                 with Timed() as timed:

@@ -131,11 +131,23 @@ void run_own(const Problem& problem, const Contender& contender, ComparisonRun& 
   }
 }
 
-PeerStart start_of(const Problem& problem, const ComparisonRun& run,
+/// By how much each limit is broken; at most 0: it is kept.
+std::vector<double> excess(const std::vector<study::Limit>& limits, const study::Measures& measures) {
+  std::vector<double> list;
+  for (const auto& limit : limits) {
+    const double value = measures.find(limit.name).value_or(0.0);
+    if (limit.max) list.push_back(value - *limit.max);
+    if (limit.min) list.push_back(*limit.min - value);
+  }
+  return list;
+}
+
+PeerStart start_of(const Problem& problem, const Contender& contender, const ComparisonRun& run,
                    const std::function<bool()>& interrupted) {
   PeerStart start;
   start.space = problem.space();
   start.objectives = problem.objectives().size();
+  if (contender.peer.front().limits) start.limits = excess(problem.limits(), {}).size();
   start.seed = run.seed;
   start.trials = run.trials;
   start.workers = run.workers;
@@ -153,11 +165,12 @@ Peer& peer_for(const Contender& contender, PeerStart start, std::unique_ptr<Peer
   return *kept;
 }
 
-/// What a peer's config gives at a fidelity: its measures, or nothing where it fails, breaks a limit or is no
-/// config of the space.
+/// What a peer's config gives at a fidelity: its measures, or nothing where it fails or is no config of the
+/// space.
 struct Outcome {
   study::Measures measures;
-  bool good = false;
+  bool measured = false;  ///< the objectives are finite, and there is a number for every limit
+  bool good = false;      ///< ... and the limits are kept
   double cost_s = 0.0;
 };
 
@@ -166,27 +179,33 @@ Outcome outcome_of(const Problem& problem, const space::Config& config, std::int
   if (!problem.space().feasible(config)) return outcome;
   auto evaluation = problem.evaluate(config, 0, fidelity);
   outcome.cost_s = evaluation.cost_s;
-  outcome.good = evaluation.failure.empty() && violation(problem, evaluation.measures).empty();
+  outcome.measured = evaluation.failure.empty();
   for (const double value : study::oriented(problem.objectives(), evaluation.measures))
-    outcome.good = outcome.good && std::isfinite(value);
+    outcome.measured = outcome.measured && std::isfinite(value);
+  for (const double value : excess(problem.limits(), evaluation.measures))
+    outcome.measured = outcome.measured && std::isfinite(value);
+  outcome.good = outcome.measured && violation(problem, evaluation.measures).empty();
   outcome.measures = std::move(evaluation.measures);
   return outcome;
 }
 
-std::optional<std::vector<double>> told(const Problem& problem, const Outcome& outcome) {
-  if (!outcome.good) return std::nullopt;
+/// Values of an outcome as a peer is told them: what breaks a limit is a failure to one that knows no limits.
+std::optional<std::vector<double>> told(const Problem& problem, const Contender& contender,
+                                        const Outcome& outcome) {
+  if (!(contender.peer.front().limits ? outcome.measured : outcome.good)) return std::nullopt;
   return study::oriented(problem.objectives(), outcome.measures);
 }
 
 void run_peer(const Problem& problem, const Contender& contender, ComparisonRun& run,
               const std::function<bool()>& interrupted, std::unique_ptr<Peer>& kept) {
-  Peer& peer = peer_for(contender, start_of(problem, run, interrupted), kept);
+  Peer& peer = peer_for(contender, start_of(problem, contender, run, interrupted), kept);
   Scoreboard board(problem, run);
   for (std::int64_t i = 0; i < run.trials; ++i) {
     const auto asked = peer.ask(i);
     if (!asked.config) break;
     const Outcome outcome = outcome_of(problem, *asked.config, problem.horizon());
-    run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, outcome)));
+    run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome),
+                                          excess(problem.limits(), outcome.measures)));
     board.add(static_cast<double>(i + 1), outcome.good ? &outcome.measures : nullptr);
   }
 }
@@ -229,8 +248,9 @@ class PeerClock {
             const std::function<bool()>& interrupted, std::unique_ptr<Peer>& kept)
       : problem_(problem),
         run_(run),
+        contender_(contender),
         interrupted_(interrupted),
-        peer_(peer_for(contender, start_of(problem, run, interrupted), kept)),
+        peer_(peer_for(contender, start_of(problem, contender, run, interrupted), kept)),
         rungs_(contender.fidelity() ? rungs_of(problem) : std::vector<std::int64_t>{problem.horizon()}),
         unit_(unit_s(problem, run.workers)),
         board_(problem, run) {}
@@ -299,9 +319,9 @@ class PeerClock {
     trial.reached = trial.next;
     if (trial.reached >= problem_.horizon())
       board_.add(now_ / unit_, trial.outcome.good ? &trial.outcome.measures : nullptr);
-    const auto values = told(problem_, trial.outcome);
+    const auto values = told(problem_, contender_, trial.outcome);
     if (trial.reached >= trial.to || !values) {
-      ms_ += peer_.tell(number, values);
+      ms_ += peer_.tell(number, values, excess(problem_.limits(), trial.outcome.measures));
       return true;
     }
     const auto judged = peer_.report(number, trial.reached, *values);
@@ -313,6 +333,7 @@ class PeerClock {
 
   const Problem& problem_;
   ComparisonRun& run_;
+  const Contender& contender_;
   const std::function<bool()>& interrupted_;
   Peer& peer_;
   std::vector<std::int64_t> rungs_;

@@ -53,6 +53,7 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
   method.adapter = (folder / text_of(entry, "adapter")).string();
   method.fidelity = entry.value("fidelity", false);
   method.several = entry.value("several", false);
+  method.limits = entry.value("limits", false);
   method.max_trials = entry.value("trials", method.max_trials);
   method.max_seeds = entry.value("seeds", method.max_seeds);
   const std::string environment = text_of(entry, "environment");
@@ -190,6 +191,7 @@ void Peer::begin(PeerStart start) {
                                 {"method", method_.method},
                                 {"space", peer_space(start_.space)},
                                 {"objectives", std::vector<std::string>(start_.objectives, "min")},
+                                {"limits", start_.limits},
                                 {"seed", start_.seed},
                                 {"trials", start_.trials},
                                 {"workers", start_.workers},
@@ -274,9 +276,11 @@ Peer::Asked Peer::ask(std::int64_t number) {
   return asked;
 }
 
-double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& values) {
+double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& values,
+                  const std::vector<double>& excess) {
   Json request{{"do", "tell"}, {"trial", trial}, {"values", nullptr}};
   if (values) request["values"] = *values;
+  if (values && start_.limits > 0) request["limits"] = excess;
   return exchange(request).value("ms", 0.0);
 }
 

@@ -25,6 +25,7 @@ struct PeerMethod {
   std::string lacks;                  ///< why it cannot run here, and what to do; "" where it can
   bool fidelity = false;              ///< decides how far trials go, too
   bool several = false;               ///< takes several objectives
+  bool limits = false;                ///< takes what limits are kept by, or broken
   std::int64_t max_trials = 1000000;  ///< slow ones get no more
   std::int64_t max_seeds = 1000000;
 };
@@ -37,6 +38,7 @@ std::vector<PeerMethod> peer_methods(const std::string& folder);
 struct PeerStart {
   space::Space space;
   std::size_t objectives = 1;
+  std::size_t limits = 0;  ///< values of a tell that say by how much each is broken
   std::uint64_t seed = 0;
   std::int64_t trials = 0;  ///< the budget
   std::int64_t workers = 1;
@@ -73,8 +75,10 @@ class Peer {
     double ms = 0.0;
   };
   Asked ask(std::int64_t number);
-  /// The trial ended at its target: oriented values, or nothing where it failed. Returns milliseconds.
-  double tell(std::int64_t trial, const std::optional<std::vector<double>>& values);
+  /// The trial ended at its target: oriented values, or nothing where it failed; and, if it was started with
+  /// limits, by how much each is broken (at most 0: it is kept). Returns milliseconds.
+  double tell(std::int64_t trial, const std::optional<std::vector<double>>& values,
+              const std::vector<double>& excess = {});
   /// Finished trials that it is given instead of being asked for them: configs and their oriented values.
   void fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values);
   struct Judged {

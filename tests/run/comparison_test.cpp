@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "../program.h"
 #include "hone/base/error.h"
@@ -34,8 +35,12 @@ for text in sys.stdin:
         else:
             part = 0.0 if line["trial"] == 0 else 0.5
             answer["config"] = {p["name"]: p["low"] + part * (p["high"] - p["low"]) for p in space}
+            if method == "limited" and line["trial"] == 2:
+                answer["config"] = {p["name"]: p["high"] for p in space}
             if method in ("stopper", "goer"):
                 answer["trial"], answer["to"] = line["trial"], rungs[-1]
+    elif line["do"] == "tell":
+        open(os.path.join(os.path.dirname(__file__), "tells"), "a").write(text)
     elif line["do"] == "report":
         answer["verdict"] = "stop" if method == "stopper" else "continue"
     print(json.dumps(answer), flush=True)
@@ -46,11 +51,12 @@ class Peers : public ::testing::Test {
   Peers() {
     folder.write("adapter.py", kAdapter);
     Json list{{"peers", Json::array()}};
-    for (const char* name : {"good", "dies", "nonsense", "unable", "stopper", "goer"})
+    for (const char* name : {"good", "dies", "nonsense", "unable", "stopper", "goer", "limited"})
       list["peers"].push_back({{"name", name},
                                {"adapter", "adapter.py"},
                                {"method", name},
                                {"environment", ""},
+                               {"limits", std::string(name) == "limited"},
                                {"fidelity", std::string(name) == "stopper" || std::string(name) == "goer"}});
     list["peers"].push_back({{"name", "absent"}, {"adapter", "adapter.py"}, {"environment", "nowhere"}});
     folder.write("peers.json", list.dump());
@@ -100,6 +106,34 @@ TEST_F(Peers, RunAsTheyAreAsked) {
   EXPECT_EQ(space[0]["kind"], "real");
   EXPECT_EQ(space[0]["low"], 0.0);
   EXPECT_EQ(space[0]["log"], false);
+}
+
+TEST_F(Peers, AreToldOfLimits) {
+  // g24 limits c1 and c2 to at most 0: the lower ends (0, 0) give -2 and -36, the middle (1.5, 2) 3.375 and
+  // -0.75, the upper ends (3, 4) 2 and 4.
+  const Problem& problem = find_problem(suites, "g24");
+  const auto tells = [&] {
+    std::vector<Json> list;
+    std::istringstream lines(folder.read("tells"));
+    for (std::string line; std::getline(lines, line);) list.push_back(parse_json(line, "tells"));
+    return list;
+  };
+  const ComparisonRun run = compare_one(problem, peer("limited"), 1, 3, 1);
+  ASSERT_EQ(tells().size(), 3U);
+  EXPECT_EQ(tells()[0]["limits"], Json({-2.0, -36.0}));
+  EXPECT_EQ(tells()[0]["values"], Json({0.0}));
+  EXPECT_NEAR(tells()[1]["limits"][0].get<double>(), 3.375, 1e-9);
+  EXPECT_NEAR(tells()[1]["limits"][1].get<double>(), -0.75, 1e-9);
+  EXPECT_EQ(tells()[1]["values"], Json({-3.5}));
+  EXPECT_EQ(tells()[2]["limits"], Json({2.0, 4.0}));
+  // What breaks a limit is not found.
+  ASSERT_EQ(run.best.size(), 1U);
+  EXPECT_NEAR(run.best[0].second, problem.normalised_regret(0.0), 1e-9);
+  // One that knows no limits is told of failures.
+  compare_one(problem, peer("good"), 1, 2, 1);
+  ASSERT_EQ(tells().size(), 5U);
+  EXPECT_EQ(tells()[4]["values"], Json());
+  EXPECT_FALSE(tells()[4].contains("limits"));
 }
 
 TEST_F(Peers, WhatTheyCannotIsSaid) {
