@@ -59,6 +59,56 @@ Label Label::from_json(const Json& json) {
   return label;
 }
 
+Json code_target_json(const mlir::CodeTarget& target) {
+  return {{"vector_bytes", target.vector_bytes},
+          {"vector_registers", target.vector_registers},
+          {"unrolled_ops", target.unrolled_ops}};
+}
+
+namespace {
+
+/// Throws Json's exceptions and Error.
+mlir::CodeTarget target_from_json(const Json& json) {
+  const mlir::CodeTarget target{json.at("vector_bytes").get<double>(),
+                                json.at("vector_registers").get<double>(),
+                                json.at("unrolled_ops").get<double>()};
+  const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
+  if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
+      !possible(target.unrolled_ops, 0.0))
+    throw Error("what code was made for is out of range", Place{"", 0, "code_target"});
+  return target;
+}
+
+/// As LLVM 19 has it for processors by its name of them, many of those with AVX-512 keeping to 32 bytes.
+/// Without a name, what labels were made for before files said it.
+mlir::CodeTarget target_of_cpu(const std::string& cpu) {
+  const auto one_of = [&](std::initializer_list<const char*> parts) {
+    return std::any_of(parts.begin(), parts.end(),
+                       [&](const char* part) { return cpu.find(part) != std::string::npos; });
+  };
+  if (cpu.empty() || one_of({"znver4", "znver5"})) return {64.0, 32.0, 108.0};
+  if (one_of({"sapphirerapids", "emeraldrapids", "graniterapids"})) return {32.0, 32.0, 72.0};
+  if (one_of({"avx512", "cascadelake", "cooperlake", "cannonlake", "icelake", "tigerlake", "rocketlake"}))
+    return {32.0, 32.0, 50.0};
+  if (cpu == "znver3") return {32.0, 16.0, 96.0};
+  if (one_of({"znver"})) return {32.0, 16.0, 0.0};
+  return {32.0, 16.0, one_of({"alderlake", "raptorlake", "meteorlake", "arrowlake"}) ? 72.0 : 50.0};
+}
+
+}  // namespace
+
+mlir::CodeTarget LabelProvenance::target() const { return code_target.value_or(target_of_cpu(cpu)); }
+
+mlir::CodeTarget code_target_of(const Json& provenance) {
+  if (!provenance.is_object()) return {};
+  try {
+    if (provenance.contains("code_target")) return target_from_json(provenance["code_target"]);
+    return target_of_cpu(provenance.value("cpu", ""));
+  } catch (const Json::exception&) {
+    throw Error("this says nothing of a machine's vectors", Place{"", 0, "provenance.code_target"});
+  }
+}
+
 Json LabelProvenance::json() const {
   Json json = {{"format", kLabelFormat},
                {"version", kLabelsVersion},
@@ -68,6 +118,7 @@ Json LabelProvenance::json() const {
                {"flags", flags},
                {"date", date},
                {"generator", {{"version", generator}, {"seed", seed}, {"families", families}}}};
+  if (code_target) json["code_target"] = code_target_json(*code_target);
   for (const auto& [name, value] : measured) json["measured"][name] = real_to_json(value);
   return json;
 }
@@ -88,6 +139,7 @@ LabelProvenance LabelProvenance::from_json(const Json& json) {
     from.seed = json["generator"].value("seed", std::uint64_t{0});
     from.families = json["generator"].value("families", std::vector<std::string>{});
   }
+  if (json.contains("code_target")) from.code_target = target_from_json(json["code_target"]);
   if (json.contains("measured"))
     for (const auto& [name, value] : json["measured"].items()) from.measured[name] = json_to_real(value);
   return from;

@@ -8,6 +8,7 @@
 
 #include "hone/base/json.h"
 #include "hone/base/key.h"
+#include "hone/cost/mlir_target.h"
 
 namespace hone::cost {
 
@@ -35,11 +36,14 @@ struct LabelProvenance {
   std::string machine, cpu, compiler, flags, date;  ///< date: UTC, ISO 8601
   std::uint64_t seed = 0;
   int generator = 0;
-  std::vector<std::string> families;       ///< those asked for; empty: all
+  std::optional<mlir::CodeTarget> code_target;  ///< not in old files
+  std::vector<std::string> families;            ///< those asked for; empty: all
   std::map<std::string, double> measured;  ///< the machine's own rates: "f32_flops_per_s", "bytes_per_s", ...
 
   Json json() const;
   static LabelProvenance from_json(const Json& json);
+  /// What the labels were compiled for; where the file does not say, by the name of the processor.
+  mlir::CodeTarget target() const;
   /// Whether labels of the other may be appended: the same machine, compiler and generator.
   bool same_source(const LabelProvenance& other) const;
 };
@@ -48,6 +52,10 @@ struct LabelSet {
   LabelProvenance provenance;
   std::vector<Label> labels;  ///< in the file's order, the failed ones among them
 };
+
+/// What a model learned from labels is for, by what it says of them: "code_target", else "cpu".
+mlir::CodeTarget code_target_of(const Json& provenance);
+Json code_target_json(const mlir::CodeTarget& target);
 
 /// Reads a data set. A last line that was cut off is not there. Throws Error with the line where the file is
 /// none or broken elsewhere.

@@ -13,6 +13,7 @@ namespace hone::cost {
 std::vector<CostSample> cost_samples(const LabelSet& set,
                                      const std::function<bool(std::size_t, std::size_t)>& progress) {
   std::vector<CostSample> samples;
+  const mlir::CodeTarget target = set.provenance.target();
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
     const Label& label = set.labels[i];
     if (i % 64 == 0 && progress && !progress(i, set.labels.size())) break;
@@ -21,7 +22,7 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     const std::vector<int> functions = module.functions();
     if (functions.empty()) continue;
     CostSample sample;
-    sample.features = mlir::features(module, functions[0]);
+    sample.features = mlir::features(module, functions[0], target);
     sample.targets = label.targets;
     sample.family = label.family;
     sample.disturbed = label.disturbed;
@@ -33,9 +34,10 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
 
 Json learned_from(const LabelSet& set, std::size_t samples) {
   const LabelProvenance& from = set.provenance;
-  return {{"machine", from.machine}, {"cpu", from.cpu},          {"compiler", from.compiler},
-          {"flags", from.flags},     {"date", from.date},        {"functions", samples},
-          {"seed", from.seed},       {"measured", from.measured}};
+  return {
+      {"machine", from.machine},   {"cpu", from.cpu},     {"code_target", code_target_json(from.target())},
+      {"compiler", from.compiler}, {"flags", from.flags}, {"date", from.date},
+      {"functions", samples},      {"seed", from.seed},   {"measured", from.measured}};
 }
 
 std::vector<std::string> label_files(const std::string& folder) {

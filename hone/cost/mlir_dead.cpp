@@ -46,6 +46,14 @@ class Analysis {
   void fold(std::size_t i) {
     const Operation& one = operation(i);
     if (one.results.size() != 1 || one.operands.size() != 2) return;
+    // The greater or less of one value and itself.
+    static const std::unordered_set<std::string_view> kChoices = {
+        "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
+        "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
+    if (origin(one.operands[0]) == origin(one.operands[1]) && kChoices.contains(one.name)) {
+      same_[one.results[0]] = origin(one.operands[0]);
+      return;
+    }
     const bool left = zero(one.operands[0]), right = zero(one.operands[1]);
     const bool becomes_zero =
         ((one.name == "arith.muli" || one.name == "arith.andi") && (left || right)) ||

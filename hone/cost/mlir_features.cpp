@@ -83,7 +83,7 @@ class Summary {
     text(sheet, module, function);
   }
   std::vector<LoopFeatures> report() const;
-  LoopRows rows() const { return loop_features(nest_, reuse_); }
+  LoopRows rows(const CodeTarget& target) const { return loop_features(nest_, reuse_, target); }
 
  private:
   LoopWork& of(int loop) { return work_[static_cast<std::size_t>(loop + 1)]; }
@@ -415,7 +415,7 @@ const std::vector<std::string>& feature_names() {
   return names;
 }
 
-Features features(const Module& module, int function) {
+Features features(const Module& module, int function, const CodeTarget& target) {
   Features result;
   result.function = module.operations[static_cast<std::size_t>(function)].symbol;
   result.values.reserve(160);
@@ -423,7 +423,7 @@ Features features(const Module& module, int function) {
   Sheet sheet(nullptr, &result.values);
   summary.write(sheet, module, function);
   result.loops = summary.report();
-  result.rows = summary.rows();
+  result.rows = summary.rows(target);
   return result;
 }
 

@@ -34,8 +34,9 @@ struct Features {
 /// be used on.
 const std::vector<std::string>& feature_names();
 
-/// Of one operation of Module::functions().
-Features features(const Module& module, int function);
+/// Of one operation of Module::functions(). `target`: the machine whose costs are asked for, on which the
+/// rows depend.
+Features features(const Module& module, int function, const CodeTarget& target = {});
 
 /// {"function", "features": {name: value}, "loops": [...]}.
 Json features_json(const Features& features);

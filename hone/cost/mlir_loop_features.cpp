@@ -83,11 +83,13 @@ class Rows {
     const Lowered::Body& left = lowered_.body(loop);
     const auto at = [&](int id) {
       return id < 0 ? Nest::Loop{.trips = 1.0,
+                                 .most = 1.0,
                                  .entries = 1.0,
                                  .iterations = 1.0,
                                  .variables = {},
                                  .carried = {},
-                                 .yielded = {}}
+                                 .yielded = {},
+                                 .bounded_by = {}}
                     : nest_.loops[static_cast<std::size_t>(id)];
     };
     const Nest::Loop one = at(loop);
@@ -106,7 +108,7 @@ class Rows {
     columns.put("crowded_far", logs(body.crowded_far));
     columns.put("parallel", one.parallel ? 1.0 : 0.0);
     columns.put("known", one.known ? 1.0 : 0.0);
-    columns.put("fixed", one.fixed ? 1.0 : 0.0);
+    columns.put("fixed", left.fixed ? 1.0 : 0.0);
     columns.put("implied", one.implied ? 1.0 : 0.0);
     for (int i = 0; i < kWorks; ++i) {
       const auto work = static_cast<Work>(i);
@@ -136,6 +138,10 @@ class Rows {
     columns.put("places", logs(body.places));
     columns.put("lanes", left.lanes);
     columns.put("interleave", left.interleave);
+    columns.put("unrolled", logs(left.unrolled));
+    columns.put("rest_unrolled", logs(left.rest_unrolled));
+    columns.put("code", logs(left.code));
+    columns.put("spilled", logs(left.spills));
     columns.put("side_by_side", body.side_by_side);
     columns.put("chain", logs(left.chain));
     columns.put("link", logs(left.link));
@@ -146,7 +152,7 @@ class Rows {
     columns.put("calls", logs(left.calls));
     columns.put("held", logs(left.held));
     columns.put("alive", logs(left.alive));
-    columns.put("crowded_registers", logs(left.alive - Lowered::kRegisters));
+    columns.put("crowded_registers", logs(left.alive - lowered_.target.vector_registers));
     columns.put("log_working_set", logs(reuse_.working_set(loop)));
     columns.put("parent_log_working_set", logs(reuse_.working_set(parent)));
     columns.put("grandparent_log_working_set", logs(reuse_.working_set(grand)));
@@ -167,8 +173,10 @@ class Rows {
     const double trips = std::max(1e-3, one.trips);
     const double main = block <= 1.0  ? 0.0
                         : left.masked ? std::ceil(trips / block)
-                        : one.fixed   ? std::floor(trips / block)
-                                      : std::max(0.0, trips / block - 0.5);
+                        : left.fixed  ? std::floor(one.most / block) * trips / one.most
+                        // All but the last are as long.
+                        : trips > 0.9 * one.most ? std::floor(one.most / block) * trips / one.most
+                                                 : std::max(0.0, trips / block - 0.5);
     double rest = block <= 1.0 ? trips : std::max(0.0, trips - main * block);
     columns.put("idiom", left.idiom ? 1.0 : 0.0);
     columns.put("masked", left.masked ? 1.0 : 0.0);
@@ -184,8 +192,10 @@ class Rows {
     const double times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
     const double in_lanes = main * std::max(0.25 * control, wide.cycles * left.interleave + 0.25);
     const double cycles = in_lanes + second * (narrow.cycles + 0.5) + rest * of_chain(single.cycles + 0.25);
-    double instructions = main * (wide.instructions * left.interleave + control) +
-                          second * (narrow.instructions + control) + rest * (single.instructions + control);
+    double instructions =
+        main * (wide.instructions * left.interleave + control / (block > 1.0 ? left.unrolled : 1.0)) +
+        second * (narrow.instructions + control) +
+        rest * (single.instructions + control / (block > 1.0 ? left.rest_unrolled : left.unrolled));
     if (left.idiom) instructions = 8.0;  // those of the call are the library's
     const double entry = loop < 0 ? 20.0 : 4.0 + (block > 1.0 ? 8.0 : 0.0);
     columns.put("log_main", std::log(main * block / trips + 1e-2));
@@ -200,19 +210,22 @@ class Rows {
     rows.estimates.push_back(std::log(busy + memory));
     rows.core.push_back(std::log(busy));
     rows.instructions.push_back(std::log(times * (instructions + entry)));
-    const double crowded = std::max(0.0, left.alive - Lowered::kRegisters) +
+    const double crowded = std::max(0.0, left.alive - lowered_.target.vector_registers) +
                            std::max(0.0, body.places - 12.0) +
-                           left.calls * std::min(Lowered::kRegisters, left.alive);
+                           left.calls * std::min(lowered_.target.vector_registers, left.alive);
     constexpr double kNothing = 1e-3;
     rows.reals.push_back(std::log(all * body.reals + kNothing));
     rows.integers.push_back(std::log(all * body.integers + kNothing));
     rows.loaded.push_back(std::log(all * body.loaded + kNothing));
     rows.stored.push_back(std::log(all * body.stored + kNothing));
-    rows.spills.push_back(std::log(left.replicas * (crowded + 0.05)));
+    rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + 0.05)));
+    const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
     rows.sizes.push_back(
         std::log(left.replicas) +
-        std::log(1.0 + (block > 1.0 ? wide.instructions * left.interleave + narrow.instructions : 0.0) +
-                 single.instructions));
+        std::log(
+            1.0 +
+            (block > 1.0 ? wide.instructions * left.interleave * left.unrolled + narrow.instructions : 0.0) +
+            single.instructions * (block > 1.0 && left.fixed && rest < 1.0 ? 0.0 : copies)));
   }
 
   bool works(int loop) const {
@@ -306,9 +319,9 @@ const std::vector<std::string>& loop_feature_names() {
   return names;
 }
 
-LoopRows loop_features(const Nest& nest, const Reuse& reuse) {
+LoopRows loop_features(const Nest& nest, const Reuse& reuse, const CodeTarget& target) {
   LoopRows result;
-  const Lowered lowered = mlir::lowered(nest);
+  const Lowered lowered = mlir::lowered(nest, target);
   const Rows rows(nest, reuse, lowered);
   Columns columns{nullptr, &result.values};
   for (int loop = -1; loop < static_cast<int>(nest.loops.size()); ++loop)

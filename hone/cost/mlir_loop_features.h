@@ -5,6 +5,7 @@
 
 #include "hone/cost/mlir_nest.h"
 #include "hone/cost/mlir_reuse.h"
+#include "hone/cost/mlir_target.h"
 
 namespace hone::cost::mlir {
 
@@ -24,6 +25,6 @@ struct LoopRows {
   std::vector<double> spills;  ///< by row: log of the values that find no register
   std::vector<double> sizes;   ///< by row: log of how much code its body is
 };
-LoopRows loop_features(const Nest& nest, const Reuse& reuse);
+LoopRows loop_features(const Nest& nest, const Reuse& reuse, const CodeTarget& target = {});
 
 }  // namespace hone::cost::mlir

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hone/cost/mlir_lowering.h"
+#include "hone/cost/mlir_spills.h"
 
 namespace hone::cost::mlir {
 
@@ -52,6 +53,8 @@ Lowered Lowering::run() {
   std::erase_if(uses_.item, [&](const auto& given) { return places_.count(given.second) == 0; });
   for (auto& [value, item] : uses_.item) item = places_[item];
   vectorise(nest_, uses_, result_);
+  unroll_late();
+  spill(nest_, uses_, result_);
   return std::move(result_);
 }
 
@@ -244,6 +247,6 @@ void Lowering::finish(Item& item, std::size_t number) {
   result_.items.push_back(one);
 }
 
-Lowered lowered(const Nest& nest) { return Lowering(nest).run(); }
+Lowered lowered(const Nest& nest, const CodeTarget& target) { return Lowering(nest, target).run(); }
 
 }  // namespace hone::cost::mlir

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
+#include "hone/cost/mlir_target.h"
 
 namespace hone::cost::mlir {
 
@@ -10,12 +11,9 @@ namespace hone::cost::mlir {
 /// most: what an iteration does not move is computed outside (LICM, with elements promoted to registers),
 /// equal computations once (EarlyCSE, GVN), short loops of a known length written out (LoopFullUnroll: up to
 /// 300 instructions), innermost loops that are left run in lanes (LoopVectorize, its legality and rough
-/// costs; vectors of kVectorBytes, interleaved) or their written-out copies do (SLPVectorizer). An estimate
+/// costs; interleaved) or their written-out copies do (SLPVectorizer). An estimate
 /// from the text alone: no code is made.
 struct Lowered {
-  static constexpr double kVectorBytes = 64.0;
-  static constexpr double kRegisters = 32.0;
-
   /// A step or an access where it ends up.
   struct Item {
     int step = -1, access = -1;  ///< of the nest, one of them
@@ -32,12 +30,20 @@ struct Lowered {
   /// A loop that is left, or what stands outside all.
   struct Body {
     bool left = true, innermost = false;
-    double replicas = 1.0;  ///< how often its code is there: loops around it that are written out
-    double size = 0.0;      ///< instructions an iteration, as one by one
-    double address = 0.0;   ///< ... of which for addresses
-    bool masked = false;    ///< its last lanes are switched off, no remainder is left
-    bool idiom = false;     ///< it only copies or clears: a call of memcpy or memset
-    double lanes = 1.0;     ///< iterations at once
+    bool fixed = true;       ///< every entry to it, each copy by itself, has as many iterations
+    double replicas = 1.0;   ///< how often its code is there: loops around it that are written out
+    double size = 0.0;       ///< instructions an iteration, as one by one
+    double address = 0.0;    ///< ... of which for addresses
+    bool masked = false;     ///< its last lanes are switched off, no remainder is left
+    bool idiom = false;      ///< it only copies or clears: a call of memcpy or memset
+    double wide_size = 0.0;  ///< instructions of `lanes` times `interleave` iterations, where lanes > 1
+    /// How often the loop that is left, in lanes or not, is written out at last (LoopUnroll); where that is
+    /// all of it no loop is left. `rest`: the same of the iterations beside the lanes.
+    double unrolled = 1.0, rest_unrolled = 1.0;
+    bool whole = false;   ///< no loop is left of it
+    double spills = 0.0;  ///< instructions of its code that move values to the stack or back
+    double code = 0.0;    ///< instructions in all, with the loops inside
+    double lanes = 1.0;   ///< iterations at once
     double interleave = 1.0;
     double chain = 0.0;       ///< cycles an iteration waits for the one before it
     double link = 0.0;        ///< cycles from one link of such a chain to the next
@@ -50,6 +56,7 @@ struct Lowered {
     double alive = 0.0;       ///< ... and those of one iteration at once
   };
 
+  CodeTarget target;
   std::vector<int> homes;  ///< by loop of the nest: the loop that its body ends up in
   std::vector<Item> items;
   std::vector<Body> bodies;  ///< by loop of the nest + 1
@@ -57,7 +64,7 @@ struct Lowered {
   const Body& body(int loop) const { return bodies[static_cast<std::size_t>(loop + 1)]; }
 };
 
-Lowered lowered(const Nest& nest);
+Lowered lowered(const Nest& nest, const CodeTarget& target = {});
 
 /// Elements that an access moves on with one iteration of a loop; NaN: anywhere. A size that the text leaves
 /// open counts as 64.

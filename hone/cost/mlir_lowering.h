@@ -20,7 +20,8 @@ inline bool exact(const Nest::Access& access) {
 /// out (mlir_unroll.cpp), the rest runs in lanes (mlir_vectorise.h).
 class Lowering {
  public:
-  explicit Lowering(const Nest& nest) : nest_(nest) {
+  Lowering(const Nest& nest, const CodeTarget& target) : nest_(nest) {
+    result_.target = target;
     result_.homes.resize(nest.loops.size());
     for (std::size_t i = 0; i < nest.loops.size(); ++i) result_.homes[i] = static_cast<int>(i);
     result_.bodies.resize(nest.loops.size() + 1);
@@ -88,6 +89,8 @@ class Lowering {
   /// Whether a loop only copies elements side by side from one buffer to another, or clears them.
   bool moves_memory(const std::vector<std::size_t>& items, int id) const;
 
+  bool joins(int id, std::map<int, std::vector<std::size_t>>& at_home);
+
   /// Innermost loops first: a body that is short enough becomes part of what is around it. How long it is,
   /// is seen before anything of the copies is moved out or found to be the same.
   void unroll();
@@ -96,6 +99,10 @@ class Lowering {
   double copies(const Item& item) const;
 
   void finish(Item& item, std::size_t number);
+
+  /// Loops that are left, innermost first, are written out as often as the machine holds it (mlir_late.cpp).
+  void unroll_late();
+  int around(int id) const;
 
   struct Memory {
     std::uint64_t movement = 0;

@@ -166,6 +166,7 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
     weights[s] = std::min(kMost, weights[s] * trips[std::min(s, trips.size() - 1)]);
   loop.iterations = mean(weights);
   loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
+  loop.most = trips.empty() ? loop.trips : *std::max_element(trips.begin(), trips.end());
   loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
   weights_.push_back(std::move(weights));
   nest_.loops.push_back(loop);
@@ -186,6 +187,17 @@ void NestBuilder::loops(const Operation& operation, At at) {
     const int id = add_loop(at, trips, loop.parallel, known, false);
     for (const int operand : loop.lower.operands)
       if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
+    for (const Bound* bound : {&loop.lower, &loop.upper, &loop.step})
+      for (const int operand : bound->operands) {
+        if (module_.constant(operand) != kDynamic) continue;
+        int by = at.loop;
+        const auto counts = [&](int candidate) {
+          const auto& variables = nest_.loops[static_cast<std::size_t>(candidate)].variables;
+          return std::find(variables.begin(), variables.end(), operand) != variables.end();
+        };
+        while (by >= 0 && !counts(by)) by = nest_.loops[static_cast<std::size_t>(by)].parent;
+        nest_.loops[static_cast<std::size_t>(id)].bounded_by.push_back(by);
+      }
     // The last tile differs, though no sample may show it.
     const auto several = [&](const Bound& bound) {
       const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];

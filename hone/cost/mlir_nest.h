@@ -25,6 +25,7 @@ struct Nest {
     int parent = -1;
     int depth = 1;
     double trips = 0.0;       ///< mean, each time that it is entered
+    double most = 0.0;        ///< the largest that was looked at
     double entries = 0.0;     ///< how often it is entered
     double iterations = 0.0;  ///< in all
     bool parallel = false;
@@ -39,6 +40,7 @@ struct Nest {
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
     std::vector<int> variables;                          ///< values that count its iterations
     std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
+    std::vector<int> bounded_by;        ///< loops on which its bounds depend; -1: on something else, too
   };
   /// Position along one dimension of a buffer, in elements.
   struct Index {

@@ -19,12 +19,13 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
       const double stride = std::abs(item.stride);
       const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
-      const double parts = std::max(1.0, std::ceil(bytes / Lowered::kVectorBytes));
+      const double parts = std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes));
       double uops = times * parts;
       if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
       if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
-        uops = item.group > 1.0 ? times / item.group * together(access, stride, item.group, lanes)
-                                : times * 2.0 * (lanes + 2.0);
+        uops = item.group > 1.0
+                   ? times / item.group * together(access, stride, item.group, lanes, lowered.target)
+                   : times * (lowered.target.masks() ? 2.0 * (lanes + 2.0) : 2.0 * lanes + 1.0);
       (access.store ? stores : loads) += uops;
       if (item.masked) integer += 2.0 * uops;
       continue;
@@ -32,7 +33,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
     if (step.address) continue;
     const double parts = std::max(1.0, std::ceil(std::max(1.0, width) * step.elements *
-                                                 std::max(8, step.bits) / 8.0 / Lowered::kVectorBytes));
+                                                 std::max(8, step.bits) / 8.0 / lowered.target.vector_bytes));
     const double uops = times * parts;
     switch (step.work) {
       case Work::divide:

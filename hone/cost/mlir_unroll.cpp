@@ -57,7 +57,8 @@ bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
-    if (stride_along(nest_, access, id) != 1.0 || access.elements > 1.0 || item.item.share < 1.0)
+    if (stride_along(nest_, access, id) != 1.0 || access.elements > 1.0 || item.item.share < 1.0 ||
+        item.item.copies > 1.0)
       return false;
     (access.store ? stores : loads) += 1;
     (access.store ? to : from) = access.buffer;
@@ -70,6 +71,34 @@ bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const
   return stores == 1 && ((loads == 0 && zero) || copies);
 }
 
+/// Whether a loop is around but one other, which only copies or clears, and goes on where that one ends: then
+/// both are one call.
+bool Lowering::joins(int id, std::map<int, std::vector<std::size_t>>& at_home) {
+  int inner = id + 1;
+  const auto count = static_cast<int>(nest_.loops.size());
+  while (inner < count && !(left(inner) && around(inner) == id)) ++inner;
+  if (inner == count || !result_.body(inner).idiom || !loop(inner).fixed) return false;
+  const auto idle = [&](std::size_t k) {
+    const Lowered::Item& item = items_[k].item;
+    return item.access < 0 && nest_.steps[static_cast<std::size_t>(item.step)].address;
+  };
+  if (!std::all_of(at_home[id].begin(), at_home[id].end(), idle)) return false;
+  for (const std::size_t k : at_home[inner]) {
+    if (items_[k].item.access < 0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(items_[k].item.access)];
+    if (stride_along(nest_, access, id) != loop(inner).trips) return false;
+  }
+  for (const std::size_t k : at_home[inner]) {
+    items_[k].item.home = id;
+    at_home[id].push_back(k);
+  }
+  at_home[inner].clear();
+  Lowered::Body& body = result_.bodies[static_cast<std::size_t>(inner + 1)];
+  body.left = body.idiom = false;
+  result_.homes[static_cast<std::size_t>(inner)] = id;
+  return true;
+}
+
 void Lowering::unroll() {
   std::vector<int> left(nest_.loops.size());
   std::vector<double> inside(nest_.loops.size(), 0.0);  // code of what stands inside
@@ -78,9 +107,11 @@ void Lowering::unroll() {
   for (std::size_t i = 0; i < items_.size(); ++i)
     if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
   first_home = at_home;
-  for (std::size_t i = nest_.loops.size(); i-- > 0;) {
+  std::vector<double> given(nest_.loops.size(), 0.0);  // of `inside`, by the loop inside
+  const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
     const auto id = static_cast<int>(i);
+    Lowered::Body& body = result_.bodies[i + 1];
     double plain = inside[i], moving = 0.0;
     for (const std::size_t k : first_home[id]) {
       plain += cost(items_[k]);
@@ -88,36 +119,31 @@ void Lowering::unroll() {
     }
     const double address = addresses(first_home[id], id);
     const double size = plain + address + 1.0;
-    Lowered::Body& body = result_.bodies[i + 1];
     body.size = size + kOverhead;
     body.address = address;
-    body.idiom = left[i] == 0 && one.trips > 1.0 && moves_memory(first_home[id], id);
-    if (body.idiom) {
-      if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += 3.0;
-      continue;
-    }
-    const bool known = one.known && one.fixed;
+    body.idiom = one.trips > 1.0 &&
+                 (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
+    const bool known = one.known && body.fixed;
     // What nothing is left of is deleted, however long it would run.
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
     bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
       ends = ends || plain * one.trips < kUnrolledSize * std::min(4.0, (size + kOverhead) / plain);
-    if (!ends) {
-      if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += size + 3.0 + kOverhead;
-      continue;
-    }
+    ends = ends && !body.idiom;
+    // Where it begins elsewhere its places are not constants in a copy.
+    const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
+    const double adds = body.idiom ? 3.0
+                        : !ends    ? size + 3.0 + kOverhead
+                                   : (deleted ? 0.0
+                                              : (plain + places) * std::max(1.0, one.trips) +
+                                                 (one.trips > 1.0 || one.shifted ? 1.0 : 0.0));
+    if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
+    given[i] = adds;
+    if (!ends) return;
     body.left = false;
     result_.homes[i] = one.parent;
-    if (one.parent >= 0) {
-      const auto parent = static_cast<std::size_t>(one.parent);
-      left[parent] += left[i] - 1;
-      // Where it begins elsewhere its places are not constants in a copy.
-      const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
-      if (!deleted)
-        inside[parent] +=
-            (plain + places) * std::max(1.0, one.trips) + (one.trips > 1.0 || one.shifted ? 1.0 : 0.0);
-    }
+    if (one.parent >= 0) left[static_cast<std::size_t>(one.parent)] += left[i] - 1;
     const std::vector<std::size_t> here = std::move(at_home[id]);
     at_home[id].clear();
     for (const std::size_t k : here) {
@@ -127,6 +153,23 @@ void Lowering::unroll() {
       place(item, item.item.home);
       at_home[item.item.home].push_back(k);
     }
+  };
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) result_.bodies[i + 1].fixed = nest_.loops[i].fixed;
+  for (std::size_t i = nest_.loops.size(); i-- > 0;) judge(i);
+  // Where all that its bounds depend on is written out, each copy's are constants: such loops are judged
+  // again. So are those around what became longer by it.
+  std::vector<bool> again(nest_.loops.size(), false);
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
+    const Nest::Loop& one = nest_.loops[i];
+    if (!this->left(static_cast<int>(i)) || one.fixed || !one.known || one.bounded_by.empty()) continue;
+    again[i] = std::all_of(one.bounded_by.begin(), one.bounded_by.end(),
+                           [&](int by) { return by >= 0 && !this->left(by); });
+    if (again[i]) result_.bodies[i + 1].fixed = true;
+  }
+  for (std::size_t i = nest_.loops.size(); i-- > 0;) {
+    if (!again[i]) continue;
+    if (this->left(static_cast<int>(i))) judge(i);
+    if (nest_.loops[i].parent >= 0) again[static_cast<std::size_t>(nest_.loops[i].parent)] = true;
   }
   for (Item& item : items_)
     if (!item.masked_by.empty()) place(item, item.item.home);

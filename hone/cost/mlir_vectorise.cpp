@@ -32,16 +32,23 @@ void Vectorising::run() {
 
 double Vectorising::strided_cost(const Lowered::Item& item, double width, bool masked) const {
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-  const double parts = std::max(1.0, width * 64.0 / (8.0 * Lowered::kVectorBytes));
+  if (!lowered_.target.masks()) {
+    // One by one, and into or out of vectors; behind a branch each where lanes are switched off.
+    const double single = item.copies * (masked ? 6.0 * width : 2.0 * width + 1.0);
+    if (masked || item.group < 2.0) return single;
+    return std::min(single, item.copies / item.group *
+                                together(access, std::abs(item.stride), item.group, width, lowered_.target));
+  }
+  const double parts = std::max(1.0, width * 64.0 / (8.0 * lowered_.target.vector_bytes));
   const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
-  return masked || item.group < 2.0
-             ? apart
-             : std::min(apart, item.copies / item.group *
-                                   together(access, std::abs(item.stride), item.group, width));
+  return masked || item.group < 2.0 ? apart
+                                    : std::min(apart, item.copies / item.group *
+                                                          together(access, std::abs(item.stride), item.group,
+                                                                   width, lowered_.target));
 }
 
 double Vectorising::cost(int id, const Lowered::Body& body, double width, bool masked) const {
-  const double registers = std::max(1.0, width * bits_ / (8.0 * Lowered::kVectorBytes));
+  const double registers = std::max(1.0, width * bits_ / (8.0 * lowered_.target.vector_bytes));
   double total = 2.0;
   bool strided = false;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
@@ -49,7 +56,7 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
-      const double parts = std::max(1.0, width * step.bits / (8.0 * Lowered::kVectorBytes));
+      const double parts = std::max(1.0, width * step.bits / (8.0 * lowered_.target.vector_bytes));
       switch (step.work) {
         case Work::divide:
         case Work::root:
@@ -67,13 +74,15 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     if (width == 1.0) {
       total += item.copies;
     } else if (stride == 1.0) {
-      total += item.copies * registers * (masked ? 1.5 : 1.0);
+      const bool store = nest_.accesses[static_cast<std::size_t>(item.access)].store;
+      total += item.copies * registers * (!masked ? 1.0 : lowered_.target.masks() ? 1.5 : store ? 8.0 : 2.0);
     } else {
       strided = true;
       total += strided_cost(item, width, masked);
     }
   }
-  total += body.address * (width == 1.0 || !strided ? 1.0 : std::max(1.0, width / 8.0));
+  const double side = lowered_.target.masks() ? width / 8.0 : width;
+  total += body.address * (width == 1.0 || !strided ? 1.0 : std::max(1.0, side));
   return total;
 }
 
@@ -110,16 +119,16 @@ void Vectorising::groups(int id) {
 double Vectorising::interleave(int id, const Lowered::Body& body) const {
   const Nest::Loop& one = loop(id);
   double most = 4.0;
-  if (one.fixed) {
-    const double least = std::min(4.0, floor_to_power(one.trips / (2.0 * body.lanes))),
-                 greatest = std::min(4.0, floor_to_power(one.trips / body.lanes));
-    most = std::fmod(one.trips, body.lanes * greatest) == std::fmod(one.trips, body.lanes * least) ? greatest
-                                                                                                   : least;
+  if (body.fixed) {
+    const double least = std::min(4.0, floor_to_power(one.most / (2.0 * body.lanes))),
+                 greatest = std::min(4.0, floor_to_power(one.most / body.lanes));
+    most = std::fmod(one.most, body.lanes * greatest) == std::fmod(one.most, body.lanes * least) ? greatest
+                                                                                                 : least;
   }
   const double invariant = std::max(0.0, body.held - body.chains),
                temporary = body.alive - body.held + body.chains;
-  most = std::max(
-      1.0, std::min(most, floor_to_power((Lowered::kRegisters - invariant) / std::max(1.0, temporary))));
+  most = std::max(1.0, std::min(most, floor_to_power((lowered_.target.vector_registers - invariant) /
+                                                     std::max(1.0, temporary))));
   if (body.chains > 0.0) return most;
   const double total = cost(id, body, body.lanes, false);
   if (total >= 20.0) return 1.0;
@@ -166,30 +175,35 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     }
   }
   if (bits_ <= 0.0) bits_ = 32.0;
-  const double widest = std::max(1.0, Lowered::kVectorBytes * 8.0 / bits_);
+  const double widest = std::max(1.0, lowered_.target.vector_bytes * 8.0 / bits_);
   body.lanes = 1.0;
   if (body.idiom) {
     body.lanes = widest;
     body.interleave = 4.0;
   } else if (possible && !vectors) {
     const Nest::Loop& one = loop(id);
-    const bool few = one.fixed && one.trips < 16.0;  // no remainder is made for so few
-    const double trips = std::max(1.0, one.trips), single = cost(id, body, 1.0, false);
-    double best = one.fixed ? single * trips : single;
-    for (double width = 2.0; width <= widest; width *= 2.0) {
-      const bool masked = few && std::fmod(trips, width) != 0.0;
+    const double trips = std::max(1.0, body.fixed ? one.most : one.trips),
+                 single = cost(id, body, 1.0, false);
+    // For so few no remainder is made: where the widest vectors would leave one, lanes are switched off.
+    const double most = body.fixed && trips <= widest ? floor_to_power(trips) : widest;
+    const bool masked = body.fixed && trips < 16.0 && std::fmod(trips, most) != 0.0;
+    double best = body.fixed ? single * trips : single;
+    for (double width = 2.0; width <= (masked ? widest : most); width *= 2.0) {
       const double wide = cost(id, body, width, masked);
       double total = wide / width;
-      if (one.fixed)
+      if (body.fixed)
         total = masked ? wide * std::ceil(trips / width)
                        : wide * std::floor(trips / width) + single * std::fmod(trips, width);
-      if (one.fixed && !masked && trips < width) break;
       if (total < best) best = total, body.lanes = width;
     }
-    body.masked = body.lanes > 1.0 && few && std::fmod(trips, body.lanes) != 0.0;
+    body.masked = body.lanes > 1.0 && masked;
     if (body.lanes > 1.0 && !body.masked) {
       body.interleave = interleave(id, body);
     }
+    // Without the loop's own and addresses, which fold into what loads and stores.
+    if (body.lanes > 1.0)
+      body.wide_size =
+          std::max(1.0, cost(id, body, body.lanes, body.masked) - 2.0 - body.address) * body.interleave;
   }
   // Written-out copies side by side, where a store shows that they are.
   int along = -1;
@@ -227,11 +241,17 @@ double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
   return total;
 }
 
-double together(const Nest::Access& access, double stride, double members, double width) {
-  const double bits = access.bits > 0 ? access.bits : 32.0;
-  const double moves = std::max(1.0, std::ceil(stride * width * bits / (8.0 * Lowered::kVectorBytes)));
+double together(const Nest::Access& access, double stride, double members, double width,
+                const CodeTarget& target) {
+  const double bits = access.bits > 0 ? access.bits : 32.0, vector_bytes = target.vector_bytes;
+  const double moves = std::max(1.0, std::ceil(stride * width * bits / (8.0 * vector_bytes)));
+  if (!target.masks()) {
+    if (members < stride) return moves + 2.0 * width * members;
+    const double each = stride <= 3.0 ? 2.0 + 0.3 * (stride - 2.0) : stride;
+    return moves + members * std::max(1.0, width * bits / (8.0 * vector_bytes)) * each;
+  }
   if (access.store) return moves * (1.0 + (stride - 1.0)) + moves * (stride - 1.0) / 2.0;
-  const double results = members * std::max(1.0, width * bits / (8.0 * Lowered::kVectorBytes));
+  const double results = members * std::max(1.0, width * bits / (8.0 * vector_bytes));
   const double shuffles = std::max(1.0, moves - 1.0);
   return results * shuffles + moves + (results > 1.0 && moves > 1.0 ? results * shuffles / 2.0 : 0.0);
 }

@@ -16,8 +16,9 @@ struct ValueUses {
 };
 
 /// Instructions for `members` accesses that lie in the gaps of each other's `width` elements, `stride` apart:
-/// whole vectors and shuffles, as LLVM's model of AVX-512 counts them.
-double together(const Nest::Access& access, double stride, double members, double width);
+/// whole vectors and shuffles, as LLVM's model of AVX-512, or without of AVX2, counts them.
+double together(const Nest::Access& access, double stride, double members, double width,
+                const CodeTarget& target);
 
 /// Fills in what carries over iterations, what stays in registers, and how many lanes run at once.
 void vectorise(const Nest& nest, const ValueUses& uses, Lowered& lowered);

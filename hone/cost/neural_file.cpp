@@ -7,6 +7,7 @@
 
 #include "hone/base/base64.h"
 #include "hone/base/error.h"
+#include "hone/cost/labels.h"
 #include "hone/cost/neural_model.h"
 
 namespace hone::cost {
@@ -100,6 +101,8 @@ NeuralModel read(const Json& json) {
       throw Error("the model wants a feature '" + feature + "', which this program does not compute",
                   Place{"", 0, "features"}, "train it anew");
   model.provenance = json.value("provenance", Json::object());
+  if (model.provenance.is_object())
+    model.target = code_target_of(model.provenance.value("labels", Json::object()));
 
   const Json& weights = json.at("weights");
   for (const NeuralWeightSpec& spec : model.weight_specs()) {

@@ -162,10 +162,10 @@ const std::vector<std::string>& neural_features() {
 }
 
 std::vector<float> squashed_features(const mlir::Module& module, int function,
-                                     std::span<const std::string> names) {
+                                     std::span<const std::string> names, const mlir::CodeTarget& target) {
   std::vector<float> squashed;
   if (names.empty()) return squashed;
-  const mlir::Features features = mlir::features(module, function);
+  const mlir::Features features = mlir::features(module, function, target);
   std::vector<double> values = features.values;
   const std::size_t columns = mlir::loop_feature_names().size();
   const auto& estimates = features.rows.estimates;
@@ -191,7 +191,7 @@ NeuralInput neural_input(const NeuralModel& model, const mlir::Module& module, i
   NeuralInput input;
   input.tokens = model.vocabulary.encode(bounded_tokens(module, function, model.shape));
   if (input.tokens.empty()) input.tokens.push_back(mlir::Vocabulary::kUnknown);
-  input.features = squashed_features(module, function, model.features);
+  input.features = squashed_features(module, function, model.features, model.target);
   return input;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/cost/mlir_target.h"
 #include "hone/cost/mlir_tokens.h"
 
 namespace hone::cost {
@@ -82,6 +83,7 @@ struct NeuralModel {
   std::vector<std::string> features;  ///< of neural_features(); empty: tokens alone
   std::map<std::string, NeuralWeight> weights;
   Json provenance = Json::object();
+  mlir::CodeTarget target;  ///< what features are computed for; by provenance["labels"]
 
   /// In a fixed order. A linear map is [in, out]: y = x W + b.
   std::vector<NeuralWeightSpec> weight_specs() const;
@@ -106,9 +108,9 @@ std::vector<std::string> bounded_tokens(const mlir::Module& module, int function
 /// mlir::loop_feature_names() say of the loop where most cycles are estimated.
 const std::vector<std::string>& neural_features();
 
-/// sign(x) log1p(|x|) of the named features.
+/// sign(x) log1p(|x|) of the named features, on the machine whose costs are asked for.
 std::vector<float> squashed_features(const mlir::Module& module, int function,
-                                     std::span<const std::string> names);
+                                     std::span<const std::string> names, const mlir::CodeTarget& target = {});
 
 NeuralInput neural_input(const NeuralModel& model, const mlir::Module& module, int function);
 

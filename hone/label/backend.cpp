@@ -3,12 +3,14 @@
 #include <mutex>
 
 #include <fmt/format.h>
+#include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/AsmParser/Parser.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
@@ -281,6 +283,23 @@ int Backend::vector_bytes() const {
   const std::string& features = implementation_->features;
   if (features.find("+avx512f") != std::string::npos) return 64;
   return features.find("+avx") != std::string::npos ? 32 : 16;
+}
+
+cost::mlir::CodeTarget Backend::code_target() const {
+  llvm::LLVMContext context;
+  llvm::Module module("asked", context);
+  module.setDataLayout(implementation_->target->createDataLayout());
+  auto* function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(context), false),
+                                          llvm::Function::ExternalLinkage, "asked", module);
+  function->addFnAttr("target-cpu", implementation_->cpu);
+  function->addFnAttr("target-features", implementation_->features);
+  const llvm::TargetTransformInfo costs = implementation_->target->getTargetTransformInfo(*function);
+  cost::mlir::CodeTarget target;
+  const auto bits = costs.getRegisterBitWidth(llvm::TargetTransformInfo::RGK_FixedWidthVector);
+  target.vector_bytes = static_cast<double>(bits.getFixedValue()) / 8.0;
+  target.vector_registers = costs.getNumberOfRegisters(costs.getRegisterClassForType(true));
+  target.unrolled_ops = implementation_->target->getMCSubtargetInfo()->getSchedModel().LoopMicroOpBufferSize;
+  return target;
 }
 
 }  // namespace hone::label

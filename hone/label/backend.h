@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/cost/mlir_target.h"
 #include "hone/label/frontend.h"
 
 namespace hone::label {
@@ -70,6 +71,8 @@ class Backend {
   std::unique_ptr<Program> compile_llvm(const std::string& text) const;
   /// The width of a vector register in bytes (64 with AVX-512).
   int vector_bytes() const;
+  /// What it compiles loops for: its vectors may be narrower than the registers.
+  cost::mlir::CodeTarget code_target() const;
 
  private:
   struct Implementation;

@@ -108,6 +108,7 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
       from.machine =
           fmt::format("{} {}", system.sysname, system.machine) + (model.empty() ? "" : ", " + model);
       from.cpu = backend.cpu();
+      from.code_target = backend.code_target();
       from.compiler = compiler_version();
       from.flags = "-O3, noalias arguments, no floating-point contraction, denormals as zero";
       if (measures) from.measured = measure_yardsticks(backend);

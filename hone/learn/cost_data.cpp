@@ -17,6 +17,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
     if (!known.contains(target))
       throw Error("no label has a target '" + target + "'", {},
                   suggest(target, {known.begin(), known.end()}));
+  const cost::mlir::CodeTarget target = labels.provenance.target();
   if (training.features) data.features = cost::neural_features();
   for (const auto& label : labels.labels) {
     if (!label.failed.empty()) continue;
@@ -27,7 +28,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
       if (functions.empty()) throw Error("there is no function");
       CostSample sample;
       sample.tokens = cost::bounded_tokens(module, functions[0], training.shape);
-      sample.features = cost::squashed_features(module, functions[0], data.features);
+      sample.features = cost::squashed_features(module, functions[0], data.features, target);
       for (const std::string& target : data.targets) sample.targets.push_back(label.target(target));
       sample.family = label.family;
       sample.id = label.id;

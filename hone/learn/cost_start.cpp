@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/cost/labels.h"
 #include "hone/cost/neural_cost.h"
 
 namespace hone::learn {
@@ -16,6 +17,7 @@ class Start {
   Start(const CostData& data, const std::vector<const CostSample*>& train, const CostTraining& training) {
     model.shape = training.shape;
     model.features = data.features;
+    model.target = cost::code_target_of(data.source);
     std::vector<std::vector<std::string>> texts;
     for (const auto* sample : train) texts.push_back(sample->tokens);
     model.vocabulary = cost::mlir::Vocabulary::build(texts, 2, static_cast<std::size_t>(training.vocabulary));

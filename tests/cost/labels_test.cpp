@@ -85,6 +85,26 @@ TEST(Labels, ReadWhatWasWrittenAndLeaveATornLineOut) {
   EXPECT_EQ(set.labels[1].failed, "the compiler crashed");
 }
 
+TEST(Labels, SayWhatCodeTheyAreFor) {
+  LabelProvenance from;
+  from.compiler = "LLVM 19";
+  from.cpu = "znver3";
+  // By the name, where the file is an old one.
+  EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 16.0, 96.0}));
+  EXPECT_EQ(code_target_of(from.json()), from.target());
+  from.cpu = "sapphirerapids";
+  EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 32.0, 72.0}));
+  from.code_target = mlir::CodeTarget{64.0, 32.0, 50.0};
+  EXPECT_EQ(LabelProvenance::from_json(from.json()).target(), *from.code_target);
+  EXPECT_EQ(code_target_of(from.json()), *from.code_target);
+  EXPECT_EQ(code_target_of(Json::object()), mlir::CodeTarget{});
+  for (const char* wrong :
+       {R"({"code_target": {"vector_bytes": 0, "vector_registers": 16, "unrolled_ops": 0}})",
+        R"({"code_target": {"vector_bytes": 32, "vector_registers": 1e300, "unrolled_ops": 0}})",
+        R"({"code_target": {"vector_bytes": 32}})", R"({"code_target": 3})", R"({"cpu": 7})"})
+    EXPECT_THROW(code_target_of(Json::parse(wrong)), Error) << wrong;
+}
+
 TEST(Labels, SayWhereAFileIsBroken) {
   const test::Folder folder;
   LabelProvenance from;

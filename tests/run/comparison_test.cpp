@@ -35,7 +35,7 @@ for text in sys.stdin:
         else:
             part = 0.0 if line["trial"] == 0 else 0.5
             answer["config"] = {p["name"]: p["low"] + part * (p["high"] - p["low"]) for p in space}
-            if method == "limited" and line["trial"] == 2:
+            if method in ("limited", "high") and line["trial"] == 2:
                 answer["config"] = {p["name"]: p["high"] for p in space}
             if method in ("stopper", "goer"):
                 answer["trial"], answer["to"] = line["trial"], rungs[-1]
@@ -51,7 +51,7 @@ class Peers : public ::testing::Test {
   Peers() {
     folder.write("adapter.py", kAdapter);
     Json list{{"peers", Json::array()}};
-    for (const char* name : {"good", "dies", "nonsense", "unable", "stopper", "goer", "limited"})
+    for (const char* name : {"good", "dies", "nonsense", "unable", "stopper", "goer", "limited", "high"})
       list["peers"].push_back({{"name", name},
                                {"adapter", "adapter.py"},
                                {"method", name},
@@ -109,8 +109,8 @@ TEST_F(Peers, RunAsTheyAreAsked) {
 }
 
 TEST_F(Peers, AreToldOfLimits) {
-  // g24 limits c1 and c2 to at most 0: the lower ends (0, 0) give -2 and -36, the middle (1.5, 2) 3.375 and
-  // -0.75, the upper ends (3, 4) 2 and 4.
+  // g24 limits c1 and c2 to at most 0: the lower ends (0, 0) give -2 and -36, the middle (1.5, 2) -1.125 and
+  // -0.25, the upper ends (3, 4) -16 and 4.
   const Problem& problem = find_problem(suites, "g24");
   const auto tells = [&] {
     std::vector<Json> list;
@@ -122,18 +122,19 @@ TEST_F(Peers, AreToldOfLimits) {
   ASSERT_EQ(tells().size(), 3U);
   EXPECT_EQ(tells()[0]["limits"], Json({-2.0, -36.0}));
   EXPECT_EQ(tells()[0]["values"], Json({0.0}));
-  EXPECT_NEAR(tells()[1]["limits"][0].get<double>(), 3.375, 1e-9);
-  EXPECT_NEAR(tells()[1]["limits"][1].get<double>(), -0.75, 1e-9);
+  EXPECT_NEAR(tells()[1]["limits"][0].get<double>(), -1.125, 1e-9);
+  EXPECT_NEAR(tells()[1]["limits"][1].get<double>(), -0.25, 1e-9);
   EXPECT_EQ(tells()[1]["values"], Json({-3.5}));
-  EXPECT_EQ(tells()[2]["limits"], Json({2.0, 4.0}));
+  EXPECT_EQ(tells()[2]["limits"], Json({-16.0, 4.0}));
+  EXPECT_EQ(tells()[2]["values"], Json({-7.0}));
   // What breaks a limit is not found.
-  ASSERT_EQ(run.best.size(), 1U);
-  EXPECT_NEAR(run.best[0].second, problem.normalised_regret(0.0), 1e-9);
-  // One that knows no limits is told of failures.
-  compare_one(problem, peer("good"), 1, 2, 1);
-  ASSERT_EQ(tells().size(), 5U);
-  EXPECT_EQ(tells()[4]["values"], Json());
-  EXPECT_FALSE(tells()[4].contains("limits"));
+  ASSERT_EQ(run.best.size(), 2U);
+  EXPECT_NEAR(run.best[1].second, problem.normalised_regret(-3.5), 1e-9);
+  // One that knows no limits is told of a failure.
+  compare_one(problem, peer("high"), 1, 3, 1);
+  ASSERT_EQ(tells().size(), 6U);
+  EXPECT_EQ(tells()[5]["values"], Json());
+  EXPECT_FALSE(tells()[5].contains("limits"));
 }
 
 TEST_F(Peers, WhatTheyCannotIsSaid) {

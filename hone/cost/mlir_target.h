@@ -1,0 +1,16 @@
+#pragma once
+
+namespace hone::cost::mlir {
+
+/// What a compiler's choices depend on, of the machine that it compiles for.
+struct CodeTarget {
+  double vector_bytes = 64.0;      ///< of the vectors that it puts loops into
+  double vector_registers = 32.0;  ///< 16: up to AVX2, 32: from AVX-512 on
+  double unrolled_ops = 108.0;     ///< up to so many instructions loops that stay are written out; 0: never
+
+  /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
+  bool masks() const { return vector_registers > 16.0; }
+  bool operator==(const CodeTarget&) const = default;
+};
+
+}  // namespace hone::cost::mlir
