@@ -23,7 +23,19 @@ void GoodSet::report(std::int64_t id, std::vector<double> values) {
   values_.emplace(id, std::move(values));
 }
 
+void GoodSet::report_broken(std::int64_t id, double excess) {
+  remove(id);
+  changed_ = true;
+  broken_.emplace(excess, id);
+  excess_.emplace(id, excess);
+}
+
 void GoodSet::remove(std::int64_t id) {
+  if (const auto broken = excess_.find(id); broken != excess_.end()) {
+    changed_ = true;
+    broken_.erase({broken->second, id});
+    excess_.erase(broken);
+  }
   const auto found = values_.find(id);
   if (found == values_.end()) return;
   changed_ = true;
@@ -39,18 +51,20 @@ const std::vector<GoodSet::Member>& GoodSet::members() {
   if (!changed_) return members_;
   changed_ = false;
   const auto wanted = static_cast<std::size_t>(std::ceil(gamma_ * static_cast<double>(size())));
-  const std::size_t count = std::min({wanted, kMost, size()});
+  const std::size_t count = std::min({wanted, kMost, size()}), kept = std::min(count, values_.size());
   if (!order_.empty())
-    choose_by_value(count);
+    choose_by_value(kept);
   else
-    choose_by_rank(count);
+    choose_by_rank(kept);
+  members_ = kept_;
+  for (auto at = broken_.begin(); members_.size() < count; ++at) members_.push_back({at->second, 1.0});
+  std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
   return members_;
 }
 
 void GoodSet::choose_by_value(std::size_t count) {
-  members_.clear();
-  for (auto at = order_.begin(); members_.size() < count; ++at) members_.push_back({at->second, 1.0});
-  std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) { return a.id < b.id; });
+  kept_.clear();
+  for (auto at = order_.begin(); kept_.size() < count; ++at) kept_.push_back({at->second, 1.0});
 }
 
 void GoodSet::choose_by_rank(std::size_t count) {
@@ -72,7 +86,7 @@ void GoodSet::choose_by_rank(std::size_t count) {
   for (const auto* part : {&chosen, &last})
     for (const Ranked& member : *part) considered.push_back(member.id);
   std::sort(considered.begin(), considered.end());
-  if (considered == considered_ && members_.size() == count) return;
+  if (considered == considered_ && kept_.size() == count) return;
   considered_ = std::move(considered);
 
   std::vector<std::vector<double>> values;
@@ -92,9 +106,9 @@ void GoodSet::choose_by_rank(std::size_t count) {
     weight = largest > 0.0 ? std::max(weight / largest, kLeastWeight) : 1.0;
     sum += weight;
   }
-  members_.clear();
+  kept_.clear();
   for (std::size_t i = 0; i < chosen.size(); ++i)
-    members_.push_back({chosen[i].id, weights[i] * static_cast<double>(chosen.size()) / sum});
+    kept_.push_back({chosen[i].id, weights[i] * static_cast<double>(chosen.size()) / sum});
 }
 
 }  // namespace hone::search

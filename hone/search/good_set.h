@@ -15,7 +15,10 @@ namespace hone::search {
 /// Tree-Structured Parzen Estimator", JAIR 2022): by non-dominated rank; of the rank that does not fit the
 /// subset that greedily dominates most; weighted by hypervolume contribution. Equal values: the smaller id.
 /// What is behind the first 250 by rank is forgotten (several objectives), so that a report stays cheap.
-/// Results must be finite. Not thread safe.
+/// What breaks limits comes after all that keeps them, the less the better, but counts in n (as in c-TPE's
+/// implementations; Watanabe and Hutter, "c-TPE: Tree-structured Parzen Estimator with Inequality Constraints
+/// for Expensive Hyperparameter Optimization", 2023, model each limit instead). Results must be finite. Not
+/// thread safe.
 class GoodSet {
  public:
   struct Member {
@@ -28,9 +31,12 @@ class GoodSet {
 
   /// A result, oriented; a second one of the same id replaces the first.
   void report(std::int64_t id, std::vector<double> values);
+  /// A result that breaks limits, by how much in all: finite, above 0.
+  void report_broken(std::int64_t id, double excess);
+  bool is_broken(std::int64_t id) const { return excess_.contains(id); }
   void remove(std::int64_t id);
   /// Results that count.
-  std::size_t size() const { return values_.size(); }
+  std::size_t size() const { return values_.size() + excess_.size(); }
 
   /// Sorted by id. Computed again only where results came that can change it.
   const std::vector<Member>& members();
@@ -45,7 +51,10 @@ class GoodSet {
   std::unordered_map<std::int64_t, std::vector<double>> values_;
   std::set<std::pair<double, std::int64_t>> order_;  // one objective
   study::Levels levels_{kKept};                      // several
-  std::vector<std::int64_t> considered_;             // ids that members_ was chosen from, sorted
+  std::unordered_map<std::int64_t, double> excess_;
+  std::set<std::pair<double, std::int64_t>> broken_;  // by excess
+  std::vector<std::int64_t> considered_;              // ids that kept_ was chosen from, sorted
+  std::vector<Member> kept_;                          // those of members_ that break no limit
   std::vector<Member> members_;
   bool changed_ = false;
 };

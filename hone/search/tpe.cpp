@@ -28,8 +28,11 @@ struct TpeSettings {
 ///   results; where none has so many, of the one with most (the higher of equals), from n_startup on. Results
 ///   elsewhere do not count. Before that: random.
 /// - In the bad density beside the rest: trials that run (so that workers keep away from each other), that
-///   failed, are infeasible (also by breaks_limits), were pruned, or gave NaN or infinity. Another trial
-///   paused below the model's fidelity is in neither.
+///   failed, were pruned, or gave NaN or infinity. Another trial paused below the model's fidelity is in
+///   neither.
+/// - What breaks limits (also by breaks_limits) is a result, worse than all that keep them and the better the
+///   less it does: the sum over limits of the excess, each as a multiple of the first that was met of its
+///   limit. Infeasible trials that say no such amount are in the bad density.
 /// - Exact up to max_observations in the bad density. Beyond, each newcomer takes the place of a random one
 ///   that does not run (a stream keyed by the seed), so that what is kept thins out with age.
 /// - Not the papers': what would likely give a known value over again counts less (Sameness).
@@ -52,13 +55,16 @@ class Tpe : public Searcher {
     const std::size_t row = row_of(trial);
     Row& it = rows_[row];
     it.runs = !trial.done() && trial.state != TrialState::paused;
-    it.lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
+    it.failed = trial.state == TrialState::failed;
+    it.lost = it.failed || trial.state == TrialState::infeasible;
     it.pruned = trial.state == TrialState::pruned;
     if (change.kind == study::Change::Kind::deleted) forget(row);
     const bool result = change.kind == study::Change::Kind::result;
     if (result) it.broken = breaks_limits(problem_, trial, *change.result);
     if (it.lost || it.broken)
-      for (auto& [fidelity, level] : levels_) level.good.remove(static_cast<std::int64_t>(row));
+      for (auto& [fidelity, level] : levels_)
+        if (it.failed || !level.good.is_broken(static_cast<std::int64_t>(row)))
+          level.good.remove(static_cast<std::int64_t>(row));
     if (result) told(row, *change.result);
     settle(row);
   }
@@ -76,7 +82,7 @@ class Tpe : public Searcher {
  private:
   struct Row {
     std::int64_t trial = 0;
-    bool runs = false, lost = false, pruned = false, broken = false;
+    bool runs = false, failed = false, lost = false, pruned = false, broken = false;
     bool in_bad = false;  // belongs there; it may have been thinned out
     std::int32_t slot = -1;
   };
@@ -127,6 +133,9 @@ class Tpe : public Searcher {
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
     if (finite && !values.empty() && !rows_[row].lost && !rows_[row].broken)
       level.good.report(static_cast<std::int64_t>(row), std::move(values));
+    else if (const double excess = excess_of(result.measures);
+             excess > 0.0 && !rows_[row].failed && !fails(result.measures))
+      level.good.report_broken(static_cast<std::int64_t>(row), excess);
     else
       level.good.remove(static_cast<std::int64_t>(row));
 
@@ -141,6 +150,26 @@ class Tpe : public Searcher {
     if (best == nullptr || best == model_) return;
     model_ = best;
     for (std::size_t other = 0; other < rows_.size(); ++other) settle(other);
+  }
+
+  /// Whether an objective was measured, and is no number.
+  bool fails(const study::Measures& measures) const {
+    return std::any_of(problem_.objectives.begin(), problem_.objectives.end(), [&](const auto& objective) {
+      return !std::isfinite(measures.find(objective.name).value_or(0.0));
+    });
+  }
+
+  /// How much a result breaks limits; 0: it does not, or does not say how much.
+  double excess_of(const study::Measures& measures) {
+    const std::vector<double> broken = violations(problem_, measures);
+    unit_of_limit_.resize(broken.size(), 0.0);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < broken.size(); ++i) {
+      if (!(broken[i] > 0.0)) continue;
+      if (unit_of_limit_[i] == 0.0) unit_of_limit_[i] = std::min(broken[i], 1e300);
+      sum += broken[i] / unit_of_limit_[i];
+    }
+    return std::isfinite(sum) ? sum : 0.0;
   }
 
   /// Puts a row into the bad density, or takes it out.
@@ -247,6 +276,7 @@ class Tpe : public Searcher {
   Parzen good_, bad_;
   std::vector<std::size_t> row_in_slot_;  // of bad_
   std::vector<GoodSet::Member> in_good_;  // the components of good_
+  std::vector<double> unit_of_limit_;     // the first excess that was met of each
 };
 
 }  // namespace

@@ -45,6 +45,27 @@ TEST(GoodSet, OfOneObjectiveIsTheBestTenth) {
   EXPECT_TRUE(std::find(last.begin(), last.end(), before[0]) == last.end());
 }
 
+TEST(GoodSet, WhatBreaksLimitsComesLastAndTheNearestFirst) {
+  for (const std::size_t objectives : {1, 2}) {
+    GoodSet good(0.2);
+    for (std::int64_t id = 0; id < 17; ++id) good.report_broken(id, static_cast<double>(20 - id));
+    EXPECT_EQ(ids(good), (std::vector<std::int64_t>{13, 14, 15, 16}));
+    EXPECT_EQ(good.size(), 17u);
+    good.report(17, std::vector<double>(objectives, 5.0));
+    good.report(18, std::vector<double>(objectives, 6.0));
+    good.report(19, std::vector<double>(objectives, 7.0));
+    EXPECT_EQ(ids(good), (std::vector<std::int64_t>{16, 17, 18, 19})) << "however bad they are";
+    EXPECT_EQ(good.members()[0].weight, 1.0);
+    good.report_broken(18, 0.1);  // told again
+    EXPECT_TRUE(good.is_broken(18));
+    EXPECT_EQ(ids(good), (std::vector<std::int64_t>{16, 17, 18, 19}));
+    good.report(16, std::vector<double>(objectives, 1.0));
+    good.remove(18);
+    EXPECT_EQ(good.size(), 19u);
+    EXPECT_EQ(ids(good), (std::vector<std::int64_t>{15, 16, 17, 19}));
+  }
+}
+
 TEST(GoodSet, OfSeveralObjectivesTakesRankAfterRankAndSplitsTheLastByVolume) {
   Rng rng(2, "good");
   for (std::size_t objectives : {2, 3})

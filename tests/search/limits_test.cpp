@@ -75,5 +75,52 @@ TEST_P(LowFidelityLimits, QualityMayStillCome) { EXPECT_LT(share_within(GetParam
 INSTANTIATE_TEST_SUITE_P(Searchers, LowFidelityLimits, testing::Values("tpe", "bohb", "smac"),
                          [](const auto& info) { return std::string(info.param); });
 
+/// A corner of the cube, 0.8% of it, is allowed. How many of n proposals are.
+int allowed(const std::string& searcher, std::uint64_t seed, int n) {
+  Problem problem = problem_of(cube(3), 1, seed);
+  problem.limits = {{"outside", 0.0, {}}, {"far", 0.6, {}}};
+  SimulatedStudy study(searcher, problem);
+  int count = 0;
+  for (int i = 0; i < n; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    const double x = trial.config.real("x0"), y = trial.config.real("x1"), z = trial.config.real("x2");
+    // Limits in units a million apart.
+    trial.results.push_back(
+        {1, {{"a", x + y + z}, {"outside", 1e6 * (0.8 - std::min(x, y))}, {"far", 1.4 - z}}});
+    const bool keeps = std::min(x, y) >= 0.8 && z >= 0.8;
+    trial.state = keeps ? study::TrialState::completed : study::TrialState::infeasible;
+    study.report(trial);
+    study.set_state(trial, trial.state);
+    count += keeps ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(TpeLimits, WhatIsNearerToWhatIsAllowedIsBetter) {
+  int by_model = 0, by_chance = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    by_model += allowed("tpe", seed, 60);
+    by_chance += allowed("random", seed, 60);
+  }
+  EXPECT_LT(by_chance, 12);
+  EXPECT_GT(by_model, 60);
+}
+
+TEST(TpeLimits, NothingIsLearnedFromWhatIsNoNumber) {
+  Problem problem = problem_of(cube(2));
+  problem.limits = {{"price", 0.5, {}}};
+  SimulatedStudy study("tpe", problem);
+  const double nan = std::numeric_limits<double>::quiet_NaN(),
+               infinity = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 40; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    trial.results.push_back({1, {{"a", i % 2 == 0 ? nan : 1.0}, {"price", i % 4 < 2 ? infinity : nan}}});
+    trial.state = study::TrialState::infeasible;
+    study.report(trial);
+    study.set_state(trial, i % 3 == 0 ? study::TrialState::failed : study::TrialState::infeasible);
+  }
+  EXPECT_NO_THROW(study.ask());
+}
+
 }  // namespace
 }  // namespace hone::search
