@@ -31,7 +31,7 @@ constexpr double kBeyond = 1.0;
 bool adds_up(const std::string& target) {
   return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
          target == "integer_operations" || target == "loaded_bytes" || target == "stored_bytes" ||
-         target == "spills" || target.ends_with("instructions");
+         target.starts_with("spills") || target.ends_with("instructions");
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
@@ -41,6 +41,7 @@ const std::vector<double>& estimates_of(const std::string& target, const mlir::L
   if (grows_with_code(target)) return loops.sizes;
   if (target == "run_s") return loops.estimates;
   if (target == "spills") return loops.spills;
+  if (target == "spills_executed") return loops.moves;
   if (target == "float_operations") return loops.reals;
   if (target == "integer_operations") return loops.integers;
   if (target == "loaded_bytes") return loops.loaded;

@@ -219,6 +219,8 @@ class Rows {
     rows.loaded.push_back(std::log(all * body.loaded + kNothing));
     rows.stored.push_back(std::log(all * body.stored + kNothing));
     rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + 0.05)));
+    const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
+    rows.moves.push_back(std::log(passes * left.spills + 0.05));
     const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
     rows.sizes.push_back(
         std::log(left.replicas) +

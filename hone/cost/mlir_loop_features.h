@@ -23,6 +23,7 @@ struct LoopRows {
   /// By row: log of the operations on reals and on whole numbers, and of the bytes loaded and stored, in all.
   std::vector<double> reals, integers, loaded, stored;
   std::vector<double> spills;  ///< by row: log of the values that find no register
+  std::vector<double> moves;   ///< by row: log of how often one goes to the stack or back
   std::vector<double> sizes;   ///< by row: log of how much code its body is
 };
 LoopRows loop_features(const Nest& nest, const Reuse& reuse, const CodeTarget& target = {});
