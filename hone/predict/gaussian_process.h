@@ -17,6 +17,8 @@ struct Input {
 
 struct GpOptions {
   double noise_floor = 1e-6;  ///< smallest variance of the noise, in units of the targets' variance
+  /// Prior of the noise's variance: log-normal.
+  double noise_log_mean = -4.0, noise_log_deviation = 1.0;
   /// Whether rows have one entry more at their end: the resource, in (0, 1], of a learning curve.
   bool curve = false;
   /// Whether numbers are warped before distances are taken, each by a curve of its own that is fitted along.
@@ -57,7 +59,7 @@ struct Hyperparameters {
 /// posterior mode). Priors expect targets of about mean 0 and variance 1: lengthscales log-normal(sqrt 2 +
 /// log(d) / 2, sqrt 3) (Hvarfner et al., "Vanilla Bayesian Optimization Performs Great in High Dimensions",
 /// 2024), for categories, whose distance is not squared, log-normal(2 + log d, sqrt 3); noise log-normal(-4,
-/// 1) (BoTorch); scale log-normal(0, 1/2).
+/// 1) (BoTorch), unless GpOptions says another; scale log-normal(0, 1/2).
 ///
 /// Exact, O(n^3) to fit and O(n^2) to add a row, to predict a variance or its gradient. Not thread safe.
 class GaussianProcess {

@@ -38,7 +38,8 @@ std::vector<Prior> priors(const std::vector<Input>& inputs, const GpOptions& opt
           Prior::log_normal(root2 + 0.5 * log_d, root3, std::log(0.01), std::log(1e3) + 0.5 * log_d));
   }
   const double floor = std::log(options.noise_floor);
-  result.push_back(Prior::log_normal(-4.0, 1.0, floor, std::max(floor, std::log(2.0))));
+  result.push_back(Prior::log_normal(options.noise_log_mean, options.noise_log_deviation, floor,
+                                     std::max(floor, std::log(2.0))));
   result.push_back({0.0, 0.5, std::log(0.02), std::log(50.0)});
   if (options.curve) {
     result.push_back({0.0, 1.0, std::log(1e-3), std::log(1e3)});

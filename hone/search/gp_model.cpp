@@ -16,6 +16,7 @@ SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind trans
           .max_observations = options.max_observations,
           .curve = curve,
           .warp = options.warp,
+          .quiet = options.quiet,
           .mixed_until = options.mixed_until,
           .seed = seed};
 }

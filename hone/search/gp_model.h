@@ -21,6 +21,7 @@ struct GpModelOptions {
   predict::OutputTransform::Kind transform = predict::OutputTransform::Kind::power;
   bool warp = false;            ///< numbers are warped in the models
   std::size_t mixed_until = 0;  ///< results up to which models are mixtures over their hyperparameters
+  bool quiet = false;           ///< next to no noise is expected
   bool joint = false;           ///< one model over all fidelities
   double cost_exponent = 0.0;   ///< of the cost by which the expected improvement is divided
   double prior_beta = 0.0;      ///< of pi-BO; 0: max_trials / 10, or 10 where it is not known

@@ -223,6 +223,8 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   model.transform = predict::OutputTransform::kind_from_name(transform);
   model.warp = options.flag("warp");
   model.mixed_until = is_plain ? kMixedUntil : 0;
+  // Where the best lies on a limit, it is found by knowing precisely where that is.
+  model.quiet = !problem.limits.empty();
   if (options.has("integrate_until"))
     model.mixed_until = static_cast<std::size_t>(options.integer("integrate_until"));
   model.joint = fidelity == "joint";

@@ -65,8 +65,11 @@ void Coding::spread(const Eigen::VectorXd& of_row, Eigen::VectorXd& of_point) co
 
 Surrogate::Surrogate(std::vector<predict::Input> inputs, const SurrogateOptions& options)
     : options_(options),
-      process_(std::move(inputs),
-               {.noise_floor = options.noise_floor, .curve = options.curve, .warp = options.warp}),
+      process_(std::move(inputs), {.noise_floor = options.noise_floor,
+                                   .noise_log_mean = options.quiet ? -8.0 : -4.0,
+                                   .noise_log_deviation = options.quiet ? 2.0 : 1.0,
+                                   .curve = options.curve,
+                                   .warp = options.warp}),
       transform_(options.transform) {}
 
 void Surrogate::observe(std::int64_t key, std::vector<double> row, double value) {

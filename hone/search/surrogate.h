@@ -36,6 +36,8 @@ struct SurrogateOptions {
   bool curve = false;  ///< rows end with a resource
   bool warp = false;   ///< numbers are warped
   double noise_floor = 1e-6;
+  /// Expects next to no noise, though any may be found.
+  bool quiet = false;
   /// Up to so many observations the process is a mixture over draws of its hyperparameters.
   std::size_t mixed_until = 0;
   std::uint64_t seed = 1;  ///< of those draws
