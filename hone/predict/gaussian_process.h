@@ -78,7 +78,7 @@ class GaussianProcess {
   const std::vector<Input>& inputs() const { return inputs_; }
   const Hyperparameters& hyperparameters() const { return theta_; }
   /// The prior's mode: what a process has before fit().
-  Hyperparameters prior_mode() const;
+  Hyperparameters prior_mode() const;  ///< but for the noise, which begins no lower than by default
 
   /// Takes all rows out.
   void clear();

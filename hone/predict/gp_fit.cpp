@@ -14,6 +14,8 @@ using Eigen::VectorXd;
 
 namespace {
 
+constexpr double kStartNoise = -5.0;  // log of its variance: the mode of the default prior
+
 /// A log-normal prior of `mu` and deviation `sigma`, seen from the logarithm: a normal one whose mean is the
 /// log of the density's mode, mu - sigma^2.
 struct Prior {
@@ -62,7 +64,10 @@ Hyperparameters GaussianProcess::prior_mode() const {
   const auto all = priors(inputs_, options_);
   VectorXd packed(static_cast<Index>(all.size()));
   for (std::size_t i = 0; i < all.size(); ++i) packed[static_cast<Index>(i)] = all[i].mode;
-  return unpack(packed);
+  Hyperparameters theta = unpack(packed);
+  // From too little noise a fit does not find much of it: short lengthscales explain it then.
+  theta.noise = std::max(theta.noise, std::min(kStartNoise, all[inputs_.size()].high));
+  return theta;
 }
 
 VectorXd GaussianProcess::pack(const Hyperparameters& theta) const {

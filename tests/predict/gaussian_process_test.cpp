@@ -272,6 +272,28 @@ TEST(GaussianProcess, SamplesHaveThePosteriorsMoments) {
   EXPECT_GT(covariance(0, 1) / std::sqrt(covariance(0, 0) * covariance(1, 1)), 0.8);
 }
 
+TEST(GaussianProcess, ExpectsTheNoiseThatItIsToldTo) {
+  // Of ten exact values next to none is found where next to none is expected; much noise is found all the
+  // same.
+  const auto noise_of = [](double spread, const GpOptions& options, int n) {
+    Rng rng(3, "noise");
+    std::vector<std::vector<double>> rows;
+    std::vector<double> targets;
+    for (int i = 0; i < n; ++i) {
+      rows.push_back({(i + 0.5) / n});
+      targets.push_back(std::sin(5.0 * rows.back()[0]) + spread * rng.normal());
+    }
+    GaussianProcess process({{}}, options);
+    process.set(rows, targets);
+    process.fit(60);
+    return std::exp(process.hyperparameters().noise);
+  };
+  const GpOptions quiet{.noise_log_mean = -8.0, .noise_log_deviation = 2.0};
+  EXPECT_LT(noise_of(0.0, quiet, 10), 1e-4);
+  EXPECT_GT(noise_of(0.0, {}, 10), 1e-3);
+  EXPECT_GT(noise_of(0.5, quiet, 60), 0.1);
+}
+
 TEST(GaussianProcess, EqualRowsAndFewRowsDoNoHarm) {
   GaussianProcess process({{}}, {.noise_floor = 1e-6});
   process.set({}, {});
