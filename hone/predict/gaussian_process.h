@@ -77,8 +77,8 @@ class GaussianProcess {
   std::size_t size() const { return static_cast<std::size_t>(n_); }
   const std::vector<Input>& inputs() const { return inputs_; }
   const Hyperparameters& hyperparameters() const { return theta_; }
-  /// The prior's mode: what a process has before fit().
-  Hyperparameters prior_mode() const;  ///< but for the noise, which begins no lower than by default
+  /// What a process has before fit(): the prior's mode, the noise no less than the default prior's.
+  Hyperparameters prior_mode() const;
 
   /// Takes all rows out.
   void clear();
