@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "hone/base/error.h"
 #include "hone/base/files.h"
-#include "hone/cost/labels.h"
 
 namespace hone::cost {
 
@@ -16,18 +14,11 @@ KernelCosts KernelCosts::read(const std::string& path) {
     costs.network_ = std::make_shared<NeuralCost>(NeuralCost::from_json(json, path));
   else
     costs.trees_ = std::make_shared<LearnedCosts>(LearnedCosts::from_json(json, path));
-  if (costs.trees_) {
-    try {
-      costs.target_ = code_target_of(costs.trees_->provenance);
-    } catch (const Error& error) {
-      throw Error(error.message(), Place{path, 0, error.place().key}, error.hint());
-    }
-  }
   return costs;
 }
 
 std::vector<PredictedCost> KernelCosts::predict(const mlir::Module& module, int function) const {
-  if (trees_) return trees_->predict(mlir::features(module, function, target_));
+  if (trees_) return trees_->predict(mlir::features(module, function, trees_->target()));
   std::vector<PredictedCost> list;
   const std::vector<NeuralCost::Prediction> predictions = network_->predict(module, function);
   for (std::size_t i = 0; i < predictions.size(); ++i)
@@ -40,7 +31,7 @@ double KernelCosts::predict(const mlir::Module& module, int function, const std:
   const auto found = std::find(names.begin(), names.end(), target);
   if (found == names.end()) return std::nan("");
   const auto at = static_cast<std::size_t>(found - names.begin());
-  return trees_ ? trees_->predict(mlir::features(module, function, target_), at)
+  return trees_ ? trees_->predict(mlir::features(module, function, trees_->target()), at)
                 : network_->predict(module, function).at(at).value;
 }
 

@@ -28,7 +28,6 @@ class KernelCosts {
 
  private:
   std::shared_ptr<const LearnedCosts> trees_;
-  mlir::CodeTarget target_;  ///< of the trees
   std::shared_ptr<const NeuralCost> network_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/cost/labels.h"
 
 namespace hone::cost {
 namespace {
@@ -330,6 +331,7 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   LearnedCosts model;
   if (json.contains("provenance")) model.provenance = json["provenance"];
   if (!model.provenance.is_object()) throw Error("learned costs: the provenance is no JSON object");
+  model.target_ = code_target_of(model.provenance);
   mlir::Features nothing;
   nothing.values.assign(mlir::feature_names().size(), 0.0);
   const std::size_t columns = model_inputs(nothing).size(),

@@ -64,6 +64,9 @@ class LearnedCosts {
   /// file.
   Json provenance = Json::object();
 
+  /// The machine whose costs it says, by its provenance: of one that was read.
+  const mlir::CodeTarget& target() const { return target_; }
+
   Json json() const;
   /// Throws Error where it is no model, of a later version, or of features that this program does not have.
   /// `file`: whose content it is, for errors.
@@ -90,6 +93,7 @@ class LearnedCosts {
   static double log_value(const Target& target, const mlir::Features& features);
 
   std::vector<Target> targets_;
+  mlir::CodeTarget target_;
 };
 
 /// What models of a whole function are given: logarithms of the features, ratios of those that belong

@@ -59,13 +59,6 @@ void Vectorising::carried(int id, Lowered::Body& body) {
   }
 }
 
-bool Vectorising::moves(const Nest::Access& access, int id) const {
-  for (const Nest::Index& index : access.indices)
-    for (const auto& [at, by] : index.terms)
-      if (at == id && by != 0.0) return true;
-  return false;
-}
-
 void Vectorising::memory(int id, Lowered::Body& body) {
   std::size_t pairs = 0;
   for (auto found = accesses_.lower_bound({id, -1}); found != accesses_.end() && found->first.first == id;

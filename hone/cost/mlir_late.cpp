@@ -8,23 +8,21 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr double kWhole = 300.0;     // instructions up to which all of a loop is written out at -O3
-constexpr double kControl = 2.0;     // of which a loop's own
 constexpr double kAtRunTime = 8.0;   // copies where the number of iterations is not known
 constexpr double kAround = 8.0;      // instructions around a loop in lanes: sums of lanes, checks, entry
 constexpr double kMostCopies = 1e4;  // no loop is looked at longer
 
-double size_of(double copies, double size) { return (size - kControl) * copies + kControl; }
+double size_of(double copies, double size) { return (size - kLoopControl) * copies + kLoopControl; }
 
 /// computeUnrollCount: `trips` iterations of `size` instructions each.
 double copies_of(double trips, double size, bool fixed, double most) {
-  size = std::max(size, kControl + 1.0);
+  size = std::max(size, kLoopControl + 1.0);
   if (fixed && trips <= 1.0) return 1.0;
-  if (fixed && size_of(trips, size) < kWhole) return trips;
+  if (fixed && size_of(trips, size) < kWrittenOut) return trips;
   if (most <= 0.0) return 1.0;
   double copies = kAtRunTime;
   if (fixed) {
-    copies = std::min({std::floor((most - kControl) / (size - kControl)), trips, kMostCopies});
+    copies = std::min({std::floor((most - kLoopControl) / (size - kLoopControl)), trips, kMostCopies});
     while (copies > 1.0 && std::fmod(trips, copies) != 0.0) --copies;
     if (copies <= 1.0) copies = kAtRunTime;
   }
@@ -53,15 +51,14 @@ void Lowering::unroll_late() {
       const double block = body.lanes * body.interleave;
       const double blocks = body.masked ? std::ceil(trips / block) : std::floor(trips / block);
       // Where the number is not known at compile time the loop in lanes is left as it is.
-      if (body.fixed) body.unrolled = copies_of(blocks, body.wide_size + kControl, true, most);
+      if (body.fixed) body.unrolled = copies_of(blocks, body.wide_size + kLoopControl, true, most);
       const double rest = body.fixed ? std::max(0.0, trips - blocks * block) : body.lanes;
-      body.code = size_of(body.unrolled, body.wide_size + kControl) + kAround;
-      body.whole = body.fixed && body.unrolled >= blocks;
+      body.code = size_of(body.unrolled, body.wide_size + kLoopControl) + kAround;
       if (!body.masked && rest > 0.0) {
         if (body.fixed) body.rest_unrolled = copies_of(rest, size, true, most);
-        body.whole = body.fixed && body.unrolled >= blocks && body.rest_unrolled >= rest;
         body.code += size_of(body.rest_unrolled, size);
       }
+      body.whole = body.fixed && body.unrolled >= blocks && body.rest_unrolled >= rest;
     } else {
       body.unrolled = copies_of(trips, size, body.fixed, most);
       body.whole = body.fixed && body.unrolled >= trips;

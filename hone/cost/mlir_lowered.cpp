@@ -247,6 +247,18 @@ void Lowering::finish(Item& item, std::size_t number) {
   result_.items.push_back(one);
 }
 
+bool exact(const Nest::Access& access) {
+  return std::all_of(access.indices.begin(), access.indices.end(),
+                     [](const Nest::Index& index) { return index.exact && !index.indirect; });
+}
+
+bool moves(const Nest::Access& access, int loop) {
+  for (const Nest::Index& index : access.indices)
+    for (const auto& [at, by] : index.terms)
+      if (at == loop && by != 0.0) return true;
+  return false;
+}
+
 Lowered lowered(const Nest& nest, const CodeTarget& target) { return Lowering(nest, target).run(); }
 
 }  // namespace hone::cost::mlir

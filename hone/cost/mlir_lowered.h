@@ -11,8 +11,8 @@ namespace hone::cost::mlir {
 /// most: what an iteration does not move is computed outside (LICM, with elements promoted to registers),
 /// equal computations once (EarlyCSE, GVN), short loops of a known length written out (LoopFullUnroll: up to
 /// 300 instructions), innermost loops that are left run in lanes (LoopVectorize, its legality and rough
-/// costs; interleaved) or their written-out copies do (SLPVectorizer). An estimate
-/// from the text alone: no code is made.
+/// costs; interleaved) or their written-out copies do (SLPVectorizer), loops that stay are written out a few
+/// times at last (LoopUnroll). An estimate from the text alone: no code is made.
 struct Lowered {
   /// A step or an access where it ends up.
   struct Item {
@@ -65,6 +65,11 @@ struct Lowered {
 };
 
 Lowered lowered(const Nest& nest, const CodeTarget& target = {});
+
+/// Whether an access is where its indices say.
+bool exact(const Nest::Access& access);
+/// Whether it is elsewhere in another iteration of a loop, as far as its indices say.
+bool moves(const Nest::Access& access, int loop);
 
 /// Elements that an access moves on with one iteration of a loop; NaN: anywhere. A size that the text leaves
 /// open counts as 64.

@@ -10,11 +10,9 @@
 
 namespace hone::cost::mlir {
 
-/// Whether an access is where its indices say.
-inline bool exact(const Nest::Access& access) {
-  return std::all_of(access.indices.begin(), access.indices.end(),
-                     [](const Nest::Index& index) { return index.exact && !index.indirect; });
-}
+inline constexpr double kWrittenOut =
+    300.0;  ///< instructions up to which LLVM writes all of a loop out at -O3
+inline constexpr double kLoopControl = 2.0;  ///< of which a loop's own
 
 /// How lowered() does it: what can stand further out moves there (mlir_lowered.cpp), short loops are written
 /// out (mlir_unroll.cpp), the rest runs in lanes (mlir_vectorise.h).

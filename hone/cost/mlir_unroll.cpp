@@ -9,7 +9,6 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr double kUnrolledSize = 300, kOverhead = 2;  // LLVM's threshold at -O3; a loop's own instructions
 constexpr double kShifted =
     1.5;  // instructions more for a place that moves with a loop that begins elsewhere
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
@@ -119,22 +118,22 @@ void Lowering::unroll() {
     }
     const double address = addresses(first_home[id], id);
     const double size = plain + address + 1.0;
-    body.size = size + kOverhead;
+    body.size = size + kLoopControl;
     body.address = address;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
     const bool known = one.known && body.fixed;
     // What nothing is left of is deleted, however long it would run.
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
-    bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kOverhead < kUnrolledSize));
+    bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
-      ends = ends || plain * one.trips < kUnrolledSize * std::min(4.0, (size + kOverhead) / plain);
+      ends = ends || plain * one.trips < kWrittenOut * std::min(4.0, (size + kLoopControl) / plain);
     ends = ends && !body.idiom;
     // Where it begins elsewhere its places are not constants in a copy.
     const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
     const double adds = body.idiom ? 3.0
-                        : !ends    ? size + 3.0 + kOverhead
+                        : !ends    ? size + 3.0 + kLoopControl
                                    : (deleted ? 0.0
                                               : (plain + places) * std::max(1.0, one.trips) +
                                                  (one.trips > 1.0 || one.shifted ? 1.0 : 0.0));

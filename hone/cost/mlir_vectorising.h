@@ -36,8 +36,6 @@ class Vectorising {
   /// Values handed on in registers.
   void carried(int id, Lowered::Body& body);
 
-  bool moves(const Nest::Access& access, int id) const;
-
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
   void memory(int id, Lowered::Body& body);
 

@@ -131,23 +131,12 @@ void run_own(const Problem& problem, const Contender& contender, ComparisonRun& 
   }
 }
 
-/// By how much each limit is broken; at most 0: it is kept.
-std::vector<double> excess(const std::vector<study::Limit>& limits, const study::Measures& measures) {
-  std::vector<double> list;
-  for (const auto& limit : limits) {
-    const double value = measures.find(limit.name).value_or(0.0);
-    if (limit.max) list.push_back(value - *limit.max);
-    if (limit.min) list.push_back(*limit.min - value);
-  }
-  return list;
-}
-
 PeerStart start_of(const Problem& problem, const Contender& contender, const ComparisonRun& run,
                    const std::function<bool()>& interrupted) {
   PeerStart start;
   start.space = problem.space();
   start.objectives = problem.objectives().size();
-  if (contender.peer.front().limits) start.limits = excess(problem.limits(), {}).size();
+  if (contender.peer.front().limits) start.limits = problem.limits().size();
   start.seed = run.seed;
   start.trials = run.trials;
   start.workers = run.workers;
@@ -169,8 +158,9 @@ Peer& peer_for(const Contender& contender, PeerStart start, std::unique_ptr<Peer
 /// space.
 struct Outcome {
   study::Measures measures;
-  bool measured = false;  ///< the objectives are finite, and there is a number for every limit
-  bool good = false;      ///< ... and the limits are kept
+  std::vector<double> excess;  ///< of each limit
+  bool measured = false;       ///< the objectives are finite, and there is a number for every limit
+  bool good = false;           ///< the objectives are finite, and no limit is broken
   double cost_s = 0.0;
 };
 
@@ -182,9 +172,11 @@ Outcome outcome_of(const Problem& problem, const space::Config& config, std::int
   outcome.measured = evaluation.failure.empty();
   for (const double value : study::oriented(problem.objectives(), evaluation.measures))
     outcome.measured = outcome.measured && std::isfinite(value);
-  for (const double value : excess(problem.limits(), evaluation.measures))
-    outcome.measured = outcome.measured && std::isfinite(value);
   outcome.good = outcome.measured && violation(problem, evaluation.measures).empty();
+  for (const auto& limit : problem.limits()) {
+    outcome.excess.push_back(limit.excess(evaluation.measures));
+    outcome.measured = outcome.measured && std::isfinite(outcome.excess.back());
+  }
   outcome.measures = std::move(evaluation.measures);
   return outcome;
 }
@@ -204,8 +196,7 @@ void run_peer(const Problem& problem, const Contender& contender, ComparisonRun&
     const auto asked = peer.ask(i);
     if (!asked.config) break;
     const Outcome outcome = outcome_of(problem, *asked.config, problem.horizon());
-    run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome),
-                                          excess(problem.limits(), outcome.measures)));
+    run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome), outcome.excess));
     board.add(static_cast<double>(i + 1), outcome.good ? &outcome.measures : nullptr);
   }
 }
@@ -321,7 +312,7 @@ class PeerClock {
       board_.add(now_ / unit_, trial.outcome.good ? &trial.outcome.measures : nullptr);
     const auto values = told(problem_, contender_, trial.outcome);
     if (trial.reached >= trial.to || !values) {
-      ms_ += peer_.tell(number, values, excess(problem_.limits(), trial.outcome.measures));
+      ms_ += peer_.tell(number, values, trial.outcome.excess);
       return true;
     }
     const auto judged = peer_.report(number, trial.reached, *values);

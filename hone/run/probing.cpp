@@ -123,6 +123,7 @@ class Probing {
     }
     threads.clear();
     if (failure) std::rethrow_exception(failure);
+    if (last) tell(finished);  // what ended after the last look
   }
 
   void in_processes(const std::string& program) {

@@ -15,9 +15,8 @@ namespace hone::search {
 /// Tree-Structured Parzen Estimator", JAIR 2022): by non-dominated rank; of the rank that does not fit the
 /// subset that greedily dominates most; weighted by hypervolume contribution. Equal values: the smaller id.
 /// What is behind the first 250 by rank is forgotten (several objectives), so that a report stays cheap.
-/// What breaks limits comes after all that keeps them, the less the better, but counts in n (as in c-TPE's
-/// implementations; Watanabe and Hutter, "c-TPE: Tree-structured Parzen Estimator with Inequality Constraints
-/// for Expensive Hyperparameter Optimization", 2023, model each limit instead). Results must be finite. Not
+/// What breaks limits comes after all that keeps them, the less the better, but counts in n, as in Optuna's
+/// estimator (not c-TPE, which has densities for each limit). Results must be finite. Not
 /// thread safe.
 class GoodSet {
  public:

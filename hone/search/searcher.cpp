@@ -18,15 +18,7 @@ double cost_of(const Problem& problem, const study::Trial& trial) {
 
 std::vector<double> violations(const Problem& problem, const study::Measures& measures) {
   std::vector<double> all;
-  for (const study::Limit& limit : problem.limits) {
-    double broken = std::numeric_limits<double>::quiet_NaN();
-    if (const auto value = measures.find(limit.name)) {
-      const double over = limit.max ? *value - *limit.max : -std::numeric_limits<double>::infinity();
-      const double under = limit.min ? *limit.min - *value : -std::numeric_limits<double>::infinity();
-      broken = std::isnan(*value) ? *value : std::fmax(over, under);
-    }
-    all.push_back(broken);
-  }
+  for (const study::Limit& limit : problem.limits) all.push_back(limit.excess(measures));
   return all;
 }
 

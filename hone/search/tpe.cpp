@@ -133,8 +133,9 @@ class Tpe : public Searcher {
     const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
     if (finite && !values.empty() && !rows_[row].lost && !rows_[row].broken)
       level.good.report(static_cast<std::int64_t>(row), std::move(values));
-    else if (const double excess = excess_of(result.measures);
-             excess > 0.0 && !rows_[row].failed && !fails(result.measures))
+    else if (const double excess =
+                 rows_[row].failed || fails(result.measures) ? 0.0 : excess_of(result.measures);
+             excess > 0.0)
       level.good.report_broken(static_cast<std::int64_t>(row), excess);
     else
       level.good.remove(static_cast<std::int64_t>(row));

@@ -80,6 +80,14 @@ std::string Limit::violation(const Measures& measures) const {
   return "";
 }
 
+double Limit::excess(const Measures& measures) const {
+  const double value = measures.find(name).value_or(std::numeric_limits<double>::quiet_NaN());
+  if (std::isnan(value)) return value;
+  const double over = max ? value - *max : -std::numeric_limits<double>::infinity();
+  const double under = min ? *min - value : -std::numeric_limits<double>::infinity();
+  return std::fmax(over, under);
+}
+
 const std::vector<std::string>& aggregate_names() {
   static const std::vector<std::string> names{"mean", "median", "worst"};
   return names;

@@ -57,6 +57,8 @@ struct Limit {
   std::optional<double> min;
   /// "" where `measures` keep the limit or lack it; else "latency_s is 3.10 ms, over the limit of 2.00 ms".
   std::string violation(const Measures& measures) const;
+  /// By how much the limit is broken, in its unit; at most 0: it is kept. NaN where `measures` lack it.
+  double excess(const Measures& measures) const;
   bool operator==(const Limit&) const = default;
 };
 

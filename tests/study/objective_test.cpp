@@ -42,5 +42,15 @@ TEST(Limit, SaysWhatIsViolated) {
   EXPECT_EQ(floor.violation({{"accuracy", 0.25}}), "accuracy is 0.25, under the limit of 0.5");
 }
 
+TEST(Limit, SaysByHowMuchItIsBroken) {
+  const Limit between{"width", 0.5, 0.25};
+  EXPECT_EQ(between.excess({{"width", 0.75}}), 0.25);
+  EXPECT_EQ(between.excess({{"width", 0.125}}), 0.125);
+  EXPECT_EQ(between.excess({{"width", 0.375}}), -0.125);
+  EXPECT_EQ((Limit{"width", 0.5, {}}.excess({{"width", 0.5}})), 0.0);
+  EXPECT_TRUE(std::isnan(between.excess({{"height", 1.0}})));
+  EXPECT_TRUE(std::isnan(between.excess({{"width", std::nan("")}})));
+}
+
 }  // namespace
 }  // namespace hone::study

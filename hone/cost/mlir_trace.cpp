@@ -1,0 +1,298 @@
+#include "hone/cost/mlir_trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <unordered_map>
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr std::size_t kMostOps = 500;      // gone through of a pass over a body; more are like these
+constexpr std::size_t kMostVisits = 2000;  // of items, whether anything is computed or not
+constexpr int kDeep = 8;                   // values that are but others are followed so far
+constexpr std::int32_t kNone = Trace::kNone;
+
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+  hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6U) + (hash >> 2U);
+  return hash * 0xbf58476d1ce4e5b9ULL;
+}
+
+/// Writes the trace of a loop that is left.
+class Tracer {
+ public:
+  Tracer(const Nest& nest, const ValueUses& uses, const Lowered& lowered, int loop,
+         const std::vector<int>& items, const std::vector<int>& loops, bool holds)
+      : nest_(nest),
+        uses_(uses),
+        lowered_(lowered),
+        loop_(loop),
+        at_(nest.loops.size(), -1.0),
+        holds_(holds && loop >= 0) {
+    std::map<int, int> begins;
+    for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
+    for (const int i : items) {
+      const int around = place(lowered.items[static_cast<std::size_t>(i)]);
+      events_[around].push_back({order(i), i, false});
+      for (int at = around; at != loop && at >= 0; at = nest.loops[static_cast<std::size_t>(at)].parent) {
+        const auto [found, fresh] = begins.try_emplace(at, order(i));
+        found->second = std::min(found->second, order(i));
+      }
+    }
+    for (const auto& [id, begin] : begins)
+      events_[nest.loops[static_cast<std::size_t>(id)].parent].push_back({begin, id, true});
+    for (auto& [id, list] : events_)
+      std::sort(list.begin(), list.end(), [](const Event& a, const Event& b) {
+        return std::pair(a.order, a.loop) < std::pair(b.order, b.loop);
+      });
+  }
+
+  Trace run(int passes) {
+    for (int pass = 0; pass < passes; ++pass) {
+      trace_.passes.push_back(trace_.ops.size());
+      made_.clear();
+      known_.clear();
+      visits_ = 0;
+      walk(loop_);
+      if (loop_ >= 0) hand_on(loop_);
+    }
+    trace_.passes.push_back(trace_.ops.size());
+    return std::move(trace_);
+  }
+
+ private:
+  struct Event {
+    int order, index;
+    bool loop;
+  };
+
+  int order(int item) const {
+    const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(item)];
+    return one.step >= 0 ? nest_.steps[static_cast<std::size_t>(one.step)].order
+                         : nest_.accesses[static_cast<std::size_t>(one.access)].order;
+  }
+  int origin(const Lowered::Item& item) const {
+    return item.step >= 0 ? nest_.steps[static_cast<std::size_t>(item.step)].loop
+                          : nest_.accesses[static_cast<std::size_t>(item.access)].loop;
+  }
+  /// The innermost of the body's loops around an item.
+  int place(const Lowered::Item& item) const {
+    int at = origin(item);
+    while (at >= 0 && at != loop_ && at_[static_cast<std::size_t>(at)] < 0.0)
+      at = nest_.loops[static_cast<std::size_t>(at)].parent;
+    return at >= 0 ? at : loop_;
+  }
+
+  void walk(int loop) {
+    const auto found = events_.find(loop);
+    if (found == events_.end()) return;
+    for (const Event& event : found->second) {
+      if (trace_.ops.size() - trace_.passes.back() >= kMostOps || ++visits_ > kMostVisits) {
+        trace_.whole = false;
+        return;
+      }
+      if (!event.loop) {
+        item(event.index);
+        continue;
+      }
+      const auto id = static_cast<std::size_t>(event.index);
+      for (const int value : nest_.loops[id].carried) carried_.erase(value);
+      const double trips = std::max(1.0, std::floor(nest_.loops[id].most));
+      const Lowered::Body& body = lowered_.body(event.index);
+      double wide = body.left && body.lanes > 1.0 ? body.lanes : 1.0;
+      at_[id] = 0.0;
+      while (at_[id] < trips && trace_.whole) {
+        if (at_[id] + wide > trips && !body.masked) wide = 1.0;
+        wide_[event.index] = wide;
+        const double here = at_[id];
+        walk(event.index);
+        hand_on(event.index);
+        at_[id] = here + wide;
+      }
+      at_[id] = trips - 1.0;
+    }
+  }
+
+  /// What an iteration gives to the next.
+  void hand_on(int loop) {
+    const Nest::Loop& one = nest_.loops[static_cast<std::size_t>(loop)];
+    std::vector<std::pair<int, std::int32_t>> next;
+    for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
+      std::vector<std::int32_t> given;
+      values_of(one.yielded[k], given, 0);
+      if (!given.empty()) next.emplace_back(one.carried[k], given[0]);
+    }
+    for (const auto& [value, number] : next) carried_[value] = number;
+  }
+
+  std::uint64_t key(int item) const {
+    std::uint64_t hash = mixed(1, static_cast<std::uint64_t>(item));
+    const auto add = [&](int id) {
+      if (at_[static_cast<std::size_t>(id)] >= 0.0)
+        hash = mixed(hash, static_cast<std::uint64_t>(at_[static_cast<std::size_t>(id)]) * 1024U +
+                               static_cast<std::uint64_t>(id));
+    };
+    for (const int id : lowered_.items[static_cast<std::size_t>(item)].copied_by) add(id);
+    for (int id = lowered_.items[static_cast<std::size_t>(item)].home; id >= 0 && id != loop_;
+         id = nest_.loops[static_cast<std::size_t>(id)].parent)
+      add(id);
+    return hash;
+  }
+  /// Where an access is; the same for accesses to the same element.
+  std::uint64_t location(const Nest::Access& access) const {
+    std::uint64_t hash = mixed(2, static_cast<std::uint64_t>(access.buffer));
+    for (const Nest::Index& index : access.indices) {
+      double place = index.constant;
+      for (const auto& [id, step] : index.terms) {
+        const double at = id == loop_ ? -1.0 : at_[static_cast<std::size_t>(id)];
+        if (at >= 0.0)
+          place += step * at;
+        else
+          hash = mixed(
+              hash,
+              static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))) * 1024U +
+                  static_cast<std::uint64_t>(id));
+      }
+      hash =
+          mixed(hash, static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(place, -1e15, 1e15))));
+    }
+    return hash;
+  }
+
+  /// `home`: the loop that it is computed in.
+  std::int32_t fresh(double bits, double elements, bool real, int home) {
+    const Lowered::Body& body = lowered_.body(home);
+    const auto merged = wide_.find(home);
+    const double side = merged != wide_.end()           ? merged->second
+                        : home >= 0 && body.lanes > 1.0 ? body.lanes
+                                                        : 1.0;
+    const double bytes = std::max(8.0, bits) / 8.0 * elements * side;
+    Trace::Value value;
+    value.vector = real || elements > 1.0 || side > 1.0;
+    if (value.vector)
+      value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
+                        (home == loop_ && side > 1.0 ? body.interleave : 1.0);
+    trace_.values.push_back(value);
+    return static_cast<std::int32_t>(trace_.values.size() - 1);
+  }
+
+  /// The numbers of what a value is now; none: it is no register's content, or a constant.
+  void values_of(int value, std::vector<std::int32_t>& out, int depth) {
+    if (value == Nest::kNoValue || depth > kDeep || out.size() > 8) return;
+    if (const auto found = carried_.find(value); found != carried_.end()) {
+      out.push_back(found->second);
+      return;
+    }
+    const auto giver = uses_.item.find(value);
+    if (giver == uses_.item.end()) {
+      const auto from = uses_.from.find(value);
+      if (from == uses_.from.end()) return;
+      for (const int other : from->second) values_of(other, out, depth + 1);
+      return;
+    }
+    const std::uint64_t at = key(giver->second);
+    if (const auto found = made_.find(at); found != made_.end()) {
+      if (found->second != kNone) out.push_back(found->second);
+      return;
+    }
+    const auto [found, is_new] = outside_.try_emplace(at, kNone);
+    if (is_new) {
+      const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(giver->second)];
+      if (item.step >= 0) {
+        const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+        if (!step.address) found->second = fresh(step.bits, step.elements, step.real, item.home);
+      } else {
+        const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+        found->second = fresh(access.bits, access.elements, access.real, item.home);
+      }
+    }
+    if (found->second != kNone) out.push_back(found->second);
+  }
+
+  void op(std::int32_t result, const std::vector<std::int32_t>& operands, bool call = false) {
+    trace_.ops.push_back({result, trace_.operands.size(), call});
+    trace_.operands.insert(trace_.operands.end(), operands.begin(), operands.end());
+  }
+
+  /// Whether a loop's code is part of this body's.
+  bool inside(int home) const {
+    return home == loop_ || (home >= 0 && at_[static_cast<std::size_t>(home)] >= 0.0);
+  }
+
+  void item(int index) {
+    const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(index)];
+    std::vector<std::int32_t> used;
+    const std::uint64_t here = key(index);
+    if (one.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
+      if (step.address || made_.contains(here)) return;
+      if (const auto from = uses_.from.find(step.value); from != uses_.from.end())
+        for (const int value : from->second) values_of(value, used, 0);
+      const std::int32_t result =
+          step.value == Nest::kNoValue ? kNone : fresh(step.bits, step.elements, step.real, one.home);
+      made_[here] = result;
+      op(result, used, step.work == Work::transcendental || step.work == Work::call);
+      return;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
+    if (access.buffer < 0) return;
+    const bool known_place = exact(access);
+    // Moved out of the loop: a register instead.
+    const bool held =
+        holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
+    auto& known = held ? held_ : known_;
+    const std::pair<int, std::uint64_t> where{access.buffer, location(access)};
+    if (!access.store) {
+      if (made_.contains(here)) return;
+      if (known_place)
+        if (const auto found = known.find(where); found != known.end()) {
+          made_[here] = found->second;
+          return;
+        }
+      if (trace_.passes.size() == 1) ++trace_.accesses;
+      const std::int32_t result =
+          fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one));
+      made_[here] = result;
+      if (known_place) known[where] = result;
+      if (!held) op(result, {});
+      return;
+    }
+    if (const auto stored = uses_.stored.find(one.access); stored != uses_.stored.end())
+      values_of(stored->second, used, 0);
+    if (trace_.passes.size() == 1) ++trace_.accesses;
+    if (held) {
+      if (!used.empty()) held_[where] = used[0];
+      return;
+    }
+    const auto begin = known_.lower_bound({access.buffer, 0});
+    auto end = begin;
+    while (end != known_.end() && end->first.first == access.buffer && !known_place) ++end;
+    known_.erase(begin, end);
+    if (known_place && !used.empty()) known_[where] = used[0];
+    op(kNone, used);
+  }
+
+  const Nest& nest_;
+  const ValueUses& uses_;
+  const Lowered& lowered_;
+  int loop_;
+  std::vector<double> at_;  ///< by loop: its iteration, -1 where it is not written out here
+  std::map<int, std::vector<Event>> events_;
+  std::unordered_map<int, double> wide_;  ///< by loop of the body that runs in lanes: how many now
+  Trace trace_;
+  std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
+  std::map<std::pair<int, std::uint64_t>, std::int32_t> known_, held_;  ///< by buffer and place
+  std::unordered_map<int, std::int32_t> carried_;
+  std::size_t visits_ = 0;
+  bool holds_;
+};
+
+}  // namespace
+
+Trace trace_of(const Nest& nest, const ValueUses& uses, const Lowered& lowered, int loop,
+               const std::vector<int>& items, const std::vector<int>& loops, bool holds, int passes) {
+  return Tracer(nest, uses, lowered, loop, items, loops, holds).run(passes);
+}
+
+}  // namespace hone::cost::mlir
