@@ -22,7 +22,7 @@ function(hone_room_library name)
                               SKIP_PRECOMPILE_HEADERS ON)
   add_dependencies(${name} ${name}_collect)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  hone_unity(${name} 8)
+  hone_unity(${name} 16)
   hone_warnings(${name})
 endfunction()
 

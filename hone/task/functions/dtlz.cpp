@@ -13,7 +13,7 @@ namespace {
 using X = std::span<const double>;
 
 /// 0 on the front (7: 1).
-double distance(int number, X rest) {
+double dtlz_distance(int number, X rest) {
   const auto n = static_cast<double>(rest.size());
   double sum = 0.0;
   for (const double x : rest) {
@@ -32,7 +32,7 @@ double distance(int number, X rest) {
   return sum;
 }
 
-std::vector<double> objectives(int number, double x, double g) {
+std::vector<double> dtlz_objectives(int number, double x, double g) {
   switch (number) {
     case 1:
       return {0.5 * x * (1.0 + g), 0.5 * (1.0 - x) * (1.0 + g)};
@@ -56,13 +56,14 @@ void add_dtlz_functions(std::vector<FunctionInfo>& list) {
       function.space = cube(dimension, 0.0, 1.0);
       function.objectives = {{"f1", true}, {"f2", true}};
       function.evaluate = [number](X x, double) {
-        return objectives(number, x[0], distance(number, x.subspan(1)));
+        return dtlz_objectives(number, x[0], dtlz_distance(number, x.subspan(1)));
       };
       function.reference = {reference, reference};
       function.front = [number] {
         // DTLZ4 crowds its points at one end: the front is DTLZ2's.
-        return curve_front(
-            [number](double x) { return objectives(number == 4 ? 2 : number, x, number == 7 ? 1.0 : 0.0); });
+        return curve_front([number](double x) {
+          return dtlz_objectives(number == 4 ? 2 : number, x, number == 7 ? 1.0 : 0.0);
+        });
       };
       return function;
     };

@@ -114,7 +114,7 @@ std::pair<double, double> transformed(int number, Row y) {
 }
 
 /// The objectives of a place (0..1 along the front) and a distance from it.
-Row objectives(int number, double place, double distance) {
+Row wfg_objectives(int number, double place, double distance) {
   const double x = number == 3 ? place : std::max(distance, 1.0) * (place - 0.5) + 0.5;
   const double quarter = 0.5 * kPi * x;
   double h1 = 0.0, h2 = 0.0;
@@ -148,11 +148,11 @@ void add_wfg_functions(std::vector<FunctionInfo>& list) {
         Row y(x.begin(), x.end());
         for (std::size_t i = 0; i < y.size(); ++i) y[i] = unit(y[i] / (2.0 * (static_cast<double>(i) + 1.0)));
         const auto [place, distance] = transformed(number, std::move(y));
-        return objectives(number, place, distance);
+        return wfg_objectives(number, place, distance);
       };
       function.reference = {3.0, 5.0};
       function.front = [number] {
-        return curve_front([number](double place) { return objectives(number, place, 0.0); });
+        return curve_front([number](double place) { return wfg_objectives(number, place, 0.0); });
       };
       return function;
     };

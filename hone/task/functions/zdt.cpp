@@ -17,7 +17,7 @@ double first(int number, double x) {
   return 1.0 - std::exp(-4.0 * x) * std::pow(std::sin(6.0 * kPi * x), 6.0);
 }
 
-double distance(int number, X x) {
+double zdt_distance(int number, X x) {
   const auto n = static_cast<double>(x.size() - 1);
   double sum = 0.0;
   for (std::size_t i = 1; i < x.size(); ++i)
@@ -47,7 +47,7 @@ void add_zdt_functions(std::vector<FunctionInfo>& list) {
       function.objectives = {{"f1", true}, {"f2", true}};
       function.evaluate = [number](X x, double) {
         const double f1 = first(number, x[0]);
-        return std::vector<double>{f1, shape(number, f1, distance(number, x))};
+        return std::vector<double>{f1, shape(number, f1, zdt_distance(number, x))};
       };
       function.reference = {11.0, 11.0};
       function.front = [number] {
