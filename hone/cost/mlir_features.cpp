@@ -8,6 +8,7 @@
 
 #include "hone/base/error.h"
 #include "hone/cost/mlir_reuse.h"
+#include "hone/cost/mlir_static.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -305,65 +306,19 @@ class Summary {
   }
 
   void text(Sheet& sheet, const Module& module, int function) const {
-    double operations = 0.0, adds = 0.0, multiplies = 0.0, expensive = 0.0, loads = 0.0, stores = 0.0,
-           integers = 0.0, loops = 0.0, vectors = 0.0, calls = 0.0, branches = 0.0;
-    Pressure pressure;
-    if (!sheet.naming()) {
-      const int around = module.operations[static_cast<std::size_t>(function)].region;
-      for (std::size_t i = static_cast<std::size_t>(function) + 1; i < module.operations.size(); ++i) {
-        const Operation& operation = module.operations[i];
-        if (operation.region <= around) break;
-        operations += 1.0;
-        loops += static_cast<double>(operation.loops.size());
-        switch (work_of(operation.name)) {
-          case Work::add:
-            adds += 1.0;
-            break;
-          case Work::multiply:
-          case Work::fma:
-            multiplies += 1.0;
-            break;
-          case Work::divide:
-          case Work::root:
-          case Work::transcendental:
-          case Work::integer_divide:
-            expensive += 1.0;
-            break;
-          case Work::load:
-            loads += 1.0;
-            break;
-          case Work::store:
-            stores += 1.0;
-            break;
-          case Work::integer:
-          case Work::integer_multiply:
-            integers += 1.0;
-            break;
-          case Work::call:
-            calls += 1.0;
-            break;
-          case Work::control:
-            branches += operation.loops.empty() && operation.regions.size() > 0 ? 1.0 : 0.0;
-            break;
-          default:
-            break;
-        }
-        if (!operation.results.empty() && module.type_of(operation.results[0]).kind == Type::Kind::vector)
-          vectors += 1.0;
-      }
-      pressure = register_pressure(module, function);
-    }
-    sheet.put("static_operations", operations);
-    sheet.put("static_adds", adds);
-    sheet.put("static_multiplies", multiplies);
-    sheet.put("static_expensive", expensive);
-    sheet.put("static_loads", loads);
-    sheet.put("static_stores", stores);
-    sheet.put("static_integers", integers);
-    sheet.put("static_loops", loops);
-    sheet.put("static_vectors", vectors);
-    sheet.put("static_calls", calls);
-    sheet.put("static_branches", branches);
+    const StaticCounts counts = sheet.naming() ? StaticCounts{} : static_counts(module, function);
+    const Pressure pressure = sheet.naming() ? Pressure{} : register_pressure(module, function);
+    sheet.put("static_operations", counts.operations);
+    sheet.put("static_adds", counts.adds);
+    sheet.put("static_multiplies", counts.multiplies);
+    sheet.put("static_expensive", counts.expensive);
+    sheet.put("static_loads", counts.loads);
+    sheet.put("static_stores", counts.stores);
+    sheet.put("static_integers", counts.integers);
+    sheet.put("static_loops", counts.loops);
+    sheet.put("static_vectors", counts.vectors);
+    sheet.put("static_calls", counts.calls);
+    sheet.put("static_branches", counts.branches);
     sheet.put("static_unknown", nest_.unknown_operations);
     sheet.put("static_real_pressure", pressure.real);
     sheet.put("static_integer_pressure", pressure.integer);

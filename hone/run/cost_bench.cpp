@@ -12,6 +12,11 @@ std::string figure(double value, const char* form) {
   return std::isfinite(value) ? fmt::format(fmt::runtime(form), value) : "-";
 }
 
+/// How noisy measurements are, and what is said by one who knows what no text says, are no models.
+bool is_model(const CostScore& score) {
+  return !score.model.starts_with("noise: ") && !score.model.starts_with("known: ");
+}
+
 }  // namespace
 
 Json scores_json(const std::vector<CostScore>& scores) {
@@ -44,11 +49,9 @@ std::string scores_text(const std::vector<CostScore>& scores) {
       text += fmt::format("{}{}\n  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}\n", i == 0 ? "" : "\n", suite,
                           "target", target_width, "model", model_width, "samples", "error", "rank", "R^2");
     }
-    // How noisy measurements are is no model.
-    const auto noise = [](const CostScore& one) { return one.model.starts_with("noise"); };
     const auto better = [&](const CostScore& other) {
-      return noise(score) || (other.suite == score.suite && other.target == score.target && !noise(other) &&
-                              other.accuracy.mape < score.accuracy.mape);
+      return !is_model(score) || (other.suite == score.suite && other.target == score.target &&
+                                  is_model(other) && other.accuracy.mape < score.accuracy.mape);
     };
     text += fmt::format("  {:<{}}  {:<{}}  {:>7}  {:>7}  {:>8}  {:>7}{}\n", score.target, target_width,
                         score.model, model_width, score.accuracy.samples,

@@ -13,7 +13,7 @@ namespace hone::run {
 struct CostScore {
   std::string suite;   ///< "nasbench201_devices, 20 samples", "matmul held out"
   std::string target;  ///< what is predicted: "pixel3", "run_s"
-  std::string model;   ///< "roofline", "linear", ...
+  std::string model;   ///< "roofline", "linear", ...; "noise: ", "known: ": what models are held against
   predict::Accuracy accuracy;
   /// Figures that only this suite has, by name; shares.
   std::vector<std::pair<std::string, double>> more = {};
@@ -38,7 +38,8 @@ std::vector<CostScore> llm_scores(const std::string& folder, const CostBenchOpti
 /// all the same; of the time that evaluating all takes; of the hypervolume of the front within the limit, and
 /// of its points that were found (where known functions are reused a point stands for its whole function).
 std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOptions& options);
-/// What hone-label wrote: kernels, whole families of which are held out.
+/// What hone-label wrote: kernels, whole families of which are held out. For run times also what is said by
+/// trees on what no text has: the counts of the compiled code.
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
 /// The suite's name of one of its files.
 std::string kernel_suite(const std::string& labels);

@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <future>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "hone/cost/labels.h"
 #include "hone/cost/learn_labels.h"
+#include "hone/predict/boosted_trees.h"
 #include "hone/predict/ridge.h"
 #include "hone/run/cost_bench.h"
 
@@ -60,6 +62,46 @@ double roofline_s(const cost::CostSample& sample, const std::map<std::string, do
   return std::max(compute, feature(sample, "footprint_bytes") / rate("bytes_per_s"));
 }
 
+/// How near a model of times could come that knew the compiled code, for comparison only: trees on logarithms
+/// of the targets that no clock is needed for (instructions by kind, spills, ...), all of them by the
+/// machine-code analyser's cycles.
+class CompiledReference {
+ public:
+  /// `counts`: targets that every sample has, kCycles among them.
+  CompiledReference(const std::vector<cost::CostSample>& training, std::vector<std::string> counts)
+      : counts_(std::move(counts)) {
+    std::vector<double> rows, values, weights;
+    for (const auto& sample : training) {
+      const std::vector<double> row = logarithms(sample);
+      rows.insert(rows.end(), row.begin(), row.end());
+      values.push_back(to_log("run_s", sample.targets.at("run_s")) - row[0]);
+      weights.push_back(sample.weight);
+    }
+    trees_ = predict::BoostedTrees::fit(rows, 1 + counts_.size(), values,
+                                        {.trees = 300, .learning_rate = 0.08, .quantile = 0.5}, weights);
+  }
+
+  double seconds(const cost::CostSample& sample) const {
+    const std::vector<double> row = logarithms(sample);
+    return from_log("run_s", trees_.predict(row) + row[0]);
+  }
+
+  static constexpr const char* kCycles = "mca_cycles";
+
+ private:
+  std::vector<double> logarithms(const cost::CostSample& sample) const {
+    const auto logarithm = [&](const std::string& target) {
+      return std::log1p(std::max(sample.targets.at(target), 0.0));
+    };
+    std::vector<double> row = {logarithm(kCycles)};
+    for (const std::string& target : counts_) row.push_back(logarithm(target) - row[0]);
+    return row;
+  }
+
+  std::vector<std::string> counts_;
+  predict::BoostedTrees trees_;
+};
+
 using Predictions = std::map<std::string, std::vector<double>>;
 
 class KernelComparison {
@@ -81,14 +123,26 @@ class KernelComparison {
     for (const std::string& family : families) fold[family] = static_cast<int>(fold.size()) % kFolds;
     for (const auto& [target, first] : samples_[0].targets) {
       if (stopped()) return;
-      if (std::all_of(samples_.begin(), samples_.end(),
-                      [&](const auto& sample) { return sample.targets.count(target) > 0; }))
-        compare(target, fold, scores);
+      if (complete(target)) compare(target, fold, scores);
     }
   }
 
  private:
   bool stopped() const { return options_.interrupted && options_.interrupted(); }
+
+  /// Whether every function has the target.
+  bool complete(const std::string& target) const {
+    return std::all_of(samples_.begin(), samples_.end(),
+                       [&](const auto& sample) { return sample.targets.count(target) > 0; });
+  }
+
+  /// Targets that no clock is needed for.
+  std::vector<std::string> counts() const {
+    std::vector<std::string> counts;
+    for (const auto& [target, value] : samples_[0].targets)
+      if (!cost::is_timed(target) && complete(target)) counts.push_back(target);
+    return counts;
+  }
 
   void compare(const std::string& target, const std::map<std::string, int>& fold,
                std::vector<CostScore>& scores) {
@@ -127,6 +181,8 @@ class KernelComparison {
     options.folds = 0;
     const cost::LearnedCosts trees = cost::LearnedCosts::fit(training, options);
     const Baselines baselines = fit(training, target);
+    std::optional<CompiledReference> compiled;
+    if (seconds(target) && complete(CompiledReference::kCycles)) compiled.emplace(training, counts());
     Predictions predicted;
     for (const cost::CostSample* sample : test) {
       predicted["measured"].push_back(sample->targets.at(target));
@@ -135,6 +191,7 @@ class KernelComparison {
       predicted["linear on operation counts"].push_back(
           from_log(target, baselines.line.predict(operation_counts(*sample))));
       if (seconds(target)) predicted["roofline"].push_back(roofline_s(*sample, set_.provenance.measured));
+      if (compiled) predicted["known: the compiled code's counts"].push_back(compiled->seconds(*sample));
     }
     return predicted;
   }

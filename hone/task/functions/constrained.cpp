@@ -1,9 +1,7 @@
 // Functions with limits, and their best known values within them. Each limit is a measure (c1, c2, ...) that
 // must not be above 0.
+#include <algorithm>
 #include <cmath>
-#include <numbers>
-
-#include <fmt/format.h>
 
 #include "hone/task/functions/function.h"
 
@@ -16,12 +14,10 @@ const char* const kGardner = "Gardner et al., Bayesian Optimization with Inequal
 const char* const kCec =
     "Liang et al., Problem Definitions and Evaluation Criteria for the CEC 2006 Special Session on "
     "Constrained Real-Parameter Optimization";
-const char* const kCoello =
-    "Coello, Use of a Self-adaptive Penalty Approach for Engineering Optimization Problems, 2000";
-
-const char* const kKumar =
-    "Kumar et al., A Test-suite of Non-Convex Constrained Optimization Problems from the Real-World and Some "
-    "Baseline Results, 2020";
+const char* const kTownsend = "Townsend, Constrained Optimization in Chebfun, 2014";
+const char* const kMishra =
+    "Mishra, Some New Test Functions for Global Optimization and Performance of Repulsive Particle Swarm "
+    "Method, 2006";
 
 Row gardner1(X x) {
   return {std::cos(2 * x[0]) * std::cos(x[1]) + std::sin(x[0]),
@@ -65,68 +61,80 @@ Row g24(X x) {
           -4 * std::pow(a, 4) + 32 * std::pow(a, 3) - 88 * a * a + 96 * a + x[1] - 36};
 }
 
-/// Height, length, thickness and breadth of the weld, in inches.
-Row welded_beam(X x) {
-  constexpr double load = 6000.0, length = 14.0, young = 30e6, shear = 12e6;
-  const double h = x[0], l = x[1], t = x[2], b = x[3];
-  const double root2 = std::numbers::sqrt2;
-  const double direct = load / (root2 * h * l);
-  const double radius = std::sqrt(l * l / 4.0 + square((h + t) / 2.0));
-  const double polar = 2.0 * root2 * h * l * (l * l / 12.0 + square((h + t) / 2.0));
-  const double bent = load * (length + l / 2.0) * radius / polar;
-  const double stress = std::sqrt(direct * direct + direct * bent * l / radius + bent * bent);
-  const double bending = 6.0 * load * length / (b * t * t);
-  const double deflection = 4.0 * load * std::pow(length, 3) / (young * std::pow(t, 3) * b);
-  const double buckling = 4.013 * young * std::sqrt(t * t * std::pow(b, 6) / 36.0) / (length * length) *
-                          (1.0 - t / (2.0 * length) * std::sqrt(young / (4.0 * shear)));
-  return {1.10471 * h * h * l + 0.04811 * t * b * (length + l),
-          stress - 13600.0,
-          bending - 30000.0,
-          h - b,
-          0.10471 * h * h + 0.04811 * t * b * (length + l) - 5.0,
-          0.125 - h,
-          deflection - 0.25,
-          load - buckling};
+Row g01(X x) {
+  double value = 0.0;
+  for (std::size_t i = 0; i < 4; ++i) value += 5.0 * (x[i] - square(x[i]));
+  for (std::size_t i = 4; i < 13; ++i) value -= x[i];
+  return {value,
+          2 * x[0] + 2 * x[1] + x[9] + x[10] - 10,
+          2 * x[0] + 2 * x[2] + x[9] + x[11] - 10,
+          2 * x[1] + 2 * x[2] + x[10] + x[11] - 10,
+          x[9] - 8 * x[0],
+          x[10] - 8 * x[1],
+          x[11] - 8 * x[2],
+          x[9] - 2 * x[3] - x[4],
+          x[10] - 2 * x[5] - x[6],
+          x[11] - 2 * x[7] - x[8]};
+}
+Row g07(X x) {
+  return {square(x[0]) + square(x[1]) + x[0] * x[1] - 14 * x[0] - 16 * x[1] + square(x[2] - 10) +
+              4 * square(x[3] - 5) + square(x[4] - 3) + 2 * square(x[5] - 1) + 5 * square(x[6]) +
+              7 * square(x[7] - 11) + 2 * square(x[8] - 10) + square(x[9] - 7) + 45,
+          4 * x[0] + 5 * x[1] - 3 * x[6] + 9 * x[7] - 105,
+          10 * x[0] - 8 * x[1] - 17 * x[6] + 2 * x[7],
+          -8 * x[0] + 2 * x[1] + 5 * x[8] - 2 * x[9] - 12,
+          3 * square(x[0] - 2) + 4 * square(x[1] - 3) + 2 * square(x[2]) - 7 * x[3] - 120,
+          5 * square(x[0]) + 8 * x[1] + square(x[2] - 6) - 2 * x[3] - 40,
+          square(x[0]) + 2 * square(x[1] - 2) - 2 * x[0] * x[1] + 14 * x[4] - 6 * x[5],
+          0.5 * square(x[0] - 8) + 2 * square(x[1] - 4) + 3 * square(x[4]) - x[5] - 30,
+          -3 * x[0] + 6 * x[1] + 12 * square(x[8] - 8) - 7 * x[9]};
+}
+Row g10(X x) {
+  return {x[0] + x[1] + x[2],
+          0.0025 * (x[3] + x[5]) - 1,
+          0.0025 * (x[4] + x[6] - x[3]) - 1,
+          0.01 * (x[7] - x[4]) - 1,
+          833.33252 * x[3] + 100 * x[0] - x[0] * x[5] - 83333.333,
+          1250 * x[4] + x[1] * x[3] - x[1] * x[6] - 1250 * x[3],
+          1250000 + x[2] * x[4] - x[2] * x[7] - 2500 * x[4]};
+}
+/// Allowed is what lies in one of 729 balls.
+Row g12(X x) {
+  double value = -100.0, outside = -0.0625;
+  for (const double each : x) {
+    value += square(each - 5);
+    outside += square(each - std::clamp(std::round(each), 1.0, 9.0));
+  }
+  return {value / 100.0, outside};
+}
+Row g18(X x) {
+  return {-0.5 * (x[0] * x[3] - x[1] * x[2] + x[2] * x[8] - x[4] * x[8] + x[4] * x[7] - x[5] * x[6]),
+          square(x[2]) + square(x[3]) - 1,
+          square(x[8]) - 1,
+          square(x[4]) + square(x[5]) - 1,
+          square(x[0]) + square(x[1] - x[8]) - 1,
+          square(x[0] - x[4]) + square(x[1] - x[5]) - 1,
+          square(x[0] - x[6]) + square(x[1] - x[7]) - 1,
+          square(x[2] - x[4]) + square(x[3] - x[5]) - 1,
+          square(x[2] - x[6]) + square(x[3] - x[7]) - 1,
+          square(x[6]) + square(x[7] - x[8]) - 1,
+          x[1] * x[2] - x[0] * x[3],
+          -x[2] * x[8],
+          x[4] * x[8],
+          x[5] * x[6] - x[4] * x[7]};
 }
 
-/// Shell and head in sixteenths of an inch; radius and length.
-Row pressure_vessel(X x) {
-  const double shell = 0.0625 * x[0], head = 0.0625 * x[1], r = x[2], l = x[3];
-  return {
-      0.6224 * shell * r * l + 1.7781 * head * r * r + 3.1661 * shell * shell * l + 19.84 * shell * shell * r,
-      0.0193 * r - shell, 0.00954 * r - head, 1296000.0 - kPi * r * r * l - 4.0 / 3.0 * kPi * r * r * r};
+Row townsend(X x) {
+  const double t = std::atan2(x[0], x[1]);
+  const double edge =
+      2 * std::cos(t) - 0.5 * std::cos(2 * t) - 0.25 * std::cos(3 * t) - 0.125 * std::cos(4 * t);
+  return {-square(std::cos((x[0] - 0.1) * x[1])) - x[0] * std::sin(3 * x[0] + x[1]),
+          square(x[0]) + square(x[1]) - square(edge) - square(2 * std::sin(t))};
 }
-
-/// Wire, coil diameter, coils.
-Row spring(X x) {
-  const double d = x[0], w = x[1], n = x[2];
-  return {
-      (n + 2.0) * w * d * d, 1.0 - w * w * w * n / (71785.0 * std::pow(d, 4)),
-      (4 * w * w - w * d) / (12566.0 * (w * std::pow(d, 3) - std::pow(d, 4))) + 1.0 / (5108.0 * d * d) - 1.0,
-      1.0 - 140.45 * d / (w * w * n), (w + d) / 1.5 - 1.0};
-}
-
-Row speed_reducer(X x) {
-  const double b = x[0], m = x[1], z = x[2], l1 = x[3], l2 = x[4], d1 = x[5], d2 = x[6];
-  return {0.7854 * b * m * m * (3.3333 * z * z + 14.9334 * z - 43.0934) - 1.508 * b * (d1 * d1 + d2 * d2) +
-              7.477 * (d1 * d1 * d1 + d2 * d2 * d2) + 0.7854 * (l1 * d1 * d1 + l2 * d2 * d2),
-          27.0 / (b * m * m * z) - 1.0,
-          397.5 / (b * m * m * z * z) - 1.0,
-          1.93 * std::pow(l1, 3) / (m * z * std::pow(d1, 4)) - 1.0,
-          1.93 * std::pow(l2, 3) / (m * z * std::pow(d2, 4)) - 1.0,
-          std::sqrt(square(745.0 * l1 / (m * z)) + 16.91e6) / (110.0 * std::pow(d1, 3)) - 1.0,
-          std::sqrt(square(745.0 * l2 / (m * z)) + 157.5e6) / (85.0 * std::pow(d2, 3)) - 1.0,
-          m * z / 40.0 - 1.0,
-          5.0 * m / b - 1.0,
-          b / (12.0 * m) - 1.0,
-          (1.5 * d1 + 1.9) / l1 - 1.0,
-          (1.1 * d2 + 1.9) / l2 - 1.0};
-}
-
-std::vector<study::Limit> below_zero(std::size_t n) {
-  std::vector<study::Limit> limits;
-  for (std::size_t i = 1; i <= n; ++i) limits.push_back({fmt::format("c{}", i), 0.0, {}});
-  return limits;
+Row mishra_bird(X x) {
+  return {std::sin(x[1]) * std::exp(square(1 - std::cos(x[0]))) +
+              std::cos(x[0]) * std::exp(square(1 - std::sin(x[1]))) + square(x[0] - x[1]),
+          square(x[0] + 5) + square(x[1] + 5) - 25};
 }
 
 }  // namespace
@@ -134,15 +142,7 @@ std::vector<study::Limit> below_zero(std::size_t n) {
 void add_constrained_functions(std::vector<FunctionInfo>& list) {
   const auto add = [&](const std::string& name, const std::string& summary, const std::string& source,
                        const space::Space& space, std::size_t n_limits, double optimum, Row (*values)(X)) {
-    const auto make = [=](std::int64_t, std::uint64_t) {
-      Function function;
-      function.space = space;
-      function.limits = below_zero(n_limits);
-      function.optimum = optimum;
-      function.evaluate = [values](X x, double) { return values(x); };
-      return function;
-    };
-    list.push_back({name, "constrained", summary, source, static_cast<std::int64_t>(space.size()), 1, make});
+    list.push_back(limited_function(name, summary, source, space, n_limits, optimum, values));
   };
   add("gardner1", "the unconstrained optima that are allowed are few", kGardner, box({{0, 6}, {0, 6}}), 1,
       -2.0, gardner1);
@@ -157,29 +157,41 @@ void add_constrained_functions(std::vector<FunctionInfo>& list) {
   add("g09", "seven parameters, 0.5 % feasible", kCec,
       box(std::vector<std::pair<double, double>>(7, {-10, 10})), 4, 680.630057374402, g09);
   add("g24", "two feasible pieces", kCec, box({{0, 3}, {0, 4}}), 2, -5.50801327159536, g24);
-  add("welded_beam", "the cheapest weld that carries the load", kCoello,
-      box({{0.1, 2}, {0.1, 10}, {0.1, 10}, {0.1, 2}}), 7, 1.724852308597366, welded_beam);
-  add("pressure_vessel", "plates come in sixteenths of an inch", kCoello,
-      space::Space::Builder()
-          .integer("x1", 1, 99)
-          .integer("x2", 1, 99)
-          .real("x3", 10.0, 200.0)
-          .real("x4", 10.0, 200.0)
-          .build(),
-      3, 6059.714335048436, pressure_vessel);
-  add("spring", "the lightest spring", kCoello, box({{0.05, 2}, {0.25, 1.3}, {2, 15}}), 4, 0.0126652327883194,
-      spring);
-  add("speed_reducer", "the lightest gear box; teeth are whole", kKumar,
-      space::Space::Builder()
-          .real("x1", 2.6, 3.6)
-          .real("x2", 0.7, 0.8)
-          .integer("x3", 17, 28)
-          .real("x4", 7.3, 8.3)
-          .real("x5", 7.3, 8.3)
-          .real("x6", 2.9, 3.9)
-          .real("x7", 5.0, 5.5)
-          .build(),
-      11, 2994.424465756737, speed_reducer);
+  add("g01", "thirteen parameters, nine linear limits", kCec,
+      box({{0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 1},
+           {0, 100},
+           {0, 100},
+           {0, 100},
+           {0, 1}}),
+      9, -15.0, g01);
+  add("g07", "ten parameters, one in a million feasible", kCec,
+      box(std::vector<std::pair<double, double>>(10, {-10, 10})), 8, 24.306209068179, g07);
+  add("g10", "the least surface of heat exchangers", kCec,
+      box({{100, 10000},
+           {1000, 10000},
+           {1000, 10000},
+           {10, 1000},
+           {10, 1000},
+           {10, 1000},
+           {10, 1000},
+           {10, 1000}}),
+      6, 7049.248020529, g10);
+  add("g12", "hundreds of feasible balls", kCec, box({{0, 10}, {0, 10}, {0, 10}}), 1, -1.0, g12);
+  add("g18", "the largest hexagon of diameter one", kCec,
+      box({{-10, 10}, {-10, 10}, {-10, 10}, {-10, 10}, {-10, 10}, {-10, 10}, {-10, 10}, {-10, 10}, {0, 20}}),
+      13, -0.866025403784439, g18);
+  add("townsend", "waves within a heart", kTownsend, box({{-2.25, 2.25}, {-2.5, 1.75}}), 1, -2.0239883623,
+      townsend);
+  add("mishra_bird", "steep holes within a disc", kMishra, box({{-10, 0}, {-6.5, 0}}), 1, -106.764536749265,
+      mishra_bird);
 }
 
 }  // namespace hone::task

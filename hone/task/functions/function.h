@@ -57,6 +57,7 @@ void add_classic_functions(std::vector<FunctionInfo>& list);
 void add_bbob_functions(std::vector<FunctionInfo>& list);
 void add_mixed_functions(std::vector<FunctionInfo>& list);
 void add_constrained_functions(std::vector<FunctionInfo>& list);
+void add_engineering_functions(std::vector<FunctionInfo>& list);
 void add_zdt_functions(std::vector<FunctionInfo>& list);
 void add_dtlz_functions(std::vector<FunctionInfo>& list);
 void add_wfg_functions(std::vector<FunctionInfo>& list);
@@ -71,6 +72,12 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges);
 /// The points of a curve of two objectives, at 0 to 1 in 20,000 steps, that none of the others dominates.
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve);
 double hartmann(std::span<const double> x, std::size_t dimension, double off_alpha = 0.0);
+
+/// One of the suite "constrained": `values` gives the objective, to be minimised, and then measures c1, c2,
+/// ... that must not be above 0.
+FunctionInfo limited_function(const std::string& name, const std::string& summary, const std::string& source,
+                              const space::Space& space, std::size_t n_limits, double optimum,
+                              std::vector<double> (*values)(std::span<const double>));
 
 inline double square(double x) { return x * x; }
 

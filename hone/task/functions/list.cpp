@@ -73,6 +73,7 @@ const std::vector<FunctionInfo>& test_functions() {
     add_bbob_functions(all);
     add_mixed_functions(all);
     add_constrained_functions(all);
+    add_engineering_functions(all);
     add_zdt_functions(all);
     add_dtlz_functions(all);
     add_wfg_functions(all);
@@ -113,6 +114,20 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges) {
   for (std::size_t i = 0; i < ranges.size(); ++i)
     builder.real(fmt::format("x{}", i + 1), ranges[i].first, ranges[i].second);
   return builder.build();
+}
+
+FunctionInfo limited_function(const std::string& name, const std::string& summary, const std::string& source,
+                              const space::Space& space, std::size_t n_limits, double optimum,
+                              std::vector<double> (*values)(std::span<const double>)) {
+  const auto make = [=](std::int64_t, std::uint64_t) {
+    Function function;
+    function.space = space;
+    for (std::size_t i = 1; i <= n_limits; ++i) function.limits.push_back({fmt::format("c{}", i), 0.0, {}});
+    function.optimum = optimum;
+    function.evaluate = [values](std::span<const double> x, double) { return values(x); };
+    return function;
+  };
+  return {name, "constrained", summary, source, static_cast<std::int64_t>(space.size()), 1, make};
 }
 
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve) {
