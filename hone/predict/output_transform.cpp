@@ -9,6 +9,9 @@
 namespace hone::predict {
 namespace {
 
+constexpr std::size_t kFirst = 16;  ///< values of limits whose sizes count: later ones gather near 0
+constexpr double kStraight = 3.0;   ///< of limits: linear up to so many times their median size
+
 double yeo_johnson(double y, double lambda) {
   if (y >= 0.0) return std::abs(lambda) < 1e-9 ? std::log1p(y) : std::expm1(lambda * std::log1p(y)) / lambda;
   const double other = 2.0 - lambda;
@@ -112,6 +115,10 @@ void OutputTransform::fit(const std::vector<double>& values) {
     shrink_ = 1e-200;
     for (double& value : sorted) value *= shrink_;
   }
+  if (kind_ == Kind::limit) {
+    fit_limit(values);
+    return;
+  }
   middle_ = sorted[n / 2];
   spread_ = 2.0 * std::max(2.0 * (middle_ - sorted[n / 4]), middle_ - sorted[0]);
   if (!(spread_ > 0.0)) spread_ = sorted[n - 1] - sorted[0];
@@ -158,12 +165,30 @@ void OutputTransform::fit(const std::vector<double>& values) {
       levels_.insert(levels_.begin(), 0.0);
     }
   }
+  fit_scale(small);
+}
+
+void OutputTransform::fit_limit(const std::vector<double>& values) {
+  std::vector<double> sizes;
+  for (const double value : values)
+    if (value != 0.0 && sizes.size() < kFirst) sizes.push_back(std::abs(value * shrink_));
+  middle_ = 0.0;
+  if (sizes.empty()) return;
+  const auto half = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), half, sizes.end());
+  spread_ = std::max(*half, 1e-300);
+  std::vector<double> small;
+  for (const double value : values) small.push_back(value * shrink_ / spread_);
+  fit_scale(small);
+}
+
+void OutputTransform::fit_scale(const std::vector<double>& small) {
   double sum = 0.0, squares = 0.0;
-  std::vector<double> moved(n);
-  for (std::size_t i = 0; i < n; ++i) sum += moved[i] = raw(small[i]);
-  centre_ = sum / static_cast<double>(n);
+  std::vector<double> moved(small.size());
+  for (std::size_t i = 0; i < small.size(); ++i) sum += moved[i] = raw(small[i]);
+  centre_ = sum / static_cast<double>(small.size());
   for (const double v : moved) squares += (v - centre_) * (v - centre_);
-  scale_ = std::sqrt(squares / static_cast<double>(n));
+  scale_ = std::sqrt(squares / static_cast<double>(small.size()));
   if (!(scale_ > 0.0)) scale_ = 1.0;
 }
 
@@ -179,13 +204,18 @@ double OutputTransform::raw(double small) const {
       return interpolate(knots_, levels_, small);
     case Kind::upper:
       return small <= 0.0 ? power_ * small : interpolate(knots_, levels_, small);
+    case Kind::limit: {
+      const double size = std::min(std::abs(small), 1e300);
+      return size <= kStraight ? small : std::copysign(kStraight + std::log1p(size - kStraight), small);
+    }
   }
   return small;
 }
 
 double OutputTransform::operator()(double value) const {
   // What is better than all that was learnt from may be far off: bounded, so that powers of it are finite.
-  const double small = std::clamp((value * shrink_ - middle_) / spread_, -1e6, cap_);
+  const double small = kind_ == Kind::limit ? value * shrink_ / spread_
+                                            : std::clamp((value * shrink_ - middle_) / spread_, -1e6, cap_);
   return (raw(small) - centre_) / scale_;
 }
 

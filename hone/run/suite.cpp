@@ -53,6 +53,12 @@ double Problem::median() const {
         within.push_back(oriented);
     }
     auto& values = within.size() < kEnoughFeasible ? all : within;
+    // Next to nothing is within the limits: typical is then how far values are from the optimum, as most may
+    // be better than it.
+    if (const auto best = optimum(); best && within.size() < kEnoughFeasible) {
+      const double oriented = objective.minimize ? *best : -*best;
+      for (double& value : values) value = oriented + std::abs(value - oriented);
+    }
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
     known_->median = objective.minimize ? *middle : -*middle;

@@ -36,7 +36,8 @@ class Problem {
   std::optional<double> optimum() const { return benchmark_->optimum(); }
   /// The first objective's median at the horizon: over all rows of a table (a failed one counts as worst);
   /// of a function over 10,000 uniform draws at a fixed seed, those within the limits (with fewer than 10 of
-  /// them, over all). Computed when first asked for, then remembered. Infinite where more than half fail.
+  /// them, over all, each as far above the optimum as it is from it). Computed when first asked for, then
+  /// remembered. Infinite where more than half fail.
   double median() const;
   /// (value - optimum) / (median - optimum): 0 at the optimum, 1 at a typical random config, above 1 worse
   /// than that, in either direction of the objective; NaN where the optimum is unknown. `value`: the first

@@ -58,8 +58,8 @@ GpModel::Level& GpModel::level_at(std::int64_t fidelity) {
       level.objectives.emplace_back(coding_.inputs(),
                                     options_of(options_, kind, problem_.seed, options_.joint));
     for (std::size_t j = 0; j < problem_.limits.size(); ++j)
-      level.limits.emplace_back(
-          coding_.inputs(), options_of(options_, Transform::Kind::standard, problem_.seed, options_.joint));
+      level.limits.emplace_back(coding_.inputs(),
+                                options_of(options_, Transform::Kind::limit, problem_.seed, options_.joint));
   }
   return level;
 }

@@ -64,6 +64,48 @@ TEST(OutputTransform, PowersUndoSkew) {
   EXPECT_NEAR(cubes, 0.0, 0.25);  // as they come: 6
 }
 
+TEST(OutputTransform, LimitsKeepZeroApartFromBothSides) {
+  // Most values just below what is forbidden, a few beyond it by anything: what a wall gives. Drawn in to the
+  // others, those beyond could not be told from 0.
+  for (const double far : {0.5, 60.0, 6e7}) {
+    std::vector<double> values;
+    for (int i = 0; i < 40; ++i) values.push_back(-1.0 + 0.0002 * i);
+    values.insert(values.end(), {0.2, far});
+    OutputTransform transform(OutputTransform::Kind::limit);
+    transform.fit(values);
+    EXPECT_GT(transform(0.2) - transform(0.0), 0.01) << far;
+    EXPECT_GT(transform(0.0) - transform(-0.99), 0.01) << far;
+    EXPECT_GT(transform(far), transform(0.2)) << far;
+    double sum = 0.0, squares = 0.0;
+    for (const double value : values) sum += transform(value), squares += std::pow(transform(value), 2);
+    EXPECT_NEAR(sum, 0.0, 1e-6) << far;
+    EXPECT_NEAR(squares, static_cast<double>(values.size()), 1e-6) << far;
+  }
+  // Both sides are alike, and units do not matter.
+  OutputTransform straight(OutputTransform::Kind::limit), small(OutputTransform::Kind::limit);
+  straight.fit({-4.0, -2.0, 1.0, 2.0, 3.0});
+  small.fit({-4e-9, -2e-9, 1e-9, 2e-9, 3e-9});
+  EXPECT_NEAR(straight(0.0) - straight(-4.0), straight(4.0) - straight(0.0), 1e-12);
+  EXPECT_NEAR(straight(3.0), small(3e-9), 1e-9);
+  // Linear where values are of one size, and it stays so when later ones gather near 0.
+  std::vector<double> gathered{-4.0, -2.0, 1.0,  2.0, 3.0, -1.0, 4.0,  -3.0,
+                               2.0,  1.0,  -2.0, 3.0, 1.0, 2.0,  -1.0, 1.0};
+  for (int i = 0; i < 60; ++i) gathered.push_back(1e-4 * (i % 7 - 3));
+  straight.fit(gathered);
+  EXPECT_NEAR(straight(4.0) - straight(0.0), 400.0 * (straight(0.01) - straight(0.0)), 1e-9);
+  // Nothing, one, constants and extremes.
+  for (const std::vector<double>& values : {std::vector<double>{},
+                                            {3.0},
+                                            {0.0, 0.0},
+                                            {1e-320, 1e-320, 1e300},
+                                            {5.0, 5.0, 5.0},
+                                            {-1.0, 0.0, std::numeric_limits<double>::max()}}) {
+    straight.fit(values);
+    for (const double value : values) EXPECT_TRUE(std::isfinite(straight(value))) << value;
+    EXPECT_TRUE(std::isfinite(straight(0.0)));
+  }
+}
+
 TEST(OutputTransform, NormalQuantileInvertsTheDistribution) {
   for (const double p : {1e-12, 1e-5, 0.01, 0.3, 0.5, 0.7, 0.999})
     EXPECT_NEAR(0.5 * std::erfc(-normal_quantile(p) / std::sqrt(2.0)), p, 1e-10 * p + 1e-16);
