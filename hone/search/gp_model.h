@@ -37,7 +37,9 @@ struct GpModelOptions {
 /// - Failed, and pruned trials at fidelities that they have not reached, count as poor: with the upper
 ///   quartile of the values there at that time, never among the best (joint models: nothing is made up). A
 ///   failed trial's own values do not count.
-/// - A trial that breaks a limit counts for the objectives' models too, but is never among the best.
+/// - A trial that breaks a limit counts for the objectives' models too, but is never among the best. By how
+///   much limits are broken is modelled as OutputTransform::Kind::limit says: however far some values lie,
+///   the edge stays apart from them.
 /// - Trials that run count as if they gave what the models expect (the kriging believer): at most the 100
 /// last.
 /// - The user's prior: the acquisition is multiplied by prior^(beta / n), n trials with an outcome (pi-BO,
