@@ -162,8 +162,7 @@ TEST(Simulator, AFiniteTableIsExhausted) {
 }
 
 TEST(Simulator, RegretsOfLimitsCountUpFromTheOptimum) {
-  // Of g01's configs one in some millions keeps the limits, and most values are far below the best one that
-  // does.
+  // Next to none of g01's configs keep the limits, and most values are far below the best one that does.
   for (const char* name : {"g01", "g06", "g08"}) {
     const Problem problem(task::make_function(name), "constrained");
     EXPECT_GT(problem.median(), *problem.optimum()) << name;

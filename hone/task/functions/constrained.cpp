@@ -2,6 +2,7 @@
 // must not be above 0.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "hone/task/functions/function.h"
 
@@ -140,10 +141,7 @@ Row mishra_bird(X x) {
 }  // namespace
 
 void add_constrained_functions(std::vector<FunctionInfo>& list) {
-  const auto add = [&](const std::string& name, const std::string& summary, const std::string& source,
-                       const space::Space& space, std::size_t n_limits, double optimum, Row (*values)(X)) {
-    list.push_back(limited_function(name, summary, source, space, n_limits, optimum, values));
-  };
+  const auto add = std::bind_front(add_limited_function, std::ref(list));
   add("gardner1", "the unconstrained optima that are allowed are few", kGardner, box({{0, 6}, {0, 6}}), 1,
       -2.0, gardner1);
   // Where sin x1 = -1 and sin x2 = 0.95.
@@ -172,7 +170,7 @@ void add_constrained_functions(std::vector<FunctionInfo>& list) {
            {0, 100},
            {0, 1}}),
       9, -15.0, g01);
-  add("g07", "ten parameters, one in a million feasible", kCec,
+  add("g07", "ten parameters, next to nothing feasible", kCec,
       box(std::vector<std::pair<double, double>>(10, {-10, 10})), 8, 24.306209068179, g07);
   add("g10", "the least surface of heat exchangers", kCec,
       box({{100, 10000},

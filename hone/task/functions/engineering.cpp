@@ -2,6 +2,7 @@
 // measure (c1, c2, ...) that must not be above 0.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "hone/task/functions/function.h"
@@ -104,7 +105,9 @@ Row tubular_column(X x) {
           8 * load * length * length / (std::pow(kPi, 3) * young * d * t * (d * d + t * t)) - 1};
 }
 
-/// Inner and outer radius, thickness of the discs, force, number of surfaces that rub.
+/// Inner and outer radius, thickness of the discs, force, number of surfaces that rub. Torques are in N m
+/// throughout, so that the limit on the time to stop can bind; the source mixes in N mm. The optimum is the
+/// same.
 Row clutch_brake(X x) {
   constexpr double gap = 20.0, longest = 30.0, clearance = 0.5, density = 7.8e-6, pressure_limit = 1.0,
                    speed_limit = 10.0, friction = 0.6, safety = 1.5, static_torque = 40.0, resisting = 3.0,
@@ -127,10 +130,7 @@ Row clutch_brake(X x) {
 }  // namespace
 
 void add_engineering_functions(std::vector<FunctionInfo>& list) {
-  const auto add = [&](const std::string& name, const std::string& summary, const std::string& source,
-                       const space::Space& space, std::size_t n_limits, double optimum, Row (*values)(X)) {
-    list.push_back(limited_function(name, summary, source, space, n_limits, optimum, values));
-  };
+  const auto add = std::bind_front(add_limited_function, std::ref(list));
   add("welded_beam", "the cheapest weld that carries the load", kCoello,
       box({{0.1, 2}, {0.1, 10}, {0.1, 10}, {0.1, 2}}), 7, 1.724852308597366, welded_beam);
   add("pressure_vessel", "plates come in sixteenths of an inch", kCoello,

@@ -116,9 +116,10 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges) {
   return builder.build();
 }
 
-FunctionInfo limited_function(const std::string& name, const std::string& summary, const std::string& source,
-                              const space::Space& space, std::size_t n_limits, double optimum,
-                              std::vector<double> (*values)(std::span<const double>)) {
+void add_limited_function(std::vector<FunctionInfo>& list, const std::string& name,
+                          const std::string& summary, const std::string& source, const space::Space& space,
+                          std::size_t n_limits, double optimum,
+                          std::vector<double> (*values)(std::span<const double>)) {
   const auto make = [=](std::int64_t, std::uint64_t) {
     Function function;
     function.space = space;
@@ -127,7 +128,7 @@ FunctionInfo limited_function(const std::string& name, const std::string& summar
     function.evaluate = [values](std::span<const double> x, double) { return values(x); };
     return function;
   };
-  return {name, "constrained", summary, source, static_cast<std::int64_t>(space.size()), 1, make};
+  list.push_back({name, "constrained", summary, source, static_cast<std::int64_t>(space.size()), 1, make});
 }
 
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve) {
