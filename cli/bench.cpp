@@ -62,13 +62,13 @@ WithOptions with_options(const std::string& word) {
 
 struct BenchArguments {
   std::string data, searchers, schedulers, suites, problems, peers = "bench/peers", out = "bench-search";
-  std::int64_t workers = 1, trials = 100, seeds = 5;
+  std::int64_t workers = 1, trials = 100, seeds = 5, dimension = 5;
   bool json = false, quiet = false;
 };
 
 /// The problems of the chosen suites whose regret can be measured.
 std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
-  std::vector<run::Suite> suites = run::function_suites();
+  std::vector<run::Suite> suites = run::function_suites(arguments.dimension);
   std::vector<std::string> functions;
   for (const auto& suite : suites) functions.push_back(suite.name);
   if (!arguments.data.empty())
@@ -300,6 +300,10 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--suite", arguments->suites,
                       "Comma separated: tables, curves, devices (of --data), functions or one of its suites; "
                       "default: tables,curves with --data, else classic,mixed");
+  command
+      ->add_option("--dimension", arguments->dimension,
+                   "Parameters of the functions that exist with any number of them; default: 5")
+      ->check(CLI::Range(1, 1000));
   command->add_option("--problems", arguments->problems, "Comma separated: only these, of any suite");
   command->add_option("--peers", arguments->peers, "Folder of peers' adapters; default: bench/peers");
   command->add_option("--out", arguments->out,

@@ -5,7 +5,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from protocol import Unable, categories, grid, serve, versions
+from protocol import Unable, categories, grid, parents_first, serve, versions
 
 
 def sampler(method, setup):
@@ -51,17 +51,43 @@ class Optuna:
                 )
             else:
                 self.distributions[name] = FloatDistribution(parameter["low"], parameter["high"], log=parameter["log"])
+        self.parameters = parents_first(setup["space"])
+        self.conditional = any("when" in parameter for parameter in self.parameters)
         self.study = optuna.create_study(
             directions=["minimize"] * len(setup["objectives"]), sampler=sampler(setup["method"], setup)
         )
         self.trials = {}
 
     def ask(self, number):
-        trial = self.study.ask(self.distributions)
+        if self.conditional:
+            trial = self.study.ask()
+            config = self.suggested(trial)
+        else:
+            trial = self.study.ask(self.distributions)
+            config = {
+                name: self.grids[name][value] if name in self.grids else value for name, value in trial.params.items()
+            }
         self.trials[number] = trial
-        return {
-            name: self.grids[name][value] if name in self.grids else value for name, value in trial.params.items()
-        }
+        return config
+
+    def suggested(self, trial):
+        """A config parameter by parameter, as its users write spaces with conditions."""
+        config = {}
+        for parameter in self.parameters:
+            name, when = parameter["name"], parameter.get("when")
+            if when and config.get(when["parent"]) not in when["values"]:
+                continue
+            distribution = self.distributions[name]
+            if isinstance(distribution, CategoricalDistribution):
+                value = trial.suggest_categorical(name, distribution.choices)
+            elif isinstance(distribution, IntDistribution):
+                value = trial.suggest_int(
+                    name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+                )
+            else:
+                value = trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+            config[name] = self.grids[name][value] if name in self.grids else value
+        return config
 
     def tell(self, number, values, limits=()):
         trial = self.trials.pop(number)

@@ -15,6 +15,9 @@ line from its standard output. docs/bench.md describes the lines.
                                                                    -> {"ms": 90.0}
     stop    {"do": "stop"}                                         -> nothing; the process ends
 
+A parameter of the space with {"when": {"parent": NAME, "values": [...]}} is there only where its parent is and has
+one of those values. A peer that knows no conditions may give values for it all the same.
+
 Values are oriented: less is better. An answer {"error": "..."} ends the run.
 """
 
@@ -42,6 +45,19 @@ def categories(parameter):
     if parameter["kind"] == "flag":
         return [False, True]
     return parameter["values"] if parameter["kind"] == "choice" else None
+
+
+def parents_first(space):
+    """The parameters in an order in which each comes after the one that it depends on."""
+    done, left = [], list(space)
+    while left:
+        known = {parameter["name"] for parameter in done}
+        ready = [parameter for parameter in left if "when" not in parameter or parameter["when"]["parent"] in known]
+        if not ready:
+            raise Unable("its conditions go in a circle")
+        done += ready
+        left = [parameter for parameter in left if parameter not in ready]
+    return done
 
 
 def unit_size(parameter):

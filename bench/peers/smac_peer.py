@@ -32,6 +32,19 @@ def constant(parameter):
     return len(values) == 1 if values is not None else parameter["low"] == parameter["high"]
 
 
+def condition(space, parameters, parameter):
+    """ConfigSpace's form of a condition; None without one."""
+    when = parameter.get("when")
+    if when is None or when["parent"] not in space or parameter["name"] not in space:
+        return None
+    parent = parameters[when["parent"]]
+    listed = categories(parent) or grid(parent)
+    values = [listed.index(value) if listed else value for value in when["values"]]
+    if not listed and parent["step"] > 1:
+        values = [(value - parent["low"]) // parent["step"] for value in values]
+    return ConfigSpace.InCondition(space[parameter["name"]], space[when["parent"]], values)
+
+
 class Smac:
     def __init__(self, setup):
         self.version = versions("smac")
@@ -41,6 +54,8 @@ class Smac:
             raise Unable("SMAC3 is compared on one objective")
         space = ConfigSpace.ConfigurationSpace(seed=setup["seed"])
         space.add([hyperparameter(parameter) for parameter in self.parameters if not constant(parameter)])
+        named = {parameter["name"]: parameter for parameter in self.parameters}
+        space.add([made for made in (condition(space, named, each) for each in self.parameters) if made is not None])
         self.folder = tempfile.TemporaryDirectory()
         several = self.method == "mf"
         rungs = setup.get("rungs") or [1]

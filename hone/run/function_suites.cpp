@@ -8,6 +8,7 @@ std::vector<Suite> function_suites(std::int64_t dimension) {
   std::vector<Suite> suites{{"classic", "one objective, real parameters", {}},
                             {"bbob", "the 24 noiseless BBOB functions, instance 1", {}},
                             {"mixed", "integers and choices beside real parameters", {}},
+                            {"conditional", "parameters that depend on others' values", {}},
                             {"constrained", "limits beside the objective", {}},
                             {"several", "two objectives with known fronts", {}},
                             {"fidelity", "functions with cheap approximations", {}}};

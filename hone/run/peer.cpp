@@ -90,6 +90,32 @@ std::vector<PeerMethod> peer_methods(const std::string& folder) {
   return methods;
 }
 
+/// {"parent": ..., "values": [...]}: the values of its one discrete parent under which a parameter is active.
+/// null where it hangs on something else.
+Json peer_condition(const space::Space& space, const space::Parameter& parameter) {
+  constexpr std::int64_t kMost = 1000;
+  const auto index = parameter.when && parameter.when.names().size() == 1
+                         ? space.index(parameter.when.names().front())
+                         : std::nullopt;
+  if (!index || space.parameter(*index).kind == space::ParameterKind::real) return nullptr;
+  const space::Parameter& parent = space.parameter(*index);
+  std::vector<Value> values = parent.choices;
+  if (parent.kind == space::ParameterKind::flag) values = {false, true};
+  if (parent.kind == space::ParameterKind::integer) {
+    if (parent.cardinality() > kMost) return nullptr;
+    for (std::int64_t i = 0; i < parent.cardinality(); ++i)
+      values.emplace_back(static_cast<std::int64_t>(parent.low) + i * parent.step);
+  }
+  Json active = Json::array();
+  for (const Value& value : values) {
+    const auto truth = parameter.when.evaluate([&](const std::string&) {
+      return space::Expression::Bound{true, false, value, {}};
+    });
+    if (truth == space::Expression::Truth::yes) active.push_back(value_to_json(value));
+  }
+  return {{"parent", parent.name}, {"values", active}};
+}
+
 Json peer_space(const space::Space& space) {
   Json all = Json::array();
   for (const space::Parameter& parameter : space.parameters()) {
@@ -119,6 +145,7 @@ Json peer_space(const space::Space& space) {
         for (const Value& value : parameter.choices) entry["values"].push_back(value_to_json(value));
         break;
     }
+    if (Json when = peer_condition(space, parameter); !when.is_null()) entry["when"] = std::move(when);
     all.push_back(std::move(entry));
   }
   return all;

@@ -70,6 +70,7 @@ struct Suite {
 ///   classic      branin, hartmann3, hartmann6, ackley, levy, ... : one objective, real parameters
 ///   bbob         the 24 noiseless BBOB functions in `dimension` dimensions, instance 1
 ///   mixed        integers, ordinals, choices
+///   conditional  with parameters that depend on others' values
 ///   constrained  with limits
 ///   several      several objectives with known fronts (ZDT, DTLZ, WFG)
 ///   fidelity     with cheap approximations

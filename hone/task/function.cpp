@@ -86,8 +86,11 @@ class FunctionTask final : public Task {
         throw Error(fmt::format("{} has no parameter '{}'", name_, parameter.name), parameter.place,
                     suggest(parameter.name, own.names()));
       const auto& mine = own.parameter(*index);
-      if (parameter.when)
+      if (parameter.when && !mine.when)
         throw Error(fmt::format("'{}' must always be active", parameter.name), parameter.place);
+      if (mine.when && (!parameter.when || parameter.when.canonical() != mine.when.canonical()))
+        throw Error(fmt::format("'{}' must have the function's condition", parameter.name), parameter.place,
+                    fmt::format("when = \"{}\"", mine.when.canonical()));
       if (mine.choices.empty()) {
         const bool number =
             parameter.kind == space::ParameterKind::integer ||

@@ -311,9 +311,14 @@ TEST_F(Peers, SpacesAsAdaptersReadThem) {
                          .flag("tied")
                          .real("extra", 0.0, 1.0, {.when = "mixer == 'b'"})
                          .same_as("other", "width")
+                         .real("wide", 0.0, 1.0, {.when = "width >= 96"})
+                         .real("rest", 0.0, 1.0, {.when = "width == 32 or tied"})
                          .build();
   const Json told = peer_space(space);
-  ASSERT_EQ(told.size(), 6U);
+  ASSERT_EQ(told.size(), 8U);
+  EXPECT_EQ(told[5]["when"], Json({{"parent", "mixer"}, {"values", {"b"}}}));
+  EXPECT_EQ(told[6]["when"], Json({{"parent", "width"}, {"values", {96, 128}}}));
+  EXPECT_FALSE(told[7].contains("when")) << "two parents: no adapter could say that";
   EXPECT_EQ(told[1], Json({{"name", "width"},
                            {"kind", "integer"},
                            {"low", 32},
@@ -323,8 +328,9 @@ TEST_F(Peers, SpacesAsAdaptersReadThem) {
   EXPECT_EQ(told[3]["values"], Json({8, 64}));
   const auto config = peer_config(
       space,
-      parse_json(R"({"lr": 1e-3, "width": 64.0, "mixer": "a", "batch": 64, "tied": true, "extra": 0.5})",
-                 "c"));
+      parse_json(
+          R"({"lr": 1e-3, "width": 64.0, "mixer": "a", "batch": 64, "tied": true, "extra": 0.5, "rest": 0.5})",
+          "c"));
   EXPECT_EQ(config.integer("width"), 64);
   EXPECT_EQ(config.integer("other"), 64);
   EXPECT_FALSE(config.has("extra"));

@@ -94,7 +94,9 @@ const std::map<std::string, std::vector<double>>& optimal_places() {
 TEST(Functions, OptimaAreWhereTheirSourcesSay) {
   const auto& places = optimal_places();
   for (const FunctionInfo& info : test_functions()) {
-    if (info.suite == "bbob" || info.suite == "several" || info.suite == "mixed") continue;
+    if (info.suite == "bbob" || info.suite == "several" || info.suite == "mixed" ||
+        info.suite == "conditional")
+      continue;
     const auto place = places.find(info.name);
     ASSERT_NE(place, places.end()) << info.name;
     const auto benchmark = make_function(info.name);
@@ -224,6 +226,81 @@ TEST(Functions, MixedOnesReachTheirOptimum) {
                               0, 1)
                    .measures.find("value"));
   EXPECT_NEAR(best, *sphere->optimum(), 1e-9);
+}
+
+TEST(Functions, ConditionalOnesReachTheirOptimum) {
+  using Entries = std::vector<space::Config::Entry>;
+  constexpr std::int64_t none = 0, one = 1, two = 2, three = 3;
+  const std::map<std::string, Entries> places{
+      {"jenatton", {{"x1", none}, {"x2", none}, {"x4", 0.0}, {"r8", 0.0}}},
+      {"variable_goldstein",
+       {{"x1", 100.0},
+        {"x2", 100.0},
+        {"x3", 100.0},
+        {"x4", 100.0},
+        {"x5", 50.0},
+        {"z3", none},
+        {"z4", none},
+        {"w1", three},
+        {"w2", one}}},
+      {"variable_rosenbrock",
+       {{"x1", 0.5},
+        {"x2", 0.5008489},
+        {"x5", 0.5},
+        {"x6", 0.5},
+        {"z1", none},
+        {"z2", one},
+        {"z3", two},
+        {"w1", none},
+        {"w2", one}}},
+      {"zaefferer_a", {{"x1", 0.1}}},
+      {"zaefferer_d", {{"x1", 0.9}, {"x2", 0.5}}},
+      {"zaefferer_e", {{"x1", 0.4}}},
+      {"learners",
+       {{"learner", std::string("network")},
+        {"scaled", true},
+        {"rate", std::pow(10.0, -2.6)},
+        {"layers", three},
+        {"units1", std::int64_t{128}},
+        {"units2", std::int64_t{64}},
+        {"units3", std::int64_t{32}},
+        {"dropout", 0.2}}},
+      {"layers",
+       {{"depth", std::int64_t{5}},
+        {"width1", std::int64_t{256}},
+        {"width2", std::int64_t{181}},
+        {"width3", std::int64_t{128}},
+        {"width4", std::int64_t{91}},
+        {"width5", std::int64_t{64}},
+        {"activation1", std::string("relu")},
+        {"activation2", std::string("tanh")},
+        {"activation3", std::string("gelu")},
+        {"activation4", std::string("relu")},
+        {"activation5", std::string("tanh")}}}};
+  for (const FunctionInfo& info : test_functions()) {
+    if (info.suite != "conditional") continue;
+    ASSERT_TRUE(places.contains(info.name)) << info.name;
+    const auto benchmark = make_function(info.name);
+    // Canonical: what is not active must not be needed.
+    const auto config = benchmark->space().canonical(space::Config(places.at(info.name)));
+    EXPECT_EQ(config.entries().size(), places.at(info.name).size()) << info.name;
+    const auto measures = benchmark->evaluate(config, 0, 1).measures;
+    EXPECT_NEAR(*measures.find("value"), *benchmark->optimum(), 1e-5) << info.name;
+    for (const auto& limit : benchmark->limits()) EXPECT_TRUE(limit.violation(measures).empty()) << info.name;
+    // From there, one parameter after another to other values: nothing better.
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+      Rng rng(13, "test", i);
+      auto point = benchmark->space().encode(config);
+      const auto other = benchmark->space().encode(benchmark->space().sample(rng));
+      for (std::size_t d = 0; d < point.size(); ++d)
+        if (std::isnan(point[d]) || rng.uniform() < 0.3) point[d] = std::isnan(other[d]) ? 0.0 : other[d];
+      const auto moved = benchmark->evaluate(benchmark->space().decode(point), 0, 1).measures;
+      bool within = true;
+      for (const auto& limit : benchmark->limits()) within = within && limit.violation(moved).empty();
+      if (!within) continue;
+      EXPECT_GE(*moved.find("value"), *benchmark->optimum() - 1e-5) << info.name;
+    }
+  }
 }
 
 TEST(Functions, FrontsAreNotDominatedByAnyConfig) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -35,10 +36,11 @@ class FunctionBenchmark final : public Benchmark {
     const auto& entries = config.entries();
     std::vector<double> x(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Value& value = i < entries.size() && entries[i].first == parameters[i].name
-                               ? entries[i].second
-                               : config.at(parameters[i].name);
-      x[i] = number(parameters[i], value);
+      const Value* value = i < entries.size() && entries[i].first == parameters[i].name
+                               ? &entries[i].second
+                               : config.find(parameters[i].name);
+      if (!value && !parameters[i].when) config.at(parameters[i].name);  // says what is missing
+      x[i] = value ? number(parameters[i], *value) : std::numeric_limits<double>::quiet_NaN();
     }
     const double z = static_cast<double>(fidelity) / static_cast<double>(horizon());
     const auto values = function_.evaluate(x, z);
@@ -72,6 +74,7 @@ const std::vector<FunctionInfo>& test_functions() {
     add_classic_functions(all);
     add_bbob_functions(all);
     add_mixed_functions(all);
+    add_conditional_functions(all);
     add_constrained_functions(all);
     add_engineering_functions(all);
     add_zdt_functions(all);
