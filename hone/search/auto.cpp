@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hone/search/credit.h"
+#include "hone/search/moves.h"
 #include "hone/search/searcher.h"
 
 namespace hone::search {
@@ -21,11 +22,14 @@ namespace {
 /// searcher wins on all problems: Eggensperger et al., "HPOBench: A Collection of Reproducible Multi-Fidelity
 /// Benchmark Problems for HPO", 2021).
 ///
-/// - One objective: a Gaussian process alone at first, which is the best with few results; then it gets three
-///   fifths of the turns, and a Parzen estimator and the same within a trust region share the rest. With many
-///   parameters the trust region's is the only process. It is not left alone where what it proposes is but
-///   ordinary among what is known. Where trials may end below the largest fidelity they are many and cheap:
-///   the process and the Parzen estimator take every other turn from the start.
+/// - One objective: a Gaussian process, the same within a trust region, and a Parzen estimator. Where numbers
+///   are fine they take turns from the first model on, and where the process expects next to nothing of its
+///   own proposal, most of its turns are the others' too: it has come to the end of what it believes, and a
+///   region that begins anew elsewhere may find what it does not. Where all parameters are coarse, as in
+///   recorded tables, and with limits the process is left alone at first, which is the best with few results,
+///   unless what it proposes is but ordinary among what is known, and keeps most of the turns. Where trials
+///   may end below the largest fidelity they are many and cheap: the process and the Parzen estimator take
+///   every other turn from the start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -44,15 +48,15 @@ class Auto : public Searcher {
     bool surely = false;
   };
 
-  /// `unjudged`: the first trials, whose proposals come from a start rather than a model.
-  Auto(const Problem& problem, std::vector<Part> parts, Alone alone, std::int64_t unjudged,
-       double share_until)
-      : problem_(problem),
-        alone_(alone),
-        unjudged_(unjudged),
-        share_until_(share_until),
-        parts_(std::move(parts)),
-        credit_(parts_.size()) {
+  struct Settings {
+    Alone alone = {};
+    std::int64_t unjudged = 0;  ///< the first trials, whose proposals come from a start rather than a model
+    double share_until = 300.0;
+    bool passes = false;  ///< a part that expects next to nothing mostly leaves its turn to another
+  };
+
+  Auto(const Problem& problem, std::vector<Part> parts, const Settings& settings)
+      : problem_(problem), settings_(settings), parts_(std::move(parts)), credit_(parts_.size()) {
     for (Part& part : parts_) part.searcher = make_searcher(part.name, problem);
   }
 
@@ -65,23 +69,33 @@ class Auto : public Searcher {
     const std::size_t turn = turn_of(number);
     for (std::size_t tries = 0; tries < parts_.size(); ++tries) {
       // One that finds nothing new leaves its turn to the next.
-      Part& part = parts_[(turn + static_cast<std::size_t>(attempt / 8) + tries) % parts_.size()];
-      part.searcher->aim_at(aim());
-      if (auto config = part.searcher->ask(number, attempt)) return config;
+      const std::size_t i = (turn + static_cast<std::size_t>(attempt / 8) + tries) % parts_.size();
+      auto config = asked(i, number, attempt);
+      if (!config) continue;
+      if (settings_.passes && parts_.size() > 1 && tries == 0 && attempt == 0 &&
+          parts_[i].searcher->log_expected() < kNothing &&
+          Rng(problem_.seed, "auto pass", static_cast<std::uint64_t>(number)).uniform() < kPassed)
+        if (auto other = asked(drawn(number, i), number, attempt)) return other;
+      return config;
     }
     return std::nullopt;
   }
 
  private:
-  /// Whose turn a trial was, and what came of it. Where a part had nothing new the next one proposed, on its
-  /// account.
+  std::optional<space::Config> asked(std::size_t part, std::int64_t number, int attempt) {
+    parts_[part].searcher->aim_at(aim());
+    return parts_[part].searcher->ask(number, attempt);
+  }
+
+  /// Whose turn a trial was, and what came of it. Where a part had nothing new or expected nothing another
+  /// one proposed, on its account.
   void judge(const study::Change& change) {
     using Kind = study::Change::Kind;
     const study::Trial& trial = *change.trial;
     if (change.kind == Kind::created) {
       // What users enqueue or start with is nobody's.
       const bool own = trial.origin.empty() || trial.origin == "auto";
-      if (own && trial.id >= unjudged_ && problem_.objectives.size() == 1)
+      if (own && trial.id >= settings_.unjudged && problem_.objectives.size() == 1)
         open_[trial.id] = turn_of(trial.id);
       ++trials_;
       return;
@@ -106,7 +120,7 @@ class Auto : public Searcher {
   }
 
   double share(const Part& part) const {
-    const double rarer = std::min(1.0, share_until_ / std::max(1.0, static_cast<double>(trials_)));
+    const double rarer = std::min(1.0, settings_.share_until / std::max(1.0, static_cast<double>(trials_)));
     // Never 0: the two middling proposals that everyone starts with.
     const double credit = 1.0 - credit_.poor(static_cast<std::size_t>(&part - parts_.data()));
     return part.share * (part.dear ? rarer : 1.0) * credit * credit;
@@ -114,26 +128,40 @@ class Auto : public Searcher {
 
   /// By the golden ratio's multiples, which spread the turns evenly at any shares.
   std::size_t turn_of(std::int64_t number) const {
-    if (number < alone_.until && (alone_.surely || credit_.size(0) < 3 || credit_.poor(0) < kOrdinary))
+    const Alone& alone = settings_.alone;
+    if (number < alone.until && (alone.surely || credit_.size(0) < 3 || credit_.poor(0) < kOrdinary))
       return 0;
     constexpr double kGolden = 0.61803398874989485;
-    double total = 0.0;
-    for (const Part& part : parts_) total += share(part);
     const double whole = static_cast<double>(number) * kGolden;
-    double left = (whole - std::floor(whole)) * total;
+    return at_share(whole - std::floor(whole), parts_.size());
+  }
+
+  /// Who gets a turn that `passing` leaves.
+  std::size_t drawn(std::int64_t number, std::size_t passing) const {
+    return at_share(Rng(problem_.seed, "auto turn", static_cast<std::uint64_t>(number)).uniform(), passing);
+  }
+
+  /// The part at `place`, 0 to 1, of the shares of all but one.
+  std::size_t at_share(double place, std::size_t without) const {
+    double total = 0.0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) total += i == without ? 0.0 : share(parts_[i]);
+    double left = place * total;
+    std::size_t last = 0;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (i == without) continue;
+      last = i;
       left -= share(parts_[i]);
-      if (left < 0.0) return i;
+      if (left < 0.0) break;
     }
-    return parts_.size() - 1;
+    return last;
   }
 
   static constexpr double kOrdinary = 0.5;  // mean rank from which on the first part is not left alone
+  static constexpr double kNothing = -4.0;  // log of what is next to nothing, a fiftieth of a deviation
+  static constexpr double kPassed = 0.75;   // of the turns of one that expects that: others stay, to refine
 
   Problem problem_;
-  Alone alone_;
-  std::int64_t unjudged_;  // the first trials, which a start proposes
-  double share_until_;
+  Settings settings_;
   std::vector<Part> parts_;
   Credit credit_;
   std::unordered_map<std::int64_t, std::size_t> open_;  // whose turn a trial was, until it is judged
@@ -142,8 +170,8 @@ class Auto : public Searcher {
 
 /// Of a part: sums of shares stay finite.
 constexpr double kLargestShare = 1e9;
-/// From so many parameters on the process looks within a trust region.
-constexpr std::size_t kMany = 40;
+/// From so many parameters on the process looks within a trust region alone: its fits take long.
+constexpr std::size_t kMany = 1000;
 
 std::size_t free_parameters(const Problem& problem) {
   std::size_t free = 0;
@@ -152,7 +180,8 @@ std::size_t free_parameters(const Problem& problem) {
   return free;
 }
 
-std::vector<Auto::Part> parts_for(const Problem& problem) {
+/// `plain`: one objective of fine numbers, without limits.
+std::vector<Auto::Part> parts_for(const Problem& problem, bool plain) {
   const std::size_t free = free_parameters(problem);
   std::vector<Auto::Part> parts;
   if (problem.objectives.size() > 1) {
@@ -163,17 +192,17 @@ std::vector<Auto::Part> parts_for(const Problem& problem) {
     parts.push_back({free >= kMany ? "turbo" : "gp", 0.5, true});
     parts.push_back({"tpe", 0.5});
   } else {
-    parts.push_back({free >= kMany ? "turbo" : "gp", 0.6, true});
-    if (free < kMany) parts.push_back({"turbo", 0.15, true});
+    parts.push_back({free >= kMany ? "turbo" : "gp", plain ? 0.4 : 0.6, true});
+    if (free < kMany) parts.push_back({"turbo", plain ? 0.35 : 0.15, true});
     parts.push_back({"tpe", 0.25});
   }
   return parts;
 }
 
 /// "gp", or "gp 0.5" with its share.
-std::vector<Auto::Part> parts_of(const Options& options, const Problem& problem) {
+std::vector<Auto::Part> parts_of(const Options& options, const Problem& problem, bool plain) {
   const auto texts = options.texts("parts");
-  if (texts.empty()) return parts_for(problem);
+  if (texts.empty()) return parts_for(problem, plain);
   std::vector<Auto::Part> parts;
   for (const std::string& text : texts) {
     const auto space = text.find(' ');
@@ -213,10 +242,11 @@ HONE_REGISTER(searcher, auto) {
                       {.name = "alone_until",
                        .type = OptionSpec::Type::integer,
                        .fallback = nullptr,
-                       .summary = "trials that the first part proposes, before the turns begin; not "
-                                  "given: until it proposes but what is ordinary, at most 30, with several "
-                                  "objectives 50, with one of trials that may end "
-                                  "below the largest fidelity 0",
+                       .summary =
+                           "trials that the first part proposes, before the turns begin; not "
+                           "given: 10, with limits and where every parameter has at most 64 "
+                           "values until it proposes but what is ordinary, at most 30, with several "
+                           "objectives 50, with one of trials that may end below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
                        .optional = true},
@@ -237,16 +267,23 @@ HONE_REGISTER(searcher, auto) {
           .guides_itself = true},
       search::MakeSearcher([](const search::Problem& problem, const Options& options) {
         const bool given = options.has("alone_until");
+        const bool plain = problem.objectives.size() == 1 && problem.limits.empty() &&
+                           !search::Moves(problem.space).is_coarse();
         const std::int64_t until = given                           ? options.integer("alone_until")
                                    : problem.objectives.size() > 1 ? 50
                                    : problem.partial               ? 0
+                                   : plain                         ? 10
                                                                    : 30;
-        auto parts = search::parts_of(options, problem);
+        auto parts = search::parts_of(options, problem, plain);
         // gp begins with at most ten trials, turbo with two a parameter.
         const std::size_t free = search::free_parameters(problem);
         const auto start = static_cast<std::int64_t>(
             parts[0].name == "turbo" ? std::clamp<std::size_t>(2 * free, 10, 100) : 10);
-        return std::make_unique<search::Auto>(problem, std::move(parts), search::Auto::Alone{until, given},
-                                              start, options.real("share_until"));
+        return std::make_unique<search::Auto>(
+            problem, std::move(parts),
+            search::Auto::Settings{.alone = {until, given},
+                                   .unjudged = start,
+                                   .share_until = options.real("share_until"),
+                                   .passes = plain && !problem.partial});
       }));
 }

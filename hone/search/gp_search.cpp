@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "hone/search/acquisition_search.h"
 #include "hone/search/gp_model.h"
@@ -29,7 +30,7 @@ class GpSearcher : public Searcher {
         model_(given, options),
         search_(model_.moves()),
         sameness_(model_.moves()),
-        first_(given.space.default_config()),
+        first_(given.space.default_config() ? given.space.default_config() : middle()),
         draws_(given.partial && given.objectives.size() == 1) {
     Problem start = given;
     start.prior = {};
@@ -54,6 +55,7 @@ class GpSearcher : public Searcher {
     // Up to the eighth attempt the candidates are the same, and the next best is proposed.
     const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
     Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
+    log_expected_ = std::numeric_limits<double>::quiet_NaN();
     if (!model_.is_ready()) {
       if (!problem_.prior.empty()) return believed(number, attempt);
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
@@ -66,7 +68,26 @@ class GpSearcher : public Searcher {
     return problem_.space.sample(rng);
   }
 
+  double log_expected() const override { return log_expected_; }
+
  private:
+  /// Where numbers are fine the start begins in the middle of all ranges, as Vizier's does (Song et al., "The
+  /// Vizier Gaussian Process Bandit Algorithm", 2024): nowhere else is the best nearer on average. On coarse
+  /// grids and with limits it did not pay. Categories, and what is infeasible otherwise, are drawn.
+  std::optional<space::Config> middle() const {
+    const Moves& moves = model_.moves();
+    if (problem_.objectives.size() > 1 || !problem_.limits.empty() || moves.is_coarse()) return std::nullopt;
+    constexpr int kTries = 20;
+    Rng rng(problem_.seed, "gp middle");
+    for (int tries = 0; tries < kTries; ++tries) {
+      space::Point point = moves.draw(rng);
+      for (const std::size_t i : moves.free())
+        if (!moves.is_categorical(i)) point[i] = 0.5;
+      if (auto config = moves.config(point)) return config;
+    }
+    return std::nullopt;
+  }
+
   /// The start as in pi-BO: the prior's mode, as near as draws come to it, then draws.
   space::Config believed(std::int64_t number, int attempt) const {
     Rng rng(problem_.seed, "gp prior", static_cast<std::uint64_t>(number),
@@ -106,9 +127,15 @@ class GpSearcher : public Searcher {
     std::vector<space::Point> seeds = model_.best();
     for (std::size_t draw = 0; draw < kPriorSeeds && !problem_.prior.empty(); ++draw)
       seeds.push_back(model_.moves().filled(problem_.prior.draw(model_.moves(), rng), rng));
-    return search_.maximize(
+    auto found = search_.maximize(
         acquisition, seeds, nullptr, [&](const space::Config& it) { return model_.knows(it); },
         static_cast<std::size_t>(attempt), options, rng);
+    if (found && !promise.boxes.empty()) {
+      std::vector<double> scores;
+      promise.score({problem_.space.encode(*found)}, scores);
+      log_expected_ = scores[0];
+    }
+    return found;
   }
 
   Problem problem_;
@@ -118,6 +145,7 @@ class GpSearcher : public Searcher {
   std::optional<space::Config> first_;
   bool draws_;  // half of the turns
   Ties ties_;
+  double log_expected_ = std::numeric_limits<double>::quiet_NaN();  // of the last proposal
   std::unique_ptr<Searcher> startup_;
 };
 
@@ -204,8 +232,7 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
                                            const std::string& fidelity) {
   GpModelOptions model;
   const Moves moves(problem.space);
-  const bool coarse = std::all_of(moves.free().begin(), moves.free().end(),
-                                  [&](std::size_t i) { return moves.size(i) > 0 && moves.size(i) <= 64; });
+  const bool coarse = moves.is_coarse();
   const bool is_plain = problem.objectives.size() == 1 && problem.limits.empty();
   model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
   // Earlier studies have models from the first results on. Coarse grids show their shape in few results.

@@ -80,6 +80,12 @@ void Moves::snap(Point& point) const {
   for (const std::size_t i : free_) point[i] = position(i, point[i]);
 }
 
+bool Moves::is_coarse() const {
+  constexpr std::int64_t kFew = 64;
+  return std::all_of(free_.begin(), free_.end(),
+                     [&](std::size_t i) { return kinds_[i].size > 0 && kinds_[i].size <= kFew; });
+}
+
 std::vector<bool> Moves::active(const Point& point) const {
   return space_.has_conditions() ? space_.active(point) : std::vector<bool>(point.size(), true);
 }

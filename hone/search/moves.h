@@ -24,6 +24,8 @@ class Moves {
   bool is_categorical(std::size_t parameter) const { return kinds_[parameter].categorical; }
   /// Distinct values of a parameter; 0: uncounted.
   std::int64_t size(std::size_t parameter) const { return kinds_[parameter].size; }
+  /// Whether every free parameter has at most 64 values, as in recorded tables.
+  bool is_coarse() const;
 
   /// A feasible config drawn from the space, as a filled point.
   space::Point draw(Rng& rng) const;

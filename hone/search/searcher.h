@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,10 @@ class Searcher {
   /// last proposal was a config already known): it must lead to another draw. nullopt: the searcher has
   /// nothing more to propose (a grid or a finite space is exhausted).
   virtual std::optional<space::Config> ask(std::int64_t number, int attempt) = 0;
+
+  /// The log of the improvement that the model expected of the last proposal, in deviations of the results as
+  /// it models them; NaN: not known.
+  virtual double log_expected() const { return std::numeric_limits<double>::quiet_NaN(); }
 
  protected:
   std::int64_t aim() const { return aim_; }

@@ -32,7 +32,9 @@ struct TurboSettings {
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
 ///   High-Dimensional Categorical and Mixed Search Spaces", 2021), with one length for both kinds.
-/// - Not the paper's: what would likely give a known value over again counts less (Sameness).
+/// - Not the paper's: a trial near the best of a region that has ended, in every entry, is not the next one's
+///   (among several searchers others may go on there, and would draw it back). What would likely give a known
+///   value over again counts less (Sameness).
 /// - A success is a value better by a thousandth of its size; of several objectives, one that joins the
 /// front.
 /// - A region starts from 2 d trials as the authors' code does, but from at most 100.
@@ -54,7 +56,10 @@ class Turbo : public Searcher {
     const study::Trial& trial = *change.trial;
     sameness_.update(problem_, change);
     const auto [found, is_new] = region_of_.try_emplace(trial.id, region_);
-    if (is_new) known_.insert(trial.config.key());
+    if (is_new) {
+      known_.insert(trial.config.key());
+      if (is_at_an_end(trial.config)) found->second = kNone;
+    }
     if (change.kind == Kind::deleted) known_.erase(trial.config.key());
     if (found->second != region_) return;
     if (!model_->is_ready()) startup_->update(change);
@@ -126,6 +131,21 @@ class Turbo : public Searcher {
     startup_ = make_searcher(problem_.space.size() <= 3000 ? "sobol" : "random", beginning);
   }
 
+  /// Whether a config is near the best of a region that has ended.
+  bool is_at_an_end(const space::Config& config) const {
+    if (ends_.empty()) return false;
+    const space::Point at = problem_.space.encode(config);
+    const auto is_near = [&](const space::Point& end) {
+      for (const std::size_t i : moves_.free()) {
+        if (std::isnan(at[i]) != std::isnan(end[i])) return false;
+        if (std::isnan(at[i])) continue;
+        if (moves_.is_categorical(i) ? at[i] != end[i] : std::abs(at[i] - end[i]) >= kNear) return false;
+      }
+      return true;
+    };
+    return std::any_of(ends_.begin(), ends_.end(), is_near);
+  }
+
   void count(const study::Trial& trial) {
     bool success = false;
     const study::Result* last = trial.last();
@@ -138,7 +158,9 @@ class Turbo : public Searcher {
         const auto& members = front_.members();
         const bool much = values.size() > 1 || members.empty() ||
                           values[0] < members[0].values[0] - 1e-3 * std::abs(members[0].values[0]);
-        success = front_.insert(trial.id, std::move(values)) && much;
+        const bool joins = front_.insert(trial.id, std::move(values));
+        if (joins) best_ = problem_.space.encode(trial.config);
+        success = joins && much;
       }
     }
     if (!model_->is_ready() || front_.members().empty()) return;
@@ -154,7 +176,9 @@ class Turbo : public Searcher {
       length_ /= 2.0;
       failures_ = 0;
     }
-    if (length_ < settings_.length_min) restart();
+    if (length_ >= settings_.length_min) return;
+    if (front_.members().size() == 1) ends_.push_back(best_);
+    restart();
   }
 
   Region region(const GpAcquisition& acquisition) const {
@@ -200,6 +224,9 @@ class Turbo : public Searcher {
                              options, rng);
   }
 
+  static constexpr std::uint64_t kNone = 0;  // no region: they are counted from 1
+  static constexpr double kNear = 0.1;       // of an end, along every number's scale
+
   Problem problem_;
   TurboSettings settings_;
   std::optional<space::Config> first_;
@@ -212,6 +239,8 @@ class Turbo : public Searcher {
   double length_ = 0.0;
   std::size_t successes_ = 0, failures_ = 0;
   study::Front front_;
+  space::Point best_;               // of one objective, in the present region
+  std::vector<space::Point> ends_;  // the best of those that have ended
   std::unique_ptr<GpModel> model_;
   std::unique_ptr<AcquisitionSearch> search_;
   std::unique_ptr<Searcher> startup_;

@@ -78,12 +78,20 @@ double stepped(const space::Config& config) {
   return Rng(cell, "steps").uniform();
 }
 
+/// What auto leaves its first part alone on: all values are of coarse grids.
+space::Space coarse_cube(int dimension) {
+  space::Space::Builder builder;
+  for (int i = 0; i < dimension; ++i)
+    builder.real("x" + std::to_string(i), 0.0, 1.0, {.resolution = 1.0 / 60.0});
+  return builder.build();
+}
+
 TEST(Auto, TheFirstPartIsNotLeftAloneWhereItFindsNothing) {
   // How many configs of the first thirty the process proposed.
   const auto of_process = [](double (*f)(const space::Config&)) {
     int same = 0;
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-      SimulatedStudy study("auto", problem_of(cube(4), 1, seed));
+      SimulatedStudy study("auto", problem_of(coarse_cube(4), 1, seed));
       const auto gp = make_searcher("gp", study.problem);
       while (study.trials.size() < 30) {
         const auto number = static_cast<std::int64_t>(study.trials.size());
@@ -110,7 +118,7 @@ TEST(Auto, TheFirstPartIsNotLeftAloneWhereItFindsNothing) {
 
 TEST(Auto, WhatUsersEnqueueIsNobodysProposal) {
   // Good proposals of the first part, then bad trials of the user's: it stays alone.
-  SimulatedStudy study("auto", problem_of(cube(2)), Json{{"parts", {"random 1", "sobol 1"}}});
+  SimulatedStudy study("auto", problem_of(coarse_cube(2)), Json{{"parts", {"random 1", "sobol 1"}}});
   const auto random = make_searcher("random", study.problem);
   double value = 0.0;
   while (study.trials.size() < 14) study.finish(study.create(study.ask()), {value -= 1.0});
