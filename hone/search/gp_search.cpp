@@ -73,10 +73,12 @@ class GpSearcher : public Searcher {
  private:
   /// Where numbers are fine the start begins in the middle of all ranges, as Vizier's does (Song et al., "The
   /// Vizier Gaussian Process Bandit Algorithm", 2024): nowhere else is the best nearer on average. On coarse
-  /// grids and with limits it did not pay. Categories, and what is infeasible otherwise, are drawn.
+  /// grids, with limits and where trials may end early it did not pay. Categories, and what is infeasible
+  /// otherwise, are drawn.
   std::optional<space::Config> middle() const {
     const Moves& moves = model_.moves();
-    if (problem_.objectives.size() > 1 || !problem_.limits.empty() || moves.is_coarse()) return std::nullopt;
+    const bool plain = problem_.objectives.size() == 1 && problem_.limits.empty() && !problem_.partial;
+    if (!plain || moves.is_coarse()) return std::nullopt;
     constexpr int kTries = 20;
     Rng rng(problem_.seed, "gp middle");
     for (int tries = 0; tries < kTries; ++tries) {
