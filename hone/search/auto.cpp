@@ -23,13 +23,13 @@ namespace {
 /// Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process, the same within a trust region, and a Parzen estimator. Where numbers
-///   are fine they take turns from the first model on, and where the process expects next to nothing of its
-///   own proposal, most of its turns are the others' too: it has come to the end of what it believes, and a
-///   region that begins anew elsewhere may find what it does not. Where all parameters are coarse, as in
-///   recorded tables, and with limits the process is left alone at first, which is the best with few results,
-///   unless what it proposes is but ordinary among what is known, and keeps most of the turns. Where trials
-///   may end below the largest fidelity they are many and cheap: the process and the Parzen estimator take
-///   every other turn from the start.
+///   are fine the process is alone for twenty trials, which is the best with few results, unless what it
+///   proposes is but ordinary among what is known; then they take turns, and where it expects next to nothing
+///   of its own proposal, most of its turns are the others' too: it has come to the end of what it believes,
+///   and a region that begins anew elsewhere may find what it does not. Where all parameters are coarse, as
+///   in recorded tables, and with limits it is alone for thirty and keeps most of the turns. Where trials may
+///   end below the largest fidelity they are many and cheap: the process and the Parzen estimator take every
+///   other turn from the start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -244,7 +244,7 @@ HONE_REGISTER(searcher, auto) {
                        .fallback = nullptr,
                        .summary =
                            "trials that the first part proposes, before the turns begin; not "
-                           "given: 10, with limits and where every parameter has at most 64 "
+                           "given: 20, with limits and where every parameter has at most 64 "
                            "values until it proposes but what is ordinary, at most 30, with several "
                            "objectives 50, with one of trials that may end below the largest fidelity 0",
                        .low = 0,
@@ -272,7 +272,7 @@ HONE_REGISTER(searcher, auto) {
         const std::int64_t until = given                           ? options.integer("alone_until")
                                    : problem.objectives.size() > 1 ? 50
                                    : problem.partial               ? 0
-                                   : plain                         ? 10
+                                   : plain                         ? 20
                                                                    : 30;
         auto parts = search::parts_of(options, problem, plain);
         // gp begins with at most ten trials, turbo with two a parameter.
