@@ -105,7 +105,9 @@ class Optuna:
                 for name, chosen in config.items()
             }
             self.study.add_trial(
-                optuna.trial.create_trial(params=params, distributions=self.distributions, values=value)
+                optuna.trial.create_trial(
+                    params=params, distributions={name: self.distributions[name] for name in params}, values=value
+                )
             )
 
 

@@ -54,7 +54,7 @@ def parents_first(space):
         known = {parameter["name"] for parameter in done}
         ready = [parameter for parameter in left if "when" not in parameter or parameter["when"]["parent"] in known]
         if not ready:
-            raise Unable("its conditions go in a circle")
+            raise Unable("a condition names a parameter that is not there")
         done += ready
         left = [parameter for parameter in left if parameter not in ready]
     return done

@@ -38,6 +38,9 @@ def condition(space, parameters, parameter):
     if when is None or when["parent"] not in space or parameter["name"] not in space:
         return None
     parent = parameters[when["parent"]]
+    # ConfigSpace compares positions exactly, which those of logarithmic integers need not be.
+    if parent["kind"] == "integer" and parent["log"]:
+        return None
     listed = categories(parent) or grid(parent)
     values = [listed.index(value) if listed else value for value in when["values"]]
     if not listed and parent["step"] > 1:

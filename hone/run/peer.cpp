@@ -71,6 +71,33 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
   return method;
 }
 
+/// {"parent": ..., "values": [...]}: the values of its one discrete parent under which a parameter is active.
+/// null where it hangs on something else, or that has more than a thousand.
+Json peer_condition(const space::Space& space, const space::Parameter& parameter) {
+  constexpr std::int64_t kMost = 1000;
+  const auto index = parameter.when && parameter.when.names().size() == 1
+                         ? space.index(parameter.when.names().front())
+                         : std::nullopt;
+  if (!index || space.parameter(*index).kind == space::ParameterKind::real) return nullptr;
+  const space::Parameter& parent = space.parameter(*index);
+  if (!parent.same_as.empty()) return nullptr;  // peers are not told of it
+  std::vector<Value> values = parent.choices;
+  if (parent.kind == space::ParameterKind::flag) values = {false, true};
+  if (parent.kind == space::ParameterKind::integer) {
+    if (parent.cardinality() > kMost) return nullptr;
+    for (std::int64_t i = 0; i < parent.cardinality(); ++i)
+      values.emplace_back(static_cast<std::int64_t>(parent.low) + i * parent.step);
+  }
+  Json active = Json::array();
+  for (const Value& value : values) {
+    const auto truth = parameter.when.evaluate([&](const std::string&) {
+      return space::Expression::Bound{true, false, value, {}};
+    });
+    if (truth == space::Expression::Truth::yes) active.push_back(value_to_json(value));
+  }
+  return {{"parent", parent.name}, {"values", active}};
+}
+
 }  // namespace
 
 std::vector<PeerMethod> peer_methods(const std::string& folder) {
@@ -88,32 +115,6 @@ std::vector<PeerMethod> peer_methods(const std::string& folder) {
     throw Error(fmt::format("this is no list of peers: {}", error.what()), Place{list, 0, ""});
   }
   return methods;
-}
-
-/// {"parent": ..., "values": [...]}: the values of its one discrete parent under which a parameter is active.
-/// null where it hangs on something else.
-Json peer_condition(const space::Space& space, const space::Parameter& parameter) {
-  constexpr std::int64_t kMost = 1000;
-  const auto index = parameter.when && parameter.when.names().size() == 1
-                         ? space.index(parameter.when.names().front())
-                         : std::nullopt;
-  if (!index || space.parameter(*index).kind == space::ParameterKind::real) return nullptr;
-  const space::Parameter& parent = space.parameter(*index);
-  std::vector<Value> values = parent.choices;
-  if (parent.kind == space::ParameterKind::flag) values = {false, true};
-  if (parent.kind == space::ParameterKind::integer) {
-    if (parent.cardinality() > kMost) return nullptr;
-    for (std::int64_t i = 0; i < parent.cardinality(); ++i)
-      values.emplace_back(static_cast<std::int64_t>(parent.low) + i * parent.step);
-  }
-  Json active = Json::array();
-  for (const Value& value : values) {
-    const auto truth = parameter.when.evaluate([&](const std::string&) {
-      return space::Expression::Bound{true, false, value, {}};
-    });
-    if (truth == space::Expression::Truth::yes) active.push_back(value_to_json(value));
-  }
-  return {{"parent", parent.name}, {"values", active}};
 }
 
 Json peer_space(const space::Space& space) {

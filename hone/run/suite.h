@@ -74,7 +74,8 @@ struct Suite {
 ///   constrained  with limits
 ///   several      several objectives with known fronts (ZDT, DTLZ, WFG)
 ///   fidelity     with cheap approximations
-/// Making them is cheap (a few milliseconds). `dimension` is for functions that exist in any.
+/// Making them is cheap (a few milliseconds with few parameters). `dimension` is for functions that exist in
+/// any.
 std::vector<Suite> function_suites(std::int64_t dimension = 5);
 
 /// The suites of a folder of recorded benchmarks: every NAME.json with NAME.csv.gz or NAME.csv beside it, in

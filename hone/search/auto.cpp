@@ -23,7 +23,7 @@ namespace {
 /// Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process, the same within a trust region, and a Parzen estimator. Where numbers
-///   are fine the process is alone for twenty trials, which is the best with few results, unless what it
+///   are fine the process is alone for fifteen trials, which is the best with few results, unless what it
 ///   proposes is but ordinary among what is known; then they take turns, and where it expects next to nothing
 ///   of its own proposal, most of its turns are the others' too: it has come to the end of what it believes,
 ///   and a region that begins anew elsewhere may find what it does not. Where all parameters are coarse, as
@@ -72,7 +72,7 @@ class Auto : public Searcher {
       const std::size_t i = (turn + static_cast<std::size_t>(attempt / 8) + tries) % parts_.size();
       auto config = asked(i, number, attempt);
       if (!config) continue;
-      if (settings_.passes && parts_.size() > 1 && tries == 0 && attempt == 0 &&
+      if (settings_.passes && parts_.size() > 1 && tries == 0 && attempt < 8 && !is_left_alone(number) &&
           parts_[i].searcher->log_expected() < kNothing &&
           Rng(problem_.seed, "auto pass", static_cast<std::uint64_t>(number)).uniform() < kPassed)
         if (auto other = asked(drawn(number, i), number, attempt)) return other;
@@ -88,7 +88,7 @@ class Auto : public Searcher {
   }
 
   /// Whose turn a trial was, and what came of it. Where a part had nothing new or expected nothing another
-  /// one proposed, on its account.
+  /// one proposed, on its account: what it expected was not much, so its turns become fewer.
   void judge(const study::Change& change) {
     using Kind = study::Change::Kind;
     const study::Trial& trial = *change.trial;
@@ -126,10 +126,15 @@ class Auto : public Searcher {
     return part.share * (part.dear ? rarer : 1.0) * credit * credit;
   }
 
+  /// Whether the user gave the first part this turn.
+  bool is_left_alone(std::int64_t number) const {
+    return settings_.alone.surely && number < settings_.alone.until;
+  }
+
   /// By the golden ratio's multiples, which spread the turns evenly at any shares.
   std::size_t turn_of(std::int64_t number) const {
     const Alone& alone = settings_.alone;
-    if (number < alone.until && (alone.surely || credit_.size(0) < 3 || credit_.poor(0) < kOrdinary))
+    if (number < alone.until && (is_left_alone(number) || credit_.size(0) < 3 || credit_.poor(0) < kOrdinary))
       return 0;
     constexpr double kGolden = 0.61803398874989485;
     const double whole = static_cast<double>(number) * kGolden;
@@ -244,9 +249,9 @@ HONE_REGISTER(searcher, auto) {
                        .fallback = nullptr,
                        .summary =
                            "trials that the first part proposes, before the turns begin; not "
-                           "given: 20, with limits and where every parameter has at most 64 "
-                           "values until it proposes but what is ordinary, at most 30, with several "
-                           "objectives 50, with one of trials that may end below the largest fidelity 0",
+                           "given: until it proposes but what is ordinary, at most 15, with limits and "
+                           "where every parameter has at most 64 values 30, with several objectives 50, "
+                           "with one of trials that may end below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
                        .optional = true},
@@ -272,7 +277,7 @@ HONE_REGISTER(searcher, auto) {
         const std::int64_t until = given                           ? options.integer("alone_until")
                                    : problem.objectives.size() > 1 ? 50
                                    : problem.partial               ? 0
-                                   : plain                         ? 20
+                                   : plain                         ? 15
                                                                    : 30;
         auto parts = search::parts_of(options, problem, plain);
         // gp begins with at most ten trials, turbo with two a parameter.

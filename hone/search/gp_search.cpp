@@ -133,8 +133,13 @@ class GpSearcher : public Searcher {
         acquisition, seeds, nullptr, [&](const space::Config& it) { return model_.knows(it); },
         static_cast<std::size_t>(attempt), options, rng);
     if (found && !promise.boxes.empty()) {
+      GpAcquisition improvement = promise;  // alone
+      improvement.limits.clear();
+      improvement.success.reset();
+      improvement.cost = nullptr;
+      improvement.prior = nullptr;
       std::vector<double> scores;
-      promise.score({problem_.space.encode(*found)}, scores);
+      improvement.score({problem_.space.encode(*found)}, scores);
       log_expected_ = scores[0];
     }
     return found;

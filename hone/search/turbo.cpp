@@ -32,8 +32,9 @@ struct TurboSettings {
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
 ///   High-Dimensional Categorical and Mixed Search Spaces", 2021), with one length for both kinds.
-/// - Not the paper's: a trial near the best of a region that has ended, in every entry, is not the next one's
-///   (among several searchers others may go on there, and would draw it back). What would likely give a known
+/// - Not the paper's: what is near the best of a region that has ended, in every entry, is neither proposed
+///   nor counted by the next ones (among several searchers others may go on there, and would draw them back).
+///   What would likely give a known
 ///   value over again counts less (Sameness).
 /// - A success is a value better by a thousandth of its size; of several objectives, one that joins the
 /// front.
@@ -58,7 +59,10 @@ class Turbo : public Searcher {
     const auto [found, is_new] = region_of_.try_emplace(trial.id, region_);
     if (is_new) {
       known_.insert(trial.config.key());
-      if (is_at_an_end(trial.config)) found->second = kNone;
+      if (is_at_an_end(trial.config)) {
+        found->second = kNone;
+        startup_->update(change);  // its sequence goes on
+      }
     }
     if (change.kind == Kind::deleted) known_.erase(trial.config.key());
     if (found->second != region_) return;
@@ -72,14 +76,15 @@ class Turbo : public Searcher {
     const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
     Rng rng(problem_.seed, "turbo", static_cast<std::uint64_t>(number), part);
     const auto known = [&](const space::Config& it) { return known_.contains(it.key()); };
+    const auto avoided = [&](const space::Config& it) { return known(it) || is_at_an_end(it); };
     if (!model_->is_ready()) {
       if (first_ && attempt == 0 && !known(*first_)) return first_;
       if (attempt < 8) {
         auto config = startup_->ask(number, attempt);
-        if (config && !known(*config)) return config;
+        if (config && !avoided(*config)) return config;
       }
     } else if (attempt < 8 || attempt % 2 == 1) {
-      if (auto config = propose(static_cast<std::size_t>(attempt), known, rng)) return config;
+      if (auto config = propose(static_cast<std::size_t>(attempt), avoided, rng)) return config;
     }
     if (problem_.space.is_enumerable()) return problem_.space.unseen(rng, known);
     return problem_.space.sample(rng);
@@ -159,7 +164,7 @@ class Turbo : public Searcher {
         const bool much = values.size() > 1 || members.empty() ||
                           values[0] < members[0].values[0] - 1e-3 * std::abs(members[0].values[0]);
         const bool joins = front_.insert(trial.id, std::move(values));
-        if (joins) best_ = problem_.space.encode(trial.config);
+        if (joins && problem_.objectives.size() == 1) best_ = problem_.space.encode(trial.config);
         success = joins && much;
       }
     }
@@ -177,7 +182,7 @@ class Turbo : public Searcher {
       failures_ = 0;
     }
     if (length_ >= settings_.length_min) return;
-    if (front_.members().size() == 1) ends_.push_back(best_);
+    if (problem_.objectives.size() == 1) ends_.push_back(best_);
     restart();
   }
 

@@ -77,7 +77,8 @@ class FunctionTask final : public Task {
   std::size_t dimension() const { return static_cast<std::size_t>(info_->dimension); }
 
  private:
-  /// A space of the user's must hold the function's parameters, restricted as it pleases.
+  /// A space of the user's must hold the function's parameters, restricted as it pleases, but with the
+  /// function's conditions, and so with all values that these name.
   void check_own(const space::Space& space) const {
     const space::Space& own = benchmark_->space();
     for (const auto& parameter : space.parameters()) {

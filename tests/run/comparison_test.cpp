@@ -313,12 +313,14 @@ TEST_F(Peers, SpacesAsAdaptersReadThem) {
                          .same_as("other", "width")
                          .real("wide", 0.0, 1.0, {.when = "width >= 96"})
                          .real("rest", 0.0, 1.0, {.when = "width == 32 or tied"})
+                         .real("after", 0.0, 1.0, {.when = "other == 64"})
                          .build();
   const Json told = peer_space(space);
-  ASSERT_EQ(told.size(), 8U);
+  ASSERT_EQ(told.size(), 9U);
   EXPECT_EQ(told[5]["when"], Json({{"parent", "mixer"}, {"values", {"b"}}}));
   EXPECT_EQ(told[6]["when"], Json({{"parent", "width"}, {"values", {96, 128}}}));
   EXPECT_FALSE(told[7].contains("when")) << "two parents: no adapter could say that";
+  EXPECT_FALSE(told[8].contains("when")) << "its parent is another's value, of which they do not know";
   EXPECT_EQ(told[1], Json({{"name", "width"},
                            {"kind", "integer"},
                            {"low", 32},
@@ -329,7 +331,7 @@ TEST_F(Peers, SpacesAsAdaptersReadThem) {
   const auto config = peer_config(
       space,
       parse_json(
-          R"({"lr": 1e-3, "width": 64.0, "mixer": "a", "batch": 64, "tied": true, "extra": 0.5, "rest": 0.5})",
+          R"({"lr": 1e-3, "width": 64.0, "mixer": "a", "batch": 64, "tied": true, "extra": 0.5, "rest": 0.5, "after": 0.5})",
           "c"));
   EXPECT_EQ(config.integer("width"), 64);
   EXPECT_EQ(config.integer("other"), 64);

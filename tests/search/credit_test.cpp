@@ -78,7 +78,7 @@ double stepped(const space::Config& config) {
   return Rng(cell, "steps").uniform();
 }
 
-/// What auto leaves its first part alone on: all values are of coarse grids.
+/// What auto leaves its first part alone on for thirty trials: all values are of coarse grids.
 space::Space coarse_cube(int dimension) {
   space::Space::Builder builder;
   for (int i = 0; i < dimension; ++i)

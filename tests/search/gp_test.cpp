@@ -72,6 +72,46 @@ TEST(Gp, BeatsRandomAndTpe) {
   }
 }
 
+TEST(Gp, BeginsInTheMiddleWhereNumbersAreFine) {
+  const auto space = space::Space::Builder()
+                         .real("lr", 1e-4, 1e-2, {.log = true})
+                         .choice("mixer", {std::string("a"), std::string("b")})
+                         .real("decay", 0.0, 1.0, {.when = "mixer == 'b'"})
+                         .build();
+  const auto first = [](const Problem& problem) { return make_searcher("gp", problem)->ask(0, 0).value(); };
+  const auto config = first(problem_of(space));
+  EXPECT_NEAR(config.real("lr"), 1e-3, 1e-9);
+  if (config.has("decay")) {
+    EXPECT_EQ(config.real("decay"), 0.5);
+  }
+  Problem limited = problem_of(cube(2));
+  EXPECT_EQ(first(limited).real("x0"), 0.5);
+  limited.limits.push_back({"c", 0.0, {}});
+  EXPECT_NE(first(limited).real("x0"), 0.5);
+  Problem partial = problem_of(cube(2));
+  partial.partial = true;
+  EXPECT_NE(first(partial).real("x0"), 0.5);
+  // With rules the middle must keep them.
+  const auto ruled =
+      space::Space::Builder().real("a", 0.0, 1.0).real("b", 0.0, 1.0).where("a > 2 * b").build();
+  EXPECT_TRUE(ruled.feasible(first(problem_of(ruled))));
+}
+
+TEST(Gp, SaysWhatItExpects) {
+  SimulatedStudy study("gp", problem_of(cube(2)));
+  EXPECT_TRUE(std::isnan(study.searcher->log_expected()));
+  const auto bowl = [](const space::Config& config) {
+    return std::vector{std::pow(config.real("x0") - 0.3, 2) + std::pow(config.real("x1") - 0.6, 2)};
+  };
+  study.run(8, bowl);
+  study.ask();
+  const double early = study.searcher->log_expected();
+  study.run(40, bowl);
+  study.ask();
+  EXPECT_TRUE(std::isfinite(early));
+  EXPECT_LT(study.searcher->log_expected(), early - 1.0) << "less is left";
+}
+
 TEST(Gp, HypervolumeSearchersFindTheFront) {
   const auto missing = [](const std::string& name, std::size_t n) {
     SimulatedStudy study(name, problem_of(cube(4), 2));

@@ -27,6 +27,14 @@ TEST(Moves, FreeParametersAreThoseThatDecide) {
   EXPECT_EQ(moves.free(), (std::vector<std::size_t>{0, 1, 2, 3, 4}));
 }
 
+TEST(Moves, CoarseIsWhatHasFewValuesInEveryParameter) {
+  using Builder = space::Space::Builder;
+  EXPECT_TRUE(Moves(Builder().integer("a", 1, 64).flag("b").build()).is_coarse());
+  EXPECT_FALSE(Moves(Builder().integer("a", 1, 65).flag("b").build()).is_coarse());
+  EXPECT_FALSE(Moves(Builder().integer("a", 1, 4).real("b", 0.0, 1.0).build()).is_coarse());
+  EXPECT_TRUE(Moves(Builder().real("b", 0.0, 1.0, {.resolution = 0.1}).build()).is_coarse());
+}
+
 TEST(Moves, ARedrawChangesTheEntryAndNothingElse) {
   const Moves moves(mixed());
   Rng rng(1, "test");

@@ -287,7 +287,7 @@ TEST(Functions, ConditionalOnesReachTheirOptimum) {
     const auto measures = benchmark->evaluate(config, 0, 1).measures;
     EXPECT_NEAR(*measures.find("value"), *benchmark->optimum(), 1e-5) << info.name;
     for (const auto& limit : benchmark->limits()) EXPECT_TRUE(limit.violation(measures).empty()) << info.name;
-    // From there, one parameter after another to other values: nothing better.
+    // From there, some parameters to other values: nothing better.
     for (std::uint64_t i = 0; i < 2000; ++i) {
       Rng rng(13, "test", i);
       auto point = benchmark->space().encode(config);
@@ -300,6 +300,55 @@ TEST(Functions, ConditionalOnesReachTheirOptimum) {
       if (!within) continue;
       EXPECT_GE(*moved.find("value"), *benchmark->optimum() - 1e-5) << info.name;
     }
+  }
+}
+
+TEST(Functions, EveryPartOfAVariableFunctionHasItsValues) {
+  // Worked out on their own from the published tables: of each part the value and the limits.
+  const auto at = [](const char* name, std::map<std::string, Value> values) {
+    const auto benchmark = make_function(name);
+    std::vector<space::Config::Entry> entries(values.begin(), values.end());
+    const auto config = benchmark->space().canonical(space::Config(std::move(entries)));
+    const auto measures = benchmark->evaluate(config, 0, 1).measures;
+    std::vector<double> row{*measures.find("value")};
+    for (const auto& limit : benchmark->limits()) row.push_back(*measures.find(limit.name));
+    return row;
+  };
+  constexpr double goldstein[4][2] = {{44.766405240522005, -2839.0},
+                                      {55.609042780521996, -2819.75},
+                                      {44.07452254052201, -2771.51},
+                                      {57.42107858052199, -2944.0}};
+  for (std::int64_t w1 = 0; w1 < 4; ++w1)
+    for (std::int64_t w2 = 0; w2 < 2; ++w2) {
+      const auto row = at("variable_goldstein", {{"x1", 10.0},
+                                                 {"x2", 90.0},
+                                                 {"x3", 30.0},
+                                                 {"x4", 60.0},
+                                                 {"x5", 25.0},
+                                                 {"z1", std::int64_t{2}},
+                                                 {"z2", std::int64_t{1}},
+                                                 {"z3", std::int64_t{1}},
+                                                 {"z4", std::int64_t{2}},
+                                                 {"w1", w1},
+                                                 {"w2", w2}});
+      EXPECT_NEAR(row[0], goldstein[w1][0] - (w2 == 1 ? 2.0 : 0.0), 1e-9) << w1 << w2;
+      EXPECT_NEAR(row[1], goldstein[w1][1], 1e-9) << w1 << w2;
+    }
+  // By w1, w2 and z2.
+  constexpr double rosenbrock[8][3] = {{231.836, -3.658, 0.0},      {188.51, -3.658, 0.0},
+                                       {67.32225, -4.683125, -1.3}, {54.72225, -4.683125, -1.3},
+                                       {552.217, -5.161, 0.0},      {409.873, -5.161, 0.0},
+                                       {298.784, -6.188125, 0.0},   {215.051, -6.188125, 0.0}};
+  for (std::int64_t part = 0; part < 8; ++part) {
+    std::map<std::string, Value> values{{"z1", std::int64_t{1}},
+                                        {"z2", part % 2},
+                                        {"z3", std::int64_t{2}},
+                                        {"w1", part / 4},
+                                        {"w2", (part / 2) % 2}};
+    const double x[8] = {0.1, 0.4, -0.3, 0.9, 0.25, 1.1, -0.6, 0.2};
+    for (int i = 0; i < 8; ++i) values["x" + std::to_string(i + 1)] = x[i];
+    const auto row = at("variable_rosenbrock", values);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(row[k], rosenbrock[part][k], 1e-9) << part << " " << k;
   }
 }
 

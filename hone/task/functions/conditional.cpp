@@ -69,7 +69,9 @@ space::Space variable_goldstein_space() {
   return builder.build();
 }
 
-/// Appendix C. w1 and w2 say which pairs of x1 to x8 count, w2 whether z3 does.
+/// Appendix C. w1 and w2 say which pairs of x1 to x8 count, w2 whether z3 does. The second limit is taken of
+/// the pairs that count; SBArchOpt's code takes it of x1 to x4, x7 and x8 where w1 = 0 and w2 = 1. It does
+/// not bind at the optimum.
 Row variable_rosenbrock(X x) {
   const bool longer = x[11] == 1.0, second = x[12] == 1.0;
   std::vector<double> counted{x[0], x[1]};
@@ -112,8 +114,8 @@ Function zaefferer(double raised, double from, double best) {
   return function;
 }
 
-/// Choosing a learner and its settings: each has its own best value, and settings off theirs cost up to 0.5.
-/// What learner is best is not the one that bad settings make look best.
+/// Choosing a learner and its settings: each has its own best value, and with settings far from theirs all
+/// come to 0.5. What learner is best is not the one that bad settings make look best.
 Row learners(X x) {
   const auto learner = static_cast<int>(x[0]);
   const bool scaled = x[1] == 1.0;
