@@ -23,13 +23,13 @@ namespace {
 /// Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process, the same within a trust region, and a Parzen estimator. Where numbers
-///   are fine the process is alone for fifteen trials, which is the best with few results, unless what it
-///   proposes is but ordinary among what is known; then they take turns, and where it expects next to nothing
-///   of its own proposal, most of its turns are the others' too: it has come to the end of what it believes,
-///   and a region that begins anew elsewhere may find what it does not. Where all parameters are coarse, as
-///   in recorded tables, and with limits it is alone for thirty and keeps most of the turns. Where trials may
-///   end below the largest fidelity they are many and cheap: the process and the Parzen estimator take every
-///   other turn from the start.
+///   are fine the process is alone for fifteen trials; then they take turns, and where it expects next to
+///   nothing of its own proposal, most of its turns are the others' too: it has come to the end of what it
+///   believes, and a region that begins anew elsewhere may find what it does not. Where all parameters are
+///   coarse, as in recorded tables, and with limits it is alone for thirty, which is the best with few
+///   results, unless what it proposes is but ordinary among what is known, and keeps most of the turns. Where
+///   trials may end below the largest fidelity they are many and cheap: the process and the Parzen estimator
+///   take every other turn from the start.
 /// - Several objectives: expected hypervolume improvement, the Parzen estimator, and NSGA-II.
 /// - The process's asks cost milliseconds where the Parzen estimator's cost a fraction of one, and it gains
 ///   less the more is known: of n trials, share_until / n of the turns where n is larger.
@@ -126,7 +126,7 @@ class Auto : public Searcher {
     return part.share * (part.dear ? rarer : 1.0) * credit * credit;
   }
 
-  /// Whether the user gave the first part this turn.
+  /// Whether this turn is the first part's whatever comes of it.
   bool is_left_alone(std::int64_t number) const {
     return settings_.alone.surely && number < settings_.alone.until;
   }
@@ -249,8 +249,8 @@ HONE_REGISTER(searcher, auto) {
                        .fallback = nullptr,
                        .summary =
                            "trials that the first part proposes, before the turns begin; not "
-                           "given: until it proposes but what is ordinary, at most 15, with limits and "
-                           "where every parameter has at most 64 values 30, with several objectives 50, "
+                           "given: 15; with limits and where every parameter has at most 64 values until "
+                           "it proposes but what is ordinary, at most 30; with several objectives 50, "
                            "with one of trials that may end below the largest fidelity 0",
                        .low = 0,
                        .high = 1e9,
@@ -286,7 +286,7 @@ HONE_REGISTER(searcher, auto) {
             parts[0].name == "turbo" ? std::clamp<std::size_t>(2 * free, 10, 100) : 10);
         return std::make_unique<search::Auto>(
             problem, std::move(parts),
-            search::Auto::Settings{.alone = {until, given},
+            search::Auto::Settings{.alone = {until, given || plain},
                                    .unjudged = start,
                                    .share_until = options.real("share_until"),
                                    .passes = plain && !problem.partial});
