@@ -92,7 +92,9 @@ class FunctionTask final : public Task {
       if (mine.when && (!parameter.when || parameter.when.canonical() != mine.when.canonical()))
         throw Error(fmt::format("'{}' must have the function's condition", parameter.name), parameter.place,
                     fmt::format("when = \"{}\"", mine.when.canonical()));
-      if (mine.choices.empty()) {
+      if ((parameter.kind == space::ParameterKind::flag) != (mine.kind == space::ParameterKind::flag))
+        throw Error(fmt::format("'{}' must be: {}", parameter.name, mine.shown()), parameter.place);
+      if (mine.choices.empty() && mine.kind != space::ParameterKind::flag) {
         const bool number =
             parameter.kind == space::ParameterKind::integer ||
             (parameter.kind == space::ParameterKind::real && mine.kind == space::ParameterKind::real);
