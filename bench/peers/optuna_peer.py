@@ -52,26 +52,14 @@ class Optuna:
             else:
                 self.distributions[name] = FloatDistribution(parameter["low"], parameter["high"], log=parameter["log"])
         self.parameters = parents_first(setup["space"])
-        self.conditional = any("when" in parameter for parameter in self.parameters)
         self.study = optuna.create_study(
             directions=["minimize"] * len(setup["objectives"]), sampler=sampler(setup["method"], setup)
         )
         self.trials = {}
 
     def ask(self, number):
-        if self.conditional:
-            trial = self.study.ask()
-            config = self.suggested(trial)
-        else:
-            trial = self.study.ask(self.distributions)
-            config = {
-                name: self.grids[name][value] if name in self.grids else value for name, value in trial.params.items()
-            }
-        self.trials[number] = trial
-        return config
-
-    def suggested(self, trial):
-        """A config parameter by parameter, as its users write spaces with conditions."""
+        """Parameter by parameter, as its users write spaces with conditions."""
+        trial = self.trials[number] = self.study.ask()
         config = {}
         for parameter in self.parameters:
             name, when = parameter["name"], parameter.get("when")

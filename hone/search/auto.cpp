@@ -57,7 +57,11 @@ class Auto : public Searcher {
 
   Auto(const Problem& problem, std::vector<Part> parts, const Settings& settings)
       : problem_(problem), settings_(settings), parts_(std::move(parts)), credit_(parts_.size()) {
-    for (Part& part : parts_) part.searcher = make_searcher(part.name, problem);
+    for (Part& part : parts_) {
+      Json options = Json::object();
+      if (part.name == "turbo" && settings_.passes) options["leave_ends"] = true;
+      part.searcher = make_searcher(part.name, problem, options);
+    }
   }
 
   void update(const study::Change& change) override {

@@ -71,23 +71,20 @@ class GpSearcher : public Searcher {
   double log_expected() const override { return log_expected_; }
 
  private:
-  /// Where numbers are fine the start begins in the middle of all ranges, as Vizier's does (Song et al., "The
+  /// In a space of numbers the start begins in the middle of all ranges, as Vizier's does (Song et al., "The
   /// Vizier Gaussian Process Bandit Algorithm", 2024): nowhere else is the best nearer on average. On coarse
-  /// grids, with limits and where trials may end early it did not pay. Categories, and what is infeasible
-  /// otherwise, are drawn.
+  /// grids, beside categories and conditions, with limits and where trials may end early it did not pay.
   std::optional<space::Config> middle() const {
     const Moves& moves = model_.moves();
     const bool plain = problem_.objectives.size() == 1 && problem_.limits.empty() && !problem_.partial;
-    if (!plain || moves.is_coarse()) return std::nullopt;
-    constexpr int kTries = 20;
+    const auto categorical = [&](std::size_t i) { return moves.is_categorical(i); };
+    if (!plain || moves.is_coarse() || problem_.space.has_conditions() ||
+        std::any_of(moves.free().begin(), moves.free().end(), categorical))
+      return std::nullopt;
     Rng rng(problem_.seed, "gp middle");
-    for (int tries = 0; tries < kTries; ++tries) {
-      space::Point point = moves.draw(rng);
-      for (const std::size_t i : moves.free())
-        if (!moves.is_categorical(i)) point[i] = 0.5;
-      if (auto config = moves.config(point)) return config;
-    }
-    return std::nullopt;
+    space::Point point = moves.draw(rng);
+    for (const std::size_t i : moves.free()) point[i] = 0.5;
+    return moves.config(point);
   }
 
   /// The start as in pi-BO: the prior's mode, as near as draws come to it, then draws.

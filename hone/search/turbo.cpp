@@ -17,6 +17,7 @@ struct TurboSettings {
   std::size_t n_candidates;
   double length, length_min, length_max;
   std::size_t success_tolerance, failure_tolerance;
+  bool leave_ends;
 };
 
 /// TuRBO-1 (Eriksson et al., 2019): a Gaussian process on the results of one trust region, a box around the
@@ -32,10 +33,10 @@ struct TurboSettings {
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
 ///   High-Dimensional Categorical and Mixed Search Spaces", 2021), with one length for both kinds.
-/// - Not the paper's: what is near the best of a region that has ended, in every entry, is neither proposed
-///   nor counted by the next ones (among several searchers others may go on there, and would draw them back).
-///   What would likely give a known
-///   value over again counts less (Sameness).
+/// - Not the paper's: what would likely give a known value over again counts less (Sameness).
+/// - Not the paper's, and only with `leave_ends`: what is near the best of a region that has ended, in every
+///   entry, is neither proposed nor counted by the next ones. Among several searchers others go on there, and
+///   would draw them back.
 /// - A success is a value better by a thousandth of its size; of several objectives, one that joins the
 /// front.
 /// - A region starts from 2 d trials as the authors' code does, but from at most 100.
@@ -182,7 +183,7 @@ class Turbo : public Searcher {
       failures_ = 0;
     }
     if (length_ >= settings_.length_min) return;
-    if (problem_.objectives.size() == 1) ends_.push_back(best_);
+    if (settings_.leave_ends && problem_.objectives.size() == 1) ends_.push_back(best_);
     restart();
   }
 
@@ -312,6 +313,12 @@ HONE_REGISTER(searcher, turbo) {
                        .summary = "failures in a row after which it halves; 0: one a parameter, at least 4",
                        .low = 0,
                        .high = 1e6},
+                      {.name = "leave_ends",
+                       .type = Type::flag,
+                       .fallback = false,
+                       .summary =
+                           "with one objective: where a region has ended the next ones neither propose nor "
+                           "count anything; for turbo among other searchers, which go on there"},
                       {.name = "max_observations",
                        .type = Type::integer,
                        .fallback = 1000,
@@ -336,7 +343,8 @@ HONE_REGISTER(searcher, turbo) {
             .length_min = options.real("length_min"),
             .length_max = options.real("length_max"),
             .success_tolerance = static_cast<std::size_t>(options.integer("success_tolerance")),
-            .failure_tolerance = static_cast<std::size_t>(options.integer("failure_tolerance"))};
+            .failure_tolerance = static_cast<std::size_t>(options.integer("failure_tolerance")),
+            .leave_ends = options.flag("leave_ends")};
         settings.model.n_startup = static_cast<std::size_t>(options.integer("n_startup"));
         if (settings.model.n_startup == 0) settings.model.n_startup = std::clamp<std::size_t>(2 * d, 4, 100);
         settings.model.max_observations = static_cast<std::size_t>(options.integer("max_observations"));

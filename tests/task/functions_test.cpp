@@ -431,16 +431,21 @@ TEST(FunctionTask, BringsItsSpace) {
   EXPECT_EQ(parse("function = \"bbob_f8\"\ndimension = 12").space.size(), 12u);
   EXPECT_EQ(parse("function = \"func3c\"").space.size(), 5u);
   EXPECT_EQ(parse("function = \"learners\"").space.size(), 18u);
-  const std::string tree =
-      "[space]\nx1 = { choice = [0, 1] }\nx2 = { choice = [0, 1], when = \"x1 == 0\" }\nx3 = { choice = [0, "
-      "1], "
-      "when = \"x1 == 1\" }\nx4 = { real = [0, 1], when = \"x2 == 0\" }\nx5 = { real = [-1, 1], when = \"x2 "
-      "== "
-      "1\" }\nx6 = { real = [-1, 1], when = \"x3 == 0\" }\nx7 = { real = [-1, 1], when = \"x3 == 1\" }\nr8 = "
-      "{ "
-      "real = [0, 1], when = \"x1 == 0\" }\n";
-  const std::string last = "r9 = { real = [0, 1], when = \"x1 == 1\" }\n";
-  EXPECT_EQ(parse("function = \"jenatton\"", tree + last).space.parameter(3).low, 0.0);
+  const std::string tree = R"(
+[space]
+x1 = { choice = [0, 1] }
+x2 = { choice = [0, 1], when = "x1 == 0" }
+x3 = { choice = [0, 1], when = "x1 == 1" }
+x4 = { real = [0, 1], when = "x2 == 0" }
+x5 = { real = [-1, 1], when = "x2 == 1" }
+x6 = { real = [-1, 1], when = "x3 == 0" }
+x7 = { real = [-1, 1], when = "x3 == 1" }
+r8 = { real = [0, 1], when = "x1 == 0" }
+)";
+  EXPECT_EQ(parse("function = \"jenatton\"", tree + "r9 = { real = [0, 1], when = \"x1 == 1\" }\n")
+                .space.parameter(3)
+                .low,
+            0.0);
   EXPECT_THROW(parse("function = \"jenatton\"", tree + "r9 = { real = [0, 1] }\n"), Error);
   EXPECT_EQ(parse("function = \"ackley\"",
                   "[space]\nx1 = { real = [-1, 1] }\nx2 = { real = [0, 1] }\nx3 = { real "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -200,33 +201,21 @@ space::Space layers_space() {
 }  // namespace
 
 void add_conditional_functions(std::vector<FunctionInfo>& list) {
-  const auto add = [&](const std::string& name, const std::string& summary, const std::string& source,
-                       const Function& function) {
-    list.push_back({name, "conditional", summary, source, static_cast<std::int64_t>(function.space.size()), 1,
-                    [function](std::int64_t, std::uint64_t) { return function; }});
-  };
-  const auto made = [](const space::Space& space, double optimum, Row (*values)(X),
-                       std::size_t n_limits = 0) {
-    Function function;
-    function.space = space;
-    function.optimum = optimum;
-    for (std::size_t i = 1; i <= n_limits; ++i) function.limits.push_back({fmt::format("c{}", i), 0.0, {}});
-    function.evaluate = [values](X x, double) { return values(x); };
-    return function;
-  };
+  const auto add = std::bind_front(add_function, std::ref(list), "conditional");
   add("jenatton", "a binary tree of decisions",
       "Jenatton et al., Bayesian Optimization with Tree-structured Dependencies, 2017",
-      made(jenatton_space(), 0.1, jenatton));
+      function_on(jenatton_space(), 0, 0.1, jenatton));
   add("variable_goldstein", "eight functions of different sizes, a limit", kPelamatti,
-      made(variable_goldstein_space(), 8.941930064972, variable_goldstein, 1));
+      function_on(variable_goldstein_space(), 1, 8.941930064972, variable_goldstein));
   add("variable_rosenbrock", "four functions of different sizes, two limits", kPelamatti,
-      made(variable_rosenbrock_space(), -69.925042444822, variable_rosenbrock, 2));
+      function_on(variable_rosenbrock_space(), 2, -69.925042444822, variable_rosenbrock));
   add("zaefferer_a", "best where the second parameter does not count", kZaefferer, zaefferer(0.0, 0.6, 0.1));
   add("zaefferer_d", "best where the second parameter counts", kZaefferer, zaefferer(0.1, 0.4, 0.9));
   add("zaefferer_e", "best at the edge of where it counts", kZaefferer, zaefferer(0.1, 0.4, 0.7));
-  add("learners", "which learner, and its own settings", "hone", made(learners_space(), 0.04, learners));
+  add("learners", "which learner, and its own settings", "hone",
+      function_on(learners_space(), 0, 0.04, learners));
   add("layers", "how many layers, and each one's width and activation", "hone",
-      made(layers_space(), 0.1, layers));
+      function_on(layers_space(), 0, 0.1, layers));
 }
 
 }  // namespace hone::task

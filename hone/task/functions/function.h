@@ -75,8 +75,14 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges);
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve);
 double hartmann(std::span<const double> x, std::size_t dimension, double off_alpha = 0.0);
 
-/// Adds one of the suite "constrained": `values` gives the objective, to be minimised, and then measures c1,
-/// c2, ... that must not be above 0.
+/// Of a space of its own: `values` gives the objective, to be minimised, and then `n_limits` measures c1, c2,
+/// ... that must not be above 0.
+Function function_on(const space::Space& space, std::size_t n_limits, double optimum,
+                     std::vector<double> (*values)(std::span<const double>));
+/// Adds such a one to a suite.
+void add_function(std::vector<FunctionInfo>& list, const std::string& suite, const std::string& name,
+                  const std::string& summary, const std::string& source, const Function& function);
+/// Adds one of the suite "constrained", as function_on makes it.
 void add_limited_function(std::vector<FunctionInfo>& list, const std::string& name,
                           const std::string& summary, const std::string& source, const space::Space& space,
                           std::size_t n_limits, double optimum,

@@ -119,19 +119,27 @@ space::Space box(const std::vector<std::pair<double, double>>& ranges) {
   return builder.build();
 }
 
+Function function_on(const space::Space& space, std::size_t n_limits, double optimum,
+                     std::vector<double> (*values)(std::span<const double>)) {
+  Function function;
+  function.space = space;
+  for (std::size_t i = 1; i <= n_limits; ++i) function.limits.push_back({fmt::format("c{}", i), 0.0, {}});
+  function.optimum = optimum;
+  function.evaluate = [values](std::span<const double> x, double) { return values(x); };
+  return function;
+}
+
+void add_function(std::vector<FunctionInfo>& list, const std::string& suite, const std::string& name,
+                  const std::string& summary, const std::string& source, const Function& function) {
+  list.push_back({name, suite, summary, source, static_cast<std::int64_t>(function.space.size()), 1,
+                  [function](std::int64_t, std::uint64_t) { return function; }});
+}
+
 void add_limited_function(std::vector<FunctionInfo>& list, const std::string& name,
                           const std::string& summary, const std::string& source, const space::Space& space,
                           std::size_t n_limits, double optimum,
                           std::vector<double> (*values)(std::span<const double>)) {
-  const auto make = [=](std::int64_t, std::uint64_t) {
-    Function function;
-    function.space = space;
-    for (std::size_t i = 1; i <= n_limits; ++i) function.limits.push_back({fmt::format("c{}", i), 0.0, {}});
-    function.optimum = optimum;
-    function.evaluate = [values](std::span<const double> x, double) { return values(x); };
-    return function;
-  };
-  list.push_back({name, "constrained", summary, source, static_cast<std::int64_t>(space.size()), 1, make});
+  add_function(list, "constrained", name, summary, source, function_on(space, n_limits, optimum, values));
 }
 
 std::vector<std::vector<double>> curve_front(const std::function<std::vector<double>(double)>& curve) {
