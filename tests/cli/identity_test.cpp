@@ -64,10 +64,11 @@ TEST_F(IdentityProgram, StudiesTheHash) {
 TEST_F(IdentityProgram, AnInterruptedCountTellsWhatItHas) {
   folder_.write(
       "slow.toml",
-      "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"sleep 0.02; "
-      "echo {x}\"]\nprobe = true\nprobe_batch = \"text\"\n[space]\nx = { int = [1, 5000] }\n");
+      "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \": > begun; sleep "
+      "0.02; echo {x}\"]\nprobe = true\nprobe_batch = \"text\"\n[space]\nx = { int = [1, 5000] }\n");
   Program slow(folder_, {"identity", "slow.toml", "--json"});
-  ::usleep(400000);
+  for (int tries = 0; tries < 600 && !std::filesystem::exists(folder_.file("begun")); ++tries)
+    ::usleep(50000);
   slow.signal(SIGINT);
   EXPECT_EQ(slow.status(), 3) << slow.err();
   const Json json = Json::parse(slow.out());
