@@ -73,9 +73,6 @@ void write_graph_attention(KernelText& text, KernelDraw& draw);
 void write_graph_convolution(KernelText& text, KernelDraw& draw);
 void write_graph_normalisation(KernelText& text, KernelDraw& draw);
 
-/// "i0, i1 + 1".
-std::string listed(const std::vector<std::string>& indices);
-
 /// One to `most` operations on values that are there, at random; the last one's result.
 std::string random_expression(KernelText& text, KernelDraw& draw, std::vector<std::string> values,
                               std::int64_t most);

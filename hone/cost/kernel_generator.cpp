@@ -103,10 +103,6 @@ std::string random_schedule(Rng& rng, bool tensors) {
 
 }  // namespace
 
-std::string listed(const std::vector<std::string>& indices) {
-  return fmt::format("{}", fmt::join(indices, ", "));
-}
-
 KernelText::Dims KernelDraw::extents(std::size_t count, double per, std::int64_t low) {
   std::vector<double> shares;
   double sum = 0.0;

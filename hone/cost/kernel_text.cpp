@@ -11,10 +11,6 @@ namespace hone::cost {
 
 namespace {
 
-std::string joined(const std::vector<std::string>& parts) {
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
 std::string shape_text(const KernelText::Dims& dims, const std::string& type) {
   std::string text;
   for (const auto dim : dims) text += fmt::format("{}x", dim);
@@ -22,6 +18,10 @@ std::string shape_text(const KernelText::Dims& dims, const std::string& type) {
 }
 
 }  // namespace
+
+std::string listed(const std::vector<std::string>& parts) {
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
 
 std::string KernelText::fresh(const char* stem) { return fmt::format("%{}{}", stem, next_++); }
 
@@ -77,7 +77,7 @@ std::string KernelText::bound(const std::string& expression) const {
   }
   std::vector<std::string> dims;
   for (std::size_t i = 0; i < variables.size(); ++i) dims.push_back(fmt::format("d{}", i));
-  return fmt::format("affine_map<({}) -> ({})>({})", joined(dims), mapped, joined(variables));
+  return fmt::format("affine_map<({}) -> ({})>({})", listed(dims), mapped, listed(variables));
 }
 
 void KernelText::loop(const std::string& low, const std::string& high, const Body& body, std::int64_t step) {
@@ -132,6 +132,14 @@ std::string KernelText::load(const std::string& buffer, const std::string& indic
 
 void KernelText::store(const std::string& value, const std::string& buffer, const std::string& indices) {
   line(fmt::format("affine.store {}, {}[{}] : {}", value, buffer, indices, memref_of(buffer)));
+}
+
+void KernelText::accumulate(const std::string& buffer, const std::string& indices, const std::string& value) {
+  store(add(load(buffer, indices), value), buffer, indices);
+}
+
+void KernelText::subtract(const std::string& buffer, const std::string& indices, const std::string& value) {
+  store(sub(load(buffer, indices), value), buffer, indices);
 }
 
 std::string KernelText::constant(double value) {
@@ -213,7 +221,7 @@ std::string KernelText::named(const std::string& operation, const std::vector<st
   std::vector<std::string> types;
   for (const auto& input : inputs) types.push_back(tensor_of(input));
   line(fmt::format("{} = {} {}{}ins({} : {}) outs({} : {}) -> {}", name, operation, attributes,
-                   attributes.empty() ? "" : " ", joined(inputs), joined(types), output, tensor_of(output),
+                   attributes.empty() ? "" : " ", listed(inputs), listed(types), output, tensor_of(output),
                    tensor_of(output)));
   return name;
 }
@@ -229,18 +237,18 @@ std::string KernelText::generic(std::size_t loops, const std::vector<std::string
     dims.push_back(fmt::format("d{}", i));
     iterators.push_back(reduced[i] ? "\"reduction\"" : "\"parallel\"");
   }
-  for (const auto& map : maps) all_maps.push_back(fmt::format("affine_map<({}) -> ({})>", joined(dims), map));
-  all_maps.push_back(fmt::format("affine_map<({}) -> ({})>", joined(dims), output_map));
+  for (const auto& map : maps) all_maps.push_back(fmt::format("affine_map<({}) -> ({})>", listed(dims), map));
+  all_maps.push_back(fmt::format("affine_map<({}) -> ({})>", listed(dims), output_map));
   for (const auto& input : inputs) types.push_back(tensor_of(input));
   for (std::size_t i = 0; i <= inputs.size(); ++i) {
     values.push_back(fresh("b"));
     declared.push_back(values.back() + ": " + type_);
   }
   line(fmt::format("{} = linalg.generic {{indexing_maps = [{}], iterator_types = [{}]}} {}outs({} : {}) {{",
-                   name, joined(all_maps), joined(iterators),
-                   inputs.empty() ? "" : fmt::format("ins({} : {}) ", joined(inputs), joined(types)), output,
+                   name, listed(all_maps), listed(iterators),
+                   inputs.empty() ? "" : fmt::format("ins({} : {}) ", listed(inputs), listed(types)), output,
                    tensor_of(output)));
-  line(fmt::format("^bb0({}):", joined(declared)));
+  line(fmt::format("^bb0({}):", listed(declared)));
   ++depth_;
   const std::string value = body(values);
   line(fmt::format("linalg.yield {} : {}", value, type_));

@@ -7,6 +7,9 @@
 
 namespace hone::cost {
 
+/// "%i0, %i1 + 1": parts as MLIR lists them.
+std::string listed(const std::vector<std::string>& parts);
+
 /// Writes one MLIR function of affine loops over buffers, or of linalg operations on tensors. Indices are
 /// texts of affine expressions over the names that loop() hands out: "%i + 1, %j * 2".
 class KernelText {
@@ -34,6 +37,9 @@ class KernelText {
   void nest(const Dims& extents, const std::function<void(const std::vector<std::string>&)>& body);
   std::string load(const std::string& buffer, const std::string& indices);
   void store(const std::string& value, const std::string& buffer, const std::string& indices);
+  /// buffer[indices] += value, or -= value.
+  void accumulate(const std::string& buffer, const std::string& indices, const std::string& value);
+  void subtract(const std::string& buffer, const std::string& indices, const std::string& value);
 
   // Arithmetic on the element type: the right operation for floating point or integers.
   std::string constant(double value);

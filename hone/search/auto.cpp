@@ -52,7 +52,9 @@ class Auto : public Searcher {
     Alone alone = {};
     std::int64_t unjudged = 0;  ///< the first trials, whose proposals come from a start rather than a model
     double share_until = 300.0;
-    bool passes = false;  ///< a part that expects next to nothing mostly leaves its turn to another
+    /// A part that expects next to nothing mostly leaves its turn to another, and turbo the ends of its
+    /// regions to the others.
+    bool passes = false;
   };
 
   Auto(const Problem& problem, std::vector<Part> parts, const Settings& settings)

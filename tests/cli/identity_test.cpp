@@ -67,8 +67,7 @@ TEST_F(IdentityProgram, AnInterruptedCountTellsWhatItHas) {
       "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \": > begun; sleep "
       "0.02; echo {x}\"]\nprobe = true\nprobe_batch = \"text\"\n[space]\nx = { int = [1, 5000] }\n");
   Program slow(folder_, {"identity", "slow.toml", "--json"});
-  for (int tries = 0; tries < 600 && !std::filesystem::exists(folder_.file("begun")); ++tries)
-    ::usleep(50000);
+  EXPECT_TRUE(test::wait_until([&] { return std::filesystem::exists(folder_.file("begun")); }));
   slow.signal(SIGINT);
   EXPECT_EQ(slow.status(), 3) << slow.err();
   const Json json = Json::parse(slow.out());
