@@ -26,7 +26,6 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     sample.targets = label.targets;
     sample.family = label.family;
     sample.disturbed = label.disturbed;
-    sample.weight = label.disturbed ? 0.5 : 1.0;
     samples.push_back(std::move(sample));
   }
   return samples;

@@ -9,9 +9,8 @@
 
 namespace hone::cost {
 
-/// Labelled functions as samples, in order, the failed ones left out; those whose run time was disturbed
-/// weigh half. `progress` (may be empty) is told how many of how many are read, and stops the reading with
-/// false. Throws Error where a function is no MLIR.
+/// Labelled functions as samples, in order, the failed ones left out. `progress` (may be empty) is told how
+/// many of how many are read, and stops the reading with false. Throws Error where a function is no MLIR.
 std::vector<CostSample> cost_samples(const LabelSet& set,
                                      const std::function<bool(std::size_t, std::size_t)>& progress = {});
 

@@ -1,6 +1,7 @@
 #include "hone/cost/learned_costs.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -12,33 +13,28 @@
 namespace hone::cost {
 namespace {
 
-/// log(1 + x) of counts, which may be 0; log x of times.
-double to_log(const std::string& target, double value) {
-  return target.ends_with("_s") && !target.ends_with("per_s") ? std::log(std::max(value, 1e-12))
-                                                              : std::log1p(std::max(value, 0.0));
-}
-double from_log(const std::string& target, double value) {
-  value = std::min(value, 80.0);
-  return target.ends_with("_s") && !target.ends_with("per_s") ? std::exp(value)
-                                                              : std::max(0.0, std::expm1(value));
-}
-
-/// Beyond it an error counts absolutely, in logarithms.
-constexpr double kLargestError = 0.5;
 /// What a line says further from all that was learned, in logarithms, is not believed.
 constexpr double kBeyond = 1.0;
 
-/// A function's cost is the sum of its loops'.
+/// A function's cost is the sum of its loops'; of rates, what is done in their time.
 bool adds_up(const std::string& target) {
   return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
          target == "integer_operations" || target == "loaded_bytes" || target == "stored_bytes" ||
+         target == "bytes_per_s" || target == "flops_per_s" || target == "utilisation" ||
          target.starts_with("spills") || target.ends_with("instructions");
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
 
-/// What a simple machine says of each loop, in logarithms.
-const std::vector<double>& estimates_of(const std::string& target, const mlir::LoopRows& loops) {
+/// Sums of two, loop by loop, in logarithms.
+std::vector<double> sum_of(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> sums;
+  for (std::size_t i = 0; i < a.size(); ++i) sums.push_back(log_of_sum(std::array{a[i], b[i]}));
+  return sums;
+}
+
+/// What a simple machine says of each loop, in logarithms; of rates, of what is done in their time.
+std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows& loops) {
   if (grows_with_code(target)) return loops.sizes;
   if (target == "run_s") return loops.estimates;
   if (target == "spills") return loops.spills;
@@ -47,15 +43,15 @@ const std::vector<double>& estimates_of(const std::string& target, const mlir::L
   if (target == "integer_operations") return loops.integers;
   if (target == "loaded_bytes") return loops.loaded;
   if (target == "stored_bytes") return loops.stored;
+  if (target == "bytes_per_s") return sum_of(loops.loaded, loops.stored);
+  if (target == "flops_per_s" || target == "utilisation") return sum_of(loops.reals, loops.integers);
   return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 
-double log_of_sum(std::span<const double> logs) {
-  double most = -1e300, sum = 0.0;
-  for (const double value : logs) most = std::max(most, value);
-  for (const double value : logs) sum += std::exp(value - most);
-  return most + std::log(sum);
-}
+/// What rates are of: seconds of the same label.
+constexpr const char* kTime = "run_s";
+/// Timed, but not the time itself.
+bool is_rate(const std::string& target) { return is_timed(target) && target != kTime; }
 
 /// Pairs of features whose ratio says more than either.
 struct Ratio {
@@ -122,25 +118,56 @@ std::vector<double> model_inputs(const mlir::Features& function) {
   return inputs;
 }
 
+/// log(1 + x) of counts, which may be 0; log x of times and of what is done in them.
+double LearnedCosts::Target::to_log(double value) const {
+  return time || name == kTime ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
+}
+double LearnedCosts::Target::from_log(double value) const {
+  value = std::min(value, 80.0);
+  return time || name == kTime ? std::exp(value) : std::max(0.0, std::expm1(value));
+}
+
 LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
                                               const LearnedCostOptions& options) {
   Target target;
   target.name = name;
-  target.additive = adds_up(name);
+  const auto sums = [&](ErrorOf error, const std::string& of, const std::vector<double>& goals) {
+    LoopTable table(mlir::loop_feature_names().size());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const mlir::LoopRows& loops = samples[i]->features.rows;
+      table.add(loops.values, estimates_of(of, loops), goals[i], samples[i]->weight, samples[i]->disturbed);
+    }
+    return LoopSums::fit(table, error, options.boosting, options.members);
+  };
+  std::vector<double> goals;
+  if (is_rate(name) && std::all_of(samples.begin(), samples.end(), [](const CostSample* sample) {
+        return sample->targets.count(kTime) > 0;
+      })) {
+    for (const CostSample* sample : samples)
+      goals.push_back(std::log(std::max(sample->targets.at(kTime), 1e-12)));
+    target.time = sums(ErrorOf::reciprocal, kTime, goals);
+    goals.clear();
+  }
+  for (const CostSample* sample : samples)
+    goals.push_back(
+        target.to_log(sample->targets.at(name) * (target.time ? sample->targets.at(kTime) : 1.0)));
+  // A rate without its time is no sum.
+  target.additive = adds_up(name) && (target.time || !is_rate(name));
   if (target.additive)
-    fit_loops(target, samples, options);
+    target.loops = sums(name == kTime ? ErrorOf::cost : ErrorOf::logarithm, name, goals);
   else
-    fit_functions(target, samples, options);
+    fit_functions(target, samples, goals, options);
   return target;
 }
 
-void LearnedCosts::fit_functions(Target& target, const Samples& samples, const LearnedCostOptions& options) {
-  std::vector<double> rows, weights, left;
+void LearnedCosts::fit_functions(Target& target, const Samples& samples, const std::vector<double>& goals,
+                                 const LearnedCostOptions& options) {
+  std::vector<double> rows, weights, left = goals;
+  const bool noisy = is_rate(target.name) && !target.time;
   for (const CostSample* sample : samples) {
     const std::vector<double> inputs = model_inputs(sample->features);
     rows.insert(rows.end(), inputs.begin(), inputs.end());
-    weights.push_back(sample->weight);
-    left.push_back(to_log(target.name, sample->targets.at(target.name)));
+    weights.push_back(sample->weight * (noisy && sample->disturbed ? 0.5 : 1.0));
   }
   const auto [lowest, highest] = std::minmax_element(left.begin(), left.end());
   target.lowest = *lowest;
@@ -161,60 +188,17 @@ void LearnedCosts::fit_functions(Target& target, const Samples& samples, const L
   }
 }
 
-void LearnedCosts::fit_loops(Target& target, const Samples& samples, const LearnedCostOptions& options) {
-  std::vector<double> rows, start, goals;
-  std::vector<std::size_t> first{0};  // row of each sample
-  for (const CostSample* sample : samples) {
-    const mlir::LoopRows& loops = sample->features.rows;
-    const std::vector<double>& estimates = estimates_of(target.name, loops);
-    rows.insert(rows.end(), loops.values.begin(), loops.values.end());
-    start.insert(start.end(), estimates.begin(), estimates.end());
-    first.push_back(start.size());
-    goals.push_back(to_log(target.name, sample->targets.at(target.name)));
-  }
-  const std::size_t columns = mlir::loop_feature_names().size();
-  std::vector<double> gaps;
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    gaps.push_back(goals[i] - log_of_sum({&start[first[i]], first[i + 1] - first[i]}));
-  std::nth_element(gaps.begin(), gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2), gaps.end());
-  target.shift = gaps[gaps.size() / 2];
-  for (double& value : start) value += target.shift;
-  const auto loss = [&](std::span<const double> fitted, std::vector<double>& gradients,
-                        std::vector<double>& curvatures) {
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      const double sum = log_of_sum(fitted.subspan(first[i], first[i + 1] - first[i]));
-      const double error = std::clamp(goals[i] - sum, -kLargestError, kLargestError) * samples[i]->weight;
-      for (std::size_t r = first[i]; r < first[i + 1]; ++r) {
-        const double share = std::exp(fitted[r] - sum);
-        gradients[r] = share * error;
-        curvatures[r] = share * share * samples[i]->weight;
-      }
-    }
-  };
-  for (int member = 0; member < std::max(1, options.members); ++member) {
-    predict::BoostingOptions boosting = options.boosting;
-    boosting.seed += static_cast<std::uint64_t>(member);
-    target.members.push_back(predict::BoostedTrees::fit(rows, columns, start, loss, boosting));
-  }
-}
-
 double LearnedCosts::log_value(const Target& target, const mlir::Features& features) {
-  const auto mean = [&](std::span<const double> row) {
-    double sum = 0.0;
-    for (const predict::BoostedTrees& member : target.members) sum += member.predict(row);
-    return sum / static_cast<double>(std::max<std::size_t>(1, target.members.size()));
-  };
-  if (!target.additive) {
-    const std::vector<double> inputs = model_inputs(features);
-    return std::clamp(target.line.predict({inputs.data(), target.line.weights().size()}) + mean(inputs),
-                      target.lowest - kBeyond, target.highest + kBeyond);
-  }
   const mlir::LoopRows& loops = features.rows;
-  std::vector<double> parts = estimates_of(target.name, loops);
-  const std::size_t columns = mlir::loop_feature_names().size();
-  for (std::size_t r = 0; r < parts.size(); ++r)
-    parts[r] += target.shift + mean({&loops.values[r * columns], columns});
-  return log_of_sum(parts);
+  const double time = target.time ? target.time->log_cost(loops.values, loops.estimates) : 0.0;
+  if (target.additive) return target.loops.log_cost(loops.values, estimates_of(target.name, loops)) - time;
+  const std::vector<double> inputs = model_inputs(features);
+  double sum = 0.0;
+  for (const predict::BoostedTrees& member : target.members) sum += member.predict(inputs);
+  return std::clamp(target.line.predict({inputs.data(), target.line.weights().size()}) +
+                        sum / static_cast<double>(std::max<std::size_t>(1, target.members.size())),
+                    target.lowest - kBeyond, target.highest + kBeyond) -
+         time;
 }
 
 LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const LearnedCostOptions& options) {
@@ -258,7 +242,7 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
         const Target part = fit_target(name, kept, fewer);
         for (const CostSample* sample : out)
           errors.push_back(
-              std::abs(to_log(name, sample->targets.at(name)) - log_value(part, sample->features)));
+              std::abs(part.to_log(sample->targets.at(name)) - log_value(part, sample->features)));
       }
       std::sort(errors.begin(), errors.end());
       // The conformal rank: the least that covers 9 of 10 of one more.
@@ -277,15 +261,15 @@ std::vector<std::string> LearnedCosts::targets() const {
 }
 
 double LearnedCosts::predict(const mlir::Features& features, std::size_t target) const {
-  return from_log(targets_[target].name, log_value(targets_[target], features));
+  return targets_[target].from_log(log_value(targets_[target], features));
 }
 
 std::vector<PredictedCost> LearnedCosts::predict(const mlir::Features& features) const {
   std::vector<PredictedCost> list;
   for (const Target& target : targets_) {
     const double value = log_value(target, features);
-    list.push_back({target.name, from_log(target.name, value), from_log(target.name, value - target.error),
-                    from_log(target.name, value + target.error)});
+    list.push_back({target.name, target.from_log(value), target.from_log(value - target.error),
+                    target.from_log(value + target.error)});
   }
   return list;
 }
@@ -297,18 +281,50 @@ Json LearnedCosts::json() const {
             {"features", mlir::feature_names()},
             {"loop_features", mlir::loop_feature_names()}};
   Json& list = json["targets"] = Json::array();
-  for (const Target& target : targets_) {
+  for (const Target& target : targets_) list.push_back(target_json(target));
+  return json;
+}
+
+Json LearnedCosts::target_json(const Target& target) {
+  Json json{{"name", target.name}, {"additive", target.additive}, {"log_error_90", target.error}};
+  if (target.additive) {
+    target.loops.write(json);
+  } else {
     Json members = Json::array();
     for (const predict::BoostedTrees& member : target.members) members.push_back(member.json());
-    list.push_back({{"name", target.name},
-                    {"additive", target.additive},
-                    {"shift", target.shift},
-                    {"log_error_90", target.error},
-                    {"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
-                    {"members", std::move(members)}});
-    if (!target.additive) list.back().update({{"lowest", target.lowest}, {"highest", target.highest}});
+    json.update({{"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
+                 {"members", std::move(members)},
+                 {"lowest", target.lowest},
+                 {"highest", target.highest}});
   }
+  if (target.time) target.time->write(json["time"]);
   return json;
+}
+
+/// `columns`: of model_inputs().
+LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t columns) {
+  const std::size_t loop_columns = mlir::loop_feature_names().size();
+  Target target;
+  target.name = json.at("name").get<std::string>();
+  target.error = json.at("log_error_90").get<double>();
+  target.additive = json.at("additive").get<bool>();
+  if (json.contains("time")) target.time = LoopSums::read(json["time"], loop_columns);
+  if (target.additive) {
+    target.loops = LoopSums::read(json, loop_columns);
+    return target;
+  }
+  target.lowest = json.value("lowest", target.lowest);
+  target.highest = json.value("highest", target.highest);
+  if (!(target.lowest <= target.highest)) throw Error("learned costs: 'lowest' is above 'highest'");
+  target.line = predict::Ridge(json.at("line").at("weights").get<std::vector<double>>(),
+                               json.at("line").at("constant").get<double>());
+  if (target.line.weights().size() != columns - loop_columns)
+    throw Error("learned costs: a line of another length");
+  for (const Json& member : json.at("members")) {
+    target.members.push_back(predict::BoostedTrees::from_json(member));
+    if (target.members.back().columns() != columns) throw Error("learned costs: trees of other columns");
+  }
+  return target;
 }
 
 LearnedCosts LearnedCosts::parsed(const Json& json) {
@@ -316,7 +332,8 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
     throw Error("this is no file of learned costs");
   if (!json.contains("version") || !json["version"].is_number_integer() ||
       json["version"].get<std::int64_t>() > kVersion)
-    throw Error("learned costs of a later version", {}, "this program reads version 1");
+    throw Error("learned costs of a later version", {},
+                fmt::format("this program reads versions up to {}", kVersion));
   const auto same = [&](const char* member, const std::vector<std::string>& known) {
     const Json names = json.value(member, Json::array());
     return names.is_array() && names.size() == known.size() &&
@@ -334,30 +351,11 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   model.target_ = code_target_of(model.provenance);
   mlir::Features nothing;
   nothing.values.assign(mlir::feature_names().size(), 0.0);
-  const std::size_t columns = model_inputs(nothing).size(),
-                    sums = columns - mlir::loop_feature_names().size();
+  const std::size_t columns = model_inputs(nothing).size();
   if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
   for (const Json& one : json["targets"]) {
     try {
-      Target target;
-      target.name = one.at("name").get<std::string>();
-      target.error = one.at("log_error_90").get<double>();
-      target.additive = one.at("additive").get<bool>();
-      target.shift = one.at("shift").get<double>();
-      target.lowest = one.value("lowest", target.lowest);
-      target.highest = one.value("highest", target.highest);
-      if (!(target.lowest <= target.highest)) throw Error("learned costs: 'lowest' is above 'highest'");
-      target.line = predict::Ridge(one.at("line").at("weights").get<std::vector<double>>(),
-                                   one.at("line").at("constant").get<double>());
-      if (!target.additive && target.line.weights().size() != sums)
-        throw Error("learned costs: a line of another length");
-      for (const Json& member : one.at("members")) {
-        target.members.push_back(predict::BoostedTrees::from_json(member));
-        if (target.members.back().columns() !=
-            (target.additive ? mlir::loop_feature_names().size() : columns))
-          throw Error("learned costs: trees of other columns");
-      }
-      model.targets_.push_back(std::move(target));
+      model.targets_.push_back(target_from(one, columns));
     } catch (const nlohmann::json::exception& error) {
       throw Error(std::string("learned costs: ") + error.what());
     }

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/cost/loop_sums.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/predict/boosted_trees.h"
 #include "hone/predict/ridge.h"
@@ -17,9 +19,10 @@ namespace hone::cost {
 struct CostSample {
   mlir::Features features;
   std::map<std::string, double> targets;
-  std::string family;      ///< functions of one are kept together where the error is estimated
-  double weight = 1.0;     ///< less where the measurement was disturbed
-  bool disturbed = false;  ///< it was: no measure of models on timed targets (is_timed)
+  std::string family;   ///< functions of one are kept together where the error is estimated
+  double weight = 1.0;  ///< how much it counts
+  /// The measurement of its run time was: of timed targets (is_timed) it teaches less, and is no measure.
+  bool disturbed = false;
 };
 
 struct LearnedCostOptions {
@@ -39,18 +42,17 @@ struct PredictedCost {
 };
 
 /// Costs of functions learned from labels, without Torch. Costs that add up (time, executed instructions,
-/// bytes, code) are learned loop by loop: the logarithm of what one loop costs is a simple machine's estimate
-/// plus gradient-boosted trees (predict/boosted_trees.h) on what the loop does (mlir_loop_features.h), a
-/// function's cost is the sum over its loops, and the loss is on the logarithm of that sum, so that labels of
-/// whole functions teach loops and kernels never seen are sums of loops that were. The others (registers,
-/// rates) are trees on the function's features, on what a linear model of their logarithms leaves over.
-/// Errors count squared up to half of a logarithm and absolutely beyond (Huber, "Robust Estimation of a
-/// Location Parameter", 1964). Error bars are conformal: the 90% quantile of the absolute logarithmic error
-/// on families that a model was not fitted to (Lei et al., "Distribution-Free Predictive Inference for
-/// Regression", 2018). A plain value; predicting is thread safe.
+/// bytes, code) are learned loop by loop (loop_sums.h), from what a simple machine says of each and what it
+/// does (mlir_loop_features.h): kernels never seen are sums of loops that were. Of times the relative error
+/// is made small, of counts that of the logarithm. Rates (operations and bytes a second, utilisation) are
+/// what a function does, which needs no clock, over a time of which the reciprocal's error is made small.
+/// The others (registers) are trees on the function's features, on what a linear model of their logarithms
+/// leaves over. Error bars are conformal: the 90% quantile of the absolute logarithmic error on families that
+/// a model was not fitted to (Lei et al., "Distribution-Free Predictive Inference for Regression", 2018). A
+/// plain value; predicting is thread safe.
 class LearnedCosts {
  public:
-  static constexpr int kVersion = 1;
+  static constexpr int kVersion = 2;  ///< 1 had no rates over times; it is read
 
   /// Throws Error where there are no samples or no common targets.
   static LearnedCosts fit(std::span<const CostSample> samples, const LearnedCostOptions& options = {});
@@ -78,19 +80,26 @@ class LearnedCosts {
   struct Target {
     std::string name;
     bool additive = false;
-    predict::Ridge line;  ///< not additive
-    double shift = 0.0;   ///< additive: added to every loop's estimate
-    /// Not additive: logarithms that were learned from lie between these; predictions at most kBeyond aside.
-    double lowest = -1e300, highest = 1e300;
+    LoopSums loops;  ///< additive
+    // Not additive: ensembles of trees on what the line leaves over. Logarithms that were learned from lie
+    // between the last two; predictions at most kBeyond aside.
+    predict::Ridge line;
     std::vector<predict::BoostedTrees> members;
-    double error = 0.0;  ///< 90% quantile of |log| error
+    double lowest = -1e300, highest = 1e300;
+    std::optional<LoopSums> time;  ///< of rates: all this is of what is done in it
+    double error = 0.0;            ///< 90% quantile of |log| error
+
+    double to_log(double value) const;
+    double from_log(double value) const;
   };
   using Samples = std::vector<const CostSample*>;
   static Target fit_target(const std::string& name, const Samples& samples,
                            const LearnedCostOptions& options);
-  static void fit_loops(Target& target, const Samples& samples, const LearnedCostOptions& options);
-  static void fit_functions(Target& target, const Samples& samples, const LearnedCostOptions& options);
+  static void fit_functions(Target& target, const Samples& samples, const std::vector<double>& goals,
+                            const LearnedCostOptions& options);
   static double log_value(const Target& target, const mlir::Features& features);
+  static Json target_json(const Target& target);
+  static Target target_from(const Json& json, std::size_t columns);
 
   std::vector<Target> targets_;
   mlir::CodeTarget target_;

@@ -11,7 +11,7 @@
 
 #include "hone/cost/labels.h"
 #include "hone/cost/learn_labels.h"
-#include "hone/predict/boosted_trees.h"
+#include "hone/cost/loop_sums.h"
 #include "hone/predict/ridge.h"
 #include "hone/run/cost_bench.h"
 
@@ -64,26 +64,24 @@ double roofline_s(const cost::CostSample& sample, const std::map<std::string, do
 
 /// How near a model of times could come that knew the compiled code, for comparison only: trees on logarithms
 /// of the targets that no clock is needed for (instructions by kind, spills, ...), all of them by the
-/// machine-code analyser's cycles.
+/// machine-code analyser's cycles, in the manner of the model that is compared (cost/loop_sums.h).
 class CompiledReference {
  public:
   /// `counts`: targets that every sample has, kCycles among them.
   CompiledReference(const std::vector<cost::CostSample>& training, std::vector<std::string> counts)
       : counts_(std::move(counts)) {
-    std::vector<double> rows, values, weights;
+    cost::LoopTable table(1 + counts_.size());
     for (const auto& sample : training) {
       const std::vector<double> row = logarithms(sample);
-      rows.insert(rows.end(), row.begin(), row.end());
-      values.push_back(to_log("run_s", sample.targets.at("run_s")) - row[0]);
-      weights.push_back(sample.weight);
+      table.add(row, {row.data(), 1}, to_log("run_s", sample.targets.at("run_s")), sample.weight,
+                sample.disturbed);
     }
-    trees_ = predict::BoostedTrees::fit(rows, 1 + counts_.size(), values,
-                                        {.trees = 300, .learning_rate = 0.08, .quantile = 0.5}, weights);
+    seconds_ = cost::LoopSums::fit(table, cost::ErrorOf::cost, {.trees = 300, .learning_rate = 0.08});
   }
 
   double seconds(const cost::CostSample& sample) const {
     const std::vector<double> row = logarithms(sample);
-    return from_log("run_s", trees_.predict(row) + row[0]);
+    return from_log("run_s", seconds_.log_cost(row, {row.data(), 1}));
   }
 
   static constexpr const char* kCycles = "mca_cycles";
@@ -99,7 +97,7 @@ class CompiledReference {
   }
 
   std::vector<std::string> counts_;
-  predict::BoostedTrees trees_;
+  cost::LoopSums seconds_;
 };
 
 using Predictions = std::map<std::string, std::vector<double>>;
