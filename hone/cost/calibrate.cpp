@@ -88,7 +88,9 @@ Rate rate_of(const std::vector<double>& rates) {
   return {best, (best - quantile(rates, 0.5)) / best};
 }
 
-volatile double g_sink;
+/// What is written here cannot be left out; by several threads at once.
+std::atomic<double> g_sink;
+void use_up(double value) { g_sink.store(value, std::memory_order_relaxed); }
 
 int times_called(int x) { return x + 1; }
 int (*volatile g_function)(int) = times_called;
@@ -97,7 +99,7 @@ double call_seconds(std::size_t times) {
   const double began = monotonic_s();
   int value = 0;
   for (std::size_t i = 0; i < times; ++i) value = g_function(value);
-  g_sink = value;
+  use_up(value);
   return monotonic_s() - began;
 }
 
@@ -162,7 +164,7 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
       const int threads = one ? 1 : all;
       subjects.push_back({fmt::format("{}, {} thread{}", kernel.type, threads, threads == 1 ? "" : "s"),
                           [kernel, threads](std::size_t times) {
-                            return together(threads, [&](int) { g_sink = kernel.run(times); });
+                            return together(threads, [&](int) { use_up(kernel.run(times)); });
                           },
                           kernel.operations * threads,
                           [&profile, kernel, one, all](const Rate& rate) {
@@ -215,7 +217,7 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
                                 long sum = 0;
                                 for (std::size_t i = 0; i < times; ++i)
                                   sum += read_bytes(data[static_cast<std::size_t>(t)], size);
-                                g_sink = static_cast<double>(sum);
+                                use_up(static_cast<double>(sum));
                               });
                             },
                             static_cast<double>(size) * threads,

@@ -131,38 +131,42 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
                                               const LearnedCostOptions& options) {
   Target target;
   target.name = name;
-  const auto sums = [&](ErrorOf error, const std::string& of, const std::vector<double>& goals) {
+  const auto sums = [&](ErrorOf error, const std::string& of, const std::vector<double>& costs) {
     LoopTable table(mlir::loop_feature_names().size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const mlir::LoopRows& loops = samples[i]->features.rows;
-      table.add(loops.values, estimates_of(of, loops), goals[i], samples[i]->weight, samples[i]->disturbed);
+      table.add(loops.values, estimates_of(of, loops), costs[i], samples[i]->weight, samples[i]->disturbed);
     }
     return LoopSums::fit(table, error, options.boosting, options.members);
   };
-  std::vector<double> goals;
+  std::vector<double> costs;
+  for (const CostSample* sample : samples) costs.push_back(sample->targets.at(name));
   if (is_rate(name) && std::all_of(samples.begin(), samples.end(), [](const CostSample* sample) {
         return sample->targets.count(kTime) > 0;
       })) {
-    for (const CostSample* sample : samples)
-      goals.push_back(std::log(std::max(sample->targets.at(kTime), 1e-12)));
-    target.time = sums(ErrorOf::reciprocal, kTime, goals);
-    goals.clear();
+    std::vector<double> times;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      times.push_back(samples[i]->targets.at(kTime));
+      costs[i] *= times.back();
+    }
+    target.time = sums(ErrorOf::reciprocal, kTime, times);
   }
-  for (const CostSample* sample : samples)
-    goals.push_back(
-        target.to_log(sample->targets.at(name) * (target.time ? sample->targets.at(kTime) : 1.0)));
   // A rate without its time is no sum.
   target.additive = adds_up(name) && (target.time || !is_rate(name));
   if (target.additive)
-    target.loops = sums(name == kTime ? ErrorOf::cost : ErrorOf::logarithm, name, goals);
+    target.loops = sums(name == kTime ? ErrorOf::cost
+                        : target.time ? ErrorOf::logarithm
+                                      : ErrorOf::count,
+                        name, costs);
   else
-    fit_functions(target, samples, goals, options);
+    fit_functions(target, samples, costs, options);
   return target;
 }
 
-void LearnedCosts::fit_functions(Target& target, const Samples& samples, const std::vector<double>& goals,
+void LearnedCosts::fit_functions(Target& target, const Samples& samples, const std::vector<double>& costs,
                                  const LearnedCostOptions& options) {
-  std::vector<double> rows, weights, left = goals;
+  std::vector<double> rows, weights, left;
+  for (const double cost : costs) left.push_back(target.to_log(cost));
   const bool noisy = is_rate(target.name) && !target.time;
   for (const CostSample* sample : samples) {
     const std::vector<double> inputs = model_inputs(sample->features);
@@ -333,7 +337,9 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   if (!json.contains("version") || !json["version"].is_number_integer() ||
       json["version"].get<std::int64_t>() > kVersion)
     throw Error("learned costs of a later version", {},
-                fmt::format("this program reads versions up to {}", kVersion));
+                fmt::format("this program reads version {}", kVersion));
+  if (json["version"].get<std::int64_t>() < kVersion)
+    throw Error("learned costs of an earlier version", {}, "learn them anew: hone cost learn");
   const auto same = [&](const char* member, const std::vector<std::string>& known) {
     const Json names = json.value(member, Json::array());
     return names.is_array() && names.size() == known.size() &&

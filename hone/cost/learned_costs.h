@@ -52,7 +52,7 @@ struct PredictedCost {
 /// plain value; predicting is thread safe.
 class LearnedCosts {
  public:
-  static constexpr int kVersion = 2;  ///< 1 had no rates over times; it is read
+  static constexpr int kVersion = 2;
 
   /// Throws Error where there are no samples or no common targets.
   static LearnedCosts fit(std::span<const CostSample> samples, const LearnedCostOptions& options = {});
@@ -70,7 +70,7 @@ class LearnedCosts {
   const mlir::CodeTarget& target() const { return target_; }
 
   Json json() const;
-  /// Throws Error where it is no model, of a later version, or of features that this program does not have.
+  /// Throws Error where it is no model, of another version, or of features that this program does not have.
   /// `file`: whose content it is, for errors.
   static LearnedCosts from_json(const Json& json, const std::string& file = "");
   static LearnedCosts read(const std::string& path);
@@ -89,13 +89,13 @@ class LearnedCosts {
     std::optional<LoopSums> time;  ///< of rates: all this is of what is done in it
     double error = 0.0;            ///< 90% quantile of |log| error
 
-    double to_log(double value) const;
+    double to_log(double value) const;  ///< the scale that errors are on and log_value() is of
     double from_log(double value) const;
   };
   using Samples = std::vector<const CostSample*>;
   static Target fit_target(const std::string& name, const Samples& samples,
                            const LearnedCostOptions& options);
-  static void fit_functions(Target& target, const Samples& samples, const std::vector<double>& goals,
+  static void fit_functions(Target& target, const Samples& samples, const std::vector<double>& costs,
                             const LearnedCostOptions& options);
   static double log_value(const Target& target, const mlir::Features& features);
   static Json target_json(const Target& target);

@@ -14,21 +14,22 @@ struct LoopTable {
   explicit LoopTable(std::size_t row_columns) : columns(row_columns) {}
 
   /// A function: `columns` finite numbers for each of its loops, the logarithm of what a simple machine says
-  /// of each (at least one), and the logarithm of what all of them took together.
-  void add(std::span<const double> rows, std::span<const double> estimates, double log_cost,
-           double weight = 1.0, bool disturbed = false);
+  /// of each (at least one), and what all of them cost together, not below 0.
+  void add(std::span<const double> rows, std::span<const double> estimates, double cost, double weight = 1.0,
+           bool disturbed = false);
 
   std::size_t columns;
   std::vector<double> values, starts;  ///< of all loops, function after function
   std::vector<std::size_t> first{0};   ///< the row where each function's loops begin, and the end
-  std::vector<double> goals, weights;  ///< by function
+  std::vector<double> costs, weights;  ///< by function
   std::vector<bool> disturbed;         ///< by function: others ran beside its measurement
 };
 
-/// What is to be small at the mean: the error of the logarithm, the relative error of the cost, or that of
-/// its reciprocal (of the rate that follows from a time). Relative errors weigh predictions above the truth
-/// more, so a model of them says less where it knows little.
-enum class ErrorOf { logarithm, cost, reciprocal };
+/// What is to be small at the mean: the error of log(1 + cost), where costs are counts and many are 0, that
+/// of log(cost), the relative error of the cost, or that of its reciprocal (of the rate that follows from a
+/// time). Relative errors weigh predictions above the truth more, so a model of them says less where it knows
+/// little; both relative ones take costs for measured times.
+enum class ErrorOf { count, logarithm, cost, reciprocal };
 
 /// The logarithm of what one loop costs is its estimate plus a constant plus gradient-boosted trees
 /// (predict/boosted_trees.h) on its row; a function costs the sum over its loops, and the loss is on the
@@ -47,7 +48,7 @@ class LoopSums {
   static LoopSums fit(const LoopTable& table, ErrorOf error, const predict::BoostingOptions& boosting,
                       int members = 1);
 
-  /// Of one function: rows and estimates as in LoopTable::add.
+  /// The logarithm of one function's cost: rows and estimates as in LoopTable::add.
   double log_cost(std::span<const double> rows, std::span<const double> estimates) const;
 
   /// {"shift", "members"} written into, and read from, an object. Reading throws Error where trees have

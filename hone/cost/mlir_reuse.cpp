@@ -34,7 +34,8 @@ std::size_t Reuse::contiguous(const Nest::Buffer& buffer) const {
   return best;
 }
 
-Reuse::Reuse(const Nest& nest) : nest_(nest), working_sets_(nest.loops.size() + 1, 0.0) {
+Reuse::Reuse(const Nest& nest)
+    : nest_(nest), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
   std::unordered_map<std::uint64_t, std::size_t> found;
   for (const Nest::Access& access : nest.accesses) {
     if (access.buffer < 0) continue;
@@ -58,27 +59,29 @@ Reuse::Reuse(const Nest& nest) : nest_(nest), working_sets_(nest.loops.size() + 
       group.most[k] = std::max(group.most[k], access.indices[k].constant);
     }
   }
-  // By loop and buffer; what is more than the buffer holds is the buffer.
-  std::unordered_map<std::uint64_t, double> touched;
+  std::unordered_map<std::uint64_t, double> touched, at_once;
   for (Group& group : groups_) {
-    int loop = group.loop;
-    for (;;) {
-      const double count = lines(group, loop);
-      group.lines.emplace_back(loop, count);
-      const Nest::Buffer& buffer = nest.buffers[static_cast<std::size_t>(group.buffer)];
-      const double most = std::max(1.0, std::ceil(buffer.bytes / kLine));
-      double& sum =
-          touched[static_cast<std::uint64_t>(loop + 1) << 32U | static_cast<std::uint64_t>(group.buffer)];
-      const double before = std::min(sum, most);
-      sum += count;
-      working_sets_[static_cast<std::size_t>(loop + 1)] += (std::min(sum, most) - before) * kLine;
+    for (int loop = group.loop;; loop = nest.loops[static_cast<std::size_t>(loop)].parent) {
+      group.lines.emplace_back(loop, lines(group, loop));
+      add_lines(working_sets_, touched, loop, group, group.lines.back().second);
+      add_lines(iteration_sets_, at_once, loop, group, lines(group, loop, true));
       if (loop < 0) break;
-      loop = nest.loops[static_cast<std::size_t>(loop)].parent;
     }
   }
 }
 
-double Reuse::lines(const Group& group, int loop) const {
+void Reuse::add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
+                      const Group& group, double count) const {
+  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
+  const double most = std::max(1.0, std::ceil(buffer.bytes / kLine));  // what is more is the buffer
+  double& sum =
+      touched[static_cast<std::uint64_t>(loop + 1) << 32U | static_cast<std::uint64_t>(group.buffer)];
+  const double before = std::min(sum, most);
+  sum += count;
+  sets[static_cast<std::size_t>(loop + 1)] += (std::min(sum, most) - before) * kLine;
+}
+
+double Reuse::lines(const Group& group, int loop, bool iteration) const {
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
   const std::size_t inner = contiguous(buffer);
   double total = 1.0, iterations = 1.0;
@@ -88,7 +91,7 @@ double Reuse::lines(const Group& group, int loop) const {
     double span = 1.0 + offsets, count = 1.0 + std::min(offsets, static_cast<double>(group.members - 1));
     bool moves = false;
     for (const auto& [at, step] : index.terms) {
-      if (loop >= 0 && !nest_.inside(at, loop)) continue;
+      if (loop >= 0 && (!nest_.inside(at, loop) || (iteration && at == loop))) continue;
       const double trips = std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips);
       span += std::abs(step) * (trips - 1.0);
       count *= trips;
@@ -99,7 +102,8 @@ double Reuse::lines(const Group& group, int loop) const {
                             : static_cast<double>(Nest::kUnknownTrips);
     if (index.indirect) {  // anywhere, once an iteration
       double runs = 1.0;
-      for (int around = group.loop; around >= 0 && nest_.inside(around, loop < 0 ? around : loop);
+      for (int around = group.loop;
+           around >= 0 && nest_.inside(around, loop < 0 ? around : loop) && !(iteration && around == loop);
            around = nest_.loops[static_cast<std::size_t>(around)].parent)
         runs *= std::max(1.0, nest_.loops[static_cast<std::size_t>(around)].trips);
       span = size;
@@ -133,10 +137,10 @@ double Reuse::traffic(double cache_bytes) const {
 std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
   std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_) {
-    // Outermost loop around that fits; none: line by line as the accesses come.
+    // None of which an iteration fits: line by line as the accesses come.
     double moved = -1.0;
     for (const auto& [loop, count] : group.lines) {
-      if (working_set(loop) > cache_bytes) break;
+      if (iteration_set(loop) > cache_bytes) break;
       const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
       moved = count * runs;
     }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
@@ -17,8 +20,10 @@ class Reuse {
 
   /// Bytes touched in one run of a loop, its outer variables at rest; of the whole function: loop -1.
   double working_set(int loop) const { return working_sets_[static_cast<std::size_t>(loop + 1)]; }
-  /// Bytes that go into a fully associative cache of this size: what one run of the outermost loop touches
-  /// whose working set fits is fetched once a run. What is written counts twice.
+  /// Bytes that go into a fully associative cache of this size: what a run of the outermost loop touches of
+  /// which one iteration fits is fetched once a run, for what the next iteration touches again is still there
+  /// (the layer condition of Stengel, Treibig, Hager and Wellein, "Quantifying Performance Bottlenecks of
+  /// Stencil Computations Using the Execution-Cache-Memory Model", 2015). What is written counts twice.
   double traffic(double cache_bytes) const;
   /// The same, by the innermost loop around the accesses: number 0 outside all loops, then loop by loop.
   std::vector<double> traffic_by_loop(double cache_bytes) const;
@@ -38,12 +43,17 @@ class Reuse {
     int members = 0;
     std::vector<std::pair<int, double>> lines;  ///< by loop around, from the innermost outwards, -1 last
   };
-  double lines(const Group& group, int loop) const;
+  /// Of one run of a loop, or of one iteration.
+  double lines(const Group& group, int loop, bool iteration = false) const;
+  /// Of what groups touch in a loop, each buffer at most once.
+  void add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
+                 const Group& group, double count) const;
+  double iteration_set(int loop) const { return iteration_sets_[static_cast<std::size_t>(loop + 1)]; }
   std::size_t contiguous(const Nest::Buffer& buffer) const;
 
   const Nest& nest_;
   std::vector<Group> groups_;
-  std::vector<double> working_sets_;
+  std::vector<double> working_sets_, iteration_sets_;  ///< bytes
 };
 
 }  // namespace hone::cost::mlir

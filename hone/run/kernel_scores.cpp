@@ -73,8 +73,7 @@ class CompiledReference {
     cost::LoopTable table(1 + counts_.size());
     for (const auto& sample : training) {
       const std::vector<double> row = logarithms(sample);
-      table.add(row, {row.data(), 1}, to_log("run_s", sample.targets.at("run_s")), sample.weight,
-                sample.disturbed);
+      table.add(row, {row.data(), 1}, sample.targets.at("run_s"), sample.weight, sample.disturbed);
     }
     seconds_ = cost::LoopSums::fit(table, cost::ErrorOf::cost, {.trees = 300, .learning_rate = 0.08});
   }

@@ -38,7 +38,7 @@ std::vector<CostSample> samples() {
 TEST(LearnedCosts, AllTargetsWithErrorBars) {
   const std::vector<CostSample> all = samples();
   LearnedCostOptions options;
-  options.boosting.trees = 60;
+  options.boosting.trees = 150;
   options.boosting.learning_rate = 0.1;
   options.members = 1;
   options.folds = 4;
@@ -62,6 +62,28 @@ TEST(LearnedCosts, AllTargetsWithErrorBars) {
   EXPECT_DOUBLE_EQ(read.predict(all[3].features)[1].value, model.predict(all[3].features)[1].value);
 }
 
+TEST(LearnedCosts, RatesAreWhatIsDoneOverTheTime) {
+  std::vector<CostSample> all = samples();
+  for (CostSample& sample : all)
+    sample.targets["flops_per_s"] = sample.features.at("flops") / sample.targets.at("run_s");
+  LearnedCostOptions options;
+  options.boosting = {.trees = 150, .learning_rate = 0.1};
+  options.folds = 0;
+  options.targets = {"flops_per_s"};
+  const LearnedCosts model = LearnedCosts::fit(all, options);
+  double off = 0.0;
+  for (const CostSample& sample : all)
+    off += std::abs(model.predict(sample.features, 0) / sample.targets.at("flops_per_s") - 1.0);
+  EXPECT_LT(off / static_cast<double>(all.size()), 0.1);
+  const LearnedCosts read = LearnedCosts::from_json(Json::parse(model.json().dump()));
+  EXPECT_DOUBLE_EQ(read.predict(all[3].features, 0), model.predict(all[3].features, 0));
+
+  // Without times they are learned as they are.
+  for (CostSample& sample : all) sample.targets.erase("run_s");
+  const LearnedCosts alone = LearnedCosts::fit(all, options);
+  EXPECT_NEAR(std::log(alone.predict(all[0].features, 0) / all[0].targets.at("flops_per_s")), 0.0, 0.5);
+}
+
 TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   EXPECT_THROW(LearnedCosts::fit({}), Error);
   LearnedCostOptions options;
@@ -72,6 +94,8 @@ TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   json["version"] = 99;
   EXPECT_THROW(LearnedCosts::from_json(json), Error);
   json["version"] = 1;
+  EXPECT_THROW(LearnedCosts::from_json(json), Error) << "of an earlier version";
+  json = model.json();
   json["features"].erase(0);
   EXPECT_THROW(LearnedCosts::from_json(json), Error);
   EXPECT_THROW(LearnedCosts::from_json(Json::parse("[1]")), Error);

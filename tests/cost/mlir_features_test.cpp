@@ -67,6 +67,42 @@ TEST(MlirFeatures, TrafficFollowsTheCache) {
   EXPECT_LT(large.at("traffic_32768k_bytes"), 5.0 * 1024 * 1024 * 4);
 }
 
+TEST(MlirFeatures, RowsStayInACacheThatHoldsAnIteration) {
+  // Three rows of 8 KB are read and one written for each row of the result.
+  const Features stencil = of(R"(
+func.func @f(%A: memref<1002x2000xf32>, %B: memref<1000x2000xf32>) {
+  affine.for %i = 0 to 1000 {
+    affine.for %j = 0 to 2000 {
+      %a = affine.load %A[%i, %j] : memref<1002x2000xf32>
+      %b = affine.load %A[%i + 1, %j] : memref<1002x2000xf32>
+      %c = affine.load %A[%i + 2, %j] : memref<1002x2000xf32>
+      %d = arith.addf %a, %b : f32
+      %e = arith.addf %d, %c : f32
+      affine.store %e, %B[%i, %j] : memref<1000x2000xf32>
+    }
+  }
+  return
+})");
+  const double rows = 1000.0 * 2000.0 * 4.0;
+  EXPECT_NEAR(stencil.at("traffic_8k_bytes") / rows, 5.0, 0.05) << "each row comes three times";
+  EXPECT_NEAR(stencil.at("traffic_128k_bytes") / rows, 3.0, 0.05) << "and here once";
+  // Columns of 14 lines each are still there when the next ones are due.
+  const Features columns = of(R"(
+func.func @f(%A: memref<14x1328xf32>) {
+  affine.for %k = 0 to 100 {
+    affine.for %j = 0 to 1328 {
+      affine.for %i = 0 to 14 {
+        %a = affine.load %A[%i, %j] : memref<14x1328xf32>
+        %b = arith.addf %a, %a : f32
+        affine.store %b, %A[%i, %j] : memref<14x1328xf32>
+      }
+    }
+  }
+  return
+})");
+  EXPECT_NEAR(columns.at("traffic_8k_bytes") / (100.0 * 2.0 * 14.0 * 1328.0 * 4.0), 1.0, 0.05);
+}
+
 TEST(MlirFeatures, TilesAndTrianglesAreCounted) {
   // A tile's last run is shorter: in all as many iterations as without tiles.
   const Features tiled = of(R"(
