@@ -62,19 +62,20 @@ Label Label::from_json(const Json& json) {
 Json code_target_json(const mlir::CodeTarget& target) {
   return {{"vector_bytes", target.vector_bytes},
           {"vector_registers", target.vector_registers},
-          {"unrolled_ops", target.unrolled_ops}};
+          {"unrolled_ops", target.unrolled_ops},
+          {"masked_store_cycles", target.masked_store_cycles}};
 }
 
 namespace {
 
 /// Throws Json's exceptions and Error.
 mlir::CodeTarget target_from_json(const Json& json) {
-  const mlir::CodeTarget target{json.at("vector_bytes").get<double>(),
-                                json.at("vector_registers").get<double>(),
-                                json.at("unrolled_ops").get<double>()};
+  const mlir::CodeTarget target{
+      json.at("vector_bytes").get<double>(), json.at("vector_registers").get<double>(),
+      json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0)};
   const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
   if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
-      !possible(target.unrolled_ops, 0.0))
+      !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 0.0))
     throw Error("what code was made for is out of range", Place{"", 0, "code_target"});
   return target;
 }
@@ -90,7 +91,7 @@ mlir::CodeTarget target_of_cpu(const std::string& cpu) {
   if (one_of({"sapphirerapids", "emeraldrapids", "graniterapids"})) return {32.0, 32.0, 72.0};
   if (one_of({"avx512", "cascadelake", "cooperlake", "cannonlake", "icelake", "tigerlake", "rocketlake"}))
     return {32.0, 32.0, 50.0};
-  if (cpu == "znver3") return {32.0, 16.0, 96.0};
+  if (cpu == "znver3") return {32.0, 16.0, 96.0, 12.0};
   if (one_of({"znver"})) return {32.0, 16.0, 0.0};
   return {32.0, 16.0, one_of({"alderlake", "raptorlake", "meteorlake", "arrowlake"}) ? 72.0 : 50.0};
 }

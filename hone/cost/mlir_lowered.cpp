@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/base/numbers.h"
 #include "hone/cost/mlir_lowering.h"
 #include "hone/cost/mlir_spills.h"
 
@@ -222,8 +223,18 @@ bool Lowering::masked(const Lowered::Item& item) const {
   if (item.access < 0) return false;
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
   if (!access.masked || access.indices.empty()) return false;
+  return mask_moves(access) || access.elements > row_size(access);
+}
+
+bool Lowering::mask_moves(const Nest::Access& access) const {
   const auto& terms = access.indices.back().terms;
   return std::any_of(terms.begin(), terms.end(), [&](const auto& term) { return left(term.first); });
+}
+
+double Lowering::row_size(const Nest::Access& access) const {
+  if (access.buffer < 0) return kInfinity;
+  const std::vector<std::int64_t>& shape = nest_.buffers[static_cast<std::size_t>(access.buffer)].shape;
+  return shape.empty() || shape.back() == kDynamic ? kInfinity : static_cast<double>(shape.back());
 }
 
 void Lowering::place(Item& item, int from) const {
@@ -239,6 +250,11 @@ void Lowering::finish(Item& item, std::size_t number) {
   Lowered::Item& one = item.item;
   one.copied_by = item.copied_by;
   one.masked = masked(one);
+  if (one.masked) {
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
+    if (!mask_moves(access))
+      one.switched_bytes = std::fmod(row_size(access) * access.bits / 8.0, result_.target.vector_bytes);
+  }
   if (one.access >= 0)
     one.stride = one.home < 0
                      ? 0.0

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
@@ -25,7 +26,10 @@ struct Lowered {
     double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
     std::vector<int> copied_by;  ///< loops written out that it has copies for
     bool masked = false;         ///< an access whose lanes are switched by its position
-    bool promoted = false;       ///< moved out of a loop that loads or stores it
+    /// Bytes of its last vector register that are switched on, where the position is a constant: 0 if those
+    /// of all registers are, or none is.
+    std::optional<double> switched_bytes = {};
+    bool promoted = false;  ///< moved out of a loop that loads or stores it
   };
   /// A loop that is left, or what stands outside all.
   struct Body {

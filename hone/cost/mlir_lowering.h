@@ -72,8 +72,10 @@ class Lowering {
 
   bool left(int id) const { return result_.homes[static_cast<std::size_t>(id)] == id; }
 
-  /// Whether an access is by a mask that a loop that is left computes.
+  /// Whether an access is by a mask: that a loop that is left computes, or of a vector longer than a row.
   bool masked(const Lowered::Item& item) const;
+  bool mask_moves(const Nest::Access& access) const;
+  double row_size(const Nest::Access& access) const;  ///< elements; infinity where it is not known
 
   /// The innermost loop around, from where it is on, that it cannot leave.
   void place(Item& item, int from) const;

@@ -6,6 +6,42 @@
 #include "hone/cost/mlir_vectorise.h"
 
 namespace hone::cost::mlir {
+namespace {
+
+/// Cycles until what was stored by a mask can be loaded again, for it does not go by the store's buffer.
+constexpr double kForwarded = 8.0;
+
+/// Whether something of a body loads, by a mask, what an access stores.
+bool loaded_again(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items,
+                  const Nest::Access& store) {
+  return std::any_of(items.begin(), items.end(), [&](std::size_t i) {
+    const Lowered::Item& item = lowered.items[i];
+    if (item.access < 0 || !item.masked) return false;
+    const Nest::Access& load = nest.accesses[static_cast<std::size_t>(item.access)];
+    return !load.store && load.buffer == store.buffer &&
+           std::equal(load.indices.begin(), load.indices.end(), store.indices.begin(), store.indices.end(),
+                      [](const Nest::Index& a, const Nest::Index& b) {
+                        return a.constant == b.constant && a.terms == b.terms;
+                      });
+  });
+}
+
+/// Cycles that a store takes beyond any other of as many vectors, some of its lanes switched off where there
+/// are no mask registers for that.
+double switching(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items,
+                 const Lowered::Item& item, double vectors) {
+  const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
+  if (!item.masked || !access.store || lowered.target.masks()) return 0.0;
+  const double vector = lowered.target.vector_bytes, beyond = lowered.target.masked_store_cycles - 1.0;
+  // Of a mask that is a constant only the last vector is not a plain store, or none.
+  if (item.switched_bytes)
+    return *item.switched_bytes > 0.0 ? beyond * std::clamp(*item.switched_bytes / vector, 0.5, 1.0) : 0.0;
+  const double bytes = std::min(vector, access.elements * access.bits / 8.0);
+  return vectors *
+         (beyond * bytes / vector + (loaded_again(nest, lowered, items, access) ? kForwarded : 0.0));
+}
+
+}  // namespace
 
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
   Price total;
@@ -28,6 +64,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
                    : times * (lowered.target.masks() ? 2.0 * (lanes + 2.0) : 2.0 * lanes + 1.0);
       (access.store ? stores : loads) += uops;
       if (item.masked) integer += 2.0 * uops;
+      slow += times * switching(nest, lowered, items, item, parts);
       continue;
     }
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];

@@ -7,6 +7,8 @@ struct CodeTarget {
   double vector_bytes = 64.0;      ///< of the vectors that it puts loops into
   double vector_registers = 32.0;  ///< 16: up to AVX2, 32: from AVX-512 on
   double unrolled_ops = 108.0;     ///< up to so many instructions loops that stay are written out; 0: never
+  /// Of a store of a whole vector of which some lanes are switched off; only without masks() more than 1.
+  double masked_store_cycles = 1.0;
 
   /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
   bool masks() const { return vector_registers > 16.0; }

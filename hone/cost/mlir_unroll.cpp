@@ -12,6 +12,8 @@ namespace {
 constexpr double kShifted =
     1.5;  // instructions more for a place that moves with a loop that begins elsewhere
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
+// What LLVM takes accesses for whose lanes are switched by no mask register.
+constexpr double kMaskedLoad = 2.0, kMaskedStore = 8.0;
 
 }  // namespace
 
@@ -19,7 +21,12 @@ double Lowering::cost(const Item& item) const {
   const Lowered::Item& one = item.item;
   if (one.access >= 0) {
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
-    return one.copies * (access.apart ? 4.0 * access.elements : 1.0);
+    if (access.apart) return one.copies * 4.0 * access.elements;
+    if (!masked(one)) return one.copies;
+    const double parts =
+        std::max(1.0, std::ceil(access.elements * access.bits / 8.0 / result_.target.vector_bytes));
+    const double switched = result_.target.masks() ? 1.0 : access.store ? kMaskedStore : kMaskedLoad;
+    return one.copies * parts * switched;
   }
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
   if (step.address || step.work == Work::none) return 0.0;
@@ -198,6 +205,11 @@ double Lowering::copies(const Item& item) const {
       }
     distinct *= std::min(most, least < 1e300 ? (span - 1.0) / least + 1.0 : 1.0);
   }
+  // One store, not a store and another one of the same, where the compiler does not see through the mask.
+  for (const int id : item.masked_by)
+    if (masked(item.item) &&
+        std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
+      distinct *= std::max(1.0, loop(id).trips);
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
   return exact(access) ? std::min(all, distinct) : all;
 }

@@ -10,6 +10,8 @@
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
+#include <llvm/MC/MCInstrInfo.h>
+#include <llvm/MC/MCSchedule.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
@@ -298,7 +300,18 @@ cost::mlir::CodeTarget Backend::code_target() const {
   const auto bits = costs.getRegisterBitWidth(llvm::TargetTransformInfo::RGK_FixedWidthVector);
   target.vector_bytes = static_cast<double>(bits.getFixedValue()) / 8.0;
   target.vector_registers = costs.getNumberOfRegisters(costs.getRegisterClassForType(true));
-  target.unrolled_ops = implementation_->target->getMCSubtargetInfo()->getSchedModel().LoopMicroOpBufferSize;
+  const llvm::MCSubtargetInfo& processor = *implementation_->target->getMCSubtargetInfo();
+  const llvm::MCSchedModel& tables = processor.getSchedModel();
+  target.unrolled_ops = tables.LoopMicroOpBufferSize;
+  if (!target.masks()) {
+    const llvm::MCInstrInfo& instructions = *implementation_->target->getMCInstrInfo();
+    for (unsigned i = 0; i < instructions.getNumOpcodes(); ++i) {
+      if (instructions.getName(i) != "VMASKMOVPSYmr") continue;
+      const llvm::MCSchedClassDesc& costs_of = *tables.getSchedClassDesc(instructions.get(i).getSchedClass());
+      target.masked_store_cycles =
+          std::max(1.0, llvm::MCSchedModel::getReciprocalThroughput(processor, costs_of));
+    }
+  }
   return target;
 }
 

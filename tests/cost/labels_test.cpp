@@ -90,11 +90,11 @@ TEST(Labels, SayWhatCodeTheyAreFor) {
   from.compiler = "LLVM 19";
   from.cpu = "znver3";
   // By the name, where the file is an old one.
-  EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 16.0, 96.0}));
+  EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 16.0, 96.0, 12.0}));
   EXPECT_EQ(code_target_of(from.json()), from.target());
   from.cpu = "sapphirerapids";
   EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 32.0, 72.0}));
-  from.code_target = mlir::CodeTarget{64.0, 32.0, 50.0};
+  from.code_target = mlir::CodeTarget{32.0, 16.0, 50.0, 12.0};
   EXPECT_EQ(LabelProvenance::from_json(from.json()).target(), *from.code_target);
   EXPECT_EQ(code_target_of(from.json()), *from.code_target);
   EXPECT_EQ(code_target_of(Json::object()), mlir::CodeTarget{});

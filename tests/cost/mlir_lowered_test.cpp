@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_text.h"
 
 namespace hone::cost::mlir {
@@ -240,7 +241,39 @@ TEST(MlirLowered, MasksKeepSumsInMemory) {
 }
 
 // The processors that LLVM's choices were looked up for.
-constexpr CodeTarget kZen3{32.0, 16.0, 96.0}, kZen4{64.0, 32.0, 108.0};
+constexpr CodeTarget kZen3{32.0, 16.0, 96.0, 12.0}, kZen4{64.0, 32.0, 108.0};
+
+TEST(MlirLowered, MaskedStoresAreDearWithoutMaskRegisters) {
+  /// y[i ... i + 16] += x[k, i ... i + 16], rows of `row` elements, nine rows of x.
+  const auto sums = [](int row, const CodeTarget& target) {
+    return Function(
+        fmt::format(
+            "func.func @f(%x: memref<9x{0}xf32>, %y: memref<{0}xf32>) {{\n%z = arith.constant 0.0 : f32\n"
+            "affine.for %i = 0 to {0} step 16 {{\naffine.for %k = 0 to 9 {{\n"
+            "%a = vector.transfer_read %x[%k, %i], %z : memref<9x{0}xf32>, vector<16xf32>\n"
+            "%b = vector.transfer_read %y[%i], %z : memref<{0}xf32>, vector<16xf32>\n"
+            "%c = arith.addf %a, %b : vector<16xf32>\n"
+            "vector.transfer_write %c, %y[%i] : vector<16xf32>, memref<{0}xf32>\n}}\n}}\nreturn\n}}\n",
+            row),
+        target);
+  };
+  const Function written_out(sums(2000, kZen4));
+  ASSERT_FALSE(written_out.lowered.body(1).left);
+  EXPECT_EQ(written_out.accesses(written_out.nest.accesses[1].buffer, true, 0), 9.0)
+      << "no store takes the place of another one";
+
+  const auto cycles = [&](int row, const CodeTarget& target) {
+    const Function function = sums(row, target);
+    std::vector<std::size_t> items;
+    for (std::size_t i = 0; i < function.lowered.items.size(); ++i)
+      if (function.lowered.items[i].access >= 0) items.push_back(i);
+    return price(function.nest, function.lowered, items, 1.0).cycles;
+  };
+  EXPECT_GT(cycles(2000, kZen3), cycles(2000, {32.0, 16.0, 96.0, 1.0}) + 9.0 * 2.0 * 10.0);
+  // Eight elements are a register, of which no lane is off, and eleven one more.
+  EXPECT_EQ(cycles(8, kZen3), cycles(8, {32.0, 16.0, 96.0, 1.0}));
+  EXPECT_GT(cycles(11, kZen3), cycles(11, {32.0, 16.0, 96.0, 1.0}) + 9.0 * 5.0);
+}
 
 TEST(MlirLowered, VectorsAreThoseOfTheMachine) {
   const std::string sum = loops(100, 1000,
