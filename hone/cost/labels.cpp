@@ -75,7 +75,7 @@ mlir::CodeTarget target_from_json(const Json& json) {
       json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0)};
   const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
   if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
-      !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 0.0))
+      !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 1.0))
     throw Error("what code was made for is out of range", Place{"", 0, "code_target"});
   return target;
 }

@@ -120,12 +120,13 @@ std::vector<double> model_inputs(const mlir::Features& function) {
 
 /// log(1 + x) of counts, which may be 0; log x of times and of what is done in them.
 double LearnedCosts::Target::to_log(double value) const {
-  return time || name == kTime ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
+  return logarithmic() ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
 }
 double LearnedCosts::Target::from_log(double value) const {
   value = std::min(value, 80.0);
-  return time || name == kTime ? std::exp(value) : std::max(0.0, std::expm1(value));
+  return logarithmic() ? std::exp(value) : std::max(0.0, std::expm1(value));
 }
+bool LearnedCosts::Target::logarithmic() const { return time || name == kTime; }
 
 LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
                                               const LearnedCostOptions& options) {
@@ -133,7 +134,11 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
   target.name = name;
   const auto sums = [&](ErrorOf error, const std::string& of, const std::vector<double>& costs) {
     LoopTable table(mlir::loop_feature_names().size());
+    // Where nothing is done no logarithm says how fast.
+    const bool positive = error == ErrorOf::logarithm &&
+                          std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
     for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (positive && costs[i] <= 0.0) continue;
       const mlir::LoopRows& loops = samples[i]->features.rows;
       table.add(loops.values, estimates_of(of, loops), costs[i], samples[i]->weight, samples[i]->disturbed);
     }
@@ -195,7 +200,10 @@ void LearnedCosts::fit_functions(Target& target, const Samples& samples, const s
 double LearnedCosts::log_value(const Target& target, const mlir::Features& features) {
   const mlir::LoopRows& loops = features.rows;
   const double time = target.time ? target.time->log_cost(loops.values, loops.estimates) : 0.0;
-  if (target.additive) return target.loops.log_cost(loops.values, estimates_of(target.name, loops)) - time;
+  if (target.additive) {
+    const double sum = target.loops.log_cost(loops.values, estimates_of(target.name, loops));
+    return target.logarithmic() ? sum - time : log_of_sum(std::array{0.0, sum});
+  }
   const std::vector<double> inputs = model_inputs(features);
   double sum = 0.0;
   for (const predict::BoostedTrees& member : target.members) sum += member.predict(inputs);
@@ -244,9 +252,11 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
           (fold_of[sample.family] == fold ? out : kept).push_back(&sample);
         if (kept.empty()) continue;
         const Target part = fit_target(name, kept, fewer);
-        for (const CostSample* sample : out)
-          errors.push_back(
-              std::abs(part.to_log(sample->targets.at(name)) - log_value(part, sample->features)));
+        for (const CostSample* sample : out) {
+          const double value = sample->targets.at(name);
+          if (is_timed(name) && (sample->disturbed || value <= 0.0)) continue;  // no measure, no logarithm
+          errors.push_back(std::abs(part.to_log(value) - log_value(part, sample->features)));
+        }
       }
       std::sort(errors.begin(), errors.end());
       // The conformal rank: the least that covers 9 of 10 of one more.

@@ -91,6 +91,7 @@ class LearnedCosts {
 
     double to_log(double value) const;  ///< the scale that errors are on and log_value() is of
     double from_log(double value) const;
+    bool logarithmic() const;  ///< that scale is of logarithms, not of log(1 + x)
   };
   using Samples = std::vector<const CostSample*>;
   static Target fit_target(const std::string& name, const Samples& samples,

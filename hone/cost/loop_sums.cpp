@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
@@ -20,7 +21,7 @@ constexpr double kDisturbedWeight = 0.3;
 /// An error's derivative is that at most so large an error, in logarithms.
 constexpr double kSteepest = 1.0;
 
-/// What an error is of, by function; nothing costs less than kLeast where 0 has no logarithm.
+/// Nothing costs less, for 0 has no logarithm.
 constexpr double kLeast = 1e-12;
 
 /// The loss of all functions, for one round of boosting.
@@ -37,12 +38,13 @@ class Loss {
     for (const double cost : table.costs) goals_.push_back(std::log(one_ + std::max(cost, kLeast)));
   }
 
-  /// What comes nearest at the median if added to all: of functions that cost something, if there are any.
+  /// What comes nearest to the costs at the median if added to all loops' logarithms: of functions that cost
+  /// something, if there are any.
   double shift() const {
     const std::vector<double> sums = sums_of(table_.starts);
     std::vector<double> gaps, all;
     for (std::size_t i = 0; i < goals_.size(); ++i) {
-      all.push_back(goals_[i] - sums[i]);
+      all.push_back(std::log(std::max(table_.costs[i], kLeast)) - sums[i]);
       if (table_.costs[i] > kLeast) gaps.push_back(all.back());
     }
     return predict::median(std::move(gaps.empty() ? all : gaps));
@@ -94,6 +96,7 @@ class Loss {
 double log_of_sum(std::span<const double> logarithms) {
   if (logarithms.empty()) return -kInfinity;
   const double most = *std::max_element(logarithms.begin(), logarithms.end());
+  if (most == -kInfinity) return most;
   double sum = 0.0;
   for (const double value : logarithms) sum += std::exp(value - most);
   return most + std::log(sum);

@@ -223,18 +223,22 @@ bool Lowering::masked(const Lowered::Item& item) const {
   if (item.access < 0) return false;
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
   if (!access.masked || access.indices.empty()) return false;
-  return mask_moves(access) || access.elements > row_size(access);
+  return mask_moves(access) || access.elements > left_in_row(access);
 }
 
 bool Lowering::mask_moves(const Nest::Access& access) const {
-  const auto& terms = access.indices.back().terms;
-  return std::any_of(terms.begin(), terms.end(), [&](const auto& term) { return left(term.first); });
+  const Nest::Index& last = access.indices.back();
+  return last.indirect || !last.exact ||
+         std::any_of(last.terms.begin(), last.terms.end(),
+                     [&](const auto& term) { return left(term.first); });
 }
 
-double Lowering::row_size(const Nest::Access& access) const {
+double Lowering::left_in_row(const Nest::Access& access) const {
   if (access.buffer < 0) return kInfinity;
   const std::vector<std::int64_t>& shape = nest_.buffers[static_cast<std::size_t>(access.buffer)].shape;
-  return shape.empty() || shape.back() == kDynamic ? kInfinity : static_cast<double>(shape.back());
+  if (shape.empty() || shape.back() == kDynamic) return kInfinity;
+  const Nest::Index& last = access.indices.back();
+  return std::max(0.0, static_cast<double>(shape.back()) - (last.terms.empty() ? last.constant : 0.0));
 }
 
 void Lowering::place(Item& item, int from) const {
@@ -253,7 +257,7 @@ void Lowering::finish(Item& item, std::size_t number) {
   if (one.masked) {
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
     if (!mask_moves(access))
-      one.switched_bytes = std::fmod(row_size(access) * access.bits / 8.0, result_.target.vector_bytes);
+      one.switched_bytes = std::fmod(left_in_row(access) * access.bits / 8.0, result_.target.vector_bytes);
   }
   if (one.access >= 0)
     one.stride = one.home < 0

@@ -75,7 +75,8 @@ class Lowering {
   /// Whether an access is by a mask: that a loop that is left computes, or of a vector longer than a row.
   bool masked(const Lowered::Item& item) const;
   bool mask_moves(const Nest::Access& access) const;
-  double row_size(const Nest::Access& access) const;  ///< elements; infinity where it is not known
+  /// Elements from the first position of an access on; infinity where it is not known.
+  double left_in_row(const Nest::Access& access) const;
 
   /// The innermost loop around, from where it is on, that it cannot leave.
   void place(Item& item, int from) const;

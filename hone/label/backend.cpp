@@ -1,5 +1,6 @@
 #include "hone/label/backend.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -303,13 +304,15 @@ cost::mlir::CodeTarget Backend::code_target() const {
   const llvm::MCSubtargetInfo& processor = *implementation_->target->getMCSubtargetInfo();
   const llvm::MCSchedModel& tables = processor.getSchedModel();
   target.unrolled_ops = tables.LoopMicroOpBufferSize;
-  if (!target.masks()) {
+  if (!target.masks() && tables.hasInstrSchedModel()) {
     const llvm::MCInstrInfo& instructions = *implementation_->target->getMCInstrInfo();
     for (unsigned i = 0; i < instructions.getNumOpcodes(); ++i) {
       if (instructions.getName(i) != "VMASKMOVPSYmr") continue;
       const llvm::MCSchedClassDesc& costs_of = *tables.getSchedClassDesc(instructions.get(i).getSchedClass());
-      target.masked_store_cycles =
-          std::max(1.0, llvm::MCSchedModel::getReciprocalThroughput(processor, costs_of));
+      if (costs_of.isValid() && !costs_of.isVariant())
+        target.masked_store_cycles =
+            std::max(1.0, llvm::MCSchedModel::getReciprocalThroughput(processor, costs_of));
+      break;
     }
   }
   return target;

@@ -98,10 +98,12 @@ TEST(Labels, SayWhatCodeTheyAreFor) {
   EXPECT_EQ(LabelProvenance::from_json(from.json()).target(), *from.code_target);
   EXPECT_EQ(code_target_of(from.json()), *from.code_target);
   EXPECT_EQ(code_target_of(Json::object()), mlir::CodeTarget{});
-  for (const char* wrong :
-       {R"({"code_target": {"vector_bytes": 0, "vector_registers": 16, "unrolled_ops": 0}})",
-        R"({"code_target": {"vector_bytes": 32, "vector_registers": 1e300, "unrolled_ops": 0}})",
-        R"({"code_target": {"vector_bytes": 32}})", R"({"code_target": 3})", R"({"cpu": 7})"})
+  for (
+      const char* wrong :
+      {R"({"code_target": {"vector_bytes": 0, "vector_registers": 16, "unrolled_ops": 0}})",
+       R"({"code_target": {"vector_bytes": 32, "vector_registers": 1e300, "unrolled_ops": 0}})",
+       R"({"code_target": {"vector_bytes": 32, "vector_registers": 16, "unrolled_ops": 0, "masked_store_cycles": 0}})",
+       R"({"code_target": {"vector_bytes": 32}})", R"({"code_target": 3})", R"({"cpu": 7})"})
     EXPECT_THROW(code_target_of(Json::parse(wrong)), Error) << wrong;
 }
 

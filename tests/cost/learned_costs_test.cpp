@@ -84,6 +84,22 @@ TEST(LearnedCosts, RatesAreWhatIsDoneOverTheTime) {
   EXPECT_NEAR(std::log(alone.predict(all[0].features, 0) / all[0].targets.at("flops_per_s")), 0.0, 0.5);
 }
 
+TEST(LearnedCosts, SmallCountsAreWhatTheyAre) {
+  std::vector<CostSample> all = samples();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].targets["spills"] = i % 4 == 2 ? 2.0 : 0.0;  // divisions
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].family = i % 8 < 4 ? "a" : "b";
+  LearnedCostOptions options;
+  options.boosting = {.trees = 150, .learning_rate = 0.1};
+  options.folds = 2;
+  options.targets = {"spills"};
+  const LearnedCosts model = LearnedCosts::fit(all, options);
+  const PredictedCost none = model.predict(all[0].features)[0], some = model.predict(all[2].features)[0];
+  EXPECT_NEAR(none.value, 0.0, 0.3);
+  EXPECT_NEAR(some.value, 2.0, 0.3);
+  EXPECT_LT(some.high, 4.0) << "what is 0 and said to be next to nothing is no error";
+}
+
 TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   EXPECT_THROW(LearnedCosts::fit({}), Error);
   LearnedCostOptions options;
