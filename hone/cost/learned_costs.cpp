@@ -242,6 +242,9 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
     Target target = fit_target(name, all, options);
     if (options.folds >= 2 && static_cast<int>(fold_of.size()) >= options.folds) {
       std::vector<double> errors;
+      // Disturbed times are no measure, unless there is no other.
+      const bool undisturbed = is_timed(name) && std::any_of(samples.begin(), samples.end(),
+                                                             [](const auto& one) { return !one.disturbed; });
       LearnedCostOptions fewer = options;
       fewer.members = 1;
       for (int fold = 0; fold < options.folds; ++fold) {
@@ -254,7 +257,8 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
         const Target part = fit_target(name, kept, fewer);
         for (const CostSample* sample : out) {
           const double value = sample->targets.at(name);
-          if (is_timed(name) && (sample->disturbed || value <= 0.0)) continue;  // no measure, no logarithm
+          if ((undisturbed && sample->disturbed) || (part.time && value <= 0.0))
+            continue;  // of 0: no logarithm
           errors.push_back(std::abs(part.to_log(value) - log_value(part, sample->features)));
         }
       }

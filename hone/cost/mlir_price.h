@@ -14,4 +14,8 @@ struct Price {
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 
+/// What LLVM takes a vector's access for, in its own unit, where lanes are switched off without mask
+/// registers.
+constexpr double switched_access(bool store) { return store ? 8.0 : 2.0; }
+
 }  // namespace hone::cost::mlir

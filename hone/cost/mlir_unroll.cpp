@@ -4,6 +4,7 @@
 #include <set>
 
 #include "hone/cost/mlir_lowering.h"
+#include "hone/cost/mlir_price.h"
 
 namespace hone::cost::mlir {
 
@@ -12,8 +13,6 @@ namespace {
 constexpr double kShifted =
     1.5;  // instructions more for a place that moves with a loop that begins elsewhere
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
-// What LLVM takes accesses for whose lanes are switched by no mask register.
-constexpr double kMaskedLoad = 2.0, kMaskedStore = 8.0;
 
 }  // namespace
 
@@ -25,7 +24,7 @@ double Lowering::cost(const Item& item) const {
     if (!masked(one)) return one.copies;
     const double parts =
         std::max(1.0, std::ceil(access.elements * access.bits / 8.0 / result_.target.vector_bytes));
-    const double switched = result_.target.masks() ? 1.0 : access.store ? kMaskedStore : kMaskedLoad;
+    const double switched = result_.target.masks() ? 1.0 : switched_access(access.store);
     return one.copies * parts * switched;
   }
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
@@ -206,10 +205,10 @@ double Lowering::copies(const Item& item) const {
     distinct *= std::min(most, least < 1e300 ? (span - 1.0) / least + 1.0 : 1.0);
   }
   // One store, not a store and another one of the same, where the compiler does not see through the mask.
-  for (const int id : item.masked_by)
-    if (masked(item.item) &&
-        std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
-      distinct *= std::max(1.0, loop(id).trips);
+  if (masked(item.item))
+    for (const int id : item.masked_by)
+      if (std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
+        distinct *= std::max(1.0, loop(id).trips);
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
   return exact(access) ? std::min(all, distinct) : all;
 }

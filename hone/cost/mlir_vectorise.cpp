@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_vectorising.h"
 
 namespace hone::cost::mlir {
@@ -75,7 +76,10 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
       total += item.copies;
     } else if (stride == 1.0) {
       const bool store = nest_.accesses[static_cast<std::size_t>(item.access)].store;
-      total += item.copies * registers * (!masked ? 1.0 : lowered_.target.masks() ? 1.5 : store ? 8.0 : 2.0);
+      total += item.copies * registers *
+               (!masked                   ? 1.0
+                : lowered_.target.masks() ? 1.5
+                                          : switched_access(store));
     } else {
       strided = true;
       total += strided_cost(item, width, masked);

@@ -57,6 +57,11 @@ TEST(LearnedCosts, AllTargetsWithErrorBars) {
   // Divisions were never seen where they were held out, so the error bars know of them.
   const PredictedCost run = model.predict(all[0].features)[1];
   EXPECT_GT(run.high / run.value, 1.5);
+  // Where all times were disturbed they are the only measure there is.
+  std::vector<CostSample> noisy = all;
+  for (CostSample& sample : noisy) sample.disturbed = true;
+  const PredictedCost unsure = LearnedCosts::fit(noisy, options).predict(all[0].features)[1];
+  EXPECT_GT(unsure.high / unsure.value, 1.5);
   const LearnedCosts read = LearnedCosts::from_json(Json::parse(model.json().dump()));
   EXPECT_EQ(read.provenance["machine"], "a test");
   EXPECT_DOUBLE_EQ(read.predict(all[3].features)[1].value, model.predict(all[3].features)[1].value);
