@@ -14,8 +14,8 @@ namespace {
 
 /// Beyond it an error counts absolutely, in logarithms: of what is counted, and of times, which are noisy.
 constexpr double kLargestError = 0.5, kLargestTimeError = 0.3;
-/// Rows' worth of evidence against what a leaf says of times, which are noisy: one for so many functions.
-constexpr double kTimeRidge = 10.0, kFunctionsPerRow = 500.0;
+/// Rows' worth of evidence against what a leaf says: one for so many functions.
+constexpr double kRidge = 10.0, kFunctionsPerRow = 500.0;
 /// A disturbed measurement beside another one.
 constexpr double kDisturbedWeight = 0.3;
 /// An error's derivative is that at most so large an error, in logarithms.
@@ -123,9 +123,8 @@ LoopSums LoopSums::fit(const LoopTable& table, ErrorOf error, const predict::Boo
   std::vector<double> start = table.starts;
   for (double& value : start) value += sums.shift_;
   predict::BoostingOptions options = boosting;
-  if (error == ErrorOf::cost || error == ErrorOf::reciprocal)
-    options.ridge = std::max(
-        options.ridge, std::min(kTimeRidge, static_cast<double>(table.costs.size()) / kFunctionsPerRow));
+  options.ridge =
+      std::max(options.ridge, std::min(kRidge, static_cast<double>(table.costs.size()) / kFunctionsPerRow));
   for (int member = 0; member < std::max(1, members); ++member) {
     options.seed = boosting.seed + static_cast<std::uint64_t>(member);
     sums.members_.push_back(predict::BoostedTrees::fit(table.values, table.columns, start, loss, options));

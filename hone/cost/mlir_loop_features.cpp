@@ -19,6 +19,7 @@ struct Body {
   double work[kWorks] = {};
   double real = 0.0, wide = 0.0;  ///< steps on reals; elements a step, summed
   double steps = 0.0, element_bytes = 0.0;
+  double extrema = 0.0;  ///< that hand NaN on
   double loads = 0.0, stores = 0.0, promoted = 0.0;
   double unit = 0.0, still = 0.0, near = 0.0, far = 0.0, indirect = 0.0;  ///< by this loop's variable
   double switched = 0.0, apart = 0.0;    ///< accesses by masks; elements of vectors one by one
@@ -116,6 +117,7 @@ class Rows {
         columns.put(work_name(work), logs(body.work[i]));
     }
     columns.put("steps", logs(body.steps));
+    columns.put("extrema", logs(body.extrema));
     columns.put("real_share", body.steps > 0.0 ? body.real / body.steps : 0.0);
     columns.put("elements", body.steps > 0.0 ? body.wide / body.steps : 0.0);
     columns.put("element_bytes", body.element_bytes);
@@ -250,6 +252,7 @@ class Rows {
     body.work[static_cast<std::size_t>(step.work)] += share;
     body.steps += share;
     if (step.real) body.real += share;
+    if (step.choice.single >= kExtremum.single) body.extrema += share;
     const double operations = share * step.elements * (step.work == Work::fma ? 2.0 : 1.0);
     if (step.work != Work::shuffle && step.work != Work::convert)
       (step.real ? body.reals : body.integers) += operations;

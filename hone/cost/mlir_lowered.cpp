@@ -134,7 +134,11 @@ void Lowering::step(std::size_t index) {
   if (stays && step.loop >= 0) add(item.fixed_by, step.loop);
   if (step.value != Nest::kNoValue) varies_[step.value] = item.fixed_by;
   place(item, item.origin);
-  if (step.code != 0 && step.value != Nest::kNoValue && !stays) {
+  if (step.idempotent && step.value != Nest::kNoValue && same(step.uses[0]) == same(step.uses[1])) {
+    same_[step.value] = same(step.uses[0]);
+    item.gone = true;
+  }
+  if (step.code != 0 && step.value != Nest::kNoValue && !stays && !item.gone) {
     std::vector<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
     for (const int value : step.uses) key.push_back(same(value));
     const auto [found, fresh] = known_.try_emplace(std::move(key), step.value);

@@ -23,6 +23,9 @@ struct Lowered {
     double share = 1.0;          ///< how often a copy runs an iteration (branches)
     double stride = 0.0;         ///< accesses: elements from one iteration to the next; NaN: anywhere
     double lanes = 1.0;          ///< copies side by side that one instruction takes
+    int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
+    bool gathered = false;       ///< of these, loads that are put into a vector one by one
+    double shuffles = 0.0;       ///< instructions an iteration that do so, or take elements out again
     double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
     std::vector<int> copied_by;  ///< loops written out that it has copies for
     bool masked = false;         ///< an access whose lanes are switched by its position
@@ -38,6 +41,7 @@ struct Lowered {
     double replicas = 1.0;   ///< how often its code is there: loops around it that are written out
     double size = 0.0;       ///< instructions an iteration, as one by one
     double address = 0.0;    ///< ... of which for addresses
+    double products = 0.0;   ///< ... of which products
     bool masked = false;     ///< its last lanes are switched off, no remainder is left
     bool idiom = false;      ///< it only copies or clears: a call of memcpy or memset
     double wide_size = 0.0;  ///< instructions of `lanes` times `interleave` iterations, where lanes > 1

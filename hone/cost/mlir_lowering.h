@@ -85,7 +85,7 @@ class Lowering {
 
   /// Instructions that compute the addresses of a loop's accesses: a product for every row size that its
   /// variable is multiplied by, a sum for every place but one.
-  double addresses(const std::vector<std::size_t>& items, int id) const;
+  double addresses(const std::vector<std::size_t>& items, int id, double& multiplied) const;
 
   /// Whether a loop only copies elements side by side from one buffer to another, or clears them.
   bool moves_memory(const std::vector<std::size_t>& items, int id) const;

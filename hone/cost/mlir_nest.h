@@ -73,9 +73,11 @@ struct Nest {
     double elements = 1.0;  ///< of the vectors it works on
     int bits = 0;           ///< of an element
     bool real = false;
-    bool address = false;    ///< computes an index
-    bool opaque = false;     ///< a call of a library, of which a compiler knows nothing
-    std::uint64_t code = 0;  ///< steps of one code on the same values give the same; 0: of none
+    Choice choice = {};       ///< where it compares or chooses reals
+    bool address = false;     ///< computes an index
+    bool opaque = false;      ///< a call of a library, of which a compiler knows nothing
+    bool idempotent = false;  ///< of a value with itself it gives that value
+    std::uint64_t code = 0;   ///< steps of one code on the same values give the same; 0: of none
     int order = 0;
     int value = kNoValue;
     std::vector<int> uses = {};

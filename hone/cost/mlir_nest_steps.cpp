@@ -30,6 +30,10 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
       "math.sin", "math.cos",  "math.powf",  "math.powi", "math.fpowi", "math.ipowi"};
   step.opaque =
       work == Work::transcendental && operation.dialect() == "math" && kKnown.count(operation.name) == 0;
+  static const std::set<std::string_view> kIdempotent = {
+      "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
+      "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
+  step.idempotent = operation.operands.size() == 2 && kIdempotent.count(operation.name) > 0;
   // Predicates and the like stand in the text before the operands.
   step.code = std::hash<std::string_view>()(operation.name) +
               std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
@@ -58,6 +62,17 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   }
   step.bits = type.bits;
   step.real = type.real_elements();
+  if (work == Work::compare && step.real) {
+    const auto constant = [&](int value) {
+      const int definer = module_.values[static_cast<std::size_t>(value)].operation;
+      return definer >= 0 &&
+             module_.operations[static_cast<std::size_t>(definer)].name.ends_with(".constant");
+    };
+    const auto found = std::find_if(operation.operands.begin(), operation.operands.end(),
+                                    [&](int value) { return value >= 0 && constant(value); });
+    const bool any = found != operation.operands.end();
+    step.choice = choice_of(operation.name, any, any && module_.zero(*found));
+  }
   nest_.steps.push_back(step);
 }
 

@@ -94,6 +94,7 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     step.count = count(at);
     step.bits = bits;
     step.real = real;
+    if (one == Work::compare) step.choice = kExtremum;
     step.order = order_++;
     step.uses = results.empty()
                     ? loaded

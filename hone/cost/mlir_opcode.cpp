@@ -223,6 +223,17 @@ double flops_of(Work work) {
   }
 }
 
+Choice choice_of(std::string_view operation, bool constant, bool zero) {
+  const std::string_view name = operation.substr(operation.rfind('.') + 1);
+  const bool greatest = name == "maximumf" || name == "maximum" || name == "maxf";
+  if (greatest || name == "minimumf" || name == "minimum" || name == "minf")
+    return !constant ? kExtremum : zero && greatest ? Choice{3.0, 3.0} : Choice{};
+  if (name == "maxnumf" || name == "minnumf" || name == "maxnum" || name == "minnum")
+    return constant ? Choice{} : Choice{3.0, 3.0};
+  if (name == "round") return {4.0, 4.0};
+  return {};
+}
+
 double latency_of(Work work) {
   switch (work) {
     case Work::add:

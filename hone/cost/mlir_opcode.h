@@ -41,6 +41,17 @@ Work work_of(std::string_view operation);
 /// Additions that one application stands for: 1, of an fma 2; 0 for what is no arithmetic.
 double flops_of(Work work);
 
+/// Instructions of x86-64 that one comparison, choice or rounding of reals becomes, by itself or of a whole
+/// vector, as LLVM 19 lowers it for AVX2; where masks have registers one more is needed where these are more
+/// than two. Extrema that hand NaN on and tell -0 from 0 are long, unless an operand is a constant: then
+/// `constant` is set, and `zero` if it is 0.
+struct Choice {
+  double single = 1.0, vector = 1.0;
+};
+Choice choice_of(std::string_view operation, bool constant = false, bool zero = false);
+/// That of extrema which hand NaN on, of any two values.
+constexpr Choice kExtremum = {10.0, 5.0};
+
 /// Cycles until a result is there, roughly, on a core of today.
 double latency_of(Work work);
 

@@ -49,7 +49,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
-    const double width = lanes > 1.0 ? lanes : item.lanes;
+    const double width = lanes > 1.0 ? lanes : item.gathered ? 1.0 : item.lanes;
+    if (lanes <= 1.0) real += item.shuffles * item.share;
     if (lanes <= 1.0) times /= std::max(1.0, width);
     if (item.access >= 0) {
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
@@ -100,7 +101,12 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         real += uops;
         break;
       case Work::compare:
-        real += step.real ? uops * 2.5 : uops;
+        if (step.real) {
+          const double each = width * step.elements > 1.0 ? step.choice.vector : step.choice.single;
+          real += uops * (each + (each > 2.0 && lowered.target.masks() ? 1.0 : 0.0));
+        } else {
+          integer += uops;
+        }
         break;
       default:
         (step.real ? real : integer) += uops;

@@ -30,6 +30,8 @@ class Tracer {
         loop_(loop),
         at_(nest.loops.size(), -1.0),
         holds_(holds && loop >= 0) {
+    for (const Lowered::Item& item : lowered.items)
+      if (item.along >= 0) side_by_side_[item.along] = item.lanes;
     std::map<int, int> begins;
     for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
     for (const int i : items) {
@@ -100,10 +102,16 @@ class Tracer {
       for (const int value : nest_.loops[id].carried) carried_.erase(value);
       const double trips = std::max(1.0, std::floor(nest_.loops[id].most));
       const Lowered::Body& body = lowered_.body(event.index);
-      double wide = body.left && body.lanes > 1.0 ? body.lanes : 1.0;
+      const auto together = side_by_side_.find(event.index);
+      double wide = body.left && body.lanes > 1.0     ? body.lanes
+                    : together != side_by_side_.end() ? together->second
+                                                      : 1.0;
       at_[id] = 0.0;
       while (at_[id] < trips && trace_.whole) {
-        if (at_[id] + wide > trips && !body.masked) wide = 1.0;
+        if (together != side_by_side_.end())
+          while (wide > 1.0 && at_[id] + wide > trips) wide /= 2.0;
+        else if (at_[id] + wide > trips && !body.masked)
+          wide = 1.0;
         wide_[event.index] = wide;
         const double here = at_[id];
         walk(event.index);
@@ -161,18 +169,19 @@ class Tracer {
   }
 
   /// `home`: the loop that it is computed in.
-  std::int32_t fresh(double bits, double elements, bool real, int home) {
+  std::int32_t fresh(double bits, double elements, bool real, int home, const Lowered::Item& item) {
     const Lowered::Body& body = lowered_.body(home);
-    const auto merged = wide_.find(home);
+    const auto merged = wide_.find(item.along >= 0 ? item.along : home);
     const double side = merged != wide_.end()           ? merged->second
                         : home >= 0 && body.lanes > 1.0 ? body.lanes
                                                         : 1.0;
     const double bytes = std::max(8.0, bits) / 8.0 * elements * side;
     Trace::Value value;
-    value.vector = real || elements > 1.0 || side > 1.0;
+    const double part = item.along < 0 && body.lanes <= 1.0 ? std::max(1.0, item.lanes) : 1.0;
+    value.vector = real || elements > 1.0 || side > 1.0 || part > 1.0;
     if (value.vector)
       value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
-                        (home == loop_ && side > 1.0 ? body.interleave : 1.0);
+                        (home == loop_ && side > 1.0 ? body.interleave : 1.0) / part;
     trace_.values.push_back(value);
     return static_cast<std::int32_t>(trace_.values.size() - 1);
   }
@@ -201,10 +210,10 @@ class Tracer {
       const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(giver->second)];
       if (item.step >= 0) {
         const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-        if (!step.address) found->second = fresh(step.bits, step.elements, step.real, item.home);
+        if (!step.address) found->second = fresh(step.bits, step.elements, step.real, item.home, item);
       } else {
         const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-        found->second = fresh(access.bits, access.elements, access.real, item.home);
+        found->second = fresh(access.bits, access.elements, access.real, item.home, item);
       }
     }
     if (found->second != kNone) out.push_back(found->second);
@@ -230,7 +239,7 @@ class Tracer {
       if (const auto from = uses_.from.find(step.value); from != uses_.from.end())
         for (const int value : from->second) values_of(value, used, 0);
       const std::int32_t result =
-          step.value == Nest::kNoValue ? kNone : fresh(step.bits, step.elements, step.real, one.home);
+          step.value == Nest::kNoValue ? kNone : fresh(step.bits, step.elements, step.real, one.home, one);
       made_[here] = result;
       op(result, used, step.work == Work::transcendental || step.work == Work::call);
       return;
@@ -252,7 +261,7 @@ class Tracer {
         }
       if (trace_.passes.size() == 1) ++trace_.accesses;
       const std::int32_t result =
-          fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one));
+          fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
       made_[here] = result;
       if (known_place) known[where] = result;
       if (!held) op(result, {});
@@ -279,7 +288,8 @@ class Tracer {
   int loop_;
   std::vector<double> at_;  ///< by loop: its iteration, -1 where it is not written out here
   std::map<int, std::vector<Event>> events_;
-  std::unordered_map<int, double> wide_;  ///< by loop of the body that runs in lanes: how many now
+  std::unordered_map<int, double> wide_;          ///< by loop of the body that runs in lanes: how many now
+  std::unordered_map<int, double> side_by_side_;  ///< by loop written out: copies that are one instruction
   Trace trace_;
   std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
   std::map<std::pair<int, std::uint64_t>, std::int32_t> known_, held_;  ///< by buffer and place

@@ -32,7 +32,7 @@ double Lowering::cost(const Item& item) const {
   return one.copies * (step.work == Work::compare && step.real ? 2.0 : 1.0);
 }
 
-double Lowering::addresses(const std::vector<std::size_t>& items, int id) const {
+double Lowering::addresses(const std::vector<std::size_t>& items, int id, double& multiplied) const {
   std::set<double> products;
   std::set<std::vector<double>> sums;
   for (const std::size_t k : items) {
@@ -43,12 +43,12 @@ double Lowering::addresses(const std::vector<std::size_t>& items, int id) const 
     if (step > 1.0) products.insert(step);
     std::vector<double> position = {static_cast<double>(access.buffer)};
     for (const Nest::Index& index : access.indices) {
-      position.push_back(index.constant);
       for (const auto& [at, by] : index.terms)
         if (at != id) position.push_back(at), position.push_back(by);
     }
     sums.insert(std::move(position));
   }
+  multiplied = static_cast<double>(products.size());
   return std::max(1.0, static_cast<double>(products.size() + sums.size()) - 1.0);
 }
 
@@ -122,7 +122,7 @@ void Lowering::unroll() {
       plain += cost(items_[k]);
       if (items_[k].item.access >= 0) moving += 1.0;
     }
-    const double address = addresses(first_home[id], id);
+    const double address = addresses(first_home[id], id, body.products);
     const double size = plain + address + 1.0;
     body.size = size + kLoopControl;
     body.address = address;

@@ -1,7 +1,6 @@
 #include "hone/cost/mlir_vectorise.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "hone/cost/mlir_price.h"
@@ -11,9 +10,18 @@ namespace hone::cost::mlir {
 
 namespace {
 
-double floor_to_power(double value) {
-  return value < 1.0 ? 1.0
-                     : static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(std::min(value, 1e9))));
+constexpr double kCall = 10.0;  // of the mathematics library, to LLVM
+
+/// What LLVM takes `width` divisions, square roots or products of integers for, with AVX2 or AVX-512.
+double slow_cost(Work work, double width, int bits, bool masks) {
+  const double halves = std::max(1.0, std::ceil(width * bits / 128.0));  // of a register of 256 bits
+  if (work == Work::integer_multiply) {
+    if (bits <= 32) return width <= 1.0 || masks ? std::max(1.0, halves / 4.0) : 2.0 * halves;
+    return width <= 1.0 ? (masks ? 1.0 : 2.0) : (masks ? 2.0 : 6.0) * std::max(1.0, halves / 2.0);
+  }
+  if (!masks) return (bits <= 32 ? 7.0 : 14.0) * halves;
+  return bits > 32 ? (work == Work::root ? 6.0 : 4.0) * halves
+                   : std::max(3.0, (work == Work::root ? 3.0 : 2.5) * halves);
 }
 
 }  // namespace
@@ -34,8 +42,11 @@ void Vectorising::run() {
 double Vectorising::strided_cost(const Lowered::Item& item, double width, bool masked) const {
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
   if (!lowered_.target.masks()) {
-    // One by one, and into or out of vectors; behind a branch each where lanes are switched off.
-    const double single = item.copies * (masked ? 6.0 * width : 2.0 * width + 1.0);
+    // One by one, and into or out of vectors, of which the first real is there for nothing in each half, of
+    // stores the places too; behind a branch each where lanes are switched off.
+    const double single =
+        item.copies *
+        (masked ? 6.0 * width : (access.store ? 3.25 : 2.0) * width + (access.real ? -1.0 : 1.0));
     if (masked || item.group < 2.0) return single;
     return std::min(single, item.copies / item.group *
                                 together(access, std::abs(item.stride), item.group, width, lowered_.target));
@@ -61,10 +72,14 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
       switch (step.work) {
         case Work::divide:
         case Work::root:
-          total += item.copies * (width > 1.0 ? 3.0 * parts * std::max(1.0, std::min(width, 4.0)) : 4.0);
+        case Work::integer_multiply:
+          total += item.copies * slow_cost(step.work, width, step.bits, lowered_.target.masks());
           break;
         case Work::compare:
-          total += item.copies * (step.real ? 3.0 : 1.0) * parts;
+          total += item.copies * (step.real && step.choice.single > 2.0 ? 2.0 : 1.0) * parts;
+          break;
+        case Work::transcendental:  // a call for each element
+          total += item.copies * (width > 1.0 ? kCall * width + 2.0 * width - 1.0 : kCall);
           break;
         default:
           total += item.copies * parts;
@@ -86,8 +101,37 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     }
   }
   const double side = lowered_.target.masks() ? width / 8.0 : width;
-  total += body.address * (width == 1.0 || !strided ? 1.0 : std::max(1.0, side));
+  total += (body.address + body.products) * (width == 1.0 || !strided ? 1.0 : std::max(1.0, side));
   return total;
+}
+
+double Vectorising::size(int id, double width, bool masked) const {
+  const auto parts = [&](double bits) {
+    return std::max(1.0, std::ceil(width * bits / (8.0 * lowered_.target.vector_bytes)));
+  };
+  double total = 0.0;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (step.address) continue;
+      const double each = step.work == Work::transcendental                        ? 3.0 * width
+                          : step.work == Work::compare && step.choice.single > 2.0 ? 2.0
+                                                                                   : 1.0;
+      total += item.copies * each * (step.work == Work::transcendental ? 1.0 : parts(step.bits));
+      continue;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    const double stride = std::abs(item.stride);
+    if (stride == 1.0)
+      total += item.copies * parts(access.bits) *
+               (masked && !lowered_.target.masks() ? switched_access(access.store) : 1.0);
+    else if (item.group >= 2.0)  // a share of one whole, and what takes it out or puts it in
+      total += item.copies * (1.0 + stride * parts(access.bits) / item.group);
+    else
+      total += item.copies * (lowered_.target.masks() ? 2.0 * parts(access.bits) : 2.0 * width);
+  }
+  return std::max(1.0, total);
 }
 
 void Vectorising::groups(int id) {
@@ -131,8 +175,8 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   }
   const double invariant = std::max(0.0, body.held - body.chains),
                temporary = body.alive - body.held + body.chains;
-  most = std::max(1.0, std::min(most, floor_to_power((lowered_.target.vector_registers - invariant) /
-                                                     std::max(1.0, temporary))));
+  most = std::max(1.0, std::min(most, floor_to_power((lowered_.target.vector_registers - invariant - 1.0) /
+                                                     std::max(1.0, temporary - 1.0))));
   if (body.chains > 0.0) return most;
   const double total = cost(id, body, body.lanes, false);
   if (total >= 20.0) return 1.0;
@@ -159,7 +203,6 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       vectors = vectors || step.elements > 1.0;
       bits_ = std::max<double>(bits_, step.bits);
       switch (step.work) {
-        case Work::transcendental:
         case Work::call:
         case Work::control:
         case Work::unknown:
@@ -204,28 +247,10 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     if (body.lanes > 1.0 && !body.masked) {
       body.interleave = interleave(id, body);
     }
-    // Without the loop's own and addresses, which fold into what loads and stores.
-    if (body.lanes > 1.0)
-      body.wide_size =
-          std::max(1.0, cost(id, body, body.lanes, body.masked) - 2.0 - body.address) * body.interleave;
+    if (body.lanes > 1.0) body.wide_size = size(id, body.lanes, body.masked) * body.interleave;
   }
-  // Written-out copies side by side, where a store shows that they are.
-  int along = -1;
-  if (body.lanes == 1.0 && !vectors)
-    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-      const Lowered::Item& item = lowered_.items[i];
-      if (item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.access)].store) continue;
-      for (const int copied : item.copied_by)
-        if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) ==
-            1.0)
-          along = copied;
-    }
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-    Lowered::Item& item = lowered_.items[i];
-    item.lanes = body.lanes;
-    if (along >= 0 && std::find(item.copied_by.begin(), item.copied_by.end(), along) != item.copied_by.end())
-      item.lanes = floor_to_power(std::min(widest, loop(along).trips));
-  }
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) lowered_.items[i].lanes = body.lanes;
+  if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
 }
 
 double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
@@ -250,7 +275,10 @@ double together(const Nest::Access& access, double stride, double members, doubl
   const double bits = access.bits > 0 ? access.bits : 32.0, vector_bytes = target.vector_bytes;
   const double moves = std::max(1.0, std::ceil(stride * width * bits / (8.0 * vector_bytes)));
   if (!target.masks()) {
-    if (members < stride) return moves + 2.0 * width * members;
+    // LLVM's table knows no others; the rest is put together element by element.
+    const bool known =
+        stride <= 4.0 || stride == 6.0 || (stride == 8.0 && !access.store && width == 8.0 && bits == 32.0);
+    if (members < stride || !known) return moves + 2.0 * width * members;
     const double each = stride <= 3.0 ? 2.0 + 0.3 * (stride - 2.0) : stride;
     return moves + members * std::max(1.0, width * bits / (8.0 * vector_bytes)) * each;
   }

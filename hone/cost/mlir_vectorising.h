@@ -1,12 +1,21 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "hone/cost/mlir_vectorise.h"
 
 namespace hone::cost::mlir {
+
+inline double floor_to_power(double value) {
+  return value < 1.0 ? 1.0
+                     : static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(std::min(value, 1e9))));
+}
 
 /// How vectorise() does it: what waits for what (mlir_carried.cpp), then which width costs least
 /// (mlir_vectorise.cpp).
@@ -16,6 +25,12 @@ class Vectorising {
       : nest_(nest), uses_(uses), lowered_(lowered), at_(lowered.bodies.size()) {
     for (std::size_t i = 0; i < lowered.items.size(); ++i)
       at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
+    for (std::size_t i = 0; i < lowered.items.size(); ++i) {
+      const Lowered::Item& item = lowered.items[i];
+      if (item.access < 0 || !item.promoted) continue;
+      const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
+      for (int at = from; at >= 0 && at != item.home; at = home_of(loop(at).parent)) kept_[at].push_back(i);
+    }
     for (std::size_t i = 0; i < nest.accesses.size(); ++i)
       accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
   }
@@ -51,6 +66,9 @@ class Vectorising {
   /// What one iteration costs the vectoriser's own model, `width` elements at once.
   double cost(int id, const Lowered::Body& body, double width, bool masked) const;
 
+  /// Instructions of LLVM's that so many elements at once are, without the loop's own and addresses.
+  double size(int id, double width, bool masked) const;
+
   /// Accesses whose elements lie in the gaps of each other's.
   void groups(int id);
 
@@ -59,10 +77,25 @@ class Vectorising {
 
   void lanes(int id, Lowered::Body& body);
 
+  /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out, or of
+  /// the text (mlir_side_by_side.cpp).
+  void side_by_side(int id, double widest);
+  void straight(int id, double widest);
+  /// Of sums of reals, which keep their order: what is added, two at a time.
+  void sums(int id, double widest);
+  void reduce(std::size_t top, int id, int along, double lanes);
+  bool summed(int value, int along) const;
+  bool neighbours(const Lowered::Item& item, int along) const;
+  void copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen) const;
+  void shorten(int id, double by);
+  class Bundles;
+
   const Nest& nest_;
   const ValueUses& uses_;
   Lowered& lowered_;
-  std::vector<std::vector<std::size_t>> at_;                  ///< items by home + 1
+  std::vector<std::vector<std::size_t>> at_;  ///< items by home + 1
+  std::map<int, std::vector<std::size_t>>
+      kept_;  ///< by loop: items of it that stay in registers all through it
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
   std::unordered_map<int, double> ways_;
   int depth_ = 0;

@@ -110,7 +110,9 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
       from.cpu = backend.cpu();
       from.code_target = backend.code_target();
       from.compiler = compiler_version();
-      from.flags = "-O3, noalias arguments, no floating-point contraction, denormals as zero";
+      from.flags =
+          "-O3 as clang has it (SLP too), noalias arguments, no floating-point contraction, denormals as "
+          "zero";
       if (measures) from.measured = measure_yardsticks(backend);
       send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
     } catch (...) {

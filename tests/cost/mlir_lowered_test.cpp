@@ -343,8 +343,8 @@ double spills(const Function& function) {
 }
 
 TEST(MlirLowered, WhatFindsNoRegisterIsSpilled) {
-  // A product of small matrices whose sums stay in registers over the rows: 4 * 7 fit nowhere with 16 of
-  // them.
+  // A product of small matrices whose sums stay in registers over the rows, 4, 2 and one of a row together:
+  // LLVM 19 spills none of 4 * 7 sums on a Zen 3, which has 16 registers, and some of 7 * 7.
   const auto product = [](int rows, int columns) {
     return fmt::format(
         "func.func @f(%A: memref<900x{0}xf64>, %B: memref<900x{1}xf64>, %C: memref<{0}x{1}xf64>) {{\n"
@@ -357,12 +357,13 @@ TEST(MlirLowered, WhatFindsNoRegisterIsSpilled) {
         rows, columns);
   };
   EXPECT_EQ(spills(Function(product(2, 3), kZen3)), 0.0);
-  // Of 28 sums at least the 12 beyond the registers come and go in every copy of the loop.
-  const Function wide(product(4, 7), kZen3);
-  EXPECT_GE(spills(wide), 2.0 * 12.0 * wide.lowered.body(0).unrolled);
-  EXPECT_LE(spills(wide), 3.0 * 28.0 * wide.lowered.body(0).unrolled);
+  EXPECT_LE(spills(Function(product(4, 7), kZen3)), 2.0);
+  // Of 21 vectors of sums at least the 5 beyond the registers come and go in every copy of the loop.
+  const Function wide(product(7, 7), kZen3);
+  EXPECT_GE(spills(wide), 2.0 * 5.0 * wide.lowered.body(0).unrolled);
+  EXPECT_LE(spills(wide), 3.0 * 21.0 * wide.lowered.body(0).unrolled);
   // More registers hold them.
-  EXPECT_EQ(spills(Function(product(4, 5), {32.0, 32.0, 96.0})), 0.0);
+  EXPECT_EQ(spills(Function(product(7, 7), {32.0, 32.0, 96.0})), 0.0);
 }
 
 TEST(MlirLowered, NothingIsNothing) {

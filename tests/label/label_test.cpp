@@ -83,6 +83,26 @@ TEST_F(Label, CountsWhatIsExecuted) {
   EXPECT_GT(facts.vector_registers, 0);
 }
 
+TEST_F(Label, StraightCodeRunsSideBySide) {
+  // No loop is left that could run in lanes: only what stands side by side can be one instruction.
+  const auto program = backend().compile(frontend().lower(R"(
+func.func @squares(%a: memref<8xf32>, %b: memref<8xf32>) {
+  affine.for %i = 0 to 8 {
+    %0 = affine.load %a[%i] : memref<8xf32>
+    %1 = arith.mulf %0, %0 : f32
+    %2 = arith.addf %1, %0 : f32
+    affine.store %2, %b[%i] : memref<8xf32>
+  }
+  return
+}
+)"));
+  const Memory memory(program->arguments(), 1);
+  const Facts facts = program->analyse(memory.pointers());
+  EXPECT_EQ(facts.float_operations, 16.0);
+  EXPECT_EQ(facts.scalar_float, 0.0);
+  EXPECT_LT(facts.instructions, 16.0);
+}
+
 TEST_F(Label, TensorsAndScalarsCanBeArguments) {
   const std::string text = R"(
 func.func @scaled(%x: tensor<8xf32>, %s: f32) -> tensor<8xf32> {

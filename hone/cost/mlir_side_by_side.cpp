@@ -1,0 +1,376 @@
+// Straight code whose copies stand side by side, as instructions on vectors: LLVM's SLPVectorizer, from
+// stores to neighbouring elements to what is stored.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "hone/base/numbers.h"
+#include "hone/cost/mlir_vectorising.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr int kDeepest = 12;               // RecursionMaxDepth
+constexpr std::size_t kMostStores = 1024;  // of a body; of more, nothing is looked at
+
+/// Accesses that move alike; how far the second lies behind the first, NaN where they do not lie in one row.
+double distance(const Nest::Access& a, const Nest::Access& b) {
+  if (a.buffer != b.buffer || a.store != b.store || a.indices.size() != b.indices.size() ||
+      a.indices.empty() || !exact(a) || !exact(b))
+    return kNaN;
+  for (std::size_t k = 0; k < a.indices.size(); ++k) {
+    if (a.indices[k].terms != b.indices[k].terms) return kNaN;
+    if (k + 1 < a.indices.size() && a.indices[k].constant != b.indices[k].constant) return kNaN;
+  }
+  return b.indices.back().constant - a.indices.back().constant;
+}
+
+}  // namespace
+
+/// A tree of bundles from a row of stores on: what it saves, and which items it makes vectors of.
+class Vectorising::Bundles {
+ public:
+  explicit Bundles(const Vectorising& of) : of_(of) {}
+
+  /// Two values that are but needed one by one.
+  void pair(int one, int other) {
+    saved_ -= 1.0;  // to take one of them out
+    follow({one, other}, 1);
+  }
+  void grow(const std::vector<std::size_t>& stores) {
+    for (const std::size_t i : stores) items_.push_back(i);
+    saved_ += gain(stores.size());
+    std::vector<int> values;
+    for (const std::size_t i : stores) {
+      const auto stored = of_.uses_.stored.find(of_.lowered_.items[i].access);
+      if (stored == of_.uses_.stored.end()) return;
+      values.push_back(stored->second);
+    }
+    follow(values, 1);
+  }
+  double saved() const { return saved_; }
+  bool pays() const { return possible_ && saved_ > 0.0; }
+  const std::vector<std::size_t>& items() const { return items_; }
+
+ private:
+  static double gain(std::size_t count) { return static_cast<double>(count) - 1.0; }
+
+  /// Values that are to be one vector's elements.
+  void follow(const std::vector<int>& values, int depth) {
+    if (std::all_of(values.begin(), values.end(), [&](int value) { return value == values[0]; })) {
+      if (of_.uses_.item.count(values[0]) > 0) saved_ -= 1.0;  // to all lanes
+      return;
+    }
+    if (!seen_.insert(values).second) return;
+    // One of them may not wait for another.
+    if (std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; })) {
+      possible_ = false;
+      return;
+    }
+    std::vector<std::size_t> items;
+    for (const int value : values) {
+      const auto given = of_.uses_.item.find(value);
+      // What was moved out together can be together there.
+      if (given == of_.uses_.item.end() ||
+          (!items.empty() && of_.lowered_.items[static_cast<std::size_t>(given->second)].home !=
+                                 of_.lowered_.items[items[0]].home))
+        break;
+      items.push_back(static_cast<std::size_t>(given->second));
+    }
+    if (items.size() < values.size() || depth > kDeepest || !alike(items)) {
+      saved_ -= static_cast<double>(values.size());  // put together one by one
+      return;
+    }
+    bundled_.insert(values.begin(), values.end());
+    saved_ += gain(items.size());
+    items_.insert(items_.end(), items.begin(), items.end());
+    const auto first = of_.uses_.from.find(values[0]);
+    if (of_.lowered_.items[items[0]].access >= 0 || first == of_.uses_.from.end()) return;
+    for (std::size_t k = 0; k < first->second.size() && possible_; ++k) {
+      std::vector<int> operands;
+      for (const int value : values) {
+        const auto from = of_.uses_.from.find(value);
+        if (from == of_.uses_.from.end() || from->second.size() <= k) return;
+        operands.push_back(from->second[k]);
+      }
+      follow(operands, depth + 1);
+    }
+  }
+
+  /// Whether they are one operation, or loads of neighbours.
+  bool alike(const std::vector<std::size_t>& items) const {
+    const Lowered::Item& first = of_.lowered_.items[items[0]];
+    for (std::size_t k = 1; k < items.size(); ++k) {
+      const Lowered::Item& one = of_.lowered_.items[items[k]];
+      if ((one.step >= 0) != (first.step >= 0)) return false;
+      if (one.step >= 0) {
+        const Nest::Step &a = of_.nest_.steps[static_cast<std::size_t>(first.step)],
+                         &b = of_.nest_.steps[static_cast<std::size_t>(one.step)];
+        if (a.code != b.code || a.code == 0 || a.elements > 1.0 || b.elements > 1.0 || a.bits != b.bits)
+          return false;
+      } else if (distance(of_.nest_.accesses[static_cast<std::size_t>(first.access)],
+                          of_.nest_.accesses[static_cast<std::size_t>(one.access)]) !=
+                 static_cast<double>(k)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  const Vectorising& of_;
+  double saved_ = 0.0;
+  bool possible_ = true;
+  std::vector<std::size_t> items_;
+  std::set<std::vector<int>> seen_;
+  std::set<int> bundled_;
+};
+
+/// What is one instruction now counts once where loops are written out at last.
+void Vectorising::shorten(int id, double by) {
+  Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(id + 1)];
+  body.size = std::max(std::min(body.size, 3.0), body.size - by);
+}
+
+void Vectorising::side_by_side(int id, double widest) {
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
+  // A loop written out whose copies store neighbours, here or, what stays in registers, when this ends.
+  int along = -1;
+  const auto look = [&](const Lowered::Item& item) {
+    if (item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.access)].store) return;
+    for (const int copied : item.copied_by)
+      if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) == 1.0)
+        along = copied;
+  };
+  for (const std::size_t i : here) look(lowered_.items[i]);
+  if (along < 0)
+    for (const std::size_t i : kept_[id]) look(lowered_.items[i]);
+  if (along < 0) {
+    straight(id, widest);
+    sums(id, widest);
+    return;
+  }
+  const double lanes = floor_to_power(std::min(widest, loop(along).trips));
+  if (lanes < 2.0) return;
+  // Elements a stride apart are put together one by one, one for all is copied.
+  const auto stride = [&](const Lowered::Item& item) {
+    return item.access < 0
+               ? 1.0
+               : std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along));
+  };
+  std::vector<std::size_t> copies;
+  double saved = 0.0;
+  for (const std::size_t i : here) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end() ||
+        stride(item) == 0.0)
+      continue;
+    copies.push_back(i);
+    if (item.step < 0 || !nest_.steps[static_cast<std::size_t>(item.step)].address)
+      saved += stride(item) == 1.0 ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
+  }
+  if (saved <= 0.0) return;
+  shorten(id, saved);
+  Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(id + 1)];
+  if (!kept_[id].empty()) body.chains = std::max(std::min(body.chains, 1.0), body.chains / lanes);
+  for (const std::size_t i : copies) {
+    Lowered::Item& item = lowered_.items[i];
+    item.lanes = lanes;
+    item.along = along;
+    item.gathered = stride(item) != 1.0;
+    if (item.gathered) item.shuffles = item.copies;
+  }
+}
+
+/// A reduction's copies as sums of lanes, which are added up at last.
+void Vectorising::reduce(std::size_t top, int id, int along, double lanes) {
+  if (lanes < 4.0) return;
+  std::vector<std::size_t> items;
+  std::set<int> seen;
+  const int value = nest_.steps[static_cast<std::size_t>(lowered_.items[top].step)].value;
+  copies_under(value, along, items, seen);
+  double saved = -2.0 * std::log2(lanes);
+  for (const std::size_t k : items) {
+    const Lowered::Item& item = lowered_.items[k];
+    saved += neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
+  }
+  if (items.empty() || saved <= 0.0) return;
+  shorten(id, saved);
+  lowered_.items[top].shuffles += 2.0 * std::log2(lanes);
+  for (const std::size_t k : items) {
+    Lowered::Item& item = lowered_.items[k];
+    item.lanes = lanes;
+    item.gathered = !neighbours(item, along);
+    if (item.gathered) item.shuffles += item.copies;
+  }
+}
+
+void Vectorising::sums(int id, double widest) {
+  const std::vector<std::size_t> here = at_[static_cast<std::size_t>(id + 1)];
+  // Of a loop written out: what its copies add to an element that stays.
+  for (const std::size_t i : here) {
+    const Lowered::Item& top = lowered_.items[i];
+    if (top.step < 0 || top.lanes > 1.0 || top.copied_by.empty()) continue;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+    if (step.elements > 1.0 || step.address) continue;
+    // Only sums of reals keep their order.
+    const bool any_order = step.real ? step.work == Work::compare && step.choice.single > 2.0
+                                     : step.work == Work::integer || step.work == Work::integer_multiply;
+    if (!any_order && (step.work != Work::add || !step.real)) continue;
+    for (const int along : top.copied_by) {
+      if (loop(along).trips < 2.0 || !summed(step.value, along)) continue;
+      if (any_order) {
+        reduce(i, id, along, floor_to_power(std::min(widest, loop(along).trips)));
+        break;
+      }
+      const auto from = uses_.from.find(step.value);
+      if (from == uses_.from.end()) break;
+      for (const int value : from->second) {
+        std::vector<std::size_t> items;
+        std::set<int> seen;
+        copies_under(value, along, items, seen);
+        if (items.empty() || lowered_.items[items[0]].step < 0) continue;
+        double saved = -0.5 * lowered_.items[items[0]].copies;  // every other one is taken out
+        for (const std::size_t k : items) {
+          const Lowered::Item& item = lowered_.items[k];
+          saved += neighbours(item, along) ? 0.5 * item.copies : -item.copies;
+        }
+        if (saved <= 0.0) continue;
+        shorten(id, saved);
+        lowered_.items[items[0]].shuffles += 0.5 * lowered_.items[items[0]].copies;
+        for (const std::size_t k : items) {
+          Lowered::Item& item = lowered_.items[k];
+          item.lanes = 2.0;
+          item.gathered = !neighbours(item, along);
+          if (item.gathered) item.shuffles += item.copies;
+        }
+      }
+      break;
+    }
+  }
+  // In the text: a + x, then + y.
+  for (const std::size_t i : here) {
+    const Lowered::Item& top = lowered_.items[i];
+    if (top.step < 0 || top.lanes > 1.0) continue;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+    const auto from = uses_.from.find(step.value);
+    if (step.work != Work::add || !step.real || step.elements > 1.0 || from == uses_.from.end() ||
+        from->second.size() != 2)
+      continue;
+    for (int k = 0; k < 2; ++k) {
+      const int before = from->second[static_cast<std::size_t>(k)],
+                added = from->second[static_cast<std::size_t>(1 - k)];
+      const auto inner = uses_.from.find(before);
+      const auto work = uses_.work.find(before);
+      if (inner == uses_.from.end() || inner->second.size() != 2 || work == uses_.work.end() ||
+          work->second != Work::add)
+        continue;
+      bool done = false;
+      for (const int other : inner->second) {
+        const auto one = uses_.item.find(added), two = uses_.item.find(other);
+        if (done || one == uses_.item.end() || two == uses_.item.end()) continue;
+        if (lowered_.items[static_cast<std::size_t>(one->second)].step < 0 ||
+            lowered_.items[static_cast<std::size_t>(one->second)].lanes > 1.0 ||
+            lowered_.items[static_cast<std::size_t>(two->second)].lanes > 1.0)
+          continue;
+        Bundles bundles(*this);
+        bundles.pair(other, added);
+        if (!bundles.pays()) continue;
+        shorten(id, bundles.saved() * top.copies);
+        for (const std::size_t k2 : bundles.items()) lowered_.items[k2].lanes = 2.0;
+        lowered_.items[static_cast<std::size_t>(one->second)].shuffles += top.copies;
+        done = true;
+      }
+      if (done) break;
+    }
+  }
+}
+
+/// Whether a value is what a loop hands on from iteration to iteration, or what it stores in one place.
+bool Vectorising::summed(int value, int along) const {
+  const Nest::Loop& one = loop(along);
+  if (std::find(one.yielded.begin(), one.yielded.end(), value) != one.yielded.end()) return true;
+  return std::any_of(uses_.stored.begin(), uses_.stored.end(), [&](const auto& stored) {
+    return stored.second == value &&
+           stride_along(nest_, nest_.accesses[static_cast<std::size_t>(stored.first)], along) == 0.0;
+  });
+}
+
+/// Copies of a step stand side by side, those of an access if they move by one.
+bool Vectorising::neighbours(const Lowered::Item& item, int along) const {
+  return item.access < 0 ||
+         std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along)) == 1.0;
+}
+
+/// The items under a value that have copies by a loop, itself first.
+void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& items,
+                               std::set<int>& seen) const {
+  const auto given = uses_.item.find(value);
+  if (given == uses_.item.end() || !seen.insert(value).second || seen.size() > 1000) return;
+  const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
+  if (item.lanes > 1.0 ||
+      std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end())
+    return;
+  if (item.access >= 0 &&
+      stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along) == 0.0)
+    return;
+  items.push_back(static_cast<std::size_t>(given->second));
+  if (item.access >= 0) return;
+  if (const auto from = uses_.from.find(value); from != uses_.from.end())
+    for (const int other : from->second) copies_under(other, along, items, seen);
+}
+
+void Vectorising::straight(int id, double widest) {
+  std::vector<std::size_t> stores;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0 || item.copies > 1.0 || item.share < 1.0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (access.store && access.elements <= 1.0) stores.push_back(i);
+  }
+  if (stores.size() < 2 || stores.size() > kMostStores) return;
+  // Rows of neighbours.
+  std::vector<std::vector<std::size_t>> rows;
+  const auto access_of = [&](std::size_t i) -> const Nest::Access& {
+    return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
+  };
+  for (const std::size_t i : stores) {
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const std::vector<std::size_t>& one) {
+      return !std::isnan(distance(access_of(one[0]), access_of(i)));
+    });
+    if (row == rows.end())
+      rows.push_back({i});
+    else
+      row->push_back(i);
+  }
+  for (std::vector<std::size_t>& row : rows) {
+    std::stable_sort(row.begin(), row.end(), [&](std::size_t a, std::size_t b) {
+      return access_of(a).indices.back().constant < access_of(b).indices.back().constant;
+    });
+    for (std::size_t begin = 0; begin + 1 < row.size();) {
+      std::size_t end = begin + 1;
+      while (end < row.size() && distance(access_of(row[end - 1]), access_of(row[end])) == 1.0) ++end;
+      std::size_t width = static_cast<std::size_t>(widest);
+      while (begin + 1 < end) {
+        while (width > end - begin) width /= 2;
+        if (width < 2) break;
+        Bundles bundles(*this);
+        bundles.grow({row.begin() + static_cast<std::ptrdiff_t>(begin),
+                      row.begin() + static_cast<std::ptrdiff_t>(begin + width)});
+        if (bundles.pays()) {
+          shorten(id, bundles.saved());
+          for (const std::size_t i : bundles.items()) lowered_.items[i].lanes = static_cast<double>(width);
+        } else if (width > 2) {
+          width /= 2;
+          continue;
+        }
+        begin += width;
+      }
+      begin = std::max(begin, end);
+    }
+  }
+}
+
+}  // namespace hone::cost::mlir

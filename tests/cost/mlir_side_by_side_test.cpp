@@ -1,0 +1,152 @@
+// What straight code becomes vectors of; what LLVM 19 does with each of these was looked up with
+// hone-label show --emit llvm.
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/cost/mlir_lowered.h"
+#include "hone/cost/mlir_price.h"
+#include "hone/cost/mlir_text.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+const CodeTarget kAvx2{32.0, 16.0, 96.0};
+
+struct Straight {
+  Nest nest;
+  Lowered lowered;
+
+  explicit Straight(const std::string& text) {
+    const Module module = parse(text);
+    nest = mlir::nest(module, module.functions().at(0));
+    lowered = mlir::lowered(nest, kAvx2);
+  }
+  /// The most elements that a step of a kind works on at once.
+  double lanes(Work work) const {
+    double most = 0.0;
+    for (const Lowered::Item& item : lowered.items)
+      if (item.step >= 0 && nest.steps[static_cast<std::size_t>(item.step)].work == work)
+        most = std::max(most, item.lanes);
+    return most;
+  }
+  bool any_gathered() const {
+    return std::any_of(lowered.items.begin(), lowered.items.end(),
+                       [](const Lowered::Item& item) { return item.gathered; });
+  }
+  /// Instructions of all that stands in a loop.
+  double instructions(int loop) const {
+    std::vector<std::size_t> items;
+    for (std::size_t i = 0; i < lowered.items.size(); ++i)
+      if (lowered.items[i].home == loop) items.push_back(i);
+    return price(nest, lowered, items, 1.0).instructions;
+  }
+};
+
+/// Rows of eight, each written out; `load`: the place that is loaded, `%r` being the row.
+std::string rows(const std::string& load, const std::string& body) {
+  return "func.func @f(%a: memref<100x64xf32>, %b: memref<100x8xf32>) {\naffine.for %r = 0 to 100 {\n"
+         "affine.for %i = 0 to 8 {\n%x = affine.load %a" +
+         load + " : memref<100x64xf32>\n" + body +
+         "affine.store %y, %b[%r, %i] : memref<100x8xf32>\n}\n}\nreturn\n}\n";
+}
+
+TEST(MlirSideBySide, CopiesOfALoopThatStoreNeighbours) {
+  const std::string twice = "%y = arith.addf %x, %x : f32\n";
+  const Straight neighbours(rows("[%r, %i]", twice));
+  EXPECT_EQ(neighbours.lanes(Work::add), 8.0);
+  EXPECT_LT(neighbours.instructions(0), 4.0);
+  EXPECT_FALSE(neighbours.any_gathered());
+  // What lies apart is loaded one by one and put together, if enough is done with it.
+  const std::string more = "%t = arith.addf %x, %x : f32\n%y = arith.mulf %t, %t : f32\n";
+  const Straight apart(rows("[%r, %i * 8]", more));
+  EXPECT_EQ(apart.lanes(Work::add), 8.0);
+  EXPECT_TRUE(apart.any_gathered());
+  EXPECT_GT(apart.instructions(0), 8.0 + 8.0 / 2.0);
+}
+
+TEST(MlirSideBySide, WhatStaysInRegistersOverALoop) {
+  // c[j] += a[k] b[k, j]: eight sums in one vector, stored when the loop ends.
+  const Straight sums(
+      "func.func @f(%a: memref<900xf32>, %b: memref<900x8xf32>, %c: memref<8xf32>) {\n"
+      "affine.for %k = 0 to 900 {\naffine.for %j = 0 to 8 {\n%x = affine.load %a[%k] : memref<900xf32>\n"
+      "%y = affine.load %b[%k, %j] : memref<900x8xf32>\n%z = affine.load %c[%j] : memref<8xf32>\n"
+      "%p = arith.mulf %x, %y : f32\n%s = arith.addf %z, %p : f32\n"
+      "affine.store %s, %c[%j] : memref<8xf32>\n}\n}\nreturn\n}\n");
+  EXPECT_EQ(sums.lanes(Work::add), 8.0);
+  EXPECT_EQ(sums.lanes(Work::multiply), 8.0);
+  EXPECT_EQ(sums.lowered.body(0).chains, 1.0);
+}
+
+/// `count` stores side by side in a loop over rows; `body(i)` gives %y<i> from %x<i>.
+template <typename Body>
+Straight in_text(int count, const Body& body) {
+  std::string lines;
+  for (int i = 0; i < count; ++i)
+    lines += fmt::format(
+        "%x{0} = affine.load %a[%r, {0}] : memref<100x16xf32>\n{1}"
+        "affine.store %y{0}, %b[%r, {0}] : memref<100x16xf32>\n",
+        i, body(i));
+  return Straight(
+      "func.func @f(%a: memref<100x16xf32>, %b: memref<100x16xf32>) {\naffine.for %r = 0 to 100 {\n" + lines +
+      "}\nreturn\n}\n");
+}
+
+TEST(MlirSideBySide, CopiesInTheText) {
+  const auto square = [](int i) { return fmt::format("%y{0} = arith.mulf %x{0}, %x{0} : f32\n", i); };
+  EXPECT_EQ(in_text(8, square).lanes(Work::multiply), 8.0);
+  EXPECT_EQ(in_text(4, square).lanes(Work::multiply), 4.0);
+  EXPECT_EQ(in_text(1, square).lanes(Work::multiply), 1.0);
+  // Two operations in turn are no one instruction, nor are values that wait for each other.
+  const auto mixed = [](int i) {
+    return fmt::format("%y{0} = arith.{1} %x{0}, %x{0} : f32\n", i, i % 2 == 0 ? "mulf" : "addf");
+  };
+  EXPECT_EQ(in_text(8, mixed).lanes(Work::multiply), 1.0);
+  const auto waiting = [](int i) {
+    return i == 0 ? std::string("%y0 = arith.mulf %x0, %x0 : f32\n")
+                  : fmt::format("%y{0} = arith.mulf %x{0}, %y{1} : f32\n", i, i - 1);
+  };
+  EXPECT_EQ(in_text(8, waiting).lanes(Work::multiply), 1.0);
+}
+
+/// The sum or extremum of rows of sixteen squares, over all rows.
+Straight over_rows(const char* type, const char* square, const char* combine) {
+  return Straight(fmt::format(
+      "func.func @f(%a: memref<100x16x{0}>, %b: memref<100x{0}>) {{\naffine.for %r = 0 to 100 {{\n"
+      "affine.for %i = 0 to 16 {{\n%x = affine.load %a[%r, %i] : memref<100x16x{0}>\n"
+      "%y = arith.{1} %x, %x : {0}\n%s = affine.load %b[0] : memref<100x{0}>\n"
+      "%t = arith.{2} %s, %y : {0}\naffine.store %t, %b[0] : memref<100x{0}>\n}}\n}}\nreturn\n}}\n",
+      type, square, combine));
+}
+
+TEST(MlirSideBySide, SumsOfRealsKeepTheirOrder) {
+  const Straight real = over_rows("f32", "mulf", "addf");
+  EXPECT_EQ(real.lanes(Work::multiply), 2.0) << "pairs of what is added";
+  EXPECT_EQ(real.lanes(Work::add), 1.0);
+  EXPECT_EQ(over_rows("i32", "muli", "addi").lanes(Work::integer), 8.0);
+  EXPECT_EQ(over_rows("f32", "mulf", "maximumf").lanes(Work::compare), 8.0);
+}
+
+TEST(MlirSideBySide, ExtremaAreLongInstructions) {
+  EXPECT_EQ(choice_of("arith.maximumf").single, kExtremum.single);
+  EXPECT_EQ(choice_of("arith.maximumf", true, false).single, 1.0);
+  EXPECT_EQ(choice_of("arith.maximumf", true, true).single, 3.0) << "the larger of 0 and -0";
+  EXPECT_EQ(choice_of("arith.minimumf", true, true).single, 1.0);
+  EXPECT_EQ(choice_of("arith.minnumf").vector, 3.0);
+  EXPECT_EQ(choice_of("arith.cmpf").single, 1.0);
+  const auto prefix = [](const char* of) {
+    return Straight(fmt::format(
+        "func.func @f(%a: memref<100xf32>, %z: f32) {{\n%k = arith.constant 2.5 : f32\n"
+        "affine.for %i = 1 to 100 {{\n%x = affine.load %a[%i] : memref<100xf32>\n"
+        "%s = affine.load %a[%i - 1] : memref<100xf32>\n%t = arith.addf %s, %x : f32\n"
+        "%y = arith.maximumf %t, {} : f32\naffine.store %y, %a[%i] : memref<100xf32>\n}}\nreturn\n}}\n",
+        of));
+  };
+  EXPECT_EQ(prefix("%x").instructions(0) - prefix("%k").instructions(0), kExtremum.single - 1.0);
+  EXPECT_EQ(prefix("%t").lanes(Work::compare), 0.0) << "a value itself";
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir
