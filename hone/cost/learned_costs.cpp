@@ -118,13 +118,16 @@ std::vector<double> model_inputs(const mlir::Features& function) {
   return inputs;
 }
 
-/// log(1 + x) of counts, which are whole and may be 0; log x of times and of what is done in them.
+/// log(1 + x) of counts, which are whole and may be 0 (and of rates whose times are not known); log x of
+/// times and of what is done in them.
 double LearnedCosts::Target::to_log(double value) const {
   return logarithmic() ? std::log(std::max(value, 1e-12)) : std::log1p(std::max(value, 0.0));
 }
 double LearnedCosts::Target::from_log(double value) const {
   value = std::min(value, 80.0);
-  return logarithmic() ? std::exp(value) : std::max(0.0, std::round(std::expm1(value)));
+  if (logarithmic()) return std::exp(value);
+  const double count = std::max(0.0, std::expm1(value));
+  return is_timed(name) ? count : std::round(count);
 }
 bool LearnedCosts::Target::logarithmic() const { return time || name == kTime; }
 

@@ -256,7 +256,7 @@ class Rows {
     body.work[static_cast<std::size_t>(step.work)] += share;
     body.steps += share;
     if (step.real) body.real += share;
-    if (step.choice.single >= kExtremum.single) body.extrema += share;
+    if (step.real && step.choice.single >= kExtremum.single) body.extrema += share;
     const double operations = share * step.elements * (step.work == Work::fma ? 2.0 : 1.0);
     if (step.work != Work::shuffle && step.work != Work::convert)
       (step.real ? body.reals : body.integers) += operations;

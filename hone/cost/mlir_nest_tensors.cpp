@@ -94,7 +94,7 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     step.count = count(at);
     step.bits = bits;
     step.real = real;
-    if (one == Work::compare) step.choice = kExtremum;
+    if (one == Work::compare && real) step.choice = kExtremum;
     step.order = order_++;
     step.uses = results.empty()
                     ? loaded
@@ -255,6 +255,7 @@ void NestBuilder::element_wise(const Operation& operation, At at, Work work) {
   domain(loops, at, work == Work::copy || work == Work::store ? std::span<const Work>() : list, type.bits,
          type.real_elements(),
          operation.name == "tensor.generate" && !operation.regions.empty() ? operation.regions[0] : -1);
+  if (work == Work::compare && !nest_.steps.empty()) nest_.steps.back().choice = choice_of(operation.name);
 }
 
 /// All elements of the first operand go into fewer; a pooling's windows are as its attributes say.

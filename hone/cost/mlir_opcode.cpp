@@ -225,8 +225,8 @@ double flops_of(Work work) {
 
 Choice choice_of(std::string_view operation, bool constant, bool zero) {
   const std::string_view name = operation.substr(operation.rfind('.') + 1);
-  const bool greatest = name == "maximumf" || name == "maximum" || name == "maxf";
-  if (greatest || name == "minimumf" || name == "minimum" || name == "minf")
+  const bool greatest = name == "maximumf" || name == "maximum" || name == "maxf" || name == "max";
+  if (greatest || name == "minimumf" || name == "minimum" || name == "minf" || name == "min")
     return !constant ? kExtremum : zero && greatest ? Choice{3.0, 3.0} : Choice{};
   if (name == "maxnumf" || name == "minnumf" || name == "maxnum" || name == "minnum")
     return constant ? Choice{} : Choice{3.0, 3.0};

@@ -49,7 +49,9 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
-    const double width = lanes > 1.0 ? lanes : item.gathered ? 1.0 : item.lanes;
+    // One by one, except for copies that are one instruction.
+    const bool straight = !item.gathered && lowered.body(item.home).lanes <= 1.0;
+    const double width = lanes > 1.0 ? lanes : straight ? item.lanes : 1.0;
     if (lanes <= 1.0) real += item.shuffles * item.share;
     if (lanes <= 1.0) times /= std::max(1.0, width);
     if (item.access >= 0) {
@@ -83,8 +85,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         real += uops;
         break;
       case Work::transcendental:
-        slow += times * 20.0 * step.elements;
-        total.instructions += times * 15.0 * step.elements;
+        slow += times * width * 20.0 * step.elements;
+        total.instructions += times * width * 15.0 * step.elements;
         break;
       case Work::integer_divide:
         slow += times * 8.0 * step.elements;
@@ -105,7 +107,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
           const double each = width * step.elements > 1.0 ? step.choice.vector : step.choice.single;
           real += uops * (each + (each > 2.0 && lowered.target.masks() ? 1.0 : 0.0));
         } else {
-          integer += uops;
+          real += uops;
         }
         break;
       default:

@@ -13,11 +13,31 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr int kDeepest = 12;               // RecursionMaxDepth
-constexpr std::size_t kMostStores = 1024;  // of a body; of more, nothing is looked at
+constexpr int kDeepest = 12;                 // RecursionMaxDepth
+constexpr std::size_t kMostStores = 1024;    // of a body; of more, nothing is looked at
+constexpr std::size_t kMostVisited = 20000;  // values of a function, beyond which nothing is looked for
+
+/// Whether copies of a step can be one instruction.
+bool has_vectors(const Nest::Step& step) {
+  switch (step.work) {
+    case Work::transcendental:
+    case Work::integer_divide:
+    case Work::call:
+    case Work::control:
+    case Work::load:
+    case Work::store:
+    case Work::unknown:
+      return false;
+    default:
+      return !step.opaque && step.elements <= 1.0;
+  }
+}
 
 /// Accesses that move alike; how far the second lies behind the first, NaN where they do not lie in one row.
-double distance(const Nest::Access& a, const Nest::Access& b) {
+double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) {
+  if (a.buffer < 0) return kNaN;
+  const std::vector<std::int64_t>& strides = nest.buffers[static_cast<std::size_t>(a.buffer)].strides;
+  if (!strides.empty() && strides.back() != 1) return kNaN;
   if (a.buffer != b.buffer || a.store != b.store || a.indices.size() != b.indices.size() ||
       a.indices.empty() || !exact(a) || !exact(b))
     return kNaN;
@@ -33,7 +53,7 @@ double distance(const Nest::Access& a, const Nest::Access& b) {
 /// A tree of bundles from a row of stores on: what it saves, and which items it makes vectors of.
 class Vectorising::Bundles {
  public:
-  explicit Bundles(const Vectorising& of) : of_(of) {}
+  explicit Bundles(Vectorising& of) : of_(of) {}
 
   /// Two values that are but needed one by one.
   void pair(int one, int other) {
@@ -42,7 +62,7 @@ class Vectorising::Bundles {
   }
   void grow(const std::vector<std::size_t>& stores) {
     for (const std::size_t i : stores) items_.push_back(i);
-    saved_ += gain(stores.size());
+    gained(of_.lowered_.items[stores[0]].home, stores.size());
     std::vector<int> values;
     for (const std::size_t i : stores) {
       const auto stored = of_.uses_.stored.find(of_.lowered_.items[i].access);
@@ -51,12 +71,33 @@ class Vectorising::Bundles {
     }
     follow(values, 1);
   }
-  double saved() const { return saved_; }
   bool pays() const { return possible_ && saved_ > 0.0; }
-  const std::vector<std::size_t>& items() const { return items_; }
+  /// Makes them so many elements' vectors, each counted `copies` times.
+  void settle(double lanes, double copies) {
+    for (const std::size_t i : items_) of_.lowered_.items[i].lanes = lanes;
+    for (const auto& [home, gain] : gains_) of_.shorten(home, gain * copies);
+  }
 
  private:
-  static double gain(std::size_t count) { return static_cast<double>(count) - 1.0; }
+  void gained(int home, std::size_t count) {
+    saved_ += static_cast<double>(count) - 1.0;
+    gains_[home] += static_cast<double>(count) - 1.0;
+  }
+  /// Values that are put together one by one, unless they are constants.
+  void apart(const std::vector<int>& values) {
+    if (std::any_of(values.begin(), values.end(), [&](int value) { return of_.uses_.item.count(value) > 0; }))
+      saved_ -= static_cast<double>(values.size());
+    for (const int value : values) possible_ = possible_ && !waits(value);
+  }
+  /// Whether a value comes from one that is in a bundle already.
+  bool waits(int value) {
+    if (bundled_.count(value) > 0) return true;
+    if (++of_.visited_together_ > kMostVisited) return true;
+    if (!waited_.insert(value).second) return false;
+    const auto from = of_.uses_.from.find(value);
+    if (from == of_.uses_.from.end() || waited_.size() > 400) return false;
+    return std::any_of(from->second.begin(), from->second.end(), [&](int other) { return waits(other); });
+  }
 
   /// Values that are to be one vector's elements.
   void follow(const std::vector<int>& values, int depth) {
@@ -65,6 +106,8 @@ class Vectorising::Bundles {
       return;
     }
     if (!seen_.insert(values).second) return;
+    if (++of_.visited_together_ > kMostVisited) possible_ = false;
+    if (!possible_) return;
     // One of them may not wait for another.
     if (std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; })) {
       possible_ = false;
@@ -80,12 +123,18 @@ class Vectorising::Bundles {
         break;
       items.push_back(static_cast<std::size_t>(given->second));
     }
-    if (items.size() < values.size() || depth > kDeepest || !alike(items)) {
-      saved_ -= static_cast<double>(values.size());  // put together one by one
+    if (items.size() < values.size() || depth >= kDeepest || !alike(items)) return apart(values);
+    const double lanes = static_cast<double>(values.size());
+    const auto taken = [&](std::size_t i) { return of_.lowered_.items[i].lanes > 1.0; };
+    if (std::any_of(items.begin(), items.end(), taken)) {
+      // By an earlier tree: as they are wanted here, or not.
+      if (!std::all_of(items.begin(), items.end(),
+                       [&](std::size_t i) { return of_.lowered_.items[i].lanes == lanes; }))
+        apart(values);
       return;
     }
     bundled_.insert(values.begin(), values.end());
-    saved_ += gain(items.size());
+    gained(of_.lowered_.items[items[0]].home, items.size());
     items_.insert(items_.end(), items.begin(), items.end());
     const auto first = of_.uses_.from.find(values[0]);
     if (of_.lowered_.items[items[0]].access >= 0 || first == of_.uses_.from.end()) return;
@@ -105,13 +154,14 @@ class Vectorising::Bundles {
     const Lowered::Item& first = of_.lowered_.items[items[0]];
     for (std::size_t k = 1; k < items.size(); ++k) {
       const Lowered::Item& one = of_.lowered_.items[items[k]];
-      if ((one.step >= 0) != (first.step >= 0)) return false;
+      if ((one.step >= 0) != (first.step >= 0) || one.share != first.share || one.copies != first.copies)
+        return false;
       if (one.step >= 0) {
         const Nest::Step &a = of_.nest_.steps[static_cast<std::size_t>(first.step)],
                          &b = of_.nest_.steps[static_cast<std::size_t>(one.step)];
-        if (a.code != b.code || a.code == 0 || a.elements > 1.0 || b.elements > 1.0 || a.bits != b.bits)
+        if (a.code != b.code || a.code == 0 || a.bits != b.bits || !has_vectors(a) || !has_vectors(b))
           return false;
-      } else if (distance(of_.nest_.accesses[static_cast<std::size_t>(first.access)],
+      } else if (distance(of_.nest_, of_.nest_.accesses[static_cast<std::size_t>(first.access)],
                           of_.nest_.accesses[static_cast<std::size_t>(one.access)]) !=
                  static_cast<double>(k)) {
         return false;
@@ -120,12 +170,13 @@ class Vectorising::Bundles {
     return true;
   }
 
-  const Vectorising& of_;
+  Vectorising& of_;
   double saved_ = 0.0;
+  std::map<int, double> gains_;  ///< by the loop where they are
   bool possible_ = true;
   std::vector<std::size_t> items_;
   std::set<std::vector<int>> seen_;
-  std::set<int> bundled_;
+  std::set<int> bundled_, waited_;
 };
 
 /// What is one instruction now counts once where loops are written out at last.
@@ -135,6 +186,7 @@ void Vectorising::shorten(int id, double by) {
 }
 
 void Vectorising::side_by_side(int id, double widest) {
+  widest = floor_to_power(widest);
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   // A loop written out whose copies store neighbours, here or, what stays in registers, when this ends.
   int along = -1;
@@ -145,8 +197,10 @@ void Vectorising::side_by_side(int id, double widest) {
         along = copied;
   };
   for (const std::size_t i : here) look(lowered_.items[i]);
-  if (along < 0)
-    for (const std::size_t i : kept_[id]) look(lowered_.items[i]);
+  const auto kept = kept_.find(id);
+  const bool in_registers = along < 0 && kept != kept_.end();
+  if (in_registers)
+    for (const std::size_t i : kept->second) look(lowered_.items[i]);
   if (along < 0) {
     straight(id, widest);
     sums(id, widest);
@@ -167,6 +221,13 @@ void Vectorising::side_by_side(int id, double widest) {
     if (std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end() ||
         stride(item) == 0.0)
       continue;
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (!step.address && !has_vectors(step)) {
+        saved -= 2.0 * item.copies;  // taken out and put together again
+        continue;
+      }
+    }
     copies.push_back(i);
     if (item.step < 0 || !nest_.steps[static_cast<std::size_t>(item.step)].address)
       saved += stride(item) == 1.0 ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
@@ -174,7 +235,7 @@ void Vectorising::side_by_side(int id, double widest) {
   if (saved <= 0.0) return;
   shorten(id, saved);
   Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(id + 1)];
-  if (!kept_[id].empty()) body.chains = std::max(std::min(body.chains, 1.0), body.chains / lanes);
+  if (in_registers) body.chains = std::max(std::min(body.chains, 1.0), body.chains / lanes);
   for (const std::size_t i : copies) {
     Lowered::Item& item = lowered_.items[i];
     item.lanes = lanes;
@@ -278,8 +339,7 @@ void Vectorising::sums(int id, double widest) {
         Bundles bundles(*this);
         bundles.pair(other, added);
         if (!bundles.pays()) continue;
-        shorten(id, bundles.saved() * top.copies);
-        for (const std::size_t k2 : bundles.items()) lowered_.items[k2].lanes = 2.0;
+        bundles.settle(2.0, top.copies);
         lowered_.items[static_cast<std::size_t>(one->second)].shuffles += top.copies;
         done = true;
       }
@@ -292,10 +352,11 @@ void Vectorising::sums(int id, double widest) {
 bool Vectorising::summed(int value, int along) const {
   const Nest::Loop& one = loop(along);
   if (std::find(one.yielded.begin(), one.yielded.end(), value) != one.yielded.end()) return true;
-  return std::any_of(uses_.stored.begin(), uses_.stored.end(), [&](const auto& stored) {
-    return stored.second == value &&
-           stride_along(nest_, nest_.accesses[static_cast<std::size_t>(stored.first)], along) == 0.0;
-  });
+  const auto stores = stores_of_.find(value);
+  return stores != stores_of_.end() &&
+         std::any_of(stores->second.begin(), stores->second.end(), [&](int access) {
+           return stride_along(nest_, nest_.accesses[static_cast<std::size_t>(access)], along) == 0.0;
+         });
 }
 
 /// Copies of a step stand side by side, those of an access if they move by one.
@@ -311,6 +372,7 @@ void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& i
   if (given == uses_.item.end() || !seen.insert(value).second || seen.size() > 1000) return;
   const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
   if (item.lanes > 1.0 ||
+      (item.step >= 0 && !has_vectors(nest_.steps[static_cast<std::size_t>(item.step)])) ||
       std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end())
     return;
   if (item.access >= 0 &&
@@ -333,43 +395,47 @@ void Vectorising::straight(int id, double widest) {
   if (stores.size() < 2 || stores.size() > kMostStores) return;
   // Rows of neighbours.
   std::vector<std::vector<std::size_t>> rows;
+  std::map<std::vector<double>, std::size_t> row_of;
   const auto access_of = [&](std::size_t i) -> const Nest::Access& {
     return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
   };
   for (const std::size_t i : stores) {
-    const auto row = std::find_if(rows.begin(), rows.end(), [&](const std::vector<std::size_t>& one) {
-      return !std::isnan(distance(access_of(one[0]), access_of(i)));
-    });
-    if (row == rows.end())
-      rows.push_back({i});
-    else
-      row->push_back(i);
+    const Nest::Access& access = access_of(i);
+    std::vector<double> key = {static_cast<double>(access.buffer)};
+    for (std::size_t k = 0; k < access.indices.size(); ++k) {
+      if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
+      for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
+      key.push_back(-1.0);
+    }
+    const auto [row, fresh] = row_of.try_emplace(std::move(key), rows.size());
+    if (fresh) rows.emplace_back();
+    rows[row->second].push_back(i);
   }
   for (std::vector<std::size_t>& row : rows) {
     std::stable_sort(row.begin(), row.end(), [&](std::size_t a, std::size_t b) {
       return access_of(a).indices.back().constant < access_of(b).indices.back().constant;
     });
-    for (std::size_t begin = 0; begin + 1 < row.size();) {
-      std::size_t end = begin + 1;
-      while (end < row.size() && distance(access_of(row[end - 1]), access_of(row[end])) == 1.0) ++end;
-      std::size_t width = static_cast<std::size_t>(widest);
-      while (begin + 1 < end) {
-        while (width > end - begin) width /= 2;
-        if (width < 2) break;
-        Bundles bundles(*this);
-        bundles.grow({row.begin() + static_cast<std::ptrdiff_t>(begin),
-                      row.begin() + static_cast<std::ptrdiff_t>(begin + width)});
-        if (bundles.pays()) {
-          shorten(id, bundles.saved());
-          for (const std::size_t i : bundles.items()) lowered_.items[i].lanes = static_cast<double>(width);
-        } else if (width > 2) {
-          width /= 2;
+    // The widest first, anywhere.
+    for (auto width = static_cast<std::size_t>(widest); width >= 2; width /= 2)
+      for (std::size_t begin = 0; begin + width <= row.size();) {
+        std::size_t end = begin;
+        while (end < begin + width && lowered_.items[row[end]].lanes <= 1.0 &&
+               (end == begin || distance(nest_, access_of(row[end - 1]), access_of(row[end])) == 1.0))
+          ++end;
+        if (end < begin + width) {
+          begin = std::max(begin + 1, end);
           continue;
         }
-        begin += width;
+        Bundles bundles(*this);
+        bundles.grow({row.begin() + static_cast<std::ptrdiff_t>(begin),
+                      row.begin() + static_cast<std::ptrdiff_t>(end)});
+        if (bundles.pays()) {
+          bundles.settle(static_cast<double>(width), 1.0);
+          begin = end;
+        } else {
+          ++begin;
+        }
       }
-      begin = std::max(begin, end);
-    }
   }
 }
 

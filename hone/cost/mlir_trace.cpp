@@ -30,8 +30,9 @@ class Tracer {
         loop_(loop),
         at_(nest.loops.size(), -1.0),
         holds_(holds && loop >= 0) {
-    for (const Lowered::Item& item : lowered.items)
-      if (item.along >= 0) side_by_side_[item.along] = item.lanes;
+    for (const int i : items)
+      if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)]; item.along >= 0)
+        side_by_side_[item.along] = item.lanes;
     std::map<int, int> begins;
     for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
     for (const int i : items) {

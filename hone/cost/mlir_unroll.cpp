@@ -45,6 +45,7 @@ double Lowering::addresses(const std::vector<std::size_t>& items, int id, double
     for (const Nest::Index& index : access.indices) {
       for (const auto& [at, by] : index.terms)
         if (at != id) position.push_back(at), position.push_back(by);
+      position.push_back(-1.0);  // the next dimension
     }
     sums.insert(std::move(position));
   }

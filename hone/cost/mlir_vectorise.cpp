@@ -115,9 +115,9 @@ double Vectorising::size(int id, double width, bool masked) const {
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
-      const double each = step.work == Work::transcendental                        ? 3.0 * width
-                          : step.work == Work::compare && step.choice.single > 2.0 ? 2.0
-                                                                                   : 1.0;
+      const double each = step.work == Work::transcendental                                     ? 3.0 * width
+                          : step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0
+                                                                                                : 1.0;
       total += item.copies * each * (step.work == Work::transcendental ? 1.0 : parts(step.bits));
       continue;
     }
@@ -200,6 +200,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
+      possible = possible && !step.opaque;
       vectors = vectors || step.elements > 1.0;
       bits_ = std::max<double>(bits_, step.bits);
       switch (step.work) {

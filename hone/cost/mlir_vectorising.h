@@ -31,6 +31,7 @@ class Vectorising {
       const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
       for (int at = from; at >= 0 && at != item.home; at = home_of(loop(at).parent)) kept_[at].push_back(i);
     }
+    for (const auto& [access, value] : uses.stored) stores_of_[value].push_back(access);
     for (std::size_t i = 0; i < nest.accesses.size(); ++i)
       accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
   }
@@ -99,8 +100,9 @@ class Vectorising {
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
   std::unordered_map<int, double> ways_;
   int depth_ = 0;
-  std::size_t visited_ = 0;
-  double bits_ = 32.0;  ///< of the widest element of a loop
+  std::size_t visited_ = 0, visited_together_ = 0;
+  std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
+  double bits_ = 32.0;                                   ///< of the widest element of a loop
 };
 
 }  // namespace hone::cost::mlir

@@ -86,11 +86,11 @@ Straight in_text(int count, const Body& body) {
   std::string lines;
   for (int i = 0; i < count; ++i)
     lines += fmt::format(
-        "%x{0} = affine.load %a[%r, {0}] : memref<100x16xf32>\n{1}"
-        "affine.store %y{0}, %b[%r, {0}] : memref<100x16xf32>\n",
+        "%x{0} = affine.load %a[%r, {0}] : memref<100x32xf32>\n{1}"
+        "affine.store %y{0}, %b[%r, {0}] : memref<100x32xf32>\n",
         i, body(i));
   return Straight(
-      "func.func @f(%a: memref<100x16xf32>, %b: memref<100x16xf32>) {\naffine.for %r = 0 to 100 {\n" + lines +
+      "func.func @f(%a: memref<100x32xf32>, %b: memref<100x32xf32>) {\naffine.for %r = 0 to 100 {\n" + lines +
       "}\nreturn\n}\n");
 }
 
@@ -109,6 +109,43 @@ TEST(MlirSideBySide, CopiesInTheText) {
                   : fmt::format("%y{0} = arith.mulf %x{0}, %y{1} : f32\n", i, i - 1);
   };
   EXPECT_EQ(in_text(8, waiting).lanes(Work::multiply), 1.0);
+}
+
+TEST(MlirSideBySide, TheWidestFirstAnywhere) {
+  // Eight of two operations in turn, then sixteen alike.
+  const Straight later = in_text(24, [](int i) {
+    return fmt::format("%y{0} = arith.{1} %x{0}, %x{0} : f32\n", i, i < 8 && i % 2 == 0 ? "mulf" : "addf");
+  });
+  EXPECT_EQ(later.lanes(Work::add), 8.0);
+}
+
+TEST(MlirSideBySide, NoVectorsOfCallsNorOfWhatLiesApart) {
+  const auto call = [](int i) { return fmt::format("%y{0} = math.tanh %x{0} : f32\n", i); };
+  EXPECT_EQ(in_text(8, call).lanes(Work::transcendental), 1.0);
+  const auto squares = [](const char* layout) {
+    std::string lines;
+    for (int i = 0; i < 8; ++i)
+      lines += fmt::format(
+          "%x{0} = affine.load %a[%r, {0}] : memref<100x8xf32{1}>\n%y{0} = arith.mulf %x{0}, %x{0} : f32\n"
+          "affine.store %y{0}, %b[%r, {0}] : memref<100x8xf32{1}>\n",
+          i, layout);
+    return Straight(
+        fmt::format("func.func @f(%a: memref<100x8xf32{0}>, %b: memref<100x8xf32{0}>) {{\n"
+                    "affine.for %r = 0 to 100 {{\n{1}}}\nreturn\n}}\n",
+                    layout, lines));
+  };
+  EXPECT_EQ(squares("").lanes(Work::multiply), 8.0);
+  EXPECT_EQ(squares(", strided<[64, 8]>").lanes(Work::multiply), 1.0);
+}
+
+TEST(MlirSideBySide, ValuesThatWaitForEachOtherInARoundaboutWay) {
+  // Each takes the one before it through another operation.
+  const auto serial = [](int i) {
+    return i == 0 ? std::string("%y0 = arith.mulf %x0, %x0 : f32\n")
+                  : fmt::format("%z{0} = math.{2} %y{1} : f32\n%y{0} = arith.mulf %x{0}, %z{0} : f32\n", i,
+                                i - 1, i % 2 == 0 ? "floor" : "ceil");
+  };
+  EXPECT_EQ(in_text(8, serial).lanes(Work::multiply), 1.0);
 }
 
 /// The sum or extremum of rows of sixteen squares, over all rows.
