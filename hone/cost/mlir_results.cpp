@@ -62,9 +62,9 @@ std::vector<int> Parser::result_types(const Head& head) {
     return all(type);
   }
   if (any_of(name, {"arith.cmpf", "arith.cmpi", "llvm.icmp", "llvm.fcmp", "complex.eq", "complex.neq"})) {
-    const Type& compared = module_.types[static_cast<std::size_t>(colon[0])];
-    const int flag = scalar_type(Type::Scalar::integer, 1, "i1");
-    if (!compared.shaped()) return all(flag);
+    const bool shaped = module_.types[static_cast<std::size_t>(colon[0])].shaped();
+    const int flag = scalar_type(Type::Scalar::integer, 1, "i1");  // may move all types
+    if (!shaped) return all(flag);
     Type type = module_.types[static_cast<std::size_t>(colon[0])];
     type.scalar = Type::Scalar::integer;
     type.bits = 1;

@@ -76,6 +76,19 @@ std::string refused(const std::string& text) {
   return "read";
 }
 
+TEST(MlirText, ComparisonsGiveFlagsHoweverManyTypesThereAre) {
+  // The type of the flag is new: each number of types before it lets the list grow at another place.
+  for (int types = 1; types < 40; ++types) {
+    std::string text = "func.func @f(%x: f32";
+    for (int i = 1; i <= types; ++i) text += fmt::format(", %a{0}: memref<{0}xf32>", i);
+    const Module module = parse(text + ") {\n%c = arith.cmpf ogt, %x, %x : f32\nreturn\n}\n");
+    const auto found = std::find_if(module.operations.begin(), module.operations.end(),
+                                    [](const Operation& one) { return one.name == "arith.cmpf"; });
+    ASSERT_NE(found, module.operations.end());
+    EXPECT_EQ(module.type_of(found->results.at(0)).text, "i1");
+  }
+}
+
 TEST(MlirText, Loops) {
   const Module module = parse(R"(
 func.func @f(%A: memref<8x16xf32, strided<[32, 2], offset: ?>>, %n: index) {
