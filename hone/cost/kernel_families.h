@@ -67,6 +67,43 @@ void write_softmax(KernelText& text, KernelDraw& draw);
 void write_attention(KernelText& text, KernelDraw& draw);
 void write_normalisation(KernelText& text, KernelDraw& draw);
 
+void write_polynomial(KernelText& text, KernelDraw& draw);
+void write_butterflies(KernelText& text, KernelDraw& draw);
+void write_complex(KernelText& text, KernelDraw& draw);
+void write_pixels(KernelText& text, KernelDraw& draw);
+void write_resampling(KernelText& text, KernelDraw& draw);
+void write_movement(KernelText& text, KernelDraw& draw);
+void write_running_sums(KernelText& text, KernelDraw& draw);
+void write_recursive_filter(KernelText& text, KernelDraw& draw);
+void write_window(KernelText& text, KernelDraw& draw);
+
+void write_gather(KernelText& text, KernelDraw& draw);
+void write_scatter(KernelText& text, KernelDraw& draw);
+void write_dynamic_programme(KernelText& text, KernelDraw& draw);
+void write_distances(KernelText& text, KernelDraw& draw);
+void write_bodies(KernelText& text, KernelDraw& draw);
+void write_choices(KernelText& text, KernelDraw& draw);
+void write_sorting(KernelText& text, KernelDraw& draw);
+void write_many_statistics(KernelText& text, KernelDraw& draw);
+void write_random_numbers(KernelText& text, KernelDraw& draw);
+void write_iterated(KernelText& text, KernelDraw& draw);
+
+void write_lattice(KernelText& text, KernelDraw& draw);
+void write_banded(KernelText& text, KernelDraw& draw);
+void write_symmetric(KernelText& text, KernelDraw& draw);
+void write_kronecker(KernelText& text, KernelDraw& draw);
+void write_small_matrices(KernelText& text, KernelDraw& draw);
+void write_written_out(KernelText& text, KernelDraw& draw);
+void write_formula(KernelText& text, KernelDraw& draw);
+void write_hydrodynamics(KernelText& text, KernelDraw& draw);
+
+void write_optimiser(KernelText& text, KernelDraw& draw);
+void write_loss(KernelText& text, KernelDraw& draw);
+void write_rotary(KernelText& text, KernelDraw& draw);
+void write_gates(KernelText& text, KernelDraw& draw);
+void write_gradients(KernelText& text, KernelDraw& draw);
+void write_quantised(KernelText& text, KernelDraw& draw);
+
 void write_graph_elementwise(KernelText& text, KernelDraw& draw);
 void write_graph_perceptron(KernelText& text, KernelDraw& draw);
 void write_graph_attention(KernelText& text, KernelDraw& draw);

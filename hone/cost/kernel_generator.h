@@ -16,7 +16,7 @@ struct GeneratedKernel {
 };
 
 /// The version of what generate_kernel gives: with another version the same number is another kernel.
-inline constexpr int kGeneratorVersion = 2;
+inline constexpr int kGeneratorVersion = 3;
 
 /// Kernel `number` of an endless varied sequence: affine loop nests (element-wise, reductions, matrix
 /// products of all loop orders, triangular, solvers, stencils, convolutions, pooling, attention,

@@ -57,6 +57,13 @@ std::string KernelText::scalar() {
   return name;
 }
 
+std::string KernelText::integers(const Dims& dims) {
+  const std::string name = fresh("I");
+  shapes_.emplace_back(name, shape_text(dims, "i32"));
+  signature_ += fmt::format("{}{}: {}", signature_.empty() ? "" : ", ", name, memref_of(name));
+  return name;
+}
+
 /// A bound is a number, or an expression of loop variables that becomes a map of them.
 std::string KernelText::bound(const std::string& expression) const {
   if (expression.find('%') == std::string::npos) return expression;
@@ -134,6 +141,37 @@ void KernelText::store(const std::string& value, const std::string& buffer, cons
   line(fmt::format("affine.store {}, {}[{}] : {}", value, buffer, indices, memref_of(buffer)));
 }
 
+std::string KernelText::place(const std::string& integer, const std::string& iv, std::int64_t bound,
+                              bool near) {
+  const auto made = [&](const std::string& operation) {
+    const std::string name = fresh("n");
+    line(name + " = " + operation);
+    return name;
+  };
+  std::int64_t mask = 1;
+  while (mask * 2 <= bound) mask *= 2;
+  std::string mixed = made(fmt::format("arith.index_cast {} : index to i32", iv));
+  if (!near) mixed = made(fmt::format("arith.muli {}, {} : i32", mixed, integer));
+  mixed = made(fmt::format("arith.addi {}, {} : i32", mixed, integer));
+  if (!near) {
+    const std::string factor = made("arith.constant 40503 : i32");
+    mixed = made(fmt::format("arith.muli {}, {} : i32", mixed, factor));
+  }
+  const std::string limit = made(fmt::format("arith.constant {} : i32", mask - 1));
+  mixed = made(fmt::format("arith.andi {}, {} : i32", mixed, limit));
+  return made(fmt::format("arith.index_cast {} : i32 to index", mixed));
+}
+
+std::string KernelText::load_at(const std::string& buffer, const std::string& indices) {
+  const std::string name = fresh("v");
+  line(fmt::format("{} = memref.load {}[{}] : {}", name, buffer, indices, memref_of(buffer)));
+  return name;
+}
+
+void KernelText::store_at(const std::string& value, const std::string& buffer, const std::string& indices) {
+  line(fmt::format("memref.store {}, {}[{}] : {}", value, buffer, indices, memref_of(buffer)));
+}
+
 void KernelText::accumulate(const std::string& buffer, const std::string& indices, const std::string& value) {
   store(add(load(buffer, indices), value), buffer, indices);
 }
@@ -188,6 +226,22 @@ std::string KernelText::unary(const std::string& operation, const std::string& a
   if (!floating()) return mul(a, a);
   const std::string name = fresh("v");
   line(fmt::format("{} = {} {} : {}", name, operation, a, type_));
+  return name;
+}
+
+std::string KernelText::real(const std::string& integer) {
+  if (!floating()) return integer;
+  const std::string name = fresh("v");
+  line(fmt::format("{} = arith.sitofp {} : i32 to {}", name, integer, type_));
+  return name;
+}
+
+std::string KernelText::choose(const std::string& left, const std::string& right, const std::string& a,
+                               const std::string& b) {
+  const std::string greater = fresh("p"), name = fresh("v");
+  line(fmt::format("{} = {}, {}, {} : {}", greater, floating() ? "arith.cmpf ogt" : "arith.cmpi sgt", left,
+                   right, type_));
+  line(fmt::format("{} = arith.select {}, {}, {} : {}", name, greater, a, b, type_));
   return name;
 }
 

@@ -27,6 +27,7 @@ class KernelText {
   std::string buffer(const Dims& dims);  ///< a function argument; its name
   std::string local(const Dims& dims);   ///< allocated within the function, freed at its end
   std::string scalar();                  ///< a function argument of the element type
+  std::string integers(const Dims& dims);  ///< a function argument of i32, whatever the element type
   /// affine.for from `low` to `high` (exclusive), each a number or an affine expression of loop variables.
   void loop(const std::string& low, const std::string& high, const Body& body, std::int64_t step = 1);
   void loop(std::int64_t low, std::int64_t high, const Body& body, std::int64_t step = 1);
@@ -41,6 +42,13 @@ class KernelText {
   void accumulate(const std::string& buffer, const std::string& indices, const std::string& value);
   void subtract(const std::string& buffer, const std::string& indices, const std::string& value);
 
+  // Places that are only known when it runs.
+  /// An index in [0, bound) from an i32 and a loop variable: mixed so that they jump about (or, `near`, go on
+  /// with the variable), then cut to the largest power of two that `bound` holds.
+  std::string place(const std::string& integer, const std::string& iv, std::int64_t bound, bool near);
+  std::string load_at(const std::string& buffer, const std::string& indices);  ///< of values of type index
+  void store_at(const std::string& value, const std::string& buffer, const std::string& indices);
+
   // Arithmetic on the element type: the right operation for floating point or integers.
   std::string constant(double value);
   std::string add(const std::string& a, const std::string& b);
@@ -50,6 +58,10 @@ class KernelText {
   std::string max(const std::string& a, const std::string& b);
   std::string min(const std::string& a, const std::string& b);
   std::string unary(const std::string& operation, const std::string& a);  ///< "math.exp"; floating point only
+  std::string real(const std::string& integer);  ///< an i32 as an element
+  /// `a` if left > right, else `b`.
+  std::string choose(const std::string& left, const std::string& right, const std::string& a,
+                     const std::string& b);
 
   // Tensors.
   std::string tensor(const Dims& dims);                          ///< a function argument

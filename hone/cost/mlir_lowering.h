@@ -83,9 +83,12 @@ class Lowering {
 
   double cost(const Item& item) const;
 
-  /// Instructions that compute the addresses of a loop's accesses: a product for every row size that its
-  /// variable is multiplied by, a sum for every place but one.
-  double addresses(const std::vector<std::size_t>& items, int id, double& multiplied) const;
+  /// Instructions that compute the addresses of a loop's accesses, all and the products among them: one for
+  /// every row size that its variable is multiplied by, a sum for every place but one.
+  struct Addresses {
+    double instructions, products;
+  };
+  Addresses addresses(const std::vector<std::size_t>& items, int id) const;
 
   /// Whether a loop only copies elements side by side from one buffer to another, or clears them.
   bool moves_memory(const std::vector<std::size_t>& items, int id) const;

@@ -203,7 +203,8 @@ void Vectorising::side_by_side(int id, double widest) {
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
   if (along < 0) {
     straight(id, widest);
-    sums(id, widest);
+    sums_of_copies(id, widest);
+    sums_of_text(id);
     return;
   }
   const double lanes = floor_to_power(std::min(widest, loop(along).trips));
@@ -245,21 +246,20 @@ void Vectorising::side_by_side(int id, double widest) {
   }
 }
 
-/// A reduction's copies as sums of lanes, which are added up at last.
-void Vectorising::reduce(std::size_t top, int id, int along, double lanes) {
-  if (lanes < 4.0) return;
+/// The items under a value that have copies by a loop become vectors of so many, if that saves more than
+/// `shuffles`, which `top` then does.
+void Vectorising::stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top) {
   std::vector<std::size_t> items;
   std::set<int> seen;
-  const int value = nest_.steps[static_cast<std::size_t>(lowered_.items[top].step)].value;
   copies_under(value, along, items, seen);
-  double saved = -2.0 * std::log2(lanes);
+  double saved = -shuffles;
   for (const std::size_t k : items) {
     const Lowered::Item& item = lowered_.items[k];
     saved += neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
   }
   if (items.empty() || saved <= 0.0) return;
   shorten(id, saved);
-  lowered_.items[top].shuffles += 2.0 * std::log2(lanes);
+  lowered_.items[top].shuffles += shuffles;
   for (const std::size_t k : items) {
     Lowered::Item& item = lowered_.items[k];
     item.lanes = lanes;
@@ -268,10 +268,9 @@ void Vectorising::reduce(std::size_t top, int id, int along, double lanes) {
   }
 }
 
-void Vectorising::sums(int id, double widest) {
-  const std::vector<std::size_t> here = at_[static_cast<std::size_t>(id + 1)];
-  // Of a loop written out: what its copies add to an element that stays.
-  for (const std::size_t i : here) {
+/// Of loops written out: what their copies add to an element that stays.
+void Vectorising::sums_of_copies(int id, double widest) {
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& top = lowered_.items[i];
     if (top.step < 0 || top.lanes > 1.0 || top.copied_by.empty()) continue;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
@@ -283,36 +282,29 @@ void Vectorising::sums(int id, double widest) {
     for (const int along : top.copied_by) {
       if (loop(along).trips < 2.0 || !summed(step.value, along)) continue;
       if (any_order) {
-        reduce(i, id, along, floor_to_power(std::min(widest, loop(along).trips)));
+        // Sums of lanes, which are added up at last.
+        const double lanes = floor_to_power(std::min(widest, loop(along).trips));
+        if (lanes >= 4.0) stand_together(step.value, id, along, lanes, 2.0 * std::log2(lanes), i);
         break;
       }
       const auto from = uses_.from.find(step.value);
       if (from == uses_.from.end()) break;
       for (const int value : from->second) {
-        std::vector<std::size_t> items;
-        std::set<int> seen;
-        copies_under(value, along, items, seen);
-        if (items.empty() || lowered_.items[items[0]].step < 0) continue;
-        double saved = -0.5 * lowered_.items[items[0]].copies;  // every other one is taken out
-        for (const std::size_t k : items) {
-          const Lowered::Item& item = lowered_.items[k];
-          saved += neighbours(item, along) ? 0.5 * item.copies : -item.copies;
-        }
-        if (saved <= 0.0) continue;
-        shorten(id, saved);
-        lowered_.items[items[0]].shuffles += 0.5 * lowered_.items[items[0]].copies;
-        for (const std::size_t k : items) {
-          Lowered::Item& item = lowered_.items[k];
-          item.lanes = 2.0;
-          item.gathered = !neighbours(item, along);
-          if (item.gathered) item.shuffles += item.copies;
-        }
+        const auto given = uses_.item.find(value);
+        if (given == uses_.item.end()) continue;
+        const auto first = static_cast<std::size_t>(given->second);
+        const Lowered::Item& item = lowered_.items[first];
+        if (item.step >= 0)
+          stand_together(value, id, along, 2.0, 0.5 * item.copies, first);  // every other one is taken out
       }
       break;
     }
   }
-  // In the text: a + x, then + y.
-  for (const std::size_t i : here) {
+}
+
+/// Of the text: a + x, then + y.
+void Vectorising::sums_of_text(int id) {
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& top = lowered_.items[i];
     if (top.step < 0 || top.lanes > 1.0) continue;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];

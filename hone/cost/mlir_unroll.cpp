@@ -32,7 +32,7 @@ double Lowering::cost(const Item& item) const {
   return one.copies * (step.work == Work::compare && step.real ? 2.0 : 1.0);
 }
 
-double Lowering::addresses(const std::vector<std::size_t>& items, int id, double& multiplied) const {
+Lowering::Addresses Lowering::addresses(const std::vector<std::size_t>& items, int id) const {
   std::set<double> products;
   std::set<std::vector<double>> sums;
   for (const std::size_t k : items) {
@@ -49,8 +49,8 @@ double Lowering::addresses(const std::vector<std::size_t>& items, int id, double
     }
     sums.insert(std::move(position));
   }
-  multiplied = static_cast<double>(products.size());
-  return std::max(1.0, static_cast<double>(products.size() + sums.size()) - 1.0);
+  return {std::max(1.0, static_cast<double>(products.size() + sums.size()) - 1.0),
+          static_cast<double>(products.size())};
 }
 
 bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const {
@@ -123,10 +123,11 @@ void Lowering::unroll() {
       plain += cost(items_[k]);
       if (items_[k].item.access >= 0) moving += 1.0;
     }
-    const double address = addresses(first_home[id], id, body.products);
+    const auto [address, products] = addresses(first_home[id], id);
     const double size = plain + address + 1.0;
     body.size = size + kLoopControl;
     body.address = address;
+    body.products = products;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
     const bool known = one.known && body.fixed;

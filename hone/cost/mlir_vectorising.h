@@ -83,8 +83,9 @@ class Vectorising {
   void side_by_side(int id, double widest);
   void straight(int id, double widest);
   /// Of sums of reals, which keep their order: what is added, two at a time.
-  void sums(int id, double widest);
-  void reduce(std::size_t top, int id, int along, double lanes);
+  void sums_of_copies(int id, double widest);
+  void sums_of_text(int id);
+  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top);
   bool summed(int value, int along) const;
   bool neighbours(const Lowered::Item& item, int along) const;
   void copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen) const;
