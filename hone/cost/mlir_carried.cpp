@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMostPairs = 4096,
                       kMostVisited = 200000;  // of a function, beyond which nothing is looked for
 constexpr double kThroughMasked = 12.0;       // cycles to load what a masked store has just stored
+constexpr std::size_t kMostLoads = 200;  // of a loop; of more, none is looked for an iteration earlier
 constexpr double kMostReach = 16.0;  // iterations after which an element that was stored counts as old
 
 }  // namespace
@@ -55,8 +56,98 @@ void Vectorising::carried(int id, Lowered::Body& body) {
     body.chain = body.link = one.chain;
     body.chains = std::max<double>(1.0, static_cast<double>(one.carried.size()));
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k)
-      body.real_chain = body.real_chain || (one.carries_real && ordered(one.carried[k], one.yielded[k]));
+      body.real_chain = body.real_chain || !reduces(one.carried[k], one.yielded[k]) ||
+                        (one.carries_real && ordered(one.carried[k], one.yielded[k]));
   }
+}
+
+bool Vectorising::reduces(int from, int to) {
+  if (from == to) return true;
+  std::uint64_t code = 0;
+  int at = to;
+  for (int length = 0; at != from; ++length) {
+    const auto given = uses_.item.find(at);
+    const auto sources = uses_.from.find(at);
+    if (length > 400 || given == uses_.item.end() || sources == uses_.from.end()) return true;  // not seen through
+    const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
+    if (item.step < 0) return true;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+    if (code != 0 && step.code != code) return false;
+    code = step.code;
+    if (const auto users = users_.find(at); users != users_.end() && users->second > (at == to ? 0 : 1)) return false;
+    int next = Nest::kNoValue;
+    for (const int source : sources->second) {
+      ways_.clear();
+      if (way(from, source) < 0.0) continue;
+      if (next != Nest::kNoValue) return false;
+      next = source;
+    }
+    if (next == Nest::kNoValue) return true;
+    at = next;
+  }
+  const auto users = users_.find(from);
+  return users == users_.end() || users->second <= 1;
+}
+
+bool Vectorising::stored_too_early(int id) const {
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
+  struct Load {
+    std::size_t place;
+    const Nest::Access* access;
+  };
+  std::vector<Load> loads;
+  std::set<int> written;
+  for (std::size_t place = 0; place < here.size(); ++place) {
+    const Lowered::Item& item = lowered_.items[here[place]];
+    if (item.access < 0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (access.store) written.insert(access.buffer);
+    if (!access.store && item.copies <= 1.0 && item.share >= 1.0 && exact(access) && !access.indices.empty() &&
+        access.buffer >= 0 && moves(access, id))
+      loads.push_back({place, &access});
+  }
+  if (loads.size() > kMostLoads) return false;
+  // The load that gives it an iteration earlier.
+  const auto before = [&](const Nest::Access& later) -> const Load* {
+    for (const Load& other : loads) {
+      if (other.access->buffer != later.buffer || other.access->indices.size() != later.indices.size()) continue;
+      bool found = true;
+      for (std::size_t k = 0; k < later.indices.size() && found; ++k) {
+        double step = 0.0;
+        for (const auto& [at, by] : later.indices[k].terms)
+          if (at == id) step += by;
+        found = other.access->indices[k].terms == later.indices[k].terms &&
+                other.access->indices[k].constant - later.indices[k].constant == step;
+      }
+      if (found) return &other;
+    }
+    return nullptr;
+  };
+  for (const Load& load : loads) {
+    if (written.count(load.access->buffer) > 0) continue;
+    const Load* last = before(*load.access);
+    if (last == nullptr) continue;
+    for (std::size_t length = 0; length < loads.size(); ++length) {
+      const Load* further = before(*last->access);
+      if (further == nullptr) break;
+      last = further;
+    }
+    std::set<int> moved = {load.access->value};
+    for (std::size_t place = 0; place < last->place; ++place) {
+      const Lowered::Item& item = lowered_.items[here[place]];
+      if (item.step >= 0) {
+        const int value = nest_.steps[static_cast<std::size_t>(item.step)].value;
+        const auto from = uses_.from.find(value);
+        if (from != uses_.from.end() &&
+            std::any_of(from->second.begin(), from->second.end(), [&](int one) { return moved.count(one) > 0; }))
+          moved.insert(value);
+      } else if (const auto stored = uses_.stored.find(item.access);
+                 stored != uses_.stored.end() && moved.count(stored->second) > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 void Vectorising::memory(int id, Lowered::Body& body) {
@@ -69,7 +160,15 @@ void Vectorising::memory(int id, Lowered::Body& body) {
       for (const int l : found->second) {
         const Nest::Access& load = nest_.accesses[static_cast<std::size_t>(l)];
         if (++pairs > kMostPairs) return;
-        if (load.store) continue;
+        if (load.store) {
+          // Places that nothing is known of before it runs may be one.
+          const auto told = [&](const Nest::Access& access) {
+            return std::all_of(access.indices.begin(), access.indices.end(),
+                               [&](const Nest::Index& index) { return nest_.told(index, id); });
+          };
+          if (l != s && !(told(load) && told(store))) body.recurrence = true;
+          continue;
+        }
         pair(id, load, store, s, body);
       }
     }
@@ -78,13 +177,14 @@ void Vectorising::memory(int id, Lowered::Body& body) {
 void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& store, int s,
                        Lowered::Body& body) {
   if (load.indices.size() != store.indices.size()) return;
-  bool alike = true, here = true, possible = true, known = true;
+  bool alike = true, here = true, possible = true, known = true, told = true;
   double least = -1e18, most = 1e18;  // iterations from the store to the load of what it stored
   bool moved = false;
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
     const Nest::Index &a = load.indices[k], &b = store.indices[k];
-    alike = alike && a.terms == b.terms && a.constant == b.constant;
-    if (!a.exact || !b.exact || a.indirect || b.indirect) known = false;
+    alike = alike && a.terms == b.terms && a.constant == b.constant && a.unknown == b.unknown;
+    told = told && nest_.told(a, id) && nest_.told(b, id);
+    if (a.unknown != b.unknown || !nest_.told(a, id) || !nest_.told(b, id)) known = false;
     // What loops that are written out add, either side; the loop itself; others must agree.
     double low = b.constant - a.constant, high = low, by_load = 0.0, by_store = 0.0;
     std::map<int, double> others;
@@ -120,6 +220,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     most = std::min(most, std::floor(last));
   }
   if (!possible) return;
+  if (!told) {  // whatever iterations before it stored
+    body.recurrence = true;
+    return;
+  }
   const auto stored = uses_.stored.find(s);
   if (alike && !moves(store, id) && stored != uses_.stored.end()) {
     ways_.clear();

@@ -91,6 +91,7 @@ class Rows {
                                  .variables = {},
                                  .carried = {},
                                  .yielded = {},
+                                 .initial = {},
                                  .bounded_by = {}}
                     : nest_.loops[static_cast<std::size_t>(id)];
     };

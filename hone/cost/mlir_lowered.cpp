@@ -31,6 +31,7 @@ std::uint64_t movement(const Nest::Access& access) {
   mix(static_cast<std::uint64_t>(access.elements));
   for (const Nest::Index& index : access.indices) {
     mix(index.indirect ? 7 : index.exact ? 3 : 5);
+    mix(static_cast<std::uint64_t>(index.unknown + 1));
     std::vector<std::pair<int, double>> terms = index.terms;
     std::sort(terms.begin(), terms.end());
     for (const auto& [loop, step] : terms) {
@@ -68,7 +69,7 @@ void Lowering::index_memory() {
       auto found = std::find_if(list.begin(), list.end(),
                                 [&](const Touch& one) { return one.movement == movements_[i]; });
       if (found == list.end()) {
-        list.push_back({movements_[i], false, false, exact(access)});
+        list.push_back({movements_[i], false, false, placed(access)});
         found = std::prev(list.end());
       }
       (access.store ? found->stores : found->loads) = true;
@@ -92,10 +93,6 @@ bool Lowering::stored_in(int buffer, int at) const {
 }
 
 void Lowering::walk() {
-  struct Place {
-    int order, kind;
-    std::size_t index;
-  };
   std::vector<Place> places;
   for (std::size_t i = 0; i < nest_.steps.size(); ++i) places.push_back({nest_.steps[i].order, 0, i});
   for (std::size_t i = 0; i < nest_.accesses.size(); ++i) places.push_back({nest_.accesses[i].order, 1, i});
@@ -106,11 +103,63 @@ void Lowering::walk() {
     for (const int value : nest_.loops[i].variables) varies_[value] = {static_cast<int>(i)};
     for (const int value : nest_.loops[i].carried) varies_[value] = {static_cast<int>(i)};
   }
+  vary_carried(places);
   for (const Place& place : places) {
     if (place.kind == 0) step(place.index);
     if (place.kind == 1) access(place.index);
     if (place.kind == 2) flow(nest_.flows[place.index]);
   }
+}
+
+void Lowering::vary_carried(const std::vector<Place>& places) {
+  if (std::all_of(nest_.loops.begin(), nest_.loops.end(), [](const auto& one) { return one.carried.empty(); }))
+    return;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (const Place& place : places) {
+      if (place.kind == 0 && nest_.steps[place.index].value != Nest::kNoValue)
+        varies_[nest_.steps[place.index].value] = varies_of(nest_.steps[place.index]);
+      if (place.kind == 1 && nest_.accesses[place.index].value != Nest::kNoValue) {
+        const Nest::Access& access = nest_.accesses[place.index];
+        Loops loops = moves_by(access);
+        for (int at = access.loop; at >= 0; at = loop(at).parent)
+          if (stored_in(access.buffer, at)) add(loops, at);
+        varies_[access.value] = std::move(loops);
+      }
+      if (place.kind == 2) flow(nest_.flows[place.index]);
+    }
+    for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
+      const Nest::Loop& one = nest_.loops[i];
+      for (std::size_t k = 0; k < std::min({one.carried.size(), one.initial.size(), one.yielded.size()}); ++k)
+        for (const int by : varies_of({one.initial[k], one.yielded[k]}))
+          if (nest_.inside(static_cast<int>(i), by)) add(varies_[one.carried[k]], by);
+    }
+  }
+  uses_.from.clear();  // of the flows
+}
+
+bool Lowering::stays(const Nest::Step& step) {
+  return step.opaque || step.work == Work::call || step.work == Work::control || step.work == Work::load ||
+         step.work == Work::store || step.work == Work::unknown || step.uses.empty();
+}
+
+Lowering::Loops Lowering::varies_of(const Nest::Step& step) const {
+  Loops loops = varies_of(step.uses);
+  if (stays(step) && step.loop >= 0) add(loops, step.loop);
+  return loops;
+}
+
+Lowering::Loops Lowering::moves_by(const Nest::Access& access) const {
+  Loops loops;
+  for (const Nest::Index& one : access.indices) {
+    for (const auto& [at, by] : one.terms)
+      if (by != 0.0 && nest_.inside(access.loop, at)) add(loops, at);
+    if (one.exact && !one.indirect) continue;
+    // As far out as what is known only when it runs.
+    for (int at = one.unknown == Nest::kNoValue ? access.loop : one.within; at >= 0; at = loop(at).parent)
+      add(loops, at);
+  }
+  if (access.buffer < 0 && access.loop >= 0) add(loops, access.loop);
+  return loops;
 }
 
 Lowering::Loops Lowering::varies_of(const std::vector<int>& values) const {
@@ -126,19 +175,15 @@ void Lowering::step(std::size_t index) {
   item.item.step = static_cast<int>(index);
   item.origin = step.loop;
   item.item.share = share(step.loop, step.count);
-  item.fixed_by = varies_of(step.uses);
-  const bool stays = step.opaque || step.work == Work::call || step.work == Work::control ||
-                     step.work == Work::load || step.work == Work::store || step.work == Work::unknown ||
-                     step.uses.empty();
-  item.stays = stays;
-  if (stays && step.loop >= 0) add(item.fixed_by, step.loop);
+  item.fixed_by = varies_of(step);
+  item.stays = stays(step);
   if (step.value != Nest::kNoValue) varies_[step.value] = item.fixed_by;
   place(item, item.origin);
   if (step.idempotent && step.value != Nest::kNoValue && same(step.uses[0]) == same(step.uses[1])) {
     same_[step.value] = same(step.uses[0]);
     item.gone = true;
   }
-  if (step.code != 0 && step.value != Nest::kNoValue && !stays && !item.gone) {
+  if (step.code != 0 && step.value != Nest::kNoValue && !item.stays && !item.gone) {
     std::vector<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
     for (const int value : step.uses) key.push_back(same(value));
     const auto [found, fresh] = known_.try_emplace(std::move(key), step.value);
@@ -162,12 +207,7 @@ void Lowering::access(std::size_t index) {
   item.item.access = static_cast<int>(index);
   item.origin = access.loop;
   item.item.share = share(access.loop, access.count);
-  for (const Nest::Index& one : access.indices) {
-    for (const auto& [at, by] : one.terms)
-      if (by != 0.0 && nest_.inside(access.loop, at)) add(item.fixed_by, at);
-    if ((one.indirect || !one.exact) && access.loop >= 0) add(item.fixed_by, access.loop);
-  }
-  if (access.buffer < 0 && access.loop >= 0) add(item.fixed_by, access.loop);
+  item.fixed_by = moves_by(access);
   Loops value = item.fixed_by;
   for (int at = access.loop; at >= 0; at = loop(at).parent) {
     if (holds(item.fixed_by, at)) continue;
@@ -183,7 +223,7 @@ void Lowering::access(std::size_t index) {
   std::vector<double> where = {static_cast<double>(item.item.home)};
   for (const Nest::Index& one : access.indices) where.push_back(one.constant);
   where.push_back(static_cast<double>(movements_[index] >> 12U));
-  const bool known = exact(access) && access.buffer >= 0 && !access.masked;
+  const bool known = placed(access) && access.buffer >= 0 && !access.masked;
   if (access.store) {
     const int stored = access.uses.empty() ? Nest::kNoValue : same(access.uses[0]);
     auto& places = memory_[access.buffer];
@@ -274,6 +314,12 @@ void Lowering::finish(Item& item, std::size_t number) {
 bool exact(const Nest::Access& access) {
   return std::all_of(access.indices.begin(), access.indices.end(),
                      [](const Nest::Index& index) { return index.exact && !index.indirect; });
+}
+
+bool placed(const Nest::Access& access) {
+  return std::all_of(access.indices.begin(), access.indices.end(), [](const Nest::Index& index) {
+    return (index.exact && !index.indirect) || index.unknown != Nest::kNoValue;
+  });
 }
 
 bool moves(const Nest::Access& access, int loop) {

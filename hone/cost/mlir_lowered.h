@@ -76,6 +76,8 @@ Lowered lowered(const Nest& nest, const CodeTarget& target = {});
 
 /// Whether an access is where its indices say.
 bool exact(const Nest::Access& access);
+/// Whether two accesses of the same indices are to the same element, at one time.
+bool placed(const Nest::Access& access);
 /// Whether it is elsewhere in another iteration of a loop, as far as its indices say.
 bool moves(const Nest::Access& access, int loop);
 

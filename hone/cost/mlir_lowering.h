@@ -52,10 +52,22 @@ class Lowering {
   bool disturbed(std::size_t access, int at) const;
   bool stored_in(int buffer, int at) const;
 
+  /// A step, access or flow, in the order of the program.
+  struct Place {
+    int order, kind;
+    std::size_t index;
+  };
   /// Items in the order of the program, each as far out as it can stand.
   void walk();
 
   Loops varies_of(const std::vector<int>& values) const;
+  Loops varies_of(const Nest::Step& step) const;
+  static bool stays(const Nest::Step& step);
+  /// Of the place of an access: loops that its indices move by, and that it cannot be seen through.
+  Loops moves_by(const Nest::Access& access) const;
+  /// What values that loops hand on to themselves vary with beside those loops: what they begin as and what
+  /// they become.
+  void vary_carried(const std::vector<Place>& places);
   int same(int value) const {
     const auto found = same_.find(value);
     return found == same_.end() ? value : found->second;

@@ -118,6 +118,7 @@ void NestBuilder::region(int id, At at) {
 void NestBuilder::operation(int id, At at) {
   const Operation& operation = module_.operations[static_cast<std::size_t>(id)];
   ++walked_;
+  for (const int result : operation.results) stands_[result] = at.loop;
   if (!dead_.empty() && dead_[static_cast<std::size_t>(id)]) return;
   if (!operation.loops.empty()) return loops(operation, at);
   const Work work = work_of(operation.name);
@@ -232,9 +233,10 @@ void NestBuilder::loops(const Operation& operation, At at) {
       const Type& type = module_.type_of(arguments[i]);
       (type.real_elements() ? innermost.carries_real : innermost.carries_integer) = true;
       innermost.carried.push_back(arguments[i]);
-      // A tensor or memref that goes around is the one that went in.
       const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
                                   i - operation.loops.size();
+      if (operand < operation.operands.size()) innermost.initial.push_back(operation.operands[operand]);
+      // A tensor or memref that goes around is the one that went in.
       if (type.shaped() && type.kind != Type::Kind::vector && operand < operation.operands.size()) {
         const int held = buffer(operation.operands[operand]);
         buffers_[arguments[i]] = held;

@@ -40,6 +40,7 @@ struct Nest {
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
     std::vector<int> variables;                          ///< values that count its iterations
     std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
+    std::vector<int> initial;           ///< what they begin as
     std::vector<int> bounded_by;        ///< loops on which its bounds depend; -1: on something else, too
   };
   /// Position along one dimension of a buffer, in elements.
@@ -48,6 +49,10 @@ struct Nest {
     double constant = 0.0;
     bool exact = true;      ///< false: more enters than the terms say
     bool indirect = false;  ///< it was loaded
+    /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in all
+    /// iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
+    int unknown = kNoValue;
+    int within = -1;
   };
   struct Access {
     int loop = -1;  ///< the innermost around it
@@ -106,6 +111,10 @@ struct Nest {
 
   /// Whether `loop` is `around` or stands inside it.
   bool inside(int loop, int around) const;
+  /// Whether iterations of a loop move an index by what its terms say.
+  bool told(const Index& index, int loop) const {
+    return (index.exact && !index.indirect) || (index.unknown != kNoValue && !inside(index.within, loop));
+  }
 };
 
 /// What an iteration of a loop gets from those before it through memory.

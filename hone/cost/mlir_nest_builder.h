@@ -65,6 +65,7 @@ class NestBuilder {
   Points points(const Bound& bound, bool lower, bool& known);
   Points points(int value);
   const Nest::Index& index(int value);
+  void known_only_when_it_runs(Nest::Index& index, int value) const;
   Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);
   Nest::Index scaled(Nest::Index index, double factor) const;
   Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
@@ -107,6 +108,7 @@ class NestBuilder {
   std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
   std::vector<Points> weights_;            ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
+  std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;
   std::unordered_map<int, int> buffers_;
   std::map<int, Fused> fused_;                       ///< by result

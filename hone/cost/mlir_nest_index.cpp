@@ -70,6 +70,7 @@ NestBuilder::Points NestBuilder::points(const Bound& bound, bool lower, bool& kn
 
 Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
   for (auto& [loop, step] : index.terms) step *= factor;
+  if (factor != 1.0) index.unknown = Nest::kNoValue;
   index.constant *= factor;
   return index;
 }
@@ -85,6 +86,9 @@ Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
     }
   }
   a.constant += b.constant;
+  const bool first = a.exact && !a.indirect, second = b.exact && !b.indirect;
+  a.unknown = first ? b.unknown : second ? a.unknown : Nest::kNoValue;
+  if (first) a.within = b.within;
   a.exact = a.exact && b.exact;
   a.indirect = a.indirect || b.indirect;
   return a;
@@ -99,6 +103,12 @@ Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::s
     if (linear.factors[i] != 0)
       total = sum(std::move(total), scaled(index(operands[i]), static_cast<double>(linear.factors[i])));
   return total;
+}
+
+void NestBuilder::known_only_when_it_runs(Nest::Index& index, int value) const {
+  const auto found = stands_.find(value);
+  index.unknown = found == stands_.end() ? Nest::kNoValue : value;
+  index.within = found == stands_.end() ? -1 : found->second;
 }
 
 const Nest::Index& NestBuilder::index(int value) {
@@ -122,6 +132,7 @@ const Nest::Index& NestBuilder::index(int value) {
     } else if (work == Work::load) {
       result.exact = false;
       result.indirect = true;
+      known_only_when_it_runs(result, value);
     } else if ((name == "addi" || name == "add") && operation.operands.size() == 2) {
       result = sum(index(operation.operands[0]), Nest::Index(index(operation.operands[1])));
     } else if ((name == "subi" || name == "sub") && operation.operands.size() == 2) {
@@ -138,6 +149,7 @@ const Nest::Index& NestBuilder::index(int value) {
       for (const int operand : operation.operands)
         result = sum(std::move(result), Nest::Index(index(operand)));
       result.exact = result.terms.empty() && !result.indirect;
+      if (!result.exact) known_only_when_it_runs(result, value);
     }
   }
   return indices_[value] = std::move(result);

@@ -16,6 +16,7 @@ std::uint64_t likeness(const Nest::Access& access) {
   mix(static_cast<std::uint64_t>(access.elements));
   for (const Nest::Index& index : access.indices) {
     mix(index.indirect ? 7 : index.exact ? 3 : 5);
+    mix(static_cast<std::uint64_t>(index.unknown + 1));
     for (const auto& [loop, step] : index.terms) {
       mix(static_cast<std::uint64_t>(loop + 1));
       mix(static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))));
@@ -100,9 +101,14 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
     const double size = k < buffer.shape.size() && buffer.shape[k] != kDynamic
                             ? static_cast<double>(buffer.shape[k])
                             : static_cast<double>(Nest::kUnknownTrips);
-    if (index.indirect) {  // anywhere, once an iteration
+    if (index.indirect) {  // anywhere, once an iteration of where it is computed
       double runs = 1.0;
-      for (int around = group.loop;
+      const int within = index.unknown == Nest::kNoValue ? group.loop : index.within;
+      for (const auto& [at, step] : index.terms)
+        if (at != within && nest_.inside(at, within) && (loop < 0 || nest_.inside(at, loop)) &&
+            !(iteration && at == loop))
+          runs *= std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips);
+      for (int around = within;
            around >= 0 && nest_.inside(around, loop < 0 ? around : loop) && !(iteration && around == loop);
            around = nest_.loops[static_cast<std::size_t>(around)].parent)
         runs *= std::max(1.0, nest_.loops[static_cast<std::size_t>(around)].trips);
@@ -166,7 +172,7 @@ double Reuse::stride(const Nest::Access& access) const {
     const Nest::Index& index = access.indices[k];
     if (!buffer.strides.empty() && k < buffer.strides.size())
       unit = buffer.strides[k] == kDynamic ? NAN : static_cast<double>(buffer.strides[k]);
-    if (index.indirect) return NAN;
+    if (index.indirect && !nest_.told(index, access.loop)) return NAN;
     for (const auto& [loop, step] : index.terms)
       if (loop == access.loop) total += step * unit;
     if (buffer.strides.empty())

@@ -39,10 +39,10 @@ double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) 
   const std::vector<std::int64_t>& strides = nest.buffers[static_cast<std::size_t>(a.buffer)].strides;
   if (!strides.empty() && strides.back() != 1) return kNaN;
   if (a.buffer != b.buffer || a.store != b.store || a.indices.size() != b.indices.size() ||
-      a.indices.empty() || !exact(a) || !exact(b))
+      a.indices.empty() || !placed(a) || !placed(b))
     return kNaN;
   for (std::size_t k = 0; k < a.indices.size(); ++k) {
-    if (a.indices[k].terms != b.indices[k].terms) return kNaN;
+    if (a.indices[k].terms != b.indices[k].terms || a.indices[k].unknown != b.indices[k].unknown) return kNaN;
     if (k + 1 < a.indices.size() && a.indices[k].constant != b.indices[k].constant) return kNaN;
   }
   return b.indices.back().constant - a.indices.back().constant;
@@ -248,10 +248,14 @@ void Vectorising::side_by_side(int id, double widest) {
 
 /// The items under a value that have copies by a loop become vectors of so many, if that saves more than
 /// `shuffles`, which `top` then does.
-void Vectorising::stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top) {
+void Vectorising::stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top,
+                                 bool sum) {
   std::vector<std::size_t> items;
   std::set<int> seen;
-  copies_under(value, along, items, seen);
+  int handed_on = 0;
+  copies_under(value, along, items, seen, handed_on);
+  // Copies that wait for each other are none side by side, but for the sum itself.
+  if (handed_on > (!items.empty() && items[0] == top && sum ? 1 : 0)) return;
   double saved = -shuffles;
   for (const std::size_t k : items) {
     const Lowered::Item& item = lowered_.items[k];
@@ -284,7 +288,7 @@ void Vectorising::sums_of_copies(int id, double widest) {
       if (any_order) {
         // Sums of lanes, which are added up at last.
         const double lanes = floor_to_power(std::min(widest, loop(along).trips));
-        if (lanes >= 4.0) stand_together(step.value, id, along, lanes, 2.0 * std::log2(lanes), i);
+        if (lanes >= 4.0) stand_together(step.value, id, along, lanes, 2.0 * std::log2(lanes), i, true);
         break;
       }
       const auto from = uses_.from.find(step.value);
@@ -295,7 +299,7 @@ void Vectorising::sums_of_copies(int id, double widest) {
         const auto first = static_cast<std::size_t>(given->second);
         const Lowered::Item& item = lowered_.items[first];
         if (item.step >= 0)
-          stand_together(value, id, along, 2.0, 0.5 * item.copies, first);  // every other one is taken out
+          stand_together(value, id, along, 2.0, 0.5 * item.copies, first, false);  // every other one is taken out
       }
       break;
     }
@@ -351,6 +355,23 @@ bool Vectorising::summed(int value, int along) const {
          });
 }
 
+/// Whether a value is what a loop written out hands from one copy to the next, by itself or in a place that
+/// it stores to.
+bool Vectorising::hands_on(int value, int along) const {
+  const Nest::Loop& one = loop(along);
+  if (std::find(one.carried.begin(), one.carried.end(), value) != one.carried.end()) return true;
+  const auto given = uses_.item.find(value);
+  if (given == uses_.item.end()) return false;
+  const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
+  if (item.access < 0) return false;
+  const Nest::Access& load = nest_.accesses[static_cast<std::size_t>(item.access)];
+  return load.buffer >= 0 && stride_along(nest_, load, along) == 0.0 &&
+         std::any_of(nest_.accesses.begin(), nest_.accesses.end(), [&](const Nest::Access& store) {
+           return store.store && store.buffer == load.buffer && nest_.inside(store.loop, along) &&
+                  carried_by(load, store, along) == Carried::in_place;
+         });
+}
+
 /// Copies of a step stand side by side, those of an access if they move by one.
 bool Vectorising::neighbours(const Lowered::Item& item, int along) const {
   return item.access < 0 ||
@@ -358,8 +379,9 @@ bool Vectorising::neighbours(const Lowered::Item& item, int along) const {
 }
 
 /// The items under a value that have copies by a loop, itself first.
-void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& items,
-                               std::set<int>& seen) const {
+void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen,
+                               int& handed_on) const {
+  if (hands_on(value, along)) ++handed_on;
   const auto given = uses_.item.find(value);
   if (given == uses_.item.end() || !seen.insert(value).second || seen.size() > 1000) return;
   const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
@@ -373,7 +395,7 @@ void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& i
   items.push_back(static_cast<std::size_t>(given->second));
   if (item.access >= 0) return;
   if (const auto from = uses_.from.find(value); from != uses_.from.end())
-    for (const int other : from->second) copies_under(other, along, items, seen);
+    for (const int other : from->second) copies_under(other, along, items, seen, handed_on);
 }
 
 void Vectorising::straight(int id, double widest) {
@@ -397,7 +419,7 @@ void Vectorising::straight(int id, double widest) {
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
       for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
-      key.push_back(-1.0);
+      key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
     }
     const auto [row, fresh] = row_of.try_emplace(std::move(key), rows.size());
     if (fresh) rows.emplace_back();

@@ -153,6 +153,7 @@ class Tracer {
     std::uint64_t hash = mixed(2, static_cast<std::uint64_t>(access.buffer));
     for (const Nest::Index& index : access.indices) {
       double place = index.constant;
+      if (index.unknown != Nest::kNoValue) hash = mixed(hash, static_cast<std::uint64_t>(index.unknown));
       for (const auto& [id, step] : index.terms) {
         const double at = id == loop_ ? -1.0 : at_[static_cast<std::size_t>(id)];
         if (at >= 0.0)
@@ -247,7 +248,9 @@ class Tracer {
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
     if (access.buffer < 0) return;
-    const bool known_place = exact(access);
+    const bool known_place =
+        std::all_of(access.indices.begin(), access.indices.end(),
+                    [&](const Nest::Index& index) { return nest_.told(index, loop_); });
     // Moved out of the loop: a register instead.
     const bool held =
         holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));

@@ -205,6 +205,9 @@ double Lowering::copies(const Item& item) const {
         least = std::min(least, std::abs(by));
       }
     distinct *= std::min(most, least < 1e300 ? (span - 1.0) / least + 1.0 : 1.0);
+    if (index.unknown != Nest::kNoValue)
+      for (const int id : item.copied_by)
+        if (!nest_.told(index, id)) distinct *= std::max(1.0, loop(id).trips);
   }
   // One store, not a store and another one of the same, where the compiler does not see through the mask.
   if (masked(item.item))
@@ -212,7 +215,7 @@ double Lowering::copies(const Item& item) const {
       if (std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
         distinct *= std::max(1.0, loop(id).trips);
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
-  return exact(access) ? std::min(all, distinct) : all;
+  return placed(access) ? std::min(all, distinct) : all;
 }
 
 }  // namespace hone::cost::mlir

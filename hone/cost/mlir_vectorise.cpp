@@ -144,6 +144,7 @@ void Vectorising::groups(int id) {
     std::vector<double> key = {access.store ? 1.0 : 0.0, item.stride};
     // All but the last dimension are the same.
     for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
+    for (const Nest::Index& index : access.indices) key.push_back(static_cast<double>(index.unknown));
     alike[{access.buffer, key}].push_back(i);
   }
   for (const auto& [key, list] : alike) {
@@ -228,7 +229,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   if (body.idiom) {
     body.lanes = widest;
     body.interleave = 4.0;
-  } else if (possible && !vectors) {
+  } else if (possible && !vectors && !stored_too_early(id)) {
     const Nest::Loop& one = loop(id);
     const double trips = std::max(1.0, body.fixed ? one.most : one.trips),
                  single = cost(id, body, 1.0, false);
@@ -261,7 +262,11 @@ double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
   for (std::size_t k = access.indices.size(); k-- > 0;) {
     if (!buffer.strides.empty() && k < buffer.strides.size())
       unit = buffer.strides[k] == kDynamic ? 64.0 : static_cast<double>(buffer.strides[k]);
-    if (access.indices[k].indirect) return NAN;
+    if (!nest.told(access.indices[k], loop) &&
+        (access.indices[k].indirect ||
+         std::any_of(access.indices[k].terms.begin(), access.indices[k].terms.end(),
+                     [&](const auto& term) { return term.first == loop && term.second != 0.0; })))
+      return NAN;
     for (const auto& [at, step] : access.indices[k].terms)
       if (at == loop) total += step * unit;
     if (buffer.strides.empty() && k < buffer.shape.size())

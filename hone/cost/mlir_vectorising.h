@@ -31,7 +31,16 @@ class Vectorising {
       const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
       for (int at = from; at >= 0 && at != item.home; at = home_of(loop(at).parent)) kept_[at].push_back(i);
     }
-    for (const auto& [access, value] : uses.stored) stores_of_[value].push_back(access);
+    for (const auto& [access, value] : uses.stored) stores_of_[value].push_back(access), ++users_[value];
+    for (const Lowered::Item& item : lowered.items) {
+      if (item.step < 0) continue;
+      const auto from = uses.from.find(nest.steps[static_cast<std::size_t>(item.step)].value);
+      if (from == uses.from.end()) continue;
+      for (std::size_t k = 0; k < from->second.size(); ++k)
+        if (std::find(from->second.begin(), from->second.begin() + static_cast<std::ptrdiff_t>(k),
+                      from->second[k]) == from->second.begin() + static_cast<std::ptrdiff_t>(k))
+          ++users_[from->second[k]];
+    }
     for (std::size_t i = 0; i < nest.accesses.size(); ++i)
       accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
   }
@@ -51,6 +60,15 @@ class Vectorising {
 
   /// Values handed on in registers.
   void carried(int id, Lowered::Body& body);
+
+  /// Whether what a loop hands on is a reduction: one operation again and again, of which nothing else sees
+  /// what has come so far.
+  bool reduces(int from, int to);
+
+  /// Whether a load gives what an earlier iteration loaded elsewhere, so that it is handed on in a register
+  /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which must
+  /// put the two loads' elements together first (LLVM's fixed-order recurrences).
+  bool stored_too_early(int id) const;
 
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
   void memory(int id, Lowered::Body& body);
@@ -85,10 +103,13 @@ class Vectorising {
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
-  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top);
+  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top,
+                      bool sum);
   bool summed(int value, int along) const;
   bool neighbours(const Lowered::Item& item, int along) const;
-  void copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen) const;
+  bool hands_on(int value, int along) const;
+  void copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen,
+                    int& handed_on) const;
   void shorten(int id, double by);
   class Bundles;
 
@@ -103,6 +124,7 @@ class Vectorising {
   int depth_ = 0;
   std::size_t visited_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
+  std::unordered_map<int, int> users_;                   ///< by value: steps and stores that take it
   double bits_ = 32.0;                                   ///< of the widest element of a loop
 };
 
