@@ -56,12 +56,12 @@ void Vectorising::carried(int id, Lowered::Body& body) {
     body.chain = body.link = one.chain;
     body.chains = std::max<double>(1.0, static_cast<double>(one.carried.size()));
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k)
-      body.real_chain = body.real_chain || !reduces(one.carried[k], one.yielded[k]) ||
+      body.real_chain = body.real_chain || !reduces(one.carried[k], one.yielded[k], 0) ||
                         (one.carries_real && ordered(one.carried[k], one.yielded[k]));
   }
 }
 
-bool Vectorising::reduces(int from, int to) {
+bool Vectorising::reduces(int from, int to, int stores) {
   if (from == to) return true;
   std::uint64_t code = 0;
   int at = to;
@@ -74,7 +74,8 @@ bool Vectorising::reduces(int from, int to) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
     if (code != 0 && step.code != code) return false;
     code = step.code;
-    if (const auto users = users_.find(at); users != users_.end() && users->second > (at == to ? 0 : 1)) return false;
+    if (const auto users = users_.find(at); users != users_.end() && users->second > (at == to ? stores : 1))
+      return false;
     int next = Nest::kNoValue;
     for (const int source : sources->second) {
       ways_.clear();
@@ -236,7 +237,8 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     body.link = std::max(body.link, length);
     body.chain = std::max(body.chain, length * times);
     body.chains += side;
-    body.real_chain = body.real_chain || (store.real && ordered(load.value, stored->second));
+    body.real_chain = body.real_chain || !reduces(load.value, stored->second, 1) ||
+                      (store.real && ordered(load.value, stored->second));
     return;
   }
   if (alike) return;  // in place

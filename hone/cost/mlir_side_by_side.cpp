@@ -108,8 +108,18 @@ class Vectorising::Bundles {
     if (!seen_.insert(values).second) return;
     if (++of_.visited_together_ > kMostVisited) possible_ = false;
     if (!possible_) return;
-    // One of them may not wait for another.
-    if (std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; })) {
+    // One of them may not wait for another; what is loaded is put in another order.
+    const auto loaded = [&](int value) {
+      const auto given = of_.uses_.item.find(value);
+      return given != of_.uses_.item.end() && of_.lowered_.items[static_cast<std::size_t>(given->second)].access >= 0;
+    };
+    const bool again =
+        std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; });
+    if (again && std::all_of(values.begin(), values.end(), loaded)) {
+      saved_ -= 1.0;
+      return;
+    }
+    if (again) {
       possible_ = false;
       return;
     }
@@ -208,7 +218,7 @@ void Vectorising::side_by_side(int id, double widest) {
     return;
   }
   const double lanes = floor_to_power(std::min(widest, loop(along).trips));
-  if (lanes < 2.0) return;
+  if (lanes < 2.0 || waits(id, along)) return;
   // Elements a stride apart are put together one by one, one for all is copied.
   const auto stride = [&](const Lowered::Item& item) {
     return item.access < 0
@@ -353,6 +363,24 @@ bool Vectorising::summed(int value, int along) const {
          std::any_of(stores->second.begin(), stores->second.end(), [&](int access) {
            return stride_along(nest_, nest_.accesses[static_cast<std::size_t>(access)], along) == 0.0;
          });
+}
+
+/// Whether copies of a loop written out wait for those before: for what they hand on, or store.
+bool Vectorising::waits(int id, int along) const {
+  if (!loop(along).carried.empty()) return true;
+  std::vector<const Nest::Access*> loads, stores;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (nest_.inside(access.loop, along)) (access.store ? stores : loads).push_back(&access);
+  }
+  if (loads.size() * stores.size() > kMostVisited) return true;
+  return std::any_of(stores.begin(), stores.end(), [&](const Nest::Access* store) {
+    return std::any_of(loads.begin(), loads.end(), [&](const Nest::Access* load) {
+      return load->buffer == store->buffer && carried_by(*load, *store, along) == Carried::onward;
+    });
+  });
 }
 
 /// Whether a value is what a loop written out hands from one copy to the next, by itself or in a place that

@@ -84,6 +84,8 @@ bool Lowering::joins(int id, std::map<int, std::vector<std::size_t>>& at_home) {
   const auto count = static_cast<int>(nest_.loops.size());
   while (inner < count && !(left(inner) && around(inner) == id)) ++inner;
   if (inner == count || !result_.body(inner).idiom || !loop(inner).fixed) return false;
+  for (int between = loop(inner).parent; between != id && between >= 0; between = loop(between).parent)
+    if (loop(between).trips > 1.0) return false;  // several calls, one behind the other
   const auto idle = [&](std::size_t k) {
     const Lowered::Item& item = items_[k].item;
     return item.access < 0 && nest_.steps[static_cast<std::size_t>(item.step)].address;

@@ -62,8 +62,8 @@ class Vectorising {
   void carried(int id, Lowered::Body& body);
 
   /// Whether what a loop hands on is a reduction: one operation again and again, of which nothing else sees
-  /// what has come so far.
-  bool reduces(int from, int to);
+  /// what has come so far, but `stores` that keep it in its place.
+  bool reduces(int from, int to, int stores);
 
   /// Whether a load gives what an earlier iteration loaded elsewhere, so that it is handed on in a register
   /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which must
@@ -108,6 +108,7 @@ class Vectorising {
   bool summed(int value, int along) const;
   bool neighbours(const Lowered::Item& item, int along) const;
   bool hands_on(int value, int along) const;
+  bool waits(int id, int along) const;
   void copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen,
                     int& handed_on) const;
   void shorten(int id, double by);
