@@ -24,6 +24,7 @@ struct Lowered {
     double stride = 0.0;         ///< accesses: elements from one iteration to the next; NaN: anywhere
     double lanes = 1.0;          ///< copies side by side that one instruction takes
     int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
+    bool in_row = false;  ///< with its group one wide operation on elements as they lie, nothing is shuffled
     bool gathered = false;       ///< of these, loads that are put into a vector one by one
     double shuffles = 0.0;       ///< instructions an iteration that do so, or take elements out again
     double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kDeepest = 12;                 // RecursionMaxDepth
 constexpr std::size_t kMostStores = 1024;    // of a body; of more, nothing is looked at
+constexpr std::size_t kMostRows = 2000;      // that shuffles are followed through
 constexpr std::size_t kMostVisited = 20000;  // values of a function, beyond which nothing is looked for
 
 /// Whether copies of a step can be one instruction.
@@ -193,6 +194,97 @@ class Vectorising::Bundles {
 void Vectorising::shorten(int id, double by) {
   Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(id + 1)];
   body.size = std::max(std::min(body.size, 3.0), body.size - by);
+}
+
+void Vectorising::rows(int id) {
+  std::map<std::vector<double>, std::vector<std::size_t>> groups;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0 || item.copies > 1.0 || item.share < 1.0 || !(item.group >= 2.0) ||
+        item.group != item.stride)
+      continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (!access.store || access.elements > 1.0) continue;
+    std::vector<double> key = {static_cast<double>(access.buffer), item.stride};
+    for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
+    groups[key].push_back(i);
+  }
+  for (auto& [key, stores] : groups) {
+    const auto place = [&](std::size_t i) {
+      return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)].indices.back().constant;
+    };
+    std::sort(stores.begin(), stores.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+    if (static_cast<double>(stores.size()) != key[1]) continue;
+    std::vector<int> values;
+    for (const std::size_t i : stores) {
+      const auto stored = uses_.stored.find(lowered_.items[i].access);
+      if (stored != uses_.stored.end() &&
+          distance(nest_, nest_.accesses[static_cast<std::size_t>(lowered_.items[stores[0]].access)],
+                   nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)]) ==
+              static_cast<double>(values.size()))
+        values.push_back(stored->second);
+    }
+    std::set<std::vector<int>> seen;
+    std::vector<std::size_t> items = stores;
+    if (values.size() < stores.size() || !in_step(id, values, seen, items)) continue;
+    for (const std::size_t i : items) lowered_.items[i].in_row = true;
+  }
+}
+
+bool Vectorising::in_step(int id, const std::vector<int>& values, std::set<std::vector<int>>& seen,
+                          std::vector<std::size_t>& items) const {
+  if (!seen.insert(values).second) return true;
+  if (seen.size() > kMostRows) return false;
+  const auto item_of = [&](int value) -> const Lowered::Item* {
+    const auto given = uses_.item.find(value);
+    return given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
+  };
+  const Lowered::Item* first = item_of(values[0]);
+  const auto same = [&](int value) { return value == values[0]; };
+  // One for all lanes, from outside.
+  if (std::all_of(values.begin(), values.end(), same)) return first == nullptr || first->home != id;
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const Lowered::Item* one = item_of(values[k]);
+    if (one == nullptr || first == nullptr || one->home != id || (one->step >= 0) != (first->step >= 0) ||
+        one->copies > 1.0 || one->share < 1.0)
+      return false;
+    if (one->step < 0) {
+      const Nest::Access &a = nest_.accesses[static_cast<std::size_t>(first->access)],
+                         &b = nest_.accesses[static_cast<std::size_t>(one->access)];
+      if (one->group != static_cast<double>(values.size()) || one->group != one->stride ||
+          distance(nest_, a, b) != static_cast<double>(k))
+        return false;
+    } else {
+      const Nest::Step &a = nest_.steps[static_cast<std::size_t>(first->step)],
+                       &b = nest_.steps[static_cast<std::size_t>(one->step)];
+      if (a.code != b.code || a.code == 0 || !has_vectors(b)) return false;
+    }
+    items.push_back(static_cast<std::size_t>(uses_.item.at(values[k])));
+  }
+  if (first->step < 0) {
+    // A group begins with the first of all its elements that are loaded.
+    const Nest::Access& row = nest_.accesses[static_cast<std::size_t>(first->access)];
+    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+      const Lowered::Item& other = lowered_.items[i];
+      if (other.access < 0) continue;
+      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(other.access)];
+      const double behind = access.store ? kNaN : distance(nest_, access, row);
+      if (behind > 0.0 && std::fmod(behind, first->stride) != 0.0) return false;
+    }
+    return true;
+  }
+  const auto operands = uses_.from.find(values[0]);
+  const std::size_t count = operands == uses_.from.end() ? 0 : operands->second.size();
+  for (std::size_t operand = 0; operand < count; ++operand) {
+    std::vector<int> next;
+    for (const int value : values) {
+      const auto from = uses_.from.find(value);
+      if (from == uses_.from.end() || from->second.size() != count) return false;
+      next.push_back(from->second[operand]);
+    }
+    if (!in_step(id, next, seen, items)) return false;
+  }
+  return true;
 }
 
 void Vectorising::side_by_side(int id, double widest) {

@@ -253,6 +253,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   }
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) lowered_.items[i].lanes = body.lanes;
   if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
+  if (body.lanes > 1.0) rows(id);
 }
 
 double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
