@@ -200,12 +200,10 @@ void Vectorising::rows(int id) {
   std::map<std::vector<double>, std::vector<std::size_t>> groups;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
-    if (item.access < 0 || item.copies > 1.0 || item.share < 1.0 || !(item.group >= 2.0) ||
-        item.group != item.stride)
-      continue;
+    if (item.access < 0 || item.share < 1.0 || !(item.group >= 2.0) || item.group != item.stride) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     if (!access.store || access.elements > 1.0) continue;
-    std::vector<double> key = {static_cast<double>(access.buffer), item.stride};
+    std::vector<double> key = {static_cast<double>(access.buffer), item.stride, item.copies};
     for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
     groups[key].push_back(i);
   }
@@ -214,7 +212,15 @@ void Vectorising::rows(int id) {
       return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)].indices.back().constant;
     };
     std::sort(stores.begin(), stores.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
-    if (static_cast<double>(stores.size()) != key[1]) continue;
+    const auto members = static_cast<double>(stores.size());
+    // Copies go on where the text's elements end.
+    const Lowered::Item& any = lowered_.items[stores[0]];
+    int along = -1;
+    for (const int by : any.copied_by)
+      if (members * loop(by).trips == key[1] &&
+          stride_along(nest_, nest_.accesses[static_cast<std::size_t>(any.access)], by) == members)
+        along = by;
+    if (members != key[1] && along < 0) continue;
     std::vector<int> values;
     for (const std::size_t i : stores) {
       const auto stored = uses_.stored.find(lowered_.items[i].access);
@@ -226,12 +232,12 @@ void Vectorising::rows(int id) {
     }
     std::set<std::vector<int>> seen;
     std::vector<std::size_t> items = stores;
-    if (values.size() < stores.size() || !in_step(id, values, seen, items)) continue;
+    if (values.size() < stores.size() || !in_step(id, along, values, seen, items)) continue;
     for (const std::size_t i : items) lowered_.items[i].in_row = true;
   }
 }
 
-bool Vectorising::in_step(int id, const std::vector<int>& values, std::set<std::vector<int>>& seen,
+bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                           std::vector<std::size_t>& items) const {
   if (!seen.insert(values).second) return true;
   if (seen.size() > kMostRows) return false;
@@ -239,19 +245,25 @@ bool Vectorising::in_step(int id, const std::vector<int>& values, std::set<std::
     const auto given = uses_.item.find(value);
     return given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
   };
+  const double members = static_cast<double>(values.size()), copies = along < 0 ? 1.0 : loop(along).trips;
+  const auto copied = [&](const Lowered::Item& item) {
+    return std::find(item.copied_by.begin(), item.copied_by.end(), along) != item.copied_by.end();
+  };
   const Lowered::Item* first = item_of(values[0]);
   const auto same = [&](int value) { return value == values[0]; };
   // One for all lanes, from outside.
-  if (std::all_of(values.begin(), values.end(), same)) return first == nullptr || first->home != id;
+  if ((members > 1.0 || first == nullptr || first->home != id) && std::all_of(values.begin(), values.end(), same))
+    return first == nullptr || (first->home != id && !copied(*first));
   for (std::size_t k = 0; k < values.size(); ++k) {
     const Lowered::Item* one = item_of(values[k]);
     if (one == nullptr || first == nullptr || one->home != id || (one->step >= 0) != (first->step >= 0) ||
-        one->copies > 1.0 || one->share < 1.0)
+        (along >= 0 && !copied(*one)) || one->share < 1.0)
       return false;
     if (one->step < 0) {
       const Nest::Access &a = nest_.accesses[static_cast<std::size_t>(first->access)],
                          &b = nest_.accesses[static_cast<std::size_t>(one->access)];
-      if (one->group != static_cast<double>(values.size()) || one->group != one->stride ||
+      if (one->group != members * copies || one->group != one->stride ||
+          (along >= 0 && stride_along(nest_, b, along) != members) ||
           distance(nest_, a, b) != static_cast<double>(k))
         return false;
     } else {
@@ -282,7 +294,7 @@ bool Vectorising::in_step(int id, const std::vector<int>& values, std::set<std::
       if (from == uses_.from.end() || from->second.size() != count) return false;
       next.push_back(from->second[operand]);
     }
-    if (!in_step(id, next, seen, items)) return false;
+    if (!in_step(id, along, next, seen, items)) return false;
   }
   return true;
 }
@@ -303,12 +315,15 @@ void Vectorising::side_by_side(int id, double widest) {
   const bool in_registers = along < 0 && kept != kept_.end();
   if (in_registers)
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
-  if (along < 0) {
-    straight(id, widest);
-    sums_of_copies(id, widest);
-    sums_of_text(id);
-    return;
-  }
+  if (along >= 0) copies_along(id, along, in_registers, widest);
+  straight(id, widest);
+  sums_of_copies(id, widest);
+  sums_of_text(id);
+}
+
+/// Copies of a loop written out that store neighbours.
+void Vectorising::copies_along(int id, int along, bool in_registers, double widest) {
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   const double lanes = floor_to_power(std::min(widest, loop(along).trips));
   if (lanes < 2.0 || waits(id, along)) return;
   // Elements a stride apart are put together one by one, one for all is copied.
@@ -522,9 +537,12 @@ void Vectorising::straight(int id, double widest) {
   std::vector<std::size_t> stores;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
-    if (item.access < 0 || item.copies > 1.0 || item.share < 1.0) continue;
+    if (item.access < 0 || item.share < 1.0) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.store && access.elements <= 1.0) stores.push_back(i);
+    // Of loops written out, each copy by itself.
+    if (access.store && access.elements <= 1.0 &&
+        std::none_of(item.copied_by.begin(), item.copied_by.end(), [&](int by) { return waits(id, by); }))
+      stores.push_back(i);
   }
   if (stores.size() < 2 || stores.size() > kMostStores) return;
   // Rows of neighbours.
@@ -535,7 +553,7 @@ void Vectorising::straight(int id, double widest) {
   };
   for (const std::size_t i : stores) {
     const Nest::Access& access = access_of(i);
-    std::vector<double> key = {static_cast<double>(access.buffer)};
+    std::vector<double> key = {static_cast<double>(access.buffer), lowered_.items[i].copies};
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
       for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
@@ -564,7 +582,7 @@ void Vectorising::straight(int id, double widest) {
         bundles.grow({row.begin() + static_cast<std::ptrdiff_t>(begin),
                       row.begin() + static_cast<std::ptrdiff_t>(end)});
         if (bundles.pays()) {
-          bundles.settle(static_cast<double>(width), 1.0);
+          bundles.settle(static_cast<double>(width), lowered_.items[row[begin]].copies);
           begin = end;
         } else {
           ++begin;

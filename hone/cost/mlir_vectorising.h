@@ -99,12 +99,13 @@ class Vectorising {
   /// Groups of strided stores whose elements all come about in the same way from elements that lie in the same
   /// order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
   void rows(int id);
-  bool in_step(int id, const std::vector<int>& values, std::set<std::vector<int>>& seen,
+  bool in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                std::vector<std::size_t>& items) const;
 
   /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out, or of
   /// the text (mlir_side_by_side.cpp).
   void side_by_side(int id, double widest);
+  void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
