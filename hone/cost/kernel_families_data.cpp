@@ -1,5 +1,5 @@
-// Data: places known only when it runs, counts by value, tables filled cell by cell, distances, bodies, choices,
-// networks that sort, many statistics at once, random numbers, fixed numbers of iterations.
+// Data: places known only when it runs, counts by value, tables filled cell by cell, distances, bodies,
+// choices, networks that sort, many statistics at once, random numbers, fixed numbers of iterations.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -31,10 +31,11 @@ void write_gather(KernelText& text, KernelDraw& draw) {
                       x = text.buffer({entries}), y = text.buffer({rows});
     text.loop(0, rows, [&](const std::string& row) {
       const std::string start = text.constant(0.0);
-      const std::string sum = text.reduce(0, width, start, [&](const std::string& k, const std::string& so_far) {
-        const std::string at = text.place(text.load(columns, listed({row, k})), k, entries, near);
-        return text.add(so_far, text.mul(text.load(values, listed({row, k})), text.load_at(x, at)));
-      });
+      const std::string sum =
+          text.reduce(0, width, start, [&](const std::string& k, const std::string& so_far) {
+            const std::string at = text.place(text.load(columns, listed({row, k})), k, entries, near);
+            return text.add(so_far, text.mul(text.load(values, listed({row, k})), text.load_at(x, at)));
+          });
       text.store(sum, y, row);
     });
   } else if (kind == 2) {  // rows of a table
@@ -51,8 +52,9 @@ void write_gather(KernelText& text, KernelDraw& draw) {
     const std::string table = text.buffer({entries, width}), out = text.buffer({width});
     text.loop(0, n, [&](const std::string& i) {
       const std::string row = place_of(i);
-      text.loop(0, width,
-                [&](const std::string& k) { text.accumulate(out, k, text.load_at(table, listed({row, k}))); });
+      text.loop(0, width, [&](const std::string& k) {
+        text.accumulate(out, k, text.load_at(table, listed({row, k})));
+      });
     });
   }
 }
@@ -106,7 +108,8 @@ void write_dynamic_programme(KernelText& text, KernelDraw& draw) {
         const std::string x = text.load(a, i), y = text.load(b, j);
         if (kind == 0) {
           const std::string change = text.choose(x, y, one, zero);
-          text.store(text.min(text.add(text.min(up, left), one), text.add(corner, change)), table, listed({i, j}));
+          text.store(text.min(text.add(text.min(up, left), one), text.add(corner, change)), table,
+                     listed({i, j}));
         } else {
           const std::string score = text.choose(x, y, text.constant(-1.0), text.constant(2.0));
           const std::string gap = text.sub(text.max(up, left), one);
@@ -120,8 +123,8 @@ void write_dynamic_programme(KernelText& text, KernelDraw& draw) {
     text.loop(1, rows, [&](const std::string& i) {
       const std::string value = text.load(worth, i);
       text.loop(weight, std::max(columns, weight + 1), [&](const std::string& w) {
-        const std::string with = text.add(
-            text.load(table, listed({i + " - 1", fmt::format("{} - {}", w, weight)})), value);
+        const std::string with =
+            text.add(text.load(table, listed({i + " - 1", fmt::format("{} - {}", w, weight)})), value);
         text.store(text.max(text.load(table, listed({i + " - 1", w})), with), table, listed({i, w}));
       });
     });
@@ -130,9 +133,9 @@ void write_dynamic_programme(KernelText& text, KernelDraw& draw) {
     text.loop(1, rows, [&](const std::string& i) {
       text.loop(1, columns, [&](const std::string& j) {
         const std::string off = text.sub(text.load(a, i), text.load(b, j));
-        const std::string way = text.min(text.min(text.load(table, listed({i + " - 1", j})),
-                                                  text.load(table, listed({i, j + " - 1"}))),
-                                         text.load(table, listed({i + " - 1", j + " - 1"})));
+        const std::string way = text.min(
+            text.min(text.load(table, listed({i + " - 1", j})), text.load(table, listed({i, j + " - 1"}))),
+            text.load(table, listed({i + " - 1", j + " - 1"})));
         text.store(text.add(way, text.mul(off, off)), table, listed({i, j}));
       });
     });
@@ -148,8 +151,8 @@ void write_distances(KernelText& text, KernelDraw& draw) {
                     y = text.buffer(transposed ? KernelText::Dims{d, m} : KernelText::Dims{m, d});
   const std::string out = text.buffer({n, m});
   const auto part = [&](const std::string& i, const std::string& j, const std::string& k) {
-    const std::string off = text.sub(text.load(x, listed({i, k})),
-                                     text.load(y, transposed ? listed({k, j}) : listed({j, k})));
+    const std::string off =
+        text.sub(text.load(x, listed({i, k})), text.load(y, transposed ? listed({k, j}) : listed({j, k})));
     return kind == 1 ? text.unary("math.absf", off) : text.mul(off, off);
   };
   const auto finished = [&](const std::string& sum) {
@@ -162,10 +165,9 @@ void write_distances(KernelText& text, KernelDraw& draw) {
     text.loop(0, n, [&](const std::string& i) {
       text.loop(0, m, [&](const std::string& j) {
         const std::string zero = text.constant(0.0);
-        const std::string sum =
-            text.reduce(0, d, zero, [&](const std::string& k, const std::string& so_far) {
-              return text.add(so_far, part(i, j, k));
-            });
+        const std::string sum = text.reduce(0, d, zero, [&](const std::string& k, const std::string& so_far) {
+          return text.add(so_far, part(i, j, k));
+        });
         text.store(text.min(text.load(least, i), sum), least, i);
       });
     });
@@ -229,8 +231,9 @@ void write_choices(KernelText& text, KernelDraw& draw) {
       text.store(text.choose(value, zero, other, text.mul(other, text.constant(0.01))), out, listed(iv));
     } else if (kind == 1) {  // one of two computations
       const std::string off = text.sub(value, other);
-      text.store(text.choose(off, limit, text.mul(limit, off), text.mul(text.mul(off, off), text.constant(0.5))), out,
-                 listed(iv));
+      text.store(
+          text.choose(off, limit, text.mul(limit, off), text.mul(text.mul(off, off), text.constant(0.5))),
+          out, listed(iv));
     } else if (kind == 2) {  // counted
       text.accumulate(total, iv[0], text.choose(value, limit, text.constant(1.0), zero));
     } else if (kind == 3) {  // added where it is enough
@@ -326,8 +329,8 @@ void write_random_numbers(KernelText& text, KernelDraw& draw) {
     if (written_out)
       for (std::int64_t k = 0; k < rounds; ++k) value = round(value);
     else
-      value = text.reduce(0, rounds, value,
-                          [&](const std::string&, const std::string& s) { return round(s); });
+      value =
+          text.reduce(0, rounds, value, [&](const std::string&, const std::string& s) { return round(s); });
     if (kept)
       text.store(value, out, i);
     else
@@ -356,7 +359,8 @@ void write_iterated(KernelText& text, KernelDraw& draw) {
     const std::string c = text.load(other, i), zero = text.constant(0.0);
     text.store(text.reduce(0, steps, zero,
                            [&](const std::string&, const std::string& z) {
-                             const std::string next = text.add(text.mul(z, z), text.mul(c, text.constant(-0.5)));
+                             const std::string next =
+                                 text.add(text.mul(z, z), text.mul(c, text.constant(-0.5)));
                              return text.min(next, a);
                            }),
                out, i);

@@ -9,9 +9,10 @@
 namespace hone::cost {
 
 void write_lattice(KernelText& text, KernelDraw& draw) {
-  // Lattice Boltzmann with five or nine velocities: populations come from neighbours and relax to equilibrium.
-  static const std::vector<std::pair<int, int>> ways = {{0, 0},  {1, 0},   {0, 1},  {-1, 0}, {0, -1},
-                                                        {1, 1},  {-1, 1},  {-1, -1}, {1, -1}};
+  // Lattice Boltzmann with five or nine velocities: populations come from neighbours and relax to
+  // equilibrium.
+  static const std::vector<std::pair<int, int>> ways = {{0, 0}, {1, 0},  {0, 1},   {-1, 0}, {0, -1},
+                                                        {1, 1}, {-1, 1}, {-1, -1}, {1, -1}};
   const std::size_t count = draw.chance(0.5) ? 5 : 9;
   const bool together = draw.chance(0.3), quadratic = draw.chance(0.5);
   const auto dims = draw.extents(2, 6.0 * static_cast<double>(count), 4);
@@ -51,7 +52,8 @@ void write_lattice(KernelText& text, KernelDraw& draw) {
           way = ways[k].second > 0 ? text.add(way, text.mul(text.constant(3.0), v))
                                    : text.sub(way, text.mul(text.constant(3.0), v));
         if (quadratic) way = text.sub(way, text.mul(text.constant(1.5), square));
-        const std::string rest = text.mul(text.mul(density, text.constant(1.0 / static_cast<double>(count))), way);
+        const std::string rest =
+            text.mul(text.mul(density, text.constant(1.0 / static_cast<double>(count))), way);
         text.store(text.add(f[k], text.mul(text.constant(0.6), text.sub(rest, f[k]))), to, at(k, r, c));
       }
     });
@@ -103,7 +105,8 @@ void write_banded(KernelText& text, KernelDraw& draw) {
   each(1, n, [&](const std::string& s, const std::string& k) {
     const std::string i = fmt::format("{} - {}", n - 1, k);
     const std::string here = at(s, i), after = at(s, fmt::format("{} - {}", n, k));
-    const std::string left = text.sub(text.load(right, here), text.mul(text.load(upper, here), text.load(right, after)));
+    const std::string left =
+        text.sub(text.load(right, here), text.mul(text.load(upper, here), text.load(right, after)));
     text.store(text.div(left, text.load(middle, here)), right, here);
   });
 }
@@ -126,8 +129,9 @@ void write_symmetric(KernelText& text, KernelDraw& draw) {
     } else if (kind == 1) {  // a rank-one update of the half
       const std::string factor = text.load(x, i);
       text.loop("0", i + " + 1", [&](const std::string& j) {
-        text.store(text.add(text.load(a, listed({i, j})), text.mul(factor, text.load(in_register ? x : y, j))), a,
-                   listed({i, j}));
+        text.store(
+            text.add(text.load(a, listed({i, j})), text.mul(factor, text.load(in_register ? x : y, j))), a,
+            listed({i, j}));
       });
     } else {  // mirrored
       text.loop("0", i, [&](const std::string& j) {
@@ -160,9 +164,9 @@ void write_kronecker(KernelText& text, KernelDraw& draw) {
   const std::string t = text.buffer({dims[0], dims[2], dims[1]}), c = text.buffer({dims[1], dims[3]}),
                     out = text.buffer({dims[0], dims[3]});
   text.nest({dims[0], dims[2], dims[1], dims[3]}, [&](const std::vector<std::string>& iv) {
-    const std::string value = text.mul(text.mul(text.load(t, listed({iv[0], iv[1], iv[2]})),
-                                                text.load(b, listed({iv[1], iv[3]}))),
-                                       text.load(c, listed({iv[2], iv[3]})));
+    const std::string value =
+        text.mul(text.mul(text.load(t, listed({iv[0], iv[1], iv[2]})), text.load(b, listed({iv[1], iv[3]}))),
+                 text.load(c, listed({iv[2], iv[3]})));
     text.accumulate(out, listed({iv[0], iv[3]}), value);
   });
 }
@@ -186,8 +190,9 @@ void write_small_matrices(KernelText& text, KernelDraw& draw) {
     const std::string b = matrices(), c = matrices();
     text.loop(0, n, [&](const std::string& one) {
       text.nest({size, size, size}, [&](const std::vector<std::string>& iv) {
-        text.accumulate(c, at(one, {iv[0], iv[1]}),
-                        text.mul(text.load(a, at(one, {iv[0], iv[2]})), text.load(b, at(one, {iv[2], iv[1]}))));
+        text.accumulate(
+            c, at(one, {iv[0], iv[1]}),
+            text.mul(text.load(a, at(one, {iv[0], iv[2]})), text.load(b, at(one, {iv[2], iv[1]}))));
       });
     });
   } else if (kind == 0) {
@@ -235,8 +240,7 @@ void write_small_matrices(KernelText& text, KernelDraw& draw) {
     text.loop(0, n, [&](const std::string& one) {
       const auto element = [&](int i, int j) { return text.load(a, at(one, {number(i), number(j)})); };
       const std::string p = element(0, 0), q = element(0, 1), r = element(1, 0), s = element(1, 1);
-      const std::string inverse =
-          text.div(text.constant(1.0), text.sub(text.mul(p, s), text.mul(q, r)));
+      const std::string inverse = text.div(text.constant(1.0), text.sub(text.mul(p, s), text.mul(q, r)));
       const std::string minus = text.sub(text.constant(0.0), inverse);
       text.store(text.mul(s, inverse), b, at(one, {"0", "0"}));
       text.store(text.mul(q, minus), b, at(one, {"0", "1"}));
@@ -254,50 +258,70 @@ void write_written_out(KernelText& text, KernelDraw& draw) {
   const auto place = [&](const std::string& i, std::int64_t k) { return fmt::format("{} + {}", i, k); };
   if (kind == 0) {  // a sum of products in several sums
     const auto n = dims[0] * dims[1] / by * by + by;
-    const std::string x = text.buffer({n}), y = text.buffer({n}), sums = text.buffer({by}), out = text.buffer({1});
-    text.loop(0, n, [&](const std::string& i) {
-      for (std::int64_t k = 0; k < by; ++k)
-        text.accumulate(sums, number(k), text.mul(text.load(x, place(i, k)), text.load(y, place(i, k))));
-    }, by);
+    const std::string x = text.buffer({n}), y = text.buffer({n}), sums = text.buffer({by}),
+                      out = text.buffer({1});
+    text.loop(
+        0, n,
+        [&](const std::string& i) {
+          for (std::int64_t k = 0; k < by; ++k)
+            text.accumulate(sums, number(k), text.mul(text.load(x, place(i, k)), text.load(y, place(i, k))));
+        },
+        by);
     std::string total = text.load(sums, "0");
     for (std::int64_t k = 1; k < by; ++k) total = text.add(total, text.load(sums, number(k)));
     text.store(total, out, "0");
   } else if (kind == 1) {  // y += a x
     const auto n = dims[0] * dims[1] / by * by + by;
     const std::string x = text.buffer({n}), y = text.buffer({n}), a = text.scalar();
-    text.loop(0, n, [&](const std::string& i) {
-      for (std::int64_t k = 0; k < by; ++k)
-        text.accumulate(y, place(i, k), text.mul(a, text.load(x, place(i, k))));
-    }, by);
+    text.loop(
+        0, n,
+        [&](const std::string& i) {
+          for (std::int64_t k = 0; k < by; ++k)
+            text.accumulate(y, place(i, k), text.mul(a, text.load(x, place(i, k))));
+        },
+        by);
   } else if (kind == 2) {  // a block of a matrix product in registers
     const auto size = std::min<std::int64_t>(by, 4);
     const auto m = draw.extents(3, 1.0, 4);
     const auto rows = m[0] / size * size + size, columns = m[1] / size * size + size, inner = m[2];
     const std::string a = text.buffer({rows, inner}), b = text.buffer({inner, columns}),
                       c = text.buffer({rows, columns});
-    text.loop(0, rows, [&](const std::string& i) {
-      text.loop(0, columns, [&](const std::string& j) {
-        text.loop(0, inner, [&](const std::string& k) {
-          std::vector<std::string> left, right;
-          for (std::int64_t r = 0; r < size; ++r) left.push_back(text.load(a, listed({place(i, r), k})));
-          for (std::int64_t s = 0; s < size; ++s) right.push_back(text.load(b, listed({k, place(j, s)})));
-          for (std::size_t r = 0; r < left.size(); ++r)
-            for (std::size_t s = 0; s < right.size(); ++s)
-              text.accumulate(c, listed({place(i, static_cast<std::int64_t>(r)), place(j, static_cast<std::int64_t>(s))}),
-                              text.mul(left[r], right[s]));
-        });
-      }, size);
-    }, size);
+    text.loop(
+        0, rows,
+        [&](const std::string& i) {
+          text.loop(
+              0, columns,
+              [&](const std::string& j) {
+                text.loop(0, inner, [&](const std::string& k) {
+                  std::vector<std::string> left, right;
+                  for (std::int64_t r = 0; r < size; ++r)
+                    left.push_back(text.load(a, listed({place(i, r), k})));
+                  for (std::int64_t s = 0; s < size; ++s)
+                    right.push_back(text.load(b, listed({k, place(j, s)})));
+                  for (std::size_t r = 0; r < left.size(); ++r)
+                    for (std::size_t s = 0; s < right.size(); ++s)
+                      text.accumulate(c,
+                                      listed({place(i, static_cast<std::int64_t>(r)),
+                                              place(j, static_cast<std::int64_t>(s))}),
+                                      text.mul(left[r], right[s]));
+                });
+              },
+              size);
+        },
+        size);
   } else {  // several rows of a matrix times a vector at once
     const auto rows = dims[0] / by * by + by, columns = dims[1];
     const std::string a = text.buffer({rows, columns}), x = text.buffer({columns}), y = text.buffer({rows});
-    text.loop(0, rows, [&](const std::string& i) {
-      text.loop(0, columns, [&](const std::string& j) {
-        const std::string value = text.load(x, j);
-        for (std::int64_t k = 0; k < by; ++k)
-          text.accumulate(y, place(i, k), text.mul(text.load(a, listed({place(i, k), j})), value));
-      });
-    }, by);
+    text.loop(
+        0, rows,
+        [&](const std::string& i) {
+          text.loop(0, columns, [&](const std::string& j) {
+            const std::string value = text.load(x, j);
+            for (std::int64_t k = 0; k < by; ++k)
+              text.accumulate(y, place(i, k), text.mul(text.load(a, listed({place(i, k), j})), value));
+          });
+        },
+        by);
   }
 }
 
@@ -315,7 +339,8 @@ void write_formula(KernelText& text, KernelDraw& draw) {
     if (kind == 0) {  // Black and Scholes, with a logistic curve for the normal distribution
       const std::string root = text.unary("math.sqrt", c), spread = text.mul(d, root);
       const std::string up = text.div(
-          text.add(text.unary("math.log", text.div(a, b)), text.mul(text.mul(half, text.mul(d, d)), c)), spread);
+          text.add(text.unary("math.log", text.div(a, b)), text.mul(text.mul(half, text.mul(d, d)), c)),
+          spread);
       const auto curve = [&](const std::string& x) {
         return text.div(one, text.add(one, text.unary("math.exp", text.mul(x, text.constant(-1.702)))));
       };
@@ -330,7 +355,8 @@ void write_formula(KernelText& text, KernelDraw& draw) {
       text.store(text.unary("math.sqrt", text.add(text.mul(pressure, pressure), one)), other, i);
     } else if (kind == 2) {  // polar to Cartesian, turned
       const std::string angle = text.add(a, b);
-      const std::string x = text.mul(c, text.unary("math.cos", angle)), y = text.mul(c, text.unary("math.sin", angle));
+      const std::string x = text.mul(c, text.unary("math.cos", angle)),
+                        y = text.mul(c, text.unary("math.sin", angle));
       text.store(text.add(x, d), out, i);
       text.store(text.sub(y, d), other, i);
     } else {  // a mixed norm, and a soft sign of it

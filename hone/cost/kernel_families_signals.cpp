@@ -1,5 +1,5 @@
-// Signals and pictures: polynomials, butterflies, complex numbers, pixels, resampling, movement of parts, running
-// sums, recursive filters, windows.
+// Signals and pictures: polynomials, butterflies, complex numbers, pixels, resampling, movement of parts,
+// running sums, recursive filters, windows.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -34,15 +34,14 @@ void write_polynomial(KernelText& text, KernelDraw& draw) {
       }
       std::string value;
       for (std::int64_t k = degree; k >= 0; --k) {
-        const std::string coefficient = kind == 0
-                                            ? text.constant(0.3 + shift + 0.1 * static_cast<double>(k))
-                                            : text.load(table, fmt::format("{}", k));
+        const std::string coefficient = kind == 0 ? text.constant(0.3 + shift + 0.1 * static_cast<double>(k))
+                                                  : text.load(table, fmt::format("{}", k));
         value = value.empty() ? coefficient : text.add(text.mul(value, at), coefficient);
       }
       return value;
     };
     std::string value = evaluated(0.0);
-    if (rational) value = text.div(value, evaluated(0.5));
+    if (rational) value = text.div(value, text.add(evaluated(0.5), text.constant(2.0)));
     text.store(value, y, i);
   });
 }
@@ -53,7 +52,8 @@ void write_butterflies(KernelText& text, KernelDraw& draw) {
   const auto dims = draw.extents(2, static_cast<double>(stages), 8);
   const std::int64_t half = std::max<std::int64_t>(4, dims[0] / 2 * 2), groups = dims[1];
   // Each stage takes pairs half a row apart (or neighbours) and gives sums and differences.
-  const KernelText::Dims shape = rows ? KernelText::Dims{2 * half, groups} : KernelText::Dims{groups, 2 * half};
+  const KernelText::Dims shape =
+      rows ? KernelText::Dims{2 * half, groups} : KernelText::Dims{groups, 2 * half};
   std::string real = text.buffer(shape), imaginary = complex ? text.buffer(shape) : "";
   const std::string cosines = text.buffer({half}), sines = text.buffer({half});
   for (std::int64_t stage = 0; stage < stages; ++stage) {
@@ -116,7 +116,8 @@ void write_complex(KernelText& text, KernelDraw& draw) {
     });
     return;
   }
-  const std::string x = vector(dims[0]), y = vector(dims[0]), out = kind == 3 ? text.buffer({dims[0]}) : vector(dims[0]);
+  const std::string x = vector(dims[0]), y = vector(dims[0]),
+                    out = kind == 3 ? text.buffer({dims[0]}) : vector(dims[0]);
   text.loop(0, dims[0], [&](const std::string& i) {
     const std::string xr = text.load(x, part(i, 0)), xi = text.load(x, part(i, 1));
     if (kind == 3) {  // magnitudes
@@ -157,15 +158,16 @@ void write_pixels(KernelText& text, KernelDraw& draw) {
       const std::string& alpha = values.back();
       for (std::int64_t c = 0; c < channels; ++c) {
         const std::string below = text.load(other, at(pixel, c));
-        text.store(text.add(below, text.mul(alpha, text.sub(values[static_cast<std::size_t>(c)], below))), target,
-                   at(pixel, c));
+        text.store(text.add(below, text.mul(alpha, text.sub(values[static_cast<std::size_t>(c)], below))),
+                   target, at(pixel, c));
       }
       return;
     }
     for (std::int64_t c = 0; c < (kind == 0 ? 1 : channels); ++c) {  // grey, a matrix, or a clipped gain
       std::string value;
       if (kind == 3) {
-        value = text.add(text.mul(values[static_cast<std::size_t>(c)], text.constant(1.25)), text.constant(0.05));
+        value =
+            text.add(text.mul(values[static_cast<std::size_t>(c)], text.constant(1.25)), text.constant(0.05));
         value = text.min(text.max(value, text.constant(0.0)), text.constant(1.0));
       } else {
         for (const std::string& one : values) {
@@ -200,10 +202,12 @@ void write_resampling(KernelText& text, KernelDraw& draw) {
   };
   if (kind == 0) {  // nearest, from where each element comes
     const std::string x = grid(rows, columns), y = grid(rows * factor, columns * factor);
-    each(rows * factor, columns * factor, [&](const std::string& ch, const std::string& r, const std::string& c) {
-      text.store(text.load(x, at(ch, fmt::format("{} floordiv {}", r, factor), fmt::format("{} floordiv {}", c, factor))),
-                 y, at(ch, r, c));
-    });
+    each(rows * factor, columns * factor,
+         [&](const std::string& ch, const std::string& r, const std::string& c) {
+           text.store(text.load(x, at(ch, fmt::format("{} floordiv {}", r, factor),
+                                      fmt::format("{} floordiv {}", c, factor))),
+                      y, at(ch, r, c));
+         });
   } else if (kind == 1) {  // every so many elements
     const std::string x = grid(rows * factor, columns * factor), y = grid(rows, columns);
     each(rows, columns, [&](const std::string& ch, const std::string& r, const std::string& c) {
@@ -228,8 +232,9 @@ void write_resampling(KernelText& text, KernelDraw& draw) {
       std::string sum;
       for (std::int64_t dr = 0; dr < 3; ++dr)
         for (std::int64_t dc = 0; dc < 3; ++dc) {
-          const std::string part = text.mul(text.load(x, at(ch, times(r, 2, dr), times(c, 2, dc))),
-                                            text.constant((dr == 1 ? 2.0 : 1.0) * (dc == 1 ? 2.0 : 1.0) / 16.0));
+          const std::string part =
+              text.mul(text.load(x, at(ch, times(r, 2, dr), times(c, 2, dc))),
+                       text.constant((dr == 1 ? 2.0 : 1.0) * (dc == 1 ? 2.0 : 1.0) / 16.0));
           sum = sum.empty() ? part : text.add(sum, part);
         }
       text.store(sum, y, at(ch, r, c));
@@ -271,9 +276,8 @@ void write_movement(KernelText& text, KernelDraw& draw) {
     auto twice = dims;
     twice.back() *= 2;
     const std::string y = text.buffer(twice);
-    text.nest(dims, [&](std::vector<std::string> iv) {
-      text.store(text.load(a, listed(iv)), y, listed(iv));
-    });
+    text.nest(dims,
+              [&](std::vector<std::string> iv) { text.store(text.load(a, listed(iv)), y, listed(iv)); });
     text.nest(dims, [&](std::vector<std::string> iv) {
       const std::string value = text.load(b, listed(iv));
       iv.back() = times(iv.back(), 1, dims.back());
@@ -334,13 +338,15 @@ void write_running_sums(KernelText& text, KernelDraw& draw) {
     text.nest(dims, [&](const std::vector<std::string>& iv) {
       const std::string r1 = iv[0] + " + 1", c1 = iv[1] + " + 1";
       const std::string sum = text.add(text.load(y, listed({iv[0], c1})), text.load(y, listed({r1, iv[1]})));
-      text.store(text.add(text.sub(sum, text.load(y, listed(iv))), text.load(x, listed(iv))), y, listed({r1, c1}));
+      text.store(text.add(text.sub(sum, text.load(y, listed(iv))), text.load(x, listed(iv))), y,
+                 listed({r1, c1}));
     });
   } else {  // down columns, in place
     text.loop(1, dims[0], [&](const std::string& row) {
       text.loop(0, dims[1], [&](const std::string& column) {
-        text.store(combined(text.load(x, listed({row + " - 1", column})), text.load(x, listed({row, column}))), x,
-                   listed({row, column}));
+        text.store(
+            combined(text.load(x, listed({row + " - 1", column})), text.load(x, listed({row, column}))), x,
+            listed({row, column}));
       });
     });
   }
@@ -351,7 +357,8 @@ void write_recursive_filter(KernelText& text, KernelDraw& draw) {
   const bool channels_inside = draw.chance(0.4), states = draw.chance(0.4);
   const auto dims = draw.extents(2, static_cast<double>(sections), 6);
   const auto channels = dims[0], n = dims[1] + 2;
-  const KernelText::Dims shape = channels_inside ? KernelText::Dims{n, channels} : KernelText::Dims{channels, n};
+  const KernelText::Dims shape =
+      channels_inside ? KernelText::Dims{n, channels} : KernelText::Dims{channels, n};
   const auto at = [&](const std::string& channel, const std::string& i) {
     return channels_inside ? listed({i, channel}) : listed({channel, i});
   };
@@ -367,7 +374,8 @@ void write_recursive_filter(KernelText& text, KernelDraw& draw) {
       if (states) {  // transposed form: two numbers a channel
         const std::string s1 = listed({channel, "0"}), s2 = listed({channel, "1"});
         value = text.add(value, text.load(memory, s1));
-        text.store(text.add(text.sub(text.mul(b1, now), text.mul(a1, value)), text.load(memory, s2)), memory, s1);
+        text.store(text.add(text.sub(text.mul(b1, now), text.mul(a1, value)), text.load(memory, s2)), memory,
+                   s1);
         text.store(text.sub(text.mul(b2, now), text.mul(a2, value)), memory, s2);
       } else {
         value = text.add(value, text.mul(b1, text.load(x, at(channel, i + " - 1"))));
@@ -409,8 +417,8 @@ void write_window(KernelText& text, KernelDraw& draw) {
       const std::string start = text.load(x, listed(iv));
       const auto row = [&](const std::string& r, const std::string& so_far) {
         return text.reduce(0, size, so_far, [&](const std::string& c, const std::string& most) {
-          return joined(most, text.load(x, flat ? iv[0] + " + " + c
-                                                : listed({iv[0] + " + " + r, iv[1] + " + " + c})));
+          return joined(
+              most, text.load(x, flat ? iv[0] + " + " + c : listed({iv[0] + " + " + r, iv[1] + " + " + c})));
         });
       };
       text.store(flat ? row("", start) : text.reduce(0, size, start, row), y, listed(iv));

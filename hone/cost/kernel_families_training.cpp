@@ -20,15 +20,16 @@ void write_optimiser(KernelText& text, KernelDraw& draw) {
     std::string g = text.load(gradients, at);
     if (decay) g = text.add(g, text.mul(w, text.constant(0.01)));
     const auto average = [&](const std::string& buffer, double share, const std::string& value) {
-      const std::string next =
-          text.add(text.mul(text.load(buffer, at), text.constant(share)), text.mul(value, text.constant(1.0 - share)));
+      const std::string next = text.add(text.mul(text.load(buffer, at), text.constant(share)),
+                                        text.mul(value, text.constant(1.0 - share)));
       text.store(next, buffer, at);
       return next;
     };
     std::string step = g;
     if (kind == 1) step = average(first, 0.9, g);
     if (kind >= 2) {
-      const std::string mean = kind == 2 ? average(first, 0.9, g) : g, squares = average(second, 0.99, text.mul(g, g));
+      const std::string mean = kind == 2 ? average(first, 0.9, g) : g,
+                        squares = average(second, 0.99, text.mul(g, g));
       step = text.div(mean, text.add(text.unary("math.sqrt", squares), text.constant(1e-3)));
     }
     text.store(text.sub(w, text.mul(rate, step)), weights, at);
@@ -39,14 +40,16 @@ void write_loss(KernelText& text, KernelDraw& draw) {
   const auto kind = draw.pick(0, 3);
   const bool gradient = draw.chance(0.5);
   const auto dims = draw.extents(2, 3.0, 4);
-  const std::string x = text.buffer(dims), y = text.buffer(dims), sums = text.buffer({dims[0]}), d = text.buffer(dims);
+  const std::string x = text.buffer(dims), y = text.buffer(dims), sums = text.buffer({dims[0]}),
+                    d = text.buffer(dims);
   if (kind == 0) {  // cross entropy: the greatest, the sum of exponentials, the difference to the target
     const std::string most = text.buffer({dims[0]});
     text.nest(dims, [&](const std::vector<std::string>& iv) {
       text.store(text.max(text.load(most, iv[0]), text.load(x, listed(iv))), most, iv[0]);
     });
     text.nest(dims, [&](const std::vector<std::string>& iv) {
-      const std::string e = text.unary("math.exp", text.sub(text.load(x, listed(iv)), text.load(most, iv[0])));
+      const std::string e =
+          text.unary("math.exp", text.sub(text.load(x, listed(iv)), text.load(most, iv[0])));
       if (gradient) text.store(e, d, listed(iv));
       text.accumulate(sums, iv[0], e);
     });
@@ -69,7 +72,8 @@ void write_loss(KernelText& text, KernelDraw& draw) {
       slope = text.choose(loss, zero, text.sub(zero, b), zero);
     } else {  // Huber
       const std::string size = text.unary("math.absf", off), one = text.constant(1.0);
-      loss = text.choose(size, one, text.sub(size, text.constant(0.5)), text.mul(text.constant(0.5), text.mul(off, off)));
+      loss = text.choose(size, one, text.sub(size, text.constant(0.5)),
+                         text.mul(text.constant(0.5), text.mul(off, off)));
       slope = text.max(text.min(off, one), text.constant(-1.0));
     }
     if (gradient) text.store(slope, d, listed(iv));
@@ -107,10 +111,12 @@ void write_gates(KernelText& text, KernelDraw& draw) {
   const auto dims = draw.extents(3, kind == 2 ? 3.0 : 2.0, 3);
   const auto batch = dims[0], width = dims[1], inner = dims[2];
   const std::int64_t gates = kind == 2 ? 3 : 2;
-  const std::string x = text.buffer({batch, inner}), out = text.buffer({batch, width}), state = text.buffer({batch, width});
+  const std::string x = text.buffer({batch, inner}), out = text.buffer({batch, width}),
+                    state = text.buffer({batch, width});
   std::vector<std::string> matrices, sums;
   for (std::int64_t g = 0; g < gates; ++g) {
-    matrices.push_back(text.buffer(transposed ? KernelText::Dims{width, inner} : KernelText::Dims{inner, width}));
+    matrices.push_back(
+        text.buffer(transposed ? KernelText::Dims{width, inner} : KernelText::Dims{inner, width}));
     sums.push_back(text.buffer({batch, width}));
   }
   const auto product = [&](std::size_t g, const std::string& b, const std::string& j, const std::string& k) {
@@ -120,9 +126,11 @@ void write_gates(KernelText& text, KernelDraw& draw) {
   };
   const auto order = [&](const auto& body) {
     if (transposed)
-      text.nest({batch, width, inner}, [&](const std::vector<std::string>& iv) { body(iv[0], iv[1], iv[2]); });
+      text.nest({batch, width, inner},
+                [&](const std::vector<std::string>& iv) { body(iv[0], iv[1], iv[2]); });
     else
-      text.nest({batch, inner, width}, [&](const std::vector<std::string>& iv) { body(iv[0], iv[2], iv[1]); });
+      text.nest({batch, inner, width},
+                [&](const std::vector<std::string>& iv) { body(iv[0], iv[2], iv[1]); });
   };
   if (one_nest)
     order([&](const std::string& b, const std::string& j, const std::string& k) {
@@ -145,7 +153,8 @@ void write_gates(KernelText& text, KernelDraw& draw) {
       value = text.add(text.mul(gate, before), text.mul(text.sub(one, gate), text.unary("math.tanh", b)));
       text.store(value, state, at);
     } else {
-      value = text.mul(sigmoid(text.load(sums[2], at)), text.unary("math.tanh", text.mul(a, text.max(b, one))));
+      value =
+          text.mul(sigmoid(text.load(sums[2], at)), text.unary("math.tanh", text.mul(a, text.max(b, one))));
     }
     text.store(value, out, at);
   });
@@ -156,7 +165,8 @@ void write_gradients(KernelText& text, KernelDraw& draw) {
   const bool rows_first = draw.chance(0.5);
   const auto dims = draw.extents(2, 4.0, 4);
   const std::string x = text.buffer(dims), dy = text.buffer(dims), dx = text.buffer(dims);
-  const std::string gain = text.buffer({dims[1]}), d_gain = text.buffer({dims[1]}), d_bias = text.buffer({dims[1]});
+  const std::string gain = text.buffer({dims[1]}), d_gain = text.buffer({dims[1]}),
+                    d_bias = text.buffer({dims[1]});
   const auto columns = [&](const auto& body) {  // sums over rows
     if (rows_first)
       text.nest(dims, [&](const std::vector<std::string>& iv) { body(iv[0], iv[1]); });
@@ -166,7 +176,8 @@ void write_gradients(KernelText& text, KernelDraw& draw) {
   if (kind == 0) {  // of a bias and a rectifier
     columns([&](const std::string& i, const std::string& j) {
       const std::string zero = text.constant(0.0);
-      const std::string slope = text.choose(text.load(x, listed({i, j})), zero, text.load(dy, listed({i, j})), zero);
+      const std::string slope =
+          text.choose(text.load(x, listed({i, j})), zero, text.load(dy, listed({i, j})), zero);
       text.store(slope, dx, listed({i, j}));
       text.accumulate(d_bias, j, slope);
     });
@@ -191,7 +202,8 @@ void write_gradients(KernelText& text, KernelDraw& draw) {
   text.nest(dims, [&](const std::vector<std::string>& iv) {  // and the input's
     const std::string share = text.constant(1.0 / static_cast<double>(dims[1]));
     const std::string slope = text.mul(text.load(dy, listed(iv)), text.load(gain, iv[1]));
-    const std::string rest = text.add(text.load(one, iv[0]), text.mul(scaled(iv[0], iv[1]), text.load(two, iv[0])));
+    const std::string rest =
+        text.add(text.load(one, iv[0]), text.mul(scaled(iv[0], iv[1]), text.load(two, iv[0])));
     text.store(text.mul(text.load(spread, iv[0]), text.sub(slope, text.mul(share, rest))), dx, listed(iv));
   });
 }
@@ -210,9 +222,10 @@ void write_quantised(KernelText& text, KernelDraw& draw) {
   } else if (kind == 1) {  // times a vector, scaled at the end
     text.loop(0, dims[0], [&](const std::string& i) {
       const std::string zero = text.constant(0.0);
-      const std::string sum = text.reduce(0, dims[1], zero, [&](const std::string& j, const std::string& so_far) {
-        return text.add(so_far, text.mul(text.real(text.load(codes, listed({i, j}))), text.load(x, j)));
-      });
+      const std::string sum =
+          text.reduce(0, dims[1], zero, [&](const std::string& j, const std::string& so_far) {
+            return text.add(so_far, text.mul(text.real(text.load(codes, listed({i, j}))), text.load(x, j)));
+          });
       text.store(text.mul(sum, text.load(scales, i)), y, i);
     });
   } else {  // products of whole numbers, columns inside

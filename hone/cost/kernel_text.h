@@ -24,9 +24,9 @@ class KernelText {
   bool floating() const { return type_[0] == 'f'; }
 
   // Buffers and loops.
-  std::string buffer(const Dims& dims);  ///< a function argument; its name
-  std::string local(const Dims& dims);   ///< allocated within the function, freed at its end
-  std::string scalar();                  ///< a function argument of the element type
+  std::string buffer(const Dims& dims);    ///< a function argument; its name
+  std::string local(const Dims& dims);     ///< allocated within the function, freed at its end
+  std::string scalar();                    ///< a function argument of the element type
   std::string integers(const Dims& dims);  ///< a function argument of i32, whatever the element type
   /// affine.for from `low` to `high` (exclusive), each a number or an affine expression of loop variables.
   void loop(const std::string& low, const std::string& high, const Body& body, std::int64_t step = 1);
@@ -58,7 +58,7 @@ class KernelText {
   std::string max(const std::string& a, const std::string& b);
   std::string min(const std::string& a, const std::string& b);
   std::string unary(const std::string& operation, const std::string& a);  ///< "math.exp"; floating point only
-  std::string real(const std::string& integer);  ///< an i32 as an element
+  std::string real(const std::string& integer);                           ///< an i32 as an element
   /// `a` if left > right, else `b`.
   std::string choose(const std::string& left, const std::string& right, const std::string& a,
                      const std::string& b);

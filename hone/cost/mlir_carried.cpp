@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMostPairs = 4096,
                       kMostVisited = 200000;  // of a function, beyond which nothing is looked for
 constexpr double kThroughMasked = 12.0;       // cycles to load what a masked store has just stored
-constexpr std::size_t kMostLoads = 200;  // of a loop; of more, none is looked for an iteration earlier
+constexpr std::size_t kMostLoads = 200;       // of a loop; of more, none is looked for an iteration earlier
 constexpr double kMostReach = 16.0;  // iterations after which an element that was stored counts as old
 
 }  // namespace
@@ -68,7 +68,8 @@ bool Vectorising::reduces(int from, int to, int stores) {
   for (int length = 0; at != from; ++length) {
     const auto given = uses_.item.find(at);
     const auto sources = uses_.from.find(at);
-    if (length > 400 || given == uses_.item.end() || sources == uses_.from.end()) return true;  // not seen through
+    if (length > 400 || given == uses_.item.end() || sources == uses_.from.end())
+      return true;  // not seen through
     const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
     if (item.step < 0) return true;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
@@ -103,15 +104,16 @@ bool Vectorising::stored_too_early(int id) const {
     if (item.access < 0) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     if (access.store) written.insert(access.buffer);
-    if (!access.store && item.copies <= 1.0 && item.share >= 1.0 && exact(access) && !access.indices.empty() &&
-        access.buffer >= 0 && moves(access, id))
+    if (!access.store && item.copies <= 1.0 && item.share >= 1.0 && exact(access) &&
+        !access.indices.empty() && access.buffer >= 0 && moves(access, id))
       loads.push_back({place, &access});
   }
   if (loads.size() > kMostLoads) return false;
   // The load that gives it an iteration earlier.
   const auto before = [&](const Nest::Access& later) -> const Load* {
     for (const Load& other : loads) {
-      if (other.access->buffer != later.buffer || other.access->indices.size() != later.indices.size()) continue;
+      if (other.access->buffer != later.buffer || other.access->indices.size() != later.indices.size())
+        continue;
       bool found = true;
       for (std::size_t k = 0; k < later.indices.size() && found; ++k) {
         double step = 0.0;
@@ -139,8 +141,8 @@ bool Vectorising::stored_too_early(int id) const {
       if (item.step >= 0) {
         const int value = nest_.steps[static_cast<std::size_t>(item.step)].value;
         const auto from = uses_.from.find(value);
-        if (from != uses_.from.end() &&
-            std::any_of(from->second.begin(), from->second.end(), [&](int one) { return moved.count(one) > 0; }))
+        if (from != uses_.from.end() && std::any_of(from->second.begin(), from->second.end(),
+                                                    [&](int one) { return moved.count(one) > 0; }))
           moved.insert(value);
       } else if (const auto stored = uses_.stored.find(item.access);
                  stored != uses_.stored.end() && moved.count(stored->second) > 0) {

@@ -112,7 +112,8 @@ void Lowering::walk() {
 }
 
 void Lowering::vary_carried(const std::vector<Place>& places) {
-  if (std::all_of(nest_.loops.begin(), nest_.loops.end(), [](const auto& one) { return one.carried.empty(); }))
+  if (std::all_of(nest_.loops.begin(), nest_.loops.end(),
+                  [](const auto& one) { return one.carried.empty(); }))
     return;
   for (int pass = 0; pass < 2; ++pass) {
     for (const Place& place : places) {

@@ -49,8 +49,8 @@ struct Nest {
     double constant = 0.0;
     bool exact = true;      ///< false: more enters than the terms say
     bool indirect = false;  ///< it was loaded
-    /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in all
-    /// iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
+    /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in
+    /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
     int unknown = kNoValue;
     int within = -1;
   };

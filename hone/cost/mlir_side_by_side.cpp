@@ -112,7 +112,8 @@ class Vectorising::Bundles {
     // One of them may not wait for another; what is loaded is put in another order.
     const auto loaded = [&](int value) {
       const auto given = of_.uses_.item.find(value);
-      return given != of_.uses_.item.end() && of_.lowered_.items[static_cast<std::size_t>(given->second)].access >= 0;
+      return given != of_.uses_.item.end() &&
+             of_.lowered_.items[static_cast<std::size_t>(given->second)].access >= 0;
     };
     const bool again =
         std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; });
@@ -211,7 +212,8 @@ void Vectorising::rows(int id) {
     const auto place = [&](std::size_t i) {
       return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)].indices.back().constant;
     };
-    std::sort(stores.begin(), stores.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+    std::sort(stores.begin(), stores.end(),
+              [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
     const auto members = static_cast<double>(stores.size());
     // Copies go on where the text's elements end.
     const Lowered::Item& any = lowered_.items[stores[0]];
@@ -252,7 +254,8 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
   const Lowered::Item* first = item_of(values[0]);
   const auto same = [&](int value) { return value == values[0]; };
   // One for all lanes, from outside.
-  if ((members > 1.0 || first == nullptr || first->home != id) && std::all_of(values.begin(), values.end(), same))
+  if ((members > 1.0 || first == nullptr || first->home != id) &&
+      std::all_of(values.begin(), values.end(), same))
     return first == nullptr || (first->home != id && !copied(*first));
   for (std::size_t k = 0; k < values.size(); ++k) {
     const Lowered::Item* one = item_of(values[k]);
@@ -416,7 +419,8 @@ void Vectorising::sums_of_copies(int id, double widest) {
         const auto first = static_cast<std::size_t>(given->second);
         const Lowered::Item& item = lowered_.items[first];
         if (item.step >= 0)
-          stand_together(value, id, along, 2.0, 0.5 * item.copies, first, false);  // every other one is taken out
+          stand_together(value, id, along, 2.0, 0.5 * item.copies, first,
+                         false);  // every other one is taken out
       }
       break;
     }

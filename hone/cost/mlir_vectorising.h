@@ -66,8 +66,8 @@ class Vectorising {
   bool reduces(int from, int to, int stores);
 
   /// Whether a load gives what an earlier iteration loaded elsewhere, so that it is handed on in a register
-  /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which must
-  /// put the two loads' elements together first (LLVM's fixed-order recurrences).
+  /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which
+  /// must put the two loads' elements together first (LLVM's fixed-order recurrences).
   bool stored_too_early(int id) const;
 
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
@@ -96,8 +96,8 @@ class Vectorising {
 
   void lanes(int id, Lowered::Body& body);
 
-  /// Groups of strided stores whose elements all come about in the same way from elements that lie in the same
-  /// order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
+  /// Groups of strided stores whose elements all come about in the same way from elements that lie in the
+  /// same order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
   void rows(int id);
   bool in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                std::vector<std::size_t>& items) const;
@@ -110,8 +110,7 @@ class Vectorising {
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
-  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top,
-                      bool sum);
+  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top, bool sum);
   bool summed(int value, int along) const;
   bool neighbours(const Lowered::Item& item, int along) const;
   bool hands_on(int value, int along) const;

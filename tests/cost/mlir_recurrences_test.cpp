@@ -1,0 +1,200 @@
+// What iterations hand on to the next, and places that are only known when it runs; what LLVM 19 does with
+// each of these was looked up in its remarks.
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "hone/cost/mlir_lowered.h"
+#include "hone/cost/mlir_text.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+struct Left {
+  Nest nest;
+  Lowered lowered;
+
+  explicit Left(const std::string& text, const CodeTarget& target = {}) {
+    const Module module = parse(text);
+    nest = mlir::nest(module, module.functions().at(0));
+    lowered = mlir::lowered(nest, target);
+  }
+  double copies(Work work, int home) const {
+    double sum = 0.0;
+    for (const Lowered::Item& item : lowered.items)
+      if (item.step >= 0 && item.home == home && nest.steps[static_cast<std::size_t>(item.step)].work == work)
+        sum += item.copies;
+    return sum;
+  }
+  double most_lanes() const {
+    double most = 1.0;
+    for (const Lowered::Item& item : lowered.items) most = std::max(most, item.lanes);
+    return most;
+  }
+  bool any_in_row() const {
+    return std::any_of(lowered.items.begin(), lowered.items.end(),
+                       [](const Lowered::Item& item) { return item.in_row; });
+  }
+};
+
+TEST(MlirRecurrences, WhatIsHandedOnVariesWithWhatItBeganAs) {
+  const Left steps(
+      "func.func @f(%x: memref<1000xf32>, %y: memref<1000xf32>) {\n%c = arith.constant 0.75 : f32\n"
+      "affine.for %i = 0 to 1000 {\n%a = affine.load %x[%i] : memref<1000xf32>\n"
+      "%r = affine.for %k = 0 to 19 iter_args(%s = %a) -> (f32) {\n%p = arith.mulf %s, %c : f32\n"
+      "%q = arith.addf %p, %c : f32\naffine.yield %q : f32\n}\n"
+      "affine.store %r, %y[%i] : memref<1000xf32>\n}\nreturn\n}\n");
+  EXPECT_FALSE(steps.lowered.body(1).left) << "written out";
+  EXPECT_EQ(steps.copies(Work::multiply, 0), 19.0) << "of every element, not once for all";
+  EXPECT_EQ(steps.lowered.body(0).lanes, 16.0);
+}
+
+std::string running(const std::string& kept, const std::string& type, const std::string& operation) {
+  return fmt::format(
+      "func.func @f(%x: memref<100x500x{1}>, %y: memref<100x500x{1}>) {{\n%z = arith.constant 0{3} : {1}\n"
+      "affine.for %i = 0 to 100 {{\n%r = affine.for %j = 0 to 500 iter_args(%s = %z) -> ({1}) {{\n"
+      "%a = affine.load %x[%i, %j] : memref<100x500x{1}>\n%b = {2} %s, %a : {1}\n{0}\n"
+      "affine.yield %b : {1}\n}}\naffine.store %r, %y[%i, 0] : memref<100x500x{1}>\n}}\nreturn\n}}\n",
+      kept, type, operation, type[0] == 'f' ? ".0" : "");
+}
+
+TEST(MlirRecurrences, OnlyTheEndOfAReductionIsSeen) {
+  for (const auto& [type, operation] :
+       {std::pair<std::string, std::string>{"i32", "arith.addi"}, {"f32", "arith.maximumf"}}) {
+    EXPECT_EQ(Left(running("", type, operation)).lowered.body(1).lanes, 16.0) << operation;
+    const std::string store = "affine.store %b, %y[%i, %j] : memref<100x500x" + type + ">";
+    EXPECT_EQ(Left(running(store, type, operation)).lowered.body(1).lanes, 1.0) << operation;
+  }
+}
+
+TEST(MlirRecurrences, ReductionsInMemoryLikewise) {
+  const auto text = [](const std::string& between) {
+    return "func.func @f(%x: memref<100x500xi32>, %s: memref<100x2xi32>) {\naffine.for %i = 0 to 100 {\n"
+           "affine.for %j = 0 to 500 {\n%a = affine.load %x[%i, %j] : memref<100x500xi32>\n"
+           "%b = affine.load %s[%i, 0] : memref<100x2xi32>\n" +
+           between + "affine.store %d, %s[%i, 0] : memref<100x2xi32>\n}\n}\nreturn\n}\n";
+  };
+  EXPECT_EQ(Left(text("%d = arith.addi %a, %b : i32\n")).lowered.body(1).lanes, 16.0);
+  EXPECT_EQ(Left(text("%c = arith.muli %b, %b : i32\n%d = arith.addi %a, %c : i32\n")).lowered.body(1).lanes,
+            1.0);
+}
+
+std::string smoothed(bool twice) {
+  const auto half = [](int by) {
+    return fmt::format(
+        "%a{0} = affine.load %x[%i + {0}] : memref<1002xf32>\n"
+        "%b{0} = affine.load %x[%i + {1}] : memref<1002xf32>\n%c{0} = arith.addf %a{0}, %b{0} : f32\n"
+        "affine.store %c{0}, %y[%i + {0}] : memref<1002xf32>\n",
+        by, by + 1);
+  };
+  return "func.func @f(%x: memref<1002xf32>, %y: memref<1002xf32>) {\naffine.for %i = 0 to 1000" +
+         std::string(twice ? " step 2" : "") + " {\n" + half(0) + (twice ? half(1) : "") + "}\nreturn\n}\n";
+}
+
+TEST(MlirRecurrences, WhatWasLoadedBeforeMayBeStoredTooEarly) {
+  EXPECT_EQ(Left(smoothed(false)).lowered.body(0).lanes, 16.0);
+  // The second half loads what the next iteration begins with, behind the first half's store.
+  EXPECT_EQ(Left(smoothed(true)).lowered.body(0).lanes, 1.0);
+}
+
+std::string scattered(const std::string& place) {
+  return "func.func @f(%k: memref<50xi32>, %x: memref<50x300xf32>, %t: memref<64x300xf32>) {\n"
+         "affine.for %i = 0 to 50 {\n%n = affine.load %k[%i] : memref<50xi32>\n"
+         "%m = arith.index_cast %n : i32 to index\naffine.for %j = 0 to 300 {\n"
+         "%a = affine.load %x[%i, %j] : memref<50x300xf32>\n%o = affine.load %k[%j mod 50] : memref<50xi32>\n"
+         "%p = arith.index_cast %o : i32 to index\n"
+         "%b = memref.load %t[" +
+         place + "] : memref<64x300xf32>\n%c = arith.addf %a, %b : f32\nmemref.store %c, %t[" + place +
+         "] : memref<64x300xf32>\n}\n}\nreturn\n}\n";
+}
+
+TEST(MlirRecurrences, PlacesKnownOnlyWhenItRuns) {
+  const Left row(scattered("%m, %j"));
+  EXPECT_EQ(row.lowered.body(1).lanes, 16.0) << "a row that this loop does not choose";
+  EXPECT_FALSE(row.lowered.body(1).recurrence);
+  const Left anywhere(scattered("%p, %m"));
+  EXPECT_TRUE(anywhere.lowered.body(1).recurrence) << "any iteration may have stored there";
+  EXPECT_EQ(anywhere.lowered.body(1).lanes, 1.0);
+}
+
+TEST(MlirRecurrences, NoCopyOfWhatDoesNotLieSideBySide) {
+  const auto text = [](const std::string& place) {
+    return "func.func @f(%x: memref<4000xf32>, %y: memref<4000xf32>) {\naffine.for %i = 0 to 4000 {\n"
+           "%a = affine.load %x[" +
+           place + "] : memref<4000xf32>\naffine.store %a, %y[%i] : memref<4000xf32>\n}\nreturn\n}\n";
+  };
+  EXPECT_TRUE(Left(text("%i")).lowered.body(0).idiom);
+  EXPECT_FALSE(Left(text("%i floordiv 4")).lowered.body(0).idiom);
+}
+
+TEST(MlirRecurrences, CallsBehindEachOtherAreNotOne) {
+  const auto text = [](int windows) {
+    return fmt::format(
+        "func.func @f(%x: memref<4100xf32>, %y: memref<8x4000xf32>) {{\n"
+        "affine.for %i = 0 to 4000 step 500 {{\naffine.for %w = 0 to {} {{\naffine.for %j = 0 to 500 {{\n"
+        "%a = affine.load %x[%i + %j + %w] : memref<4100xf32>\n"
+        "affine.store %a, %y[%w, %i + %j] : memref<8x4000xf32>\n}}\n}}\n}}\nreturn\n}}\n",
+        windows);
+  };
+  EXPECT_TRUE(Left(text(1)).lowered.body(0).idiom);
+  EXPECT_FALSE(Left(text(5)).lowered.body(0).idiom);
+}
+
+TEST(MlirRecurrences, CopiesThatWaitForEachOtherAreNoneSideBySide) {
+  const auto text = [](const std::string& back) {
+    return "func.func @f(%x: memref<100x17xf32>) {\naffine.for %i = 1 to 100 {\naffine.for %j = 1 to 9 {\n"
+           "%a = affine.load %x[%i - 1, %j" +
+           back + "] : memref<100x17xf32>\n%b = affine.load %x[%i, %j" + back +
+           "] : memref<100x17xf32>\n%c = arith.addf %a, %b : f32\n"
+           "affine.store %c, %x[%i, %j] : memref<100x17xf32>\n}\n}\nreturn\n}\n";
+  };
+  EXPECT_EQ(Left(text(" - 1")).most_lanes(), 1.0);
+  EXPECT_EQ(Left(text(" + 1")).most_lanes(), 8.0);
+}
+
+std::string unrolled(const std::string& second) {
+  std::string text =
+      "func.func @f(%x: memref<4000xf32>, %y: memref<4000xf32>) {\n"
+      "%c = arith.constant 1.5 : f32\naffine.for %i = 0 to 4000 step 2 {\n";
+  for (int k = 0; k < 2; ++k)
+    text += fmt::format(
+        "%a{0} = affine.load %x[%i + {0}] : memref<4000xf32>\n%b{0} = {1} %a{0}, %c : f32\n"
+        "affine.store %b{0}, %y[%i + {0}] : memref<4000xf32>\n",
+        k, k == 0 ? "arith.mulf" : second);
+  return text + "}\nreturn\n}\n";
+}
+
+TEST(MlirRecurrences, ShufflesIntoLanesAndOutAgainCancel) {
+  const Left same(unrolled("arith.mulf"));
+  EXPECT_EQ(same.lowered.body(0).lanes, 16.0);
+  EXPECT_TRUE(same.any_in_row());
+  EXPECT_FALSE(Left(unrolled("arith.addf")).any_in_row()) << "two operations";
+}
+
+TEST(MlirRecurrences, StraightCodeBesideCopies) {
+  // Eight elements in the text and four of a loop that is written out.
+  std::string text =
+      "func.func @f(%x: memref<100x12xf32>, %y: memref<100x12xf32>) {\n"
+      "affine.for %r = 0 to 100 {\n";
+  const auto element = [](int number, const std::string& at) {
+    return fmt::format(
+        "%a{0} = affine.load %x[%r, {1}] : memref<100x12xf32>\n%b{0} = arith.addf %a{0}, %a{0} : f32\n"
+        "affine.store %b{0}, %y[%r, {1}] : memref<100x12xf32>\n",
+        number, at);
+  };
+  for (int k = 0; k < 8; ++k) text += element(k, std::to_string(k));
+  text += "affine.for %j = 8 to 12 {\n" + element(8, "%j") + "}\n}\nreturn\n}\n";
+  const Left both(text, {32.0, 16.0, 96.0});  // AVX2
+  double eight = 0.0, four = 0.0;
+  for (const Lowered::Item& item : both.lowered.items) {
+    if (item.access < 0 || !both.nest.accesses[static_cast<std::size_t>(item.access)].store) continue;
+    (item.lanes == 8.0 ? eight : four) += item.lanes == 8.0 || item.lanes == 4.0 ? 1.0 : 100.0;
+  }
+  EXPECT_EQ(eight, 8.0);
+  EXPECT_EQ(four, 1.0);
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir
