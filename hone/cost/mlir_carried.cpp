@@ -13,6 +13,8 @@ constexpr std::size_t kMostPairs = 4096,
                       kMostVisited = 200000;  // of a function, beyond which nothing is looked for
 constexpr double kThroughMasked = 12.0;       // cycles to load what a masked store has just stored
 constexpr std::size_t kMostLoads = 200;       // of a loop; of more, none is looked for an iteration earlier
+constexpr int kDeepest = 400;
+constexpr double kLoaded = 5.0;      // cycles of a load from the first cache
 constexpr double kMostReach = 16.0;  // iterations after which an element that was stored counts as old
 
 }  // namespace
@@ -259,6 +261,68 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
       if (length >= 0.0) body.chain = std::max(body.chain, (length + 4.0) / first);
     }
   }
+}
+
+double Vectorising::depth(int id, int value, std::unordered_map<int, double>& depths, int length) const {
+  if (const auto found = depths.find(value); found != depths.end()) return found->second;
+  const auto given = uses_.item.find(value);
+  const Lowered::Item* item =
+      given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
+  if (length > kDeepest || (item != nullptr && item->home != id)) return 0.0;
+  double& result = depths[value];
+  result = 0.0;
+  if (item != nullptr && item->step < 0) return result = kLoaded;
+  double longest = 0.0;
+  if (const auto from = uses_.from.find(value); from != uses_.from.end())
+    for (const int source : from->second) longest = std::max(longest, depth(id, source, depths, length + 1));
+  if (const auto work = uses_.work.find(value); item != nullptr && work != uses_.work.end())
+    longest += latency_of(work->second);
+  return depths[value] = longest;
+}
+
+void Vectorising::paths(int id, Lowered::Body& body) {
+  std::unordered_map<int, double> depths;
+  std::vector<const Nest::Access*> loads, stores;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (!step.address && step.value != Nest::kNoValue)
+        body.path = std::max(body.path, depth(id, step.value, depths, 0));
+      continue;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (access.buffer >= 0 && item.copies > 1.0) (access.store ? stores : loads).push_back(&access);
+  }
+  // Loops written out inside, of which each copy needs the one before it.
+  double most = 0.0;
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
+    const auto inner = static_cast<int>(i);
+    if (inner == id || home_of(inner) != id || !nest_.inside(inner, id < 0 ? inner : id)) continue;
+    const Nest::Loop& one = nest_.loops[i];
+    double length = 0.0, entries = 1.0;
+    for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
+      ways_.clear();
+      length = std::max(length, way(one.carried[k], one.yielded[k]));
+    }
+    if (loads.size() * stores.size() <= kMostPairs)
+      for (const Nest::Access* store : stores)
+        for (const Nest::Access* load : loads) {
+          if (load->buffer != store->buffer || !nest_.inside(store->loop, inner) ||
+              !nest_.inside(load->loop, inner) || carried_by(*load, *store, inner) != Carried::onward)
+            continue;
+          const auto stored = uses_.stored.find(static_cast<int>(store - nest_.accesses.data()));
+          if (stored == uses_.stored.end()) continue;
+          ways_.clear();
+          if (const double through = way(load->value, stored->second); through >= 0.0)
+            length = std::max(length, through + kLoaded);
+        }
+    if (length <= 0.0) continue;
+    for (int at = one.parent; at >= 0 && at != id; at = loop(at).parent)
+      if (!loop(at).carried.empty()) entries *= std::max(1.0, loop(at).trips);
+    most = std::max(most, length * (std::max(1.0, one.trips) * entries - 1.0));
+  }
+  body.path += most;
 }
 
 void Vectorising::registers(int id, Lowered::Body& body) {

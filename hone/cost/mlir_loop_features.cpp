@@ -13,6 +13,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr double kLongCode = 2000.0;  // instructions
+constexpr double kWindow = 200.0;     // instructions that a processor has under way at once
 constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
 
 /// What is left in a loop's body, an iteration.
@@ -194,8 +195,18 @@ class Rows {
     const double control = 2.0;
     const auto of_chain = [&](double cycles) { return std::max(cycles, left.chain); };
     const double times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
-    const double in_lanes = main * std::max(0.25 * control, wide.cycles * left.interleave + 0.25);
-    const double cycles = in_lanes + second * (narrow.cycles + 0.5) + rest * of_chain(single.cycles + 0.25);
+    // So many iterations are under way at once as their instructions find room.
+    const auto of_path = [&](double cycles, double executed) {
+      return loop < 0 ? cycles : std::max(cycles, left.path * std::min(1.0, executed / kWindow));
+    };
+    const double in_lanes =
+        main * std::max(0.25 * control,
+                        of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25);
+    const double cycles = in_lanes + second * (of_path(narrow.cycles, narrow.instructions) + 0.5) +
+                          rest * of_chain(of_path(single.cycles, single.instructions) + 0.25);
+    columns.put("path", logs(left.path));
+    columns.put("waits", std::log((left.path * std::min(1.0, single.instructions / kWindow) + 0.1) /
+                                  (single.cycles + 0.1)));
     double instructions =
         main * (wide.instructions * left.interleave + control / (block > 1.0 ? left.unrolled : 1.0)) +
         second * (narrow.instructions + control) +

@@ -55,6 +55,7 @@ struct Lowered {
     double lanes = 1.0;   ///< iterations at once
     double interleave = 1.0;
     double chain = 0.0;       ///< cycles an iteration waits for the one before it
+    double path = 0.0;        ///< cycles from what an iteration begins with to what it ends with
     double link = 0.0;        ///< cycles from one link of such a chain to the next
     double chains = 0.0;      ///< that run side by side
     bool real_chain = false;  ///< it is of reals, whose order may not change

@@ -35,6 +35,7 @@ void Vectorising::run() {
       memory(loop, body);
     }
     registers(loop, body);
+    paths(loop, body);
     lanes(loop, body);
   }
 }

@@ -75,6 +75,10 @@ class Vectorising {
 
   void pair(int id, const Nest::Access& load, const Nest::Access& store, int s, Lowered::Body& body);
 
+  /// The longest way through one iteration, copies that wait for each other one behind the other.
+  void paths(int id, Lowered::Body& body);
+  double depth(int id, int value, std::unordered_map<int, double>& depths, int length) const;
+
   /// Values that come from outside, and how many are alive at once inside.
   void registers(int id, Lowered::Body& body);
 
