@@ -13,7 +13,7 @@ void write_gather(KernelText& text, KernelDraw& draw) {
   const bool near = draw.chance(0.3), computes = draw.chance(0.4);
   const auto dims = draw.extents(2, 1.0, 4);
   const std::int64_t n = kind <= 1 ? dims[0] * dims[1] : dims[0], width = dims[1];
-  const std::string where = text.integers({n});
+  const std::string where = kind == 1 ? "" : text.integers({n});
   const std::int64_t entries = std::max<std::int64_t>(16, n);
   const auto place_of = [&](const std::string& i) {
     return text.place(text.load(where, i), i, entries, near);
@@ -122,7 +122,7 @@ void write_dynamic_programme(KernelText& text, KernelDraw& draw) {
     const std::string worth = text.buffer({rows});
     text.loop(1, rows, [&](const std::string& i) {
       const std::string value = text.load(worth, i);
-      text.loop(weight, std::max(columns, weight + 1), [&](const std::string& w) {
+      text.loop(weight, columns, [&](const std::string& w) {
         const std::string with =
             text.add(text.load(table, listed({i + " - 1", fmt::format("{} - {}", w, weight)})), value);
         text.store(text.max(text.load(table, listed({i + " - 1", w})), with), table, listed({i, w}));

@@ -36,16 +36,15 @@ double Vectorising::way(int from, int to) {
 
 bool Vectorising::ordered(int from, int to) {
   int at = to;
+  ways_.clear();
   for (int length = 0; at != from && length < 400; ++length) {
     const auto work = uses_.work.find(at);
     if (work != uses_.work.end() && work->second != Work::compare) return true;
     const auto sources = uses_.from.find(at);
     if (sources == uses_.from.end()) return true;
     int next = Nest::kNoValue;
-    for (const int source : sources->second) {
-      ways_.clear();
+    for (const int source : sources->second)
       if (way(from, source) >= 0.0) next = source;
-    }
     if (next == Nest::kNoValue) return true;
     at = next;
   }
@@ -66,7 +65,9 @@ void Vectorising::carried(int id, Lowered::Body& body) {
 bool Vectorising::reduces(int from, int to, int stores) {
   if (from == to) return true;
   std::uint64_t code = 0;
+  bool sum = false;
   int at = to;
+  ways_.clear();
   for (int length = 0; at != from; ++length) {
     const auto given = uses_.item.find(at);
     const auto sources = uses_.from.find(at);
@@ -75,15 +76,15 @@ bool Vectorising::reduces(int from, int to, int stores) {
     const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
     if (item.step < 0) return true;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-    if (code != 0 && step.code != code) return false;
+    if (code != 0 && step.code != code && !(sum && step.sum)) return false;
     code = step.code;
+    sum = step.sum;
     if (const auto users = users_.find(at); users != users_.end() && users->second > (at == to ? stores : 1))
       return false;
     int next = Nest::kNoValue;
     for (const int source : sources->second) {
-      ways_.clear();
       if (way(from, source) < 0.0) continue;
-      if (next != Nest::kNoValue) return false;
+      if (next != Nest::kNoValue || (step.difference && source != sources->second[0])) return false;
       next = source;
     }
     if (next == Nest::kNoValue) return true;
@@ -215,7 +216,8 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
       known = false;
     if (by_load != by_store) here = false;
     if (by_load == 0.0) {
-      if (low > 0.0 || high < 0.0) possible = false;
+      if ((low > 0.0 || high < 0.0) && a.unknown == b.unknown && nest_.told(a, id) && nest_.told(b, id))
+        possible = false;
       continue;
     }
     moved = true;
@@ -269,9 +271,8 @@ double Vectorising::depth(int id, int value, std::unordered_map<int, double>& de
   const Lowered::Item* item =
       given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
   if (length > kDeepest || (item != nullptr && item->home != id)) return 0.0;
-  double& result = depths[value];
-  result = 0.0;
-  if (item != nullptr && item->step < 0) return result = kLoaded;
+  depths[value] = item != nullptr && item->step < 0 ? kLoaded : 0.0;  // one that depends on itself ends here
+  if (item != nullptr && item->step < 0) return kLoaded;
   double longest = 0.0;
   if (const auto from = uses_.from.find(value); from != uses_.from.end())
     for (const int source : from->second) longest = std::max(longest, depth(id, source, depths, length + 1));
@@ -281,6 +282,7 @@ double Vectorising::depth(int id, int value, std::unordered_map<int, double>& de
 }
 
 void Vectorising::paths(int id, Lowered::Body& body) {
+  std::swap(visited_, visited_by_paths_);
   std::unordered_map<int, double> depths;
   std::vector<const Nest::Access*> loads, stores;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
@@ -298,7 +300,7 @@ void Vectorising::paths(int id, Lowered::Body& body) {
   double most = 0.0;
   for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
     const auto inner = static_cast<int>(i);
-    if (inner == id || home_of(inner) != id || !nest_.inside(inner, id < 0 ? inner : id)) continue;
+    if (inner == id || home_of(inner) != id || !nest_.inside(inner, id)) continue;
     const Nest::Loop& one = nest_.loops[i];
     double length = 0.0, entries = 1.0;
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
@@ -323,6 +325,7 @@ void Vectorising::paths(int id, Lowered::Body& body) {
     most = std::max(most, length * (std::max(1.0, one.trips) * entries - 1.0));
   }
   body.path += most;
+  std::swap(visited_, visited_by_paths_);
 }
 
 void Vectorising::registers(int id, Lowered::Body& body) {

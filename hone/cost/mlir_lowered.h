@@ -58,7 +58,7 @@ struct Lowered {
     double path = 0.0;        ///< cycles from what an iteration begins with to what it ends with
     double link = 0.0;        ///< cycles from one link of such a chain to the next
     double chains = 0.0;      ///< that run side by side
-    bool real_chain = false;  ///< it is of reals, whose order may not change
+    bool real_chain = false;  ///< its order may not change: of reals, or no reduction
     bool recurrence = false;  ///< elements that earlier iterations stored are loaded
     bool checks = false;      ///< whether they are is known when it runs
     double calls = 0.0;       ///< of the mathematics library an iteration; registers do not outlive them

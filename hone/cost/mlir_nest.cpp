@@ -43,7 +43,9 @@ Carried carried_by(const Nest::Access& load, const Nest::Access& store, int loop
   if (load.indices.size() != store.indices.size()) return Carried::nothing;
   std::optional<double> distance;  // iterations from the store to the load of what it stored
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
-    if (load.indices[k].terms != store.indices[k].terms) return Carried::nothing;
+    if (load.indices[k].terms != store.indices[k].terms ||
+        load.indices[k].unknown != store.indices[k].unknown)
+      return Carried::nothing;
     double step = 0.0;
     for (const auto& [at, by] : load.indices[k].terms)
       if (at == loop) step += by;

@@ -78,11 +78,12 @@ struct Nest {
     double elements = 1.0;  ///< of the vectors it works on
     int bits = 0;           ///< of an element
     bool real = false;
-    Choice choice = {};       ///< where it compares or chooses reals
-    bool address = false;     ///< computes an index
-    bool opaque = false;      ///< a call of a library, of which a compiler knows nothing
-    bool idempotent = false;  ///< of a value with itself it gives that value
-    std::uint64_t code = 0;   ///< steps of one code on the same values give the same; 0: of none
+    Choice choice = {};                    ///< where it compares or chooses reals
+    bool address = false;                  ///< computes an index
+    bool opaque = false;                   ///< a call of a library, of which a compiler knows nothing
+    bool idempotent = false;               ///< of a value with itself it gives that value
+    bool sum = false, difference = false;  ///< of whole numbers: a sum or difference; a difference
+    std::uint64_t code = 0;                ///< steps of one code on the same values give the same; 0: of none
     int order = 0;
     int value = kNoValue;
     std::vector<int> uses = {};
@@ -111,7 +112,7 @@ struct Nest {
 
   /// Whether `loop` is `around` or stands inside it.
   bool inside(int loop, int around) const;
-  /// Whether iterations of a loop move an index by what its terms say.
+  /// Whether iterations of a loop (not -1) move an index by what its terms say.
   bool told(const Index& index, int loop) const {
     return (index.exact && !index.indirect) || (index.unknown != kNoValue && !inside(index.within, loop));
   }

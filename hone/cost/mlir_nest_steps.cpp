@@ -34,6 +34,8 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
       "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
       "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
   step.idempotent = operation.operands.size() == 2 && kIdempotent.count(operation.name) > 0;
+  step.difference = operation.name == "arith.subi" && operation.operands.size() == 2;
+  step.sum = step.difference || operation.name == "arith.addi";
   // Predicates and the like stand in the text before the operands.
   step.code = std::hash<std::string_view>()(operation.name) +
               std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));

@@ -49,6 +49,17 @@ double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) 
   return b.indices.back().constant - a.indices.back().constant;
 }
 
+/// What accesses have in common that lie in one row: all but the last position.
+std::vector<double> row_of_access(const Nest::Access& access, double copies) {
+  std::vector<double> key = {static_cast<double>(access.buffer), copies};
+  for (std::size_t k = 0; k < access.indices.size(); ++k) {
+    if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
+    for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
+    key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
+  }
+  return key;
+}
+
 }  // namespace
 
 /// A tree of bundles from a row of stores on: what it saves, and which items it makes vectors of.
@@ -204,25 +215,25 @@ void Vectorising::rows(int id) {
     if (item.access < 0 || item.share < 1.0 || !(item.group >= 2.0) || item.group != item.stride) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     if (!access.store || access.elements > 1.0) continue;
-    std::vector<double> key = {static_cast<double>(access.buffer), item.stride, item.copies};
-    for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
-    groups[key].push_back(i);
+    groups[row_of_access(access, item.copies)].push_back(i);
   }
   for (auto& [key, stores] : groups) {
+    if (stores.size() > kMostStores) continue;
+    const double stride = lowered_.items[stores[0]].stride;
     const auto place = [&](std::size_t i) {
       return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)].indices.back().constant;
     };
-    std::sort(stores.begin(), stores.end(),
-              [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+    std::stable_sort(stores.begin(), stores.end(),
+                     [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
     const auto members = static_cast<double>(stores.size());
     // Copies go on where the text's elements end.
     const Lowered::Item& any = lowered_.items[stores[0]];
     int along = -1;
     for (const int by : any.copied_by)
-      if (members * loop(by).trips == key[1] &&
+      if (members * loop(by).trips == stride &&
           stride_along(nest_, nest_.accesses[static_cast<std::size_t>(any.access)], by) == members)
         along = by;
-    if (members != key[1] && along < 0) continue;
+    if (members != stride && along < 0) continue;
     std::vector<int> values;
     for (const std::size_t i : stores) {
       const auto stored = uses_.stored.find(lowered_.items[i].access);
@@ -279,10 +290,10 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
   if (first->step < 0) {
     // A group begins with the first of all its elements that are loaded.
     const Nest::Access& row = nest_.accesses[static_cast<std::size_t>(first->access)];
-    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-      const Lowered::Item& other = lowered_.items[i];
-      if (other.access < 0) continue;
-      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(other.access)];
+    const auto others = accesses_.find({home_of(row.loop), row.buffer});
+    if (others == accesses_.end()) return false;
+    for (const int other : others->second) {
+      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(other)];
       const double behind = access.store ? kNaN : distance(nest_, access, row);
       if (behind > 0.0 && std::fmod(behind, first->stride) != 0.0) return false;
     }
@@ -489,7 +500,12 @@ bool Vectorising::waits(int id, int along) const {
   if (loads.size() * stores.size() > kMostVisited) return true;
   return std::any_of(stores.begin(), stores.end(), [&](const Nest::Access* store) {
     return std::any_of(loads.begin(), loads.end(), [&](const Nest::Access* load) {
-      return load->buffer == store->buffer && carried_by(*load, *store, along) == Carried::onward;
+      const auto told = [&](const Nest::Access& access) {
+        return std::all_of(access.indices.begin(), access.indices.end(),
+                           [&](const Nest::Index& index) { return nest_.told(index, along); });
+      };
+      return load->buffer == store->buffer &&
+             (!told(*load) || !told(*store) || carried_by(*load, *store, along) == Carried::onward);
     });
   });
 }
@@ -504,9 +520,12 @@ bool Vectorising::hands_on(int value, int along) const {
   const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
   if (item.access < 0) return false;
   const Nest::Access& load = nest_.accesses[static_cast<std::size_t>(item.access)];
-  return load.buffer >= 0 && stride_along(nest_, load, along) == 0.0 &&
-         std::any_of(nest_.accesses.begin(), nest_.accesses.end(), [&](const Nest::Access& store) {
-           return store.store && store.buffer == load.buffer && nest_.inside(store.loop, along) &&
+  if (load.buffer < 0 || stride_along(nest_, load, along) != 0.0) return false;
+  const auto others = accesses_.find({home_of(load.loop), load.buffer});
+  return others != accesses_.end() &&
+         std::any_of(others->second.begin(), others->second.end(), [&](int other) {
+           const Nest::Access& store = nest_.accesses[static_cast<std::size_t>(other)];
+           return store.store && nest_.inside(store.loop, along) &&
                   carried_by(load, store, along) == Carried::in_place;
          });
 }
@@ -520,9 +539,10 @@ bool Vectorising::neighbours(const Lowered::Item& item, int along) const {
 /// The items under a value that have copies by a loop, itself first.
 void Vectorising::copies_under(int value, int along, std::vector<std::size_t>& items, std::set<int>& seen,
                                int& handed_on) const {
+  if (!seen.insert(value).second || seen.size() > 1000) return;
   if (hands_on(value, along)) ++handed_on;
   const auto given = uses_.item.find(value);
-  if (given == uses_.item.end() || !seen.insert(value).second || seen.size() > 1000) return;
+  if (given == uses_.item.end()) return;
   const Lowered::Item& item = lowered_.items[static_cast<std::size_t>(given->second)];
   if (item.lanes > 1.0 ||
       (item.step >= 0 && !has_vectors(nest_.steps[static_cast<std::size_t>(item.step)])) ||
@@ -543,12 +563,19 @@ void Vectorising::straight(int id, double widest) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.access < 0 || item.share < 1.0) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    // Of loops written out, each copy by itself.
-    if (access.store && access.elements <= 1.0 &&
-        std::none_of(item.copied_by.begin(), item.copied_by.end(), [&](int by) { return waits(id, by); }))
-      stores.push_back(i);
+    if (access.store && access.elements <= 1.0) stores.push_back(i);
   }
   if (stores.size() < 2 || stores.size() > kMostStores) return;
+  // Of loops written out, each copy by itself.
+  std::map<int, bool> one_by_one;
+  std::erase_if(stores, [&](std::size_t i) {
+    const std::vector<int>& by = lowered_.items[i].copied_by;
+    return std::any_of(by.begin(), by.end(), [&](int along) {
+      const auto [found, fresh] = one_by_one.try_emplace(along, false);
+      if (fresh) found->second = waits(id, along);
+      return found->second;
+    });
+  });
   // Rows of neighbours.
   std::vector<std::vector<std::size_t>> rows;
   std::map<std::vector<double>, std::size_t> row_of;
@@ -557,13 +584,8 @@ void Vectorising::straight(int id, double widest) {
   };
   for (const std::size_t i : stores) {
     const Nest::Access& access = access_of(i);
-    std::vector<double> key = {static_cast<double>(access.buffer), lowered_.items[i].copies};
-    for (std::size_t k = 0; k < access.indices.size(); ++k) {
-      if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
-      for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
-      key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
-    }
-    const auto [row, fresh] = row_of.try_emplace(std::move(key), rows.size());
+    const auto [row, fresh] =
+        row_of.try_emplace(row_of_access(access, lowered_.items[i].copies), rows.size());
     if (fresh) rows.emplace_back();
     rows[row->second].push_back(i);
   }

@@ -31,9 +31,12 @@ class Vectorising {
       const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
       for (int at = from; at >= 0 && at != item.home; at = home_of(loop(at).parent)) kept_[at].push_back(i);
     }
-    for (const auto& [access, value] : uses.stored) stores_of_[value].push_back(access), ++users_[value];
     for (const Lowered::Item& item : lowered.items) {
-      if (item.step < 0) continue;
+      if (item.step < 0) {
+        if (const auto stored = uses.stored.find(item.access); stored != uses.stored.end())
+          stores_of_[stored->second].push_back(item.access), ++users_[stored->second];
+        continue;
+      }
       const auto from = uses.from.find(nest.steps[static_cast<std::size_t>(item.step)].value);
       if (from == uses.from.end()) continue;
       for (std::size_t k = 0; k < from->second.size(); ++k)
@@ -133,7 +136,7 @@ class Vectorising {
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
   std::unordered_map<int, double> ways_;
   int depth_ = 0;
-  std::size_t visited_ = 0, visited_together_ = 0;
+  std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, int> users_;                   ///< by value: steps and stores that take it
   double bits_ = 32.0;                                   ///< of the widest element of a loop

@@ -79,6 +79,12 @@ TEST(MlirRecurrences, ReductionsInMemoryLikewise) {
   EXPECT_EQ(Left(text("%d = arith.addi %a, %b : i32\n")).lowered.body(1).lanes, 16.0);
   EXPECT_EQ(Left(text("%c = arith.muli %b, %b : i32\n%d = arith.addi %a, %c : i32\n")).lowered.body(1).lanes,
             1.0);
+  // Two a time, the first of which is not stored after all; differences are sums.
+  const std::string twice =
+      "%e = arith.addi %b, %a : i32\naffine.store %e, %s[%i, 0] : memref<100x2xi32>\n"
+      "%g = affine.load %s[%i, 0] : memref<100x2xi32>\n%d = arith.subi %g, %a : i32\n";
+  EXPECT_EQ(Left(text(twice)).lowered.body(1).lanes, 16.0);
+  EXPECT_EQ(Left(text("%d = arith.subi %a, %b : i32\n")).lowered.body(1).lanes, 1.0);
 }
 
 std::string smoothed(bool twice) {
