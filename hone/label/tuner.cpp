@@ -21,7 +21,8 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kAsked = 24;  ///< neighbours that a learned model is asked about
-constexpr double kDoubt = 0.5;      ///< how far the model may be off, as a share
+constexpr int kPatience = 2;    ///< candidates in a row that are no better, before some are drawn at random
+constexpr double kDoubt = 0.5;  ///< how far the model may be off, as a share
 constexpr double kHopeless = 3.0;
 constexpr double kWorthwhile = 0.98;  ///< a winner takes at most so much of the original's time
 
@@ -105,7 +106,7 @@ class Search {
     make_variants();
     Rng rng(options_.seed, "tune");
     if (options_.guided) {
-      search_guided();
+      search_guided(rng);
     } else {
       search_at_random(rng);
     }
@@ -266,9 +267,17 @@ class Search {
     Point point;
   };
 
+  Point random_point(Rng& rng) const {
+    Point point;
+    point.variant = rng.below(variants_.size());
+    for (const auto& nest : variants_[point.variant].nests) point.places.push_back(rng.below(nest.size()));
+    return point;
+  }
+
   /// From the model's favourite of each variant, then always the neighbour that promises most: its predicted
-  /// cycles scaled by what the variant's best so far was measured to be worth.
-  void search_guided() {
+  /// cycles scaled by what the variant's best so far was measured to be worth. Where some in a row were no
+  /// better the model may not know this machine, and every other one is drawn at random.
+  void search_guided(Rng& rng) {
     std::set<Point> tried;
     struct Anchor {
       Point point;
@@ -290,7 +299,18 @@ class Search {
       if (variant > 1 && variants_[variant].best > 4.0 * variants_.front().best) continue;
       attempt(anchors.back().point, anchors.back());
     }
+    int idle = 0;  // since something was better
+    double best = best_seconds_;
     for (int turn = 0; !spent() && turn < 50 * options_.compilations; ++turn) {
+      idle = best_seconds_ < best ? 0 : idle + 1;
+      best = best_seconds_;
+      if (idle > kPatience && idle % 2 == 0) {
+        const Point point = random_point(rng);
+        if (point.variant < anchors.size() && !tried.contains(point)) {
+          attempt(point, anchors[point.variant]);
+          continue;
+        }
+      }
       std::vector<Neighbour> neighbours;
       for (std::size_t which = 0; which < anchors.size(); ++which) {
         const Anchor& anchor = anchors[which];
@@ -355,10 +375,7 @@ class Search {
 
   void search_at_random(Rng& rng) {
     for (int draws = 0; !spent() && !variants_.empty() && draws < 20 * options_.compilations; ++draws) {
-      Point point;
-      point.variant = rng.below(variants_.size());
-      for (const auto& nest : variants_[point.variant].nests) point.places.push_back(rng.below(nest.size()));
-      evaluate(point);
+      evaluate(random_point(rng));
     }
   }
 
