@@ -204,9 +204,6 @@ class Rows {
                         of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25);
     const double cycles = in_lanes + second * (of_path(narrow.cycles, narrow.instructions) + 0.5) +
                           rest * of_chain(of_path(single.cycles, single.instructions) + 0.25);
-    columns.put("path", logs(left.path));
-    columns.put("waits", std::log((left.path * std::min(1.0, single.instructions / kWindow) + 0.1) /
-                                  (single.cycles + 0.1)));
     double instructions =
         main * (wide.instructions * left.interleave + control / (block > 1.0 ? left.unrolled : 1.0)) +
         second * (narrow.instructions + control) +

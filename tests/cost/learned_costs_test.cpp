@@ -1,6 +1,5 @@
 #include "hone/cost/learned_costs.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -46,17 +45,15 @@ TEST(LearnedCosts, AllTargetsWithErrorBars) {
   LearnedCosts model = LearnedCosts::fit(all, options);
   model.provenance["machine"] = "a test";
   EXPECT_EQ(model.targets(), (std::vector<std::string>{"instructions", "run_s"}));
-  std::vector<double> errors;
+  double worst = 0.0;
   for (const CostSample& sample : all)
     for (const PredictedCost& cost : model.predict(sample.features)) {
       EXPECT_LE(cost.low, cost.value);
       EXPECT_GE(cost.high, cost.value);
       if (cost.target == "run_s")
-        errors.push_back(std::abs(std::log(cost.value / sample.targets.at("run_s"))));
+        worst = std::max(worst, std::abs(std::log(cost.value / sample.targets.at("run_s"))));
     }
-  std::sort(errors.begin(), errors.end());
-  EXPECT_LT(errors[errors.size() * 95 / 100], 0.3);
-  EXPECT_LT(errors.back(), 0.8);
+  EXPECT_LT(worst, 0.4);
   // Divisions were never seen where they were held out, so the error bars know of them.
   const PredictedCost run = model.predict(all[0].features)[1];
   EXPECT_GT(run.high / run.value, 1.5);
