@@ -9,6 +9,7 @@
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
 #include "hone/cost/kernel_costs.h"
+#include "hone/label/nest_machine.h"
 #include "hone/label/tuner.h"
 #include "label.h"
 
@@ -123,6 +124,7 @@ int bench(const Arguments& arguments) {
   Json rows = Json::array();
   double log_guided = 0.0, log_random = 0.0;
   int count = 0;
+  const cost::NestMachine machine = label::measured_machine(frontend, backend);
   if (!arguments.json) std::printf("%-16s %12s %10s %10s\n", "kernel", "-O3", "model", "random");
   for (const auto& kernel : cost::bench_kernels()) {
     if (!arguments.kernels.empty() &&
@@ -130,6 +132,7 @@ int bench(const Arguments& arguments) {
       continue;
     label::TuneOptions options = options_of(arguments, progress);
     options.progress = [&](const std::string& what) { progress.show(kernel.name + ": " + what); };
+    options.machine = machine;
     options.guided = true;
     const auto guided = label::tune(frontend, backend, kernel.text, kernel.name, options);
     options.guided = false;

@@ -55,6 +55,9 @@ bool innermost_carries(const Nest& nest, const std::vector<int>& order) {
   });
 }
 
+/// Sums side by side that compilers make a vector of.
+constexpr std::int64_t kBundle = 4;
+
 double lines_of(double elements, double stride, int bytes) {
   const double step = std::min(64.0, std::abs(stride) * bytes);
   return std::max(1.0, elements * step / 64.0);
@@ -158,6 +161,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   std::vector<Group> groups;
   bool gathers = false;
   double invariants = 0, moving_loads = 0, moving_stores = 0, gathered = 0;
+  double jammed = 0;  // loads of a row next to others
   for (const auto& access : nest.accesses) {
     std::vector<std::int64_t> identity = {access.buffer, access.offset};
     double distinct = 1.0;
@@ -178,6 +182,12 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
       gathers = true;
       gathered += distinct;
     }
+    if (access.store || stride == 0.0) continue;
+    for (std::size_t loop = 0; loop < count; ++loop)
+      if (loop != inner && choice.jam[loop] >= kBundle && std::abs(stride_of(access, loop)) > 1) {
+        jammed += distinct;
+        break;
+      }
   }
   const bool carries = innermost_carries(nest, choice.order);
   const bool vector = !carries && trip >= lanes;
@@ -210,7 +220,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   double cycles = most_busy + 0.25 * (all_busy - most_busy);
   cycles += divides * (vector ? 8.0 : 5.0) + integers / 3.0;
   cycles += calls * 20.0 * width;
-  if (vector && gathers) cycles += gathered * width * 1.5;
+  if (vector && gathers) cycles += gathered * width * machine.strided_cycles;
   // More values than registers: some are loaded anew each time.
   const double registers = invariants + std::min(moving_loads, 4.0) + 2.0;
   if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;
@@ -228,6 +238,8 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
     }
     const double links = copies / chains;
     cycles = std::max(cycles, links * (4.0 + 4.0 * through_memory) + divides * 10.0);
+    // Sums side by side are made a vector, and what they add is brought together from their rows.
+    if (chains >= kBundle) cycles = std::max(cycles, jammed * machine.jammed_cycles);
   }
   // A short innermost loop pays for its set-up and its remainder.
   const double turns = std::max(1.0, trip / width);

@@ -18,11 +18,13 @@ struct NestAccess {
   std::vector<std::vector<std::int64_t>> steps;
   std::vector<std::int64_t> shape;  ///< of the buffer
   std::int64_t offset = 0;          ///< constant, in elements
+  bool operator==(const NestAccess&) const = default;
 };
 
 /// The distance of a dependence in each loop, an interval; empty: unbounded.
 struct NestDistance {
   std::optional<std::int64_t> low, high;
+  bool operator==(const NestDistance&) const = default;
 };
 
 /// A perfect nest of loops, outermost first, whose innermost body has no loop: what a transformation of its
@@ -32,6 +34,7 @@ struct Nest {
     double trip = 1.0;               ///< iterations, on average where bounds vary
     bool fixed = true;               ///< bounds are constants
     std::vector<int> bounds_depend;  ///< loops of this nest that its bounds mention
+    bool operator==(const Loop&) const = default;
   };
   std::vector<Loop> loops;
   std::vector<NestAccess> accesses;
@@ -43,9 +46,11 @@ struct Nest {
   struct Operation {
     Kind kind = Kind::arithmetic;
     std::uint32_t loops = 0;
+    bool operator==(const Operation&) const = default;
   };
   std::vector<Operation> operations;
   int element_bytes = 4;
+  bool operator==(const Nest&) const = default;
 };
 
 /// What to do with a nest: all by original loop numbers.
@@ -69,6 +74,11 @@ struct NestMachine {
   int vector_bytes = 32;
   int vector_registers = 16;
   double cycles_per_s = 3e9;
+  /// For an element that a vector loop reads or writes with a stride (a gather's share).
+  double strided_cycles = 1.5;
+  /// For an element of a sum whose loop was jammed over loads with a stride: a compiler may gather them into
+  /// a vector. 0.5 is what independent sums take by themselves.
+  double jammed_cycles = 0.5;
   std::vector<double> cache_bytes = {32768, 1 << 20, 32 << 20};
   std::vector<double> bytes_per_cycle = {64, 32, 14, 8};  ///< from each cache, and from memory
 };

@@ -8,11 +8,12 @@
 #include <tuple>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
+#include "hone/cost/nest_beliefs.h"
+#include "hone/label/nest_machine.h"
 #include "hone/label/runner.h"
 
 namespace hone::label {
@@ -20,34 +21,19 @@ namespace hone::label {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr std::size_t kAsked = 24;  ///< neighbours that a learned model is asked about
-constexpr int kPatience = 2;    ///< candidates in a row that are no better, before some are drawn at random
-constexpr double kDoubt = 0.5;  ///< how far the model may be off, as a share
+constexpr std::size_t kAsked = 24;   ///< candidates that a learned model is asked about
+constexpr std::size_t kNear = 80;    ///< choices of one nest that are weighed, of the model's favourites
+constexpr std::size_t kDrawn = 200;  ///< points at random that are weighed
 constexpr double kHopeless = 3.0;
+/// Fused arithmetic is worth something that the model of loops does not see.
+constexpr double kContracted = 0.7;
 constexpr double kWorthwhile = 0.98;  ///< a winner takes at most so much of the original's time
-
-cost::NestMachine machine_of(const Backend& backend) {
-  cost::NestMachine machine;
-  machine.vector_bytes = backend.vector_bytes();
-  machine.vector_registers = machine.vector_bytes == 64 ? 32 : 16;
-#if defined(_SC_LEVEL1_DCACHE_SIZE)
-  const auto set = [&](std::size_t level, int name) {
-    if (const long bytes = ::sysconf(name); bytes > 0)
-      machine.cache_bytes[level] = static_cast<double>(bytes);
-  };
-  set(0, _SC_LEVEL1_DCACHE_SIZE);
-  set(1, _SC_LEVEL2_CACHE_SIZE);
-  set(2, _SC_LEVEL3_CACHE_SIZE);
-#endif
-  return machine;
-}
 
 /// One choice for one nest with what the model thinks of it.
 struct Ranked {
   cost::NestChoice choice;
   double cycles = 0.0;
   double score = 0.0;  ///< cycles, raised for the later ones of a kind, so that different kinds come first
-  int kind = 0;        ///< choices of the same order, copies and tiling or not have the same
 };
 
 /// The function after one preparation, and what may be done to its nests.
@@ -55,6 +41,7 @@ struct Variant {
   Preparation preparation;
   std::string text;
   std::vector<std::vector<Ranked>> nests;  ///< best first; by nest
+  std::vector<int> numbers;                ///< by nest: the same for those that are alike
   double best = 0.0;
 };
 
@@ -65,6 +52,13 @@ struct Point {
   auto operator<=>(const Point&) const = default;
 };
 
+/// A point that may come next.
+struct Candidate {
+  double gain = 0.0;  ///< expected, of the logarithm of the seconds
+  double log_seconds = 0.0;
+  Point point;
+};
+
 std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachine& machine) {
   std::vector<Ranked> ranked;
   for (auto& choice : cost::nest_choices(nest, machine, 20000)) {
@@ -73,16 +67,13 @@ std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachi
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.cycles < b.cycles; });
-  std::map<std::pair<std::vector<int>, std::vector<int>>, std::pair<int, int>>
-      kinds;  // number, members so far
+  std::map<std::pair<std::vector<int>, std::vector<int>>, int> members;  // so far, of a kind
   for (auto& one : ranked) {
     const bool tiled =
         std::any_of(one.choice.tile.begin(), one.choice.tile.end(), [](auto size) { return size != 0; });
     auto key = std::pair{one.choice.order, one.choice.transposed};
     if (tiled) key.first.push_back(-1);
-    auto& [number, members] = kinds.try_emplace(key, static_cast<int>(kinds.size()), 0).first->second;
-    one.kind = number;
-    one.score = one.cycles * (1.0 + 0.08 * members++);
+    one.score = one.cycles * (1.0 + 0.08 * members[key]++);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.score < b.score; });
@@ -97,7 +88,7 @@ class Search {
         backend_(backend),
         file_(file),
         options_(options),
-        machine_(machine_of(backend)) {}
+        machine_(options.machine ? *options.machine : measured_machine(frontend, backend)) {}
 
   TuneResult run(const std::string& given) {
     result_.text = given;
@@ -168,31 +159,33 @@ class Search {
         if (!seen.insert(variant.text).second) continue;
         for (const auto& nest : nests_of(frontend_, variant.text, file_)) {
           variant.nests.push_back(ranked_choices(nest, machine_));
+          const auto known = std::find(known_.begin(), known_.end(), nest);
+          variant.numbers.push_back(static_cast<int>(known - known_.begin()));
+          if (known == known_.end()) known_.push_back(nest);
           variant.best += variant.nests.back().front().cycles;
         }
       } catch (const Error&) {
         continue;  // a pass that this function does not suit
       }
-      // Fused arithmetic is worth something that the model of loops does not see.
-      if (preparation.contract) variant.best *= 0.7;
+      if (preparation.contract) variant.best *= kContracted;
       variants_.push_back(std::move(variant));
     }
     std::stable_sort(variants_.begin(), variants_.end(),
                      [](const auto& a, const auto& b) { return a.best < b.best; });
   }
 
-  /// What the model says of one nest, corrected by what its kind was measured to be.
-  double score_of(std::size_t variant, std::size_t nest, std::size_t place) const {
-    const Ranked& one = variants_[variant].nests[nest][place];
-    const auto known = corrections_.find({variant, nest, one.kind});
-    return one.score * (known == corrections_.end() ? 1.0 : known->second);
-  }
-
-  double predicted(const Point& point) const {
-    double cycles = 0.0;
-    for (std::size_t nest = 0; nest < point.places.size(); ++nest)
-      cycles += score_of(point.variant, nest, point.places[nest]);
-    return cycles * (variants_[point.variant].preparation.contract ? 0.7 : 1.0);
+  /// The point as beliefs compare it.
+  cost::NestProgram program_of(const Point& point) const {
+    const Variant& variant = variants_[point.variant];
+    cost::NestProgram program;
+    program.variant = static_cast<int>(point.variant);
+    program.dialect = (variant.preparation.contract ? 1 : 0) + (variant.preparation.reassociate ? 2 : 0);
+    for (std::size_t nest = 0; nest < point.places.size(); ++nest) {
+      const Ranked& one = variant.nests[nest][point.places[nest]];
+      program.parts.push_back({variant.numbers[nest], one.choice,
+                               one.cycles * (variant.preparation.contract ? kContracted : 1.0)});
+    }
+    return program;
   }
 
   std::vector<cost::NestChoice> choices_of(const Point& point) const {
@@ -215,7 +208,7 @@ class Search {
   double evaluate(const Point& point) {
     TuneTrial trial;
     trial.recipe = recipe_of(point);
-    trial.predicted = predicted(point);
+    trial.predicted = program_of(point).cycles();
     trial.seconds = std::numeric_limits<double>::quiet_NaN();
     if (options_.progress)
       options_.progress(fmt::format("{} of {} compilations, best {:.2f}x", result_.trials.size(),
@@ -259,14 +252,6 @@ class Search {
     return seconds;
   }
 
-  /// A point that differs from its variant's best in one nest.
-  struct Neighbour {
-    double score = 0.0;  ///< seconds that it promises at best
-    double worth = 1.0;  ///< seconds a predicted cycle
-    std::size_t nest = 0;
-    Point point;
-  };
-
   Point random_point(Rng& rng) const {
     Point point;
     point.variant = rng.below(variants_.size());
@@ -274,103 +259,73 @@ class Search {
     return point;
   }
 
-  /// From the model's favourite of each variant, then always the neighbour that promises most: its predicted
-  /// cycles scaled by what the variant's best so far was measured to be worth. Where some in a row were no
-  /// better the model may not know this machine, and every other one is drawn at random.
+  /// From the model's favourite of each variant, then always the point that promises most by what was
+  /// measured so far: the analytic model ranks, beliefs say where it is wrong on this machine.
   void search_guided(Rng& rng) {
+    cost::NestBeliefs beliefs;
     std::set<Point> tried;
-    struct Anchor {
-      Point point;
-      double seconds = kNever;
-    };
-    std::vector<Anchor> anchors;
-    double scale = kNever;  // seconds a predicted cycle, the best seen
-    const auto attempt = [&](const Point& point, Anchor& anchor) {
+    std::vector<std::pair<double, Point>> best(variants_.size(), {kNever, Point{}});  // by variant
+    const auto attempt = [&](const Point& point) {
       tried.insert(point);
       const double seconds = evaluate(point);
-      if (seconds < anchor.seconds) anchor = {point, seconds};
-      scale = std::min(scale, seconds / predicted(point));
-      return seconds;
+      if (seconds < best[point.variant].first) best[point.variant] = {seconds, point};
+      if (std::isfinite(seconds)) beliefs.tell(program_of(point), seconds);
     };
     for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant) {
-      anchors.push_back(
-          {Point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)}, kNever});
+      const Point point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)};
+      best[variant].second = point;
       // One that promises much less than the best so far has to wait.
       if (variant > 1 && variants_[variant].best > 4.0 * variants_.front().best) continue;
-      attempt(anchors.back().point, anchors.back());
+      attempt(point);
     }
-    int idle = 0;  // since something was better
-    double best = best_seconds_;
     for (int turn = 0; !spent() && turn < 50 * options_.compilations; ++turn) {
-      idle = best_seconds_ < best ? 0 : idle + 1;
-      best = best_seconds_;
-      if (idle > kPatience && idle % 2 == 0) {
-        const Point point = random_point(rng);
-        if (point.variant < anchors.size() && !tried.contains(point)) {
-          attempt(point, anchors[point.variant]);
-          continue;
-        }
-      }
-      std::vector<Neighbour> neighbours;
-      for (std::size_t which = 0; which < anchors.size(); ++which) {
-        const Anchor& anchor = anchors[which];
-        const double worth = std::isfinite(anchor.seconds) ? anchor.seconds / predicted(anchor.point)
-                             : std::isfinite(scale)        ? scale
-                                                           : 1.0;
-        for (std::size_t nest = 0; nest < anchor.point.places.size(); ++nest)
-          for (std::size_t place = 0; place < std::min<std::size_t>(variants_[which].nests[nest].size(), 80);
+      std::vector<Candidate> candidates;
+      std::set<Point> listed;
+      const auto list = [&](Point point) {
+        if (tried.contains(point) || !listed.insert(point).second) return;
+        const auto belief = beliefs.of(program_of(point));
+        candidates.push_back(
+            {cost::expected_gain(belief, best_seconds_), belief.log_seconds, std::move(point)});
+      };
+      // All that differ from the best of a variant in one nest, and some at random.
+      for (const auto& [seconds, point] : best)
+        for (std::size_t nest = 0; nest < point.places.size(); ++nest)
+          for (std::size_t place = 0; place < std::min(variants_[point.variant].nests[nest].size(), kNear);
                ++place) {
-            Point other = anchor.point;
+            Point other = point;
             other.places[nest] = place;
-            if (tried.contains(other)) continue;
-            // The model may be wrong by so much of what this nest takes: a nest that takes little is not
-            // worth a compilation.
-            const double hope = kDoubt * score_of(which, nest, place);
-            neighbours.push_back({worth * (predicted(other) - hope), worth, nest, other});
+            list(std::move(other));
           }
-      }
-      if (neighbours.empty()) return;
-      std::stable_sort(neighbours.begin(), neighbours.end(),
-                       [](const auto& a, const auto& b) { return a.score < b.score; });
-      const Neighbour& chosen = prefer(neighbours);
-      const double seconds = attempt(chosen.point, anchors[chosen.point.variant]);
-      if (std::isfinite(seconds)) learn(chosen, seconds);
+      for (std::size_t draw = 0; draw < kDrawn && !variants_.empty(); ++draw) list(random_point(rng));
+      if (candidates.empty()) return;
+      std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+        return std::tie(b.gain, a.log_seconds) < std::tie(a.gain, b.log_seconds);
+      });
+      attempt(prefer(candidates).point);
     }
   }
 
-  /// Corrects the model for the kind of choice that a neighbour made, by the time that its nest must have
-  /// taken.
-  void learn(const Neighbour& chosen, double seconds) {
-    const std::size_t place = chosen.point.places[chosen.nest];
-    const double expected = chosen.worth * score_of(chosen.point.variant, chosen.nest, place);
-    const double others = chosen.worth * predicted(chosen.point) - expected;
-    const double ratio = std::clamp((seconds - others) / expected, 0.4, 3.0);
-    const int kind = variants_[chosen.point.variant].nests[chosen.nest][place].kind;
-    corrections_.try_emplace({chosen.point.variant, chosen.nest, kind}, 1.0).first->second *=
-        std::sqrt(ratio);
-  }
-
-  /// The first neighbour, or where a learned model is there the one that it likes most of the first kAsked.
-  const Neighbour& prefer(const std::vector<Neighbour>& neighbours) const {
-    if (!options_.predict) return neighbours.front();
+  /// The first candidate, or where a learned model is there the one that it likes most of the first kAsked.
+  const Candidate& prefer(const std::vector<Candidate>& candidates) const {
+    if (!options_.predict) return candidates.front();
     std::size_t chosen = 0;
     double least = kNever;
-    for (std::size_t i = 0; i < std::min(neighbours.size(), kAsked); ++i) {
+    for (std::size_t i = 0; i < std::min(candidates.size(), kAsked); ++i) {
       double seconds = kNever;
       try {
-        const Point& point = neighbours[i].point;
+        const Point& point = candidates[i].point;
         seconds = options_.predict(
             transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_));
       } catch (const Error&) {
       }
       // Both models have a say: one knows the compiler, the other what was measured here so far.
-      seconds *= std::max(neighbours[i].score, 1e-12);
+      seconds *= std::exp(candidates[i].log_seconds);
       if (seconds < least) {
         least = seconds;
         chosen = i;
       }
     }
-    return neighbours[chosen];
+    return candidates[chosen];
   }
 
   void search_at_random(Rng& rng) {
@@ -419,7 +374,7 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
-  std::map<std::tuple<std::size_t, std::size_t, int>, double> corrections_;
+  std::vector<cost::Nest> known_;  ///< nests of all variants, alike ones once
   std::set<std::string> texts_;
   std::string best_text_, best_recipe_;
   double best_seconds_ = kNever;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct TuneOptions {
   bool quiet = true;       ///< take the machine's lock while timing
   /// Seconds predicted from a candidate's text; empty: the analytic model alone ranks. NaN: it cannot tell.
   std::function<double(const std::string& text)> predict = {};
+  std::optional<cost::NestMachine> machine;  ///< what the analytic model knows of it; empty: measured first
   cost::Interrupted interrupted = {};
   std::function<void(const std::string& what)> progress = {};
 };
@@ -45,9 +47,9 @@ struct TuneResult {
 /// Chooses distribution, fusion, loop order, tiling, unroll-and-jam and transposed copies for a function of
 /// affine loops (or of linalg, made to loops) by search over the compiler's own transformations, after
 /// "LOOPer: A Learned Automatic Code Optimizer For Polyhedral Compilers": a model ranks, the best are
-/// compiled, run and compared on random inputs. Its beam search over sequences is here a local search: from
-/// the best so far, the untried change of one nest that the model likes most. What is slower or different is
-/// never returned.
+/// compiled, run and compared on random inputs. Its beam search over sequences is here Bayesian optimisation
+/// around the analytic model: of the changes of one nest of the best so far, and of some points at random,
+/// the one of the largest expected improvement. What is slower or different is never returned.
 TuneResult tune(const Frontend& frontend, const Backend& backend, const std::string& text,
                 const std::string& file, const TuneOptions& options = {});
 

@@ -9,6 +9,7 @@
 #include "hone/label/label_pool.h"
 #include "hone/label/labeller.h"
 #include "hone/label/loops.h"
+#include "hone/label/nest_machine.h"
 #include "hone/label/tuner.h"
 
 namespace hone::label {
@@ -194,6 +195,17 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   EXPECT_LE(result.trials.size(), 5u);
   EXPECT_GE(result.speedup, 1.0);
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
+}
+
+TEST_F(Label, TheModelOfNestsKnowsWhatStridesCostHere) {
+  const cost::NestMachine machine = measured_machine(frontend(), backend());
+  EXPECT_EQ(machine.vector_bytes, backend().vector_bytes());
+  for (const double cycles : {machine.strided_cycles, machine.jammed_cycles}) {
+    EXPECT_GE(cycles, 0.5);
+    EXPECT_LE(cycles, 20.0);
+  }
+  // One cannot be read faster than two a cycle, which the least of the range stands for.
+  EXPECT_GT(machine.strided_cycles + machine.jammed_cycles, 1.0);
 }
 
 TEST_F(Label, AFunctionThatCrashesIsAnError) {
