@@ -60,10 +60,9 @@ Label Label::from_json(const Json& json) {
 }
 
 Json code_target_json(const mlir::CodeTarget& target) {
-  return {{"vector_bytes", target.vector_bytes},
-          {"vector_registers", target.vector_registers},
-          {"unrolled_ops", target.unrolled_ops},
-          {"masked_store_cycles", target.masked_store_cycles}};
+  return {{"vector_bytes", target.vector_bytes},   {"vector_registers", target.vector_registers},
+          {"unrolled_ops", target.unrolled_ops},   {"masked_store_cycles", target.masked_store_cycles},
+          {"gather_cycles", target.gather_cycles}, {"gathered_lane_cycles", target.gathered_lane_cycles}};
 }
 
 namespace {
@@ -72,10 +71,12 @@ namespace {
 mlir::CodeTarget target_from_json(const Json& json) {
   const mlir::CodeTarget target{
       json.at("vector_bytes").get<double>(), json.at("vector_registers").get<double>(),
-      json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0)};
+      json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0),
+      json.value("gather_cycles", 0.0),      json.value("gathered_lane_cycles", 0.0)};
   const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
   if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
-      !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 1.0))
+      !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 1.0) ||
+      !possible(target.gather_cycles, 0.0) || !possible(target.gathered_lane_cycles, 0.0))
     throw Error("what code was made for is out of range", Place{"", 0, "code_target"});
   return target;
 }

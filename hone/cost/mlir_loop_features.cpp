@@ -214,12 +214,15 @@ class Rows {
     columns.put("log_rest", std::log((rest + second) / trips + 1e-3));
     columns.put("log_blocks", logs(main));
     const double busy = times * (cycles + entry);
+    const double gathers =
+        times * (main * wide.gathers * left.interleave + second * narrow.gathers + rest * single.gathers);
     columns.put("log_cycles", std::log((cycles + entry) / trips));
     columns.put("log_instructions", std::log((instructions + entry) / trips));
     columns.put("log_wide_cycles", std::log(wide.cycles / left.lanes + 1e-3));
     columns.put("log_single_cycles", std::log(single.cycles + 1e-3));
     columns.put("memory_share", std::log((memory + 1e-3) / (busy + 1e-3)));
-    rows.estimates.push_back(std::log(busy + memory));
+    columns.put("gather_share", std::log((gathers + 1e-3) / (busy + 1e-3)));
+    rows.estimates.push_back(std::log(busy + memory + gathers));
     rows.core.push_back(std::log(busy));
     rows.instructions.push_back(std::log(times * (instructions + entry)));
     const double crowded = std::max(0.0, left.alive - lowered_.target.vector_registers) +

@@ -26,6 +26,7 @@ struct Lowered {
     int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
     bool in_row = false;  ///< with its group one wide operation on elements as they lie, nothing is shuffled
     bool gathered = false;       ///< of these, loads that are put into a vector one by one
+    bool gathers = false;        ///< of these, loads that are one gather for all lanes
     double shuffles = 0.0;       ///< instructions an iteration that do so, or take elements out again
     double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
     std::vector<int> copied_by;  ///< loops written out that it has copies for

@@ -46,16 +46,30 @@ double switching(const Nest& nest, const Lowered& lowered, const std::vector<std
          (beyond * bytes / vector + (loaded_again(nest, lowered, items, access) ? kForwarded : 0.0));
 }
 
+/// Cycles of the gathers that a load of so many lanes, or of as many copies as go side by side, is.
+double gathers(const Lowered& lowered, const Lowered::Item& item, const Nest::Access& access, double lanes) {
+  const CodeTarget& target = lowered.target;
+  if (!target.masks()) return 0.0;
+  const bool of_loop =
+      lanes > 1.0 && !item.in_row && item.group <= 1.0 && item.stride != 0.0 && std::abs(item.stride) != 1.0;
+  const bool of_copies = lanes <= 1.0 && item.gathers;
+  if (!of_loop && !of_copies) return 0.0;
+  const double together = of_loop ? lanes : item.lanes;
+  const double most = std::max(1.0, target.vector_bytes / (access.bits / 8.0));
+  return std::ceil(together / most) * target.gather(std::min(together, most));
+}
+
 }  // namespace
 
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
   Price total;
   double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
+  double load_ports = 0.0, store_ports = 0.0;  // what gathers and scatters take beyond an instruction each
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
     // One by one, except for copies that are one instruction.
-    const bool straight = !item.gathered && lowered.body(item.home).lanes <= 1.0;
+    const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
     const double width = lanes > 1.0 ? lanes : straight ? item.lanes : 1.0;
     if (lanes <= 1.0) real += item.shuffles * item.share;
     if (lanes <= 1.0) times /= std::max(1.0, width);
@@ -65,14 +79,21 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
       const double parts = std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes));
       double uops = times * parts;
+      if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
       if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
       if (lanes > 1.0 && item.in_row)
         uops = times * lanes * access.bits / 8.0 / widest_bytes(lowered.target);
       else if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
         uops = item.group > 1.0
                    ? times / item.group * together(access, stride, item.group, lanes, lowered.target)
-                   : times * (lowered.target.masks() ? 2.0 * (lanes + 2.0) : 2.0 * lanes + 1.0);
+                   : times * (lowered.target.masks() ? parts : 2.0 * lanes + 1.0);
+      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0 && item.group <= 1.0 &&
+          lowered.target.masks()) {
+        integer += 2.0 * uops;  // their places, and a mask
+        (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
+      }
       (access.store ? stores : loads) += uops;
+      if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked) integer += 2.0 * uops;
       slow += times * switching(nest, lowered, items, item, parts);
       continue;
@@ -123,7 +144,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (step.real ? real : integer) += uops;
     }
   }
-  const double most = std::max({real / 2.0, loads / 2.0, stores, integer / 3.0});
+  const double most = std::max({real / 2.0, (loads + load_ports) / 2.0, stores + store_ports, integer / 3.0});
   total.instructions += real + integer + 0.6 * loads + stores;
   total.cycles = std::max(most, total.instructions / 6.0) + 0.1 * total.instructions / 6.0 + slow;
   return total;

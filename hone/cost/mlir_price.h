@@ -11,6 +11,7 @@ namespace hone::cost::mlir {
 /// instructions that is.
 struct Price {
   double cycles = 0.0, instructions = 0.0;
+  double gathers = 0.0;  ///< cycles besides, of gathers where what they take is known (CodeTarget)
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 

@@ -150,7 +150,9 @@ std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
       const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
       moved = count * runs;
     }
-    if (moved < 0.0) {
+    if (anywhere(group)) {
+      moved = at_random(group, cache_bytes);
+    } else if (moved < 0.0) {
       const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
       const double step = stride(*group.access);
       const double line = std::isnan(step)
@@ -163,6 +165,23 @@ std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
         std::min(1e18, moved * kLine * (group.stored ? 2.0 : 1.0));
   }
   return bytes;
+}
+
+bool Reuse::anywhere(const Group& group) const {
+  return std::any_of(
+      group.access->indices.begin(), group.access->indices.end(),
+      [&](const Nest::Index& index) { return index.indirect && !nest_.told(index, group.loop); });
+}
+
+/// What one iteration touches says nothing of the next: a line is there if all that a loop touches fits, or
+/// by chance.
+double Reuse::at_random(const Group& group, double cache_bytes) const {
+  const double touched = group.lines.back().second;
+  double moved = group.count * std::max(0.0, 1.0 - cache_bytes / (touched * kLine));
+  for (const auto& [loop, count] : group.lines)
+    if (working_set(loop) <= cache_bytes)
+      moved = std::min(moved, count * (loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries));
+  return std::max(moved, touched);
 }
 
 double Reuse::stride(const Nest::Access& access) const {

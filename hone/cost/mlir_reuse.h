@@ -45,6 +45,9 @@ class Reuse {
   };
   /// Of one run of a loop, or of one iteration.
   double lines(const Group& group, int loop, bool iteration = false) const;
+  /// Whether a group's places are only known when it runs, and lines that come from beyond a cache if so.
+  bool anywhere(const Group& group) const;
+  double at_random(const Group& group, double cache_bytes) const;
   /// Of what groups touch in a loop, each buffer at most once.
   void add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
                  const Group& group, double count) const;

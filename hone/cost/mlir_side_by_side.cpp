@@ -49,17 +49,6 @@ double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) 
   return b.indices.back().constant - a.indices.back().constant;
 }
 
-/// What accesses have in common that lie in one row: all but the last position.
-std::vector<double> row_of_access(const Nest::Access& access, double copies) {
-  std::vector<double> key = {static_cast<double>(access.buffer), copies};
-  for (std::size_t k = 0; k < access.indices.size(); ++k) {
-    if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
-    for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
-    key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
-  }
-  return key;
-}
-
 }  // namespace
 
 /// A tree of bundles from a row of stores on: what it saves, and which items it makes vectors of.
@@ -87,6 +76,11 @@ class Vectorising::Bundles {
   /// Makes them so many elements' vectors, each counted `copies` times.
   void settle(double lanes, double copies) {
     for (const std::size_t i : items_) of_.lowered_.items[i].lanes = lanes;
+    for (const std::size_t i : gathers_) {
+      Lowered::Item& item = of_.lowered_.items[i];
+      item.lanes = lanes;
+      of_.bring_together(item, lanes, -1);
+    }
     for (const auto& [home, gain] : gains_) of_.shorten(home, gain * copies);
   }
 
@@ -146,8 +140,15 @@ class Vectorising::Bundles {
         break;
       items.push_back(static_cast<std::size_t>(given->second));
     }
-    if (items.size() < values.size() || depth >= kDeepest || !alike(items)) return apart(values);
     const double lanes = static_cast<double>(values.size());
+    if (items.size() < values.size() || depth >= kDeepest) return apart(values);
+    if (!alike(items)) {
+      if (depth == 1 || !gathered(items)) return apart(values);  // what is only copied is not worth it
+      saved_ -= 2.0;
+      bundled_.insert(values.begin(), values.end());
+      gathers_.insert(gathers_.end(), items.begin(), items.end());
+      return;
+    }
     const auto taken = [&](std::size_t i) { return of_.lowered_.items[i].lanes > 1.0; };
     if (std::any_of(items.begin(), items.end(), taken)) {
       // By an earlier tree: as they are wanted here, or not.
@@ -170,6 +171,19 @@ class Vectorising::Bundles {
       }
       follow(operands, depth + 1);
     }
+  }
+
+  /// Whether they are loads of one buffer that a gather brings together.
+  bool gathered(const std::vector<std::size_t>& items) const {
+    const Lowered::Item& first = of_.lowered_.items[items[0]];
+    return first.access >= 0 && of_.gathers(static_cast<double>(items.size())) &&
+           std::all_of(items.begin(), items.end(), [&](std::size_t i) {
+             const Lowered::Item& item = of_.lowered_.items[i];
+             return item.access >= 0 && item.lanes <= 1.0 && item.share == first.share &&
+                    item.copies == first.copies &&
+                    of_.nest_.accesses[static_cast<std::size_t>(item.access)].buffer ==
+                        of_.nest_.accesses[static_cast<std::size_t>(first.access)].buffer;
+           });
   }
 
   /// Whether they are one operation, or loads of neighbours.
@@ -197,7 +211,7 @@ class Vectorising::Bundles {
   double saved_ = 0.0;
   std::map<int, double> gains_;  ///< by the loop where they are
   bool possible_ = true;
-  std::vector<std::size_t> items_;
+  std::vector<std::size_t> items_, gathers_;
   std::set<std::vector<int>> seen_;
   std::set<int> bundled_, waited_;
 };
@@ -335,6 +349,28 @@ void Vectorising::side_by_side(int id, double widest) {
   sums_of_text(id);
 }
 
+/// Four at least, with mask registers.
+bool Vectorising::gathers(double lanes) const { return lowered_.target.masks() && lanes >= 4.0; }
+
+bool Vectorising::gathers(const Lowered::Item& item, double lanes, int along) const {
+  if (item.access < 0 || !gathers(lanes)) return false;
+  // Of copies whose places are a quotient or a remainder some are the same or neighbours: loads and shuffles.
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+  return along < 0 || !std::isnan(stride_along(nest_, access, along)) ||
+         std::any_of(access.indices.begin(), access.indices.end(),
+                     [](const Nest::Index& index) { return index.indirect; });
+}
+
+double Vectorising::apart_cost(const Lowered::Item& item, double lanes, int along) const {
+  return gathers(item, lanes, along) ? 2.0 * item.copies / lanes : item.copies;
+}
+
+void Vectorising::bring_together(Lowered::Item& item, double lanes, int along) const {
+  item.gathered = true;
+  item.gathers = gathers(item, lanes, along);
+  item.shuffles += item.gathers ? 2.0 * item.copies / lanes : item.copies;
+}
+
 /// Copies of a loop written out that store neighbours.
 void Vectorising::copies_along(int id, int along, bool in_registers, double widest) {
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
@@ -346,6 +382,12 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
                ? 1.0
                : std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along));
   };
+  // What is only copied is not worth a gather.
+  const bool worked = std::any_of(here.begin(), here.end(), [&](std::size_t i) {
+    const Lowered::Item& item = lowered_.items[i];
+    return item.step >= 0 && !nest_.steps[static_cast<std::size_t>(item.step)].address &&
+           std::find(item.copied_by.begin(), item.copied_by.end(), along) != item.copied_by.end();
+  });
   std::vector<std::size_t> copies;
   double saved = 0.0;
   for (const std::size_t i : here) {
@@ -362,7 +404,9 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
     }
     copies.push_back(i);
     if (item.step < 0 || !nest_.steps[static_cast<std::size_t>(item.step)].address)
-      saved += stride(item) == 1.0 ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
+      saved += stride(item) == 1.0 ? item.copies * (1.0 - 1.0 / lanes)
+               : worked            ? -apart_cost(item, lanes, along)
+                                   : -item.copies;
   }
   if (saved <= 0.0) return;
   shorten(id, saved);
@@ -372,8 +416,7 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
     Lowered::Item& item = lowered_.items[i];
     item.lanes = lanes;
     item.along = along;
-    item.gathered = stride(item) != 1.0;
-    if (item.gathered) item.shuffles = item.copies;
+    if (stride(item) != 1.0) bring_together(item, lanes, along);
   }
 }
 
@@ -390,7 +433,7 @@ void Vectorising::stand_together(int value, int id, int along, double lanes, dou
   double saved = -shuffles;
   for (const std::size_t k : items) {
     const Lowered::Item& item = lowered_.items[k];
-    saved += neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -item.copies;
+    saved += neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -apart_cost(item, lanes, along);
   }
   if (items.empty() || saved <= 0.0) return;
   shorten(id, saved);
@@ -398,8 +441,7 @@ void Vectorising::stand_together(int value, int id, int along, double lanes, dou
   for (const std::size_t k : items) {
     Lowered::Item& item = lowered_.items[k];
     item.lanes = lanes;
-    item.gathered = !neighbours(item, along);
-    if (item.gathered) item.shuffles += item.copies;
+    if (!neighbours(item, along)) bring_together(item, lanes, along);
   }
 }
 

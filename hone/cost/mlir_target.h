@@ -9,9 +9,13 @@ struct CodeTarget {
   double unrolled_ops = 108.0;     ///< up to so many instructions loops that stay are written out; 0: never
   /// Of a store of a whole vector of which some lanes are switched off; only without masks() more than 1.
   double masked_store_cycles = 1.0;
+  /// Of a gather, whatever its lanes, and of each of them: measured on the machine, for processors differ by
+  /// ten times. 0: not known, as many loads then.
+  double gather_cycles = 0.0, gathered_lane_cycles = 0.0;
 
   /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
   bool masks() const { return vector_registers > 16.0; }
+  double gather(double lanes) const { return gather_cycles + gathered_lane_cycles * lanes; }
   bool operator==(const CodeTarget&) const = default;
 };
 

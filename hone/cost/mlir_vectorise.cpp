@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_vectorising.h"
@@ -52,7 +54,7 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
     return std::min(single, item.copies / item.group *
                                 together(access, std::abs(item.stride), item.group, width, lowered_.target));
   }
-  const double parts = std::max(1.0, width * 64.0 / (8.0 * lowered_.target.vector_bytes));
+  const double parts = std::max(1.0, width * 64.0 / 512.0);  // of registers that hold the places
   const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
   return masked || item.group < 2.0 ? apart
                                     : std::min(apart, item.copies / item.group *
@@ -192,6 +194,41 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   return std::max({small, std::floor(most / std::max(1.0, stores)), std::floor(most / std::max(1.0, loads))});
 }
 
+bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
+  // Of more places than AliasSetTracker tells apart (alias-set-saturation-threshold) any two may be one.
+  constexpr double kSaturated = 250.0;
+  // Blocks of 8 stores that lie in one row need their places checked for wrapping, each: not in loops so
+  // short that nothing is checked (TinyTripCountVectorThreshold), and no more than
+  // vectorize-scev-check-threshold of them. Seen of LLVM 19; blocks of other sizes are not.
+  constexpr double kShort = 16.0, kBlock = 8.0, kMostChecked = 16.0;
+  std::set<int> buffers;
+  std::set<std::vector<double>> places;
+  double count = 0.0;
+  bool stores = false;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    buffers.insert(access.buffer);
+    stores = stores || access.store;
+    std::vector<double> place = row_of_access(access, item.copies);
+    if (!access.indices.empty()) place.push_back(access.indices.back().constant);
+    if (places.insert(std::move(place)).second) count += item.copies;
+    if (!access.store || item.copies < kBlock || std::abs(item.stride) <= 1.0) continue;
+    for (const int by : item.copied_by) {
+      const double trips = loop(by).trips;
+      // Blocks one behind the other, by a loop around.
+      const bool blocks = std::fmod(trips, kBlock) == 0.0 && stride_along(nest_, access, by) == 1.0 &&
+                          std::any_of(access.indices.back().terms.begin(), access.indices.back().terms.end(),
+                                      [&](const auto& term) {
+                                        return term.first != by && term.first != id && term.second == trips;
+                                      });
+      if (blocks && (trips > kMostChecked || (body.fixed && loop(id).most < kShort))) return true;
+    }
+  }
+  return stores && buffers.size() > 1 && count > kSaturated;
+}
+
 void Vectorising::lanes(int id, Lowered::Body& body) {
   groups(id);
   bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;
@@ -230,7 +267,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   if (body.idiom) {
     body.lanes = widest;
     body.interleave = 4.0;
-  } else if (possible && !vectors && !stored_too_early(id)) {
+  } else if (possible && !vectors && !too_many_checks(id, body) && !stored_too_early(id)) {
     const Nest::Loop& one = loop(id);
     const double trips = std::max(1.0, body.fixed ? one.most : one.trips),
                  single = cost(id, body, 1.0, false);
@@ -247,14 +284,34 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       if (total < best) best = total, body.lanes = width;
     }
     body.masked = body.lanes > 1.0 && masked;
+    // Lanes that are switched off keep accesses from being loaded together.
+    if (body.masked)
+      for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) lowered_.items[i].group = 1.0;
     if (body.lanes > 1.0 && !body.masked) {
       body.interleave = interleave(id, body);
     }
     if (body.lanes > 1.0) body.wide_size = size(id, body.lanes, body.masked) * body.interleave;
   }
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) lowered_.items[i].lanes = body.lanes;
+  // What a tree from further out has put side by side stays so, unless the loop runs in lanes.
+  if (body.lanes > 1.0)
+    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+      Lowered::Item& item = lowered_.items[i];
+      item.lanes = body.lanes;
+      item.gathered = item.gathers = false;
+      item.shuffles = 0.0;
+    }
   if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
   if (body.lanes > 1.0) rows(id);
+}
+
+std::vector<double> row_of_access(const Nest::Access& access, double copies) {
+  std::vector<double> key = {static_cast<double>(access.buffer), copies};
+  for (std::size_t k = 0; k < access.indices.size(); ++k) {
+    if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
+    for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
+    key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
+  }
+  return key;
 }
 
 double stride_along(const Nest& nest, const Nest::Access& access, int loop) {

@@ -102,6 +102,8 @@ class Vectorising {
   double interleave(int id, const Lowered::Body& body) const;
 
   void lanes(int id, Lowered::Body& body);
+  /// Whether the compiler gives a loop up for what it would have to check when it runs.
+  bool too_many_checks(int id, const Lowered::Body& body) const;
 
   /// Groups of strided stores whose elements all come about in the same way from elements that lie in the
   /// same order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
@@ -118,6 +120,13 @@ class Vectorising {
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
   void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top, bool sum);
+  /// Makes copies of a load that lie apart a vector's elements, so many of each.
+  void bring_together(Lowered::Item& item, double lanes, int along) const;
+  /// What LLVM takes that for beyond loads one by one.
+  double apart_cost(const Lowered::Item& item, double lanes, int along) const;
+  /// Whether one gather does it: of copies by a loop, or (-1) of the text.
+  bool gathers(const Lowered::Item& item, double lanes, int along) const;
+  bool gathers(double lanes) const;
   bool summed(int value, int along) const;
   bool neighbours(const Lowered::Item& item, int along) const;
   bool hands_on(int value, int along) const;
@@ -141,5 +150,8 @@ class Vectorising {
   std::unordered_map<int, int> users_;                   ///< by value: steps and stores that take it
   double bits_ = 32.0;                                   ///< of the widest element of a loop
 };
+
+/// What accesses have in common that lie in one row: all but the last position.
+std::vector<double> row_of_access(const Nest::Access& access, double copies);
 
 }  // namespace hone::cost::mlir

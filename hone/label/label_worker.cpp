@@ -113,7 +113,10 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
       from.flags =
           "-O3 as clang has it (SLP too), noalias arguments, no floating-point contraction, denormals as "
           "zero";
-      if (measures) from.measured = measure_yardsticks(backend);
+      if (measures) {
+        from.measured = measure_yardsticks(backend);
+        measure_gathers(backend, *from.code_target);
+      }
       send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
     } catch (...) {
       ::_exit(1);

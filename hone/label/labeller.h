@@ -17,6 +17,10 @@ namespace hone::label {
 /// reads and writes). Takes about a second, under the machine's lock.
 std::map<std::string, double> measure_yardsticks(const Backend& backend);
 
+/// What a gather takes on this machine, in cycles from the first cache: gather_cycles and
+/// gathered_lane_cycles of the target. Left as they are where there is none.
+void measure_gathers(const Backend& backend, cost::mlir::CodeTarget& target);
+
 /// Compiles a function, looks at its code and runs it. Not thread safe.
 class Labeller {
  public:

@@ -106,7 +106,7 @@ TEST(Labels, SayWhatCodeTheyAreFor) {
   EXPECT_EQ(code_target_of(from.json()), from.target());
   from.cpu = "sapphirerapids";
   EXPECT_EQ(from.target(), (mlir::CodeTarget{32.0, 32.0, 72.0}));
-  from.code_target = mlir::CodeTarget{32.0, 16.0, 50.0, 12.0};
+  from.code_target = mlir::CodeTarget{32.0, 16.0, 50.0, 12.0, 26.0, 0.5};
   EXPECT_EQ(LabelProvenance::from_json(from.json()).target(), *from.code_target);
   EXPECT_EQ(code_target_of(from.json()), *from.code_target);
   EXPECT_EQ(code_target_of(Json::object()), mlir::CodeTarget{});
@@ -115,6 +115,7 @@ TEST(Labels, SayWhatCodeTheyAreFor) {
       {R"({"code_target": {"vector_bytes": 0, "vector_registers": 16, "unrolled_ops": 0}})",
        R"({"code_target": {"vector_bytes": 32, "vector_registers": 1e300, "unrolled_ops": 0}})",
        R"({"code_target": {"vector_bytes": 32, "vector_registers": 16, "unrolled_ops": 0, "masked_store_cycles": 0}})",
+       R"({"code_target": {"vector_bytes": 32, "vector_registers": 16, "unrolled_ops": 0, "gather_cycles": -1}})",
        R"({"code_target": {"vector_bytes": 32}})", R"({"code_target": 3})", R"({"cpu": 7})"})
     EXPECT_THROW(code_target_of(Json::parse(wrong)), Error) << wrong;
 }

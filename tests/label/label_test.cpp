@@ -197,6 +197,18 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
 }
 
+TEST_F(Label, WhatAGatherTakesIsMeasuredWhereThereAreAny) {
+  cost::mlir::CodeTarget target = backend().code_target();
+  measure_gathers(backend(), target);
+  if (target.masks()) {
+    EXPECT_GT(target.gather(4.0), 1.0);
+    EXPECT_LT(target.gather(4.0), 200.0);
+    EXPECT_GE(target.gathered_lane_cycles, 0.0);
+  } else {
+    EXPECT_EQ(target.gather(4.0), 0.0);
+  }
+}
+
 TEST_F(Label, TheModelOfNestsKnowsWhatStridesCostHere) {
   const cost::NestMachine machine = measured_machine(frontend(), backend());
   EXPECT_EQ(machine.vector_bytes, backend().vector_bytes());
