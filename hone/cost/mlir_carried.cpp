@@ -168,11 +168,7 @@ void Vectorising::memory(int id, Lowered::Body& body) {
         if (++pairs > kMostPairs) return;
         if (load.store) {
           // Places that nothing is known of before it runs may be one.
-          const auto told = [&](const Nest::Access& access) {
-            return std::all_of(access.indices.begin(), access.indices.end(),
-                               [&](const Nest::Index& index) { return nest_.told(index, id); });
-          };
-          if (l != s && !(told(load) && told(store))) body.recurrence = true;
+          if (l != s && !(nest_.told(load, id) && nest_.told(store, id))) body.recurrence = true;
           continue;
         }
         pair(id, load, store, s, body);

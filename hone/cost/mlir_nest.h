@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -115,6 +116,11 @@ struct Nest {
   /// Whether iterations of a loop (not -1) move an index by what its terms say.
   bool told(const Index& index, int loop) const {
     return (index.exact && !index.indirect) || (index.unknown != kNoValue && !inside(index.within, loop));
+  }
+  /// The same of all indices of an access.
+  bool told(const Access& access, int loop) const {
+    return std::all_of(access.indices.begin(), access.indices.end(),
+                       [&](const Index& index) { return told(index, loop); });
   }
 };
 

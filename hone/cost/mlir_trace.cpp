@@ -248,11 +248,10 @@ class Tracer {
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
     if (access.buffer < 0) return;
-    const bool known_place = std::all_of(access.indices.begin(), access.indices.end(),
-                                         [&](const Nest::Index& index) { return nest_.told(index, loop_); });
+    const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
-    const bool held =
-        holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
+    const bool held = holds_ && (!inside(one.home) ||
+                                 (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
     const std::pair<int, std::uint64_t> where{access.buffer, location(access)};
     if (!access.store) {

@@ -151,6 +151,15 @@ class Vectorising {
   double bits_ = 32.0;                                   ///< of the widest element of a loop
 };
 
+/// Stores of a body; of more, nothing is looked at.
+constexpr std::size_t kMostStores = 1024;
+
+/// Whether copies of a step can be one instruction.
+bool has_vectors(const Nest::Step& step);
+
+/// Accesses that move alike; how far the second lies behind the first, NaN where they do not lie in one row.
+double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b);
+
 /// What accesses have in common that lie in one row: all but the last position.
 std::vector<double> row_of_access(const Nest::Access& access, double copies);
 
