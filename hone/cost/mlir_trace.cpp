@@ -250,8 +250,8 @@ class Tracer {
     if (access.buffer < 0) return;
     const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
-    const bool held = holds_ && (!inside(one.home) ||
-                                 (one.home != loop_ && known_place && !moves(access, loop_)));
+    const bool held =
+        holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
     const std::pair<int, std::uint64_t> where{access.buffer, location(access)};
     if (!access.store) {
