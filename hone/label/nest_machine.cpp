@@ -26,7 +26,8 @@ std::string row_sums() {
   return text.text();
 }
 
-void measure_strides(const Frontend& frontend, const Backend& backend, cost::NestMachine& machine) {
+void measure_strides(const Frontend& frontend, const Backend& backend, cost::NestMachine& machine,
+                     bool quiet) {
   const std::string text = row_sums();
   const auto nests = nests_of(frontend, text);
   if (nests.size() != 1) return;
@@ -43,7 +44,9 @@ void measure_strides(const Frontend& frontend, const Backend& backend, cost::Nes
     timed.push_back(programs.back().get());
     buffers.push_back(memories.back().get());
   }
-  const auto timings = time_programs(timed, buffers);
+  RunOptions run;
+  run.quiet = quiet;
+  const auto timings = time_programs(timed, buffers, run);
   // One element after the other takes the latency of an addition: that tells how long a cycle is.
   const double cycle = timings[0].seconds / kChain;
   machine.strided_cycles = std::clamp(timings[2].seconds / cycle - 0.5, 0.5, 20.0);
@@ -52,7 +55,7 @@ void measure_strides(const Frontend& frontend, const Backend& backend, cost::Nes
 
 }  // namespace
 
-cost::NestMachine measured_machine(const Frontend& frontend, const Backend& backend) {
+cost::NestMachine measured_machine(const Frontend& frontend, const Backend& backend, bool quiet) {
   cost::NestMachine machine;
   machine.vector_bytes = backend.vector_bytes();
   machine.vector_registers = machine.vector_bytes == 64 ? 32 : 16;
@@ -65,7 +68,7 @@ cost::NestMachine measured_machine(const Frontend& frontend, const Backend& back
   set(1, _SC_LEVEL2_CACHE_SIZE);
   set(2, _SC_LEVEL3_CACHE_SIZE);
 #endif
-  measure_strides(frontend, backend, machine);
+  measure_strides(frontend, backend, machine, quiet);
   return machine;
 }
 

@@ -62,7 +62,8 @@ struct Candidate {
 std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachine& machine) {
   std::vector<Ranked> ranked;
   for (auto& choice : cost::nest_choices(nest, machine, 20000)) {
-    const double cycles = cost::nest_cycles(nest, choice, machine);
+    // Of a loop that never runs there is nothing to say.
+    const double cycles = std::clamp(std::max(1.0, cost::nest_cycles(nest, choice, machine)), 1.0, 1e300);
     ranked.push_back({std::move(choice), cycles, cycles});
   }
   std::stable_sort(ranked.begin(), ranked.end(),
@@ -88,7 +89,7 @@ class Search {
         backend_(backend),
         file_(file),
         options_(options),
-        machine_(options.machine ? *options.machine : measured_machine(frontend, backend)) {}
+        machine_(options.machine ? *options.machine : measured_machine(frontend, backend, options.quiet)) {}
 
   TuneResult run(const std::string& given) {
     result_.text = given;
