@@ -181,7 +181,7 @@ double Reuse::at_random(const Group& group, double cache_bytes) const {
   for (const auto& [loop, count] : group.lines)
     if (working_set(loop) <= cache_bytes)
       moved = std::min(moved, count * (loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries));
-  return std::max(moved, touched);
+  return std::max(moved, std::min(touched, group.count));
 }
 
 double Reuse::stride(const Nest::Access& access) const {

@@ -143,6 +143,8 @@ class Vectorising::Bundles {
   /// Whether they are loads of one buffer that a gather brings together.
   bool gathered(const std::vector<std::size_t>& items) const {
     const Lowered::Item& first = of_.lowered_.items[items[0]];
+    // What is wanted twice is loaded once: fewer than a gather's.
+    if (std::set<std::size_t>(items.begin(), items.end()).size() < items.size()) return false;
     return first.access >= 0 && of_.gathers(static_cast<double>(items.size())) &&
            std::all_of(items.begin(), items.end(), [&](std::size_t i) {
              const Lowered::Item& item = of_.lowered_.items[i];
@@ -218,6 +220,7 @@ bool Vectorising::gathers(const Lowered::Item& item, double lanes, int along) co
   if (item.access < 0 || !gathers(lanes)) return false;
   // Of copies whose places are a quotient or a remainder some are the same or neighbours: loads and shuffles.
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+  if (access.store) return false;
   return along < 0 || !std::isnan(stride_along(nest_, access, along)) ||
          std::any_of(access.indices.begin(), access.indices.end(),
                      [](const Nest::Index& index) { return index.indirect; });

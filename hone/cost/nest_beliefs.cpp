@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace hone::cost {
 
@@ -38,15 +39,31 @@ double likeness(const NestChoice& a, const NestChoice& b) {
   return std::exp(-distance);
 }
 
+/// Of programs whose parts are in order.
 double covariance(const NestProgram& a, const NestProgram& b) {
   const double all_a = a.cycles(), all_b = b.cycles();
   double sum = 0.0;
-  for (const auto& one : a.parts)
-    for (const auto& other : b.parts)
-      if (one.nest == other.nest)
-        sum += one.cycles / all_a * (other.cycles / all_b) * likeness(one.choice, other.choice);
+  for (auto one = a.parts.begin(), other = b.parts.begin(); one != a.parts.end() && other != b.parts.end();) {
+    if (one->nest != other->nest) {
+      ++(one->nest < other->nest ? one : other);
+      continue;
+    }
+    // Each of as many alike with each.
+    const auto end =
+        std::find_if(other, b.parts.end(), [&](const auto& part) { return part.nest != one->nest; });
+    for (const int nest = one->nest; one != a.parts.end() && one->nest == nest; ++one)
+      for (auto each = other; each != end; ++each)
+        sum += one->cycles / all_a * (each->cycles / all_b) * likeness(one->choice, each->choice);
+    other = end;
+  }
   if (a.dialect != b.dialect) sum *= 1.0 - kDialect;
   return sum + (a.variant == b.variant ? kVariant * kVariant : 0.0);
+}
+
+void put_in_order(NestProgram& program) {
+  const auto before = [](const auto& a, const auto& b) { return a.nest < b.nest; };
+  if (!std::is_sorted(program.parts.begin(), program.parts.end(), before))
+    std::stable_sort(program.parts.begin(), program.parts.end(), before);
 }
 
 }  // namespace
@@ -54,7 +71,7 @@ double covariance(const NestProgram& a, const NestProgram& b) {
 double NestProgram::cycles() const {
   double sum = 0.0;
   for (const auto& part : parts) sum += part.cycles;
-  return std::max(sum, 1e-300);
+  return std::max(sum, 1.0);
 }
 
 Eigen::VectorXd NestBeliefs::covariances(const NestProgram& program) const {
@@ -64,7 +81,8 @@ Eigen::VectorXd NestBeliefs::covariances(const NestProgram& program) const {
   return result;
 }
 
-void NestBeliefs::tell(const NestProgram& program, double seconds) {
+void NestBeliefs::tell(NestProgram program, double seconds) {
+  put_in_order(program);
   const auto count = static_cast<Eigen::Index>(programs_.size());
   const Eigen::VectorXd row =
       root_.topLeftCorner(count, count).triangularView<Eigen::Lower>().solve(covariances(program));
@@ -79,14 +97,15 @@ void NestBeliefs::tell(const NestProgram& program, double seconds) {
   root_(count, count) = corner;
   ones_[count] = (1.0 - row.dot(ones_.head(count))) / corner;
   ratios_[count] = (std::log(seconds / program.cycles()) - row.dot(ratios_.head(count))) / corner;
-  programs_.push_back(program);
+  programs_.push_back(std::move(program));
   const auto ones = ones_.head(count + 1), ratios = ratios_.head(count + 1);
   mean_ = ones.dot(ratios) / ones.squaredNorm();
   scale_ = (kPriorWeight * kPriorScale + (ratios - mean_ * ones).squaredNorm()) /
            (kPriorWeight + static_cast<double>(count));
 }
 
-NestBeliefs::Belief NestBeliefs::of(const NestProgram& program) const {
+NestBeliefs::Belief NestBeliefs::of(NestProgram program) const {
+  put_in_order(program);
   if (programs_.empty()) return {std::log(1e-9 * program.cycles()), std::sqrt(kPriorScale)};
   const auto count = static_cast<Eigen::Index>(programs_.size());
   const Eigen::VectorXd row =

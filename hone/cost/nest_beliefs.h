@@ -26,8 +26,8 @@ struct NestProgram {
 /// the logarithm of measured seconds by predicted cycles. What one nest's choice does to that ratio counts by
 /// the nest's share of the program's cycles; choices are alike in as far as their innermost loop, order,
 /// tiles, jam factors and transposed copies are, by a product of exponential kernels. The constant mean is
-/// integrated out, the amplitude has an inverse gamma prior (mean 0.4): a model of few observations, of which
-/// those that a compiler treats alike explain each other.
+/// integrated out, the variance has an inverse gamma prior (0.4^2, worth two observations): a model of few
+/// observations, of which those that a compiler treats alike explain each other.
 class NestBeliefs {
  public:
   struct Belief {
@@ -36,10 +36,10 @@ class NestBeliefs {
   };
 
   /// Adds a measurement, in O(n^2). `seconds` finite and above 0.
-  void tell(const NestProgram& program, double seconds);
+  void tell(NestProgram program, double seconds);
 
   /// What the program will take. Without any measurement its cycles are taken for nanoseconds.
-  Belief of(const NestProgram& program) const;
+  Belief of(NestProgram program) const;
 
   std::size_t size() const { return programs_.size(); }
 
@@ -52,7 +52,7 @@ class NestBeliefs {
   double mean_ = 0.0, scale_ = 0.16;  ///< of the process; scale_ its variance
 };
 
-/// The logarithm's expected gain over `best` seconds, above 0: expected improvement.
+/// How much the logarithm is expected to fall below that of `best` seconds (above 0): expected improvement.
 double expected_gain(const NestBeliefs::Belief& belief, double best);
 
 }  // namespace hone::cost

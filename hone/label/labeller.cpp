@@ -1,6 +1,7 @@
 #include "hone/label/labeller.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -86,8 +87,8 @@ double gather_time(const Backend& backend, int lanes, const std::string& scalar,
   return time_of(*program, {{Element::f64, {1024}}}) / kSteps;
 }
 
-/// Seconds of one cycle: a product of integers takes three on every processor of x86-64 of the last fifteen
-/// years (Fog, "Instruction tables", 2025).
+/// Seconds of one cycle: a product of integers takes three on processors with AVX-512, but for Knights
+/// Landing (Fog, "Instruction tables", 2025).
 double cycle_time(const Backend& backend) {
   constexpr int kSteps = 60000;
   const auto program =
@@ -150,6 +151,7 @@ void measure_gathers(const Backend& backend, cost::mlir::CodeTarget& target) {
   if (!target.masks()) return;
   const double cycle = cycle_time(backend), four = gather_time(backend, 4, "double", 8) / cycle,
                eight = gather_time(backend, 8, "float", 4) / cycle;
+  if (!std::isfinite(four) || !std::isfinite(eight)) return;
   target.gathered_lane_cycles = std::clamp((eight - four) / 4.0, 0.0, four / 4.0);
   target.gather_cycles = four - 4.0 * target.gathered_lane_cycles;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -23,6 +24,7 @@ namespace {
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kAsked = 24;   ///< candidates that a learned model is asked about
 constexpr std::size_t kNear = 80;    ///< choices of one nest that are weighed, of the model's favourites
+constexpr std::size_t kVaried = 24;  ///< nests of a function of which choices are weighed
 constexpr std::size_t kDrawn = 200;  ///< points at random that are weighed
 constexpr double kHopeless = 3.0;
 /// Fused arithmetic is worth something that the model of loops does not see.
@@ -89,7 +91,9 @@ class Search {
         backend_(backend),
         file_(file),
         options_(options),
-        machine_(options.machine ? *options.machine : measured_machine(frontend, backend, options.quiet)) {}
+        machine_(!options.guided   ? cost::NestMachine{}
+                 : options.machine ? *options.machine
+                                   : measured_machine(frontend, backend, options.quiet)) {}
 
   TuneResult run(const std::string& given) {
     result_.text = given;
@@ -220,7 +224,9 @@ class Search {
     } catch (const Error&) {
       return kNever;  // not compiled, so it does not count
     }
-    if (!texts_.insert(text).second) return kNever;  // known, and not compiled again
+    // Known, and not compiled again.
+    const auto [known, fresh] = texts_.try_emplace(text, kNever);
+    if (!fresh) return known->second;
     try {
       const auto program = backend_.compile(frontend_.lower(text, file_));
       work_->fill(options_.seed);
@@ -245,12 +251,27 @@ class Search {
     }
     result_.trials.push_back(trial);
     const double seconds = trial.failed.empty() ? trial.seconds : kNever;
+    known->second = seconds;
     if (seconds < best_seconds_) {
       best_seconds_ = seconds;
       best_text_ = text;
       best_recipe_ = trial.recipe;
     }
     return seconds;
+  }
+
+  /// The nests of a point that take most, up to kVaried of them, in their order.
+  std::vector<std::size_t> longest_nests(const Point& point) const {
+    std::vector<std::size_t> nests(point.places.size());
+    std::iota(nests.begin(), nests.end(), std::size_t{0});
+    const auto cycles = [&](std::size_t nest) {
+      return variants_[point.variant].nests[nest][point.places[nest]].cycles;
+    };
+    std::stable_sort(nests.begin(), nests.end(),
+                     [&](std::size_t a, std::size_t b) { return cycles(a) > cycles(b); });
+    nests.resize(std::min(nests.size(), kVaried));
+    std::sort(nests.begin(), nests.end());
+    return nests;
   }
 
   Point random_point(Rng& rng) const {
@@ -270,7 +291,8 @@ class Search {
       tried.insert(point);
       const double seconds = evaluate(point);
       if (seconds < best[point.variant].first) best[point.variant] = {seconds, point};
-      if (std::isfinite(seconds)) beliefs.tell(program_of(point), seconds);
+      // What cannot be had is as if it were slow, or all compilations could go to what always fails.
+      beliefs.tell(program_of(point), std::isfinite(seconds) ? seconds : kHopeless * best_seconds_);
     };
     for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant) {
       const Point point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)};
@@ -289,14 +311,16 @@ class Search {
             {cost::expected_gain(belief, best_seconds_), belief.log_seconds, std::move(point)});
       };
       // All that differ from the best of a variant in one nest, and some at random.
-      for (const auto& [seconds, point] : best)
-        for (std::size_t nest = 0; nest < point.places.size(); ++nest)
+      for (const auto& [seconds, point] : best) {
+        if (stopped()) return;
+        for (const std::size_t nest : longest_nests(point))
           for (std::size_t place = 0; place < std::min(variants_[point.variant].nests[nest].size(), kNear);
                ++place) {
             Point other = point;
             other.places[nest] = place;
             list(std::move(other));
           }
+      }
       for (std::size_t draw = 0; draw < kDrawn && !variants_.empty(); ++draw) list(random_point(rng));
       if (candidates.empty()) return;
       std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
@@ -375,8 +399,8 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
-  std::vector<cost::Nest> known_;  ///< nests of all variants, alike ones once
-  std::set<std::string> texts_;
+  std::vector<cost::Nest> known_;        ///< nests of all variants, alike ones once
+  std::map<std::string, double> texts_;  ///< seconds of what was compiled, infinite where it does not count
   std::string best_text_, best_recipe_;
   double best_seconds_ = kNever;
 };

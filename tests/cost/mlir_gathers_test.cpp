@@ -132,6 +132,17 @@ TEST(MlirGathers, WhatIsOnlyCopiedIsNotGathered) {
   EXPECT_EQ(Made(text, kMasks).gathers(), 0);
 }
 
+TEST(MlirGathers, StoresAreNotGathered) {
+  // One copy's store has neighbours, the other's lies apart.
+  const char* const text =
+      "func.func @f(%a: memref<96x64xf32>, %s: memref<96x64xf32>, %t: memref<96x512xf32>) {\n"
+      "affine.for %j = 0 to 96 {\naffine.for %i = 0 to 64 step 8 {\naffine.for %k = 0 to 8 {\n"
+      "%0 = affine.load %a[%j, %i + %k] : memref<96x64xf32>\n%1 = arith.mulf %0, %0 : f32\n"
+      "affine.store %1, %s[%j, %i + %k] : memref<96x64xf32>\n"
+      "affine.store %1, %t[%j, %i * 8 + %k * 8] : memref<96x512xf32>\n}\n}\n}\nreturn\n}\n";
+  EXPECT_EQ(Made(text, kMasks).gathers(), 0);
+}
+
 TEST(MlirGathers, CostWhatTheMachineTakesForThem) {
   CodeTarget slow = kMasks;
   slow.gather_cycles = 26.0;
