@@ -257,7 +257,9 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
   double saved = 0.0;
   for (const std::size_t i : here) {
     const Lowered::Item& item = lowered_.items[i];
-    if (std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end() ||
+    // A tree from further out may have made a vector of it already.
+    if (item.lanes > 1.0 ||
+        std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end() ||
         stride(item) == 0.0)
       continue;
     if (item.step >= 0) {
@@ -281,7 +283,12 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
     Lowered::Item& item = lowered_.items[i];
     item.lanes = lanes;
     item.along = along;
-    if (stride(item) != 1.0) bring_together(item, lanes, along);
+    if (stride(item) == 1.0) continue;
+    bring_together(item, lanes, along);
+    if (!worked) {
+      item.gathers = false;
+      item.shuffles = item.copies;
+    }
   }
 }
 
