@@ -61,6 +61,25 @@ double gathers(const Lowered& lowered, const Lowered::Item& item, const Nest::Ac
 
 }  // namespace
 
+// A vector is taken apart into registers of 16 bytes, and each element of those goes out, is called for and
+// comes back between what was there before: the last result is loaded, the new one put in, both stored.
+Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target) {
+  if (lanes <= 1.0) return {2.0, 0.0};
+  const double arguments = std::max(1.0, static_cast<double>(step.uses.size()));
+  const double bytes = std::max(8, step.bits) / 8.0;
+  const double vectors = std::max(1.0, std::ceil(lanes * bytes / target.vector_bytes));
+  const double each = lanes / vectors;
+  const double parts = std::max(1.0, std::ceil(each * bytes / 16.0));
+  const double elements = std::max(1.0, each / parts);
+  // Of one register: the first result stored, the others loaded, put in and stored but for the last.
+  const double moves = 1.0 + (elements - 1.0) * (2.0 + arguments) - 1.0;
+  const double code = elements + moves + (elements - 1.0);
+  // Between them: halves taken out and stored, results stored and put together.
+  const double apart = parts - 1.0;
+  return {vectors * (parts * code + arguments * (1.0 + 3.0 * apart) + 2.0 * apart + (parts > 1.0 ? parts : 0.0)),
+          vectors * (parts * moves + arguments * (1.0 + 2.0 * apart) + 2.0 * apart)};
+}
+
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
   Price total;
   double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
@@ -116,7 +135,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         break;
       case Work::transcendental:
         slow += times * width * 20.0 * step.elements;
-        total.instructions += times * width * 15.0 * step.elements;
+        total.instructions += times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
         break;
       case Work::integer_divide:
         slow += times * 8.0 * step.elements;

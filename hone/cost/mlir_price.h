@@ -15,6 +15,13 @@ struct Price {
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 
+/// The code of a function that a library has for one element, called for so many: what is around the calls.
+struct Calls {
+  double instructions = 0.0;
+  double moves = 0.0;  ///< of them, that use the stack, for no vector register outlives a call
+};
+Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target);
+
 /// What LLVM takes a vector's access for, in its own unit, where lanes are switched off without mask
 /// registers.
 constexpr double switched_access(bool store) { return store ? 8.0 : 2.0; }

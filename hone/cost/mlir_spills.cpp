@@ -63,6 +63,7 @@ class Allocation {
 
   void step(std::size_t t) {
     const Trace::Op& op = trace_.ops[t];
+    moves_ += op.moves;
     for (std::size_t k = op.first; k < trace_.end_of(t); ++k) {
       const std::int32_t id = trace_.operands[k];
       if (in_[static_cast<std::size_t>(id)]) continue;

@@ -5,6 +5,8 @@
 #include <map>
 #include <unordered_map>
 
+#include "hone/cost/mlir_price.h"
+
 namespace hone::cost::mlir {
 
 namespace {
@@ -170,16 +172,30 @@ class Tracer {
     return hash;
   }
 
+  /// Iterations of a loop, or of one written out, that are one instruction now.
+  double abreast(int home, const Lowered::Item& item) const {
+    const Lowered::Body& body = lowered_.body(home);
+    const auto merged = wide_.find(item.along >= 0 ? item.along : home);
+    return merged != wide_.end() ? merged->second : home >= 0 && body.lanes > 1.0 ? body.lanes : 1.0;
+  }
+  /// Copies, gone through one by one, that are one instruction.
+  double share(int home, const Lowered::Item& item) const {
+    return item.along < 0 && lowered_.body(home).lanes <= 1.0 ? std::max(1.0, item.lanes) : 1.0;
+  }
+  /// Moves of a function that is called for each lane of a vector.
+  double moves_of_calls(const Nest::Step& step, const Lowered::Item& item) const {
+    const double part = share(item.home, item);
+    const double lanes = step.elements * abreast(item.home, item) * part;
+    return calls_of(lanes, step, lowered_.target).moves / part;
+  }
+
   /// `home`: the loop that it is computed in.
   std::int32_t fresh(double bits, double elements, bool real, int home, const Lowered::Item& item) {
     const Lowered::Body& body = lowered_.body(home);
-    const auto merged = wide_.find(item.along >= 0 ? item.along : home);
-    const double side = merged != wide_.end()           ? merged->second
-                        : home >= 0 && body.lanes > 1.0 ? body.lanes
-                                                        : 1.0;
+    const double side = abreast(home, item);
     const double bytes = std::max(8.0, bits) / 8.0 * elements * side;
     Trace::Value value;
-    const double part = item.along < 0 && body.lanes <= 1.0 ? std::max(1.0, item.lanes) : 1.0;
+    const double part = share(home, item);
     value.vector = real || elements > 1.0 || side > 1.0 || part > 1.0;
     if (value.vector)
       value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
@@ -221,8 +237,9 @@ class Tracer {
     if (found->second != kNone) out.push_back(found->second);
   }
 
-  void op(std::int32_t result, const std::vector<std::int32_t>& operands, bool call = false) {
-    trace_.ops.push_back({result, trace_.operands.size(), call});
+  void op(std::int32_t result, const std::vector<std::int32_t>& operands, bool call = false,
+          double moves = 0.0) {
+    trace_.ops.push_back({result, trace_.operands.size(), call, moves});
     trace_.operands.insert(trace_.operands.end(), operands.begin(), operands.end());
   }
 
@@ -243,7 +260,8 @@ class Tracer {
       const std::int32_t result =
           step.value == Nest::kNoValue ? kNone : fresh(step.bits, step.elements, step.real, one.home, one);
       made_[here] = result;
-      op(result, used, step.work == Work::transcendental || step.work == Work::call);
+      const bool called = step.work == Work::transcendental;
+      op(result, used, called || step.work == Work::call, called ? moves_of_calls(step, one) : 0.0);
       return;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];

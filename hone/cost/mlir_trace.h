@@ -18,6 +18,7 @@ struct Trace {
     std::int32_t result = kNone;
     std::size_t first = 0;  ///< of its operands
     bool call = false;      ///< nothing outlives it in vector registers
+    double moves = 0.0;     ///< to the stack or back that a call for each lane makes of itself
   };
   std::vector<Value> values;
   std::vector<Op> ops;
