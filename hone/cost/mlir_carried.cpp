@@ -130,7 +130,9 @@ bool Vectorising::stored_too_early(int id) const {
     return nullptr;
   };
   for (const Load& load : loads) {
-    if (written.count(load.access->buffer) > 0) continue;
+    if (std::any_of(written.begin(), written.end(),
+                    [&](int buffer) { return nest_.meet(buffer, load.access->buffer); }))
+      continue;
     const Load* last = before(*load.access);
     if (last == nullptr) continue;
     for (std::size_t length = 0; length < loads.size(); ++length) {

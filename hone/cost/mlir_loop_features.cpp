@@ -93,7 +93,8 @@ class Rows {
                                  .carried = {},
                                  .yielded = {},
                                  .initial = {},
-                                 .bounded_by = {}}
+                                 .bounded_by = {},
+                                 .first = {}}
                     : nest_.loops[static_cast<std::size_t>(id)];
     };
     const Nest::Loop one = at(loop);

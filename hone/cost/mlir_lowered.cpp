@@ -61,6 +61,8 @@ Lowered Lowering::run() {
 }
 
 void Lowering::index_memory() {
+  for (std::size_t i = 0; i < nest_.buffers.size(); ++i)
+    if (nest_.buffers[i].heap) heap_.push_back(static_cast<int>(i));
   for (std::size_t i = 0; i < nest_.accesses.size(); ++i) {
     const Nest::Access& access = nest_.accesses[i];
     movements_.push_back(movement(access));
@@ -202,6 +204,17 @@ void Lowering::step(std::size_t index) {
   items_.push_back(std::move(item));
 }
 
+/// Whether a loop loads what a store may change, or stores what may be where an access is, by another buffer.
+bool Lowering::met_in(const Nest::Access& access, int at) const {
+  if (access.buffer < 0 || !nest_.buffers[static_cast<std::size_t>(access.buffer)].heap) return false;
+  return std::any_of(heap_.begin(), heap_.end(), [&](int other) {
+    const auto found = touches_.find({other, at});
+    return other != access.buffer && found != touches_.end() &&
+           std::any_of(found->second.begin(), found->second.end(),
+                       [&](const Touch& touch) { return touch.stores || access.store; });
+  });
+}
+
 void Lowering::access(std::size_t index) {
   const Nest::Access& access = nest_.accesses[index];
   Item item;
@@ -213,7 +226,7 @@ void Lowering::access(std::size_t index) {
   for (int at = access.loop; at >= 0; at = loop(at).parent) {
     if (holds(item.fixed_by, at)) continue;
     // Masked stores stay where they are, and what they may change with them.
-    if (disturbed(index, at)) add(item.fixed_by, at);
+    if (disturbed(index, at) || met_in(access, at)) add(item.fixed_by, at);
     if (access.masked && (access.store || stored_in(access.buffer, at))) add(item.masked_by, at);
     if (stored_in(access.buffer, at)) {
       add(value, at);
@@ -236,6 +249,9 @@ void Lowering::access(std::size_t index) {
       if (there.store >= 0) items_[static_cast<std::size_t>(there.store)].gone = true;
       there = {movements_[index], stored, static_cast<int>(items_.size()), access.loop};
     }
+    if (access.buffer >= 0 && nest_.buffers[static_cast<std::size_t>(access.buffer)].heap)
+      for (const int other : heap_)
+        if (other != access.buffer) memory_[other].clear();
     uses_.stored[static_cast<int>(index)] = stored;
   } else {
     if (access.value != Nest::kNoValue) varies_[access.value] = value;

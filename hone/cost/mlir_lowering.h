@@ -51,6 +51,7 @@ class Lowering {
   /// Whether a loop does something else to the buffer that may be to the same element.
   bool disturbed(std::size_t access, int at) const;
   bool stored_in(int buffer, int at) const;
+  bool met_in(const Nest::Access& access, int at) const;
 
   /// A step, access or flow, in the order of the program.
   struct Place {
@@ -131,6 +132,7 @@ class Lowering {
   Lowered result_;
   std::vector<Item> items_;
   std::vector<std::uint64_t> movements_;
+  std::vector<int> heap_;  ///< buffers there
   std::map<std::pair<int, int>, std::vector<Touch>> touches_;  ///< by buffer and loop
   std::unordered_map<int, Loops> varies_;                      ///< by value
   std::unordered_map<int, int> same_;                          ///< by value: what it equals

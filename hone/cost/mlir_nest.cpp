@@ -103,6 +103,13 @@ void NestBuilder::function(int operation) {
   } else {
     for (const int id : whole.regions) region(id, {});
   }
+  // What is returned is written into an argument of the compiled function.
+  for (const int id : whole.regions)
+    for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks)
+      if (!block.operations.empty())
+        for (const int value : module_.operations[static_cast<std::size_t>(block.operations.back())].operands)
+          if (const auto found = buffers_.find(value); found != buffers_.end())
+            nest_.buffers[static_cast<std::size_t>(found->second)].heap = false;
   // What nothing took in stands where it stood.
   while (!fused_.empty()) {
     const Fused fused = std::move(fused_.begin()->second);
@@ -220,6 +227,8 @@ void NestBuilder::loops(const Operation& operation, At at) {
       Nest::Index index;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
       index = mapped(map, 0, loop.lower.operands);
+      nest_.loops[static_cast<std::size_t>(id)].first = index;
+      nest_.loops[static_cast<std::size_t>(id)].step = std::max(1.0, step[0]);
       index.terms.emplace_back(id, std::max(1.0, step[0]));
       indices_[loop.variable] = std::move(index);
     }

@@ -22,6 +22,17 @@ struct Nest {
   /// function's.
   static constexpr int kNoValue = -1;
 
+  /// Position along one dimension of a buffer, in elements.
+  struct Index {
+    std::vector<std::pair<int, double>> terms;  ///< loop, how far one iteration of it moves
+    double constant = 0.0;
+    bool exact = true;      ///< false: more enters than the terms say
+    bool indirect = false;  ///< it was loaded
+    /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in
+    /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
+    int unknown = kNoValue;
+    int within = -1;
+  };
   struct Loop {
     int parent = -1;
     int depth = 1;
@@ -43,17 +54,8 @@ struct Nest {
     std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
     std::vector<int> initial;           ///< what they begin as
     std::vector<int> bounded_by;        ///< loops on which its bounds depend; -1: on something else, too
-  };
-  /// Position along one dimension of a buffer, in elements.
-  struct Index {
-    std::vector<std::pair<int, double>> terms;  ///< loop, how far one iteration of it moves
-    double constant = 0.0;
-    bool exact = true;      ///< false: more enters than the terms say
-    bool indirect = false;  ///< it was loaded
-    /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in
-    /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
-    int unknown = kNoValue;
-    int within = -1;
+    Index first = {};                   ///< what its variable begins as
+    double step = 1.0;                  ///< of its variable
   };
   struct Access {
     int loop = -1;  ///< the innermost around it
@@ -102,6 +104,7 @@ struct Nest {
     double element_bytes = 4.0;
     double bytes = 0.0;     ///< of the whole
     bool argument = false;  ///< of the function; else it is made inside
+    bool heap = false;      ///< ... on the heap, where its place is rounded up to a line of a cache
   };
 
   std::vector<Loop> loops;  ///< a loop after the one around it
@@ -111,6 +114,12 @@ struct Nest {
   std::vector<Buffer> buffers;
   int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
 
+  /// Whether a compiler has to take two buffers for one: it loses sight of what places on the heap are, for
+  /// they are computed; of the function's arguments it is told.
+  bool meet(int a, int b) const {
+    return a == b || (a >= 0 && b >= 0 && buffers[static_cast<std::size_t>(a)].heap &&
+                      buffers[static_cast<std::size_t>(b)].heap);
+  }
   /// Whether `loop` is `around` or stands inside it.
   bool inside(int loop, int around) const;
   /// Whether iterations of a loop (not -1) move an index by what its terms say.

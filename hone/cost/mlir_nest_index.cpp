@@ -175,6 +175,7 @@ int NestBuilder::buffer(int value) {
   made.strides = type.strides;
   made.element_bytes = type.element_bytes();
   made.bytes = type.elements(Nest::kUnknownTrips) * made.element_bytes;
+  made.heap = definer >= 0 && module_.operations[static_cast<std::size_t>(definer)].name != "memref.alloca";
   nest_.buffers.push_back(std::move(made));
   return buffers_[value] = static_cast<int>(nest_.buffers.size()) - 1;
 }

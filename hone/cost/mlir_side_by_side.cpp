@@ -414,8 +414,9 @@ bool Vectorising::waits(int id, int along) const {
   if (loads.size() * stores.size() > kMostVisited) return true;
   return std::any_of(stores.begin(), stores.end(), [&](const Nest::Access* store) {
     return std::any_of(loads.begin(), loads.end(), [&](const Nest::Access* load) {
-      return load->buffer == store->buffer && (!nest_.told(*load, along) || !nest_.told(*store, along) ||
-                                               carried_by(*load, *store, along) == Carried::onward);
+      if (load->buffer != store->buffer) return nest_.meet(load->buffer, store->buffer);
+      return !nest_.told(*load, along) || !nest_.told(*store, along) ||
+             carried_by(*load, *store, along) == Carried::onward;
     });
   });
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_lowering.h"
 #include "hone/cost/mlir_price.h"
 
@@ -10,9 +11,9 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr double kShifted =
-    1.5;  // instructions more for a place that moves with a loop that begins elsewhere
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
+constexpr double kMostBoost = 4.0;      // times as long they may be then
+constexpr double kJumps = 2.0;          // left of a loop of one iteration, until they are cleaned up
 
 }  // namespace
 
@@ -29,7 +30,7 @@ double Lowering::cost(const Item& item) const {
   }
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
   if (step.address || step.work == Work::none) return 0.0;
-  return one.copies * (step.work == Work::compare && step.real ? 2.0 : 1.0);
+  return one.copies * (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
 }
 
 Lowering::Addresses Lowering::addresses(const std::vector<std::size_t>& items, int id) const {
@@ -116,17 +117,26 @@ void Lowering::unroll() {
     if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
   first_home = at_home;
   std::vector<double> given(nest_.loops.size(), 0.0);  // of `inside`, by the loop inside
+  std::vector<int> accesses;
+  for (const Item& item : items_)
+    if (!item.gone && item.item.access >= 0) accesses.push_back(item.item.access);
+  const AddressCode places(nest_, accesses);
   const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
     const auto id = static_cast<int>(i);
     Lowered::Body& body = result_.bodies[i + 1];
-    double plain = inside[i], moving = 0.0;
+    double plain = inside[i], stores = 0.0;  // stores to places that are no constants are two
     for (const std::size_t k : first_home[id]) {
-      plain += cost(items_[k]);
-      if (items_[k].item.access >= 0) moving += 1.0;
+      const Item& item = items_[k];
+      plain += cost(item);
+      if (item.item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.item.access)].store) continue;
+      plain += places.constant(item.item.access, true) ? 0.0 : item.item.copies;
+      if (places.constant(item.item.access, true) && !places.constant(item.item.access, false))
+        stores += item.item.copies;
     }
     const auto [address, products] = addresses(first_home[id], id);
-    const double size = plain + address + 1.0;
+    const AddressCode::Of& code = places.of(id);
+    const double size = plain + stores + code.moving + code.own + 1.0;
     body.size = size + kLoopControl;
     body.address = address;
     body.products = products;
@@ -137,16 +147,18 @@ void Lowering::unroll() {
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
     bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
-    if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
-      ends = ends || plain * one.trips < kWrittenOut * std::min(4.0, (size + kLoopControl) / plain);
-    ends = ends && !body.idiom;
     // Where it begins elsewhere its places are not constants in a copy.
-    const double places = one.shifted ? kShifted * std::min(moving, 8.0) : 0.0;
+    const double copy = plain + code.moving + (one.shifted ? code.own + (one.trips > 1.0 ? 1.0 : 0.0) : 0.0);
+    if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
+      ends = ends || (copy + stores) * one.trips <
+                         kWrittenOut * std::min(kMostBoost, (size + kLoopControl) / (copy + stores));
+    ends = ends && !body.idiom;
     const double adds = body.idiom ? 3.0
-                        : !ends    ? size + 3.0 + kLoopControl
-                                   : (deleted ? 0.0
-                                              : (plain + places) * std::max(1.0, one.trips) +
-                                                 (one.trips > 1.0 || one.shifted ? 1.0 : 0.0));
+                        : !ends    ? size + 1.0 + kLoopControl
+                        : deleted  ? 0.0
+                                   : copy * std::max(1.0, one.trips) + (one.trips > 1.0   ? 1.0
+                                                                        : one.shifted ? kJumps
+                                                                                      : 0.0);
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "hone/cost/mlir_nest.h"
+
+namespace hone::cost::mlir {
+
+/// The whole numbers that a function computes for the addresses of its accesses, as LLVM has them when it
+/// decides which loops to write out: what is equal once, where the loop stands that moves it. A sum that only
+/// one address needs is the address's own (a getelementptr, which counts as nothing); one that several need is
+/// an instruction; one whose parts have no bits in common is an `or`, which always is.
+class AddressCode {
+ public:
+  struct Of {
+    double moving = 0.0;  ///< instructions of an iteration that have to do with other loops, too
+    double own = 0.0;     ///< with the loop's variable alone: constants in a copy of its body
+  };
+
+  /// Of these accesses of a nest.
+  AddressCode(const Nest& nest, const std::vector<int>& accesses);
+
+  const Of& of(int loop) const { return loops_[static_cast<std::size_t>(loop + 1)]; }
+  /// Whether an access's place is a constant beyond what is an instruction or another address, which makes a
+  /// store cheaper: `copied`, in a copy of the innermost loop that moves it.
+  bool constant(int access, bool copied) const;
+
+ private:
+  /// What a place is the sum of: a loop's variable, a value that is loaded, an index that several places share.
+  struct Part {
+    int loop = -1;  ///< the innermost that moves it
+    std::vector<double> what;
+    double factor = 1.0;
+    double unit = 1.0;   ///< a power of two that it is a multiple of, before the factor
+    double most = -1.0;  ///< its largest value before the factor; below 0: not known
+  };
+  struct Place {
+    std::vector<Part> parts;  ///< outermost first
+    double constant = 0.0;
+  };
+  struct Folded {
+    bool constant = false;
+    int last = -1;  ///< loop of the last part, where its sum is the address's own
+  };
+  class Builder;
+
+  std::vector<Of> loops_;  ///< by loop, shifted by one: outside all loops first
+  std::map<int, Folded> folded_;
+};
+
+}  // namespace hone::cost::mlir
