@@ -226,6 +226,13 @@ class AddressCode::Builder {
     return bounded && next.factor != 0.0 && most < next.unit * unit_of(next.factor);
   }
 
+  /// Whether a place's constant has no bits in common with the rest.
+  static bool whole(const Place& at) {
+    double unit = kLargestUnit;
+    for (const Part& one : at.parts) unit = std::min(unit, one.unit * (one.factor == 0.0 ? 1.0 : unit_of(one.factor)));
+    return at.constant > 0.0 && at.constant < unit;
+  }
+
   /// Who needs each sum.
   void use(int id, const Place& at) {
     const std::size_t n = at.parts.size();
@@ -260,7 +267,7 @@ class AddressCode::Builder {
       Key with = prefix(at, n);
       with.push_back(at.constant);
       with.push_back(-4.0);
-      folded.constant = users_[with].size() == 1;
+      folded.constant = users_[with].size() == 1 && !whole(at);
       if (!folded.constant) {
         address = false;
         if (counted_.insert(with).second) add(innermost, own, 1.0);
