@@ -12,6 +12,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
+constexpr double kCalled = 9.0;         // what a function counts beyond an instruction then
 constexpr double kMostBoost = 4.0;      // times as long they may be then
 constexpr double kJumps = 2.0;          // left of a loop of one iteration, until they are cleaned up
 
@@ -117,6 +118,11 @@ void Lowering::unroll() {
     if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
   first_home = at_home;
   std::vector<double> given(nest_.loops.size(), 0.0);  // of `inside`, by the loop inside
+  std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
+  const auto calls_of = [&](const Item& item) {
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.item.step)];
+    return step.work == Work::transcendental && !step.opaque ? item.item.copies * step.elements : 0.0;
+  };
   std::vector<int> accesses;
   for (const Item& item : items_)
     if (!item.gone && item.item.access >= 0) accesses.push_back(item.item.access);
@@ -126,9 +132,11 @@ void Lowering::unroll() {
     const auto id = static_cast<int>(i);
     Lowered::Body& body = result_.bodies[i + 1];
     double plain = inside[i], stores = 0.0;  // stores to places that are no constants are two
+    double calls = called[i];
     for (const std::size_t k : first_home[id]) {
       const Item& item = items_[k];
       plain += cost(item);
+      if (item.item.step >= 0) calls += calls_of(item);
       if (item.item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.item.access)].store) continue;
       plain += places.constant(item.item.access, true) ? 0.0 : item.item.copies;
       if (places.constant(item.item.access, true) && !places.constant(item.item.access, false))
@@ -145,13 +153,15 @@ void Lowering::unroll() {
     const bool known = one.known && body.fixed;
     // What nothing is left of is deleted, however long it would run.
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
-    bool ends = deleted || (known && (one.trips <= 1.0 || size * one.trips + kLoopControl < kWrittenOut));
+    const double trips = one.fixed ? one.trips : one.most;
+    bool ends = deleted || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     // Where it begins elsewhere its places are not constants in a copy.
     const double copy = plain + code.moving + (one.shifted ? code.own + (one.trips > 1.0 ? 1.0 : 0.0) : 0.0);
-    if (known && one.trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0)
-      ends = ends || (copy + stores) * one.trips <
-                         kWrittenOut * std::min(kMostBoost, (size + kLoopControl) / (copy + stores));
+    if (known && trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0) {
+      const double simulated = copy + stores + kCalled * calls, whole = size + kLoopControl + kCalled * calls;
+      ends = ends || simulated * trips < kWrittenOut * std::min(kMostBoost, whole / simulated);
+    }
     ends = ends && !body.idiom;
     const double adds = body.idiom ? 3.0
                         : !ends    ? size + 1.0 + kLoopControl
@@ -162,6 +172,7 @@ void Lowering::unroll() {
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;
+    if (one.parent >= 0) called[static_cast<std::size_t>(one.parent)] += calls * std::max(1.0, one.trips);
     body.left = false;
     result_.homes[i] = one.parent;
     if (one.parent >= 0) left[static_cast<std::size_t>(one.parent)] += left[i] - 1;
