@@ -26,7 +26,8 @@ class AddressCode::Builder {
  public:
   Builder(const Nest& nest, AddressCode& code) : nest_(nest), code_(code), around_(nest.loops.size(), false) {
     for (const Nest::Loop& one : nest.loops)
-      for (int at = one.parent; at >= 0 && (one.trips > 1.0 || !one.known || one.shifted); at = loop(at).parent)
+      for (int at = one.parent; at >= 0 && (one.trips > 1.0 || !one.known || one.shifted);
+           at = loop(at).parent)
         around_[static_cast<std::size_t>(at)] = true;
   }
 
@@ -83,7 +84,8 @@ class AddressCode::Builder {
     return made;
   }
   static bool several(const Sum& one) {
-    return one.unknown == Nest::kNoValue && !one.terms.empty() && (one.terms.size() > 1 || one.constant != 0.0);
+    return one.unknown == Nest::kNoValue && !one.terms.empty() &&
+           (one.terms.size() > 1 || one.constant != 0.0);
   }
   /// Elements from one position of a dimension to the next; 0 where that is not known.
   std::vector<double> strides(const Nest::Access& access) const {
@@ -128,7 +130,8 @@ class AddressCode::Builder {
     made.unit = std::min(unit_of(one.step), unit_of(one.first.constant));
     for (const auto& [at, step] : one.first.terms) made.unit = std::min(made.unit, unit_of(step));
     // LLVM knows no bound of variables that other loops stand inside of.
-    if (!around_[static_cast<std::size_t>(id)] && one.known && one.fixed && one.first.terms.empty() && one.first.exact && one.first.constant >= 0.0)
+    if (!around_[static_cast<std::size_t>(id)] && one.known && one.fixed && one.first.terms.empty() &&
+        one.first.exact && one.first.constant >= 0.0)
       made.most = one.first.constant + std::max(0.0, one.most - 1.0) * one.step;
     return made;
   }
@@ -160,8 +163,9 @@ class AddressCode::Builder {
       made.parts.push_back(part(id));
       made.parts.back().factor = factor;
     }
-    std::stable_sort(made.parts.begin(), made.parts.end(),
-                     [](const Part& a, const Part& b) { return std::pair(a.loop, a.what) < std::pair(b.loop, b.what); });
+    std::stable_sort(made.parts.begin(), made.parts.end(), [](const Part& a, const Part& b) {
+      return std::pair(a.loop, a.what) < std::pair(b.loop, b.what);
+    });
     return made;
   }
 
@@ -229,7 +233,8 @@ class AddressCode::Builder {
   /// Whether a place's constant has no bits in common with the rest.
   static bool whole(const Place& at) {
     double unit = kLargestUnit;
-    for (const Part& one : at.parts) unit = std::min(unit, one.unit * (one.factor == 0.0 ? 1.0 : unit_of(one.factor)));
+    for (const Part& one : at.parts)
+      unit = std::min(unit, one.unit * (one.factor == 0.0 ? 1.0 : unit_of(one.factor)));
     return at.constant > 0.0 && at.constant < unit;
   }
 
@@ -281,8 +286,9 @@ class AddressCode::Builder {
         continue;
       }
       const int where = at.parts[m - 1].loop;
-      const bool alone = std::all_of(at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m),
-                                     [&](const Part& part) { return part.loop == where && part.what[0] != 1.0; });
+      const bool alone =
+          std::all_of(at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m),
+                      [&](const Part& part) { return part.loop == where && part.what[0] != 1.0; });
       if (counted_.insert(what).second) add(where, alone, 1.0);
     }
     if (n == 1) folded.last = innermost;

@@ -9,8 +9,8 @@ namespace hone::cost::mlir {
 
 /// The whole numbers that a function computes for the addresses of its accesses, as LLVM has them when it
 /// decides which loops to write out: what is equal once, where the loop stands that moves it. A sum that only
-/// one address needs is the address's own (a getelementptr, which counts as nothing); one that several need is
-/// an instruction; one whose parts have no bits in common is an `or`, which always is.
+/// one address needs is the address's own (a getelementptr, which counts as nothing); one that several need
+/// is an instruction; one whose parts have no bits in common is an `or`, which always is.
 class AddressCode {
  public:
   struct Of {
@@ -27,7 +27,8 @@ class AddressCode {
   bool constant(int access, bool copied) const;
 
  private:
-  /// What a place is the sum of: a loop's variable, a value that is loaded, an index that several places share.
+  /// What a place is the sum of: a loop's variable, a value that is loaded, an index that several places
+  /// share.
   struct Part {
     int loop = -1;  ///< the innermost that moves it
     std::vector<double> what;

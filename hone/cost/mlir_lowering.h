@@ -132,7 +132,7 @@ class Lowering {
   Lowered result_;
   std::vector<Item> items_;
   std::vector<std::uint64_t> movements_;
-  std::vector<int> heap_;  ///< buffers there
+  std::vector<int> heap_;                                      ///< buffers there
   std::map<std::pair<int, int>, std::vector<Touch>> touches_;  ///< by buffer and loop
   std::unordered_map<int, Loops> varies_;                      ///< by value
   std::unordered_map<int, int> same_;                          ///< by value: what it equals

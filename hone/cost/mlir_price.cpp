@@ -76,8 +76,9 @@ Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target) {
   const double code = elements + moves + (elements - 1.0);
   // Between them: halves taken out and stored, results stored and put together.
   const double apart = parts - 1.0;
-  return {vectors * (parts * code + arguments * (1.0 + 3.0 * apart) + 2.0 * apart + (parts > 1.0 ? parts : 0.0)),
-          vectors * (parts * moves + arguments * (1.0 + 2.0 * apart) + 2.0 * apart)};
+  return {
+      vectors * (parts * code + arguments * (1.0 + 3.0 * apart) + 2.0 * apart + (parts > 1.0 ? parts : 0.0)),
+      vectors * (parts * moves + arguments * (1.0 + 2.0 * apart) + 2.0 * apart)};
 }
 
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
@@ -135,7 +136,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         break;
       case Work::transcendental:
         slow += times * width * 20.0 * step.elements;
-        total.instructions += times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
+        total.instructions +=
+            times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
         break;
       case Work::integer_divide:
         slow += times * 8.0 * step.elements;

@@ -117,7 +117,7 @@ void Lowering::unroll() {
   for (std::size_t i = 0; i < items_.size(); ++i)
     if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
   first_home = at_home;
-  std::vector<double> given(nest_.loops.size(), 0.0);  // of `inside`, by the loop inside
+  std::vector<double> given(nest_.loops.size(), 0.0);   // of `inside`, by the loop inside
   std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
   const auto calls_of = [&](const Item& item) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.item.step)];
@@ -166,9 +166,9 @@ void Lowering::unroll() {
     const double adds = body.idiom ? 3.0
                         : !ends    ? size + 1.0 + kLoopControl
                         : deleted  ? 0.0
-                                   : copy * std::max(1.0, one.trips) + (one.trips > 1.0   ? 1.0
-                                                                        : one.shifted ? kJumps
-                                                                                      : 0.0);
+                                   : copy * std::max(1.0, one.trips) + (one.trips > 1.0 ? 1.0
+                                                                        : one.shifted   ? kJumps
+                                                                                        : 0.0);
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;
