@@ -16,6 +16,9 @@ namespace {
 /// What a line says further from all that was learned, in logarithms, is not believed.
 constexpr double kBeyond = 1.0;
 
+/// Of what few functions have, errors count by this power of how much it is.
+constexpr double kMoreOfMore = 0.25;
+
 /// A function's cost is the sum of its loops'; of rates, what is done in their time.
 bool adds_up(const std::string& target) {
   return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
@@ -25,6 +28,9 @@ bool adds_up(const std::string& target) {
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
+
+/// Most functions have none, and what is said of those that have must not be theirs.
+bool few_have(const std::string& target) { return target == "spills"; }
 
 /// Sums of two, loop by loop, in logarithms.
 std::vector<double> sum_of(const std::vector<double>& a, const std::vector<double>& b) {
@@ -143,7 +149,8 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
     for (std::size_t i = 0; i < samples.size(); ++i) {
       if (positive && costs[i] <= 0.0) continue;
       const mlir::LoopRows& loops = samples[i]->features.rows;
-      table.add(loops.values, estimates_of(of, loops), costs[i], samples[i]->weight, samples[i]->disturbed);
+      const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
+      table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
     }
     return LoopSums::fit(table, error, options.boosting, options.members);
   };
