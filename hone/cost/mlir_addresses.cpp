@@ -1,8 +1,11 @@
 #include "hone/cost/mlir_addresses.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <set>
+#include <map>
+#include <tuple>
+#include <unordered_set>
 #include <utility>
 
 namespace hone::cost::mlir {
@@ -19,6 +22,17 @@ double unit_of(double value) {
   while (unit < kLargestUnit && std::fmod(value, unit * 2.0) == 0.0) unit *= 2.0;
   return unit;
 }
+
+/// Of two values in this order; what differs in it differs but for collisions of 64 bits.
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+  hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6U) + (hash >> 2U);
+  hash *= 0xbf58476d1ce4e5b9ULL;
+  return hash ^ (hash >> 31U);
+}
+std::uint64_t mixed(std::uint64_t hash, double value) {
+  return mixed(hash, std::bit_cast<std::uint64_t>(value + 0.0));  // one zero
+}
+std::uint64_t mixed(std::uint64_t hash, int value) { return mixed(hash, static_cast<double>(value)); }
 
 }  // namespace
 
@@ -46,7 +60,16 @@ class AddressCode::Builder {
   }
 
  private:
-  using Key = std::vector<double>;
+  /// The first that needs something, and whether another one does.
+  struct Users {
+    std::uint64_t first = 0;
+    int count = 0;
+
+    void add(std::uint64_t user) {
+      if (count == 0) first = user;
+      if (count == 0 || user != first) count = std::min(count + 1, 2);
+    }
+  };
 
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
@@ -78,9 +101,9 @@ class AddressCode::Builder {
     }
     return made;
   }
-  static Key key(const Sum& one) {
-    Key made = {one.constant, static_cast<double>(one.unknown)};
-    for (const auto& [id, by] : one.terms) made.push_back(id), made.push_back(by);
+  static std::uint64_t key(const Sum& one) {
+    std::uint64_t made = mixed(mixed(std::uint64_t{1}, one.constant), one.unknown);
+    for (const auto& [id, by] : one.terms) made = mixed(mixed(made, id), by);
     return made;
   }
   static bool several(const Sum& one) {
@@ -112,20 +135,20 @@ class AddressCode::Builder {
   /// The places that each index of several parts is part of.
   void note(const Nest::Access& access) {
     const std::vector<double> by = strides(access);
-    Key whole;
+    std::uint64_t whole = 2;
+    std::vector<std::uint64_t> joint;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
-      const Key one = key(sum(access.indices[k], access.loop));
-      whole.insert(whole.end(), one.begin(), one.end());
-      whole.push_back(by[k]);
+      const Sum one = sum(access.indices[k], access.loop);
+      whole = mixed(mixed(whole, key(one)), by[k]);
+      if (several(one)) joint.push_back(key(one));
     }
-    for (const Nest::Index& index : access.indices)
-      if (const Sum one = sum(index, access.loop); several(one)) shared_[key(one)].insert(whole);
+    for (const std::uint64_t one : joint) shared_[one].add(whole);
   }
 
   Part part(int id) const {
     Part made;
     made.loop = id;
-    made.what = {0.0, static_cast<double>(id)};
+    made.what = mixed(std::uint64_t{3}, id);
     const Nest::Loop& one = loop(id);
     made.unit = std::min(unit_of(one.step), unit_of(one.first.constant));
     for (const auto& [at, step] : one.first.terms) made.unit = std::min(made.unit, unit_of(step));
@@ -143,7 +166,7 @@ class AddressCode::Builder {
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Sum one = sum(access.indices[k], access.loop);
       const auto found = shared_.find(key(one));
-      if (found != shared_.end() && (found->second.size() > 1 || either(one))) {
+      if (found != shared_.end() && (found->second.count > 1 || either(one))) {
         made.parts.push_back(shared(one, found->first));
         made.parts.back().factor = by[k];
         continue;
@@ -153,7 +176,8 @@ class AddressCode::Builder {
       if (one.unknown != Nest::kNoValue || one.where != -1) {
         Part loaded;
         loaded.loop = one.where;
-        loaded.what = {1.0, static_cast<double>(one.unknown)};
+        loaded.kind = Part::Kind::loaded;
+        loaded.what = mixed(std::uint64_t{4}, one.unknown);
         loaded.factor = by[k];
         made.parts.push_back(std::move(loaded));
       }
@@ -164,17 +188,21 @@ class AddressCode::Builder {
       made.parts.back().factor = factor;
     }
     std::stable_sort(made.parts.begin(), made.parts.end(), [](const Part& a, const Part& b) {
-      return std::pair(a.loop, a.what) < std::pair(b.loop, b.what);
+      return std::tuple(a.loop, a.kind, a.what) < std::tuple(b.loop, b.kind, b.what);
     });
+    std::uint64_t what = 5;
+    made.whats.push_back(what);
+    for (const Part& one : made.parts) made.whats.push_back(what = mixed(mixed(what, one.what), one.factor));
+    made.with = mixed(mixed(what, std::uint64_t{6}), made.constant);
     return made;
   }
 
   /// An index that several places share is computed once.
-  Part shared(const Sum& one, const Key& what) {
+  Part shared(const Sum& one, std::uint64_t what) {
     Part made;
     made.loop = one.terms.back().first;
-    made.what = {2.0};
-    made.what.insert(made.what.end(), what.begin(), what.end());
+    made.kind = Part::Kind::shared;
+    made.what = mixed(std::uint64_t{7}, what);
     made.unit = unit_of(one.constant);
     double most = one.constant;
     bool bounded = one.constant >= 0.0;
@@ -199,21 +227,10 @@ class AddressCode::Builder {
     (own ? of.own : of.moving) += instructions;
   }
   void product(const Part& of, double factor) {
-    Key what = of.what;
-    what.push_back(factor);
-    what.push_back(-1.0);
-    if (counted_.insert(std::move(what)).second) add(of.loop, of.what[0] != 1.0, 1.0);
+    if (counted_.insert(mixed(mixed(std::uint64_t{8}, of.what), factor)).second)
+      add(of.loop, of.kind != Part::Kind::loaded, 1.0);
   }
 
-  static Key prefix(const Place& at, std::size_t parts) {
-    Key made;
-    for (std::size_t i = 0; i < parts; ++i) {
-      made.insert(made.end(), at.parts[i].what.begin(), at.parts[i].what.end());
-      made.push_back(at.parts[i].factor);
-      made.push_back(-2.0);
-    }
-    return made;
-  }
   /// Whether the sum of the first parts and the next have no bits in common.
   static bool apart(const Place& at, std::size_t parts) {
     double unit = kLargestUnit;
@@ -242,16 +259,11 @@ class AddressCode::Builder {
   void use(int id, const Place& at) {
     const std::size_t n = at.parts.size();
     if (n == 0) return;
-    const double buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
-    for (std::size_t m = 2; m < n; ++m) users_[prefix(at, m)].insert(prefix(at, m + 1));
+    const int buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
+    for (std::size_t m = 2; m < n; ++m) users_[at.whats[m]].add(at.whats[m + 1]);
     // The sum with its constant is for every buffer its own.
-    users_[prefix(at, n)].insert({-3.0, buffer, at.constant});
-    if (at.constant != 0.0) {
-      Key with = prefix(at, n);
-      with.push_back(at.constant);
-      with.push_back(-4.0);
-      users_[with].insert({-3.0, buffer});
-    }
+    users_[at.whats[n]].add(mixed(mixed(std::uint64_t{9}, buffer), at.constant));
+    if (at.constant != 0.0) users_[at.with].add(mixed(std::uint64_t{10}, buffer));
   }
 
   void count(int id, const Place& at) {
@@ -266,29 +278,26 @@ class AddressCode::Builder {
     const int innermost = at.parts.back().loop;
     bool address = true;  // what needs it is an address
     const bool own = std::all_of(at.parts.begin(), at.parts.end(), [&](const Part& part) {
-      return part.loop == innermost && part.what[0] != 1.0;
+      return part.loop == innermost && part.kind != Part::Kind::loaded;
     });
     if (at.constant != 0.0) {
-      Key with = prefix(at, n);
-      with.push_back(at.constant);
-      with.push_back(-4.0);
-      folded.constant = users_[with].size() == 1 && !whole(at);
+      folded.constant = users_[at.with].count == 1 && !whole(at);
       if (!folded.constant) {
         address = false;
-        if (counted_.insert(with).second) add(innermost, own, 1.0);
+        if (counted_.insert(at.with).second) add(innermost, own, 1.0);
       }
     }
     for (std::size_t m = n; m >= 2; --m) {
-      const Key what = prefix(at, m);
-      address = address && users_[what].size() == 1 && !apart(at, m - 1);
+      const std::uint64_t what = at.whats[m];
+      address = address && users_[what].count == 1 && !apart(at, m - 1);
       if (address) {
         if (m == n) folded.last = innermost;
         continue;
       }
       const int where = at.parts[m - 1].loop;
-      const bool alone =
-          std::all_of(at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m),
-                      [&](const Part& part) { return part.loop == where && part.what[0] != 1.0; });
+      const bool alone = std::all_of(
+          at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m),
+          [&](const Part& part) { return part.loop == where && part.kind != Part::Kind::loaded; });
       if (counted_.insert(what).second) add(where, alone, 1.0);
     }
     if (n == 1) folded.last = innermost;
@@ -297,8 +306,8 @@ class AddressCode::Builder {
   const Nest& nest_;
   AddressCode& code_;
   std::vector<bool> around_;  ///< by loop: around another one that goes round
-  std::map<Key, std::set<Key>> shared_, users_;
-  std::set<Key> counted_;
+  std::unordered_map<std::uint64_t, Users> shared_, users_;
+  std::unordered_set<std::uint64_t> counted_;
 };
 
 AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses) : loops_(nest.loops.size() + 1) {

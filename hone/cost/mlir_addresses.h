@@ -1,6 +1,7 @@
 #pragma once
 
-#include <map>
+#include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
@@ -27,18 +28,21 @@ class AddressCode {
   bool constant(int access, bool copied) const;
 
  private:
-  /// What a place is the sum of: a loop's variable, a value that is loaded, an index that several places
-  /// share.
+  /// What a place is the sum of.
   struct Part {
-    int loop = -1;  ///< the innermost that moves it
-    std::vector<double> what;
+    enum class Kind { variable, loaded, shared };
+    Kind kind = Kind::variable;  ///< a loop's, a value that is known when it runs, an index of several places
+    int loop = -1;               ///< the innermost that moves it
+    std::uint64_t what = 0;      ///< the same for equal ones
     double factor = 1.0;
     double unit = 1.0;   ///< a power of two that it is a multiple of, before the factor
     double most = -1.0;  ///< its largest value before the factor; below 0: not known
   };
   struct Place {
-    std::vector<Part> parts;  ///< outermost first
+    std::vector<Part> parts;           ///< outermost first
+    std::vector<std::uint64_t> whats;  ///< of the sum of as many of them
     double constant = 0.0;
+    std::uint64_t with = 0;  ///< of all and the constant
   };
   struct Folded {
     bool constant = false;
@@ -47,7 +51,7 @@ class AddressCode {
   class Builder;
 
   std::vector<Of> loops_;  ///< by loop, shifted by one: outside all loops first
-  std::map<int, Folded> folded_;
+  std::unordered_map<int, Folded> folded_;
 };
 
 }  // namespace hone::cost::mlir

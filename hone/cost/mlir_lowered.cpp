@@ -11,6 +11,7 @@ namespace hone::cost::mlir {
 
 namespace {
 
+constexpr std::size_t kMostOnHeap = 64;    // buffers that are told from each other
 constexpr std::size_t kMostPlaces = 1000;  // of a buffer whose values are remembered
 
 void add(std::vector<int>& loops, int loop) {
@@ -207,6 +208,7 @@ void Lowering::step(std::size_t index) {
 /// Whether a loop loads what a store may change, or stores what may be where an access is, by another buffer.
 bool Lowering::met_in(const Nest::Access& access, int at) const {
   if (access.buffer < 0 || !nest_.buffers[static_cast<std::size_t>(access.buffer)].heap) return false;
+  if (heap_.size() > kMostOnHeap) return true;
   return std::any_of(heap_.begin(), heap_.end(), [&](int other) {
     const auto found = touches_.find({other, at});
     return other != access.buffer && found != touches_.end() &&
@@ -250,7 +252,7 @@ void Lowering::access(std::size_t index) {
       there = {movements_[index], stored, static_cast<int>(items_.size()), access.loop};
     }
     if (access.buffer >= 0 && nest_.buffers[static_cast<std::size_t>(access.buffer)].heap)
-      for (const int other : heap_)
+      for (const int other : std::span(heap_).first(std::min(heap_.size(), kMostOnHeap)))
         if (other != access.buffer) memory_[other].clear();
     uses_.stored[static_cast<int>(index)] = stored;
   } else {
