@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "hone/base/numbers.h"
 #include "hone/cost/mlir_lowering.h"
