@@ -1,12 +1,14 @@
 #include "hone/cost/mlir_addresses.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
+
+#include "hone/base/mix.h"
+#include "hone/base/numbers.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -22,17 +24,6 @@ double unit_of(double value) {
   while (unit < kLargestUnit && std::fmod(value, unit * 2.0) == 0.0) unit *= 2.0;
   return unit;
 }
-
-/// Of two values in this order; what differs in it differs but for collisions of 64 bits.
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6U) + (hash >> 2U);
-  hash *= 0xbf58476d1ce4e5b9ULL;
-  return hash ^ (hash >> 31U);
-}
-std::uint64_t mixed(std::uint64_t hash, double value) {
-  return mixed(hash, std::bit_cast<std::uint64_t>(value + 0.0));  // one zero
-}
-std::uint64_t mixed(std::uint64_t hash, int value) { return mixed(hash, static_cast<double>(value)); }
 
 }  // namespace
 
@@ -77,13 +68,16 @@ class AddressCode::Builder {
   struct Sum {
     std::vector<std::pair<int, double>> terms;
     double constant = 0.0;
-    int unknown = Nest::kNoValue;
-    int where = -1;  ///< loop of what is unknown
+    std::uint64_t offset = 0;  ///< beside those, the same all through; 0: nothing
+    std::uint64_t loaded = 0;  ///< what is known when it runs; 0: nothing
+    int where = -1;            ///< loop of that
   };
-  Sum sum(const Nest::Index& index, int inside) const {
-    std::map<int, double> left(index.terms.begin(), index.terms.end());
+  Sum sum(const Nest::Index& index, int inside) {
+    std::map<int, double> left;
+    for (const auto& [id, by] : index.terms) left[id] += by;
     Sum made;
     made.constant = index.constant;
+    made.offset = index.offset;
     while (!left.empty()) {
       const auto [id, by] = *std::prev(left.end());
       left.erase(std::prev(left.end()));
@@ -91,36 +85,38 @@ class AddressCode::Builder {
       const double factor = by / std::max(1.0, loop(id).step);
       made.terms.emplace_back(id, factor);
       made.constant -= factor * loop(id).first.constant;
+      made.offset -= static_cast<std::uint64_t>(static_cast<std::int64_t>(factor)) * loop(id).first.offset;
       for (const auto& [at, step] : loop(id).first.terms)
         if (at < id) left[at] -= factor * step;
     }
     std::reverse(made.terms.begin(), made.terms.end());
     if (!index.exact || index.indirect) {
-      made.unknown = index.unknown;
-      made.where = index.unknown != Nest::kNoValue ? index.within : inside;
+      const bool one = index.unknown != Nest::kNoValue;
+      made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
+      made.where = one ? index.within : inside;
     }
     return made;
   }
   static std::uint64_t key(const Sum& one) {
-    std::uint64_t made = mixed(mixed(std::uint64_t{1}, one.constant), one.unknown);
+    std::uint64_t made = mixed(mixed(mixed(1, one.constant), one.offset), one.loaded);
     for (const auto& [id, by] : one.terms) made = mixed(mixed(made, id), by);
     return made;
   }
   static bool several(const Sum& one) {
-    return one.unknown == Nest::kNoValue && !one.terms.empty() &&
+    return one.loaded == 0 && one.offset == 0 && !one.terms.empty() &&
            (one.terms.size() > 1 || one.constant != 0.0);
   }
-  /// Elements from one position of a dimension to the next; 0 where that is not known.
+  /// Elements from one position of a dimension to the next; NaN where that is not known.
   std::vector<double> strides(const Nest::Access& access) const {
     const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(access.buffer)];
     std::vector<double> made(access.indices.size(), 1.0);
     double unit = 1.0;
     for (std::size_t k = access.indices.size(); k-- > 0;) {
       if (!buffer.strides.empty() && k < buffer.strides.size())
-        unit = buffer.strides[k] == kDynamic ? 0.0 : static_cast<double>(buffer.strides[k]);
+        unit = buffer.strides[k] == kDynamic ? kNaN : static_cast<double>(buffer.strides[k]);
       made[k] = unit;
       if (buffer.strides.empty() && k < buffer.shape.size())
-        unit *= buffer.shape[k] == kDynamic ? 0.0 : static_cast<double>(buffer.shape[k]);
+        unit *= buffer.shape[k] == kDynamic ? kNaN : static_cast<double>(buffer.shape[k]);
     }
     return made;
   }
@@ -135,7 +131,9 @@ class AddressCode::Builder {
   /// The places that each index of several parts is part of.
   void note(const Nest::Access& access) {
     const std::vector<double> by = strides(access);
-    std::uint64_t whole = 2;
+    // No two buffers share what is computed with strides of their own.
+    const bool own = std::any_of(by.begin(), by.end(), [](double stride) { return std::isnan(stride); });
+    std::uint64_t whole = mixed(2, own ? access.buffer : -1);
     std::vector<std::uint64_t> joint;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Sum one = sum(access.indices[k], access.loop);
@@ -148,13 +146,15 @@ class AddressCode::Builder {
   Part part(int id) const {
     Part made;
     made.loop = id;
-    made.what = mixed(std::uint64_t{3}, id);
+    made.what = mixed(3, id);
     const Nest::Loop& one = loop(id);
     made.unit = std::min(unit_of(one.step), unit_of(one.first.constant));
     for (const auto& [at, step] : one.first.terms) made.unit = std::min(made.unit, unit_of(step));
+    const bool known = one.first.exact && !one.first.indirect && one.first.offset == 0;
+    if (!known) made.unit = 1.0;
     // LLVM knows no bound of variables that other loops stand inside of.
-    if (!around_[static_cast<std::size_t>(id)] && one.known && one.fixed && one.first.terms.empty() &&
-        one.first.exact && one.first.constant >= 0.0)
+    if (!around_[static_cast<std::size_t>(id)] && one.known && one.fixed && known &&
+        one.first.terms.empty() && one.first.constant >= 0.0)
       made.most = one.first.constant + std::max(0.0, one.most - 1.0) * one.step;
     return made;
   }
@@ -165,6 +165,10 @@ class AddressCode::Builder {
     std::map<int, double> variables;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Sum one = sum(access.indices[k], access.loop);
+      if (std::isnan(by[k])) {
+        if (!one.terms.empty() || one.loaded != 0) made.parts.push_back(scaled(one, access.buffer, k));
+        continue;
+      }
       const auto found = shared_.find(key(one));
       if (found != shared_.end() && (found->second.count > 1 || either(one))) {
         made.parts.push_back(shared(one, found->first));
@@ -173,14 +177,8 @@ class AddressCode::Builder {
       }
       made.constant += one.constant * by[k];
       for (const auto& [id, factor] : one.terms) variables[id] += factor * by[k];
-      if (one.unknown != Nest::kNoValue || one.where != -1) {
-        Part loaded;
-        loaded.loop = one.where;
-        loaded.kind = Part::Kind::loaded;
-        loaded.what = mixed(std::uint64_t{4}, one.unknown);
-        loaded.factor = by[k];
-        made.parts.push_back(std::move(loaded));
-      }
+      if (one.loaded != 0) made.parts.push_back(loaded(one.where, one.loaded, by[k]));
+      if (one.offset != 0) made.parts.push_back(loaded(-1, mixed(12, one.offset), by[k]));
     }
     for (const auto& [id, factor] : variables) {
       if (factor == 0.0) continue;
@@ -193,7 +191,29 @@ class AddressCode::Builder {
     std::uint64_t what = 5;
     made.whats.push_back(what);
     for (const Part& one : made.parts) made.whats.push_back(what = mixed(mixed(what, one.what), one.factor));
-    made.with = mixed(mixed(what, std::uint64_t{6}), made.constant);
+    made.with = mixed(mixed(what, 6), made.constant);
+    return made;
+  }
+
+  static Part loaded(int loop, std::uint64_t what, double factor) {
+    Part made;
+    made.kind = Part::Kind::loaded;
+    made.loop = loop;
+    made.what = what;
+    made.factor = factor;
+    return made;
+  }
+
+  /// An index times a stride that is known when it runs.
+  Part scaled(const Sum& one, int buffer, std::size_t dimension) {
+    const int moved = one.terms.empty() ? -1 : one.terms.back().first;
+    // Loops have lower numbers than those inside them.
+    const Part made = loaded(std::max(moved, one.loaded != 0 ? one.where : -1),
+                             mixed(mixed(mixed(13, key(one)), buffer), dimension), 1.0);
+    const double parts = static_cast<double>(one.terms.size()) + (one.constant != 0.0 ? 1.0 : 0.0) +
+                         (one.loaded != 0 ? 1.0 : 0.0) + (one.offset != 0 ? 1.0 : 0.0);
+    // The sums and the product.
+    if (counted_.insert(made.what).second) add(made.loop, false, parts);
     return made;
   }
 
@@ -202,7 +222,7 @@ class AddressCode::Builder {
     Part made;
     made.loop = one.terms.back().first;
     made.kind = Part::Kind::shared;
-    made.what = mixed(std::uint64_t{7}, what);
+    made.what = mixed(7, what);
     made.unit = unit_of(one.constant);
     double most = one.constant;
     bool bounded = one.constant >= 0.0;
@@ -227,18 +247,25 @@ class AddressCode::Builder {
     (own ? of.own : of.moving) += instructions;
   }
   void product(const Part& of, double factor) {
-    if (counted_.insert(mixed(mixed(std::uint64_t{8}, of.what), factor)).second)
+    if (counted_.insert(mixed(mixed(8, of.what), factor)).second)
       add(of.loop, of.kind != Part::Kind::loaded, 1.0);
+  }
+
+  /// The largest power of two that the sum of the first parts is a multiple of.
+  static double unit_of_sum(const Place& at, std::size_t parts) {
+    double unit = kLargestUnit;
+    for (std::size_t i = 0; i < parts; ++i)
+      unit = std::min(unit, at.parts[i].unit * unit_of(at.parts[i].factor));
+    return unit;
   }
 
   /// Whether the sum of the first parts and the next have no bits in common.
   static bool apart(const Place& at, std::size_t parts) {
-    double unit = kLargestUnit;
+    const double unit = unit_of_sum(at, parts);
     double most = 0.0;
     bool bounded = true;
     for (std::size_t i = 0; i < parts; ++i) {
       const Part& one = at.parts[i];
-      unit = std::min(unit, one.unit * (one.factor == 0.0 ? 1.0 : unit_of(one.factor)));
       bounded = bounded && one.most >= 0.0 && one.factor > 0.0;
       most += one.factor * one.most;
     }
@@ -249,10 +276,7 @@ class AddressCode::Builder {
 
   /// Whether a place's constant has no bits in common with the rest.
   static bool whole(const Place& at) {
-    double unit = kLargestUnit;
-    for (const Part& one : at.parts)
-      unit = std::min(unit, one.unit * (one.factor == 0.0 ? 1.0 : unit_of(one.factor)));
-    return at.constant > 0.0 && at.constant < unit;
+    return at.constant > 0.0 && at.constant < unit_of_sum(at, at.parts.size());
   }
 
   /// Who needs each sum.
@@ -262,8 +286,8 @@ class AddressCode::Builder {
     const int buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
     for (std::size_t m = 2; m < n; ++m) users_[at.whats[m]].add(at.whats[m + 1]);
     // The sum with its constant is for every buffer its own.
-    users_[at.whats[n]].add(mixed(mixed(std::uint64_t{9}, buffer), at.constant));
-    if (at.constant != 0.0) users_[at.with].add(mixed(std::uint64_t{10}, buffer));
+    users_[at.whats[n]].add(mixed(mixed(9, buffer), at.constant));
+    if (at.constant != 0.0) users_[at.with].add(mixed(10, buffer));
   }
 
   void count(int id, const Place& at) {
@@ -287,11 +311,12 @@ class AddressCode::Builder {
         if (counted_.insert(at.with).second) add(innermost, own, 1.0);
       }
     }
+    const bool computed = at.parts.back().kind != Part::Kind::loaded;
     for (std::size_t m = n; m >= 2; --m) {
       const std::uint64_t what = at.whats[m];
       address = address && users_[what].count == 1 && !apart(at, m - 1);
       if (address) {
-        if (m == n) folded.last = innermost;
+        if (m == n && computed) folded.last = innermost;
         continue;
       }
       const int where = at.parts[m - 1].loop;
@@ -300,7 +325,7 @@ class AddressCode::Builder {
           [&](const Part& part) { return part.loop == where && part.kind != Part::Kind::loaded; });
       if (counted_.insert(what).second) add(where, alone, 1.0);
     }
-    if (n == 1) folded.last = innermost;
+    if (n == 1 && computed) folded.last = innermost;
   }
 
   const Nest& nest_;
@@ -308,16 +333,17 @@ class AddressCode::Builder {
   std::vector<bool> around_;  ///< by loop: around another one that goes round
   std::unordered_map<std::uint64_t, Users> shared_, users_;
   std::unordered_set<std::uint64_t> counted_;
+  int unlike_ = 0;  ///< indices so far of which nothing says that another is the same
 };
 
 AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses) : loops_(nest.loops.size() + 1) {
   Builder(nest, *this).run(accesses);
 }
 
-bool AddressCode::constant(int access, bool copied) const {
+bool AddressCode::constant(int access, int copied) const {
   const auto found = folded_.find(access);
   if (found == folded_.end()) return false;
-  return found->second.constant || (copied && found->second.last >= 0);
+  return found->second.constant || (copied >= 0 && found->second.last == copied);
 }
 
 }  // namespace hone::cost::mlir

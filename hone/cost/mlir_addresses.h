@@ -24,8 +24,8 @@ class AddressCode {
 
   const Of& of(int loop) const { return loops_[static_cast<std::size_t>(loop + 1)]; }
   /// Whether an access's place is a constant beyond what is an instruction or another address, which makes a
-  /// store cheaper: `copied`, in a copy of the innermost loop that moves it.
-  bool constant(int access, bool copied) const;
+  /// store cheaper: in a copy of the body of the loop `copied` (-1: as it stands).
+  bool constant(int access, int copied) const;
 
  private:
   /// What a place is the sum of.
@@ -46,7 +46,7 @@ class AddressCode {
   };
   struct Folded {
     bool constant = false;
-    int last = -1;  ///< loop of the last part, where its sum is the address's own
+    int last = -1;  ///< loop whose variable the last part is, where its sum is the address's own
   };
   class Builder;
 

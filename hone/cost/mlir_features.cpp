@@ -190,6 +190,7 @@ class Summary {
     sheet.put("indirect_count", indirect_);
     double arguments = 0.0, local = 0.0, largest = 0.0;
     for (const Nest::Buffer& buffer : nest_.buffers) {
+      if (buffer.root >= 0) continue;
       (buffer.argument ? arguments : local) += buffer.bytes;
       largest = std::max(largest, buffer.bytes);
     }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
+#include "hone/base/mix.h"
 #include "hone/base/numbers.h"
 #include "hone/cost/mlir_lowering.h"
 #include "hone/cost/mlir_spills.h"
@@ -12,7 +12,6 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr std::size_t kMostOnHeap = 64;    // buffers that are told from each other
 constexpr std::size_t kMostPlaces = 1000;  // of a buffer whose values are remembered
 
 void add(std::vector<int>& loops, int loop) {
@@ -28,18 +27,15 @@ bool holds(const std::vector<int>& loops, int loop) {
 
 /// How an access moves, without where it begins.
 std::uint64_t movement(const Nest::Access& access) {
-  std::uint64_t hash = 1469598103934665603ULL;
-  const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211ULL + (hash >> 29U); };
-  mix(static_cast<std::uint64_t>(access.elements));
+  std::uint64_t hash = mixed(1, access.elements);
   for (const Nest::Index& index : access.indices) {
-    mix(index.indirect ? 7 : index.exact ? 3 : 5);
-    mix(static_cast<std::uint64_t>(index.unknown + 1));
+    hash = mixed(hash, index.indirect ? 7 : index.exact ? 3 : 5);
+    hash = mixed(mixed(hash, index.unknown), index.offset);
     std::vector<std::pair<int, double>> terms = index.terms;
     std::sort(terms.begin(), terms.end());
     for (const auto& [loop, step] : terms) {
       if (step == 0.0) continue;
-      mix(static_cast<std::uint64_t>(loop + 1));
-      mix(static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))));
+      hash = mixed(mixed(hash, loop), step);
     }
   }
   return hash;
@@ -63,8 +59,6 @@ Lowered Lowering::run() {
 }
 
 void Lowering::index_memory() {
-  for (std::size_t i = 0; i < nest_.buffers.size(); ++i)
-    if (nest_.buffers[i].heap) heap_.push_back(static_cast<int>(i));
   for (std::size_t i = 0; i < nest_.accesses.size(); ++i) {
     const Nest::Access& access = nest_.accesses[i];
     movements_.push_back(movement(access));
@@ -77,6 +71,11 @@ void Lowering::index_memory() {
         found = std::prev(list.end());
       }
       (access.store ? found->stores : found->loads) = true;
+      if (access.buffer < 0) continue;
+      Meeting& meeting = meetings_[{nest_.memory(access.buffer), at}];
+      const auto who = static_cast<std::uint64_t>(access.buffer);
+      meeting.touched.note(who, static_cast<int>(i));
+      if (access.store) meeting.stored.note(who, static_cast<int>(i));
     }
   }
 }
@@ -127,7 +126,7 @@ void Lowering::vary_carried(const std::vector<Place>& places) {
         const Nest::Access& access = nest_.accesses[place.index];
         Loops loops = moves_by(access);
         for (int at = access.loop; at >= 0; at = loop(at).parent)
-          if (stored_in(access.buffer, at)) add(loops, at);
+          if (stored_in(access.buffer, at) || met_in(access, at)) add(loops, at);
         varies_[access.value] = std::move(loops);
       }
       if (place.kind == 2) flow(nest_.flows[place.index]);
@@ -206,16 +205,32 @@ void Lowering::step(std::size_t index) {
   items_.push_back(std::move(item));
 }
 
-/// Whether a loop loads what a store may change, or stores what may be where an access is, by another buffer.
 bool Lowering::met_in(const Nest::Access& access, int at) const {
-  if (access.buffer < 0 || !nest_.buffers[static_cast<std::size_t>(access.buffer)].heap) return false;
-  if (heap_.size() > kMostOnHeap) return true;
-  return std::any_of(heap_.begin(), heap_.end(), [&](int other) {
-    const auto found = touches_.find({other, at});
-    return other != access.buffer && found != touches_.end() &&
-           std::any_of(found->second.begin(), found->second.end(),
-                       [&](const Touch& touch) { return touch.stores || access.store; });
-  });
+  if (access.buffer < 0) return false;
+  const auto found = meetings_.find({nest_.memory(access.buffer), at});
+  if (found == meetings_.end()) return false;
+  const Last& by = access.store ? found->second.touched : found->second.stored;
+  return by.of_others(static_cast<std::uint64_t>(access.buffer)) >= 0;
+}
+
+bool Lowering::looked_at(const Nest::Access& store, std::uint64_t movement, int since) const {
+  const auto by_others = looks_of_buffers_.find(nest_.memory(store.buffer));
+  if (by_others != looks_of_buffers_.end() &&
+      by_others->second.of_others(static_cast<std::uint64_t>(store.buffer)) > since)
+    return true;
+  const auto elsewhere = looks_.find(store.buffer);
+  return elsewhere != looks_.end() && elsewhere->second.of_others(movement) > since;
+}
+
+void Lowering::forget(const Nest::Access& store, std::uint64_t movement, bool known) {
+  auto& places = memory_[store.buffer];
+  if (places.size() > kMostPlaces) places.clear();
+  std::erase_if(places, [&](const auto& place) { return !known || place.second.movement != movement; });
+  if (store.buffer < 0) return;
+  std::vector<int>& buffers = remembered_[nest_.memory(store.buffer)];
+  for (const int other : buffers)
+    if (other != store.buffer) memory_[other].clear();
+  buffers.assign(1, store.buffer);
 }
 
 void Lowering::access(std::size_t index) {
@@ -229,7 +244,9 @@ void Lowering::access(std::size_t index) {
   for (int at = access.loop; at >= 0; at = loop(at).parent) {
     if (holds(item.fixed_by, at)) continue;
     // Masked stores stay where they are, and what they may change with them.
-    if (disturbed(index, at) || met_in(access, at)) add(item.fixed_by, at);
+    const bool met = met_in(access, at);
+    if (disturbed(index, at) || met) add(item.fixed_by, at);
+    if (met && !access.store) add(value, at);
     if (access.masked && (access.store || stored_in(access.buffer, at))) add(item.masked_by, at);
     if (stored_in(access.buffer, at)) {
       add(value, at);
@@ -243,24 +260,20 @@ void Lowering::access(std::size_t index) {
   const bool known = placed(access) && access.buffer >= 0 && !access.masked;
   if (access.store) {
     const int stored = access.uses.empty() ? Nest::kNoValue : same(access.uses[0]);
-    auto& places = memory_[access.buffer];
-    if (places.size() > kMostPlaces) places.clear();
-    std::erase_if(places,
-                  [&](const auto& place) { return !known || place.second.movement != movements_[index]; });
+    forget(access, movements_[index], known);
     if (known) {
-      Memory& there = places[where];
-      if (there.store >= 0) items_[static_cast<std::size_t>(there.store)].gone = true;
+      Memory& there = memory_[access.buffer][where];
+      if (there.store >= 0 && !looked_at(access, movements_[index], there.store))
+        items_[static_cast<std::size_t>(there.store)].gone = true;
       there = {movements_[index], stored, static_cast<int>(items_.size()), access.loop};
     }
-    if (access.buffer >= 0 && nest_.buffers[static_cast<std::size_t>(access.buffer)].heap)
-      for (const int other : std::span(heap_).first(std::min(heap_.size(), kMostOnHeap)))
-        if (other != access.buffer) memory_[other].clear();
     uses_.stored[static_cast<int>(index)] = stored;
   } else {
     if (access.value != Nest::kNoValue) varies_[access.value] = value;
     if (known) {
       const auto [there, fresh] =
           memory_[access.buffer].try_emplace(where, Memory{movements_[index], access.value, -1, access.loop});
+      if (fresh) remembered_[nest_.memory(access.buffer)].push_back(access.buffer);
       if (!fresh) {
         // What a loop hands on to itself begins as what was there, and is not that.
         if (access.value != Nest::kNoValue && (there->second.loop == access.loop || !item.item.promoted))
@@ -270,6 +283,11 @@ void Lowering::access(std::size_t index) {
     }
     if (access.value != Nest::kNoValue && !item.gone)
       uses_.item[access.value] = static_cast<int>(items_.size());
+    if (access.buffer >= 0 && !item.gone) {
+      const auto now = static_cast<int>(items_.size());
+      looks_of_buffers_[nest_.memory(access.buffer)].note(static_cast<std::uint64_t>(access.buffer), now);
+      looks_[access.buffer].note(known ? movements_[index] : 0, now);
+    }
   }
   items_.push_back(std::move(item));
 }

@@ -43,6 +43,21 @@ class Lowering {
     std::uint64_t movement = 0;
     bool loads = false, stores = false, exact = true;
   };
+  /// Who did something last, and when, and when the last other one did.
+  struct Last {
+    std::uint64_t who = 0;
+    int when = -1, other = -1;
+
+    void note(std::uint64_t by, int now) {
+      if (by != who) other = when;
+      who = by, when = now;
+    }
+    int of_others(std::uint64_t than) const { return than == who ? other : when; }
+  };
+  /// What a loop does to a memory (Nest::memory): which buffers, one of them or several.
+  struct Meeting {
+    Last touched, stored;
+  };
 
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
@@ -51,7 +66,12 @@ class Lowering {
   /// Whether a loop does something else to the buffer that may be to the same element.
   bool disturbed(std::size_t access, int at) const;
   bool stored_in(int buffer, int at) const;
+  /// Whether a loop may store, through another buffer, what an access loads, or look at what it stores.
   bool met_in(const Nest::Access& access, int at) const;
+  /// Whether something may have loaded what a store put there.
+  bool looked_at(const Nest::Access& store, std::uint64_t movement, int since) const;
+  /// Of values that are remembered to be in memory those are forgotten that a store may change.
+  void forget(const Nest::Access& store, std::uint64_t movement, bool known);
 
   /// A step, access or flow, in the order of the program.
   struct Place {
@@ -132,12 +152,15 @@ class Lowering {
   Lowered result_;
   std::vector<Item> items_;
   std::vector<std::uint64_t> movements_;
-  std::vector<int> heap_;                                      ///< buffers there
   std::map<std::pair<int, int>, std::vector<Touch>> touches_;  ///< by buffer and loop
+  std::map<std::pair<int, int>, Meeting> meetings_;            ///< by memory and loop
   std::unordered_map<int, Loops> varies_;                      ///< by value
   std::unordered_map<int, int> same_;                          ///< by value: what it equals
   std::map<std::vector<std::int64_t>, int> known_;
   std::unordered_map<int, std::map<std::vector<double>, Memory>> memory_;  ///< by buffer and place
+  std::unordered_map<int, std::vector<int>> remembered_;  ///< by memory: buffers in memory_, some twice
+  std::unordered_map<int, Last> looks_of_buffers_;        ///< by memory: buffers that were loaded from
+  std::unordered_map<int, Last> looks_;                   ///< by buffer: movements of loads
   std::unordered_map<int, int> places_;  ///< by item: among those that are left
   ValueUses uses_;
 };

@@ -44,7 +44,8 @@ Carried carried_by(const Nest::Access& load, const Nest::Access& store, int loop
   std::optional<double> distance;  // iterations from the store to the load of what it stored
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
     if (load.indices[k].terms != store.indices[k].terms ||
-        load.indices[k].unknown != store.indices[k].unknown)
+        load.indices[k].unknown != store.indices[k].unknown ||
+        load.indices[k].offset != store.indices[k].offset)
       return Carried::nothing;
     double step = 0.0;
     for (const auto& [at, by] : load.indices[k].terms)
@@ -105,11 +106,13 @@ void NestBuilder::function(int operation) {
   }
   // What is returned is written into an argument of the compiled function.
   for (const int id : whole.regions)
-    for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks)
-      if (!block.operations.empty())
-        for (const int value : module_.operations[static_cast<std::size_t>(block.operations.back())].operands)
-          if (const auto found = buffers_.find(value); found != buffers_.end())
-            nest_.buffers[static_cast<std::size_t>(found->second)].heap = false;
+    for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks) {
+      if (block.operations.empty()) continue;
+      const Operation& last = module_.operations[static_cast<std::size_t>(block.operations.back())];
+      if (last.name != "return" && !last.name.ends_with(".return")) continue;
+      for (const int value : last.operands)
+        if (module_.type_of(value).shaped()) returned(value);
+    }
   // What nothing took in stands where it stood.
   while (!fused_.empty()) {
     const Fused fused = std::move(fused_.begin()->second);
@@ -117,6 +120,14 @@ void NestBuilder::function(int operation) {
     domain(fused.domain, fused.at, {}, fused.bits, fused.real, fused.body);
   }
   memory_chains();
+}
+
+void NestBuilder::returned(int value) {
+  const int one = buffer(value);
+  const int root = nest_.buffers[static_cast<std::size_t>(one)].root;
+  const int whole = root >= 0 ? root : one;
+  for (std::size_t i = 0; i < nest_.buffers.size(); ++i)
+    if (static_cast<int>(i) == whole || nest_.buffers[i].root == whole) nest_.buffers[i].heap = false;
 }
 
 void NestBuilder::region(int id, At at) {
@@ -244,6 +255,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
       const Type& type = module_.type_of(arguments[i]);
       (type.real_elements() ? innermost.carries_real : innermost.carries_integer) = true;
       innermost.carried.push_back(arguments[i]);
+      stands_[arguments[i]] = at.loop;
       const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
                                   i - operation.loops.size();
       if (operand < operation.operands.size()) innermost.initial.push_back(operation.operands[operand]);

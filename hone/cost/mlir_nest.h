@@ -28,6 +28,8 @@ struct Nest {
     double constant = 0.0;
     bool exact = true;      ///< false: more enters than the terms say
     bool indirect = false;  ///< it was loaded
+    /// Of what enters, too, and is the same all through the function: equal for equal, 0 where nothing does.
+    std::uint64_t offset = 0;
     /// The one value that enters beside the terms; kNoValue where none does, or several. It is the same in
     /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
     int unknown = kNoValue;
@@ -104,7 +106,10 @@ struct Nest {
     double element_bytes = 4.0;
     double bytes = 0.0;     ///< of the whole
     bool argument = false;  ///< of the function; else it is made inside
-    bool heap = false;      ///< ... on the heap, where its place is rounded up to a line of a cache
+    /// It is made on the heap, and not what is returned: MLIR rounds its place up to a line of a cache, after
+    /// which a compiler does not know any more that nothing else is there.
+    bool heap = false;
+    int root = -1;  ///< the buffer that it is a view of
   };
 
   std::vector<Loop> loops;  ///< a loop after the one around it
@@ -114,12 +119,15 @@ struct Nest {
   std::vector<Buffer> buffers;
   int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
 
-  /// Whether a compiler has to take two buffers for one: it loses sight of what places on the heap are, for
-  /// they are computed; of the function's arguments it is told.
-  bool meet(int a, int b) const {
-    return a == b || (a >= 0 && b >= 0 && buffers[static_cast<std::size_t>(a)].heap &&
-                      buffers[static_cast<std::size_t>(b)].heap);
+  static constexpr int kHeap = -2;
+  /// The memory that a buffer (not -1) is in, by its root's number: kHeap for all on the heap. Of different
+  /// ones a compiler knows that they do not meet, for of the function's arguments it is told.
+  int memory(int buffer) const {
+    const Buffer& one = buffers[static_cast<std::size_t>(buffer)];
+    return one.heap ? kHeap : one.root >= 0 ? one.root : buffer;
   }
+  /// Whether a compiler has to take two buffers for one.
+  bool meet(int a, int b) const { return a == b || (a >= 0 && b >= 0 && memory(a) == memory(b)); }
   /// Whether `loop` is `around` or stands inside it.
   bool inside(int loop, int around) const;
   /// Whether iterations of a loop (not -1) move an index by what its terms say.

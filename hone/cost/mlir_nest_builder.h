@@ -46,6 +46,7 @@ class NestBuilder {
   using Points = std::vector<double>;
 
   void region(int id, At at);
+  void returned(int value);
   void operation(int id, At at);
   void loops(const Operation& operation, At at);
   void branches(const Operation& operation, At at);

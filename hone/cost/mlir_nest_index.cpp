@@ -2,9 +2,28 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/base/mix.h"
 #include "hone/cost/mlir_nest_builder.h"
 
 namespace hone::cost::mlir {
+namespace {
+
+/// Whether an operation's result is in the memory of its first operand.
+bool is_view(std::string_view name) {
+  const std::string_view last = name.substr(name.find('.') + 1);
+  return last == "cast" || last == "expand_shape" || last == "collapse_shape" || last == "reshape" ||
+         last == "to_tensor" || last == "to_memref" || last == "view" || last == "subview" ||
+         last == "reinterpret_cast" || last == "memory_space_cast" || name == "memref.transpose";
+}
+
+/// Whether what an operation gives, where it is no view, is in memory that the function takes from the heap:
+/// not constants, which are the module's.
+bool made_on_heap(std::string_view name) {
+  return name != "memref.alloca" && name != "memref.get_global" && !name.ends_with(".constant");
+}
+
+}  // namespace
+
 NestBuilder::Points NestBuilder::points(int value) {
   if (const auto found = values_.find(value); found != values_.end()) return found->second;
   const std::int64_t fixed = module_.constant(value);
@@ -72,6 +91,7 @@ Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
   for (auto& [loop, step] : index.terms) step *= factor;
   if (factor != 1.0) index.unknown = Nest::kNoValue;
   index.constant *= factor;
+  index.offset *= static_cast<std::uint64_t>(static_cast<std::int64_t>(factor));
   return index;
 }
 
@@ -91,6 +111,7 @@ Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
   if (first) a.within = b.within;
   a.exact = a.exact && b.exact;
   a.indirect = a.indirect || b.indirect;
+  a.offset += b.offset;
   return a;
 }
 
@@ -118,9 +139,16 @@ const Nest::Index& NestBuilder::index(int value) {
   const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
   if (fixed != kDynamic) {
     result.constant = static_cast<double>(fixed);
-  } else if (definer >= 0 && chain_ > kMaxChain) {
+  } else if (definer < 0) {
+    // Of a loop that hands it on, or of the function.
+    result.exact = !stands_.contains(value);
+    if (result.exact)
+      result.offset = mixed(1, value);
+    else
+      known_only_when_it_runs(result, value);
+  } else if (chain_ > kMaxChain) {
     result.exact = false;
-  } else if (definer >= 0) {
+  } else {
     const Longer longer(*this);
     indices_[value] = result;  // a value that depends on itself ends here
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
@@ -159,23 +187,23 @@ int NestBuilder::buffer(int value) {
   if (const auto found = buffers_.find(value); found != buffers_.end()) return found->second;
   const Type& type = module_.type_of(value);
   const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
-  if (definer >= 0 && chain_ <= kMaxChain) {
-    const Longer longer(*this);
+  Nest::Buffer made;
+  if (definer >= 0) {
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
-    const bool view = name == "cast" || name == "expand_shape" || name == "collapse_shape" ||
-                      name == "reshape" || name == "to_tensor" || name == "to_memref" || name == "view";
-    if (view && !operation.operands.empty()) {
-      const int root = buffer(operation.operands[0]);
-      if (nest_.buffers[static_cast<std::size_t>(root)].shape == type.shape) return buffers_[value] = root;
+    made.heap = made_on_heap(operation.name);
+    if (is_view(operation.name) && !operation.operands.empty() && chain_ <= kMaxChain) {
+      const Longer longer(*this);
+      const int of = buffer(operation.operands[0]);
+      const Nest::Buffer& root = nest_.buffers[static_cast<std::size_t>(of)];
+      if (root.shape == type.shape && root.strides == type.strides) return buffers_[value] = of;
+      made.root = root.root >= 0 ? root.root : of;
+      made.heap = root.heap;
     }
   }
-  Nest::Buffer made;
   made.shape = type.shape;
   made.strides = type.strides;
   made.element_bytes = type.element_bytes();
   made.bytes = type.elements(Nest::kUnknownTrips) * made.element_bytes;
-  made.heap = definer >= 0 && module_.operations[static_cast<std::size_t>(definer)].name != "memref.alloca";
   nest_.buffers.push_back(std::move(made));
   return buffers_[value] = static_cast<int>(nest_.buffers.size()) - 1;
 }

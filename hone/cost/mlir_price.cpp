@@ -71,8 +71,9 @@ Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target) {
   const double each = lanes / vectors;
   const double parts = std::max(1.0, std::ceil(each * bytes / 16.0));
   const double elements = std::max(1.0, each / parts);
-  // Of one register: the first result stored, the others loaded, put in and stored but for the last.
-  const double moves = 1.0 + (elements - 1.0) * (2.0 + arguments) - 1.0;
+  // Of one register: each result but the last is stored, and loaded to put the next one in, whose arguments
+  // were stored.
+  const double moves = (elements - 1.0) * (2.0 + arguments);
   const double code = elements + moves + (elements - 1.0);
   // Between them: halves taken out and stored, results stored and put together.
   const double apart = parts - 1.0;

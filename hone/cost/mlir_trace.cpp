@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 
+#include "hone/base/mix.h"
 #include "hone/cost/mlir_price.h"
 
 namespace hone::cost::mlir {
@@ -15,11 +18,6 @@ constexpr std::size_t kMostOps = 500;      // gone through of a pass over a body
 constexpr std::size_t kMostVisits = 2000;  // of items, whether anything is computed or not
 constexpr int kDeep = 8;                   // values that are but others are followed so far
 constexpr std::int32_t kNone = Trace::kNone;
-
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6U) + (hash >> 2U);
-  return hash * 0xbf58476d1ce4e5b9ULL;
-}
 
 /// Writes the trace of a loop that is left.
 class Tracer {
@@ -138,11 +136,10 @@ class Tracer {
   }
 
   std::uint64_t key(int item) const {
-    std::uint64_t hash = mixed(1, static_cast<std::uint64_t>(item));
+    std::uint64_t hash = mixed(1, item);
     const auto add = [&](int id) {
       if (at_[static_cast<std::size_t>(id)] >= 0.0)
-        hash = mixed(hash, static_cast<std::uint64_t>(at_[static_cast<std::size_t>(id)]) * 1024U +
-                               static_cast<std::uint64_t>(id));
+        hash = mixed(mixed(hash, id), at_[static_cast<std::size_t>(id)]);
     };
     for (const int id : lowered_.items[static_cast<std::size_t>(item)].copied_by) add(id);
     for (int id = lowered_.items[static_cast<std::size_t>(item)].home; id >= 0 && id != loop_;
@@ -150,24 +147,21 @@ class Tracer {
       add(id);
     return hash;
   }
-  /// Where an access is; the same for accesses to the same element.
+  /// Where an access is in its buffer; the same for accesses to the same element.
   std::uint64_t location(const Nest::Access& access) const {
-    std::uint64_t hash = mixed(2, static_cast<std::uint64_t>(access.buffer));
+    std::uint64_t hash = 2;
     for (const Nest::Index& index : access.indices) {
       double place = index.constant;
-      if (index.unknown != Nest::kNoValue) hash = mixed(hash, static_cast<std::uint64_t>(index.unknown));
+      if (index.unknown != Nest::kNoValue) hash = mixed(hash, index.unknown);
+      if (index.offset != 0) hash = mixed(hash, index.offset);
       for (const auto& [id, step] : index.terms) {
         const double at = id == loop_ ? -1.0 : at_[static_cast<std::size_t>(id)];
         if (at >= 0.0)
           place += step * at;
         else
-          hash = mixed(
-              hash,
-              static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))) * 1024U +
-                  static_cast<std::uint64_t>(id));
+          hash = mixed(mixed(hash, id), step);
       }
-      hash =
-          mixed(hash, static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(place, -1e15, 1e15))));
+      hash = mixed(hash, place);
     }
     return hash;
   }
@@ -182,16 +176,19 @@ class Tracer {
   double share(int home, const Lowered::Item& item) const {
     return item.along < 0 && lowered_.body(home).lanes <= 1.0 ? std::max(1.0, item.lanes) : 1.0;
   }
+  /// Vectors of a loop's lanes that are gone through at once.
+  double interleaved(int home, const Lowered::Item& item) const {
+    return home == loop_ && abreast(home, item) > 1.0 ? lowered_.body(home).interleave : 1.0;
+  }
   /// Moves of a function that is called for each lane of a vector.
   double moves_of_calls(const Nest::Step& step, const Lowered::Item& item) const {
     const double part = share(item.home, item);
     const double lanes = step.elements * abreast(item.home, item) * part;
-    return calls_of(lanes, step, lowered_.target).moves / part;
+    return calls_of(lanes, step, lowered_.target).moves * interleaved(item.home, item) / part;
   }
 
   /// `home`: the loop that it is computed in.
   std::int32_t fresh(double bits, double elements, bool real, int home, const Lowered::Item& item) {
-    const Lowered::Body& body = lowered_.body(home);
     const double side = abreast(home, item);
     const double bytes = std::max(8.0, bits) / 8.0 * elements * side;
     Trace::Value value;
@@ -199,7 +196,7 @@ class Tracer {
     value.vector = real || elements > 1.0 || side > 1.0 || part > 1.0;
     if (value.vector)
       value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
-                        (home == loop_ && side > 1.0 ? body.interleave : 1.0) / part;
+                        interleaved(home, item) / part;
     trace_.values.push_back(value);
     return static_cast<std::int32_t>(trace_.values.size() - 1);
   }
@@ -271,7 +268,7 @@ class Tracer {
     const bool held =
         holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
-    const std::pair<int, std::uint64_t> where{access.buffer, location(access)};
+    const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
     if (!access.store) {
       if (made_.contains(here)) return;
       if (known_place)
@@ -294,12 +291,17 @@ class Tracer {
       if (!used.empty()) held_[where] = used[0];
       return;
     }
-    const auto begin = known_.lower_bound({access.buffer, 0});
-    auto end = begin;
-    while (end != known_.end() && end->first.first == access.buffer && !known_place) ++end;
-    known_.erase(begin, end);
+    forget(access, known_place);
     if (known_place && !used.empty()) known_[where] = used[0];
     op(kNone, used);
+  }
+
+  /// What other buffers have where a store may be, and its own where that is not known.
+  void forget(const Nest::Access& store, bool known_place) {
+    const int memory = nest_.memory(store.buffer), lowest = std::numeric_limits<int>::min();
+    const auto begin = [&](int in, int buffer) { return known_.lower_bound({in, buffer, 0}); };
+    known_.erase(begin(memory, lowest), begin(memory, store.buffer));
+    known_.erase(begin(memory, store.buffer + (known_place ? 1 : 0)), begin(memory + 1, lowest));
   }
 
   const Nest& nest_;
@@ -312,7 +314,8 @@ class Tracer {
   std::unordered_map<int, double> side_by_side_;  ///< by loop written out: copies that are one instruction
   Trace trace_;
   std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
-  std::map<std::pair<int, std::uint64_t>, std::int32_t> known_, held_;  ///< by buffer and place
+  using Where = std::tuple<int, int, std::uint64_t>;  ///< memory, buffer, place in it
+  std::map<Where, std::int32_t> known_, held_;
   std::unordered_map<int, std::int32_t> carried_;
   std::size_t visits_ = 0;
   bool holds_;

@@ -119,7 +119,7 @@ void Lowering::unroll() {
   first_home = at_home;
   std::vector<double> given(nest_.loops.size(), 0.0);   // of `inside`, by the loop inside
   std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
-  const auto calls_of = [&](const Item& item) {
+  const auto functions_called = [&](const Item& item) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.item.step)];
     return step.work == Work::transcendental && !step.opaque ? item.item.copies * step.elements : 0.0;
   };
@@ -136,11 +136,11 @@ void Lowering::unroll() {
     for (const std::size_t k : first_home[id]) {
       const Item& item = items_[k];
       plain += cost(item);
-      if (item.item.step >= 0) calls += calls_of(item);
+      if (item.item.step >= 0) calls += functions_called(item);
       if (item.item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.item.access)].store) continue;
-      plain += places.constant(item.item.access, true) ? 0.0 : item.item.copies;
-      if (places.constant(item.item.access, true) && !places.constant(item.item.access, false))
-        stores += item.item.copies;
+      const bool in_copies = places.constant(item.item.access, static_cast<int>(i));
+      plain += in_copies ? 0.0 : item.item.copies;
+      if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
     }
     const auto [address, products] = addresses(first_home[id], id);
     const AddressCode::Of& code = places.of(id);

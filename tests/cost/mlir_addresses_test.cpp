@@ -11,34 +11,22 @@
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_text.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
 constexpr CodeTarget kWithMasks{32.0, 32.0, 50.0};
 
-struct Addressed {
-  Nest nest;
-  Lowered lowered;
-
-  explicit Addressed(const std::string& text) {
-    const Module module = parse(text);
-    nest = mlir::nest(module, module.functions().at(0));
-    lowered = mlir::lowered(nest, kWithMasks);
-  }
-  AddressCode::Of of(int loop) const {
+struct Addressed : LoweredFunction {
+  explicit Addressed(const std::string& text) : LoweredFunction(text, kWithMasks) {}
+  AddressCode code() const {
     std::vector<int> all;
     for (std::size_t i = 0; i < nest.accesses.size(); ++i) all.push_back(static_cast<int>(i));
-    return AddressCode(nest, all).of(loop);
+    return {nest, all};
   }
+  AddressCode::Of of(int loop) const { return code().of(loop); }
   double size(int loop) const { return lowered.body(loop).size; }
-  int home(bool store, int buffer) const {
-    for (const Lowered::Item& item : lowered.items)
-      if (item.access >= 0 && nest.accesses[static_cast<std::size_t>(item.access)].store == store &&
-          nest.accesses[static_cast<std::size_t>(item.access)].buffer == buffer)
-        return item.home;
-    return -2;
-  }
 };
 
 /// out[i, j] += x[k, i] * y[k, j]
@@ -206,6 +194,221 @@ func.func @f(%in: memref<40x89xf32>{1}) {{
   EXPECT_FALSE(stack.nest.meet(1, 2));
 }
 
+TEST(MlirAddresses, ViewsAreInTheMemoryOfWhatTheyAreViewsOf) {
+  const Addressed code(R"(
+memref.global "private" constant @table : memref<40xf32> = dense<1.0>
+func.func @f(%x: memref<40x8xf32>, %p: i1) -> memref<40xf32> {
+  %flat = memref.collapse_shape %x [[0, 1]] : memref<40x8xf32> into memref<320xf32>
+  %table = memref.get_global @table : memref<40xf32>
+  %a = memref.alloc() : memref<320xf32>
+  %b = memref.expand_shape %a [[0, 1]] output_shape [40, 8] : memref<320xf32> into memref<40x8xf32>
+  %y = memref.alloc() : memref<40xf32>
+  %z = memref.cast %y : memref<40xf32> to memref<?xf32>
+  %r = memref.cast %z : memref<?xf32> to memref<40xf32>
+  affine.for %i = 0 to 40 {
+    %0 = affine.load %x[%i, 0] : memref<40x8xf32>
+    %1 = affine.load %flat[%i] : memref<320xf32>
+    %2 = affine.load %table[%i] : memref<40xf32>
+    %3 = affine.load %a[%i] : memref<320xf32>
+    %4 = arith.addf %0, %1 : f32
+    %5 = arith.addf %2, %3 : f32
+    affine.store %4, %b[%i, 0] : memref<40x8xf32>
+    affine.store %5, %y[%i] : memref<40xf32>
+  }
+  return %r : memref<40xf32>
+})");
+  // In the order in which they are loaded and stored.
+  const auto buffer = [&](std::size_t access) { return code.nest.accesses.at(access).buffer; };
+  const int x = buffer(0), flat = buffer(1), table = buffer(2), a = buffer(3), b = buffer(4), y = buffer(5);
+  const auto heap = [&](int one) { return code.nest.buffers[static_cast<std::size_t>(one)].heap; };
+  EXPECT_TRUE(code.nest.meet(x, flat));
+  EXPECT_FALSE(heap(flat));
+  EXPECT_FALSE(heap(table));
+  EXPECT_FALSE(code.nest.meet(table, a));
+  EXPECT_TRUE(heap(a) && heap(b));
+  EXPECT_TRUE(code.nest.meet(a, b));
+  EXPECT_FALSE(heap(y)) << "it is returned, by other names";
+  EXPECT_FALSE(code.nest.meet(a, y));
+}
+
+TEST(MlirAddresses, WhatIsHandedToABlockIsNotReturned) {
+  const Addressed code(R"(
+func.func @f(%x: memref<40xf32>) {
+  %a = memref.alloc() : memref<40xf32>
+  affine.for %i = 0 to 40 {
+    %0 = affine.load %x[%i] : memref<40xf32>
+    affine.store %0, %a[%i] : memref<40xf32>
+  }
+  cf.br ^bb1(%a : memref<40xf32>)
+^bb1(%b: memref<40xf32>):
+  affine.for %i = 0 to 40 {
+    %0 = affine.load %b[%i] : memref<40xf32>
+    affine.store %0, %x[%i] : memref<40xf32>
+  }
+  return
+})");
+  EXPECT_TRUE(code.nest.buffers.at(static_cast<std::size_t>(code.nest.accesses.at(1).buffer)).heap);
+}
+
+/// `y`, rows of `x` scaled by an element of `s` that each row has; both are used elsewhere.
+std::string scaled_by(const std::string& heap) {
+  return fmt::format(R"(
+func.func private @use(memref<40xf32>, memref<40x89xf32>)
+func.func @f(%x: memref<40x89xf32>{1}) {{
+  {0}
+  affine.for %i = 0 to 40 {{
+    affine.for %j = 0 to 89 {{
+      %0 = affine.load %s[%i] : memref<40xf32>
+      %1 = math.sqrt %0 : f32
+      %2 = affine.load %x[%i, %j] : memref<40x89xf32>
+      %3 = arith.mulf %1, %2 : f32
+      affine.store %3, %y[%i, %j] : memref<40x89xf32>
+    }}
+  }}
+  func.call @use(%s, %y) : (memref<40xf32>, memref<40x89xf32>) -> ()
+  return
+}})",
+                     heap, heap.empty() ? ", %s: memref<40xf32>, %y: memref<40x89xf32>" : "");
+}
+
+TEST(MlirAddresses, WhatIsLoadedWhereOthersStoreIsNotTheSame) {
+  const Addressed apart(scaled_by(""));
+  const Addressed meet(
+      scaled_by("%s = memref.alloc() : memref<40xf32>\n%y = memref.alloc() : memref<40x89xf32>"));
+  EXPECT_EQ(apart.steps(Work::root, 0), 1.0);
+  EXPECT_EQ(meet.steps(Work::root, 0), 0.0);
+  EXPECT_EQ(meet.steps(Work::root, 1), 1.0) << "its argument may have changed";
+}
+
+TEST(MlirAddresses, AStoreThatAnotherLookedAtIsNotOverwritten) {
+  const auto text = [](const std::string& heap, const std::string& load) {
+    return fmt::format(R"(
+func.func private @use(memref<40xf32>, memref<40xf32>)
+func.func @f(%x: memref<40xf32>{1}) {{
+  {0}
+  affine.for %i = 0 to 40 {{
+    %0 = affine.load %x[%i] : memref<40xf32>
+    affine.store %0, %a[%i] : memref<40xf32>
+    %1 = affine.load {2} : memref<40xf32>
+    affine.store %1, %a[%i] : memref<40xf32>
+  }}
+  func.call @use(%a, %b) : (memref<40xf32>, memref<40xf32>) -> ()
+  return
+}})",
+                       heap, heap.empty() ? ", %a: memref<40xf32>, %b: memref<40xf32>" : "", load);
+  };
+  const auto stores = [](const Addressed& code) {
+    return code.count([&](const Lowered::Item& item) {
+      return code.access(item) != nullptr && code.access(item)->store;
+    });
+  };
+  const std::string heap = "%a = memref.alloc() : memref<40xf32>\n%b = memref.alloc() : memref<40xf32>";
+  EXPECT_EQ(stores(Addressed(text("", "%b[%i]"))), 1.0);
+  EXPECT_EQ(stores(Addressed(text(heap, "%b[%i]"))), 2.0);
+  EXPECT_EQ(stores(Addressed(text("", "%a[39 - %i]"))), 2.0) << "its own, at another place";
+  EXPECT_EQ(stores(Addressed(text("", "%a[%i - 1]"))), 1.0) << "never the same place";
+}
+
+TEST(MlirAddresses, ManyBuffersOnTheHeapAreLikeFew) {
+  const auto code = [](int others) {
+    std::string made, used;
+    for (int b = 0; b < others; ++b) {
+      made += fmt::format("%b{0} = memref.alloc() : memref<40xf32>\n", b);
+      used += fmt::format("%v{0} = affine.load %b{0}[0] : memref<40xf32>\n"
+                          "affine.store %v{0}, %b{0}[1] : memref<40xf32>\n",
+                          b);
+    }
+    return Addressed(fmt::format(R"(
+func.func @f(%x: memref<4000xf32>) {{
+  {0}%s = memref.alloc() : memref<40xf32>
+  {1}affine.for %i = 0 to 4000 {{
+    %0 = affine.load %s[0] : memref<40xf32>
+    %1 = affine.load %x[%i] : memref<4000xf32>
+    %2 = arith.addf %0, %1 : f32
+    affine.store %2, %s[0] : memref<40xf32>
+  }}
+  return
+}})",
+                                 made, used));
+  };
+  for (const int others : {2, 62, 63, 64, 100}) {
+    const Addressed one = code(others);
+    const int sum = one.nest.accesses.at(static_cast<std::size_t>(2 * others)).buffer;
+    EXPECT_EQ(one.home(true, sum), -1) << others << " others, of which the loop uses none";
+    EXPECT_EQ(one.home(false, sum), -1);
+  }
+}
+
+TEST(MlirAddresses, StridesThatAreKnownWhenItRuns) {
+  const auto text = [](const std::string& type, const std::string& bounds) {
+    return fmt::format(R"(
+func.func @f(%x: {0}, %y: {0}, %n: index) {{
+  affine.for %i = 0 to 40 {{
+    affine.for %j = {1} to 64 {{
+      %0 = affine.load %x[%i, %j] : {0}
+      affine.store %0, %y[%i, %j] : {0}
+    }}
+  }}
+  return
+}})",
+                       type, bounds);
+  };
+  const Addressed fixed(text("memref<40x64xf32>", "0")), open(text("memref<40x?xf32>", "0"));
+  EXPECT_EQ(fixed.of(0).own, 1.0);  // i * 64 for both
+  EXPECT_EQ(open.of(0).own, 0.0);
+  EXPECT_EQ(open.of(0).moving, 2.0);  // each its own product
+  EXPECT_EQ(open.of(1).own + open.of(1).moving, 0.0);
+  EXPECT_FALSE(open.code().constant(1, 0)) << "a place in a copy";
+  // Where the row begins at an argument it has bits in common with i * 64: a sum, which addresses share.
+  const Addressed even(text("memref<40x64xf32>", "0")), begun(text("memref<40x64xf32>", "%n"));
+  EXPECT_EQ(even.of(1).moving, 1.0);
+  EXPECT_EQ(begun.of(1).moving, 1.0);
+  EXPECT_FALSE(begun.nest.loops[1].first.offset == 0);
+}
+
+TEST(MlirAddresses, ScatteredStoresAreNotAtConstantsInACopy) {
+  const Addressed code(R"(
+func.func @f(%p: memref<40xindex>, %x: memref<40xf32>, %y: memref<4000xf32>) {
+  affine.for %i = 0 to 40 {
+    %at = affine.load %p[%i] : memref<40xindex>
+    %0 = affine.load %x[%i] : memref<40xf32>
+    %1 = arith.negf %0 : f32
+    memref.store %0, %y[%at] : memref<4000xf32>
+    affine.store %1, %x[%i] : memref<40xf32>
+  }
+  return
+})");
+  const auto number = [&](int buffer, bool store) {
+    for (std::size_t i = 0; i < code.nest.accesses.size(); ++i)
+      if (code.nest.accesses[i].buffer == buffer && code.nest.accesses[i].store == store)
+        return static_cast<int>(i);
+    return -1;
+  };
+  const int scattered = number(code.nest.accesses.at(2).buffer, true);
+  const int in_order = number(code.nest.accesses.at(1).buffer, true);
+  EXPECT_FALSE(code.code().constant(scattered, 0));
+  EXPECT_TRUE(code.code().constant(in_order, 0));
+  EXPECT_FALSE(code.code().constant(in_order, -1));
+}
+
+TEST(MlirAddresses, IndicesOfWhichNothingIsKnownAreAllDifferent) {
+  // Two divisions of one place: neither index is the other's, nor what is plain.
+  const Addressed code(R"(
+func.func @f(%p: memref<40xindex>, %x: memref<4000xf32>, %y: memref<4000xf32>) {
+  affine.for %i = 0 to 40 {
+    %a = affine.load %p[%i] : memref<40xindex>
+    %b = affine.load %p[%i + 1] : memref<40xindex>
+    %s = arith.addi %a, %b : index
+    %t = arith.addi %s, %i : index
+    %0 = memref.load %x[%t] : memref<4000xf32>
+    memref.store %0, %y[%t] : memref<4000xf32>
+  }
+  return
+})");
+  EXPECT_EQ(code.nest.accesses.at(2).indices.at(0).unknown, Nest::kNoValue);
+  EXPECT_FALSE(code.code().constant(3, 0));
+}
+
 TEST(MlirCalls, LanesAreCalledForOneByOne) {
   Nest::Step step;
   step.uses = {0};
@@ -238,6 +441,26 @@ func.func @f(%x: memref<4096xf32>) {
   ASSERT_EQ(code.lowered.body(0).lanes, 8.0);
   EXPECT_GE(code.lowered.body(0).spills, 23.0);
   EXPECT_LE(code.lowered.body(0).spills, 26.0);
+}
+
+TEST(MlirCalls, AreMadeForEveryVectorOfWhatIsInterleaved) {
+  const auto spills = [](int buffers) {
+    std::string arguments, body;
+    for (int b = 0; b < buffers; ++b) arguments += fmt::format(", %y{}: memref<4096xf32>", b);
+    return Addressed(fmt::format(R"(
+func.func @f(%x: memref<4096xf32>{0}) {{
+  affine.for %i = 0 to 4096 {{
+    %0 = affine.load %x[%i] : memref<4096xf32>
+    %1 = math.exp %0 : f32
+    affine.store %1, %x[%i] : memref<4096xf32>
+  }}
+  return
+}})",
+                                 arguments));
+  };
+  const Addressed code = spills(0);
+  const Lowered::Body& body = code.lowered.body(0);
+  EXPECT_GE(body.spills, 23.0 * body.interleave);
 }
 
 }  // namespace

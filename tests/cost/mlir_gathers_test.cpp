@@ -11,34 +11,24 @@
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_reuse.h"
 #include "hone/cost/mlir_text.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
 constexpr CodeTarget kMasks{32.0, 32.0, 50.0}, kNoMasks{32.0, 16.0, 50.0};
 
-struct Made {
-  Nest nest;
-  Lowered lowered;
+struct Made : LoweredFunction {
   LoopRows rows;
 
-  explicit Made(const std::string& text, const CodeTarget& target = kMasks) {
-    const Module module = parse(text);
-    nest = mlir::nest(module, module.functions().at(0));
-    lowered = mlir::lowered(nest, target);
-    rows = loop_features(nest, Reuse(nest), target);
-  }
+  explicit Made(const std::string& text, const CodeTarget& target = kMasks)
+      : LoweredFunction(text, target), rows(loop_features(nest, Reuse(nest), target)) {}
   double cycles() const {
     double sum = 0.0;
     for (const double one : rows.estimates) sum += std::exp(one);
     return sum;
   }
   double lanes(int loop) const { return lowered.body(loop).lanes; }
-  int gathers() const {
-    int count = 0;
-    for (const Lowered::Item& item : lowered.items) count += item.gathers ? 1 : 0;
-    return count;
-  }
 };
 
 /// `block` elements after each other, `iterations` times, of which `buffers` are added into the first.

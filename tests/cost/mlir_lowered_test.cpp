@@ -7,38 +7,12 @@
 
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_text.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
-struct Function {
-  Nest nest;
-  Lowered lowered;
-
-  explicit Function(const std::string& text, const CodeTarget& target = {}) {
-    const Module module = parse(text);
-    nest = mlir::nest(module, module.functions().at(0));
-    lowered = mlir::lowered(nest, target);
-  }
-  /// Instances an iteration of the steps of a kind, or of the loads or stores of a buffer, that are left in a
-  /// loop.
-  double steps(Work work, int home) const {
-    double sum = 0.0;
-    for (const Lowered::Item& item : lowered.items)
-      if (item.step >= 0 && item.home == home && nest.steps[static_cast<std::size_t>(item.step)].work == work)
-        sum += item.copies;
-    return sum;
-  }
-  double accesses(int buffer, bool store, int home) const {
-    double sum = 0.0;
-    for (const Lowered::Item& item : lowered.items)
-      if (item.access >= 0 && item.home == home) {
-        const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
-        if (access.buffer == buffer && access.store == store) sum += item.copies;
-      }
-    return sum;
-  }
-};
+using Function = LoweredFunction;
 
 /// Loops i, j over x (n), A (m, n), C (m, n), with a body.
 std::string loops(int m, int n, const std::string& body, const std::string& type = "f32") {

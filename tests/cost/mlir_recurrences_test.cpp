@@ -8,34 +8,22 @@
 
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_text.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
-struct Left {
-  Nest nest;
-  Lowered lowered;
+struct Left : LoweredFunction {
+  using LoweredFunction::LoweredFunction;
 
-  explicit Left(const std::string& text, const CodeTarget& target = {}) {
-    const Module module = parse(text);
-    nest = mlir::nest(module, module.functions().at(0));
-    lowered = mlir::lowered(nest, target);
-  }
-  double copies(Work work, int home) const {
-    double sum = 0.0;
-    for (const Lowered::Item& item : lowered.items)
-      if (item.step >= 0 && item.home == home && nest.steps[static_cast<std::size_t>(item.step)].work == work)
-        sum += item.copies;
-    return sum;
-  }
+  double copies(Work work, int home) const { return steps(work, home); }
   double most_lanes() const {
     double most = 1.0;
     for (const Lowered::Item& item : lowered.items) most = std::max(most, item.lanes);
     return most;
   }
   bool any_in_row() const {
-    return std::any_of(lowered.items.begin(), lowered.items.end(),
-                       [](const Lowered::Item& item) { return item.in_row; });
+    return count([](const Lowered::Item& item) { return item.in_row; }) > 0.0;
   }
 };
 

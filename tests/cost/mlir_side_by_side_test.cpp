@@ -9,40 +9,15 @@
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_text.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
 const CodeTarget kAvx2{32.0, 16.0, 96.0};
 
-struct Straight {
-  Nest nest;
-  Lowered lowered;
-
-  explicit Straight(const std::string& text) {
-    const Module module = parse(text);
-    nest = mlir::nest(module, module.functions().at(0));
-    lowered = mlir::lowered(nest, kAvx2);
-  }
-  /// The most elements that a step of a kind works on at once.
-  double lanes(Work work) const {
-    double most = 0.0;
-    for (const Lowered::Item& item : lowered.items)
-      if (item.step >= 0 && nest.steps[static_cast<std::size_t>(item.step)].work == work)
-        most = std::max(most, item.lanes);
-    return most;
-  }
-  bool any_gathered() const {
-    return std::any_of(lowered.items.begin(), lowered.items.end(),
-                       [](const Lowered::Item& item) { return item.gathered; });
-  }
-  /// Instructions of all that stands in a loop.
-  double instructions(int loop) const {
-    std::vector<std::size_t> items;
-    for (std::size_t i = 0; i < lowered.items.size(); ++i)
-      if (lowered.items[i].home == loop) items.push_back(i);
-    return price(nest, lowered, items, 1.0).instructions;
-  }
+struct Straight : LoweredFunction {
+  explicit Straight(const std::string& text) : LoweredFunction(text, kAvx2) {}
 };
 
 /// Rows of eight, each written out; `load`: the place that is loaded, `%r` being the row.

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstdint>
+
+namespace hone {
+
+/// A hash of what a hash stands for and one value more, in this order; not for identities that are kept
+/// (Key). What differs in it differs but for collisions of 64 bits: the finaliser of SplitMix64 (Steele, Lea
+/// and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+template <std::integral Value>
+constexpr std::uint64_t mixed(std::uint64_t hash, Value value) {
+  hash = (hash ^ (hash >> 32U)) * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(value);
+  hash = (hash ^ (hash >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94d049bb133111ebULL;
+  return hash ^ (hash >> 31U);
+}
+
+/// ... by its bits, with -0.0 taken as 0.0.
+constexpr std::uint64_t mixed(std::uint64_t hash, double value) {
+  return mixed(hash, std::bit_cast<std::uint64_t>(value + 0.0));
+}
+
+}  // namespace hone
