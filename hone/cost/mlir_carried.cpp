@@ -57,12 +57,12 @@ void Vectorising::carried(int id, Lowered::Body& body) {
     body.chain = body.link = one.chain;
     body.chains = std::max<double>(1.0, static_cast<double>(one.carried.size()));
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k)
-      body.real_chain = body.real_chain || !reduces(one.carried[k], one.yielded[k], 0) ||
+      body.real_chain = body.real_chain || !reduces(id, one.carried[k], one.yielded[k], 0) ||
                         (one.carries_real && ordered(one.carried[k], one.yielded[k]));
   }
 }
 
-bool Vectorising::reduces(int from, int to, int stores) {
+bool Vectorising::reduces(int id, int from, int to, int stores) {
   if (from == to) return true;
   std::uint64_t code = 0;
   bool sum = false;
@@ -79,8 +79,8 @@ bool Vectorising::reduces(int from, int to, int stores) {
     if (code != 0 && step.code != code && !(sum && step.sum)) return false;
     code = step.code;
     sum = step.sum;
-    if (const auto users = users_.find(at); users != users_.end() && users->second > (at == to ? stores : 1))
-      return false;
+    // What comes out of the loop others may use, behind it.
+    if (at == to ? users_in(id, at) > stores : users_in(-1, at) > 1) return false;
     int next = Nest::kNoValue;
     for (const int source : sources->second) {
       if (way(from, source) < 0.0) continue;
@@ -90,8 +90,14 @@ bool Vectorising::reduces(int from, int to, int stores) {
     if (next == Nest::kNoValue) return true;
     at = next;
   }
-  const auto users = users_.find(from);
-  return users == users_.end() || users->second <= 1;
+  return users_in(-1, from) <= 1;
+}
+
+int Vectorising::users_in(int loop, int value) const {
+  const auto users = users_.find(value);
+  if (users == users_.end()) return 0;
+  return static_cast<int>(std::count_if(users->second.begin(), users->second.end(),
+                                        [&](int at) { return loop < 0 || nest_.inside(at, loop); }));
 }
 
 bool Vectorising::stored_too_early(int id) const {
@@ -241,7 +247,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     body.link = std::max(body.link, length);
     body.chain = std::max(body.chain, length * times);
     body.chains += side;
-    body.real_chain = body.real_chain || !reduces(load.value, stored->second, 1) ||
+    body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||
                       (store.real && ordered(load.value, stored->second));
     return;
   }
@@ -326,8 +332,16 @@ void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
 }
 
+double Vectorising::copies_in(const Lowered::Item& item, int id) const {
+  double copies = 1.0;
+  for (const int by : item.copied_by)
+    if (nest_.inside(by, id)) copies *= std::max(1.0, loop(by).trips);
+  return copies;
+}
+
 void Vectorising::registers(int id, Lowered::Body& body) {
   std::set<int> outside;
+  given_outside_ = 0.0;
   double most = 0.0;
   struct Alive {
     std::size_t from = 0, to = 0;
@@ -358,14 +372,24 @@ void Vectorising::registers(int id, Lowered::Body& body) {
         alive.to = position;
         // Copies of another loop wait for it together.
         if (given.copied_by != item.copied_by) alive.values = std::max(alive.values, given.copies);
-      } else if (outside.insert(value).second)
+      } else if (outside.insert(value).second) {
         body.held += given.copies - 1.0;
+        given_outside_ += copies_in(given, id);
+      }
     }
     inside[static_cast<int>(here[position])].from = position;
     if (item.step >= 0 && nest_.steps[static_cast<std::size_t>(item.step)].work == Work::transcendental)
       body.calls += item.copies * nest_.steps[static_cast<std::size_t>(item.step)].elements;
   }
   body.held += static_cast<double>(outside.size()) + body.chains;
+  // What chains begin as.
+  if (id >= 0)
+    for (const int value : loop(id).initial) given_outside_ += uses_.item.contains(value) ? 1.0 : 0.0;
+  if (const auto kept = kept_.find(id); kept != kept_.end())
+    for (const std::size_t i : kept->second) {
+      const Lowered::Item& item = lowered_.items[i];
+      if (!nest_.accesses[static_cast<std::size_t>(item.access)].store) given_outside_ += copies_in(item, id);
+    }
   std::vector<double> change(here.size() + 2, 0.0);
   for (const auto& [item, alive] : inside)
     if (alive.to > alive.from) change[alive.from] += alive.values, change[alive.to] -= alive.values;

@@ -116,13 +116,6 @@ class Lowering {
 
   double cost(const Item& item) const;
 
-  /// Instructions that compute the addresses of a loop's accesses, all and the products among them: one for
-  /// every row size that its variable is multiplied by, a sum for every place but one.
-  struct Addresses {
-    double instructions, products;
-  };
-  Addresses addresses(const std::vector<std::size_t>& items, int id) const;
-
   /// Whether a loop only copies elements side by side from one buffer to another, or clears them.
   bool moves_memory(const std::vector<std::size_t>& items, int id) const;
 
@@ -161,7 +154,7 @@ class Lowering {
   std::unordered_map<int, std::vector<int>> remembered_;  ///< by memory: buffers in memory_, some twice
   std::unordered_map<int, Last> looks_of_buffers_;        ///< by memory: buffers that were loaded from
   std::unordered_map<int, Last> looks_;                   ///< by buffer: movements of loads
-  std::unordered_map<int, int> places_;  ///< by item: among those that are left
+  std::unordered_map<int, int> places_;                   ///< by item: among those that are left
   ValueUses uses_;
 };
 

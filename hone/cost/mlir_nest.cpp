@@ -188,6 +188,7 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
   loop.iterations = mean(weights);
   loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
   loop.most = trips.empty() ? loop.trips : *std::max_element(trips.begin(), trips.end());
+  loop.span = loop.most;
   loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
   weights_.push_back(std::move(weights));
   nest_.loops.push_back(loop);
@@ -206,6 +207,12 @@ void NestBuilder::loops(const Operation& operation, At at) {
                        : static_cast<double>(Nest::kUnknownTrips);
     }
     const int id = add_loop(at, trips, loop.parallel, known, false);
+    if (known) {
+      Nest::Loop& made = nest_.loops[static_cast<std::size_t>(id)];
+      const double begin = *std::min_element(lower.begin(), lower.end()),
+                   end = *std::max_element(upper.begin(), upper.end());
+      made.span = std::max(made.most, std::ceil((end - begin) / std::max(1.0, step[0])));
+    }
     for (const int operand : loop.lower.operands)
       if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
     for (const Bound* bound : {&loop.lower, &loop.upper, &loop.step})

@@ -40,6 +40,7 @@ struct Nest {
     int depth = 1;
     double trips = 0.0;       ///< mean, each time that it is entered
     double most = 0.0;        ///< the largest that was looked at
+    double span = 0.0;        ///< from the least begin of all entries to the greatest end; at least `most`
     double entries = 0.0;     ///< how often it is entered
     double iterations = 0.0;  ///< in all
     bool parallel = false;

@@ -96,9 +96,11 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     step.real = real;
     if (one == Work::compare && real) step.choice = kExtremum;
     step.order = order_++;
+    // Of several the first takes the operands, and what is loaded last comes in after it: a sum so far.
     step.uses = results.empty()
                     ? loaded
                     : std::vector<int>{results.back(), loaded.empty() ? results.back() : loaded.back()};
+    if (results.empty() && work.size() > 1 && step.uses.size() > 1) step.uses.pop_back();
     step.value = --implied_;
     results.push_back(step.value);
     nest_.steps.push_back(std::move(step));
@@ -108,8 +110,8 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     const auto& operations = module_.regions[static_cast<std::size_t>(body)].blocks[0].operations;
     if (!operations.empty())
       results = module_.operations[static_cast<std::size_t>(operations.back())].operands;
-  } else if (results.empty()) {
-    results = loaded;
+  } else {
+    results = results.empty() ? loaded : std::vector<int>{results.back()};
   }
   std::size_t stored = 0;
   for (const Domain::Operand& operand : domain.operands) {

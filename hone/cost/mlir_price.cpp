@@ -11,11 +11,6 @@ namespace {
 /// Cycles until what was stored by a mask can be loaded again, for it does not go by the store's buffer.
 constexpr double kForwarded = 8.0;
 
-/// Of vectors longer than those that LLVM chooses: where there are masks, registers are twice as wide.
-double widest_bytes(const CodeTarget& target) {
-  return target.masks() ? std::max(64.0, target.vector_bytes) : target.vector_bytes;
-}
-
 /// Whether something of a body loads, by a mask, what an access stores.
 bool loaded_again(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items,
                   const Nest::Access& store) {
@@ -103,7 +98,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
       if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
       if (lanes > 1.0 && item.in_row)
-        uops = times * lanes * access.bits / 8.0 / widest_bytes(lowered.target);
+        uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
       else if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
         uops = item.group > 1.0
                    ? times / item.group * together(access, stride, item.group, lanes, lowered.target)
@@ -124,7 +119,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     const double parts = std::max(1.0, std::ceil(std::max(1.0, width) * step.elements *
                                                  std::max(8, step.bits) / 8.0 / lowered.target.vector_bytes));
     const double uops = lanes > 1.0 && item.in_row
-                            ? times * lanes * std::max(8, step.bits) / 8.0 / widest_bytes(lowered.target)
+                            ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
                             : times * parts;
     switch (step.work) {
       case Work::divide:

@@ -151,6 +151,14 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
     const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
     if (from != home) items[from].push_back(static_cast<int>(i));
   }
+  // Operations of a body that are an item's: of loops inside that are written out at last, too.
+  const auto copies_of = [&](const Lowered::Item& item, int home) {
+    double copies = item.copies;
+    for (int at = item.home; at != home && at >= 0; at = nest.loops[static_cast<std::size_t>(at)].parent)
+      if (const Lowered::Body& body = lowered.body(at); body.left)
+        copies *= std::max(1.0, std::ceil(nest.loops[static_cast<std::size_t>(at)].trips / body.lanes));
+    return item.along >= 0 ? copies / item.lanes : copies;
+  };
   // What runs most often is what matters most: the inner ones first.
   std::size_t all = 0;
   for (auto entry = items.rbegin(); entry != items.rend() && all < kMostInAll; ++entry) {
@@ -167,7 +175,7 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
     double copies = 0.0;
     for (const int i : list) {
       const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
-      copies += item.copies;
+      copies += copies_of(item, loop);
       if (item.access >= 0) buffers.push_back(nest.accesses[static_cast<std::size_t>(item.access)].buffer);
     }
     std::sort(buffers.begin(), buffers.end());

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 namespace hone::cost::mlir {
 
 /// What a compiler's choices depend on, of the machine that it compiles for.
@@ -15,6 +17,8 @@ struct CodeTarget {
 
   /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
   bool masks() const { return vector_registers > 16.0; }
+  /// Of vectors longer than those that LLVM chooses: where there are masks, registers are twice as wide.
+  double widest_bytes() const { return masks() ? std::max(64.0, vector_bytes) : vector_bytes; }
   double gather(double lanes) const { return gather_cycles + gathered_lane_cycles * lanes; }
   bool operator==(const CodeTarget&) const = default;
 };

@@ -52,7 +52,7 @@ class Tracer {
   }
 
   Trace run(int passes) {
-    for (int pass = 0; pass < passes; ++pass) {
+    for (int pass = 0; pass < passes && trace_.whole; ++pass) {
       trace_.passes.push_back(trace_.ops.size());
       made_.clear();
       known_.clear();
@@ -195,8 +195,8 @@ class Tracer {
     const double part = share(home, item);
     value.vector = real || elements > 1.0 || side > 1.0 || part > 1.0;
     if (value.vector)
-      value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
-                        interleaved(home, item) / part;
+      value.registers =
+          std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) * interleaved(home, item) / part;
     trace_.values.push_back(value);
     return static_cast<std::int32_t>(trace_.values.size() - 1);
   }

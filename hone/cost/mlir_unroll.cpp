@@ -1,7 +1,6 @@
 // Which loops are written out, and what becomes of their bodies.
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_lowering.h"
@@ -32,27 +31,6 @@ double Lowering::cost(const Item& item) const {
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
   if (step.address || step.work == Work::none) return 0.0;
   return one.copies * (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
-}
-
-Lowering::Addresses Lowering::addresses(const std::vector<std::size_t>& items, int id) const {
-  std::set<double> products;
-  std::set<std::vector<double>> sums;
-  for (const std::size_t k : items) {
-    if (items_[k].item.access < 0) continue;
-    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(items_[k].item.access)];
-    if (access.buffer < 0 || access.indices.size() < 2) continue;
-    const double step = std::abs(stride_along(nest_, access, id));
-    if (step > 1.0) products.insert(step);
-    std::vector<double> position = {static_cast<double>(access.buffer)};
-    for (const Nest::Index& index : access.indices) {
-      for (const auto& [at, by] : index.terms)
-        if (at != id) position.push_back(at), position.push_back(by);
-      position.push_back(-1.0);  // the next dimension
-    }
-    sums.insert(std::move(position));
-  }
-  return {std::max(1.0, static_cast<double>(products.size() + sums.size()) - 1.0),
-          static_cast<double>(products.size())};
 }
 
 bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const {
@@ -142,12 +120,10 @@ void Lowering::unroll() {
       plain += in_copies ? 0.0 : item.item.copies;
       if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
     }
-    const auto [address, products] = addresses(first_home[id], id);
     const AddressCode::Of& code = places.of(id);
     const double size = plain + stores + code.moving + code.own + 1.0;
     body.size = size + kLoopControl;
-    body.address = address;
-    body.products = products;
+    body.address = code.moving + code.own;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
     const bool known = one.known && body.fixed;

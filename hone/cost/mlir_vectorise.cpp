@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_vectorising.h"
 
@@ -104,7 +105,8 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     }
   }
   const double side = lowered_.target.masks() ? width / 8.0 : width;
-  total += (body.address + body.products) * (width == 1.0 || !strided ? 1.0 : std::max(1.0, side));
+  // Of accesses that are loaded or stored together only one needs its place.
+  total += width == 1.0 ? body.address : wide_address_ * (strided ? std::max(1.0, side) : 1.0);
   return total;
 }
 
@@ -137,7 +139,8 @@ double Vectorising::size(int id, double width, bool masked) const {
   return std::max(1.0, total);
 }
 
-void Vectorising::groups(int id) {
+void Vectorising::groups(int id, const Lowered::Body& body) {
+  std::set<int> others;  // accesses that others are loaded or stored with
   std::map<std::pair<int, std::vector<double>>, std::vector<std::size_t>> alike;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     Lowered::Item& item = lowered_.items[i];
@@ -165,33 +168,17 @@ void Vectorising::groups(int id) {
     members = std::min(members, stride);
     if (key.second[0] == 1.0 && members < stride) continue;  // a store fills no gaps
     for (const std::size_t i : list) lowered_.items[i].group = members;
+    for (const std::size_t i : list)
+      if (i != list.front()) others.insert(lowered_.items[i].access);
   }
-}
-
-double Vectorising::interleave(int id, const Lowered::Body& body) const {
-  const Nest::Loop& one = loop(id);
-  double most = 4.0;
-  if (body.fixed) {
-    const double least = std::min(4.0, floor_to_power(one.most / (2.0 * body.lanes))),
-                 greatest = std::min(4.0, floor_to_power(one.most / body.lanes));
-    most = std::fmod(one.most, body.lanes * greatest) == std::fmod(one.most, body.lanes * least) ? greatest
-                                                                                                 : least;
-  }
-  const double invariant = std::max(0.0, body.held - body.chains),
-               temporary = body.alive - body.held + body.chains;
-  most = std::max(1.0, std::min(most, floor_to_power((lowered_.target.vector_registers - invariant - 1.0) /
-                                                     std::max(1.0, temporary - 1.0))));
-  if (body.chains > 0.0) return most;
-  const double total = cost(id, body, body.lanes, false);
-  if (total >= 20.0) return 1.0;
-  double loads = 0.0, stores = 0.0;
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-    const Lowered::Item& item = lowered_.items[i];
-    if (item.access >= 0)
-      (nest_.accesses[static_cast<std::size_t>(item.access)].store ? stores : loads) += item.copies;
-  }
-  const double small = std::min(most, floor_to_power(20.0 / total));
-  return std::max({small, std::floor(most / std::max(1.0, stores)), std::floor(most / std::max(1.0, loads))});
+  wide_address_ = body.address;
+  if (others.empty()) return;
+  std::vector<int> needed;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)])
+    if (const int access = lowered_.items[i].access; access >= 0 && others.count(access) == 0)
+      needed.push_back(access);
+  const AddressCode code(nest_, needed);
+  wide_address_ = code.of(id).moving + code.of(id).own;
 }
 
 bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
@@ -230,7 +217,7 @@ bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
 }
 
 void Vectorising::lanes(int id, Lowered::Body& body) {
-  groups(id);
+  groups(id, body);
   bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;
   bool vectors = false;
   bits_ = 0.0;
@@ -269,16 +256,16 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     body.interleave = 4.0;
   } else if (possible && !vectors && !too_many_checks(id, body) && !stored_too_early(id)) {
     const Nest::Loop& one = loop(id);
-    const double trips = std::max(1.0, body.fixed ? one.most : one.trips),
-                 single = cost(id, body, 1.0, false);
+    // Of bounds that differ from entry to entry LLVM knows each one's range, not that they move together.
+    const double trips = std::max(1.0, body.fixed ? one.most : one.span), single = cost(id, body, 1.0, false);
     // For so few no remainder is made: where the widest vectors would leave one, lanes are switched off.
-    const double most = body.fixed && trips <= widest ? floor_to_power(trips) : widest;
-    const bool masked = body.fixed && trips < 16.0 && std::fmod(trips, most) != 0.0;
-    double best = body.fixed ? single * trips : single;
+    const double most = one.known && trips <= widest ? floor_to_power(trips) : widest;
+    const bool masked = one.known && trips < 16.0 && (!body.fixed || std::fmod(trips, most) != 0.0);
+    double best = one.known ? single * trips : single;
     for (double width = 2.0; width <= (masked ? widest : most); width *= 2.0) {
       const double wide = cost(id, body, width, masked);
       double total = wide / width;
-      if (body.fixed)
+      if (one.known)
         total = masked ? wide * std::ceil(trips / width)
                        : wide * std::floor(trips / width) + single * std::fmod(trips, width);
       if (total < best) best = total, body.lanes = width;
@@ -337,7 +324,7 @@ double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
 
 double together(const Nest::Access& access, double stride, double members, double width,
                 const CodeTarget& target) {
-  const double bits = access.bits > 0 ? access.bits : 32.0, vector_bytes = target.vector_bytes;
+  const double bits = access.bits > 0 ? access.bits : 32.0, vector_bytes = target.widest_bytes();
   const double moves = std::max(1.0, std::ceil(stride * width * bits / (8.0 * vector_bytes)));
   if (!target.masks()) {
     // LLVM's table knows no others; the rest is put together element by element.

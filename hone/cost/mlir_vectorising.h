@@ -34,7 +34,7 @@ class Vectorising {
     for (const Lowered::Item& item : lowered.items) {
       if (item.step < 0) {
         if (const auto stored = uses.stored.find(item.access); stored != uses.stored.end())
-          stores_of_[stored->second].push_back(item.access), ++users_[stored->second];
+          stores_of_[stored->second].push_back(item.access), users_[stored->second].push_back(around(item));
         continue;
       }
       const auto from = uses.from.find(nest.steps[static_cast<std::size_t>(item.step)].value);
@@ -42,7 +42,7 @@ class Vectorising {
       for (std::size_t k = 0; k < from->second.size(); ++k)
         if (std::find(from->second.begin(), from->second.begin() + static_cast<std::ptrdiff_t>(k),
                       from->second[k]) == from->second.begin() + static_cast<std::ptrdiff_t>(k))
-          ++users_[from->second[k]];
+          users_[from->second[k]].push_back(around(item));
     }
     for (std::size_t i = 0; i < nest.accesses.size(); ++i)
       accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
@@ -51,6 +51,11 @@ class Vectorising {
   void run();
 
  private:
+  /// The loop that an item was written in.
+  int around(const Lowered::Item& item) const {
+    return item.step >= 0 ? nest_.steps[static_cast<std::size_t>(item.step)].loop
+                          : nest_.accesses[static_cast<std::size_t>(item.access)].loop;
+  }
   int home_of(int loop) const { return loop < 0 ? -1 : lowered_.homes[static_cast<std::size_t>(loop)]; }
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
@@ -66,7 +71,9 @@ class Vectorising {
 
   /// Whether what a loop hands on is a reduction: one operation again and again, of which nothing else sees
   /// what has come so far, but `stores` that keep it in its place.
-  bool reduces(int from, int to, int stores);
+  bool reduces(int id, int from, int to, int stores);
+  /// Steps and stores in a loop (-1: anywhere) that take a value.
+  int users_in(int loop, int value) const;
 
   /// Whether a load gives what an earlier iteration loaded elsewhere, so that it is handed on in a register
   /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which
@@ -82,6 +89,9 @@ class Vectorising {
   void paths(int id, Lowered::Body& body);
   double depth(int id, int value, std::unordered_map<int, double>& depths, int length) const;
 
+  /// Of an item that stands further out: by loops written out inside a loop.
+  double copies_in(const Lowered::Item& item, int id) const;
+
   /// Values that come from outside, and how many are alive at once inside.
   void registers(int id, Lowered::Body& body);
 
@@ -96,10 +106,15 @@ class Vectorising {
   double size(int id, double width, bool masked) const;
 
   /// Accesses whose elements lie in the gaps of each other's.
-  void groups(int id);
+  void groups(int id, const Lowered::Body& body);
 
   /// Vectors at once: as registers allow, while the body is small or sums are parted.
   double interleave(int id, const Lowered::Body& body) const;
+  /// Whole numbers that a loop's addresses need: given by instructions outside it, and at once inside.
+  struct Addresses {
+    double outside = 0.0, inside = 0.0;
+  };
+  Addresses addresses_of(int id) const;
 
   void lanes(int id, Lowered::Body& body);
   /// Whether the compiler gives a loop up for what it would have to check when it runs.
@@ -147,8 +162,10 @@ class Vectorising {
   int depth_ = 0;
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
-  std::unordered_map<int, int> users_;                   ///< by value: steps and stores that take it
+  std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
   double bits_ = 32.0;                                   ///< of the widest element of a loop
+  double wide_address_ = 0.0;   ///< instructions of a loop's addresses where it runs in lanes
+  double given_outside_ = 0.0;  ///< values that a loop takes from instructions outside it
 };
 
 /// Stores of a body; of more, nothing is looked at.

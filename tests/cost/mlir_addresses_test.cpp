@@ -16,8 +16,6 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr CodeTarget kWithMasks{32.0, 32.0, 50.0};
-
 struct Addressed : LoweredFunction {
   explicit Addressed(const std::string& text) : LoweredFunction(text, kWithMasks) {}
   AddressCode code() const {
@@ -298,9 +296,8 @@ func.func @f(%x: memref<40xf32>{1}) {{
                        heap, heap.empty() ? ", %a: memref<40xf32>, %b: memref<40xf32>" : "", load);
   };
   const auto stores = [](const Addressed& code) {
-    return code.count([&](const Lowered::Item& item) {
-      return code.access(item) != nullptr && code.access(item)->store;
-    });
+    return code.count(
+        [&](const Lowered::Item& item) { return code.access(item) != nullptr && code.access(item)->store; });
   };
   const std::string heap = "%a = memref.alloc() : memref<40xf32>\n%b = memref.alloc() : memref<40xf32>";
   EXPECT_EQ(stores(Addressed(text("", "%b[%i]"))), 1.0);
@@ -314,9 +311,10 @@ TEST(MlirAddresses, ManyBuffersOnTheHeapAreLikeFew) {
     std::string made, used;
     for (int b = 0; b < others; ++b) {
       made += fmt::format("%b{0} = memref.alloc() : memref<40xf32>\n", b);
-      used += fmt::format("%v{0} = affine.load %b{0}[0] : memref<40xf32>\n"
-                          "affine.store %v{0}, %b{0}[1] : memref<40xf32>\n",
-                          b);
+      used += fmt::format(
+          "%v{0} = affine.load %b{0}[0] : memref<40xf32>\n"
+          "affine.store %v{0}, %b{0}[1] : memref<40xf32>\n",
+          b);
     }
     return Addressed(fmt::format(R"(
 func.func @f(%x: memref<4000xf32>) {{

@@ -9,6 +9,9 @@
 
 namespace hone::cost::mlir {
 
+/// AVX-512, put into vectors of 32 bytes.
+inline constexpr CodeTarget kWithMasks{32.0, 32.0, 50.0};
+
 /// The first function of a text: its loops, and what a compiler leaves of them.
 struct LoweredFunction {
   Nest nest;
