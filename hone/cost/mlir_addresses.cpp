@@ -94,6 +94,9 @@ class AddressCode::Builder {
       const bool one = index.unknown != Nest::kNoValue;
       made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
       made.where = one ? index.within : inside;
+      // How it moves says nothing of how it is computed.
+      for (const auto& [id, by] : made.terms) made.loaded = mixed(mixed(made.loaded, id), by);
+      made.terms.clear();
     }
     return made;
   }
@@ -247,8 +250,9 @@ class AddressCode::Builder {
     (own ? of.own : of.moving) += instructions;
   }
   void product(const Part& of, double factor) {
-    if (counted_.insert(mixed(mixed(8, of.what), factor)).second)
-      add(of.loop, of.kind != Part::Kind::loaded, 1.0);
+    if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
+    add(of.loop, of.kind != Part::Kind::loaded, 1.0);
+    if (unit_of(factor) != std::abs(factor)) code_.loops_[static_cast<std::size_t>(of.loop + 1)].products += 1.0;
   }
 
   /// The largest power of two that the sum of the first parts is a multiple of.

@@ -17,6 +17,7 @@ class AddressCode {
   struct Of {
     double moving = 0.0;  ///< instructions of an iteration that have to do with other loops, too
     double own = 0.0;     ///< with the loop's variable alone: constants in a copy of its body
+    double products = 0.0;  ///< of both, those that are products and no shifts
   };
 
   /// Of these accesses of a nest.

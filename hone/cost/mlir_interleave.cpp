@@ -71,11 +71,16 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   double most = 4.0;
   if (one.known) {
     // Of bounds that differ from entry to entry it knows each one's range, not that they move together.
-    const double trips = body.fixed ? one.most : one.span;
+    // Of rows that are loaded with gaps the last is left for a remainder.
+    const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
+    const bool gaps = std::any_of(here.begin(), here.end(), [&](std::size_t i) {
+      return lowered_.items[i].in_group && lowered_.items[i].group < std::abs(lowered_.items[i].stride);
+    });
+    const double trips = (body.fixed ? one.most : one.span) - (gaps ? 1.0 : 0.0);
     const double least = std::min(4.0, floor_to_power(trips / (2.0 * body.lanes))),
                  greatest = std::min(4.0, floor_to_power(trips / body.lanes));
     const bool even =
-        body.fixed && std::fmod(one.most, body.lanes * greatest) == std::fmod(one.most, body.lanes * least);
+        body.fixed && std::fmod(trips, body.lanes * greatest) == std::fmod(trips, body.lanes * least);
     most = even ? greatest : least;
   }
   // LLVM counts what instructions outside give, not constants and arguments, and takes it from the registers

@@ -289,7 +289,7 @@ class Rows {
     if (item.masked) body.switched += share;
     if (access.apart) body.apart += share * access.elements;
     if (item.lanes > 1.0 && lowered_.body(item.home).lanes > 1.0 && !(std::abs(item.stride) <= 1.0) &&
-        item.group < 2.0)
+        !item.in_group)
       (access.store ? body.scatters : body.gathers) += share;
     body.vector_elements = std::max(body.vector_elements, access.elements);
     body.places += 1.0;

@@ -29,6 +29,7 @@ struct Lowered {
     bool gathers = false;        ///< of these, loads that are one gather for all lanes
     double shuffles = 0.0;       ///< instructions an iteration that do so, or take elements out again
     double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
+    bool in_group = false;       ///< it is one of those, if alone: a row is loaded or stored, and shuffled
     std::vector<int> copied_by;  ///< loops written out that it has copies for
     bool masked = false;         ///< an access whose lanes are switched by its position
     /// Bytes of its last vector register that are switched on, where the position is a constant: 0 if those
@@ -43,6 +44,7 @@ struct Lowered {
     double replicas = 1.0;   ///< how often its code is there: loops around it that are written out
     double size = 0.0;       ///< instructions an iteration, as one by one
     double address = 0.0;    ///< ... of which for addresses
+    double products = 0.0;   ///< ... of which products
     bool masked = false;     ///< its last lanes are switched off, no remainder is left
     bool idiom = false;      ///< it only copies or clears: a call of memcpy or memset
     double wide_size = 0.0;  ///< instructions of `lanes` times `interleave` iterations, where lanes > 1

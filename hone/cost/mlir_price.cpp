@@ -46,7 +46,7 @@ double gathers(const Lowered& lowered, const Lowered::Item& item, const Nest::Ac
   const CodeTarget& target = lowered.target;
   if (!target.masks()) return 0.0;
   const bool of_loop =
-      lanes > 1.0 && !item.in_row && item.group <= 1.0 && item.stride != 0.0 && std::abs(item.stride) != 1.0;
+      lanes > 1.0 && !item.in_row && !item.in_group && item.stride != 0.0 && std::abs(item.stride) != 1.0;
   const bool of_copies = lanes <= 1.0 && item.gathers;
   if (!of_loop && !of_copies) return 0.0;
   const double together = of_loop ? lanes : item.lanes;
@@ -100,10 +100,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       if (lanes > 1.0 && item.in_row)
         uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
       else if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
-        uops = item.group > 1.0
+        uops = item.in_group
                    ? times / item.group * together(access, stride, item.group, lanes, lowered.target)
                    : times * (lowered.target.masks() ? parts : 2.0 * lanes + 1.0);
-      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0 && item.group <= 1.0 &&
+      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0 && !item.in_group &&
           lowered.target.masks()) {
         integer += 2.0 * uops;  // their places, and a mask
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);

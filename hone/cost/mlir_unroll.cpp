@@ -124,6 +124,7 @@ void Lowering::unroll() {
     const double size = plain + stores + code.moving + code.own + 1.0;
     body.size = size + kLoopControl;
     body.address = code.moving + code.own;
+    body.products = code.products;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
     const bool known = one.known && body.fixed;

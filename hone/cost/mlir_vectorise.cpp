@@ -20,7 +20,8 @@ double slow_cost(Work work, double width, int bits, bool masks) {
   const double halves = std::max(1.0, std::ceil(width * bits / 128.0));  // of a register of 256 bits
   if (work == Work::integer_multiply) {
     if (bits <= 32) return width <= 1.0 || masks ? std::max(1.0, halves / 4.0) : 2.0 * halves;
-    return width <= 1.0 ? (masks ? 1.0 : 2.0) : (masks ? 2.0 : 6.0) * std::max(1.0, halves / 2.0);
+    if (width <= 1.0) return masks ? 1.0 : 2.0;
+    return masks ? std::max(2.0, 3.0 * halves / 4.0) : 6.0 * std::max(1.0, halves / 2.0);
   }
   if (!masks) return (bits <= 32 ? 7.0 : 14.0) * halves;
   return bits > 32 ? (work == Work::root ? 6.0 : 4.0) * halves
@@ -51,13 +52,13 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
     const double single =
         item.copies *
         (masked ? 6.0 * width : (access.store ? 3.25 : 2.0) * width + (access.real ? -1.0 : 1.0));
-    if (masked || item.group < 2.0) return single;
+    if (masked || !item.in_group) return single;
     return std::min(single, item.copies / item.group *
                                 together(access, std::abs(item.stride), item.group, width, lowered_.target));
   }
   const double parts = std::max(1.0, width * 64.0 / 512.0);  // of registers that hold the places
   const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
-  return masked || item.group < 2.0 ? apart
+  return masked || !item.in_group ? apart
                                     : std::min(apart, item.copies / item.group *
                                                           together(access, std::abs(item.stride), item.group,
                                                                    width, lowered_.target));
@@ -100,13 +101,17 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
                 : lowered_.target.masks() ? 1.5
                                           : switched_access(store));
     } else {
-      strided = true;
+      strided = strided || !item.in_group;
       total += strided_cost(item, width, masked);
     }
   }
   const double side = lowered_.target.masks() ? width / 8.0 : width;
-  // Of accesses that are loaded or stored together only one needs its place.
-  total += width == 1.0 ? body.address : wide_address_ * (strided ? std::max(1.0, side) : 1.0);
+  if (width == 1.0) return total + body.address;
+  // Of accesses that are loaded or stored together only one needs its place; of those that are not the places
+  // are vectors of 64 bits.
+  if (!strided) return total + wide_address_;
+  total += (wide_address_ - wide_products_) * std::max(1.0, side) +
+           wide_products_ * slow_cost(Work::integer_multiply, width, 64, lowered_.target.masks());
   return total;
 }
 
@@ -131,7 +136,7 @@ double Vectorising::size(int id, double width, bool masked) const {
     if (stride == 1.0)
       total += item.copies * parts(access.bits) *
                (masked && !lowered_.target.masks() ? switched_access(access.store) : 1.0);
-    else if (item.group >= 2.0)  // a share of one whole, and what takes it out or puts it in
+    else if (item.in_group)  // a share of one whole, and what takes it out or puts it in
       total += item.copies * (1.0 + stride * parts(access.bits) / item.group);
     else
       total += item.copies * (lowered_.target.masks() ? 2.0 * parts(access.bits) : 2.0 * width);
@@ -167,11 +172,16 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
     }
     members = std::min(members, stride);
     if (key.second[0] == 1.0 && members < stride) continue;  // a store fills no gaps
-    for (const std::size_t i : list) lowered_.items[i].group = members;
+    // Alone it is put into vectors so only where those have masks.
+    for (const std::size_t i : list) {
+      lowered_.items[i].group = members;
+      lowered_.items[i].in_group = members > 1.0 || lowered_.target.masks();
+    }
     for (const std::size_t i : list)
       if (i != list.front()) others.insert(lowered_.items[i].access);
   }
   wide_address_ = body.address;
+  wide_products_ = body.products;
   if (others.empty()) return;
   std::vector<int> needed;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)])
@@ -179,6 +189,7 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
       needed.push_back(access);
   const AddressCode code(nest_, needed);
   wide_address_ = code.of(id).moving + code.of(id).own;
+  wide_products_ = code.of(id).products;
 }
 
 bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
@@ -273,7 +284,10 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     body.masked = body.lanes > 1.0 && masked;
     // Lanes that are switched off keep accesses from being loaded together.
     if (body.masked)
-      for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) lowered_.items[i].group = 1.0;
+      for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+        lowered_.items[i].group = 1.0;
+        lowered_.items[i].in_group = false;
+      }
     if (body.lanes > 1.0 && !body.masked) {
       body.interleave = interleave(id, body);
     }
@@ -337,7 +351,9 @@ double together(const Nest::Access& access, double stride, double members, doubl
   if (access.store) return moves * (1.0 + (stride - 1.0)) + moves * (stride - 1.0) / 2.0;
   const double results = members * std::max(1.0, width * bits / (8.0 * vector_bytes));
   const double shuffles = std::max(1.0, moves - 1.0);
-  return results * shuffles + moves + (results > 1.0 && moves > 1.0 ? results * shuffles / 2.0 : 0.0);
+  // Of a single result half of the loads are the shuffles' own.
+  return results * shuffles + (results > 1.0 ? moves : std::floor(moves / 2.0)) +
+         (results > 1.0 && moves > 1.0 ? results * shuffles / 2.0 : 0.0);
 }
 
 void vectorise(const Nest& nest, const ValueUses& uses, Lowered& lowered) {

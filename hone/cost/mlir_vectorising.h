@@ -164,7 +164,8 @@ class Vectorising {
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
   double bits_ = 32.0;                                   ///< of the widest element of a loop
-  double wide_address_ = 0.0;   ///< instructions of a loop's addresses where it runs in lanes
+  /// Instructions of a loop's addresses where it runs in lanes, and products among them.
+  double wide_address_ = 0.0, wide_products_ = 0.0;
   double given_outside_ = 0.0;  ///< values that a loop takes from instructions outside it
 };
 
