@@ -81,7 +81,8 @@ class AddressCode::Builder {
     while (!left.empty()) {
       const auto [id, by] = *std::prev(left.end());
       left.erase(std::prev(left.end()));
-      if (by == 0.0) continue;
+      // The variable of a loop that goes round once is what it begins as.
+      if (by == 0.0 || (loop(id).known && loop(id).fixed && loop(id).most <= 1.0)) continue;
       const double factor = by / std::max(1.0, loop(id).step);
       made.terms.emplace_back(id, factor);
       made.constant -= factor * loop(id).first.constant;
@@ -178,6 +179,9 @@ class AddressCode::Builder {
         made.parts.back().factor = by[k];
         continue;
       }
+      if (!one.terms.empty() && (by[k] != 1.0 || one.terms.size() > 1))
+        made.products.emplace_back(Product{one.terms.back().first, one.terms.size() == 1 && one.offset == 0},
+                                   one.terms.size() > 1 ? key(one) : 0);
       made.constant += one.constant * by[k];
       for (const auto& [id, factor] : one.terms) variables[id] += factor * by[k];
       if (one.loaded != 0) made.parts.push_back(loaded(one.where, one.loaded, by[k]));
@@ -252,7 +256,8 @@ class AddressCode::Builder {
   void product(const Part& of, double factor) {
     if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
     add(of.loop, of.kind != Part::Kind::loaded, 1.0);
-    if (unit_of(factor) != std::abs(factor)) code_.loops_[static_cast<std::size_t>(of.loop + 1)].products += 1.0;
+    if (unit_of(factor) != std::abs(factor))
+      code_.loops_[static_cast<std::size_t>(of.loop + 1)].products += 1.0;
   }
 
   /// The largest power of two that the sum of the first parts is a multiple of.
@@ -301,9 +306,21 @@ class AddressCode::Builder {
       folded.constant = true;
       return;
     }
+    const int innermost = at.parts.back().loop;
+    if (n >= 3 && at.constant == 0.0 && users_[at.whats[n]].count == 1 && apart(at, n - 1) &&
+        !apart(at, n - 2)) {
+      const int buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
+      const bool first = counted_.insert(mixed(mixed(15, at.whats[n]), buffer)).second;
+      for (const auto& [product, sum] : at.products) {
+        if (!first) break;  // one address
+        code_.products_[static_cast<std::size_t>(innermost + 1)].push_back(product);
+        if (sum != 0 && counted_.insert(mixed(14, sum)).second) add(product.loop, false, 1.0);
+      }
+      if (at.parts.front().kind == Part::Kind::variable) folded.last = at.parts.front().loop;
+      return;
+    }
     for (const Part& part : at.parts)
       if (part.factor != 1.0) product(part, part.factor);
-    const int innermost = at.parts.back().loop;
     bool address = true;  // what needs it is an address
     const bool own = std::all_of(at.parts.begin(), at.parts.end(), [&](const Part& part) {
       return part.loop == innermost && part.kind != Part::Kind::loaded;
@@ -340,7 +357,8 @@ class AddressCode::Builder {
   int unlike_ = 0;  ///< indices so far of which nothing says that another is the same
 };
 
-AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses) : loops_(nest.loops.size() + 1) {
+AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses)
+    : loops_(nest.loops.size() + 1), products_(nest.loops.size() + 1) {
   Builder(nest, *this).run(accesses);
 }
 

@@ -15,15 +15,27 @@ namespace hone::cost::mlir {
 class AddressCode {
  public:
   struct Of {
-    double moving = 0.0;  ///< instructions of an iteration that have to do with other loops, too
-    double own = 0.0;     ///< with the loop's variable alone: constants in a copy of its body
+    double moving = 0.0;    ///< instructions of an iteration that have to do with other loops, too
+    double own = 0.0;       ///< with the loop's variable alone: constants in a copy of its body
     double products = 0.0;  ///< of both, those that are products and no shifts
+  };
+
+  /// A product that stands where an access needs it, however far out it could.
+  struct Product {
+    int loop = -1;       ///< the innermost that moves it
+    bool alone = false;  ///< no other loop does
   };
 
   /// Of these accesses of a nest.
   AddressCode(const Nest& nest, const std::vector<int>& accesses);
 
   const Of& of(int loop) const { return loops_[static_cast<std::size_t>(loop + 1)]; }
+  /// Beside those, in an iteration of a loop. Of an index with a part that has no bits in common with the
+  /// rest, LLVM first makes an `or`, then a sum again whose invariant parts it moves out of loops, and then
+  /// takes it apart into addresses, of which each product stands where the address does.
+  const std::vector<Product>& products(int loop) const {
+    return products_[static_cast<std::size_t>(loop + 1)];
+  }
   /// Whether an access's place is a constant beyond what is an instruction or another address, which makes a
   /// store cheaper: in a copy of the body of the loop `copied` (-1: as it stands).
   bool constant(int access, int copied) const;
@@ -44,6 +56,8 @@ class AddressCode {
     std::vector<std::uint64_t> whats;  ///< of the sum of as many of them
     double constant = 0.0;
     std::uint64_t with = 0;  ///< of all and the constant
+    /// Of a dimension of several parts, one each: their sum times its stride.
+    std::vector<std::pair<Product, std::uint64_t>> products;
   };
   struct Folded {
     bool constant = false;
@@ -52,6 +66,7 @@ class AddressCode {
   class Builder;
 
   std::vector<Of> loops_;  ///< by loop, shifted by one: outside all loops first
+  std::vector<std::vector<Product>> products_;
   std::unordered_map<int, Folded> folded_;
 };
 

@@ -1,6 +1,7 @@
 // Which loops are written out, and what becomes of their bodies.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_lowering.h"
@@ -105,6 +106,11 @@ void Lowering::unroll() {
   for (const Item& item : items_)
     if (!item.gone && item.item.access >= 0) accesses.push_back(item.item.access);
   const AddressCode places(nest_, accesses);
+  // By loop, with the copies of those written out inside: products that stand there, by what moves them.
+  std::vector<std::map<std::pair<int, bool>, double>> products(nest_.loops.size());
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i)
+    for (const AddressCode::Product& one : places.products(static_cast<int>(i)))
+      products[i][{one.loop, one.alone}] += 1.0;
   const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
     const auto id = static_cast<int>(i);
@@ -121,7 +127,13 @@ void Lowering::unroll() {
       if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
     }
     const AddressCode::Of& code = places.of(id);
-    const double size = plain + stores + code.moving + code.own + 1.0;
+    double made = 0.0, own = 0.0, still = 0.0;  // products, of its own variable, and of none inside
+    for (const auto& [by, count] : products[i]) {
+      made += count;
+      if (by.first == id && by.second) own += count;
+      if (!nest_.inside(by.first, id)) still += count;
+    }
+    const double size = plain + stores + code.moving + code.own + made + 1.0;
     body.size = size + kLoopControl;
     body.address = code.moving + code.own;
     body.products = code.products;
@@ -134,10 +146,14 @@ void Lowering::unroll() {
     bool ends = deleted || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     // Where it begins elsewhere its places are not constants in a copy.
+    const double constant = one.shifted ? 0.0 : own;
     const double copy = plain + code.moving + (one.shifted ? code.own + (one.trips > 1.0 ? 1.0 : 0.0) : 0.0);
     if (known && trips <= kSimulatedTrips && left[i] == 0 && plain > 0.0) {
-      const double simulated = copy + stores + kCalled * calls, whole = size + kLoopControl + kCalled * calls;
-      ends = ends || simulated * trips < kWrittenOut * std::min(kMostBoost, whole / simulated);
+      // What does not move counts in the first copy.
+      const double simulated =
+          (copy + stores + made - constant + kCalled * calls) * trips - still * (trips - 1.0);
+      const double whole = (size + kLoopControl + kCalled * calls) * trips;
+      ends = ends || simulated < kWrittenOut * std::min(kMostBoost, whole / simulated);
     }
     ends = ends && !body.idiom;
     const double adds = body.idiom ? 3.0
@@ -151,6 +167,10 @@ void Lowering::unroll() {
     if (!ends) return;
     if (one.parent >= 0) called[static_cast<std::size_t>(one.parent)] += calls * std::max(1.0, one.trips);
     body.left = false;
+    if (one.parent >= 0)
+      for (const auto& [by, count] : products[i])
+        if (by.first != id || !by.second || one.shifted)
+          products[static_cast<std::size_t>(one.parent)][by] += count * std::max(1.0, one.trips);
     result_.homes[i] = one.parent;
     if (one.parent >= 0) left[static_cast<std::size_t>(one.parent)] += left[i] - 1;
     const std::vector<std::size_t> here = std::move(at_home[id]);

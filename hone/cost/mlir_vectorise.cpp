@@ -59,9 +59,9 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
   const double parts = std::max(1.0, width * 64.0 / 512.0);  // of registers that hold the places
   const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
   return masked || !item.in_group ? apart
-                                    : std::min(apart, item.copies / item.group *
-                                                          together(access, std::abs(item.stride), item.group,
-                                                                   width, lowered_.target));
+                                  : std::min(apart, item.copies / item.group *
+                                                        together(access, std::abs(item.stride), item.group,
+                                                                 width, lowered_.target));
 }
 
 double Vectorising::cost(int id, const Lowered::Body& body, double width, bool masked) const {

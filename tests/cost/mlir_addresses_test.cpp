@@ -407,6 +407,64 @@ func.func @f(%p: memref<40xindex>, %x: memref<4000xf32>, %y: memref<4000xf32>) {
   EXPECT_FALSE(code.code().constant(3, 0));
 }
 
+TEST(MlirAddresses, PartsThatAreTakenApartAgainAreProductsInTheLoop) {
+  // Eight channels, which have no bits in common with the rest of the place: of it the invariant parts are
+  // summed outside, and each is a product in the innermost loop after that.
+  const Addressed code(R"(
+func.func @f(%x: memref<20x132x8xi32>, %w: memref<5x5x8xi32>, %y: memref<16x128x8xi32>) {
+  affine.for %i = 0 to 16 {
+    affine.for %j = 0 to 128 {
+      affine.for %k = 0 to 5 {
+        affine.for %l = 0 to 5 {
+          affine.for %c = 0 to 8 {
+            %0 = affine.load %w[%k, %l, %c] : memref<5x5x8xi32>
+            %1 = affine.load %x[%i + %k, %j + %l, %c] : memref<20x132x8xi32>
+            %2 = arith.muli %1, %0 : i32
+            %3 = affine.load %y[%i, %j, %c] : memref<16x128x8xi32>
+            %4 = arith.addi %3, %2 : i32
+            affine.store %4, %y[%i, %j, %c] : memref<16x128x8xi32>
+          }
+        }
+      }
+    }
+  }
+  return
+})");
+  EXPECT_GE(code.code().products(4).size(), 6U);
+  EXPECT_EQ(code.size(4), 16.0);
+  EXPECT_FALSE(code.lowered.body(4).left);
+  EXPECT_FALSE(code.lowered.body(3).left) << "what does not move counts in one copy";
+  EXPECT_TRUE(code.lowered.body(2).left);
+}
+
+TEST(MlirAddresses, TheVariableOfALoopThatGoesRoundOnceIsAConstant) {
+  const auto text = [](const std::string& inner) {
+    return fmt::format(R"(
+func.func @f(%x: memref<40x17x8xf32>, %y: memref<40x17x8xf32>) {{
+  affine.for %i = 0 to 40 {{
+    affine.for %j = 0 to 17 {{
+      {0}
+    }}
+  }}
+  return
+}})",
+                       inner);
+  };
+  const Addressed loop(
+      text("affine.for %c = 3 to 8 step 16 {\n"
+           "%0 = affine.load %x[%i, %j, %c] : memref<40x17x8xf32>\n"
+           "%1 = arith.negf %0 : f32\n"
+           "affine.store %1, %y[%i, %j, %c] : memref<40x17x8xf32>\n}\n"));
+  const Addressed constant(
+      text("%0 = affine.load %x[%i, %j, 3] : memref<40x17x8xf32>\n"
+           "%1 = arith.negf %0 : f32\n"
+           "affine.store %1, %y[%i, %j, 3] : memref<40x17x8xf32>\n"));
+  for (const int one : {0, 1}) {
+    EXPECT_EQ(loop.of(one).own, constant.of(one).own);
+    EXPECT_EQ(loop.of(one).moving, constant.of(one).moving);
+  }
+}
+
 TEST(MlirCalls, LanesAreCalledForOneByOne) {
   Nest::Step step;
   step.uses = {0};

@@ -168,5 +168,24 @@ func.func @f(%a: memref<14x297xi32>, %b: memref<297x150xi32>, %c: memref<14x150x
   EXPECT_EQ(together(text, 2), (Together{8.0, 4.0}));
 }
 
+TEST(MlirInterleave, ARowIsLoadedForOneElementInTwo) {
+  EXPECT_EQ(together(R"(
+func.func @f(%x: memref<592263xf32>, %a: memref<296132xf32>, %b: memref<296132xf32>, %y: memref<296132xf32>) {
+  %c = arith.constant 1.20362306 : f32
+  affine.for %i = 0 to 296132 {
+    %0 = affine.load %x[%i * 2] : memref<592263xf32>
+    %1 = affine.load %a[%i] : memref<296132xf32>
+    %2 = affine.load %b[%i] : memref<296132xf32>
+    %3 = arith.mulf %0, %1 : f32
+    %4 = arith.addf %3, %2 : f32
+    %5 = arith.mulf %4, %c : f32
+    affine.store %5, %y[%i] : memref<296132xf32>
+  }
+  return
+})",
+                     0),
+            (Together{8.0, 4.0}));
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
