@@ -30,8 +30,7 @@ GpModel::GpModel(const Problem& problem, const GpModelOptions& options)
       coding_(moves_),
       success_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
       cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
-      earlier_(problem, moves_, coding_,
-               problem.objectives.size() == 1 ? options.transform : Transform::Kind::standard) {
+      earlier_(problem, moves_, coding_, options.transform) {
   if (options_.prior_beta == 0.0)
     options_.prior_beta =
         problem.max_trials ? std::max(1.0, static_cast<double>(*problem.max_trials) / 10.0) : 10.0;
@@ -52,11 +51,9 @@ GpModel::Level& GpModel::level_at(std::int64_t fidelity) {
   Level& level = found->second;
   if (is_new) {
     const std::size_t m = problem_.objectives.size();
-    // Hypervolumes want distances kept.
-    const auto kind = m == 1 ? options_.transform : Transform::Kind::standard;
     for (std::size_t j = 0; j < m; ++j)
       level.objectives.emplace_back(coding_.inputs(),
-                                    options_of(options_, kind, problem_.seed, options_.joint));
+                                    options_of(options_, options_.transform, problem_.seed, options_.joint));
     for (std::size_t j = 0; j < problem_.limits.size(); ++j)
       level.limits.emplace_back(coding_.inputs(),
                                 options_of(options_, Transform::Kind::limit, problem_.seed, options_.joint));

@@ -177,8 +177,8 @@ std::vector<OptionSpec> gp_options() {
       {.name = "transform",
        .type = Type::text,
        .fallback = "auto",
-       .summary = "of a single objective's values before they are modelled; auto: rank where every parameter "
-                  "has at most 64 values, else log",
+       .summary = "of an objective's values before they are modelled; auto: of several power, of one rank "
+                  "where every parameter has at most 64 values, else log",
        .allowed = std::move(transforms)},
       {
           .name = "warp",
@@ -248,9 +248,10 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
                                ? static_cast<std::size_t>(options.integer("max_observations"))
                            : problem.partial && problem.objectives.size() == 1 ? kMostPartial
                                                                                : kMost;
-  // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping.
+  // Ranks hold up best on recorded tables; on fine scales distances to the best are worth keeping. Of several
+  // objectives no single best is, and hypervolumes want no value squeezed together with its neighbours.
   std::string transform = options.text("transform");
-  if (transform == "auto") transform = coarse ? "rank" : "log";
+  if (transform == "auto") transform = problem.objectives.size() > 1 ? "power" : coarse ? "rank" : "log";
   model.transform = predict::OutputTransform::kind_from_name(transform);
   model.warp = options.flag("warp");
   model.mixed_until = is_plain ? kMixedUntil : 0;
