@@ -17,9 +17,15 @@ constexpr std::uint64_t mixed(std::uint64_t hash, Value value) {
   return hash ^ (hash >> 31U);
 }
 
-/// ... by its bits, with -0.0 taken as 0.0.
+/// By its bits, with -0.0 taken as 0.0.
 constexpr std::uint64_t mixed(std::uint64_t hash, double value) {
   return mixed(hash, std::bit_cast<std::uint64_t>(value + 0.0));
+}
+
+/// A whole number that a real is, to calculate with modulo 2^64; of others something.
+constexpr std::uint64_t modulo(double value) {
+  return value > -9e18 && value < 9e18 ? static_cast<std::uint64_t>(static_cast<std::int64_t>(value))
+                                       : mixed(1, value);
 }
 
 }  // namespace hone

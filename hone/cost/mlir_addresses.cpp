@@ -86,7 +86,7 @@ class AddressCode::Builder {
       const double factor = by / std::max(1.0, loop(id).step);
       made.terms.emplace_back(id, factor);
       made.constant -= factor * loop(id).first.constant;
-      made.offset -= static_cast<std::uint64_t>(static_cast<std::int64_t>(factor)) * loop(id).first.offset;
+      made.offset -= modulo(factor) * loop(id).first.offset;
       for (const auto& [at, step] : loop(id).first.terms)
         if (at < id) left[at] -= factor * step;
     }
@@ -95,7 +95,7 @@ class AddressCode::Builder {
       const bool one = index.unknown != Nest::kNoValue;
       made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
       made.where = one ? index.within : inside;
-      // How it moves says nothing of how it is computed.
+      // What moves beside it is one with it here: how it moves does not always say how it is computed.
       for (const auto& [id, by] : made.terms) made.loaded = mixed(mixed(made.loaded, id), by);
       made.terms.clear();
     }
@@ -170,7 +170,10 @@ class AddressCode::Builder {
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Sum one = sum(access.indices[k], access.loop);
       if (std::isnan(by[k])) {
-        if (!one.terms.empty() || one.loaded != 0) made.parts.push_back(scaled(one, access.buffer, k));
+        if (!one.terms.empty() || one.loaded != 0)
+          made.parts.push_back(scaled(one, access.buffer, k));
+        else if (one.constant != 0.0 || one.offset != 0)
+          made.parts.push_back(loaded(-1, mixed(mixed(mixed(16, key(one)), access.buffer), k), 1.0));
         continue;
       }
       const auto found = shared_.find(key(one));

@@ -61,7 +61,7 @@ class AddressCode {
   };
   struct Folded {
     bool constant = false;
-    int last = -1;  ///< loop whose variable the last part is, where its sum is the address's own
+    int last = -1;  ///< loop whose variable comes in last, where its sum is the address's own
   };
   class Builder;
 

@@ -128,7 +128,7 @@ bool Vectorising::stored_too_early(int id) const {
         double step = 0.0;
         for (const auto& [at, by] : later.indices[k].terms)
           if (at == id) step += by;
-        found = other.access->indices[k].terms == later.indices[k].terms &&
+        found = other.access->indices[k].moves_like(later.indices[k]) &&
                 other.access->indices[k].constant - later.indices[k].constant == step;
       }
       if (found) return &other;
@@ -192,9 +192,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
   bool moved = false;
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
     const Nest::Index &a = load.indices[k], &b = store.indices[k];
-    alike = alike && a.terms == b.terms && a.constant == b.constant && a.unknown == b.unknown;
+    alike = alike && a.moves_like(b) && a.constant == b.constant;
     told = told && nest_.told(a, id) && nest_.told(b, id);
-    if (a.unknown != b.unknown || !nest_.told(a, id) || !nest_.told(b, id)) known = false;
+    const bool same = a.unknown == b.unknown && a.offset == b.offset;
+    if (!same || !nest_.told(a, id) || !nest_.told(b, id)) known = false;
     // What loops that are written out add, either side; the loop itself; others must agree.
     double low = b.constant - a.constant, high = low, by_load = 0.0, by_store = 0.0;
     std::map<int, double> others;
@@ -220,8 +221,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
       known = false;
     if (by_load != by_store) here = false;
     if (by_load == 0.0) {
-      if ((low > 0.0 || high < 0.0) && a.unknown == b.unknown && nest_.told(a, id) && nest_.told(b, id))
-        possible = false;
+      if ((low > 0.0 || high < 0.0) && same && nest_.told(a, id) && nest_.told(b, id)) possible = false;
       continue;
     }
     moved = true;
@@ -341,6 +341,7 @@ double Vectorising::copies_in(const Lowered::Item& item, int id) const {
 
 void Vectorising::registers(int id, Lowered::Body& body) {
   std::set<int> outside;
+  std::map<int, double> outside_instructions;  // by value: how many
   given_outside_ = 0.0;
   double most = 0.0;
   struct Alive {
@@ -374,7 +375,7 @@ void Vectorising::registers(int id, Lowered::Body& body) {
         if (given.copied_by != item.copied_by) alive.values = std::max(alive.values, given.copies);
       } else if (outside.insert(value).second) {
         body.held += given.copies - 1.0;
-        given_outside_ += copies_in(given, id);
+        outside_instructions.emplace(value, copies_in(given, id));
       }
     }
     inside[static_cast<int>(here[position])].from = position;
@@ -384,12 +385,15 @@ void Vectorising::registers(int id, Lowered::Body& body) {
   body.held += static_cast<double>(outside.size()) + body.chains;
   // What chains begin as.
   if (id >= 0)
-    for (const int value : loop(id).initial) given_outside_ += uses_.item.contains(value) ? 1.0 : 0.0;
+    for (const int value : loop(id).initial)
+      if (uses_.item.contains(value)) outside_instructions.emplace(value, 1.0);
   if (const auto kept = kept_.find(id); kept != kept_.end())
     for (const std::size_t i : kept->second) {
       const Lowered::Item& item = lowered_.items[i];
-      if (!nest_.accesses[static_cast<std::size_t>(item.access)].store) given_outside_ += copies_in(item, id);
+      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+      if (!access.store) outside_instructions.emplace(access.value, copies_in(item, id));
     }
+  for (const auto& [value, copies] : outside_instructions) given_outside_ += copies;
   std::vector<double> change(here.size() + 2, 0.0);
   for (const auto& [item, alive] : inside)
     if (alive.to > alive.from) change[alive.from] += alive.values, change[alive.to] -= alive.values;

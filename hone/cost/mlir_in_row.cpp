@@ -38,7 +38,7 @@ double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) 
       a.indices.empty() || !placed(a) || !placed(b))
     return kNaN;
   for (std::size_t k = 0; k < a.indices.size(); ++k) {
-    if (a.indices[k].terms != b.indices[k].terms || a.indices[k].unknown != b.indices[k].unknown) return kNaN;
+    if (!a.indices[k].moves_like(b.indices[k])) return kNaN;
     if (k + 1 < a.indices.size() && a.indices[k].constant != b.indices[k].constant) return kNaN;
   }
   return b.indices.back().constant - a.indices.back().constant;

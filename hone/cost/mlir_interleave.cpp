@@ -33,7 +33,7 @@ Vectorising::Addresses Vectorising::addresses_of(int id) const {
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Nest::Index& index = access.indices[k];
       if (k + 1 < access.indices.size()) row.push_back(index.constant);
-      row.push_back(static_cast<double>(index.unknown) - 2.0);
+      index.tell(row);
       moved = moved || index.unknown != Nest::kNoValue || index.offset != 0;
       for (const auto& [at, by] : index.terms) {
         if (at == id || by == 0.0) continue;
@@ -68,11 +68,11 @@ Vectorising::Addresses Vectorising::addresses_of(int id) const {
 
 double Vectorising::interleave(int id, const Lowered::Body& body) const {
   const Nest::Loop& one = loop(id);
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   double most = 4.0;
   if (one.known) {
     // Of bounds that differ from entry to entry it knows each one's range, not that they move together.
     // Of rows that are loaded with gaps the last is left for a remainder.
-    const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
     const bool gaps = std::any_of(here.begin(), here.end(), [&](std::size_t i) {
       return lowered_.items[i].in_group && lowered_.items[i].group < std::abs(lowered_.items[i].stride);
     });
@@ -89,7 +89,13 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
     const double left = registers - outside - 1.0;
     if (left >= 0.0) most = std::min(most, floor_to_power(left / std::max(1.0, inside - 1.0)));
   };
-  limited(lowered_.target.vector_registers, given_outside_, body.alive - body.held + body.chains);
+  // Places of elements that lie apart are vectors, too.
+  const bool apart = std::any_of(here.begin(), here.end(), [&](std::size_t i) {
+    const Lowered::Item& item = lowered_.items[i];
+    return item.access >= 0 && !item.in_group && !(std::abs(item.stride) <= 1.0);
+  });
+  limited(lowered_.target.vector_registers, given_outside_,
+          body.alive - body.held + body.chains + (apart ? 1.0 : 0.0));
   const Addresses addresses = addresses_of(id);
   limited(kGeneral, addresses.outside, addresses.inside);
   most = std::max(1.0, most);

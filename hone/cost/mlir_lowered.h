@@ -43,7 +43,7 @@ struct Lowered {
     bool fixed = true;       ///< every entry to it, each copy by itself, has as many iterations
     double replicas = 1.0;   ///< how often its code is there: loops around it that are written out
     double size = 0.0;       ///< instructions an iteration, as one by one
-    double address = 0.0;    ///< ... of which for addresses
+    double address = 0.0;    ///< ... of which for addresses, but for products beside the accesses
     double products = 0.0;   ///< ... of which products
     bool masked = false;     ///< its last lanes are switched off, no remainder is left
     bool idiom = false;      ///< it only copies or clears: a call of memcpy or memset

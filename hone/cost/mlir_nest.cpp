@@ -43,10 +43,7 @@ Carried carried_by(const Nest::Access& load, const Nest::Access& store, int loop
   if (load.indices.size() != store.indices.size()) return Carried::nothing;
   std::optional<double> distance;  // iterations from the store to the load of what it stored
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
-    if (load.indices[k].terms != store.indices[k].terms ||
-        load.indices[k].unknown != store.indices[k].unknown ||
-        load.indices[k].offset != store.indices[k].offset)
-      return Carried::nothing;
+    if (!load.indices[k].moves_like(store.indices[k])) return Carried::nothing;
     double step = 0.0;
     for (const auto& [at, by] : load.indices[k].terms)
       if (at == loop) step += by;
@@ -110,8 +107,7 @@ void NestBuilder::function(int operation) {
       if (block.operations.empty()) continue;
       const Operation& last = module_.operations[static_cast<std::size_t>(block.operations.back())];
       if (last.name != "return" && !last.name.ends_with(".return")) continue;
-      for (const int value : last.operands)
-        if (module_.type_of(value).shaped()) returned(value);
+      returned(last.operands);
     }
   // What nothing took in stands where it stood.
   while (!fused_.empty()) {
@@ -122,17 +118,30 @@ void NestBuilder::function(int operation) {
   memory_chains();
 }
 
-void NestBuilder::returned(int value) {
-  const int one = buffer(value);
-  const int root = nest_.buffers[static_cast<std::size_t>(one)].root;
-  const int whole = root >= 0 ? root : one;
+void NestBuilder::returned(std::span<const int> values) {
+  std::vector<bool> is_returned;
+  const auto root = [&](int buffer) {
+    const int of = nest_.buffers[static_cast<std::size_t>(buffer)].root;
+    return static_cast<std::size_t>(of >= 0 ? of : buffer);
+  };
+  for (const int value : values) {
+    if (!module_.type_of(value).shaped()) continue;
+    const std::size_t whole = root(buffer(value));
+    is_returned.resize(nest_.buffers.size());
+    is_returned[whole] = true;
+  }
   for (std::size_t i = 0; i < nest_.buffers.size(); ++i)
-    if (static_cast<int>(i) == whole || nest_.buffers[i].root == whole) nest_.buffers[i].heap = false;
+    if (const std::size_t whole = root(static_cast<int>(i)); whole < is_returned.size() && is_returned[whole])
+      nest_.buffers[i].heap = false;
 }
 
 void NestBuilder::region(int id, At at) {
-  for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks)
+  for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks) {
+    // What enters a block is known when it is entered; a function's own is the same all through it.
+    if (at.loop >= 0)
+      for (const int argument : block.arguments) stands_.try_emplace(argument, at.loop);
     for (const int operation : block.operations) this->operation(operation, at);
+  }
 }
 
 void NestBuilder::operation(int id, At at) {

@@ -34,14 +34,25 @@ struct Nest {
     /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
     int unknown = kNoValue;
     int within = -1;
+
+    /// Whether it differs from another by its constant alone, where it has an unknown or is exact.
+    bool moves_like(const Index& other) const {
+      return terms == other.terms && unknown == other.unknown && offset == other.offset;
+    }
+    /// Puts what enters it beside terms and constant into a key of numbers.
+    void tell(std::vector<double>& key) const {
+      key.push_back(static_cast<double>(unknown) - 2.0);
+      key.push_back(static_cast<double>(offset >> 32U));
+      key.push_back(static_cast<double>(offset & 0xffffffffU));
+    }
   };
   struct Loop {
     int parent = -1;
     int depth = 1;
-    double trips = 0.0;       ///< mean, each time that it is entered
-    double most = 0.0;        ///< the largest that was looked at
-    double span = 0.0;        ///< from the least begin of all entries to the greatest end; at least `most`
-    double entries = 0.0;     ///< how often it is entered
+    double trips = 0.0;    ///< mean, each time that it is entered
+    double most = 0.0;     ///< the largest that was looked at
+    double span = 0.0;     ///< from the least begin that was looked at to the greatest end; at least `most`
+    double entries = 0.0;  ///< how often it is entered
     double iterations = 0.0;  ///< in all
     bool parallel = false;
     bool known = true;     ///< its bounds are

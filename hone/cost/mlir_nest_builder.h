@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 
 #include "hone/cost/mlir_nest.h"
@@ -31,6 +33,13 @@ std::optional<Domain> named_domain(const Module& module, const Operation& operat
 /// Operations between a value and what it is computed from, at most.
 inline constexpr int kMaxChain = 200;
 
+/// The same for operations that give the same of the same operands. Predicates and the like stand in the text
+/// before those.
+inline std::uint64_t code_of(const Operation& operation) {
+  return std::hash<std::string_view>()(operation.name) +
+         std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
+}
+
 class NestBuilder {
  public:
   NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}
@@ -46,7 +55,7 @@ class NestBuilder {
   using Points = std::vector<double>;
 
   void region(int id, At at);
-  void returned(int value);
+  void returned(std::span<const int> values);
   void operation(int id, At at);
   void loops(const Operation& operation, At at);
   void branches(const Operation& operation, At at);
@@ -112,8 +121,9 @@ class NestBuilder {
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;
   std::unordered_map<int, int> buffers_;
-  std::map<int, Fused> fused_;                       ///< by result
-  std::unordered_map<int, std::vector<int>> users_;  ///< by value: operations
+  std::unordered_map<std::string_view, int> globals_;  ///< by symbol: buffers
+  std::map<int, Fused> fused_;                         ///< by result
+  std::unordered_map<int, std::vector<int>> users_;    ///< by value: operations
 };
 
 }  // namespace hone::cost::mlir

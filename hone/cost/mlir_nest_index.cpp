@@ -91,7 +91,7 @@ Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
   for (auto& [loop, step] : index.terms) step *= factor;
   if (factor != 1.0) index.unknown = Nest::kNoValue;
   index.constant *= factor;
-  index.offset *= static_cast<std::uint64_t>(static_cast<std::int64_t>(factor));
+  index.offset *= modulo(factor);
   return index;
 }
 
@@ -174,10 +174,19 @@ const Nest::Index& NestBuilder::index(int value) {
     } else if (name.ends_with("index_cast") || name.ends_with("casts") || name.ends_with("extsi")) {
       if (!operation.operands.empty()) result = index(operation.operands[0]);
     } else {  // what enters it moves it somehow
-      for (const int operand : operation.operands)
-        result = sum(std::move(result), Nest::Index(index(operand)));
-      result.exact = result.terms.empty() && !result.indirect;
-      if (!result.exact) known_only_when_it_runs(result, value);
+      std::uint64_t same = mixed(code_of(operation), operation.map);
+      for (const int operand : operation.operands) {
+        const Nest::Index& one = index(operand);
+        same = mixed(mixed(same, one.constant), one.offset);
+        result = sum(std::move(result), Nest::Index(one));
+      }
+      result.exact = result.terms.empty() && !result.indirect && !operation.operands.empty();
+      if (result.exact) {
+        result = {};
+        result.offset = same;
+      } else {
+        known_only_when_it_runs(result, value);
+      }
     }
   }
   return indices_[value] = std::move(result);
@@ -190,7 +199,13 @@ int NestBuilder::buffer(int value) {
   Nest::Buffer made;
   if (definer >= 0) {
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+    if (operation.name == "memref.get_global") {
+      const auto [found, fresh] = globals_.try_emplace(operation.symbol, -1);
+      if (!fresh) return buffers_[value] = found->second;
+      found->second = static_cast<int>(nest_.buffers.size());
+    }
     made.heap = made_on_heap(operation.name);
+    if (is_view(operation.name)) made.heap = false;
     if (is_view(operation.name) && !operation.operands.empty() && chain_ <= kMaxChain) {
       const Longer longer(*this);
       const int of = buffer(operation.operands[0]);

@@ -36,9 +36,7 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   step.idempotent = operation.operands.size() == 2 && kIdempotent.count(operation.name) > 0;
   step.difference = operation.name == "arith.subi" && operation.operands.size() == 2;
   step.sum = step.difference || operation.name == "arith.addi";
-  // Predicates and the like stand in the text before the operands.
-  step.code = std::hash<std::string_view>()(operation.name) +
-              std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
+  step.code = code_of(operation);
   if (!operation.results.empty()) {
     const Type& given = module_.type_of(operation.results[0]);
     step.address = given.kind == Type::Kind::scalar && given.scalar == Type::Scalar::index;

@@ -4,23 +4,18 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "hone/base/mix.h"
+
 namespace hone::cost::mlir {
 namespace {
 
 /// What accesses of one group share.
 std::uint64_t likeness(const Nest::Access& access) {
-  std::uint64_t hash = 1469598103934665603ULL;
-  const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211ULL + (hash >> 29U); };
-  mix(static_cast<std::uint64_t>(access.loop + 1));
-  mix(static_cast<std::uint64_t>(access.buffer + 1));
-  mix(static_cast<std::uint64_t>(access.elements));
+  std::uint64_t hash = mixed(mixed(mixed(1, access.loop), access.buffer), access.elements);
   for (const Nest::Index& index : access.indices) {
-    mix(index.indirect ? 7 : index.exact ? 3 : 5);
-    mix(static_cast<std::uint64_t>(index.unknown + 1));
-    for (const auto& [loop, step] : index.terms) {
-      mix(static_cast<std::uint64_t>(loop + 1));
-      mix(static_cast<std::uint64_t>(static_cast<std::int64_t>(std::clamp(step, -1e15, 1e15))));
-    }
+    hash = mixed(hash, index.indirect ? 7 : index.exact ? 3 : 5);
+    hash = mixed(mixed(hash, index.unknown), index.offset);
+    for (const auto& [loop, step] : index.terms) hash = mixed(mixed(hash, loop), step);
   }
   return hash;
 }

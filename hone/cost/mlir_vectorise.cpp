@@ -101,7 +101,7 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
                 : lowered_.target.masks() ? 1.5
                                           : switched_access(store));
     } else {
-      strided = strided || !item.in_group;
+      strided = strided || masked || !item.in_group;
       total += strided_cost(item, width, masked);
     }
   }
@@ -109,9 +109,11 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
   if (width == 1.0) return total + body.address;
   // Of accesses that are loaded or stored together only one needs its place; of those that are not the places
   // are vectors of 64 bits.
-  if (!strided) return total + wide_address_;
-  total += (wide_address_ - wide_products_) * std::max(1.0, side) +
-           wide_products_ * slow_cost(Work::integer_multiply, width, 64, lowered_.target.masks());
+  const double address = masked ? body.address : wide_address_,
+               products = masked ? body.products : wide_products_;
+  if (!strided) return total + address;
+  total += (address - products) * std::max(1.0, side) +
+           products * slow_cost(Work::integer_multiply, width, 64, lowered_.target.masks());
   return total;
 }
 
@@ -155,7 +157,7 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
     std::vector<double> key = {access.store ? 1.0 : 0.0, item.stride};
     // All but the last dimension are the same.
     for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
-    for (const Nest::Index& index : access.indices) key.push_back(static_cast<double>(index.unknown));
+    for (const Nest::Index& index : access.indices) index.tell(key);
     alike[{access.buffer, key}].push_back(i);
   }
   for (const auto& [key, list] : alike) {
@@ -184,9 +186,8 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
   wide_products_ = body.products;
   if (others.empty()) return;
   std::vector<int> needed;
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)])
-    if (const int access = lowered_.items[i].access; access >= 0 && others.count(access) == 0)
-      needed.push_back(access);
+  for (const Lowered::Item& item : lowered_.items)
+    if (item.access >= 0 && others.count(item.access) == 0) needed.push_back(item.access);
   const AddressCode code(nest_, needed);
   wide_address_ = code.of(id).moving + code.of(id).own;
   wide_products_ = code.of(id).products;
@@ -310,7 +311,7 @@ std::vector<double> row_of_access(const Nest::Access& access, double copies) {
   for (std::size_t k = 0; k < access.indices.size(); ++k) {
     if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
     for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);
-    key.push_back(static_cast<double>(access.indices[k].unknown) - 2.0);
+    access.indices[k].tell(key);
   }
   return key;
 }

@@ -3,6 +3,7 @@
 // vector.
 #include "hone/cost/mlir_addresses.h"
 
+#include <cmath>
 #include <string>
 
 #include <fmt/format.h>
@@ -463,6 +464,80 @@ func.func @f(%x: memref<40x17x8xf32>, %y: memref<40x17x8xf32>) {{
     EXPECT_EQ(loop.of(one).own, constant.of(one).own);
     EXPECT_EQ(loop.of(one).moving, constant.of(one).moving);
   }
+}
+
+TEST(MlirAddresses, ArgumentsThatEnterAnIndexTellPlacesApart) {
+  const auto code = [](const std::string& load, const std::string& store) {
+    return Addressed(fmt::format(R"(
+func.func @f(%x: memref<4000xf32>, %n: index, %m: index) {{
+  %q = arith.divui %n, %m : index
+  %r = arith.remui %n, %m : index
+  affine.for %i = 0 to 1000 {{
+    %0 = affine.load %x[{0}] : memref<4000xf32>
+    %1 = arith.negf %0 : f32
+    affine.store %1, %x[{1}] : memref<4000xf32>
+  }}
+  return
+}})",
+                                 load, store));
+  };
+  EXPECT_FALSE(code("%i", "%i").lowered.body(0).checks);
+  EXPECT_GT(code("%i", "%i").lowered.body(0).lanes, 1.0);
+  EXPECT_TRUE(code("%i + symbol(%n)", "%i").lowered.body(0).checks);
+  EXPECT_FALSE(code("%i + symbol(%n)", "%i + symbol(%n)").lowered.body(0).checks);
+  EXPECT_TRUE(code("%i + symbol(%q)", "%i + symbol(%r)").lowered.body(0).checks) << "a quotient, a remainder";
+  EXPECT_FALSE(code("%i + symbol(%q)", "%i + symbol(%q)").lowered.body(0).checks);
+}
+
+TEST(MlirAddresses, HugeFactorsAreNumbers) {
+  const Addressed code(R"(
+func.func @f(%x: memref<?xf32>, %n: index) {
+  %c = arith.constant 9223372036854775807 : index
+  affine.for %i = 0 to 10 {
+    %p = arith.muli %i, %c : index
+    %q = arith.muli %p, %c : index
+    %r = arith.muli %n, %c : index
+    %s = arith.muli %r, %c : index
+    %0 = memref.load %x[%q] : memref<?xf32>
+    memref.store %0, %x[%s] : memref<?xf32>
+  }
+  return
+})");
+  EXPECT_TRUE(std::isfinite(code.of(0).own + code.of(0).moving));
+}
+
+TEST(MlirAddresses, WhatEntersABlockInALoopIsNotTheSameAllThroughTheFunction) {
+  const Addressed code(R"(
+#row = affine_map<(d0) -> (d0)>
+func.func @f(%p: tensor<1000xindex>, %x: tensor<4000xf32>, %y: tensor<1000xf32>) -> tensor<1000xf32> {
+  %0 = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel"]}
+      ins(%p : tensor<1000xindex>) outs(%y : tensor<1000xf32>) {
+  ^bb0(%in: index, %out: f32):
+    %1 = tensor.extract %x[%in] : tensor<4000xf32>
+    linalg.yield %1 : f32
+  } -> tensor<1000xf32>
+  return %0 : tensor<1000xf32>
+})");
+  double gathered = 0.0;
+  for (const Lowered::Item& item : code.lowered.items)
+    if (code.access(item) != nullptr && !code.access(item)->store && item.home == -1) gathered += 1.0;
+  EXPECT_EQ(gathered, 0.0) << "no load moves out of the loop";
+}
+
+TEST(MlirAddresses, AGlobalIsOneMemoryHoweverOftenItIsAskedFor) {
+  const Addressed code(R"(
+memref.global "private" @g : memref<40xf32> = dense<1.0>
+func.func @f(%x: memref<40xf32>) {
+  %a = memref.get_global @g : memref<40xf32>
+  %b = memref.get_global @g : memref<40xf32>
+  affine.for %i = 0 to 40 {
+    %0 = affine.load %a[%i] : memref<40xf32>
+    affine.store %0, %x[%i] : memref<40xf32>
+    affine.store %0, %b[%i] : memref<40xf32>
+  }
+  return
+})");
+  EXPECT_TRUE(code.nest.meet(code.nest.accesses.at(0).buffer, code.nest.accesses.at(2).buffer));
 }
 
 TEST(MlirCalls, LanesAreCalledForOneByOne) {

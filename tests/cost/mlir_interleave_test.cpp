@@ -45,7 +45,9 @@ func.func @f(%p: memref<1024xi32>, %x: memref<1024x{0}xi32>, %s: memref<{0}xi32>
                        columns);
   };
   EXPECT_EQ(together(text(32), 0), (Together{8.0, 4.0}));
-  EXPECT_EQ(together(text(8), 0), (Together{8.0, 1.0}));
+  EXPECT_EQ(together(text(5), 0), (Together{8.0, 4.0}));
+  EXPECT_EQ(together(text(6), 0), (Together{8.0, 2.0}));
+  EXPECT_EQ(together(text(10), 0), (Together{8.0, 1.0}));
 }
 
 TEST(MlirInterleave, RowsThatBeginOutsideTheLoopTakeRegisters) {
