@@ -95,7 +95,9 @@ class AddressCode::Builder {
       const bool one = index.unknown != Nest::kNoValue;
       made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
       made.where = one ? index.within : inside;
-      // What moves beside it is one with it here: how it moves does not always say how it is computed.
+      // What moves beside it is one with it here: how it moves does not always say how it is computed. Loops
+      // have lower numbers than those inside them.
+      if (!made.terms.empty()) made.where = std::max(made.where, made.terms.back().first);
       for (const auto& [id, by] : made.terms) made.loaded = mixed(mixed(made.loaded, id), by);
       made.terms.clear();
     }
@@ -217,7 +219,6 @@ class AddressCode::Builder {
   /// An index times a stride that is known when it runs.
   Part scaled(const Sum& one, int buffer, std::size_t dimension) {
     const int moved = one.terms.empty() ? -1 : one.terms.back().first;
-    // Loops have lower numbers than those inside them.
     const Part made = loaded(std::max(moved, one.loaded != 0 ? one.where : -1),
                              mixed(mixed(mixed(13, key(one)), buffer), dimension), 1.0);
     const double parts = static_cast<double>(one.terms.size()) + (one.constant != 0.0 ? 1.0 : 0.0) +

@@ -103,7 +103,7 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   const double total = cost(id, body, body.lanes, false);
   if (total >= 20.0) return 1.0;
   double loads = 0.0, stores = 0.0;
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+  for (const std::size_t i : here) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.access >= 0)
       (nest_.accesses[static_cast<std::size_t>(item.access)].store ? stores : loads) += item.copies;

@@ -16,7 +16,7 @@ bool is_view(std::string_view name) {
          last == "reinterpret_cast" || last == "memory_space_cast" || name == "memref.transpose";
 }
 
-/// Whether what an operation gives, where it is no view, is in memory that the function takes from the heap:
+/// Whether what an operation gives that is no view is in memory that the function takes from the heap:
 /// not constants, which are the module's.
 bool made_on_heap(std::string_view name) {
   return name != "memref.alloca" && name != "memref.get_global" && !name.ends_with(".constant");
@@ -204,8 +204,7 @@ int NestBuilder::buffer(int value) {
       if (!fresh) return buffers_[value] = found->second;
       found->second = static_cast<int>(nest_.buffers.size());
     }
-    made.heap = made_on_heap(operation.name);
-    if (is_view(operation.name)) made.heap = false;
+    made.heap = !is_view(operation.name) && made_on_heap(operation.name);
     if (is_view(operation.name) && !operation.operands.empty() && chain_ <= kMaxChain) {
       const Longer longer(*this);
       const int of = buffer(operation.operands[0]);

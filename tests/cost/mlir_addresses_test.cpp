@@ -540,6 +540,27 @@ func.func @f(%x: memref<40xf32>) {
   EXPECT_TRUE(code.nest.meet(code.nest.accesses.at(0).buffer, code.nest.accesses.at(2).buffer));
 }
 
+TEST(MlirAddresses, WhatMovesBesideALoadedPartIsMultipliedWhereItMoves) {
+  const Addressed code(R"(
+func.func @f(%p: memref<40xindex>, %x: memref<400x53xf32>, %y: memref<40x30x50xf32>) {
+  affine.for %j = 0 to 40 {
+    %at = affine.load %p[%j] : memref<40xindex>
+    affine.for %i = 0 to 30 {
+      affine.for %k = 0 to 50 {
+        %row = arith.addi %at, %i : index
+        %0 = memref.load %x[%row, %k] : memref<400x53xf32>
+        affine.store %0, %y[%j, %i, %k] : memref<40x30x50xf32>
+      }
+    }
+  }
+  return
+})");
+  AddressCode only(code.nest, {1});
+  ASSERT_EQ(code.nest.accesses.at(1).indices.size(), 2U);
+  EXPECT_EQ(only.of(1).moving, 1.0) << "(p[j] + i) * 53";
+  EXPECT_EQ(only.of(0).moving, 0.0);
+}
+
 TEST(MlirCalls, LanesAreCalledForOneByOne) {
   Nest::Step step;
   step.uses = {0};
