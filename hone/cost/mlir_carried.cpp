@@ -374,8 +374,9 @@ void Vectorising::registers(int id, Lowered::Body& body) {
         // Copies of another loop wait for it together.
         if (given.copied_by != item.copied_by) alive.values = std::max(alive.values, given.copies);
       } else if (outside.insert(value).second) {
-        body.held += given.copies - 1.0;
-        outside_instructions.emplace(value, copies_in(given, id));
+        const double copies = copies_in(given, id);
+        body.held += std::min(given.copies, copies) - 1.0;
+        outside_instructions.emplace(value, copies);
       }
     }
     inside[static_cast<int>(here[position])].from = position;

@@ -86,6 +86,11 @@ void Vectorising::rows(int id) {
   }
 }
 
+bool Vectorising::used_once(int value) const {
+  const auto users = users_.find(value);
+  return users != users_.end() && users->second.size() == 1;
+}
+
 bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                           std::vector<std::size_t>& items) const {
   if (!seen.insert(values).second) return true;
@@ -119,7 +124,9 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
     } else {
       const Nest::Step &a = nest_.steps[static_cast<std::size_t>(first->step)],
                        &b = nest_.steps[static_cast<std::size_t>(one->step)];
-      if (a.code != b.code || a.code == 0 || !has_vectors(b)) return false;
+      if (a.code != b.code || a.code == 0 || !has_vectors(b) || b.work == Work::convert ||
+          !used_once(values[k]))
+        return false;
     }
     items.push_back(static_cast<std::size_t>(uses_.item.at(values[k])));
   }
@@ -137,6 +144,7 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
   }
   const auto operands = uses_.from.find(values[0]);
   const std::size_t count = operands == uses_.from.end() ? 0 : operands->second.size();
+  std::vector<std::vector<int>> before;
   for (std::size_t operand = 0; operand < count; ++operand) {
     std::vector<int> next;
     for (const int value : values) {
@@ -144,7 +152,12 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
       if (from == uses_.from.end() || from->second.size() != count) return false;
       next.push_back(from->second[operand]);
     }
+    // What is computed here and used twice, be it by one operation, is not followed.
+    const Lowered::Item* given = item_of(next[0]);
+    const bool computed = given != nullptr && given->home == id && given->step >= 0;
+    if (computed && std::find(before.begin(), before.end(), next) != before.end()) return false;
     if (!in_step(id, along, next, seen, items)) return false;
+    before.push_back(std::move(next));
   }
   return true;
 }

@@ -34,26 +34,27 @@ double copies_of(double trips, double size, bool fixed, double most) {
 
 void Lowering::unroll_late() {
   const double most = result_.target.unrolled_ops;
-  std::vector<double> grown(nest_.loops.size() + 1,
-                            0.0);  // by loop + 1: code of what is inside, beyond its size
+  // By loop + 1: code of what is inside, and what of it goes beyond its size.
+  std::vector<double> inside(nest_.loops.size() + 1, 0.0), grown = inside;
   for (std::size_t i = nest_.loops.size(); i-- > 0;) {
     Lowered::Body& body = result_.bodies[i + 1];
     const int parent = nest_.loops[i].parent;
-    double& outside = grown[static_cast<std::size_t>(around(static_cast<int>(i)) + 1)];
+    const auto outside = static_cast<std::size_t>(around(static_cast<int>(i)) + 1);
     if (!body.left) continue;
     if (body.idiom) {
       body.code = 3.0;
       continue;
     }
     const Nest::Loop& one = nest_.loops[i];
-    const double size = body.size + grown[i + 1], trips = body.fixed ? one.most : one.trips;
+    const double size = std::max(body.size + grown[i + 1], inside[i + 1] + kLoopControl + 1.0);
+    const double trips = body.fixed ? one.most : one.trips;
     if (body.lanes > 1.0) {
       const double block = body.lanes * body.interleave;
       const double blocks = body.masked ? std::ceil(trips / block) : std::floor(trips / block);
       // Where the number is not known at compile time the loop in lanes is left as it is.
-      if (body.fixed) body.unrolled = copies_of(blocks, body.wide_size + kLoopControl, true, most);
+      if (body.fixed) body.unrolled = copies_of(blocks, body.wide_size, true, most);
       const double rest = body.fixed ? std::max(0.0, trips - blocks * block) : body.lanes;
-      body.code = size_of(body.unrolled, body.wide_size + kLoopControl) + kAround;
+      body.code = size_of(body.unrolled, body.wide_size) + kAround;
       if (!body.masked && rest > 0.0) {
         if (body.fixed) body.rest_unrolled = copies_of(rest, size, true, most);
         body.code += size_of(body.rest_unrolled, size);
@@ -66,7 +67,8 @@ void Lowering::unroll_late() {
     }
     double copies = 1.0;  // of it in what is around
     for (int at = parent; at >= 0 && !left(at); at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);
-    outside += (body.code - body.size) * copies;
+    grown[outside] += (body.code - body.size) * copies;
+    inside[outside] += body.code * copies;
   }
   for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
     for (int at = around(static_cast<int>(i)); at >= 0; at = around(at))

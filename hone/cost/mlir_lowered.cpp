@@ -323,12 +323,13 @@ double Lowering::left_in_row(const Nest::Access& access) const {
   return std::max(0.0, static_cast<double>(shape.back()) - (last.terms.empty() ? last.constant : 0.0));
 }
 
+bool Lowering::stays_in(const Item& item, int at) const {
+  return item.stays || holds(item.fixed_by, at) || (holds(item.masked_by, at) && masked(item.item));
+}
+
 void Lowering::place(Item& item, int from) const {
-  const bool by_mask = masked(item.item);
   int at = from;
-  while (at >= 0 &&
-         !(left(at) && (item.stays || holds(item.fixed_by, at) || (by_mask && holds(item.masked_by, at)))))
-    at = loop(at).parent;
+  while (at >= 0 && !(left(at) && stays_in(item, at))) at = loop(at).parent;
   item.item.home = at;
 }
 

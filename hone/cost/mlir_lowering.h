@@ -111,6 +111,8 @@ class Lowering {
   /// Elements from the first position of an access on; infinity where it is not known.
   double left_in_row(const Nest::Access& access) const;
 
+  /// Whether it cannot leave a loop around it.
+  bool stays_in(const Item& item, int at) const;
   /// The innermost loop around, from where it is on, that it cannot leave.
   void place(Item& item, int from) const;
 

@@ -11,9 +11,9 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr std::size_t kMostInAll = 3000;  // operations of a function; of loops beyond nothing is said
-constexpr double kMostMore = 4.0;         // times as many moves are believed as were gone through
-constexpr std::size_t kMostHeld = 250;    // accesses of a body beyond which LICM moves none of them out
+constexpr std::size_t kMostInAll = 20000;  // operations of a function; of loops beyond nothing is said
+constexpr double kMostMore = 4.0;          // times as many moves are believed as were gone through
+constexpr std::size_t kMostHeld = 250;     // accesses of a body beyond which LICM moves none of them out
 constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max();
 
 /// Goes through a trace with so many registers.
@@ -34,21 +34,22 @@ class Allocation {
       for (std::size_t k = trace.ops[t].first; k < trace.end_of(t); ++k)
         uses_[at[static_cast<std::size_t>(trace.operands[k])]++] = static_cast<std::int32_t>(t);
     // What comes from outside is in registers as long as there are some.
-    std::vector<bool> made(n, false);
+    made_.assign(n, false);
     for (const Trace::Op& op : trace.ops)
-      if (op.result != Trace::kNone) made[static_cast<std::size_t>(op.result)] = true;
+      if (op.result != Trace::kNone) made_[static_cast<std::size_t>(op.result)] = true;
     for (std::size_t i = 0; i < n; ++i)
-      if (!made[i] && begin_[i] < begin_[i + 1]) put(static_cast<std::int32_t>(i), Trace::kNone);
+      if (!made_[i] && begin_[i] < begin_[i + 1]) put(static_cast<std::int32_t>(i), Trace::kNone);
   }
 
-  /// Moves of the operations from `first` to before `end`, all before them done.
+  /// Moves of the operations from `first` to before `end`, all before them done, and those in front of all of
+  /// what comes from outside.
   double moves(std::size_t first, std::size_t end) {
-    double before = 0.0;
+    double before = moves_, outside = outside_;
     for (; now_ < end; ++now_) {
-      if (now_ == first) before = moves_;
+      if (now_ == first) before = moves_, outside = outside_;
       step(now_);
     }
-    return moves_ - before;
+    return moves_ - before + outside;
   }
 
  private:
@@ -82,8 +83,9 @@ class Allocation {
       put(op.result, static_cast<std::int32_t>(t));
   }
   void save(std::int32_t id) {
-    if (!stored_[static_cast<std::size_t>(id)]) moves_ += value(id).registers;
-    stored_[static_cast<std::size_t>(id)] = true;
+    const auto i = static_cast<std::size_t>(id);
+    if (!stored_[i]) (made_[i] ? moves_ : outside_) += value(id).registers;
+    stored_[i] = true;
   }
   void drop(std::size_t kind, std::size_t k) {
     const std::int32_t id = held_[kind][k];
@@ -124,8 +126,8 @@ class Allocation {
   std::vector<std::int32_t> held_[2];
   std::vector<std::size_t> begin_, next_;
   std::vector<std::int32_t> uses_;
-  std::vector<bool> in_, stored_;
-  double moves_ = 0.0;
+  std::vector<bool> in_, stored_, made_;
+  double moves_ = 0.0, outside_ = 0.0;
   std::size_t now_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -14,9 +15,10 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr std::size_t kMostOps = 500;      // gone through of a pass over a body; more are like these
-constexpr std::size_t kMostVisits = 2000;  // of items, whether anything is computed or not
-constexpr int kDeep = 8;                   // values that are but others are followed so far
+constexpr std::size_t kMostOps = 5000;      // gone through of a pass over a body; more are like these
+constexpr std::size_t kMostVisits = 20000;  // of items, whether anything is computed or not
+constexpr std::size_t kSeenBack = 100;      // instructions that GVN looks back for what an element is
+constexpr int kDeep = 8;                    // values that are but others are followed so far
 constexpr std::int32_t kNone = Trace::kNone;
 
 /// Writes the trace of a loop that is left.
@@ -31,8 +33,11 @@ class Tracer {
         at_(nest.loops.size(), -1.0),
         holds_(holds && loop >= 0) {
     for (const int i : items)
-      if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)]; item.along >= 0)
+      if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
+          item.along >= 0 && (loop < 0 || (item.home >= 0 && nest.inside(item.home, loop))))
         side_by_side_[item.along] = item.lanes;
+    for (const Nest::Access& access : nest.accesses)
+      if (access.store && access.buffer >= 0) written_.insert(nest.memory(access.buffer));
     std::map<int, int> begins;
     for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
     for (const int i : items) {
@@ -257,6 +262,7 @@ class Tracer {
       const std::int32_t result =
           step.value == Nest::kNoValue ? kNone : fresh(step.bits, step.elements, step.real, one.home, one);
       made_[here] = result;
+      ++instructions_;
       const bool called = step.work == Work::transcendental;
       op(result, used, called || step.work == Work::call, called ? moves_of_calls(step, one) : 0.0);
       return;
@@ -265,22 +271,27 @@ class Tracer {
     if (access.buffer < 0) return;
     const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
-    const bool held =
-        holds_ && (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
+    const bool held = (holds_ || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
+                      (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
+    // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was
+    // stored.
+    const bool late = one.home != loop_ && lowered_.body(one.home).left;
     auto& known = held ? held_ : known_;
     const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
     if (!access.store) {
       if (made_.contains(here)) return;
-      if (known_place)
-        if (const auto found = known.find(where); found != known.end()) {
-          made_[here] = found->second;
+      if (known_place && (held || !late))
+        if (const auto found = known.find(where);
+            found != known.end() && (held || instructions_ - found->second.at <= kSeenBack)) {
+          made_[here] = found->second.value;
           return;
         }
       if (trace_.passes.size() == 1) ++trace_.accesses;
       const std::int32_t result =
           fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
       made_[here] = result;
-      if (known_place) known[where] = result;
+      instructions_ += 2;
+      if (known_place && (held || !late)) known[where] = {result, instructions_};
       if (!held) op(result, {});
       return;
     }
@@ -288,11 +299,12 @@ class Tracer {
       values_of(stored->second, used, 0);
     if (trace_.passes.size() == 1) ++trace_.accesses;
     if (held) {
-      if (!used.empty()) held_[where] = used[0];
+      if (!used.empty()) held_[where] = {used[0], instructions_};
       return;
     }
     forget(access, known_place);
-    if (known_place && !used.empty()) known_[where] = used[0];
+    instructions_ += 2;
+    if (known_place && !late && !used.empty()) known_[where] = {used[0], instructions_};
     op(kNone, used);
   }
 
@@ -315,8 +327,14 @@ class Tracer {
   Trace trace_;
   std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
   using Where = std::tuple<int, int, std::uint64_t>;  ///< memory, buffer, place in it
-  std::map<Where, std::int32_t> known_, held_;
+  struct Known {
+    std::int32_t value = kNone;
+    std::size_t at = 0;  ///< instructions before it
+  };
+  std::map<Where, Known> known_, held_;
+  std::size_t instructions_ = 0;
   std::unordered_map<int, std::int32_t> carried_;
+  std::set<int> written_;  ///< memory that is stored to anywhere
   std::size_t visits_ = 0;
   bool holds_;
 };

@@ -178,8 +178,11 @@ void Lowering::unroll() {
     for (const std::size_t k : here) {
       Item& item = items_[k];
       item.copied_by.push_back(id);
-      item.item.copies = copies(item);
       place(item, item.item.home);
+      // Loops around that were written out before this one.
+      for (int at = one.parent; at != item.item.home; at = loop(at).parent)
+        if (!this->left(at) && stays_in(item, at)) item.copied_by.push_back(at);
+      item.item.copies = copies(item);
       at_home[item.item.home].push_back(k);
     }
   };

@@ -117,35 +117,6 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
   return total;
 }
 
-double Vectorising::size(int id, double width, bool masked) const {
-  const auto parts = [&](double bits) {
-    return std::max(1.0, std::ceil(width * bits / (8.0 * lowered_.target.vector_bytes)));
-  };
-  double total = 0.0;
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-    const Lowered::Item& item = lowered_.items[i];
-    if (item.step >= 0) {
-      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-      if (step.address) continue;
-      const double each = step.work == Work::transcendental                                     ? 3.0 * width
-                          : step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0
-                                                                                                : 1.0;
-      total += item.copies * each * (step.work == Work::transcendental ? 1.0 : parts(step.bits));
-      continue;
-    }
-    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    const double stride = std::abs(item.stride);
-    if (stride == 1.0)
-      total += item.copies * parts(access.bits) *
-               (masked && !lowered_.target.masks() ? switched_access(access.store) : 1.0);
-    else if (item.in_group)  // a share of one whole, and what takes it out or puts it in
-      total += item.copies * (1.0 + stride * parts(access.bits) / item.group);
-    else
-      total += item.copies * (lowered_.target.masks() ? 2.0 * parts(access.bits) : 2.0 * width);
-  }
-  return std::max(1.0, total);
-}
-
 void Vectorising::groups(int id, const Lowered::Body& body) {
   std::set<int> others;  // accesses that others are loaded or stored with
   std::map<std::pair<int, std::vector<double>>, std::vector<std::size_t>> alike;
@@ -292,7 +263,6 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     if (body.lanes > 1.0 && !body.masked) {
       body.interleave = interleave(id, body);
     }
-    if (body.lanes > 1.0) body.wide_size = size(id, body.lanes, body.masked) * body.interleave;
   }
   // What a tree from further out has put side by side stays so, unless the loop runs in lanes.
   if (body.lanes > 1.0)
@@ -304,6 +274,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     }
   if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
   if (body.lanes > 1.0) rows(id);
+  if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
 }
 
 std::vector<double> row_of_access(const Nest::Access& access, double copies) {

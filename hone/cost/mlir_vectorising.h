@@ -4,10 +4,12 @@
 #include <bit>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
+#include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_vectorise.h"
 
 namespace hone::cost::mlir {
@@ -102,8 +104,9 @@ class Vectorising {
   /// What one iteration costs the vectoriser's own model, `width` elements at once.
   double cost(int id, const Lowered::Body& body, double width, bool masked) const;
 
-  /// Instructions of LLVM's that so many elements at once are, without the loop's own and addresses.
-  double size(int id, double width, bool masked) const;
+  /// Instructions of LLVM's that an iteration in lanes is.
+  double wide_code(int id, const Lowered::Body& body) const;
+  const AddressCode& places() const;
 
   /// Accesses whose elements lie in the gaps of each other's.
   void groups(int id, const Lowered::Body& body);
@@ -123,6 +126,7 @@ class Vectorising {
   /// Groups of strided stores whose elements all come about in the same way from elements that lie in the
   /// same order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
   void rows(int id);
+  bool used_once(int value) const;
   bool in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                std::vector<std::size_t>& items) const;
 
@@ -166,7 +170,8 @@ class Vectorising {
   double bits_ = 32.0;                                   ///< of the widest element of a loop
   /// Instructions of a loop's addresses where it runs in lanes, and products among them.
   double wide_address_ = 0.0, wide_products_ = 0.0;
-  double given_outside_ = 0.0;  ///< values that a loop takes from instructions outside it
+  mutable std::optional<AddressCode> places_;  ///< of all accesses, made when needed
+  double given_outside_ = 0.0;                 ///< values that a loop takes from instructions outside it
 };
 
 /// Stores of a body; of more, nothing is looked at.

@@ -1,0 +1,87 @@
+// The code of a loop in lanes as LLVM's LoopUnroll counts it (TargetTransformInfo's code size for x86).
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "hone/cost/mlir_vectorising.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr double kControl = 3.0;    // instructions of the loop's own
+constexpr double kRegister = 64.0;  // bytes that an operation is taken to do at once
+
+double parts_of(double bytes) {
+  double parts = 1.0;
+  while (parts * kRegister < bytes) parts *= 2.0;
+  return parts;
+}
+
+/// Of a store of a whole row: vectors are put behind one another two by two, the last two shuffled.
+double putting_together(double members, double bytes) {
+  double total = 0.0;
+  for (; members > 2.0; members = std::ceil(members / 2.0)) total += std::floor(members / 2.0);
+  const double parts = parts_of(bytes);
+  return total + parts * (2.0 * parts - 1.0);
+}
+
+}  // namespace
+
+double Vectorising::wide_code(int id, const Lowered::Body& body) const {
+  const double lanes = body.lanes;
+  double each = 0.0, once = 0.0, groups = 0.0;
+  bool gathers = false, whole_rows = false;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (step.address) continue;
+      const double bytes = lanes * step.bits / 8.0;
+      if (step.work == Work::transcendental)
+        each += item.copies * (3.0 * lanes - 2.0);
+      else if (item.in_row)
+        each += item.copies * bytes / kRegister;
+      else
+        each += item.copies * parts_of(bytes) *
+                (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+      continue;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    const double stride = std::abs(item.stride), bytes = lanes * access.bits / 8.0;
+    if (stride == 1.0) {
+      each += item.copies;
+      if (access.store && !body.masked && !places().constant(item.access, -1)) once += 1.0;
+    } else if (item.in_group) {
+      whole_rows = true;
+      const double rows = item.copies / item.group;
+      each += rows;
+      if (access.store) groups += rows;
+      if (item.in_row) continue;
+      each += access.store ? rows * putting_together(item.group, bytes * stride)
+                           : item.copies * std::max(1.0, std::ceil(bytes * stride / kRegister) - 1.0);
+    } else {
+      gathers = true;
+      each += item.copies * parts_of(bytes);
+    }
+  }
+  const double address = body.masked ? body.address : wide_address_, others = body.interleave - 1.0;
+  double places = address;
+  if (gathers)
+    places += address * others + others + 1.0;
+  else if (whole_rows)
+    places += others + groups * body.interleave;
+  return kControl + each * body.interleave + once + places;
+}
+
+const AddressCode& Vectorising::places() const {
+  if (!places_) {
+    std::vector<int> accesses;
+    for (const Lowered::Item& item : lowered_.items)
+      if (item.access >= 0) accesses.push_back(item.access);
+    places_.emplace(nest_, accesses);
+  }
+  return *places_;
+}
+
+}  // namespace hone::cost::mlir
