@@ -249,6 +249,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     body.chains += side;
     body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||
                       (store.real && ordered(load.value, stored->second));
+    // What is loaded comes from the iteration before (GVN's load elimination), whatever keeps the store here.
+    if (const auto loaded = uses_.item.find(load.value);
+        loaded != uses_.item.end() && lowered_.items[static_cast<std::size_t>(loaded->second)].home != id)
+      stores_of_sums_.insert(s);
     return;
   }
   if (alike) return;  // in place

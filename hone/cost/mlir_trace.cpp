@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kMostOps = 5000;      // gone through of a pass over a body; more are like these
 constexpr std::size_t kMostVisits = 20000;  // of items, whether anything is computed or not
 constexpr std::size_t kSeenBack = 100;      // instructions that GVN looks back for what an element is
+constexpr double kPointer = 8.0;               // bytes
 constexpr int kDeep = 8;                    // values that are but others are followed so far
 constexpr std::int32_t kNone = Trace::kNone;
 
@@ -113,16 +114,20 @@ class Tracer {
                     : together != side_by_side_.end() ? together->second
                                                       : 1.0;
       at_[id] = 0.0;
+      double rest = 0.0;  // iterations that copies side by side still stand for
       while (at_[id] < trips && trace_.whole) {
-        if (together != side_by_side_.end())
-          while (wide > 1.0 && at_[id] + wide > trips) wide /= 2.0;
-        else if (at_[id] + wide > trips && !body.masked)
+        if (together != side_by_side_.end()) {
+          while (wide > 1.0 && rest <= 0.0 && at_[id] + wide > trips) wide /= 2.0;
+          if (rest <= 0.0) row_[event.index] = at_[id], rest = wide;
+        } else if (at_[id] + wide > trips && !body.masked) {
           wide = 1.0;
+        }
         wide_[event.index] = wide;
         const double here = at_[id];
         walk(event.index);
         hand_on(event.index);
-        at_[id] = here + wide;
+        rest -= 1.0;
+        at_[id] = here + (together != side_by_side_.end() ? 1.0 : wide);
       }
       at_[id] = trips - 1.0;
     }
@@ -142,13 +147,15 @@ class Tracer {
 
   std::uint64_t key(int item) const {
     std::uint64_t hash = mixed(1, item);
+    const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(item)];
     const auto add = [&](int id) {
-      if (at_[static_cast<std::size_t>(id)] >= 0.0)
-        hash = mixed(mixed(hash, id), at_[static_cast<std::size_t>(id)]);
+      const double at = at_[static_cast<std::size_t>(id)];
+      if (at < 0.0) return;
+      const auto row = id == one.along ? row_.find(id) : row_.end();
+      hash = mixed(mixed(hash, id), row != row_.end() ? row->second : at);
     };
-    for (const int id : lowered_.items[static_cast<std::size_t>(item)].copied_by) add(id);
-    for (int id = lowered_.items[static_cast<std::size_t>(item)].home; id >= 0 && id != loop_;
-         id = nest_.loops[static_cast<std::size_t>(id)].parent)
+    for (const int id : one.copied_by) add(id);
+    for (int id = one.home; id >= 0 && id != loop_; id = nest_.loops[static_cast<std::size_t>(id)].parent)
       add(id);
     return hash;
   }
@@ -252,6 +259,9 @@ class Tracer {
 
   void item(int index) {
     const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(index)];
+    if (const auto row = row_.find(one.along);
+        row != row_.end() && at_[static_cast<std::size_t>(one.along)] != row->second)
+      return;  // with the first of its row
     std::vector<std::int32_t> used;
     const std::uint64_t here = key(index);
     if (one.step >= 0) {
@@ -271,11 +281,12 @@ class Tracer {
     if (access.buffer < 0) return;
     const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
-    const bool held = (holds_ || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
+    // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was stored.
+    const bool late = one.home != loop_ && one.home >= 0 && lowered_.body(one.home).left;
+    std::vector<std::int32_t> places;
+    const bool gathers = late && gathered(one, access, known_place, places);
+    const bool held = !gathers && (holds_ || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
                       (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
-    // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was
-    // stored.
-    const bool late = one.home != loop_ && lowered_.body(one.home).left;
     auto& known = held ? held_ : known_;
     const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
     if (!access.store) {
@@ -292,7 +303,7 @@ class Tracer {
       made_[here] = result;
       instructions_ += 2;
       if (known_place && (held || !late)) known[where] = {result, instructions_};
-      if (!held) op(result, {});
+      if (!held) op(result, places);
       return;
     }
     if (const auto stored = uses_.stored.find(one.access); stored != uses_.stored.end())
@@ -305,7 +316,27 @@ class Tracer {
     forget(access, known_place);
     instructions_ += 2;
     if (known_place && !late && !used.empty()) known_[where] = {used[0], instructions_};
+    used.insert(used.end(), places.begin(), places.end());
     op(kNone, used);
+  }
+
+  /// Whether an access in lanes is a gather or a scatter, which no loop is left of. Where the places are that
+  /// do not move with the loop around is computed outside it.
+  bool gathered(const Lowered::Item& item, const Nest::Access& access, bool known_place,
+                std::vector<std::int32_t>& places) {
+    const double lanes = abreast(item.home, item);
+    if (lanes <= 1.0 || std::abs(item.stride) == 1.0 || item.in_group || !lowered_.target.masks()) return false;
+    if (loop_ < 0 || !known_place || moves(access, loop_)) return true;
+    const auto [found, fresh] =
+        places_.try_emplace({access.buffer, access.buffer, location(access)}, kNone);
+    if (fresh) {
+      Trace::Value value;
+      value.registers = std::ceil(lanes * kPointer / lowered_.target.widest_bytes());
+      trace_.values.push_back(value);
+      found->second = static_cast<std::int32_t>(trace_.values.size() - 1);
+    }
+    places.push_back(found->second);
+    return true;
   }
 
   /// What other buffers have where a store may be, and its own where that is not known.
@@ -324,6 +355,7 @@ class Tracer {
   std::map<int, std::vector<Event>> events_;
   std::unordered_map<int, double> wide_;          ///< by loop of the body that runs in lanes: how many now
   std::unordered_map<int, double> side_by_side_;  ///< by loop written out: copies that are one instruction
+  std::unordered_map<int, double> row_;           ///< ... and where those begin that are one now
   Trace trace_;
   std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
   using Where = std::tuple<int, int, std::uint64_t>;  ///< memory, buffer, place in it
@@ -332,6 +364,7 @@ class Tracer {
     std::size_t at = 0;  ///< instructions before it
   };
   std::map<Where, Known> known_, held_;
+  std::map<Where, std::int32_t> places_;  ///< vectors of addresses
   std::size_t instructions_ = 0;
   std::unordered_map<int, std::int32_t> carried_;
   std::set<int> written_;  ///< memory that is stored to anywhere

@@ -98,6 +98,7 @@ void Lowering::unroll() {
   first_home = at_home;
   std::vector<double> given(nest_.loops.size(), 0.0);   // of `inside`, by the loop inside
   std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
+  std::vector<double> copied(nest_.loops.size(), 0.0);  // instructions for addresses in copies inside
   const auto functions_called = [&](const Item& item) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.item.step)];
     return step.work == Work::transcendental && !step.opaque ? item.item.copies * step.elements : 0.0;
@@ -135,7 +136,8 @@ void Lowering::unroll() {
     }
     const double size = plain + stores + code.moving + code.own + made + 1.0;
     body.size = size + kLoopControl;
-    body.address = code.moving + code.own;
+    body.address = code.moving + code.own + copied[i];
+    body.copied_address = copied[i];
     body.products = code.products;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
@@ -165,6 +167,9 @@ void Lowering::unroll() {
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;
+    if (one.parent >= 0)
+      copied[static_cast<std::size_t>(one.parent)] +=
+          (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * std::max(1.0, one.trips);
     if (one.parent >= 0) called[static_cast<std::size_t>(one.parent)] += calls * std::max(1.0, one.trips);
     body.left = false;
     if (one.parent >= 0)
@@ -219,8 +224,9 @@ double Lowering::copies(const Item& item) const {
   double all = 1.0;
   for (const int id : item.copied_by) all *= std::max(1.0, loop(id).trips);
   if (item.item.access < 0) return all;
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
   double distinct = 1.0;
-  for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(item.item.access)].indices) {
+  for (const Nest::Index& index : access.indices) {
     double most = 1.0, span = 1.0, least = 1e300;
     for (const auto& [at, by] : index.terms)
       if (by != 0.0 && std::find(item.copied_by.begin(), item.copied_by.end(), at) != item.copied_by.end()) {
@@ -234,12 +240,14 @@ double Lowering::copies(const Item& item) const {
       for (const int id : item.copied_by)
         if (!nest_.told(index, id)) distinct *= std::max(1.0, loop(id).trips);
   }
+  // What other buffers' stores may have changed in between is loaded again, and what they show is stored.
+  for (const int id : item.copied_by)
+    if (!moves(access, id) && met_in(access, id)) distinct *= std::max(1.0, loop(id).trips);
   // One store, not a store and another one of the same, where the compiler does not see through the mask.
   if (masked(item.item))
     for (const int id : item.masked_by)
       if (std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
         distinct *= std::max(1.0, loop(id).trips);
-  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.item.access)];
   return placed(access) ? std::min(all, distinct) : all;
 }
 

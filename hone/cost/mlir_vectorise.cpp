@@ -94,6 +94,8 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     const double stride = std::abs(item.stride);
     if (width == 1.0) {
       total += item.copies;
+    } else if (stride == 0.0 && of_sum(item)) {
+      continue;
     } else if (stride == 1.0) {
       const bool store = nest_.accesses[static_cast<std::size_t>(item.access)].store;
       total += item.copies * registers *
@@ -160,7 +162,7 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
   for (const Lowered::Item& item : lowered_.items)
     if (item.access >= 0 && others.count(item.access) == 0) needed.push_back(item.access);
   const AddressCode code(nest_, needed);
-  wide_address_ = code.of(id).moving + code.of(id).own;
+  wide_address_ = code.of(id).moving + code.of(id).own + body.copied_address;
   wide_products_ = code.of(id).products;
 }
 
@@ -228,7 +230,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
       vectors = vectors || access.elements > 1.0;
       bits_ = std::max<double>(bits_, access.bits);
-      if (access.store && item.stride == 0.0) possible = false;
+      if (access.store && item.stride == 0.0 && !of_sum(item)) possible = false;
     }
   }
   if (bits_ <= 0.0) bits_ = 32.0;
@@ -274,6 +276,11 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     }
   if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
   if (body.lanes > 1.0) rows(id);
+  if (body.lanes > 1.0)
+    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+      Lowered::Item& item = lowered_.items[i];
+      if (item.access >= 0 && item.stride == 0.0 && of_sum(item)) item.home = home_of(loop(id).parent);
+    }
   if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
 }
 

@@ -119,6 +119,7 @@ class Vectorising {
   };
   Addresses addresses_of(int id) const;
 
+  bool of_sum(const Lowered::Item& item) const { return stores_of_sums_.contains(item.access); }
   void lanes(int id, Lowered::Body& body);
   /// Whether the compiler gives a loop up for what it would have to check when it runs.
   bool too_many_checks(int id, const Lowered::Body& body) const;
@@ -167,6 +168,7 @@ class Vectorising {
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
+  std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
   double bits_ = 32.0;                                   ///< of the widest element of a loop
   /// Instructions of a loop's addresses where it runs in lanes, and products among them.
   double wide_address_ = 0.0, wide_products_ = 0.0;
