@@ -41,15 +41,24 @@ class Allocation {
       if (!made_[i] && begin_[i] < begin_[i + 1]) put(static_cast<std::int32_t>(i), Trace::kNone);
   }
 
-  /// Moves of the operations from `first` to before `end`, all before them done, and those in front of all of
-  /// what comes from outside.
+  /// Moves of the operations from `first` to before `end`, all before them done.
   double moves(std::size_t first, std::size_t end) {
-    double before = moves_, outside = outside_;
+    double before = moves_;
     for (; now_ < end; ++now_) {
-      if (now_ == first) before = moves_, outside = outside_;
+      if (now_ == first) before = moves_;
       step(now_);
     }
-    return moves_ - before + outside;
+    return moves_ - before;
+  }
+  /// So far of what comes from outside, in front of all operations.
+  double moves_before() const { return outside_; }
+
+  /// Of values that are needed behind all, those back into registers that are in none.
+  double moves_behind(const std::vector<std::int32_t>& values) const {
+    double moves = 0.0;
+    for (const std::int32_t id : values)
+      if (const auto i = static_cast<std::size_t>(id); !in_[i] && stored_[i]) moves += value(id).registers;
+    return moves;
   }
 
  private:
@@ -187,9 +196,13 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
     const std::size_t pass = trace.passes.size() > 2 ? 1 : 0;
     const std::size_t first = trace.passes[pass], end = trace.passes[pass + 1];
     double moves = allocation.moves(first, end);
-    if (!trace.whole)
-      moves *= std::clamp(copies / std::max(1.0, static_cast<double>(end - first)), 1.0, kMostMore);
-    body.spills = moves * body.unrolled;
+    double once = allocation.moves_before() + allocation.moves_behind(trace.stored_behind[pass]);
+    if (!trace.whole) {
+      const double more = std::clamp(copies / std::max(1.0, static_cast<double>(end - first)), 1.0, kMostMore);
+      moves *= more;
+      once *= more;
+    }
+    body.spills = moves * body.unrolled + once;
   }
 }
 

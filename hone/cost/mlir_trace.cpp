@@ -39,6 +39,14 @@ class Tracer {
         side_by_side_[item.along] = item.lanes;
     for (const Nest::Access& access : nest.accesses)
       if (access.store && access.buffer >= 0) written_.insert(nest.memory(access.buffer));
+    for (const int i : items) {
+      const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
+      if (item.access < 0 || item.home < 0 || item.home == loop) continue;
+      const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
+      const Lowered::Body& body = lowered.body(item.home);
+      if (access.store && access.buffer >= 0 && body.left && body.lanes > 1.0 && apart(item))
+        scattered_.insert(access.buffer);
+    }
     std::map<int, int> begins;
     for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
     for (const int i : items) {
@@ -65,6 +73,9 @@ class Tracer {
       visits_ = 0;
       walk(loop_);
       if (loop_ >= 0) hand_on(loop_);
+      trace_.stored_behind.emplace_back();
+      for (const auto& [where, known] : held_)
+        if (known.stored) trace_.stored_behind.back().push_back(known.value);
     }
     trace_.passes.push_back(trace_.ops.size());
     return std::move(trace_);
@@ -257,6 +268,19 @@ class Tracer {
     return home == loop_ || (home >= 0 && at_[static_cast<std::size_t>(home)] >= 0.0);
   }
 
+  /// Whether this is the last iteration of the loops that an item has been moved out of.
+  bool last_of(const Lowered::Item& item) const {
+    for (int id = origin(item); id >= 0 && id != loop_; id = nest_.loops[static_cast<std::size_t>(id)].parent) {
+      const double at = at_[static_cast<std::size_t>(id)];
+      const auto wide = wide_.find(id);
+      if (at < 0.0 || wide == wide_.end() || nest_.inside(item.home, id) ||
+          std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
+        continue;
+      if (at + wide->second < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
+    }
+    return true;
+  }
+
   void item(int index) {
     const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(index)];
     if (const auto row = row_.find(one.along);
@@ -278,14 +302,14 @@ class Tracer {
       return;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
-    if (access.buffer < 0) return;
+    if (access.buffer < 0 || (access.store && !last_of(one))) return;
     const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
     // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was stored.
     const bool late = one.home != loop_ && one.home >= 0 && lowered_.body(one.home).left;
     std::vector<std::int32_t> places;
     const bool gathers = late && gathered(one, access, known_place, places);
-    const bool held = !gathers && (holds_ || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
+    const bool held = !gathers && ((holds_ && !scattered_.contains(access.buffer)) || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
                       (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
     const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
@@ -300,9 +324,11 @@ class Tracer {
       if (trace_.passes.size() == 1) ++trace_.accesses;
       const std::int32_t result =
           fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
+      if (held && written_.contains(nest_.memory(access.buffer)) && odd(one))
+        trace_.values[static_cast<std::size_t>(result)].registers = abreast(one.home, one);
       made_[here] = result;
       instructions_ += 2;
-      if (known_place && (held || !late)) known[where] = {result, instructions_};
+      if (known_place && (held || !late)) known[where] = {result, instructions_, false};
       if (!held) op(result, places);
       return;
     }
@@ -310,22 +336,40 @@ class Tracer {
       values_of(stored->second, used, 0);
     if (trace_.passes.size() == 1) ++trace_.accesses;
     if (held) {
-      if (!used.empty()) held_[where] = {used[0], instructions_};
+      if (!used.empty()) held_[where] = {in_elements(one, access, used[0]), instructions_, true};
       return;
     }
     forget(access, known_place);
     instructions_ += 2;
-    if (known_place && !late && !used.empty()) known_[where] = {used[0], instructions_};
+    if (known_place && !late && !used.empty()) known_[where] = {used[0], instructions_, false};
     used.insert(used.end(), places.begin(), places.end());
     op(kNone, used);
   }
 
+  /// Whether rows of accesses are vectors of a number of elements that is no power of two: of those what a
+  /// loop hands on is in registers element by element.
+  bool odd(const Lowered::Item& item) const {
+    const double elements = item.in_group ? abreast(item.home, item) * std::abs(item.stride) : 1.0;
+    return elements > 1.0 && std::exp2(std::round(std::log2(elements))) != elements;
+  }
+  std::int32_t in_elements(const Lowered::Item& item, const Nest::Access& access, std::int32_t value) {
+    if (!odd(item)) return value;
+    const std::int32_t taken_out = fresh(access.bits, access.elements, access.real, item.home, item);
+    trace_.values[static_cast<std::size_t>(taken_out)].registers = abreast(item.home, item);
+    op(taken_out, {value});
+    return taken_out;
+  }
+
+  /// Whether elements in lanes are gathered or scattered.
+  bool apart(const Lowered::Item& item) const {
+    return std::abs(item.stride) != 1.0 && !item.in_group && lowered_.target.masks();
+  }
   /// Whether an access in lanes is a gather or a scatter, which no loop is left of. Where the places are that
   /// do not move with the loop around is computed outside it.
   bool gathered(const Lowered::Item& item, const Nest::Access& access, bool known_place,
                 std::vector<std::int32_t>& places) {
     const double lanes = abreast(item.home, item);
-    if (lanes <= 1.0 || std::abs(item.stride) == 1.0 || item.in_group || !lowered_.target.masks()) return false;
+    if (lanes <= 1.0 || !apart(item)) return false;
     if (loop_ < 0 || !known_place || moves(access, loop_)) return true;
     const auto [found, fresh] =
         places_.try_emplace({access.buffer, access.buffer, location(access)}, kNone);
@@ -362,12 +406,14 @@ class Tracer {
   struct Known {
     std::int32_t value = kNone;
     std::size_t at = 0;  ///< instructions before it
+    bool stored = false;
   };
   std::map<Where, Known> known_, held_;
   std::map<Where, std::int32_t> places_;  ///< vectors of addresses
   std::size_t instructions_ = 0;
   std::unordered_map<int, std::int32_t> carried_;
-  std::set<int> written_;  ///< memory that is stored to anywhere
+  std::set<int> written_;    ///< memory that is stored to anywhere
+  std::set<int> scattered_;  ///< buffers that vectors are scattered to
   std::size_t visits_ = 0;
   bool holds_;
 };

@@ -24,6 +24,8 @@ struct Trace {
   std::vector<Op> ops;
   std::vector<std::int32_t> operands;
   std::vector<std::size_t> passes;  ///< where each begins in ops, and where the last ends
+  /// By pass: values that are stored behind the loop, where it is over.
+  std::vector<std::vector<std::int32_t>> stored_behind;
   bool whole = true;                ///< nothing was left out for its length
   std::size_t accesses = 0;  ///< loads and stores of the first pass, those kept in registers among them
 
