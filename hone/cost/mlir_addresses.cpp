@@ -310,9 +310,10 @@ class AddressCode::Builder {
       folded.constant = true;
       return;
     }
+    folded.others = n > 1;
     const int innermost = at.parts.back().loop;
-    if (n >= 3 && at.constant == 0.0 && users_[at.whats[n]].count == 1 && apart(at, n - 1) &&
-        !apart(at, n - 2)) {
+    if (n >= 2 && at.constant == 0.0 && users_[at.whats[n]].count == 1 && apart(at, n - 1) &&
+        (n == 2 ? !at.products.empty() : !apart(at, n - 2))) {
       const int buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
       const bool first = counted_.insert(mixed(mixed(15, at.whats[n]), buffer)).second;
       for (const auto& [product, sum] : at.products) {
@@ -370,6 +371,11 @@ bool AddressCode::constant(int access, int copied) const {
   const auto found = folded_.find(access);
   if (found == folded_.end()) return false;
   return found->second.constant || (copied >= 0 && found->second.last == copied);
+}
+
+bool AddressCode::moved_by_others(int access) const {
+  const auto found = folded_.find(access);
+  return found != folded_.end() && found->second.others;
 }
 
 }  // namespace hone::cost::mlir

@@ -233,6 +233,12 @@ void Lowering::forget(const Nest::Access& store, std::uint64_t movement, bool kn
   buffers.assign(1, store.buffer);
 }
 
+void Lowering::overwritten(Item& store, const Item& by) {
+  store.gone = true;
+  // Of another loop's, DSE takes it away, which runs when loops have been written out.
+  store.counts = store.origin != by.origin;
+}
+
 void Lowering::access(std::size_t index) {
   const Nest::Access& access = nest_.accesses[index];
   Item item;
@@ -264,7 +270,7 @@ void Lowering::access(std::size_t index) {
     if (known) {
       Memory& there = memory_[access.buffer][where];
       if (there.store >= 0 && !looked_at(access, movements_[index], there.store))
-        items_[static_cast<std::size_t>(there.store)].gone = true;
+        overwritten(items_[static_cast<std::size_t>(there.store)], item);
       there = {movements_[index], stored, static_cast<int>(items_.size()), access.loop};
     }
     uses_.stored[static_cast<int>(index)] = stored;

@@ -37,6 +37,7 @@ class Lowering {
     Loops masked_by;     ///< loops that it cannot leave while its mask is not a constant
     bool stays = false;  ///< it cannot leave any
     bool gone = false;
+    bool counts = false;  ///< gone, but still there when it is decided which loops are written out
   };
   /// What a loop does to a buffer.
   struct Touch {
@@ -70,6 +71,8 @@ class Lowering {
   bool met_in(const Nest::Access& access, int at) const;
   /// Whether something may have loaded what a store put there.
   bool looked_at(const Nest::Access& store, std::uint64_t movement, int since) const;
+  /// A store that another one makes pointless.
+  static void overwritten(Item& store, const Item& by);
   /// Of values that are remembered to be in memory those are forgotten that a store may change.
   void forget(const Nest::Access& store, std::uint64_t movement, bool known);
 

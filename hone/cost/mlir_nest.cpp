@@ -242,7 +242,10 @@ void NestBuilder::loops(const Operation& operation, At at) {
              std::any_of(bound.operands.begin(), bound.operands.end(),
                          [&](int operand) { return module_.constant(operand) == kDynamic; });
     };
-    if (several(loop.lower) || several(loop.upper)) nest_.loops[static_cast<std::size_t>(id)].fixed = false;
+    if (several(loop.lower) || several(loop.upper)) {
+      nest_.loops[static_cast<std::size_t>(id)].fixed = false;
+      nest_.loops[static_cast<std::size_t>(id)].several_bounds = true;
+    }
     const int depth = nest_.loops[static_cast<std::size_t>(id)].depth;
     for (std::size_t s = 0; s < samples_; ++s) {
       const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;

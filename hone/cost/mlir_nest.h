@@ -68,6 +68,7 @@ struct Nest {
     std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
     std::vector<int> initial;           ///< what they begin as
     std::vector<int> bounded_by;        ///< loops on which its bounds depend; -1: on something else, too
+    bool several_bounds = false;        ///< one of them is the least or most of several that vary
     Index first = {};                   ///< what its variable begins as
     double step = 1.0;                  ///< of its variable
   };

@@ -14,6 +14,8 @@ namespace {
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
 constexpr double kCalled = 9.0;         // what a function counts beyond an instruction then
 constexpr double kMostBoost = 4.0;      // times as long they may be then
+constexpr double kNearBounds = 4.0;      // instructions: least, sum
+constexpr double kBounds = 7.0;          // with comparisons and jumps, where others stand between
 constexpr double kJumps = 2.0;          // left of a loop of one iteration, until they are cleaned up
 
 }  // namespace
@@ -96,6 +98,8 @@ void Lowering::unroll() {
   for (std::size_t i = 0; i < items_.size(); ++i)
     if (!items_[i].gone) at_home[items_[i].item.home].push_back(i);
   first_home = at_home;
+  for (std::size_t i = 0; i < items_.size(); ++i)
+    if (items_[i].counts) first_home[items_[i].item.home].push_back(i);
   std::vector<double> given(nest_.loops.size(), 0.0);   // of `inside`, by the loop inside
   std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
   std::vector<double> copied(nest_.loops.size(), 0.0);  // instructions for addresses in copies inside
@@ -112,11 +116,18 @@ void Lowering::unroll() {
   for (std::size_t i = 0; i < nest_.loops.size(); ++i)
     for (const AddressCode::Product& one : places.products(static_cast<int>(i)))
       products[i][{one.loop, one.alone}] += 1.0;
+  // Bounds that are the least of several are computed, and compared with where the loop begins, in the loop
+  // that moves them.
+  std::vector<double> bounds(nest_.loops.size(), 0.0);
+  for (const Nest::Loop& one : nest_.loops)
+    if (const int by = one.bounded_by.empty() ? -1 : std::ranges::max(one.bounded_by); one.several_bounds && by >= 0)
+      bounds[static_cast<std::size_t>(by)] += one.parent == by ? kNearBounds : kBounds;
   const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
     const auto id = static_cast<int>(i);
     Lowered::Body& body = result_.bodies[i + 1];
-    double plain = inside[i], stores = 0.0;  // stores to places that are no constants are two
+    // Stores to places that are no constants are two: in copies that of the first.
+    double plain = inside[i], stores = 0.0, first = 0.0;
     double calls = called[i];
     for (const std::size_t k : first_home[id]) {
       const Item& item = items_[k];
@@ -126,6 +137,7 @@ void Lowering::unroll() {
       const bool in_copies = places.constant(item.item.access, static_cast<int>(i));
       plain += in_copies ? 0.0 : item.item.copies;
       if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
+      if (in_copies && places.moved_by_others(item.item.access)) first += 1.0;
     }
     const AddressCode::Of& code = places.of(id);
     double made = 0.0, own = 0.0, still = 0.0;  // products, of its own variable, and of none inside
@@ -134,7 +146,7 @@ void Lowering::unroll() {
       if (by.first == id && by.second) own += count;
       if (!nest_.inside(by.first, id)) still += count;
     }
-    const double size = plain + stores + code.moving + code.own + made + 1.0;
+    const double size = plain + stores + code.moving + code.own + made + bounds[i] + 1.0;
     body.size = size + kLoopControl;
     body.address = code.moving + code.own + copied[i];
     body.copied_address = copied[i];
@@ -161,7 +173,7 @@ void Lowering::unroll() {
     const double adds = body.idiom ? 3.0
                         : !ends    ? size + 1.0 + kLoopControl
                         : deleted  ? 0.0
-                                   : copy * std::max(1.0, one.trips) + (one.trips > 1.0 ? 1.0
+                                   : copy * std::max(1.0, one.trips) + first + (one.trips > 1.0 ? 1.0
                                                                         : one.shifted   ? kJumps
                                                                                         : 0.0);
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
