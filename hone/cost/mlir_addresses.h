@@ -64,7 +64,7 @@ class AddressCode {
   struct Folded {
     bool constant = false;
     bool others = false;  ///< it is the sum of several parts
-    int last = -1;  ///< loop whose variable comes in last, where its sum is the address's own
+    int last = -1;        ///< loop whose variable comes in last, where its sum is the address's own
   };
   class Builder;
 

@@ -40,15 +40,15 @@ struct Lowered {
   /// A loop that is left, or what stands outside all.
   struct Body {
     bool left = true, innermost = false;
-    bool fixed = true;       ///< every entry to it, each copy by itself, has as many iterations
-    double replicas = 1.0;   ///< how often its code is there: loops around it that are written out
-    double size = 0.0;       ///< instructions an iteration, as one by one
-    double address = 0.0;    ///< ... of which for addresses, but for products beside the accesses
-    double products = 0.0;   ///< ... of which products
+    bool fixed = true;            ///< every entry to it, each copy by itself, has as many iterations
+    double replicas = 1.0;        ///< how often its code is there: loops around it that are written out
+    double size = 0.0;            ///< instructions an iteration, as one by one
+    double address = 0.0;         ///< ... of which for addresses, but for products beside the accesses
+    double products = 0.0;        ///< ... of which products
     double copied_address = 0.0;  ///< of those for addresses, what is in copies of loops inside
-    bool masked = false;     ///< its last lanes are switched off, no remainder is left
-    bool idiom = false;      ///< it only copies or clears: a call of memcpy or memset
-    double wide_size = 0.0;  ///< instructions of `lanes` times `interleave` iterations, where lanes > 1
+    bool masked = false;          ///< its last lanes are switched off, no remainder is left
+    bool idiom = false;           ///< it only copies or clears: a call of memcpy or memset
+    double wide_size = 0.0;       ///< instructions of `lanes` times `interleave` iterations, where lanes > 1
     /// How often the loop that is left, in lanes or not, is written out at last (LoopUnroll); where that is
     /// all of it no loop is left. `rest`: the same of the iterations beside the lanes.
     double unrolled = 1.0, rest_unrolled = 1.0;

@@ -198,7 +198,8 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
     double moves = allocation.moves(first, end);
     double once = allocation.moves_before() + allocation.moves_behind(trace.stored_behind[pass]);
     if (!trace.whole) {
-      const double more = std::clamp(copies / std::max(1.0, static_cast<double>(end - first)), 1.0, kMostMore);
+      const double more =
+          std::clamp(copies / std::max(1.0, static_cast<double>(end - first)), 1.0, kMostMore);
       moves *= more;
       once *= more;
     }

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostOps = 5000;      // gone through of a pass over a body; more are like these
 constexpr std::size_t kMostVisits = 20000;  // of items, whether anything is computed or not
 constexpr std::size_t kSeenBack = 100;      // instructions that GVN looks back for what an element is
-constexpr double kPointer = 8.0;               // bytes
+constexpr double kPointer = 8.0;            // bytes
 constexpr int kDeep = 8;                    // values that are but others are followed so far
 constexpr std::int32_t kNone = Trace::kNone;
 
@@ -270,7 +270,8 @@ class Tracer {
 
   /// Whether this is the last iteration of the loops that an item has been moved out of.
   bool last_of(const Lowered::Item& item) const {
-    for (int id = origin(item); id >= 0 && id != loop_; id = nest_.loops[static_cast<std::size_t>(id)].parent) {
+    for (int id = origin(item); id >= 0 && id != loop_;
+         id = nest_.loops[static_cast<std::size_t>(id)].parent) {
       const double at = at_[static_cast<std::size_t>(id)];
       const auto wide = wide_.find(id);
       if (at < 0.0 || wide == wide_.end() || nest_.inside(item.home, id) ||
@@ -305,11 +306,14 @@ class Tracer {
     if (access.buffer < 0 || (access.store && !last_of(one))) return;
     const bool known_place = nest_.told(access, loop_);
     // Moved out of the loop: a register instead.
-    // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was stored.
+    // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was
+    // stored.
     const bool late = one.home != loop_ && one.home >= 0 && lowered_.body(one.home).left;
     std::vector<std::int32_t> places;
     const bool gathers = late && gathered(one, access, known_place, places);
-    const bool held = !gathers && ((holds_ && !scattered_.contains(access.buffer)) || (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
+    const bool held = !gathers &&
+                      ((holds_ && !scattered_.contains(access.buffer)) ||
+                       (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
                       (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
     const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
@@ -371,8 +375,7 @@ class Tracer {
     const double lanes = abreast(item.home, item);
     if (lanes <= 1.0 || !apart(item)) return false;
     if (loop_ < 0 || !known_place || moves(access, loop_)) return true;
-    const auto [found, fresh] =
-        places_.try_emplace({access.buffer, access.buffer, location(access)}, kNone);
+    const auto [found, fresh] = places_.try_emplace({access.buffer, access.buffer, location(access)}, kNone);
     if (fresh) {
       Trace::Value value;
       value.registers = std::ceil(lanes * kPointer / lowered_.target.widest_bytes());

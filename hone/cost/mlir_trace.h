@@ -26,7 +26,7 @@ struct Trace {
   std::vector<std::size_t> passes;  ///< where each begins in ops, and where the last ends
   /// By pass: values that are stored behind the loop, where it is over.
   std::vector<std::vector<std::int32_t>> stored_behind;
-  bool whole = true;                ///< nothing was left out for its length
+  bool whole = true;         ///< nothing was left out for its length
   std::size_t accesses = 0;  ///< loads and stores of the first pass, those kept in registers among them
 
   std::size_t end_of(std::size_t op) const {

@@ -14,8 +14,8 @@ namespace {
 constexpr double kSimulatedTrips = 10;  // loops of so few are judged after simplification
 constexpr double kCalled = 9.0;         // what a function counts beyond an instruction then
 constexpr double kMostBoost = 4.0;      // times as long they may be then
-constexpr double kNearBounds = 4.0;      // instructions: least, sum
-constexpr double kBounds = 7.0;          // with comparisons and jumps, where others stand between
+constexpr double kNearBounds = 4.0;     // instructions: least, sum
+constexpr double kBounds = 7.0;         // with comparisons and jumps, where others stand between
 constexpr double kJumps = 2.0;          // left of a loop of one iteration, until they are cleaned up
 
 }  // namespace
@@ -120,7 +120,8 @@ void Lowering::unroll() {
   // that moves them.
   std::vector<double> bounds(nest_.loops.size(), 0.0);
   for (const Nest::Loop& one : nest_.loops)
-    if (const int by = one.bounded_by.empty() ? -1 : std::ranges::max(one.bounded_by); one.several_bounds && by >= 0)
+    if (const int by = one.bounded_by.empty() ? -1 : std::ranges::max(one.bounded_by);
+        one.several_bounds && by >= 0)
       bounds[static_cast<std::size_t>(by)] += one.parent == by ? kNearBounds : kBounds;
   const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
@@ -173,9 +174,10 @@ void Lowering::unroll() {
     const double adds = body.idiom ? 3.0
                         : !ends    ? size + 1.0 + kLoopControl
                         : deleted  ? 0.0
-                                   : copy * std::max(1.0, one.trips) + first + (one.trips > 1.0 ? 1.0
-                                                                        : one.shifted   ? kJumps
-                                                                                        : 0.0);
+                                   : copy * std::max(1.0, one.trips) + first +
+                                        (one.trips > 1.0 ? 1.0
+                                         : one.shifted   ? kJumps
+                                                         : 0.0);
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;

@@ -169,7 +169,7 @@ class Vectorising {
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
   std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
-  double bits_ = 32.0;                                   ///< of the widest element of a loop
+  double bits_ = 32.0;            ///< of the widest element of a loop
   /// Instructions of a loop's addresses where it runs in lanes, and products among them.
   double wide_address_ = 0.0, wide_products_ = 0.0;
   mutable std::optional<AddressCode> places_;  ///< of all accesses, made when needed
