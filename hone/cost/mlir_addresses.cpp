@@ -67,6 +67,7 @@ class AddressCode::Builder {
   /// An index as loops' variables, each times its factor, and a constant.
   struct Sum {
     std::vector<std::pair<int, double>> terms;
+    std::vector<int> stands;  ///< where each is known: its loop, or one inside that goes round once with it
     double constant = 0.0;
     std::uint64_t offset = 0;  ///< beside those, the same all through; 0: nothing
     std::uint64_t loaded = 0;  ///< what is known when it runs; 0: nothing
@@ -74,6 +75,7 @@ class AddressCode::Builder {
   };
   Sum sum(const Nest::Index& index, int inside) {
     std::map<int, double> left;
+    std::map<int, int> stands;
     for (const auto& [id, by] : index.terms) left[id] += by;
     Sum made;
     made.constant = index.constant;
@@ -82,15 +84,22 @@ class AddressCode::Builder {
       const auto [id, by] = *std::prev(left.end());
       left.erase(std::prev(left.end()));
       // The variable of a loop that goes round once is what it begins as.
-      if (by == 0.0 || (loop(id).known && loop(id).fixed && loop(id).most <= 1.0)) continue;
+      if (by == 0.0) continue;
+      if (loop(id).known && loop(id).fixed && loop(id).most <= 1.0) {
+        for (const auto& [at, step] : loop(id).first.terms) stands.try_emplace(at, id);
+        continue;
+      }
       const double factor = by / std::max(1.0, loop(id).step);
       made.terms.emplace_back(id, factor);
+      const auto stand = stands.find(id);
+      made.stands.push_back(stand == stands.end() ? id : stand->second);
       made.constant -= factor * loop(id).first.constant;
       made.offset -= modulo(factor) * loop(id).first.offset;
       for (const auto& [at, step] : loop(id).first.terms)
         if (at < id) left[at] -= factor * step;
     }
     std::reverse(made.terms.begin(), made.terms.end());
+    std::reverse(made.stands.begin(), made.stands.end());
     if (!index.exact || index.indirect) {
       const bool one = index.unknown != Nest::kNoValue;
       made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
@@ -100,6 +109,7 @@ class AddressCode::Builder {
       if (!made.terms.empty()) made.where = std::max(made.where, made.terms.back().first);
       for (const auto& [id, by] : made.terms) made.loaded = mixed(mixed(made.loaded, id), by);
       made.terms.clear();
+      made.stands.clear();
     }
     return made;
   }
@@ -169,6 +179,7 @@ class AddressCode::Builder {
     const std::vector<double> by = strides(access);
     Place made;
     std::map<int, double> variables;
+    std::map<int, int> stands;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const Sum one = sum(access.indices[k], access.loop);
       if (std::isnan(by[k])) {
@@ -188,7 +199,11 @@ class AddressCode::Builder {
         made.products.emplace_back(Product{one.terms.back().first, one.terms.size() == 1 && one.offset == 0},
                                    one.terms.size() > 1 ? key(one) : 0);
       made.constant += one.constant * by[k];
-      for (const auto& [id, factor] : one.terms) variables[id] += factor * by[k];
+      for (std::size_t t = 0; t < one.terms.size(); ++t) {
+        const auto& [id, factor] = one.terms[t];
+        variables[id] += factor * by[k];
+        stands[id] = std::max(stands[id], one.stands[t]);
+      }
       if (one.loaded != 0) made.parts.push_back(loaded(one.where, one.loaded, by[k]));
       if (one.offset != 0) made.parts.push_back(loaded(-1, mixed(12, one.offset), by[k]));
     }
@@ -196,6 +211,7 @@ class AddressCode::Builder {
       if (factor == 0.0) continue;
       made.parts.push_back(part(id));
       made.parts.back().factor = factor;
+      stand(made.parts.back(), stands[id]);
     }
     std::stable_sort(made.parts.begin(), made.parts.end(), [](const Part& a, const Part& b) {
       return std::tuple(a.loop, a.kind, a.what) < std::tuple(b.loop, b.kind, b.what);
@@ -205,6 +221,15 @@ class AddressCode::Builder {
     for (const Part& one : made.parts) made.whats.push_back(what = mixed(mixed(what, one.what), one.factor));
     made.with = mixed(mixed(what, 6), made.constant);
     return made;
+  }
+
+  /// Of a variable that loops inside hand on that go round once: nothing moves it out of those, and when they
+  /// are gone nothing looks any more.
+  static void stand(Part& part, int where) {
+    if (where == part.loop) return;
+    part.loop = where;
+    part.handed_on = true;
+    part.what = mixed(mixed(17, part.what), where);
   }
 
   static Part loaded(int loop, std::uint64_t what, double factor) {
@@ -231,7 +256,8 @@ class AddressCode::Builder {
   /// An index that several places share is computed once.
   Part shared(const Sum& one, std::uint64_t what) {
     Part made;
-    made.loop = one.terms.back().first;
+    made.loop = std::ranges::max(one.stands);
+    made.handed_on = made.loop != one.terms.back().first;
     made.kind = Part::Kind::shared;
     made.what = mixed(7, what);
     made.unit = unit_of(one.constant);
@@ -259,7 +285,7 @@ class AddressCode::Builder {
   }
   void product(const Part& of, double factor) {
     if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
-    add(of.loop, of.kind != Part::Kind::loaded, 1.0);
+    add(of.loop, of.kind != Part::Kind::loaded && !of.handed_on, 1.0);
     if (unit_of(factor) != std::abs(factor))
       code_.loops_[static_cast<std::size_t>(of.loop + 1)].products += 1.0;
   }
@@ -328,7 +354,7 @@ class AddressCode::Builder {
       if (part.factor != 1.0) product(part, part.factor);
     bool address = true;  // what needs it is an address
     const bool own = std::all_of(at.parts.begin(), at.parts.end(), [&](const Part& part) {
-      return part.loop == innermost && part.kind != Part::Kind::loaded;
+      return part.loop == innermost && part.kind != Part::Kind::loaded && !part.handed_on;
     });
     if (at.constant != 0.0) {
       folded.constant = users_[at.with].count == 1 && !whole(at);
@@ -337,7 +363,7 @@ class AddressCode::Builder {
         if (counted_.insert(at.with).second) add(innermost, own, 1.0);
       }
     }
-    const bool computed = at.parts.back().kind != Part::Kind::loaded;
+    const bool computed = at.parts.back().kind != Part::Kind::loaded && !at.parts.back().handed_on;
     for (std::size_t m = n; m >= 2; --m) {
       const std::uint64_t what = at.whats[m];
       address = address && users_[what].count == 1 && !apart(at, m - 1);
@@ -347,8 +373,9 @@ class AddressCode::Builder {
       }
       const int where = at.parts[m - 1].loop;
       const bool alone = std::all_of(
-          at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m),
-          [&](const Part& part) { return part.loop == where && part.kind != Part::Kind::loaded; });
+          at.parts.begin(), at.parts.begin() + static_cast<std::ptrdiff_t>(m), [&](const Part& part) {
+            return part.loop == where && part.kind != Part::Kind::loaded && !part.handed_on;
+          });
       if (counted_.insert(what).second) add(where, alone, 1.0);
     }
     if (n == 1 && computed) folded.last = innermost;

@@ -48,6 +48,7 @@ class AddressCode {
     enum class Kind { variable, loaded, shared };
     Kind kind = Kind::variable;  ///< a loop's, a value that is known when it runs, an index of several places
     int loop = -1;               ///< the innermost that moves it
+    bool handed_on = false;      ///< ... or that hands it on and goes round once
     std::uint64_t what = 0;      ///< the same for equal ones
     double factor = 1.0;
     double unit = 1.0;   ///< a power of two that it is a multiple of, before the factor

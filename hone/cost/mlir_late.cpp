@@ -61,7 +61,8 @@ void Lowering::unroll_late() {
       }
       body.whole = body.fixed && body.unrolled >= blocks && body.rest_unrolled >= rest;
     } else {
-      body.unrolled = copies_of(trips, size, body.fixed, most);
+      const double late = body.late_size > 0.0 ? body.late_size : size;
+      body.unrolled = copies_of(trips, late, body.fixed, most);
       body.whole = body.fixed && body.unrolled >= trips;
       body.code = size_of(body.unrolled, size) + (!body.fixed && body.unrolled > 1.0 ? size + 2.0 : 0.0);
     }

@@ -49,6 +49,7 @@ struct Lowered {
     bool masked = false;          ///< its last lanes are switched off, no remainder is left
     bool idiom = false;           ///< it only copies or clears: a call of memcpy or memset
     double wide_size = 0.0;       ///< instructions of `lanes` times `interleave` iterations, where lanes > 1
+    double late_size = 0.0;       ///< ... of one of an innermost loop, where they are 1: after vectorisation
     /// How often the loop that is left, in lanes or not, is written out at last (LoopUnroll); where that is
     /// all of it no loop is left. `rest`: the same of the iterations beside the lanes.
     double unrolled = 1.0, rest_unrolled = 1.0;

@@ -23,6 +23,10 @@ struct Calls {
 Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target);
 
 /// What LLVM takes a vector's access for, in its own unit, where lanes are switched off without mask
+/// Instructions that LLVM counts for a step on so many times its elements at once, in registers of 64 bytes
+/// (TargetTransformInfo's code size for x86).
+double vector_code(const Nest::Step& step, double lanes);
+
 /// registers.
 constexpr double switched_access(bool store) { return store ? 8.0 : 2.0; }
 

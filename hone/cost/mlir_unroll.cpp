@@ -33,6 +33,7 @@ double Lowering::cost(const Item& item) const {
   }
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
   if (step.address || step.work == Work::none) return 0.0;
+  if (step.elements > 1.0) return one.copies * vector_code(step, 1.0);
   return one.copies * (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
 }
 

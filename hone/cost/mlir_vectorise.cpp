@@ -275,6 +275,7 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       item.shuffles = 0.0;
     }
   if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
+  if (body.lanes == 1.0 && body.innermost && !vectors) body.late_size = late_code(id, body);
   if (body.lanes > 1.0) rows(id);
   if (body.lanes > 1.0)
     for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {

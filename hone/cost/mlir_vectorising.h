@@ -106,6 +106,8 @@ class Vectorising {
 
   /// Instructions of LLVM's that an iteration in lanes is.
   double wide_code(int id, const Lowered::Body& body) const;
+  /// ... and one that is not, of what straight code has become.
+  double late_code(int id, const Lowered::Body& body) const;
   const AddressCode& places() const;
 
   /// Accesses whose elements lie in the gaps of each other's.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_vectorising.h"
 
 namespace hone::cost::mlir {
@@ -28,6 +29,13 @@ double putting_together(double members, double bytes) {
 
 }  // namespace
 
+double vector_code(const Nest::Step& step, double lanes) {
+  const double elements = lanes * step.elements;
+  if (step.work == Work::transcendental) return std::max(1.0, 3.0 * elements - 2.0);
+  return parts_of(elements * step.bits / 8.0) *
+         (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+}
+
 double Vectorising::wide_code(int id, const Lowered::Body& body) const {
   const double lanes = body.lanes;
   double each = 0.0, once = 0.0, groups = 0.0;
@@ -37,14 +45,7 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
-      const double bytes = lanes * step.bits / 8.0;
-      if (step.work == Work::transcendental)
-        each += item.copies * (3.0 * lanes - 2.0);
-      else if (item.in_row)
-        each += item.copies * bytes / kRegister;
-      else
-        each += item.copies * parts_of(bytes) *
-                (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+      each += item.copies * (item.in_row ? lanes * step.bits / 8.0 / kRegister : vector_code(step, lanes));
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
@@ -72,6 +73,25 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
   else if (whole_rows)
     places += others + groups * body.interleave;
   return kControl + each * body.interleave + once + places;
+}
+
+double Vectorising::late_code(int id, const Lowered::Body& body) const {
+  double total = kControl + body.address;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    const double side = std::max(1.0, item.lanes), copies = item.copies / side;
+    total += item.shuffles;
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      if (step.address || step.work == Work::none) continue;
+      total += copies * vector_code(step, side);
+      continue;
+    }
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    total += access.apart ? item.copies * 4.0 * access.elements : item.gathered ? item.copies : copies;
+    if (access.store && !places().constant(item.access, -1)) total += 1.0;
+  }
+  return total;
 }
 
 const AddressCode& Vectorising::places() const {
