@@ -1,6 +1,8 @@
 // The code of a loop in lanes as LLVM's LoopUnroll counts it (TargetTransformInfo's code size for x86).
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <set>
 
 #include "hone/cost/mlir_price.h"
@@ -77,9 +79,23 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
 
 double Vectorising::late_code(int id, const Lowered::Body& body) const {
   double total = kControl + body.address;
+  std::set<int> spread;  // items of which each copy is put into all lanes of a vector
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
-    const double side = std::max(1.0, item.lanes), copies = item.copies / side;
+    const double side = std::max(1.0, item.lanes);
+    double copies = item.copies / side;
+    if (item.along >= 0) {
+      // Of iterations that lanes do not divide the rest is vectors half as long, and so on.
+      const double trips = std::max(1.0, std::floor(loop(item.along).trips));
+      const double pieces =
+          std::floor(trips / side) + std::popcount(static_cast<std::uint64_t>(std::fmod(trips, side)));
+      copies = item.copies / trips * pieces;
+      for (const int other : operands_of(item))
+        if (lowered_.items[static_cast<std::size_t>(other)].home == id &&
+            lowered_.items[static_cast<std::size_t>(other)].along != item.along &&
+            spread.insert(other).second)
+          total += lowered_.items[static_cast<std::size_t>(other)].copies;
+    }
     total += item.shuffles;
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
@@ -92,6 +108,19 @@ double Vectorising::late_code(int id, const Lowered::Body& body) const {
     if (access.store && !places().constant(item.access, -1)) total += 1.0;
   }
   return total;
+}
+
+std::vector<int> Vectorising::operands_of(const Lowered::Item& item) const {
+  std::vector<int> values, items;
+  if (item.step >= 0) {
+    const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(item.step)].value);
+    if (from != uses_.from.end()) values = from->second;
+  } else if (const auto stored = uses_.stored.find(item.access); stored != uses_.stored.end()) {
+    values = {stored->second};
+  }
+  for (const int value : values)
+    if (const auto giver = uses_.item.find(value); giver != uses_.item.end()) items.push_back(giver->second);
+  return items;
 }
 
 const AddressCode& Vectorising::places() const {
