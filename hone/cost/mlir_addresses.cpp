@@ -286,6 +286,7 @@ class AddressCode::Builder {
   void product(const Part& of, double factor) {
     if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
     add(of.loop, of.kind != Part::Kind::loaded && !of.handed_on, 1.0);
+    if (of.handed_on) code_.loops_[static_cast<std::size_t>(of.loop + 1)].handed_on += 1.0;
     if (unit_of(factor) != std::abs(factor))
       code_.loops_[static_cast<std::size_t>(of.loop + 1)].products += 1.0;
   }

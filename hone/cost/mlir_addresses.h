@@ -18,6 +18,9 @@ class AddressCode {
     double moving = 0.0;    ///< instructions of an iteration that have to do with other loops, too
     double own = 0.0;       ///< with the loop's variable alone: constants in a copy of its body
     double products = 0.0;  ///< of both, those that are products and no shifts
+    /// Of both, products that could stand further out, were it not for loops that go round once: when those
+    /// are gone they do (LICM).
+    double handed_on = 0.0;
   };
 
   /// A product that stands where an access needs it, however far out it could.

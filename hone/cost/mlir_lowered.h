@@ -45,6 +45,7 @@ struct Lowered {
     double size = 0.0;            ///< instructions an iteration, as one by one
     double address = 0.0;         ///< ... of which for addresses, but for products beside the accesses
     double products = 0.0;        ///< ... of which products
+    double moved_address = 0.0;   ///< of those for addresses, what moves out of it when it is vectorised
     double copied_address = 0.0;  ///< of those for addresses, what is in copies of loops inside
     bool masked = false;          ///< its last lanes are switched off, no remainder is left
     bool idiom = false;           ///< it only copies or clears: a call of memcpy or memset

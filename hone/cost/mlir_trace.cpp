@@ -328,6 +328,7 @@ class Tracer {
       if (trace_.passes.size() == 1) ++trace_.accesses;
       const std::int32_t result =
           fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
+      if (held) share_register(one, result);
       if (held && written_.contains(nest_.memory(access.buffer)) && odd(one))
         trace_.values[static_cast<std::size_t>(result)].registers = abreast(one.home, one);
       made_[here] = result;
@@ -340,7 +341,10 @@ class Tracer {
       values_of(stored->second, used, 0);
     if (trace_.passes.size() == 1) ++trace_.accesses;
     if (held) {
-      if (!used.empty()) held_[where] = {in_elements(one, access, used[0]), instructions_, true};
+      if (!used.empty()) {
+        share_register(one, used[0]);
+        held_[where] = {in_elements(one, access, used[0]), instructions_, true};
+      }
       return;
     }
     forget(access, known_place);
@@ -348,6 +352,16 @@ class Tracer {
     if (known_place && !late && !used.empty()) known_[where] = {used[0], instructions_, false};
     used.insert(used.end(), places.begin(), places.end());
     op(kNone, used);
+  }
+
+  /// What a loop hands on to itself stands side by side whatever row it is of (SLPVectorizer goes through
+  /// values of one type): the ends of rows share registers.
+  void share_register(const Lowered::Item& item, std::int32_t value) {
+    const bool straight = item.along >= 0 && lowered_.body(loop_).lanes <= 1.0;
+    const auto wide = straight ? wide_.find(item.along) : wide_.end();
+    if (wide == wide_.end() || wide->second >= item.lanes) return;
+    double& registers = trace_.values[static_cast<std::size_t>(value)].registers;
+    registers = std::min(registers, wide->second / item.lanes);
   }
 
   /// Whether rows of accesses are vectors of a number of elements that is no power of two: of those what a

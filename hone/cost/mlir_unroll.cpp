@@ -103,7 +103,8 @@ void Lowering::unroll() {
     if (items_[i].counts) first_home[items_[i].item.home].push_back(i);
   std::vector<double> given(nest_.loops.size(), 0.0);   // of `inside`, by the loop inside
   std::vector<double> called(nest_.loops.size(), 0.0);  // functions called in what was written out inside
-  std::vector<double> copied(nest_.loops.size(), 0.0);  // instructions for addresses in copies inside
+  // Instructions for addresses in copies inside, and of those what is moved out of loops later.
+  std::vector<double> copied(nest_.loops.size(), 0.0), handed_on = copied;
   const auto functions_called = [&](const Item& item) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.item.step)];
     return step.work == Work::transcendental && !step.opaque ? item.item.copies * step.elements : 0.0;
@@ -152,6 +153,7 @@ void Lowering::unroll() {
     body.size = size + kLoopControl;
     body.address = code.moving + code.own + copied[i];
     body.copied_address = copied[i];
+    body.moved_address = code.handed_on + handed_on[i];
     body.products = code.products;
     body.idiom = one.trips > 1.0 &&
                  (left[i] == 0 ? moves_memory(at_home[id], id) : left[i] == 1 && joins(id, at_home));
@@ -182,9 +184,12 @@ void Lowering::unroll() {
     if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
     given[i] = adds;
     if (!ends) return;
-    if (one.parent >= 0)
-      copied[static_cast<std::size_t>(one.parent)] +=
-          (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * std::max(1.0, one.trips);
+    if (one.parent >= 0) {
+      const auto around = static_cast<std::size_t>(one.parent);
+      const double copies = std::max(1.0, one.trips);
+      copied[around] += (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * copies;
+      handed_on[around] += body.moved_address * copies;
+    }
     if (one.parent >= 0) called[static_cast<std::size_t>(one.parent)] += calls * std::max(1.0, one.trips);
     body.left = false;
     if (one.parent >= 0)

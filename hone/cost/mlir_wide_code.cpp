@@ -68,7 +68,8 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
       each += item.copies * parts_of(bytes);
     }
   }
-  const double address = body.masked ? body.address : wide_address_, others = body.interleave - 1.0;
+  const double address = std::max(0.0, (body.masked ? body.address : wide_address_) - body.moved_address),
+               others = body.interleave - 1.0;
   double places = address;
   if (gathers)
     places += address * others + others + 1.0;
@@ -78,7 +79,7 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
 }
 
 double Vectorising::late_code(int id, const Lowered::Body& body) const {
-  double total = kControl + body.address;
+  double total = kControl + std::max(0.0, body.address - body.moved_address);
   std::set<int> spread;  // items of which each copy is put into all lanes of a vector
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
