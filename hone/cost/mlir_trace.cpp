@@ -1,7 +1,9 @@
 #include "hone/cost/mlir_trace.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <set>
@@ -41,6 +43,9 @@ class Tracer {
       if (access.store && access.buffer >= 0) written_.insert(nest.memory(access.buffer));
     for (const int i : items) {
       const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
+      if (loop >= 0 && item.promoted && item.home != loop && lowered.body(loop).lanes <= 1.0 &&
+          ragged(nest, item))
+        ragged_.insert(item.along);
       if (item.access < 0 || item.home < 0 || item.home == loop) continue;
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
       const Lowered::Body& body = lowered.body(item.home);
@@ -125,12 +130,13 @@ class Tracer {
                     : together != side_by_side_.end() ? together->second
                                                       : 1.0;
       at_[id] = 0.0;
+      const double block = wide * std::max(1.0, body.interleave), main = std::floor(trips / block) * block;
       double rest = 0.0;  // iterations that copies side by side still stand for
       while (at_[id] < trips && trace_.whole) {
         if (together != side_by_side_.end()) {
           while (wide > 1.0 && rest <= 0.0 && at_[id] + wide > trips) wide /= 2.0;
           if (rest <= 0.0) row_[event.index] = at_[id], rest = wide;
-        } else if (at_[id] + wide > trips && !body.masked) {
+        } else if (at_[id] + wide > main && !body.masked) {
           wide = 1.0;
         }
         wide_[event.index] = wide;
@@ -329,6 +335,7 @@ class Tracer {
       const std::int32_t result =
           fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
       if (held) share_register(one, result);
+      if (!held && one.along >= 0 && ragged_.contains(one.along)) align(one, result);
       if (held && written_.contains(nest_.memory(access.buffer)) && odd(one))
         trace_.values[static_cast<std::size_t>(result)].registers = abreast(one.home, one);
       made_[here] = result;
@@ -354,14 +361,23 @@ class Tracer {
     op(kNone, used);
   }
 
-  /// What a loop hands on to itself stands side by side whatever row it is of (SLPVectorizer goes through
-  /// values of one type): the ends of rows share registers.
+  /// The ends of ragged rows of what a loop hands on to itself share registers.
   void share_register(const Lowered::Item& item, std::int32_t value) {
-    const bool straight = item.along >= 0 && lowered_.body(loop_).lanes <= 1.0;
-    const auto wide = straight ? wide_.find(item.along) : wide_.end();
+    const auto wide = ragged_.contains(item.along) ? wide_.find(item.along) : wide_.end();
     if (wide == wide_.end() || wide->second >= item.lanes) return;
     double& registers = trace_.values[static_cast<std::size_t>(value)].registers;
     registers = std::min(registers, wide->second / item.lanes);
+  }
+
+  /// What such sums take is put into vectors for every place that a row of theirs begins at.
+  void align(const Lowered::Item& item, std::int32_t value) {
+    const double trips = std::floor(nest_.loops[static_cast<std::size_t>(item.along)].most);
+    const double rest = std::fmod(trips, item.lanes);
+    const double pieces = std::floor(trips / item.lanes) + std::popcount(static_cast<std::uint64_t>(rest));
+    double begins = item.lanes;  // different ones
+    while (begins > 1.0 && std::fmod(trips, item.lanes / begins * 2.0) == 0.0) begins /= 2.0;
+    double& registers = trace_.values[static_cast<std::size_t>(value)].registers;
+    registers = std::max(registers, begins * trips / item.lanes / pieces);
   }
 
   /// Whether rows of accesses are vectors of a number of elements that is no power of two: of those what a
@@ -430,6 +446,7 @@ class Tracer {
   std::size_t instructions_ = 0;
   std::unordered_map<int, std::int32_t> carried_;
   std::set<int> written_;    ///< memory that is stored to anywhere
+  std::set<int> ragged_;     ///< loops written out whose rows of sums, handed on, are no whole vectors
   std::set<int> scattered_;  ///< buffers that vectors are scattered to
   std::size_t visits_ = 0;
   bool holds_;

@@ -12,6 +12,7 @@ namespace hone::cost::mlir {
 
 namespace {
 
+constexpr double kAligned = 3.0;    // shuffles of a vector: seen of LLVM 19
 constexpr double kControl = 3.0;    // instructions of the loop's own
 constexpr double kRegister = 64.0;  // bytes that an operation is taken to do at once
 
@@ -36,6 +37,12 @@ double vector_code(const Nest::Step& step, double lanes) {
   if (step.work == Work::transcendental) return std::max(1.0, 3.0 * elements - 2.0);
   return parts_of(elements * step.bits / 8.0) *
          (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+}
+
+bool ragged(const Nest& nest, const Lowered::Item& item) {
+  const double trips =
+      item.along < 0 ? 1.0 : std::floor(nest.loops[static_cast<std::size_t>(item.along)].most);
+  return item.copies > trips && std::fmod(trips, item.lanes) != 0.0;
 }
 
 double Vectorising::wide_code(int id, const Lowered::Body& body) const {
@@ -80,6 +87,14 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
 
 double Vectorising::late_code(int id, const Lowered::Body& body) const {
   double total = kControl + std::max(0.0, body.address - body.moved_address);
+  // Sums in registers whose rows are no whole vectors: what they take is brought into place for each.
+  if (const auto kept = kept_.find(id); kept != kept_.end())
+    for (const std::size_t i : kept->second) {
+      const Lowered::Item& item = lowered_.items[i];
+      if (item.along >= 0 && nest_.accesses[static_cast<std::size_t>(item.access)].store &&
+          ragged(nest_, item))
+        total += kAligned * item.copies / item.lanes;
+    }
   std::set<int> spread;  // items of which each copy is put into all lanes of a vector
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
