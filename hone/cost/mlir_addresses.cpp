@@ -259,7 +259,7 @@ class AddressCode::Builder {
     made.loop = std::ranges::max(one.stands);
     made.handed_on = made.loop != one.terms.back().first;
     made.kind = Part::Kind::shared;
-    made.what = mixed(7, what);
+    made.what = made.handed_on ? mixed(mixed(18, what), made.loop) : mixed(7, what);
     made.unit = unit_of(one.constant);
     double most = one.constant;
     bool bounded = one.constant >= 0.0;
@@ -271,10 +271,13 @@ class AddressCode::Builder {
     }
     if (bounded) made.most = most;
     if (counted_.insert(made.what).second) {
-      for (const auto& [id, factor] : one.terms)
-        if (factor != 1.0) product(part(id), factor);
+      for (std::size_t t = 0; t < one.terms.size(); ++t) {
+        Part variable = part(one.terms[t].first);
+        stand(variable, one.stands[t]);
+        if (one.terms[t].second != 1.0) product(variable, one.terms[t].second);
+      }
       const double sums = static_cast<double>(one.terms.size()) - 1.0 + (one.constant != 0.0 ? 1.0 : 0.0);
-      add(made.loop, one.terms.size() == 1, sums);
+      add(made.loop, one.terms.size() == 1 && !made.handed_on, sums);
     }
     return made;
   }
@@ -337,7 +340,7 @@ class AddressCode::Builder {
       folded.constant = true;
       return;
     }
-    folded.others = n > 1;
+    folded.several = n > 1;
     const int innermost = at.parts.back().loop;
     if (n >= 2 && at.constant == 0.0 && users_[at.whats[n]].count == 1 && apart(at, n - 1) &&
         (n == 2 ? !at.products.empty() : !apart(at, n - 2))) {
@@ -348,7 +351,8 @@ class AddressCode::Builder {
         code_.products_[static_cast<std::size_t>(innermost + 1)].push_back(product);
         if (sum != 0 && counted_.insert(mixed(14, sum)).second) add(product.loop, false, 1.0);
       }
-      if (at.parts.front().kind == Part::Kind::variable) folded.last = at.parts.front().loop;
+      if (at.parts.front().kind == Part::Kind::variable && !at.parts.front().handed_on)
+        folded.last = at.parts.front().loop;
       return;
     }
     for (const Part& part : at.parts)
@@ -401,9 +405,9 @@ bool AddressCode::constant(int access, int copied) const {
   return found->second.constant || (copied >= 0 && found->second.last == copied);
 }
 
-bool AddressCode::moved_by_others(int access) const {
+bool AddressCode::several_parts(int access) const {
   const auto found = folded_.find(access);
-  return found != folded_.end() && found->second.others;
+  return found != folded_.end() && found->second.several;
 }
 
 }  // namespace hone::cost::mlir

@@ -42,8 +42,8 @@ class AddressCode {
   /// Whether an access's place is a constant beyond what is an instruction or another address, which makes a
   /// store cheaper: in a copy of the body of the loop `copied` (-1: as it stands).
   bool constant(int access, int copied) const;
-  /// Whether other loops move an access's place, too.
-  bool moved_by_others(int access) const;
+  /// Whether an access's place is a sum.
+  bool several_parts(int access) const;
 
  private:
   /// What a place is the sum of.
@@ -67,8 +67,8 @@ class AddressCode {
   };
   struct Folded {
     bool constant = false;
-    bool others = false;  ///< it is the sum of several parts
-    int last = -1;        ///< loop whose variable comes in last, where its sum is the address's own
+    bool several = false;  ///< it is the sum of several parts
+    int last = -1;         ///< loop whose variable comes in last, where its sum is the address's own
   };
   class Builder;
 

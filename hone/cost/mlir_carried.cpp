@@ -343,6 +343,15 @@ double Vectorising::copies_in(const Lowered::Item& item, int id) const {
   return copies;
 }
 
+std::vector<int> Vectorising::values_of(const Lowered::Item& item) const {
+  if (item.step < 0) {
+    const auto stored = uses_.stored.find(item.access);
+    return stored == uses_.stored.end() ? std::vector<int>() : std::vector<int>{stored->second};
+  }
+  const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(item.step)].value);
+  return from == uses_.from.end() ? std::vector<int>() : from->second;
+}
+
 void Vectorising::registers(int id, Lowered::Body& body) {
   std::set<int> outside;
   std::map<int, double> outside_instructions;  // by value: how many
@@ -356,15 +365,8 @@ void Vectorising::registers(int id, Lowered::Body& body) {
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   for (std::size_t position = 0; position < here.size(); ++position) {
     const Lowered::Item& item = lowered_.items[here[position]];
-    std::vector<int> used;
-    if (item.step >= 0) {
-      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-      if (step.address) continue;
-      if (const auto found = uses_.from.find(step.value); found != uses_.from.end()) used = found->second;
-    } else if (const auto found = uses_.stored.find(item.access); found != uses_.stored.end()) {
-      used = {found->second};
-    }
-    for (const int value : used) {
+    if (item.step >= 0 && nest_.steps[static_cast<std::size_t>(item.step)].address) continue;
+    for (const int value : values_of(item)) {
       if (value == Nest::kNoValue) continue;
       const auto giver = uses_.item.find(value);
       if (giver == uses_.item.end()) {

@@ -124,6 +124,7 @@ bool Vectorising::in_step(int id, int along, const std::vector<int>& values, std
     } else {
       const Nest::Step &a = nest_.steps[static_cast<std::size_t>(first->step)],
                        &b = nest_.steps[static_cast<std::size_t>(one->step)];
+      // Casts between kinds of numbers are not followed (foldShuffleToIdentity knows those of whole numbers).
       if (a.code != b.code || a.code == 0 || !has_vectors(b) || b.work == Work::convert ||
           !used_once(values[k]))
         return false;

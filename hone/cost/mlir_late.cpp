@@ -8,6 +8,7 @@ namespace hone::cost::mlir {
 
 namespace {
 
+constexpr double kMemoryCall = 3.0;  // instructions of a call that copies or clears
 constexpr double kAtRunTime = 8.0;   // copies where the number of iterations is not known
 constexpr double kAround = 8.0;      // instructions around a loop in lanes: sums of lanes, checks, entry
 constexpr double kMostCopies = 1e4;  // no loop is looked at longer
@@ -42,7 +43,11 @@ void Lowering::unroll_late() {
     const auto outside = static_cast<std::size_t>(around(static_cast<int>(i)) + 1);
     if (!body.left) continue;
     if (body.idiom) {
-      body.code = 3.0;
+      body.code = kMemoryCall;
+      double calls = 1.0;
+      for (int at = parent; at >= 0 && !left(at); at = loop(at).parent)
+        calls *= std::max(1.0, loop(at).trips);
+      inside[outside] += body.code * calls;
       continue;
     }
     const Nest::Loop& one = nest_.loops[i];
@@ -64,7 +69,7 @@ void Lowering::unroll_late() {
       const double late = body.late_size > 0.0 ? body.late_size : size;
       body.unrolled = copies_of(trips, late, body.fixed, most);
       body.whole = body.fixed && body.unrolled >= trips;
-      body.code = size_of(body.unrolled, size) + (!body.fixed && body.unrolled > 1.0 ? size + 2.0 : 0.0);
+      body.code = size_of(body.unrolled, late) + (!body.fixed && body.unrolled > 1.0 ? late + 2.0 : 0.0);
     }
     double copies = 1.0;  // of it in what is around
     for (int at = parent; at >= 0 && !left(at); at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);

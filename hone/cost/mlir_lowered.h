@@ -54,10 +54,11 @@ struct Lowered {
     /// How often the loop that is left, in lanes or not, is written out at last (LoopUnroll); where that is
     /// all of it no loop is left. `rest`: the same of the iterations beside the lanes.
     double unrolled = 1.0, rest_unrolled = 1.0;
-    bool whole = false;   ///< no loop is left of it
-    double spills = 0.0;  ///< instructions of its code that move values to the stack or back
-    double code = 0.0;    ///< instructions in all, with the loops inside
-    double lanes = 1.0;   ///< iterations at once
+    bool whole = false;        ///< no loop is left of it
+    double spills = 0.0;       ///< instructions of its code that move values to the stack or back
+    double spills_once = 0.0;  ///< ... of them those in front of it and behind, once an entry
+    double code = 0.0;         ///< instructions in all, with the loops inside
+    double lanes = 1.0;        ///< iterations at once
     double interleave = 1.0;
     double chain = 0.0;       ///< cycles an iteration waits for the one before it
     double path = 0.0;        ///< cycles from what an iteration begins with to what it ends with

@@ -259,7 +259,7 @@ void NestBuilder::element_wise(const Operation& operation, At at, Work work) {
          operation.name == "tensor.generate" && !operation.regions.empty() ? operation.regions[0] : -1);
   if (work == Work::compare && !nest_.steps.empty()) nest_.steps.back().choice = choice_of(operation.name);
   // A destination that one scalar fills.
-  if (destination && loops.operands.size() == 1 && operation.operands.size() > 1 &&
+  if (destination && loops.operands.size() == 1 && operation.operands.size() == 2 &&
       nest_.accesses.back().store) {
     Nest::Access& filled = nest_.accesses.back();
     filled.uses = {operation.operands[0]};

@@ -167,4 +167,23 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   return total;
 }
 
+double register_parts(double bytes, const CodeTarget& target) {
+  double parts = 1.0;
+  while (parts * target.widest_bytes() < bytes) parts *= 2.0;
+  return parts;
+}
+
+double vector_code(const Nest::Step& step, double lanes, const CodeTarget& target) {
+  const double elements = lanes * step.elements;
+  if (step.work == Work::transcendental) return std::max(1.0, 3.0 * elements - 2.0);
+  return register_parts(elements * step.bits / 8.0, target) *
+         (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+}
+
+bool ragged(const Nest& nest, const Lowered::Item& item) {
+  const double trips =
+      item.along < 0 ? 1.0 : std::floor(nest.loops[static_cast<std::size_t>(item.along)].most);
+  return item.copies > trips && std::fmod(trips, item.lanes) != 0.0;
+}
+
 }  // namespace hone::cost::mlir

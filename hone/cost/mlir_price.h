@@ -22,16 +22,19 @@ struct Calls {
 };
 Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target);
 
-/// What LLVM takes a vector's access for, in its own unit, where lanes are switched off without mask
+/// Registers of the machine's that so many bytes are to LLVM: one, two, four, ...
+double register_parts(double bytes, const CodeTarget& target);
+
+/// Instructions that LLVM counts for a step on so many times its elements at once (TargetTransformInfo's code
+/// size for x86).
+double vector_code(const Nest::Step& step, double lanes, const CodeTarget& target);
+
 /// Whether copies side by side are several rows that are no whole vectors. Sums of such rows that a loop
 /// hands on stand side by side all the same, whatever row they are of (SLPVectorizer goes through values of
 /// one type).
 bool ragged(const Nest& nest, const Lowered::Item& item);
 
-/// Instructions that LLVM counts for a step on so many times its elements at once, in registers of 64 bytes
-/// (TargetTransformInfo's code size for x86).
-double vector_code(const Nest::Step& step, double lanes);
-
+/// What LLVM takes a vector's access for, in its own unit, where lanes are switched off without mask
 /// registers.
 constexpr double switched_access(bool store) { return store ? 8.0 : 2.0; }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "hone/cost/mlir_trace.h"
 
@@ -12,6 +13,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr std::size_t kMostInAll = 20000;  // operations of a function; of loops beyond nothing is said
+constexpr std::size_t kVisits = 4;         // of items that no operation comes of, that take as long as one
 constexpr double kMostMore = 4.0;          // times as many moves are believed as were gone through
 constexpr std::size_t kMostHeld = 250;     // accesses of a body beyond which LICM moves none of them out
 constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max();
@@ -170,6 +172,9 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
         copies *= std::max(1.0, std::ceil(nest.loops[static_cast<std::size_t>(at)].trips / body.lanes));
     return item.along >= 0 ? copies / item.lanes : copies;
   };
+  std::set<int> written;
+  for (const Nest::Access& access : nest.accesses)
+    if (access.store && access.buffer >= 0) written.insert(nest.memory(access.buffer));
   // What runs most often is what matters most: the inner ones first.
   std::size_t all = 0;
   for (auto entry = items.rbegin(); entry != items.rend() && all < kMostInAll; ++entry) {
@@ -177,11 +182,11 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
     Lowered::Body& body = lowered.bodies[static_cast<std::size_t>(loop + 1)];
     if (body.idiom) continue;
     const auto traced = [&, &loop = loop, &list = list](bool holds) {
-      return trace_of(nest, uses, lowered, loop, list, loops[loop], holds, loop < 0 ? 1 : 3);
+      return trace_of(nest, uses, lowered, loop, list, loops[loop], written, holds, loop < 0 ? 1 : 3);
     };
     Trace trace = traced(true);
     if (loop >= 0 && trace.accesses > kMostHeld) trace = traced(false);
-    all += trace.ops.size();
+    all += trace.ops.size() + trace.visits / kVisits;
     std::vector<int> buffers;
     double copies = 0.0;
     for (const int i : list) {
@@ -204,6 +209,7 @@ void spill(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
       once *= more;
     }
     body.spills = moves * body.unrolled + once;
+    body.spills_once = once;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "hone/base/mix.h"
 #include "hone/cost/mlir_price.h"
@@ -28,19 +29,19 @@ constexpr std::int32_t kNone = Trace::kNone;
 class Tracer {
  public:
   Tracer(const Nest& nest, const ValueUses& uses, const Lowered& lowered, int loop,
-         const std::vector<int>& items, const std::vector<int>& loops, bool holds)
+         const std::vector<int>& items, const std::vector<int>& loops, const std::set<int>& written,
+         bool holds)
       : nest_(nest),
         uses_(uses),
         lowered_(lowered),
         loop_(loop),
         at_(nest.loops.size(), -1.0),
+        written_(written),
         holds_(holds && loop >= 0) {
     for (const int i : items)
       if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
           item.along >= 0 && (loop < 0 || (item.home >= 0 && nest.inside(item.home, loop))))
         side_by_side_[item.along] = item.lanes;
-    for (const Nest::Access& access : nest.accesses)
-      if (access.store && access.buffer >= 0) written_.insert(nest.memory(access.buffer));
     for (const int i : items) {
       const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
       if (loop >= 0 && item.promoted && item.home != loop && lowered.body(loop).lanes <= 1.0 &&
@@ -75,13 +76,14 @@ class Tracer {
       trace_.passes.push_back(trace_.ops.size());
       made_.clear();
       known_.clear();
-      visits_ = 0;
+      trace_.visits += std::exchange(visits_, 0);
       walk(loop_);
       if (loop_ >= 0) hand_on(loop_);
       trace_.stored_behind.emplace_back();
       for (const auto& [where, known] : held_)
         if (known.stored) trace_.stored_behind.back().push_back(known.value);
     }
+    trace_.visits += visits_;
     trace_.passes.push_back(trace_.ops.size());
     return std::move(trace_);
   }
@@ -283,7 +285,8 @@ class Tracer {
       if (at < 0.0 || wide == wide_.end() || nest_.inside(item.home, id) ||
           std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
         continue;
-      if (at + wide->second < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
+      const double step = side_by_side_.contains(id) ? 1.0 : wide->second;
+      if (at + step < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
     }
     return true;
   }
@@ -311,12 +314,12 @@ class Tracer {
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
     if (access.buffer < 0 || (access.store && !last_of(one))) return;
     const bool known_place = nest_.told(access, loop_);
-    // Moved out of the loop: a register instead.
     // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was
     // stored.
     const bool late = one.home != loop_ && one.home >= 0 && lowered_.body(one.home).left;
     std::vector<std::int32_t> places;
-    const bool gathers = late && gathered(one, access, known_place, places);
+    const bool gathers = late && gather(one, access, known_place, places);
+    // Moved out of the loop: a register instead.
     const bool held = !gathers &&
                       ((holds_ && !scattered_.contains(access.buffer)) ||
                        (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
@@ -396,12 +399,12 @@ class Tracer {
 
   /// Whether elements in lanes are gathered or scattered.
   bool apart(const Lowered::Item& item) const {
-    return std::abs(item.stride) != 1.0 && !item.in_group && lowered_.target.masks();
+    return !(std::abs(item.stride) <= 1.0) && !item.in_group && lowered_.target.masks();
   }
   /// Whether an access in lanes is a gather or a scatter, which no loop is left of. Where the places are that
   /// do not move with the loop around is computed outside it.
-  bool gathered(const Lowered::Item& item, const Nest::Access& access, bool known_place,
-                std::vector<std::int32_t>& places) {
+  bool gather(const Lowered::Item& item, const Nest::Access& access, bool known_place,
+              std::vector<std::int32_t>& places) {
     const double lanes = abreast(item.home, item);
     if (lanes <= 1.0 || !apart(item)) return false;
     if (loop_ < 0 || !known_place || moves(access, loop_)) return true;
@@ -445,9 +448,9 @@ class Tracer {
   std::map<Where, std::int32_t> places_;  ///< vectors of addresses
   std::size_t instructions_ = 0;
   std::unordered_map<int, std::int32_t> carried_;
-  std::set<int> written_;    ///< memory that is stored to anywhere
-  std::set<int> ragged_;     ///< loops written out whose rows of sums, handed on, are no whole vectors
-  std::set<int> scattered_;  ///< buffers that vectors are scattered to
+  const std::set<int>& written_;  ///< memory that is stored to anywhere
+  std::set<int> ragged_;          ///< loops written out whose rows of sums, handed on, are no whole vectors
+  std::set<int> scattered_;       ///< buffers that vectors are scattered to
   std::size_t visits_ = 0;
   bool holds_;
 };
@@ -455,8 +458,9 @@ class Tracer {
 }  // namespace
 
 Trace trace_of(const Nest& nest, const ValueUses& uses, const Lowered& lowered, int loop,
-               const std::vector<int>& items, const std::vector<int>& loops, bool holds, int passes) {
-  return Tracer(nest, uses, lowered, loop, items, loops, holds).run(passes);
+               const std::vector<int>& items, const std::vector<int>& loops, const std::set<int>& written,
+               bool holds, int passes) {
+  return Tracer(nest, uses, lowered, loop, items, loops, written, holds).run(passes);
 }
 
 }  // namespace hone::cost::mlir

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "hone/cost/mlir_vectorise.h"
@@ -27,6 +28,7 @@ struct Trace {
   /// By pass: values that are stored behind the loop, where it is over.
   std::vector<std::vector<std::int32_t>> stored_behind;
   bool whole = true;         ///< nothing was left out for its length
+  std::size_t visits = 0;    ///< of items, whether that made an operation or not
   std::size_t accesses = 0;  ///< loads and stores of the first pass, those kept in registers among them
 
   std::size_t end_of(std::size_t op) const {
@@ -37,8 +39,9 @@ struct Trace {
 /// The trace of `passes` iterations of a loop that is left (-1: what stands outside all): of `items`, its
 /// code's, with the iterations of `loops`, those inside that are written out, one after the other, in the
 /// order of the text, what is equal once. `holds`: elements that stay where they are while it runs are in
-/// registers.
+/// registers. `written`: memory that is stored to anywhere.
 Trace trace_of(const Nest& nest, const ValueUses& uses, const Lowered& lowered, int loop,
-               const std::vector<int>& items, const std::vector<int>& loops, bool holds, int passes);
+               const std::vector<int>& items, const std::vector<int>& loops, const std::set<int>& written,
+               bool holds, int passes);
 
 }  // namespace hone::cost::mlir

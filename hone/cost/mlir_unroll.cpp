@@ -33,8 +33,7 @@ double Lowering::cost(const Item& item) const {
   }
   const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
   if (step.address || step.work == Work::none) return 0.0;
-  if (step.elements > 1.0) return one.copies * vector_code(step, 1.0);
-  return one.copies * (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+  return one.copies * vector_code(step, 1.0, result_.target);
 }
 
 bool Lowering::moves_memory(const std::vector<std::size_t>& items, int id) const {
@@ -111,7 +110,7 @@ void Lowering::unroll() {
   };
   std::vector<int> accesses;
   for (const Item& item : items_)
-    if (!item.gone && item.item.access >= 0) accesses.push_back(item.item.access);
+    if ((!item.gone || item.counts) && item.item.access >= 0) accesses.push_back(item.item.access);
   const AddressCode places(nest_, accesses);
   // By loop, with the copies of those written out inside: products that stand there, by what moves them.
   std::vector<std::map<std::pair<int, bool>, double>> products(nest_.loops.size());
@@ -140,7 +139,8 @@ void Lowering::unroll() {
       const bool in_copies = places.constant(item.item.access, static_cast<int>(i));
       plain += in_copies ? 0.0 : item.item.copies;
       if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
-      if (in_copies && places.moved_by_others(item.item.access)) first += 1.0;
+      if (in_copies && !places.constant(item.item.access, -1) && places.several_parts(item.item.access))
+        first += 1.0;
     }
     const AddressCode::Of& code = places.of(id);
     double made = 0.0, own = 0.0, still = 0.0;  // products, of its own variable, and of none inside
@@ -181,21 +181,22 @@ void Lowering::unroll() {
                                         (one.trips > 1.0 ? 1.0
                                          : one.shifted   ? kJumps
                                                          : 0.0);
-    if (one.parent >= 0) inside[static_cast<std::size_t>(one.parent)] += adds - given[i];
+    // The loop around that is left, and how often this stands in it.
+    const int around = this->around(id);
+    double times = 1.0;
+    for (int at = one.parent; at != around; at = loop(at).parent) times *= std::max(1.0, loop(at).trips);
+    if (around >= 0) inside[static_cast<std::size_t>(around)] += (adds - given[i]) * times;
     given[i] = adds;
     if (!ends) return;
-    if (one.parent >= 0) {
-      const auto around = static_cast<std::size_t>(one.parent);
-      const double copies = std::max(1.0, one.trips);
-      copied[around] += (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * copies;
-      handed_on[around] += body.moved_address * copies;
-    }
-    if (one.parent >= 0) called[static_cast<std::size_t>(one.parent)] += calls * std::max(1.0, one.trips);
-    body.left = false;
-    if (one.parent >= 0)
+    if (const auto to = static_cast<std::size_t>(around); around >= 0) {
+      times *= std::max(1.0, one.trips);
+      copied[to] += (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * times;
+      handed_on[to] += body.moved_address * times;
+      called[to] += calls * times;
       for (const auto& [by, count] : products[i])
-        if (by.first != id || !by.second || one.shifted)
-          products[static_cast<std::size_t>(one.parent)][by] += count * std::max(1.0, one.trips);
+        if (by.first != id || !by.second || one.shifted) products[to][by] += count * times;
+    }
+    body.left = false;
     result_.homes[i] = one.parent;
     if (one.parent >= 0) left[static_cast<std::size_t>(one.parent)] += left[i] - 1;
     const std::vector<std::size_t> here = std::move(at_home[id]);

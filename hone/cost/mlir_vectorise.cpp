@@ -280,7 +280,12 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   if (body.lanes > 1.0)
     for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
       Lowered::Item& item = lowered_.items[i];
-      if (item.access >= 0 && item.stride == 0.0 && of_sum(item)) item.home = home_of(loop(id).parent);
+      if (item.access < 0 || item.stride != 0.0 || !of_sum(item)) continue;
+      item.home = home_of(loop(id).parent);
+      item.lanes = 1.0;
+      item.promoted = true;
+      if (item.home >= 0)
+        item.stride = stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], item.home);
     }
   if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
 }

@@ -109,7 +109,8 @@ class Vectorising {
   /// ... and one that is not, of what straight code has become.
   double late_code(int id, const Lowered::Body& body) const;
   const AddressCode& places() const;
-  /// The items that give what a step or store takes.
+  /// The values that a step or store takes, and the items that give them.
+  std::vector<int> values_of(const Lowered::Item& item) const;
   std::vector<int> operands_of(const Lowered::Item& item) const;
 
   /// Accesses whose elements lie in the gaps of each other's.

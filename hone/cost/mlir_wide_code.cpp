@@ -12,55 +12,38 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr double kAligned = 3.0;    // shuffles of a vector: seen of LLVM 19
-constexpr double kControl = 3.0;    // instructions of the loop's own
-constexpr double kRegister = 64.0;  // bytes that an operation is taken to do at once
-
-double parts_of(double bytes) {
-  double parts = 1.0;
-  while (parts * kRegister < bytes) parts *= 2.0;
-  return parts;
-}
+constexpr double kAligned = 3.0;  // shuffles of a vector: seen of LLVM 19
+constexpr double kControl = 3.0;  // instructions of the loop's own
 
 /// Of a store of a whole row: vectors are put behind one another two by two, the last two shuffled.
-double putting_together(double members, double bytes) {
+double putting_together(double members, double bytes, const CodeTarget& target) {
   double total = 0.0;
   for (; members > 2.0; members = std::ceil(members / 2.0)) total += std::floor(members / 2.0);
-  const double parts = parts_of(bytes);
+  const double parts = register_parts(bytes, target);
   return total + parts * (2.0 * parts - 1.0);
 }
 
 }  // namespace
 
-double vector_code(const Nest::Step& step, double lanes) {
-  const double elements = lanes * step.elements;
-  if (step.work == Work::transcendental) return std::max(1.0, 3.0 * elements - 2.0);
-  return parts_of(elements * step.bits / 8.0) *
-         (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
-}
-
-bool ragged(const Nest& nest, const Lowered::Item& item) {
-  const double trips =
-      item.along < 0 ? 1.0 : std::floor(nest.loops[static_cast<std::size_t>(item.along)].most);
-  return item.copies > trips && std::fmod(trips, item.lanes) != 0.0;
-}
-
 double Vectorising::wide_code(int id, const Lowered::Body& body) const {
+  const CodeTarget& target = lowered_.target;
   const double lanes = body.lanes;
   double each = 0.0, once = 0.0, groups = 0.0;
-  bool gathers = false, whole_rows = false;
+  bool apart = false, whole_rows = false;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
+    if (item.home != id) continue;
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
-      each += item.copies * (item.in_row ? lanes * step.bits / 8.0 / kRegister : vector_code(step, lanes));
+      each += item.copies * (item.in_row ? lanes * step.bits / 8.0 / target.widest_bytes()
+                                         : vector_code(step, lanes, target));
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     const double stride = std::abs(item.stride), bytes = lanes * access.bits / 8.0;
-    if (stride == 1.0) {
-      each += item.copies;
+    if (stride <= 1.0) {
+      each += item.copies * (body.masked && !target.masks() ? switched_access(access.store) : 1.0);
       if (access.store && !body.masked && !places().constant(item.access, -1)) once += 1.0;
     } else if (item.in_group) {
       whole_rows = true;
@@ -68,21 +51,22 @@ double Vectorising::wide_code(int id, const Lowered::Body& body) const {
       each += rows;
       if (access.store) groups += rows;
       if (item.in_row) continue;
-      each += access.store ? rows * putting_together(item.group, bytes * stride)
-                           : item.copies * std::max(1.0, std::ceil(bytes * stride / kRegister) - 1.0);
+      each += access.store
+                  ? rows * putting_together(item.group, bytes * stride, target)
+                  : item.copies * std::max(1.0, std::ceil(bytes * stride / target.widest_bytes()) - 1.0);
     } else {
-      gathers = true;
-      each += item.copies * parts_of(bytes);
+      apart = true;
+      each += item.copies * (target.masks() ? register_parts(bytes, target) : 2.0 * lanes);
     }
   }
   const double address = std::max(0.0, (body.masked ? body.address : wide_address_) - body.moved_address),
                others = body.interleave - 1.0;
-  double places = address;
-  if (gathers)
-    places += address * others + others + 1.0;
+  double addresses = address;
+  if (apart)
+    addresses += address * others + others + 1.0;
   else if (whole_rows)
-    places += others + groups * body.interleave;
-  return kControl + each * body.interleave + once + places;
+    addresses += others + groups * body.interleave;
+  return kControl + each * body.interleave + once + addresses;
 }
 
 double Vectorising::late_code(int id, const Lowered::Body& body) const {
@@ -106,6 +90,7 @@ double Vectorising::late_code(int id, const Lowered::Body& body) const {
       const double pieces =
           std::floor(trips / side) + std::popcount(static_cast<std::uint64_t>(std::fmod(trips, side)));
       copies = item.copies / trips * pieces;
+      if (item.step >= 0 && nest_.steps[static_cast<std::size_t>(item.step)].address) continue;
       for (const int other : operands_of(item))
         if (lowered_.items[static_cast<std::size_t>(other)].home == id &&
             lowered_.items[static_cast<std::size_t>(other)].along != item.along &&
@@ -116,25 +101,21 @@ double Vectorising::late_code(int id, const Lowered::Body& body) const {
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address || step.work == Work::none) continue;
-      total += copies * vector_code(step, side);
+      total += copies * vector_code(step, side, lowered_.target);
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    total += access.apart ? item.copies * 4.0 * access.elements : item.gathered ? item.copies : copies;
+    total += access.apart                     ? item.copies * 4.0 * access.elements
+             : item.gathered && !item.gathers ? item.copies
+                                              : copies;
     if (access.store && !places().constant(item.access, -1)) total += 1.0;
   }
   return total;
 }
 
 std::vector<int> Vectorising::operands_of(const Lowered::Item& item) const {
-  std::vector<int> values, items;
-  if (item.step >= 0) {
-    const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(item.step)].value);
-    if (from != uses_.from.end()) values = from->second;
-  } else if (const auto stored = uses_.stored.find(item.access); stored != uses_.stored.end()) {
-    values = {stored->second};
-  }
-  for (const int value : values)
+  std::vector<int> items;
+  for (const int value : values_of(item))
     if (const auto giver = uses_.item.find(value); giver != uses_.item.end()) items.push_back(giver->second);
   return items;
 }
