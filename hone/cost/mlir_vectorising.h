@@ -136,8 +136,8 @@ class Vectorising {
   bool in_step(int id, int along, const std::vector<int>& values, std::set<std::vector<int>>& seen,
                std::vector<std::size_t>& items) const;
 
-  /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out, or of
-  /// the text (mlir_side_by_side.cpp).
+  /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out
+  /// (mlir_side_by_side.cpp), or of the text (mlir_straight.cpp).
   void side_by_side(int id, double widest);
   void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);

@@ -122,7 +122,7 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
   if (!changes.refused.empty()) {
     const std::string folder = folder_of(*store);
     throw Error(
-        fmt::format("the study has begun with other settings:\n  {}\n ", fmt::join(changes.refused, "\n  ")),
+        fmt::format("the study has begun with other settings:\n  {}", fmt::join(changes.refused, "\n  ")),
         Place{file.path, 0, ""},
         fmt::format("its trials cannot be mixed with new ones; give the file another name, or remove {}",
                     folder.ends_with(".hone") ? folder : store->url()));

@@ -1,0 +1,283 @@
+// What stands side by side in the text, as instructions on vectors: LLVM's SLPVectorizer, from stores to
+// neighbouring elements to what is stored. Copies of loops: mlir_side_by_side.cpp.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "hone/cost/mlir_vectorising.h"
+
+namespace hone::cost::mlir {
+
+namespace {
+
+constexpr int kDeepestBundle = 12;           // RecursionMaxDepth
+constexpr std::size_t kMostBundled = 20000;  // values of a function, beyond which nothing is looked for
+
+}  // namespace
+
+/// A tree of bundles from a row of stores on: what it saves, and which items it makes vectors of.
+class Vectorising::Bundles {
+ public:
+  explicit Bundles(Vectorising& of) : of_(of) {}
+
+  /// Two values that are but needed one by one.
+  void pair(int one, int other) {
+    saved_ -= 1.0;  // to take one of them out
+    follow({one, other}, 1);
+  }
+  void grow(const std::vector<std::size_t>& stores) {
+    for (const std::size_t i : stores) items_.push_back(i);
+    gained(of_.lowered_.items[stores[0]].home, stores.size());
+    std::vector<int> values;
+    for (const std::size_t i : stores) {
+      const auto stored = of_.uses_.stored.find(of_.lowered_.items[i].access);
+      if (stored == of_.uses_.stored.end()) return;
+      values.push_back(stored->second);
+    }
+    follow(values, 1);
+  }
+  bool pays() const { return possible_ && saved_ > 0.0; }
+  /// Makes them so many elements' vectors, each counted `copies` times.
+  void settle(double lanes, double copies) {
+    for (const std::size_t i : items_) of_.lowered_.items[i].lanes = lanes;
+    for (const std::size_t i : gathers_) {
+      Lowered::Item& item = of_.lowered_.items[i];
+      item.lanes = lanes;
+      of_.bring_together(item, lanes, -1);
+    }
+    for (const auto& [home, gain] : gains_) of_.shorten(home, gain * copies);
+  }
+
+ private:
+  void gained(int home, std::size_t count) {
+    saved_ += static_cast<double>(count) - 1.0;
+    gains_[home] += static_cast<double>(count) - 1.0;
+  }
+  /// Values that are put together one by one, unless they are constants.
+  void apart(const std::vector<int>& values) {
+    if (std::any_of(values.begin(), values.end(), [&](int value) { return of_.uses_.item.count(value) > 0; }))
+      saved_ -= static_cast<double>(values.size());
+    for (const int value : values) possible_ = possible_ && !waits(value);
+  }
+  /// Whether a value comes from one that is in a bundle already.
+  bool waits(int value) {
+    if (bundled_.count(value) > 0) return true;
+    if (++of_.visited_together_ > kMostBundled) return true;
+    if (!waited_.insert(value).second) return false;
+    const auto from = of_.uses_.from.find(value);
+    if (from == of_.uses_.from.end() || waited_.size() > 400) return false;
+    return std::any_of(from->second.begin(), from->second.end(), [&](int other) { return waits(other); });
+  }
+
+  /// Values that are to be one vector's elements.
+  void follow(const std::vector<int>& values, int depth) {
+    if (std::all_of(values.begin(), values.end(), [&](int value) { return value == values[0]; })) {
+      if (of_.uses_.item.count(values[0]) > 0) saved_ -= 1.0;  // to all lanes
+      return;
+    }
+    if (!seen_.insert(values).second) return;
+    if (++of_.visited_together_ > kMostBundled) possible_ = false;
+    if (!possible_) return;
+    // One of them may not wait for another; what is loaded is put in another order.
+    const auto loaded = [&](int value) {
+      const auto given = of_.uses_.item.find(value);
+      return given != of_.uses_.item.end() &&
+             of_.lowered_.items[static_cast<std::size_t>(given->second)].access >= 0;
+    };
+    const bool again =
+        std::any_of(values.begin(), values.end(), [&](int value) { return bundled_.count(value) > 0; });
+    if (again && std::all_of(values.begin(), values.end(), loaded)) {
+      saved_ -= 1.0;
+      return;
+    }
+    if (again) {
+      possible_ = false;
+      return;
+    }
+    std::vector<std::size_t> items;
+    for (const int value : values) {
+      const auto given = of_.uses_.item.find(value);
+      // What was moved out together can be together there.
+      if (given == of_.uses_.item.end() ||
+          (!items.empty() && of_.lowered_.items[static_cast<std::size_t>(given->second)].home !=
+                                 of_.lowered_.items[items[0]].home))
+        break;
+      items.push_back(static_cast<std::size_t>(given->second));
+    }
+    const double lanes = static_cast<double>(values.size());
+    if (items.size() < values.size() || depth >= kDeepestBundle) return apart(values);
+    if (!alike(items)) {
+      if (depth == 1 || !gathered(items)) return apart(values);  // what is only copied is not worth it
+      saved_ -= 2.0;
+      bundled_.insert(values.begin(), values.end());
+      gathers_.insert(gathers_.end(), items.begin(), items.end());
+      return;
+    }
+    const auto taken = [&](std::size_t i) { return of_.lowered_.items[i].lanes > 1.0; };
+    if (std::any_of(items.begin(), items.end(), taken)) {
+      // By an earlier tree: as they are wanted here, or not.
+      if (!std::all_of(items.begin(), items.end(),
+                       [&](std::size_t i) { return of_.lowered_.items[i].lanes == lanes; }))
+        apart(values);
+      return;
+    }
+    bundled_.insert(values.begin(), values.end());
+    gained(of_.lowered_.items[items[0]].home, items.size());
+    items_.insert(items_.end(), items.begin(), items.end());
+    const auto first = of_.uses_.from.find(values[0]);
+    if (of_.lowered_.items[items[0]].access >= 0 || first == of_.uses_.from.end()) return;
+    for (std::size_t k = 0; k < first->second.size() && possible_; ++k) {
+      std::vector<int> operands;
+      for (const int value : values) {
+        const auto from = of_.uses_.from.find(value);
+        if (from == of_.uses_.from.end() || from->second.size() <= k) return;
+        operands.push_back(from->second[k]);
+      }
+      follow(operands, depth + 1);
+    }
+  }
+
+  /// Whether they are loads of one buffer that a gather brings together.
+  bool gathered(const std::vector<std::size_t>& items) const {
+    const Lowered::Item& first = of_.lowered_.items[items[0]];
+    // What is wanted twice is loaded once: fewer than a gather's.
+    if (std::set<std::size_t>(items.begin(), items.end()).size() < items.size()) return false;
+    return first.access >= 0 && of_.gathers(static_cast<double>(items.size())) &&
+           std::all_of(items.begin(), items.end(), [&](std::size_t i) {
+             const Lowered::Item& item = of_.lowered_.items[i];
+             return item.access >= 0 && item.lanes <= 1.0 && item.share == first.share &&
+                    item.copies == first.copies &&
+                    of_.nest_.accesses[static_cast<std::size_t>(item.access)].buffer ==
+                        of_.nest_.accesses[static_cast<std::size_t>(first.access)].buffer;
+           });
+  }
+
+  /// Whether they are one operation, or loads of neighbours.
+  bool alike(const std::vector<std::size_t>& items) const {
+    const Lowered::Item& first = of_.lowered_.items[items[0]];
+    for (std::size_t k = 1; k < items.size(); ++k) {
+      const Lowered::Item& one = of_.lowered_.items[items[k]];
+      if ((one.step >= 0) != (first.step >= 0) || one.share != first.share || one.copies != first.copies)
+        return false;
+      if (one.step >= 0) {
+        const Nest::Step &a = of_.nest_.steps[static_cast<std::size_t>(first.step)],
+                         &b = of_.nest_.steps[static_cast<std::size_t>(one.step)];
+        if (a.code != b.code || a.code == 0 || a.bits != b.bits || !has_vectors(a) || !has_vectors(b))
+          return false;
+      } else if (distance(of_.nest_, of_.nest_.accesses[static_cast<std::size_t>(first.access)],
+                          of_.nest_.accesses[static_cast<std::size_t>(one.access)]) !=
+                 static_cast<double>(k)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  Vectorising& of_;
+  double saved_ = 0.0;
+  std::map<int, double> gains_;  ///< by the loop where they are
+  bool possible_ = true;
+  std::vector<std::size_t> items_, gathers_;
+  std::set<std::vector<int>> seen_;
+  std::set<int> bundled_, waited_;
+};
+
+/// Of the text: a + x, then + y.
+void Vectorising::sums_of_text(int id) {
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& top = lowered_.items[i];
+    if (top.step < 0 || top.lanes > 1.0) continue;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+    const auto from = uses_.from.find(step.value);
+    if (step.work != Work::add || !step.real || step.elements > 1.0 || from == uses_.from.end() ||
+        from->second.size() != 2)
+      continue;
+    for (int k = 0; k < 2; ++k) {
+      const int before = from->second[static_cast<std::size_t>(k)],
+                added = from->second[static_cast<std::size_t>(1 - k)];
+      const auto inner = uses_.from.find(before);
+      const auto work = uses_.work.find(before);
+      if (inner == uses_.from.end() || inner->second.size() != 2 || work == uses_.work.end() ||
+          work->second != Work::add)
+        continue;
+      bool done = false;
+      for (const int other : inner->second) {
+        const auto one = uses_.item.find(added), two = uses_.item.find(other);
+        if (done || one == uses_.item.end() || two == uses_.item.end()) continue;
+        if (lowered_.items[static_cast<std::size_t>(one->second)].step < 0 ||
+            lowered_.items[static_cast<std::size_t>(one->second)].lanes > 1.0 ||
+            lowered_.items[static_cast<std::size_t>(two->second)].lanes > 1.0)
+          continue;
+        Bundles bundles(*this);
+        bundles.pair(other, added);
+        if (!bundles.pays()) continue;
+        bundles.settle(2.0, top.copies);
+        lowered_.items[static_cast<std::size_t>(one->second)].shuffles += top.copies;
+        done = true;
+      }
+      if (done) break;
+    }
+  }
+}
+void Vectorising::straight(int id, double widest) {
+  std::vector<std::size_t> stores;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0 || item.share < 1.0) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    if (access.store && access.elements <= 1.0) stores.push_back(i);
+  }
+  if (stores.size() < 2 || stores.size() > kMostStores) return;
+  // Of loops written out, each copy by itself.
+  std::map<int, bool> one_by_one;
+  std::erase_if(stores, [&](std::size_t i) {
+    const std::vector<int>& by = lowered_.items[i].copied_by;
+    return std::any_of(by.begin(), by.end(), [&](int along) {
+      const auto [found, fresh] = one_by_one.try_emplace(along, false);
+      if (fresh) found->second = waits(id, along);
+      return found->second;
+    });
+  });
+  // Rows of neighbours.
+  std::vector<std::vector<std::size_t>> rows;
+  std::map<std::vector<double>, std::size_t> row_of;
+  const auto access_of = [&](std::size_t i) -> const Nest::Access& {
+    return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
+  };
+  for (const std::size_t i : stores) {
+    const Nest::Access& access = access_of(i);
+    const auto [row, fresh] =
+        row_of.try_emplace(row_of_access(access, lowered_.items[i].copies), rows.size());
+    if (fresh) rows.emplace_back();
+    rows[row->second].push_back(i);
+  }
+  for (std::vector<std::size_t>& row : rows) {
+    std::stable_sort(row.begin(), row.end(), [&](std::size_t a, std::size_t b) {
+      return access_of(a).indices.back().constant < access_of(b).indices.back().constant;
+    });
+    // The widest first, anywhere.
+    for (auto width = static_cast<std::size_t>(widest); width >= 2; width /= 2)
+      for (std::size_t begin = 0; begin + width <= row.size();) {
+        std::size_t end = begin;
+        while (end < begin + width && lowered_.items[row[end]].lanes <= 1.0 &&
+               (end == begin || distance(nest_, access_of(row[end - 1]), access_of(row[end])) == 1.0))
+          ++end;
+        if (end < begin + width) {
+          begin = std::max(begin + 1, end);
+          continue;
+        }
+        Bundles bundles(*this);
+        bundles.grow({row.begin() + static_cast<std::ptrdiff_t>(begin),
+                      row.begin() + static_cast<std::ptrdiff_t>(end)});
+        if (bundles.pays()) {
+          bundles.settle(static_cast<double>(width), lowered_.items[row[begin]].copies);
+          begin = end;
+        } else {
+          ++begin;
+        }
+      }
+  }
+}
+
+}  // namespace hone::cost::mlir
