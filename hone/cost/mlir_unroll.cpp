@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "hone/cost/mlir_addresses.h"
 #include "hone/cost/mlir_lowering.h"
@@ -174,13 +175,22 @@ void Lowering::unroll() {
       ends = ends || simulated < kWrittenOut * std::min(kMostBoost, whole / simulated);
     }
     ends = ends && !body.idiom;
-    const double adds = body.idiom ? 3.0
-                        : !ends    ? size + 1.0 + kLoopControl
-                        : deleted  ? 0.0
-                                   : copy * std::max(1.0, one.trips) + first +
-                                        (one.trips > 1.0 ? 1.0
-                                         : one.shifted   ? kJumps
-                                                         : 0.0);
+    double adds = body.idiom ? 3.0
+                  : !ends    ? size + 1.0 + kLoopControl
+                  : deleted  ? 0.0
+                             : copy * std::max(1.0, one.trips) + first +
+                                  (one.trips > 1.0 ? 1.0
+                                   : one.shifted   ? kJumps
+                                                   : 0.0);
+    if (!ends && !body.idiom && !one.fixed && body.fixed) {
+      // Where tiles are known copy by copy the last one may be short enough, though the others are not.
+      double tiles = 1.0;
+      for (const int by : std::set<int>(one.bounded_by.begin(), one.bounded_by.end()))
+        tiles *= std::max(1.0, loop(by).trips);
+      const double last = std::clamp(one.trips * tiles - one.most * (tiles - 1.0), 0.0, one.most);
+      if (last < one.most && (last <= 1.0 || size * last + kLoopControl < kWrittenOut))
+        adds = (adds * (tiles - 1.0) + copy * last) / tiles;
+    }
     // The loop around that is left, and how often this stands in it.
     const int around = this->around(id);
     double times = 1.0;
@@ -213,21 +223,31 @@ void Lowering::unroll() {
     }
   };
   for (std::size_t i = 0; i < nest_.loops.size(); ++i) result_.bodies[i + 1].fixed = nest_.loops[i].fixed;
-  for (std::size_t i = nest_.loops.size(); i-- > 0;) judge(i);
   // Where all that its bounds depend on is written out, each copy's are constants: such loops are judged
-  // again. So are those around what became longer by it.
+  // again, before those around. So are those around what became longer by it.
   std::vector<bool> again(nest_.loops.size(), false);
-  for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
-    const Nest::Loop& one = nest_.loops[i];
-    if (!this->left(static_cast<int>(i)) || one.fixed || !one.known || one.bounded_by.empty()) continue;
-    again[i] = std::all_of(one.bounded_by.begin(), one.bounded_by.end(),
-                           [&](int by) { return by >= 0 && !this->left(by); });
-    if (again[i]) result_.bodies[i + 1].fixed = true;
-  }
+  const auto constant_now = [&](int by) {
+    return by >= 0 && !this->left(by) && loop(by).first.exact &&
+           std::ranges::none_of(loop(by).first.terms, [&](const auto& term) { return this->left(term.first); });
+  };
+  const auto known_now = [&](std::size_t j) {
+    const Nest::Loop& one = nest_.loops[j];
+    return !one.fixed && !result_.bodies[j + 1].fixed && one.known && !one.bounded_by.empty() &&
+           std::all_of(one.bounded_by.begin(), one.bounded_by.end(), constant_now);
+  };
   for (std::size_t i = nest_.loops.size(); i-- > 0;) {
-    if (!again[i]) continue;
-    if (this->left(static_cast<int>(i))) judge(i);
-    if (nest_.loops[i].parent >= 0) again[static_cast<std::size_t>(nest_.loops[i].parent)] = true;
+    judge(i);
+    if (this->left(static_cast<int>(i))) continue;
+    std::size_t end = i + 1;
+    while (end < nest_.loops.size() && nest_.inside(static_cast<int>(end), static_cast<int>(i))) ++end;
+    for (std::size_t j = end; j-- > i + 1;) {
+      if (this->left(static_cast<int>(j)) && known_now(j)) again[j] = result_.bodies[j + 1].fixed = true;
+      if (!again[j]) continue;
+      again[j] = false;
+      if (this->left(static_cast<int>(j))) judge(j);
+      if (const int parent = nest_.loops[j].parent; parent > static_cast<int>(i))
+        again[static_cast<std::size_t>(parent)] = true;
+    }
   }
   for (Item& item : items_)
     if (!item.masked_by.empty()) place(item, item.item.home);
