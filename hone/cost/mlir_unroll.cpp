@@ -228,7 +228,8 @@ void Lowering::unroll() {
   std::vector<bool> again(nest_.loops.size(), false);
   const auto constant_now = [&](int by) {
     return by >= 0 && !this->left(by) && loop(by).first.exact &&
-           std::ranges::none_of(loop(by).first.terms, [&](const auto& term) { return this->left(term.first); });
+           std::ranges::none_of(loop(by).first.terms,
+                                [&](const auto& term) { return this->left(term.first); });
   };
   const auto known_now = [&](std::size_t j) {
     const Nest::Loop& one = nest_.loops[j];
