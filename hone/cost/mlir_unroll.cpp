@@ -208,7 +208,7 @@ void Lowering::unroll() {
     }
     body.left = false;
     result_.homes[i] = one.parent;
-    if (one.parent >= 0) left[static_cast<std::size_t>(one.parent)] += left[i] - 1;
+    if (around >= 0) left[static_cast<std::size_t>(around)] += left[i] - 1;
     const std::vector<std::size_t> here = std::move(at_home[id]);
     at_home[id].clear();
     for (const std::size_t k : here) {

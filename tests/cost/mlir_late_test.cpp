@@ -290,6 +290,29 @@ func.func @f(%x: memref<283x69xf32>, %y: memref<283x69xf32>) {
   EXPECT_NEAR(code.lowered.body(0).size, 92.0, 0.15 * 92.0);
 }
 
+TEST(MlirLate, WhatTilesAreWrittenOutInIsInnermost) {
+  // Tiles of 16 and 10: nothing is left inside the loop of i, which runs in lanes.
+  const LoweredFunction code(R"(
+#b = affine_map<(d0) -> (d0)>
+#m = affine_map<(d0) -> (d0 + 16, 26)>
+func.func @f(%x: memref<26x2048xf32>, %y: memref<26x2048xf32>) {
+  affine.for %i = 0 to 2048 {
+    affine.for %j = 0 to 26 step 16 {
+      affine.for %k = #b(%j) to min #m(%j) {
+        %0 = affine.load %x[%k, %i] : memref<26x2048xf32>
+        %1 = arith.addf %0, %0 : f32
+        affine.store %1, %y[%k, %i] : memref<26x2048xf32>
+      }
+    }
+  }
+  return
+})",
+                             kWithMasks);
+  EXPECT_FALSE(code.lowered.body(1).left || code.lowered.body(2).left);
+  EXPECT_TRUE(code.lowered.body(0).innermost);
+  EXPECT_EQ(code.lowered.body(0).lanes, 8.0);
+}
+
 TEST(MlirLate, ARowOfATileThatMovesIsNotKnown) {
   // Rows of a triangle, sixteen a tile: where a row ends the tile says, too.
   const LoweredFunction code(R"(
