@@ -29,6 +29,9 @@ bool adds_up(const std::string& target) {
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
 
+/// Rows' worth of evidence against what a leaf says, of what few functions have: one for fifty functions.
+constexpr double kRidgeOfFew = 100.0;
+
 /// Most functions have none, and what is said of those that have must not be theirs.
 bool few_have(const std::string& target) { return target == "spills"; }
 
@@ -152,7 +155,12 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
       const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
       table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
     }
-    return LoopSums::fit(table, error, options.boosting, options.members);
+    // What few have is learned from few: the estimate is believed for longer.
+    predict::BoostingOptions boosting = options.boosting;
+    if (few_have(of))
+      boosting.ridge =
+          std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
+    return LoopSums::fit(table, error, boosting, options.members);
   };
   std::vector<double> costs;
   for (const CostSample* sample : samples) costs.push_back(sample->targets.at(name));
