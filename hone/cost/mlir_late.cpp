@@ -42,12 +42,11 @@ void Lowering::unroll_late() {
     const int parent = nest_.loops[i].parent;
     const auto outside = static_cast<std::size_t>(around(static_cast<int>(i)) + 1);
     if (!body.left) continue;
+    double copies = 1.0;  // of it in what is around
+    for (int at = parent; at >= 0 && !left(at); at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);
     if (body.idiom) {
       body.code = kMemoryCall;
-      double calls = 1.0;
-      for (int at = parent; at >= 0 && !left(at); at = loop(at).parent)
-        calls *= std::max(1.0, loop(at).trips);
-      inside[outside] += body.code * calls;
+      inside[outside] += body.code * copies;
       continue;
     }
     const Nest::Loop& one = nest_.loops[i];
@@ -71,8 +70,6 @@ void Lowering::unroll_late() {
       body.whole = body.fixed && body.unrolled >= trips;
       body.code = size_of(body.unrolled, late) + (!body.fixed && body.unrolled > 1.0 ? late + 2.0 : 0.0);
     }
-    double copies = 1.0;  // of it in what is around
-    for (int at = parent; at >= 0 && !left(at); at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);
     grown[outside] += (body.code - body.size) * copies;
     inside[outside] += body.code * copies;
   }

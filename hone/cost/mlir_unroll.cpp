@@ -139,9 +139,9 @@ void Lowering::unroll() {
       if (item.item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.item.access)].store) continue;
       const bool in_copies = places.constant(item.item.access, static_cast<int>(i));
       plain += in_copies ? 0.0 : item.item.copies;
-      if (in_copies && !places.constant(item.item.access, -1)) stores += item.item.copies;
-      if (in_copies && !places.constant(item.item.access, -1) && places.several_parts(item.item.access))
-        first += 1.0;
+      if (!in_copies || places.constant(item.item.access, -1)) continue;
+      stores += item.item.copies;
+      if (places.several_parts(item.item.access)) first += 1.0;
     }
     const AddressCode::Of& code = places.of(id);
     double made = 0.0, own = 0.0, still = 0.0;  // products, of its own variable, and of none inside
