@@ -20,7 +20,7 @@ struct Arguments {
   std::string file;
   std::vector<std::string> families;
   std::uint64_t seed = 1, count = 1000, number = 0;
-  int workers = 0;
+  int workers = 0, visits = 3;
   double kernel_seconds = 60.0;
   bool json = false, quiet = false;
 };
@@ -41,9 +41,13 @@ int make(const Arguments& arguments) {
   plan.workers = arguments.workers > 0 ? arguments.workers
                                        : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   plan.kernel_seconds = arguments.kernel_seconds;
+  plan.visits = arguments.visits;
   plan.interrupted = interrupted;
   plan.progress = [&](std::uint64_t done, std::uint64_t total) {
     progress.show(fmt::format("{} of {} functions", done, total));
+  };
+  plan.visiting = [&](std::uint64_t left) {
+    progress.show(fmt::format("visiting again where repeats disagreed: {} to go", left));
   };
   progress.show("measuring this machine's rates");
   const label::LabelSummary summary = label::make_labels(plan);
@@ -54,6 +58,8 @@ int make(const Arguments& arguments) {
                 {"duplicates", summary.duplicates},
                 {"failed", summary.failed},
                 {"before", summary.before},
+                {"visited_again", summary.visited_again},
+                {"disturbed", summary.disturbed},
                 {"seconds", summary.seconds},
                 {"interrupted", summary.interrupted}});
   } else {
@@ -65,6 +71,10 @@ int make(const Arguments& arguments) {
                 static_cast<unsigned long long>(summary.duplicates),
                 static_cast<unsigned long long>(summary.failed),
                 static_cast<unsigned long long>(summary.before));
+    if (summary.visited_again > 0 || summary.disturbed > 0)
+      std::printf("%llu visits where repeats had disagreed; of %llu in the file they do still\n",
+                  static_cast<unsigned long long>(summary.visited_again),
+                  static_cast<unsigned long long>(summary.disturbed));
   }
   if (!summary.interrupted) return kDone;
   std::fprintf(stderr, "stopped; everything is saved, the same command goes on\n");
@@ -182,6 +192,12 @@ void add_label_make(CLI::App& app, Action& action) {
       ->add_option("--kernel-seconds", arguments->kernel_seconds,
                    "Give a function up after so long; default: 60")
       ->check(CLI::Range(0.1, 86400.0));
+  command
+      ->add_option(
+          "--visits", arguments->visits,
+          "Where the repeats of a function disagree, measure it again when all others have been, up to "
+          "so often in all; default: 3")
+      ->check(CLI::Range(1, 1000));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->callback([arguments, &action] { action = [arguments] { return make(*arguments); }; });

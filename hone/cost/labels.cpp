@@ -15,7 +15,7 @@ namespace hone::cost {
 
 namespace {
 
-constexpr int kLabelsVersion = 1;
+constexpr int kLabelsVersion = 2;  // 2: lines of another visit
 
 bool name_letter(char letter) {
   return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '.' ||
@@ -40,6 +40,7 @@ Json Label::json() const {
   for (const auto& [name, value] : targets) json["targets"][name] = real_to_json(value);
   json["spread"] = spread;
   if (disturbed) json["disturbed"] = true;
+  if (visits > 1) json["visits"] = visits;
   return json;
 }
 
@@ -56,6 +57,16 @@ Label Label::from_json(const Json& json) {
   for (const auto& [name, value] : json.at("targets").items()) label.targets[name] = json_to_real(value);
   label.spread = json.value("spread", 0.0);
   label.disturbed = json.value("disturbed", false);
+  label.visits = std::max(1, json.value("visits", 1));
+  return label;
+}
+
+Label joined(const Label& before, const Label& again) {
+  const double first = before.target("run_s"), second = again.target("run_s");
+  Label label = again.disturbed && (!before.disturbed || first <= second) ? before : again;
+  label.disturbed =
+      before.disturbed && again.disturbed && std::max(first, second) > 1.05 * std::min(first, second);
+  label.visits = before.visits + again.visits;
   return label;
 }
 
@@ -155,6 +166,7 @@ bool LabelProvenance::same_source(const LabelProvenance& other) const {
 LabelSet read_labels(const std::string& path) {
   const std::string content = read_file(path);
   LabelSet set;
+  std::unordered_map<std::uint64_t, std::size_t> places;  // of labels by id
   int line = 0;
   for (std::size_t begin = 0; begin < content.size();) {
     ++line;
@@ -168,7 +180,12 @@ LabelSet read_labels(const std::string& path) {
       if (line == 1) {
         set.provenance = LabelProvenance::from_json(json);
       } else {
-        set.labels.push_back(Label::from_json(json));
+        Label label = Label::from_json(json);
+        const auto [place, fresh] = places.try_emplace(label.id, set.labels.size());
+        if (!fresh && label.visits > 1 && set.labels[place->second].structure == label.structure)
+          set.labels[place->second] = std::move(label);
+        else
+          set.labels.push_back(std::move(label));
       }
     } catch (const Error& error) {
       throw Error(error.message(), Place{path, line, ""}, error.hint());

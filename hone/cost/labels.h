@@ -24,12 +24,18 @@ struct Label {
   std::map<std::string, double> targets;  ///< by name with unit: "run_s", "instructions", ...
   double spread = 0.0;                    ///< of run_s: (q80 - q20) / q20 of the repeats
   bool disturbed = false;                 ///< the repeats disagree: trust run_s less
+  int visits = 1;                         ///< how often it was measured, some time apart
   std::string failed;                     ///< why there are no targets; "" where there are
 
   double target(const std::string& name) const;  ///< NaN where it is not there
   Json json() const;
   static Label from_json(const Json& json);
 };
+
+/// What two visits to the same function say together: an undisturbed one is believed; of two disturbed ones
+/// the shorter time stands, which is trusted where they agree within a twentieth: what disturbs comes and
+/// goes, so that it hardly makes both late by the same. Visits add up.
+Label joined(const Label& before, const Label& again);
 
 /// Where labels come from: machine, compiler, generator, date. The first line of a data set.
 struct LabelProvenance {
@@ -57,8 +63,8 @@ struct LabelSet {
 mlir::CodeTarget code_target_of(const Json& provenance);
 Json code_target_json(const mlir::CodeTarget& target);
 
-/// Reads a data set. A last line that was cut off is not there. Throws Error with the line where the file is
-/// none or broken elsewhere.
+/// Reads a data set. A last line that was cut off is not there; a function that was visited again has the
+/// last line that says so. Throws Error with the line where the file is none or broken elsewhere.
 LabelSet read_labels(const std::string& path);
 
 /// The text with what has no meaning taken out: names of values, functions and aliases numbered in the order

@@ -26,7 +26,10 @@ double NestBuilder::latency(int from, int to) {
   paths_[to] = -1.0;  // a value that depends on itself ends here
   double longest = -1.0;
   for (const int operand : operation.operands) longest = std::max(longest, latency(from, operand));
-  if (longest >= 0.0) longest += latency_of(work);
+  if (longest >= 0.0) {
+    const Type& type = module_.type_of(operation.operands.empty() ? to : operation.operands[0]);
+    longest += latency_of(work, type.real_elements(), type.bits, choice_of(operation.name));
+  }
   return paths_[to] = longest;
 }
 

@@ -13,7 +13,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr double kLongCode = 2000.0;  // instructions
-constexpr double kWindow = 200.0;     // instructions that a processor has under way at once
+constexpr double kWindow = 110.0;     // instructions that a processor has under way at once
 constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
 
 /// What is left in a loop's body, an iteration.

@@ -24,7 +24,8 @@ struct Nest {
 
   /// Position along one dimension of a buffer, in elements.
   struct Index {
-    std::vector<std::pair<int, double>> terms;  ///< loop, how far one iteration of it moves
+    std::vector<std::pair<int, double>>
+        terms;  ///< loop, how far one iteration of it moves; by loop ascending
     double constant = 0.0;
     bool exact = true;      ///< false: more enters than the terms say
     bool indirect = false;  ///< it was loaded

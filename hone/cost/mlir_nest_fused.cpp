@@ -18,6 +18,7 @@ Nest::Access NestBuilder::moved(const Domain::Operand& operand, std::span<const 
     Nest::Index index;
     for (const auto& [loop, factor] : dimension)
       index.terms.emplace_back(loops[static_cast<std::size_t>(loop)], static_cast<double>(factor));
+    std::sort(index.terms.begin(), index.terms.end());
     access.indices.push_back(std::move(index));
   }
   return access;

@@ -97,13 +97,12 @@ Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
 
 Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
   for (const auto& [loop, step] : b.terms) {
-    const auto found =
-        std::find_if(a.terms.begin(), a.terms.end(), [&](const auto& term) { return term.first == loop; });
-    if (found != a.terms.end()) {
+    const auto found = std::lower_bound(a.terms.begin(), a.terms.end(), loop,
+                                        [](const auto& term, int one) { return term.first < one; });
+    if (found != a.terms.end() && found->first == loop)
       found->second += step;
-    } else {
-      a.terms.emplace_back(loop, step);
-    }
+    else
+      a.terms.insert(found, {loop, step});
   }
   a.constant += b.constant;
   const bool first = a.exact && !a.indirect, second = b.exact && !b.indirect;

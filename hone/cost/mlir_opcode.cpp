@@ -234,23 +234,27 @@ Choice choice_of(std::string_view operation, bool constant, bool zero) {
   return {};
 }
 
-double latency_of(Work work) {
+double latency_of(Work work, bool real, int bits, const Choice& choice) {
   switch (work) {
     case Work::add:
     case Work::multiply:
-      return 3.0;
     case Work::fma:
       return 4.0;
     case Work::divide:
-      return 11.0;
+      return bits == 64 ? 14.0 : 11.0;
     case Work::root:
-      return 15.0;
+      return bits == 64 ? 18.0 : 12.0;
     case Work::transcendental:
       return 30.0;
+    case Work::compare:
+      // A minimum that hands NaN on: one of zeros is found and set aside, and a NaN is chosen afterwards.
+      return !real ? 1.0 : choice.single >= kExtremum.single ? 9.0 : choice.single > 2.0 ? 7.0 : 3.0;
+    case Work::convert:
+      return real ? 5.0 : 1.0;
     case Work::integer_multiply:
       return 3.0;
     case Work::integer_divide:
-      return 12.0;
+      return 20.0;
     case Work::none:
       return 0.0;
     default:

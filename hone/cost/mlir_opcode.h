@@ -52,7 +52,8 @@ Choice choice_of(std::string_view operation, bool constant = false, bool zero = 
 /// That of extrema which hand NaN on, of any two values.
 constexpr Choice kExtremum = {10.0, 5.0};
 
-/// Cycles until a result is there, roughly, on a core of today.
-double latency_of(Work work);
+/// Cycles until a result is there, roughly, on a core of today (Fog, "Instruction tables", 2025: Intel from
+/// Skylake on, AMD from Zen 2 on): of reals or integers, of so many bits. `choice`: where reals are compared.
+double latency_of(Work work, bool real, int bits, const Choice& choice = {});
 
 }  // namespace hone::cost::mlir

@@ -81,6 +81,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   Price total;
   double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
   double load_ports = 0.0, store_ports = 0.0;  // what gathers and scatters take beyond an instruction each
+  double wide_integer = 0.0;                   // of integers, in vectors: on the ports of reals, and one more
+  double real_ports = 0.0, products = 0.0;     // beyond an instruction each; products of single integers
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
@@ -141,6 +143,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         break;
       case Work::integer_multiply:
         integer += uops * (step.bits == 64 ? 2.0 : 1.0);
+        (width * step.elements > 1.0 ? real_ports : products) += 2.0 * uops * (step.bits == 64 ? 2.0 : 1.0);
         break;
       case Work::call:
         slow += times * 5.0;
@@ -159,9 +162,12 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         break;
       default:
         (step.real ? real : integer) += uops;
+        if (!step.real && width * step.elements > 1.0) wide_integer += uops;
     }
   }
-  const double most = std::max({real / 2.0, (loads + load_ports) / 2.0, stores + store_ports, integer / 3.0});
+  const double most = std::max({(real + real_ports) / 2.0, (real + real_ports + wide_integer) / 3.0,
+                                (real + real_ports + integer) / 4.0, products / 2.0,
+                                (loads + load_ports) / 2.0, stores + store_ports, integer / 3.0});
   total.instructions += real + integer + 0.6 * loads + stores;
   total.cycles = std::max(most, total.instructions / 6.0) + 0.1 * total.instructions / 6.0 + slow;
   return total;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 
 #include "hone/base/mix.h"
@@ -129,6 +130,46 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
   return std::min(total, std::max(1.0, buffer.bytes / kLine));
 }
 
+bool Reuse::crowded(const Group& group, int loop, double cache_bytes) const {
+  // Sets repeat after so many bytes; the last cache's are chosen by a hash of the address.
+  if (cache_bytes > 4e6) return false;
+  const double ways = cache_bytes <= 65536.0 ? 8.0 : 16.0;
+  const auto period = static_cast<std::int64_t>(cache_bytes / ways);
+  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
+  if (buffer.bytes <= cache_bytes / 4.0) return false;
+  std::vector<std::pair<double, double>> moves;  // bytes, times
+  double unit = buffer.element_bytes;
+  for (std::size_t k = group.access->indices.size(); k-- > 0;) {
+    const Nest::Index& index = group.access->indices[k];
+    if (!buffer.strides.empty() && k < buffer.strides.size()) {
+      if (buffer.strides[k] == kDynamic) return false;
+      unit = static_cast<double>(buffer.strides[k]) * buffer.element_bytes;
+    }
+    if (index.indirect) return false;
+    for (const auto& [at, step] : index.terms)
+      if ((loop < 0 || nest_.inside(at, loop)) && at != loop && step != 0.0)
+        moves.emplace_back(std::abs(step * unit),
+                           std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips));
+    if (buffer.strides.empty())
+      unit *= k < buffer.shape.size() && buffer.shape[k] != kDynamic
+                  ? static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]))
+                  : static_cast<double>(Nest::kUnknownTrips);
+  }
+  std::sort(moves.begin(), moves.end());
+  double run = std::max(kLine, group.elements * buffer.element_bytes), runs = 1.0, places = 1.0;
+  for (const auto& [bytes, times] : moves) {
+    if (bytes <= run) {
+      run += bytes * (times - 1.0);
+      continue;
+    }
+    runs *= times;
+    const auto step = static_cast<std::int64_t>(std::min(bytes, 1e15));
+    places *= std::min(times, static_cast<double>(period / std::gcd(step, period)));
+  }
+  const double most = static_cast<double>(period) / kLine, lines = std::ceil(run / kLine);
+  return lines * runs > ways * std::min(most, places * lines);
+}
+
 double Reuse::traffic(double cache_bytes) const {
   double bytes = 0.0;
   for (const double part : traffic_by_loop(cache_bytes)) bytes += part;
@@ -141,7 +182,7 @@ std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
     // None of which an iteration fits: line by line as the accesses come.
     double moved = -1.0;
     for (const auto& [loop, count] : group.lines) {
-      if (iteration_set(loop) > cache_bytes) break;
+      if (iteration_set(loop) > cache_bytes || crowded(group, loop, cache_bytes)) break;
       const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
       moved = count * runs;
     }

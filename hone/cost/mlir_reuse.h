@@ -53,6 +53,9 @@ class Reuse {
                  const Group& group, double count) const;
   double iteration_set(int loop) const { return iteration_sets_[static_cast<std::size_t>(loop + 1)]; }
   std::size_t contiguous(const Nest::Buffer& buffer) const;
+  /// Whether the lines of a group that one iteration of a loop touches come to lie in more places of a cache
+  /// than it has: strides of large powers of two leave most of its sets empty.
+  bool crowded(const Group& group, int loop, double cache_bytes) const;
 
   const Nest& nest_;
   std::vector<Group> groups_;

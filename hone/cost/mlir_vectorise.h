@@ -11,6 +11,7 @@ namespace hone::cost::mlir {
 struct ValueUses {
   std::unordered_map<int, std::vector<int>> from;  ///< by value: what it is computed from
   std::unordered_map<int, Work> work;              ///< by value: by what
+  std::unordered_map<int, double> cycles;          ///< by value: until it is there
   std::unordered_map<int, int> stored;             ///< by access of the nest: the value that it stores
   std::unordered_map<int, int> item;               ///< by value: the item of Lowered that gives it
 };

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <deque>
+#include <optional>
 #include <unordered_set>
 
 #include <fcntl.h>
@@ -30,6 +32,7 @@ struct Worker {
   std::string buffer;
   bool busy = false;
   std::uint64_t number = 0;
+  std::optional<cost::Label> before;  ///< what is measured again
   Key structure;
   double since = 0.0;
 };
@@ -51,6 +54,7 @@ class Pool {
     while (step()) {
     }
     ::fdatasync(file_);
+    summary_.disturbed = disturbed_;
     summary_.seconds = monotonic_s() - start;
     return summary_;
   }
@@ -90,6 +94,7 @@ class Pool {
       done_.insert(label.id);
       structures_.insert(label.structure);
       if (label.failed.empty()) ++summary_.before;
+      keep(label);
     }
   }
 
@@ -125,7 +130,9 @@ class Pool {
       label_work(pair[1], plan_, measured_);
     }
     ::close(pair[1]);
-    worker = Worker{child, pair[0], "", false, 0, {}, 0.0};
+    worker = Worker{};
+    worker.pid = child;
+    worker.socket = pair[0];
   }
 
   static void stop(Worker& worker) {
@@ -154,13 +161,21 @@ class Pool {
     for (Worker& worker : workers_) {
       if (!worker.busy) {
         std::uint64_t number = 0;
-        if (!next_number(number)) continue;
+        std::optional<cost::Label> before;
+        if (!next_number(number)) {
+          if (again_.empty()) continue;
+          before = std::move(again_.front());
+          again_.pop_front();
+          number = before->id;
+        }
         if (worker.pid <= 0) start(worker);
         worker.busy = true;
         worker.number = number;
         worker.structure = {};
         worker.since = monotonic_s();
-        if (!send_line(worker.socket, fmt::format("{}", number))) died(worker);
+        worker.before = std::move(before);
+        if (!send_line(worker.socket, fmt::format("{}{}", worker.before ? "again " : "", number)))
+          died(worker);
       }
       if (worker.busy) {
         waiting.push_back({worker.socket, POLLIN, 0});
@@ -176,7 +191,9 @@ class Pool {
         fail(worker, fmt::format("took more than {:g} s", plan_.kernel_seconds));
         stop(worker);
       }
-    if (plan_.progress)
+    if (next_ >= plan_.count && plan_.visiting)
+      plan_.visiting(again_.size());
+    else if (plan_.progress)
       plan_.progress(summary_.before + summary_.labelled + summary_.duplicates + summary_.failed,
                      plan_.count);
     return true;
@@ -195,8 +212,15 @@ class Pool {
       }
       if (!send_line(worker.socket, fresh ? "go" : "known")) died(worker);
     } else if (line.starts_with("label ")) {
-      append(Json::parse(line.substr(6)));
-      ++summary_.labelled;
+      const Json json = Json::parse(line.substr(6));
+      cost::Label label = cost::Label::from_json(json);
+      if (worker.before) {
+        visited(worker, label);
+      } else {
+        append(json);
+        ++summary_.labelled;
+        keep(label);
+      }
       worker.busy = false;
     } else {
       fail(worker, line.starts_with("failed ") ? line.substr(7) : "a worker said what it may not");
@@ -214,7 +238,33 @@ class Pool {
     worker = Worker{};
   }
 
+  /// Counts a label that is in the file, and sees to it that it is visited again where it is to be.
+  void keep(const cost::Label& label) {
+    if (!label.failed.empty() || !label.disturbed) return;
+    ++disturbed_;
+    if (label.visits < plan_.visits && label.id < plan_.count) again_.push_back(label);
+  }
+
+  /// What a further visit says; it says nothing where it failed.
+  void visited(Worker& worker, const std::optional<cost::Label>& again) {
+    cost::Label label = *worker.before;
+    if (again)
+      label = cost::joined(label, *again);
+    else
+      ++label.visits;
+    worker.before.reset();
+    append(label.json());
+    ++summary_.visited_again;
+    --disturbed_;
+    keep(label);
+  }
+
   void fail(Worker& worker, const std::string& why) {
+    if (worker.before) {
+      visited(worker, std::nullopt);
+      worker.busy = false;
+      return;
+    }
     const cost::GeneratedKernel kernel = cost::generate_kernel(plan_.seed, worker.number, plan_.families);
     cost::Label label;
     label.id = kernel.number;
@@ -234,6 +284,8 @@ class Pool {
   std::unordered_set<Key> structures_;
   std::map<std::string, double> measured_;
   LabelSummary summary_;
+  std::deque<cost::Label> again_;  // to be visited again
+  std::uint64_t disturbed_ = 0;    // labels in the file
   std::uint64_t next_ = 0;
   int file_ = -1;
 };

@@ -16,8 +16,12 @@ struct LabelPlan {
   std::vector<std::string> families;  ///< only these; empty: all
   int workers = 1;                    ///< processes that compile; timing is one at a time
   double kernel_seconds = 60.0;       ///< a kernel that takes longer is recorded as failed
+  /// Where the repeats of a function disagree it is measured again, up to so often in all, when all others
+  /// have been: neighbours of the machine may be gone then.
+  int visits = 3;
   cost::Interrupted interrupted = {};
   std::function<void(std::uint64_t done, std::uint64_t total)> progress = {};
+  std::function<void(std::uint64_t left)> visiting = {};  ///< progress of further visits
 };
 
 struct LabelSummary {
@@ -25,6 +29,8 @@ struct LabelSummary {
   std::uint64_t duplicates = 0;  ///< left out: their structure is there already
   std::uint64_t failed = 0;
   std::uint64_t before = 0;  ///< labels that were there
+  std::uint64_t visited_again = 0;
+  std::uint64_t disturbed = 0;  ///< of all in the file, whose repeats disagree still
   double seconds = 0.0;
   bool interrupted = false;
 };

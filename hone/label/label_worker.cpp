@@ -75,10 +75,13 @@ void label_work(int pool, const LabelPlan& plan, const std::map<std::string, dou
     std::string buffer, line;
     while (read_line(pool, buffer, line)) {
       try {
-        cost::Label label =
-            labeller.prepare(cost::generate_kernel(plan.seed, std::stoull(line), plan.families));
-        if (!send_line(pool, "structure " + label.structure.hex()) || !read_line(pool, buffer, line)) break;
-        if (line != "go") continue;
+        const bool again = line.starts_with("again ");
+        const std::uint64_t number = std::stoull(again ? line.substr(6) : line);
+        cost::Label label = labeller.prepare(cost::generate_kernel(plan.seed, number, plan.families));
+        if (!again) {
+          if (!send_line(pool, "structure " + label.structure.hex()) || !read_line(pool, buffer, line)) break;
+          if (line != "go") continue;
+        }
         labeller.measure(label);
         send_line(pool, "label " + label.json().dump(-1, ' ', false, Json::error_handler_t::replace));
       } catch (const std::exception& error) {

@@ -11,6 +11,7 @@ namespace hone::label {
 
 // The talk between the pool and a worker, a line each: the pool sends a number; the worker answers
 // "structure KEY" and waits for "go" or "known"; then it answers "label JSON", or at any time "failed WHY".
+// To "again NUMBER" it answers with the label at once.
 
 /// Over a socket. False: the other side is gone.
 bool send_line(int to, std::string line);

@@ -97,6 +97,47 @@ TEST(Labels, ReadWhatWasWrittenAndLeaveATornLineOut) {
   EXPECT_EQ(set.labels[1].failed, "the compiler crashed");
 }
 
+TEST(Labels, OfSeveralVisitsTheUndisturbedOrTheAgreedTimeStands) {
+  const auto visit = [](double seconds, bool disturbed) {
+    Label label = some_label(1, "matmul", "m/1");
+    label.targets["run_s"] = seconds;
+    label.disturbed = disturbed;
+    return label;
+  };
+  const Label calm = visit(2.0, false), late = visit(3.0, true), later = visit(4.0, true),
+              near = visit(3.1, true), early = visit(1.0, true);
+  // The undisturbed one, whichever is shorter.
+  EXPECT_EQ(joined(late, calm).target("run_s"), 2.0);
+  EXPECT_EQ(joined(early, calm).target("run_s"), 2.0);
+  EXPECT_EQ(joined(calm, early).target("run_s"), 2.0);
+  EXPECT_FALSE(joined(late, calm).disturbed);
+  // Two that agree; two that do not.
+  EXPECT_EQ(joined(near, late).target("run_s"), 3.0);
+  EXPECT_FALSE(joined(near, late).disturbed);
+  EXPECT_EQ(joined(later, late).target("run_s"), 3.0);
+  EXPECT_EQ(joined(late, later).target("run_s"), 3.0);
+  EXPECT_TRUE(joined(late, later).disturbed);
+  EXPECT_EQ(joined(joined(late, later), early).visits, 3);
+}
+
+TEST(Labels, AnotherVisitTakesThePlaceOfTheFirst) {
+  const test::Folder folder;
+  LabelProvenance from;
+  from.compiler = "LLVM 19";
+  Label first = some_label(1, "matmul", "m/1"), again = first, other = some_label(2, "scan", "s/1");
+  first.disturbed = true;
+  again.visits = 2;
+  again.targets["run_s"] = 1e-6;
+  folder.write("set.jsonl", from.json().dump() + "\n" + first.json().dump() + "\n" + other.json().dump() +
+                                "\n" + again.json().dump() + "\n");
+  const LabelSet set = read_labels(folder.file("set.jsonl"));
+  ASSERT_EQ(set.labels.size(), 2u);
+  EXPECT_EQ(set.labels[0].target("run_s"), 1e-6);
+  EXPECT_FALSE(set.labels[0].disturbed);
+  EXPECT_EQ(set.labels[0].visits, 2);
+  EXPECT_EQ(set.labels[1].family, "scan");
+}
+
 TEST(Labels, SayWhatCodeTheyAreFor) {
   LabelProvenance from;
   from.compiler = "LLVM 19";

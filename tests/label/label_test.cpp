@@ -266,6 +266,41 @@ TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
   EXPECT_THROW(make_labels(plan), Error);
 }
 
+TEST_F(Label, WhatWasDisturbedIsVisitedAgain) {
+  const test::Folder folder;
+  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+  LabelPlan plan;
+  plan.path = folder.file("labels.jsonl");
+  plan.count = 3;
+  plan.families = {"matvec"};
+  plan.workers = 2;
+  plan.visits = 1;
+  ASSERT_GT(make_labels(plan).labelled, 0u);
+  // As though a neighbour had been there: a time that no visit will find again.
+  auto set = cost::read_labels(plan.path);
+  cost::Label& label = set.labels.front();
+  label.disturbed = true;
+  label.targets["run_s"] = 1e3;
+  for (auto one = set.labels.begin() + 1; one != set.labels.end(); ++one) one->disturbed = false;
+  std::string text = set.provenance.json().dump() + "\n";
+  for (const auto& one : set.labels) text += one.json().dump() + "\n";
+  folder.write("labels.jsonl", text);
+  EXPECT_EQ(make_labels(plan).visited_again, 0u);  // one visit is all that is asked for
+  plan.visits = 4;
+  const LabelSummary summary = make_labels(plan);
+  EXPECT_EQ(summary.labelled, 0u);
+  EXPECT_GE(summary.visited_again, 1u);
+  EXPECT_LE(summary.visited_again, 3u);
+  const auto after = cost::read_labels(plan.path);
+  ASSERT_EQ(after.labels.size(), set.labels.size());
+  EXPECT_LT(after.labels.front().target("run_s"), 1.0);
+  EXPECT_EQ(after.labels.front().structure, label.structure);
+  EXPECT_EQ(after.labels.front().visits, 1 + static_cast<int>(summary.visited_again));
+  if (after.labels.size() > 1) EXPECT_EQ(after.labels.back().visits, 1);
+  // Nothing is left to do where it came to rest; else all visits were made.
+  EXPECT_EQ(make_labels(plan).visited_again, 0u);
+}
+
 TEST_F(Label, AFileThatIsNoDataSetStaysAsItIs) {
   const test::Folder folder;
   ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
