@@ -140,4 +140,30 @@ Linear linear(const AffineMap& map, std::size_t result) {
   return sums[last];
 }
 
+std::vector<bool> divided(const AffineMap& map, std::size_t result) {
+  const auto operands = static_cast<std::size_t>(map.dims + map.symbols);
+  const auto last = static_cast<std::size_t>(map.results[result]);
+  std::vector<std::vector<bool>> enters(last + 1), by(last + 1);
+  for (std::size_t i = 0; i <= last; ++i) {
+    const AffineNode& node = map.nodes[i];
+    enters[i].assign(operands, false);
+    by[i] = enters[i];
+    if (node.op == Op::dim || node.op == Op::symbol) {
+      const auto at = static_cast<std::size_t>(node.value + (node.op == Op::symbol ? map.dims : 0));
+      if (at < operands) enters[i][at] = true;
+    }
+    if (node.left < 0) continue;
+    const auto left = static_cast<std::size_t>(node.left), right = static_cast<std::size_t>(node.right);
+    const AffineNode& divisor = map.nodes[right];
+    const bool power =
+        divisor.op == Op::constant && divisor.value > 0 && (divisor.value & (divisor.value - 1)) == 0;
+    const bool divides = (node.op == Op::floordiv || node.op == Op::ceildiv || node.op == Op::mod) && !power;
+    for (std::size_t k = 0; k < operands; ++k) {
+      enters[i][k] = enters[left][k] || enters[right][k];
+      by[i][k] = by[left][k] || by[right][k] || (divides && enters[i][k]);
+    }
+  }
+  return by[last];
+}
+
 }  // namespace hone::cost::mlir

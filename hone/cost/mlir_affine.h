@@ -46,4 +46,8 @@ struct Linear {
 };
 Linear linear(const AffineMap& map, std::size_t result);
 
+/// By operand: whether it enters a result through a quotient or remainder whose divisor is no power of two,
+/// which is more than a shift or a mask.
+std::vector<bool> divided(const AffineMap& map, std::size_t result);
+
 }  // namespace hone::cost::mlir

@@ -35,6 +35,7 @@ struct Nest {
     /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
     int unknown = kNoValue;
     int within = -1;
+    std::vector<int> divided = {};  ///< loops that enter it through a division, by no power of two
 
     /// Whether it differs from another by its constant alone, where it has an unknown or is exact.
     bool moves_like(const Index& other) const {

@@ -111,6 +111,7 @@ Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
   a.exact = a.exact && b.exact;
   a.indirect = a.indirect || b.indirect;
   a.offset += b.offset;
+  a.divided.insert(a.divided.end(), b.divided.begin(), b.divided.end());
   return a;
 }
 
@@ -119,9 +120,14 @@ Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::s
   Nest::Index total;
   total.constant = static_cast<double>(linear.constant);
   total.exact = linear.exact;
+  const std::vector<bool> by = linear.exact ? std::vector<bool>() : divided(map, result);
   for (std::size_t i = 0; i < linear.factors.size() && i < operands.size(); ++i)
-    if (linear.factors[i] != 0)
-      total = sum(std::move(total), scaled(index(operands[i]), static_cast<double>(linear.factors[i])));
+    if (linear.factors[i] != 0) {
+      const Nest::Index& one = index(operands[i]);
+      if (i < by.size() && by[i])
+        for (const auto& [loop, step] : one.terms) total.divided.push_back(loop);
+      total = sum(std::move(total), scaled(one, static_cast<double>(linear.factors[i])));
+    }
   return total;
 }
 

@@ -231,6 +231,10 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       vectors = vectors || access.elements > 1.0;
       bits_ = std::max<double>(bits_, access.bits);
       if (access.store && item.stride == 0.0 && !of_sum(item)) possible = false;
+      // LLVM takes a division in each lane for twenty (X86TTIImpl::getArithmeticInstrCost).
+      for (const Nest::Index& index : access.indices)
+        if (id >= 0 && std::find(index.divided.begin(), index.divided.end(), id) != index.divided.end())
+          possible = false;
     }
   }
   if (bits_ <= 0.0) bits_ = 32.0;
