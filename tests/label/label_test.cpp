@@ -296,7 +296,9 @@ TEST_F(Label, WhatWasDisturbedIsVisitedAgain) {
   EXPECT_LT(after.labels.front().target("run_s"), 1.0);
   EXPECT_EQ(after.labels.front().structure, label.structure);
   EXPECT_EQ(after.labels.front().visits, 1 + static_cast<int>(summary.visited_again));
-  if (after.labels.size() > 1) EXPECT_EQ(after.labels.back().visits, 1);
+  if (after.labels.size() > 1) {
+    EXPECT_EQ(after.labels.back().visits, 1);
+  }
   // Nothing is left to do where it came to rest; else all visits were made.
   EXPECT_EQ(make_labels(plan).visited_again, 0u);
 }
