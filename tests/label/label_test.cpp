@@ -245,6 +245,7 @@ TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
   plan.count = 8;
   plan.families = {"matvec"};
   plan.workers = 2;
+  plan.visits = 1;  // the last line is a function's first
   const LabelSummary first = make_labels(plan);
   EXPECT_EQ(first.labelled + first.duplicates + first.failed, 8u);
   EXPECT_GT(first.labelled, 0u);
