@@ -117,15 +117,23 @@ bool Vectorising::stored_too_early(int id) const {
   std::vector<Load> loads;
   std::map<std::vector<double>, std::size_t> known;  // by what is loaded
   std::set<int> written;
-  for (const std::size_t i : here)
-    if (const int access = lowered_.items[i].access; access >= 0)
-      if (const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(access)]; one.store)
-        written.insert(one.buffer);
+  std::unordered_map<int, double> loaded;  // by buffer: copies of loads
+  for (const std::size_t i : here) {
+    if (lowered_.items[i].access < 0) continue;
+    const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
+    if (one.store)
+      written.insert(one.buffer);
+    else
+      loaded[one.buffer] += lowered_.items[i].copies;
+  }
+  if (std::none_of(loaded.begin(), loaded.end(), [](const auto& of) { return of.second > 1.0; }))
+    return false;
   for (std::size_t place = 0; place < here.size(); ++place) {
     const Lowered::Item& item = lowered_.items[here[place]];
     if (item.access < 0 || item.share < 1.0 || item.copies > kMostLoads) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.store || access.buffer < 0 || access.indices.empty() || !exact(access) || !moves(access, id))
+    if (access.store || access.buffer < 0 || access.indices.empty() || loaded[access.buffer] <= 1.0 ||
+        !exact(access) || !moves(access, id))
       continue;
     if (std::any_of(written.begin(), written.end(),
                     [&](int buffer) { return nest_.meet(buffer, access.buffer); }))

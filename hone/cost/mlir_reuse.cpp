@@ -1,6 +1,7 @@
 #include "hone/cost/mlir_reuse.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <unordered_map>
@@ -64,6 +65,7 @@ Reuse::Reuse(const Nest& nest)
       add_lines(iteration_sets_, at_once, loop, group, lines(group, loop, true));
       if (loop < 0) break;
     }
+    crowd(group);
   }
 }
 
@@ -130,44 +132,67 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
   return std::min(total, std::max(1.0, buffer.bytes / kLine));
 }
 
-bool Reuse::crowded(const Group& group, int loop, double cache_bytes) const {
-  // Sets repeat after so many bytes; the last cache's are chosen by a hash of the address.
-  if (cache_bytes > 4e6) return false;
-  const double ways = cache_bytes <= 65536.0 ? 8.0 : 16.0;
-  const auto period = static_cast<std::int64_t>(cache_bytes / ways);
+void Reuse::crowd(Group& group) const {
+  struct Cache {
+    std::int64_t period;  // bytes after which its sets repeat
+    double ways;
+  };
+  static constexpr Cache kNear = {4096, 8.0}, kFar = {65536, 16.0};
+  constexpr std::size_t kMostMoves = 16;
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-  if (buffer.bytes <= cache_bytes / 4.0) return false;
-  std::vector<std::pair<double, double>> moves;  // bytes, times
+  const auto small = [&](const Cache& cache) {
+    return buffer.bytes <= static_cast<double>(cache.period) * cache.ways / 4.0;
+  };
+  if (small(kNear)) return;
+  struct Move {
+    double bytes, times;
+    int loop;
+  };
+  std::array<Move, kMostMoves> moves;
+  std::size_t count = 0;
   double unit = buffer.element_bytes;
   for (std::size_t k = group.access->indices.size(); k-- > 0;) {
     const Nest::Index& index = group.access->indices[k];
     if (!buffer.strides.empty() && k < buffer.strides.size()) {
-      if (buffer.strides[k] == kDynamic) return false;
+      if (buffer.strides[k] == kDynamic) return;
       unit = static_cast<double>(buffer.strides[k]) * buffer.element_bytes;
     }
-    if (index.indirect) return false;
-    for (const auto& [at, step] : index.terms)
-      if ((loop < 0 || nest_.inside(at, loop)) && at != loop && step != 0.0)
-        moves.emplace_back(std::abs(step * unit),
-                           std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips));
+    if (index.indirect) return;
+    for (const auto& [at, step] : index.terms) {
+      if (step == 0.0) continue;
+      if (count == kMostMoves) return;
+      moves[count++] = {std::abs(step * unit), std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips),
+                        at};
+    }
     if (buffer.strides.empty())
       unit *= k < buffer.shape.size() && buffer.shape[k] != kDynamic
                   ? static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]))
                   : static_cast<double>(Nest::kUnknownTrips);
   }
-  std::sort(moves.begin(), moves.end());
-  double run = std::max(kLine, group.elements * buffer.element_bytes), runs = 1.0, places = 1.0;
-  for (const auto& [bytes, times] : moves) {
-    if (bytes <= run) {
-      run += bytes * (times - 1.0);
-      continue;
+  std::sort(moves.begin(), moves.begin() + static_cast<std::ptrdiff_t>(count),
+            [](const Move& a, const Move& b) { return a.bytes < b.bytes; });
+  const auto in_loop = [&](const Cache& cache, int loop) {
+    double run = std::max(kLine, group.elements * buffer.element_bytes), runs = 1.0, places = 1.0;
+    for (std::size_t m = 0; m < count; ++m) {
+      const Move& move = moves[m];
+      if (move.loop == loop || (loop >= 0 && !nest_.inside(move.loop, loop))) continue;
+      if (move.bytes <= run) {
+        run += move.bytes * (move.times - 1.0);
+        continue;
+      }
+      runs *= move.times;
+      const auto step = static_cast<std::int64_t>(std::min(move.bytes, 1e15));
+      places *= std::min(move.times, static_cast<double>(cache.period / std::gcd(step, cache.period)));
     }
-    runs *= times;
-    const auto step = static_cast<std::int64_t>(std::min(bytes, 1e15));
-    places *= std::min(times, static_cast<double>(period / std::gcd(step, period)));
+    const double most = static_cast<double>(cache.period) / kLine, lines = std::ceil(run / kLine);
+    return lines * runs > cache.ways * std::min(most, places * lines);
+  };
+  for (std::size_t level = 0; level < group.lines.size(); ++level) {
+    const int loop = group.lines[level].first;
+    // What is crowded inside is so around.
+    if (group.crowded_near == kNowhere && in_loop(kNear, loop)) group.crowded_near = level;
+    if (group.crowded_far == kNowhere && !small(kFar) && in_loop(kFar, loop)) group.crowded_far = level;
   }
-  const double most = static_cast<double>(period) / kLine, lines = std::ceil(run / kLine);
-  return lines * runs > ways * std::min(most, places * lines);
 }
 
 double Reuse::traffic(double cache_bytes) const {
@@ -181,8 +206,13 @@ std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
   for (const Group& group : groups_) {
     // None of which an iteration fits: line by line as the accesses come.
     double moved = -1.0;
-    for (const auto& [loop, count] : group.lines) {
-      if (iteration_set(loop) > cache_bytes || crowded(group, loop, cache_bytes)) break;
+    // The last cache's sets are chosen by a hash of the address.
+    const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
+                                : cache_bytes <= 4e6   ? group.crowded_far
+                                                       : kNowhere;
+    for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
+      const auto& [loop, count] = group.lines[level];
+      if (iteration_set(loop) > cache_bytes) break;
       const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
       moved = count * runs;
     }

@@ -31,6 +31,8 @@ class Reuse {
   /// where it is not known.
   double stride(const Nest::Access& access) const;
 
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+
  private:
   /// Accesses of one innermost loop to one buffer, alike but for constants.
   struct Group {
@@ -42,6 +44,8 @@ class Reuse {
     std::vector<double> least, most;  ///< constants by dimension
     int members = 0;
     std::vector<std::pair<int, double>> lines;  ///< by loop around, from the innermost outwards, -1 last
+    /// The first of these of which an iteration crowds the first cache, and the second.
+    std::size_t crowded_near = kNowhere, crowded_far = kNowhere;
   };
   /// Of one run of a loop, or of one iteration.
   double lines(const Group& group, int loop, bool iteration = false) const;
@@ -53,9 +57,10 @@ class Reuse {
                  const Group& group, double count) const;
   double iteration_set(int loop) const { return iteration_sets_[static_cast<std::size_t>(loop + 1)]; }
   std::size_t contiguous(const Nest::Buffer& buffer) const;
-  /// Whether the lines of a group that one iteration of a loop touches come to lie in more places of a cache
-  /// than it has: strides of large powers of two leave most of its sets empty.
-  bool crowded(const Group& group, int loop, double cache_bytes) const;
+  /// Where the lines of a group that one iteration of a loop touches come to lie in more places of the first
+  /// two caches (of 64 sets with 8 places, and 1,024 with 16) than those have: strides of large powers of two
+  /// leave most of their sets empty.
+  void crowd(Group& group) const;
 
   const Nest& nest_;
   std::vector<Group> groups_;
