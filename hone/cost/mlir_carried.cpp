@@ -1,7 +1,6 @@
 // What iterations of loops that are left wait for, and what they keep in registers.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "hone/cost/mlir_vectorising.h"
@@ -13,9 +12,7 @@ namespace {
 constexpr std::size_t kMostPairs = 4096,
                       kMostVisited = 200000;  // of a function, beyond which nothing is looked for
 constexpr double kThroughMasked = 12.0;       // cycles to load what a masked store has just stored
-constexpr std::size_t kMostLoads = 200;       // of a loop; of more, none is looked for an iteration earlier
 constexpr int kDeepest = 400;
-constexpr double kSeenBack = 100.0;   // instructions (memdep-block-scan-limit)
 constexpr double kLoaded = 5.0;       // cycles of a load from the first cache
 constexpr double kWideProduct = 7.0;  // cycles of a product of integers beside a single one, in vectors
 constexpr double kMostReach = 16.0;   // iterations after which an element that was stored counts as old
@@ -32,8 +29,8 @@ double Vectorising::way(int from, int to) {
   double longest = -1.0;
   for (const int source : sources->second) longest = std::max(longest, way(from, source));
   --depth_;
-  if (const auto cycles = uses_.cycles.find(to); longest >= 0.0 && cycles != uses_.cycles.end())
-    longest += cycles->second;
+  if (const auto made = uses_.made.find(to); longest >= 0.0 && made != uses_.made.end())
+    longest += made->second.cycles;
   return ways_[to] = longest;
 }
 
@@ -41,8 +38,8 @@ bool Vectorising::ordered(int from, int to) {
   int at = to;
   ways_.clear();
   for (int length = 0; at != from && length < 400; ++length) {
-    const auto work = uses_.work.find(at);
-    if (work != uses_.work.end() && work->second != Work::compare) return true;
+    const auto made = uses_.made.find(at);
+    if (made != uses_.made.end() && made->second.work != Work::compare) return true;
     const auto sources = uses_.from.find(at);
     if (sources == uses_.from.end()) return true;
     int next = Nest::kNoValue;
@@ -101,124 +98,6 @@ int Vectorising::users_in(int loop, int value) const {
   if (users == users_.end()) return 0;
   return static_cast<int>(std::count_if(users->second.begin(), users->second.end(),
                                         [&](int at) { return loop < 0 || nest_.inside(at, loop); }));
-}
-
-bool Vectorising::stored_too_early(int id) const {
-  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
-  /// A copy of a load: which of the loops written out inside (from the outermost in), and where it stands.
-  struct Load {
-    std::vector<int> copy;
-    std::size_t place;
-    int value;
-    double before;                // instructions of the body in front of it, roughly
-    std::vector<double> earlier;  // the key of the load that gives it an iteration earlier
-  };
-  const double size = lowered_.body(id).size;
-  std::vector<Load> loads;
-  std::map<std::vector<double>, std::size_t> known;  // by what is loaded
-  std::set<int> written;
-  std::unordered_map<int, double> loaded;  // by buffer: copies of loads
-  for (const std::size_t i : here) {
-    if (lowered_.items[i].access < 0) continue;
-    const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
-    if (one.store)
-      written.insert(one.buffer);
-    else
-      loaded[one.buffer] += lowered_.items[i].copies;
-  }
-  if (std::none_of(loaded.begin(), loaded.end(), [](const auto& of) { return of.second > 1.0; }))
-    return false;
-  for (std::size_t place = 0; place < here.size(); ++place) {
-    const Lowered::Item& item = lowered_.items[here[place]];
-    if (item.access < 0 || item.share < 1.0 || item.copies > kMostLoads) continue;
-    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.store || access.buffer < 0 || access.indices.empty() || loaded[access.buffer] <= 1.0 ||
-        !exact(access) || !moves(access, id))
-      continue;
-    if (std::any_of(written.begin(), written.end(),
-                    [&](int buffer) { return nest_.meet(buffer, access.buffer); }))
-      continue;
-    std::vector<int> by = item.copied_by;
-    std::sort(by.begin(), by.end());
-    double copies = 1.0;
-    for (const int one : by) copies *= loop(one).trips;
-    if (copies != item.copies) continue;
-    std::vector<double> alike = {static_cast<double>(access.buffer)}, at, ahead;
-    for (const Nest::Index& index : access.indices) {
-      double step = 0.0;
-      for (const auto& [moved_by, amount] : index.terms)
-        if (moved_by == id) {
-          step += amount;
-        } else if (std::find(by.begin(), by.end(), moved_by) == by.end()) {
-          alike.push_back(moved_by);
-          alike.push_back(amount);
-        }
-      index.tell(alike);
-      alike.push_back(step);
-      at.push_back(index.constant);
-      ahead.push_back(step);
-    }
-    std::vector<int> copy(by.size(), 0);
-    double number = 0.0;
-    for (bool more = true; more;) {
-      if (loads.size() >= kMostLoads) return false;
-      std::vector<double> key = alike, earlier = alike;
-      for (std::size_t k = 0; k < access.indices.size(); ++k) {
-        double constant = at[k];
-        for (std::size_t c = 0; c < by.size(); ++c)
-          for (const auto& [moved_by, amount] : access.indices[k].terms)
-            if (moved_by == by[c]) constant += amount * copy[c];
-        key.push_back(constant);
-        earlier.push_back(constant + ahead[k]);
-      }
-      if (known.try_emplace(std::move(key), loads.size()).second)
-        loads.push_back(
-            {copy, place, access.value,
-             size * (number + static_cast<double>(place) / static_cast<double>(here.size())) / copies,
-             std::move(earlier)});
-      number += 1.0;
-      more = false;
-      for (std::size_t c = by.size(); c-- > 0 && !more;) {
-        more = ++copy[c] < static_cast<int>(loop(by[c]).trips);
-        if (!more) copy[c] = 0;
-      }
-    }
-  }
-  // Where copies hand several on, one to the next, they are loaded anew, as far as was seen.
-  const bool handed_along = std::any_of(loads.begin(), loads.end(), [&](const Load& load) {
-    const auto next = load.copy.empty() ? known.end() : known.find(load.earlier);
-    return next != known.end() && known.count(loads[next->second].earlier) > 0;
-  });
-  for (const Load& load : loads) {
-    const Load* last = nullptr;
-    for (auto found = known.find(load.earlier); found != known.end() && last != &loads[found->second];
-         found = known.find(last->earlier))
-      last = &loads[found->second];
-    if (last == nullptr) continue;
-    if (!load.copy.empty() && handed_along) continue;
-    // GVN looks so far back from a load to where the body begins, and from its end.
-    if (load.before > kSeenBack || size - last->before > kSeenBack) continue;
-    // All of a copy stands in front of the next one.
-    if (!load.copy.empty() && load.copy.size() == last->copy.size() && last->copy < load.copy) continue;
-    const std::size_t end =
-        load.copy == last->copy || load.copy.size() != last->copy.size() ? last->place : here.size();
-    std::set<int> moved = {load.value};
-    for (std::size_t place = 0; place < end; ++place) {
-      const Lowered::Item& item = lowered_.items[here[place]];
-      if (item.step >= 0) {
-        const int value = nest_.steps[static_cast<std::size_t>(item.step)].value;
-        const auto from = uses_.from.find(value);
-        if (from != uses_.from.end() && std::any_of(from->second.begin(), from->second.end(),
-                                                    [&](int one) { return moved.count(one) > 0; }))
-          moved.insert(value);
-      } else if (const auto stored = uses_.stored.find(item.access);
-                 stored != uses_.stored.end() && moved.count(stored->second) > 0 &&
-                 (end <= last->place || item.copied_by.size() == load.copy.size())) {
-        return true;  // what is stored once for all copies is so behind them
-      }
-    }
-  }
-  return false;
 }
 
 void Vectorising::memory(int id, Lowered::Body& body) {
@@ -341,10 +220,10 @@ double Vectorising::depth(int id, int value, std::unordered_map<int, double>& de
   double longest = 0.0;
   if (const auto from = uses_.from.find(value); from != uses_.from.end())
     for (const int source : from->second) longest = std::max(longest, depth(id, source, depths, length + 1));
-  if (const auto cycles = uses_.cycles.find(value); item != nullptr && cycles != uses_.cycles.end())
-    longest += cycles->second +
-               (lowered_.body(id).lanes > 1.0 && uses_.work.at(value) == Work::integer_multiply ? kWideProduct
-                                                                                                : 0.0);
+  if (const auto made = uses_.made.find(value); item != nullptr && made != uses_.made.end()) {
+    longest += made->second.cycles;
+    if (made->second.work == Work::integer_multiply && lowered_.body(id).lanes > 1.0) longest += kWideProduct;
+  }
   return depths[value] = longest;
 }
 

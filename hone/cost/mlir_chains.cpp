@@ -28,7 +28,7 @@ double NestBuilder::latency(int from, int to) {
   for (const int operand : operation.operands) longest = std::max(longest, latency(from, operand));
   if (longest >= 0.0) {
     const Type& type = module_.type_of(operation.operands.empty() ? to : operation.operands[0]);
-    longest += latency_of(work, type.real_elements(), type.bits, choice_of(operation.name));
+    longest += latency_of(work, type.real_elements(), type.bits, choice(operation));
   }
   return paths_[to] = longest;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string>
 
 #include <fmt/format.h>
@@ -42,13 +41,9 @@ struct Columns {
   }
 };
 
-/// Lines that one run along a stride puts into each set of a cache whose sets repeat after `period` bytes:
-/// strides of powers of two leave most sets empty.
-double lines_a_set(double stride_bytes, double trips, std::int64_t period) {
-  const auto step = static_cast<std::int64_t>(std::min(std::abs(stride_bytes), 1e15));
-  if (step < 64) return 0.0;
-  const double sets = static_cast<double>(period / std::max<std::int64_t>(64, std::gcd(step, period)));
-  return trips / sets;
+/// Lines that one run along a stride puts into each set of a cache.
+double lines_a_set(double stride_bytes, double trips, const CacheSets& cache) {
+  return std::abs(stride_bytes) < Reuse::kLine ? 0.0 : trips / cache.along(std::abs(stride_bytes));
 }
 
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
@@ -311,8 +306,8 @@ class Rows {
       const double step = stride_along(nest_, access, around) * bytes,
                    trips = nest_.loops[static_cast<std::size_t>(around)].trips;
       if (!std::isnan(step)) {
-        body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, 4096));
-        body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, 65536));
+        body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, kFirstCache));
+        body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, kSecondCache));
       }
       around = this->around(around);
     }

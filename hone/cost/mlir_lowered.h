@@ -8,6 +8,9 @@
 
 namespace hone::cost::mlir {
 
+/// Instructions that GVN looks back for what an element is (LLVM's memdep-block-scan-limit).
+constexpr double kSeenBack = 100.0;
+
 /// What an optimising compiler leaves of a nest, as LLVM 19 at -O3 does it in the passes that change costs
 /// most: what an iteration does not move is computed outside (LICM, with elements promoted to registers),
 /// equal computations once (EarlyCSE, GVN), short loops of a known length written out (LoopFullUnroll: up to

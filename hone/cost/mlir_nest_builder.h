@@ -83,6 +83,8 @@ class NestBuilder {
 
   // What iterations wait for (mlir_chains.cpp).
   double latency(int from, int to);
+  /// Of a comparison, choice or rounding of reals: what it takes, knowing which operands are constants.
+  Choice choice(const Operation& operation) const;
   void carried_chain(const Operation& operation, int loop);
   void memory_chains();
 

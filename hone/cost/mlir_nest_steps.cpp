@@ -20,6 +20,15 @@ void NestBuilder::flow(const Operation& operation, At at, bool ended) {
   nest_.flows.push_back(std::move(flow));
 }
 
+Choice NestBuilder::choice(const Operation& operation) const {
+  const auto found = std::find_if(operation.operands.begin(), operation.operands.end(), [&](int value) {
+    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+    return definer >= 0 && module_.operations[static_cast<std::size_t>(definer)].name.ends_with(".constant");
+  });
+  const bool constant = found != operation.operands.end();
+  return choice_of(operation.name, constant, constant && module_.zero(*found));
+}
+
 void NestBuilder::step(const Operation& operation, At at, Work work) {
   Nest::Step step;
   step.order = order_++;
@@ -62,17 +71,7 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   }
   step.bits = type.bits;
   step.real = type.real_elements();
-  if (work == Work::compare && step.real) {
-    const auto constant = [&](int value) {
-      const int definer = module_.values[static_cast<std::size_t>(value)].operation;
-      return definer >= 0 &&
-             module_.operations[static_cast<std::size_t>(definer)].name.ends_with(".constant");
-    };
-    const auto found = std::find_if(operation.operands.begin(), operation.operands.end(),
-                                    [&](int value) { return value >= 0 && constant(value); });
-    const bool any = found != operation.operands.end();
-    step.choice = choice_of(operation.name, any, any && module_.zero(*found));
-  }
+  if (work == Work::compare && step.real) step.choice = choice(operation);
   nest_.steps.push_back(step);
 }
 

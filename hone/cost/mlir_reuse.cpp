@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <unordered_map>
 
 #include "hone/base/mix.h"
@@ -133,17 +132,12 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
 }
 
 void Reuse::crowd(Group& group) const {
-  struct Cache {
-    std::int64_t period;  // bytes after which its sets repeat
-    double ways;
-  };
-  static constexpr Cache kNear = {4096, 8.0}, kFar = {65536, 16.0};
   constexpr std::size_t kMostMoves = 16;
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-  const auto small = [&](const Cache& cache) {
+  const auto small = [&](const CacheSets& cache) {
     return buffer.bytes <= static_cast<double>(cache.period) * cache.ways / 4.0;
   };
-  if (small(kNear)) return;
+  if (small(kFirstCache)) return;
   struct Move {
     double bytes, times;
     int loop;
@@ -171,7 +165,7 @@ void Reuse::crowd(Group& group) const {
   }
   std::sort(moves.begin(), moves.begin() + static_cast<std::ptrdiff_t>(count),
             [](const Move& a, const Move& b) { return a.bytes < b.bytes; });
-  const auto in_loop = [&](const Cache& cache, int loop) {
+  const auto in_loop = [&](const CacheSets& cache, int loop) {
     double run = std::max(kLine, group.elements * buffer.element_bytes), runs = 1.0, places = 1.0;
     for (std::size_t m = 0; m < count; ++m) {
       const Move& move = moves[m];
@@ -181,8 +175,7 @@ void Reuse::crowd(Group& group) const {
         continue;
       }
       runs *= move.times;
-      const auto step = static_cast<std::int64_t>(std::min(move.bytes, 1e15));
-      places *= std::min(move.times, static_cast<double>(cache.period / std::gcd(step, cache.period)));
+      places *= std::min(move.times, cache.along(move.bytes));
     }
     const double most = static_cast<double>(cache.period) / kLine, lines = std::ceil(run / kLine);
     return lines * runs > cache.ways * std::min(most, places * lines);
@@ -190,8 +183,9 @@ void Reuse::crowd(Group& group) const {
   for (std::size_t level = 0; level < group.lines.size(); ++level) {
     const int loop = group.lines[level].first;
     // What is crowded inside is so around.
-    if (group.crowded_near == kNowhere && in_loop(kNear, loop)) group.crowded_near = level;
-    if (group.crowded_far == kNowhere && !small(kFar) && in_loop(kFar, loop)) group.crowded_far = level;
+    if (group.crowded_near == kNowhere && in_loop(kFirstCache, loop)) group.crowded_near = level;
+    if (group.crowded_far == kNowhere && !small(kSecondCache) && in_loop(kSecondCache, loop))
+      group.crowded_far = level;
   }
 }
 

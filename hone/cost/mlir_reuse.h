@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -8,6 +10,20 @@
 #include "hone/cost/mlir_nest.h"
 
 namespace hone::cost::mlir {
+
+/// A cache by the sets that a line may lie in, which repeat after so many bytes of addresses.
+struct CacheSets {
+  std::int64_t period;
+  double ways;  ///< places of a set
+
+  /// Different sets along a stride of a line or more: those of powers of two leave most empty.
+  double along(double stride_bytes) const {
+    const auto step = static_cast<std::int64_t>(std::min(stride_bytes, 1e15));
+    return static_cast<double>(period / std::max<std::int64_t>(64, std::gcd(step, period)));
+  }
+};
+/// Of 64 sets with 8 places, and of 1,024 with 16.
+inline constexpr CacheSets kFirstCache{4096, 8.0}, kSecondCache{65536, 16.0};
 
 /// Which bytes a nest touches, and how often they must come from further away. Footprints count distinct
 /// cache lines of 64 bytes from the affine indices: spans along a buffer's dimensions, the union of accesses
@@ -58,8 +74,7 @@ class Reuse {
   double iteration_set(int loop) const { return iteration_sets_[static_cast<std::size_t>(loop + 1)]; }
   std::size_t contiguous(const Nest::Buffer& buffer) const;
   /// Where the lines of a group that one iteration of a loop touches come to lie in more places of the first
-  /// two caches (of 64 sets with 8 places, and 1,024 with 16) than those have: strides of large powers of two
-  /// leave most of their sets empty.
+  /// and second cache than those have.
   void crowd(Group& group) const;
 
   const Nest& nest_;

@@ -197,9 +197,9 @@ void Vectorising::sums_of_text(int id) {
       const int before = from->second[static_cast<std::size_t>(k)],
                 added = from->second[static_cast<std::size_t>(1 - k)];
       const auto inner = uses_.from.find(before);
-      const auto work = uses_.work.find(before);
-      if (inner == uses_.from.end() || inner->second.size() != 2 || work == uses_.work.end() ||
-          work->second != Work::add)
+      const auto made = uses_.made.find(before);
+      if (inner == uses_.from.end() || inner->second.size() != 2 || made == uses_.made.end() ||
+          made->second.work != Work::add)
         continue;
       bool done = false;
       for (const int other : inner->second) {

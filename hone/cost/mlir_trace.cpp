@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::size_t kMostOps = 5000;      // gone through of a pass over a body; more are like these
 constexpr std::size_t kMostVisits = 20000;  // of items, whether anything is computed or not
-constexpr std::size_t kSeenBack = 100;      // instructions that GVN looks back for what an element is
 constexpr double kPointer = 8.0;            // bytes
 constexpr int kDeep = 8;                    // values that are but others are followed so far
 constexpr std::int32_t kNone = Trace::kNone;
@@ -330,7 +329,8 @@ class Tracer {
       if (made_.contains(here)) return;
       if (known_place && (held || !late))
         if (const auto found = known.find(where);
-            found != known.end() && (held || instructions_ - found->second.at <= kSeenBack)) {
+            found != known.end() &&
+            (held || static_cast<double>(instructions_ - found->second.at) <= kSeenBack)) {
           made_[here] = found->second.value;
           return;
         }

@@ -81,6 +81,12 @@ class Vectorising {
   /// (GVN, load PRE), and what is stored of it before that other load stands in the way of vectors, which
   /// must put the two loads' elements together first (LLVM's fixed-order recurrences).
   bool stored_too_early(int id) const;
+  struct CopiedLoad;
+  /// Each copy of the loads in a loop that move with it and that nothing there stores to; none where they are
+  /// too many.
+  std::vector<CopiedLoad> loads_of_copies(int id) const;
+  /// Whether what comes of a load is stored in front of another one.
+  bool stored_before(int id, const CopiedLoad& load, const CopiedLoad& last) const;
 
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
   void memory(int id, Lowered::Body& body);

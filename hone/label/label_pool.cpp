@@ -191,7 +191,7 @@ class Pool {
         fail(worker, fmt::format("took more than {:g} s", plan_.kernel_seconds));
         stop(worker);
       }
-    if (next_ >= plan_.count && plan_.visiting)
+    if (next_ >= plan_.count && !again_.empty() && plan_.visiting)
       plan_.visiting(again_.size());
     else if (plan_.progress)
       plan_.progress(summary_.before + summary_.labelled + summary_.duplicates + summary_.failed,

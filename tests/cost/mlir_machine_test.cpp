@@ -33,7 +33,7 @@ TEST(MlirMachine, AMinimumThatHandsNanOnTakesLong) {
   EXPECT_NEAR(chain("addf"), 16.0, 1.0);
 }
 
-/// A row read through a window of three, `tile` outputs an iteration.
+/// A row read through a window of two, `tile` outputs an iteration.
 std::string window(int tile) {
   return fmt::format(
       "func.func @f(%a: memref<4100xf32>, %c: memref<4096xf32>) {{\n"

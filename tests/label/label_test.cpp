@@ -237,14 +237,20 @@ func.func @outside(%a: memref<16xf32>) {
   }
 }
 
-TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
-  const test::Folder folder;
+/// The first functions of one family into a file of a folder, which has the locks, too.
+LabelPlan plan_of(const test::Folder& folder, const std::string& file, std::uint64_t count) {
   ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
   LabelPlan plan;
-  plan.path = folder.file("labels.jsonl");
-  plan.count = 8;
+  plan.path = folder.file(file);
+  plan.count = count;
   plan.families = {"matvec"};
   plan.workers = 2;
+  return plan;
+}
+
+TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
+  const test::Folder folder;
+  LabelPlan plan = plan_of(folder, "labels.jsonl", 8);
   plan.visits = 1;  // the last line is a function's first
   const LabelSummary first = make_labels(plan);
   EXPECT_EQ(first.labelled + first.duplicates + first.failed, 8u);
@@ -269,12 +275,7 @@ TEST_F(Label, ADataSetGoesOnWhereItWasLeft) {
 
 TEST_F(Label, WhatWasDisturbedIsVisitedAgain) {
   const test::Folder folder;
-  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
-  LabelPlan plan;
-  plan.path = folder.file("labels.jsonl");
-  plan.count = 3;
-  plan.families = {"matvec"};
-  plan.workers = 2;
+  LabelPlan plan = plan_of(folder, "labels.jsonl", 3);
   plan.visits = 1;
   ASSERT_GT(make_labels(plan).labelled, 0u);
   // As though a neighbour had been there: a time that no visit will find again.
@@ -306,10 +307,7 @@ TEST_F(Label, WhatWasDisturbedIsVisitedAgain) {
 
 TEST_F(Label, AFileThatIsNoDataSetStaysAsItIs) {
   const test::Folder folder;
-  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
-  LabelPlan plan;
-  plan.path = folder.file("notes.txt");
-  plan.count = 1;
+  LabelPlan plan = plan_of(folder, "notes.txt", 1);
   for (const char* notes : {"notes", "one line\nand another", "{\"format\":\"mine\"}\ntail", "{\"a\":"}) {
     folder.write("notes.txt", notes);
     EXPECT_THROW(make_labels(plan), Error);
@@ -317,7 +315,6 @@ TEST_F(Label, AFileThatIsNoDataSetStaysAsItIs) {
   }
   // A first line that was cut off is begun again.
   folder.write("notes.txt", "{\"format\":\"hone-la");
-  plan.families = {"matvec"};
   EXPECT_EQ(make_labels(plan).labelled, 1u);
 }
 
