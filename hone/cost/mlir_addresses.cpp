@@ -44,10 +44,14 @@ class AddressCode::Builder {
     std::vector<std::pair<int, Place>> places;
     for (const int id : accesses) {
       const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(id)];
+      now_ = id;
       if (access.buffer >= 0 && !access.apart) places.emplace_back(id, place(access));
     }
     for (const auto& [id, at] : places) use(id, at);
-    for (const auto& [id, at] : places) count(id, at);
+    for (const auto& [id, at] : places) {
+      now_ = id;
+      count(id, at);
+    }
   }
 
  private:
@@ -193,6 +197,7 @@ class AddressCode::Builder {
       if (found != shared_.end() && (found->second.count > 1 || either(one))) {
         made.parts.push_back(shared(one, found->first));
         made.parts.back().factor = by[k];
+        made.parts.back().either = found->second.count == 1 && by[k] == 1.0;
         continue;
       }
       if (!one.terms.empty() && (by[k] != 1.0 || one.terms.size() > 1))
@@ -260,6 +265,7 @@ class AddressCode::Builder {
     made.handed_on = made.loop != one.terms.back().first;
     made.kind = Part::Kind::shared;
     made.what = made.handed_on ? mixed(mixed(18, what), made.loop) : mixed(7, what);
+    made.first = one.stands.front();
     made.unit = unit_of(one.constant);
     double most = one.constant;
     bool bounded = one.constant >= 0.0;
@@ -285,6 +291,7 @@ class AddressCode::Builder {
   void add(int loop, bool own, double instructions) {
     Of& of = code_.loops_[static_cast<std::size_t>(loop + 1)];
     (own ? of.own : of.moving) += instructions;
+    if (instructions > 0.0) code_.made_.push_back({now_, loop, instructions});
   }
   void product(const Part& of, double factor) {
     if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
@@ -331,6 +338,10 @@ class AddressCode::Builder {
     // The sum with its constant is for every buffer its own.
     users_[at.whats[n]].add(mixed(mixed(9, buffer), at.constant));
     if (at.constant != 0.0) users_[at.with].add(mixed(10, buffer));
+    if (n < 2 || !apart(at, n - 1)) return;
+    Row& row = rows_[at.whats[n - 1]];
+    row.places.add(at.with);
+    row.either = row.either || at.parts.back().either;
   }
 
   void count(int id, const Place& at) {
@@ -341,6 +352,9 @@ class AddressCode::Builder {
       return;
     }
     folded.several = n > 1;
+    if (const auto row = n > 1 ? rows_.find(at.whats[n - 1]) : rows_.end();
+        row != rows_.end() && row->second.either && row->second.places.count > 1 && apart(at, n - 1))
+      folded.lost_in = at.parts.back().loop;
     const int innermost = at.parts.back().loop;
     if (n >= 2 && at.constant == 0.0 && users_[at.whats[n]].count == 1 && apart(at, n - 1) &&
         (n == 2 ? !at.products.empty() : !apart(at, n - 2))) {
@@ -357,6 +371,7 @@ class AddressCode::Builder {
     }
     for (const Part& part : at.parts)
       if (part.factor != 1.0) product(part, part.factor);
+    const std::size_t first_sum = code_.sums_.size();
     bool address = true;  // what needs it is an address
     const bool own = std::all_of(at.parts.begin(), at.parts.end(), [&](const Part& part) {
       return part.loop == innermost && part.kind != Part::Kind::loaded && !part.handed_on;
@@ -382,7 +397,17 @@ class AddressCode::Builder {
             return part.loop == where && part.kind != Part::Kind::loaded && !part.handed_on;
           });
       if (counted_.insert(what).second) add(where, alone, 1.0);
+      if (!alone) code_.sums_.push_back({at.parts.front().loop, where, what, apart(at, m - 1)});
     }
+    for (const Part& part : at.parts)
+      if (part.kind == Part::Kind::shared && part.first != part.loop)
+        code_.sums_.push_back({part.first, part.loop, part.what, false});
+    // LICM adds a constant to what is further out, so that each copy has a sum of its own.
+    if (n > 1 && at.constant != 0.0 && !folded.constant && !whole(at) &&
+        at.parts[n - 1].loop > at.parts[n - 2].loop)
+      code_.sums_.push_back({at.parts.front().loop, innermost, at.with, false});
+    folded.first_sum = first_sum;
+    folded.sums = code_.sums_.size() - first_sum;
     if (n == 1 && computed) folded.last = innermost;
   }
 
@@ -390,7 +415,14 @@ class AddressCode::Builder {
   AddressCode& code_;
   std::vector<bool> around_;  ///< by loop: around another one that goes round
   std::unordered_map<std::uint64_t, Users> shared_, users_;
+  /// Places that are a sum and one more part that has no bits in common with it.
+  struct Row {
+    Users places;
+    bool either = false;  ///< one of them is several such parts
+  };
+  std::unordered_map<std::uint64_t, Row> rows_;
   std::unordered_set<std::uint64_t> counted_;
+  int now_ = -1;    ///< the access whose place is looked at
   int unlike_ = 0;  ///< indices so far of which nothing says that another is the same
 };
 
@@ -403,6 +435,25 @@ bool AddressCode::constant(int access, int copied) const {
   const auto found = folded_.find(access);
   if (found == folded_.end()) return false;
   return found->second.constant || (copied >= 0 && found->second.last == copied);
+}
+
+std::vector<AddressCode::Sum> AddressCode::sums(int access) const {
+  const auto found = folded_.find(access);
+  if (found == folded_.end()) return {};
+  const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(found->second.first_sum);
+  return {first, first + static_cast<std::ptrdiff_t>(found->second.sums)};
+}
+
+int AddressCode::lost_in(int access) const {
+  const auto found = folded_.find(access);
+  return found == folded_.end() ? -1 : found->second.lost_in;
+}
+
+double AddressCode::made(int access, int loop) const {
+  double made = 0.0;
+  for (const Made& one : made_)
+    if (one.access == access && one.loop == loop) made += one.instructions;
+  return made;
 }
 
 bool AddressCode::several_parts(int access) const {

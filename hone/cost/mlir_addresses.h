@@ -45,6 +45,21 @@ class AddressCode {
   /// Whether an access's place is a sum.
   bool several_parts(int access) const;
 
+  /// An instruction that adds up the first parts of a place.
+  struct Sum {
+    int first = -1, last = -1;  ///< the loops that move the first part in it and the last one
+    std::uint64_t what = 0;     ///< the same for the same sum
+    bool either = false;        ///< an `or`: the parts have no bits in common
+  };
+  /// Of an access's place, those whose parts move with different loops, of the fewest parts last.
+  std::vector<Sum> sums(int access) const;
+  /// The loop, while it is one, in which ScalarEvolution cannot read an access's place; -1: none. Of several
+  /// ors one behind the other Reassociate makes others, which do not say any more that their operands have no
+  /// bits in common.
+  int lost_in(int access) const;
+  /// Instructions of a loop that are there because of an access, and not because of one before it.
+  double made(int access, int loop) const;
+
  private:
   /// What a place is the sum of.
   struct Part {
@@ -56,6 +71,9 @@ class AddressCode {
     double factor = 1.0;
     double unit = 1.0;   ///< a power of two that it is a multiple of, before the factor
     double most = -1.0;  ///< its largest value before the factor; below 0: not known
+    int first = -1;      ///< shared: the outermost loop in it
+    bool either =
+        false;  ///< shared, by copies of one place alone: its constant has no bits in common with it
   };
   struct Place {
     std::vector<Part> parts;           ///< outermost first
@@ -69,12 +87,20 @@ class AddressCode {
     bool constant = false;
     bool several = false;  ///< it is the sum of several parts
     int last = -1;         ///< loop whose variable comes in last, where its sum is the address's own
+    std::size_t first_sum = 0, sums = 0;  ///< of sums_
+    int lost_in = -1;
+  };
+  struct Made {
+    int access = -1, loop = -1;
+    double instructions = 0.0;
   };
   class Builder;
 
   std::vector<Of> loops_;  ///< by loop, shifted by one: outside all loops first
   std::vector<std::vector<Product>> products_;
   std::unordered_map<int, Folded> folded_;
+  std::vector<Sum> sums_;
+  std::vector<Made> made_;
 };
 
 }  // namespace hone::cost::mlir

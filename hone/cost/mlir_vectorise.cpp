@@ -166,41 +166,6 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
   wide_products_ = code.of(id).products;
 }
 
-bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
-  // Of more places than AliasSetTracker tells apart (alias-set-saturation-threshold) any two may be one.
-  constexpr double kSaturated = 250.0;
-  // Blocks of 8 stores that lie in one row need their places checked for wrapping, each: not in loops so
-  // short that nothing is checked (TinyTripCountVectorThreshold), and no more than
-  // vectorize-scev-check-threshold of them. Seen of LLVM 19; blocks of other sizes are not.
-  constexpr double kShort = 16.0, kBlock = 8.0, kMostChecked = 16.0;
-  std::set<int> buffers;
-  std::set<std::vector<double>> places;
-  double count = 0.0;
-  bool stores = false;
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-    const Lowered::Item& item = lowered_.items[i];
-    if (item.access < 0) continue;
-    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    buffers.insert(access.buffer);
-    stores = stores || access.store;
-    std::vector<double> place = row_of_access(access, item.copies);
-    if (!access.indices.empty()) place.push_back(access.indices.back().constant);
-    if (places.insert(std::move(place)).second) count += item.copies;
-    if (!access.store || item.copies < kBlock || std::abs(item.stride) <= 1.0) continue;
-    for (const int by : item.copied_by) {
-      const double trips = loop(by).trips;
-      // Blocks one behind the other, by a loop around.
-      const bool blocks = std::fmod(trips, kBlock) == 0.0 && stride_along(nest_, access, by) == 1.0 &&
-                          std::any_of(access.indices.back().terms.begin(), access.indices.back().terms.end(),
-                                      [&](const auto& term) {
-                                        return term.first != by && term.first != id && term.second == trips;
-                                      });
-      if (blocks && (trips > kMostChecked || (body.fixed && loop(id).most < kShort))) return true;
-    }
-  }
-  return stores && buffers.size() > 1 && count > kSaturated;
-}
-
 void Vectorising::lanes(int id, Lowered::Body& body) {
   groups(id, body);
   bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;

@@ -134,6 +134,19 @@ class Vectorising {
   void lanes(int id, Lowered::Body& body);
   /// Whether the compiler gives a loop up for what it would have to check when it runs.
   bool too_many_checks(int id, const Lowered::Body& body) const;
+  struct Touched;
+  class Header;
+  /// Strided places in a loop of which LLVM cannot prove that they do not wrap around, and would have to
+  /// check it (PredicatedScalarEvolution), in those memories whose accesses may depend on each other.
+  double wrapping(int id, const std::map<int, Touched>& memories) const;
+  /// The sum that brings what moves with a loop to what does not; of nothing (`what` 0): no instruction does.
+  AddressCode::Sum moved_by(int id, int access) const;
+  /// Whether LLVM knows a loop's largest number of iterations where its bounds are no constants, too.
+  bool bounded(int id) const;
+  int memory_of(const Nest::Access& access) const {
+    return access.buffer < 0 ? -1 : nest_.memory(access.buffer);
+  }
+  std::vector<double> place_of(const Lowered::Item& item) const;
 
   /// Groups of strided stores whose elements all come about in the same way from elements that lie in the
   /// same order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
