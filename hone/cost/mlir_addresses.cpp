@@ -29,7 +29,8 @@ double unit_of(double value) {
 
 class AddressCode::Builder {
  public:
-  Builder(const Nest& nest, AddressCode& code) : nest_(nest), code_(code), around_(nest.loops.size(), false) {
+  Builder(const Nest& nest, AddressCode& code, const std::vector<int>* homes)
+      : nest_(nest), code_(code), homes_(homes), around_(nest.loops.size(), false) {
     for (const Nest::Loop& one : nest.loops)
       for (int at = one.parent; at >= 0 && (one.trips > 1.0 || !one.known || one.shifted);
            at = loop(at).parent)
@@ -148,6 +149,14 @@ class AddressCode::Builder {
     return one.constant > 0.0 && one.constant < unit;
   }
 
+  /// Whether copies of loops written out make an index another part and a constant.
+  bool constant_in_copies(const Sum& one) const {
+    return homes_ != nullptr && std::ranges::any_of(one.terms, [&](const auto& term) {
+             return (*homes_)[static_cast<std::size_t>(term.first)] != term.first &&
+                    !loop(term.first).shifted;
+           });
+  }
+
   /// The places that each index of several parts is part of.
   void note(const Nest::Access& access) {
     const std::vector<double> by = strides(access);
@@ -194,7 +203,7 @@ class AddressCode::Builder {
         continue;
       }
       const auto found = shared_.find(key(one));
-      if (found != shared_.end() && (found->second.count > 1 || either(one))) {
+      if (found != shared_.end() && (found->second.count > 1 || either(one)) && !constant_in_copies(one)) {
         made.parts.push_back(shared(one, found->first));
         made.parts.back().factor = by[k];
         made.parts.back().either = found->second.count == 1 && by[k] == 1.0;
@@ -230,8 +239,8 @@ class AddressCode::Builder {
 
   /// Of a variable that loops inside hand on that go round once: nothing moves it out of those, and when they
   /// are gone nothing looks any more.
-  static void stand(Part& part, int where) {
-    if (where == part.loop) return;
+  void stand(Part& part, int where) const {
+    if (where == part.loop || homes_ != nullptr) return;
     part.loop = where;
     part.handed_on = true;
     part.what = mixed(mixed(17, part.what), where);
@@ -334,9 +343,10 @@ class AddressCode::Builder {
     const std::size_t n = at.parts.size();
     if (n == 0) return;
     const int buffer = nest_.accesses[static_cast<std::size_t>(id)].buffer;
-    for (std::size_t m = 2; m < n; ++m) users_[at.whats[m]].add(at.whats[m + 1]);
+    for (std::size_t m = 2; m < n; ++m)
+      users_[at.whats[m]].add(homes_ != nullptr ? mixed(9, buffer) : at.whats[m + 1]);
     // The sum with its constant is for every buffer its own.
-    users_[at.whats[n]].add(mixed(mixed(9, buffer), at.constant));
+    users_[at.whats[n]].add(homes_ != nullptr ? mixed(9, buffer) : mixed(mixed(9, buffer), at.constant));
     if (at.constant != 0.0) users_[at.with].add(mixed(10, buffer));
     if (n < 2 || !apart(at, n - 1)) return;
     Row& row = rows_[at.whats[n - 1]];
@@ -413,7 +423,8 @@ class AddressCode::Builder {
 
   const Nest& nest_;
   AddressCode& code_;
-  std::vector<bool> around_;  ///< by loop: around another one that goes round
+  const std::vector<int>* homes_;  ///< null: loops are about to be written out
+  std::vector<bool> around_;       ///< by loop: around another one that goes round
   std::unordered_map<std::uint64_t, Users> shared_, users_;
   /// Places that are a sum and one more part that has no bits in common with it.
   struct Row {
@@ -426,9 +437,9 @@ class AddressCode::Builder {
   int unlike_ = 0;  ///< indices so far of which nothing says that another is the same
 };
 
-AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses)
+AddressCode::AddressCode(const Nest& nest, const std::vector<int>& accesses, const std::vector<int>* homes)
     : loops_(nest.loops.size() + 1), products_(nest.loops.size() + 1) {
-  Builder(nest, *this).run(accesses);
+  Builder(nest, *this, homes).run(accesses);
 }
 
 bool AddressCode::constant(int access, int copied) const {

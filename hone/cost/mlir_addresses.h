@@ -29,8 +29,10 @@ class AddressCode {
     bool alone = false;  ///< no other loop does
   };
 
-  /// Of these accesses of a nest.
-  AddressCode(const Nest& nest, const std::vector<int>& accesses);
+  /// Of these accesses of a nest. With the loops that each loop's body has ended up in it is the code when
+  /// loops are vectorised: sums that only one buffer's places need have become part of their addresses, too
+  /// (InstCombine makes a getelementptr of each part), and what is equal in copies is there once (GVN).
+  AddressCode(const Nest& nest, const std::vector<int>& accesses, const std::vector<int>* homes = nullptr);
 
   const Of& of(int loop) const { return loops_[static_cast<std::size_t>(loop + 1)]; }
   /// Beside those, in an iteration of a loop. Of an index with a part that has no bits in common with the

@@ -100,7 +100,7 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   limited(kGeneral, addresses.outside, addresses.inside);
   most = std::max(1.0, most);
   if (body.chains > 0.0) return most;
-  const double total = cost(id, body, body.lanes, false);
+  const double total = cost(id, body.lanes, false);
   if (total >= 20.0) return 1.0;
   double loads = 0.0, stores = 0.0;
   for (const std::size_t i : here) {

@@ -64,7 +64,7 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
                                                                  width, lowered_.target));
 }
 
-double Vectorising::cost(int id, const Lowered::Body& body, double width, bool masked) const {
+double Vectorising::cost(int id, double width, bool masked) const {
   const double registers = std::max(1.0, width * bits_ / (8.0 * lowered_.target.vector_bytes));
   double total = 2.0;
   bool strided = false;
@@ -108,14 +108,27 @@ double Vectorising::cost(int id, const Lowered::Body& body, double width, bool m
     }
   }
   const double side = lowered_.target.masks() ? width / 8.0 : width;
-  if (width == 1.0) return total + body.address;
+  if (width == 1.0) return total + address_;
   // Of accesses that are loaded or stored together only one needs its place; of those that are not the places
   // are vectors of 64 bits.
-  const double address = masked ? body.address : wide_address_,
-               products = masked ? body.products : wide_products_;
+  const double address = masked ? address_ : grouped_address_,
+               products = masked ? products_ : grouped_products_;
   if (!strided) return total + address;
   total += (address - products) * std::max(1.0, side) +
            products * slow_cost(Work::integer_multiply, width, 64, lowered_.target.masks());
+  return total;
+}
+
+double Vectorising::instructions_of(const AddressCode& code, int id) const {
+  double total = code.of(id).moving + code.of(id).own;
+  if (id < 0) return total;
+  // Of copies what their own variable moves is a constant.
+  for (int inner = id + 1; inner < static_cast<int>(nest_.loops.size()) && nest_.inside(inner, id); ++inner) {
+    if (home_of(inner) != id || code.of(inner).moving == 0.0) continue;
+    double copies = 1.0;
+    for (int at = inner; at != id; at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);
+    total += code.of(inner).moving * copies;
+  }
   return total;
 }
 
@@ -156,14 +169,16 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
       if (i != list.front()) others.insert(lowered_.items[i].access);
   }
   wide_address_ = body.address;
-  wide_products_ = body.products;
+  address_ = grouped_address_ = instructions_of(places(), id);
+  products_ = grouped_products_ = places().of(id).products;
   if (others.empty()) return;
   std::vector<int> needed;
   for (const Lowered::Item& item : lowered_.items)
     if (item.access >= 0 && others.count(item.access) == 0) needed.push_back(item.access);
-  const AddressCode code(nest_, needed);
+  const AddressCode code(nest_, needed), apart(nest_, needed, &lowered_.homes);
   wide_address_ = code.of(id).moving + code.of(id).own + body.copied_address;
-  wide_products_ = code.of(id).products;
+  grouped_address_ = instructions_of(apart, id);
+  grouped_products_ = apart.of(id).products;
 }
 
 void Vectorising::lanes(int id, Lowered::Body& body) {
@@ -211,13 +226,13 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   } else if (possible && !vectors && !too_many_checks(id, body) && !stored_too_early(id)) {
     const Nest::Loop& one = loop(id);
     // Of bounds that differ from entry to entry LLVM knows each one's range, not that they move together.
-    const double trips = std::max(1.0, body.fixed ? one.most : one.span), single = cost(id, body, 1.0, false);
+    const double trips = std::max(1.0, body.fixed ? one.most : one.span), single = cost(id, 1.0, false);
     // For so few no remainder is made: where the widest vectors would leave one, lanes are switched off.
     const double most = one.known && trips <= widest ? floor_to_power(trips) : widest;
     const bool masked = one.known && trips < 16.0 && (!body.fixed || std::fmod(trips, most) != 0.0);
     double best = one.known ? single * trips : single;
     for (double width = 2.0; width <= (masked ? widest : most); width *= 2.0) {
-      const double wide = cost(id, body, width, masked);
+      const double wide = cost(id, width, masked);
       double total = wide / width;
       if (one.known)
         total = masked ? wide * std::ceil(trips / width)

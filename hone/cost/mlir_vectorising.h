@@ -108,7 +108,7 @@ class Vectorising {
   double strided_cost(const Lowered::Item& item, double width, bool masked) const;
 
   /// What one iteration costs the vectoriser's own model, `width` elements at once.
-  double cost(int id, const Lowered::Body& body, double width, bool masked) const;
+  double cost(int id, double width, bool masked) const;
 
   /// Instructions of LLVM's that an iteration in lanes is.
   double wide_code(int id, const Lowered::Body& body) const;
@@ -118,6 +118,9 @@ class Vectorising {
   /// The values that a step or store takes, and the items that give them.
   std::vector<int> values_of(const Lowered::Item& item) const;
   std::vector<int> operands_of(const Lowered::Item& item) const;
+
+  /// Instructions of an iteration of a loop that compute its addresses, copies inside with it.
+  double instructions_of(const AddressCode& code, int id) const;
 
   /// Accesses whose elements lie in the gaps of each other's.
   void groups(int id, const Lowered::Body& body);
@@ -194,8 +197,10 @@ class Vectorising {
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
   std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
   double bits_ = 32.0;            ///< of the widest element of a loop
-  /// Instructions of a loop's addresses where it runs in lanes, and products among them.
-  double wide_address_ = 0.0, wide_products_ = 0.0;
+  double wide_address_ = 0.0;     ///< instructions of a loop's addresses where it runs in lanes
+  /// ... and what it is judged by: those as they stand, and those where accesses are loaded together;
+  /// products among them.
+  double address_ = 0.0, products_ = 0.0, grouped_address_ = 0.0, grouped_products_ = 0.0;
   mutable std::optional<AddressCode> places_;  ///< of all accesses, made when needed
   double given_outside_ = 0.0;                 ///< values that a loop takes from instructions outside it
 };

@@ -125,7 +125,7 @@ const AddressCode& Vectorising::places() const {
     std::vector<int> accesses;
     for (const Lowered::Item& item : lowered_.items)
       if (item.access >= 0) accesses.push_back(item.access);
-    places_.emplace(nest_, accesses);
+    places_.emplace(nest_, accesses, &lowered_.homes);
   }
   return *places_;
 }
