@@ -164,7 +164,9 @@ class Rows {
       const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
       columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
                   logs(16.0 * bytes / all));
-      memory += bytes / kRates[c];
+      // A function that runs again finds what fits.
+      const double left_over = reuse_.working_set(-1) / kLoopCaches[c];
+      memory += bytes / kRates[c] * std::clamp((left_over - 0.8) / 0.4, 0.0, 1.0);
     }
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));
     columns.put("function_buffers", static_cast<double>(nest_.buffers.size()));

@@ -36,6 +36,7 @@ class Vectorising::Bundles {
       values.push_back(stored->second);
     }
     follow(values, 1);
+    possible_ = possible_ && !loaded_after(stores);
   }
   bool pays() const { return possible_ && saved_ > 0.0; }
   /// Makes them so many elements' vectors, each counted `copies` times.
@@ -53,6 +54,36 @@ class Vectorising::Bundles {
   void gained(int home, std::size_t count) {
     saved_ += static_cast<double>(count) - 1.0;
     gains_[home] += static_cast<double>(count) - 1.0;
+  }
+  const Nest::Access& access_of(std::size_t item) const {
+    return of_.nest_.accesses[static_cast<std::size_t>(of_.lowered_.items[item].access)];
+  }
+  /// Whether one of these stores may be to an element that is loaded after it for another of them: then they
+  /// cannot be done at once.
+  bool loaded_after(const std::vector<std::size_t>& stores) const {
+    return std::any_of(stores.begin(), stores.end(), [&](std::size_t s) {
+      const Nest::Access& store = access_of(s);
+      return std::any_of(loads_.begin(), loads_.end(), [&](std::size_t l) {
+        const Nest::Access& load = access_of(l);
+        return load.order > store.order && of_.lowered_.items[l].home == of_.lowered_.items[s].home &&
+               of_.nest_.meet(load.buffer, store.buffer) && !apart_by_constants(store, load);
+      });
+    });
+  }
+  /// Whether the places differ by what is known of them.
+  static bool apart_by_constants(const Nest::Access& a, const Nest::Access& b) {
+    if (a.buffer != b.buffer || a.indices.size() != b.indices.size() || !placed(a) || !placed(b))
+      return false;
+    for (std::size_t k = 0; k < a.indices.size(); ++k)
+      if (!a.indices[k].moves_like(b.indices[k])) return false;
+    return true;
+  }
+  void note_loads(const std::vector<int>& values) {
+    for (const int value : values)
+      if (const auto given = of_.uses_.item.find(value);
+          given != of_.uses_.item.end() &&
+          of_.lowered_.items[static_cast<std::size_t>(given->second)].access >= 0)
+        loads_.insert(static_cast<std::size_t>(given->second));
   }
   /// Values that are put together one by one, unless they are constants.
   void apart(const std::vector<int>& values) {
@@ -77,6 +108,7 @@ class Vectorising::Bundles {
       return;
     }
     if (!seen_.insert(values).second) return;
+    note_loads(values);
     if (++of_.visited_together_ > kMostBundled) possible_ = false;
     if (!possible_) return;
     // One of them may not wait for another; what is loaded is put in another order.
@@ -181,6 +213,7 @@ class Vectorising::Bundles {
   std::vector<std::size_t> items_, gathers_;
   std::set<std::vector<int>> seen_;
   std::set<int> bundled_, waited_;
+  std::set<std::size_t> loads_;  ///< items
 };
 
 /// Of the text: a + x, then + y.
