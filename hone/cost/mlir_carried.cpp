@@ -100,6 +100,16 @@ int Vectorising::users_in(int loop, int value) const {
                                         [&](int at) { return loop < 0 || nest_.inside(at, loop); }));
 }
 
+bool Vectorising::ends_outside(const Nest::Access& access) const {
+  if (!access.masked || access.buffer < 0 || access.indices.empty()) return false;
+  const std::vector<std::int64_t>& shape = nest_.buffers[static_cast<std::size_t>(access.buffer)].shape;
+  if (shape.empty() || shape.back() == kDynamic) return true;
+  double last = access.indices.back().constant + access.elements;
+  for (const auto& [at, by] : access.indices.back().terms)
+    if (by > 0.0) last += by * (std::max(1.0, loop(at).trips) - 1.0);
+  return last > static_cast<double>(shape.back());
+}
+
 void Vectorising::memory(int id, Lowered::Body& body) {
   std::size_t pairs = 0;
   for (auto found = accesses_.lower_bound({id, -1}); found != accesses_.end() && found->first.first == id;
@@ -176,7 +186,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     ways_.clear();
     double length = way(load.value, stored->second);
     if (length <= 0.0) return;
-    if (store.masked) length += kThroughMasked;
+    if (by_mask_.contains(s)) length += kThroughMasked;
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);

@@ -29,6 +29,8 @@ class Vectorising {
       at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
     for (std::size_t i = 0; i < lowered.items.size(); ++i) {
       const Lowered::Item& item = lowered.items[i];
+      if (item.access >= 0 && (item.masked || ends_outside(nest.accesses[static_cast<std::size_t>(item.access)])))
+        by_mask_.insert(item.access);
       if (item.access < 0 || !item.promoted) continue;
       const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
       for (int at = from; at >= 0 && at != item.home; at = home_of(loop(at).parent)) kept_[at].push_back(i);
@@ -58,6 +60,8 @@ class Vectorising {
     return item.step >= 0 ? nest_.steps[static_cast<std::size_t>(item.step)].loop
                           : nest_.accesses[static_cast<std::size_t>(item.access)].loop;
   }
+  /// Whether the last of an access's copies reaches beyond its row.
+  bool ends_outside(const Nest::Access& access) const;
   int home_of(int loop) const { return loop < 0 ? -1 : lowered_.homes[static_cast<std::size_t>(loop)]; }
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
@@ -195,6 +199,7 @@ class Vectorising {
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
+  std::set<int> by_mask_;         ///< accesses of which some lanes are switched off
   std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
   double bits_ = 32.0;            ///< of the widest element of a loop
   double wide_address_ = 0.0;     ///< instructions of a loop's addresses where it runs in lanes
