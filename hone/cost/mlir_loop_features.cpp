@@ -46,6 +46,9 @@ double lines_a_set(double stride_bytes, double trips, const CacheSets& cache) {
   return std::abs(stride_bytes) < Reuse::kLine ? 0.0 : trips / cache.along(std::abs(stride_bytes));
 }
 
+/// Pages whose places are known at once, and after a look into a second table; cycles to find them beyond.
+constexpr double kPage = 4096.0, kTranslated[] = {64.0, 1536.0}, kWalks[] = {0.0, 30.0};
+
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
 
 class Rows {
@@ -73,6 +76,18 @@ class Rows {
       for (std::size_t i = 0; i < parts.size(); ++i)
         bytes[static_cast<std::size_t>((i == 0 ? -1 : lowered.homes[i - 1]) + 1)] += parts[i];
       traffic_.push_back(std::move(bytes));
+    }
+    walks_.assign(nest.loops.size() + 1, 0.0);
+    if (reuse.working_set(-1) <= kTranslated[0] * kPage) return;
+    const Reuse pages(nest, kPage);
+    for (std::size_t c = 0; c < std::size(kTranslated); ++c) {
+      const double beyond =
+          std::clamp((pages.working_set(-1) / (kTranslated[c] * kPage) - 0.8) / 0.4, 0.0, 1.0);
+      if (beyond == 0.0) continue;
+      const std::vector<double> parts = pages.fetched_by_loop(kTranslated[c] * kPage);
+      for (std::size_t i = 0; i < parts.size(); ++i)
+        walks_[static_cast<std::size_t>((i == 0 ? -1 : lowered.homes[i - 1]) + 1)] +=
+            beyond * kWalks[c] * parts[i];
     }
   }
 
@@ -159,7 +174,7 @@ class Rows {
     columns.put("grandparent_log_working_set", logs(reuse_.working_set(grand)));
     columns.put("function_log_working_set", logs(reuse_.working_set(-1)));
     double memory = 0.0;
-    static constexpr double kRates[] = {64.0, 32.0, 12.0};  // bytes a cycle from beyond each cache
+    static constexpr double kRates[] = {32.0, 20.0, 8.0};  // bytes a cycle from beyond each cache
     for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
       const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
       columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
@@ -168,6 +183,9 @@ class Rows {
       const double left_over = reuse_.working_set(-1) / kLoopCaches[c];
       memory += bytes / kRates[c] * std::clamp((left_over - 0.8) / 0.4, 0.0, 1.0);
     }
+    const double walks = walks_[static_cast<std::size_t>(loop + 1)];
+    columns.put("walks", logs(16.0 * walks / all));
+    memory += walks;
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));
     columns.put("function_buffers", static_cast<double>(nest_.buffers.size()));
 
@@ -320,6 +338,7 @@ class Rows {
   const Lowered& lowered_;
   std::vector<Body> bodies_;
   std::vector<double> inner_;  ///< by loop + 1: loops directly inside that are left
+  std::vector<double> walks_;  ///< by loop that is left: cycles to find pages
   std::vector<std::vector<double>> traffic_;
 };
 

@@ -31,8 +31,8 @@ std::size_t Reuse::contiguous(const Nest::Buffer& buffer) const {
   return best;
 }
 
-Reuse::Reuse(const Nest& nest)
-    : nest_(nest), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
+Reuse::Reuse(const Nest& nest, double line)
+    : nest_(nest), line_(line), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
   std::unordered_map<std::uint64_t, std::size_t> found;
   for (const Nest::Access& access : nest.accesses) {
     if (access.buffer < 0) continue;
@@ -64,26 +64,30 @@ Reuse::Reuse(const Nest& nest)
       add_lines(iteration_sets_, at_once, loop, group, lines(group, loop, true));
       if (loop < 0) break;
     }
-    crowd(group);
+    if (line_ == kLine) crowd(group);
   }
 }
 
 void Reuse::add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
                       const Group& group, double count) const {
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-  const double most = std::max(1.0, std::ceil(buffer.bytes / kLine));  // what is more is the buffer
+  const double most = std::max(1.0, std::ceil(buffer.bytes / line_));  // what is more is the buffer
   double& sum =
       touched[static_cast<std::uint64_t>(loop + 1) << 32U | static_cast<std::uint64_t>(group.buffer)];
   const double before = std::min(sum, most);
   sum += count;
-  sets[static_cast<std::size_t>(loop + 1)] += (std::min(sum, most) - before) * kLine;
+  sets[static_cast<std::size_t>(loop + 1)] += (std::min(sum, most) - before) * line_;
 }
 
 double Reuse::lines(const Group& group, int loop, bool iteration) const {
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-  const std::size_t inner = contiguous(buffer);
-  double total = 1.0, iterations = 1.0;
-  for (std::size_t k = 0; k < group.access->indices.size(); ++k) {
+  const std::size_t inner = contiguous(buffer), dimensions = group.access->indices.size();
+  // From the contiguous dimension outwards: what lies within a line of what is there belongs to its run.
+  double total = 1.0, run = buffer.element_bytes, unit = buffer.element_bytes;
+  for (std::size_t n = 0; n < dimensions; ++n) {
+    const std::size_t k = inner >= dimensions ? dimensions - 1 - n
+                          : n == 0            ? inner
+                                              : dimensions - 1 - (dimensions - 1 - n < inner ? n : n - 1);
     const Nest::Index& index = group.access->indices[k];
     const double offsets = group.most[k] - group.least[k];
     double span = 1.0 + offsets, count = 1.0 + std::min(offsets, static_cast<double>(group.members - 1));
@@ -118,17 +122,20 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
     const bool dense_known = k < buffer.shape.size() && buffer.shape[k] != kDynamic;
     if (dense_known) span = std::min(span, std::max(1.0, size));
     count = std::min(count, span);
-    iterations *= count;
-    if (k != inner) {
+    if (!buffer.strides.empty() && k < buffer.strides.size())
+      unit = buffer.element_bytes *
+             (buffer.strides[k] == kDynamic
+                  ? (k == inner ? 1.0 : static_cast<double>(Nest::kUnknownTrips))
+                  : static_cast<double>(std::max<std::int64_t>(1, std::abs(buffer.strides[k]))));
+    const double apart = count > 1.0 ? unit * (span - 1.0) / (count - 1.0) : 0.0;
+    if (apart <= std::max(run, line_))
+      run += apart * (count - 1.0);
+    else
       total *= count;
-    } else {
-      const double stride = buffer.strides.empty() || buffer.strides[k] == kDynamic
-                                ? 1.0
-                                : static_cast<double>(std::max<std::int64_t>(1, std::abs(buffer.strides[k])));
-      total *= std::max(1.0, std::min(count, span * stride * buffer.element_bytes / kLine));
-    }
+    if (buffer.strides.empty()) unit *= std::max(1.0, size);
   }
-  return std::min(total, std::max(1.0, buffer.bytes / kLine));
+  total *= std::max(1.0, run / line_);
+  return std::min(total, std::max(1.0, buffer.bytes / line_));
 }
 
 void Reuse::crowd(Group& group) const {
@@ -197,34 +204,41 @@ double Reuse::traffic(double cache_bytes) const {
 
 std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
   std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
-  for (const Group& group : groups_) {
-    // None of which an iteration fits: line by line as the accesses come.
-    double moved = -1.0;
-    // The last cache's sets are chosen by a hash of the address.
-    const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
-                                : cache_bytes <= 4e6   ? group.crowded_far
-                                                       : kNowhere;
-    for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
-      const auto& [loop, count] = group.lines[level];
-      if (iteration_set(loop) > cache_bytes) break;
-      const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
-      moved = count * runs;
-    }
-    if (anywhere(group)) {
-      moved = at_random(group, cache_bytes);
-    } else if (moved < 0.0) {
-      const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-      const double step = stride(*group.access);
-      const double line = std::isnan(step)
-                              ? 1.0
-                              : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
-                                                  buffer.element_bytes / kLine);
-      moved = group.count / std::max(1, group.members) * line;
-    }
+  for (const Group& group : groups_)
     bytes[static_cast<std::size_t>(group.loop + 1)] +=
-        std::min(1e18, moved * kLine * (group.stored ? 2.0 : 1.0));
-  }
+        std::min(1e18, fetched(group, cache_bytes) * line_ * (group.stored ? 2.0 : 1.0));
   return bytes;
+}
+
+std::vector<double> Reuse::fetched_by_loop(double cache_bytes) const {
+  std::vector<double> lines(nest_.loops.size() + 1, 0.0);
+  for (const Group& group : groups_)
+    lines[static_cast<std::size_t>(group.loop + 1)] += std::min(1e18, fetched(group, cache_bytes));
+  return lines;
+}
+
+double Reuse::fetched(const Group& group, double cache_bytes) const {
+  if (anywhere(group)) return line_ == kLine ? at_random(group, cache_bytes) : 0.0;
+  // None of which an iteration fits: line by line as the accesses come.
+  double moved = -1.0;
+  // The last cache's sets are chosen by a hash of the address.
+  const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
+                              : cache_bytes <= 4e6   ? group.crowded_far
+                                                     : kNowhere;
+  for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
+    const auto& [loop, count] = group.lines[level];
+    if (iteration_set(loop) > cache_bytes) break;
+    const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
+    moved = count * runs;
+  }
+  if (moved >= 0.0) return moved;
+  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
+  const double step = stride(*group.access);
+  const double line = std::isnan(step)
+                          ? 1.0
+                          : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
+                                              buffer.element_bytes / line_);
+  return group.count / std::max(1, group.members) * line;
 }
 
 bool Reuse::anywhere(const Group& group) const {
@@ -237,7 +251,7 @@ bool Reuse::anywhere(const Group& group) const {
 /// by chance.
 double Reuse::at_random(const Group& group, double cache_bytes) const {
   const double touched = group.lines.back().second;
-  double moved = group.count * std::max(0.0, 1.0 - cache_bytes / (touched * kLine));
+  double moved = group.count * std::max(0.0, 1.0 - cache_bytes / (touched * line_));
   for (const auto& [loop, count] : group.lines)
     if (working_set(loop) <= cache_bytes)
       moved = std::min(moved, count * (loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries));

@@ -32,7 +32,8 @@ class Reuse {
  public:
   static constexpr double kLine = 64.0;
 
-  explicit Reuse(const Nest& nest);
+  /// Of lines of so many bytes: pages, too, whose translations are kept in caches of their own.
+  explicit Reuse(const Nest& nest, double line = kLine);
 
   /// Bytes touched in one run of a loop, its outer variables at rest; of the whole function: loop -1.
   double working_set(int loop) const { return working_sets_[static_cast<std::size_t>(loop + 1)]; }
@@ -43,6 +44,8 @@ class Reuse {
   double traffic(double cache_bytes) const;
   /// The same, by the innermost loop around the accesses: number 0 outside all loops, then loop by loop.
   std::vector<double> traffic_by_loop(double cache_bytes) const;
+  /// Lines that come from beyond, likewise.
+  std::vector<double> fetched_by_loop(double cache_bytes) const;
   /// Of an access: elements from one iteration of its innermost loop to the next, over all dimensions; NaN
   /// where it is not known.
   double stride(const Nest::Access& access) const;
@@ -68,6 +71,7 @@ class Reuse {
   /// Whether a group's places are only known when it runs, and lines that come from beyond a cache if so.
   bool anywhere(const Group& group) const;
   double at_random(const Group& group, double cache_bytes) const;
+  double fetched(const Group& group, double cache_bytes) const;
   /// Of what groups touch in a loop, each buffer at most once.
   void add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
                  const Group& group, double count) const;
@@ -78,6 +82,7 @@ class Reuse {
   void crowd(Group& group) const;
 
   const Nest& nest_;
+  double line_;
   std::vector<Group> groups_;
   std::vector<double> working_sets_, iteration_sets_;  ///< bytes
 };

@@ -29,7 +29,8 @@ class Vectorising {
       at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
     for (std::size_t i = 0; i < lowered.items.size(); ++i) {
       const Lowered::Item& item = lowered.items[i];
-      if (item.access >= 0 && (item.masked || ends_outside(nest.accesses[static_cast<std::size_t>(item.access)])))
+      if (item.access >= 0 &&
+          (item.masked || ends_outside(nest.accesses[static_cast<std::size_t>(item.access)])))
         by_mask_.insert(item.access);
       if (item.access < 0 || !item.promoted) continue;
       const int from = home_of(nest.accesses[static_cast<std::size_t>(item.access)].loop);
@@ -199,7 +200,7 @@ class Vectorising {
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
-  std::set<int> by_mask_;         ///< accesses of which some lanes are switched off
+  std::set<int> by_mask_;                                ///< accesses of which some lanes are switched off
   std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
   double bits_ = 32.0;            ///< of the widest element of a loop
   double wide_address_ = 0.0;     ///< instructions of a loop's addresses where it runs in lanes
