@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostPairs = 4096,
                       kMostVisited = 200000;  // of a function, beyond which nothing is looked for
+constexpr double kForwarded = 4.0;            // cycles to load what has just been stored
 constexpr double kThroughMasked = 12.0;       // cycles to load what a masked store has just stored
 constexpr int kDeepest = 400;
 constexpr double kLoaded = 5.0;       // cycles of a load from the first cache
@@ -130,6 +131,32 @@ void Vectorising::memory(int id, Lowered::Body& body) {
     }
 }
 
+bool Vectorising::stored_elsewhere(int id, const Nest::Access& access) const {
+  for (auto found = accesses_.lower_bound({id, -1}); found != accesses_.end() && found->first.first == id;
+       ++found) {
+    if (!nest_.meet(found->first.second, access.buffer)) continue;
+    for (const int other : found->second) {
+      const Nest::Access& store = nest_.accesses[static_cast<std::size_t>(other)];
+      if (!store.store) continue;
+      // Copies of loops written out differ by constants.
+      const auto moved = [&](const Nest::Index& index) {
+        std::vector<std::pair<int, double>> terms;
+        for (const auto& term : index.terms)
+          if ((home_of(term.first) != id || term.first == id) && loop(term.first).trips > 1.0)
+            terms.push_back(term);
+        return terms;
+      };
+      bool known = store.buffer == access.buffer && store.indices.size() == access.indices.size();
+      for (std::size_t k = 0; known && k < store.indices.size(); ++k) {
+        const Nest::Index &a = store.indices[k], &b = access.indices[k];
+        known = a.unknown == b.unknown && a.offset == b.offset && moved(a) == moved(b);
+      }
+      if (!known) return true;
+    }
+  }
+  return false;
+}
+
 void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& store, int s,
                        Lowered::Body& body) {
   if (load.indices.size() != store.indices.size()) return;
@@ -186,7 +213,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     ways_.clear();
     double length = way(load.value, stored->second);
     if (length <= 0.0) return;
-    if (by_mask_.contains(s)) length += kThroughMasked;
+    if (by_mask_.contains(s))
+      length += kThroughMasked;
+    else if (stored_elsewhere(id, store))
+      length += kForwarded;
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
@@ -240,7 +270,7 @@ double Vectorising::depth(int id, int value, std::unordered_map<int, double>& de
 void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
   std::unordered_map<int, double> depths;
-  std::vector<const Nest::Access*> loads, stores;
+  std::vector<const Nest::Access*> loads, stores, held_loads, held_stores;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.step >= 0) {
@@ -250,7 +280,9 @@ void Vectorising::paths(int id, Lowered::Body& body) {
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.buffer >= 0 && item.copies > 1.0) (access.store ? stores : loads).push_back(&access);
+    if (access.buffer < 0) continue;
+    if (item.copies > 1.0) (access.store ? stores : loads).push_back(&access);
+    (access.store ? held_stores : held_loads).push_back(&access);
   }
   // Loops written out inside, of which each copy needs the one before it.
   double most = 0.0;
@@ -258,7 +290,7 @@ void Vectorising::paths(int id, Lowered::Body& body) {
     const auto inner = static_cast<int>(i);
     if (inner == id || home_of(inner) != id || !nest_.inside(inner, id)) continue;
     const Nest::Loop& one = nest_.loops[i];
-    double length = 0.0, entries = 1.0;
+    double length = 0.0, entries = 1.0, held = 0.0;
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
       ways_.clear();
       length = std::max(length, way(one.carried[k], one.yielded[k]));
@@ -275,6 +307,24 @@ void Vectorising::paths(int id, Lowered::Body& body) {
           if (const double through = way(load->value, stored->second); through >= 0.0)
             length = std::max(length, through + kLoaded);
         }
+    // Sums of elements that stay where they are.
+    if (one.trips > 1.0 && held_loads.size() * held_stores.size() <= kMostPairs)
+      for (const Nest::Access* store : held_stores)
+        for (const Nest::Access* load : held_loads) {
+          if (load->buffer != store->buffer || !nest_.inside(store->loop, inner) ||
+              !nest_.inside(load->loop, inner) || moves(*store, inner) ||
+              carried_by(*load, *store, inner) != Carried::in_place)
+            continue;
+          const auto stored = uses_.stored.find(static_cast<int>(store - nest_.accesses.data()));
+          if (stored == uses_.stored.end()) continue;
+          ways_.clear();
+          double times = 1.0;
+          for (int at = store->loop; at >= 0 && at != id; at = loop(at).parent)
+            if (!moves(*store, at)) times *= std::max(1.0, loop(at).trips);
+          if (const double through = way(load->value, stored->second); through > 0.0)
+            held = std::max(held, through * (times - 1.0));
+        }
+    most = std::max(most, held);
     if (length <= 0.0) continue;
     for (int at = one.parent; at >= 0 && at != id; at = loop(at).parent)
       if (!loop(at).carried.empty()) entries *= std::max(1.0, loop(at).trips);
