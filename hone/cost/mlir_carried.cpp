@@ -57,6 +57,11 @@ void Vectorising::carried(int id, Lowered::Body& body) {
   if (one.chain > 0.0 || !one.carried.empty()) {
     body.chain = body.link = one.chain;
     body.chains = std::max<double>(1.0, static_cast<double>(one.carried.size()));
+    body.alone = one.chain > 0.0 && std::ranges::none_of(one.initial, [&](int value) {
+                   for (int at = one.parent; at >= 0; at = loop(at).parent)
+                     if (std::ranges::find(loop(at).carried, value) != loop(at).carried.end()) return true;
+                   return false;
+                 });
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k)
       body.real_chain = body.real_chain || !reduces(id, one.carried[k], one.yielded[k], 0) ||
                         (one.carries_real && ordered(one.carried[k], one.yielded[k]));
@@ -129,6 +134,12 @@ void Vectorising::memory(int id, Lowered::Body& body) {
         pair(id, load, store, s, body);
       }
     }
+}
+
+bool Vectorising::entered_elsewhere(int id, const Nest::Access& access) const {
+  int at = loop(id).parent;
+  while (at >= 0 && loop(at).trips <= 1.0) at = loop(at).parent;
+  return at >= 0 && moves(access, at);
 }
 
 bool Vectorising::stored_elsewhere(int id, const Nest::Access& access) const {
@@ -220,6 +231,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
+    body.alone = (body.chain == 0.0 || body.alone) && entered_elsewhere(id, store);
     body.link = std::max(body.link, length);
     body.chain = std::max(body.chain, length * times);
     body.chains += side;
@@ -244,7 +256,9 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     if (stored != uses_.stored.end()) {
       ways_.clear();
       const double length = way(load.value, stored->second);
-      if (length >= 0.0) body.chain = std::max(body.chain, (length + 4.0) / first);
+      if (length < 0.0) return;
+      body.alone = body.chain == 0.0 || body.alone;  // an entry follows the one before it at a distance
+      body.chain = std::max(body.chain, (length + 4.0) / first);
     }
   }
 }

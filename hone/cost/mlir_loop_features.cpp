@@ -209,7 +209,10 @@ class Rows {
                 narrow = price(nest_, lowered_, body.items, half),
                 single = price(nest_, lowered_, body.items, 1.0);
     const double control = 2.0;
-    const auto of_chain = [&](double cycles) { return std::max(cycles, left.chain); };
+    // What an entry waits for, the next one does not.
+    const double overlapped =
+        left.alone ? std::min(1.0, trips * (single.instructions + control) / kWindow) : 1.0;
+    const auto of_chain = [&](double cycles) { return std::max(cycles, left.chain * overlapped); };
     const double times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
     // So many iterations are under way at once as their instructions find room.
     const auto of_path = [&](double cycles, double executed) {

@@ -67,6 +67,7 @@ struct Lowered {
     double path = 0.0;        ///< cycles from what an iteration begins with to what it ends with
     double link = 0.0;        ///< cycles from one link of such a chain to the next
     double chains = 0.0;      ///< that run side by side
+    bool alone = false;       ///< ... and an entry of the loop does not wait for the one before it
     bool real_chain = false;  ///< its order may not change: of reals, or no reduction
     bool recurrence = false;  ///< elements that earlier iterations stored are loaded
     bool checks = false;      ///< whether they are is known when it runs

@@ -96,6 +96,8 @@ class Vectorising {
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
   void memory(int id, Lowered::Body& body);
 
+  /// Whether an access is elsewhere when a loop is entered again.
+  bool entered_elsewhere(int id, const Nest::Access& access) const;
   /// Whether a loop stores where an access may be, as far as a compiler sees, beside where it is.
   bool stored_elsewhere(int id, const Nest::Access& access) const;
   void pair(int id, const Nest::Access& load, const Nest::Access& store, int s, Lowered::Body& body);
