@@ -1,6 +1,5 @@
 // Loops that LLVM gives up because it would have to check, when they run, where their accesses are.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 #include <set>
@@ -153,7 +152,7 @@ double Vectorising::wrapping(int id, const std::map<int, Touched>& memories) con
           });
       const double believed = sum.either || !known ? 0.0 : header.believed(sum.what);
       copies = sum.last != id ? std::max(0.0, item.copies - believed) : believed > 0.0 ? 0.0 : item.copies;
-    } else if (!bounded(id) && std::has_single_bit(static_cast<std::uint64_t>(std::abs(item.stride)))) {
+    } else if (int power = 0; !bounded(id) && std::frexp(std::abs(item.stride), &power) == 0.5) {
       copies = item.copies;  // by a shift, which says nothing of wrapping
     }
     double& most = checked[place_of(item)];
