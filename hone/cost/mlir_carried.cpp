@@ -142,7 +142,10 @@ bool Vectorising::entered_elsewhere(int id, const Nest::Access& access) const {
   return at >= 0 && moves(access, at);
 }
 
-bool Vectorising::stored_elsewhere(int id, const Nest::Access& access) const {
+bool Vectorising::stored_elsewhere(int id, int number) {
+  const auto [known_before, fresh] = stored_elsewhere_.try_emplace(number, false);
+  if (!fresh) return known_before->second;
+  const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(number)];
   for (auto found = accesses_.lower_bound({id, -1}); found != accesses_.end() && found->first.first == id;
        ++found) {
     if (!nest_.meet(found->first.second, access.buffer)) continue;
@@ -162,7 +165,7 @@ bool Vectorising::stored_elsewhere(int id, const Nest::Access& access) const {
         const Nest::Index &a = store.indices[k], &b = access.indices[k];
         known = a.unknown == b.unknown && a.offset == b.offset && moved(a) == moved(b);
       }
-      if (!known) return true;
+      if (!known) return known_before->second = true;
     }
   }
   return false;
@@ -226,7 +229,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     if (length <= 0.0) return;
     if (by_mask_.contains(s))
       length += kThroughMasked;
-    else if (stored_elsewhere(id, store))
+    else if (stored_elsewhere(id, s))
       length += kForwarded;
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)

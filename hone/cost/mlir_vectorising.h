@@ -99,7 +99,7 @@ class Vectorising {
   /// Whether an access is elsewhere when a loop is entered again.
   bool entered_elsewhere(int id, const Nest::Access& access) const;
   /// Whether a loop stores where an access may be, as far as a compiler sees, beside where it is.
-  bool stored_elsewhere(int id, const Nest::Access& access) const;
+  bool stored_elsewhere(int id, int access);
   void pair(int id, const Nest::Access& load, const Nest::Access& store, int s, Lowered::Body& body);
 
   /// The longest way through one iteration, copies that wait for each other one behind the other.
@@ -204,6 +204,7 @@ class Vectorising {
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
+  std::unordered_map<int, bool> stored_elsewhere_;       ///< by store
   std::set<int> by_mask_;                                ///< accesses of which some lanes are switched off
   std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
   double bits_ = 32.0;            ///< of the widest element of a loop
