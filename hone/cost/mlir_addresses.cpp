@@ -9,6 +9,7 @@
 
 #include "hone/base/mix.h"
 #include "hone/base/numbers.h"
+#include "hone/cost/mlir_index_sum.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -69,88 +70,25 @@ class AddressCode::Builder {
 
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
-  /// An index as loops' variables, each times its factor, and a constant.
-  struct Sum {
-    std::vector<std::pair<int, double>> terms;
-    std::vector<int> stands;  ///< where each is known: its loop, or one inside that goes round once with it
-    double constant = 0.0;
-    std::uint64_t offset = 0;  ///< beside those, the same all through; 0: nothing
-    std::uint64_t loaded = 0;  ///< what is known when it runs; 0: nothing
-    int where = -1;            ///< loop of that
-  };
-  Sum sum(const Nest::Index& index, int inside) {
-    std::map<int, double> left;
-    std::map<int, int> stands;
-    for (const auto& [id, by] : index.terms) left[id] += by;
-    Sum made;
-    made.constant = index.constant;
-    made.offset = index.offset;
-    while (!left.empty()) {
-      const auto [id, by] = *std::prev(left.end());
-      left.erase(std::prev(left.end()));
-      // The variable of a loop that goes round once is what it begins as.
-      if (by == 0.0) continue;
-      if (loop(id).known && loop(id).fixed && loop(id).most <= 1.0) {
-        for (const auto& [at, step] : loop(id).first.terms) stands.try_emplace(at, id);
-        continue;
-      }
-      const double factor = by / std::max(1.0, loop(id).step);
-      made.terms.emplace_back(id, factor);
-      const auto stand = stands.find(id);
-      made.stands.push_back(stand == stands.end() ? id : stand->second);
-      made.constant -= factor * loop(id).first.constant;
-      made.offset -= modulo(factor) * loop(id).first.offset;
-      for (const auto& [at, step] : loop(id).first.terms)
-        if (at < id) left[at] -= factor * step;
-    }
-    std::reverse(made.terms.begin(), made.terms.end());
-    std::reverse(made.stands.begin(), made.stands.end());
-    if (!index.exact || index.indirect) {
-      const bool one = index.unknown != Nest::kNoValue;
-      made.loaded = one ? mixed(4, index.unknown) : mixed(11, ++unlike_);
-      made.where = one ? index.within : inside;
-      // What moves beside it is one with it here: how it moves does not always say how it is computed. Loops
-      // have lower numbers than those inside them.
-      if (!made.terms.empty()) made.where = std::max(made.where, made.terms.back().first);
-      for (const auto& [id, by] : made.terms) made.loaded = mixed(mixed(made.loaded, id), by);
-      made.terms.clear();
-      made.stands.clear();
-    }
-    return made;
-  }
-  static std::uint64_t key(const Sum& one) {
-    std::uint64_t made = mixed(mixed(mixed(1, one.constant), one.offset), one.loaded);
-    for (const auto& [id, by] : one.terms) made = mixed(mixed(made, id), by);
-    return made;
-  }
-  static bool several(const Sum& one) {
-    return one.loaded == 0 && one.offset == 0 && !one.terms.empty() &&
-           (one.terms.size() > 1 || one.constant != 0.0);
-  }
+  IndexSum sum(const Nest::Index& index, int inside) { return index_sum(nest_, index, inside, unlike_); }
+
   /// Elements from one position of a dimension to the next; NaN where that is not known.
   std::vector<double> strides(const Nest::Access& access) const {
-    const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(access.buffer)];
+    Strides of(nest_.buffers[static_cast<std::size_t>(access.buffer)], kNaN, kNaN);
     std::vector<double> made(access.indices.size(), 1.0);
-    double unit = 1.0;
-    for (std::size_t k = access.indices.size(); k-- > 0;) {
-      if (!buffer.strides.empty() && k < buffer.strides.size())
-        unit = buffer.strides[k] == kDynamic ? kNaN : static_cast<double>(buffer.strides[k]);
-      made[k] = unit;
-      if (buffer.strides.empty() && k < buffer.shape.size())
-        unit *= buffer.shape[k] == kDynamic ? kNaN : static_cast<double>(buffer.shape[k]);
-    }
+    for (std::size_t k = access.indices.size(); k-- > 0;) made[k] = of.of(k);
     return made;
   }
 
   /// Whether an index's constant has no bits in common with the rest.
-  bool either(const Sum& one) const {
+  bool either(const IndexSum& one) const {
     double unit = kLargestUnit;
     for (const auto& [id, factor] : one.terms) unit = std::min(unit, part(id).unit * unit_of(factor));
     return one.constant > 0.0 && one.constant < unit;
   }
 
   /// Whether copies of loops written out make an index another part and a constant.
-  bool constant_in_copies(const Sum& one) const {
+  bool constant_in_copies(const IndexSum& one) const {
     return homes_ != nullptr && std::ranges::any_of(one.terms, [&](const auto& term) {
              return (*homes_)[static_cast<std::size_t>(term.first)] != term.first &&
                     !loop(term.first).shifted;
@@ -165,9 +103,9 @@ class AddressCode::Builder {
     std::uint64_t whole = mixed(2, own ? access.buffer : -1);
     std::vector<std::uint64_t> joint;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
-      const Sum one = sum(access.indices[k], access.loop);
-      whole = mixed(mixed(whole, key(one)), by[k]);
-      if (several(one)) joint.push_back(key(one));
+      const IndexSum one = sum(access.indices[k], access.loop);
+      whole = mixed(mixed(whole, one.key()), by[k]);
+      if (one.several()) joint.push_back(one.key());
     }
     for (const std::uint64_t one : joint) shared_[one].add(whole);
   }
@@ -194,15 +132,15 @@ class AddressCode::Builder {
     std::map<int, double> variables;
     std::map<int, int> stands;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
-      const Sum one = sum(access.indices[k], access.loop);
+      const IndexSum one = sum(access.indices[k], access.loop);
       if (std::isnan(by[k])) {
         if (!one.terms.empty() || one.loaded != 0)
           made.parts.push_back(scaled(one, access.buffer, k));
         else if (one.constant != 0.0 || one.offset != 0)
-          made.parts.push_back(loaded(-1, mixed(mixed(mixed(16, key(one)), access.buffer), k), 1.0));
+          made.parts.push_back(loaded(-1, mixed(mixed(mixed(16, one.key()), access.buffer), k), 1.0));
         continue;
       }
-      const auto found = shared_.find(key(one));
+      const auto found = shared_.find(one.key());
       if (found != shared_.end() && (found->second.count > 1 || either(one)) && !constant_in_copies(one)) {
         made.parts.push_back(shared(one, found->first));
         made.parts.back().factor = by[k];
@@ -211,7 +149,7 @@ class AddressCode::Builder {
       }
       if (!one.terms.empty() && (by[k] != 1.0 || one.terms.size() > 1))
         made.products.emplace_back(Product{one.terms.back().first, one.terms.size() == 1 && one.offset == 0},
-                                   one.terms.size() > 1 ? key(one) : 0);
+                                   one.terms.size() > 1 ? one.key() : 0);
       made.constant += one.constant * by[k];
       for (std::size_t t = 0; t < one.terms.size(); ++t) {
         const auto& [id, factor] = one.terms[t];
@@ -256,10 +194,10 @@ class AddressCode::Builder {
   }
 
   /// An index times a stride that is known when it runs.
-  Part scaled(const Sum& one, int buffer, std::size_t dimension) {
+  Part scaled(const IndexSum& one, int buffer, std::size_t dimension) {
     const int moved = one.terms.empty() ? -1 : one.terms.back().first;
     const Part made = loaded(std::max(moved, one.loaded != 0 ? one.where : -1),
-                             mixed(mixed(mixed(13, key(one)), buffer), dimension), 1.0);
+                             mixed(mixed(mixed(13, one.key()), buffer), dimension), 1.0);
     const double parts = static_cast<double>(one.terms.size()) + (one.constant != 0.0 ? 1.0 : 0.0) +
                          (one.loaded != 0 ? 1.0 : 0.0) + (one.offset != 0 ? 1.0 : 0.0);
     // The sums and the product.
@@ -268,7 +206,7 @@ class AddressCode::Builder {
   }
 
   /// An index that several places share is computed once.
-  Part shared(const Sum& one, std::uint64_t what) {
+  Part shared(const IndexSum& one, std::uint64_t what) {
     Part made;
     made.loop = std::ranges::max(one.stands);
     made.handed_on = made.loop != one.terms.back().first;
@@ -300,7 +238,7 @@ class AddressCode::Builder {
   void add(int loop, bool own, double instructions) {
     Of& of = code_.loops_[static_cast<std::size_t>(loop + 1)];
     (own ? of.own : of.moving) += instructions;
-    if (instructions > 0.0) code_.made_.push_back({now_, loop, instructions});
+    if (homes_ != nullptr) code_.made_[{now_, loop}] += instructions;
   }
   void product(const Part& of, double factor) {
     if (!counted_.insert(mixed(mixed(8, of.what), factor)).second) return;
@@ -348,7 +286,7 @@ class AddressCode::Builder {
     // The sum with its constant is for every buffer its own.
     users_[at.whats[n]].add(homes_ != nullptr ? mixed(9, buffer) : mixed(mixed(9, buffer), at.constant));
     if (at.constant != 0.0) users_[at.with].add(mixed(10, buffer));
-    if (n < 2 || !apart(at, n - 1)) return;
+    if (homes_ == nullptr || n < 2 || !apart(at, n - 1)) return;
     Row& row = rows_[at.whats[n - 1]];
     row.places.add(at.with);
     row.either = row.either || at.parts.back().either;
@@ -407,8 +345,11 @@ class AddressCode::Builder {
             return part.loop == where && part.kind != Part::Kind::loaded && !part.handed_on;
           });
       if (counted_.insert(what).second) add(where, alone, 1.0);
-      if (!alone) code_.sums_.push_back({at.parts.front().loop, where, what, apart(at, m - 1)});
+      if (!alone && homes_ != nullptr)
+        code_.sums_.push_back({at.parts.front().loop, where, what, apart(at, m - 1)});
     }
+    if (n == 1 && computed) folded.last = innermost;
+    if (homes_ == nullptr) return;
     for (const Part& part : at.parts)
       if (part.kind == Part::Kind::shared && part.first != part.loop)
         code_.sums_.push_back({part.first, part.loop, part.what, false});
@@ -418,7 +359,6 @@ class AddressCode::Builder {
       code_.sums_.push_back({at.parts.front().loop, innermost, at.with, false});
     folded.first_sum = first_sum;
     folded.sums = code_.sums_.size() - first_sum;
-    if (n == 1 && computed) folded.last = innermost;
   }
 
   const Nest& nest_;
@@ -461,10 +401,8 @@ int AddressCode::lost_in(int access) const {
 }
 
 double AddressCode::made(int access, int loop) const {
-  double made = 0.0;
-  for (const Made& one : made_)
-    if (one.access == access && one.loop == loop) made += one.instructions;
-  return made;
+  const auto found = made_.find({access, loop});
+  return found == made_.end() ? 0.0 : found->second;
 }
 
 bool AddressCode::several_parts(int access) const {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
@@ -53,13 +55,16 @@ class AddressCode {
     std::uint64_t what = 0;     ///< the same for the same sum
     bool either = false;        ///< an `or`: the parts have no bits in common
   };
-  /// Of an access's place, those whose parts move with different loops, of the fewest parts last.
+  /// Of an access's place in the code when loops are vectorised, those whose parts move with different loops:
+  /// of more parts first, then those within an index, last the one with its constant, which LICM makes part
+  /// of what does not move.
   std::vector<Sum> sums(int access) const;
   /// The loop, while it is one, in which ScalarEvolution cannot read an access's place; -1: none. Of several
   /// ors one behind the other Reassociate makes others, which do not say any more that their operands have no
   /// bits in common.
   int lost_in(int access) const;
-  /// Instructions of a loop that are there because of an access, and not because of one before it.
+  /// Instructions of a loop, in that code, that are there because of an access, and not because of one before
+  /// it.
   double made(int access, int loop) const;
 
  private:
@@ -71,11 +76,10 @@ class AddressCode {
     bool handed_on = false;      ///< ... or that hands it on and goes round once
     std::uint64_t what = 0;      ///< the same for equal ones
     double factor = 1.0;
-    double unit = 1.0;   ///< a power of two that it is a multiple of, before the factor
-    double most = -1.0;  ///< its largest value before the factor; below 0: not known
-    int first = -1;      ///< shared: the outermost loop in it
-    bool either =
-        false;  ///< shared, by copies of one place alone: its constant has no bits in common with it
+    double unit = 1.0;    ///< a power of two that it is a multiple of, before the factor
+    double most = -1.0;   ///< its largest value before the factor; below 0: not known
+    int first = -1;       ///< shared: the outermost loop in it
+    bool either = false;  ///< shared, by copies of one place alone: its constant is or-ed to it
   };
   struct Place {
     std::vector<Part> parts;           ///< outermost first
@@ -92,17 +96,13 @@ class AddressCode {
     std::size_t first_sum = 0, sums = 0;  ///< of sums_
     int lost_in = -1;
   };
-  struct Made {
-    int access = -1, loop = -1;
-    double instructions = 0.0;
-  };
   class Builder;
 
   std::vector<Of> loops_;  ///< by loop, shifted by one: outside all loops first
   std::vector<std::vector<Product>> products_;
   std::unordered_map<int, Folded> folded_;
   std::vector<Sum> sums_;
-  std::vector<Made> made_;
+  std::map<std::pair<int, int>, double> made_;  ///< by access and loop
 };
 
 }  // namespace hone::cost::mlir

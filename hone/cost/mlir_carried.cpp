@@ -1,6 +1,7 @@
 // What iterations of loops that are left wait for, and what they keep in registers.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "hone/cost/mlir_vectorising.h"
@@ -287,7 +288,11 @@ double Vectorising::depth(int id, int value, std::unordered_map<int, double>& de
 void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
   std::unordered_map<int, double> depths;
-  std::vector<const Nest::Access*> loads, stores, held_loads, held_stores;
+  struct Here {
+    const Nest::Access* access;
+    bool copied;  ///< elsewhere in copies
+  };
+  std::vector<Here> loads, stores;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.step >= 0) {
@@ -297,9 +302,7 @@ void Vectorising::paths(int id, Lowered::Body& body) {
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.buffer < 0) continue;
-    if (item.copies > 1.0) (access.store ? stores : loads).push_back(&access);
-    (access.store ? held_stores : held_loads).push_back(&access);
+    if (access.buffer >= 0) (access.store ? stores : loads).push_back({&access, item.copies > 1.0});
   }
   // Loops written out inside, of which each copy needs the one before it.
   double most = 0.0;
@@ -307,41 +310,38 @@ void Vectorising::paths(int id, Lowered::Body& body) {
     const auto inner = static_cast<int>(i);
     if (inner == id || home_of(inner) != id || !nest_.inside(inner, id)) continue;
     const Nest::Loop& one = nest_.loops[i];
-    double length = 0.0, entries = 1.0, held = 0.0;
+    double length = 0.0, entries = 1.0;
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
       ways_.clear();
       length = std::max(length, way(one.carried[k], one.yielded[k]));
     }
-    if (loads.size() * stores.size() <= kMostPairs)
-      for (const Nest::Access* store : stores)
-        for (const Nest::Access* load : loads) {
-          if (load->buffer != store->buffer || !nest_.inside(store->loop, inner) ||
-              !nest_.inside(load->loop, inner) || carried_by(*load, *store, inner) != Carried::onward)
-            continue;
-          const auto stored = uses_.stored.find(static_cast<int>(store - nest_.accesses.data()));
-          if (stored == uses_.stored.end()) continue;
-          ways_.clear();
-          if (const double through = way(load->value, stored->second); through >= 0.0)
-            length = std::max(length, through + kLoaded);
-        }
-    // Sums of elements that stay where they are.
-    if (one.trips > 1.0 && held_loads.size() * held_stores.size() <= kMostPairs)
-      for (const Nest::Access* store : held_stores)
-        for (const Nest::Access* load : held_loads) {
-          if (load->buffer != store->buffer || !nest_.inside(store->loop, inner) ||
-              !nest_.inside(load->loop, inner) || moves(*store, inner) ||
-              carried_by(*load, *store, inner) != Carried::in_place)
-            continue;
-          const auto stored = uses_.stored.find(static_cast<int>(store - nest_.accesses.data()));
-          if (stored == uses_.stored.end()) continue;
-          ways_.clear();
-          double times = 1.0;
-          for (int at = store->loop; at >= 0 && at != id; at = loop(at).parent)
-            if (!moves(*store, at)) times *= std::max(1.0, loop(at).trips);
-          if (const double through = way(load->value, stored->second); through > 0.0)
-            held = std::max(held, through * (times - 1.0));
-        }
-    most = std::max(most, held);
+    const auto within = [&](const Here& here) { return nest_.inside(here.access->loop, inner); };
+    std::vector<Here> loaded;
+    std::ranges::copy_if(loads, std::back_inserter(loaded), within);
+    for (const Here& here : stores) {
+      if (loaded.empty() || !within(here)) continue;
+      paired_by_paths_ += loaded.size();
+      if (paired_by_paths_ > kMostVisited) break;
+      const Nest::Access& store = *here.access;
+      const auto stored = uses_.stored.find(static_cast<int>(&store - nest_.accesses.data()));
+      if (stored == uses_.stored.end()) continue;
+      for (const auto& [load, copied] : loaded) {
+        if (load->buffer != store.buffer) continue;
+        const Carried carried = carried_by(*load, store, inner);
+        const bool onward = carried == Carried::onward && copied && here.copied,
+                   held = carried == Carried::in_place && one.trips > 1.0 && !moves(store, inner);
+        if (!onward && !held) continue;
+        ways_.clear();
+        const double through = way(load->value, stored->second);
+        if (onward && through >= 0.0) length = std::max(length, through + kLoaded);
+        if (!held || through <= 0.0) continue;
+        // A sum in an element that stays where it is.
+        double times = 1.0;
+        for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
+          if (!moves(store, at)) times *= std::max(1.0, loop(at).trips);
+        most = std::max(most, through * (times - 1.0));
+      }
+    }
     if (length <= 0.0) continue;
     for (int at = one.parent; at >= 0 && at != id; at = loop(at).parent)
       if (!loop(at).carried.empty()) entries *= std::max(1.0, loop(at).trips);

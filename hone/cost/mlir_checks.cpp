@@ -14,7 +14,8 @@ namespace {
 /// Instructions of a loop's first block among which a sum must be for its flags to be believed: so far
 /// ScalarEvolution looks for something that keeps it from being reached (isGuaranteedToTransferExecution).
 constexpr double kBelieved = 32.0;
-constexpr int kMostWalked = 4096;  // copies of loops, most of which are empty where there are so many
+constexpr std::size_t kMostWalked =
+    20000;  // items of copies, most of which add nothing where there are so many
 // Of more places than AliasSetTracker tells apart (alias-set-saturation-threshold) any two may be one.
 constexpr double kSaturated = 250.0;
 // Loops so short are not worth a check (TinyTripCountVectorThreshold); others so many of places that may wrap
@@ -67,15 +68,9 @@ class Vectorising::Header {
       }
       std::size_t end = i;
       while (end < to && below(item(end), at) == inside) ++end;
-      // Of a loop that is gone copies are no more than one.
-      const bool copied =
-          std::any_of(items_.begin() + static_cast<std::ptrdiff_t>(i),
-                      items_.begin() + static_cast<std::ptrdiff_t>(end), [&](std::size_t one) {
-                        const std::vector<int>& by = all_.lowered_.items[one].copied_by;
-                        return std::find(by.begin(), by.end(), inside) != by.end();
-                      });
-      const double copies = copied ? std::max(1.0, all_.loop(inside).trips) : 1.0;
-      for (double k = 0.0; k < copies && position_ <= kBelieved && ++walked_ < kMostWalked; k += 1.0) {
+      const double copies = all_.copies_of(inside);
+      for (double k = 0.0; k < copies && position_ <= kBelieved && walked_ < kMostWalked; k += 1.0) {
+        walked_ += end - i;
         copy_.emplace_back(inside, k);
         walk(i, end, inside);
         copy_.pop_back();
@@ -95,8 +90,13 @@ class Vectorising::Header {
       if (!all_.nest_.steps[static_cast<std::size_t>(item.step)].address) position_ += 1.0;
       return;
     }
-    position_ += places_.made(item.access, id_);
-    for (const auto& [by, k] : copy_) position_ += places_.made(item.access, by);
+    // What a loop makes for it is there once for all copies of the loops inside.
+    bool first = true;
+    for (std::size_t c = copy_.size(); c-- > 0 && first;) {
+      position_ += places_.made(item.access, copy_[c].first);
+      first = copy_[c].second == 0.0;
+    }
+    if (first) position_ += places_.made(item.access, id_);
     if (position_ <= kBelieved + 1.0)
       for (const AddressCode::Sum& sum : places_.sums(item.access)) sums_[sum.what].insert(copy);
     // The address, where none is there yet, and what is done there.
@@ -109,7 +109,7 @@ class Vectorising::Header {
   const std::vector<std::size_t>& items_;
   std::vector<std::pair<int, double>> copy_;  ///< loops written out and which copy it is
   double position_ = 1.0;                     ///< the loop's variable comes first
-  int walked_ = 0;                            ///< copies
+  std::size_t walked_ = 0;                    ///< items, of copies
   std::set<std::pair<std::vector<double>, std::uint64_t>> addresses_;
   std::map<std::uint64_t, std::set<std::uint64_t>> sums_;  ///< copies of each
 };

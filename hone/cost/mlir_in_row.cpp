@@ -30,17 +30,20 @@ bool has_vectors(const Nest::Step& step) {
   }
 }
 
+bool by_constants(const Nest::Access& a, const Nest::Access& b) {
+  if (a.buffer != b.buffer || a.indices.size() != b.indices.size() || !placed(a) || !placed(b)) return false;
+  for (std::size_t k = 0; k < a.indices.size(); ++k)
+    if (!a.indices[k].moves_like(b.indices[k])) return false;
+  return true;
+}
+
 double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) {
   if (a.buffer < 0) return kNaN;
   const std::vector<std::int64_t>& strides = nest.buffers[static_cast<std::size_t>(a.buffer)].strides;
   if (!strides.empty() && strides.back() != 1) return kNaN;
-  if (a.buffer != b.buffer || a.store != b.store || a.indices.size() != b.indices.size() ||
-      a.indices.empty() || !placed(a) || !placed(b))
-    return kNaN;
-  for (std::size_t k = 0; k < a.indices.size(); ++k) {
-    if (!a.indices[k].moves_like(b.indices[k])) return kNaN;
-    if (k + 1 < a.indices.size() && a.indices[k].constant != b.indices[k].constant) return kNaN;
-  }
+  if (a.store != b.store || a.indices.empty() || !by_constants(a, b)) return kNaN;
+  for (std::size_t k = 0; k + 1 < a.indices.size(); ++k)
+    if (a.indices[k].constant != b.indices[k].constant) return kNaN;
   return b.indices.back().constant - a.indices.back().constant;
 }
 

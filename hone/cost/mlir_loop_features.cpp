@@ -46,8 +46,14 @@ double lines_a_set(double stride_bytes, double trips, const CacheSets& cache) {
   return std::abs(stride_bytes) < Reuse::kLine ? 0.0 : trips / cache.along(std::abs(stride_bytes));
 }
 
-/// Pages whose places are known at once, and after a look into a second table; cycles to find them beyond.
-constexpr double kPage = 4096.0, kTranslated[] = {64.0, 1536.0}, kWalks[] = {0.0, 30.0};
+/// Pages whose places are in a table (of the second level; what the first lacks is hidden by other work), and
+/// cycles to find another one's.
+constexpr double kPage = 4096.0, kTranslated = 1536.0, kWalk = 30.0;
+
+/// How much of what a function needs is gone when it runs again, of a cache of such a size.
+double gone(double working_set, double cache) {
+  return std::clamp((working_set / cache - 0.8) / 0.4, 0.0, 1.0);
+}
 
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
 
@@ -70,25 +76,18 @@ class Rows {
     }
     for (std::size_t i = 0; i < nest.loops.size(); ++i)
       if (lowered.bodies[i + 1].left) ++inner_[static_cast<std::size_t>(around(static_cast<int>(i)) + 1)];
-    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
-      std::vector<double> bytes(nest.loops.size() + 1, 0.0);
-      const std::vector<double> parts = reuse.traffic_by_loop(kLoopCaches[c]);
-      for (std::size_t i = 0; i < parts.size(); ++i)
-        bytes[static_cast<std::size_t>((i == 0 ? -1 : lowered.homes[i - 1]) + 1)] += parts[i];
-      traffic_.push_back(std::move(bytes));
+    for (const double cache : kLoopCaches) {
+      traffic_.push_back(by_home(reuse.traffic_by_loop(cache)));
+      gone_.push_back(gone(reuse.working_set(-1), cache));
     }
     walks_.assign(nest.loops.size() + 1, 0.0);
-    if (reuse.working_set(-1) <= kTranslated[0] * kPage) return;
+    // There are no more pages than lines.
+    if (gone(reuse.working_set(-1) / Reuse::kLine, kTranslated) == 0.0) return;
     const Reuse pages(nest, kPage);
-    for (std::size_t c = 0; c < std::size(kTranslated); ++c) {
-      const double beyond =
-          std::clamp((pages.working_set(-1) / (kTranslated[c] * kPage) - 0.8) / 0.4, 0.0, 1.0);
-      if (beyond == 0.0) continue;
-      const std::vector<double> parts = pages.fetched_by_loop(kTranslated[c] * kPage);
-      for (std::size_t i = 0; i < parts.size(); ++i)
-        walks_[static_cast<std::size_t>((i == 0 ? -1 : lowered.homes[i - 1]) + 1)] +=
-            beyond * kWalks[c] * parts[i];
-    }
+    const double again = gone(pages.working_set(-1), kTranslated * kPage);
+    if (again == 0.0) return;
+    walks_ = by_home(pages.fetched_by_loop(kTranslated * kPage));
+    for (double& walks : walks_) walks *= again * kWalk;
   }
 
   void row(int loop, Columns& columns, LoopRows& rows) const {
@@ -179,9 +178,7 @@ class Rows {
       const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
       columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
                   logs(16.0 * bytes / all));
-      // A function that runs again finds what fits.
-      const double left_over = reuse_.working_set(-1) / kLoopCaches[c];
-      memory += bytes / kRates[c] * std::clamp((left_over - 0.8) / 0.4, 0.0, 1.0);
+      memory += bytes / kRates[c] * gone_[c];
     }
     const double walks = walks_[static_cast<std::size_t>(loop + 1)];
     columns.put("walks", logs(16.0 * walks / all));
@@ -275,6 +272,14 @@ class Rows {
   }
 
  private:
+  /// What belongs to loops of the nest, by those that they have ended up in.
+  std::vector<double> by_home(const std::vector<double>& parts) const {
+    std::vector<double> sums(parts.size(), 0.0);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      sums[static_cast<std::size_t>((i == 0 ? -1 : lowered_.homes[i - 1]) + 1)] += parts[i];
+    return sums;
+  }
+
   /// The loop around that is left.
   int around(int loop) const {
     if (loop < 0) return -1;
@@ -341,6 +346,7 @@ class Rows {
   const Lowered& lowered_;
   std::vector<Body> bodies_;
   std::vector<double> inner_;  ///< by loop + 1: loops directly inside that are left
+  std::vector<double> gone_;   ///< by cache
   std::vector<double> walks_;  ///< by loop that is left: cycles to find pages
   std::vector<std::vector<double>> traffic_;
 };

@@ -156,6 +156,31 @@ struct Nest {
   }
 };
 
+/// Elements from one position of a buffer's dimensions to the next, asked for from the last to the first.
+class Strides {
+ public:
+  /// `unknown` is what stands for a stride that the text leaves open, `size` for such a size.
+  Strides(const Nest::Buffer& buffer, double unknown, double size)
+      : buffer_(buffer), unknown_(unknown), size_(size) {}
+
+  double of(std::size_t dimension) {
+    const bool given = dimension < buffer_.strides.size();
+    if (given)
+      unit_ =
+          buffer_.strides[dimension] == kDynamic ? unknown_ : static_cast<double>(buffer_.strides[dimension]);
+    const double stride = unit_;
+    if (buffer_.strides.empty() && dimension < buffer_.shape.size())
+      unit_ *= buffer_.shape[dimension] == kDynamic
+                   ? size_
+                   : static_cast<double>(std::max<std::int64_t>(1, buffer_.shape[dimension]));
+    return stride;
+  }
+
+ private:
+  const Nest::Buffer& buffer_;
+  double unknown_, size_, unit_ = 1.0;
+};
+
 /// What an iteration of a loop gets from those before it through memory.
 enum class Carried {
   nothing,

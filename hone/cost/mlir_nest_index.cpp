@@ -22,6 +22,18 @@ bool made_on_heap(std::string_view name) {
   return name != "memref.alloca" && name != "memref.get_global" && !name.ends_with(".constant");
 }
 
+/// Of what is beyond all numbers nothing is known but what moves it.
+Nest::Index finite(Nest::Index index) {
+  bool known = std::isfinite(index.constant);
+  for (auto& [loop, step] : index.terms)
+    if (!std::isfinite(step)) known = false, step = 1.0;
+  if (known) return index;
+  if (!std::isfinite(index.constant)) index.constant = 0.0;
+  index.exact = false;
+  index.unknown = Nest::kNoValue;
+  return index;
+}
+
 }  // namespace
 
 NestBuilder::Points NestBuilder::points(int value) {
@@ -92,7 +104,7 @@ Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
   if (factor != 1.0) index.unknown = Nest::kNoValue;
   index.constant *= factor;
   index.offset *= modulo(factor);
-  return index;
+  return finite(std::move(index));
 }
 
 Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
@@ -112,7 +124,7 @@ Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
   a.indirect = a.indirect || b.indirect;
   a.offset += b.offset;
   a.divided.insert(a.divided.end(), b.divided.begin(), b.divided.end());
-  return a;
+  return finite(std::move(a));
 }
 
 Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::span<const int> operands) {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "hone/base/mix.h"
+#include "hone/base/numbers.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -82,12 +83,12 @@ void Reuse::add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_
 double Reuse::lines(const Group& group, int loop, bool iteration) const {
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
   const std::size_t inner = contiguous(buffer), dimensions = group.access->indices.size();
+  Strides strides(buffer, Nest::kUnknownTrips, Nest::kUnknownTrips);
   // From the contiguous dimension outwards: what lies within a line of what is there belongs to its run.
-  double total = 1.0, run = buffer.element_bytes, unit = buffer.element_bytes;
-  for (std::size_t n = 0; n < dimensions; ++n) {
-    const std::size_t k = inner >= dimensions ? dimensions - 1 - n
-                          : n == 0            ? inner
-                                              : dimensions - 1 - (dimensions - 1 - n < inner ? n : n - 1);
+  double total = 1.0, run = buffer.element_bytes;
+  for (std::size_t n = 0; n <= dimensions; ++n) {
+    const std::size_t k = n == 0 ? inner : dimensions - n;
+    if (k >= dimensions || (n > 0 && k == inner)) continue;
     const Nest::Index& index = group.access->indices[k];
     const double offsets = group.most[k] - group.least[k];
     double span = 1.0 + offsets, count = 1.0 + std::min(offsets, static_cast<double>(group.members - 1));
@@ -122,17 +123,13 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
     const bool dense_known = k < buffer.shape.size() && buffer.shape[k] != kDynamic;
     if (dense_known) span = std::min(span, std::max(1.0, size));
     count = std::min(count, span);
-    if (!buffer.strides.empty() && k < buffer.strides.size())
-      unit = buffer.element_bytes *
-             (buffer.strides[k] == kDynamic
-                  ? (k == inner ? 1.0 : static_cast<double>(Nest::kUnknownTrips))
-                  : static_cast<double>(std::max<std::int64_t>(1, std::abs(buffer.strides[k]))));
-    const double apart = count > 1.0 ? unit * (span - 1.0) / (count - 1.0) : 0.0;
+    double unit = std::max(1.0, std::abs(strides.of(k)));
+    if (k == inner && k < buffer.strides.size() && buffer.strides[k] == kDynamic) unit = 1.0;
+    const double apart = count > 1.0 ? unit * buffer.element_bytes * (span - 1.0) / (count - 1.0) : 0.0;
     if (apart <= std::max(run, line_))
       run += apart * (count - 1.0);
     else
       total *= count;
-    if (buffer.strides.empty()) unit *= std::max(1.0, size);
   }
   total *= std::max(1.0, run / line_);
   return std::min(total, std::max(1.0, buffer.bytes / line_));
@@ -151,13 +148,11 @@ void Reuse::crowd(Group& group) const {
   };
   std::array<Move, kMostMoves> moves;
   std::size_t count = 0;
-  double unit = buffer.element_bytes;
+  Strides strides(buffer, kNaN, Nest::kUnknownTrips);
   for (std::size_t k = group.access->indices.size(); k-- > 0;) {
     const Nest::Index& index = group.access->indices[k];
-    if (!buffer.strides.empty() && k < buffer.strides.size()) {
-      if (buffer.strides[k] == kDynamic) return;
-      unit = static_cast<double>(buffer.strides[k]) * buffer.element_bytes;
-    }
+    const double unit = strides.of(k) * buffer.element_bytes;
+    if (std::isnan(unit)) return;
     if (index.indirect) return;
     for (const auto& [at, step] : index.terms) {
       if (step == 0.0) continue;
@@ -165,10 +160,6 @@ void Reuse::crowd(Group& group) const {
       moves[count++] = {std::abs(step * unit), std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips),
                         at};
     }
-    if (buffer.strides.empty())
-      unit *= k < buffer.shape.size() && buffer.shape[k] != kDynamic
-                  ? static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]))
-                  : static_cast<double>(Nest::kUnknownTrips);
   }
   std::sort(moves.begin(), moves.begin() + static_cast<std::ptrdiff_t>(count),
             [](const Move& a, const Move& b) { return a.bytes < b.bytes; });
@@ -218,6 +209,7 @@ std::vector<double> Reuse::fetched_by_loop(double cache_bytes) const {
 }
 
 double Reuse::fetched(const Group& group, double cache_bytes) const {
+  // Pages of what is gathered anywhere are not counted: times say nothing of them.
   if (anywhere(group)) return line_ == kLine ? at_random(group, cache_bytes) : 0.0;
   // None of which an iteration fits: line by line as the accesses come.
   double moved = -1.0;
@@ -259,19 +251,14 @@ double Reuse::at_random(const Group& group, double cache_bytes) const {
 }
 
 double Reuse::stride(const Nest::Access& access) const {
-  const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(access.buffer)];
-  double total = 0.0, unit = 1.0;
+  Strides strides(nest_.buffers[static_cast<std::size_t>(access.buffer)], kNaN, Nest::kUnknownTrips);
+  double total = 0.0;
   for (std::size_t k = access.indices.size(); k-- > 0;) {
     const Nest::Index& index = access.indices[k];
-    if (!buffer.strides.empty() && k < buffer.strides.size())
-      unit = buffer.strides[k] == kDynamic ? NAN : static_cast<double>(buffer.strides[k]);
-    if (index.indirect && !nest_.told(index, access.loop)) return NAN;
+    const double stride = strides.of(k);
+    if (index.indirect && !nest_.told(index, access.loop)) return kNaN;
     for (const auto& [loop, step] : index.terms)
-      if (loop == access.loop) total += step * unit;
-    if (buffer.strides.empty())
-      unit *= k < buffer.shape.size() && buffer.shape[k] != kDynamic
-                  ? static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]))
-                  : static_cast<double>(Nest::kUnknownTrips);
+      if (loop == access.loop) total += step * stride;
   }
   return total;
 }

@@ -44,7 +44,7 @@ class Reuse {
   double traffic(double cache_bytes) const;
   /// The same, by the innermost loop around the accesses: number 0 outside all loops, then loop by loop.
   std::vector<double> traffic_by_loop(double cache_bytes) const;
-  /// Lines that come from beyond, likewise.
+  /// Lines that come from beyond, likewise; of pages those alone whose places the indices tell.
   std::vector<double> fetched_by_loop(double cache_bytes) const;
   /// Of an access: elements from one iteration of its innermost loop to the next, over all dimensions; NaN
   /// where it is not known.

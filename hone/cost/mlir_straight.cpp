@@ -66,17 +66,19 @@ class Vectorising::Bundles {
       return std::any_of(loads_.begin(), loads_.end(), [&](std::size_t l) {
         const Nest::Access& load = access_of(l);
         return load.order > store.order && of_.lowered_.items[l].home == of_.lowered_.items[s].home &&
-               of_.nest_.meet(load.buffer, store.buffer) && !apart_by_constants(store, load);
+               of_.nest_.meet(load.buffer, store.buffer) && !apart(store, load);
       });
     });
   }
-  /// Whether the places differ by what is known of them.
-  static bool apart_by_constants(const Nest::Access& a, const Nest::Access& b) {
-    if (a.buffer != b.buffer || a.indices.size() != b.indices.size() || !placed(a) || !placed(b))
-      return false;
-    for (std::size_t k = 0; k < a.indices.size(); ++k)
-      if (!a.indices[k].moves_like(b.indices[k])) return false;
-    return true;
+  /// Whether a compiler sees that two accesses are not to the same elements.
+  static bool apart(const Nest::Access& a, const Nest::Access& b) {
+    if (!by_constants(a, b)) return false;
+    for (std::size_t k = 0; k < a.indices.size(); ++k) {
+      const double ahead = b.indices[k].constant - a.indices[k].constant;
+      const double elements = k + 1 < a.indices.size() ? 1.0 : ahead > 0.0 ? a.elements : b.elements;
+      if (std::abs(ahead) >= elements) return true;
+    }
+    return false;
   }
   void note_loads(const std::vector<int>& values) {
     for (const int value : values)

@@ -175,6 +175,8 @@ void Lowering::unroll() {
       ends = ends || simulated < kWrittenOut * std::min(kMostBoost, whole / simulated);
     }
     ends = ends && !body.idiom;
+    // All has moved out of it: it is there while lengths are counted, and deleted later.
+    const bool empty = !ends && !body.idiom && left[i] == 0 && one.carried.empty() && at_home[id].empty();
     double adds = body.idiom ? 3.0
                   : !ends    ? size + 1.0 + kLoopControl
                   : deleted  ? 0.0
@@ -197,9 +199,9 @@ void Lowering::unroll() {
     for (int at = one.parent; at != around; at = loop(at).parent) times *= std::max(1.0, loop(at).trips);
     if (around >= 0) inside[static_cast<std::size_t>(around)] += (adds - given[i]) * times;
     given[i] = adds;
-    if (!ends) return;
+    if (!ends && !empty) return;
     if (const auto to = static_cast<std::size_t>(around); around >= 0) {
-      times *= std::max(1.0, one.trips);
+      if (!deleted && !empty) times *= std::max(1.0, one.trips);
       copied[to] += (code.moving + copied[i] + (one.shifted ? code.own : 0.0)) * times;
       handed_on[to] += body.moved_address * times;
       called[to] += calls * times;

@@ -126,7 +126,7 @@ double Vectorising::instructions_of(const AddressCode& code, int id) const {
   for (int inner = id + 1; inner < static_cast<int>(nest_.loops.size()) && nest_.inside(inner, id); ++inner) {
     if (home_of(inner) != id || code.of(inner).moving == 0.0) continue;
     double copies = 1.0;
-    for (int at = inner; at != id; at = loop(at).parent) copies *= std::max(1.0, loop(at).trips);
+    for (int at = inner; at != id; at = loop(at).parent) copies *= copies_of(at);
     total += code.of(inner).moving * copies;
   }
   return total;
@@ -173,8 +173,9 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
   products_ = grouped_products_ = places().of(id).products;
   if (others.empty()) return;
   std::vector<int> needed;
-  for (const Lowered::Item& item : lowered_.items)
-    if (item.access >= 0 && others.count(item.access) == 0) needed.push_back(item.access);
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)])
+    if (const int access = lowered_.items[i].access; access >= 0 && others.count(access) == 0)
+      needed.push_back(access);
   const AddressCode code(nest_, needed), apart(nest_, needed, &lowered_.homes);
   wide_address_ = code.of(id).moving + code.of(id).own + body.copied_address;
   grouped_address_ = instructions_of(apart, id);
@@ -286,21 +287,18 @@ std::vector<double> row_of_access(const Nest::Access& access, double copies) {
 
 double stride_along(const Nest& nest, const Nest::Access& access, int loop) {
   if (access.buffer < 0) return NAN;
-  const Nest::Buffer& buffer = nest.buffers[static_cast<std::size_t>(access.buffer)];
-  double total = 0.0, unit = 1.0;
+  Strides strides(nest.buffers[static_cast<std::size_t>(access.buffer)], Nest::kUnknownTrips,
+                  Nest::kUnknownTrips);
+  double total = 0.0;
   for (std::size_t k = access.indices.size(); k-- > 0;) {
-    if (!buffer.strides.empty() && k < buffer.strides.size())
-      unit = buffer.strides[k] == kDynamic ? 64.0 : static_cast<double>(buffer.strides[k]);
+    const double stride = strides.of(k);
     if (!nest.told(access.indices[k], loop) &&
         (access.indices[k].indirect ||
          std::any_of(access.indices[k].terms.begin(), access.indices[k].terms.end(),
                      [&](const auto& term) { return term.first == loop && term.second != 0.0; })))
       return NAN;
     for (const auto& [at, step] : access.indices[k].terms)
-      if (at == loop) total += step * unit;
-    if (buffer.strides.empty() && k < buffer.shape.size())
-      unit *= buffer.shape[k] == kDynamic ? 64.0
-                                          : static_cast<double>(std::max<std::int64_t>(1, buffer.shape[k]));
+      if (at == loop) total += step * stride;
   }
   return total;
 }

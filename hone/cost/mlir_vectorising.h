@@ -24,11 +24,12 @@ inline double floor_to_power(double value) {
 class Vectorising {
  public:
   Vectorising(const Nest& nest, const ValueUses& uses, Lowered& lowered)
-      : nest_(nest), uses_(uses), lowered_(lowered), at_(lowered.bodies.size()) {
+      : nest_(nest), uses_(uses), lowered_(lowered), at_(lowered.bodies.size()), copied_(nest.loops.size()) {
     for (std::size_t i = 0; i < lowered.items.size(); ++i)
       at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
     for (std::size_t i = 0; i < lowered.items.size(); ++i) {
       const Lowered::Item& item = lowered.items[i];
+      for (const int by : item.copied_by) copied_[static_cast<std::size_t>(by)] = true;
       if (item.access >= 0 &&
           (item.masked || ends_outside(nest.accesses[static_cast<std::size_t>(item.access)])))
         by_mask_.insert(item.access);
@@ -60,6 +61,10 @@ class Vectorising {
   int around(const Lowered::Item& item) const {
     return item.step >= 0 ? nest_.steps[static_cast<std::size_t>(item.step)].loop
                           : nest_.accesses[static_cast<std::size_t>(item.access)].loop;
+  }
+  /// Copies of a loop written out; of one that is gone, because nothing is left of it, there is one.
+  double copies_of(int id) const {
+    return copied_[static_cast<std::size_t>(id)] ? std::max(1.0, loop(id).trips) : 1.0;
   }
   /// Whether the last of an access's copies reaches beyond its row.
   bool ends_outside(const Nest::Access& access) const;
@@ -151,7 +156,8 @@ class Vectorising {
   /// Strided places in a loop of which LLVM cannot prove that they do not wrap around, and would have to
   /// check it (PredicatedScalarEvolution), in those memories whose accesses may depend on each other.
   double wrapping(int id, const std::map<int, Touched>& memories) const;
-  /// The sum that brings what moves with a loop to what does not; of nothing (`what` 0): no instruction does.
+  /// The sum that brings what moves with a loop to what does not, of the last that do; of nothing (`what` 0):
+  /// no instruction does.
   AddressCode::Sum moved_by(int id, int access) const;
   /// Whether LLVM knows a loop's largest number of iterations where its bounds are no constants, too.
   bool bounded(int id) const;
@@ -196,12 +202,13 @@ class Vectorising {
   const ValueUses& uses_;
   Lowered& lowered_;
   std::vector<std::vector<std::size_t>> at_;  ///< items by home + 1
+  std::vector<bool> copied_;                  ///< by loop: something has copies for it
   std::map<int, std::vector<std::size_t>>
       kept_;  ///< by loop: items of it that stay in registers all through it
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
   std::unordered_map<int, double> ways_;
   int depth_ = 0;
-  std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0;
+  std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0, paired_by_paths_ = 0;
   std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
   std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
   std::unordered_map<int, bool> stored_elsewhere_;       ///< by store
@@ -222,6 +229,8 @@ constexpr std::size_t kMostStores = 1024;
 /// Whether copies of a step can be one instruction.
 bool has_vectors(const Nest::Step& step);
 
+/// Whether accesses are to one buffer and all that is between their places is constants.
+bool by_constants(const Nest::Access& a, const Nest::Access& b);
 /// Accesses that move alike; how far the second lies behind the first, NaN where they do not lie in one row.
 double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b);
 

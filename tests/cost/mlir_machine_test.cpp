@@ -269,5 +269,73 @@ TEST(MlirMachine, LoadsBehindStoresThatMayMeetThemKeepStoresApart) {
   EXPECT_EQ(f.lanes(Work::add), 1.0);
 }
 
+TEST(MlirMachine, FewLinesMayBeManyPages) {
+  // An element of each row, a page apart: 2,000 lines fit the second cache, their pages no table of 1,536.
+  const auto column = [](int rows) {
+    return cycles(
+               fmt::format("func.func @f(%a: memref<{0}x1024xf32>, %s: f32) {{\naffine.for %i = 0 to {0} {{\n"
+                           "affine.store %s, %a[%i, 0] : memref<{0}x1024xf32>\n}}\nreturn\n}}\n",
+                           rows)) /
+           rows;
+  };
+  EXPECT_GT(column(2000), column(1000) + 20.0);
+}
+
+TEST(MlirMachine, AnElementThatIsLoadedAgainKeepsStoresApart) {
+  // Two neighbours of %a, of which the second comes from what is loaded at `place` of it; the store to %b
+  // before may be there, so that it is loaded.
+  const auto lanes = [](int place) {
+    return Function(fmt::format(
+                        "func.func @f(%x: memref<64xf32>, %y: memref<8xf32>, %z: memref<8xf32>) {{\n"
+                        "%k = arith.constant 1.5 : f32\n"
+                        "%a = memref.alloc() : memref<64xf32>\n%b = memref.alloc() : memref<64xf32>\n"
+                        "%0 = affine.load %x[0] : memref<64xf32>\n%1 = arith.addf %0, %k : f32\n"
+                        "%2 = arith.mulf %1, %k : f32\n%3 = arith.divf %2, %k : f32\n"
+                        "affine.store %3, %a[0] : memref<64xf32>\n"
+                        "affine.store %k, %b[0] : memref<64xf32>\n"
+                        "%4 = affine.load %a[{}] : memref<64xf32>\n%5 = arith.addf %4, %k : f32\n"
+                        "%6 = arith.mulf %5, %k : f32\n%7 = arith.divf %6, %k : f32\n"
+                        "affine.store %7, %a[1] : memref<64xf32>\n"
+                        "affine.for %i = 0 to 8 {{\n%8 = affine.load %a[%i] : memref<64xf32>\n"
+                        "%9 = affine.load %b[%i] : memref<64xf32>\n"
+                        "affine.store %8, %y[%i] : memref<8xf32>\naffine.store %9, %z[%i] : memref<8xf32>\n"
+                        "}}\nreturn\n}}\n",
+                        place),
+                    kWithMasks)
+        .lanes(Work::divide);
+  };
+  EXPECT_EQ(lanes(9), 2.0);
+  EXPECT_EQ(lanes(0), 1.0);
+}
+
+TEST(MlirMachine, LoopsThatAreGoneHaveNoCopiesOfAddresses) {
+  const auto width = [](const std::string& around, const std::string& end) {
+    return Function(
+               "func.func @f(%a: memref<64x512xf32>, %b: memref<64x512xf32>) {\n"
+               "affine.for %i = 0 to 64 {\n" +
+                   around +
+                   "affine.for %j = 0 to 4 {\n%x = affine.load %a[%j, %i * 7] : memref<64x512xf32>\n"
+                   "%y = arith.mulf %x, %x : f32\naffine.store %y, %b[%j, %i * 7] : memref<64x512xf32>\n"
+                   "}\n" +
+                   end + "}\nreturn\n}\n",
+               kWithMasks)
+        .lowered.body(0)
+        .lanes;
+  };
+  EXPECT_EQ(width("affine.for %t = 0 to 1000000 {\n", "}\n"), width("", ""));
+}
+
+TEST(MlirMachine, IndicesBeyondAllNumbersAreUnknown) {
+  std::string chain = "%m = arith.constant 9000000000000000000 : index\n%0 = arith.muli %i, %m : index\n";
+  for (int c = 1; c < 24; ++c) chain += fmt::format("%{} = arith.muli %{}, %m : index\n", c, c - 1);
+  const double estimate =
+      cycles("func.func @f(%a: memref<64xf32>, %b: memref<64xf32>) {\naffine.for %i = 0 to 64 {\n" + chain +
+             "%n = arith.subi %23, %22 : index\n%x = memref.load %a[%n] : memref<64xf32>\n"
+             "%y = memref.load %a[%23] : memref<64xf32>\n%z = arith.addf %x, %y : f32\n"
+             "memref.store %z, %b[%i] : memref<64xf32>\n}\nreturn\n}\n");
+  EXPECT_TRUE(std::isfinite(estimate));
+  EXPECT_LT(estimate, 1e6);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
