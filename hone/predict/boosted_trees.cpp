@@ -280,6 +280,7 @@ BoostedTrees BoostedTrees::grown(std::span<const double> rows, std::size_t colum
     for (std::size_t r = 0; r < count; ++r)
       fitted[r] += model.leaf(model.roots_.back(), rows.subspan(r * columns, columns));
   }
+  model.walk_ = TreeWalk(model.nodes_, model.roots_);
   return model;
 }
 
@@ -293,6 +294,7 @@ double BoostedTrees::leaf(std::int32_t root, std::span<const double> row) const 
 }
 
 double BoostedTrees::predict(std::span<const double> row) const {
+  if (walk_.ready()) return walk_.sum(base_, row);
   double sum = base_;
   for (const std::int32_t root : roots_) sum += leaf(root, row);
   return sum;
@@ -365,6 +367,7 @@ BoostedTrees BoostedTrees::from_json(const Json& json) {
       model.nodes_.push_back(node);
     }
   }
+  model.walk_ = TreeWalk(model.nodes_, model.roots_);
   return model;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/predict/tree_walk.h"
 
 namespace hone::predict {
 
@@ -58,13 +59,7 @@ class BoostedTrees {
   bool operator==(const BoostedTrees&) const = default;
 
  private:
-  struct Node {
-    std::int32_t column = -1;  ///< -1: a leaf
-    std::int32_t left = 0;     ///< values up to the threshold; the right one is next to it
-    double value = 0.0;        ///< threshold, or a leaf's value
-    double gain = 0.0;
-    bool operator==(const Node&) const = default;
-  };
+  using Node = TreeNode;
   friend class TreeGrower;
   static BoostedTrees grown(std::span<const double> rows, std::size_t columns, std::span<const double> start,
                             const Loss& loss, const BoostingOptions& options,
@@ -75,6 +70,7 @@ class BoostedTrees {
   double base_ = 0.0;
   std::vector<Node> nodes_;
   std::vector<std::int32_t> roots_;
+  TreeWalk walk_;  ///< of these
 };
 
 }  // namespace hone::predict

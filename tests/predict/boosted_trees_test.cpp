@@ -88,6 +88,60 @@ TEST(BoostedTrees, TheSameDataGivesTheSameModelAndItsFile) {
       << "sums of leaves must stay finite";
 }
 
+/// One tree after the other, as its file says.
+double one_by_one(const Json& file, const std::vector<double>& row) {
+  double sum = file["base"].get<double>();
+  for (const Json& tree : file["trees"]) {
+    std::size_t at = 0;
+    while (tree[at].size() == 3)
+      at = tree[at][2].get<std::size_t>() +
+           (row[tree[at][0].get<std::size_t>()] <= tree[at][1].get<double>() ? 0 : 1);
+    sum += tree[at][0].get<double>();
+  }
+  return sum;
+}
+
+TEST(BoostedTrees, AllTreesAtOnceGiveWhatOneAfterTheOtherDoes) {
+  const Data data = friedman(500, 6, 1.0);
+  Rng rng(7, "rows", 0);
+  for (const int trees : {1, 7, 8, 61}) {
+    const BoostedTrees model = BoostedTrees::fit(data.rows, 8, data.targets, {.trees = trees, .leaves = 40});
+    const Json file = model.json();
+    std::vector<double> thresholds;
+    for (const Json& tree : file["trees"])
+      for (const Json& node : tree)
+        if (node.size() == 3) thresholds.push_back(node[1].get<double>());
+    const auto anything = [&] {
+      switch (rng.below(6)) {
+        case 0:
+          return thresholds[rng.below(thresholds.size())];
+        case 1:
+          return std::nextafter(thresholds[rng.below(thresholds.size())], 2.0);
+        case 2:
+          return std::nan("");
+        case 3:
+          return rng.uniform() < 0.5 ? HUGE_VAL : -HUGE_VAL;
+        default:
+          return rng.uniform();
+      }
+    };
+    for (int k = 0; k < 2000; ++k) {
+      std::vector<double> row(8);
+      for (double& value : row) value = anything();
+      ASSERT_EQ(model.predict(row), one_by_one(file, row)) << trees << " trees, row " << k;
+    }
+  }
+  // Trees of one leaf; more thresholds than numbers that a node holds.
+  EXPECT_EQ(
+      BoostedTrees::from_json(Json::parse(R"({"columns": 1, "base": 1.0, "trees": [[[2.0]], [[3.0]]]})"))
+          .predict(std::vector<double>{0.0}),
+      6.0);
+  Json many{{"columns", 1u}, {"base", 0.0}, {"trees", Json::array()}};
+  for (int k = 0; k < 70000; ++k)
+    many["trees"].push_back({{0, k + 0.5, 1}, Json::array({0.0}), Json::array({1.0})});
+  EXPECT_EQ(BoostedTrees::from_json(many).predict(std::vector<double>{66000.0}), 66000.0);
+}
+
 TEST(BoostedTrees, OneRowAndConstantColumns) {
   const std::vector<double> row{1.0, 2.0}, target{3.0};
   EXPECT_EQ(BoostedTrees::fit(row, 2, target).predict(row), 3.0);
