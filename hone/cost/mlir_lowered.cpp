@@ -50,7 +50,7 @@ Lowered Lowering::run() {
   for (std::size_t i = 0; i < items_.size(); ++i)
     if (!items_[i].gone) finish(items_[i], i);
   // Values by the items that are left.
-  std::erase_if(uses_.item, [&](const auto& given) { return places_.count(given.second) == 0; });
+  uses_.item.erase_if([&](const auto& given) { return !places_.contains(given.second); });
   for (auto& [value, item] : uses_.item) item = places_[item];
   vectorise(nest_, uses_, result_);
   unroll_late();

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hone/cost/by_number.h"
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_vectorise.h"
 
@@ -152,14 +153,14 @@ class Lowering {
   std::vector<std::uint64_t> movements_;
   std::map<std::pair<int, int>, std::vector<Touch>> touches_;  ///< by buffer and loop
   std::map<std::pair<int, int>, Meeting> meetings_;            ///< by memory and loop
-  std::unordered_map<int, Loops> varies_;                      ///< by value
-  std::unordered_map<int, int> same_;                          ///< by value: what it equals
+  ByNumber<Loops> varies_;                                     ///< by value
+  ByNumber<int> same_;                                         ///< by value: what it equals
   std::map<std::vector<std::int64_t>, int> known_;
   std::unordered_map<int, std::map<std::vector<double>, Memory>> memory_;  ///< by buffer and place
   std::unordered_map<int, std::vector<int>> remembered_;  ///< by memory: buffers in memory_, some twice
   std::unordered_map<int, Last> looks_of_buffers_;        ///< by memory: buffers that were loaded from
   std::unordered_map<int, Last> looks_;                   ///< by buffer: movements of loads
-  std::unordered_map<int, int> places_;                   ///< by item: among those that are left
+  ByNumber<int> places_;                                  ///< by item: among those that are left
   ValueUses uses_;
 };
 

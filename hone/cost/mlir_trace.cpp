@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -35,12 +36,15 @@ class Tracer {
         lowered_(lowered),
         loop_(loop),
         at_(nest.loops.size(), -1.0),
+        wide_(nest.loops.size(), 0.0),
+        side_by_side_(nest.loops.size(), 0.0),
+        row_(nest.loops.size(), -1.0),
         written_(written),
         holds_(holds && loop >= 0) {
     for (const int i : items)
       if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
           item.along >= 0 && (loop < 0 || (item.home >= 0 && nest.inside(item.home, loop))))
-        side_by_side_[item.along] = item.lanes;
+        side_by_side_[static_cast<std::size_t>(item.along)] = item.lanes;
     for (const int i : items) {
       const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
       if (loop >= 0 && item.promoted && item.home != loop && lowered.body(loop).lanes <= 1.0 &&
@@ -126,26 +130,24 @@ class Tracer {
       for (const int value : nest_.loops[id].carried) carried_.erase(value);
       const double trips = std::max(1.0, std::floor(nest_.loops[id].most));
       const Lowered::Body& body = lowered_.body(event.index);
-      const auto together = side_by_side_.find(event.index);
-      double wide = body.left && body.lanes > 1.0     ? body.lanes
-                    : together != side_by_side_.end() ? together->second
-                                                      : 1.0;
+      const bool together = side_by_side_[id] > 0.0;
+      double wide = body.left && body.lanes > 1.0 ? body.lanes : together ? side_by_side_[id] : 1.0;
       at_[id] = 0.0;
       const double block = wide * std::max(1.0, body.interleave), main = std::floor(trips / block) * block;
       double rest = 0.0;  // iterations that copies side by side still stand for
       while (at_[id] < trips && trace_.whole) {
-        if (together != side_by_side_.end()) {
+        if (together) {
           while (wide > 1.0 && rest <= 0.0 && at_[id] + wide > trips) wide /= 2.0;
-          if (rest <= 0.0) row_[event.index] = at_[id], rest = wide;
+          if (rest <= 0.0) row_[id] = at_[id], rest = wide;
         } else if (at_[id] + wide > main && !body.masked) {
           wide = 1.0;
         }
-        wide_[event.index] = wide;
+        wide_[id] = wide;
         const double here = at_[id];
         walk(event.index);
         hand_on(event.index);
         rest -= 1.0;
-        at_[id] = here + (together != side_by_side_.end() ? 1.0 : wide);
+        at_[id] = here + (together ? 1.0 : wide);
       }
       at_[id] = trips - 1.0;
     }
@@ -167,10 +169,9 @@ class Tracer {
     std::uint64_t hash = mixed(1, item);
     const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(item)];
     const auto add = [&](int id) {
-      const double at = at_[static_cast<std::size_t>(id)];
-      if (at < 0.0) return;
-      const auto row = id == one.along ? row_.find(id) : row_.end();
-      hash = mixed(mixed(hash, id), row != row_.end() ? row->second : at);
+      const auto i = static_cast<std::size_t>(id);
+      if (at_[i] < 0.0) return;
+      hash = mixed(mixed(hash, id), id == one.along && row_[i] >= 0.0 ? row_[i] : at_[i]);
     };
     for (const int id : one.copied_by) add(id);
     for (int id = one.home; id >= 0 && id != loop_; id = nest_.loops[static_cast<std::size_t>(id)].parent)
@@ -199,8 +200,9 @@ class Tracer {
   /// Iterations of a loop, or of one written out, that are one instruction now.
   double abreast(int home, const Lowered::Item& item) const {
     const Lowered::Body& body = lowered_.body(home);
-    const auto merged = wide_.find(item.along >= 0 ? item.along : home);
-    return merged != wide_.end() ? merged->second : home >= 0 && body.lanes > 1.0 ? body.lanes : 1.0;
+    const int loop = item.along >= 0 ? item.along : home;
+    const double merged = loop >= 0 ? wide_[static_cast<std::size_t>(loop)] : 0.0;
+    return merged > 0.0 ? merged : home >= 0 && body.lanes > 1.0 ? body.lanes : 1.0;
   }
   /// Copies, gone through one by one, that are one instruction.
   double share(int home, const Lowered::Item& item) const {
@@ -234,7 +236,8 @@ class Tracer {
   /// The numbers of what a value is now; none: it is no register's content, or a constant.
   void values_of(int value, std::vector<std::int32_t>& out, int depth) {
     if (value == Nest::kNoValue || depth > kDeep || out.size() > 8) return;
-    if (const auto found = carried_.find(value); found != carried_.end()) {
+    if (const auto found = carried_.empty() ? carried_.end() : carried_.find(value);
+        found != carried_.end()) {
       out.push_back(found->second);
       return;
     }
@@ -279,23 +282,23 @@ class Tracer {
   bool last_of(const Lowered::Item& item) const {
     for (int id = origin(item); id >= 0 && id != loop_;
          id = nest_.loops[static_cast<std::size_t>(id)].parent) {
-      const double at = at_[static_cast<std::size_t>(id)];
-      const auto wide = wide_.find(id);
-      if (at < 0.0 || wide == wide_.end() || nest_.inside(item.home, id) ||
+      const auto i = static_cast<std::size_t>(id);
+      if (at_[i] < 0.0 || wide_[i] <= 0.0 || nest_.inside(item.home, id) ||
           std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
         continue;
-      const double step = side_by_side_.contains(id) ? 1.0 : wide->second;
-      if (at + step < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
+      const double step = side_by_side_[i] > 0.0 ? 1.0 : wide_[i];
+      if (at_[i] + step < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
     }
     return true;
   }
 
   void item(int index) {
     const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(index)];
-    if (const auto row = row_.find(one.along);
-        row != row_.end() && at_[static_cast<std::size_t>(one.along)] != row->second)
-      return;  // with the first of its row
-    std::vector<std::int32_t> used;
+    if (one.along >= 0)
+      if (const auto i = static_cast<std::size_t>(one.along); row_[i] >= 0.0 && at_[i] != row_[i])
+        return;  // with the first of its row
+    std::vector<std::int32_t>& used = used_;
+    used.clear();
     const std::uint64_t here = key(index);
     if (one.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
@@ -366,10 +369,11 @@ class Tracer {
 
   /// The ends of ragged rows of what a loop hands on to itself share registers.
   void share_register(const Lowered::Item& item, std::int32_t value) {
-    const auto wide = ragged_.contains(item.along) ? wide_.find(item.along) : wide_.end();
-    if (wide == wide_.end() || wide->second >= item.lanes) return;
+    const double wide =
+        item.along >= 0 && ragged_.contains(item.along) ? wide_[static_cast<std::size_t>(item.along)] : 0.0;
+    if (wide <= 0.0 || wide >= item.lanes) return;
     double& registers = trace_.values[static_cast<std::size_t>(value)].registers;
-    registers = std::min(registers, wide->second / item.lanes);
+    registers = std::min(registers, wide / item.lanes);
   }
 
   /// What such sums take is put into vectors for every place that a row of theirs begins at.
@@ -431,26 +435,28 @@ class Tracer {
   const ValueUses& uses_;
   const Lowered& lowered_;
   int loop_;
-  std::vector<double> at_;  ///< by loop: its iteration, -1 where it is not written out here
+  std::pmr::monotonic_buffer_resource pool_;  ///< of the maps, which grow with what is gone through
+  std::vector<double> at_;                    ///< by loop: its iteration, -1 where it is not written out here
   std::map<int, std::vector<Event>> events_;
-  std::unordered_map<int, double> wide_;          ///< by loop of the body that runs in lanes: how many now
-  std::unordered_map<int, double> side_by_side_;  ///< by loop written out: copies that are one instruction
-  std::unordered_map<int, double> row_;           ///< ... and where those begin that are one now
+  std::vector<double> wide_;          ///< by loop of the body: iterations that run in lanes now, 0: none yet
+  std::vector<double> side_by_side_;  ///< by loop written out: copies that are one instruction, 0: none
+  std::vector<double> row_;           ///< ... and where those begin that are one now, -1: nowhere
   Trace trace_;
-  std::unordered_map<std::uint64_t, std::int32_t> made_, outside_;
+  std::pmr::unordered_map<std::uint64_t, std::int32_t> made_{&pool_}, outside_{&pool_};
   using Where = std::tuple<int, int, std::uint64_t>;  ///< memory, buffer, place in it
   struct Known {
     std::int32_t value = kNone;
     std::size_t at = 0;  ///< instructions before it
     bool stored = false;
   };
-  std::map<Where, Known> known_, held_;
-  std::map<Where, std::int32_t> places_;  ///< vectors of addresses
+  std::pmr::map<Where, Known> known_{&pool_}, held_{&pool_};
+  std::pmr::map<Where, std::int32_t> places_{&pool_};  ///< vectors of addresses
   std::size_t instructions_ = 0;
-  std::unordered_map<int, std::int32_t> carried_;
-  const std::set<int>& written_;  ///< memory that is stored to anywhere
-  std::set<int> ragged_;          ///< loops written out whose rows of sums, handed on, are no whole vectors
-  std::set<int> scattered_;       ///< buffers that vectors are scattered to
+  std::pmr::unordered_map<int, std::int32_t> carried_{&pool_};
+  std::vector<std::int32_t> used_;  ///< by the item at hand
+  const std::set<int>& written_;    ///< memory that is stored to anywhere
+  std::set<int> ragged_;            ///< loops written out whose rows of sums, handed on, are no whole vectors
+  std::set<int> scattered_;         ///< buffers that vectors are scattered to
   std::size_t visits_ = 0;
   bool holds_;
 };

@@ -1,23 +1,23 @@
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
+#include "hone/cost/by_number.h"
 #include "hone/cost/mlir_lowered.h"
 
 namespace hone::cost::mlir {
 
 /// How values of a nest come from each other, equal ones being one.
 struct ValueUses {
-  std::unordered_map<int, std::vector<int>> from;  ///< by value: what it is computed from
+  ByNumber<std::vector<int>> from;  ///< by value: what it is computed from
   /// By value: what computes it, and in how many cycles.
   struct Made {
     Work work;
     double cycles;
   };
-  std::unordered_map<int, Made> made;
-  std::unordered_map<int, int> stored;  ///< by access of the nest: the value that it stores
-  std::unordered_map<int, int> item;    ///< by value: the item of Lowered that gives it
+  ByNumber<Made> made;
+  ByNumber<int> stored;  ///< by access of the nest: the value that it stores
+  ByNumber<int> item;    ///< by value: the item of Lowered that gives it
 };
 
 /// Instructions for `members` accesses that lie in the gaps of each other's `width` elements, `stride` apart:

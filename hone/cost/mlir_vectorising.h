@@ -206,16 +206,16 @@ class Vectorising {
   std::map<int, std::vector<std::size_t>>
       kept_;  ///< by loop: items of it that stay in registers all through it
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
-  std::unordered_map<int, double> ways_;
+  ByNumber<double> ways_;
   int depth_ = 0;
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0, paired_by_paths_ = 0;
-  std::unordered_map<int, std::vector<int>> stores_of_;  ///< by value: accesses that store it
-  std::unordered_map<int, std::vector<int>> users_;      ///< by value: loops of steps and stores that take it
-  std::unordered_map<int, bool> stored_elsewhere_;       ///< by store
-  std::set<int> by_mask_;                                ///< accesses of which some lanes are switched off
-  std::set<int> stores_of_sums_;  ///< that stay in a loop which keeps the sum in a register
-  double bits_ = 32.0;            ///< of the widest element of a loop
-  double wide_address_ = 0.0;     ///< instructions of a loop's addresses where it runs in lanes
+  ByNumber<std::vector<int>> stores_of_;            ///< by value: accesses that store it
+  ByNumber<std::vector<int>> users_;                ///< by value: loops of steps and stores that take it
+  std::unordered_map<int, bool> stored_elsewhere_;  ///< by store
+  std::set<int> by_mask_;                           ///< accesses of which some lanes are switched off
+  std::set<int> stores_of_sums_;                    ///< that stay in a loop which keeps the sum in a register
+  double bits_ = 32.0;                              ///< of the widest element of a loop
+  double wide_address_ = 0.0;  ///< instructions of a loop's addresses where it runs in lanes
   /// ... and what it is judged by: those as they stand, and those where accesses are loaded together;
   /// products among them.
   double address_ = 0.0, products_ = 0.0, grouped_address_ = 0.0, grouped_products_ = 0.0;
