@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <numeric>
 
 namespace hone::predict {
 namespace {
@@ -48,12 +49,23 @@ TreeWalk::TreeWalk(std::span<const TreeNode> nodes, std::span<const std::int32_t
     thresholds_.insert(thresholds_.end(), list.begin(), list.end());
   }
   first_.push_back(static_cast<std::uint32_t>(thresholds_.size()));
-  std::vector<std::uint32_t> depths;  // by tree
-  for (std::size_t t = 0; t < roots.size(); ++t) {
-    const auto begin = static_cast<std::size_t>(roots[t]), end = end_of(t);
+  // Children come after their parents, so that going backwards meets them first.
+  std::vector<std::uint32_t> depth(nodes.size(), 0);
+  for (std::size_t i = nodes.size(); i-- > 0;)
+    if (nodes[i].column >= 0) {
+      const auto left = static_cast<std::size_t>(nodes[i].left);
+      depth[i] = 1 + std::max(depth[left], depth[left + 1]);
+    }
+  const auto depth_of = [&](std::uint32_t tree) { return depth[static_cast<std::size_t>(roots[tree])]; };
+  std::vector<std::uint32_t> order(roots.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return depth_of(a) < depth_of(b); });
+  // What is gone through together lies together.
+  for (const std::uint32_t tree : order) {
+    const auto begin = static_cast<std::size_t>(roots[tree]), end = end_of(tree);
     const std::size_t leaves = leaves_.size();
-    trees_.push_back({static_cast<std::uint32_t>(steps_.size()), static_cast<std::uint32_t>(leaves),
-                      static_cast<std::uint32_t>(t)});
+    trees_.push_back({static_cast<std::uint32_t>(steps_.size()), static_cast<std::uint32_t>(leaves), tree});
     for (std::size_t i = begin; i < end; ++i) {
       const TreeNode& node = nodes[i];
       if (node.column < 0) {
@@ -67,21 +79,11 @@ TreeWalk::TreeWalk(std::span<const TreeNode> nodes, std::span<const std::int32_t
       steps_.push_back({index[node.column], static_cast<std::uint8_t>(number),
                         static_cast<std::uint8_t>(static_cast<std::size_t>(node.left) - begin), 0});
     }
-    // Children come after their parents, so that going backwards meets them first.
-    std::vector<std::uint32_t> depth(end - begin, 0);
-    for (std::size_t i = end; i-- > begin;)
-      if (nodes[i].column >= 0) {
-        const std::size_t left = static_cast<std::size_t>(nodes[i].left) - begin;
-        depth[i - begin] = 1 + std::max(depth[left], depth[left + 1]);
-      }
-    depths.push_back(depth.empty() ? 0 : depth[0]);
   }
   count_ = trees_.size();
-  std::stable_sort(trees_.begin(), trees_.end(),
-                   [&](const Tree& a, const Tree& b) { return depths[a.number] < depths[b.number]; });
   while (trees_.size() % kTogether != 0) trees_.push_back(trees_.back());
   for (std::size_t k = kTogether - 1; k < trees_.size(); k += kTogether)
-    deepest_.push_back(depths[trees_[k].number]);
+    deepest_.push_back(depth_of(trees_[k].number));
 }
 
 double TreeWalk::sum(double base, std::span<const double> row) const {

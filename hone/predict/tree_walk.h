@@ -16,10 +16,11 @@ struct TreeNode {
 };
 
 /// Goes through all trees of an ensemble for one row, many at a time. A row's values become the numbers of
-/// the thresholds that they lie between, once for all trees; a node is then four bytes, and eight trees
-/// of like depth go down together, without a branch to guess wrong: what they wait for overlaps (as in
-/// *VPred*: Asadi, Lin, de Vries, "Runtime Optimizations for Tree-Based Machine Learning Models", 2014).
-/// Gives bit for bit what one tree after the other would. A plain value; thread safe.
+/// the thresholds that they lie between, once for all trees; a node is then four bytes, and eight trees of
+/// like depth go down together, without a branch to guess wrong, so that what they wait for overlaps. (Asadi,
+/// Lin, de Vries, "Runtime Optimizations for Tree-Based Machine Learning Models", 2014, let several rows go
+/// down one tree so; here there are few rows and many trees.) Gives bit for bit what one tree after the other
+/// would. A plain value; thread safe.
 class TreeWalk {
  public:
   TreeWalk() = default;
@@ -54,8 +55,8 @@ class TreeWalk {
   std::vector<std::uint32_t> columns_;  ///< those that are split on
   std::vector<std::uint32_t> first_;    ///< by index of a column: where its thresholds begin, and the end
   std::vector<double> thresholds_;      ///< by column, ascending
-  std::vector<Step> steps_;             ///< tree by tree
-  std::vector<double> leaves_;          ///< tree by tree
+  std::vector<Step> steps_;             ///< tree by tree, by depth
+  std::vector<double> leaves_;          ///< likewise
   std::vector<Tree> trees_;             ///< by depth, filled up to whole groups with the last one
   std::vector<std::uint32_t> deepest_;  ///< by group: steps to the deepest leaf
 };

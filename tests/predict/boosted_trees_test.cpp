@@ -131,15 +131,39 @@ TEST(BoostedTrees, AllTreesAtOnceGiveWhatOneAfterTheOtherDoes) {
       ASSERT_EQ(model.predict(row), one_by_one(file, row)) << trees << " trees, row " << k;
     }
   }
-  // Trees of one leaf; more thresholds than numbers that a node holds.
   EXPECT_EQ(
       BoostedTrees::from_json(Json::parse(R"({"columns": 1, "base": 1.0, "trees": [[[2.0]], [[3.0]]]})"))
           .predict(std::vector<double>{0.0}),
-      6.0);
-  Json many{{"columns", 1u}, {"base", 0.0}, {"trees", Json::array()}};
-  for (int k = 0; k < 70000; ++k)
-    many["trees"].push_back({{0, k + 0.5, 1}, Json::array({0.0}), Json::array({1.0})});
-  EXPECT_EQ(BoostedTrees::from_json(many).predict(std::vector<double>{66000.0}), 66000.0);
+      6.0)
+      << "trees of one leaf";
+}
+
+/// As many as a byte tells apart, and more: of thresholds, of a tree's nodes, of columns.
+TEST(BoostedTrees, AnyNumberOfThresholdsNodesAndColumns) {
+  for (const unsigned count : {126u, 127u, 128u, 253u, 254u, 255u, 256u, 257u, 1000u}) {
+    Json thresholds{{"columns", 1u}, {"base", 0.0}, {"trees", Json::array()}};
+    Json columns{{"columns", count}, {"base", 0.0}, {"trees", Json::array()}};
+    Json chain = Json::array();
+    for (unsigned k = 0; k < count; ++k) {
+      thresholds["trees"].push_back({{0, k + 0.5, 1}, Json::array({0.0}), Json::array({1.0})});
+      columns["trees"].push_back({{k, 0.5, 1}, Json::array({0.0}), Json::array({1.0})});
+      // Up to the threshold a leaf that says which; beyond, the next one.
+      chain.push_back({0, k + 0.5, 2 * k + 1});
+      chain.push_back(Json::array({k + 0.0}));
+    }
+    chain.push_back(Json::array({count + 0.0}));
+    const Json deep{{"columns", 1u}, {"base", 0.0}, {"trees", Json::array({chain})}};
+    const BoostedTrees of_thresholds = BoostedTrees::from_json(thresholds),
+                       of_nodes = BoostedTrees::from_json(deep),
+                       of_columns = BoostedTrees::from_json(columns);
+    for (unsigned k = 0; k <= count; ++k) {
+      EXPECT_EQ(of_thresholds.predict(std::vector<double>{k + 0.0}), k) << count;
+      EXPECT_EQ(of_nodes.predict(std::vector<double>{k + 0.0}), k) << count;
+      std::vector<double> row(count, 0.0);
+      std::fill(row.begin(), row.begin() + k, 1.0);
+      EXPECT_EQ(of_columns.predict(row), k) << count;
+    }
+  }
 }
 
 TEST(BoostedTrees, OneRowAndConstantColumns) {
