@@ -85,9 +85,11 @@ int predict(const PredictArguments& arguments) {
   const cost::KernelCosts model = cost::KernelCosts::read(arguments.model);
   const cost::mlir::Module module = read_functions(arguments.file);
   Json list = Json::array();
-  for (const int function : module.functions()) {
-    const std::string name(module.operations[static_cast<std::size_t>(function)].symbol);
-    const std::vector<cost::PredictedCost> costs = model.predict(module, function);
+  const std::vector<int> functions = module.functions();
+  const std::vector<std::vector<cost::PredictedCost>> predicted = model.predict(module);
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const std::string name(module.operations[static_cast<std::size_t>(functions[i])].symbol);
+    const std::vector<cost::PredictedCost>& costs = predicted[i];
     if (arguments.json) {
       Json one{{"function", name}, {"costs", Json::object()}};
       for (const cost::PredictedCost& cost : costs)

@@ -26,6 +26,27 @@ std::vector<PredictedCost> KernelCosts::predict(const mlir::Module& module, int 
   return list;
 }
 
+std::vector<std::vector<PredictedCost>> KernelCosts::predict(const mlir::Module& module) const {
+  std::vector<std::vector<PredictedCost>> lists;
+  if (trees_) {
+    // So many at a time that their features do not fill the memory.
+    constexpr std::size_t kTogether = 256;
+    std::vector<mlir::Features> some;
+    const auto flush = [&] {
+      for (auto& list : trees_->predict(some)) lists.push_back(std::move(list));
+      some.clear();
+    };
+    for (const int function : module.functions()) {
+      some.push_back(mlir::features(module, function, trees_->target()));
+      if (some.size() == kTogether) flush();
+    }
+    flush();
+  } else {
+    for (const int function : module.functions()) lists.push_back(predict(module, function));
+  }
+  return lists;
+}
+
 double KernelCosts::predict(const mlir::Module& module, int function, const std::string& target) const {
   const std::vector<std::string> names = targets();
   const auto found = std::find(names.begin(), names.end(), target);

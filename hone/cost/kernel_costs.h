@@ -18,6 +18,8 @@ class KernelCosts {
 
   /// Of one operation of Module::functions(); every target.
   std::vector<PredictedCost> predict(const mlir::Module& module, int function) const;
+  /// Of all of them, in their order.
+  std::vector<std::vector<PredictedCost>> predict(const mlir::Module& module) const;
   /// One target's value; NaN where it is not in targets().
   double predict(const mlir::Module& module, int function, const std::string& target) const;
   std::vector<std::string> targets() const;

@@ -140,47 +140,57 @@ double LearnedCosts::Target::from_log(double value) const {
 }
 bool LearnedCosts::Target::logarithmic() const { return time || name == kTime; }
 
+namespace {
+
+/// Learns `of` as the sum over loops.
+LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, const std::string& of,
+                  const std::vector<double>& costs, const LearnedCostOptions& options) {
+  LoopTable table(mlir::loop_feature_names().size());
+  // Where nothing is done no logarithm says how fast.
+  const bool positive = error == ErrorOf::logarithm &&
+                        std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (positive && costs[i] <= 0.0) continue;
+    const mlir::LoopRows& loops = samples[i]->features.rows;
+    const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
+    table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
+  }
+  // What few have is learned from few: the estimate is believed for longer.
+  predict::BoostingOptions boosting = options.boosting;
+  if (few_have(of))
+    boosting.ridge =
+        std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
+  return LoopSums::fit(table, error, boosting, options.members);
+}
+
+}  // namespace
+
+LearnedCosts::Time LearnedCosts::fit_time(const Samples& samples, const LearnedCostOptions& options) {
+  std::vector<double> times;
+  for (const CostSample* sample : samples) {
+    const auto found = sample->targets.find(kTime);
+    if (found == sample->targets.end()) return nullptr;
+    times.push_back(found->second);
+  }
+  return std::make_shared<const LoopSums>(fit_sums(samples, ErrorOf::reciprocal, kTime, times, options));
+}
+
 LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
-                                              const LearnedCostOptions& options) {
+                                              const Time& time, const LearnedCostOptions& options) {
   Target target;
   target.name = name;
-  const auto sums = [&](ErrorOf error, const std::string& of, const std::vector<double>& costs) {
-    LoopTable table(mlir::loop_feature_names().size());
-    // Where nothing is done no logarithm says how fast.
-    const bool positive = error == ErrorOf::logarithm &&
-                          std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      if (positive && costs[i] <= 0.0) continue;
-      const mlir::LoopRows& loops = samples[i]->features.rows;
-      const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
-      table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
-    }
-    // What few have is learned from few: the estimate is believed for longer.
-    predict::BoostingOptions boosting = options.boosting;
-    if (few_have(of))
-      boosting.ridge =
-          std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
-    return LoopSums::fit(table, error, boosting, options.members);
-  };
+  target.time = time;
   std::vector<double> costs;
-  for (const CostSample* sample : samples) costs.push_back(sample->targets.at(name));
-  if (is_rate(name) && std::all_of(samples.begin(), samples.end(), [](const CostSample* sample) {
-        return sample->targets.count(kTime) > 0;
-      })) {
-    std::vector<double> times;
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      times.push_back(samples[i]->targets.at(kTime));
-      costs[i] *= times.back();
-    }
-    target.time = sums(ErrorOf::reciprocal, kTime, times);
-  }
+  for (const CostSample* sample : samples)
+    costs.push_back(sample->targets.at(name) * (time ? sample->targets.at(kTime) : 1.0));
   // A rate without its time is no sum.
-  target.additive = adds_up(name) && (target.time || !is_rate(name));
+  target.additive = adds_up(name) && (time || !is_rate(name));
   if (target.additive)
-    target.loops = sums(name == kTime ? ErrorOf::cost
-                        : target.time ? ErrorOf::logarithm
-                                      : ErrorOf::count,
-                        name, costs);
+    target.loops = fit_sums(samples,
+                            name == kTime ? ErrorOf::cost
+                            : time        ? ErrorOf::logarithm
+                                          : ErrorOf::count,
+                            name, costs, options);
   else
     fit_functions(target, samples, costs, options);
   return target;
@@ -215,14 +225,35 @@ void LearnedCosts::fit_functions(Target& target, const Samples& samples, const s
   }
 }
 
-double LearnedCosts::log_value(const Target& target, const mlir::Features& features) {
-  const mlir::LoopRows& loops = features.rows;
-  const double time = target.time ? target.time->log_cost(loops.values, loops.estimates) : 0.0;
+/// Makes once what several targets need.
+class LearnedCosts::Asked {
+ public:
+  explicit Asked(const mlir::Features& features) : features_(&features) {}
+  const mlir::LoopRows& loops() const { return features_->rows; }
+  const std::vector<double>& inputs() {
+    if (inputs_.empty()) inputs_ = model_inputs(*features_);
+    return inputs_;
+  }
+  /// The logarithm of the time by the one model that all rates have.
+  double time(const LoopSums& model) {
+    if (!time_) time_ = model.log_cost(loops().values, loops().estimates);
+    return *time_;
+  }
+
+ private:
+  const mlir::Features* features_;
+  std::vector<double> inputs_;
+  std::optional<double> time_;
+};
+
+double LearnedCosts::log_value(const Target& target, Asked& function) {
+  const mlir::LoopRows& loops = function.loops();
+  const double time = target.time ? function.time(*target.time) : 0.0;
   if (target.additive) {
     const double sum = target.loops.log_cost(loops.values, estimates_of(target.name, loops));
     return target.logarithmic() ? sum - time : log_of_sum(std::array{0.0, sum});
   }
-  const std::vector<double> inputs = model_inputs(features);
+  const std::vector<double>& inputs = function.inputs();
   double sum = 0.0;
   for (const predict::BoostedTrees& member : target.members) sum += member.predict(inputs);
   return std::clamp(target.line.predict({inputs.data(), target.line.weights().size()}) +
@@ -255,10 +286,19 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
   const auto go_on = [&](const std::string& what) { return !options.progress || options.progress(what); };
   Samples all;
   for (const CostSample& sample : samples) all.push_back(&sample);
+  const bool bars = options.folds >= 2 && static_cast<int>(fold_of.size()) >= options.folds;
+  // Rates have one time: of all functions, and of those outside each fold.
+  std::vector<Time> times(bars ? static_cast<std::size_t>(options.folds) + 1 : 1);
+  const auto time_of = [&](std::size_t part, const std::string& name, const Samples& of,
+                           const LearnedCostOptions& how) {
+    if (!is_rate(name)) return Time();
+    if (!times[part]) times[part] = fit_time(of, how);
+    return times[part];
+  };
   for (const std::string& name : names) {
     if (!go_on("learning " + name)) return model;
-    Target target = fit_target(name, all, options);
-    if (options.folds >= 2 && static_cast<int>(fold_of.size()) >= options.folds) {
+    Target target = fit_target(name, all, time_of(0, name, all, options), options);
+    if (bars) {
       std::vector<double> errors;
       // Disturbed times are no measure, unless there is no other.
       const bool undisturbed = is_timed(name) && std::any_of(samples.begin(), samples.end(),
@@ -272,12 +312,14 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
         for (const CostSample& sample : samples)
           (fold_of[sample.family] == fold ? out : kept).push_back(&sample);
         if (kept.empty()) continue;
-        const Target part = fit_target(name, kept, fewer);
+        const Time time = time_of(static_cast<std::size_t>(fold) + 1, name, kept, fewer);
+        const Target part = fit_target(name, kept, time, fewer);
         for (const CostSample* sample : out) {
           const double value = sample->targets.at(name);
           if ((undisturbed && sample->disturbed) || (part.time && value <= 0.0))
             continue;  // of 0: no logarithm
-          errors.push_back(std::abs(part.to_log(value) - log_value(part, sample->features)));
+          Asked asked(sample->features);
+          errors.push_back(std::abs(part.to_log(value) - log_value(part, asked)));
         }
       }
       std::sort(errors.begin(), errors.end());
@@ -297,17 +339,25 @@ std::vector<std::string> LearnedCosts::targets() const {
 }
 
 double LearnedCosts::predict(const mlir::Features& features, std::size_t target) const {
-  return targets_[target].from_log(log_value(targets_[target], features));
+  Asked asked(features);
+  return targets_[target].from_log(log_value(targets_[target], asked));
 }
 
 std::vector<PredictedCost> LearnedCosts::predict(const mlir::Features& features) const {
-  std::vector<PredictedCost> list;
-  for (const Target& target : targets_) {
-    const double value = log_value(target, features);
-    list.push_back({target.name, target.from_log(value), target.from_log(value - target.error),
-                    target.from_log(value + target.error)});
-  }
-  return list;
+  return std::move(predict(std::span(&features, 1))[0]);
+}
+
+std::vector<std::vector<PredictedCost>> LearnedCosts::predict(
+    std::span<const mlir::Features> functions) const {
+  std::vector<Asked> asked(functions.begin(), functions.end());
+  std::vector<std::vector<PredictedCost>> lists(functions.size());
+  for (const Target& target : targets_)
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      const double value = log_value(target, asked[i]);
+      lists[i].push_back({target.name, target.from_log(value), target.from_log(value - target.error),
+                          target.from_log(value + target.error)});
+    }
+  return lists;
 }
 
 Json LearnedCosts::json() const {
@@ -317,12 +367,18 @@ Json LearnedCosts::json() const {
             {"features", mlir::feature_names()},
             {"loop_features", mlir::loop_feature_names()}};
   Json& list = json["targets"] = Json::array();
-  for (const Target& target : targets_) list.push_back(target_json(target));
+  for (const Target& target : targets_) {
+    list.push_back(target_json(target));
+    if (target.time && !json.contains("time")) target.time->write(json["time"]);
+  }
   return json;
 }
 
 Json LearnedCosts::target_json(const Target& target) {
-  Json json{{"name", target.name}, {"additive", target.additive}, {"log_error_90", target.error}};
+  Json json{{"name", target.name},
+            {"additive", target.additive},
+            {"over_time", target.time != nullptr},
+            {"log_error_90", target.error}};
   if (target.additive) {
     target.loops.write(json);
   } else {
@@ -333,18 +389,20 @@ Json LearnedCosts::target_json(const Target& target) {
                  {"lowest", target.lowest},
                  {"highest", target.highest}});
   }
-  if (target.time) target.time->write(json["time"]);
   return json;
 }
 
 /// `columns`: of model_inputs().
-LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t columns) {
+LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t columns, const Time& time) {
   const std::size_t loop_columns = mlir::loop_feature_names().size();
   Target target;
   target.name = json.at("name").get<std::string>();
   target.error = json.at("log_error_90").get<double>();
   target.additive = json.at("additive").get<bool>();
-  if (json.contains("time")) target.time = LoopSums::read(json["time"], loop_columns);
+  if (json.at("over_time").get<bool>()) {
+    if (!time) throw Error("learned costs: a rate, and no 'time'");
+    target.time = time;
+  }
   if (target.additive) {
     target.loops = LoopSums::read(json, loop_columns);
     return target;
@@ -391,12 +449,14 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   nothing.values.assign(mlir::feature_names().size(), 0.0);
   const std::size_t columns = model_inputs(nothing).size();
   if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
-  for (const Json& one : json["targets"]) {
-    try {
-      model.targets_.push_back(target_from(one, columns));
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(std::string("learned costs: ") + error.what());
-    }
+  try {
+    Time time;
+    if (json.contains("time"))
+      time =
+          std::make_shared<const LoopSums>(LoopSums::read(json["time"], mlir::loop_feature_names().size()));
+    for (const Json& one : json["targets"]) model.targets_.push_back(target_from(one, columns, time));
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("learned costs: ") + error.what());
   }
   return model;
 }

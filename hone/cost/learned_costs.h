@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,7 +27,7 @@ struct CostSample {
 };
 
 struct LearnedCostOptions {
-  predict::BoostingOptions boosting = {.trees = 300, .learning_rate = 0.08};
+  predict::BoostingOptions boosting = {.trees = 100, .learning_rate = 0.12};
   int members = 1;  ///< ensembles averaged, each with a seed of its own
   int folds = 5;    ///< of families, from which the error bars come; under 2: no error bars
   std::vector<std::string> targets = {};  ///< empty: all that every sample has
@@ -52,7 +53,7 @@ struct PredictedCost {
 /// plain value; predicting is thread safe.
 class LearnedCosts {
  public:
-  static constexpr int kVersion = 2;
+  static constexpr int kVersion = 3;
 
   /// Throws Error where there are no samples or no common targets.
   static LearnedCosts fit(std::span<const CostSample> samples, const LearnedCostOptions& options = {});
@@ -60,6 +61,9 @@ class LearnedCosts {
   std::vector<std::string> targets() const;
   /// Of one function's features; every target.
   std::vector<PredictedCost> predict(const mlir::Features& features) const;
+  /// Of many functions, in their order: the same, in less time, for one target's model after the other is
+  /// gone through while it is in the caches.
+  std::vector<std::vector<PredictedCost>> predict(std::span<const mlir::Features> functions) const;
   double predict(const mlir::Features& features, std::size_t target) const;
 
   /// What the model was learned from: machine, compiler, date, number of functions, ... Written into the
@@ -77,6 +81,7 @@ class LearnedCosts {
 
  private:
   static LearnedCosts parsed(const Json& json);
+  using Time = std::shared_ptr<const LoopSums>;  ///< one for all rates
   struct Target {
     std::string name;
     bool additive = false;
@@ -86,21 +91,25 @@ class LearnedCosts {
     predict::Ridge line;
     std::vector<predict::BoostedTrees> members;
     double lowest = -1e300, highest = 1e300;
-    std::optional<LoopSums> time;  ///< of rates: all this is of what is done in it
-    double error = 0.0;            ///< 90% quantile of |log| error
+    Time time;           ///< of rates: all this is of what is done in it
+    double error = 0.0;  ///< 90% quantile of |log| error
 
     double to_log(double value) const;  ///< the scale that errors are on and log_value() is of
     double from_log(double value) const;
     bool logarithmic() const;  ///< that scale is of logarithms, not of log(1 + x)
   };
+  /// A function whose targets are asked for one after the other.
+  class Asked;
   using Samples = std::vector<const CostSample*>;
-  static Target fit_target(const std::string& name, const Samples& samples,
+  /// None where a sample has no time.
+  static Time fit_time(const Samples& samples, const LearnedCostOptions& options);
+  static Target fit_target(const std::string& name, const Samples& samples, const Time& time,
                            const LearnedCostOptions& options);
   static void fit_functions(Target& target, const Samples& samples, const std::vector<double>& costs,
                             const LearnedCostOptions& options);
-  static double log_value(const Target& target, const mlir::Features& features);
+  static double log_value(const Target& target, Asked& function);
   static Json target_json(const Target& target);
-  static Target target_from(const Json& json, std::size_t columns);
+  static Target target_from(const Json& json, std::size_t columns, const Time& time);
 
   std::vector<Target> targets_;
   mlir::CodeTarget target_;

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "hone/base/mix.h"
 #include "hone/cost/mlir_price.h"
+#include "hone/cost/mlir_trace_place.h"
 
 namespace hone::cost::mlir {
 
@@ -35,16 +35,9 @@ class Tracer {
         uses_(uses),
         lowered_(lowered),
         loop_(loop),
-        at_(nest.loops.size(), -1.0),
-        wide_(nest.loops.size(), 0.0),
-        side_by_side_(nest.loops.size(), 0.0),
-        row_(nest.loops.size(), -1.0),
+        place_(nest, lowered, loop, items, loops),
         written_(written),
         holds_(holds && loop >= 0) {
-    for (const int i : items)
-      if (const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
-          item.along >= 0 && (loop < 0 || (item.home >= 0 && nest.inside(item.home, loop))))
-        side_by_side_[static_cast<std::size_t>(item.along)] = item.lanes;
     for (const int i : items) {
       const Lowered::Item& item = lowered.items[static_cast<std::size_t>(i)];
       if (loop >= 0 && item.promoted && item.home != loop && lowered.body(loop).lanes <= 1.0 &&
@@ -57,9 +50,8 @@ class Tracer {
         scattered_.insert(access.buffer);
     }
     std::map<int, int> begins;
-    for (const int id : loops) at_[static_cast<std::size_t>(id)] = 0.0;
     for (const int i : items) {
-      const int around = place(lowered.items[static_cast<std::size_t>(i)]);
+      const int around = place_.innermost(lowered.items[static_cast<std::size_t>(i)]);
       events_[around].push_back({order(i), i, false});
       for (int at = around; at != loop && at >= 0; at = nest.loops[static_cast<std::size_t>(at)].parent) {
         const auto [found, fresh] = begins.try_emplace(at, order(i));
@@ -102,18 +94,6 @@ class Tracer {
     return one.step >= 0 ? nest_.steps[static_cast<std::size_t>(one.step)].order
                          : nest_.accesses[static_cast<std::size_t>(one.access)].order;
   }
-  int origin(const Lowered::Item& item) const {
-    return item.step >= 0 ? nest_.steps[static_cast<std::size_t>(item.step)].loop
-                          : nest_.accesses[static_cast<std::size_t>(item.access)].loop;
-  }
-  /// The innermost of the body's loops around an item.
-  int place(const Lowered::Item& item) const {
-    int at = origin(item);
-    while (at >= 0 && at != loop_ && at_[static_cast<std::size_t>(at)] < 0.0)
-      at = nest_.loops[static_cast<std::size_t>(at)].parent;
-    return at >= 0 ? at : loop_;
-  }
-
   void walk(int loop) {
     const auto found = events_.find(loop);
     if (found == events_.end()) return;
@@ -130,26 +110,27 @@ class Tracer {
       for (const int value : nest_.loops[id].carried) carried_.erase(value);
       const double trips = std::max(1.0, std::floor(nest_.loops[id].most));
       const Lowered::Body& body = lowered_.body(event.index);
-      const bool together = side_by_side_[id] > 0.0;
-      double wide = body.left && body.lanes > 1.0 ? body.lanes : together ? side_by_side_[id] : 1.0;
-      at_[id] = 0.0;
+      TracePlace::At& now = place_.at(event.index);
+      const bool together = now.together > 0.0;
+      double wide = body.left && body.lanes > 1.0 ? body.lanes : together ? now.together : 1.0;
+      now.iteration = 0.0;
       const double block = wide * std::max(1.0, body.interleave), main = std::floor(trips / block) * block;
       double rest = 0.0;  // iterations that copies side by side still stand for
-      while (at_[id] < trips && trace_.whole) {
+      while (now.iteration < trips && trace_.whole) {
         if (together) {
-          while (wide > 1.0 && rest <= 0.0 && at_[id] + wide > trips) wide /= 2.0;
-          if (rest <= 0.0) row_[id] = at_[id], rest = wide;
-        } else if (at_[id] + wide > main && !body.masked) {
+          while (wide > 1.0 && rest <= 0.0 && now.iteration + wide > trips) wide /= 2.0;
+          if (rest <= 0.0) now.row = now.iteration, rest = wide;
+        } else if (now.iteration + wide > main && !body.masked) {
           wide = 1.0;
         }
-        wide_[id] = wide;
-        const double here = at_[id];
+        now.wide = wide;
+        const double here = now.iteration;
         walk(event.index);
         hand_on(event.index);
         rest -= 1.0;
-        at_[id] = here + (together ? 1.0 : wide);
+        now.iteration = here + (together ? 1.0 : wide);
       }
-      at_[id] = trips - 1.0;
+      now.iteration = trips - 1.0;
     }
   }
 
@@ -165,70 +146,23 @@ class Tracer {
     for (const auto& [value, number] : next) carried_[value] = number;
   }
 
-  std::uint64_t key(int item) const {
-    std::uint64_t hash = mixed(1, item);
-    const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(item)];
-    const auto add = [&](int id) {
-      const auto i = static_cast<std::size_t>(id);
-      if (at_[i] < 0.0) return;
-      hash = mixed(mixed(hash, id), id == one.along && row_[i] >= 0.0 ? row_[i] : at_[i]);
-    };
-    for (const int id : one.copied_by) add(id);
-    for (int id = one.home; id >= 0 && id != loop_; id = nest_.loops[static_cast<std::size_t>(id)].parent)
-      add(id);
-    return hash;
-  }
-  /// Where an access is in its buffer; the same for accesses to the same element.
-  std::uint64_t location(const Nest::Access& access) const {
-    std::uint64_t hash = 2;
-    for (const Nest::Index& index : access.indices) {
-      double place = index.constant;
-      if (index.unknown != Nest::kNoValue) hash = mixed(hash, index.unknown);
-      if (index.offset != 0) hash = mixed(hash, index.offset);
-      for (const auto& [id, step] : index.terms) {
-        const double at = id == loop_ ? -1.0 : at_[static_cast<std::size_t>(id)];
-        if (at >= 0.0)
-          place += step * at;
-        else
-          hash = mixed(mixed(hash, id), step);
-      }
-      hash = mixed(hash, place);
-    }
-    return hash;
-  }
-
-  /// Iterations of a loop, or of one written out, that are one instruction now.
-  double abreast(int home, const Lowered::Item& item) const {
-    const Lowered::Body& body = lowered_.body(home);
-    const int loop = item.along >= 0 ? item.along : home;
-    const double merged = loop >= 0 ? wide_[static_cast<std::size_t>(loop)] : 0.0;
-    return merged > 0.0 ? merged : home >= 0 && body.lanes > 1.0 ? body.lanes : 1.0;
-  }
-  /// Copies, gone through one by one, that are one instruction.
-  double share(int home, const Lowered::Item& item) const {
-    return item.along < 0 && lowered_.body(home).lanes <= 1.0 ? std::max(1.0, item.lanes) : 1.0;
-  }
-  /// Vectors of a loop's lanes that are gone through at once.
-  double interleaved(int home, const Lowered::Item& item) const {
-    return home == loop_ && abreast(home, item) > 1.0 ? lowered_.body(home).interleave : 1.0;
-  }
   /// Moves of a function that is called for each lane of a vector.
   double moves_of_calls(const Nest::Step& step, const Lowered::Item& item) const {
-    const double part = share(item.home, item);
-    const double lanes = step.elements * abreast(item.home, item) * part;
-    return calls_of(lanes, step, lowered_.target).moves * interleaved(item.home, item) / part;
+    const double part = place_.share(item.home, item);
+    const double lanes = step.elements * place_.abreast(item.home, item) * part;
+    return calls_of(lanes, step, lowered_.target).moves * place_.interleaved(item.home, item) / part;
   }
 
   /// `home`: the loop that it is computed in.
   std::int32_t fresh(double bits, double elements, bool real, int home, const Lowered::Item& item) {
-    const double side = abreast(home, item);
+    const double side = place_.abreast(home, item);
     const double bytes = std::max(8.0, bits) / 8.0 * elements * side;
     Trace::Value value;
-    const double part = share(home, item);
+    const double part = place_.share(home, item);
     value.vector = real || elements > 1.0 || side > 1.0 || part > 1.0;
     if (value.vector)
-      value.registers =
-          std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) * interleaved(home, item) / part;
+      value.registers = std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) *
+                        place_.interleaved(home, item) / part;
     trace_.values.push_back(value);
     return static_cast<std::int32_t>(trace_.values.size() - 1);
   }
@@ -248,7 +182,7 @@ class Tracer {
       for (const int other : from->second) values_of(other, out, depth + 1);
       return;
     }
-    const std::uint64_t at = key(giver->second);
+    const std::uint64_t at = place_.key(giver->second);
     if (const auto found = made_.find(at); found != made_.end()) {
       if (found->second != kNone) out.push_back(found->second);
       return;
@@ -273,33 +207,14 @@ class Tracer {
     trace_.operands.insert(trace_.operands.end(), operands.begin(), operands.end());
   }
 
-  /// Whether a loop's code is part of this body's.
-  bool inside(int home) const {
-    return home == loop_ || (home >= 0 && at_[static_cast<std::size_t>(home)] >= 0.0);
-  }
-
-  /// Whether this is the last iteration of the loops that an item has been moved out of.
-  bool last_of(const Lowered::Item& item) const {
-    for (int id = origin(item); id >= 0 && id != loop_;
-         id = nest_.loops[static_cast<std::size_t>(id)].parent) {
-      const auto i = static_cast<std::size_t>(id);
-      if (at_[i] < 0.0 || wide_[i] <= 0.0 || nest_.inside(item.home, id) ||
-          std::find(item.copied_by.begin(), item.copied_by.end(), id) != item.copied_by.end())
-        continue;
-      const double step = side_by_side_[i] > 0.0 ? 1.0 : wide_[i];
-      if (at_[i] + step < std::floor(nest_.loops[static_cast<std::size_t>(id)].most)) return false;
-    }
-    return true;
-  }
-
   void item(int index) {
     const Lowered::Item& one = lowered_.items[static_cast<std::size_t>(index)];
     if (one.along >= 0)
-      if (const auto i = static_cast<std::size_t>(one.along); row_[i] >= 0.0 && at_[i] != row_[i])
+      if (const TracePlace::At& now = place_.at(one.along); now.row >= 0.0 && now.iteration != now.row)
         return;  // with the first of its row
     std::vector<std::int32_t>& used = used_;
     used.clear();
-    const std::uint64_t here = key(index);
+    const std::uint64_t here = place_.key(index);
     if (one.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(one.step)];
       if (step.address || made_.contains(here)) return;
@@ -314,7 +229,7 @@ class Tracer {
       return;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(one.access)];
-    if (access.buffer < 0 || (access.store && !last_of(one))) return;
+    if (access.buffer < 0 || (access.store && !place_.last_of(one))) return;
     const bool known_place = nest_.told(access, loop_);
     // Of a loop that was written out last of all nothing is taken for equal any more, nor for what was
     // stored.
@@ -322,12 +237,13 @@ class Tracer {
     std::vector<std::int32_t> places;
     const bool gathers = late && gather(one, access, known_place, places);
     // Moved out of the loop: a register instead.
-    const bool held = !gathers &&
-                      ((holds_ && !scattered_.contains(access.buffer)) ||
-                       (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
-                      (!inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
+    const bool held =
+        !gathers &&
+        ((holds_ && !scattered_.contains(access.buffer)) ||
+         (loop_ >= 0 && !written_.contains(nest_.memory(access.buffer)))) &&
+        (!place_.inside(one.home) || (one.home != loop_ && known_place && !moves(access, loop_)));
     auto& known = held ? held_ : known_;
-    const Where where{nest_.memory(access.buffer), access.buffer, location(access)};
+    const Where where{nest_.memory(access.buffer), access.buffer, place_.location(access)};
     if (!access.store) {
       if (made_.contains(here)) return;
       if (known_place && (held || !late))
@@ -338,12 +254,12 @@ class Tracer {
           return;
         }
       if (trace_.passes.size() == 1) ++trace_.accesses;
-      const std::int32_t result =
-          fresh(access.bits, access.elements, access.real, inside(one.home) ? one.home : place(one), one);
+      const std::int32_t result = fresh(access.bits, access.elements, access.real,
+                                        place_.inside(one.home) ? one.home : place_.innermost(one), one);
       if (held) share_register(one, result);
       if (!held && one.along >= 0 && ragged_.contains(one.along)) align(one, result);
       if (held && written_.contains(nest_.memory(access.buffer)) && odd(one))
-        trace_.values[static_cast<std::size_t>(result)].registers = abreast(one.home, one);
+        trace_.values[static_cast<std::size_t>(result)].registers = place_.abreast(one.home, one);
       made_[here] = result;
       instructions_ += 2;
       if (known_place && (held || !late)) known[where] = {result, instructions_, false};
@@ -369,8 +285,7 @@ class Tracer {
 
   /// The ends of ragged rows of what a loop hands on to itself share registers.
   void share_register(const Lowered::Item& item, std::int32_t value) {
-    const double wide =
-        item.along >= 0 && ragged_.contains(item.along) ? wide_[static_cast<std::size_t>(item.along)] : 0.0;
+    const double wide = item.along >= 0 && ragged_.contains(item.along) ? place_.at(item.along).wide : 0.0;
     if (wide <= 0.0 || wide >= item.lanes) return;
     double& registers = trace_.values[static_cast<std::size_t>(value)].registers;
     registers = std::min(registers, wide / item.lanes);
@@ -390,13 +305,13 @@ class Tracer {
   /// Whether rows of accesses are vectors of a number of elements that is no power of two: of those what a
   /// loop hands on is in registers element by element.
   bool odd(const Lowered::Item& item) const {
-    const double elements = item.in_group ? abreast(item.home, item) * std::abs(item.stride) : 1.0;
+    const double elements = item.in_group ? place_.abreast(item.home, item) * std::abs(item.stride) : 1.0;
     return elements > 1.0 && std::exp2(std::round(std::log2(elements))) != elements;
   }
   std::int32_t in_elements(const Lowered::Item& item, const Nest::Access& access, std::int32_t value) {
     if (!odd(item)) return value;
     const std::int32_t taken_out = fresh(access.bits, access.elements, access.real, item.home, item);
-    trace_.values[static_cast<std::size_t>(taken_out)].registers = abreast(item.home, item);
+    trace_.values[static_cast<std::size_t>(taken_out)].registers = place_.abreast(item.home, item);
     op(taken_out, {value});
     return taken_out;
   }
@@ -409,10 +324,11 @@ class Tracer {
   /// do not move with the loop around is computed outside it.
   bool gather(const Lowered::Item& item, const Nest::Access& access, bool known_place,
               std::vector<std::int32_t>& places) {
-    const double lanes = abreast(item.home, item);
+    const double lanes = place_.abreast(item.home, item);
     if (lanes <= 1.0 || !apart(item)) return false;
     if (loop_ < 0 || !known_place || moves(access, loop_)) return true;
-    const auto [found, fresh] = places_.try_emplace({access.buffer, access.buffer, location(access)}, kNone);
+    const auto [found, fresh] =
+        places_.try_emplace({access.buffer, access.buffer, place_.location(access)}, kNone);
     if (fresh) {
       Trace::Value value;
       value.registers = std::ceil(lanes * kPointer / lowered_.target.widest_bytes());
@@ -436,11 +352,8 @@ class Tracer {
   const Lowered& lowered_;
   int loop_;
   std::pmr::monotonic_buffer_resource pool_;  ///< of the maps, which grow with what is gone through
-  std::vector<double> at_;                    ///< by loop: its iteration, -1 where it is not written out here
+  TracePlace place_;
   std::map<int, std::vector<Event>> events_;
-  std::vector<double> wide_;          ///< by loop of the body: iterations that run in lanes now, 0: none yet
-  std::vector<double> side_by_side_;  ///< by loop written out: copies that are one instruction, 0: none
-  std::vector<double> row_;           ///< ... and where those begin that are one now, -1: nowhere
   Trace trace_;
   std::pmr::unordered_map<std::uint64_t, std::int32_t> made_{&pool_}, outside_{&pool_};
   using Where = std::tuple<int, int, std::uint64_t>;  ///< memory, buffer, place in it

@@ -83,10 +83,48 @@ TEST(LearnedCosts, RatesAreWhatIsDoneOverTheTime) {
   const LearnedCosts read = LearnedCosts::from_json(Json::parse(model.json().dump()));
   EXPECT_DOUBLE_EQ(read.predict(all[3].features, 0), model.predict(all[3].features, 0));
 
+  // The file without the time that they are over.
+  Json timeless = model.json();
+  timeless.erase("time");
+  EXPECT_THROW(LearnedCosts::from_json(timeless), Error);
+
   // Without times they are learned as they are.
   for (CostSample& sample : all) sample.targets.erase("run_s");
   const LearnedCosts alone = LearnedCosts::fit(all, options);
   EXPECT_NEAR(std::log(alone.predict(all[0].features, 0) / all[0].targets.at("flops_per_s")), 0.0, 0.5);
+}
+
+TEST(LearnedCosts, ManyFunctionsAreEachWhatTheyAreAlone) {
+  std::vector<CostSample> all = samples();
+  for (CostSample& sample : all) {
+    sample.targets["flops_per_s"] = sample.features.at("flops") / sample.targets.at("run_s");
+    sample.targets["bytes_per_s"] = 2.0 * sample.targets.at("flops_per_s");
+    sample.targets["registers"] = 3.0;
+  }
+  LearnedCostOptions options;
+  options.boosting = {.trees = 20, .learning_rate = 0.1};
+  options.folds = 2;
+  const LearnedCosts model = LearnedCosts::fit(all, options);
+  ASSERT_EQ(model.targets().size(), 5U);
+  std::vector<mlir::Features> functions;
+  for (const CostSample& sample : all) functions.push_back(sample.features);
+  const auto together = model.predict(functions);
+  ASSERT_EQ(together.size(), functions.size());
+  for (std::size_t i = 0; i < functions.size(); i += 7) {
+    const std::vector<PredictedCost> alone = model.predict(functions[i]);
+    ASSERT_EQ(alone.size(), together[i].size());
+    for (std::size_t t = 0; t < alone.size(); ++t) {
+      EXPECT_EQ(alone[t].target, together[i][t].target);
+      EXPECT_EQ(alone[t].value, together[i][t].value);
+      EXPECT_EQ(alone[t].value, model.predict(functions[i], t));
+      EXPECT_EQ(alone[t].high, together[i][t].high);
+    }
+  }
+  EXPECT_TRUE(model.predict(std::span<const mlir::Features>{}).empty());
+  // One time in the file, whatever the number of rates.
+  const Json json = model.json();
+  EXPECT_TRUE(json.contains("time"));
+  for (const Json& target : json["targets"]) EXPECT_FALSE(target.contains("time"));
 }
 
 TEST(LearnedCosts, SmallCountsAreWhatTheyAre) {
