@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -42,6 +44,17 @@ std::vector<double> sum_of(const std::vector<double>& a, const std::vector<doubl
   return sums;
 }
 
+/// Of targets that count one kind of instructions.
+std::optional<mlir::Kind> kind_of(const std::string& target) {
+  constexpr std::pair<const char*, mlir::Kind> kKindsOf[] = {
+      {"load_instructions", mlir::Kind::load},           {"store_instructions", mlir::Kind::store},
+      {"scalar_float_instructions", mlir::Kind::scalar}, {"vector_instructions", mlir::Kind::vector},
+      {"integer_instructions", mlir::Kind::integer},     {"branch_instructions", mlir::Kind::branch}};
+  for (const auto& [name, kind] : kKindsOf)
+    if (target == name) return kind;
+  return std::nullopt;
+}
+
 /// What a simple machine says of each loop, in logarithms; of rates, of what is done in their time.
 std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows& loops) {
   if (grows_with_code(target)) return loops.sizes;
@@ -54,6 +67,8 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
   if (target == "stored_bytes") return loops.stored;
   if (target == "bytes_per_s") return sum_of(loops.loaded, loops.stored);
   if (target == "flops_per_s" || target == "utilisation") return sum_of(loops.reals, loops.integers);
+  if (const std::optional<mlir::Kind> kind = kind_of(target))
+    return loops.kinds[static_cast<std::size_t>(*kind)];
   return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 

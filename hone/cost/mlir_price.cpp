@@ -8,6 +8,9 @@
 namespace hone::cost::mlir {
 namespace {
 
+/// Of loads, those that are instructions of their own and no operand of another one.
+constexpr double kUnfolded = 0.6;
+
 /// Cycles until what was stored by a mask can be loaded again, for it does not go by the store's buffer.
 constexpr double kForwarded = 8.0;
 
@@ -82,14 +85,20 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
   double load_ports = 0.0, store_ports = 0.0;  // what gathers and scatters take beyond an instruction each
   double wide_integer = 0.0;                   // of integers, in vectors: on the ports of reals, and one more
-  double real_ports = 0.0, products = 0.0;     // beyond an instruction each; products of single integers
+  const auto count = [&](Kind kind, double instructions) {
+    total.kinds[static_cast<std::size_t>(kind)] += instructions;
+  };
+  double real_ports = 0.0, products = 0.0;  // beyond an instruction each; products of single integers
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
     // One by one, except for copies that are one instruction.
     const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
     const double width = lanes > 1.0 ? lanes : straight ? item.lanes : 1.0;
-    if (lanes <= 1.0) real += item.shuffles * item.share;
+    if (lanes <= 1.0) {
+      real += item.shuffles * item.share;
+      count(Kind::vector, item.shuffles * item.share);
+    }
     if (lanes <= 1.0) times /= std::max(1.0, width);
     if (item.access >= 0) {
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
@@ -111,6 +120,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
       }
       (access.store ? stores : loads) += uops;
+      count(access.store ? Kind::store : Kind::load, uops);
+      if (std::max(1.0, width) * access.elements > 1.0 || access.real)
+        count(std::max(1.0, width) * access.elements > 1.0 ? Kind::vector : Kind::scalar,
+              (access.store ? 1.0 : kUnfolded) * uops);
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked) integer += 2.0 * uops;
       slow += times * switching(nest, lowered, items, item, parts);
@@ -123,6 +136,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     const double uops = lanes > 1.0 && item.in_row
                             ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
                             : times * parts;
+    if (step.work != Work::transcendental && step.work != Work::call)
+      count(width * step.elements > 1.0 ? Kind::vector : step.real ? Kind::scalar : Kind::integer, uops);
+    else
+      count(Kind::branch, times * std::max(1.0, width) * step.elements);
     switch (step.work) {
       case Work::divide:
         slow += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);
@@ -168,7 +185,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   const double most = std::max({(real + real_ports) / 2.0, (real + real_ports + wide_integer) / 3.0,
                                 (real + real_ports + integer) / 4.0, products / 2.0,
                                 (loads + load_ports) / 2.0, stores + store_ports, integer / 3.0});
-  total.instructions += real + integer + 0.6 * loads + stores;
+  total.instructions += real + integer + kUnfolded * loads + stores;
   total.cycles = std::max(most, total.instructions / 6.0) + 0.1 * total.instructions / 6.0 + slow;
   return total;
 }

@@ -1,16 +1,25 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <vector>
 
 #include "hone/cost/mlir_lowered.h"
 
 namespace hone::cost::mlir {
 
+/// Kinds of machine instructions: those that read memory, those that write it (of the others, too), on single
+/// reals, in vector registers, on whole numbers without memory, jumps.
+enum class Kind { load, store, scalar, vector, integer, branch };
+constexpr std::size_t kKinds = 6;
+using Kinds = std::array<double, kKinds>;  ///< how many of each
+
 /// One iteration, `lanes` elements at once, all data in the first cache: roughly what a core of today takes
 /// (two vectors of reals, two loads and one store a cycle, six instructions at most) and how many
 /// instructions that is.
 struct Price {
   double cycles = 0.0, instructions = 0.0;
+  Kinds kinds = {};
   double gathers = 0.0;  ///< cycles besides, of gathers where what they take is known (CodeTarget)
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
