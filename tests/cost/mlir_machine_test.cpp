@@ -169,10 +169,9 @@ TEST(MlirMachine, InstructionsByKind) {
                     "%x = affine.load %a[%i] : memref<8192xf32>\n{}\n}}\nreturn\n}}\n",
                     body),
         kWithMasks);
+    const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
     double sum = 0.0;
-    for (const double row :
-         loop_features(f.nest, Reuse(f.nest), kWithMasks).kinds[static_cast<std::size_t>(kind)])
-      sum += std::exp(row);
+    for (const double row : rows.kinds[static_cast<std::size_t>(kind)]) sum += std::exp(row);
     return sum;
   };
   // In lanes of 8.
