@@ -1,5 +1,5 @@
-// Signals and pictures: polynomials, butterflies, complex numbers, pixels, resampling, movement of parts,
-// running sums, recursive filters, windows.
+// Signals: polynomials, butterflies, complex numbers, movement of parts, running sums, recursive filters,
+// windows.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -7,15 +7,6 @@
 #include "hone/cost/kernel_families.h"
 
 namespace hone::cost {
-
-namespace {
-
-std::string times(const std::string& iv, std::int64_t factor, std::int64_t offset = 0) {
-  const std::string scaled = factor == 1 ? iv : fmt::format("{} * {}", iv, factor);
-  return offset == 0 ? scaled : fmt::format("{} + {}", scaled, offset);
-}
-
-}  // namespace
 
 void write_polynomial(KernelText& text, KernelDraw& draw) {
   const auto degree = draw.pick(2, 12), kind = draw.pick(0, 2);
@@ -65,9 +56,9 @@ void write_butterflies(KernelText& text, KernelDraw& draw) {
                 const auto at = [&](const std::string& place) {
                   return rows ? listed({place, g}) : listed({g, place});
                 };
-                const std::string one = at(split ? k : times(k, 2)),
-                                  two = at(split ? times(k, 1, half) : times(k, 2, 1));
-                const std::string first = at(k), second = at(times(k, 1, half));
+                const std::string one = at(split ? k : scaled(k, 2)),
+                                  two = at(split ? scaled(k, 1, half) : scaled(k, 2, 1));
+                const std::string first = at(k), second = at(scaled(k, 1, half));
                 const std::string c = text.load(cosines, k);
                 const std::string a = text.load(real, one), b = text.load(real, two);
                 if (!complex) {
@@ -138,117 +129,13 @@ void write_complex(KernelText& text, KernelDraw& draw) {
   });
 }
 
-void write_pixels(KernelText& text, KernelDraw& draw) {
-  const auto channels = draw.pick(3, 4), kind = draw.pick(0, 3);
-  const bool planes = draw.chance(0.3);
-  const auto n = draw.extents(1, static_cast<double>(channels), 8).front();
-  const auto picture = [&] {
-    return text.buffer(planes ? KernelText::Dims{channels, n} : KernelText::Dims{n, channels});
-  };
-  const auto at = [&](const std::string& pixel, std::int64_t channel) {
-    const std::string c = fmt::format("{}", channel);
-    return planes ? listed({c, pixel}) : listed({pixel, c});
-  };
-  const std::string source = picture(), other = kind == 2 ? picture() : "";
-  const std::string target = kind == 0 ? text.buffer({n}) : picture();
-  text.loop(0, n, [&](const std::string& pixel) {
-    std::vector<std::string> values;
-    for (std::int64_t c = 0; c < channels; ++c) values.push_back(text.load(source, at(pixel, c)));
-    if (kind == 2) {  // one over another, by its last channel
-      const std::string& alpha = values.back();
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const std::string below = text.load(other, at(pixel, c));
-        text.store(text.add(below, text.mul(alpha, text.sub(values[static_cast<std::size_t>(c)], below))),
-                   target, at(pixel, c));
-      }
-      return;
-    }
-    for (std::int64_t c = 0; c < (kind == 0 ? 1 : channels); ++c) {  // grey, a matrix, or a clipped gain
-      std::string value;
-      if (kind == 3) {
-        value =
-            text.add(text.mul(values[static_cast<std::size_t>(c)], text.constant(1.25)), text.constant(0.05));
-        value = text.min(text.max(value, text.constant(0.0)), text.constant(1.0));
-      } else {
-        for (const std::string& one : values) {
-          const std::string part = text.mul(one, text.constant(0.1 + 0.5 * draw.group.uniform()));
-          value = value.empty() ? part : text.add(value, part);
-        }
-      }
-      text.store(value, target, kind == 0 ? pixel : at(pixel, c));
-    }
-  });
-}
-
-void write_resampling(KernelText& text, KernelDraw& draw) {
-  const auto factor = draw.pick(2, 4), kind = draw.pick(0, 3);
-  const bool channels_last = draw.chance(0.3);
-  const auto dims = draw.extents(3, static_cast<double>(factor), 3);
-  const auto channels = dims[0], rows = dims[1] + 1, columns = dims[2] + 1;
-  const auto grid = [&](std::int64_t r, std::int64_t c) {
-    return text.buffer(channels_last ? KernelText::Dims{r, c, channels} : KernelText::Dims{channels, r, c});
-  };
-  const auto at = [&](const std::string& ch, const std::string& r, const std::string& c) {
-    return channels_last ? listed({r, c, ch}) : listed({ch, r, c});
-  };
-  const auto each = [&](std::int64_t r, std::int64_t c, const auto& body) {
-    text.nest(channels_last ? KernelText::Dims{r, c, channels} : KernelText::Dims{channels, r, c},
-              [&](const std::vector<std::string>& iv) {
-                if (channels_last)
-                  body(iv[2], iv[0], iv[1]);
-                else
-                  body(iv[0], iv[1], iv[2]);
-              });
-  };
-  if (kind == 0) {  // nearest, from where each element comes
-    const std::string x = grid(rows, columns), y = grid(rows * factor, columns * factor);
-    each(rows * factor, columns * factor,
-         [&](const std::string& ch, const std::string& r, const std::string& c) {
-           text.store(text.load(x, at(ch, fmt::format("{} floordiv {}", r, factor),
-                                      fmt::format("{} floordiv {}", c, factor))),
-                      y, at(ch, r, c));
-         });
-  } else if (kind == 1) {  // every so many elements
-    const std::string x = grid(rows * factor, columns * factor), y = grid(rows, columns);
-    each(rows, columns, [&](const std::string& ch, const std::string& r, const std::string& c) {
-      text.store(text.load(x, at(ch, times(r, factor), times(c, factor))), y, at(ch, r, c));
-    });
-  } else if (kind == 2) {  // linear between neighbours, all places of a cell in one iteration
-    const std::string x = grid(rows + 1, columns + 1), y = grid(rows * 2, columns * 2);
-    each(rows, columns, [&](const std::string& ch, const std::string& r, const std::string& c) {
-      const std::string a = text.load(x, at(ch, r, c)), b = text.load(x, at(ch, r, times(c, 1, 1))),
-                        d = text.load(x, at(ch, times(r, 1, 1), c)),
-                        e = text.load(x, at(ch, times(r, 1, 1), times(c, 1, 1)));
-      const std::string half = text.constant(0.5);
-      text.store(a, y, at(ch, times(r, 2), times(c, 2)));
-      text.store(text.mul(text.add(a, b), half), y, at(ch, times(r, 2), times(c, 2, 1)));
-      text.store(text.mul(text.add(a, d), half), y, at(ch, times(r, 2, 1), times(c, 2)));
-      text.store(text.mul(text.mul(text.add(text.add(a, b), text.add(d, e)), half), half), y,
-                 at(ch, times(r, 2, 1), times(c, 2, 1)));
-    });
-  } else {  // restriction to a coarser grid, weighted
-    const std::string x = grid(rows * 2 + 2, columns * 2 + 2), y = grid(rows, columns);
-    each(rows, columns, [&](const std::string& ch, const std::string& r, const std::string& c) {
-      std::string sum;
-      for (std::int64_t dr = 0; dr < 3; ++dr)
-        for (std::int64_t dc = 0; dc < 3; ++dc) {
-          const std::string part =
-              text.mul(text.load(x, at(ch, times(r, 2, dr), times(c, 2, dc))),
-                       text.constant((dr == 1 ? 2.0 : 1.0) * (dc == 1 ? 2.0 : 1.0) / 16.0));
-          sum = sum.empty() ? part : text.add(sum, part);
-        }
-      text.store(sum, y, at(ch, r, c));
-    });
-  }
-}
-
 void write_movement(KernelText& text, KernelDraw& draw) {
   const auto kind = draw.pick(0, 5);
   const auto rank = static_cast<std::size_t>(draw.pick(1, 2));
   const auto pad = draw.pick(1, 3);
   auto dims = draw.extents(rank, 1.0, 6);
   const auto shifted_by = [&](std::vector<std::string> iv, std::int64_t by) {
-    for (auto& one : iv) one = times(one, 1, by);
+    for (auto& one : iv) one = scaled(one, 1, by);
     return listed(iv);
   };
   auto larger = dims;
@@ -280,7 +167,7 @@ void write_movement(KernelText& text, KernelDraw& draw) {
               [&](std::vector<std::string> iv) { text.store(text.load(a, listed(iv)), y, listed(iv)); });
     text.nest(dims, [&](std::vector<std::string> iv) {
       const std::string value = text.load(b, listed(iv));
-      iv.back() = times(iv.back(), 1, dims.back());
+      iv.back() = scaled(iv.back(), 1, dims.back());
       text.store(value, y, listed(iv));
     });
   } else if (kind == 4) {  // alternately, or apart again
@@ -411,7 +298,7 @@ void write_window(KernelText& text, KernelDraw& draw) {
   };
   text.nest(dims, [&](const std::vector<std::string>& iv) {
     const auto at = [&](std::int64_t r, std::int64_t c) {
-      return text.load(x, flat ? times(iv[0], 1, c) : listed({times(iv[0], 1, r), times(iv[1], 1, c)}));
+      return text.load(x, flat ? scaled(iv[0], 1, c) : listed({scaled(iv[0], 1, r), scaled(iv[1], 1, c)}));
     };
     if (!written_out) {
       const std::string start = text.load(x, listed(iv));

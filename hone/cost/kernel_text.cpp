@@ -23,6 +23,11 @@ std::string listed(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::string scaled(const std::string& iv, std::int64_t factor, std::int64_t offset) {
+  const std::string product = factor == 1 ? iv : fmt::format("{} * {}", iv, factor);
+  return offset == 0 ? product : fmt::format("{} + {}", product, offset);
+}
+
 std::string KernelText::fresh(const char* stem) { return fmt::format("%{}{}", stem, next_++); }
 
 std::string KernelText::shape_of(const std::string& name) const {

@@ -9,6 +9,8 @@ namespace hone::cost {
 
 /// "%i0, %i1 + 1": parts as MLIR lists them.
 std::string listed(const std::vector<std::string>& parts);
+/// An index that moves with a loop's variable: "%i * factor + offset", as short as it can be.
+std::string scaled(const std::string& iv, std::int64_t factor, std::int64_t offset = 0);
 
 /// Writes one MLIR function of affine loops over buffers, or of linalg operations on tensors. Indices are
 /// texts of affine expressions over the names that loop() hands out: "%i + 1, %j * 2".

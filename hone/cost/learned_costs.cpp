@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
-#include "hone/base/files.h"
 #include "hone/cost/labels.h"
 
 namespace hone::cost {
@@ -45,11 +44,14 @@ std::vector<double> sum_of(const std::vector<double>& a, const std::vector<doubl
 }
 
 /// Of targets that count one kind of instructions.
-std::optional<mlir::Kind> kind_of(const std::string& target) {
-  constexpr std::pair<const char*, mlir::Kind> kKindsOf[] = {
-      {"load_instructions", mlir::Kind::load},           {"store_instructions", mlir::Kind::store},
-      {"scalar_float_instructions", mlir::Kind::scalar}, {"vector_instructions", mlir::Kind::vector},
-      {"integer_instructions", mlir::Kind::integer},     {"branch_instructions", mlir::Kind::branch}};
+std::optional<mlir::InstructionKind> kind_of(const std::string& target) {
+  constexpr std::pair<const char*, mlir::InstructionKind> kKindsOf[] = {
+      {"load_instructions", mlir::InstructionKind::load},
+      {"store_instructions", mlir::InstructionKind::store},
+      {"scalar_float_instructions", mlir::InstructionKind::scalar},
+      {"vector_instructions", mlir::InstructionKind::vector},
+      {"integer_instructions", mlir::InstructionKind::integer},
+      {"branch_instructions", mlir::InstructionKind::branch}};
   for (const auto& [name, kind] : kKindsOf)
     if (target == name) return kind;
   return std::nullopt;
@@ -67,8 +69,8 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
   if (target == "stored_bytes") return loops.stored;
   if (target == "bytes_per_s") return sum_of(loops.loaded, loops.stored);
   if (target == "flops_per_s" || target == "utilisation") return sum_of(loops.reals, loops.integers);
-  if (const std::optional<mlir::Kind> kind = kind_of(target))
-    return loops.kinds[static_cast<std::size_t>(*kind)];
+  if (const std::optional<mlir::InstructionKind> kind = kind_of(target))
+    return loops.mix[static_cast<std::size_t>(*kind)];
   return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 
@@ -76,6 +78,27 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
 constexpr const char* kTime = "run_s";
 /// Timed, but not the time itself.
 bool is_rate(const std::string& target) { return is_timed(target) && target != kTime; }
+
+/// Learns `of` as the sum over loops.
+LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, const std::string& of,
+                  const std::vector<double>& costs, const LearnedCostOptions& options) {
+  LoopTable table(mlir::loop_feature_names().size());
+  // Where nothing is done no logarithm says how fast.
+  const bool positive = error == ErrorOf::logarithm &&
+                        std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (positive && costs[i] <= 0.0) continue;
+    const mlir::LoopRows& loops = samples[i]->features.rows;
+    const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
+    table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
+  }
+  // What few have is learned from few: the estimate is believed for longer.
+  predict::BoostingOptions boosting = options.boosting;
+  if (few_have(of))
+    boosting.ridge =
+        std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
+  return LoopSums::fit(table, error, boosting, options.members);
+}
 
 /// Pairs of features whose ratio says more than either.
 struct Ratio {
@@ -154,31 +177,6 @@ double LearnedCosts::Target::from_log(double value) const {
   return is_timed(name) ? count : std::round(count);
 }
 bool LearnedCosts::Target::logarithmic() const { return time || name == kTime; }
-
-namespace {
-
-/// Learns `of` as the sum over loops.
-LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, const std::string& of,
-                  const std::vector<double>& costs, const LearnedCostOptions& options) {
-  LoopTable table(mlir::loop_feature_names().size());
-  // Where nothing is done no logarithm says how fast.
-  const bool positive = error == ErrorOf::logarithm &&
-                        std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (positive && costs[i] <= 0.0) continue;
-    const mlir::LoopRows& loops = samples[i]->features.rows;
-    const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
-    table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
-  }
-  // What few have is learned from few: the estimate is believed for longer.
-  predict::BoostingOptions boosting = options.boosting;
-  if (few_have(of))
-    boosting.ridge =
-        std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
-  return LoopSums::fit(table, error, boosting, options.members);
-}
-
-}  // namespace
 
 LearnedCosts::Time LearnedCosts::fit_time(const Samples& samples, const LearnedCostOptions& options) {
   std::vector<double> times;
@@ -373,120 +371,6 @@ std::vector<std::vector<PredictedCost>> LearnedCosts::predict(
                           target.from_log(value + target.error)});
     }
   return lists;
-}
-
-Json LearnedCosts::json() const {
-  Json json{{"format", "hone-costs"},
-            {"version", kVersion},
-            {"provenance", provenance},
-            {"features", mlir::feature_names()},
-            {"loop_features", mlir::loop_feature_names()}};
-  Json& list = json["targets"] = Json::array();
-  for (const Target& target : targets_) {
-    list.push_back(target_json(target));
-    if (target.time && !json.contains("time")) target.time->write(json["time"]);
-  }
-  return json;
-}
-
-Json LearnedCosts::target_json(const Target& target) {
-  Json json{{"name", target.name},
-            {"additive", target.additive},
-            {"over_time", target.time != nullptr},
-            {"log_error_90", target.error}};
-  if (target.additive) {
-    target.loops.write(json);
-  } else {
-    Json members = Json::array();
-    for (const predict::BoostedTrees& member : target.members) members.push_back(member.json());
-    json.update({{"line", {{"weights", target.line.weights()}, {"constant", target.line.constant()}}},
-                 {"members", std::move(members)},
-                 {"lowest", target.lowest},
-                 {"highest", target.highest}});
-  }
-  return json;
-}
-
-/// `columns`: of model_inputs().
-LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t columns, const Time& time) {
-  const std::size_t loop_columns = mlir::loop_feature_names().size();
-  Target target;
-  target.name = json.at("name").get<std::string>();
-  target.error = json.at("log_error_90").get<double>();
-  target.additive = json.at("additive").get<bool>();
-  if (json.at("over_time").get<bool>()) {
-    if (!time) throw Error("learned costs: a rate, and no 'time'");
-    target.time = time;
-  }
-  if (target.additive) {
-    target.loops = LoopSums::read(json, loop_columns);
-    return target;
-  }
-  target.lowest = json.value("lowest", target.lowest);
-  target.highest = json.value("highest", target.highest);
-  if (!(target.lowest <= target.highest)) throw Error("learned costs: 'lowest' is above 'highest'");
-  target.line = predict::Ridge(json.at("line").at("weights").get<std::vector<double>>(),
-                               json.at("line").at("constant").get<double>());
-  if (target.line.weights().size() != columns - loop_columns)
-    throw Error("learned costs: a line of another length");
-  for (const Json& member : json.at("members")) {
-    target.members.push_back(predict::BoostedTrees::from_json(member));
-    if (target.members.back().columns() != columns) throw Error("learned costs: trees of other columns");
-  }
-  return target;
-}
-
-LearnedCosts LearnedCosts::parsed(const Json& json) {
-  if (!json.is_object() || json.value("format", Json()) != "hone-costs")
-    throw Error("this is no file of learned costs");
-  if (!json.contains("version") || !json["version"].is_number_integer() ||
-      json["version"].get<std::int64_t>() > kVersion)
-    throw Error("learned costs of a later version", {},
-                fmt::format("this program reads version {}", kVersion));
-  if (json["version"].get<std::int64_t>() < kVersion)
-    throw Error("learned costs of an earlier version", {}, "learn them anew: hone cost learn");
-  const auto same = [&](const char* member, const std::vector<std::string>& known) {
-    const Json names = json.value(member, Json::array());
-    return names.is_array() && names.size() == known.size() &&
-           std::equal(known.begin(), known.end(), names.begin(),
-                      [](const std::string& name, const Json& other) {
-                        return other.is_string() && other.get<std::string>() == name;
-                      });
-  };
-  if (!same("features", mlir::feature_names()) || !same("loop_features", mlir::loop_feature_names()))
-    throw Error("these costs were learned from other features than this program reads", {},
-                "learn them anew: hone cost learn");
-  LearnedCosts model;
-  if (json.contains("provenance")) model.provenance = json["provenance"];
-  if (!model.provenance.is_object()) throw Error("learned costs: the provenance is no JSON object");
-  model.target_ = code_target_of(model.provenance);
-  mlir::Features nothing;
-  nothing.values.assign(mlir::feature_names().size(), 0.0);
-  const std::size_t columns = model_inputs(nothing).size();
-  if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
-  try {
-    Time time;
-    if (json.contains("time"))
-      time =
-          std::make_shared<const LoopSums>(LoopSums::read(json["time"], mlir::loop_feature_names().size()));
-    for (const Json& one : json["targets"]) model.targets_.push_back(target_from(one, columns, time));
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("learned costs: ") + error.what());
-  }
-  return model;
-}
-
-LearnedCosts LearnedCosts::from_json(const Json& json, const std::string& file) {
-  try {
-    return parsed(json);
-  } catch (const Error& error) {
-    if (file.empty() || !error.place().file.empty()) throw;
-    throw Error(error.message(), Place{file, 0, ""}, error.hint());
-  }
-}
-
-LearnedCosts LearnedCosts::read(const std::string& path) {
-  return from_json(parse_json(read_file(path), path), path);
 }
 
 }  // namespace hone::cost

@@ -12,9 +12,9 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr double kLongCode = 2000.0;  // instructions
-/// Parts of a loop's instructions that are of each kind beside those expected, by Kind: what runs in lanes,
-/// or not, against expectation; addresses, counters and jumps that the text does not show.
-constexpr Kinds kUnseen = {0.0, 0.0, 0.01, 0.01, 0.1, 0.03};
+/// Parts of a loop's instructions that are of each kind beside those expected, by InstructionKind: what runs
+/// in lanes, or not, against expectation; addresses, counters and jumps that the text does not show.
+constexpr InstructionMix kUnseen = {0.0, 0.0, 0.01, 0.01, 0.1, 0.03};
 constexpr double kFew = 0.1;       // instructions that nothing here accounts for
 constexpr double kWindow = 110.0;  // instructions that a processor has under way at once
 constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
@@ -224,14 +224,14 @@ class Rows {
                         of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25);
     const double cycles = in_lanes + second * (of_path(narrow.cycles, narrow.instructions) + 0.5) +
                           rest * of_chain(of_path(single.cycles, single.instructions) + 0.25);
-    double instructions =
-        main * (wide.instructions * left.interleave + control / (block > 1.0 ? left.unrolled : 1.0)) +
-        second * (narrow.instructions + control) +
-        rest * (single.instructions + control / (block > 1.0 ? left.rest_unrolled : left.unrolled));
-    if (left.idiom) instructions = 8.0;  // those of the call are the library's
-    const double laps = left.idiom ? 0.0
-                                   : main / (block > 1.0 ? left.unrolled : 1.0) + second +
-                                         rest / (block > 1.0 ? left.rest_unrolled : left.unrolled);
+    const double laps = main / (block > 1.0 ? left.unrolled : 1.0) + second +
+                        rest / (block > 1.0 ? left.rest_unrolled : left.unrolled);
+    const auto executed = [&](double in_wide, double in_narrow, double in_single, double a_lap) {
+      return main * in_wide * left.interleave + second * in_narrow + rest * in_single + laps * a_lap;
+    };
+    // Those of a call are the library's.
+    const double instructions =
+        left.idiom ? 8.0 : executed(wide.instructions, narrow.instructions, single.instructions, control);
     const double entry = loop < 0 ? 20.0 : 4.0 + (block > 1.0 ? 8.0 : 0.0);
     columns.put("log_main", std::log(main * block / trips + 1e-2));
     columns.put("log_rest", std::log((rest + second) / trips + 1e-3));
@@ -248,15 +248,13 @@ class Rows {
     rows.estimates.push_back(std::log(busy + memory + gathers));
     rows.core.push_back(std::log(busy));
     rows.instructions.push_back(std::log(times * (instructions + entry)));
-    for (std::size_t k = 0; k < kKinds; ++k) {
-      const auto kind = static_cast<Kind>(k);
-      double executed = kUnseen[k] * instructions;
+    for (std::size_t k = 0; k < kInstructionKinds; ++k) {
+      const auto kind = static_cast<InstructionKind>(k);
+      const bool integer = kind == InstructionKind::integer, branch = kind == InstructionKind::branch;
+      double count = kUnseen[k] * instructions + (integer ? 0.5 * entry : branch ? 1.0 : 0.0);
       if (!left.idiom)
-        executed +=
-            main * wide.kinds[k] * left.interleave + second * narrow.kinds[k] + rest * single.kinds[k];
-      if (kind == Kind::branch) executed += laps + 1.0;
-      if (kind == Kind::integer) executed += laps + 0.5 * entry;
-      rows.kinds[k].push_back(std::log(times * executed + kFew));
+        count += executed(wide.mix[k], narrow.mix[k], single.mix[k], integer || branch ? 1.0 : 0.0);
+      rows.mix[k].push_back(std::log(times * count + kFew));
     }
     const double crowded = std::max(0.0, left.alive - lowered_.target.vector_registers) +
                            std::max(0.0, body.places - 12.0) +

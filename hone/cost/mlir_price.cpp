@@ -85,10 +85,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
   double load_ports = 0.0, store_ports = 0.0;  // what gathers and scatters take beyond an instruction each
   double wide_integer = 0.0;                   // of integers, in vectors: on the ports of reals, and one more
-  const auto count = [&](Kind kind, double instructions) {
-    total.kinds[static_cast<std::size_t>(kind)] += instructions;
+  double real_ports = 0.0, products = 0.0;     // beyond an instruction each; products of single integers
+  const auto count = [&](InstructionKind kind, double instructions) {
+    total.mix[static_cast<std::size_t>(kind)] += instructions;
   };
-  double real_ports = 0.0, products = 0.0;  // beyond an instruction each; products of single integers
   for (const std::size_t i : items) {
     const Lowered::Item& item = lowered.items[i];
     double times = item.copies * item.share;
@@ -97,7 +97,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     const double width = lanes > 1.0 ? lanes : straight ? item.lanes : 1.0;
     if (lanes <= 1.0) {
       real += item.shuffles * item.share;
-      count(Kind::vector, item.shuffles * item.share);
+      count(InstructionKind::vector, item.shuffles * item.share);
     }
     if (lanes <= 1.0) times /= std::max(1.0, width);
     if (item.access >= 0) {
@@ -120,9 +120,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
       }
       (access.store ? stores : loads) += uops;
-      count(access.store ? Kind::store : Kind::load, uops);
-      if (std::max(1.0, width) * access.elements > 1.0 || access.real)
-        count(std::max(1.0, width) * access.elements > 1.0 ? Kind::vector : Kind::scalar,
+      count(access.store ? InstructionKind::store : InstructionKind::load, uops);
+      const bool vector = std::max(1.0, width) * access.elements > 1.0;
+      if (vector || access.real)
+        count(vector ? InstructionKind::vector : InstructionKind::scalar,
               (access.store ? 1.0 : kUnfolded) * uops);
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked) integer += 2.0 * uops;
@@ -137,9 +138,12 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
                             ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
                             : times * parts;
     if (step.work != Work::transcendental && step.work != Work::call)
-      count(width * step.elements > 1.0 ? Kind::vector : step.real ? Kind::scalar : Kind::integer, uops);
+      count(width * step.elements > 1.0 ? InstructionKind::vector
+            : step.real                 ? InstructionKind::scalar
+                                        : InstructionKind::integer,
+            uops);
     else
-      count(Kind::branch, times * std::max(1.0, width) * step.elements);
+      count(InstructionKind::branch, times * std::max(1.0, width) * step.elements);
     switch (step.work) {
       case Work::divide:
         slow += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);

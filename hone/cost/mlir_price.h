@@ -8,19 +8,19 @@
 
 namespace hone::cost::mlir {
 
-/// Kinds of machine instructions: those that read memory, those that write it (of the others, too), on single
-/// reals, in vector registers, on whole numbers without memory, jumps.
-enum class Kind { load, store, scalar, vector, integer, branch };
-constexpr std::size_t kKinds = 6;
-using Kinds = std::array<double, kKinds>;  ///< how many of each
+/// A kind of machine instructions: those that read memory, those that write it (each is of another kind,
+/// too), on single reals, in vector registers, on whole numbers without memory, jumps and calls.
+enum class InstructionKind { load, store, scalar, vector, integer, branch };
+constexpr std::size_t kInstructionKinds = 6;
+using InstructionMix = std::array<double, kInstructionKinds>;  ///< how many of each
 
 /// One iteration, `lanes` elements at once, all data in the first cache: roughly what a core of today takes
 /// (two vectors of reals, two loads and one store a cycle, six instructions at most) and how many
 /// instructions that is.
 struct Price {
   double cycles = 0.0, instructions = 0.0;
-  Kinds kinds = {};
-  double gathers = 0.0;  ///< cycles besides, of gathers where what they take is known (CodeTarget)
+  InstructionMix mix = {};  ///< of the steps and accesses alone, without masks and places of gathers
+  double gathers = 0.0;     ///< cycles besides, of gathers where what they take is known (CodeTarget)
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 

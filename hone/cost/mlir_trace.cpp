@@ -94,6 +94,7 @@ class Tracer {
     return one.step >= 0 ? nest_.steps[static_cast<std::size_t>(one.step)].order
                          : nest_.accesses[static_cast<std::size_t>(one.access)].order;
   }
+
   void walk(int loop) {
     const auto found = events_.find(loop);
     if (found == events_.end()) return;

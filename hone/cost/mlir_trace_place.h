@@ -22,12 +22,9 @@ class TracePlace {
   TracePlace(const Nest& nest, const Lowered& lowered, int loop, const std::vector<int>& items,
              const std::vector<int>& loops);
 
-  int loop() const { return loop_; }
   At& at(int id) { return at_[static_cast<std::size_t>(id)]; }
   const At& at(int id) const { return at_[static_cast<std::size_t>(id)]; }
 
-  /// The loop that an item stands in, in the text.
-  int origin(const Lowered::Item& item) const;
   /// The innermost of the body's loops around an item.
   int innermost(const Lowered::Item& item) const;
   /// Whether a loop's code is part of this body's.
@@ -48,6 +45,9 @@ class TracePlace {
   double interleaved(int home, const Lowered::Item& item) const;
 
  private:
+  /// The loop that an item stands in, in the text.
+  int origin(const Lowered::Item& item) const;
+
   const Nest& nest_;
   const Lowered& lowered_;
   int loop_;

@@ -162,7 +162,7 @@ double cycles(const std::string& text) {
 }
 
 TEST(MlirMachine, InstructionsByKind) {
-  const auto executed = [](Kind kind, const char* body) {
+  const auto executed = [](InstructionKind kind, const char* body) {
     const Function f(
         fmt::format("func.func @f(%a: memref<8192xf32>, %b: memref<8192xf32>, %s: memref<1xf32>) {{\n"
                     "%zero = arith.constant 0 : index\naffine.for %i = 0 to 8192 {{\n"
@@ -171,23 +171,23 @@ TEST(MlirMachine, InstructionsByKind) {
         kWithMasks);
     const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
     double sum = 0.0;
-    for (const double row : rows.kinds[static_cast<std::size_t>(kind)]) sum += std::exp(row);
+    for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
     return sum;
   };
   // In lanes of 8.
   const char* squares = "%y = arith.mulf %x, %x : f32\naffine.store %y, %b[%i] : memref<8192xf32>";
-  EXPECT_NEAR(executed(Kind::load, squares), 1024.0, 10.0);
-  EXPECT_NEAR(executed(Kind::store, squares), 1024.0, 10.0);
-  EXPECT_GT(executed(Kind::vector, squares), 2.0 * 1024.0) << "product and store, some loads";
-  EXPECT_LT(executed(Kind::scalar, squares), 100.0);
+  EXPECT_NEAR(executed(InstructionKind::load, squares), 1024.0, 10.0);
+  EXPECT_NEAR(executed(InstructionKind::store, squares), 1024.0, 10.0);
+  EXPECT_GT(executed(InstructionKind::vector, squares), 2.0 * 1024.0) << "product and store, some loads";
+  EXPECT_LT(executed(InstructionKind::scalar, squares), 100.0);
   // In the order of the text, in a register.
   const char* sum =
       "%y = affine.load %s[0] : memref<1xf32>\n%z = arith.addf %x, %y : f32\n"
       "affine.store %z, %s[0] : memref<1xf32>";
-  EXPECT_NEAR(executed(Kind::load, sum), 8192.0, 10.0);
-  EXPECT_LT(executed(Kind::store, sum), 10.0) << "once, behind the loop";
-  EXPECT_GT(executed(Kind::scalar, sum), 8192.0);
-  EXPECT_LT(executed(Kind::vector, sum), 1000.0);
+  EXPECT_NEAR(executed(InstructionKind::load, sum), 8192.0, 10.0);
+  EXPECT_LT(executed(InstructionKind::store, sum), 10.0) << "once, behind the loop";
+  EXPECT_GT(executed(InstructionKind::scalar, sum), 8192.0);
+  EXPECT_LT(executed(InstructionKind::vector, sum), 1000.0);
 }
 
 TEST(MlirMachine, WhatFitsACacheIsThereWhenAFunctionRunsAgain) {

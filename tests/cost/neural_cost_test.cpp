@@ -221,6 +221,21 @@ TEST(NeuralCost, OneReaderForNetworksAndTrees) {
   EXPECT_EQ(read.kind(), "trees");
   EXPECT_EQ(read.labels()["machine"], "m");
   EXPECT_EQ(read.predict(module, function).at(0).value, trees.predict(samples[0].features).at(0).value);
+  // A module's functions, more than are gone through at once: each as by itself, in their order.
+  std::string many = "module {\n";
+  for (int i = 0; i < 300; ++i)
+    many += fmt::format(
+        "func.func @f{0}(%a: memref<{1}xf32>) {{\naffine.for %i = 0 to {1} {{\n"
+        "%x = affine.load %a[%i] : memref<{1}xf32>\n%y = arith.mulf %x, %x : f32\n"
+        "affine.store %y, %a[%i] : memref<{1}xf32>\n}}\nreturn\n}}\n",
+        i, 1 + 7 * i);
+  const mlir::Module all = mlir::parse(many + "}\n");
+  for (const KernelCosts* costs : {&read, &network}) {
+    const auto lists = costs->predict(all);
+    ASSERT_EQ(lists.size(), 300U);
+    for (const std::size_t i : {0U, 1U, 255U, 256U, 299U})
+      EXPECT_EQ(lists[i].at(0).value, costs->predict(all, all.functions()[i]).at(0).value) << i;
+  }
   for (const char* text : {"[]", "{}", R"({"format": 1})", R"({"format": "hone-cost-model"})"}) {
     folder.write("wrong.json", text);
     try {
