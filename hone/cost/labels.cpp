@@ -10,6 +10,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/parsed_json.h"
 
 namespace hone::cost {
 
@@ -44,21 +45,36 @@ Json Label::json() const {
   return json;
 }
 
-Label Label::from_json(const Json& json) {
+namespace {
+
+Label label_of(const ParsedObject& members) {
   Label label;
-  label.id = json.at("id").get<std::uint64_t>();
-  label.family = json.at("family").get<std::string>();
-  label.group = json.at("group").get<std::string>();
-  label.schedule = json.value("schedule", "");
-  if (json.contains("structure")) label.structure = Key::from_hex(json["structure"].get<std::string>());
-  label.failed = json.value("failed", "");
+  label.id = members.need("id").get_uint64().value();
+  label.family = members.text("family");
+  label.group = members.text("group");
+  label.schedule = members.text("schedule", "");
+  if (const auto structure = members.find("structure"))
+    label.structure = Key::from_hex(structure->get_string().value());
+  label.failed = members.text("failed", "");
   if (!label.failed.empty()) return label;
-  label.text = json.at("text").get<std::string>();
-  for (const auto& [name, value] : json.at("targets").items()) label.targets[name] = json_to_real(value);
-  label.spread = json.value("spread", 0.0);
-  label.disturbed = json.value("disturbed", false);
-  label.visits = std::max(1, json.value("visits", 1));
+  label.text = members.text("text");
+  const simdjson::dom::object targets = members.need("targets").get_object().value();
+  for (const auto& [name, value] : targets) label.targets[std::string(name)] = real_of(value);
+  label.spread = members.real("spread", 0.0);
+  label.disturbed = members.flag("disturbed");
+  label.visits = static_cast<int>(std::clamp<std::int64_t>(members.integer("visits", 1), 1, 1000000));
   return label;
+}
+
+}  // namespace
+
+Label Label::from_text(std::string_view json) {
+  static thread_local simdjson::dom::parser parser;
+  try {
+    return label_of(ParsedObject(parser.parse(json.data(), json.size()).value()));
+  } catch (const simdjson::simdjson_error& error) {
+    throw Error("this is no label", Place{}, "see \"Labels\" in docs/formats.md; hone-label writes them");
+  }
 }
 
 Label joined(const Label& before, const Label& again) {
@@ -172,15 +188,14 @@ LabelSet read_labels(const std::string& path) {
     ++line;
     const std::size_t end = content.find('\n', begin);
     if (end == std::string::npos) break;  // cut off while it was written
-    const std::string text = content.substr(begin, end - begin);
+    const std::string_view text(content.data() + begin, end - begin);
     begin = end + 1;
     if (text.empty()) continue;
     try {
-      const Json json = Json::parse(text);
       if (line == 1) {
-        set.provenance = LabelProvenance::from_json(json);
+        set.provenance = LabelProvenance::from_json(Json::parse(text));
       } else {
-        Label label = Label::from_json(json);
+        Label label = Label::from_text(text);
         const auto [place, fresh] = places.try_emplace(label.id, set.labels.size());
         if (!fresh && label.visits > 1 && set.labels[place->second].structure == label.structure)
           set.labels[place->second] = std::move(label);
@@ -190,8 +205,8 @@ LabelSet read_labels(const std::string& path) {
     } catch (const Error& error) {
       throw Error(error.message(), Place{path, line, ""}, error.hint());
     } catch (const Json::exception& error) {
-      throw Error(line == 1 ? "this is no data set of labels" : "this line is no label",
-                  Place{path, line, ""}, "see \"Labels\" in docs/formats.md; hone-label writes them");
+      throw Error("this is no data set of labels", Place{path, line, ""},
+                  "see \"Labels\" in docs/formats.md; hone-label writes them");
     }
   }
   if (line == 0 || set.provenance.compiler.empty())

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hone/base/json.h"
@@ -29,7 +30,8 @@ struct Label {
 
   double target(const std::string& name) const;  ///< NaN where it is not there
   Json json() const;
-  static Label from_json(const Json& json);
+  /// Of its JSON. Throws Error where it is none, or no label's.
+  static Label from_text(std::string_view json);
 };
 
 /// What two visits to the same function say together: an undisturbed one is believed; of two disturbed ones

@@ -73,9 +73,9 @@ class AddressCode::Builder {
   IndexSum sum(const Nest::Index& index, int inside) { return index_sum(nest_, index, inside, unlike_); }
 
   /// Elements from one position of a dimension to the next; NaN where that is not known.
-  std::vector<double> strides(const Nest::Access& access) const {
+  Few<double> strides(const Nest::Access& access) const {
     Strides of(nest_.buffers[static_cast<std::size_t>(access.buffer)], kNaN, kNaN);
-    std::vector<double> made(access.indices.size(), 1.0);
+    Few<double> made(access.indices.size(), 1.0);
     for (std::size_t k = access.indices.size(); k-- > 0;) made[k] = of.of(k);
     return made;
   }
@@ -97,11 +97,11 @@ class AddressCode::Builder {
 
   /// The places that each index of several parts is part of.
   void note(const Nest::Access& access) {
-    const std::vector<double> by = strides(access);
+    const Few<double> by = strides(access);
     // No two buffers share what is computed with strides of their own.
     const bool own = std::any_of(by.begin(), by.end(), [](double stride) { return std::isnan(stride); });
     std::uint64_t whole = mixed(2, own ? access.buffer : -1);
-    std::vector<std::uint64_t> joint;
+    Few<std::uint64_t> joint;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const IndexSum one = sum(access.indices[k], access.loop);
       whole = mixed(mixed(whole, one.key()), by[k]);
@@ -127,10 +127,11 @@ class AddressCode::Builder {
   }
 
   Place place(const Nest::Access& access) {
-    const std::vector<double> by = strides(access);
+    const Few<double> by = strides(access);
     Place made;
-    std::map<int, double> variables;
-    std::map<int, int> stands;
+    made.parts.reserve(4);
+    FewByKey<int, double> variables;
+    FewByKey<int, int> stands;
     for (std::size_t k = 0; k < access.indices.size(); ++k) {
       const IndexSum one = sum(access.indices[k], access.loop);
       if (std::isnan(by[k])) {
@@ -169,6 +170,7 @@ class AddressCode::Builder {
       return std::tuple(a.loop, a.kind, a.what) < std::tuple(b.loop, b.kind, b.what);
     });
     std::uint64_t what = 5;
+    made.whats.reserve(made.parts.size() + 1);
     made.whats.push_back(what);
     for (const Part& one : made.parts) made.whats.push_back(what = mixed(mixed(what, one.what), one.factor));
     made.with = mixed(mixed(what, 6), made.constant);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "hone/cost/few.h"
+
 namespace hone::cost::mlir {
 
 /// What is unknown until the program runs: a `?` in a shape, a bound that depends on data.
@@ -21,8 +23,8 @@ struct AffineNode {
 /// `(d0, d1)[s0] -> (d0 + s0, d1 floordiv 2)`. A plain value.
 struct AffineMap {
   int dims = 0, symbols = 0;
-  std::vector<AffineNode> nodes;
-  std::vector<int> results;  ///< indices into nodes
+  Few<AffineNode> nodes;
+  Few<int, 2> results;  ///< indices into nodes
 
   /// One result at given operands, dims first and symbols after them; kDynamic operands, a division by zero
   /// and overflow give kDynamic.
@@ -38,7 +40,7 @@ AffineMap constant_map(std::int64_t value);
 
 /// A sum of operands times factors, plus a constant: what analyses want of a result of a map.
 struct Linear {
-  std::vector<std::int64_t> factors;  ///< one an operand
+  Few<std::int64_t> factors;  ///< one an operand
   std::int64_t constant = 0;
   /// false: something is not linear (mod, floordiv, a product of operands). Factors then bound the change
   /// from below: an operand that enters at all has a factor that is not 0.

@@ -72,10 +72,10 @@ int Parser::map_reference() {
   throw unexpected("an affine map");
 }
 
-int Parser::value_map(std::string_view open, std::string_view close, std::vector<int>& operands) {
+int Parser::value_map(std::string_view open, std::string_view close, Few<int>& operands) {
   AffineMap map;
   need(open);
-  std::vector<int> values;
+  Few<int> values;
   while (!at(close)) {
     if (!map.results.empty()) need(",");
     map.results.push_back(affine_expression(map, &values));
@@ -88,7 +88,7 @@ int Parser::value_map(std::string_view open, std::string_view close, std::vector
 
 /// Sums bind weakest. Where `values` is given, operands are values, a dimension each; else the names of the
 /// map being read.
-int Parser::affine_expression(AffineMap& map, std::vector<int>* values) {
+int Parser::affine_expression(AffineMap& map, Few<int>* values) {
   const Deeper deeper(*this);
   int left = affine_term(map, values);
   for (;;) {
@@ -101,7 +101,7 @@ int Parser::affine_expression(AffineMap& map, std::vector<int>* values) {
   }
 }
 
-int Parser::affine_term(AffineMap& map, std::vector<int>* values) {
+int Parser::affine_term(AffineMap& map, Few<int>* values) {
   int left = affine_factor(map, values);
   for (;;) {
     Op op = Op::mul;
@@ -122,7 +122,7 @@ int Parser::affine_term(AffineMap& map, std::vector<int>* values) {
   }
 }
 
-int Parser::affine_factor(AffineMap& map, std::vector<int>* values) {
+int Parser::affine_factor(AffineMap& map, Few<int>* values) {
   const Deeper deeper(*this);
   const Token& first = token();
   if (map.nodes.size() > kMaxNodes)

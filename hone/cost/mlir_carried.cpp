@@ -3,7 +3,9 @@
 #include <cmath>
 #include <iterator>
 #include <set>
+#include <span>
 
+#include "hone/cost/few.h"
 #include "hone/cost/mlir_vectorising.h"
 
 namespace hone::cost::mlir {
@@ -186,7 +188,7 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     if (!same || !nest_.told(a, id) || !nest_.told(b, id)) known = false;
     // What loops that are written out add, either side; the loop itself; others must agree.
     double low = b.constant - a.constant, high = low, by_load = 0.0, by_store = 0.0;
-    std::map<int, double> others;
+    FewByKey<int, double> others;
     for (const auto& [at, by] : a.terms) {
       if (at == id) {
         by_load += by;
@@ -358,13 +360,13 @@ double Vectorising::copies_in(const Lowered::Item& item, int id) const {
   return copies;
 }
 
-std::vector<int> Vectorising::values_of(const Lowered::Item& item) const {
+std::span<const int> Vectorising::values_of(const Lowered::Item& item) const {
   if (item.step < 0) {
     const auto stored = uses_.stored.find(item.access);
-    return stored == uses_.stored.end() ? std::vector<int>() : std::vector<int>{stored->second};
+    return stored == uses_.stored.end() ? std::span<const int>() : std::span(&stored->second, 1);
   }
   const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(item.step)].value);
-  return from == uses_.from.end() ? std::vector<int>() : from->second;
+  return from == uses_.from.end() ? std::span<const int>() : span_of(from->second);
 }
 
 void Vectorising::registers(int id, Lowered::Body& body) {

@@ -110,13 +110,13 @@ class Vectorising::Header {
   std::vector<std::pair<int, double>> copy_;  ///< loops written out and which copy it is
   double position_ = 1.0;                     ///< the loop's variable comes first
   std::size_t walked_ = 0;                    ///< items, of copies
-  std::set<std::pair<std::vector<double>, std::uint64_t>> addresses_;
+  std::set<std::pair<NumberKey, std::uint64_t>> addresses_;
   std::map<std::uint64_t, std::set<std::uint64_t>> sums_;  ///< copies of each
 };
 
-std::vector<double> Vectorising::place_of(const Lowered::Item& item) const {
+NumberKey Vectorising::place_of(const Lowered::Item& item) const {
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-  std::vector<double> place = row_of_access(access, item.copies);
+  NumberKey place = row_of_access(access, item.copies);
   if (!access.indices.empty()) place.push_back(access.indices.back().constant);
   return place;
 }
@@ -145,7 +145,7 @@ double Vectorising::wrapping(int id, const std::map<int, Touched>& memories) con
       for (const AddressCode::Sum& sum : places().sums(access))
         buffers[sum.what].insert(nest_.accesses[static_cast<std::size_t>(access)].buffer);
   const Header header(*this, id);
-  std::map<std::vector<double>, double> checked;  // copies of each place
+  std::map<NumberKey, double> checked;  // copies of each place
   for (const std::size_t i : here) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.access < 0 || !(std::abs(item.stride) > 1.0)) continue;
@@ -176,7 +176,7 @@ double Vectorising::wrapping(int id, const std::map<int, Touched>& memories) con
 bool Vectorising::too_many_checks(int id, const Lowered::Body& body) const {
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   std::map<int, Touched> memories;
-  std::set<std::vector<double>> seen;
+  std::set<NumberKey> seen;
   double places = 0.0;
   for (const std::size_t i : here) {
     const Lowered::Item& item = lowered_.items[i];

@@ -28,7 +28,7 @@ void Parser::understand(Operation& operation) {
 int Parser::argument(const Operation& operation, std::size_t number) const {
   if (operation.regions.empty()) return -1;
   const Region& region = module_.regions[static_cast<std::size_t>(operation.regions[0])];
-  const std::vector<int>& arguments = region.blocks[0].arguments;
+  const Few<int>& arguments = region.blocks[0].arguments;
   return number < arguments.size() ? arguments[number] : -1;
 }
 

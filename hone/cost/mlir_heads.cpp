@@ -45,7 +45,7 @@ bool Parser::function_head(Head& head) {
   if (head.operation.symbol.starts_with('"'))
     head.operation.symbol = head.operation.symbol.substr(1, head.operation.symbol.size() - 2);
   at_ += 2;
-  std::vector<int> inputs, results;
+  Few<int> inputs, results;
   while (!at(")")) {
     if (!inputs.empty()) need(",");
     function_argument(head, inputs);
@@ -56,7 +56,7 @@ bool Parser::function_head(Head& head) {
   return true;
 }
 
-void Parser::function_argument(Head& head, std::vector<int>& inputs) {
+void Parser::function_argument(Head& head, Few<int>& inputs) {
   if (at(".") && is(token(1), ".") && is(token(2), ".")) {  // of a C function: any number more
     at_ += 3;
     return;
@@ -79,8 +79,8 @@ Bound Parser::constant_bound(std::int64_t value) { return {add_map(constant_map(
 Bound Parser::value_bound(int value) { return {add_map(identity_map(1)), {value}}; }
 
 /// `(%a, %b)[%n]`, either part or none.
-std::vector<int> Parser::map_operands() {
-  std::vector<int> operands;
+Few<int> Parser::map_operands() {
+  Few<int> operands;
   for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"(", ")"}, {"[", "]"}}) {
     if (!take(open)) continue;
     bool first = true;
@@ -134,7 +134,7 @@ void Parser::iteration_arguments(Head& head) {
   }
   need(")");
   if (!take("->")) return;
-  std::vector<int> types;
+  Few<int> types;
   type_list(types);
   head.operation.types.insert(head.operation.types.end(), types.begin(), types.end());
   for (std::size_t i = 0; i < types.size() && first + i < head.arguments.size(); ++i)
@@ -183,7 +183,7 @@ std::vector<Bound> Parser::affine_bounds(Head& head) {
       bound.map = value_map("(", ")", bound.operands);
     } else {
       AffineMap map;
-      std::vector<int> values;
+      Few<int> values;
       map.results.push_back(affine_expression(map, &values));
       map.dims = static_cast<int>(values.size());
       bound.map = add_map(std::move(map));

@@ -48,7 +48,7 @@ double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b) 
 }
 
 void Vectorising::rows(int id) {
-  std::map<std::vector<double>, std::vector<std::size_t>> groups;
+  std::map<NumberKey, std::vector<std::size_t>> groups;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.access < 0 || item.share < 1.0 || !(item.group >= 2.0) || item.group != item.stride) continue;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include "hone/base/mix.h"
 
@@ -19,8 +18,8 @@ bool IndexSum::several() const {
 }
 
 IndexSum index_sum(const Nest& nest, const Nest::Index& index, int inside, int& unlike) {
-  std::map<int, double> left;
-  std::map<int, int> stands;
+  FewByKey<int, double> left;
+  FewByKey<int, int> stands;
   for (const auto& [id, by] : index.terms) left[id] += by;
   IndexSum made;
   made.constant = index.constant;

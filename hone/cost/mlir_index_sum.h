@@ -2,16 +2,16 @@
 
 #include <cstdint>
 #include <utility>
-#include <vector>
 
+#include "hone/cost/few.h"
 #include "hone/cost/mlir_nest.h"
 
 namespace hone::cost::mlir {
 
 /// An index as loops' variables, each times its factor, and a constant.
 struct IndexSum {
-  std::vector<std::pair<int, double>> terms;  ///< by loop ascending
-  std::vector<int> stands;  ///< where each is known: its loop, or one inside that goes round once with it
+  Few<std::pair<int, double>> terms;  ///< by loop ascending
+  Few<int> stands;  ///< where each is known: its loop, or one inside that goes round once with it
   double constant = 0.0;
   std::uint64_t offset = 0;  ///< beside those, the same all through; 0: nothing
   std::uint64_t loaded = 0;  ///< what is known when it runs; 0: nothing

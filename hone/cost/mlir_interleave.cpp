@@ -14,8 +14,8 @@ constexpr double kGeneral = 16.0;  // registers of addresses and counters
 }  // namespace
 
 Vectorising::Addresses Vectorising::addresses_of(int id) const {
-  std::map<std::vector<double>, double> rows;                 // how many of each
-  std::map<std::vector<double>, std::pair<int, int>> places;  // the first and the last access there
+  std::map<NumberKey, double> rows;                 // how many of each
+  std::map<NumberKey, std::pair<int, int>> places;  // the first and the last access there
   std::set<int> heap;
   std::vector<int> orders;
   int next = -1;  // the first access that needs what the loop's variable becomes
@@ -26,7 +26,7 @@ Vectorising::Addresses Vectorising::addresses_of(int id) const {
     if (access.buffer < 0 || !(std::abs(item.stride) == 1.0) || access.indices.empty()) continue;
     const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(access.buffer)];
     if (buffer.heap) heap.insert(access.buffer);
-    std::vector<double> row;
+    NumberKey row;
     for (std::size_t k = 1; k < buffer.shape.size(); ++k) row.push_back(static_cast<double>(buffer.shape[k]));
     double copies = 1.0;
     bool moved = false;
@@ -45,7 +45,7 @@ Vectorising::Addresses Vectorising::addresses_of(int id) const {
       }
     }
     const double last = access.indices.back().constant;
-    std::vector<double> place = row;
+    NumberKey place = row;
     place.push_back(last);
     if (moved) rows[std::move(row)] = copies;
     const auto [found, fresh] = places.try_emplace(std::move(place), access.order, access.order);

@@ -1,6 +1,7 @@
 #include "hone/cost/mlir_lowered.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "hone/base/mix.h"
@@ -14,14 +15,14 @@ namespace {
 
 constexpr std::size_t kMostPlaces = 1000;  // of a buffer whose values are remembered
 
-void add(std::vector<int>& loops, int loop) {
+void add(LoopsAround& loops, int loop) {
   const auto at = std::lower_bound(loops.begin(), loops.end(), loop);
   if (at == loops.end() || *at != loop) loops.insert(at, loop);
 }
-void add(std::vector<int>& loops, const std::vector<int>& others) {
+void add(LoopsAround& loops, const LoopsAround& others) {
   for (const int loop : others) add(loops, loop);
 }
-bool holds(const std::vector<int>& loops, int loop) {
+bool holds(const LoopsAround& loops, int loop) {
   return std::binary_search(loops.begin(), loops.end(), loop);
 }
 
@@ -31,7 +32,7 @@ std::uint64_t movement(const Nest::Access& access) {
   for (const Nest::Index& index : access.indices) {
     hash = mixed(hash, index.indirect ? 7 : index.exact ? 3 : 5);
     hash = mixed(mixed(hash, index.unknown), index.offset);
-    std::vector<std::pair<int, double>> terms = index.terms;
+    Few<std::pair<int, double>> terms(index.terms.begin(), index.terms.end());
     std::sort(terms.begin(), terms.end());
     for (const auto& [loop, step] : terms) {
       if (step == 0.0) continue;
@@ -134,7 +135,7 @@ void Lowering::vary_carried(const std::vector<Place>& places) {
     for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
       const Nest::Loop& one = nest_.loops[i];
       for (std::size_t k = 0; k < std::min({one.carried.size(), one.initial.size(), one.yielded.size()}); ++k)
-        for (const int by : varies_of({one.initial[k], one.yielded[k]}))
+        for (const int by : varies_of(std::array{one.initial[k], one.yielded[k]}))
           if (nest_.inside(static_cast<int>(i), by)) add(varies_[one.carried[k]], by);
     }
   }
@@ -147,7 +148,7 @@ bool Lowering::stays(const Nest::Step& step) {
 }
 
 Lowering::Loops Lowering::varies_of(const Nest::Step& step) const {
-  Loops loops = varies_of(step.uses);
+  Loops loops = varies_of(span_of(step.uses));
   if (stays(step) && step.loop >= 0) add(loops, step.loop);
   return loops;
 }
@@ -166,7 +167,7 @@ Lowering::Loops Lowering::moves_by(const Nest::Access& access) const {
   return loops;
 }
 
-Lowering::Loops Lowering::varies_of(const std::vector<int>& values) const {
+Lowering::Loops Lowering::varies_of(std::span<const int> values) const {
   Loops loops;
   for (const int value : values)
     if (const auto found = varies_.find(value); found != varies_.end()) add(loops, found->second);
@@ -188,7 +189,7 @@ void Lowering::step(std::size_t index) {
     item.gone = true;
   }
   if (step.code != 0 && step.value != Nest::kNoValue && !item.stays && !item.gone) {
-    std::vector<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
+    Few<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
     for (const int value : step.uses) key.push_back(same(value));
     const auto [found, fresh] = known_.try_emplace(std::move(key), step.value);
     if (!fresh) {
@@ -197,7 +198,7 @@ void Lowering::step(std::size_t index) {
     }
   }
   if (step.value != Nest::kNoValue && !item.gone) {
-    std::vector<int>& list = uses_.from[step.value];
+    Few<int>& list = uses_.from[step.value];
     for (const int value : step.uses) list.push_back(same(value));
     uses_.item[step.value] = static_cast<int>(items_.size());
     uses_.made[step.value] = {step.work, latency_of(step.work, step.real, step.bits, step.choice)};
@@ -260,7 +261,7 @@ void Lowering::access(std::size_t index) {
     }
   }
   place(item, item.origin);
-  std::vector<double> where = {static_cast<double>(item.item.home)};
+  NumberKey where = {static_cast<double>(item.item.home)};
   for (const Nest::Index& one : access.indices) where.push_back(one.constant);
   where.push_back(static_cast<double>(movements_[index] >> 12U));
   const bool known = placed(access) && access.buffer >= 0 && !access.masked;
@@ -299,7 +300,7 @@ void Lowering::access(std::size_t index) {
 }
 
 void Lowering::flow(const Nest::Flow& flow) {
-  Loops loops = varies_of(flow.uses);
+  Loops loops = varies_of(span_of(flow.uses));
   if (flow.ended) loops.erase(std::remove(loops.begin(), loops.end(), flow.loop), loops.end());
   for (const int value : flow.values) {
     varies_[value] = loops;

@@ -3,10 +3,13 @@
 #include <optional>
 #include <vector>
 
+#include "hone/cost/few.h"
 #include "hone/cost/mlir_nest.h"
 #include "hone/cost/mlir_target.h"
 
 namespace hone::cost::mlir {
+
+using LoopsAround = Few<int, 6>;  ///< loops by number, sorted where a declaration does not say otherwise
 
 /// Instructions that GVN looks back for what an element is (LLVM's memdep-block-scan-limit).
 constexpr double kSeenBack = 100.0;
@@ -28,13 +31,13 @@ struct Lowered {
     double lanes = 1.0;          ///< copies side by side that one instruction takes
     int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
     bool in_row = false;  ///< with its group one wide operation on elements as they lie, nothing is shuffled
-    bool gathered = false;       ///< of these, loads that are put into a vector one by one
-    bool gathers = false;        ///< of these, loads that are one gather for all lanes
-    double shuffles = 0.0;       ///< instructions an iteration that do so, or take elements out again
-    double group = 1.0;          ///< strided accesses that fill each other's gaps, this one included
-    bool in_group = false;       ///< it is one of those, if alone: a row is loaded or stored, and shuffled
-    std::vector<int> copied_by;  ///< loops written out that it has copies for
-    bool masked = false;         ///< an access whose lanes are switched by its position
+    bool gathered = false;  ///< of these, loads that are put into a vector one by one
+    bool gathers = false;   ///< of these, loads that are one gather for all lanes
+    double shuffles = 0.0;  ///< instructions an iteration that do so, or take elements out again
+    double group = 1.0;     ///< strided accesses that fill each other's gaps, this one included
+    bool in_group = false;  ///< it is one of those, if alone: a row is loaded or stored, and shuffled
+    LoopsAround copied_by;  ///< loops written out that it has copies for
+    bool masked = false;    ///< an access whose lanes are switched by its position
     /// Bytes of its last vector register that are switched on, where the position is a constant: 0 if those
     /// of all registers are, or none is.
     std::optional<double> switched_bytes = {};

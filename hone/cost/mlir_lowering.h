@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -29,7 +30,7 @@ class Lowering {
   Lowered run();
 
  private:
-  using Loops = std::vector<int>;  ///< sorted
+  using Loops = LoopsAround;
   struct Item {
     Lowered::Item item;
     int origin = -1;
@@ -85,7 +86,7 @@ class Lowering {
   /// Items in the order of the program, each as far out as it can stand.
   void walk();
 
-  Loops varies_of(const std::vector<int>& values) const;
+  Loops varies_of(std::span<const int> values) const;
   Loops varies_of(const Nest::Step& step) const;
   static bool stays(const Nest::Step& step);
   /// Of the place of an access: loops that its indices move by, and that it cannot be seen through.
@@ -155,8 +156,8 @@ class Lowering {
   std::map<std::pair<int, int>, Meeting> meetings_;            ///< by memory and loop
   ByNumber<Loops> varies_;                                     ///< by value
   ByNumber<int> same_;                                         ///< by value: what it equals
-  std::map<std::vector<std::int64_t>, int> known_;
-  std::unordered_map<int, std::map<std::vector<double>, Memory>> memory_;  ///< by buffer and place
+  std::map<Few<std::int64_t>, int> known_;
+  std::unordered_map<int, std::map<NumberKey, Memory>> memory_;  ///< by buffer and place
   std::unordered_map<int, std::vector<int>> remembered_;  ///< by memory: buffers in memory_, some twice
   std::unordered_map<int, Last> looks_of_buffers_;        ///< by memory: buffers that were loaded from
   std::unordered_map<int, Last> looks_;                   ///< by buffer: movements of loads

@@ -107,7 +107,7 @@ void NestBuilder::function(int operation) {
       if (block.operations.empty()) continue;
       const Operation& last = module_.operations[static_cast<std::size_t>(block.operations.back())];
       if (last.name != "return" && !last.name.ends_with(".return")) continue;
-      returned(last.operands);
+      returned(span_of(last.operands));
     }
   // What nothing took in stands where it stood.
   while (!fused_.empty()) {
@@ -256,7 +256,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
       values_[loop.variable] = variable;
       Nest::Index index;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
-      index = mapped(map, 0, loop.lower.operands);
+      index = mapped(map, 0, span_of(loop.lower.operands));
       nest_.loops[static_cast<std::size_t>(id)].first = index;
       nest_.loops[static_cast<std::size_t>(id)].step = std::max(1.0, step[0]);
       index.terms.emplace_back(id, std::max(1.0, step[0]));
@@ -266,7 +266,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
   }
   // Arguments beyond the variables are carried from iteration to iteration.
   if (!operation.regions.empty()) {
-    const std::vector<int>& arguments =
+    const Few<int>& arguments =
         module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0].arguments;
     Nest::Loop& innermost = nest_.loops[static_cast<std::size_t>(at.loop)];
     const std::size_t carried = arguments.size() - std::min(arguments.size(), operation.loops.size());
@@ -331,7 +331,7 @@ void NestBuilder::call(const Operation& operation, At at) {
   std::unordered_map<int, Nest::Index> indices;
   std::unordered_map<int, Points> values;
   std::unordered_map<int, int> buffers;
-  const std::vector<int>& arguments =
+  const Few<int>& arguments =
       module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
   for (std::size_t i = 0; i < arguments.size() && i < operation.operands.size(); ++i) {
     const Type& type = module_.type_of(arguments[i]);

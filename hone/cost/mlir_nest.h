@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "hone/cost/few.h"
 #include "hone/cost/mlir_opcode.h"
 #include "hone/cost/mlir_text.h"
 
@@ -24,8 +25,7 @@ struct Nest {
 
   /// Position along one dimension of a buffer, in elements.
   struct Index {
-    std::vector<std::pair<int, double>>
-        terms;  ///< loop, how far one iteration of it moves; by loop ascending
+    Few<std::pair<int, double>, 2> terms;  ///< loop, how far one iteration of it moves; by loop ascending
     double constant = 0.0;
     bool exact = true;      ///< false: more enters than the terms say
     bool indirect = false;  ///< it was loaded
@@ -35,14 +35,14 @@ struct Nest {
     /// all iterations of loops that do not stand around where it is computed, in `within` (-1: outside all).
     int unknown = kNoValue;
     int within = -1;
-    std::vector<int> divided = {};  ///< loops that enter it through a division, by no power of two
+    Few<int> divided = {};  ///< loops that enter it through a division, by no power of two
 
     /// Whether it differs from another by its constant alone, where it has an unknown or is exact.
     bool moves_like(const Index& other) const {
       return terms == other.terms && unknown == other.unknown && offset == other.offset;
     }
     /// Puts what enters it beside terms and constant into a key of numbers.
-    void tell(std::vector<double>& key) const {
+    void tell(NumberKey& key) const {
       key.push_back(static_cast<double>(unknown) - 2.0);
       key.push_back(static_cast<double>(offset >> 32U));
       key.push_back(static_cast<double>(offset & 0xffffffffU));
@@ -66,13 +66,13 @@ struct Nest {
     /// memory: latencies along the way, over how many iterations it reaches.
     double chain = 0.0;
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
-    std::vector<int> variables;                          ///< values that count its iterations
-    std::vector<int> carried, yielded;  ///< values that go from iteration to iteration; as what
-    std::vector<int> initial;           ///< what they begin as
-    std::vector<int> bounded_by;        ///< loops on which its bounds depend; -1: on something else, too
-    bool several_bounds = false;        ///< one of them is the least or most of several that vary
-    Index first = {};                   ///< what its variable begins as
-    double step = 1.0;                  ///< of its variable
+    Few<int> variables;                                  ///< values that count its iterations
+    Few<int> carried, yielded;    ///< values that go from iteration to iteration; as what
+    Few<int> initial;             ///< what they begin as
+    Few<int> bounded_by;          ///< loops on which its bounds depend; -1: on something else, too
+    bool several_bounds = false;  ///< one of them is the least or most of several that vary
+    Index first = {};             ///< what its variable begins as
+    double step = 1.0;            ///< of its variable
   };
   struct Access {
     int loop = -1;  ///< the innermost around it
@@ -81,15 +81,15 @@ struct Nest {
     double count = 0.0;     ///< how often
     double elements = 1.0;  ///< at once, along the last dimension
     std::vector<Index> indices;
-    int operation = -1;          ///< of the module; -1: implied
-    int bits = 0;                ///< of an element
-    bool real = false;           ///< elements are reals
-    bool masked = false;         ///< some of its elements may lie outside
-    bool zero = false;           ///< it stores zeros
-    bool apart = false;          ///< its elements do not lie along the last dimension: one by one
-    int order = 0;               ///< among accesses, steps and flows: in the order of the program
-    int value = kNoValue;        ///< that a load gives
-    std::vector<int> uses = {};  ///< that a store takes
+    int operation = -1;    ///< of the module; -1: implied
+    int bits = 0;          ///< of an element
+    bool real = false;     ///< elements are reals
+    bool masked = false;   ///< some of its elements may lie outside
+    bool zero = false;     ///< it stores zeros
+    bool apart = false;    ///< its elements do not lie along the last dimension: one by one
+    int order = 0;         ///< among accesses, steps and flows: in the order of the program
+    int value = kNoValue;  ///< that a load gives
+    Few<int> uses = {};    ///< that a store takes
   };
   struct Step {
     int loop = -1;
@@ -106,14 +106,14 @@ struct Nest {
     std::uint64_t code = 0;                ///< steps of one code on the same values give the same; 0: of none
     int order = 0;
     int value = kNoValue;
-    std::vector<int> uses = {};
+    Few<int> uses = {};
   };
   /// Values that are others, chosen or cast: of branches, casts, loops that have ended.
   struct Flow {
     int loop = -1;  ///< that has ended; else where it stands
     bool ended = false;
     int order = 0;
-    std::vector<int> values, uses;
+    Few<int> values, uses;
   };
   struct Buffer {
     std::vector<std::int64_t> shape;    ///< kDynamic where unknown

@@ -113,8 +113,8 @@ class NestBuilder {
   const Module& module_;
   Nest& nest_;
   std::size_t samples_ = 1;
-  std::vector<bool> dead_;    ///< by operation
-  std::vector<int> calling_;  ///< functions being walked, the outermost first
+  std::vector<bool> dead_;  ///< by operation
+  Few<int> calling_;        ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
   std::unordered_map<std::string_view, int> callees_;
   std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
@@ -125,7 +125,7 @@ class NestBuilder {
   std::unordered_map<int, int> buffers_;
   std::unordered_map<std::string_view, int> globals_;  ///< by symbol: buffers
   std::map<int, Fused> fused_;                         ///< by result
-  std::unordered_map<int, std::vector<int>> users_;    ///< by value: operations
+  std::unordered_map<int, Few<int>> users_;            ///< by value: operations
 };
 
 }  // namespace hone::cost::mlir

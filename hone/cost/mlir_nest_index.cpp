@@ -173,7 +173,8 @@ const Nest::Index& NestBuilder::index(int value) {
     const Work work = work_of(operation.name);
     if (operation.name == "affine.apply") {
       if (operation.map >= 0)
-        result = mapped(module_.maps[static_cast<std::size_t>(operation.map)], 0, operation.operands);
+        result =
+            mapped(module_.maps[static_cast<std::size_t>(operation.map)], 0, span_of(operation.operands));
     } else if (work == Work::load) {
       result.exact = false;
       result.indirect = true;

@@ -131,8 +131,8 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
   const std::size_t rank = module_.type_of(operation.operands[place]).shape.size();
   if (operation.map >= 0) {
     const AffineMap& map = module_.maps[static_cast<std::size_t>(operation.map)];
-    const std::span<const int> operands(operation.operands.begin() + operation.map_operands,
-                                        operation.operands.end());
+    const std::span<const int> operands =
+        span_of(operation.operands, static_cast<std::size_t>(operation.map_operands));
     for (std::size_t i = 0; i < map.results.size(); ++i) access.indices.push_back(mapped(map, i, operands));
   } else {
     for (std::size_t i = place + 1; i < operation.operands.size() && access.indices.size() < rank; ++i)

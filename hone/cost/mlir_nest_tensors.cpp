@@ -64,7 +64,7 @@ bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
 /// Loops, accesses and the work of one innermost iteration; `body` (a region, -1: none) is walked for it.
 void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real,
                          int body) {
-  std::vector<int> loops;
+  Few<int> loops;
   for (std::size_t i = 0; i < domain.sizes.size(); ++i) {
     const bool is_known = domain.sizes[i] != kDynamic;
     at = {add_loop(at, Points(samples_, static_cast<double>(known(domain.sizes[i]))), !domain.reduction[i],
@@ -73,12 +73,12 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     loops.push_back(at.loop);
   }
   // Values of a body are its arguments, an operand each; without a body one step follows another.
-  const std::vector<int>* arguments =
+  const Few<int>* arguments =
       body < 0 ? nullptr : &module_.regions[static_cast<std::size_t>(body)].blocks[0].arguments;
-  std::vector<int> loaded;
+  Few<int> loaded;
   for (const Domain::Operand& operand : domain.operands) {
     if (operand.store) continue;
-    const int value = load(operand, loops, at);
+    const int value = load(operand, span_of(loops), at);
     const bool named = arguments != nullptr && operand.number >= 0 &&
                        static_cast<std::size_t>(operand.number) < arguments->size();
     if (named)
@@ -86,7 +86,7 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
           {at.loop, false, order_++, {(*arguments)[static_cast<std::size_t>(operand.number)]}, {value}});
     loaded.push_back(value);
   }
-  std::vector<int> results;
+  Few<int> results;
   for (const Work one : work) {
     Nest::Step step;
     step.loop = at.loop;
@@ -97,9 +97,8 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     if (one == Work::compare && real) step.choice = kExtremum;
     step.order = order_++;
     // Of several the first takes the operands, and what is loaded last comes in after it: a sum so far.
-    step.uses = results.empty()
-                    ? loaded
-                    : std::vector<int>{results.back(), loaded.empty() ? results.back() : loaded.back()};
+    step.uses =
+        results.empty() ? loaded : Few<int>{results.back(), loaded.empty() ? results.back() : loaded.back()};
     if (results.empty() && work.size() > 1 && step.uses.size() > 1) step.uses.pop_back();
     step.value = --implied_;
     results.push_back(step.value);
@@ -111,12 +110,12 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     if (!operations.empty())
       results = module_.operations[static_cast<std::size_t>(operations.back())].operands;
   } else {
-    results = results.empty() ? loaded : std::vector<int>{results.back()};
+    results = results.empty() ? loaded : Few<int>{results.back()};
   }
   std::size_t stored = 0;
   for (const Domain::Operand& operand : domain.operands) {
     if (!operand.store) continue;
-    Nest::Access access = moved(operand, loops, at);
+    Nest::Access access = moved(operand, span_of(loops), at);
     if (!results.empty()) access.uses = {results[std::min(stored, results.size() - 1)]};
     ++stored;
     nest_.accesses.push_back(std::move(access));
@@ -310,7 +309,7 @@ void NestBuilder::contraction(const Operation& operation, At at) {
   const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
                                                : operation.results[0];
   const Type& output = module_.type_of(result);
-  std::vector<int> factors;
+  Few<int> factors;
   for (const int operand : operation.operands)
     if (module_.type_of(operand).shape.size() >= 1 && factors.size() < 2) factors.push_back(operand);
   if (factors.size() < 2) return element_wise(operation, at, Work::multiply);

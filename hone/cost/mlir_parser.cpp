@@ -192,7 +192,7 @@ void Parser::generic(Head& head) {
   need(":");
   const Token& signature = token();
   if (!at("(")) throw unexpected("the operands' types");
-  std::vector<int> inputs, results;
+  Few<int> inputs, results;
   type_list(inputs);
   need("->");
   type_list(results);
@@ -219,7 +219,7 @@ void Parser::generic(Head& head) {
   understand(operation);
 }
 
-void Parser::define_results(Head& head, const std::vector<int>& types) {
+void Parser::define_results(Head& head, const Few<int>& types) {
   const int first = static_cast<int>(module_.values.size());
   for (int i = 0; i < head.results; ++i) {
     Value value;

@@ -16,9 +16,9 @@ namespace hone::cost::mlir {
 struct Head {
   int id = 0;  ///< of the operation
   Operation operation;
-  std::vector<std::pair<std::string_view, int>> result_names;  ///< name, how many
+  Few<std::pair<std::string_view, int>, 2> result_names;  ///< name, how many
   std::uint32_t name_token = 0;
-  std::vector<std::uint32_t> result_tokens;
+  Few<std::uint32_t> result_tokens;
   int results = 0;
   /// Values that nothing defines: arguments of the region, or defined further down.
   struct Unknown {
@@ -32,9 +32,9 @@ struct Head {
     int type = -1;
   };
   std::vector<Argument> arguments;  ///< of the first region
-  std::vector<int> colon_types;     ///< after the last `:` outside brackets
-  std::vector<int> arrow_types;     ///< after the last `->` outside brackets
-  std::vector<int> output_types;    ///< inside outs(...) of linalg
+  Few<int> colon_types;             ///< after the last `:` outside brackets
+  Few<int> arrow_types;             ///< after the last `->` outside brackets
+  Few<int> output_types;            ///< inside outs(...) of linalg
   bool arrow_last = false;
   int from = -1;  ///< how many of colon_types stand before `from`; -1: there is none
   std::int64_t text_end = -1;
@@ -97,7 +97,7 @@ class Parser {
   int lookup();
   int forward(std::uint32_t token, int type);
   int need_value();  ///< a value, perhaps one that is defined further down
-  void resolve(std::string_view name, std::vector<int>& results);
+  void resolve(std::string_view name, Few<int>& results);
   void check_pending() const;
   void open_scope() { scopes_.push_back(undo_.size()); }
   void close_scope();
@@ -109,7 +109,7 @@ class Parser {
   void block_arguments(Block& block, int region);
   void operations_until(Block& block);
   void finish(Head& head);
-  void define_results(Head& head, const std::vector<int>& types);
+  void define_results(Head& head, const Few<int>& types);
   void alias();
   void file_metadata();
   void drop_locations();
@@ -120,20 +120,20 @@ class Parser {
   void pretty_item(Head& head, int& depth);
   void pretty_region(Head& head);
   void pretty_value(Head& head);
-  void pretty_types(Head& head, std::vector<int>& list);
+  void pretty_types(Head& head, Few<int>& list);
   bool begins_operation() const;
   bool begins_results() const;
   bool begins_region() const;
   bool begins_type(std::uint32_t ahead = 0) const;
   bool is_scalar_name(std::string_view word) const;
-  std::vector<int> result_types(const Head& head);
+  Few<int> result_types(const Head& head);
   int element_type(int type);
   int scalar_type(Type::Scalar scalar, int bits, std::string_view text);
-  int function_type(std::vector<int> inputs, std::vector<int> results);
+  int function_type(Few<int> inputs, Few<int> results);
 
   bool known_head(Head& head);
   bool function_head(Head& head);
-  void function_argument(Head& head, std::vector<int>& inputs);
+  void function_argument(Head& head, Few<int>& inputs);
   void affine_for(Head& head);
   void affine_parallel(Head& head);
   void scf_for(Head& head);
@@ -147,10 +147,10 @@ class Parser {
   std::vector<Bound> value_list(Head& head);
   Bound value_bound(int value);
   Bound constant_bound(std::int64_t value);
-  std::vector<int> map_operands();
+  Few<int> map_operands();
   std::vector<std::uint32_t> argument_list();
   /// Expressions over values between brackets, as `[%i + 1, symbol(%n)]`; the values go to `operands`.
-  int value_map(std::string_view open, std::string_view close, std::vector<int>& operands);
+  int value_map(std::string_view open, std::string_view close, Few<int>& operands);
 
   // The generic form's attributes as loops and accesses (mlir_generic.cpp).
   void understand(Operation& operation);
@@ -163,7 +163,7 @@ class Parser {
 
   // Types, attributes, maps.
   int type();
-  int type_list(std::vector<int>& list);  ///< `T` or `(T, ...)`; how many
+  int type_list(Few<int>& list);  ///< `T` or `(T, ...)`; how many
   int intern(std::string_view text, std::uint32_t line);
   int attribute();
   int attribute_value(Attribute& attribute);
@@ -175,9 +175,9 @@ class Parser {
   int affine_map();  ///< after `affine_map`
   void affine_set();
   int map_reference();  ///< `#map` or `affine_map<...>`
-  int affine_expression(AffineMap& map, std::vector<int>* values);
-  int affine_term(AffineMap& map, std::vector<int>* values);
-  int affine_factor(AffineMap& map, std::vector<int>* values);
+  int affine_expression(AffineMap& map, Few<int>* values);
+  int affine_term(AffineMap& map, Few<int>* values);
+  int affine_factor(AffineMap& map, Few<int>* values);
   int add_map(AffineMap map);
 
   friend class TypeReader;

@@ -60,14 +60,16 @@ Pressure register_pressure(const Module& module, int function) {
       known = std::max(known, until);
     }
   Pressure now, most;
-  std::vector<std::vector<int>> ends(end - first);
+  std::vector<Pressure> ended(end - first);
   const auto begin = [&](int value) {
     const auto found = last.find(value);
     if (found == last.end() || module.constant(value) != kDynamic) return;  // constants are folded into uses
     const auto [real, integer] = registers(module, value);
     now.real += real;
     now.integer += integer;
-    ends[std::min(found->second, end - 1) - first].push_back(value);
+    Pressure& then = ended[std::min(found->second, end - 1) - first];
+    then.real += real;
+    then.integer += integer;
   };
   for (std::size_t i = first; i < end; ++i) {
     const Operation& operation = module.operations[i];
@@ -78,11 +80,8 @@ Pressure register_pressure(const Module& module, int function) {
       for (const int result : operation.results) begin(result);
     most.real = std::max(most.real, now.real);
     most.integer = std::max(most.integer, now.integer);
-    for (const int value : ends[i - first]) {
-      const auto [real, integer] = registers(module, value);
-      now.real -= real;
-      now.integer -= integer;
-    }
+    now.real -= ended[i - first].real;
+    now.integer -= ended[i - first].integer;
   }
   return most;
 }

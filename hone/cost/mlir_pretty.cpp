@@ -130,7 +130,7 @@ void Parser::pretty(Head& head) {
   Operation& operation = head.operation;
   for (const Head::Unknown& unknown : head.unknown)
     operation.operands[static_cast<std::size_t>(unknown.operand)] = forward(unknown.token, unknown.type);
-  const std::vector<int> types = result_types(head);
+  const Few<int> types = result_types(head);
   define_results(head, types);
 }
 
@@ -263,9 +263,9 @@ void Parser::pretty_item(Head& head, int& depth) {
 }
 
 /// `(T, T)` after `:` or `->`; anything else in brackets is left to be read as it comes.
-void Parser::pretty_types(Head& head, std::vector<int>& list) {
+void Parser::pretty_types(Head& head, Few<int>& list) {
   if (!is(token(1), ")") && !begins_type(1) && !is(token(1), "(")) return;
-  std::vector<int> group;
+  Few<int> group;
   type_list(group);
   head.operation.types.insert(head.operation.types.end(), group.begin(), group.end());
   list.insert(list.end(), group.begin(), group.end());
@@ -315,7 +315,9 @@ void Parser::pretty_region(Head& head) {
   for (const Head::Unknown& unknown : head.unknown) arguments.push_back({unknown.token, unknown.type});
   std::stable_sort(arguments.begin(), arguments.end(),
                    [](const Head::Argument& a, const Head::Argument& b) { return a.token < b.token; });
-  if (!head.unknown.empty()) std::erase(operation.operands, -1);
+  if (!head.unknown.empty())
+    operation.operands.erase(std::remove(operation.operands.begin(), operation.operands.end(), -1),
+                             operation.operands.end());
   head.unknown.clear();
   const std::string_view around =
       operation.name.ends_with(".func") ? operation.dialect() : std::string_view();

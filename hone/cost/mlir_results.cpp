@@ -4,7 +4,7 @@
 #include "hone/cost/mlir_parser.h"
 
 namespace hone::cost::mlir {
-std::vector<int> Parser::result_types(const Head& head) {
+Few<int> Parser::result_types(const Head& head) {
   const auto count = static_cast<std::size_t>(head.results);
   if (count == 0) return {};
   const Operation& operation = head.operation;
@@ -15,8 +15,8 @@ std::vector<int> Parser::result_types(const Head& head) {
                : -1;
   };
   const auto index = [&] { return scalar_type(Type::Scalar::index, 64, "index"); };
-  const auto all = [&](int type) { return std::vector<int>(count, type); };
-  const std::vector<int>& colon = head.colon_types;
+  const auto all = [&](int type) { return Few<int>(count, type); };
+  const Few<int>& colon = head.colon_types;
 
   if (name.starts_with("index.") && colon.empty())
     return all(name == "index.cmp" || name.starts_with("index.bool")
@@ -29,7 +29,7 @@ std::vector<int> Parser::result_types(const Head& head) {
   if (!head.arrow_types.empty() && head.arrow_types.size() >= count)
     return {head.arrow_types.begin(), head.arrow_types.begin() + static_cast<std::ptrdiff_t>(count)};
   if (name.starts_with("linalg.") && !head.output_types.empty()) {
-    std::vector<int> types;
+    Few<int> types;
     for (const int type : head.output_types)
       if (module_.types[static_cast<std::size_t>(type)].kind == Type::Kind::tensor) types.push_back(type);
     types.resize(count, types.empty() ? -1 : types.back());

@@ -267,7 +267,7 @@ void Vectorising::straight(int id, double widest) {
   // Of loops written out, each copy by itself.
   std::map<int, bool> one_by_one;
   std::erase_if(stores, [&](std::size_t i) {
-    const std::vector<int>& by = lowered_.items[i].copied_by;
+    const LoopsAround& by = lowered_.items[i].copied_by;
     return std::any_of(by.begin(), by.end(), [&](int along) {
       const auto [found, fresh] = one_by_one.try_emplace(along, false);
       if (fresh) found->second = waits(id, along);
@@ -276,7 +276,7 @@ void Vectorising::straight(int id, double widest) {
   });
   // Rows of neighbours.
   std::vector<std::vector<std::size_t>> rows;
-  std::map<std::vector<double>, std::size_t> row_of;
+  std::map<NumberKey, std::size_t> row_of;
   const auto access_of = [&](std::size_t i) -> const Nest::Access& {
     return nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)];
   };

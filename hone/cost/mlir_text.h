@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "hone/cost/few.h"
 #include "hone/cost/mlir_affine.h"
 
 namespace hone::cost::mlir {
@@ -22,7 +23,7 @@ struct Type {
   bool ranked = true;                 ///< false: `*` stands for the shape
   std::vector<std::int64_t> shape;    ///< kDynamic: `?`
   std::vector<std::int64_t> strides;  ///< memref, in elements; empty: row-major
-  std::vector<int> inputs, results;   ///< of a function: types
+  Few<int> inputs, results;           ///< of a function: types
   std::string_view text;              ///< as written
 
   bool shaped() const { return kind == Kind::vector || kind == Kind::tensor || kind == Kind::memref; }
@@ -53,7 +54,7 @@ struct Attribute {
   double real = 0.0;                    ///< of integer and real
   int type = -1;                        ///< of what is typed, or the type itself
   int map = -1;                         ///< index into Module::maps
-  std::vector<int> items;               ///< of array and dictionary: indices into Module::attributes
+  Few<int> items;                       ///< of array and dictionary: indices into Module::attributes
   std::vector<std::string_view> names;  ///< of a dictionary
   std::vector<double> numbers;          ///< of dense
   std::string_view text;                ///< as written; of a text and a symbol: what stands inside
@@ -72,7 +73,7 @@ struct Value {
 /// the least.
 struct Bound {
   int map = -1;
-  std::vector<int> operands;  ///< values
+  Few<int> operands;  ///< values
 };
 
 /// One dimension of a loop operation.
@@ -87,11 +88,11 @@ struct Operation {
   std::string_view name;  ///< whole: `return` inside func.func is func.return
   std::string_view text;  ///< from its name to where its first region begins, or to its end
   int line = 0, column = 0;
-  int region = -1;                     ///< that it stands in; -1: none
-  std::vector<int> operands, results;  ///< values
-  std::vector<int> regions;
+  int region = -1;             ///< that it stands in; -1: none
+  Few<int> operands, results;  ///< values
+  Few<int> regions;
   std::vector<std::pair<std::string_view, int>> attributes;  ///< name, index into Module::attributes
-  std::vector<int> types;  ///< all that its own text names, in order; a function's is its function type
+  Few<int> types;  ///< all that its own text names, in order; a function's is its function type
   std::vector<Loop> loops;
   /// Of affine loads, stores, apply, min, max: how the operands from `map_operands` on become indices or
   /// results; index into Module::maps, -1: none.
@@ -104,7 +105,7 @@ struct Operation {
 
 struct Block {
   std::string_view label;
-  std::vector<int> arguments;   ///< values
+  Few<int> arguments;           ///< values
   std::vector<int> operations;  ///< in order
 };
 

@@ -16,7 +16,7 @@ int Parser::type() {
   const Deeper deeper(*this);
   const Token& first = token();
   if (at("(")) {  // a function's
-    std::vector<int> inputs, results;
+    Few<int> inputs, results;
     type_list(inputs);
     need("->");
     type_list(results);
@@ -37,7 +37,7 @@ int Parser::type() {
   return intern(text_between(first.begin, end_of_previous()), first.line);
 }
 
-int Parser::type_list(std::vector<int>& list) {
+int Parser::type_list(Few<int>& list) {
   if (!at("(")) {
     list.push_back(type());
     return 1;
@@ -52,7 +52,7 @@ int Parser::type_list(std::vector<int>& list) {
   return static_cast<int>(list.size());
 }
 
-int Parser::function_type(std::vector<int> inputs, std::vector<int> results) {
+int Parser::function_type(Few<int> inputs, Few<int> results) {
   Type type;
   type.kind = Type::Kind::function;
   type.inputs = std::move(inputs);

@@ -75,7 +75,7 @@ int Parser::need_value() {
 
 /// What waited for `name` becomes the values just defined under it: uses keep the indices that they have, so
 /// the definition takes these.
-void Parser::resolve(std::string_view name, std::vector<int>& results) {
+void Parser::resolve(std::string_view name, Few<int>& results) {
   const auto waiting = pending_.find(name);
   if (waiting == pending_.end()) return;
   const Binding binding = names_[name];

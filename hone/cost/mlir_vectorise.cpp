@@ -134,13 +134,13 @@ double Vectorising::instructions_of(const AddressCode& code, int id) const {
 
 void Vectorising::groups(int id, const Lowered::Body& body) {
   std::set<int> others;  // accesses that others are loaded or stored with
-  std::map<std::pair<int, std::vector<double>>, std::vector<std::size_t>> alike;
+  std::map<std::pair<int, NumberKey>, std::vector<std::size_t>> alike;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     Lowered::Item& item = lowered_.items[i];
     const double stride = std::abs(item.stride);
     if (item.access < 0 || !(stride >= 2.0 && stride <= 8.0)) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    std::vector<double> key = {access.store ? 1.0 : 0.0, item.stride};
+    NumberKey key = {access.store ? 1.0 : 0.0, item.stride};
     // All but the last dimension are the same.
     for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
     for (const Nest::Index& index : access.indices) index.tell(key);
@@ -275,8 +275,8 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
   if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
 }
 
-std::vector<double> row_of_access(const Nest::Access& access, double copies) {
-  std::vector<double> key = {static_cast<double>(access.buffer), copies};
+NumberKey row_of_access(const Nest::Access& access, double copies) {
+  NumberKey key = {static_cast<double>(access.buffer), copies};
   for (std::size_t k = 0; k < access.indices.size(); ++k) {
     if (k + 1 < access.indices.size()) key.push_back(access.indices[k].constant);
     for (const auto& [at, by] : access.indices[k].terms) key.push_back(at), key.push_back(by);

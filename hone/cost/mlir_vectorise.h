@@ -9,7 +9,7 @@ namespace hone::cost::mlir {
 
 /// How values of a nest come from each other, equal ones being one.
 struct ValueUses {
-  ByNumber<std::vector<int>> from;  ///< by value: what it is computed from
+  ByNumber<Few<int>> from;  ///< by value: what it is computed from
   /// By value: what computes it, and in how many cycles.
   struct Made {
     Work work;

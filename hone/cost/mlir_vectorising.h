@@ -130,7 +130,7 @@ class Vectorising {
   double late_code(int id, const Lowered::Body& body) const;
   const AddressCode& places() const;
   /// The values that a step or store takes, and the items that give them.
-  std::vector<int> values_of(const Lowered::Item& item) const;
+  std::span<const int> values_of(const Lowered::Item& item) const;
   std::vector<int> operands_of(const Lowered::Item& item) const;
 
   /// Instructions of an iteration of a loop that compute its addresses, copies inside with it.
@@ -164,7 +164,7 @@ class Vectorising {
   int memory_of(const Nest::Access& access) const {
     return access.buffer < 0 ? -1 : nest_.memory(access.buffer);
   }
-  std::vector<double> place_of(const Lowered::Item& item) const;
+  NumberKey place_of(const Lowered::Item& item) const;
 
   /// Groups of strided stores whose elements all come about in the same way from elements that lie in the
   /// same order: shuffles into lanes and out of them cancel (VectorCombine's foldShuffleToIdentity).
@@ -235,6 +235,6 @@ bool by_constants(const Nest::Access& a, const Nest::Access& b);
 double distance(const Nest& nest, const Nest::Access& a, const Nest::Access& b);
 
 /// What accesses have in common that lie in one row: all but the last position.
-std::vector<double> row_of_access(const Nest::Access& access, double copies);
+NumberKey row_of_access(const Nest::Access& access, double copies);
 
 }  // namespace hone::cost::mlir

@@ -32,15 +32,15 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
       written.insert(nest_.accesses[static_cast<std::size_t>(access)].buffer);
   struct One {
     std::size_t place;
-    std::vector<int> by;  // loops written out inside
+    LoopsAround by;  // loops written out inside
   };
   /// Loads that differ by constants and by loops written out.
   struct Group {
     std::vector<One> loads;
-    std::vector<double> ahead;  // an iteration, by dimension
+    NumberKey ahead;  // an iteration, by dimension
     double copies = 0.0;
   };
-  std::map<std::vector<double>, Group> groups;
+  std::map<NumberKey, Group> groups;
   for (std::size_t place = 0; place < here.size(); ++place) {
     const Lowered::Item& item = lowered_.items[here[place]];
     if (item.access < 0 || item.share < 1.0) continue;
@@ -52,7 +52,7 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
     double copies = 1.0;
     for (const int by : one.by) copies *= loop(by).trips;
     if (copies != item.copies) continue;
-    std::vector<double> alike = {static_cast<double>(access.buffer)}, ahead;
+    NumberKey alike = {static_cast<double>(access.buffer)}, ahead;
     for (const Nest::Index& index : access.indices) {
       ahead.push_back(0.0);
       for (const auto& [moved_by, amount] : index.terms)
@@ -88,14 +88,14 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
   loads.reserve(static_cast<std::size_t>(count));  // they point to each other
   const double size = lowered_.body(id).size;
   for (const auto& [alike, group] : groups) {
-    std::map<std::vector<double>, CopiedLoad*> known;  // by constants
+    std::map<NumberKey, CopiedLoad*> known;  // by constants
     for (const One& one : group.loads) {
       const Lowered::Item& item = lowered_.items[here[one.place]];
       const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
       std::vector<int> copy(one.by.size(), 0);
       double number = static_cast<double>(one.place) / static_cast<double>(here.size());
       for (bool more = true; more; number += 1.0) {
-        std::vector<double> constants;
+        NumberKey constants;
         for (const Nest::Index& index : access.indices) {
           constants.push_back(index.constant);
           for (std::size_t c = 0; c < one.by.size(); ++c)
@@ -114,7 +114,7 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
       }
     }
     for (const auto& [constants, load] : known) {
-      std::vector<double> before = constants;
+      NumberKey before = constants;
       for (std::size_t k = 0; k < before.size(); ++k) before[k] += group.ahead[k];
       if (const auto found = known.find(before); found != known.end() && found->second != load)
         load->earlier = found->second;

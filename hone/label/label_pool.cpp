@@ -212,12 +212,11 @@ class Pool {
       }
       if (!send_line(worker.socket, fresh ? "go" : "known")) died(worker);
     } else if (line.starts_with("label ")) {
-      const Json json = Json::parse(line.substr(6));
-      cost::Label label = cost::Label::from_json(json);
+      const cost::Label label = cost::Label::from_text(std::string_view(line).substr(6));
       if (worker.before) {
         visited(worker, label);
       } else {
-        append(json);
+        append(label.json());
         ++summary_.labelled;
         keep(label);
       }

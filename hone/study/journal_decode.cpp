@@ -9,26 +9,13 @@
 #include <simdjson.h>
 
 #include "hone/base/error.h"
+#include "hone/base/parsed_json.h"
 #include "hone/study/journal.h"
 
 namespace hone::study {
 namespace {
 
 using Element = simdjson::dom::element;
-
-double real_of(const Element& element) {
-  switch (element.type()) {
-    case simdjson::dom::element_type::STRING: {
-      const std::string_view text = element;
-      if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
-      if (text == "inf") return std::numeric_limits<double>::infinity();
-      if (text == "-inf") return -std::numeric_limits<double>::infinity();
-      throw Error(fmt::format("'{}' is not a number", text));
-    }
-    default:
-      return element.get_double().value();
-  }
-}
 
 Value value_of(const Element& element) {
   switch (element.type()) {
@@ -44,34 +31,10 @@ Value value_of(const Element& element) {
 }
 
 /// A payload's members, with what absent ones stand for.
-class Members {
+class Members : public ParsedObject {
  public:
-  explicit Members(const Element& element) : object_(element.get_object().value()) {}
+  using ParsedObject::ParsedObject;
 
-  Element need(std::string_view name) const { return object_[name].value(); }
-  std::optional<Element> find(std::string_view name) const {
-    Element element;
-    if (object_[name].get(element) != simdjson::SUCCESS) return std::nullopt;
-    return element;
-  }
-  std::int64_t integer(std::string_view name) const { return need(name).get_int64().value(); }
-  std::int64_t integer(std::string_view name, std::int64_t fallback) const {
-    const auto found = find(name);
-    return found ? found->get_int64().value() : fallback;
-  }
-  std::string text(std::string_view name) const { return std::string(need(name).get_string().value()); }
-  std::string text(std::string_view name, const char* fallback) const {
-    const auto found = find(name);
-    return found ? std::string(found->get_string().value()) : std::string(fallback);
-  }
-  double real(std::string_view name, double fallback) const {
-    const auto found = find(name);
-    return found ? real_of(*found) : fallback;
-  }
-  bool flag(std::string_view name) const {
-    const auto found = find(name);
-    return found && found->get_bool().value();
-  }
   Key key(std::string_view name) const {
     const auto found = find(name);
     return found ? Key::from_hex(found->get_string().value()) : Key{};
@@ -106,9 +69,6 @@ class Members {
       curve.emplace_back(real_of(point.at(0).value()), real_of(point.at(1).value()));
     return curve;
   }
-
- private:
-  simdjson::dom::object object_;
 };
 
 TrialRecord trial_of(const Members& p) {

@@ -176,6 +176,23 @@ TEST(Labels, SayWhereAFileIsBroken) {
   EXPECT_THROW(read_labels(folder.file("other.txt")), Error);
 }
 
+TEST(Labels, OfBrokenTextsGiveTheirOwnError) {
+  const Label whole = some_label(3, "scan", "s/1");
+  const std::string text = whole.json().dump();
+  EXPECT_EQ(Label::from_text(text).json(), whole.json());
+  std::vector<std::string> broken = {
+      "",         "[]",      "7", "{}", "nul", std::string(5000, '['), "{\"id\": -1}", "{\"id\": 1e400}",
+      text + "x", "\xff\xfe"};
+  for (std::size_t end = 0; end < text.size(); end += 7) broken.push_back(text.substr(0, end));
+  for (const std::string& one : broken) EXPECT_THROW(Label::from_text(one), Error) << one;
+  // A member of another kind.
+  for (const char* name : {"id", "family", "group", "text", "targets", "spread", "structure"}) {
+    Json json = whole.json();
+    json[name] = Json::array();
+    EXPECT_THROW(Label::from_text(json.dump()), Error) << name;
+  }
+}
+
 TEST(Labels, SplitsKeepGroupsWhole) {
   int counts[3] = {};
   for (int group = 0; group < 1000; ++group) {

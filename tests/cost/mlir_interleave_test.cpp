@@ -166,7 +166,7 @@ func.func @f(%a: memref<14x297xi32>, %b: memref<297x150xi32>, %c: memref<14x150x
     (step.work == Work::multiply || step.work == Work::integer_multiply ? product : sum) = &step;
   ASSERT_TRUE(product != nullptr && sum != nullptr);
   EXPECT_EQ(product->uses.size(), 2U) << "not the sum so far";
-  EXPECT_EQ(code.nest.accesses.back().uses, std::vector<int>{sum->value}) << "which is what is stored";
+  EXPECT_EQ(code.nest.accesses.back().uses, Few<int>({sum->value})) << "which is what is stored";
   EXPECT_EQ(together(text, 2), (Together{8.0, 4.0}));
 }
 
