@@ -45,9 +45,9 @@ void print(const char* what, std::vector<double> times) {
 
 int run(int count, char** arguments) {
   namespace cost = hone::cost;
-  LabelSet set;
+  LabelSet set, all;
   if (count > 1) {
-    const LabelSet all = cost::read_labels(arguments[1]);
+    all = cost::read_labels(arguments[1]);  // kept: what is given back would leave the heap in pieces
     const std::size_t every = count > 2 ? std::max(1, std::atoi(arguments[2])) : 1;
     set.provenance = all.provenance;
     for (std::size_t i = 0; i < all.labels.size(); i += every) set.labels.push_back(all.labels[i]);

@@ -19,8 +19,9 @@ struct LoopFeatures {
   double unit = 0.0, still = 0.0, strided = 0.0, indirect = 0.0;  ///< accesses an iteration, by their stride
 };
 
-/// What costs depend on, from the text alone, in half a millisecond as a rule, in several where the text is
-/// long. Counts are dynamic (weighted by trip counts, nest.h) unless their names begin with `static_`.
+/// What costs depend on, from the text alone, in a third of a millisecond as a rule, in several where the
+/// text is long. Counts are dynamic (weighted by trip counts, nest.h) unless their names begin with
+/// `static_`.
 struct Features {
   std::string function;        ///< its symbol
   std::vector<double> values;  ///< by feature_names()
