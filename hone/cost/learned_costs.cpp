@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,6 +36,16 @@ constexpr double kRidgeOfFew = 100.0;
 
 /// Most functions have none, and what is said of those that have must not be theirs.
 bool few_have(const std::string& target) { return target == "spills"; }
+
+/// How a cost that adds up is learned, if it is no rate.
+ErrorOf error_of(const std::string& target) {
+  constexpr std::string_view kHit[] = {"float_operations",    "loaded_bytes",       "stored_bytes",
+                                       "instructions",        "load_instructions",  "store_instructions",
+                                       "vector_instructions", "branch_instructions"};
+  if (target == "run_s") return ErrorOf::cost;
+  if (target == "spills_executed") return ErrorOf::rare;
+  return std::ranges::find(kHit, target) != std::end(kHit) ? ErrorOf::hit : ErrorOf::count;
+}
 
 /// Sums of two, loop by loop, in logarithms.
 std::vector<double> sum_of(const std::vector<double>& a, const std::vector<double>& b) {
@@ -199,11 +210,7 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
   // A rate without its time is no sum.
   target.additive = adds_up(name) && (time || !is_rate(name));
   if (target.additive)
-    target.loops = fit_sums(samples,
-                            name == kTime ? ErrorOf::cost
-                            : time        ? ErrorOf::logarithm
-                                          : ErrorOf::count,
-                            name, costs, options);
+    target.loops = fit_sums(samples, time ? ErrorOf::logarithm : error_of(name), name, costs, options);
   else
     fit_functions(target, samples, costs, options);
   return target;

@@ -12,8 +12,9 @@
 namespace hone::cost {
 namespace {
 
-/// Beyond it an error counts absolutely, in logarithms: of what is counted, and of times, which are noisy.
-constexpr double kLargestError = 0.5, kLargestTimeError = 0.3;
+/// Beyond it an error counts absolutely, in logarithms: of what is counted, of times, which are noisy, and of
+/// counts whose estimate hits.
+constexpr double kLargestError = 0.5, kLargestTimeError = 0.3, kLargestHitError = 0.15;
 /// Rows' worth of evidence against what a leaf says: one for so many functions.
 constexpr double kRidge = 10.0, kFunctionsPerRow = 500.0;
 /// A disturbed measurement beside another one.
@@ -30,9 +31,12 @@ class Loss {
   Loss(const LoopTable& table, ErrorOf error)
       : table_(table),
         timed_(error == ErrorOf::cost || error == ErrorOf::reciprocal),
-        one_(error == ErrorOf::count ? 1.0 : 0.0),
-        largest_(timed_ ? kLargestTimeError : kLargestError),
+        one_(error == ErrorOf::count || error == ErrorOf::hit || error == ErrorOf::rare ? 1.0 : 0.0),
+        largest_(timed_                  ? kLargestTimeError
+                 : error == ErrorOf::hit ? kLargestHitError
+                                         : kLargestError),
         slope_(error == ErrorOf::cost         ? 1.0
+               : error == ErrorOf::rare       ? 0.5
                : error == ErrorOf::reciprocal ? -1.0
                                               : 0.0) {
     for (const double cost : table.costs) goals_.push_back(std::log(one_ + std::max(cost, kLeast)));

@@ -28,8 +28,10 @@ struct LoopTable {
 /// What is to be small at the mean: the error of log(1 + cost), where costs are counts and many are 0, that
 /// of log(cost), the relative error of the cost, or that of its reciprocal (of the rate that follows from a
 /// time). Relative errors weigh predictions above the truth more, so a model of them says less where it knows
-/// little; both relative ones take costs for measured times.
-enum class ErrorOf { count, logarithm, cost, reciprocal };
+/// little; both relative ones take costs for measured times. Of counts that the estimate hits more often than
+/// not (`hit`) almost the median error is made small, so that what it hits stays so; of those that most
+/// functions have none of (`rare`) errors above the truth weigh more, half as much as relative ones.
+enum class ErrorOf { count, hit, rare, logarithm, cost, reciprocal };
 
 /// The logarithm of what one loop costs is its estimate plus a constant plus gradient-boosted trees
 /// (predict/boosted_trees.h) on its row; a function costs the sum over its loops, and the loss is on the

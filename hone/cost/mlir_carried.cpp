@@ -19,7 +19,23 @@ constexpr double kThroughMasked = 12.0;       // cycles to load what a masked st
 constexpr int kDeepest = 400;
 constexpr double kLoaded = 5.0;       // cycles of a load from the first cache
 constexpr double kWideProduct = 7.0;  // cycles of a product of integers beside a single one, in vectors
-constexpr double kMostReach = 16.0;   // iterations after which an element that was stored counts as old
+constexpr double kMostLanes = 64.0,
+                 kForwardedThrough = 8.0;  // elements; vectors' steps between store and load
+constexpr double kMostReach = 16.0;        // iterations after which an element that was stored counts as old
+
+/// How many iterations can run at once where one loads what the `iterations`-th before it stored, and vectors
+/// are handed on whole: LLVM's MemoryDepChecker (couldPreventStoreLoadForward).
+double lanes_apart(const Nest& nest, const Nest::Access& store, int loop, double iterations) {
+  const double stride = std::abs(stride_along(nest, store, loop));
+  if (!(stride >= 1.0)) return 1.0;
+  const double elements = iterations * stride;
+  double whole = 1.0;
+  for (double width = 2.0; width <= std::min(elements, kMostLanes); width *= 2.0) {
+    if (std::fmod(elements, width) != 0.0 && elements / width < kForwardedThrough) break;
+    whole = width;
+  }
+  return floor_to_power(whole / stride);
+}
 
 }  // namespace
 
@@ -258,7 +274,11 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
   if (!moved) return;
   const double first = std::max(1.0, least);
   if (first <= std::min(most, kMostReach)) {
-    body.recurrence = true;
+    const double lanes = least == most ? lanes_apart(nest_, store, id, first) : 1.0;
+    if (lanes > 1.0)
+      body.safe_lanes = body.safe_lanes > 0.0 ? std::min(body.safe_lanes, lanes) : lanes;
+    else
+      body.recurrence = true;
     if (stored != uses_.stored.end()) {
       ways_.clear();
       const double length = way(load.value, stored->second);

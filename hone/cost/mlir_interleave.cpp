@@ -67,6 +67,7 @@ Vectorising::Addresses Vectorising::addresses_of(int id) const {
 }
 
 double Vectorising::interleave(int id, const Lowered::Body& body) const {
+  if (body.safe_lanes > 0.0) return 1.0;  // how far it is went into the lanes
   const Nest::Loop& one = loop(id);
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   double most = 4.0;

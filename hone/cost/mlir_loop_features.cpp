@@ -1,6 +1,7 @@
 #include "hone/cost/mlir_loop_features.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string>
 
@@ -14,7 +15,7 @@ namespace {
 constexpr double kLongCode = 2000.0;  // instructions
 /// Parts of a loop's instructions that are of each kind beside those expected, by InstructionKind: what runs
 /// in lanes, or not, against expectation; addresses, counters and jumps that the text does not show.
-constexpr InstructionMix kUnseen = {0.0, 0.0, 0.01, 0.01, 0.1, 0.03};
+constexpr InstructionMix kUnseen = {0.0, 0.0, 0.001, 0.001, 0.005, 0.001};
 constexpr double kFew = 0.1;       // instructions that nothing here accounts for
 constexpr double kWindow = 110.0;  // instructions that a processor has under way at once
 constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
@@ -58,6 +59,10 @@ constexpr double kPage = 4096.0, kTranslated = 1536.0, kWalk = 30.0;
 double gone(double working_set, double cache) {
   return std::clamp((working_set / cache - 0.8) / 0.4, 0.0, 1.0);
 }
+
+constexpr double kReloaded = 0.65;  // part of the moves to the stack and back that come back
+/// Instructions that a copy or a clearing is at most; beyond it is a call.
+constexpr double kMostCopied = 8.0, kMostCleared = 16.0;
 
 double logs(double value) { return std::log1p(std::max(0.0, value)); }
 
@@ -166,7 +171,7 @@ class Rows {
     columns.put("link", logs(left.link));
     columns.put("chains", logs(left.chains));
     columns.put("real_chain", left.real_chain ? 1.0 : 0.0);
-    columns.put("recurrence", left.recurrence ? 1.0 : 0.0);
+    columns.put("recurrence", left.recurrence || left.safe_lanes > 0.0 ? 1.0 : 0.0);
     columns.put("checks", left.checks ? 1.0 : 0.0);
     columns.put("calls", logs(left.calls));
     columns.put("held", logs(left.held));
@@ -230,8 +235,11 @@ class Rows {
       return main * in_wide * left.interleave + second * in_narrow + rest * in_single + laps * a_lap;
     };
     // Those of a call are the library's.
+    const Moves moves = left.idiom ? moves_of(left, one, body.items) : Moves{};
     const double instructions =
-        left.idiom ? 8.0 : executed(wide.instructions, narrow.instructions, single.instructions, control);
+        moves.stores > 0.0 ? moves.loads + moves.stores
+        : left.idiom       ? 8.0
+                           : executed(wide.instructions, narrow.instructions, single.instructions, control);
     const double entry = loop < 0 ? 20.0 : 4.0 + (block > 1.0 ? 8.0 : 0.0);
     columns.put("log_main", std::log(main * block / trips + 1e-2));
     columns.put("log_rest", std::log((rest + second) / trips + 1e-3));
@@ -248,12 +256,19 @@ class Rows {
     rows.estimates.push_back(std::log(busy + memory + gathers));
     rows.core.push_back(std::log(busy));
     rows.instructions.push_back(std::log(times * (instructions + entry)));
+    const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
+    // What is moved to the stack is stored once and loaded again about twice.
+    const double moved = (passes * (left.spills - left.spills_once) + times * left.spills_once) / times;
     for (std::size_t k = 0; k < kInstructionKinds; ++k) {
       const auto kind = static_cast<InstructionKind>(k);
       const bool integer = kind == InstructionKind::integer, branch = kind == InstructionKind::branch;
-      double count = kUnseen[k] * instructions + (integer ? 0.5 * entry : branch ? 1.0 : 0.0);
+      double count = kUnseen[k] * instructions + (integer ? 0.25 * entry : branch ? 0.3 : 0.0);
+      if (kind == InstructionKind::load) count += moves.loads + kReloaded * moved;
+      if (kind == InstructionKind::store) count += moves.stores + (1.0 - kReloaded) * moved;
+      if (kind == InstructionKind::vector)
+        count += moves.vectors + (left.calls > 0.0 && left.lanes > 1.0 ? moved : 0.0);
       if (!left.idiom)
-        count += executed(wide.mix[k], narrow.mix[k], single.mix[k], integer || branch ? 1.0 : 0.0);
+        count += executed(wide.mix[k], narrow.mix[k], single.mix[k], integer ? 2.0 : branch ? 1.0 : 0.0);
       rows.mix[k].push_back(std::log(times * count + kFew));
     }
     const double crowded = std::max(0.0, left.alive - lowered_.target.vector_registers) +
@@ -268,7 +283,6 @@ class Rows {
     // leave it to the trees to say so, which then say it of what is accounted for as well.
     const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
     rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + unseen)));
-    const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
     rows.moves.push_back(
         std::log(passes * (left.spills - left.spills_once + 0.5) + times * left.spills_once + 0.05));
     const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
@@ -287,6 +301,36 @@ class Rows {
   }
 
  private:
+  /// Of a short copy or clearing: no call, but so many instructions (X86's MaxStoresPerMemcpy and
+  /// MaxStoresPerMemset), on vectors where they are longer than a register of whole numbers.
+  struct Moves {
+    double loads = 0.0, stores = 0.0, vectors = 0.0;
+  };
+  Moves moves_of(const Lowered::Body& left, const Nest::Loop& one,
+                 const std::vector<std::size_t>& items) const {
+    Moves moves;
+    if (!one.known || !left.fixed) return moves;
+    double bytes = 0.0;
+    bool loads = false;
+    for (const std::size_t i : items) {
+      const Lowered::Item& item = lowered_.items[i];
+      if (item.access < 0) continue;
+      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+      loads = loads || !access.store;
+      if (access.store) bytes = one.trips * std::abs(item.stride) * access.bits / 8.0;
+    }
+    const double vector = lowered_.target.vector_bytes, whole = std::floor(bytes / vector);
+    const double left_over = bytes - whole * vector;
+    // The last one may begin inside the one before it.
+    const bool power = std::has_single_bit(static_cast<unsigned>(left_over));
+    const double last = left_over == 0.0 ? 0.0 : whole > 0.0 || power ? 1.0 : 2.0;
+    if (!(bytes > 0.0) || whole + last > (loads ? kMostCopied : kMostCleared)) return moves;
+    moves.stores = whole + last;
+    moves.loads = loads ? moves.stores : 0.0;
+    moves.vectors = (whole + (left_over > 8.0 ? last : 0.0)) * (loads ? 2.0 : 1.0);
+    return moves;
+  }
+
   /// What belongs to loops of the nest, by those that they have ended up in.
   std::vector<double> by_home(const std::vector<double>& parts) const {
     std::vector<double> sums(parts.size(), 0.0);

@@ -29,6 +29,7 @@ struct Lowered {
     double share = 1.0;          ///< how often a copy runs an iteration (branches)
     double stride = 0.0;         ///< accesses: elements from one iteration to the next; NaN: anywhere
     double lanes = 1.0;          ///< copies side by side that one instruction takes
+    double paired = 1.0;         ///< ... the part of them that does so
     int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
     bool in_row = false;  ///< with its group one wide operation on elements as they lie, nothing is shuffled
     bool gathered = false;  ///< of these, loads that are put into a vector one by one
@@ -73,6 +74,7 @@ struct Lowered {
     bool alone = false;       ///< ... and an entry of the loop does not wait for the one before it
     bool real_chain = false;  ///< its order may not change: of reals, or no reduction
     bool recurrence = false;  ///< elements that earlier iterations stored are loaded
+    double safe_lanes = 0.0;  ///< ... so many iterations later that this many run at once; 0: none are
     bool checks = false;      ///< whether they are is known when it runs
     double calls = 0.0;       ///< of the mathematics library an iteration; registers do not outlive them
     double held = 0.0;        ///< values that stay in registers over its iterations, a copy each

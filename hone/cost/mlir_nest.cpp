@@ -95,6 +95,8 @@ void NestBuilder::function(int operation) {
     for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
       if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty())
         nest_.buffers[static_cast<std::size_t>(buffer(argument))].argument = true;
+      else
+        nest_.arguments.push_back(argument);
   }
   if (!whole.loops.empty()) {
     this->operation(operation, {});

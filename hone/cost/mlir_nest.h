@@ -132,6 +132,7 @@ struct Nest {
   std::vector<Step> steps;
   std::vector<Flow> flows;
   std::vector<Buffer> buffers;
+  std::vector<int> arguments;  ///< single values that the function is given
   int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
 
   static constexpr int kHeap = -2;

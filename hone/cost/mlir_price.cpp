@@ -89,17 +89,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
   const auto count = [&](InstructionKind kind, double instructions) {
     total.mix[static_cast<std::size_t>(kind)] += instructions;
   };
-  for (const std::size_t i : items) {
-    const Lowered::Item& item = lowered.items[i];
-    double times = item.copies * item.share;
-    // One by one, except for copies that are one instruction.
-    const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
-    const double width = lanes > 1.0 ? lanes : straight ? item.lanes : 1.0;
-    if (lanes <= 1.0) {
-      real += item.shuffles * item.share;
-      count(InstructionKind::vector, item.shuffles * item.share);
-    }
-    if (lanes <= 1.0) times /= std::max(1.0, width);
+  // So many times, `width` elements each.
+  const auto add = [&](const Lowered::Item& item, double times, double width) {
     if (item.access >= 0) {
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
       const double stride = std::abs(item.stride);
@@ -108,6 +99,8 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       double uops = times * parts;
       if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
       if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
+      double touching = 0.0, single = 0.0;  // of these, what loads or stores; of that, single reals
+      bool apart = false;
       if (lanes > 1.0 && item.in_row)
         uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
       else if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
@@ -120,24 +113,47 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
       }
       (access.store ? stores : loads) += uops;
-      count(access.store ? InstructionKind::store : InstructionKind::load, uops);
+      touching = uops;
+      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0) {
+        apart = !item.in_group && !lowered.target.masks();
+        if (item.in_group)
+          touching =
+              times / item.group * std::max(1.0, std::ceil(stride * bytes / lowered.target.widest_bytes()));
+        if (apart) touching = times * lanes;
+        if (apart && access.real) single = times * std::ceil(bytes / 16.0);
+      }
+      count(access.store ? InstructionKind::store : InstructionKind::load, touching);
       const bool vector = std::max(1.0, width) * access.elements > 1.0;
-      if (vector || access.real)
+      if (apart) {
+        // The first of each 16 bytes by itself, the others into or out of what is there.
+        count(InstructionKind::scalar, single);
+        count(InstructionKind::vector, times * (lanes - 1.0));
+      } else if (vector || access.real) {
         count(vector ? InstructionKind::vector : InstructionKind::scalar,
               (access.store ? 1.0 : kUnfolded) * uops);
+      }
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked) integer += 2.0 * uops;
       slow += times * switching(nest, lowered, items, item, parts);
-      continue;
+      return;
     }
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
-    if (step.address) continue;
+    if (step.address) return;
     const double parts = std::max(1.0, std::ceil(std::max(1.0, width) * step.elements *
                                                  std::max(8, step.bits) / 8.0 / lowered.target.vector_bytes));
     const double uops = lanes > 1.0 && item.in_row
                             ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
                             : times * parts;
-    if (step.work != Work::transcendental && step.work != Work::call)
+    if (step.work == Work::compare && step.real && width * step.elements <= 1.0) {
+      // What chooses by the bits, of a single real too, is an instruction on vectors; signs are tested as
+      // whole numbers, and jumped over.
+      const bool signs = step.choice.single >= kExtremum.single;
+      const double scalar = std::min(step.choice.single, 2.0);
+      count(InstructionKind::scalar, uops * scalar);
+      count(InstructionKind::vector, uops * (step.choice.single - scalar - (signs ? 2.0 : 0.0)));
+      count(InstructionKind::integer, signs ? uops : 0.0);
+      count(InstructionKind::branch, signs ? 2.0 * uops : 0.0);
+    } else if (step.work != Work::transcendental && step.work != Work::call)
       count(width * step.elements > 1.0 ? InstructionKind::vector
             : step.real                 ? InstructionKind::scalar
                                         : InstructionKind::integer,
@@ -185,6 +201,21 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (step.real ? real : integer) += uops;
         if (!step.real && width * step.elements > 1.0) wide_integer += uops;
     }
+  };
+  for (const std::size_t i : items) {
+    const Lowered::Item& item = lowered.items[i];
+    const double times = item.copies * item.share;
+    if (lanes > 1.0) {
+      add(item, times, lanes);
+      continue;
+    }
+    real += item.shuffles * item.share;
+    count(InstructionKind::vector, item.shuffles * item.share);
+    // One by one, except for copies that are one instruction.
+    const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
+    const double width = straight ? std::max(1.0, item.lanes) : 1.0;
+    add(item, times * (width > 1.0 ? item.paired : 1.0) / width, width);
+    if (width > 1.0 && item.paired < 1.0) add(item, times * (1.0 - item.paired), 1.0);
   }
   const double most = std::max({(real + real_ports) / 2.0, (real + real_ports + wide_integer) / 3.0,
                                 (real + real_ports + integer) / 4.0, products / 2.0,

@@ -38,6 +38,7 @@ void Vectorising::side_by_side(int id, double widest) {
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
   if (along >= 0) copies_along(id, along, in_registers, widest);
   straight(id, widest);
+  round_loop(id, widest);
   sums_of_copies(id, widest);
   sums_of_text(id);
 }
@@ -62,7 +63,7 @@ double Vectorising::apart_cost(const Lowered::Item& item, double lanes, int alon
 void Vectorising::bring_together(Lowered::Item& item, double lanes, int along) const {
   item.gathered = true;
   item.gathers = gathers(item, lanes, along);
-  item.shuffles += item.gathers ? 2.0 * item.copies / lanes : item.copies;
+  item.shuffles += item.gathers ? 2.0 * item.copies / lanes : item.copies * (1.0 - 1.0 / lanes);
 }
 
 /// Copies of a loop written out that store neighbours.
@@ -121,10 +122,10 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
   }
 }
 
-/// The items under a value that have copies by a loop become vectors of so many, if that saves more than
-/// `shuffles`, which `top` then does.
-void Vectorising::stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top,
-                                 bool sum) {
+/// The items under a value that have copies by a loop become vectors of so many, a part of the copies, if
+/// that saves more than `shuffles`, which `top` then does.
+void Vectorising::stand_together(int value, int id, int along, double lanes, double part, double shuffles,
+                                 std::size_t top, bool sum) {
   std::vector<std::size_t> items;
   std::set<int> seen;
   int handed_on = 0;
@@ -134,7 +135,8 @@ void Vectorising::stand_together(int value, int id, int along, double lanes, dou
   double saved = -shuffles;
   for (const std::size_t k : items) {
     const Lowered::Item& item = lowered_.items[k];
-    saved += neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -apart_cost(item, lanes, along);
+    saved += part *
+             (neighbours(item, along) ? item.copies * (1.0 - 1.0 / lanes) : -apart_cost(item, lanes, along));
   }
   if (items.empty() || saved <= 0.0) return;
   shorten(id, saved);
@@ -142,6 +144,7 @@ void Vectorising::stand_together(int value, int id, int along, double lanes, dou
   for (const std::size_t k : items) {
     Lowered::Item& item = lowered_.items[k];
     item.lanes = lanes;
+    item.paired = part;
     if (!neighbours(item, along)) bring_together(item, lanes, along);
   }
 }
@@ -162,18 +165,25 @@ void Vectorising::sums_of_copies(int id, double widest) {
       if (any_order) {
         // Sums of lanes, which are added up at last.
         const double lanes = floor_to_power(std::min(widest, loop(along).trips));
-        if (lanes >= 4.0) stand_together(step.value, id, along, lanes, 2.0 * std::log2(lanes), i, true);
+        if (lanes >= 4.0) stand_together(step.value, id, along, lanes, 1.0, 2.0 * std::log2(lanes), i, true);
         break;
       }
       const auto from = uses_.from.find(step.value);
       if (from == uses_.from.end()) break;
+      // The last sums are looked at, but for one that goes round a loop.
+      double sums = 1.0;
+      for (const int by : top.copied_by)
+        if (summed(step.value, by)) sums *= std::max(1.0, loop(by).trips);
+      const double pairs = std::floor((id >= 0 && summed(step.value, id) ? sums - 1.0 : sums) / 2.0);
+      const double part = 2.0 * std::min(pairs, kDeepestSums / 2.0) / sums;
+      if (part <= 0.0) break;
       for (const int value : from->second) {
         const auto given = uses_.item.find(value);
         if (given == uses_.item.end()) continue;
         const auto first = static_cast<std::size_t>(given->second);
         const Lowered::Item& item = lowered_.items[first];
         if (item.step >= 0)
-          stand_together(value, id, along, 2.0, 0.5 * item.copies, first,
+          stand_together(value, id, along, 2.0, part, 0.5 * part * item.copies, first,
                          false);  // every other one is taken out
       }
       break;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "hone/cost/mlir_vectorising.h"
 
@@ -12,6 +14,8 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr int kDeepestBundle = 12;           // RecursionMaxDepth
+constexpr int kDeepestRounds = 200;          // loops one behind the other or inside
+constexpr int kMostTrees = 100;              // one behind the other
 constexpr std::size_t kMostBundled = 20000;  // values of a function, beyond which nothing is looked for
 
 }  // namespace
@@ -38,7 +42,32 @@ class Vectorising::Bundles {
     follow(values, 1);
     possible_ = possible_ && !loaded_after(stores);
   }
+  /// From values on that are no stores', at a cost beforehand.
+  void grow_from(const std::vector<int>& values, double cost) {
+    saved_ -= cost;
+    follow(values, 1);
+  }
+  /// Whether a value is known when it runs.
+  bool given(int value) const {
+    return of_.uses_.item.contains(value) ||
+           std::ranges::find(of_.nest_.arguments, value) != of_.nest_.arguments.end();
+  }
+  /// To put values together; the first real is in a vector's register already.
+  double apart_cost(const std::vector<int>& values) const {
+    const auto count =
+        static_cast<double>(std::ranges::count_if(values, [&](int value) { return given(value); }));
+    const bool reals = std::ranges::all_of(values, [&](int value) {
+      const auto from = of_.uses_.item.find(value);
+      if (from == of_.uses_.item.end()) return true;
+      const Lowered::Item& item = of_.lowered_.items[static_cast<std::size_t>(from->second)];
+      return item.step >= 0 ? of_.nest_.steps[static_cast<std::size_t>(item.step)].real
+                            : access_of(static_cast<std::size_t>(from->second)).real;
+    });
+    return reals ? std::max(0.0, count - 1.0) : count;
+  }
   bool pays() const { return possible_ && saved_ > 0.0; }
+  /// Values at which it went no further, each as many as lanes.
+  const std::vector<std::vector<int>>& ends() const { return ends_; }
   /// Makes them so many elements' vectors, each counted `copies` times.
   void settle(double lanes, double copies) {
     for (const std::size_t i : items_) of_.lowered_.items[i].lanes = lanes;
@@ -89,8 +118,7 @@ class Vectorising::Bundles {
   }
   /// Values that are put together one by one, unless they are constants.
   void apart(const std::vector<int>& values) {
-    if (std::any_of(values.begin(), values.end(), [&](int value) { return of_.uses_.item.count(value) > 0; }))
-      saved_ -= static_cast<double>(values.size());
+    saved_ -= apart_cost(values);
     for (const int value : values) possible_ = possible_ && !waits(value);
   }
   /// Whether a value comes from one that is in a bundle already.
@@ -106,10 +134,16 @@ class Vectorising::Bundles {
   /// Values that are to be one vector's elements.
   void follow(const std::vector<int>& values, int depth) {
     if (std::all_of(values.begin(), values.end(), [&](int value) { return value == values[0]; })) {
-      if (of_.uses_.item.count(values[0]) > 0) saved_ -= 1.0;  // to all lanes
+      if (given(values[0])) saved_ -= 1.0;  // to all lanes
       return;
     }
     if (!seen_.insert(values).second) return;
+    // What goes round a loop, or comes out of it, does so as a vector.
+    if (const std::optional<Round> round = of_.round_of(values); round && depth < kDeepestRounds) {
+      follow(round->yielded, depth + 1);
+      if (possible_) follow(round->initial, depth + 1);
+      return;
+    }
     note_loads(values);
     if (++of_.visited_together_ > kMostBundled) possible_ = false;
     if (!possible_) return;
@@ -140,8 +174,16 @@ class Vectorising::Bundles {
       items.push_back(static_cast<std::size_t>(given->second));
     }
     const double lanes = static_cast<double>(values.size());
-    if (items.size() < values.size() || depth >= kDeepestBundle) return apart(values);
-    if (!alike(items)) {
+    if (items.size() < values.size()) return apart(values);
+    const auto of_lanes = [&](std::size_t i) { return of_.lowered_.items[i].lanes == lanes; };
+    const bool made = std::all_of(items.begin(), items.end(), of_lanes) && alike(items);
+    if (depth >= kDeepestBundle) {
+      if (made) return;
+      ends_.push_back(values);
+      return apart(values);
+    }
+    const bool mixed = !alike(items) && two_kinds(items);
+    if (!mixed && !alike(items)) {
       if (depth == 1 || !gathered(items)) return apart(values);  // what is only copied is not worth it
       saved_ -= 2.0;
       bundled_.insert(values.begin(), values.end());
@@ -151,13 +193,12 @@ class Vectorising::Bundles {
     const auto taken = [&](std::size_t i) { return of_.lowered_.items[i].lanes > 1.0; };
     if (std::any_of(items.begin(), items.end(), taken)) {
       // By an earlier tree: as they are wanted here, or not.
-      if (!std::all_of(items.begin(), items.end(),
-                       [&](std::size_t i) { return of_.lowered_.items[i].lanes == lanes; }))
-        apart(values);
+      if (!std::all_of(items.begin(), items.end(), of_lanes)) apart(values);
       return;
     }
     bundled_.insert(values.begin(), values.end());
     gained(of_.lowered_.items[items[0]].home, items.size());
+    if (mixed && !sums_and_differences(items)) saved_ -= 2.0;  // both are done, and lanes of each taken
     items_.insert(items_.end(), items.begin(), items.end());
     const auto first = of_.uses_.from.find(values[0]);
     if (of_.lowered_.items[items[0]].access >= 0 || first == of_.uses_.from.end()) return;
@@ -187,6 +228,33 @@ class Vectorising::Bundles {
            });
   }
 
+  /// Whether they are two operations on reals, each of some lanes (SLPVectorizer's alternate opcodes).
+  bool two_kinds(const std::vector<std::size_t>& items) const {
+    const Lowered::Item& first = of_.lowered_.items[items[0]];
+    std::set<std::uint64_t> kinds;
+    for (const std::size_t i : items) {
+      const Lowered::Item& one = of_.lowered_.items[i];
+      if (one.step < 0 || one.share != first.share || one.copies != first.copies) return false;
+      const Nest::Step& step = of_.nest_.steps[static_cast<std::size_t>(one.step)];
+      const Nest::Step& head = of_.nest_.steps[static_cast<std::size_t>(first.step)];
+      if (step.code == 0 || !step.real || step.bits != head.bits || !has_vectors(step) ||
+          step.uses.size() != 2 || step.work == Work::compare)
+        return false;
+      kinds.insert(step.code);
+    }
+    return kinds.size() == 2;
+  }
+  /// Whether every other one is a sum, and the others are differences: one instruction (ADDSUBPD).
+  bool sums_and_differences(const std::vector<std::size_t>& items) const {
+    const auto step = [&](std::size_t i) -> const Nest::Step& {
+      return of_.nest_.steps[static_cast<std::size_t>(of_.lowered_.items[i].step)];
+    };
+    for (std::size_t k = 0; k < items.size(); ++k)
+      if (step(items[k]).work != Work::add || (step(items[k]).code == step(items[0]).code) != (k % 2 == 0))
+        return false;
+    return true;
+  }
+
   /// Whether they are one operation, or loads of neighbours.
   bool alike(const std::vector<std::size_t>& items) const {
     const Lowered::Item& first = of_.lowered_.items[items[0]];
@@ -214,47 +282,116 @@ class Vectorising::Bundles {
   bool possible_ = true;
   std::vector<std::size_t> items_, gathers_;
   std::set<std::vector<int>> seen_;
+  std::vector<std::vector<int>> ends_;
   std::set<int> bundled_, waited_;
   std::set<std::size_t> loads_;  ///< items
 };
 
-/// Of the text: a + x, then + y.
-void Vectorising::sums_of_text(int id) {
-  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-    const Lowered::Item& top = lowered_.items[i];
-    if (top.step < 0 || top.lanes > 1.0) continue;
-    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
-    const auto from = uses_.from.find(step.value);
-    if (step.work != Work::add || !step.real || step.elements > 1.0 || from == uses_.from.end() ||
-        from->second.size() != 2)
-      continue;
-    for (int k = 0; k < 2; ++k) {
-      const int before = from->second[static_cast<std::size_t>(k)],
-                added = from->second[static_cast<std::size_t>(1 - k)];
-      const auto inner = uses_.from.find(before);
-      const auto made = uses_.made.find(before);
-      if (inner == uses_.from.end() || inner->second.size() != 2 || made == uses_.made.end() ||
-          made->second.work != Work::add)
-        continue;
-      bool done = false;
-      for (const int other : inner->second) {
-        const auto one = uses_.item.find(added), two = uses_.item.find(other);
-        if (done || one == uses_.item.end() || two == uses_.item.end()) continue;
-        if (lowered_.items[static_cast<std::size_t>(one->second)].step < 0 ||
-            lowered_.items[static_cast<std::size_t>(one->second)].lanes > 1.0 ||
-            lowered_.items[static_cast<std::size_t>(two->second)].lanes > 1.0)
-          continue;
-        Bundles bundles(*this);
-        bundles.pair(other, added);
-        if (!bundles.pays()) continue;
-        bundles.settle(2.0, top.copies);
-        lowered_.items[static_cast<std::size_t>(one->second)].shuffles += top.copies;
-        done = true;
-      }
-      if (done) break;
-    }
+std::optional<Vectorising::Round> Vectorising::round_of(const std::vector<int>& values) const {
+  const auto first = rounds_.find(values[0]);
+  if (first == rounds_.end()) return std::nullopt;
+  Round round;
+  for (const int value : values) {
+    const auto found = rounds_.find(value);
+    if (found == rounds_.end() || found->second.first != first->second.first) return std::nullopt;
+    const Nest::Loop& one = loop(found->second.first);
+    round.yielded.push_back(one.yielded[found->second.second]);
+    round.initial.push_back(one.initial[found->second.second]);
+  }
+  return round;
+}
+
+/// What a tree did not reach any more.
+void Vectorising::go_on(std::vector<std::vector<int>> ends, double copies) {
+  for (int trees = 0; !ends.empty() && trees < kMostTrees; ++trees) {
+    const std::vector<int> values = std::move(ends.back());
+    ends.pop_back();
+    Bundles bundles(*this);
+    bundles.grow_from(values, -bundles.apart_cost(values));  // that has been counted and falls away
+    if (!bundles.pays()) continue;
+    bundles.settle(static_cast<double>(values.size()), copies);
+    ends.insert(ends.end(), bundles.ends().begin(), bundles.ends().end());
   }
 }
+
+/// What goes round a loop side by side.
+void Vectorising::round_loop(int id, double widest) {
+  if (id < 0) return;
+  const Nest::Loop& one = loop(id);
+  const std::size_t count = std::min({one.carried.size(), one.yielded.size(), one.initial.size()});
+  if (count < 2 || !one.carries_real || one.carries_integer || home_of(id) != id) return;
+  for (auto width = static_cast<std::size_t>(widest); width >= 2; width /= 2)
+    for (std::size_t begin = 0; begin + width <= count;) {
+      const std::vector<int> values(one.carried.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    one.carried.begin() + static_cast<std::ptrdiff_t>(begin + width));
+      const auto made = uses_.item.find(one.yielded[begin]);
+      if (made == uses_.item.end() || lowered_.items[static_cast<std::size_t>(made->second)].lanes > 1.0) {
+        ++begin;
+        continue;
+      }
+      Bundles bundles(*this);
+      bundles.grow_from(values, static_cast<double>(width) - 1.0);  // behind the loop they are taken apart
+      if (!bundles.pays()) {
+        ++begin;
+        continue;
+      }
+      bundles.settle(static_cast<double>(width), 1.0);
+      go_on(bundles.ends(), 1.0);
+      begin += width;
+    }
+}
+
+/// Of the text: a + x, then + y, from the last sum on.
+void Vectorising::sums_of_text(int id) {
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
+  std::unordered_map<int, double> depths;  // by value: steps from it to the last that comes of it
+  for (auto at = here.rbegin(); at != here.rend(); ++at) {
+    const Lowered::Item& top = lowered_.items[*at];
+    if (top.step < 0) continue;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+    const auto from = uses_.from.find(step.value);
+    if (from == uses_.from.end()) continue;
+    const double depth = depths.try_emplace(step.value, 0.0).first->second;
+    for (const int value : from->second) {
+      const auto [found, fresh] = depths.try_emplace(value, depth + 1.0);
+      if (!fresh) found->second = std::min(found->second, depth + 1.0);
+    }
+    if (top.lanes > 1.0 || step.work != Work::add || !step.real || step.elements > 1.0 ||
+        from->second.size() != 2 || depth >= kDeepestSums)
+      continue;
+    if (id >= 0 && summed(step.value, id)) continue;  // it goes round the loop
+    for (int k = 0; k < 2; ++k)
+      if (pair_terms(*at, from->second[static_cast<std::size_t>(k)],
+                     from->second[static_cast<std::size_t>(1 - k)]))
+        break;
+  }
+}
+
+/// Of a sum `before` + `added`, the latter and what the former adds.
+bool Vectorising::pair_terms(std::size_t top, int before, int added) {
+  const auto inner = uses_.from.find(before);
+  const auto made = uses_.made.find(before);
+  if (inner == uses_.from.end() || inner->second.size() != 2 || made == uses_.made.end() ||
+      made->second.work != Work::add)
+    return false;
+  for (const int other : inner->second) {
+    const auto one = uses_.item.find(added), two = uses_.item.find(other);
+    if (one == uses_.item.end() || two == uses_.item.end()) continue;
+    Lowered::Item& item = lowered_.items[static_cast<std::size_t>(one->second)];
+    if (item.step < 0 || item.lanes > 1.0 ||
+        lowered_.items[static_cast<std::size_t>(two->second)].lanes > 1.0)
+      continue;
+    Bundles bundles(*this);
+    bundles.pair(other, added);
+    if (!bundles.pays()) continue;
+    const double copies = lowered_.items[top].copies;
+    bundles.settle(2.0, copies);
+    item.shuffles += copies;
+    return true;
+  }
+  return false;
+}
+
 void Vectorising::straight(int id, double widest) {
   std::vector<std::size_t> stores;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
@@ -307,6 +444,7 @@ void Vectorising::straight(int id, double widest) {
                       row.begin() + static_cast<std::ptrdiff_t>(end)});
         if (bundles.pays()) {
           bundles.settle(static_cast<double>(width), lowered_.items[row[begin]].copies);
+          go_on(bundles.ends(), lowered_.items[row[begin]].copies);
           begin = end;
         } else {
           ++begin;

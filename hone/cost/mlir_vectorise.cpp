@@ -232,7 +232,9 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     const double most = one.known && trips <= widest ? floor_to_power(trips) : widest;
     const bool masked = one.known && trips < 16.0 && (!body.fixed || std::fmod(trips, most) != 0.0);
     double best = one.known ? single * trips : single;
-    for (double width = 2.0; width <= (masked ? widest : most); width *= 2.0) {
+    const double most_lanes =
+        std::min(masked ? widest : most, body.safe_lanes > 0.0 ? body.safe_lanes : widest);
+    for (double width = 2.0; width <= most_lanes; width *= 2.0) {
       const double wide = cost(id, width, masked);
       double total = wide / width;
       if (one.known)

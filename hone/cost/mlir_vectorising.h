@@ -50,6 +50,17 @@ class Vectorising {
                       from->second[k]) == from->second.begin() + static_cast<std::ptrdiff_t>(k))
           users_[from->second[k]].push_back(around(item));
     }
+    for (std::size_t i = 0; i < nest.loops.size(); ++i) {
+      const Nest::Loop& one = nest.loops[i];
+      for (std::size_t k = 0; k < std::min({one.carried.size(), one.yielded.size(), one.initial.size()}); ++k)
+        rounds_[one.carried[k]] = {static_cast<int>(i), k};
+    }
+    for (const Nest::Flow& flow : nest.flows) {
+      if (!flow.ended || flow.loop < 0) continue;
+      const Nest::Loop& one = nest.loops[static_cast<std::size_t>(flow.loop)];
+      for (std::size_t k = 0; k < std::min({flow.values.size(), one.yielded.size(), one.initial.size()}); ++k)
+        rounds_[flow.values[k]] = {flow.loop, k};
+    }
     for (std::size_t i = 0; i < nest.accesses.size(); ++i)
       accesses_[{home_of(nest.accesses[i].loop), nest.accesses[i].buffer}].push_back(static_cast<int>(i));
   }
@@ -178,10 +189,20 @@ class Vectorising {
   void side_by_side(int id, double widest);
   void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);
+  void round_loop(int id, double widest);
+  void go_on(std::vector<std::vector<int>> ends, double copies);
+  /// Of values that go round one loop, or that come out of it: what they are from iteration to iteration, and
+  /// what they begin as.
+  struct Round {
+    std::vector<int> yielded, initial;
+  };
+  std::optional<Round> round_of(const std::vector<int>& values) const;
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
-  void stand_together(int value, int id, int along, double lanes, double shuffles, std::size_t top, bool sum);
+  bool pair_terms(std::size_t top, int before, int added);
+  void stand_together(int value, int id, int along, double lanes, double part, double shuffles,
+                      std::size_t top, bool sum);
   /// Makes copies of a load that lie apart a vector's elements, so many of each.
   void bring_together(Lowered::Item& item, double lanes, int along) const;
   /// What LLVM takes that for beyond loads one by one.
@@ -201,8 +222,9 @@ class Vectorising {
   const Nest& nest_;
   const ValueUses& uses_;
   Lowered& lowered_;
-  std::vector<std::vector<std::size_t>> at_;  ///< items by home + 1
-  std::vector<bool> copied_;                  ///< by loop: something has copies for it
+  std::vector<std::vector<std::size_t>> at_;      ///< items by home + 1
+  std::vector<bool> copied_;                      ///< by loop: something has copies for it
+  ByNumber<std::pair<int, std::size_t>> rounds_;  ///< by value: the loop that it goes round, as which
   std::map<int, std::vector<std::size_t>>
       kept_;  ///< by loop: items of it that stay in registers all through it
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
@@ -222,6 +244,9 @@ class Vectorising {
   mutable std::optional<AddressCode> places_;  ///< of all accesses, made when needed
   double given_outside_ = 0.0;                 ///< values that a loop takes from instructions outside it
 };
+
+/// Sums behind each other, from the last, whose terms are looked at for neighbours (RecursionMaxDepth).
+constexpr double kDeepestSums = 12.0;
 
 /// Stores of a body; of more, nothing is looked at.
 constexpr std::size_t kMostStores = 1024;

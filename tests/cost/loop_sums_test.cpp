@@ -106,6 +106,46 @@ TEST(LoopSums, ManyCountsOfNothingDoNotSpoilTheOthers) {
   EXPECT_LT(std::exp(sums.log_cost(one.row(), {&estimate, 1})), 0.1);
 }
 
+TEST(LoopSums, WhatTheEstimateHitsStaysSo) {
+  Rng rng(6, "loops", 0);
+  LoopTable table(1);
+  // Three of four counts are as estimated, the others half, which nothing says.
+  for (int i = 0; i < 1000; ++i) {
+    const double nothing = rng.uniform(), trips = std::exp(4.0 + 4.0 * rng.uniform()),
+                 estimate = std::log(trips);
+    table.add({&nothing, 1}, {&estimate, 1}, rng.uniform() < 0.75 ? trips : 0.5 * trips);
+  }
+  const auto off = [&](ErrorOf error) {
+    const LoopSums sums = LoopSums::fit(table, error, {.trees = 100, .learning_rate = 0.12, .leaves = 4});
+    double sum = 0.0;
+    for (int i = 0; i < 50; ++i) {
+      const double nothing = (i + 0.5) / 50.0, estimate = std::log(1000.0);
+      sum += std::abs(sums.log_cost({&nothing, 1}, {&estimate, 1}) - estimate) / 50.0;
+    }
+    return sum;
+  };
+  EXPECT_LT(off(ErrorOf::hit), 0.08);
+  EXPECT_LT(off(ErrorOf::hit), 0.6 * off(ErrorOf::count));
+}
+
+TEST(LoopSums, OfWhatIsRareMoreThanThereIsCountsForMore) {
+  Rng rng(7, "loops", 0);
+  LoopTable table(1);
+  const double estimate = std::log(100.0);
+  for (int i = 0; i < 1000; ++i) {
+    const double nothing = rng.uniform();
+    table.add({&nothing, 1}, {&estimate, 1}, rng.uniform() < 0.5 ? 50.0 : 200.0);
+  }
+  const auto said = [&](ErrorOf error) {
+    const double nothing = 0.5;
+    return std::exp(LoopSums::fit(table, error, {.trees = 60, .learning_rate = 0.1, .leaves = 2})
+                        .log_cost({&nothing, 1}, {&estimate, 1}));
+  };
+  // Nearer to 50 than to 200.
+  EXPECT_LT(said(ErrorOf::rare), 0.85 * said(ErrorOf::count));
+  EXPECT_GT(said(ErrorOf::rare), 45.0);
+}
+
 TEST(LoopSums, ReadBackWhatTheyWrote) {
   Rng rng(3, "loops", 0);
   LoopTable table(2);

@@ -180,6 +180,12 @@ TEST(MlirMachine, InstructionsByKind) {
   EXPECT_NEAR(executed(InstructionKind::store, squares), 1024.0, 10.0);
   EXPECT_GT(executed(InstructionKind::vector, squares), 2.0 * 1024.0) << "product and store, some loads";
   EXPECT_LT(executed(InstructionKind::scalar, squares), 100.0);
+  // What is chosen by its bits is a vector's instruction, one by one too.
+  const char* running =
+      "%y = affine.load %s[0] : memref<1xf32>\n%z = arith.maximumf %x, %y : f32\n"
+      "affine.store %z, %s[0] : memref<1xf32>\naffine.store %z, %b[%i] : memref<8192xf32>";
+  EXPECT_GT(executed(InstructionKind::vector, running), 4.0 * 8192.0);
+  EXPECT_GT(executed(InstructionKind::scalar, running), 2.0 * 8192.0);
   // In the order of the text, in a register.
   const char* sum =
       "%y = affine.load %s[0] : memref<1xf32>\n%z = arith.addf %x, %y : f32\n"
@@ -188,6 +194,25 @@ TEST(MlirMachine, InstructionsByKind) {
   EXPECT_LT(executed(InstructionKind::store, sum), 10.0) << "once, behind the loop";
   EXPECT_GT(executed(InstructionKind::scalar, sum), 8192.0);
   EXPECT_LT(executed(InstructionKind::vector, sum), 1000.0);
+}
+
+TEST(MlirMachine, AShortCopyIsNoCall) {
+  const auto executed = [](InstructionKind kind, int length) {
+    const Function f(fmt::format("func.func @f(%a: memref<100x999xf64>, %b: memref<100x998xf64>) {{\n"
+                                 "affine.for %i = 0 to 100 {{\naffine.for %j = 0 to {} {{\n"
+                                 "%x = affine.load %a[%i, %j] : memref<100x999xf64>\n"
+                                 "affine.store %x, %b[%i, %j] : memref<100x998xf64>\n}}\n}}\nreturn\n}}\n",
+                                 length),
+                     kWithMasks);
+    const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
+    double sum = 0.0;
+    for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
+    return sum;
+  };
+  // 216 bytes by 32 at once, the last of them beginning inside the one before.
+  EXPECT_NEAR(executed(InstructionKind::load, 27), 700.0, 5.0);
+  EXPECT_NEAR(executed(InstructionKind::store, 27), 700.0, 5.0);
+  EXPECT_LT(executed(InstructionKind::store, 99), 5.0) << "memcpy's own";
 }
 
 TEST(MlirMachine, WhatFitsACacheIsThereWhenAFunctionRunsAgain) {

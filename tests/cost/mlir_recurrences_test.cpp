@@ -48,6 +48,24 @@ std::string running(const std::string& kept, const std::string& type, const std:
       kept, type, operation, type[0] == 'f' ? ".0" : "");
 }
 
+TEST(MlirRecurrences, LanesOfWhatWasStoredSomeIterationsAgo) {
+  const auto scan = [](int behind) {
+    return Left(fmt::format("func.func @f(%a: memref<20000xf64>, %b: memref<20000xf64>, %c: f64) {{\n"
+                            "affine.for %i = 32 to 20000 {{\n%x = affine.load %a[%i] : memref<20000xf64>\n"
+                            "%y = affine.load %b[%i - {}] : memref<20000xf64>\n%p = arith.mulf %y, %c : f64\n"
+                            "%s = arith.addf %x, %p : f64\naffine.store %s, %b[%i] : memref<20000xf64>\n}}\n"
+                            "return\n}}\n",
+                            behind),
+                {.vector_bytes = 32.0});
+  };
+  // Vectors that are stored are loaded whole again.
+  for (const auto& [behind, lanes] :
+       {std::pair{1, 1.0}, {2, 2.0}, {3, 1.0}, {4, 4.0}, {5, 1.0}, {6, 2.0}, {8, 4.0}, {12, 4.0}}) {
+    EXPECT_EQ(scan(behind).lowered.body(0).lanes, lanes) << behind;
+    EXPECT_EQ(scan(behind).lowered.body(0).interleave, 1.0) << behind;
+  }
+}
+
 TEST(MlirRecurrences, OnlyTheEndOfAReductionIsSeen) {
   for (const auto& [type, operation] :
        {std::pair<std::string, std::string>{"i32", "arith.addi"}, {"f32", "arith.maximumf"}}) {

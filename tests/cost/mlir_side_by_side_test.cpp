@@ -74,11 +74,20 @@ TEST(MlirSideBySide, CopiesInTheText) {
   EXPECT_EQ(in_text(8, square).lanes(Work::multiply), 8.0);
   EXPECT_EQ(in_text(4, square).lanes(Work::multiply), 4.0);
   EXPECT_EQ(in_text(1, square).lanes(Work::multiply), 1.0);
-  // Two operations in turn are no one instruction, nor are values that wait for each other.
+  // Of two operations in turn both are done for all, and lanes taken of each.
   const auto mixed = [](int i) {
     return fmt::format("%y{0} = arith.{1} %x{0}, %x{0} : f32\n", i, i % 2 == 0 ? "mulf" : "addf");
   };
-  EXPECT_EQ(in_text(8, mixed).lanes(Work::multiply), 1.0);
+  EXPECT_EQ(in_text(8, mixed).lanes(Work::multiply), 8.0);
+  EXPECT_EQ(in_text(8,
+                    [&](int i) {
+                      return i % 3 == 0 ? fmt::format("%y{0} = arith.divf %x{0}, %x{0} : f32\n", i)
+                                        : mixed(i);
+                    })
+                .lanes(Work::multiply),
+            2.0)
+      << "of three kinds only where two of them meet";
+  // Values that wait for each other are none.
   const auto waiting = [](int i) {
     return i == 0 ? std::string("%y0 = arith.mulf %x0, %x0 : f32\n")
                   : fmt::format("%y{0} = arith.mulf %x{0}, %y{1} : f32\n", i, i - 1);
@@ -87,9 +96,10 @@ TEST(MlirSideBySide, CopiesInTheText) {
 }
 
 TEST(MlirSideBySide, TheWidestFirstAnywhere) {
-  // Eight of two operations in turn, then sixteen alike.
+  // Eight of three operations in turn, then sixteen alike.
   const Straight later = in_text(24, [](int i) {
-    return fmt::format("%y{0} = arith.{1} %x{0}, %x{0} : f32\n", i, i < 8 && i % 2 == 0 ? "mulf" : "addf");
+    const char* kinds[] = {"mulf", "divf", "addf"};
+    return fmt::format("%y{0} = arith.{1} %x{0}, %x{0} : f32\n", i, i < 8 ? kinds[i % 3] : "addf");
   });
   EXPECT_EQ(later.lanes(Work::add), 8.0);
 }
@@ -131,6 +141,85 @@ Straight over_rows(const char* type, const char* square, const char* combine) {
       "%y = arith.{1} %x, %x : {0}\n%s = affine.load %b[0] : memref<100x{0}>\n"
       "%t = arith.{2} %s, %y : {0}\naffine.store %t, %b[0] : memref<100x{0}>\n}}\n}}\nreturn\n}}\n",
       type, square, combine));
+}
+
+/// `terms` products behind each other in the text of a loop, summed in the place of its row: how many of them
+/// are done in pairs.
+double pairs_of(int terms) {
+  std::string lines;
+  for (int i = 0; i < terms; ++i)
+    lines += fmt::format(
+        "%x{0} = affine.load %a[%r, %i + {0}] : memref<100x960xf32>\n"
+        "%w{0} = affine.load %c[%i + {0}] : memref<960xf32>\n%y{0} = arith.mulf %x{0}, %w{0} : f32\n"
+        "%s{0} = affine.load %b[%r] : memref<100xf32>\n%t{0} = arith.addf %s{0}, %y{0} : f32\n"
+        "affine.store %t{0}, %b[%r] : memref<100xf32>\n",
+        i);
+  const Straight sums(
+      fmt::format("func.func @f(%a: memref<100x960xf32>, %b: memref<100xf32>, %c: memref<960xf32>) {{\n"
+                  "affine.for %r = 0 to 100 {{\naffine.for %i = 0 to 960 step {} {{\n{}}}\n}}\nreturn\n}}\n",
+                  terms, lines));
+  double paired = 0.0;
+  for (const Lowered::Item& item : sums.lowered.items)
+    if (sums.step(item) != nullptr && sums.step(item)->work == Work::multiply && item.lanes == 2.0)
+      paired += item.copies;
+  return paired / 2.0;
+}
+
+TEST(MlirSideBySide, TheLastTermsOfASumAreLookedAt) {
+  // But for the one that goes round the loop.
+  EXPECT_EQ(pairs_of(2), 0.0);
+  EXPECT_EQ(pairs_of(4), 1.0);
+  EXPECT_EQ(pairs_of(8), 3.0);
+  EXPECT_EQ(pairs_of(16), 6.0);
+  EXPECT_EQ(pairs_of(32), 6.0);
+}
+
+TEST(MlirSideBySide, PartOfTheCopiesOfALongSum) {
+  const auto paired = [](int trips) {
+    const Straight sum(fmt::format(
+        "func.func @f(%a: memref<100x{0}xf32>, %b: memref<100xf32>) {{\naffine.for %r = 0 to 100 {{\n"
+        "affine.for %i = 0 to {0} {{\n%x = affine.load %a[%r, %i] : memref<100x{0}xf32>\n"
+        "%y = arith.mulf %x, %x : f32\n%s = affine.load %b[0] : memref<100xf32>\n"
+        "%t = arith.addf %s, %y : f32\naffine.store %t, %b[0] : memref<100xf32>\n}}\n}}\nreturn\n}}\n",
+        trips));
+    for (const Lowered::Item& item : sum.lowered.items)
+      if (sum.step(item) != nullptr && sum.step(item)->work == Work::multiply)
+        return item.lanes > 1.0 ? item.paired : 0.0;
+    return -1.0;
+  };
+  EXPECT_EQ(paired(8), 0.75) << "not the one that goes round the loop over rows, nor one beside it";
+  EXPECT_EQ(paired(24), 0.5) << "twelve of them";
+}
+
+TEST(MlirSideBySide, WhatGoesRoundALoopGoesRoundAsAVector) {
+  // Four columns at once, `rows` of each an iteration.
+  const auto columns = [](int rows, const char* first) {
+    std::string lines, yields, names = "(f32, f32, f32, f32)";
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < 4; ++c)
+        lines += fmt::format(
+            "%x{0}_{1} = affine.load %a[%i + {0}, %k + {1}] : memref<4000x100xf32>\n"
+            "%s{0}_{1} = arith.{3} %{2}, %x{0}_{1} : f32\n",
+            r, c, r == 0 ? fmt::format("c{}", c) : fmt::format("s{}_{}", r - 1, c), c == 0 ? first : "addf");
+    for (int c = 0; c < 4; ++c) yields += fmt::format("{}%s{}_{}", c == 0 ? "" : ", ", rows - 1, c);
+    std::string stores;
+    for (int c = 0; c < 4; ++c)
+      stores += fmt::format("affine.store %r#{0}, %b[%k + {0}] : memref<100xf32>\n", c);
+    return Straight(fmt::format(
+        "func.func @f(%a: memref<4000x100xf32>, %b: memref<100xf32>) {{\n%z = arith.constant 0.0 : f32\n"
+        "affine.for %k = 0 to 100 step 4 {{\n%r:4 = affine.for %i = 0 to 4000 step {} "
+        "iter_args(%c0 = %z, %c1 = %z, %c2 = %z, %c3 = %z) -> {} {{\n{}affine.yield {} : f32, f32, f32, "
+        "f32\n}}\n{}}}\nreturn\n}}\n",
+        rows, names, lines, yields, stores));
+  };
+  EXPECT_EQ(columns(1, "addf").lanes(Work::add), 4.0);
+  EXPECT_EQ(columns(4, "addf").lanes(Work::add), 4.0);
+  const Straight deep = columns(20, "addf");  // deeper than one tree goes
+  double alone = 0.0;
+  for (const Lowered::Item& item : deep.lowered.items)
+    if (deep.step(item) != nullptr && deep.step(item)->work == Work::add && item.lanes == 1.0)
+      alone += item.copies;
+  EXPECT_EQ(alone, 0.0);
 }
 
 TEST(MlirSideBySide, SumsOfRealsKeepTheirOrder) {
