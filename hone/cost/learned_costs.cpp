@@ -43,7 +43,6 @@ ErrorOf error_of(const std::string& target) {
                                        "instructions",        "load_instructions",  "store_instructions",
                                        "vector_instructions", "branch_instructions"};
   if (target == "run_s") return ErrorOf::cost;
-  if (target == "spills_executed") return ErrorOf::rare;
   return std::ranges::find(kHit, target) != std::end(kHit) ? ErrorOf::hit : ErrorOf::count;
 }
 

@@ -31,12 +31,11 @@ class Loss {
   Loss(const LoopTable& table, ErrorOf error)
       : table_(table),
         timed_(error == ErrorOf::cost || error == ErrorOf::reciprocal),
-        one_(error == ErrorOf::count || error == ErrorOf::hit || error == ErrorOf::rare ? 1.0 : 0.0),
+        one_(error == ErrorOf::count || error == ErrorOf::hit ? 1.0 : 0.0),
         largest_(timed_                  ? kLargestTimeError
                  : error == ErrorOf::hit ? kLargestHitError
                                          : kLargestError),
         slope_(error == ErrorOf::cost         ? 1.0
-               : error == ErrorOf::rare       ? 0.5
                : error == ErrorOf::reciprocal ? -1.0
                                               : 0.0) {
     for (const double cost : table.costs) goals_.push_back(std::log(one_ + std::max(cost, kLeast)));

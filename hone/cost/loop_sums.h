@@ -29,9 +29,8 @@ struct LoopTable {
 /// of log(cost), the relative error of the cost, or that of its reciprocal (of the rate that follows from a
 /// time). Relative errors weigh predictions above the truth more, so a model of them says less where it knows
 /// little; both relative ones take costs for measured times. Of counts that the estimate hits more often than
-/// not (`hit`) almost the median error is made small, so that what it hits stays so; of those that most
-/// functions have none of (`rare`) errors above the truth weigh more, half as much as relative ones.
-enum class ErrorOf { count, hit, rare, logarithm, cost, reciprocal };
+/// not (`hit`) almost the median error is made small, so that what it hits stays so.
+enum class ErrorOf { count, hit, logarithm, cost, reciprocal };
 
 /// The logarithm of what one loop costs is its estimate plus a constant plus gradient-boosted trees
 /// (predict/boosted_trees.h) on its row; a function costs the sum over its loops, and the loss is on the

@@ -284,7 +284,7 @@ class Rows {
     const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
     rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + unseen)));
     rows.moves.push_back(
-        std::log(passes * (left.spills - left.spills_once + 0.5) + times * left.spills_once + 0.05));
+        std::log(passes * (left.spills - left.spills_once + 0.02) + times * left.spills_once + 0.05));
     const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
     rows.sizes.push_back(
         std::log(left.replicas) +

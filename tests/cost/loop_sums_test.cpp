@@ -128,24 +128,6 @@ TEST(LoopSums, WhatTheEstimateHitsStaysSo) {
   EXPECT_LT(off(ErrorOf::hit), 0.6 * off(ErrorOf::count));
 }
 
-TEST(LoopSums, OfWhatIsRareMoreThanThereIsCountsForMore) {
-  Rng rng(7, "loops", 0);
-  LoopTable table(1);
-  const double estimate = std::log(100.0);
-  for (int i = 0; i < 1000; ++i) {
-    const double nothing = rng.uniform();
-    table.add({&nothing, 1}, {&estimate, 1}, rng.uniform() < 0.5 ? 50.0 : 200.0);
-  }
-  const auto said = [&](ErrorOf error) {
-    const double nothing = 0.5;
-    return std::exp(LoopSums::fit(table, error, {.trees = 60, .learning_rate = 0.1, .leaves = 2})
-                        .log_cost({&nothing, 1}, {&estimate, 1}));
-  };
-  // Nearer to 50 than to 200.
-  EXPECT_LT(said(ErrorOf::rare), 0.85 * said(ErrorOf::count));
-  EXPECT_GT(said(ErrorOf::rare), 45.0);
-}
-
 TEST(LoopSums, ReadBackWhatTheyWrote) {
   Rng rng(3, "loops", 0);
   LoopTable table(2);
