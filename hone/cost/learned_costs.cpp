@@ -25,8 +25,9 @@ constexpr double kMoreOfMore = 0.25;
 bool adds_up(const std::string& target) {
   return target == "run_s" || target == "mca_cycles" || target == "float_operations" ||
          target == "integer_operations" || target == "loaded_bytes" || target == "stored_bytes" ||
-         target == "bytes_per_s" || target == "flops_per_s" || target == "utilisation" ||
-         target.starts_with("spills") || target.ends_with("instructions");
+         target == "argument_bytes" || target == "bandwidth_utilisation" || target == "bytes_per_s" ||
+         target == "flops_per_s" || target == "utilisation" || target.starts_with("spills") ||
+         target.ends_with("instructions");
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
@@ -39,9 +40,9 @@ bool few_have(const std::string& target) { return target == "spills"; }
 
 /// How a cost that adds up is learned, if it is no rate.
 ErrorOf error_of(const std::string& target) {
-  constexpr std::string_view kHit[] = {"float_operations",    "loaded_bytes",       "stored_bytes",
-                                       "instructions",        "load_instructions",  "store_instructions",
-                                       "vector_instructions", "branch_instructions"};
+  constexpr std::string_view kHit[] = {"argument_bytes",     "float_operations",    "loaded_bytes",
+                                       "stored_bytes",       "instructions",        "load_instructions",
+                                       "store_instructions", "vector_instructions", "branch_instructions"};
   if (target == "run_s") return ErrorOf::cost;
   return std::ranges::find(kHit, target) != std::end(kHit) ? ErrorOf::hit : ErrorOf::count;
 }
@@ -77,6 +78,7 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
   if (target == "integer_operations") return loops.integers;
   if (target == "loaded_bytes") return loops.loaded;
   if (target == "stored_bytes") return loops.stored;
+  if (target == "argument_bytes" || target == "bandwidth_utilisation") return loops.arguments;
   if (target == "bytes_per_s") return sum_of(loops.loaded, loops.stored);
   if (target == "flops_per_s" || target == "utilisation") return sum_of(loops.reals, loops.integers);
   if (const std::optional<mlir::InstructionKind> kind = kind_of(target))

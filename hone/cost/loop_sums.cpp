@@ -14,7 +14,7 @@ namespace {
 
 /// Beyond it an error counts absolutely, in logarithms: of what is counted, of times, which are noisy, and of
 /// counts whose estimate hits.
-constexpr double kLargestError = 0.5, kLargestTimeError = 0.3, kLargestHitError = 0.15;
+constexpr double kLargestError = 0.5, kLargestTimeError = 0.3, kLargestHitError = 0.1;
 /// Rows' worth of evidence against what a leaf says: one for so many functions.
 constexpr double kRidge = 10.0, kFunctionsPerRow = 500.0;
 /// A disturbed measurement beside another one.

@@ -279,6 +279,7 @@ class Rows {
     rows.integers.push_back(std::log(all * body.integers + kNothing));
     rows.loaded.push_back(std::log(all * body.loaded + kNothing));
     rows.stored.push_back(std::log(all * body.stored + kNothing));
+    rows.arguments.push_back(std::log((loop < 0 ? argument_bytes() : 0.0) + kNothing));
     // Some come and go that nothing here accounts for, more in long bodies; a product of almost nothing would
     // leave it to the trees to say so, which then say it of what is accounted for as well.
     const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
@@ -301,6 +302,12 @@ class Rows {
   }
 
  private:
+  double argument_bytes() const {
+    double bytes = nest_.arguments_bytes;
+    for (const Nest::Buffer& buffer : nest_.buffers) bytes += buffer.argument ? buffer.bytes : 0.0;
+    return bytes;
+  }
+
   /// Of a short copy or clearing: no call, but so many instructions (X86's MaxStoresPerMemcpy and
   /// MaxStoresPerMemset), on vectors where they are longer than a register of whole numbers.
   struct Moves {

@@ -24,9 +24,10 @@ struct LoopRows {
   std::vector<double> instructions;  ///< by row: log of the instructions that it would execute
   /// By row: log of the operations on reals and on whole numbers, and of the bytes loaded and stored, in all.
   std::vector<double> reals, integers, loaded, stored;
-  std::vector<double> spills;  ///< by row: log of the values that find no register
-  std::vector<double> moves;   ///< by row: log of how often one goes to the stack or back
-  std::vector<double> sizes;   ///< by row: log of how much code its body is
+  std::vector<double> arguments;  ///< log of the bytes that the function is given: in the first row
+  std::vector<double> spills;     ///< by row: log of the values that find no register
+  std::vector<double> moves;      ///< by row: log of how often one goes to the stack or back
+  std::vector<double> sizes;      ///< by row: log of how much code its body is
   /// By InstructionKind and row: log of the instructions that it would execute.
   std::array<std::vector<double>, kInstructionKinds> mix;
 };

@@ -93,10 +93,12 @@ void NestBuilder::function(int operation) {
   dead_ = dead_operations(module_, operation);
   for (const int region : whole.regions) {
     for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
-      if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty())
+      if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty()) {
         nest_.buffers[static_cast<std::size_t>(buffer(argument))].argument = true;
-      else
+      } else {
         nest_.arguments.push_back(argument);
+        nest_.arguments_bytes += std::ceil(module_.type_of(argument).bits / 8.0);
+      }
   }
   if (!whole.loops.empty()) {
     this->operation(operation, {});

@@ -132,8 +132,9 @@ struct Nest {
   std::vector<Step> steps;
   std::vector<Flow> flows;
   std::vector<Buffer> buffers;
-  std::vector<int> arguments;  ///< single values that the function is given
-  int unknown_operations = 0;  ///< on shaped values, of which nothing is known but the shapes
+  std::vector<int> arguments;    ///< single values that the function is given
+  double arguments_bytes = 0.0;  ///< ... of these
+  int unknown_operations = 0;    ///< on shaped values, of which nothing is known but the shapes
 
   static constexpr int kHeap = -2;
   /// The memory that a buffer (not -1) is in, by its root's number: kHeap for all on the heap. Of different
