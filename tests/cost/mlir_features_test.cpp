@@ -58,6 +58,18 @@ TEST(MlirFeatures, AProductOfMatrices) {
   EXPECT_LT(ikj.at("estimated_cycles"), 0.4 * ijk.at("estimated_cycles"));
 }
 
+TEST(MlirFeatures, BytesOfTheArguments) {
+  const auto bytes = [](const Features& function) {
+    double sum = 0.0;
+    for (const double row : function.rows.arguments) sum += std::exp(row);
+    return sum;
+  };
+  EXPECT_NEAR(bytes(of(matmul(64, "ijk"))), 3.0 * 4.0 * 64 * 64, 0.1);
+  EXPECT_NEAR(bytes(of("func.func @f(%a: memref<10xf64>, %s: f64, %n: i32) {\naffine.for %i = 0 to 10 {\n"
+                       "affine.store %s, %a[%i] : memref<10xf64>\n}\nreturn\n}\n")),
+              80.0 + 8.0 + 4.0, 0.1);
+}
+
 TEST(MlirFeatures, TrafficFollowsTheCache) {
   const Features small = of(matmul(64, "ikj")), large = of(matmul(1024, "ikj"));
   // What fits is fetched once, and written back once.
