@@ -7,7 +7,7 @@
 // GCC 12 thinks that copies read what is in a vector's own place beyond its end, there where they are of one
 // that has more than that on the heap.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wstringop-overread"  // as just said
+#pragma GCC diagnostic ignored "-Wstringop-overread"  // Boost's copies, falsely
 #include <boost/container/flat_map.hpp>
 #include <boost/container/small_vector.hpp>
 #pragma GCC diagnostic pop

@@ -60,7 +60,8 @@ double gone(double working_set, double cache) {
   return std::clamp((working_set / cache - 0.8) / 0.4, 0.0, 1.0);
 }
 
-constexpr double kReloaded = 0.65;  // part of the moves to the stack and back that come back
+/// Part of the moves to the stack and back that come back: what is stored once is loaded again about twice.
+constexpr double kReloaded = 0.65;
 /// Instructions that a copy or a clearing is at most; beyond it is a call.
 constexpr double kMostCopied = 8.0, kMostCleared = 16.0;
 
@@ -257,8 +258,8 @@ class Rows {
     rows.core.push_back(std::log(busy));
     rows.instructions.push_back(std::log(times * (instructions + entry)));
     const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
-    // What is moved to the stack is stored once and loaded again about twice.
-    const double moved = (passes * (left.spills - left.spills_once) + times * left.spills_once) / times;
+    const double all_moved = passes * (left.spills - left.spills_once) + times * left.spills_once;
+    const double moved = all_moved / times;  // an entry
     for (std::size_t k = 0; k < kInstructionKinds; ++k) {
       const auto kind = static_cast<InstructionKind>(k);
       const bool integer = kind == InstructionKind::integer, branch = kind == InstructionKind::branch;
@@ -284,8 +285,7 @@ class Rows {
     // leave it to the trees to say so, which then say it of what is accounted for as well.
     const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
     rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + unseen)));
-    rows.moves.push_back(
-        std::log(passes * (left.spills - left.spills_once + 0.02) + times * left.spills_once + 0.05));
+    rows.moves.push_back(std::log(all_moved + 0.02 * passes + 0.05));
     const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
     rows.sizes.push_back(
         std::log(left.replicas) +

@@ -132,7 +132,7 @@ struct Nest {
   std::vector<Step> steps;
   std::vector<Flow> flows;
   std::vector<Buffer> buffers;
-  std::vector<int> arguments;    ///< single values that the function is given
+  std::vector<int> arguments;    ///< single values that the function is given, by number
   double arguments_bytes = 0.0;  ///< ... of these
   int unknown_operations = 0;    ///< on shaped values, of which nothing is known but the shapes
 

@@ -96,37 +96,32 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       const double stride = std::abs(item.stride);
       const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
       const double parts = std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes));
-      double uops = times * parts;
+      double uops = times * parts, shuffles = 0.0;  // of these, what neither loads nor stores
+      // Elements that do not lie side by side: with those between them, or each by itself.
+      const bool strided = lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0;
+      const bool apart = strided && !item.in_group && !lowered.target.masks();
       if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
       if (access.apart) uops = times * access.elements, integer += 3.0 * uops;
-      double touching = 0.0, single = 0.0;  // of these, what loads or stores; of that, single reals
-      bool apart = false;
-      if (lanes > 1.0 && item.in_row)
+      if (lanes > 1.0 && item.in_row) {
         uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
-      else if (lanes > 1.0 && stride != 1.0 && stride != 0.0)
-        uops = item.in_group
-                   ? times / item.group * together(access, stride, item.group, lanes, lowered.target)
-                   : times * (lowered.target.masks() ? parts : 2.0 * lanes + 1.0);
-      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0 && !item.in_group &&
-          lowered.target.masks()) {
+      } else if (strided && item.in_group) {
+        uops = times / item.group * together(access, stride, item.group, lanes, lowered.target);
+        shuffles = uops - times / item.group *
+                              std::max(1.0, std::ceil(stride * bytes / lowered.target.widest_bytes()));
+      } else if (apart) {
+        uops = times * (2.0 * lanes + 1.0);
+        shuffles = uops - times * lanes;
+      } else if (strided) {
+        uops = times * parts;
         integer += 2.0 * uops;  // their places, and a mask
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
       }
       (access.store ? stores : loads) += uops;
-      touching = uops;
-      if (lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0) {
-        apart = !item.in_group && !lowered.target.masks();
-        if (item.in_group)
-          touching =
-              times / item.group * std::max(1.0, std::ceil(stride * bytes / lowered.target.widest_bytes()));
-        if (apart) touching = times * lanes;
-        if (apart && access.real) single = times * std::ceil(bytes / 16.0);
-      }
-      count(access.store ? InstructionKind::store : InstructionKind::load, touching);
+      count(access.store ? InstructionKind::store : InstructionKind::load, uops - shuffles);
       const bool vector = std::max(1.0, width) * access.elements > 1.0;
       if (apart) {
         // The first of each 16 bytes by itself, the others into or out of what is there.
-        count(InstructionKind::scalar, single);
+        if (access.real) count(InstructionKind::scalar, times * std::ceil(bytes / 16.0));
         count(InstructionKind::vector, times * (lanes - 1.0));
       } else if (vector || access.real) {
         count(vector ? InstructionKind::vector : InstructionKind::scalar,

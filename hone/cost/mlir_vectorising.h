@@ -189,7 +189,9 @@ class Vectorising {
   void side_by_side(int id, double widest);
   void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);
+  /// What goes round a loop side by side.
   void round_loop(int id, double widest);
+  /// Where trees of bundles ended, others begin.
   void go_on(std::vector<std::vector<int>> ends, double copies);
   /// Of values that go round one loop, or that come out of it: what they are from iteration to iteration, and
   /// what they begin as.
@@ -200,6 +202,7 @@ class Vectorising {
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
+  /// Of a sum `before` + `added`, the latter and what the former adds.
   bool pair_terms(std::size_t top, int before, int added);
   void stand_together(int value, int id, int along, double lanes, double part, double shuffles,
                       std::size_t top, bool sum);

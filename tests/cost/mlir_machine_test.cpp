@@ -161,6 +161,14 @@ double cycles(const std::string& text) {
   return sum;
 }
 
+/// Instructions of a kind that a function is thought to execute.
+double executed_by(const Function& f, InstructionKind kind) {
+  const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
+  double sum = 0.0;
+  for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
+  return sum;
+}
+
 TEST(MlirMachine, InstructionsByKind) {
   const auto executed = [](InstructionKind kind, const char* body) {
     const Function f(
@@ -169,10 +177,7 @@ TEST(MlirMachine, InstructionsByKind) {
                     "%x = affine.load %a[%i] : memref<8192xf32>\n{}\n}}\nreturn\n}}\n",
                     body),
         kWithMasks);
-    const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
-    double sum = 0.0;
-    for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
-    return sum;
+    return executed_by(f, kind);
   };
   // In lanes of 8.
   const char* squares = "%y = arith.mulf %x, %x : f32\naffine.store %y, %b[%i] : memref<8192xf32>";
@@ -204,10 +209,7 @@ TEST(MlirMachine, AShortCopyIsNoCall) {
                                  "affine.store %x, %b[%i, %j] : memref<100x998xf64>\n}}\n}}\nreturn\n}}\n",
                                  length),
                      kWithMasks);
-    const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
-    double sum = 0.0;
-    for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
-    return sum;
+    return executed_by(f, kind);
   };
   // 216 bytes by 32 at once, the last of them beginning inside the one before.
   EXPECT_NEAR(executed(InstructionKind::load, 27), 700.0, 5.0);

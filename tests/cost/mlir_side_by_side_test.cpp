@@ -193,14 +193,14 @@ TEST(MlirSideBySide, PartOfTheCopiesOfALongSum) {
 
 TEST(MlirSideBySide, WhatGoesRoundALoopGoesRoundAsAVector) {
   // Four columns at once, `rows` of each an iteration.
-  const auto columns = [](int rows, const char* first) {
+  const auto columns = [](int rows) {
     std::string lines, yields, names = "(f32, f32, f32, f32)";
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < 4; ++c)
         lines += fmt::format(
             "%x{0}_{1} = affine.load %a[%i + {0}, %k + {1}] : memref<4000x100xf32>\n"
-            "%s{0}_{1} = arith.{3} %{2}, %x{0}_{1} : f32\n",
-            r, c, r == 0 ? fmt::format("c{}", c) : fmt::format("s{}_{}", r - 1, c), c == 0 ? first : "addf");
+            "%s{0}_{1} = arith.addf %{2}, %x{0}_{1} : f32\n",
+            r, c, r == 0 ? fmt::format("c{}", c) : fmt::format("s{}_{}", r - 1, c));
     for (int c = 0; c < 4; ++c) yields += fmt::format("{}%s{}_{}", c == 0 ? "" : ", ", rows - 1, c);
     std::string stores;
     for (int c = 0; c < 4; ++c)
@@ -212,9 +212,9 @@ TEST(MlirSideBySide, WhatGoesRoundALoopGoesRoundAsAVector) {
         "f32\n}}\n{}}}\nreturn\n}}\n",
         rows, names, lines, yields, stores));
   };
-  EXPECT_EQ(columns(1, "addf").lanes(Work::add), 4.0);
-  EXPECT_EQ(columns(4, "addf").lanes(Work::add), 4.0);
-  const Straight deep = columns(20, "addf");  // deeper than one tree goes
+  EXPECT_EQ(columns(1).lanes(Work::add), 4.0);
+  EXPECT_EQ(columns(4).lanes(Work::add), 4.0);
+  const Straight deep = columns(20);  // deeper than one tree goes
   double alone = 0.0;
   for (const Lowered::Item& item : deep.lowered.items)
     if (deep.step(item) != nullptr && deep.step(item)->work == Work::add && item.lanes == 1.0)
