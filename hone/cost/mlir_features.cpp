@@ -9,6 +9,7 @@
 #include "hone/base/error.h"
 #include "hone/cost/mlir_reuse.h"
 #include "hone/cost/mlir_static.h"
+#include "hone/cost/mlir_written_out.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -84,7 +85,7 @@ class Summary {
     text(sheet, module, function);
   }
   std::vector<LoopFeatures> report() const;
-  LoopRows rows(const CodeTarget& target) const { return loop_features(nest_, reuse_, target); }
+  LoopRows rows(const Module& module, int function, const CodeTarget& target) const;
 
  private:
   LoopWork& of(int loop) { return work_[static_cast<std::size_t>(loop + 1)]; }
@@ -334,6 +335,16 @@ class Summary {
   double unit_ = 0.0, still_ = 0.0, short_ = 0.0, long_ = 0.0, indirect_ = 0.0;
 };
 
+LoopRows Summary::rows(const Module& module, int function, const CodeTarget& target) const {
+  const Lowered as_one = lowered(nest_, target);
+  if (const BoundingLoops loops = bounding_loops(nest_, as_one); !loops.bounds.empty())
+    if (const std::optional<WrittenOut> copies = written_out(module, loops)) {
+      const Nest nest = copies->nest(function);
+      return loop_features(nest, Reuse(nest), lowered(nest, target));
+    }
+  return loop_features(nest_, reuse_, as_one);
+}
+
 std::vector<LoopFeatures> Summary::report() const {
   std::vector<LoopFeatures> list;
   for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
@@ -379,7 +390,7 @@ Features features(const Module& module, int function, const CodeTarget& target) 
   Sheet sheet(nullptr, &result.values);
   summary.write(sheet, module, function);
   result.loops = summary.report();
-  result.rows = summary.rows(target);
+  result.rows = summary.rows(module, function, target);
   return result;
 }
 

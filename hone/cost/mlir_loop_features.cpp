@@ -286,13 +286,16 @@ class Rows {
     const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
     rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + unseen)));
     rows.moves.push_back(std::log(all_moved + 0.02 * passes + 0.05));
-    const double copies = block > 1.0 ? left.rest_unrolled : left.unrolled;
-    rows.sizes.push_back(
-        std::log(left.replicas) +
-        std::log(
-            1.0 +
-            (block > 1.0 ? wide.instructions * left.interleave * left.unrolled + narrow.instructions : 0.0) +
-            single.instructions * (block > 1.0 && left.fixed && rest < 1.0 ? 0.0 : copies)));
+    // Where it is known at run time how often a loop goes round, what the copies leave is a loop of its own.
+    const bool rounds = block <= 1.0 && !left.fixed && left.unrolled > 1.0;
+    const double code =
+        left.idiom && moves.stores > 0.0 ? moves.loads + moves.stores
+        : left.idiom                     ? 8.0
+        : block > 1.0
+            ? wide.instructions * left.interleave * left.unrolled + narrow.instructions +
+                  single.instructions * (left.fixed && rest < 1.0 ? 0.0 : left.rest_unrolled)
+            : single.instructions * (left.unrolled + (rounds ? 1.0 : 0.0));
+    rows.sizes.push_back(std::log(left.replicas * (code + left.spills + 0.5 * entry)));
   }
 
   bool works(int loop) const {
@@ -433,9 +436,8 @@ const std::vector<std::string>& loop_feature_names() {
   return names;
 }
 
-LoopRows loop_features(const Nest& nest, const Reuse& reuse, const CodeTarget& target) {
+LoopRows loop_features(const Nest& nest, const Reuse& reuse, const Lowered& lowered) {
   LoopRows result;
-  const Lowered lowered = mlir::lowered(nest, target);
   const Rows rows(nest, reuse, lowered);
   Columns columns{nullptr, &result.values};
   for (int loop = -1; loop < static_cast<int>(nest.loops.size()); ++loop)

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_nest.h"
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_reuse.h"
-#include "hone/cost/mlir_target.h"
 
 namespace hone::cost::mlir {
 
@@ -31,6 +31,6 @@ struct LoopRows {
   /// By InstructionKind and row: log of the instructions that it would execute.
   std::array<std::vector<double>, kInstructionKinds> mix;
 };
-LoopRows loop_features(const Nest& nest, const Reuse& reuse, const CodeTarget& target = {});
+LoopRows loop_features(const Nest& nest, const Reuse& reuse, const Lowered& lowered);
 
 }  // namespace hone::cost::mlir

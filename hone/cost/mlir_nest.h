@@ -73,6 +73,8 @@ struct Nest {
     bool several_bounds = false;  ///< one of them is the least or most of several that vary
     Index first = {};             ///< what its variable begins as
     double step = 1.0;            ///< of its variable
+    int operation = -1;           ///< of the module, if that is all its loop; -1: implied, or one of several
+    bool early = false;           ///< it is written out before its length is known, WrittenOut::early
   };
   struct Access {
     int loop = -1;  ///< the innermost around it

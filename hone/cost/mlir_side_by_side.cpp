@@ -23,20 +23,22 @@ void Vectorising::shorten(int id, double by) {
 void Vectorising::side_by_side(int id, double widest) {
   widest = floor_to_power(widest);
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
-  // A loop written out whose copies store neighbours, here or, what stays in registers, when this ends.
-  int along = -1;
+  // Loops written out whose copies store neighbours, here or, what stays in registers, when this ends.
+  Few<int> alongs;
   const auto look = [&](const Lowered::Item& item) {
     if (item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.access)].store) return;
     for (const int copied : item.copied_by)
-      if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) == 1.0)
-        along = copied;
+      if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) ==
+              1.0 &&
+          std::find(alongs.begin(), alongs.end(), copied) == alongs.end())
+        alongs.push_back(copied);
   };
   for (const std::size_t i : here) look(lowered_.items[i]);
   const auto kept = kept_.find(id);
-  const bool in_registers = along < 0 && kept != kept_.end();
+  const bool in_registers = alongs.empty() && kept != kept_.end();
   if (in_registers)
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
-  if (along >= 0) copies_along(id, along, in_registers, widest);
+  for (const int along : alongs) copies_along(id, along, in_registers, widest);
   straight(id, widest);
   round_loop(id, widest);
   sums_of_copies(id, widest);

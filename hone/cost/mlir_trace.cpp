@@ -259,7 +259,7 @@ class Tracer {
                                         place_.inside(one.home) ? one.home : place_.innermost(one), one);
       if (held) share_register(one, result);
       if (!held && one.along >= 0 && ragged_.contains(one.along)) align(one, result);
-      if (held && written_.contains(nest_.memory(access.buffer)) && odd(one))
+      if (held && written_.contains(nest_.memory(access.buffer)) && single(one))
         trace_.values[static_cast<std::size_t>(result)].registers = place_.abreast(one.home, one);
       made_[here] = result;
       instructions_ += 2;
@@ -303,14 +303,19 @@ class Tracer {
     registers = std::max(registers, begins * trips / item.lanes / pieces);
   }
 
-  /// Whether rows of accesses are vectors of a number of elements that is no power of two: of those what a
-  /// loop hands on is in registers element by element.
-  bool odd(const Lowered::Item& item) const {
-    const double elements = item.in_group ? place_.abreast(item.home, item) * std::abs(item.stride) : 1.0;
-    return elements > 1.0 && std::exp2(std::round(std::log2(elements))) != elements;
+  /// Whether what a loop hands on is in registers element by element: rows that are vectors of a number of
+  /// elements that is no power of two, and lanes a stride apart, loaded and stored one by one.
+  bool single(const Lowered::Item& item) const {
+    const double lanes = place_.abreast(item.home, item);
+    if (lanes <= 1.0) return false;
+    if (!item.in_group)
+      return item.along < 0 && lowered_.body(item.home).lanes > 1.0 && !(std::abs(item.stride) <= 1.0) &&
+             !lowered_.target.masks();
+    const double elements = lanes * std::abs(item.stride);
+    return std::exp2(std::round(std::log2(elements))) != elements;
   }
   std::int32_t in_elements(const Lowered::Item& item, const Nest::Access& access, std::int32_t value) {
-    if (!odd(item)) return value;
+    if (!single(item)) return value;
     const std::int32_t taken_out = fresh(access.bits, access.elements, access.real, item.home, item);
     trace_.values[static_cast<std::size_t>(taken_out)].registers = place_.abreast(item.home, item);
     op(taken_out, {value});

@@ -18,6 +18,7 @@ constexpr double kMostBoost = 4.0;      // times as long they may be then
 constexpr double kNearBounds = 4.0;     // instructions: least, sum
 constexpr double kBounds = 7.0;         // with comparisons and jumps, where others stand between
 constexpr double kJumps = 2.0;          // left of a loop of one iteration, until they are cleaned up
+constexpr double kGuard = 3.0;          // of whether such a loop runs, outside others
 
 }  // namespace
 
@@ -121,10 +122,16 @@ void Lowering::unroll() {
   // Bounds that are the least of several are computed, and compared with where the loop begins, in the loop
   // that moves them.
   std::vector<double> bounds(nest_.loops.size(), 0.0);
-  for (const Nest::Loop& one : nest_.loops)
-    if (const int by = one.bounded_by.empty() ? -1 : std::ranges::max(one.bounded_by);
-        one.several_bounds && by >= 0)
-      bounds[static_cast<std::size_t>(by)] += one.parent == by ? kNearBounds : kBounds;
+  for (const Nest::Loop& one : nest_.loops) {
+    const int by = one.bounded_by.empty() ? -1 : std::ranges::max(one.bounded_by);
+    if (by < 0) continue;
+    double& sum = bounds[static_cast<std::size_t>(by)];
+    if (one.several_bounds) sum += one.parent == by ? kNearBounds : kBounds;
+    // Whether a loop of one iteration runs at all is asked outside the loops that do not decide it.
+    int between = one.several_bounds || !one.known || !one.fixed || one.most > 1.0 ? by : one.parent;
+    while (between != by && between >= 0 && loop(between).most <= 1.0) between = loop(between).parent;
+    if (between != by) sum += kGuard;
+  }
   const auto judge = [&](std::size_t i) {
     const Nest::Loop& one = nest_.loops[i];
     const auto id = static_cast<int>(i);
@@ -162,7 +169,7 @@ void Lowering::unroll() {
     // What nothing is left of is deleted, however long it would run.
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
     const double trips = one.fixed ? one.trips : one.most;
-    bool ends = deleted || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
+    bool ends = deleted || one.early || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     // Where it begins elsewhere its places are not constants in a copy.
     const double constant = one.shifted ? 0.0 : own;
