@@ -91,7 +91,7 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
     if (left >= 0.0) most = std::min(most, floor_to_power(left / std::max(1.0, inside - 1.0)));
   };
   // Places of elements that lie apart are vectors, too.
-  const bool apart = std::any_of(here.begin(), here.end(), [&](std::size_t i) {
+  const bool apart = lowered_.target.masks() && std::any_of(here.begin(), here.end(), [&](std::size_t i) {
     const Lowered::Item& item = lowered_.items[i];
     return item.access >= 0 && !item.in_group && !(std::abs(item.stride) <= 1.0);
   });

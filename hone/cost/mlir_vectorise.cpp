@@ -64,12 +64,42 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
                                                                  width, lowered_.target));
 }
 
+void Vectorising::find_places(int id) {
+  of_places_.clear();
+  if (lowered_.target.masks()) return;
+  std::vector<int> open;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0 || !std::isnan(item.stride)) continue;
+    for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(item.access)].indices)
+      if (index.unknown != Nest::kNoValue) open.push_back(index.unknown);
+  }
+  std::set<int> seen;
+  while (!open.empty()) {
+    const int value = open.back();
+    open.pop_back();
+    if (!seen.insert(value).second) continue;
+    const auto given = uses_.item.find(value);
+    if (given != uses_.item.end()) {
+      const auto i = static_cast<std::size_t>(given->second);
+      if (lowered_.items[i].home != id) continue;
+      of_places_.insert(i);
+    }
+    if (const auto from = uses_.from.find(value); from != uses_.from.end())
+      open.insert(open.end(), from->second.begin(), from->second.end());
+  }
+}
+
 double Vectorising::cost(int id, double width, bool masked) const {
   const double registers = std::max(1.0, width * bits_ / (8.0 * lowered_.target.vector_bytes));
   double total = 2.0;
   bool strided = false;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
+    if (width > 1.0 && of_places_.contains(i)) {
+      total += item.copies * width;
+      continue;
+    }
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
       if (step.address) continue;
@@ -184,6 +214,7 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
 
 void Vectorising::lanes(int id, Lowered::Body& body) {
   groups(id, body);
+  find_places(id);
   bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;
   bool vectors = false;
   bits_ = 0.0;
