@@ -106,6 +106,8 @@ class Vectorising {
   /// Each copy of the loads in a loop that move with it and that nothing there stores to; none where they are
   /// too many.
   std::vector<CopiedLoad> loads_of_copies(int id) const;
+  /// Instructions of a loop's body, roughly, before it runs in lanes: an address each access.
+  double length(int id) const;
   /// Whether what comes of a load is stored in front of another one.
   bool stored_before(int id, const CopiedLoad& load, const CopiedLoad& last) const;
 

@@ -86,7 +86,7 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
 
   std::vector<CopiedLoad> loads;
   loads.reserve(static_cast<std::size_t>(count));  // they point to each other
-  const double size = lowered_.body(id).size;
+  const double size = length(id);
   for (const auto& [alike, group] : groups) {
     std::map<NumberKey, CopiedLoad*> known;  // by constants
     for (const One& one : group.loads) {
@@ -114,6 +114,15 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
       }
     }
     for (const auto& [constants, load] : known) {
+      // GVN sees it where the address is computed already: of the variable itself, and of what it becomes;
+      // in tiles, which begin at it, of copies too.
+      const std::vector<One>::const_iterator of = std::find_if(
+          group.loads.begin(), group.loads.end(), [&](const One& one) { return one.place == load->place; });
+      bool seen = std::all_of(of->by.begin(), of->by.end(), [&](int by) { return loop(by).shifted; });
+      for (std::size_t k = 0; of->by.empty() && k < constants.size(); ++k)
+        seen = seen && (group.ahead[k] == 0.0 ||
+                        (group.ahead[k] == loop(id).step && constants[k] == loop(id).first.constant));
+      if (!seen) continue;
       NumberKey before = constants;
       for (std::size_t k = 0; k < before.size(); ++k) before[k] += group.ahead[k];
       if (const auto found = known.find(before); found != known.end() && found->second != load)
@@ -123,9 +132,21 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
   return loads;
 }
 
+double Vectorising::length(int id) const {
+  double length = 3.0;
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access >= 0)
+      length += 2.0 * item.copies;
+    else if (!nest_.steps[static_cast<std::size_t>(item.step)].address)
+      length += item.copies;
+  }
+  return length;
+}
+
 bool Vectorising::stored_too_early(int id) const {
   const std::vector<CopiedLoad> loads = loads_of_copies(id);
-  const double size = lowered_.body(id).size;
+  const double size = length(id);
   // Where copies hand several on, one to the next, they are loaded anew, as far as was seen.
   const bool handed_along = std::any_of(loads.begin(), loads.end(), [](const CopiedLoad& load) {
     return !load.copy.empty() && load.earlier != nullptr && load.earlier->earlier != nullptr;
