@@ -87,6 +87,26 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
   std::vector<CopiedLoad> loads;
   loads.reserve(static_cast<std::size_t>(count));  // they point to each other
   const double size = length(id);
+  // How many accesses there are at a constant beside the variable.
+  std::map<double, int> uses;
+  for (const std::size_t i : here) {
+    const int access = lowered_.items[i].access;
+    if (access < 0) continue;
+    for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(access)].indices)
+      if (std::any_of(index.terms.begin(), index.terms.end(), [&](const auto& term) { return term.first == id; }))
+        ++uses[index.constant];
+  }
+  // Whether a sum with the variable is a value of its own: what it becomes, or what several places need; not
+  // one that sets bits which the variable has not (`or`), nor a constant of one address.
+  const double first = loop(id).first.constant, step = loop(id).step;
+  const auto named = [&](double constant) {
+    const double beside = constant - first;
+    if (beside == 0.0 || beside == step) return true;
+    const auto bits = static_cast<std::int64_t>(step) | static_cast<std::int64_t>(first);
+    if (beside > 0.0 && beside < static_cast<double>(bits & -bits)) return false;
+    const auto found = uses.find(constant);
+    return found != uses.end() && found->second > 1;
+  };
   for (const auto& [alike, group] : groups) {
     std::map<NumberKey, CopiedLoad*> known;  // by constants
     for (const One& one : group.loads) {
@@ -114,14 +134,14 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
       }
     }
     for (const auto& [constants, load] : known) {
-      // GVN sees it where the address is computed already: of the variable itself, and of what it becomes;
-      // in tiles, which begin at it, of copies too.
+      // GVN sees it where the address of the next iteration is computed already. In tiles, which begin at the
+      // variable, that is so of copies too.
       const std::vector<One>::const_iterator of = std::find_if(
           group.loads.begin(), group.loads.end(), [&](const One& one) { return one.place == load->place; });
       bool seen = std::all_of(of->by.begin(), of->by.end(), [&](int by) { return loop(by).shifted; });
       for (std::size_t k = 0; of->by.empty() && k < constants.size(); ++k)
-        seen = seen && (group.ahead[k] == 0.0 ||
-                        (group.ahead[k] == loop(id).step && constants[k] == loop(id).first.constant));
+        seen = seen && (group.ahead[k] == 0.0 || (group.ahead[k] == loop(id).step && named(constants[k]) &&
+                                                  named(constants[k] + loop(id).step)));
       if (!seen) continue;
       NumberKey before = constants;
       for (std::size_t k = 0; k < before.size(); ++k) before[k] += group.ahead[k];
