@@ -142,7 +142,9 @@ class AddressCode::Builder {
         continue;
       }
       const auto found = shared_.find(one.key());
-      if (found != shared_.end() && (found->second.count > 1 || either(one)) && !constant_in_copies(one)) {
+      // A product of an `or` that nothing else needs is a sum of products.
+      if (found != shared_.end() && (found->second.count > 1 || (by[k] == 1.0 && either(one))) &&
+          !constant_in_copies(one)) {
         made.parts.push_back(shared(one, found->first));
         made.parts.back().factor = by[k];
         made.parts.back().either = found->second.count == 1 && by[k] == 1.0;

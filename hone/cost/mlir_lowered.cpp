@@ -184,9 +184,12 @@ void Lowering::step(std::size_t index) {
   item.stays = stays(step);
   if (step.value != Nest::kNoValue) varies_[step.value] = item.fixed_by;
   place(item, item.origin);
-  if (step.idempotent && step.value != Nest::kNoValue && same(step.uses[0]) == same(step.uses[1])) {
-    same_[step.value] = same(step.uses[0]);
-    item.gone = true;
+  if (step.idempotent && step.value != Nest::kNoValue) {
+    const int given = same(step.uses[0]) == same(step.uses[1]) ? same(step.uses[0]) : absorbed(step);
+    if (given != Nest::kNoValue) {
+      same_[step.value] = given;
+      item.gone = true;
+    }
   }
   if (step.code != 0 && step.value != Nest::kNoValue && !item.stays && !item.gone) {
     Few<std::int64_t> key = {static_cast<std::int64_t>(step.code), item.item.home};
@@ -204,6 +207,25 @@ void Lowering::step(std::size_t index) {
     uses_.made[step.value] = {step.work, latency_of(step.work, step.real, step.bits, step.choice)};
   }
   items_.push_back(std::move(item));
+}
+
+int Lowering::absorbed(const Nest::Step& step) const {
+  if (step.real || step.uses.size() != 2) return Nest::kNoValue;
+  const Nest::Step* parts[2] = {};
+  for (std::size_t k = 0; k < 2; ++k) {
+    const auto found = uses_.item.find(same(step.uses[k]));
+    const int made = found == uses_.item.end() ? -1 : items_[static_cast<std::size_t>(found->second)].item.step;
+    if (made < 0) return Nest::kNoValue;
+    parts[k] = &nest_.steps[static_cast<std::size_t>(made)];
+    if (!parts[k]->idempotent || parts[k]->real || parts[k]->uses.size() != 2) return Nest::kNoValue;
+  }
+  const auto operands = [&](const Nest::Step& one) {
+    return std::minmax({same(one.uses[0]), same(one.uses[1])});
+  };
+  if (operands(*parts[0]) != operands(*parts[1])) return Nest::kNoValue;
+  for (std::size_t k = 0; k < 2; ++k)
+    if (parts[k]->code == step.code) return same(step.uses[k]);
+  return Nest::kNoValue;
 }
 
 bool Lowering::met_in(const Nest::Access& access, int at) const {

@@ -103,6 +103,9 @@ class Lowering {
   }
 
   void step(std::size_t index);
+  /// Of whole numbers: the least of the least and the greatest of two values is the least, and the like; what
+  /// a step gives that another one gave, or kNoValue.
+  int absorbed(const Nest::Step& step) const;
 
   void access(std::size_t index);
 

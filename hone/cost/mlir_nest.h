@@ -104,6 +104,7 @@ struct Nest {
     bool address = false;                  ///< computes an index
     bool opaque = false;                   ///< a call of a library, of which a compiler knows nothing
     bool idempotent = false;               ///< of a value with itself it gives that value
+    bool extremum = false;                 ///< the least or greatest of two whole numbers
     bool sum = false, difference = false;  ///< of whole numbers: a sum or difference; a difference
     std::uint64_t code = 0;                ///< steps of one code on the same values give the same; 0: of none
     int order = 0;

@@ -229,8 +229,10 @@ double register_parts(double bytes, const CodeTarget& target) {
 double vector_code(const Nest::Step& step, double lanes, const CodeTarget& target) {
   const double elements = lanes * step.elements;
   if (step.work == Work::transcendental) return std::max(1.0, 3.0 * elements - 2.0);
-  return register_parts(elements * step.bits / 8.0, target) *
-         (step.work == Work::compare && step.real && step.choice.single > 2.0 ? 2.0 : 1.0);
+  // The least or greatest of two reals, or of whole numbers one by one, is a comparison and a choice.
+  const bool both = (step.work == Work::compare && step.real && step.choice.single > 2.0) ||
+                    (step.extremum && elements <= 1.0);
+  return register_parts(elements * step.bits / 8.0, target) * (both ? 2.0 : 1.0);
 }
 
 bool ragged(const Nest& nest, const Lowered::Item& item) {
