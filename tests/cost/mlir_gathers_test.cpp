@@ -22,7 +22,7 @@ struct Made : LoweredFunction {
   LoopRows rows;
 
   explicit Made(const std::string& text, const CodeTarget& target = kMasks)
-      : LoweredFunction(text, target), rows(loop_features(nest, Reuse(nest), target)) {}
+      : LoweredFunction(text, target), rows(loop_features(nest, Reuse(nest), lowered)) {}
   double cycles() const {
     double sum = 0.0;
     for (const double one : rows.estimates) sum += std::exp(one);

@@ -157,13 +157,13 @@ TEST(MlirMachine, ColumnsTouchAPageARow) {
 double cycles(const std::string& text) {
   const Function f(text, kWithMasks);
   double sum = 0.0;
-  for (const double row : loop_features(f.nest, Reuse(f.nest), kWithMasks).estimates) sum += std::exp(row);
+  for (const double row : loop_features(f.nest, Reuse(f.nest), f.lowered).estimates) sum += std::exp(row);
   return sum;
 }
 
 /// Instructions of a kind that a function is thought to execute.
 double executed_by(const Function& f, InstructionKind kind) {
-  const LoopRows rows = loop_features(f.nest, Reuse(f.nest), kWithMasks);
+  const LoopRows rows = loop_features(f.nest, Reuse(f.nest), f.lowered);
   double sum = 0.0;
   for (const double row : rows.mix[static_cast<std::size_t>(kind)]) sum += std::exp(row);
   return sum;
