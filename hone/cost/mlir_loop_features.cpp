@@ -225,9 +225,11 @@ class Rows {
     const auto of_path = [&](double cycles, double executed) {
       return loop < 0 ? cycles : std::max(cycles, left.path * std::min(1.0, executed / kWindow));
     };
+    // What earlier lanes stored is waited for as well.
+    const double handed_on = left.safe_lanes > 0.0 ? left.chain * overlapped * block : 0.0;
     const double in_lanes =
-        main * std::max(0.25 * control,
-                        of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25);
+        main * std::max({0.25 * control, handed_on,
+                         of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25});
     const double cycles = in_lanes + second * (of_path(narrow.cycles, narrow.instructions) + 0.5) +
                           rest * of_chain(of_path(single.cycles, single.instructions) + 0.25);
     const double laps = main / (block > 1.0 ? left.unrolled : 1.0) + second +

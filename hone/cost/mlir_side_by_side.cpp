@@ -12,6 +12,25 @@ namespace {
 
 constexpr std::size_t kMostPairs = 20000;  // of loads and stores, beyond which none is looked at
 
+/// Whether the places of two loops' copies meet, but a copy's not with the same copy of the other's.
+bool shifted(const Nest& nest, const Nest::Access& a, int along_a, const Nest::Access& b, int along_b) {
+  if (a.indices.size() != b.indices.size()) return false;
+  bool same = true;
+  for (std::size_t k = 0; k < a.indices.size(); ++k) {
+    const auto span = [&](const Nest::Index& index, int along) {
+      double span = 0.0;
+      for (const auto& [at, by] : index.terms)
+        if (at == along) span += std::abs(by) * (nest.loops[static_cast<std::size_t>(at)].trips - 1.0);
+      return span;
+    };
+    const double from_a = a.indices[k].constant, from_b = b.indices[k].constant;
+    if (from_a > from_b + span(b.indices[k], along_b) || from_b > from_a + span(a.indices[k], along_a))
+      return false;
+    same = same && from_a == from_b;
+  }
+  return !same;
+}
+
 }  // namespace
 
 /// What is one instruction now counts once where loops are written out at last.
@@ -38,7 +57,27 @@ void Vectorising::side_by_side(int id, double widest) {
   const bool in_registers = alongs.empty() && kept != kept_.end();
   if (in_registers)
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
-  for (const int along : alongs) copies_along(id, along, in_registers, widest);
+  // What another loop's copies leave elsewhere than it is taken from is in registers one by one.
+  const auto takes = [&](int along, int from) {
+    for (const std::size_t i : here) {
+      const int load = lowered_.items[i].access;
+      if (load < 0 || nest_.accesses[static_cast<std::size_t>(load)].store) continue;
+      const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(load)];
+      if (!nest_.inside(one.loop, along)) continue;
+      for (const std::size_t k : here) {
+        const int store = lowered_.items[k].access;
+        if (store < 0 || !nest_.accesses[static_cast<std::size_t>(store)].store) continue;
+        const Nest::Access& other = nest_.accesses[static_cast<std::size_t>(store)];
+        if (other.buffer == one.buffer && nest_.inside(other.loop, from) && shifted(nest_, one, along, other, from))
+          return true;
+      }
+    }
+    return false;
+  };
+  for (std::size_t k = 0; k < alongs.size(); ++k)
+    if (std::none_of(alongs.begin(), alongs.begin() + static_cast<std::ptrdiff_t>(k),
+                     [&](int from) { return takes(alongs[k], from); }))
+      copies_along(id, alongs[k], in_registers, widest);
   straight(id, widest);
   round_loop(id, widest);
   sums_of_copies(id, widest);
