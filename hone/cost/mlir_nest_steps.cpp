@@ -164,16 +164,18 @@ void NestBuilder::keep_inside(Nest::Access& access, std::size_t dimension) const
       index.unknown != Nest::kNoValue || index.offset != 0)
     return;
   double last = index.constant, positions = 1.0;
+  bool innermost = true;
   for (const auto& [at, step] : index.terms) {
     const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
     if (!loop.known || !loop.fixed) return;
     last += std::max(0.0, step) * (loop.most - 1.0);
     positions *= std::max(1.0, loop.most);
+    innermost = innermost && (at == access.loop || loop.most <= 1.0);
   }
   const auto size = static_cast<double>(shape[dimension]);
   if (last + access.elements > size) {
     // The last position alone ends outside: constants, in copies.
-    if (positions > kMostTold || last >= size) return;
+    if (!innermost || positions > kMostTold || last >= size) return;
     access.elements -= (last + access.elements - size) / positions;
   }
   access.masked = false;

@@ -101,7 +101,11 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       const bool strided = lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0;
       const bool apart = strided && !item.in_group && !lowered.target.masks();
       if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
-      if (access.apart) uops = times * access.elements, integer += (access.masked ? 3.0 : 0.25) * uops;
+      if (access.apart) {
+        uops = times * access.elements;
+        integer += (access.masked ? 3.0 : 0.5) * uops;
+        real_ports += uops;  // into or out of a vector
+      }
       if (lanes > 1.0 && item.in_row) {
         uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
       } else if (strided && item.in_group) {
