@@ -334,11 +334,14 @@ bool Lowering::masked(const Lowered::Item& item) const {
   if (item.access < 0) return false;
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
   if (!access.masked || access.indices.empty()) return false;
-  return mask_moves(access) || access.elements > left_in_row(access);
+  // Tests of elements one by one are of constants in copies.
+  return mask_moves(access) || (!access.apart && access.elements > left_in_row(access));
 }
 
 bool Lowering::mask_moves(const Nest::Access& access) const {
-  const Nest::Index& last = access.indices.back();
+  const Nest::Index& last = access.along >= 0 && static_cast<std::size_t>(access.along) < access.indices.size()
+                                ? access.indices[static_cast<std::size_t>(access.along)]
+                                : access.indices.back();
   return last.indirect || !last.exact ||
          std::any_of(last.terms.begin(), last.terms.end(),
                      [&](const auto& term) { return left(term.first); });

@@ -89,6 +89,7 @@ struct Nest {
     bool masked = false;   ///< some of its elements may lie outside
     bool zero = false;     ///< it stores zeros
     bool apart = false;    ///< its elements do not lie along the last dimension: one by one
+    int along = -1;        ///< apart: the dimension that they lie along
     int order = 0;         ///< among accesses, steps and flows: in the order of the program
     int value = kNoValue;  ///< that a load gives
     Few<int> uses = {};    ///< that a store takes

@@ -61,7 +61,7 @@ class NestBuilder {
   void branches(const Operation& operation, At at);
   void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
-  void keep_inside(Nest::Access& access, std::size_t dimension) const;
+  void keep_inside(Nest::Access& access) const;
   void step(const Operation& operation, At at, Work work);
   void flow(const Operation& operation, At at, bool ended);
   int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);

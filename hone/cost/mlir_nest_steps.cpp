@@ -6,12 +6,6 @@
 #include "hone/cost/mlir_nest_builder.h"
 
 namespace hone::cost::mlir {
-namespace {
-
-constexpr double kMostTold = 8.0;  // iterations that are taken to be written out
-
-}  // namespace
-
 /// What an operation's results are taken from: its operands, and what its regions end with.
 void NestBuilder::flow(const Operation& operation, At at, bool ended) {
   if (operation.results.empty()) return;
@@ -106,7 +100,6 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
           return module_.attributes[static_cast<std::size_t>(item)].integer == 0;
         });
   }
-  std::size_t along = 0;  // the dimension of elements that lie apart
   if (const Attribute* order = module_.attribute(operation, "permutation_map");
       order != nullptr && order->map >= 0) {
     const AffineMap& map = module_.maps[static_cast<std::size_t>(order->map)];
@@ -116,7 +109,7 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     if (!moves) access.elements = 1.0;  // one for all lanes
     access.apart = moves && last.factors.back() == 0;
     if (access.apart)
-      along = static_cast<std::size_t>(
+      access.along = static_cast<int>(
           std::find_if(last.factors.begin(), last.factors.end(), [](auto factor) { return factor != 0; }) -
           last.factors.begin());
   }
@@ -152,33 +145,30 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     if (gathers && !access.indices.empty()) access.indices.back().indirect = true;
   }
   access.operation = static_cast<int>(&operation - module_.operations.data());
-  if (access.apart && access.masked && along < access.indices.size()) keep_inside(access, along);
+  if (access.apart && access.masked) keep_inside(access);
   nest_.accesses.push_back(std::move(access));
 }
 
-/// Of elements one by one, behind a test each of whether they are there, those remain that are, where loops tell.
-void NestBuilder::keep_inside(Nest::Access& access, std::size_t dimension) const {
+/// Of elements one by one, behind a test each of whether they are there, those remain that are, where loops
+/// tell; where that is all of them nothing is tested.
+void NestBuilder::keep_inside(Nest::Access& access) const {
+  const auto dimension = static_cast<std::size_t>(access.along);
   const std::vector<std::int64_t>& shape = nest_.buffers[static_cast<std::size_t>(access.buffer)].shape;
+  if (dimension >= access.indices.size() || dimension >= shape.size() || shape[dimension] == kDynamic) return;
   const Nest::Index& index = access.indices[dimension];
-  if (dimension >= shape.size() || shape[dimension] == kDynamic || !index.exact || index.indirect ||
-      index.unknown != Nest::kNoValue || index.offset != 0)
-    return;
+  if (!index.exact || index.indirect || index.unknown != Nest::kNoValue || index.offset != 0) return;
   double last = index.constant, positions = 1.0;
-  bool innermost = true;
   for (const auto& [at, step] : index.terms) {
     const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
     if (!loop.known || !loop.fixed) return;
     last += std::max(0.0, step) * (loop.most - 1.0);
     positions *= std::max(1.0, loop.most);
-    innermost = innermost && (at == access.loop || loop.most <= 1.0);
   }
-  const auto size = static_cast<double>(shape[dimension]);
-  if (last + access.elements > size) {
-    // The last position alone ends outside: constants, in copies.
-    if (!innermost || positions > kMostTold || last >= size) return;
-    access.elements -= (last + access.elements - size) / positions;
-  }
-  access.masked = false;
+  const double outside = last + access.elements - static_cast<double>(shape[dimension]);
+  if (outside <= 0.0)
+    access.masked = false;
+  else if (outside < access.elements)
+    access.elements -= outside / positions;  // of the last position
 }
 
 }  // namespace hone::cost::mlir

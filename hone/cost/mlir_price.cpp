@@ -103,7 +103,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
       if (access.apart) {
         uops = times * access.elements;
-        integer += (access.masked ? 3.0 : 0.5) * uops;
+        integer += (item.masked ? 1.0 : 0.5) * uops;  // and two of a test, below
         real_ports += uops;  // into or out of a vector
       }
       if (lanes > 1.0 && item.in_row) {
