@@ -92,9 +92,9 @@ double Vectorising::interleave(int id, const Lowered::Body& body) const {
   };
   // Places of elements that lie apart are vectors, too.
   const bool apart = lowered_.target.masks() && std::any_of(here.begin(), here.end(), [&](std::size_t i) {
-    const Lowered::Item& item = lowered_.items[i];
-    return item.access >= 0 && !item.in_group && !(std::abs(item.stride) <= 1.0);
-  });
+                       const Lowered::Item& item = lowered_.items[i];
+                       return item.access >= 0 && !item.in_group && !(std::abs(item.stride) <= 1.0);
+                     });
   limited(lowered_.target.vector_registers, given_outside_,
           body.alive - body.held + body.chains + (apart ? 1.0 : 0.0));
   const Addresses addresses = addresses_of(id);

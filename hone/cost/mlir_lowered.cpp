@@ -214,7 +214,8 @@ int Lowering::absorbed(const Nest::Step& step) const {
   const Nest::Step* parts[2] = {};
   for (std::size_t k = 0; k < 2; ++k) {
     const auto found = uses_.item.find(same(step.uses[k]));
-    const int made = found == uses_.item.end() ? -1 : items_[static_cast<std::size_t>(found->second)].item.step;
+    const int made =
+        found == uses_.item.end() ? -1 : items_[static_cast<std::size_t>(found->second)].item.step;
     if (made < 0) return Nest::kNoValue;
     parts[k] = &nest_.steps[static_cast<std::size_t>(made)];
     if (!parts[k]->idempotent || parts[k]->real || parts[k]->uses.size() != 2) return Nest::kNoValue;
@@ -339,9 +340,10 @@ bool Lowering::masked(const Lowered::Item& item) const {
 }
 
 bool Lowering::mask_moves(const Nest::Access& access) const {
-  const Nest::Index& last = access.along >= 0 && static_cast<std::size_t>(access.along) < access.indices.size()
-                                ? access.indices[static_cast<std::size_t>(access.along)]
-                                : access.indices.back();
+  const Nest::Index& last =
+      access.along >= 0 && static_cast<std::size_t>(access.along) < access.indices.size()
+          ? access.indices[static_cast<std::size_t>(access.along)]
+          : access.indices.back();
   return last.indirect || !last.exact ||
          std::any_of(last.terms.begin(), last.terms.end(),
                      [&](const auto& term) { return left(term.first); });

@@ -17,9 +17,9 @@ constexpr int kMaxWalked = 20000;      // operations after which calls are count
 constexpr double kMost = 1e18;
 
 /// Where in its range a loop of a depth stands at a sample point. The first dimension is even but for a shift
-/// inside each part, without which a range of a power of two would be seen at one remainder by 4, 8, 16 alone;
-/// the shifts of two halves are each other's reflection, so that means of what grows evenly are exact. The
-/// others are fractions of golden kin.
+/// inside each part, without which a range of a power of two would be seen at one remainder by 4, 8, 16
+/// alone; the shifts of two halves are each other's reflection, so that means of what grows evenly are exact.
+/// The others are fractions of golden kin.
 double place(std::size_t sample, int depth) {
   static constexpr double kSteps[] = {0.6180339887, 0.7548776662, 0.8191725134, 0.8566748838,
                                       0.8812714616, 0.8986537126, 0.9115923534, 0.9215993196};

@@ -42,7 +42,8 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
       "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
       "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
   step.idempotent = operation.operands.size() == 2 && kIdempotent.count(operation.name) > 0;
-  step.extremum = step.idempotent && work == Work::integer && operation.name.find(".m") != std::string_view::npos;
+  step.extremum =
+      step.idempotent && work == Work::integer && operation.name.find(".m") != std::string_view::npos;
   step.difference = operation.name == "arith.subi" && operation.operands.size() == 2;
   step.sum = step.difference || operation.name == "arith.addi";
   step.code = code_of(operation);

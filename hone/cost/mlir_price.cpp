@@ -104,7 +104,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       if (access.apart) {
         uops = times * access.elements;
         integer += (item.masked ? 1.0 : 0.5) * uops;  // and two of a test, below
-        real_ports += uops;  // into or out of a vector
+        real_ports += uops;                           // into or out of a vector
       }
       if (lanes > 1.0 && item.in_row) {
         uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();

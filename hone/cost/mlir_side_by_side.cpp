@@ -68,7 +68,8 @@ void Vectorising::side_by_side(int id, double widest) {
         const int store = lowered_.items[k].access;
         if (store < 0 || !nest_.accesses[static_cast<std::size_t>(store)].store) continue;
         const Nest::Access& other = nest_.accesses[static_cast<std::size_t>(store)];
-        if (other.buffer == one.buffer && nest_.inside(other.loop, from) && shifted(nest_, one, along, other, from))
+        if (other.buffer == one.buffer && nest_.inside(other.loop, from) &&
+            shifted(nest_, one, along, other, from))
           return true;
       }
     }

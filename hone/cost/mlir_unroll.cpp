@@ -169,7 +169,8 @@ void Lowering::unroll() {
     // What nothing is left of is deleted, however long it would run.
     const bool deleted = plain == 0.0 && left[i] == 0 && one.carried.empty();
     const double trips = one.fixed ? one.trips : one.most;
-    bool ends = deleted || one.early || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
+    bool ends =
+        deleted || one.early || (known && (trips <= 1.0 || size * trips + kLoopControl < kWrittenOut));
     // What becomes constant in a copy is not counted, and the more it is the longer the copies may be.
     // Where it begins elsewhere its places are not constants in a copy.
     const double constant = one.shifted ? 0.0 : own;

@@ -244,7 +244,7 @@ class Vectorising {
   std::unordered_map<int, bool> stored_elsewhere_;  ///< by store
   std::set<int> by_mask_;                           ///< accesses of which some lanes are switched off
   std::set<int> stores_of_sums_;                    ///< that stay in a loop which keeps the sum in a register
-  std::set<std::size_t> of_places_;  ///< of the loop at hand: find_places()
+  std::set<std::size_t> of_places_;                 ///< of the loop at hand: find_places()
   double bits_ = 32.0;                              ///< of the widest element of a loop
   double wide_address_ = 0.0;  ///< instructions of a loop's addresses where it runs in lanes
   /// ... and what it is judged by: those as they stand, and those where accesses are loaded together;

@@ -93,7 +93,8 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
     const int access = lowered_.items[i].access;
     if (access < 0) continue;
     for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(access)].indices)
-      if (std::any_of(index.terms.begin(), index.terms.end(), [&](const auto& term) { return term.first == id; }))
+      if (std::any_of(index.terms.begin(), index.terms.end(),
+                      [&](const auto& term) { return term.first == id; }))
         ++uses[index.constant];
   }
   // Whether a sum with the variable is a value of its own: what it becomes, or what several places need; not

@@ -1,5 +1,7 @@
-// Loops written out on which bounds of others depend: what LLVM 19 at -O3 makes of such texts (looked up in its
-// remarks and code), copy by copy.
+// Loops written out on which bounds of others depend: what LLVM 19 at -O3 makes of such texts (looked up in
+// its remarks and code), copy by copy.
+#include "hone/cost/mlir_written_out.h"
+
 #include <cmath>
 #include <string>
 
@@ -7,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include "hone/cost/mlir_features.h"
-#include "hone/cost/mlir_written_out.h"
 #include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
