@@ -44,6 +44,36 @@ void Vectorising::run() {
   }
 }
 
+namespace {
+
+/// LLVM's costs of the shuffles of groups of so many rows for AVX2, by elements of a row and their bits
+/// (X86TTIImpl::getInterleavedMemoryOpCostAVX2).
+struct Shuffles {
+  double rows, width, bits, loads, stores;
+};
+constexpr Shuffles kShuffles[] = {
+    {2, 2, 32, 2, 2},  {2, 4, 32, 2, 2},   {2, 8, 32, 4, 4},   {2, 2, 64, 2, 2}, {2, 4, 64, 4, 4},
+    {3, 2, 32, 3, 4},  {3, 4, 32, 3, 5},   {3, 8, 32, 7, 11},  {3, 2, 64, 1, 4}, {3, 4, 64, 5, 6},
+    {4, 2, 32, 4, 5},  {4, 4, 32, 8, 6},   {4, 8, 32, 16, 16}, {4, 2, 64, 6, 6}, {4, 4, 64, 8, 8},
+    {6, 2, 32, 6, 9},  {6, 4, 32, 15, 12}, {6, 8, 32, 31, 33}, {6, 2, 64, 6, 8}, {6, 4, 64, 18, 15},
+    {8, 8, 32, 40, 0},
+};
+
+/// What a group of strided accesses costs the vectoriser's model.
+double group_cost(const Nest::Access& access, double stride, double members, double width,
+                  const CodeTarget& target) {
+  if (!target.masks() && members >= stride)
+    for (const Shuffles& known : kShuffles) {
+      const double shuffles = access.store ? known.stores : known.loads;
+      if (known.rows == stride && known.width == width && known.bits == access.bits && shuffles > 0.0)
+        return std::max(1.0, std::ceil(stride * width * access.bits / (8.0 * target.vector_bytes))) +
+               shuffles;
+    }
+  return together(access, stride, members, width, target);
+}
+
+}  // namespace
+
 double Vectorising::strided_cost(const Lowered::Item& item, double width, bool masked) const {
   const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
   if (!lowered_.target.masks()) {
@@ -53,8 +83,9 @@ double Vectorising::strided_cost(const Lowered::Item& item, double width, bool m
         item.copies *
         (masked ? 6.0 * width : (access.store ? 3.25 : 2.0) * width + (access.real ? -1.0 : 1.0));
     if (masked || !item.in_group) return single;
-    return std::min(single, item.copies / item.group *
-                                together(access, std::abs(item.stride), item.group, width, lowered_.target));
+    return std::min(single,
+                    item.copies / item.group *
+                        group_cost(access, std::abs(item.stride), item.group, width, lowered_.target));
   }
   const double parts = std::max(1.0, width * 64.0 / 512.0);  // of registers that hold the places
   const double apart = item.copies * (width <= 2.0 ? 4.0 * width : parts * 2.0 + width);
