@@ -336,13 +336,12 @@ class Summary {
 };
 
 LoopRows Summary::rows(const Module& module, int function, const CodeTarget& target) const {
-  const Lowered as_one = lowered(nest_, target);
-  if (const BoundingLoops loops = bounding_loops(nest_, as_one); !loops.bounds.empty())
+  if (const BoundingLoops loops = bounding_loops(nest_, target); !loops.bounds.empty())
     if (const std::optional<WrittenOut> copies = written_out(module, loops)) {
       const Nest nest = copies->nest(function);
       return loop_features(nest, Reuse(nest), lowered(nest, target));
     }
-  return loop_features(nest_, reuse_, as_one);
+  return loop_features(nest_, reuse_, lowered(nest_, target));
 }
 
 std::vector<LoopFeatures> Summary::report() const {

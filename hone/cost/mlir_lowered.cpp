@@ -59,6 +59,15 @@ Lowered Lowering::run() {
   return std::move(result_);
 }
 
+std::vector<bool> Lowering::run_early() {
+  index_memory();
+  walk();
+  unroll();
+  std::vector<bool> left;
+  for (std::size_t i = 0; i < nest_.loops.size(); ++i) left.push_back(result_.bodies[i + 1].left);
+  return left;
+}
+
 void Lowering::index_memory() {
   for (std::size_t i = 0; i < nest_.accesses.size(); ++i) {
     const Nest::Access& access = nest_.accesses[i];
@@ -403,5 +412,9 @@ bool moves(const Nest::Access& access, int loop) {
 }
 
 Lowered lowered(const Nest& nest, const CodeTarget& target) { return Lowering(nest, target).run(); }
+
+std::vector<bool> left_early(const Nest& nest, const CodeTarget& target) {
+  return Lowering(nest, target).run_early();
+}
 
 }  // namespace hone::cost::mlir

@@ -90,6 +90,8 @@ struct Lowered {
 };
 
 Lowered lowered(const Nest& nest, const CodeTarget& target = {});
+/// By loop: whether it is left when short loops have been written out (Lowered::Body::left), in less time.
+std::vector<bool> left_early(const Nest& nest, const CodeTarget& target = {});
 
 /// Whether an access is where its indices say.
 bool exact(const Nest::Access& access);

@@ -28,6 +28,8 @@ class Lowering {
   }
 
   Lowered run();
+  /// What is left when short loops have been written out, nothing looked at beyond.
+  std::vector<bool> run_early();
 
  private:
   using Loops = LoopsAround;

@@ -175,16 +175,22 @@ class Copier {
 
 }  // namespace
 
-BoundingLoops bounding_loops(const Nest& nest, const Lowered& lowered) {
+BoundingLoops bounding_loops(const Nest& nest, const CodeTarget& target) {
+  if (std::none_of(nest.loops.begin(), nest.loops.end(), [](const Nest::Loop& loop) {
+        return !loop.fixed &&
+               std::any_of(loop.bounded_by.begin(), loop.bounded_by.end(), [](int by) { return by >= 0; });
+      }))
+    return {};
+  const std::vector<bool> left = left_early(nest, target);
   std::vector<bool> bounds(nest.loops.size(), false), between = bounds;
   for (std::size_t i = 0; i < nest.loops.size(); ++i) {
     const Nest::Loop& loop = nest.loops[i];
     if (loop.fixed) continue;
     for (const int by : loop.bounded_by) {
-      if (by < 0 || lowered.body(by).left) continue;
+      if (by < 0 || left[static_cast<std::size_t>(by)]) continue;
       bounds[static_cast<std::size_t>(by)] = true;
       for (int at = loop.parent; at != by && at >= 0; at = nest.loops[static_cast<std::size_t>(at)].parent)
-        if (!lowered.body(at).left) between[static_cast<std::size_t>(at)] = true;
+        if (!left[static_cast<std::size_t>(at)]) between[static_cast<std::size_t>(at)] = true;
     }
   }
   BoundingLoops loops;

@@ -13,7 +13,8 @@ struct BoundingLoops {
   std::vector<int> bounds;   ///< each copy of what is inside goes round as often as it alone does
   std::vector<int> between;  ///< written out before that is known of what is inside
 };
-BoundingLoops bounding_loops(const Nest& nest, const Lowered& lowered);
+/// None is looked for where no bound depends on a loop.
+BoundingLoops bounding_loops(const Nest& nest, const CodeTarget& target);
 
 /// A module with loops of one function written out in its text.
 struct WrittenOut {

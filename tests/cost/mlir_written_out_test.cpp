@@ -30,7 +30,7 @@ const char* kScaled =
 
 TEST(MlirWrittenOut, EachTileIsAsLongAsItAloneIs) {
   const LoweredFunction f(tiles(kScaled), kTarget);
-  const BoundingLoops loops = bounding_loops(f.nest, f.lowered);
+  const BoundingLoops loops = bounding_loops(f.nest, kTarget);
   ASSERT_EQ(loops.bounds.size(), 1U);
   EXPECT_TRUE(loops.between.empty());
   const Module module = parse(tiles(kScaled));
@@ -60,7 +60,7 @@ TEST(MlirWrittenOut, RowsOfATriangle) {
       "}\n}\nreturn\n}\n";
   const LoweredFunction f(text, kTarget);
   const Module module = parse(text);
-  const auto copies = written_out(module, bounding_loops(f.nest, f.lowered));
+  const auto copies = written_out(module, bounding_loops(f.nest, kTarget));
   ASSERT_TRUE(copies.has_value());
   const Nest nest = copies->nest(module.functions().at(0));
   ASSERT_EQ(nest.loops.size(), 4U);
@@ -79,7 +79,7 @@ TEST(MlirWrittenOut, ValuesHandedOnGoFromCopyToCopy) {
       "affine.store %s, %b[] : memref<f32>\nreturn\n}\n";
   const Module module = parse(text);
   const LoweredFunction f(text, kTarget);
-  BoundingLoops loops = bounding_loops(f.nest, f.lowered);
+  BoundingLoops loops = bounding_loops(f.nest, kTarget);
   const auto copies = written_out(module, loops);
   ASSERT_TRUE(copies.has_value());
   const Nest nest = copies->nest(module.functions().at(0));
@@ -108,7 +108,7 @@ TEST(MlirWrittenOut, WhatIsDecidedBeforeALengthIsKnownStays) {
       "%x = affine.load %a[%r, %i] : memref<400x24xf64>\n%y = arith.mulf %x, %x : f64\n"
       "affine.store %y, %b[%r + %k, %i] : memref<400x24xf64>\n}\n}\n}\n}\nreturn\n}\n";
   const LoweredFunction f(text, kTarget);
-  const BoundingLoops loops = bounding_loops(f.nest, f.lowered);
+  const BoundingLoops loops = bounding_loops(f.nest, kTarget);
   EXPECT_EQ(loops.bounds.size(), 1U);
   EXPECT_EQ(loops.between.size(), 1U);
   const Module module = parse(text);
@@ -130,7 +130,7 @@ TEST(MlirWrittenOut, NothingWhereNoBoundDepends) {
       "%x = affine.load %a[%i, %j] : memref<40x24xf64>\n%y = arith.mulf %x, %x : f64\n"
       "affine.store %y, %a[%i, %j] : memref<40x24xf64>\n}\n}\nreturn\n}\n";
   const LoweredFunction f(text, kTarget);
-  EXPECT_TRUE(bounding_loops(f.nest, f.lowered).bounds.empty());
+  EXPECT_TRUE(bounding_loops(f.nest, kTarget).bounds.empty());
   EXPECT_FALSE(written_out(parse(text), {}).has_value());
 }
 
@@ -157,7 +157,7 @@ TEST(MlirWrittenOut, AnotherFunctionStaysWhereItIs) {
   const Module module = parse(text);
   const int function = module.functions().at(1);
   const Nest nest = mlir::nest(module, function);
-  const auto copies = written_out(module, bounding_loops(nest, lowered(nest, kTarget)));
+  const auto copies = written_out(module, bounding_loops(nest, kTarget));
   ASSERT_TRUE(copies.has_value());
   EXPECT_EQ(copies->module.operations.at(static_cast<std::size_t>(function)).symbol, "f");
   EXPECT_EQ(copies->module.functions(), module.functions());
