@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kLargestUnit = 1099511627776.0;  // powers of two are looked at up to here
 
-/// The largest power of two that a whole number is a multiple of.
+}  // namespace
+
 double unit_of(double value) {
   value = std::abs(value);
   if (value == 0.0 || !std::isfinite(value) || value != std::floor(value))
@@ -25,8 +26,6 @@ double unit_of(double value) {
   while (unit < kLargestUnit && std::fmod(value, unit * 2.0) == 0.0) unit *= 2.0;
   return unit;
 }
-
-}  // namespace
 
 class AddressCode::Builder {
  public:

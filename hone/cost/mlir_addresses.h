@@ -10,6 +10,9 @@
 
 namespace hone::cost::mlir {
 
+/// The largest power of two that a whole number is a multiple of; 1 of others, 2^40 at most.
+double unit_of(double value);
+
 /// The whole numbers that a function computes for the addresses of its accesses, as LLVM has them when it
 /// decides which loops to write out: what is equal once, where the loop stands that moves it. A sum that only
 /// one address needs is the address's own (a getelementptr, which counts as nothing); one that several need

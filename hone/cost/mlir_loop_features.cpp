@@ -290,8 +290,7 @@ class Rows {
     rows.moves.push_back(std::log(all_moved + 0.02 * passes + 0.05));
     // Where it is known at run time how often a loop goes round, what the copies leave is a loop of its own.
     const bool rounds = block <= 1.0 && !left.fixed && left.unrolled > 1.0;
-    const double code = left.idiom && moves.stores > 0.0 ? moves.loads + moves.stores
-                        : left.idiom                     ? 8.0
+    const double code = left.idiom ? instructions
                         : block > 1.0
                             ? wide.instructions * left.interleave * left.unrolled + narrow.instructions +
                                   single.instructions * (left.fixed && rest < 1.0 ? 0.0 : left.rest_unrolled)

@@ -2,7 +2,10 @@
 // stores to neighbouring elements to what is stored. What the text has side by side: mlir_straight.cpp.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "hone/cost/mlir_vectorising.h"
 
@@ -58,22 +61,23 @@ void Vectorising::side_by_side(int id, double widest) {
   if (in_registers)
     for (const std::size_t i : kept->second) look(lowered_.items[i]);
   // What another loop's copies leave elsewhere than it is taken from is in registers one by one.
+  std::map<int, std::pair<std::vector<const Nest::Access*>, std::vector<const Nest::Access*>>> done;
+  for (const std::size_t i : here) {
+    if (alongs.size() < 2) break;
+    const int access = lowered_.items[i].access;
+    if (access < 0) continue;
+    const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(access)];
+    for (const int along : alongs)
+      if (nest_.inside(one.loop, along)) (one.store ? done[along].second : done[along].first).push_back(&one);
+  }
   const auto takes = [&](int along, int from) {
-    for (const std::size_t i : here) {
-      const int load = lowered_.items[i].access;
-      if (load < 0 || nest_.accesses[static_cast<std::size_t>(load)].store) continue;
-      const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(load)];
-      if (!nest_.inside(one.loop, along)) continue;
-      for (const std::size_t k : here) {
-        const int store = lowered_.items[k].access;
-        if (store < 0 || !nest_.accesses[static_cast<std::size_t>(store)].store) continue;
-        const Nest::Access& other = nest_.accesses[static_cast<std::size_t>(store)];
-        if (other.buffer == one.buffer && nest_.inside(other.loop, from) &&
-            shifted(nest_, one, along, other, from))
-          return true;
-      }
-    }
-    return false;
+    const auto &loads = done[along].first, &stores = done[from].second;
+    if (loads.size() * stores.size() > kMostPairs) return false;
+    return std::any_of(loads.begin(), loads.end(), [&](const Nest::Access* load) {
+      return std::any_of(stores.begin(), stores.end(), [&](const Nest::Access* store) {
+        return load->buffer == store->buffer && shifted(nest_, *load, along, *store, from);
+      });
+    });
   };
   for (std::size_t k = 0; k < alongs.size(); ++k)
     if (std::none_of(alongs.begin(), alongs.begin() + static_cast<std::ptrdiff_t>(k),

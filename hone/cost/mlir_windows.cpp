@@ -103,8 +103,7 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
   const auto named = [&](double constant) {
     const double beside = constant - first;
     if (beside == 0.0 || beside == step) return true;
-    const auto bits = static_cast<std::int64_t>(step) | static_cast<std::int64_t>(first);
-    if (beside > 0.0 && beside < static_cast<double>(bits & -bits)) return false;
+    if (beside > 0.0 && beside < std::min(unit_of(step), unit_of(first))) return false;
     const auto found = uses.find(constant);
     return found != uses.end() && found->second > 1;
   };
