@@ -34,4 +34,12 @@ std::vector<DataCache> data_caches() {
   return list;
 }
 
+std::array<double, 3> cache_sizes() {
+  const std::vector<DataCache> all = data_caches();
+  std::array<double, 3> bytes = {all[0].bytes, all[std::min<std::size_t>(1, all.size() - 1)].bytes,
+                                 all.back().bytes};
+  for (std::size_t c = 1; c < bytes.size(); ++c) bytes[c] = std::max(bytes[c], bytes[c - 1]);
+  return bytes;
+}
+
 }  // namespace hone::cost

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -14,5 +15,8 @@ struct DataCache {
 
 /// Data caches of the first processor, the nearest first; a plausible pair where the system does not tell.
 std::vector<DataCache> data_caches();
+
+/// Bytes of the first, the second and the last of them, which are the same where there are fewer.
+std::array<double, 3> cache_sizes();
 
 }  // namespace hone::cost

@@ -89,18 +89,25 @@ Label joined(const Label& before, const Label& again) {
 Json code_target_json(const mlir::CodeTarget& target) {
   return {{"vector_bytes", target.vector_bytes},   {"vector_registers", target.vector_registers},
           {"unrolled_ops", target.unrolled_ops},   {"masked_store_cycles", target.masked_store_cycles},
-          {"gather_cycles", target.gather_cycles}, {"gathered_lane_cycles", target.gathered_lane_cycles}};
+          {"gather_cycles", target.gather_cycles}, {"gathered_lane_cycles", target.gathered_lane_cycles},
+          {"cache_bytes", target.cache_bytes}};
 }
 
 namespace {
 
 /// Throws Json's exceptions and Error.
 mlir::CodeTarget target_from_json(const Json& json) {
-  const mlir::CodeTarget target{
-      json.at("vector_bytes").get<double>(), json.at("vector_registers").get<double>(),
-      json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0),
-      json.value("gather_cycles", 0.0),      json.value("gathered_lane_cycles", 0.0)};
+  mlir::CodeTarget target{json.at("vector_bytes").get<double>(), json.at("vector_registers").get<double>(),
+                          json.at("unrolled_ops").get<double>(), json.value("masked_store_cycles", 1.0),
+                          json.value("gather_cycles", 0.0),      json.value("gathered_lane_cycles", 0.0)};
   const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
+  if (json.contains("cache_bytes")) target.cache_bytes = json["cache_bytes"].get<std::array<double, 3>>();
+  double smaller = 1024.0;
+  for (const double bytes : target.cache_bytes) {
+    if (!(bytes >= smaller && bytes <= 1e13))
+      throw Error("caches are out of range or out of order", Place{"", 0, "code_target.cache_bytes"});
+    smaller = bytes;
+  }
   if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
       !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 1.0) ||
       !possible(target.gather_cycles, 0.0) || !possible(target.gathered_lane_cycles, 0.0))

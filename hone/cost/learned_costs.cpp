@@ -15,6 +15,9 @@
 namespace hone::cost {
 namespace {
 
+/// A disturbed measurement beside another one.
+constexpr double kDisturbedWeight = 0.3;
+
 /// What a line says further from all that was learned, in logarithms, is not believed.
 constexpr double kBeyond = 1.0;
 
@@ -31,6 +34,9 @@ bool adds_up(const std::string& target) {
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
+
+/// Of cycles from tables, which know no memory.
+bool is_in_cache(const std::string& target) { return target == "mca_cycles"; }
 
 /// Rows' worth of evidence against what a leaf says, of what few functions have: one for fifty functions.
 constexpr double kRidgeOfFew = 100.0;
@@ -68,7 +74,28 @@ std::optional<mlir::InstructionKind> kind_of(const std::string& target) {
   return std::nullopt;
 }
 
-/// What a simple machine says of each loop, in logarithms; of rates, of what is done in their time.
+/// Costs that a machine takes to run code; without what comes from memory, cycles that a table tells.
+bool is_run(const std::string& target) { return target == "run_s" || is_in_cache(target); }
+
+/// What a fitted machine says of each loop, in logarithms, and rows that say it as well.
+struct LoopInputs {
+  std::vector<double> estimates, rows;
+
+  LoopInputs(const mlir::LoopRows& loops, const mlir::SimpleMachine& machine, bool in_cache) {
+    const std::size_t columns = mlir::loop_feature_names().size();
+    rows.reserve(loops.demands.size() * (columns + mlir::SimpleMachine::kColumns));
+    for (std::size_t r = 0; r < loops.demands.size(); ++r) {
+      const mlir::LoopDemand& loop = loops.demands[r];
+      estimates.push_back(std::log(in_cache ? machine.busy(loop) : machine.cycles(loop)));
+      const auto begin = loops.values.begin() + static_cast<std::ptrdiff_t>(r * columns);
+      rows.insert(rows.end(), begin, begin + static_cast<std::ptrdiff_t>(columns));
+      const auto more = machine.columns(loop);
+      rows.insert(rows.end(), more.begin(), more.end());
+    }
+  }
+};
+
+/// What is said of each loop without measurements, in logarithms; of rates, of what is done in their time.
 std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows& loops) {
   if (grows_with_code(target)) return loops.sizes;
   if (target == "run_s") return loops.estimates;
@@ -86,15 +113,28 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
   return target == "mca_cycles" ? loops.core : loops.instructions;
 }
 
+/// A machine for costs that functions have; for few of them, or none above 0, it is any.
+mlir::SimpleMachine fit_machine(std::span<const CostSample* const> samples, bool in_cache,
+                                const std::vector<double>& costs) {
+  std::vector<mlir::SimpleMachine::Function> functions;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    if (costs[i] > 0.0 && std::isfinite(costs[i]))
+      functions.push_back(
+          {samples[i]->features.rows.demands, costs[i],
+           samples[i]->weight * (samples[i]->disturbed && !in_cache ? kDisturbedWeight : 1.0)});
+  return mlir::SimpleMachine::fit(functions, in_cache);
+}
+
 /// What rates are of: seconds of the same label.
 constexpr const char* kTime = "run_s";
 /// Timed, but not the time itself.
 bool is_rate(const std::string& target) { return is_timed(target) && target != kTime; }
 
-/// Learns `of` as the sum over loops.
+/// Learns `of` as the sum over loops, with what a machine says of each, if there is one.
 LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, const std::string& of,
-                  const std::vector<double>& costs, const LearnedCostOptions& options) {
-  LoopTable table(mlir::loop_feature_names().size());
+                  const std::vector<double>& costs, const LearnedCostOptions& options,
+                  const std::optional<mlir::SimpleMachine>& machine) {
+  LoopTable table(mlir::loop_feature_names().size() + (machine ? mlir::SimpleMachine::kColumns : 0));
   // Where nothing is done no logarithm says how fast.
   const bool positive = error == ErrorOf::logarithm &&
                         std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
@@ -102,7 +142,12 @@ LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, con
     if (positive && costs[i] <= 0.0) continue;
     const mlir::LoopRows& loops = samples[i]->features.rows;
     const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
-    table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
+    if (machine) {
+      const LoopInputs inputs(loops, *machine, is_in_cache(of));
+      table.add(inputs.rows, inputs.estimates, costs[i], weight, samples[i]->disturbed);
+    } else {
+      table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
+    }
   }
   // What few have is learned from few: the estimate is believed for longer.
   predict::BoostingOptions boosting = options.boosting;
@@ -197,7 +242,9 @@ LearnedCosts::Time LearnedCosts::fit_time(const Samples& samples, const LearnedC
     if (found == sample->targets.end()) return nullptr;
     times.push_back(found->second);
   }
-  return std::make_shared<const LoopSums>(fit_sums(samples, ErrorOf::reciprocal, kTime, times, options));
+  const std::optional<mlir::SimpleMachine> machine = fit_machine(samples, false, times);
+  return std::make_shared<const Machined>(
+      Machined{*machine, fit_sums(samples, ErrorOf::reciprocal, kTime, times, options, machine)});
 }
 
 LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
@@ -210,10 +257,13 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
     costs.push_back(sample->targets.at(name) * (time ? sample->targets.at(kTime) : 1.0));
   // A rate without its time is no sum.
   target.additive = adds_up(name) && (time || !is_rate(name));
-  if (target.additive)
-    target.loops = fit_sums(samples, time ? ErrorOf::logarithm : error_of(name), name, costs, options);
-  else
+  if (!target.additive) {
     fit_functions(target, samples, costs, options);
+    return target;
+  }
+  if (is_run(name)) target.machine = fit_machine(samples, is_in_cache(name), costs);
+  target.loops =
+      fit_sums(samples, time ? ErrorOf::logarithm : error_of(name), name, costs, options, target.machine);
   return target;
 }
 
@@ -256,8 +306,11 @@ class LearnedCosts::Asked {
     return inputs_;
   }
   /// The logarithm of the time by the one model that all rates have.
-  double time(const LoopSums& model) {
-    if (!time_) time_ = model.log_cost(loops().values, loops().estimates);
+  double time(const Machined& model) {
+    if (!time_) {
+      const LoopInputs inputs(loops(), model.machine, false);
+      time_ = model.sums.log_cost(inputs.rows, inputs.estimates);
+    }
     return *time_;
   }
 
@@ -270,6 +323,11 @@ class LearnedCosts::Asked {
 double LearnedCosts::log_value(const Target& target, Asked& function) {
   const mlir::LoopRows& loops = function.loops();
   const double time = target.time ? function.time(*target.time) : 0.0;
+  if (target.additive && target.machine) {
+    const LoopInputs inputs(loops, *target.machine, is_in_cache(target.name));
+    const double sum = target.loops.log_cost(inputs.rows, inputs.estimates);
+    return target.logarithmic() ? sum : log_of_sum(std::array{0.0, sum});
+  }
   if (target.additive) {
     const double sum = target.loops.log_cost(loops.values, estimates_of(target.name, loops));
     return target.logarithmic() ? sum - time : log_of_sum(std::array{0.0, sum});

@@ -11,6 +11,7 @@
 #include "hone/base/json.h"
 #include "hone/cost/loop_sums.h"
 #include "hone/cost/mlir_features.h"
+#include "hone/cost/simple_machine.h"
 #include "hone/predict/boosted_trees.h"
 #include "hone/predict/ridge.h"
 
@@ -53,7 +54,7 @@ struct PredictedCost {
 /// plain value; predicting is thread safe.
 class LearnedCosts {
  public:
-  static constexpr int kVersion = 3;
+  static constexpr int kVersion = 4;
 
   /// Throws Error where there are no samples or no common targets.
   static LearnedCosts fit(std::span<const CostSample> samples, const LearnedCostOptions& options = {});
@@ -81,11 +82,17 @@ class LearnedCosts {
 
  private:
   static LearnedCosts parsed(const Json& json);
-  using Time = std::shared_ptr<const LoopSums>;  ///< one for all rates
+  /// Loops' costs by trees on what a machine says that was fitted to the same costs.
+  struct Machined {
+    mlir::SimpleMachine machine;
+    LoopSums sums;
+  };
+  using Time = std::shared_ptr<const Machined>;  ///< one for all rates
   struct Target {
     std::string name;
     bool additive = false;
-    LoopSums loops;  ///< additive
+    std::optional<mlir::SimpleMachine> machine;  ///< additive, of what a machine takes
+    LoopSums loops;                              ///< additive
     // Not additive: ensembles of trees on what the line leaves over. Logarithms that were learned from lie
     // between the last two; predictions at most kBeyond aside.
     predict::Ridge line;

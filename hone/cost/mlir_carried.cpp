@@ -39,18 +39,18 @@ double lanes_apart(const Nest& nest, const Nest::Access& store, int loop, double
 
 }  // namespace
 
-double Vectorising::way(int from, int to) {
-  if (from == to) return 0.0;
+Way Vectorising::way(int from, int to) {
+  if (from == to) return {.cycles = 0.0};
   if (const auto found = ways_.find(to); found != ways_.end()) return found->second;
   const auto sources = uses_.from.find(to);
-  if (sources == uses_.from.end() || depth_ > 400 || ++visited_ > kMostVisited) return -1.0;
+  if (sources == uses_.from.end() || depth_ > 400 || ++visited_ > kMostVisited) return {};
   ++depth_;
-  ways_[to] = -1.0;
-  double longest = -1.0;
-  for (const int source : sources->second) longest = std::max(longest, way(from, source));
+  ways_[to] = {};
+  Way longest;
+  for (const int source : sources->second) longest.longest(way(from, source));
   --depth_;
-  if (const auto made = uses_.made.find(to); longest >= 0.0 && made != uses_.made.end())
-    longest += made->second.cycles;
+  if (const auto made = uses_.made.find(to); longest.leads() && made != uses_.made.end())
+    longest.add(made->second.link, made->second.cycles);
   return ways_[to] = longest;
 }
 
@@ -64,7 +64,7 @@ bool Vectorising::ordered(int from, int to) {
     if (sources == uses_.from.end()) return true;
     int next = Nest::kNoValue;
     for (const int source : sources->second)
-      if (way(from, source) >= 0.0) next = source;
+      if (way(from, source).leads()) next = source;
     if (next == Nest::kNoValue) return true;
     at = next;
   }
@@ -73,10 +73,11 @@ bool Vectorising::ordered(int from, int to) {
 
 void Vectorising::carried(int id, Lowered::Body& body) {
   const Nest::Loop& one = loop(id);
-  if (one.chain > 0.0 || !one.carried.empty()) {
-    body.chain = body.link = one.chain;
+  if (one.chain.cycles > 0.0 || !one.carried.empty()) {
+    body.chain = one.chain;
+    body.link = one.chain.cycles;
     body.chains = std::max<double>(1.0, static_cast<double>(one.carried.size()));
-    body.alone = one.chain > 0.0 && std::ranges::none_of(one.initial, [&](int value) {
+    body.alone = one.chain.cycles > 0.0 && std::ranges::none_of(one.initial, [&](int value) {
                    for (int at = one.parent; at >= 0; at = loop(at).parent)
                      if (std::ranges::find(loop(at).carried, value) != loop(at).carried.end()) return true;
                    return false;
@@ -108,7 +109,7 @@ bool Vectorising::reduces(int id, int from, int to, int stores) {
     if (at == to ? users_in(id, at) > stores : users_in(-1, at) > 1) return false;
     int next = Nest::kNoValue;
     for (const int source : sources->second) {
-      if (way(from, source) < 0.0) continue;
+      if (!way(from, source).leads()) continue;
       if (next != Nest::kNoValue || (step.difference && source != sources->second[0])) return false;
       next = source;
     }
@@ -244,18 +245,18 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
   const auto stored = uses_.stored.find(s);
   if (alike && !moves(store, id) && stored != uses_.stored.end()) {
     ways_.clear();
-    double length = way(load.value, stored->second);
-    if (length <= 0.0) return;
+    Way length = way(load.value, stored->second);
+    if (length.cycles <= 0.0) return;
     if (by_mask_.contains(s))
-      length += kThroughMasked;
+      length.add(Link::memory, kThroughMasked);
     else if (stored_elsewhere(id, s))
-      length += kForwarded;
+      length.add(Link::memory, kForwarded);
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
-    body.alone = (body.chain == 0.0 || body.alone) && entered_elsewhere(id, store);
-    body.link = std::max(body.link, length);
-    body.chain = std::max(body.chain, length * times);
+    body.alone = (body.chain.cycles == 0.0 || body.alone) && entered_elsewhere(id, store);
+    body.link = std::max(body.link, length.cycles);
+    body.chain.longest(length.times(times));
     body.chains += side;
     body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||
                       (store.real && ordered(load.value, stored->second));
@@ -281,35 +282,42 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
       body.recurrence = true;
     if (stored != uses_.stored.end()) {
       ways_.clear();
-      const double length = way(load.value, stored->second);
-      if (length < 0.0) return;
-      body.alone = body.chain == 0.0 || body.alone;  // an entry follows the one before it at a distance
-      body.chain = std::max(body.chain, (length + 4.0) / first);
+      Way length = way(load.value, stored->second);
+      if (!length.leads()) return;
+      body.alone =
+          body.chain.cycles == 0.0 || body.alone;  // an entry follows the one before it at a distance
+      // One iteration later it is still in a register (LoopLoadElimination).
+      if (!(least == most && first == 1.0 && body.innermost && !stored_elsewhere(id, s)))
+        length.add(Link::memory, kForwarded);
+      body.chain.longest(length.times(1.0 / first));
+      if (first == 1.0) handed_on_.emplace(static_cast<int>(&load - nest_.accesses.data()), s);
     }
   }
 }
 
-double Vectorising::depth(int id, int value, std::unordered_map<int, double>& depths, int length) const {
+Way Vectorising::depth(int id, int value, std::unordered_map<int, Way>& depths, int length) const {
   if (const auto found = depths.find(value); found != depths.end()) return found->second;
   const auto given = uses_.item.find(value);
   const Lowered::Item* item =
       given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
-  if (length > kDeepest || (item != nullptr && item->home != id)) return 0.0;
-  depths[value] = item != nullptr && item->step < 0 ? kLoaded : 0.0;  // one that depends on itself ends here
-  if (item != nullptr && item->step < 0) return kLoaded;
-  double longest = 0.0;
+  if (length > kDeepest || (item != nullptr && item->home != id)) return {.cycles = 0.0};
+  Way longest = {.cycles = 0.0};
+  if (item != nullptr && item->step < 0) longest.add(Link::load, kLoaded);
+  depths[value] = longest;  // one that depends on itself ends here
+  if (item != nullptr && item->step < 0) return longest;
   if (const auto from = uses_.from.find(value); from != uses_.from.end())
-    for (const int source : from->second) longest = std::max(longest, depth(id, source, depths, length + 1));
+    for (const int source : from->second) longest.longest(depth(id, source, depths, length + 1));
   if (const auto made = uses_.made.find(value); item != nullptr && made != uses_.made.end()) {
-    longest += made->second.cycles;
-    if (made->second.work == Work::integer_multiply && lowered_.body(id).lanes > 1.0) longest += kWideProduct;
+    longest.add(made->second.link, made->second.cycles);
+    if (made->second.work == Work::integer_multiply && lowered_.body(id).lanes > 1.0)
+      longest.add(Link::whole_product, kWideProduct);
   }
   return depths[value] = longest;
 }
 
 void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
-  std::unordered_map<int, double> depths;
+  std::unordered_map<int, Way> depths;
   struct Here {
     const Nest::Access* access;
     bool copied;  ///< elsewhere in copies
@@ -319,23 +327,23 @@ void Vectorising::paths(int id, Lowered::Body& body) {
     const Lowered::Item& item = lowered_.items[i];
     if (item.step >= 0) {
       const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
-      if (!step.address && step.value != Nest::kNoValue)
-        body.path = std::max(body.path, depth(id, step.value, depths, 0));
+      if (!step.address && step.value != Nest::kNoValue) body.path.longest(depth(id, step.value, depths, 0));
       continue;
     }
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     if (access.buffer >= 0) (access.store ? stores : loads).push_back({&access, item.copies > 1.0});
   }
   // Loops written out inside, of which each copy needs the one before it.
-  double most = 0.0;
+  Way most = {.cycles = 0.0};
   for (std::size_t i = 0; i < nest_.loops.size(); ++i) {
     const auto inner = static_cast<int>(i);
     if (inner == id || home_of(inner) != id || !nest_.inside(inner, id)) continue;
     const Nest::Loop& one = nest_.loops[i];
-    double length = 0.0, entries = 1.0;
+    Way length = {.cycles = 0.0}, chained = {.cycles = 0.0};
+    double entries = 1.0;
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
       ways_.clear();
-      length = std::max(length, way(one.carried[k], one.yielded[k]));
+      length.longest(way(one.carried[k], one.yielded[k]));
     }
     const auto within = [&](const Here& here) { return nest_.inside(here.access->loop, inner); };
     std::vector<Here> loaded;
@@ -354,22 +362,34 @@ void Vectorising::paths(int id, Lowered::Body& body) {
                    held = carried == Carried::in_place && one.trips > 1.0 && !moves(store, inner);
         if (!onward && !held) continue;
         ways_.clear();
-        const double through = way(load->value, stored->second);
-        if (onward && through >= 0.0) length = std::max(length, through + kLoaded);
-        if (!held || through <= 0.0) continue;
+        const Way through = way(load->value, stored->second);
+        // Copies go on where those of the iteration before end.
+        const bool in_turn = stride_along(nest_, store, inner) * one.trips == stride_along(nest_, store, id);
+        if (onward && in_turn && through.leads() &&
+            handed_on_.contains({static_cast<int>(load - nest_.accesses.data()),
+                                 static_cast<int>(&store - nest_.accesses.data())}))
+          chained.longest(through);
+        if (onward && through.leads()) {
+          Way again = through;
+          again.add(Link::load, kLoaded);
+          length.longest(again);
+        }
+        if (!held || through.cycles <= 0.0) continue;
         // A sum in an element that stays where it is.
         double times = 1.0;
         for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
           if (!moves(store, at)) times *= std::max(1.0, loop(at).trips);
-        most = std::max(most, through * (times - 1.0));
+        most.longest(through.times(times - 1.0));
       }
     }
-    if (length <= 0.0) continue;
+    if (length.cycles <= 0.0) continue;
     for (int at = one.parent; at >= 0 && at != id; at = loop(at).parent)
       if (!loop(at).carried.empty()) entries *= std::max(1.0, loop(at).trips);
-    most = std::max(most, length * (std::max(1.0, one.trips) * entries - 1.0));
+    most.longest(length.times(std::max(1.0, one.trips) * entries - 1.0));
+    // The first copy waits for the last one of the iteration before.
+    if (chained.cycles > 0.0) body.chain.longest(chained.times(std::max(1.0, one.trips)));
   }
-  body.path += most;
+  body.path.behind(most);
   std::swap(visited_, visited_by_paths_);
 }
 

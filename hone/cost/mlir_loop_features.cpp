@@ -1,6 +1,7 @@
 #include "hone/cost/mlir_loop_features.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <string>
@@ -16,9 +17,7 @@ constexpr double kLongCode = 2000.0;  // instructions
 /// Parts of a loop's instructions that are of each kind beside those expected, by InstructionKind: what runs
 /// in lanes, or not, against expectation; addresses, counters and jumps that the text does not show.
 constexpr InstructionMix kUnseen = {0.0, 0.0, 0.001, 0.001, 0.005, 0.001};
-constexpr double kFew = 0.1;       // instructions that nothing here accounts for
-constexpr double kWindow = 110.0;  // instructions that a processor has under way at once
-constexpr double kLoopCaches[] = {32768, 1048576, 16777216};
+constexpr double kFew = 0.1;  // instructions that nothing here accounts for
 
 /// What is left in a loop's body, an iteration.
 struct Body {
@@ -86,7 +85,7 @@ class Rows {
     }
     for (std::size_t i = 0; i < nest.loops.size(); ++i)
       if (lowered.bodies[i + 1].left) ++inner_[static_cast<std::size_t>(around(static_cast<int>(i)) + 1)];
-    for (const double cache : kLoopCaches) {
+    for (const double cache : lowered.target.cache_bytes) {
       traffic_.push_back(by_home(reuse.traffic_by_loop(cache)));
       gone_.push_back(gone(reuse.working_set(-1), cache));
     }
@@ -168,7 +167,7 @@ class Rows {
     columns.put("code", logs(left.code));
     columns.put("spilled", logs(left.spills));
     columns.put("side_by_side", body.side_by_side);
-    columns.put("chain", logs(left.chain));
+    columns.put("chain", logs(left.chain.cycles));
     columns.put("link", logs(left.link));
     columns.put("chains", logs(left.chains));
     columns.put("real_chain", left.real_chain ? 1.0 : 0.0);
@@ -182,17 +181,11 @@ class Rows {
     columns.put("parent_log_working_set", logs(reuse_.working_set(parent)));
     columns.put("grandparent_log_working_set", logs(reuse_.working_set(grand)));
     columns.put("function_log_working_set", logs(reuse_.working_set(-1)));
-    double memory = 0.0;
-    static constexpr double kRates[] = {32.0, 20.0, 8.0};  // bytes a cycle from beyond each cache
-    for (std::size_t c = 0; c < std::size(kLoopCaches); ++c) {
-      const double bytes = traffic_[c][static_cast<std::size_t>(loop + 1)];
-      columns.put(fmt::format("traffic_{}k", static_cast<int>(kLoopCaches[c] / 1024)),
-                  logs(16.0 * bytes / all));
-      memory += bytes / kRates[c] * gone_[c];
-    }
+    static constexpr const char* kTraffic[] = {"first_traffic", "second_traffic", "last_traffic"};
+    for (std::size_t c = 0; c < std::size(kTraffic); ++c)
+      columns.put(kTraffic[c], logs(16.0 * traffic_[c][static_cast<std::size_t>(loop + 1)] / all));
     const double walks = walks_[static_cast<std::size_t>(loop + 1)];
     columns.put("walks", logs(16.0 * walks / all));
-    memory += walks;
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));
     columns.put("function_buffers", static_cast<double>(nest_.buffers.size()));
 
@@ -215,23 +208,7 @@ class Rows {
     const Price wide = price(nest_, lowered_, body.items, left.lanes),
                 narrow = price(nest_, lowered_, body.items, half),
                 single = price(nest_, lowered_, body.items, 1.0);
-    const double control = 2.0;
-    // What an entry waits for, the next one does not.
-    const double overlapped =
-        left.alone ? std::min(1.0, trips * (single.instructions + control) / kWindow) : 1.0;
-    const auto of_chain = [&](double cycles) { return std::max(cycles, left.chain * overlapped); };
-    const double times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
-    // So many iterations are under way at once as their instructions find room.
-    const auto of_path = [&](double cycles, double executed) {
-      return loop < 0 ? cycles : std::max(cycles, left.path * std::min(1.0, executed / kWindow));
-    };
-    // What earlier lanes stored is waited for as well.
-    const double handed_on = left.safe_lanes > 0.0 ? left.chain * overlapped * block : 0.0;
-    const double in_lanes =
-        main * std::max({0.25 * control, handed_on,
-                         of_path(wide.cycles * left.interleave, wide.instructions * left.interleave) + 0.25});
-    const double cycles = in_lanes + second * (of_path(narrow.cycles, narrow.instructions) + 0.5) +
-                          rest * of_chain(of_path(single.cycles, single.instructions) + 0.25);
+    const double control = 2.0, times = std::max(1e-9, loop < 0 ? 1.0 : one.entries);
     const double laps = main / (block > 1.0 ? left.unrolled : 1.0) + second +
                         rest / (block > 1.0 ? left.rest_unrolled : left.unrolled);
     const auto executed = [&](double in_wide, double in_narrow, double in_single, double a_lap) {
@@ -247,21 +224,43 @@ class Rows {
     columns.put("log_main", std::log(main * block / trips + 1e-2));
     columns.put("log_rest", std::log((rest + second) / trips + 1e-3));
     columns.put("log_blocks", logs(main));
-    const double busy = times * (cycles + entry);
     const double gathers =
         times * (main * wide.gathers * left.interleave + second * narrow.gathers + rest * single.gathers);
-    columns.put("log_cycles", std::log((cycles + entry) / trips));
+    const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
+    const double all_moved = passes * (left.spills - left.spills_once) + times * left.spills_once;
+    const double moved = all_moved / times;  // an entry
+    const LoopDemand demand{.entries = times,
+                            .iterations = all,
+                            .block = wide.ports.times(left.interleave),
+                            .half = narrow.ports,
+                            .single = single.ports,
+                            .blocks = main,
+                            .halves = second,
+                            .rest = rest,
+                            .path = loop < 0 ? Way{.cycles = 0.0} : left.path,
+                            .chain = left.chain,
+                            .length = left.alone ? trips * (single.instructions + control) : 0.0,
+                            .waiting_in_block = left.safe_lanes > 0.0 ? block : 0.0,
+                            .entry = entry,
+                            .outside = loop < 0,
+                            .fixed = left.fixed,
+                            .bytes = fetched(loop),
+                            .apart = apart(body),
+                            .walks = walks,
+                            .gathers = gathers,
+                            .moves = all_moved};
+    static const SimpleMachine plain;
+    const double busy = plain.busy(demand), memory = plain.memory(demand);
+    columns.put("log_cycles", std::log(busy / (times * trips)));
     columns.put("log_instructions", std::log((instructions + entry) / trips));
     columns.put("log_wide_cycles", std::log(wide.cycles / left.lanes + 1e-3));
     columns.put("log_single_cycles", std::log(single.cycles + 1e-3));
     columns.put("memory_share", std::log((memory + 1e-3) / (busy + 1e-3)));
     columns.put("gather_share", std::log((gathers + 1e-3) / (busy + 1e-3)));
-    rows.estimates.push_back(std::log(busy + memory + gathers));
+    rows.estimates.push_back(std::log(plain.cycles(demand)));
     rows.core.push_back(std::log(busy));
+    rows.demands.push_back(demand);
     rows.instructions.push_back(std::log(times * (instructions + entry)));
-    const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
-    const double all_moved = passes * (left.spills - left.spills_once) + times * left.spills_once;
-    const double moved = all_moved / times;  // an entry
     for (std::size_t k = 0; k < kInstructionKinds; ++k) {
       const auto kind = static_cast<InstructionKind>(k);
       const bool integer = kind == InstructionKind::integer, branch = kind == InstructionKind::branch;
@@ -305,6 +304,19 @@ class Rows {
   }
 
  private:
+  /// Bytes that come from beyond each cache, of those that are not there when the function runs again.
+  std::array<double, 3> fetched(int loop) const {
+    std::array<double, 3> bytes = {};
+    for (std::size_t c = 0; c < bytes.size(); ++c)
+      bytes[c] = traffic_[c][static_cast<std::size_t>(loop + 1)] * gone_[c];
+    return bytes;
+  }
+  /// Part of the accesses that take another line each time.
+  static double apart(const Body& body) {
+    const double all = body.unit + body.still + body.near + body.far + body.indirect;
+    return all > 0.0 ? (body.far + body.indirect) / all : 0.0;
+  }
+
   double argument_bytes() const {
     double bytes = nest_.arguments_bytes;
     for (const Nest::Buffer& buffer : nest_.buffers) bytes += buffer.argument ? buffer.bytes : 0.0;

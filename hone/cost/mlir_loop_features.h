@@ -27,7 +27,9 @@ struct LoopRows {
   std::vector<double> arguments;  ///< log of the bytes that the function is given: in the first row
   std::vector<double> spills;     ///< by row: log of the values that find no register
   std::vector<double> moves;      ///< by row: log of how often one goes to the stack or back
-  std::vector<double> sizes;      ///< by row: log of how much code its body is
+  std::vector<LoopDemand>
+      demands;                ///< by row: what it asks of a machine, of which estimates are one's answer
+  std::vector<double> sizes;  ///< by row: log of how much code its body is
   /// By InstructionKind and row: log of the instructions that it would execute.
   std::array<std::vector<double>, kInstructionKinds> mix;
 };

@@ -67,18 +67,18 @@ struct Lowered {
     double code = 0.0;         ///< instructions in all, with the loops inside
     double lanes = 1.0;        ///< iterations at once
     double interleave = 1.0;
-    double chain = 0.0;       ///< cycles an iteration waits for the one before it
-    double path = 0.0;        ///< cycles from what an iteration begins with to what it ends with
-    double link = 0.0;        ///< cycles from one link of such a chain to the next
-    double chains = 0.0;      ///< that run side by side
-    bool alone = false;       ///< ... and an entry of the loop does not wait for the one before it
-    bool real_chain = false;  ///< its order may not change: of reals, or no reduction
-    bool recurrence = false;  ///< elements that earlier iterations stored are loaded
-    double safe_lanes = 0.0;  ///< ... so many iterations later that this many run at once; 0: none are
-    bool checks = false;      ///< whether they are is known when it runs
-    double calls = 0.0;       ///< of the mathematics library an iteration; registers do not outlive them
-    double held = 0.0;        ///< values that stay in registers over its iterations, a copy each
-    double alive = 0.0;       ///< ... and those of one iteration at once
+    Way chain = {.cycles = 0.0};  ///< cycles an iteration waits for the one before it
+    Way path = {.cycles = 0.0};   ///< cycles from what an iteration begins with to what it ends with
+    double link = 0.0;            ///< cycles from one link of such a chain to the next
+    double chains = 0.0;          ///< that run side by side
+    bool alone = false;           ///< ... and an entry of the loop does not wait for the one before it
+    bool real_chain = false;      ///< its order may not change: of reals, or no reduction
+    bool recurrence = false;      ///< elements that earlier iterations stored are loaded
+    double safe_lanes = 0.0;      ///< ... so many iterations later that this many run at once; 0: none are
+    bool checks = false;          ///< whether they are is known when it runs
+    double calls = 0.0;           ///< of the mathematics library an iteration; registers do not outlive them
+    double held = 0.0;            ///< values that stay in registers over its iterations, a copy each
+    double alive = 0.0;           ///< ... and those of one iteration at once
   };
 
   CodeTarget target;

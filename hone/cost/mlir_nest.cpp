@@ -127,7 +127,6 @@ void NestBuilder::function(int operation) {
     fused_.erase(fused_.begin());
     domain(fused.domain, fused.at, {}, fused.bits, fused.real, fused.body);
   }
-  memory_chains();
 }
 
 void NestBuilder::returned(std::span<const int> values) {

@@ -62,9 +62,8 @@ struct Nest {
     bool shifted = false;  ///< it begins where another loop stands
     bool implied = false;  ///< by an operation on tensors
     int children = 0;      ///< loops directly inside
-    /// Cycles between two iterations that what goes from one to the next takes, by a carried value or through
-    /// memory: latencies along the way, over how many iterations it reaches.
-    double chain = 0.0;
+    /// What a value that goes from one iteration to the next takes: latencies along the way.
+    Way chain = {.cycles = 0.0};
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
     Few<int> variables;                                  ///< values that count its iterations
     Few<int> carried, yielded;    ///< values that go from iteration to iteration; as what

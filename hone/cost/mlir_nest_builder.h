@@ -83,11 +83,10 @@ class NestBuilder {
   int buffer(int value);
 
   // What iterations wait for (mlir_chains.cpp).
-  double latency(int from, int to);
+  Way latency(int from, int to);
   /// Of a comparison, choice or rounding of reals: what it takes, knowing which operands are constants.
   Choice choice(const Operation& operation) const;
   void carried_chain(const Operation& operation, int loop);
-  void memory_chains();
 
   // Operations on whole tensors (mlir_nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);
@@ -118,8 +117,8 @@ class NestBuilder {
   Few<int> calling_;        ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
   std::unordered_map<std::string_view, int> callees_;
-  std::unordered_map<int, double> paths_;  ///< by value, while latency() walks
-  std::vector<Points> weights_;            ///< of a loop at each sample point: how often its body runs
+  std::unordered_map<int, Way> paths_;  ///< by value, while latency() walks
+  std::vector<Points> weights_;         ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;

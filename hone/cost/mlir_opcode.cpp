@@ -262,4 +262,28 @@ double latency_of(Work work, bool real, int bits, const Choice& choice) {
   }
 }
 
+Link link_of(Work work, bool real, const Choice& choice) {
+  switch (work) {
+    case Work::multiply:
+    case Work::fma:
+      return Link::product;
+    case Work::divide:
+    case Work::root:
+      return Link::quotient;
+    case Work::transcendental:
+      return Link::function;
+    case Work::compare:
+      return !real ? Link::whole : choice.single >= kExtremum.single ? Link::extremum : Link::choice;
+    case Work::convert:
+      return real ? Link::choice : Link::whole;
+    case Work::integer_multiply:
+    case Work::integer_divide:
+      return Link::whole_product;
+    case Work::add:
+      return Link::sum;
+    default:
+      return Link::whole;
+  }
+}
+
 }  // namespace hone::cost::mlir

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -55,5 +56,47 @@ constexpr Choice kExtremum = {10.0, 5.0};
 /// Cycles until a result is there, roughly, on a core of today (Fog, "Instruction tables", 2025: Intel from
 /// Skylake on, AMD from Zen 2 on): of reals or integers, of so many bits. `choice`: where reals are compared.
 double latency_of(Work work, bool real, int bits, const Choice& choice = {});
+
+/// What operations that wait for each other are, by how processors differ in what they take.
+enum class Link : std::uint8_t {
+  sum,
+  product,
+  extremum,
+  choice,
+  quotient,
+  function,
+  whole,
+  whole_product,
+  load,
+  memory
+};
+constexpr std::size_t kLinkKinds = 10;
+Link link_of(Work work, bool real, const Choice& choice = {});
+
+/// The longest way from one value to another: cycles in all, and by what they are of.
+struct Way {
+  double cycles = -1.0;  ///< below 0: none leads there
+  std::array<float, kLinkKinds> links = {};
+
+  bool leads() const { return cycles >= 0.0; }
+  void add(Link link, double more) {
+    cycles += more;
+    links[static_cast<std::size_t>(link)] += static_cast<float>(more);
+  }
+  Way times(double factor) const {
+    Way all = *this;
+    all.cycles *= factor;
+    for (float& link : all.links) link *= static_cast<float>(factor);
+    return all;
+  }
+  /// With another one behind it.
+  void behind(const Way& other) {
+    cycles += other.cycles;
+    for (std::size_t k = 0; k < kLinkKinds; ++k) links[k] += other.links[k];
+  }
+  void longest(const Way& other) {
+    if (other.cycles > cycles) *this = other;
+  }
+};
 
 }  // namespace hone::cost::mlir

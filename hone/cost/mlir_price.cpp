@@ -82,10 +82,12 @@ Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target) {
 
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
   Price total;
-  double real = 0.0, integer = 0.0, loads = 0.0, stores = 0.0, slow = 0.0;
-  double load_ports = 0.0, store_ports = 0.0;  // what gathers and scatters take beyond an instruction each
-  double wide_integer = 0.0;                   // of integers, in vectors: on the ports of reals, and one more
-  double real_ports = 0.0, products = 0.0;     // beyond an instruction each; products of single integers
+  Ports& ports = total.ports;
+  double &real = ports.real, &integer = ports.integer, &loads = ports.loads, &stores = ports.stores;
+  // What gathers and scatters take beyond an instruction each.
+  double &load_ports = ports.beside_loads, &store_ports = ports.beside_stores;
+  double& wide_integer = ports.wide_integer;  // on the ports of reals, and one more
+  double &real_ports = ports.beside_real, &products = ports.products;
   const auto count = [&](InstructionKind kind, double instructions) {
     total.mix[static_cast<std::size_t>(kind)] += instructions;
   };
@@ -133,7 +135,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       }
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked) integer += 2.0 * uops;
-      slow += times * switching(nest, lowered, items, item, parts);
+      ports.others += times * switching(nest, lowered, items, item, parts);
       return;
     }
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
@@ -161,20 +163,20 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       count(InstructionKind::branch, times * std::max(1.0, width) * step.elements);
     switch (step.work) {
       case Work::divide:
-        slow += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);
+        ports.quotients += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);
         real += uops;
         break;
       case Work::root:
-        slow += uops * (width * step.elements > 8.0 ? 12.0 : 6.0);
+        ports.quotients += uops * (width * step.elements > 8.0 ? 12.0 : 6.0);
         real += uops;
         break;
       case Work::transcendental:
-        slow += times * width * 20.0 * step.elements;
+        ports.functions += times * width * 20.0 * step.elements;
         total.instructions +=
             times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
         break;
       case Work::integer_divide:
-        slow += times * 8.0 * step.elements;
+        ports.whole_quotients += times * 8.0 * step.elements;
         integer += times * step.elements;
         break;
       case Work::integer_multiply:
@@ -182,7 +184,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (width * step.elements > 1.0 ? real_ports : products) += 2.0 * uops * (step.bits == 64 ? 2.0 : 1.0);
         break;
       case Work::call:
-        slow += times * 5.0;
+        ports.others += times * 5.0;
         integer += times * 5.0;
         break;
       case Work::contraction:
@@ -216,11 +218,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     add(item, times * (width > 1.0 ? item.paired : 1.0) / width, width);
     if (width > 1.0 && item.paired < 1.0) add(item, times * (1.0 - item.paired), 1.0);
   }
-  const double most = std::max({(real + real_ports) / 2.0, (real + real_ports + wide_integer) / 3.0,
-                                (real + real_ports + integer) / 4.0, products / 2.0,
-                                (loads + load_ports) / 2.0, stores + store_ports, integer / 3.0});
   total.instructions += real + integer + kUnfolded * loads + stores;
-  total.cycles = std::max(most, total.instructions / 6.0) + 0.1 * total.instructions / 6.0 + slow;
+  ports.instructions = total.instructions;
+  static const SimpleMachine plain;
+  total.cycles = plain.cycles(ports);
   return total;
 }
 

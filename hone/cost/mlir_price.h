@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hone/cost/mlir_lowered.h"
+#include "hone/cost/simple_machine.h"
 
 namespace hone::cost::mlir {
 
@@ -14,13 +15,13 @@ enum class InstructionKind { load, store, scalar, vector, integer, branch };
 constexpr std::size_t kInstructionKinds = 6;
 using InstructionMix = std::array<double, kInstructionKinds>;  ///< how many of each
 
-/// One iteration, `lanes` elements at once, all data in the first cache: roughly what a core of today takes
-/// (two vectors of reals, two loads and one store a cycle, six instructions at most) and how many
-/// instructions that is.
+/// One iteration, `lanes` elements at once, all data in the first cache: what it asks of a core, and what
+/// that takes one that was not measured.
 struct Price {
   double cycles = 0.0, instructions = 0.0;
   InstructionMix mix = {};  ///< of the steps and accesses alone, without masks and places of gathers
   double gathers = 0.0;     ///< cycles besides, of gathers where what they take is known (CodeTarget)
+  Ports ports;              ///< the same, by parts of a core
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 namespace hone::cost::mlir {
 
@@ -14,6 +15,7 @@ struct CodeTarget {
   /// Of a gather, whatever its lanes, and of each of them: measured on the machine, for processors differ by
   /// ten times. 0: not known, as many loads then.
   double gather_cycles = 0.0, gathered_lane_cycles = 0.0;
+  std::array<double, 3> cache_bytes = {32768.0, 1048576.0, 16777216.0};  ///< the nearest first
 
   /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
   bool masks() const { return vector_registers > 16.0; }

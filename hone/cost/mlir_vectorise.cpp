@@ -36,6 +36,7 @@ void Vectorising::run() {
     if (loop >= 0 && !body.left) continue;
     if (loop >= 0) {
       carried(loop, body);
+      handed_on_.clear();
       memory(loop, body);
     }
     registers(loop, body);

@@ -14,6 +14,7 @@ struct ValueUses {
   struct Made {
     Work work;
     double cycles;
+    Link link;
   };
   ByNumber<Made> made;
   ByNumber<int> stored;  ///< by access of the nest: the value that it stores

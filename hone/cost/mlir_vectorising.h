@@ -83,7 +83,7 @@ class Vectorising {
   const Nest::Loop& loop(int id) const { return nest_.loops[static_cast<std::size_t>(id)]; }
 
   /// The longest way from one value to another; -1: none.
-  double way(int from, int to);
+  Way way(int from, int to);
 
   /// Whether the way goes through sums or products of reals, whose order a compiler keeps; least and greatest
   /// come out the same in any.
@@ -122,7 +122,7 @@ class Vectorising {
 
   /// The longest way through one iteration, copies that wait for each other one behind the other.
   void paths(int id, Lowered::Body& body);
-  double depth(int id, int value, std::unordered_map<int, double>& depths, int length) const;
+  Way depth(int id, int value, std::unordered_map<int, Way>& depths, int length) const;
 
   /// Of an item that stands further out: by loops written out inside a loop.
   double copies_in(const Lowered::Item& item, int id) const;
@@ -236,7 +236,9 @@ class Vectorising {
   std::map<int, std::vector<std::size_t>>
       kept_;  ///< by loop: items of it that stay in registers all through it
   std::map<std::pair<int, int>, std::vector<int>> accesses_;  ///< by loop that is left and buffer
-  ByNumber<double> ways_;
+  ByNumber<Way> ways_;
+  std::set<std::pair<int, int>>
+      handed_on_;  ///< loads and stores of an iteration earlier, of the loop looked at
   int depth_ = 0;
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0, paired_by_paths_ = 0;
   ByNumber<std::vector<int>> stores_of_;            ///< by value: accesses that store it

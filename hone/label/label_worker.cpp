@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hone/base/error.h"
+#include "hone/cost/data_caches.h"
 #include "hone/label/labeller.h"
 
 namespace hone::label {
@@ -119,6 +120,7 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
       if (measures) {
         from.measured = measure_yardsticks(backend);
         measure_gathers(backend, *from.code_target);
+        from.code_target->cache_bytes = cost::cache_sizes();
       }
       send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
     } catch (...) {

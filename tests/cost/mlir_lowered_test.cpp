@@ -90,7 +90,7 @@ TEST(MlirLowered, SumsStayInRegistersAndInOrder) {
   EXPECT_EQ(sum.accesses(target, false, 0), 1.0) << "loaded once a row";
   EXPECT_EQ(sum.accesses(target, true, 0), 1.0);
   EXPECT_TRUE(sum.lowered.body(1).real_chain);
-  EXPECT_EQ(sum.lowered.body(1).chain, 4.0);
+  EXPECT_EQ(sum.lowered.body(1).chain.cycles, 4.0);
   EXPECT_EQ(sum.lowered.body(1).lanes, 1.0);
   EXPECT_EQ(of("i32", "addi").lowered.body(1).lanes, 16.0) << "whole numbers may be summed in any order";
   EXPECT_EQ(of("f32", "maximumf").lowered.body(1).lanes, 16.0) << "so may the greatest be found";
@@ -105,7 +105,7 @@ TEST(MlirLowered, WhatAnIterationNeedsOfTheLastOne) {
   };
   EXPECT_TRUE(of("- 1").lowered.body(1).recurrence);
   EXPECT_EQ(of("- 1").lowered.body(1).lanes, 1.0);
-  EXPECT_GT(of("- 1").lowered.body(1).chain, of("- 3").lowered.body(1).chain);
+  EXPECT_GT(of("- 1").lowered.body(1).chain.cycles, of("- 3").lowered.body(1).chain.cycles);
   EXPECT_FALSE(of("+ 1").lowered.body(1).recurrence) << "it reads what comes later";
   EXPECT_EQ(of("+ 1").lowered.body(1).lanes, 16.0);
   EXPECT_EQ(of("").lowered.body(1).lanes, 16.0) << "in place";
@@ -211,7 +211,7 @@ TEST(MlirLowered, MasksKeepSumsInMemory) {
   const Function masked(text(""));
   ASSERT_TRUE(masked.lowered.body(0).left);
   EXPECT_EQ(masked.accesses(masked.nest.accesses[1].buffer, true, 1), 1.0);
-  EXPECT_GT(masked.lowered.body(1).chain, inside.lowered.body(1).chain);
+  EXPECT_GT(masked.lowered.body(1).chain.cycles, inside.lowered.body(1).chain.cycles);
 }
 
 // The processors that LLVM's choices were looked up for.

@@ -30,10 +30,10 @@ TEST(MlirMachine, AMinimumThatHandsNanOnTakesLong) {
                            "}}\n}}\nreturn\n}}\n",
                            least))
         .lowered.body(1)
-        .chain;
+        .chain.cycles;
   };
   EXPECT_NEAR(chain("minimumf"), 22.6, 4.0);
-  EXPECT_NEAR(chain("addf"), 16.0, 1.0);
+  EXPECT_NEAR(chain("addf"), 12.0, 1.0) << "what the iteration before stored is still in a register";
 }
 
 /// A row read through a window of two, `tile` outputs an iteration.
@@ -251,7 +251,7 @@ TEST(MlirMachine, SumsThatMayHaveBeenStoredBesideComeThroughMemory) {
                         type, times, plus),
                     kWithMasks)
         .lowered.body(1)
-        .chain;
+        .chain.cycles;
   };
   EXPECT_NEAR(chain("f32", "mulf", "addf"), 8.0, 0.5);
   EXPECT_NEAR(chain("i32", "muli", "addi"), 5.0, 0.5);
@@ -268,7 +268,7 @@ TEST(MlirMachine, CopiesOfASumWaitForEachOther) {
       "affine.store %4, %y[%a, %c] : memref<4x8xf32>\n}\n}\n}\n}\nreturn\n}\n",
       kWithMasks);
   ASSERT_EQ(f.lowered.body(2).lanes, 8.0);
-  EXPECT_GE(f.lowered.body(2).path, 15.0 * 4.0);
+  EXPECT_GE(f.lowered.body(2).path.cycles, 15.0 * 4.0);
 }
 
 TEST(MlirMachine, ShortSumsOverlap) {
@@ -283,7 +283,7 @@ TEST(MlirMachine, ShortSumsOverlap) {
                               rows, columns)) /
            (rows * columns);
   };
-  EXPECT_NEAR(of_sums(4, 600), 4.25, 0.3) << "an addition after the other";
+  EXPECT_NEAR(of_sums(4, 600), 3.8, 0.4) << "an addition after the other, the next row begun before the end";
   EXPECT_LT(of_sums(100, 24), 0.9 * of_sums(4, 600));
 }
 
@@ -302,7 +302,7 @@ TEST(MlirMachine, MasksThatAreOnForGoodKeepNothingInMemory) {
                         columns),
                     kWithMasks)
         .lowered.body(0)
-        .chain;
+        .chain.cycles;
   };
   EXPECT_NEAR(chain(8), 4.0, 0.1);
   EXPECT_GE(chain(6), 12.0);
