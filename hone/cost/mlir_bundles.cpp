@@ -147,7 +147,7 @@ void Vectorising::Bundles::follow(const std::vector<int>& values, int depth) {
     if (from == nullptr || (!items.empty() && from->home != item(items[0]).home)) return apart(values);
     items.push_back(static_cast<std::size_t>(from - of_.lowered_.items.data()));
   }
-  const bool same = alike(items);
+  const bool turned = in_other_order(items), same = turned || alike(items);
   // By an earlier tree: as they are wanted here.
   const bool made = std::all_of(items.begin(), items.end(), [&](std::size_t i) {
     return item(i).lanes == static_cast<double>(values.size());
@@ -170,6 +170,7 @@ void Vectorising::Bundles::follow(const std::vector<int>& values, int depth) {
     return apart(values);
   bundled_.insert(values.begin(), values.end());
   gained(item(items[0]).home, items.size());
+  if (turned) saved_ -= 1.0;
   if (mixed && !sums_and_differences(items)) saved_ -= 2.0;  // both are done, and lanes of each taken
   items_.insert(items_.end(), items.begin(), items.end());
   if (item(items[0]).access < 0) follow_operands(values, depth);
@@ -216,6 +217,21 @@ bool Vectorising::Bundles::alike(const std::vector<std::size_t>& items) const {
     }
   }
   return true;
+}
+
+bool Vectorising::Bundles::in_other_order(const std::vector<std::size_t>& items) const {
+  const Lowered::Item& first = item(items[0]);
+  if (first.access < 0 || access_of(items[0]).store) return false;
+  std::set<double> places;
+  for (const std::size_t i : items) {
+    const Lowered::Item& one = item(i);
+    if (one.access < 0 || one.share != first.share || one.copies != first.copies) return false;
+    const double place = i == items[0] ? 0.0 : distance(of_.nest_, access_of(items[0]), access_of(i));
+    if (!(std::abs(place) < static_cast<double>(items.size()))) return false;
+    places.insert(place);
+  }
+  return places.size() == items.size() &&
+         *places.rbegin() - *places.begin() == static_cast<double>(items.size() - 1) && !alike(items);
 }
 
 bool Vectorising::Bundles::two_kinds(const std::vector<std::size_t>& items) const {

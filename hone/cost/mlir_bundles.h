@@ -59,6 +59,8 @@ class Vectorising::Bundles {
   /// Whether they are loads of one buffer that a gather brings together.
   bool gathered(const std::vector<std::size_t>& items) const;
   /// Whether they are one operation, or loads of neighbours.
+  /// Whether they are loads of neighbours in an order that one shuffle puts right.
+  bool in_other_order(const std::vector<std::size_t>& items) const;
   bool alike(const std::vector<std::size_t>& items) const;
   /// Whether they are two operations on reals, each of some lanes (alternate opcodes).
   bool two_kinds(const std::vector<std::size_t>& items) const;

@@ -11,6 +11,10 @@
 namespace hone::cost::mlir {
 namespace {
 
+/// Of a cache: up to this part of it all that an iteration touches is there for the next, beyond the other
+/// nothing is; sets that are full and what else runs blur it.
+constexpr double kAllFits = 0.6, kNothingFits = 1.2;
+
 /// What accesses of one group share.
 std::uint64_t likeness(const Nest::Access& access) {
   std::uint64_t hash = mixed(mixed(mixed(1, access.loop), access.buffer), access.elements);
@@ -211,26 +215,28 @@ std::vector<double> Reuse::fetched_by_loop(double cache_bytes) const {
 double Reuse::fetched(const Group& group, double cache_bytes) const {
   // Pages of what is gathered anywhere are not counted: times say nothing of them.
   if (anywhere(group)) return line_ == kLine ? at_random(group, cache_bytes) : 0.0;
-  // None of which an iteration fits: line by line as the accesses come.
-  double moved = -1.0;
-  // The last cache's sets are chosen by a hash of the address.
-  const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
-                              : cache_bytes <= 4e6   ? group.crowded_far
-                                                     : kNowhere;
-  for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
-    const auto& [loop, count] = group.lines[level];
-    if (iteration_set(loop) > cache_bytes) break;
-    const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
-    moved = count * runs;
-  }
-  if (moved >= 0.0) return moved;
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
   const double step = stride(*group.access);
   const double line = std::isnan(step)
                           ? 1.0
                           : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
                                               buffer.element_bytes / line_);
-  return group.count / std::max(1, group.members) * line;
+  // Where no iteration of a loop fits: line by line as the accesses come.
+  double moved = group.count / std::max(1, group.members) * line;
+  // The last cache's sets are chosen by a hash of the address.
+  const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
+                              : cache_bytes <= 4e6   ? group.crowded_far
+                                                     : kNowhere;
+  for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
+    const auto& [loop, count] = group.lines[level];
+
+    const double fits =
+        std::clamp((kNothingFits - iteration_set(loop) / cache_bytes) / (kNothingFits - kAllFits), 0.0, 1.0);
+    if (fits == 0.0) break;
+    const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
+    moved = fits * count * runs + (1.0 - fits) * moved;
+  }
+  return moved;
 }
 
 bool Reuse::anywhere(const Group& group) const {
