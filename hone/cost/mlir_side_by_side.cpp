@@ -50,8 +50,7 @@ void Vectorising::side_by_side(int id, double widest) {
   const auto look = [&](const Lowered::Item& item) {
     if (item.access < 0 || !nest_.accesses[static_cast<std::size_t>(item.access)].store) return;
     for (const int copied : item.copied_by)
-      if (std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], copied)) ==
-              1.0 &&
+      if ((neighbours(item, copied) || all_in_turn(item, copied)) &&
           std::find(alongs.begin(), alongs.end(), copied) == alongs.end())
         alongs.push_back(copied);
   };
@@ -112,14 +111,75 @@ void Vectorising::bring_together(Lowered::Item& item, double lanes, int along) c
   item.shuffles += item.gathers ? 2.0 * item.copies / lanes : item.copies * (1.0 - 1.0 / lanes);
 }
 
+namespace {
+
+/// Elements that copies take in turn, one each: more are seldom one vector's.
+bool takes_turns(double stride) { return stride == 2.0 || stride == 4.0; }
+
+}  // namespace
+
+bool Vectorising::in_turn(const Lowered::Item& item, int along) const {
+  if (item.access < 0) return false;
+  const Nest::Access& one = nest_.accesses[static_cast<std::size_t>(item.access)];
+  const double stride = std::abs(stride_along(nest_, one, along));
+  if (!takes_turns(stride)) return false;
+  // Where the others of the same buffer are, and what computes what they store.
+  std::set<double> places;
+  std::set<std::uint64_t> codes;
+  for (const std::size_t i : at_[static_cast<std::size_t>(item.home + 1)]) {
+    const Lowered::Item& other = lowered_.items[i];
+    if (other.access < 0 || other.share != item.share || other.copies != item.copies) continue;
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(other.access)];
+    if (access.buffer != one.buffer || access.store != one.store) continue;
+    const double place = distance(nest_, one, access);
+    if (!(std::abs(place) < stride)) continue;
+    places.insert(place);
+    const auto stored = uses_.stored.find(other.access);
+    if (!one.store || stored == uses_.stored.end()) continue;
+    const auto from = uses_.item.find(stored->second);
+    const int step =
+        from == uses_.item.end() ? -1 : lowered_.items[static_cast<std::size_t>(from->second)].step;
+    codes.insert(step < 0 ? 0 : nest_.steps[static_cast<std::size_t>(step)].code);
+  }
+  if (codes.size() > 2) return false;
+  for (double first = 1.0 - stride; first <= 0.0; ++first) {
+    bool all = true;
+    for (double place = first; all && place < first + stride; ++place) all = places.contains(place);
+    if (all) return true;
+  }
+  return false;
+}
+
+bool Vectorising::all_in_turn(const Lowered::Item& store, int along) const {
+  if (loop(along).trips < 2.0 || !in_turn(store, along)) return false;
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(store.home + 1)];
+  return std::all_of(here.begin(), here.end(), [&](std::size_t i) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end()) return true;
+    if (item.step >= 0) {
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+      return step.address || has_vectors(step);
+    }
+    return neighbours(item, along) || in_turn(item, along);
+  });
+}
+
 /// Copies of a loop written out that store neighbours.
 void Vectorising::copies_along(int id, int along, bool in_registers, double widest) {
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
-  const double lanes = floor_to_power(std::min(widest, loop(along).trips));
+  double each = 1.0;  // elements of a copy that are neighbours
+  const auto kept = kept_.find(id);
+  for (const std::size_t i : in_registers&& kept != kept_.end() ? kept->second : here) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.access >= 0 && nest_.accesses[static_cast<std::size_t>(item.access)].store &&
+        in_turn(item, along))
+      each = std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along));
+  }
+  const double lanes = floor_to_power(std::min(widest, each * loop(along).trips));
   if (lanes < 2.0 || waits(id, along)) return;
   // Elements a stride apart are put together one by one, one for all is copied.
   const auto stride = [&](const Lowered::Item& item) {
-    return item.access < 0
+    return item.access < 0 || (each > 1.0 && in_turn(item, along))
                ? 1.0
                : std::abs(stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], along));
   };

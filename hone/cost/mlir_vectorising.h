@@ -192,6 +192,11 @@ class Vectorising {
   /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out
   /// (mlir_side_by_side.cpp), or of the text (mlir_straight.cpp).
   void side_by_side(int id, double widest);
+  /// Whether it is one of as many loads or stores, a copy each, as lie between a copy's and the next one's:
+  /// together they are neighbours. Of stores only where at most two operations make them, which take turns.
+  bool in_turn(const Lowered::Item& item, int along) const;
+  /// Whether a store is, and all else that has copies by that loop is or can be in vectors likewise.
+  bool all_in_turn(const Lowered::Item& store, int along) const;
   void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);
   /// What goes round a loop side by side.

@@ -116,6 +116,31 @@ TEST(MlirSideBySide, LoadsOfNeighboursInAnyOrder) {
   EXPECT_LT(copied({0, 0, 2, 2, 4, 4, 6, 6}), 8.0) << "no neighbours";
 }
 
+TEST(MlirSideBySide, CopiesThatStoreInTurn) {
+  // Pairs turned by angles, 16 of them written out: products, shuffles and vaddsubps of eight elements in
+  // LLVM 19's code.
+  const auto turned = [](const char* second) {
+    return LoweredFunction(
+        fmt::format("#map = affine_map<(d0) -> (d0)>\n#map1 = affine_map<(d0) -> (d0 + 16)>\n"
+                    "func.func @f(%x: memref<8x64xf32>, %c: memref<8x32xf32>, %s: memref<8x32xf32>) {{\n"
+                    "affine.for %t = 0 to 32 step 16 {{\naffine.for %i = 0 to 8 {{\n"
+                    "affine.for %j = #map(%t) to #map1(%t) {{\n"
+                    "%0 = affine.load %x[%i, %j * 2] : memref<8x64xf32>\n"
+                    "%1 = affine.load %x[%i, %j * 2 + 1] : memref<8x64xf32>\n"
+                    "%2 = affine.load %c[%i, %j] : memref<8x32xf32>\n"
+                    "%3 = affine.load %s[%i, %j] : memref<8x32xf32>\n"
+                    "%4 = arith.mulf %1, %3 : f32\n%5 = arith.mulf %0, %2 : f32\n"
+                    "%6 = arith.subf %5, %4 : f32\naffine.store %6, %x[%i, %j * 2] : memref<8x64xf32>\n"
+                    "%7 = arith.mulf %1, %2 : f32\n%8 = arith.mulf %0, %3 : f32\n"
+                    "%9 = arith.{} %8, %7 : f32\n"
+                    "affine.store %9, %x[%i, %j * 2 + 1] : memref<8x64xf32>\n}}\n}}\n}}\nreturn\n}}\n",
+                    second),
+        {32.0, 32.0, 50.0});
+  };
+  EXPECT_EQ(turned("addf").lanes(Work::multiply), 8.0);
+  EXPECT_EQ(turned("divf").lanes(Work::divide), 8.0);
+}
+
 TEST(MlirSideBySide, TheWidestFirstAnywhere) {
   // Eight of three operations in turn, then sixteen alike.
   const Straight later = in_text(24, [](int i) {
