@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "hone/base/error.h"
 #include "hone/predict/score.h"
 
@@ -206,15 +208,63 @@ SimpleMachine SimpleMachine::fit(std::span<const Function> functions, bool in_ca
   return machine;
 }
 
-Json SimpleMachine::json() const { return Json(figures_); }
+const std::array<const char*, SimpleMachine::kFigures>& SimpleMachine::names() {
+  static constexpr std::array<const char*, kFigures> list = {"reals",
+                                                             "shared",
+                                                             "integers",
+                                                             "products",
+                                                             "loads",
+                                                             "stores",
+                                                             "instructions",
+                                                             "overlap",
+                                                             "quotients",
+                                                             "functions",
+                                                             "whole_quotients",
+                                                             "others",
+                                                             "link_sum",
+                                                             "link_product",
+                                                             "link_extremum",
+                                                             "link_choice",
+                                                             "link_quotient",
+                                                             "link_function",
+                                                             "link_whole",
+                                                             "link_whole_product",
+                                                             "link_load",
+                                                             "link_memory",
+                                                             "path",
+                                                             "window",
+                                                             "iteration",
+                                                             "entry",
+                                                             "unfixed",
+                                                             "outside",
+                                                             "near",
+                                                             "middle",
+                                                             "far",
+                                                             "near_apart",
+                                                             "middle_apart",
+                                                             "far_apart",
+                                                             "walks",
+                                                             "gathers",
+                                                             "moves",
+                                                             "hidden"};
+  return list;
+}
+
+Json SimpleMachine::json() const {
+  Json object = Json::object();
+  for (std::size_t k = 0; k < kFigures; ++k) object[names()[k]] = figures_[k];
+  return object;
+}
 
 SimpleMachine SimpleMachine::from_json(const Json& json) {
   SimpleMachine machine;
-  if (!json.is_array() || json.size() != kFigures) throw Error("a machine of another number of figures");
+  if (!json.is_object() || json.size() != kFigures) throw Error("a machine of another number of figures");
   for (std::size_t k = 0; k < kFigures; ++k) {
-    if (!json[k].is_number() || !(json[k].get<double>() > 0.0) || !std::isfinite(json[k].get<double>()))
-      throw Error("a machine's figure is no positive number");
-    machine.figures_[k] = json[k].get<double>();
+    const auto found = json.find(names()[k]);
+    if (found == json.end() || !found->is_number() || !(found->get<double>() > 0.0) ||
+        !std::isfinite(found->get<double>()))
+      throw Error(fmt::format("a machine's figure '{}' is no positive number", names()[k]));
+    machine.figures_[k] = found->get<double>();
   }
   return machine;
 }

@@ -112,8 +112,10 @@ class SimpleMachine {
   static SimpleMachine fit(std::span<const Function> functions, bool in_cache);
 
   double figure(Figure figure) const { return figures_[figure]; }
+  /// In the order of Figure: "reals", "link_sum", ...
+  static const std::array<const char*, kFigures>& names();
 
-  /// A list of all figures. Reading throws Error where it is none of positive numbers.
+  /// An object of all figures by name. Reading throws Error where one is missing or no positive number.
   Json json() const;
   static SimpleMachine from_json(const Json& json);
 

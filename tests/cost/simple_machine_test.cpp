@@ -19,7 +19,7 @@ Machine::Figure of(Link link) {
 
 Machine with(std::initializer_list<std::pair<Machine::Figure, double>> figures) {
   Json list = Machine().json();
-  for (const auto& [figure, value] : figures) list[figure] = value;
+  for (const auto& [figure, value] : figures) list[Machine::names()[figure]] = value;
   return Machine::from_json(list);
 }
 
@@ -111,11 +111,13 @@ TEST(SimpleMachine, IsWrittenAndRead) {
   const Machine machine = with({{Machine::kWindow, 2.5}, {Machine::kHidden, 0.3}});
   EXPECT_EQ(Machine::from_json(Json::parse(machine.json().dump())).json(), machine.json());
   Json list = machine.json();
-  list[3] = -1.0;
+  list["products"] = -1.0;
   EXPECT_THROW(Machine::from_json(list), Error);
-  list[3] = "many";
+  list["products"] = "many";
   EXPECT_THROW(Machine::from_json(list), Error);
-  list.erase(3);
+  list.erase("products");
+  EXPECT_THROW(Machine::from_json(list), Error);
+  list["produce"] = 1.0;
   EXPECT_THROW(Machine::from_json(list), Error);
   EXPECT_THROW(Machine::from_json(Json::object()), Error);
 }
