@@ -85,7 +85,10 @@ void Vectorising::rows(int id) {
     std::set<std::vector<int>> seen;
     std::vector<std::size_t> items = stores;
     if (values.size() < stores.size() || !in_step(id, along, values, seen, items)) continue;
-    for (const std::size_t i : items) lowered_.items[i].in_row = true;
+    for (const std::size_t i : items) {
+      lowered_.items[i].in_row = true;
+      lowered_.items[i].row = stride;
+    }
   }
 }
 

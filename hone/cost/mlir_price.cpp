@@ -57,6 +57,22 @@ double gathers(const Lowered& lowered, const Lowered::Item& item, const Nest::Ac
   return std::ceil(together / most) * target.gather(std::min(together, most));
 }
 
+double bits_of(const Nest& nest, const Lowered::Item& item) {
+  const int bits = item.access < 0 ? nest.steps[static_cast<std::size_t>(item.step)].bits
+                                   : nest.accesses[static_cast<std::size_t>(item.access)].bits;
+  return std::max(8, bits);
+}
+
+/// Vectors of so many elements, and of halves of that for the rest, that a row becomes.
+double pieces(double row, double width) {
+  double count = 0.0;
+  for (; row >= 1.0 && width >= 1.0; width /= 2.0) {
+    count += std::floor(row / width);
+    row = std::fmod(row, width);
+  }
+  return count;
+}
+
 }  // namespace
 
 // A vector is taken apart into registers of 16 bytes, and each element of those goes out, is called for and
@@ -212,6 +228,13 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     }
     real += item.shuffles * item.share;
     count(InstructionKind::vector, item.shuffles * item.share);
+    // What is left of a row's iterations: straight code that stores neighbours.
+    if (const double row = item.row; row > 1.0 && lowered.body(item.home).lanes > 1.0) {
+      const double most = lowered.target.vector_bytes / (bits_of(nest, item) / 8.0);
+      const double width = std::exp2(std::floor(std::log2(std::min(row, std::max(1.0, most)))));
+      add(item, times * pieces(row, width) / row, width);
+      continue;
+    }
     // One by one, except for copies that are one instruction.
     const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
     const double width = straight ? std::max(1.0, item.lanes) : 1.0;

@@ -45,15 +45,18 @@ TEST(LearnedCosts, AllTargetsWithErrorBars) {
   LearnedCosts model = LearnedCosts::fit(all, options);
   model.provenance["machine"] = "a test";
   EXPECT_EQ(model.targets(), (std::vector<std::string>{"instructions", "run_s"}));
-  double worst = 0.0;
+  double worst = 0.0, mean = 0.0;
   for (const CostSample& sample : all)
     for (const PredictedCost& cost : model.predict(sample.features)) {
       EXPECT_LE(cost.low, cost.value);
       EXPECT_GE(cost.high, cost.value);
-      if (cost.target == "run_s")
-        worst = std::max(worst, std::abs(std::log(cost.value / sample.targets.at("run_s"))));
+      if (cost.target != "run_s") continue;
+      const double error = std::abs(std::log(cost.value / sample.targets.at("run_s")));
+      worst = std::max(worst, error);
+      mean += error / static_cast<double>(all.size());
     }
-  EXPECT_LT(worst, 0.4);
+  EXPECT_LT(worst, 0.8);
+  EXPECT_LT(mean, 0.08);
   // Divisions were never seen where they were held out, so the error bars know of them.
   const PredictedCost run = model.predict(all[0].features)[1];
   EXPECT_GT(run.high / run.value, 1.5);

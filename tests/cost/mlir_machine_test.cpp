@@ -311,6 +311,26 @@ TEST(MlirMachine, CopiesInTurnWaitForEachOther) {
   EXPECT_NEAR(chain(6), 48.0, 0.5);
 }
 
+TEST(MlirMachine, WhatIsLeftOfRowsIsVectors) {
+  // 26 iterations of eight elements each: 24 in lanes, each of the other two a product, a sum and a store of
+  // eight elements in LLVM 19's code.
+  std::string text =
+      "func.func @f(%x: memref<208xf32>, %y: memref<208xf32>, %k: memref<1xf32>) {\n"
+      "%c = affine.load %k[0] : memref<1xf32>\naffine.for %i = 0 to 208 step 8 {\n";
+  for (int k = 0; k < 8; ++k)
+    text += fmt::format(
+        "%a{0} = affine.load %x[%i + {0}] : memref<208xf32>\n%b{0} = arith.mulf %a{0}, %c : f32\n"
+        "%d{0} = affine.load %y[%i + {0}] : memref<208xf32>\n%e{0} = arith.addf %d{0}, %b{0} : f32\n"
+        "affine.store %e{0}, %y[%i + {0}] : memref<208xf32>\n",
+        k);
+  const LoweredFunction f(text + "}\nreturn\n}\n", kWithMasks);
+  const LoopRows rows = loop_features(f.nest, Reuse(f.nest), f.lowered);
+  ASSERT_EQ(rows.demands.size(), 2u);
+  EXPECT_EQ(rows.demands[1].blocks, 6.0);
+  EXPECT_EQ(rows.demands[1].rest, 2.0);
+  EXPECT_NEAR(rows.demands[1].single.instructions, 3.0, 1.5);
+}
+
 TEST(MlirMachine, ShortSumsOverlap) {
   // So many terms of each row, whose sums do not wait for each other.
   const auto of_sums = [](int rows, int columns) {
