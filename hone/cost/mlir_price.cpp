@@ -113,7 +113,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
       const double stride = std::abs(item.stride);
       const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
-      const double parts = std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes));
+      const double parts = std::max(1.0, std::ceil(bytes / lowered.target.widest_bytes()));
       double uops = times * parts, shuffles = 0.0;  // of these, what neither loads nor stores
       // Elements that do not lie side by side: with those between them, or each by itself.
       const bool strided = lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0;
@@ -139,6 +139,10 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
         (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
       }
       (access.store ? stores : loads) += uops;
+      // Longer vectors than LLVM chooses take parts of two lines more often than not.
+      if (!strided && !item.in_row && !access.apart)
+        (access.store ? store_ports : load_ports) +=
+            times * (std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes)) - parts);
       count(access.store ? InstructionKind::store : InstructionKind::load, uops - shuffles);
       const bool vector = std::max(1.0, width) * access.elements > 1.0;
       if (apart) {
@@ -150,14 +154,15 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
               (access.store ? 1.0 : kUnfolded) * uops);
       }
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
-      if (item.masked) integer += 2.0 * uops;
+      if (item.masked && !item.switched_bytes) integer += 2.0 * uops;  // else the mask is a constant
       ports.others += times * switching(nest, lowered, items, item, parts);
       return;
     }
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
     if (step.address) return;
-    const double parts = std::max(1.0, std::ceil(std::max(1.0, width) * step.elements *
-                                                 std::max(8, step.bits) / 8.0 / lowered.target.vector_bytes));
+    const double parts =
+        std::max(1.0, std::ceil(std::max(1.0, width) * step.elements * std::max(8, step.bits) / 8.0 /
+                                lowered.target.widest_bytes()));
     const double uops = lanes > 1.0 && item.in_row
                             ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
                             : times * parts;
