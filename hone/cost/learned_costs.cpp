@@ -15,9 +15,6 @@
 namespace hone::cost {
 namespace {
 
-/// A disturbed measurement beside another one.
-constexpr double kDisturbedWeight = 0.3;
-
 /// What a line says further from all that was learned, in logarithms, is not believed.
 constexpr double kBeyond = 1.0;
 
@@ -34,9 +31,6 @@ bool adds_up(const std::string& target) {
 }
 /// ... and does not grow with how often they run.
 bool grows_with_code(const std::string& target) { return target == "code_instructions"; }
-
-/// Of cycles from tables, which know no memory.
-bool is_in_cache(const std::string& target) { return target == "mca_cycles"; }
 
 /// Rows' worth of evidence against what a leaf says, of what few functions have: one for fifty functions.
 constexpr double kRidgeOfFew = 100.0;
@@ -74,31 +68,14 @@ std::optional<mlir::InstructionKind> kind_of(const std::string& target) {
   return std::nullopt;
 }
 
-/// Costs that a machine takes to run code; without what comes from memory, cycles that a table tells.
+/// Of cycles from tables, which know no memory.
+bool is_in_cache(const std::string& target) { return target == "mca_cycles"; }
+/// Costs that a machine takes to run code.
 bool is_run(const std::string& target) { return target == "run_s" || is_in_cache(target); }
 
-/// What a fitted machine says of each loop, in logarithms, and rows that say it as well.
-struct LoopInputs {
-  std::vector<double> estimates, rows;
-
-  LoopInputs(const mlir::LoopRows& loops, const mlir::SimpleMachine& machine, bool in_cache) {
-    const std::size_t columns = mlir::loop_feature_names().size();
-    rows.reserve(loops.demands.size() * (columns + mlir::SimpleMachine::kColumns));
-    for (std::size_t r = 0; r < loops.demands.size(); ++r) {
-      const mlir::LoopDemand& loop = loops.demands[r];
-      estimates.push_back(std::log(in_cache ? machine.busy(loop) : machine.cycles(loop)));
-      const auto begin = loops.values.begin() + static_cast<std::ptrdiff_t>(r * columns);
-      rows.insert(rows.end(), begin, begin + static_cast<std::ptrdiff_t>(columns));
-      const auto more = machine.columns(loop);
-      rows.insert(rows.end(), more.begin(), more.end());
-    }
-  }
-};
-
-/// What is said of each loop without measurements, in logarithms; of rates, of what is done in their time.
+/// What the text says of each loop, in logarithms; of rates, of what is done in their time.
 std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows& loops) {
   if (grows_with_code(target)) return loops.sizes;
-  if (target == "run_s") return loops.estimates;
   if (target == "spills") return loops.spills;
   if (target == "spills_executed") return loops.moves;
   if (target == "float_operations") return loops.reals;
@@ -110,7 +87,41 @@ std::vector<double> estimates_of(const std::string& target, const mlir::LoopRows
   if (target == "flops_per_s" || target == "utilisation") return sum_of(loops.reals, loops.integers);
   if (const std::optional<mlir::InstructionKind> kind = kind_of(target))
     return loops.mix[static_cast<std::size_t>(*kind)];
-  return target == "mca_cycles" ? loops.core : loops.instructions;
+  return loops.instructions;
+}
+
+/// What trees are given of a function's loops: what is said of each, and a row each, with what a machine says
+/// of them if there is one.
+struct LoopInputs {
+  std::vector<double> estimates, with_machine;
+  std::span<const double> rows;
+
+  LoopInputs(const std::string& of, const mlir::LoopRows& loops,
+             const std::optional<mlir::SimpleMachine>& machine) {
+    if (!machine) {
+      estimates = estimates_of(of, loops);
+      rows = loops.values;
+      return;
+    }
+    const std::size_t columns = mlir::loop_feature_names().size();
+    with_machine.reserve(loops.demands.size() * (columns + mlir::SimpleMachine::kColumns));
+    for (std::size_t r = 0; r < loops.demands.size(); ++r) {
+      const mlir::LoopDemand& loop = loops.demands[r];
+      estimates.push_back(std::log(is_in_cache(of) ? machine->busy(loop) : machine->cycles(loop)));
+      const auto begin = loops.values.begin() + static_cast<std::ptrdiff_t>(r * columns);
+      with_machine.insert(with_machine.end(), begin, begin + static_cast<std::ptrdiff_t>(columns));
+      const auto more = machine->columns(loop);
+      with_machine.insert(with_machine.end(), more.begin(), more.end());
+    }
+    rows = with_machine;
+  }
+  LoopInputs(const LoopInputs&) = delete;
+  LoopInputs& operator=(const LoopInputs&) = delete;
+};
+
+/// Columns of such a row.
+std::size_t loop_columns(bool machine) {
+  return mlir::loop_feature_names().size() + (machine ? mlir::SimpleMachine::kColumns : 0);
 }
 
 /// A machine for costs that functions have; for few of them, or none above 0, it is any.
@@ -125,37 +136,8 @@ mlir::SimpleMachine fit_machine(std::span<const CostSample* const> samples, bool
   return mlir::SimpleMachine::fit(functions, in_cache);
 }
 
-/// What rates are of: seconds of the same label.
-constexpr const char* kTime = "run_s";
 /// Timed, but not the time itself.
-bool is_rate(const std::string& target) { return is_timed(target) && target != kTime; }
-
-/// Learns `of` as the sum over loops, with what a machine says of each, if there is one.
-LoopSums fit_sums(std::span<const CostSample* const> samples, ErrorOf error, const std::string& of,
-                  const std::vector<double>& costs, const LearnedCostOptions& options,
-                  const std::optional<mlir::SimpleMachine>& machine) {
-  LoopTable table(mlir::loop_feature_names().size() + (machine ? mlir::SimpleMachine::kColumns : 0));
-  // Where nothing is done no logarithm says how fast.
-  const bool positive = error == ErrorOf::logarithm &&
-                        std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (positive && costs[i] <= 0.0) continue;
-    const mlir::LoopRows& loops = samples[i]->features.rows;
-    const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
-    if (machine) {
-      const LoopInputs inputs(loops, *machine, is_in_cache(of));
-      table.add(inputs.rows, inputs.estimates, costs[i], weight, samples[i]->disturbed);
-    } else {
-      table.add(loops.values, estimates_of(of, loops), costs[i], weight, samples[i]->disturbed);
-    }
-  }
-  // What few have is learned from few: the estimate is believed for longer.
-  predict::BoostingOptions boosting = options.boosting;
-  if (few_have(of))
-    boosting.ridge =
-        std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
-  return LoopSums::fit(table, error, boosting, options.members);
-}
+bool is_rate(const std::string& target) { return is_timed(target) && target != "run_s"; }
 
 /// Pairs of features whose ratio says more than either.
 struct Ratio {
@@ -235,6 +217,47 @@ double LearnedCosts::Target::from_log(double value) const {
 }
 bool LearnedCosts::Target::logarithmic() const { return time || name == kTime; }
 
+LearnedCosts::LoopModel LearnedCosts::LoopModel::fit(const std::string& of, const Samples& samples,
+                                                     const std::vector<double>& costs, ErrorOf error,
+                                                     const LearnedCostOptions& options) {
+  LoopModel model;
+  if (is_run(of)) model.machine = fit_machine(samples, is_in_cache(of), costs);
+  LoopTable table(loop_columns(model.machine.has_value()));
+  // Where nothing is done no logarithm says how fast.
+  const bool positive = error == ErrorOf::logarithm &&
+                        std::any_of(costs.begin(), costs.end(), [](double cost) { return cost > 0.0; });
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (positive && costs[i] <= 0.0) continue;
+    const double weight = samples[i]->weight * (few_have(of) ? std::pow(1.0 + costs[i], kMoreOfMore) : 1.0);
+    const LoopInputs inputs(of, samples[i]->features.rows, model.machine);
+    table.add(inputs.rows, inputs.estimates, costs[i], weight, samples[i]->disturbed);
+  }
+  // What few have is learned from few: the estimate is believed for longer.
+  predict::BoostingOptions boosting = options.boosting;
+  if (few_have(of))
+    boosting.ridge =
+        std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
+  model.sums = LoopSums::fit(table, error, boosting, options.members);
+  return model;
+}
+
+double LearnedCosts::LoopModel::log_cost(const std::string& of, const mlir::LoopRows& loops) const {
+  const LoopInputs inputs(of, loops, machine);
+  return sums.log_cost(inputs.rows, inputs.estimates);
+}
+
+void LearnedCosts::LoopModel::write(Json& object) const {
+  if (machine) object["machine"] = machine->json();
+  sums.write(object);
+}
+
+LearnedCosts::LoopModel LearnedCosts::LoopModel::read(const std::string& of, const Json& object) {
+  LoopModel model;
+  if (is_run(of)) model.machine = mlir::SimpleMachine::from_json(object.at("machine"));
+  model.sums = LoopSums::read(object, loop_columns(model.machine.has_value()));
+  return model;
+}
+
 LearnedCosts::Time LearnedCosts::fit_time(const Samples& samples, const LearnedCostOptions& options) {
   std::vector<double> times;
   for (const CostSample* sample : samples) {
@@ -242,9 +265,8 @@ LearnedCosts::Time LearnedCosts::fit_time(const Samples& samples, const LearnedC
     if (found == sample->targets.end()) return nullptr;
     times.push_back(found->second);
   }
-  const std::optional<mlir::SimpleMachine> machine = fit_machine(samples, false, times);
-  return std::make_shared<const Machined>(
-      Machined{*machine, fit_sums(samples, ErrorOf::reciprocal, kTime, times, options, machine)});
+  return std::make_shared<const LoopModel>(
+      LoopModel::fit(kTime, samples, times, ErrorOf::reciprocal, options));
 }
 
 LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Samples& samples,
@@ -257,13 +279,10 @@ LearnedCosts::Target LearnedCosts::fit_target(const std::string& name, const Sam
     costs.push_back(sample->targets.at(name) * (time ? sample->targets.at(kTime) : 1.0));
   // A rate without its time is no sum.
   target.additive = adds_up(name) && (time || !is_rate(name));
-  if (!target.additive) {
+  if (target.additive)
+    target.loops = LoopModel::fit(name, samples, costs, time ? ErrorOf::logarithm : error_of(name), options);
+  else
     fit_functions(target, samples, costs, options);
-    return target;
-  }
-  if (is_run(name)) target.machine = fit_machine(samples, is_in_cache(name), costs);
-  target.loops =
-      fit_sums(samples, time ? ErrorOf::logarithm : error_of(name), name, costs, options, target.machine);
   return target;
 }
 
@@ -306,11 +325,8 @@ class LearnedCosts::Asked {
     return inputs_;
   }
   /// The logarithm of the time by the one model that all rates have.
-  double time(const Machined& model) {
-    if (!time_) {
-      const LoopInputs inputs(loops(), model.machine, false);
-      time_ = model.sums.log_cost(inputs.rows, inputs.estimates);
-    }
+  double time(const LoopModel& model) {
+    if (!time_) time_ = model.log_cost(kTime, loops());
     return *time_;
   }
 
@@ -321,15 +337,9 @@ class LearnedCosts::Asked {
 };
 
 double LearnedCosts::log_value(const Target& target, Asked& function) {
-  const mlir::LoopRows& loops = function.loops();
   const double time = target.time ? function.time(*target.time) : 0.0;
-  if (target.additive && target.machine) {
-    const LoopInputs inputs(loops, *target.machine, is_in_cache(target.name));
-    const double sum = target.loops.log_cost(inputs.rows, inputs.estimates);
-    return target.logarithmic() ? sum : log_of_sum(std::array{0.0, sum});
-  }
   if (target.additive) {
-    const double sum = target.loops.log_cost(loops.values, estimates_of(target.name, loops));
+    const double sum = target.loops.log_cost(target.name, function.loops());
     return target.logarithmic() ? sum - time : log_of_sum(std::array{0.0, sum});
   }
   const std::vector<double>& inputs = function.inputs();

@@ -82,17 +82,24 @@ class LearnedCosts {
 
  private:
   static LearnedCosts parsed(const Json& json);
-  /// Loops' costs by trees on what a machine says that was fitted to the same costs.
-  struct Machined {
-    mlir::SimpleMachine machine;
+  using Samples = std::vector<const CostSample*>;
+  /// A cost as the sum of loops', by trees on what is said of each: of what a machine takes to run them, by
+  /// one that was fitted to the same costs.
+  struct LoopModel {
+    std::optional<mlir::SimpleMachine> machine;
     LoopSums sums;
+
+    static LoopModel fit(const std::string& of, const Samples& samples, const std::vector<double>& costs,
+                         ErrorOf error, const LearnedCostOptions& options);
+    double log_cost(const std::string& of, const mlir::LoopRows& loops) const;
+    void write(Json& object) const;
+    static LoopModel read(const std::string& of, const Json& object);
   };
-  using Time = std::shared_ptr<const Machined>;  ///< one for all rates
+  using Time = std::shared_ptr<const LoopModel>;  ///< one for all rates
   struct Target {
     std::string name;
     bool additive = false;
-    std::optional<mlir::SimpleMachine> machine;  ///< additive, of what a machine takes
-    LoopSums loops;                              ///< additive
+    LoopModel loops;  ///< additive
     // Not additive: ensembles of trees on what the line leaves over. Logarithms that were learned from lie
     // between the last two; predictions at most kBeyond aside.
     predict::Ridge line;
@@ -107,7 +114,6 @@ class LearnedCosts {
   };
   /// A function whose targets are asked for one after the other.
   class Asked;
-  using Samples = std::vector<const CostSample*>;
   /// None where a sample has no time.
   static Time fit_time(const Samples& samples, const LearnedCostOptions& options);
   static Target fit_target(const std::string& name, const Samples& samples, const Time& time,
@@ -115,6 +121,8 @@ class LearnedCosts {
   static void fit_functions(Target& target, const Samples& samples, const std::vector<double>& costs,
                             const LearnedCostOptions& options);
   static double log_value(const Target& target, Asked& function);
+  /// What rates are of: seconds of the same label.
+  static constexpr const char* kTime = "run_s";
   static Json target_json(const Target& target);
   static Target target_from(const Json& json, std::size_t columns, const Time& time);
 

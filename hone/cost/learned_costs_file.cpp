@@ -16,9 +16,7 @@ Json LearnedCosts::json() const {
   Json& list = json["targets"] = Json::array();
   for (const Target& target : targets_) {
     list.push_back(target_json(target));
-    if (!target.time || json.contains("time")) continue;
-    json["time"] = {{"machine", target.time->machine.json()}};
-    target.time->sums.write(json["time"]);
+    if (target.time && !json.contains("time")) target.time->write(json["time"]);
   }
   return json;
 }
@@ -29,7 +27,6 @@ Json LearnedCosts::target_json(const Target& target) {
             {"over_time", target.time != nullptr},
             {"log_error_90", target.error}};
   if (target.additive) {
-    if (target.machine) json["machine"] = target.machine->json();
     target.loops.write(json);
   } else {
     Json members = Json::array();
@@ -44,8 +41,7 @@ Json LearnedCosts::target_json(const Target& target) {
 
 /// `columns`: of model_inputs().
 LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t columns, const Time& time) {
-  const std::size_t loop_columns = mlir::loop_feature_names().size(),
-                    with_machine = loop_columns + mlir::SimpleMachine::kColumns;
+  const std::size_t loop_columns = mlir::loop_feature_names().size();
   Target target;
   target.name = json.at("name").get<std::string>();
   target.error = json.at("log_error_90").get<double>();
@@ -55,8 +51,7 @@ LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t col
     target.time = time;
   }
   if (target.additive) {
-    if (json.contains("machine")) target.machine = mlir::SimpleMachine::from_json(json["machine"]);
-    target.loops = LoopSums::read(json, target.machine ? with_machine : loop_columns);
+    target.loops = LoopModel::read(target.name, json);
     return target;
   }
   target.lowest = json.value("lowest", target.lowest);
@@ -103,10 +98,7 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   if (!json.contains("targets") || !json["targets"].is_array()) throw Error("learned costs without targets");
   try {
     Time time;
-    if (json.contains("time"))
-      time = std::make_shared<const Machined>(Machined{
-          mlir::SimpleMachine::from_json(json["time"].at("machine")),
-          LoopSums::read(json["time"], mlir::loop_feature_names().size() + mlir::SimpleMachine::kColumns)});
+    if (json.contains("time")) time = std::make_shared<const LoopModel>(LoopModel::read(kTime, json["time"]));
     for (const Json& one : json["targets"]) model.targets_.push_back(target_from(one, columns, time));
   } catch (const nlohmann::json::exception& error) {
     throw Error(std::string("learned costs: ") + error.what());

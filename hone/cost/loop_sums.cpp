@@ -17,8 +17,6 @@ namespace {
 constexpr double kLargestError = 0.5, kLargestTimeError = 0.3, kLargestHitError = 0.1;
 /// Rows' worth of evidence against what a leaf says: one for so many functions.
 constexpr double kRidge = 10.0, kFunctionsPerRow = 500.0;
-/// A disturbed measurement beside another one.
-constexpr double kDisturbedWeight = 0.3;
 /// An error's derivative is that at most so large an error, in logarithms.
 constexpr double kSteepest = 1.0;
 

@@ -9,6 +9,9 @@
 
 namespace hone::cost {
 
+/// A disturbed measurement of a time beside another one.
+constexpr double kDisturbedWeight = 0.3;
+
 /// Functions whose cost is the sum of their loops', as LoopSums learns from them.
 struct LoopTable {
   explicit LoopTable(std::size_t row_columns) : columns(row_columns) {}

@@ -10,7 +10,7 @@ constexpr int kMaxPath = 200;
 
 }  // namespace
 
-/// The longest way from one value to another through operations; -1: none leads there.
+/// The longest way from one value to another through operations.
 Way NestBuilder::latency(int from, int to) {
   if (from == to) return {.cycles = 0.0};
   if (const auto found = paths_.find(to); found != paths_.end()) return found->second;

@@ -87,7 +87,7 @@ void Vectorising::rows(int id) {
     if (values.size() < stores.size() || !in_step(id, along, values, seen, items)) continue;
     for (const std::size_t i : items) {
       lowered_.items[i].in_row = true;
-      lowered_.items[i].row = stride;
+      if (along < 0) lowered_.items[i].row = stride;
     }
   }
 }

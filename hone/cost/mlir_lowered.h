@@ -32,7 +32,7 @@ struct Lowered {
     double paired = 1.0;         ///< ... the part of them that does so
     int along = -1;              ///< the loop written out whose copies these are, if no loop runs in lanes
     bool in_row = false;  ///< with its group one wide operation on elements as they lie, nothing is shuffled
-    double row = 1.0;     ///< ... elements of an iteration: vectors of straight code where no lanes are left
+    double row = 1.0;     ///< ... of the text: its elements, vectors of straight code where no lanes are left
     bool gathered = false;  ///< of these, loads that are put into a vector one by one
     bool gathers = false;   ///< of these, loads that are one gather for all lanes
     double shuffles = 0.0;  ///< instructions an iteration that do so, or take elements out again

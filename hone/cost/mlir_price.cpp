@@ -236,7 +236,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     // What is left of a row's iterations: straight code that stores neighbours.
     if (const double row = item.row; row > 1.0 && lowered.body(item.home).lanes > 1.0) {
       const double most = lowered.target.vector_bytes / (bits_of(nest, item) / 8.0);
-      const double width = std::exp2(std::floor(std::log2(std::min(row, std::max(1.0, most)))));
+      const double width = floor_to_power(std::min(row, most));
       add(item, times * pieces(row, width) / row, width);
       continue;
     }

@@ -21,7 +21,7 @@ struct Price {
   double cycles = 0.0, instructions = 0.0;
   InstructionMix mix = {};  ///< of the steps and accesses alone, without masks and places of gathers
   double gathers = 0.0;     ///< cycles besides, of gathers where what they take is known (CodeTarget)
-  Ports ports;              ///< the same, by parts of a core
+  Ports ports;              ///< what `cycles` is made of, by parts of a core
 };
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes);
 

@@ -229,7 +229,6 @@ double Reuse::fetched(const Group& group, double cache_bytes) const {
                                                      : kNowhere;
   for (std::size_t level = 0; level < std::min(crowded, group.lines.size()); ++level) {
     const auto& [loop, count] = group.lines[level];
-
     const double fits =
         std::clamp((kNothingFits - iteration_set(loop) / cache_bytes) / (kNothingFits - kAllFits), 0.0, 1.0);
     if (fits == 0.0) break;

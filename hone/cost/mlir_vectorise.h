@@ -1,11 +1,19 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <vector>
 
 #include "hone/cost/by_number.h"
 #include "hone/cost/mlir_lowered.h"
 
 namespace hone::cost::mlir {
+
+inline double floor_to_power(double value) {
+  return value < 1.0 ? 1.0
+                     : static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(std::min(value, 1e9))));
+}
 
 /// How values of a nest come from each other, equal ones being one.
 struct ValueUses {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,13 +13,8 @@
 
 namespace hone::cost::mlir {
 
-inline double floor_to_power(double value) {
-  return value < 1.0 ? 1.0
-                     : static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(std::min(value, 1e9))));
-}
-
-/// How vectorise() does it: what waits for what (mlir_carried.cpp), then which width costs least
-/// (mlir_vectorise.cpp).
+/// How vectorise() does it: what waits for what (mlir_carried.cpp, mlir_ways.cpp), then which width costs
+/// least (mlir_vectorise.cpp).
 class Vectorising {
  public:
   Vectorising(const Nest& nest, const ValueUses& uses, Lowered& lowered)
