@@ -69,10 +69,10 @@ struct BenchArguments {
 /// The problems of the chosen suites whose regret can be measured.
 std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   std::vector<run::Suite> suites = run::function_suites(arguments.dimension);
-  std::vector<std::string> functions;
+  std::vector<std::string> functions, left_out;
   for (const auto& suite : suites) functions.push_back(suite.name);
   if (!arguments.data.empty())
-    for (auto& suite : run::recorded_suites(arguments.data)) suites.push_back(std::move(suite));
+    for (auto& suite : run::recorded_suites(arguments.data, &left_out)) suites.push_back(std::move(suite));
 
   std::vector<std::string> chosen = words_of(arguments.suites);
   if (chosen.empty())
@@ -97,9 +97,13 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
     for (const auto& problem : suite.problems) {
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), problem.name()) == wanted.end())
         continue;
-      if (run::measurable(problem)) problems.push_back(problem);
+      if (run::measurable(problem))
+        problems.push_back(problem);
+      else
+        left_out.push_back(problem.name() + ": nobody knows its best or median value, or its front");
     }
   }
+  for (const auto& line : left_out) std::fprintf(stderr, "left out: %s\n", line.c_str());
   for (const auto& name : wanted) run::find_problem(suites, name);  // a wrong name is told
   if (problems.empty())
     throw Error("there is nothing to compare on", {},
@@ -123,7 +127,10 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   const auto peers = peers_of(arguments, !all && std::any_of(words.begin(), words.end(), asks_peers));
   std::vector<std::string> schedulers = words_of(arguments.schedulers);
   if (schedulers.empty()) schedulers = {"fixed"};
-  for (const auto& word : schedulers) methods().need("scheduler", with_options(word).name);
+  for (const auto& word : schedulers) {
+    const auto [name, options] = with_options(word);
+    const Options checked(methods().need("scheduler", name).info.options, options);  // a wrong one is told
+  }
   const std::string version = run::program_version();
 
   std::vector<run::Contender> contenders;
@@ -135,6 +142,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   const auto add_own = [&](const std::string& word) {
     const auto [searcher, searcher_options] = with_options(word);
     const auto& info = methods().need("searcher", searcher).info;
+    const Options checked(info.options, searcher_options);  // a wrong one is told
     for (const auto& scheduler_word : schedulers) {
       const auto [scheduler, scheduler_options] = with_options(scheduler_word);
       run::Contender contender;
@@ -209,11 +217,14 @@ int bench_search(const BenchArguments& arguments) {
   const Json json = run::comparison_json(comparison, summary);
   write_file_atomic(page, run::comparison_page(comparison, results, summary, "Searchers compared"));
   write_file_atomic(arguments.out + "/results.json", json.dump(1) + "\n");
-  if (arguments.json)
+  if (arguments.json) {
     print_json(json);
-  else
+    for (const auto& line : run::left_out_lines(results, summary))
+      std::fprintf(stderr, "left out: %s\n", line.c_str());
+  } else {
     std::printf("%s\n%s\n", run::comparison_text(comparison, results, summary).c_str(),
                 std::filesystem::absolute(page).c_str());
+  }
   if (results.interrupted) {
     std::fprintf(stderr, "stopped; finished runs are saved in %s, the same command goes on\n",
                  arguments.out.c_str());

@@ -124,19 +124,28 @@ void add_search(CLI::App& app, Action& action) {
       study::Study study(
           study::open_store(arguments->store.empty() ? file.default_store() : arguments->store));
       study.sync();
+      Json document = run::status_json(study, file);
+      const std::string failures = run::failures_text(document, study.size());
       if (arguments->json) {
-        Json document = run::status_json(study, file);
         document["front"] = run::front_json(study, file);
         document["stopped"] = result.why;
         print_json(document);
       } else {
         std::fprintf(stderr, "%s\n", result.why.c_str());
         std::printf("%s", run::front_text(study, file, output_columns()).c_str());
+        if (!failures.empty()) std::fprintf(stderr, "%s\n", failures.c_str());
       }
       if (result.end == run::SuperviseResult::End::interrupted) {
         std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),
                      store.c_str());
         return static_cast<int>(kStopped);
+      }
+      if (study.count(study::TrialState::failed) > 0 &&
+          study.count(study::TrialState::failed) == study.size()) {
+        std::fprintf(stderr,
+                     "error: all %lld trials failed; mend what they run, then: hone trial retry %s --state failed%s\n",
+                     static_cast<long long>(study.size()), arguments->file.c_str(), store.c_str());
+        return static_cast<int>(kInput);
       }
       return static_cast<int>(kDone);
     };

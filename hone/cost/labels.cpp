@@ -90,7 +90,8 @@ Json code_target_json(const mlir::CodeTarget& target) {
   return {{"vector_bytes", target.vector_bytes},   {"vector_registers", target.vector_registers},
           {"unrolled_ops", target.unrolled_ops},   {"masked_store_cycles", target.masked_store_cycles},
           {"gather_cycles", target.gather_cycles}, {"gathered_lane_cycles", target.gathered_lane_cycles},
-          {"cache_bytes", target.cache_bytes}};
+          {"cache_bytes", target.cache_bytes},     {"cache_ways", target.cache_ways},
+          {"translated_pages", target.translated_pages}};
 }
 
 namespace {
@@ -102,6 +103,8 @@ mlir::CodeTarget target_from_json(const Json& json) {
                           json.value("gather_cycles", 0.0),      json.value("gathered_lane_cycles", 0.0)};
   const auto possible = [](double value, double least) { return value >= least && value <= 65536.0; };
   if (json.contains("cache_bytes")) target.cache_bytes = json["cache_bytes"].get<std::array<double, 3>>();
+  if (json.contains("cache_ways")) target.cache_ways = json["cache_ways"].get<std::array<double, 2>>();
+  target.translated_pages = json.value("translated_pages", target.translated_pages);
   double smaller = 1024.0;
   for (const double bytes : target.cache_bytes) {
     if (!(bytes >= smaller && bytes <= 1e13))
@@ -110,7 +113,9 @@ mlir::CodeTarget target_from_json(const Json& json) {
   }
   if (!possible(target.vector_bytes, 1.0) || !possible(target.vector_registers, 1.0) ||
       !possible(target.unrolled_ops, 0.0) || !possible(target.masked_store_cycles, 1.0) ||
-      !possible(target.gather_cycles, 0.0) || !possible(target.gathered_lane_cycles, 0.0))
+      !possible(target.gather_cycles, 0.0) || !possible(target.gathered_lane_cycles, 0.0) ||
+      !possible(target.cache_ways[0], 1.0) || !possible(target.cache_ways[1], 1.0) ||
+      !(target.translated_pages >= 1.0 && target.translated_pages <= 1e9))
     throw Error("what code was made for is out of range", Place{"", 0, "code_target"});
   return target;
 }

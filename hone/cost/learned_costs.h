@@ -54,7 +54,7 @@ struct PredictedCost {
 /// plain value; predicting is thread safe.
 class LearnedCosts {
  public:
-  static constexpr int kVersion = 4;
+  static constexpr int kVersion = 5;
 
   /// Throws Error where there are no samples or no common targets.
   static LearnedCosts fit(std::span<const CostSample> samples, const LearnedCostOptions& options = {});

@@ -26,8 +26,9 @@ Way NestBuilder::latency(int from, int to) {
   if (longest.leads()) {
     const Type& type = module_.type_of(operation.operands.empty() ? to : operation.operands[0]);
     const Choice chosen = choice(operation);
-    longest.add(link_of(work, type.real_elements(), chosen),
-                latency_of(work, type.real_elements(), type.bits, chosen));
+    longest.add(
+        link_of(work, type.real_elements(), chosen),
+        latency_of(work, type.real_elements(), type.bits, chosen, called_for(operation.name, type.bits)));
   }
   return paths_[to] = longest;
 }

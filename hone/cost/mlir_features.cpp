@@ -339,7 +339,7 @@ LoopRows Summary::rows(const Module& module, int function, const CodeTarget& tar
   if (const BoundingLoops loops = bounding_loops(nest_, target); !loops.bounds.empty())
     if (const std::optional<WrittenOut> copies = written_out(module, loops)) {
       const Nest nest = copies->nest(function);
-      return loop_features(nest, Reuse(nest), lowered(nest, target));
+      return loop_features(nest, Reuse(nest, Reuse::kLine, target), lowered(nest, target));
     }
   return loop_features(nest_, reuse_, lowered(nest_, target));
 }

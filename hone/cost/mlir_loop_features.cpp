@@ -50,9 +50,9 @@ double lines_a_set(double stride_bytes, double trips, const CacheSets& cache) {
   return std::abs(stride_bytes) < Reuse::kLine ? 0.0 : trips / cache.along(std::abs(stride_bytes));
 }
 
-/// Pages whose places are in a table (of the second level; what the first lacks is hidden by other work), and
-/// cycles to find another one's.
-constexpr double kPage = 4096.0, kTranslated = 1536.0, kWalk = 30.0;
+/// Cycles to find the place of a page that is in no table (of the second level; what the first lacks is hidden
+/// by other work).
+constexpr double kPage = 4096.0, kWalk = 30.0;
 
 /// How much of what a function needs is gone when it runs again, of a cache of such a size.
 double gone(double working_set, double cache) {
@@ -72,6 +72,7 @@ class Rows {
       : nest_(nest),
         reuse_(reuse),
         lowered_(lowered),
+        sets_(cache_sets(lowered.target)),
         bodies_(nest.loops.size() + 1),
         inner_(nest.loops.size() + 1, 0) {
     for (std::size_t i = 0; i < lowered.items.size(); ++i) {
@@ -91,11 +92,12 @@ class Rows {
     }
     walks_.assign(nest.loops.size() + 1, 0.0);
     // There are no more pages than lines.
-    if (gone(reuse.working_set(-1) / Reuse::kLine, kTranslated) == 0.0) return;
+    const double translated = lowered.target.translated_pages;
+    if (gone(reuse.working_set(-1) / Reuse::kLine, translated) == 0.0) return;
     const Reuse pages(nest, kPage);
-    const double again = gone(pages.working_set(-1), kTranslated * kPage);
+    const double again = gone(pages.working_set(-1), translated * kPage);
     if (again == 0.0) return;
-    walks_ = by_home(pages.fetched_by_loop(kTranslated * kPage));
+    walks_ = by_home(pages.fetched_by_loop(translated * kPage));
     for (double& walks : walks_) walks *= again * kWalk;
   }
 
@@ -415,8 +417,8 @@ class Rows {
       const double step = stride_along(nest_, access, around) * bytes,
                    trips = nest_.loops[static_cast<std::size_t>(around)].trips;
       if (!std::isnan(step)) {
-        body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, kFirstCache));
-        body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, kSecondCache));
+        body.crowded_near = std::max(body.crowded_near, lines_a_set(step, trips, sets_[0]));
+        body.crowded_far = std::max(body.crowded_far, lines_a_set(step, trips, sets_[1]));
       }
       around = this->around(around);
     }
@@ -425,6 +427,7 @@ class Rows {
   const Nest& nest_;
   const Reuse& reuse_;
   const Lowered& lowered_;
+  std::array<CacheSets, 2> sets_;
   std::vector<Body> bodies_;
   std::vector<double> inner_;  ///< by loop + 1: loops directly inside that are left
   std::vector<double> gone_;   ///< by cache

@@ -213,7 +213,8 @@ void Lowering::step(std::size_t index) {
     Few<int>& list = uses_.from[step.value];
     for (const int value : step.uses) list.push_back(same(value));
     uses_.item[step.value] = static_cast<int>(items_.size());
-    uses_.made[step.value] = {step.work, latency_of(step.work, step.real, step.bits, step.choice),
+    uses_.made[step.value] = {step.work,
+                              latency_of(step.work, step.real, step.bits, step.choice, step.called),
                               link_of(step.work, step.real, step.choice)};
   }
   items_.push_back(std::move(item));

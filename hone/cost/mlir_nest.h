@@ -101,6 +101,7 @@ struct Nest {
     int bits = 0;           ///< of an element
     bool real = false;
     Choice choice = {};                    ///< where it compares or chooses reals
+    Called called = {};                    ///< where it is a function of the mathematics library
     bool address = false;                  ///< computes an index
     bool opaque = false;                   ///< a call of a library, of which a compiler knows nothing
     bool idempotent = false;               ///< of a value with itself it gives that value

@@ -73,6 +73,7 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   step.bits = type.bits;
   step.real = type.real_elements();
   if (work == Work::compare && step.real) step.choice = choice(operation);
+  if (work == Work::transcendental) step.called = called_for(operation.name, step.bits);
   nest_.steps.push_back(step);
 }
 

@@ -234,7 +234,37 @@ Choice choice_of(std::string_view operation, bool constant, bool zero) {
   return {};
 }
 
-double latency_of(Work work, bool real, int bits, const Choice& choice) {
+Called called_for(std::string_view operation, int bits) {
+  struct Known {
+    std::string_view name;
+    Called single, both;  ///< of 32 bits, of 64
+  };
+  // log1p and expm1 are lowered to log(1 + x) and exp(x) - 1; tanh is short where it is nearly 1.
+  static constexpr Known kKnown[] = {
+      {"exp", {8.0, 42.0}, {11.0, 38.0}},       {"exp2", {8.0, 40.0}, {10.0, 36.0}},
+      {"log", {8.0, 45.0}, {12.0, 45.0}},       {"log2", {8.0, 45.0}, {12.0, 45.0}},
+      {"log10", {15.0, 60.0}, {18.0, 65.0}},    {"log1p", {9.0, 49.0}, {13.0, 49.0}},
+      {"expm1", {9.0, 46.0}, {12.0, 42.0}},     {"sin", {9.0, 45.0}, {14.0, 45.0}},
+      {"cos", {9.0, 45.0}, {14.0, 45.0}},       {"tan", {32.0, 100.0}, {21.0, 80.0}},
+      {"tanh", {22.0, 90.0}, {22.0, 90.0}},     {"sigmoid", {12.0, 60.0}, {16.0, 60.0}},
+      {"logistic", {12.0, 60.0}, {16.0, 60.0}}, {"erf", {22.0, 85.0}, {24.0, 75.0}},
+      {"atan", {15.0, 75.0}, {16.0, 75.0}},     {"atan2", {33.0, 90.0}, {33.0, 90.0}},
+      {"cbrt", {31.0, 95.0}, {33.0, 90.0}},     {"powf", {16.0, 60.0}, {35.0, 75.0}},
+      {"pow", {16.0, 60.0}, {35.0, 75.0}},
+  };
+  const std::string_view name = operation.substr(operation.rfind('.') + 1);
+  for (const Known& known : kKnown)
+    if (name == known.name) return bits == 64 ? known.both : known.single;
+  return {20.0, 75.0};
+}
+
+double divider_cycles(Work work, int bits, double vector_bytes) {
+  const bool root = work == Work::root;
+  const double half = bits == 64 ? (root ? 4.5 : 4.0) : root ? 3.0 : 2.5;
+  return half * (vector_bytes > 16.0 ? 2.0 * vector_bytes / 32.0 : bits == 64 ? 1.0 : 1.2);
+}
+
+double latency_of(Work work, bool real, int bits, const Choice& choice, const Called& called) {
   switch (work) {
     case Work::add:
     case Work::multiply:
@@ -245,7 +275,7 @@ double latency_of(Work work, bool real, int bits, const Choice& choice) {
     case Work::root:
       return bits == 64 ? 18.0 : 12.0;
     case Work::transcendental:
-      return 30.0;
+      return called.latency;
     case Work::compare:
       // A minimum that hands NaN on: one of zeros is found and set aside, and a NaN is chosen afterwards.
       return !real ? 1.0 : choice.single >= kExtremum.single ? 9.0 : choice.single > 2.0 ? 7.0 : 3.0;

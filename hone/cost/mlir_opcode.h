@@ -53,9 +53,22 @@ Choice choice_of(std::string_view operation, bool constant = false, bool zero = 
 /// That of extrema which hand NaN on, of any two values.
 constexpr Choice kExtremum = {10.0, 5.0};
 
+/// Cycles that a call of the mathematics library takes where calls do not wait for each other, and until its
+/// result is there: glibc 2.36, arguments in which no case is rare.
+struct Called {
+  double cycles = 0.0, latency = 0.0;
+};
+/// Of an operation that is such a call, by its name (`math.tanh`, `tosa.sigmoid`).
+Called called_for(std::string_view operation, int bits);
+
+/// Cycles that a division or a root keeps the port for: of a single number or of a vector, which is longer
+/// than 16 bytes or not, an instruction.
+double divider_cycles(Work work, int bits, double vector_bytes);
+
 /// Cycles until a result is there, roughly, on a core of today (Fog, "Instruction tables", 2025: Intel from
-/// Skylake on, AMD from Zen 2 on): of reals or integers, of so many bits. `choice`: where reals are compared.
-double latency_of(Work work, bool real, int bits, const Choice& choice = {});
+/// Skylake on, AMD from Zen 2 on): of reals or integers, of so many bits. `choice`: where reals are compared;
+/// `called`: where a function is.
+double latency_of(Work work, bool real, int bits, const Choice& choice = {}, const Called& called = {});
 
 /// What operations that wait for each other are, by how processors differ in what they take.
 enum class Link : std::uint8_t {

@@ -57,6 +57,9 @@ double gathers(const Lowered& lowered, const Lowered::Item& item, const Nest::Ac
   return std::ceil(together / most) * target.gather(std::min(together, most));
 }
 
+/// Cycles by which the results of calls for a vector's elements wait for each other on their way into it.
+constexpr double kPutIn = 8.0;
+
 double bits_of(const Nest& nest, const Lowered::Item& item) {
   const int bits = item.access < 0 ? nest.steps[static_cast<std::size_t>(item.step)].bits
                                    : nest.accesses[static_cast<std::size_t>(item.access)].bits;
@@ -184,15 +187,16 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       count(InstructionKind::branch, times * std::max(1.0, width) * step.elements);
     switch (step.work) {
       case Work::divide:
-        ports.quotients += uops * (width * step.elements > 8.0 ? 8.0 : 5.0);
-        real += uops;
-        break;
       case Work::root:
-        ports.quotients += uops * (width * step.elements > 8.0 ? 12.0 : 6.0);
+        ports.quotients +=
+            uops * divider_cycles(step.work, step.bits,
+                                  std::min(lowered.target.widest_bytes(),
+                                           std::max(1.0, width) * step.elements * step.bits / 8.0));
         real += uops;
         break;
       case Work::transcendental:
-        ports.functions += times * width * 20.0 * step.elements;
+        ports.functions += times * std::max(1.0, width) * step.elements *
+                           (step.called.cycles + (width * step.elements > 1.0 ? kPutIn : 0.0));
         total.instructions +=
             times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
         break;

@@ -36,8 +36,15 @@ std::size_t Reuse::contiguous(const Nest::Buffer& buffer) const {
   return best;
 }
 
-Reuse::Reuse(const Nest& nest, double line)
-    : nest_(nest), line_(line), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
+std::array<CacheSets, 2> cache_sets(const CodeTarget& target) {
+  std::array<CacheSets, 2> sets;
+  for (std::size_t c = 0; c < sets.size(); ++c)
+    sets[c] = {static_cast<std::int64_t>(target.cache_bytes[c] / target.cache_ways[c]), target.cache_ways[c]};
+  return sets;
+}
+
+Reuse::Reuse(const Nest& nest, double line, const CodeTarget& target)
+    : nest_(nest), sets_(cache_sets(target)), line_(line), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
   std::unordered_map<std::uint64_t, std::size_t> found;
   for (const Nest::Access& access : nest.accesses) {
     if (access.buffer < 0) continue;
@@ -145,7 +152,7 @@ void Reuse::crowd(Group& group) const {
   const auto small = [&](const CacheSets& cache) {
     return buffer.bytes <= static_cast<double>(cache.period) * cache.ways / 4.0;
   };
-  if (small(kFirstCache)) return;
+  if (small(sets_[0])) return;
   struct Move {
     double bytes, times;
     int loop;
@@ -185,8 +192,8 @@ void Reuse::crowd(Group& group) const {
   for (std::size_t level = 0; level < group.lines.size(); ++level) {
     const int loop = group.lines[level].first;
     // What is crowded inside is so around.
-    if (group.crowded_near == kNowhere && in_loop(kFirstCache, loop)) group.crowded_near = level;
-    if (group.crowded_far == kNowhere && !small(kSecondCache) && in_loop(kSecondCache, loop))
+    if (group.crowded_near == kNowhere && in_loop(sets_[0], loop)) group.crowded_near = level;
+    if (group.crowded_far == kNowhere && !small(sets_[1]) && in_loop(sets_[1], loop))
       group.crowded_far = level;
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <numeric>
 #include <unordered_map>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "hone/cost/mlir_nest.h"
+#include "hone/cost/mlir_target.h"
 
 namespace hone::cost::mlir {
 
@@ -22,8 +24,8 @@ struct CacheSets {
     return static_cast<double>(period / std::max<std::int64_t>(64, std::gcd(step, period)));
   }
 };
-/// Of 64 sets with 8 places, and of 1,024 with 16.
-inline constexpr CacheSets kFirstCache{4096, 8.0}, kSecondCache{65536, 16.0};
+/// The first and the second cache of a machine.
+std::array<CacheSets, 2> cache_sets(const CodeTarget& target);
 
 /// Which bytes a nest touches, and how often they must come from further away. Footprints count distinct
 /// cache lines of 64 bytes from the affine indices: spans along a buffer's dimensions, the union of accesses
@@ -33,7 +35,7 @@ class Reuse {
   static constexpr double kLine = 64.0;
 
   /// Of lines of so many bytes: pages, too, whose translations are kept in caches of their own.
-  explicit Reuse(const Nest& nest, double line = kLine);
+  explicit Reuse(const Nest& nest, double line = kLine, const CodeTarget& target = {});
 
   /// Bytes touched in one run of a loop, its outer variables at rest; of the whole function: loop -1.
   double working_set(int loop) const { return working_sets_[static_cast<std::size_t>(loop + 1)]; }
@@ -82,6 +84,7 @@ class Reuse {
   void crowd(Group& group) const;
 
   const Nest& nest_;
+  std::array<CacheSets, 2> sets_;
   double line_;
   std::vector<Group> groups_;
   std::vector<double> working_sets_, iteration_sets_;  ///< bytes

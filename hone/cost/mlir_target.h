@@ -16,6 +16,8 @@ struct CodeTarget {
   /// ten times. 0: not known, as many loads then.
   double gather_cycles = 0.0, gathered_lane_cycles = 0.0;
   std::array<double, 3> cache_bytes = {32768.0, 1048576.0, 16777216.0};  ///< the nearest first
+  std::array<double, 2> cache_ways = {8.0, 16.0};  ///< places of a set, of the first and the second
+  double translated_pages = 1536.0;                ///< of 4 KiB whose places are in a table, or seem so
 
   /// Whether lanes can be switched off one by one, gathered and scattered by one instruction (AVX-512).
   bool masks() const { return vector_registers > 16.0; }

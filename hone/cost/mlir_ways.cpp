@@ -45,7 +45,8 @@ Way Vectorising::depth(int id, int value, std::unordered_map<int, Way>& depths, 
     for (const int source : from->second) longest.longest(depth(id, source, depths, length + 1));
   if (const auto made = uses_.made.find(value); item != nullptr && made != uses_.made.end()) {
     longest.add(made->second.link, made->second.cycles);
-    if (made->second.work == Work::integer_multiply && lowered_.body(id).lanes > 1.0)
+    if (made->second.work == Work::integer_multiply &&
+        (lowered_.body(id).lanes > 1.0 || nest_.steps[static_cast<std::size_t>(item->step)].elements > 1.0))
       longest.add(Link::whole_product, kWideProduct);
   }
   return depths[value] = longest;

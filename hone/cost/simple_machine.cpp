@@ -38,7 +38,6 @@ Ports Ports::times(double count) const {
 
 SimpleMachine::SimpleMachine() {
   figures_.fill(1.0);
-  figures_[kOverlap] = 0.05;
   figures_[kUnfixed] = 0.1;
   figures_[kMoves] = 0.1;
 }
@@ -51,14 +50,11 @@ double SimpleMachine::cycles(const Ports& ports) const {
                           std::max(f[kProducts] * ports.products / 2.0, f[kIntegers] * ports.integer / 3.0),
                           f[kLoads] * (ports.loads + ports.beside_loads) / 2.0,
                           f[kStores] * (ports.stores + ports.beside_stores),
-                          f[kInstructions] * ports.instructions / 6.0};
-  double most = 0.0, sum = 0.0;
-  for (const double part : parts) {
-    most = std::max(most, part);
-    sum += part;
-  }
-  return most + f[kOverlap] * (sum - most) + f[kQuotients] * ports.quotients +
-         f[kFunctions] * ports.functions + f[kWholeQuotients] * ports.whole_quotients +
+                          f[kInstructions] * ports.instructions / 6.0,
+                          f[kQuotients] * ports.quotients};
+  double squares = 0.0;
+  for (const double part : parts) squares += part * part;
+  return std::sqrt(squares) + f[kFunctions] * ports.functions + f[kWholeQuotients] * ports.whole_quotients +
          f[kOthers] * ports.others;
 }
 
@@ -75,7 +71,7 @@ double SimpleMachine::busy(const LoopDemand& loop) const {
   const double chain = cycles(loop.chain) * (loop.length > 0.0 ? shown(loop.length) : 1.0);
   const double path = f[kPath] * cycles(loop.path), control = 0.25 * f[kIteration];
   const auto one = [&](const Ports& ports) {
-    return std::max(cycles(ports), path * shown(ports.instructions + kControl)) + control;
+    return std::hypot(cycles(ports), path * shown(ports.instructions + kControl)) + control;
   };
   double entry = f[kEntry] * loop.entry * (loop.outside ? f[kOutside] : 1.0);
   if (!loop.fixed) entry += f[kUnfixed] * kMistaken;
@@ -190,8 +186,7 @@ SimpleMachine SimpleMachine::fit(std::span<const Function> functions, bool in_ca
         double& figure = other.figures_[static_cast<std::size_t>(k)];
         figure = std::clamp(figure * std::exp(std::clamp(step(k), -0.7, 0.7)), kLeastFigure, kMostFigure);
       }
-      for (const Figure part : {kOverlap, kHidden})
-        other.figures_[part] = std::min(other.figures_[part], 1.0);
+      other.figures_[kHidden] = std::min(other.figures_[kHidden], 1.0);
       std::vector<double> then = missed(other, functions, in_cache);
       const double moved = constant + step(kUnknown), value = other.loss(shifted(then, moved), functions);
       better = value < now;
@@ -216,7 +211,6 @@ const std::array<const char*, SimpleMachine::kFigures>& SimpleMachine::names() {
                                                              "loads",
                                                              "stores",
                                                              "instructions",
-                                                             "overlap",
                                                              "quotients",
                                                              "functions",
                                                              "whole_quotients",

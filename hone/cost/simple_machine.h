@@ -46,10 +46,11 @@ struct LoopDemand {
 };
 
 /// A core of today, roughly (Fog, "Instruction tables", 2025): two vectors of reals, two loads and a store a
-/// cycle, six instructions at most; the part of which most is asked rules, what depends on each other waits,
-/// iterations run beside each other as far as their instructions are under way at once, and data come from
-/// beyond each cache at its rate. Processors differ in all of these figures, which measured times tell: each
-/// figure multiplies what is said of one part, and fit() finds those under which the whole comes near.
+/// cycle, six instructions at most; what is asked of its parts runs side by side, though never quite: the
+/// root of the sum of squares. What depends on each other waits, iterations run beside each other as far as
+/// their instructions are under way at once, and data come from beyond each cache at its rate. Processors
+/// differ in all of these figures, which measured times tell: each figure multiplies what is said of one
+/// part, and fit() finds those under which the whole comes near.
 class SimpleMachine {
  public:
   enum Figure : std::size_t {
@@ -60,7 +61,6 @@ class SimpleMachine {
     kLoads,
     kStores,
     kInstructions,
-    kOverlap,  ///< part of what is asked of other parts than the busiest that comes on top
     kQuotients,
     kFunctions,
     kWholeQuotients,

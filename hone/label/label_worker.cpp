@@ -121,6 +121,7 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
         from.measured = measure_yardsticks(backend);
         measure_gathers(backend, *from.code_target);
         from.code_target->cache_bytes = cost::cache_sizes();
+        from.code_target->cache_ways = cost::cache_ways();
       }
       send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
     } catch (...) {

@@ -92,6 +92,14 @@ class Forest::Grower {
     std::vector<std::size_t> left, right;
     for (const std::size_t row : rows) (goes_left(best, bins_[f][row]) ? left : right).push_back(row);
     const std::size_t n = rows.size(), n_left = left.size();
+    if (features_[f].categories > 0) {
+      // Categories that no row has here go left or right by chance, as the rows do.
+      std::uint64_t there = 0;
+      for (const std::size_t row : rows) there |= std::uint64_t{1} << bins_[f][row];
+      for (std::size_t bin = 0; bin < features_[f].categories; ++bin)
+        if ((there >> bin & 1U) == 0 && rng.uniform() * static_cast<double>(n) < static_cast<double>(n_left))
+          best.left_set |= std::uint64_t{1} << bin;
+    }
     const double cut = features_[f].categories > 0 ? 0.0
                        : options_.random_cuts      ? cut_between(f, left, right, rng)
                                                    : cuts_[f][best.bin];
@@ -133,17 +141,23 @@ class Forest::Grower {
     }
     std::array<std::uint8_t, kMostBins> order{};
     std::iota(order.begin(), order.end(), std::uint8_t{0});
-    if (features_[f].categories > 0)
-      std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_bins), [&](auto a, auto b) {
-        const double left = counts[a] ? sums[a] / static_cast<double>(counts[a]) : 0.0;
-        const double right = counts[b] ? sums[b] / static_cast<double>(counts[b]) : 0.0;
+    std::size_t ordered = n_bins;
+    if (features_[f].categories > 0) {
+      // By their means; categories without rows come behind them.
+      const auto end = order.begin() + static_cast<std::ptrdiff_t>(n_bins);
+      const auto none = std::stable_partition(order.begin(), end, [&](auto bin) { return counts[bin] > 0; });
+      std::sort(order.begin(), none, [&](auto a, auto b) {
+        const double left = sums[a] / static_cast<double>(counts[a]);
+        const double right = sums[b] / static_cast<double>(counts[b]);
         return left != right ? left < right : a < b;
       });
+      ordered = static_cast<std::size_t>(none - order.begin());
+    }
     const double n = static_cast<double>(rows.size()), base = sum * sum / n;
     double left_sum = 0.0;
     std::size_t left_n = 0;
     std::uint64_t left_set = 0;
-    for (std::size_t k = 0; k + 1 < n_bins; ++k) {
+    for (std::size_t k = 0; k + 1 < ordered; ++k) {
       const std::uint8_t bin = order[k];
       left_sum += sums[bin];
       left_n += counts[bin];
@@ -299,7 +313,6 @@ Forest::Marginal::Marginal(const Forest& forest, std::size_t feature)
       const auto f = static_cast<std::size_t>(node.feature);
       if (f == feature) {
         if (categories_ > 0) {
-          // Categories that no row had at this split went right.
           self(self, node.left, share, low, high, set & node.left_set);
           self(self, node.right, share, low, high, set & ~node.left_set);
         } else {

@@ -118,6 +118,8 @@ struct ComparisonSummary {
 };
 ComparisonSummary summarise(const Comparison& comparison, const ComparisonResults& results);
 
+/// What was left out and why, a line a reason.
+std::vector<std::string> left_out_lines(const ComparisonResults& results, const ComparisonSummary& summary);
 /// For people: ranks, regrets, times, what was left out and why.
 std::string comparison_text(const Comparison& comparison, const ComparisonResults& results,
                             const ComparisonSummary& summary);

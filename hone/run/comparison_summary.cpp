@@ -160,6 +160,28 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
   return summary;
 }
 
+std::vector<std::string> left_out_lines(const ComparisonResults& results, const ComparisonSummary& summary) {
+  std::vector<ComparisonSkip> skips = results.skips;
+  skips.insert(skips.end(), summary.lacks.begin(), summary.lacks.end());
+  // Of a contender that fails everywhere in one way, once.
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  for (const ComparisonSkip& skip : skips) {
+    const std::string reason = fmt::format("{}: {}", skip.contender, skip.why);
+    const auto found = std::find_if(reasons.begin(), reasons.end(),
+                                    [&](const auto& entry) { return entry.first == reason; });
+    auto& where = found == reasons.end() ? reasons.emplace_back(reason, std::vector<std::string>{}).second
+                                         : found->second;
+    if (!skip.problem.empty()) where.push_back(skip.problem);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [reason, where] : reasons) {
+    lines.push_back(reason);
+    if (where.size() == 1) lines.back() += fmt::format(" ({})", where.front());
+    if (where.size() > 1) lines.back() += fmt::format(" ({} and {} more)", where.front(), where.size() - 1);
+  }
+  return lines;
+}
+
 std::string comparison_text(const Comparison& comparison, const ComparisonResults& results,
                             const ComparisonSummary& summary) {
   std::string out;
@@ -224,27 +246,9 @@ std::string comparison_text(const Comparison& comparison, const ComparisonResult
       "the "
       "median run's regret is at most r.\n",
       unit, unit);
-  std::vector<ComparisonSkip> skips = results.skips;
-  skips.insert(skips.end(), summary.lacks.begin(), summary.lacks.end());
-  if (!skips.empty()) {
-    out += "\nLeft out:\n";
-    // Of a contender that fails everywhere in one way, once.
-    std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
-    for (const ComparisonSkip& skip : skips) {
-      const std::string reason = fmt::format("{}: {}", skip.contender, skip.why);
-      const auto found = std::find_if(reasons.begin(), reasons.end(),
-                                      [&](const auto& entry) { return entry.first == reason; });
-      auto& where = found == reasons.end() ? reasons.emplace_back(reason, std::vector<std::string>{}).second
-                                           : found->second;
-      if (!skip.problem.empty()) where.push_back(skip.problem);
-    }
-    for (const auto& [reason, where] : reasons) {
-      out += fmt::format("  {}", reason);
-      if (where.size() == 1) out += fmt::format(" ({})", where.front());
-      if (where.size() > 1) out += fmt::format(" ({} and {} more)", where.front(), where.size() - 1);
-      out += "\n";
-    }
-  }
+  const std::vector<std::string> left_out = left_out_lines(results, summary);
+  if (!left_out.empty()) out += "\nLeft out:\n";
+  for (const std::string& line : left_out) out += fmt::format("  {}\n", line);
   for (const std::string& name : summary.unranked)
     out +=
         fmt::format("  {} has no rank: it lacks results on some of the problems, or up to the end\n", name);

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
-#include "hone/base/files.h"
 #include "hone/run/suite.h"
 #include "hone/task/recorded.h"
 
@@ -43,6 +43,12 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
     if (entry.path().extension() == ".json" && entry.is_regular_file())
       paths.push_back(entry.path().string());
   std::sort(paths.begin(), paths.end());
+  std::map<std::string, int> times;
+  for (const std::string& path : paths) ++times[fs::path(path).stem().string()];
+  const auto name_of = [&](const fs::path& path) {
+    return times.at(path.stem().string()) == 1 ? path.stem().string()
+                                               : path.lexically_relative(folder).replace_extension().string();
+  };
   std::vector<Found> found;
   for (const std::string& path : paths) {
     const auto leave_out = [&](const std::string& why) {
@@ -55,12 +61,12 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
       continue;
     }
     try {
-      task::TableDescription::parse(read_file(path), path);
+      task::Table::describe(path);
     } catch (const Error& error) {
       leave_out(error.message());
       continue;
     }
-    found.push_back({fs::path(path).stem().string(), fs::path(path).parent_path().string(),
+    found.push_back({name_of(path), fs::path(path).parent_path().string(),
                      std::make_shared<const task::Table>(task::Table::read(path))});
   }
   return found;
@@ -74,7 +80,15 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
   Suite devices{"devices", "recorded quality against recorded latency on a device", {}};
   const auto found = tables_below(folder, left_out);
   for (const Found& one : found) {
-    if (one.is_latency() && !one.has_steps()) continue;
+    if (one.is_latency() && !one.has_steps()) {
+      const auto joins = [&](const Found& other) {
+        return !other.is_latency() && other.table->space().key() == one.table->space().key() &&
+               other.table->rows() == one.table->rows();
+      };
+      if (left_out != nullptr && std::none_of(found.begin(), found.end(), joins))
+        left_out->push_back(one.name + ": a device's latencies alone; no table beside it has its rows");
+      continue;
+    }
     Suite& suite = one.has_steps() ? curves : tables;
     suite.problems.emplace_back(
         std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),

@@ -34,10 +34,11 @@ class Problem {
   /// The first objective's best value at the horizon, within the limits, without noise: exact for tables (all
   /// rows are looked at), by definition for functions. nullopt: nobody knows it.
   std::optional<double> optimum() const { return benchmark_->optimum(); }
-  /// The first objective's median at the horizon: over all rows of a table (a failed one counts as worst);
+  /// The first objective's median at the horizon: over all rows of a table (a failed one counts as worst, but
+  /// where that would make it infinite those alone count that did not fail; of two in the middle the mean);
   /// of a function over 10,000 uniform draws at a fixed seed, those within the limits (with fewer than 10 of
   /// them, over all, each as far above the optimum as it is from it). Computed when first asked for, then
-  /// remembered. Infinite where more than half fail.
+  /// remembered. Infinite where all fail.
   double median() const;
   /// (value - optimum) / (median - optimum): 0 at the optimum, 1 at a typical random config, above 1 worse
   /// than that, in either direction of the objective; NaN where the optimum is unknown. `value`: the first
@@ -81,8 +82,9 @@ std::vector<Suite> function_suites(std::int64_t dimension = 5);
 /// The suites of a folder of recorded benchmarks: every NAME.json with NAME.csv.gz or NAME.csv beside it, in
 /// the folder and its subfolders, sorted by path. "curves": those with metrics by step; "tables": the rest.
 /// A table of a subfolder that has the very space of another and the unit ms or s (latencies of devices) is
-/// joined to it as well: suite "devices", problem TABLE+DEVICE, with two objectives. What is no table with
-/// metrics is left out and named, with why, in `left_out` (where given). Reads everything at once. Throws
+/// joined to it as well: suite "devices", problem TABLE+DEVICE, with two objectives. Files of one name in
+/// different subfolders are called by their paths. What is no table with metrics is left out and named, with
+/// why, in `left_out` (where given). Reads everything at once. Throws
 /// Error where the folder is missing or a table is malformed.
 std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out = nullptr);
 

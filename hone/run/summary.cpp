@@ -33,6 +33,14 @@ std::vector<std::int64_t> front_ids(const study::Study& study, const StudyFile& 
   return ids;
 }
 
+/// Where hypervolume is measured from, as the objectives are measured.
+std::vector<double> shown_reference(const study::Study& study) {
+  std::vector<double> reference = study.reference();
+  for (std::size_t i = 0; i < reference.size(); ++i)
+    if (!study.objectives()[i].minimize) reference[i] = -reference[i];
+  return reference;
+}
+
 /// What went wrong among the last trials: [{state, cause, reason, count, trial}], most frequent first.
 Json recent_failures(const study::Study& study, std::int64_t from) {
   struct Group {
@@ -195,7 +203,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"horizon", study.header().horizon},
       {"front", front_ids(study, file)},
       {"hypervolume", front_hypervolume(study)},
-      {"hypervolume_reference", study.reference()},
+      {"hypervolume_reference", shown_reference(study)},
       {"hypervolume_trend", volume_trend(study)},
       {"saved", saved_json(study, file)},
       {"collisions", collisions_json(study, file)},
@@ -203,6 +211,20 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"unreported", unreported_json(study, file)},
       {"replicates", replicates},
       {"looked_back", study.size() - from}};
+}
+
+std::string failures_text(const Json& status, std::int64_t trials) {
+  if (status["failures"].empty()) return {};
+  const auto looked = status["looked_back"].get<std::int64_t>();
+  std::string text = looked < trials ? fmt::format("  did not work out, among the last {} trials:", looked)
+                                     : "  did not work out:";
+  for (const auto& failure : status["failures"]) {
+    std::string what = failure["state"].get<std::string>();
+    if (const auto cause = failure["cause"].get<std::string>(); !cause.empty()) what += ", " + cause;
+    text += fmt::format("\n    {:>4}  {}: {} (trial {})", failure["count"].get<std::int64_t>(), what,
+                        failure["reason"].get<std::string>(), failure["trial"].get<std::int64_t>());
+  }
+  return text;
 }
 
 std::string status_text(const study::Study& study, const StudyFile& file) {
@@ -226,7 +248,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
     text +=
         fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon, unit);
     if (const double volume = status["hypervolume"].get<double>(); volume > 0.0) {
-      text += fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(study.reference(), ", "));
+      text +=
+          fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(shown_reference(study), ", "));
       std::vector<std::string> trend;
       for (const auto& step : status["hypervolume_trend"])
         trend.push_back(whole_percent(step["hypervolume"].get<double>() / volume));
@@ -243,17 +266,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   text += '\n' + saved_text(saved);
   if (const std::string collisions = collisions_text(status["collisions"]); !collisions.empty())
     text += '\n' + collisions;
-  if (!status["failures"].empty()) {
-    const auto looked = status["looked_back"].get<std::int64_t>();
-    text += looked < study.size() ? fmt::format("\n  did not work out, among the last {} trials:", looked)
-                                  : "\n  did not work out:";
-    for (const auto& failure : status["failures"]) {
-      std::string what = failure["state"].get<std::string>();
-      if (const auto cause = failure["cause"].get<std::string>(); !cause.empty()) what += ", " + cause;
-      text += fmt::format("\n    {:>4}  {}: {} (trial {})", failure["count"].get<std::int64_t>(), what,
-                          failure["reason"].get<std::string>(), failure["trial"].get<std::int64_t>());
-    }
-  }
+  if (const std::string failures = failures_text(status, study.size()); !failures.empty())
+    text += '\n' + failures;
   for (const auto& one : status["unreported"])
     text += fmt::format("\n  warning: {}", one["text"].get<std::string>());
   if (!status["workers"].empty()) {

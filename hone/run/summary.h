@@ -19,6 +19,8 @@ constexpr std::int64_t kLookedBack = 2000;
 Json status_json(const study::Study& study, const StudyFile& file);
 /// The same for people, some lines.
 std::string status_text(const study::Study& study, const StudyFile& file);
+/// What status_json says of trials that did not work out, of so many, a line a reason; "" where all did.
+std::string failures_text(const Json& status, std::int64_t trials);
 
 /// The front as shown (posterior.h): a list of {trial, config, measures, fidelity}, best first by the first
 /// objective; of several evaluations also how many and their deviation, and under `average` the posterior

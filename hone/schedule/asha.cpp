@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "hone/schedule/asha_stopping.h"
+#include "hone/schedule/hyperband_plan.h"
 #include "hone/schedule/rung.h"
 #include "hone/schedule/rung_trust.h"
 #include "hone/schedule/scheduler.h"
@@ -255,48 +256,33 @@ std::vector<std::int64_t> rungs_of(const Options& options) {
 
 HONE_REGISTER(scheduler, asha) {
   using namespace hone;
+  std::vector<OptionSpec> options = {
+      {.name = "steps",
+       .type = OptionSpec::Type::integers,
+       .fallback = nullptr,
+       .summary = "fidelities of the rungs, ascending; two values: the smallest and the largest, rungs a "
+                  "factor eta apart between them",
+       .low = 1},
+      {.name = "eta",
+       .type = OptionSpec::Type::integer,
+       .fallback = 3,
+       .summary = "of eta trials one is promoted",
+       .low = 2,
+       .high = 1000},
+      {.name = "type",
+       .type = OptionSpec::Type::text,
+       .fallback = "promotion",
+       .summary = "promotion: trials rest at a rung until they are promoted; stopping: they run on unless "
+                  "they report there that they are not among the best",
+       .allowed = {"promotion", "stopping"}}};
+  for (OptionSpec& more : schedule::beyond_options()) options.push_back(std::move(more));
   registry.add(
       "scheduler",
       MethodInfo{
           .name = "asha",
           .summary = "Asynchronous successive halving: the best 1/eta of every rung go on to the next.",
           .paper = "A System for Massively Parallel Hyperparameter Tuning",
-          .options = {{.name = "steps",
-                       .type = OptionSpec::Type::integers,
-                       .fallback = nullptr,
-                       .summary = "fidelities of the rungs, ascending; two values: the smallest and the "
-                                  "largest, rungs a factor eta apart between them",
-                       .low = 1},
-                      {.name = "eta",
-                       .type = OptionSpec::Type::integer,
-                       .fallback = 3,
-                       .summary = "of eta trials one is promoted",
-                       .low = 2,
-                       .high = 1000},
-                      {.name = "type",
-                       .type = OptionSpec::Type::text,
-                       .fallback = "promotion",
-                       .summary =
-                           "promotion: trials rest at a rung until they are promoted; stopping: they run "
-                           "on unless they report there that they are not among the best",
-                       .allowed = {"promotion", "stopping"}},
-                      {.name = "eager",
-                       .type = OptionSpec::Type::flag,
-                       .fallback = true,
-                       .summary = "of type promotion: the best trial of a rung goes on also while there are "
-                                  "fewer than eta"},
-                      {.name = "measured",
-                       .type = OptionSpec::Type::flag,
-                       .fallback = true,
-                       .summary = "a rung counts only while its order tells something of the next one's, "
-                                  "which trials that pass it unjudged show: trials begin above those that "
-                                  "do not (promotion), or are not judged there (stopping)"},
-                      {.name = "distinct",
-                       .type = OptionSpec::Type::flag,
-                       .fallback = true,
-                       .summary =
-                           "of type promotion: what gives exactly another trial's value is not promoted "
-                           "beside it, once such twins were found to stay twins"}},
+          .options = std::move(options),
           .abilities = {.objectives = "several",
                         .constraints = "avoided",
                         .batch = "asynchronous",

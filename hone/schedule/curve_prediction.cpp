@@ -1,12 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "hone/predict/final_value.h"
 #include "hone/schedule/one_fidelity.h"
+#include "hone/study/front.h"
 
 namespace hone::schedule {
 namespace {
@@ -20,16 +19,15 @@ namespace {
 /// It learns from the first n_train complete curves, and anew whenever their number has grown by a quarter
 /// (the latest 200 of them, so that learning stays cheap); the paper trains once. Only reports at the same
 /// fidelities as those of the present trial teach anything, so it needs tasks that report on their way, all
-/// alike. Several objectives: stopped where that holds for every one. A trial with a value that is not finite
-/// is left alone.
+/// alike. Several objectives: stopped where that holds for every one of them against one complete trial of
+/// the front, which would dominate it. A trial with a value that is not finite is left alone.
 class CurvePrediction : public StoppingRule {
  public:
   CurvePrediction(const Problem& problem, const Options& options)
       : StoppingRule(options),
         objectives_(problem.objectives),
         n_train_(static_cast<std::size_t>(options.integer("n_train"))),
-        confidence_(options.real("confidence")),
-        finals_(objectives_.size()) {
+        confidence_(options.real("confidence")) {
     if (problem.space != nullptr) space_ = *problem.space;
   }
 
@@ -73,14 +71,21 @@ class CurvePrediction : public StoppingRule {
     if (at.empty()) return Verdict::go_on;
     const Model& model = model_at(at);
     if (model.by_objective.empty()) return Verdict::go_on;
-    for (std::size_t i = 0; i < objectives_.size(); ++i) {
-      const auto final = model.by_objective[i].predict(predict::curve_features(curve[i], known_of(trial)));
-      const double deviation = std::max(final.deviation, 1e-12);
-      // P(the final value is worse than the best), less being better.
-      const double worse = 0.5 * std::erfc(-(final.mean - best(i)) / (deviation * std::sqrt(2.0)));
-      if (!(worse >= confidence_)) return Verdict::go_on;  // also where the prediction is not finite
-    }
-    return Verdict::stop;
+    std::vector<predict::FinalValue::Prediction> finals;
+    for (std::size_t i = 0; i < objectives_.size(); ++i)
+      finals.push_back(model.by_objective[i].predict(predict::curve_features(curve[i], known_of(trial))));
+    const auto stops = [&](const study::Front::Member& member) {
+      for (std::size_t i = 0; i < objectives_.size(); ++i) {
+        const double deviation = std::max(finals[i].deviation, 1e-12);
+        // P(the final value is worse than the member's), less being better.
+        const double worse =
+            0.5 * std::erfc(-(finals[i].mean - member.values[i]) / (deviation * std::sqrt(2.0)));
+        if (!(worse >= confidence_)) return false;  // also where the prediction is not finite
+      }
+      return true;
+    };
+    const auto& members = front().members();
+    return std::any_of(members.begin(), members.end(), stops) ? Verdict::stop : Verdict::go_on;
   }
 
  private:
@@ -160,23 +165,28 @@ class CurvePrediction : public StoppingRule {
   void count_final(const Complete& complete, bool add) {
     const auto final = complete.curve.find(horizon());
     if (final == complete.curve.end()) return;
-    for (std::size_t i = 0; i < objectives_.size(); ++i) {
-      if (!std::isfinite(final->second[i])) continue;
-      if (add)
-        finals_[i].insert(final->second[i]);
-      else
-        finals_[i].erase(finals_[i].find(final->second[i]));
-    }
+    if (!add)
+      stale_ = true;
+    else if (!stale_ && std::all_of(final->second.begin(), final->second.end(),
+                                    [](double value) { return std::isfinite(value); }))
+      front_.insert(complete.trial, final->second);
   }
 
-  double best(std::size_t objective) const {
-    return finals_[objective].empty() ? std::numeric_limits<double>::infinity() : *finals_[objective].begin();
+  /// Of complete trials' final values.
+  const study::Front& front() {
+    if (stale_) {
+      front_.clear();
+      stale_ = false;
+      for (const auto& [place, complete] : complete_) count_final(complete, true);
+    }
+    return front_;
   }
 
   std::vector<study::Objective> objectives_;
   std::size_t n_train_;
   double confidence_;
-  std::vector<std::multiset<double>> finals_;  // by objective
+  study::Front front_;
+  bool stale_ = false;  // something that it was made of is gone
   std::optional<space::Space> space_;
   std::map<std::int64_t, Complete> complete_;   // by the order in which they completed
   std::map<std::int64_t, std::int64_t> order_;  // of trials

@@ -40,6 +40,26 @@ std::vector<OptionSpec> rung_options(std::int64_t eta) {
            .high = 1000}};
 }
 
+std::vector<OptionSpec> beyond_options() {
+  return {
+      {.name = "eager",
+       .type = OptionSpec::Type::flag,
+       .fallback = true,
+       .summary = "where trials are promoted: the best trial of a rung goes on also while there are fewer "
+                  "than eta"},
+      {.name = "measured",
+       .type = OptionSpec::Type::flag,
+       .fallback = true,
+       .summary = "a rung counts only while its order tells something of the next one's, which trials "
+                  "that pass it unjudged show: trials begin above those that do not, or (of type "
+                  "stopping) are not judged there"},
+      {.name = "distinct",
+       .type = OptionSpec::Type::flag,
+       .fallback = true,
+       .summary = "where trials are promoted: what gives exactly another trial's value is not promoted "
+                  "beside it, once such twins were found to stay twins"}};
+}
+
 std::vector<std::int64_t> rungs_from_top(const Options& options, const char* method) {
   const auto steps = options.integers("steps");
   const std::int64_t eta = options.integer("eta");

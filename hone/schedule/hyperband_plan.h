@@ -10,6 +10,8 @@ namespace hone::schedule {
 /// The options `steps` and `eta` of methods with rungs. `steps` as in asha: two values are the smallest and
 /// the largest fidelity, more are the rungs themselves.
 std::vector<OptionSpec> rung_options(std::int64_t eta);
+/// What asha does beyond its paper: eager, measured, distinct.
+std::vector<OptionSpec> beyond_options();
 
 /// The rungs of Hyperband, ascending: largest * eta^-s, rounded, as long as that is no smaller than the
 /// smallest; more than two steps are taken as they are. Throws Error, `method` being who asks.

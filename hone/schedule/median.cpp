@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
+#include "hone/predict/running_median.h"
 #include "hone/schedule/one_fidelity.h"
-#include "hone/schedule/running_median.h"
 
 namespace hone::schedule {
 namespace {
@@ -100,7 +100,7 @@ class Median : public StoppingRule {
 
   std::vector<study::Objective> objectives_;
   std::size_t min_trials_;
-  std::map<std::int64_t, std::vector<RunningMedian>> medians_;  // by fidelity, then objective
+  std::map<std::int64_t, std::vector<predict::RunningMedian>> medians_;  // by fidelity, then objective
   std::map<std::int64_t, Averages> completed_;
 };
 

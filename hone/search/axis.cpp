@@ -11,17 +11,15 @@ Axis::Axis(const space::Parameter& parameter) : conditional_(parameter.when || !
   const std::int64_t n = parameter.cardinality();
   categorical_ =
       parameter.kind == space::ParameterKind::choice || parameter.kind == space::ParameterKind::flag;
-  if (categorical_ && n < std::numeric_limits<std::uint8_t>::max()) {
+  if (categorical_) {
     size_ = static_cast<int>(n);
+    wide_ = n >= std::numeric_limits<std::uint8_t>::max();
   } else if (!categorical_ && n > 0 && n <= kLargestTable) {
     size_ = static_cast<int>(n);
     const space::Scale scale(parameter);
     edges_.push_back(0.0);
     for (std::int64_t k = 0; k < n; ++k) edges_.push_back(edges_.back() + scale.weight(k));
     edges_.back() = 1.0;
-  } else if (categorical_) {
-    throw Error("the tpe searcher takes choices of at most 254 values", parameter.place,
-                "make '" + parameter.name + "' an integer, or take searcher 'random'");
   } else if (n > 0) {
     cell_ = 1.0 / static_cast<double>(n);
   }
@@ -31,8 +29,8 @@ double Axis::prior(int k) const { return categorical_ ? 1.0 / size_ : edge(k + 1
 
 float Axis::code(double entry) const {
   if (std::isnan(entry)) return std::numeric_limits<float>::quiet_NaN();
-  if (!is_table()) return static_cast<float>(entry);
-  return static_cast<float>(categorical_ ? static_cast<int>(entry + 0.5) : cell_of(entry));
+  if (categorical_) return static_cast<float>(static_cast<int>(entry + 0.5));
+  return static_cast<float>(is_table() ? cell_of(entry) : entry);
 }
 
 double Axis::entry(float code) const {

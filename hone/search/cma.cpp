@@ -117,6 +117,14 @@ std::vector<double> Cma::positions(const Eigen::VectorXd& numbers) const {
   return positions;
 }
 
+Eigen::VectorXd Cma::numbers_at(const Eigen::VectorXd& positions) const {
+  Eigen::VectorXd numbers = positions;
+  for (int i = 0; i < n_; ++i)
+    if (has_grid(*scales_[static_cast<std::size_t>(i)]))
+      numbers[i] = mean_[i] + (positions[i] - mean_[i]) / stretch_[i];
+  return numbers;
+}
+
 void Cma::update(const std::vector<Told>& ranked) {
   ++generation_;
   const bool any = std::any_of(ranked.begin(), ranked.end(), [](const Told& told) { return !told.lost; });

@@ -53,6 +53,8 @@ class Cma {
   Sample draw(Rng& rng) const;
   /// The positions that a sample's numbers stand for: on a grid its cell under A, beyond the ends mirrored.
   std::vector<double> positions(const Eigen::VectorXd& numbers) const;
+  /// Numbers that stand for such positions at present.
+  Eigen::VectorXd numbers_at(const Eigen::VectorXd& positions) const;
 
   /// A generation: lambda told, the best first.
   void update(const std::vector<Told>& ranked);

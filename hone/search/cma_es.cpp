@@ -94,7 +94,7 @@ class CmaEs : public Searcher {
   struct Row {
     Cma::Sample sample;
     std::int64_t run = 0;
-    std::int64_t generation = -1;  // -1: not drawn from the distribution
+    std::int64_t generation = -1;  // -1: not drawn from the distribution, its numbers are positions
   };
   struct Proposal {
     space::Config config;
@@ -149,7 +149,8 @@ class CmaEs : public Searcher {
     std::vector<Cma::Told> ranked;
     for (const std::int64_t trial : told_) {
       const Individual& it = individuals_.at(trial);
-      const Row& row = rows_.at(trial);
+      Row& row = rows_.at(trial);
+      if (row.generation < 0) row.sample.numbers = cma_->numbers_at(row.sample.numbers);
       const bool one = problem_.objectives.size() == 1 && !it.values.empty();
       ranked.push_back(
           {.sample = &row.sample,

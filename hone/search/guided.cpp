@@ -1,6 +1,7 @@
 #include "hone/search/guided.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_set>
 
 #include "hone/search/moves.h"
@@ -42,26 +43,34 @@ class Guided : public Searcher {
 
   void update(const study::Change& change) override {
     if (change.kind == study::Change::Kind::created) known_.insert(change.trial->config.key());
-    if (change.kind == study::Change::Kind::state && change.trial->done()) ++finished_;
+    // Once a trial, when there is its first result or it has ended without one.
+    if ((change.kind == study::Change::Kind::result || change.trial->done()) &&
+        counted_.insert(change.trial->id).second)
+      ++results_;
     inner_->update(change);
   }
 
   bool learns() const override { return true; }
+  double log_expected() const override {
+    return inner_asked_ ? inner_->log_expected() : std::numeric_limits<double>::quiet_NaN();
+  }
 
   std::optional<Config> ask(std::int64_t number, int attempt) override {
+    inner_asked_ = false;
     if (attempt == 0)
       for (const Config& config : first_)
         if (!known_.contains(config.key())) return config;
     if (!guides_itself_ && (!problem_.prior.empty() || !good_.empty())) {
       Rng rng(problem_.seed, "guide", static_cast<std::uint64_t>(number),
               static_cast<std::uint32_t>(attempt));
-      if (rng.uniform() < kBeta / (kBeta + static_cast<double>(finished_))) {
+      if (rng.uniform() < kBeta / (kBeta + static_cast<double>(results_))) {
         if (!problem_.prior.empty() && (good_.empty() || rng.below(2) == 0))
           return problem_.prior.draw(moves_, rng);
         return near(good_[rng.below(good_.size())], rng);
       }
     }
     inner_->aim_at(aim());
+    inner_asked_ = true;
     return inner_->ask(number, attempt);
   }
 
@@ -91,9 +100,11 @@ class Guided : public Searcher {
   Problem problem_;
   Moves moves_;
   bool guides_itself_;
+  bool inner_asked_ = false;  // it made the last proposal
   std::vector<Config> first_, good_;
   std::unordered_set<Key> known_;
-  std::int64_t finished_ = 0;
+  std::unordered_set<std::int64_t> counted_;  // trials
+  std::int64_t results_ = 0;
 };
 
 }  // namespace

@@ -14,9 +14,8 @@ namespace hone::search {
 using study::TrialState;
 using Standing = Individual::Standing;
 
-double total_violation(const Problem& problem, const study::Measures& measures) {
+double total_violation(const Problem& problem, const std::vector<double>& over) {
   double total = 0.0;
-  const std::vector<double> over = violations(problem, measures);
   for (std::size_t i = 0; i < over.size(); ++i) {
     if (!(over[i] > 0.0)) continue;
     const study::Limit& limit = problem.limits[i];
@@ -107,7 +106,7 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
     it.reported = true;
     if (result.fidelity >= it.over_at) {
       it.over_at = result.fidelity;
-      it.over = total_violation(*problem_, result.measures);
+      it.over = total_violation(*problem_, lasting_violations(*problem_, trial, result));
     }
   }
   // A report on the way is of a part of the trial: its worth is known once it rests.
@@ -121,7 +120,7 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
     standing = Standing::lost;
   } else if (trial.state == TrialState::infeasible || it.over > 0.0) {
     standing = Standing::infeasible;
-    violation = it.over > 0.0 ? it.over : total_violation(*problem_, trial.costs);
+    violation = it.over > 0.0 ? it.over : total_violation(*problem_, violations(*problem_, trial.costs));
     if (!(violation > 0.0)) violation = std::numeric_limits<double>::infinity();
   } else if (it.values.empty()) {
     standing = Standing::lost;

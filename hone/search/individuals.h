@@ -79,9 +79,9 @@ class Individuals {
   std::unordered_map<std::int64_t, Individual> all_;
 };
 
-/// The limits' violations of measures, each as a share of its bound (of 1 where that is 0), added up; limits
-/// whose measure is missing count nothing. 0: within.
-double total_violation(const Problem& problem, const study::Measures& measures);
+/// What violations or lasting_violations say, each as a share of its bound (of 1 where that is 0), added up;
+/// limits whose measure is missing count nothing. 0: within.
+double total_violation(const Problem& problem, const std::vector<double>& over);
 
 /// A population's size: `given`; where that is 0, `usual` (the paper's), or a tenth of the study's budget of
 /// trials, where that is known and smaller, but at least 10.

@@ -5,6 +5,12 @@
 #include <limits>
 
 namespace hone::search {
+namespace {
+
+/// So many times as far beyond the median as the best is on the other side a range ends.
+constexpr double kFar = 10.0;
+
+}  // namespace
 
 Losses losses_of(const Problem& problem, const study::Trial& trial) {
   using study::TrialState;
@@ -34,20 +40,22 @@ void Scalar::see(const std::vector<double>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     low_[i] = any_ ? std::min(low_[i], values[i]) : values[i];
     high_[i] = any_ ? std::max(high_[i], values[i]) : values[i];
+    if (values.size() > 1) medians_[i].insert(values[i]);
   }
   any_ = true;
 }
 
 double Scalar::at(const std::vector<double>& values, const std::vector<double>& weights) const {
   if (values.size() == 1) return values[0];
-  double most = -std::numeric_limits<double>::infinity(), sum = 0.0;
+  double largest = -std::numeric_limits<double>::infinity(), sum = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double range = high_[i] - low_[i];
+    const double half = medians_[i].size() > 0 ? medians_[i].value() - low_[i] : 0.0;
+    const double most = high_[i] - low_[i], range = half > 0.0 ? std::min(most, (1.0 + kFar) * half) : most;
     const double part = weights[i] * (range > 0.0 ? (values[i] - low_[i]) / range : 0.0);
-    most = std::max(most, part);
+    largest = std::max(largest, part);
     sum += part;
   }
-  return most + 0.05 * sum;
+  return largest + 0.05 * sum;
 }
 
 bool Scalar::better(const Losses& a, const Losses& b, const std::vector<double>& weights) const {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "hone/predict/running_median.h"
 #include "hone/search/searcher.h"
 
 namespace hone::search {
@@ -19,11 +20,12 @@ Losses losses_of(const Problem& problem, const study::Trial& trial);
 
 /// One number of several objectives: the augmented weighted Chebyshev norm of ParEGO (Knowles, "ParEGO: A
 /// Hybrid Algorithm With On-Line Landscape Approximation for Expensive Multiobjective Optimization Problems",
-/// 2006, equation 2; rho = 0.05), each objective as a share of the range seen so far. Of one objective: its
-/// value. Not thread safe.
+/// 2006, equation 2; rho = 0.05), each objective as a share of the range seen so far, of which what is
+/// further from the median than ten times the best is no part: one value that diverged would make all others
+/// alike. Of one objective: its value. Not thread safe.
 class Scalar {
  public:
-  explicit Scalar(std::size_t objectives) : low_(objectives), high_(objectives) {}
+  explicit Scalar(std::size_t objectives) : low_(objectives), high_(objectives), medians_(objectives) {}
 
   /// Widens the ranges by finite values.
   void see(const std::vector<double>& values);
@@ -40,6 +42,7 @@ class Scalar {
  private:
   bool any_ = false;
   std::vector<double> low_, high_;
+  std::vector<predict::RunningMedian> medians_;  ///< of several objectives
 };
 
 }  // namespace hone::search

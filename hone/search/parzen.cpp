@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLanes = 8;
 constexpr float kNoShare = -1e30f;
+constexpr float kLacking = -1.0f;  // in place of a wide choice's code
 /// Bandwidth of one observation, as a share of the range; it shrinks by Scott's rule, n^(-1/(d + 4)). On
 /// smooth functions 0.1 is better after 50 trials, 0.2 (Optuna's) before and on fronts; a bandwidth from the
 /// spread of the good ones collapses onto the first of them.
@@ -48,7 +49,7 @@ void Parzen::reserve(std::size_t slots) {
       continue;
     }
     column.values.resize(capacity_, 0.0f);
-    if (!axes_[i].is_conditional()) continue;
+    if (!axes_[i].is_conditional() || axes_[i].is_wide()) continue;
     column.scales.resize(capacity_, 0.0f);
     column.norms.resize(capacity_, 0.0f);
   }
@@ -66,8 +67,8 @@ void Parzen::add(const Codes& codes, double weight) {
           static_cast<std::uint8_t>(lacking ? axes_[i].size() : static_cast<int>(codes[i]));
       continue;
     }
-    columns_[i].values[slot] = lacking ? 0.0f : codes[i];
-    if (axes_[i].is_conditional()) columns_[i].scales[slot] = lacking ? 0.0f : 1.0f;
+    columns_[i].values[slot] = !lacking ? codes[i] : axes_[i].is_wide() ? kLacking : 0.0f;
+    if (!columns_[i].scales.empty()) columns_[i].scales[slot] = lacking ? 0.0f : 1.0f;
   }
   if (fitted_ > 0) place(slot);
 }
@@ -141,6 +142,13 @@ void Parzen::fit_column(std::size_t index, double sigma, double share) {
     }
     return;
   }
+  if (axis.is_wide()) {
+    const double all = 1.0 + axis.size() * share;
+    column.own = static_cast<float>(std::log((share + 1.0) / all));
+    column.other = static_cast<float>(std::log(share / all));
+    column.prior = static_cast<float>(std::log(axis.prior(0)));
+    return;
+  }
   column.sigma = std::sqrt(sigma * sigma + axis.cell() * axis.cell() / 12.0);
   column.scale = static_cast<float>(0.5 / (column.sigma * column.sigma));
   column.log_norms.resize(kNormSteps + 2);
@@ -163,7 +171,7 @@ void Parzen::place(std::size_t slot) {
   float base = 0.0f;
   for (std::size_t i = 0; i < axes_.size(); ++i) {
     Column& column = columns_[i];
-    if (axes_[i].is_table()) continue;
+    if (axes_[i].is_table() || axes_[i].is_wide()) continue;
     const float norm = log_norm(column, column.values[slot]);
     if (!axes_[i].is_conditional()) {
       base += norm;
@@ -195,6 +203,12 @@ double Parzen::log_density(const Codes& candidate) {
     }
     const float x = candidate[i];
     const float* const values = column.values.data();
+    if (axes_[i].is_wide()) {
+      for (std::size_t j = 0; j < n; ++j)
+        sums[j] += values[j] == x ? column.own : values[j] < 0.0f ? column.prior : column.other;
+      prior += column.prior;
+      continue;
+    }
     if (axes_[i].is_conditional()) {
       const float *const scales = column.scales.data(), *const norms = column.norms.data();
       for (std::size_t j = 0; j < n; ++j) {
@@ -235,14 +249,15 @@ Codes Parzen::draw(Rng& rng) const {
     const Axis& axis = axes_[i];
     const Column& column = columns_[i];
     const bool lacking =
-        slot == size_ || (axis.is_table() ? column.codes[slot] == axis.size()
-                                          : axis.is_conditional() && column.scales[slot] == 0.0f);
+        slot == size_ || (axis.is_table()  ? column.codes[slot] == axis.size()
+                          : axis.is_wide() ? column.values[slot] < 0.0f
+                                           : axis.is_conditional() && column.scales[slot] == 0.0f);
     if (lacking) {
       codes[i] = axis.draw(rng);
       continue;
     }
     if (axis.is_categorical()) {
-      const float own = column.codes[slot];
+      const float own = axis.is_wide() ? column.values[slot] : static_cast<float>(column.codes[slot]);
       const double share = prior_weight_ / (static_cast<double>(fitted_) + 1.0);
       codes[i] = rng.uniform() * (1.0 + axis.size() * share) < 1.0 ? own : axis.draw(rng);
       continue;

@@ -9,7 +9,8 @@
 namespace hone::search {
 
 /// How a Parzen estimator sees one parameter: a choice, flag or small grid as codes 0 .. n - 1, anything else
-/// as a position in [0, 1].
+/// as a position in [0, 1]. Kernels of codes are in a table, but for choices of so many values that it would
+/// be large: those have one of two.
 class Axis {
  public:
   /// Numeric grids up to this size have their kernels integrated over each value's cell.
@@ -17,9 +18,10 @@ class Axis {
 
   explicit Axis(const space::Parameter& parameter);
 
-  bool is_table() const { return size_ > 0; }
+  bool is_table() const { return size_ > 0 && !wide_; }
+  bool is_wide() const { return wide_; }  ///< a choice of 255 values or more
   bool is_categorical() const { return categorical_; }
-  int size() const { return size_; }  ///< values; 0 where it is no table
+  int size() const { return size_; }  ///< values; 0 where codes are positions
   bool is_conditional() const { return conditional_; }
   double cell() const { return cell_; }  ///< no table: width of a value's cell; 0 for a free real
   double edge(int k) const { return edges_[static_cast<std::size_t>(k)]; }  ///< numeric table: size() + 1
@@ -32,6 +34,7 @@ class Axis {
 
  private:
   bool categorical_ = false;
+  bool wide_ = false;
   bool conditional_ = false;
   int size_ = 0;
   double cell_ = 0.0;
@@ -77,13 +80,14 @@ class Parzen {
 
  private:
   struct Column {
-    std::vector<float> values;         // positions; 0 where the observation lacks the parameter
+    std::vector<float> values;         // positions, codes; 0, or below it, where it lacks the parameter
     std::vector<float> scales, norms;  // conditional: of the exponent, log normaliser; 0 where lacking
     std::vector<std::uint8_t> codes;   // tables; size() where lacking
     double sigma = 0.0;
-    float scale = 0.0f;            // 1 / (2 sigma^2)
-    std::vector<float> table;      // [candidate's code][component's code or lacking], logs
-    std::vector<float> log_norms;  // log normaliser of a truncated Gaussian at k / kNormSteps
+    float scale = 0.0f;                            // 1 / (2 sigma^2)
+    std::vector<float> table;                      // [candidate's code][component's code or lacking], logs
+    float own = 0.0f, other = 0.0f, prior = 0.0f;  // of wide choices, logs
+    std::vector<float> log_norms;                  // log normaliser of a truncated Gaussian at k / kNormSteps
   };
   static constexpr int kNormSteps = 256;
 

@@ -22,17 +22,23 @@ std::vector<double> violations(const Problem& problem, const study::Measures& me
   return all;
 }
 
-bool breaks_limits(const Problem& problem, const study::Trial& trial, const study::Result& result) {
-  if (problem.limits.empty()) return false;
+std::vector<double> lasting_violations(const Problem& problem, const study::Trial& trial,
+                                       const study::Result& result) {
   const auto& costs = problem.costs;
-  const auto binds = [&](const std::string& name) {
+  const auto lasts = [&](const std::string& name) {
     return result.fidelity >= problem.horizon || trial.costs.find(name) ||
            std::find(costs.begin(), costs.end(), name) != costs.end();
   };
-  const std::vector<double> broken = violations(problem, result.measures);
-  for (std::size_t i = 0; i < broken.size(); ++i)
-    if (broken[i] > 0.0 && binds(problem.limits[i].name)) return true;
-  return false;
+  std::vector<double> over = violations(problem, result.measures);
+  for (std::size_t i = 0; i < over.size(); ++i)
+    if (over[i] > 0.0 && !lasts(problem.limits[i].name)) over[i] = 0.0;
+  return over;
+}
+
+bool breaks_limits(const Problem& problem, const study::Trial& trial, const study::Result& result) {
+  if (problem.limits.empty()) return false;
+  const std::vector<double> over = lasting_violations(problem, trial, result);
+  return std::any_of(over.begin(), over.end(), [](double by) { return by > 0.0; });
 }
 
 std::unique_ptr<Searcher> make_searcher(const std::string& name, const Problem& problem,

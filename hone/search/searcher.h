@@ -51,9 +51,12 @@ double cost_of(const Problem& problem, const study::Trial& trial);
 /// By how much a result breaks the limits: one number a limit, in the limit's unit, above 0 where it is
 /// broken, NaN where the measure is missing. A limit with max and min gives the larger of its two.
 std::vector<double> violations(const Problem& problem, const study::Measures& measures);
-/// Whether a trial with this result is out, however far it goes. At the horizon every limit counts. Below it
-/// those on costs do (problem.costs, and what was known of the trial before training): a dearer design stays
-/// dear, while quality may still come.
+/// Those of the violations by which a trial with this result is out, however far it goes; 0 in place of
+/// others. At the horizon every limit counts. Below it those on costs do (problem.costs, and what was known
+/// of the trial before training): a dearer design stays dear, while quality may still come.
+std::vector<double> lasting_violations(const Problem& problem, const study::Trial& trial,
+                                       const study::Result& result);
+/// Whether there are any.
 bool breaks_limits(const Problem& problem, const study::Trial& trial, const study::Result& result);
 
 /// Proposes configs. A searcher is a pure function of the changes it was told, in order, and of the seed: the

@@ -48,7 +48,7 @@ void Survey::grow(const std::vector<predict::Row>& rows, const std::vector<doubl
   std::sort(sorted.begin(), sorted.end());
   const double low = sorted.front(), high = sorted.back();
   shift_ = 0.0;
-  unit_ = 1.0;
+  unit_ = low;
   if (low <= 0.0) {
     const double range = high > low ? high - low : 1.0;
     const double fifth = sorted[(sorted.size() - 1) / 20];

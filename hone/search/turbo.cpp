@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -28,8 +29,10 @@ struct TurboSettings {
 /// (Thompson sampling) is proposed; `acquisition = "ei"` maximises log expected improvement in the region
 /// instead, which is greedier.
 ///
-/// - Batches: here every trial that ends counts as a batch of one, in the order they end. Running trials are
-///   in the model as it expects them.
+/// - Batches: here every trial counts as a batch of one, in the order in which they first come to rest or
+/// end.
+///   Where they rest at several fidelities each is compared with those that first rested where it did.
+///   Running trials are in the model as it expects them.
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
 ///   High-Dimensional Categorical and Mixed Search Spaces", 2021), with one length for both kinds.
@@ -69,7 +72,8 @@ class Turbo : public Searcher {
     if (found->second != region_) return;
     if (!model_->is_ready()) startup_->update(change);
     model_->update(change);
-    if (change.kind == Kind::state && trial.done() && counted_.insert(trial.id).second) count(trial);
+    const bool rests = trial.done() || trial.state == study::TrialState::paused;
+    if (change.kind == Kind::state && rests && counted_.insert(trial.id).second) count(trial);
   }
 
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
@@ -127,7 +131,7 @@ class Turbo : public Searcher {
     ++region_;
     length_ = settings_.length;
     successes_ = failures_ = 0;
-    front_.clear();
+    fronts_.clear();
     model_ = std::make_unique<GpModel>(problem_, settings_.model);
     search_ = std::make_unique<AcquisitionSearch>(model_->moves());
     Problem beginning = problem_;
@@ -153,23 +157,26 @@ class Turbo : public Searcher {
   }
 
   void count(const study::Trial& trial) {
+    using study::TrialState;
     bool success = false;
     const study::Result* last = trial.last();
-    if (trial.state == study::TrialState::completed && last != nullptr) {
+    if ((trial.state == TrialState::completed || trial.state == TrialState::paused) && last != nullptr) {
       auto values = study::oriented(problem_.objectives, last->measures);
       const bool counts =
           std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
           !breaks_limits(problem_, trial, *last);
       if (counts && !values.empty()) {
-        const auto& members = front_.members();
+        study::Front& front = fronts_[last->fidelity];
+        const auto& members = front.members();
         const bool much = values.size() > 1 || members.empty() ||
                           values[0] < members[0].values[0] - 1e-3 * std::abs(members[0].values[0]);
-        const bool joins = front_.insert(trial.id, std::move(values));
-        if (joins && problem_.objectives.size() == 1) best_ = problem_.space.encode(trial.config);
+        const bool joins = front.insert(trial.id, std::move(values));
+        if (joins && problem_.objectives.size() == 1 && last->fidelity == fronts_.rbegin()->first)
+          best_ = problem_.space.encode(trial.config);
         success = joins && much;
       }
     }
-    if (!model_->is_ready() || front_.members().empty()) return;
+    if (!model_->is_ready() || fronts_.empty()) return;
     successes_ = success ? successes_ + 1 : 0;
     failures_ = success ? 0 : failures_ + 1;
     const std::size_t d = model_->moves().free().size();
@@ -244,9 +251,9 @@ class Turbo : public Searcher {
   std::uint64_t region_ = 0;  // the present one's number
   double length_ = 0.0;
   std::size_t successes_ = 0, failures_ = 0;
-  study::Front front_;
-  space::Point best_;               // of one objective, in the present region
-  std::vector<space::Point> ends_;  // the best of those that have ended
+  std::map<std::int64_t, study::Front> fronts_;  // of the region, by the fidelity at which trials first rest
+  space::Point best_;                            // of one objective, in the present region
+  std::vector<space::Point> ends_;               // the best of those that have ended
   std::unique_ptr<GpModel> model_;
   std::unique_ptr<AcquisitionSearch> search_;
   std::unique_ptr<Searcher> startup_;

@@ -91,8 +91,9 @@ std::string lost_value(const Parameter& older, const Parameter& newer) {
       return fmt::format("its grid changed: {} is not part of {}", older.shown(), newer.shown());
     return "";
   }
+  // The ends themselves may have more digits than values do.
   for (const double end : {older.low, older.high})
-    if (std::string why = lost(Operand::of(end)); !why.empty()) return why;
+    if (std::string why = lost(from.canonical(Operand::of(end))); !why.empty()) return why;
   const bool same_grid = older.resolution > 0 && older.resolution == newer.resolution &&
                          older.log == newer.log && older.low == newer.low && older.high == newer.high;
   if (same_grid || (newer.resolution == 0 && older.resolution == 0)) return "";

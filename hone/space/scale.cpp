@@ -21,6 +21,12 @@ double round_significant(double value, int digits) {
   return value == 0.0 ? 0.0 : round_decimals(value, digits - 1 - decimal_exponent(value));
 }
 
+/// Of numbers above 0, also where their ratio is none that a double can be.
+double log_ratio(double value, double low) {
+  const double ratio = value / low;
+  return std::isfinite(ratio) && ratio > 0.0 ? std::log(ratio) : std::log(value) - std::log(low);
+}
+
 }  // namespace
 
 int decimal_exponent(double value) { return static_cast<int>(std::floor(std::log10(std::abs(value)))); }
@@ -55,7 +61,7 @@ Scale::Scale(const Parameter& parameter)
     step_ = parameter.log ? std::log1p(parameter.resolution) : parameter.resolution;
     if (parameter.log) {
       log_low_ = std::log(low_);
-      log_span_ = std::log(high_ / low_);
+      log_span_ = log_ratio(high_, low_);
     }
     // 6 significant digits, but never so coarse that a narrow range far from zero has few values, nor
     // (linear) so fine near zero that a position in [0, 1] cannot hold the value.
@@ -84,7 +90,7 @@ double Scale::real_value(std::int64_t k) const {
 std::int64_t Scale::nearest_real(double value) const {
   if (value <= low_) return 0;
   if (value >= high_) return size_ - 1;
-  const double steps = parameter_->log ? std::log(value / low_) / step_ : (value - low_) / step_;
+  const double steps = parameter_->log ? log_ratio(value, low_) / step_ : (value - low_) / step_;
   const auto k = std::clamp<std::int64_t>(std::llround(steps), 0, size_ - 1);
   // The last gap may be narrower than the others.
   if (k < size_ - 2) return k;
@@ -200,7 +206,7 @@ double Scale::position(const Operand& operand) const {
     }
     case ParameterKind::real:
       if (size_ > 0) return middle(nearest_real(operand.real));
-      return std::clamp(parameter_->log ? std::log(operand.real / low_) / log_span_
+      return std::clamp(parameter_->log ? log_ratio(operand.real, low_) / log_span_
                                         : (operand.real - low_) / (high_ - low_),
                         0.0, 1.0);
   }

@@ -105,7 +105,12 @@ std::string CommandTask::program(const std::string& name) const {
 }
 
 std::string CommandTask::prepare() const {
-  if (!has_placeholder(options_.run[0])) program(options_.run[0]);
+  const std::string& first = options_.run[0];
+  if (!has_placeholder(first))
+    program(first);
+  else if (options_.run.size() == 1 && first.find(' ') != std::string::npos)
+    throw Error(fmt::format("'{}' is one word, the name of a program", first), places_.place("run"),
+                "write program and arguments as a list: run = [\"program\", \"argument\"]");
   data_identity();
   return {};
 }

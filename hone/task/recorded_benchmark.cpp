@@ -214,6 +214,16 @@ study::Measures Recorded::costs(const space::Config& config) const {
   return costs;
 }
 
+namespace {
+
+/// Of ascending numbers: the middle one, or the mean of two.
+double middle_of(const std::vector<double>& sorted) {
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
+}
+
+}  // namespace
+
 void Recorded::summarise() {
   std::vector<double> values;
   std::vector<std::vector<double>> points;
@@ -238,11 +248,14 @@ void Recorded::summarise() {
     }
   }
   const double sign = objectives_.front().minimize ? 1.0 : -1.0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  median_ = sign * *middle;
-  if (const double best = *std::min_element(values.begin(), values.end()); std::isfinite(best))
-    optimum_ = sign * best;
+  std::sort(values.begin(), values.end());
+  if (std::isfinite(values.front())) optimum_ = sign * values.front();
+  double middle = middle_of(values);
+  if (!std::isfinite(middle)) {
+    std::erase_if(values, [](double value) { return !std::isfinite(value); });
+    if (!values.empty()) middle = middle_of(values);
+  }
+  median_ = sign * middle;
   for (const auto& member : front.members()) front_.push_back(member.values);
   if (!points.empty()) reference_ = study::reference_point(points);
 }

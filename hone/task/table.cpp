@@ -72,6 +72,14 @@ class Words {
   std::int32_t last_index_ = -1;
 };
 
+/// The names in the first line.
+std::vector<std::string> header_of(LineReader& lines) {
+  std::string_view line;
+  std::vector<std::string_view> cells;
+  if (lines.next(line)) split_cells(line, cells);
+  return {cells.begin(), cells.end()};
+}
+
 }  // namespace
 
 std::pair<std::string, std::string> Table::files(const std::string& path) {
@@ -91,16 +99,23 @@ std::pair<std::string, std::string> Table::files(const std::string& path) {
               "a recorded table is NAME.csv.gz or NAME.csv with NAME.json beside it");
 }
 
+TableDescription Table::describe(const std::string& path, const std::vector<std::string>& measures) {
+  const auto [rows, description] = files(path);
+  LineReader lines(rows);
+  return TableDescription::parse(read_file(description), description, measures, header_of(lines));
+}
+
 Table Table::read(const std::string& path, const std::vector<std::string>& measures) {
   const auto [rows, description] = files(path);
   LineReader lines(rows);
-  return make(TableDescription::parse(read_file(description), description, measures), lines, description);
+  return make(describe(path, measures), lines, description);
 }
 
 Table Table::parse(const std::string& description, std::string_view rows, const std::string& name,
                    const std::vector<std::string>& measures) {
-  LineReader lines(rows, name + ".csv");
-  return make(TableDescription::parse(description, name + ".json", measures), lines, name + ".json");
+  LineReader header(rows, name + ".csv"), lines(rows, name + ".csv");
+  return make(TableDescription::parse(description, name + ".json", measures, header_of(header)), lines,
+              name + ".json");
 }
 
 Table Table::make(TableDescription description, LineReader& lines, const std::string& description_file) {

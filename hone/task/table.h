@@ -40,7 +40,9 @@ class Table {
   /// Reads NAME.csv.gz or NAME.csv; `path` with or without the ending. `measures`: see
   /// TableDescription::parse. Throws Error naming file, line and column.
   static Table read(const std::string& path, const std::vector<std::string>& measures = {});
-  /// The same from texts in memory; `name` is for messages.
+  /// What its description says, alone.
+  static TableDescription describe(const std::string& path, const std::vector<std::string>& measures = {});
+  /// The same as read() from texts in memory; `name` is for messages.
   static Table parse(const std::string& description, std::string_view rows, const std::string& name,
                      const std::vector<std::string>& measures = {});
   /// The paths that `path` stands for: rows and description. Throws Error where one is missing.

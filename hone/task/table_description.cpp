@@ -44,6 +44,7 @@ TableParameter parameter_of(const std::string& name, const Json& json, const std
     const auto kind = json.get<std::string>();
     if (kind != "float" && kind != "real" && kind != "int")
       refuse(file, key, fmt::format("unknown kind '{}'", kind), suggest(kind, {"float", "int", "real"}));
+    parameter.whole = kind == "int";
     return parameter;
   }
   if (!json.is_array() || json.empty())
@@ -96,7 +97,8 @@ TableMetric metric_of(const std::string& name, const Json& json, const std::stri
 }  // namespace
 
 TableDescription TableDescription::parse(const std::string& text, const std::string& file,
-                                         const std::vector<std::string>& measures) {
+                                         const std::vector<std::string>& measures,
+                                         const std::vector<std::string>& header) {
   Json json;
   try {
     json = parse_json(text, file);
@@ -120,6 +122,7 @@ TableDescription TableDescription::parse(const std::string& text, const std::str
     }
   }
   names.clear();
+  const std::vector<std::string>& columns = description.columns.empty() ? header : description.columns;
   if (const auto metrics = json.find("metrics"); metrics != json.end()) {
     if (!metrics->is_object()) refuse(file, "metrics", "expected an object");
     for (const auto& [name, metric] : metrics->items()) {
@@ -128,10 +131,8 @@ TableDescription TableDescription::parse(const std::string& text, const std::str
     }
   } else {
     for (const std::string& name : measures) {
-      if (std::find(description.columns.begin(), description.columns.end(), name) ==
-          description.columns.end())
-        refuse(file, "columns", fmt::format("there is no column '{}'", name),
-               suggest(name, description.columns));
+      if (std::find(columns.begin(), columns.end(), name) == columns.end())
+        refuse(file, "columns", fmt::format("there is no column '{}'", name), suggest(name, columns));
       if (names.insert(name).second) description.metrics.push_back({name, true, "", 0, 0});
     }
   }
@@ -145,8 +146,13 @@ TableDescription TableDescription::parse(const std::string& text, const std::str
       if (!names.insert(name).second) refuse(file, "space." + name, "stands there twice");
     }
   } else {
-    for (const std::string& name : description.columns) {
-      if (names.contains(name)) break;
+    // Columns of metrics by seed or step are called NAME_0.
+    const auto is_measure = [&](const std::string& name) {
+      return names.contains(name) ||
+             (name.ends_with("_0") && names.contains(name.substr(0, name.size() - 2)));
+    };
+    for (const std::string& name : columns) {
+      if (is_measure(name)) break;
       description.parameters.push_back({name, {}, false, false});
     }
   }

@@ -15,6 +15,7 @@ struct TableParameter {
   std::vector<Value> values;
   bool numeric = false;  ///< `values` are numbers, and so in order
   bool flag = false;     ///< `values` are false and true
+  bool whole = false;    ///< no `values`, but whole numbers
 };
 
 /// A measure of a recorded table: one column, one a seed, or one a step.
@@ -37,9 +38,11 @@ struct TableDescription {
   std::vector<std::string> columns;  ///< empty: it does not say
 
   /// Throws Error naming `file` and the key. `measures`: where the text has no "metrics", the columns that
-  /// are measures; what stands before the first of them in "columns" are parameters then.
+  /// are measures. Where it has no "space", what stands before the first measure in "columns" are parameters;
+  /// `header`: the columns where it does not name them.
   static TableDescription parse(const std::string& text, const std::string& file,
-                                const std::vector<std::string>& measures = {});
+                                const std::vector<std::string>& measures = {},
+                                const std::vector<std::string>& header = {});
 };
 
 }  // namespace hone::task

@@ -171,7 +171,11 @@ void Table::make_space(const std::string& file) {
   space::Space::Builder builder;
   for (const Axis& axis : axes_) {
     const auto& values = axis.parameter.values;
-    if (!axis.listed())
+    if (!axis.listed() && axis.parameter.whole && axis.scale != TableScale::log_complement)
+      builder.integer(axis.name, static_cast<std::int64_t>(std::ceil(axis.low)),
+                      static_cast<std::int64_t>(std::floor(axis.high)),
+                      {.log = axis.scale != TableScale::linear});
+    else if (!axis.listed())
       builder.real(axis.name, axis.low, axis.high, {.log = axis.scale != TableScale::linear});
     else if (axis.parameter.flag && values.size() == 2)
       builder.flag(axis.name);

@@ -191,7 +191,7 @@ TEST(OwnTask, AnExceptionFailsTheTrial) {
   const Folder folder;
   folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { mood = \"wild\" }"), 3));
   Program search(folder, {"search", "s.toml"});
-  EXPECT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(search.status(), 2) << search.err();
   const study::Study study = study_in(folder);
   EXPECT_EQ(study.count(study::TrialState::failed), 3);
   EXPECT_EQ(study.trial(0).reason, "the mood is wild");

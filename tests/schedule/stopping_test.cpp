@@ -7,7 +7,7 @@
 
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
-#include "hone/schedule/running_median.h"
+#include "hone/predict/running_median.h"
 #include "hone/study/front.h"
 #include "simulation.h"
 
@@ -107,7 +107,7 @@ TEST(StoppingAsha, SeveralObjectivesGoByRankAndCrowding) {
 }
 
 TEST(RunningMedian, IsTheMiddleOfWhatIsThere) {
-  RunningMedian median;
+  predict::RunningMedian median;
   std::vector<double> there;
   Rng rng(4, "median");
   for (int i = 0; i < 500; ++i) {

@@ -92,7 +92,24 @@ TEST(Axis, CodesAndPositionsAgreeWithTheSpace) {
   std::vector<Value> many;
   for (std::int64_t i = 0; i < 300; ++i) many.push_back(i);
   const auto wide = space::Space::Builder().choice("c", many).build();
-  EXPECT_THROW(Axis(wide.parameter(0)), Error);
+  const Axis choices(wide.parameter(0));
+  EXPECT_TRUE(choices.is_wide());
+  EXPECT_FALSE(choices.is_table());
+  EXPECT_EQ(choices.entry(choices.code(299.0)), 299.0);
+  // Its kernels are those of a table: what was seen keeps most, the others share the rest.
+  const std::vector<Axis> one{choices};
+  Parzen parzen(one, 1.0);
+  parzen.add({7.0f}, 1.0);
+  parzen.add({std::numeric_limits<float>::quiet_NaN()}, 1.0);
+  parzen.fit();
+  double all = 0.0;
+  for (int k = 0; k < 300; ++k) all += std::exp(parzen.log_density({static_cast<float>(k)}));
+  EXPECT_NEAR(all, 1.0, 1e-4);
+  EXPECT_GT(parzen.log_density({7.0f}), parzen.log_density({8.0f}) + 3.0);
+  Rng choosing(1, "draw", 0);
+  int seen = 0;
+  for (int i = 0; i < 300; ++i) seen += parzen.draw(choosing)[0] == 7.0f ? 1 : 0;
+  EXPECT_GT(seen, 50);
 }
 
 TEST(Parzen, FastDensityIsThePlainOne) {

@@ -121,6 +121,9 @@ TEST(Extension, SaysWhatChanged) {
             "x: new, integer 1 to 9, default 3; compatible");
   EXPECT_EQ(compared(n, n + "\nx = { int = [1, 9] }"),
             "x: new, integer 1 to 9; obstacle x: it is new and has no default");
+  // An end may have more digits than values do.
+  EXPECT_EQ(compared("x = { real = [0, 0.87654321] }", "x = { real = [0, 0.97654321] }"),
+            "x: high 0.87654321 -> 0.97654321; compatible");
   EXPECT_EQ(compared("x = { real = [1000000, 1000001] }", "x = { real = [0, 2000000] }"),
             "x: low 1000000 -> 0; x: high 1000001 -> 2000000; obstacle x: it no longer has the value "
             "1000001");

@@ -114,7 +114,7 @@ TEST(CommandProgram, TheTreeDiesWithItsKeeper) {
   Program search(folder, {"search", "s.toml"});
   ASSERT_TRUE(test::wait_until([&] { return test::number_in(folder, "keeper.1") > 0; }));
   ::kill(test::number_in(folder, "keeper.1"), SIGKILL);
-  EXPECT_EQ(search.status(), 0) << search.err();
+  EXPECT_EQ(search.status(), 2) << search.err();
   EXPECT_FALSE(test::alive(test::number_in(folder, "program.1")));
   EXPECT_TRUE(test::wait_until([&] { return !test::alive(test::number_in(folder, "child.1")); }, 5.0));
   EXPECT_EQ(study_in(folder).trial(0).cause, "crash");

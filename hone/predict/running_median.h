@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <set>
 
-namespace hone::schedule {
+namespace hone::predict {
 
 /// The median of numbers that come and go, O(log n) each. No NaN. Not thread safe.
 class RunningMedian {
@@ -36,4 +36,4 @@ class RunningMedian {
   std::multiset<double> low_, high_;  // the smaller half, one more where odd
 };
 
-}  // namespace hone::schedule
+}  // namespace hone::predict
