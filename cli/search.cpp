@@ -142,9 +142,10 @@ void add_search(CLI::App& app, Action& action) {
       }
       if (study.count(study::TrialState::failed) > 0 &&
           study.count(study::TrialState::failed) == study.size()) {
-        std::fprintf(stderr,
-                     "error: all %lld trials failed; mend what they run, then: hone trial retry %s --state failed%s\n",
-                     static_cast<long long>(study.size()), arguments->file.c_str(), store.c_str());
+        std::fprintf(
+            stderr,
+            "error: all %lld trials failed; mend what they run, then: hone trial retry %s --state failed%s\n",
+            static_cast<long long>(study.size()), arguments->file.c_str(), store.c_str());
         return static_cast<int>(kInput);
       }
       return static_cast<int>(kDone);

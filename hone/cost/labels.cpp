@@ -87,10 +87,10 @@ Label joined(const Label& before, const Label& again) {
 }
 
 Json code_target_json(const mlir::CodeTarget& target) {
-  return {{"vector_bytes", target.vector_bytes},   {"vector_registers", target.vector_registers},
-          {"unrolled_ops", target.unrolled_ops},   {"masked_store_cycles", target.masked_store_cycles},
-          {"gather_cycles", target.gather_cycles}, {"gathered_lane_cycles", target.gathered_lane_cycles},
-          {"cache_bytes", target.cache_bytes},     {"cache_ways", target.cache_ways},
+  return {{"vector_bytes", target.vector_bytes},        {"vector_registers", target.vector_registers},
+          {"unrolled_ops", target.unrolled_ops},        {"masked_store_cycles", target.masked_store_cycles},
+          {"gather_cycles", target.gather_cycles},      {"gathered_lane_cycles", target.gathered_lane_cycles},
+          {"cache_bytes", target.cache_bytes},          {"cache_ways", target.cache_ways},
           {"translated_pages", target.translated_pages}};
 }
 

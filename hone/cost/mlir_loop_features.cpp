@@ -50,8 +50,8 @@ double lines_a_set(double stride_bytes, double trips, const CacheSets& cache) {
   return std::abs(stride_bytes) < Reuse::kLine ? 0.0 : trips / cache.along(std::abs(stride_bytes));
 }
 
-/// Cycles to find the place of a page that is in no table (of the second level; what the first lacks is hidden
-/// by other work).
+/// Cycles to find the place of a page that is in no table (of the second level; what the first lacks is
+/// hidden by other work).
 constexpr double kPage = 4096.0, kWalk = 30.0;
 
 /// How much of what a function needs is gone when it runs again, of a cache of such a size.

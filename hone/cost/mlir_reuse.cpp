@@ -44,7 +44,11 @@ std::array<CacheSets, 2> cache_sets(const CodeTarget& target) {
 }
 
 Reuse::Reuse(const Nest& nest, double line, const CodeTarget& target)
-    : nest_(nest), sets_(cache_sets(target)), line_(line), working_sets_(nest.loops.size() + 1, 0.0), iteration_sets_(working_sets_) {
+    : nest_(nest),
+      sets_(cache_sets(target)),
+      line_(line),
+      working_sets_(nest.loops.size() + 1, 0.0),
+      iteration_sets_(working_sets_) {
   std::unordered_map<std::uint64_t, std::size_t> found;
   for (const Nest::Access& access : nest.accesses) {
     if (access.buffer < 0) continue;

@@ -17,6 +17,7 @@
 #include "hone/base/error.h"
 #include "hone/cost/data_caches.h"
 #include "hone/label/labeller.h"
+#include "hone/label/translated_pages.h"
 
 namespace hone::label {
 namespace {
@@ -122,6 +123,7 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
         measure_gathers(backend, *from.code_target);
         from.code_target->cache_bytes = cost::cache_sizes();
         from.code_target->cache_ways = cost::cache_ways();
+        from.code_target->translated_pages = translated_pages();
       }
       send_line(pair[1], from.json().dump(-1, ' ', false, Json::error_handler_t::replace));
     } catch (...) {

@@ -12,6 +12,9 @@ using study::TrialState;
 
 namespace {
 
+/// Brackets that are over are kept, up to so many, while no trial has come to the end of one.
+constexpr std::size_t kMostKept = 16;
+
 bool finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
@@ -204,6 +207,9 @@ void Brackets::report(const study::Trial& trial, const study::Result& result) {
   if (const auto found = bracket_of_.find(id); found != bracket_of_.end()) {
     Bracket& bracket = brackets_.at(found->second);
     put(bracket.members.at(id).standing);
+    const auto& known = bracket.members.at(id).standing.values;
+    if (const auto last = known.find(bracket.shape.stages.back().fidelity); last != known.end())
+      arrived_ = arrived_ || finite(last->second);
     for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
       if (bracket.shape.stages[stage].fidelity == result.fidelity) bracket.ranks[stage].changed = true;
   } else if (const auto at = loose_at_.find(id); at != loose_at_.end()) {
@@ -219,6 +225,8 @@ void Brackets::retire(std::int64_t index) {
   if (bracket.places(0) > 0) return;
   for (const Rank& rank : bracket.ranks)
     if (rank.pending > 0) return;
+  // What rests in it may be all that there will be.
+  if (!arrived_ && brackets_.size() <= kMostKept) return;
   if (!look(bracket, true).over) return;
   for (const auto& [trial, member] : bracket.members) bracket_of_.erase(trial);
   brackets_.erase(found);
@@ -317,6 +325,32 @@ Brackets::Look Brackets::look_at_evolving(Bracket& bracket, bool may_create) con
   return look;
 }
 
+/// No more trials may begin. Where nothing runs and none came to the largest fidelity, those that were chosen
+/// for it having failed, the best of those that got furthest goes on.
+std::optional<Scheduler::Job> Brackets::last_resort() {
+  if (arrived_) return std::nullopt;
+  std::optional<Job> job;
+  std::int64_t furthest = 0;
+  for (auto& [index, bracket] : brackets_) {
+    const auto& stages = bracket.shape.stages;
+    for (const Rank& rank : bracket.ranks)
+      if (rank.pending > 0) return std::nullopt;
+    for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
+      if (stages[stage].fidelity <= furthest ||
+          !affordable(stages[stage + 1].fidelity - stages[stage].fidelity))
+        continue;
+      const std::vector<std::int64_t>& best = order(bracket, stage);
+      const auto resting = std::find_if(best.begin(), best.end(), [&, stage = stage](std::int64_t id) {
+        return bracket.members.at(id).stage == stage;
+      });
+      if (resting == best.end()) continue;
+      furthest = stages[stage].fidelity;
+      job = Job{*resting, stages[stage + 1].fidelity};
+    }
+  }
+  return job;
+}
+
 std::optional<Scheduler::Job> Brackets::next(bool may_create) {
   std::optional<Job> fresh;
   for (auto& [index, bracket] : brackets_) {
@@ -328,7 +362,8 @@ std::optional<Scheduler::Job> Brackets::next(bool may_create) {
     alike_ = found.alike;
   }
   if (const auto stray = strays_.next([this](std::int64_t units) { return affordable(units); })) return stray;
-  if (fresh || !may_create) return fresh;
+  if (fresh) return fresh;
+  if (!may_create) return last_resort();
   const Stage first = plan_.shape(begun_).stages.front();
   if (!affordable(first.fidelity)) return next(false);
   const auto waiting = loose_.find(first.fidelity);

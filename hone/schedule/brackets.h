@@ -128,9 +128,11 @@ class Brackets : public Scheduler {
   std::vector<std::int64_t> chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
                                    const std::vector<std::int64_t>& from) const;
   const std::vector<std::int64_t>& order(Bracket& bracket, std::size_t stage) const;
+  std::optional<Job> last_resort();
 
   std::vector<study::Objective> objectives_;
   Plan plan_;
+  bool arrived_ = false;                      // some trial has a value at a last stage
   std::map<std::int64_t, Bracket> brackets_;  // under way, by index
   std::int64_t begun_ = 0;
   std::unordered_map<std::int64_t, std::int64_t> bracket_of_;  // of trials in those under way

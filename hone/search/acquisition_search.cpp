@@ -17,12 +17,15 @@ namespace {
 constexpr std::int64_t kShortGrid = 16;      // values of a grid all of which are tried
 constexpr std::size_t kMaxNeighbours = 256;  // looked at in one exchange
 constexpr std::size_t kMaxExchanges = 60;    // of one start
+/// Where a draw takes milliseconds: those that are candidates for every proposal, and new ones for each.
+constexpr std::size_t kPool = 32, kFresh = 4;
 
 }  // namespace
 
 AcquisitionSearch::AcquisitionSearch(const Moves& moves) : moves_(&moves), grids_(moves.space().size()) {
   const space::Space& space = moves.space();
   is_free_of_rules_ = space.constraints().empty() && !space.has_conditions();
+  is_hard_ = space.is_hard_to_sample();
   for (const std::size_t i : moves.free()) {
     if (!moves.is_categorical(i) && (moves.size(i) == 0 || moves.size(i) > kShortGrid)) continue;
     const space::Scale scale(space.parameter(i));
@@ -246,7 +249,17 @@ std::optional<space::Config> AcquisitionSearch::maximize(
   std::vector<std::size_t> starts;
   if (const auto best = run.offer(points)) starts.push_back(*best);
   const std::size_t n_draws = options.draws_only ? options.evaluations : options.evaluations / 4;
-  for (std::size_t k = 0; k < n_draws; ++k) points.push_back(run.draw());
+  if (is_hard_ && region == nullptr) {
+    // Where the draws of one proposal would take seconds a few are new, and the others stay.
+    if (pool_.empty()) {
+      Rng first(0, "candidates");
+      for (std::size_t k = 0; k < kPool; ++k) pool_.push_back(moves_->draw(first));
+    }
+    points = pool_;
+    for (std::size_t k = 0; k < kFresh; ++k) points.push_back(run.draw());
+  } else {
+    for (std::size_t k = 0; k < n_draws; ++k) points.push_back(run.draw());
+  }
   if (!seeds.empty() && !options.draws_only)
     for (std::size_t k = 0; k < n_draws; ++k) points.push_back(run.near(seeds[k % seeds.size()]));
   run.offer(points);

@@ -57,6 +57,8 @@ class AcquisitionSearch {
   const Moves* moves_;
   std::vector<std::vector<double>> grids_;  // by parameter: entries of its values; empty: fine
   bool is_free_of_rules_ = true;            // neither constraints nor conditions
+  bool is_hard_ = false;                    // a draw takes long
+  mutable std::vector<space::Point> pool_;  // draws that are candidates every time, where it does
 };
 
 }  // namespace hone::search

@@ -37,7 +37,9 @@ struct CarbsSettings {
 /// - The front between its members is interpolated, rather than by a Gaussian process, so that it ascends.
 /// - Resampling a front's member, so that a lucky one is found out: a config can be in a study only once, so
 ///   its replicates are made by steps of a hundredth of the radius, and only where one leads to another
-///   config. The member with the fewest within a tenth of the radius is chosen, the cheapest of equals.
+///   config. The member with the fewest within a tenth of the radius is chosen, the cheapest of equals. What
+///   is that near counts on the front as one, by its mean; a single result is on it where it is better than
+///   the best of those before it (the authors' conservative choice).
 /// - Trials that run: a draw from the first process (Thompson) counts as their result, of 32 of them.
 /// - At most 2,000 candidates, and fewer beyond 100 parameters; the processes are of the front and the latest
 /// results, 100 in all.
@@ -83,6 +85,7 @@ class Carbs : public Searcher {
 
  private:
   static constexpr std::size_t kMostCandidates = 2000;
+  static constexpr double kNear = 0.1;  // radii within which configs count as one
 
   bool resamples_now() const {
     return settings_.resample_every > 0 &&
@@ -106,7 +109,7 @@ class Carbs : public Searcher {
       losses.push_back(scalar.at(row.losses, weights));
       costs.push_back(cost(row.trial));
     }
-    model_.fit(seen_, losses, costs, rng);
+    model_.fit(seen_, losses, costs, kNear * settings_.radius, rng);
   }
 
   std::optional<space::Config> resampled(Rng& rng) const {
@@ -116,7 +119,7 @@ class Carbs : public Searcher {
       std::size_t near = 0;
       const auto count = [&](const space::Point& point) {
         near +=
-            ground_.squared_distance(member.row, ground_.row(point), 0.1 * settings_.radius) < 1.0 ? 1 : 0;
+            ground_.squared_distance(member.row, ground_.row(point), kNear * settings_.radius) < 1.0 ? 1 : 0;
       };
       for (const auto& row : seen_.rows()) count(row.point);
       for (const space::Point* point : seen_.running()) count(*point);

@@ -22,14 +22,14 @@ CarbsModel::CarbsModel(const CarbsGround& ground)
     : ground_(ground), performance_(ground.inputs()), cost_(ground.inputs()), success_(ground.inputs()) {}
 
 void CarbsModel::fit(const Observations& seen, const std::vector<double>& losses,
-                     const std::vector<double>& costs, Rng& rng) {
+                     const std::vector<double>& costs, double group_radius, Rng& rng) {
   std::vector<double> log_costs;
   for (const double cost : costs) log_costs.push_back(std::log(cost));
   const auto [low, high] = std::minmax_element(log_costs.begin(), log_costs.end());
   log_low_ = *low;
   log_range_ = std::max(*high - *low, 1e-9);
   make_quantiles(losses);
-  choose_front(seen, losses, log_costs);
+  choose_front(seen, losses, log_costs, group_radius);
 
   std::vector<Row> rows;
   std::vector<double> values, scaled_costs;
@@ -60,24 +60,52 @@ void CarbsModel::fit(const Observations& seen, const std::vector<double>& losses
 }
 
 void CarbsModel::choose_front(const Observations& seen, const std::vector<double>& losses,
-                              const std::vector<double>& log_costs) {
+                              const std::vector<double>& log_costs, double group_radius) {
   std::vector<std::size_t> order(losses.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return log_costs[a] < log_costs[b]; });
-  const double first = log_costs[order[(order.size() - 1) / 5]];
+  // What lies as near as resampled configs do counts as one, by its mean.
+  struct Group {
+    double mean, best;
+    std::size_t size;
+  };
+  const auto group_of = [&](std::size_t row) {
+    const Row at = ground_.row(seen.rows()[row].point);
+    Group group{0.0, losses[row], 0};
+    for (std::size_t k = 0; k < losses.size(); ++k) {
+      if (k != row && ground_.squared_distance(at, ground_.row(seen.rows()[k].point), group_radius) >= 1.0)
+        continue;
+      group.mean += losses[k];
+      group.best = std::min(group.best, losses[k]);
+      ++group.size;
+    }
+    group.mean /= static_cast<double>(group.size);
+    return group;
+  };
+  std::vector<Group> groups;
   front_rows_.clear();
-  std::size_t best = order[0];
+  const auto offer = [&](std::size_t row) {
+    if (!groups.empty() && losses[row] >= groups.back().mean) return;
+    const Group group = group_of(row);
+    // A single result must be better than the best of the group before, a resampled one than its mean.
+    if (!groups.empty() && group.mean >= (group.size > 1 ? groups.back().mean : groups.back().best)) return;
+    front_rows_.push_back(row);
+    groups.push_back(group);
+  };
+  const double first = log_costs[order[(order.size() - 1) / 5]];
   std::size_t k = 0;
-  for (; k < order.size() && log_costs[order[k]] <= first; ++k)
-    if (losses[order[k]] < losses[best]) best = order[k];
-  front_rows_.push_back(best);
-  for (; k < order.size(); ++k)
-    if (losses[order[k]] < losses[front_rows_.back()]) front_rows_.push_back(order[k]);
+  for (; k < order.size() && log_costs[order[k]] <= first; ++k) offer(order[k]);
+  // Of the cheapest the best alone.
+  front_rows_ = {front_rows_.back()};
+  groups = {groups.back()};
+  for (; k < order.size(); ++k) offer(order[k]);
   front_.clear();
-  for (const std::size_t row : front_rows_) {
+  for (std::size_t member = 0; member < front_rows_.size(); ++member) {
+    const std::size_t row = front_rows_[member];
     const auto& it = seen.rows()[row];
-    front_.push_back({it.point, ground_.row(it.point), scaled(log_costs[row]), surrogate(losses[row])});
+    front_.push_back(
+        {it.point, ground_.row(it.point), scaled(log_costs[row]), surrogate(groups[member].mean)});
   }
 }
 

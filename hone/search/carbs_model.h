@@ -22,9 +22,10 @@ class CarbsModel {
 
   explicit CarbsModel(const CarbsGround& ground);
 
-  /// One loss and one cost above 0 a row of `seen`; one row at least.
+  /// One loss and one cost above 0 a row of `seen`; one row at least. Results within group_radius of each
+  /// other count on the front by their mean.
   void fit(const Observations& seen, const std::vector<double>& losses, const std::vector<double>& costs,
-           Rng& rng);
+           double group_radius, Rng& rng);
   const std::vector<Member>& front() const { return front_; }
   /// The value of the front at a scaled log cost, interpolated.
   double front_value(double log_cost) const;
@@ -42,7 +43,7 @@ class CarbsModel {
   static constexpr std::size_t kMostRows = 100, kMostRunning = 32;
 
   void choose_front(const Observations& seen, const std::vector<double>& losses,
-                    const std::vector<double>& log_costs);
+                    const std::vector<double>& log_costs, double group_radius);
   std::vector<std::size_t> chosen(const Observations& seen) const;
   double scaled(double log_cost) const { return -1.0 + 2.0 * (log_cost - log_low_) / log_range_; }
   void make_quantiles(std::vector<double> losses);

@@ -111,7 +111,8 @@ void GpModel::update(const study::Change& change) {
     const bool any = std::any_of(broken.begin(), broken.end(), [](double v) { return std::isfinite(v); });
     if (any && trial.results.empty())
       count_limits(row, std::max<std::int64_t>(problem_.horizon, 1), trial.costs);
-    set_outcome(row, any || !trial.results.empty());
+    const study::Result* last = trial.last();
+    set_outcome(row, any || (last != nullptr && !lacks_limit(problem_, last->measures)));
   }
   if (trial.state == TrialState::pruned && change.kind == study::Change::Kind::state)
     count_poor(row, trial.last() != nullptr ? trial.last()->fidelity : 0);
@@ -133,8 +134,9 @@ void GpModel::set_outcome(std::size_t row, bool success) {
 
 void GpModel::told(std::size_t row, const study::Result& result) {
   const auto values = study::oriented(problem_.objectives, result.measures);
-  const bool finite =
-      !values.empty() && std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+  const bool finite = !values.empty() &&
+                      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }) &&
+                      !lacks_limit(problem_, result.measures);
   const std::int64_t key = this->key(row, result.fidelity);
   Level& level = level_at(result.fidelity);
   for (std::size_t j = 0; j < level.objectives.size(); ++j) {

@@ -22,6 +22,13 @@ std::vector<double> violations(const Problem& problem, const study::Measures& me
   return all;
 }
 
+bool lacks_limit(const Problem& problem, const study::Measures& measures) {
+  return std::any_of(problem.limits.begin(), problem.limits.end(), [&](const study::Limit& limit) {
+    const auto value = measures.find(limit.name);
+    return value && !std::isfinite(*value);
+  });
+}
+
 std::vector<double> lasting_violations(const Problem& problem, const study::Trial& trial,
                                        const study::Result& result) {
   const auto& costs = problem.costs;
@@ -30,8 +37,12 @@ std::vector<double> lasting_violations(const Problem& problem, const study::Tria
            std::find(costs.begin(), costs.end(), name) != costs.end();
   };
   std::vector<double> over = violations(problem, result.measures);
-  for (std::size_t i = 0; i < over.size(); ++i)
-    if (over[i] > 0.0 && !lasts(problem.limits[i].name)) over[i] = 0.0;
+  for (std::size_t i = 0; i < over.size(); ++i) {
+    const std::string& name = problem.limits[i].name;
+    // What is NaN is over the limit, nobody knows by how much.
+    if (std::isnan(over[i]) && result.measures.find(name)) over[i] = std::numeric_limits<double>::infinity();
+    if (over[i] > 0.0 && !lasts(name)) over[i] = 0.0;
+  }
   return over;
 }
 

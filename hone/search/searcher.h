@@ -51,6 +51,8 @@ double cost_of(const Problem& problem, const study::Trial& trial);
 /// By how much a result breaks the limits: one number a limit, in the limit's unit, above 0 where it is
 /// broken, NaN where the measure is missing. A limit with max and min gives the larger of its two.
 std::vector<double> violations(const Problem& problem, const study::Measures& measures);
+/// Whether a limit's measure is there, but says nothing: it is NaN or infinite.
+bool lacks_limit(const Problem& problem, const study::Measures& measures);
 /// Those of the violations by which a trial with this result is out, however far it goes; 0 in place of
 /// others. At the horizon every limit counts. Below it those on costs do (problem.costs, and what was known
 /// of the trial before training): a dearer design stays dear, while quality may still come.

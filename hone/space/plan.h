@@ -85,6 +85,8 @@ struct Space::Plan {
   /// does can be enumerated or listed: then drawing from there at once is as exact as rejection, and quick.
   /// A property of the space alone; found out on first use.
   bool is_rare() const;
+  /// Likewise, but neither is possible: each is searched for.
+  bool is_hard() const;
 
  private:
   void bind_names();  // check.cpp
@@ -98,7 +100,7 @@ struct Space::Plan {
   mutable std::once_flag solver_once_;
   mutable std::unique_ptr<const Solver> solver_;
   mutable std::once_flag rare_once_;
-  mutable bool rare_ = false;
+  mutable bool rare_ = false, hard_ = false;
 };
 
 /// Throws Error where it cannot be a parameter's name: identifiers and numbers with dots between them.

@@ -125,9 +125,12 @@ bool Space::Plan::is_rare() const {
     for (int tries = 0; tries < kTriesBeforeSolving; ++tries)
       if (by_chance(*this, rng, cells)) return;
     rare_ = assignments(max_enumerated()) > 0 || solver().lists_all();
+    hard_ = !rare_;
   });
   return rare_;
 }
+
+bool Space::Plan::is_hard() const { return !is_rare() && hard_; }
 
 Config Space::sample(Rng& rng) const {
   const Plan& plan = *plan_;
@@ -141,6 +144,8 @@ Config Space::sample(Rng& rng) const {
   }
   throw none_found(plan, rejections);
 }
+
+bool Space::is_hard_to_sample() const { return plan_->is_hard(); }
 
 bool Space::is_enumerable() const {
   return plan_->assignments(max_enumerated()) > 0 || plan_->solver().listed();

@@ -68,7 +68,11 @@ Scale::Scale(const Parameter& parameter)
     const double span = high_ - low_;
     const double largest = std::max(std::abs(low_), std::abs(high_));
     least_decimals_ = span > 0 ? kDigits - 1 - decimal_exponent(span) : -400;
-    most_decimals_ = parameter.log || largest == 0 ? 400 : 11 - decimal_exponent(largest);
+    most_decimals_ = 400;
+    if (!parameter.log && largest > 0) {
+      const int leading = decimal_exponent(largest);
+      most_decimals_ = std::max(11 - leading, std::min(least_decimals_, 15 - leading));
+    }
   }
 }
 

@@ -97,6 +97,9 @@ class Space {
   /// Whether all feasible configs can be gone through: at most max_enumerated() assignments, or a count() of
   /// at most that many.
   bool is_enumerable() const;
+  /// Whether a sample() takes milliseconds: the constraints admit too few configs to be met by chance, and
+  /// too many to be listed. Found out once.
+  bool is_hard_to_sample() const;
 
   /// The canonical form of an assignment: values clamped to their grid, inactive parameters dropped. Where
   /// an active parameter is missing, a name is unknown or twice there, or an active parameter's value is of

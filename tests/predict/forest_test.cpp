@@ -55,6 +55,21 @@ TEST(Forest, SplitsCategoriesWhereTheirOrderMeansNothing) {
   EXPECT_NEAR(marginal.variance(), 16.0 * 0.4 * 0.6, 0.1);
 }
 
+TEST(Forest, ACategoryWithoutRowsIsLikeTheOthersWhateverTheUnit) {
+  std::vector<Row> rows;
+  for (int i = 0; i < 90; ++i) rows.push_back({static_cast<double>(i % 3)});
+  for (const double offset : {-10.0, 0.5, 10.0}) {
+    double sum = 0.0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      ForestOptions options;
+      options.seed = seed;
+      const Forest forest({{4}}, rows, values_of(rows, [&](const Row& x) { return x[0] + offset; }), options);
+      sum += forest.predict({3.0}) - offset;
+    }
+    EXPECT_NEAR(sum / 20.0, 1.0, 0.35) << offset;
+  }
+}
+
 TEST(Forest, AnUnknownEntryCountsBothSides) {
   const auto rows = uniform_rows(400, 1, 1);
   const Forest forest({{}}, rows, values_of(rows, [](const Row& x) { return x[0] < 0.25 ? 0.0 : 4.0; }), {});

@@ -54,6 +54,26 @@ TEST(Hyperband, LaysItsRungsFromTheLargestDown) {
   EXPECT_THROW(made("hyperband", {20, 20}), Error);
 }
 
+TEST(Brackets, WhereTheOnesThatWentOnFailedTheNextBestDoes) {
+  for (const char* name : {"hyperband", "successive_halving", "dehb", "iterative_deepening_hyperband"}) {
+    Simulation simulation(made(name, {1, 9}));
+    // Five trials and no more; the first that goes beyond the lowest rung crashes.
+    int crashed = 0;
+    for (int guard = 0; guard < 100; ++guard) {
+      const auto job = simulation.scheduler->next(simulation.trials.size() < 5);
+      if (!job) break;
+      Trial& trial = simulation.start(*job);
+      if (job->fidelity == 9 && crashed++ == 0)
+        simulation.set_state(trial, TrialState::failed);
+      else
+        simulation.finish(trial, evaluate(trial));
+    }
+    const auto arrived = [](const Trial& trial) { return trial.state == TrialState::completed; };
+    EXPECT_TRUE(std::any_of(simulation.trials.begin(), simulation.trials.end(), arrived)) << name;
+    EXPECT_EQ(simulation.trials.size(), 5u) << name;
+  }
+}
+
 /// Brackets one after the other as the paper writes them down, for trials numbered as they come.
 Jobs plain_hyperband(const Rungs& rungs, std::int64_t eta, std::int64_t brackets) {
   Jobs jobs;

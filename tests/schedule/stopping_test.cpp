@@ -193,6 +193,31 @@ TEST(CurvePrediction, StopsBadCurvesAndKeepsGoodOnes) {
   EXPECT_LT(units, 60 * 30 / 2);
 }
 
+TEST(CurvePrediction, KeepsWhatIsBetweenTheEndsOfAFront) {
+  // Two objectives, of which one is won where the other is lost: t and 1 - t, and what a trial is worse by.
+  const auto curve = [](double t, double worse) {
+    return [=](std::int64_t step) {
+      const double rest = 1.0 / static_cast<double>(step);
+      return std::vector<double>{t + worse + rest, 1.0 - t + worse + rest};
+    };
+  };
+  Simulation simulation(
+      make_scheduler("curve_prediction", problem_of(2), Json{{"steps", 10}, {"n_train", 30}, {"first", 3}}),
+      2);
+  Rng rng(8, "fronts");
+  for (int i = 0; i < 40; ++i) run(simulation, curve(rng.uniform(), rng.uniform(0.0, 1.0)));
+  run(simulation, curve(0.0, 0.0));
+  run(simulation, curve(0.5, 0.05));
+  run(simulation, curve(1.0, 0.0));
+  int stopped = 0, bad_stopped = 0;
+  for (int i = 0; i < 20; ++i) {
+    stopped += run(simulation, curve(rng.uniform(0.2, 0.8), 0.0)) > 0 ? 1 : 0;
+    bad_stopped += run(simulation, curve(0.5, 0.8)) > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(stopped, 0);
+  EXPECT_GT(bad_stopped, 15);
+}
+
 TEST(CurvePrediction, AnswersFromWhatItWasToldAndNotFromWhenItWasAsked) {
   const Json options{{"steps", 10}, {"n_train", 8}};
   Simulation simulation(make_scheduler("curve_prediction", problem_of(1), options));

@@ -92,6 +92,24 @@ TEST(Guided, AGoodPriorHelpsAndAWrongOneIsOvercome) {
   EXPECT_LT(best_of(wrong, 120), best_of("", 30));
 }
 
+TEST(Guided, APriorFadesWhereTrialsRestToo) {
+  // Of results that rest, as under a scheduler that promotes: the wrong prior is asked less and less.
+  Problem given = problem();
+  given.prior = read("lr = 1.0\ndepth = 1\nmixer = 'a'", given.space);
+  SimulatedStudy study("random", given);
+  int early = 0, late = 0;
+  for (int i = 0; i < 200; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    const bool near = trial.config.integer("depth") <= 2 && trial.config.text("mixer") == "a";
+    early += i < 20 && near ? 1 : 0;
+    late += i >= 180 && near ? 1 : 0;
+    study.result(trial, {1.0});
+    study.set_state(trial, study::TrialState::paused);
+  }
+  EXPECT_GT(early, 5);
+  EXPECT_LT(late, 5);
+}
+
 TEST(Guided, EarlierStudiesComeFirstAndLeadOn) {
   Problem given = problem();
   study::WarmStudy warm{"old"};

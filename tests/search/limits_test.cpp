@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "hone/search/individuals.h"
 #include "hone/search/losses.h"
 #include "simulated_study.h"
 
@@ -24,6 +25,9 @@ TEST(BreaksLimits, CostsAtEveryFidelityOthersAtTheHorizon) {
   EXPECT_TRUE(breaks_limits(problem, trial, {1, {{"price", 0.6}, {"error", 0.0}}}));
   EXPECT_FALSE(breaks_limits(problem, trial, {9, {{"error", 0.0}}})) << "what is not measured";
 
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(breaks_limits(problem, trial, {9, {{"price", nan}, {"error", 0.0}}})) << "what says nothing";
+
   problem.costs.clear();
   EXPECT_FALSE(breaks_limits(problem, trial, {1, {{"price", 0.6}}}));
   study::Trial priced;
@@ -41,6 +45,17 @@ TEST(BreaksLimits, LossesAreNoneOfATrialThatIsOut) {
   trial.results.pop_back();
   problem.costs = {"price"};
   EXPECT_TRUE(losses_of(problem, trial).empty());
+}
+
+TEST(Scalar, OneValueThatDivergedLeavesTheOthersApart) {
+  Scalar scalar(2);
+  Rng rng(3, "values");
+  for (int i = 0; i < 50; ++i) scalar.see({rng.uniform(), rng.uniform()});
+  const auto apart = [&] { return scalar.at({0.9, 0.5}, {0.5, 0.5}) - scalar.at({0.1, 0.5}, {0.5, 0.5}); };
+  const double before = apart();
+  scalar.see({1e6, 0.5});
+  EXPECT_GT(before, 0.1);
+  EXPECT_GT(apart(), 0.05 * before);
 }
 
 class LowFidelityLimits : public testing::TestWithParam<const char*> {};
@@ -74,6 +89,51 @@ TEST_P(LowFidelityLimits, QualityMayStillCome) { EXPECT_LT(share_within(GetParam
 
 INSTANTIATE_TEST_SUITE_P(Searchers, LowFidelityLimits, testing::Values("tpe", "bohb", "smac"),
                          [](const auto& info) { return std::string(info.param); });
+
+TEST(BreaksLimits, IndividualsWaitForTheHorizon) {
+  Problem problem = limited();
+  Moves moves(problem.space);
+  Individuals individuals(problem, moves);
+  study::Trial trial;
+  Rng rng(1, "config");
+  trial.config = problem.space.sample(rng);
+  individuals.update({study::Change::Kind::created, &trial, nullptr});
+  const auto standing_after = [&](std::int64_t fidelity) {
+    trial.results.push_back({fidelity, {{"a", 0.1}, {"price", 0.9}}});
+    individuals.update({study::Change::Kind::result, &trial, &trial.results.back()});
+    trial.state = study::TrialState::paused;
+    individuals.update({study::Change::Kind::state, &trial, nullptr});
+    return individuals.at(trial.id).standing;
+  };
+  EXPECT_EQ(standing_after(1), Individual::Standing::good);
+  EXPECT_EQ(standing_after(9), Individual::Standing::infeasible);
+}
+
+/// Half of the line has no price: how many of the last 20 of 50 proposals are there.
+int without_price(const std::string& searcher, double price) {
+  Problem problem = limited();
+  problem.horizon = 1;
+  SimulatedStudy study(searcher, problem);
+  int count = 0;
+  for (int i = 0; i < 50; ++i) {
+    study::Trial& trial = study.create(study.ask());
+    const double x = trial.config.real("x");
+    const bool keeps = x >= 0.5;
+    trial.results.push_back({1, {{"a", x}, {"price", keeps ? 0.2 : price}}});
+    trial.state = keeps ? study::TrialState::completed : study::TrialState::infeasible;
+    study.report(trial);
+    study.set_state(trial, trial.state);
+    count += i >= 30 && !keeps ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(GpLimits, AMeasureThatSaysNothingIsAvoided) {
+  for (const char* searcher : {"gp", "turbo", "auto"})
+    for (const double price :
+         {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()})
+      EXPECT_LT(without_price(searcher, price), 12) << searcher << " " << price;
+}
 
 /// A corner of the cube, 0.8% of it, is allowed. How many of n proposals are.
 int allowed(const std::string& searcher, std::uint64_t seed, int n) {

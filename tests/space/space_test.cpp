@@ -317,5 +317,21 @@ TEST(Space, TextAndKeyAreGolden) {
   EXPECT_EQ(Space().text(), "");
 }
 
+TEST(Scale, NarrowRangesFarFromZeroAndWideOnesKeepTheirValues) {
+  const auto distinct = [](double low, double high, bool log) {
+    const Space space = Space::Builder().real("x", low, high, {.log = log}).build();
+    Rng rng(1, "draws");
+    std::set<double> values;
+    for (int i = 0; i < 50; ++i) values.insert(space.sample(rng).real("x"));
+    return values;
+  };
+  EXPECT_GT(distinct(1e15, 1e15 + 10, false).size(), 8u);
+  EXPECT_GT(distinct(1.0, 1.0 + 1e-12, false).size(), 40u);
+  const auto wide = distinct(1e-160, 1e160, true);
+  EXPECT_GT(wide.size(), 40u);
+  EXPECT_LT(*wide.begin(), 1e-100);
+  EXPECT_GT(*wide.rbegin(), 1e100);
+}
+
 }  // namespace
 }  // namespace hone::space
