@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 #include "hone/run/suite.h"
 #include "hone/task/recorded.h"
 
@@ -34,6 +35,12 @@ struct Found {
   }
 };
 
+/// Whether a file says that it is about a table; what else lies in the folder is nobody's business.
+bool describes_table(const std::string& path) {
+  const Json json = Json::parse(read_file(path), nullptr, false);
+  return json.is_object() && (json.contains("metrics") || json.contains("space"));
+}
+
 std::vector<Found> tables_below(const std::string& folder, std::vector<std::string>* left_out) {
   if (!fs::is_directory(folder))
     throw Error("there is no such folder", Place{folder, 0, ""}, "it holds NAME.csv.gz with NAME.json");
@@ -57,7 +64,7 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
     try {
       task::Table::files(path);
     } catch (const Error&) {
-      leave_out("there are no rows beside it");
+      if (describes_table(path)) leave_out("there are no rows beside it");
       continue;
     }
     try {

@@ -37,7 +37,7 @@ struct CarbsSettings {
 /// - The front between its members is interpolated, rather than by a Gaussian process, so that it ascends.
 /// - Resampling a front's member, so that a lucky one is found out: a config can be in a study only once, so
 ///   its replicates are made by steps of a hundredth of the radius, and only where one leads to another
-///   config. The member with the fewest within a tenth of the radius is chosen, the cheapest of equals. What
+///   config. The member with the fewest as near as these is chosen, the cheapest of equals. What
 ///   is that near counts on the front as one, by its mean; a single result is on it where it is better than
 ///   the best of those before it (the authors' conservative choice).
 /// - Trials that run: a draw from the first process (Thompson) counts as their result, of 32 of them.
@@ -85,7 +85,11 @@ class Carbs : public Searcher {
 
  private:
   static constexpr std::size_t kMostCandidates = 2000;
-  static constexpr double kNear = 0.1;  // radii within which configs count as one
+  /// Within which configs count as one: three steps of resampling along every parameter.
+  double near() const {
+    return 0.03 * settings_.radius *
+           std::sqrt(static_cast<double>(std::max<std::size_t>(1, ground_.moves().free().size())));
+  }
 
   bool resamples_now() const {
     return settings_.resample_every > 0 &&
@@ -109,23 +113,22 @@ class Carbs : public Searcher {
       losses.push_back(scalar.at(row.losses, weights));
       costs.push_back(cost(row.trial));
     }
-    model_.fit(seen_, losses, costs, kNear * settings_.radius, rng);
+    model_.fit(seen_, losses, costs, near(), rng);
   }
 
   std::optional<space::Config> resampled(Rng& rng) const {
     const CarbsModel::Member* chosen = nullptr;
     std::size_t fewest = 0;
     for (const CarbsModel::Member& member : model_.front()) {
-      std::size_t near = 0;
+      std::size_t others = 0;
       const auto count = [&](const space::Point& point) {
-        near +=
-            ground_.squared_distance(member.row, ground_.row(point), kNear * settings_.radius) < 1.0 ? 1 : 0;
+        others += ground_.squared_distance(member.row, ground_.row(point), near()) < 1.0 ? 1 : 0;
       };
       for (const auto& row : seen_.rows()) count(row.point);
       for (const space::Point* point : seen_.running()) count(*point);
-      if (chosen != nullptr && near >= fewest) continue;
+      if (chosen != nullptr && others >= fewest) continue;
       chosen = &member;
-      fewest = near;
+      fewest = others;
     }
     space::Point point = chosen->point;
     const space::Point moved = ground_.step(chosen->point, 0.01 * settings_.radius, rng);
