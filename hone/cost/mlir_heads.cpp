@@ -1,5 +1,8 @@
 // Heads of operations whose pretty form is known: functions, loops, affine accesses.
 #include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -24,6 +27,8 @@ bool Parser::known_head(Head& head) {
     if (name == "scf.for") return scf_for(head), true;
     if (name == "scf.parallel") return scf_parallel(head), true;
     if (name == "scf.forall") return scf_forall(head), true;
+  } else if (name == "memref.subview" || name == "memref.reinterpret_cast") {
+    static_numbers(head);
   }
   return false;
 }
@@ -327,6 +332,33 @@ void Parser::affine_access(Head& head, bool store) {
   operation.operands.push_back(need_value());
   operation.map_operands = static_cast<int>(operation.operands.size());
   operation.map = value_map("[", "]", operation.operands);
+}
+
+/// `[%i, 2] [32, 32] [1, 1]` ahead, with words between: offsets, sizes and strides as attributes like the
+/// generic form's. What is read after this takes the values.
+void Parser::static_numbers(Head& head) {
+  constexpr std::uint32_t kFarthest = 16;
+  std::array<Attribute, 3> lists;
+  std::uint32_t ahead = 0;
+  for (Attribute& list : lists) {
+    list.kind = Attribute::Kind::dense;
+    for (const std::uint32_t from = ahead; !is(token(ahead), "["); ++ahead)
+      if (token(ahead).kind == Kind::end || ahead - from > kFarthest) return;
+    for (++ahead; !is(token(ahead), "]"); ++ahead) {
+      const Token& next = token(ahead);
+      if (next.kind == Kind::value) {
+        list.numbers.push_back(static_cast<double>(kDynamic));
+      } else if (next.kind == Kind::integer) {
+        const double sign = is(token(ahead - 1), "-") ? -1.0 : 1.0;
+        list.numbers.push_back(sign * std::strtod(std::string(text(next)).c_str(), nullptr));
+      } else if (!is(next, ",") && !is(next, "-") && next.kind != Kind::hash) {
+        return;
+      }
+    }
+  }
+  constexpr const char* kNames[] = {"static_offsets", "static_sizes", "static_strides"};
+  for (std::size_t i = 0; i < lists.size(); ++i)
+    head.operation.attributes.emplace_back(kNames[i], add_attribute(std::move(lists[i])));
 }
 
 /// #map(%a)[%n]

@@ -82,6 +82,10 @@ bool NestBuilder::bounds_vary(int function) const {
     const Operation& operation = module_.operations[i];
     // What follows the function's own operations stands in its region or further out.
     if (static_cast<int>(i) != function && operation.region <= around) return false;
+    if (const Attribute* sizes = module_.attribute(operation, "static_sizes"); sizes != nullptr) {
+      const std::vector<std::int64_t> known = module_.integers(*sizes);
+      if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
+    }
     for (const Loop& loop : operation.loops)
       for (const Bound* bound : {&loop.lower, &loop.upper}) {
         const AffineMap& map = module_.maps[static_cast<std::size_t>(bound->map)];
@@ -294,10 +298,9 @@ void NestBuilder::loops(const Operation& operation, At at) {
       if (operand < operation.operands.size()) innermost.initial.push_back(operation.operands[operand]);
       // A tensor or memref that goes around is the one that went in.
       if (type.shaped() && type.kind != Type::Kind::vector && operand < operation.operands.size()) {
-        const int held = buffer(operation.operands[operand]);
-        buffers_[arguments[i]] = held;
+        same_place(arguments[i], operation.operands[operand]);
         if (i - operation.loops.size() < operation.results.size())
-          buffers_[operation.results[i - operation.loops.size()]] = held;
+          same_place(operation.results[i - operation.loops.size()], operation.operands[operand]);
       }
     }
   }
@@ -345,12 +348,15 @@ void NestBuilder::call(const Operation& operation, At at) {
   std::unordered_map<int, Nest::Index> indices;
   std::unordered_map<int, Points> values;
   std::unordered_map<int, int> buffers;
+  std::unordered_map<int, View> views;
   const Few<int>& arguments =
       module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
   for (std::size_t i = 0; i < arguments.size() && i < operation.operands.size(); ++i) {
     const Type& type = module_.type_of(arguments[i]);
     if (type.shaped()) {
       buffers[arguments[i]] = buffer(operation.operands[i]);
+      if (const auto part = views_.find(operation.operands[i]); part != views_.end())
+        views[arguments[i]] = part->second;
     } else if (type.scalar == Type::Scalar::index) {
       indices[arguments[i]] = index(operation.operands[i]);
       values[arguments[i]] = points(operation.operands[i]);
@@ -359,12 +365,14 @@ void NestBuilder::call(const Operation& operation, At at) {
   indices.swap(indices_);
   values.swap(values_);
   buffers.swap(buffers_);
+  views.swap(views_);
   calling_.push_back(callee_id);
   for (const int id : callee.regions) region(id, at);
   calling_.pop_back();
   indices.swap(indices_);
   values.swap(values_);
   buffers.swap(buffers_);
+  views.swap(views_);
 }
 
 }  // namespace hone::cost::mlir

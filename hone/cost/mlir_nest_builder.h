@@ -61,7 +61,7 @@ class NestBuilder {
   void branches(const Operation& operation, At at);
   void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
-  void keep_inside(Nest::Access& access) const;
+  void keep_inside(Nest::Access& access, const Type& type) const;
   void step(const Operation& operation, At at, Work work);
   void flow(const Operation& operation, At at, bool ended);
   int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);
@@ -81,6 +81,25 @@ class NestBuilder {
   Nest::Index scaled(Nest::Index index, double factor) const;
   Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
   int buffer(int value);
+
+  // Parts of buffers (mlir_nest_views.cpp).
+  /// How positions in a part of a buffer are positions in the buffer.
+  struct View {
+    struct Dimension {
+      Nest::Index offset;
+      Few<std::pair<int, double>, 2> by;  ///< dimension of the part, how far one position of it goes
+    };
+    std::vector<Dimension> dimensions;  ///< of the buffer
+  };
+  View view_of(int value) const;
+  bool part(const Operation& operation, int value);
+  std::optional<std::vector<Nest::Index>> numbers(const Operation& operation, std::string_view name,
+                                                  std::size_t& operand);
+  Nest::Index composed(const View::Dimension& dimension, std::span<const Nest::Index> indices) const;
+  void moved_whole(int value, int of, Nest::Buffer& made);
+  void same_place(int value, int as);
+  void in_buffer(int value, Nest::Access& access) const;
+  Points extent(int value, std::size_t dimension);
 
   // What iterations wait for (mlir_chains.cpp).
   Way latency(int from, int to);
@@ -107,6 +126,7 @@ class NestBuilder {
   void contraction(const Operation& operation, At at);
   void copy(const Operation& operation, At at);
   void domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real, int body);
+  std::optional<Points> told_size(const Domain& domain, std::size_t loop);
   std::optional<Domain> generic_domain(const Operation& operation) const;
   bool holds_tensors(const Operation& operation) const;
 
@@ -123,6 +143,7 @@ class NestBuilder {
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;
   std::unordered_map<int, int> buffers_;
+  std::unordered_map<int, View> views_;                ///< by value: where it is no whole buffer
   std::unordered_map<std::string_view, int> globals_;  ///< by symbol: buffers
   std::map<int, Fused> fused_;                         ///< by result
   std::unordered_map<int, Few<int>> users_;            ///< by value: operations

@@ -21,6 +21,7 @@ Nest::Access NestBuilder::moved(const Domain::Operand& operand, std::span<const 
     std::sort(index.terms.begin(), index.terms.end());
     access.indices.push_back(std::move(index));
   }
+  in_buffer(operand.value, access);
   return access;
 }
 

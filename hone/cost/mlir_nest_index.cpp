@@ -65,13 +65,9 @@ NestBuilder::Points NestBuilder::points(int value) {
       if (name == "divsi" || name == "floordivsi" || name == "divui")
         result[s] = b[s] == 0.0 ? NAN : std::floor(a[s] / b[s]);
     }
-    if (name == "dim") {
-      const Type& type = module_.type_of(operation.operands[0]);
-      const std::int64_t at = module_.constant(operation.operands[1]);
-      if (at >= 0 && static_cast<std::size_t>(at) < type.shape.size() &&
-          type.shape[static_cast<std::size_t>(at)] != kDynamic)
-        result.assign(samples_, static_cast<double>(type.shape[static_cast<std::size_t>(at)]));
-    }
+    if (name == "dim")
+      if (const std::int64_t at = module_.constant(operation.operands[1]); at >= 0)
+        result = extent(operation.operands[0], static_cast<std::size_t>(at));
   }
   values_[value] = result;
   return result;
@@ -215,6 +211,8 @@ int NestBuilder::buffer(int value) {
   const Type& type = module_.type_of(value);
   const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
   Nest::Buffer made;
+  bool viewed = false;
+  int of = -1;
   if (definer >= 0) {
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
     if (operation.name == "memref.get_global") {
@@ -223,11 +221,14 @@ int NestBuilder::buffer(int value) {
       found->second = static_cast<int>(nest_.buffers.size());
     }
     made.heap = !is_view(operation.name) && made_on_heap(operation.name);
-    if (is_view(operation.name) && !operation.operands.empty() && chain_ <= kMaxChain) {
+    viewed = is_view(operation.name) && !operation.operands.empty() && chain_ <= kMaxChain;
+    if (viewed) {
       const Longer longer(*this);
-      const int of = buffer(operation.operands[0]);
+      of = buffer(operation.operands[0]);
+      if (part(operation, value)) return buffers_[value] = of;
       const Nest::Buffer& root = nest_.buffers[static_cast<std::size_t>(of)];
-      if (root.shape == type.shape && root.strides == type.strides) return buffers_[value] = of;
+      if (!views_.contains(operation.operands[0]) && root.shape == type.shape && root.strides == type.strides)
+        return buffers_[value] = of;
       made.root = root.root >= 0 ? root.root : of;
       made.heap = root.heap;
     }
@@ -236,6 +237,7 @@ int NestBuilder::buffer(int value) {
   made.strides = type.strides;
   made.element_bytes = type.element_bytes();
   made.bytes = type.elements(Nest::kUnknownTrips) * made.element_bytes;
+  if (viewed) moved_whole(value, of, made);
   nest_.buffers.push_back(std::move(made));
   return buffers_[value] = static_cast<int>(nest_.buffers.size()) - 1;
 }

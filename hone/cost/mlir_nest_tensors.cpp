@@ -61,15 +61,30 @@ bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
   return true;
 }
 
+/// The size of a loop that no type tells: what one of the operands that it goes through was made with.
+std::optional<NestBuilder::Points> NestBuilder::told_size(const Domain& domain, std::size_t loop) {
+  for (const Domain::Operand& operand : domain.operands)
+    for (std::size_t k = 0; k < operand.indices.size(); ++k) {
+      const auto& dimension = operand.indices[k];
+      if (dimension.size() != 1 || dimension[0] != std::pair<int, std::int64_t>(static_cast<int>(loop), 1))
+        continue;
+      Points sizes = extent(operand.value, k);
+      if (std::none_of(sizes.begin(), sizes.end(), [](double size) { return std::isnan(size); }))
+        return sizes;
+    }
+  return std::nullopt;
+}
+
 /// Loops, accesses and the work of one innermost iteration; `body` (a region, -1: none) is walked for it.
 void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real,
                          int body) {
   Few<int> loops;
   for (std::size_t i = 0; i < domain.sizes.size(); ++i) {
-    const bool is_known = domain.sizes[i] != kDynamic;
-    at = {add_loop(at, Points(samples_, static_cast<double>(known(domain.sizes[i]))), !domain.reduction[i],
-                   is_known, true),
-          1.0};
+    bool is_known = domain.sizes[i] != kDynamic;
+    Points trips(samples_, static_cast<double>(known(domain.sizes[i])));
+    if (!is_known)
+      if (const auto sizes = told_size(domain, i)) trips = *sizes, is_known = true;
+    at = {add_loop(at, trips, !domain.reduction[i], is_known, true), 1.0};
     loops.push_back(at.loop);
   }
   // Values of a body are its arguments, an operand each; without a body one step follows another.

@@ -141,6 +141,7 @@ class Parser {
   void scf_forall(Head& head);
   void affine_access(Head& head, bool store);
   void affine_apply(Head& head);
+  void static_numbers(Head& head);
   void iteration_arguments(Head& head);
   Bound affine_bound(Head& head);
   std::vector<Bound> affine_bounds(Head& head);

@@ -186,6 +186,158 @@ func.func @f(%a: tensor<1x10x10x4xf32>, %w: tensor<3x3x4x16xf32>, %o: tensor<1x4
   EXPECT_EQ(convolution.at("multiply_count"), 4.0 * 4 * 16 * 9 * 4);
 }
 
+/// All that depends on where accesses go; not how many operations the text has, and their values.
+void expect_alike(const Features& a, const Features& b) {
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    if (const std::string& name = feature_names()[i];
+        !name.starts_with("static_") && !name.starts_with("pressure_"))
+      EXPECT_EQ(a.values[i], b.values[i]) << name;
+  EXPECT_EQ(a.rows.values, b.rows.values);
+  EXPECT_EQ(a.rows.estimates, b.rows.estimates);
+}
+
+TEST(MlirFeatures, TilesThroughViewsAreWhereTheirOffsetsSay) {
+  const auto copied = [](const std::string& views, const std::string& from, const std::string& to,
+                         const std::string& types) {
+    return of(
+        "func.func @f(%A: memref<512x512xf64>, %B: memref<512x512xf64>) {\n"
+        "%c1 = arith.constant 1 : index\naffine.for %i = 0 to 512 step 32 {\n"
+        "affine.for %j = 0 to 512 step 32 {\n" +
+        views + "affine.for %x = 0 to 32 {\naffine.for %y = 0 to 32 {\n%0 = affine.load " + from +
+        " : memref<" + types + ">\naffine.store %0, " + to + " : memref<" + types +
+        ">\n}\n}\n}\n}\nreturn\n}\n");
+  };
+  const Features plain = copied("", "%A[%i + %x, %j + %y]", "%B[%j + %y, %i + %x]", "512x512xf64");
+  EXPECT_EQ(plain.at("footprint_bytes"), 2.0 * 512 * 512 * 8);
+  const std::string tile = "32x32xf64, strided<[512, 1], offset: ?>";
+  const auto views = [&](const char* a, const char* b) {
+    return fmt::format(
+        "%a = {} : memref<512x512xf64> to memref<{}>\n%b = {} : memref<512x512xf64> to memref<{}>\n", a, tile,
+        b, tile);
+  };
+  expect_alike(
+      copied(views("memref.subview %A[%i, %j] [32, 32] [1, 1]", "memref.subview %B[%j, %i] [32, 32] [1, 1]"),
+             "%a[%x, %y]", "%b[%y, %x]", tile),
+      plain);
+  // In the generic form; a subview of a subview; through a cast.
+  const auto generic = [&](const char* name, const char* of, const char* at) {
+    return fmt::format(
+        "{} = \"memref.subview\"({}, {}) <{{operandSegmentSizes = array<i32: 1, 2, 0, 0>, static_offsets = "
+        "array<i64: -9223372036854775808, -9223372036854775808>, static_sizes = array<i64: 32, 32>, "
+        "static_strides = array<i64: 1, 1>}}> : (memref<512x512xf64>, index, index) -> memref<{}>\n",
+        name, of, at, tile);
+  };
+  expect_alike(
+      copied(generic("%a", "%A", "%i, %j") + generic("%b", "%B", "%j, %i"), "%a[%x, %y]", "%b[%y, %x]", tile),
+      plain);
+  const std::string wide = "32x512xf64, strided<[512, 1], offset: ?>";
+  expect_alike(
+      copied("%r = memref.subview %A[%i, 0] [32, 512] [1, 1] : memref<512x512xf64> to memref<" + wide +
+                 ">\n%a = memref.subview %r[0, %j] [32, 32] [1, 1] : memref<" + wide + "> to memref<" + tile +
+                 ">\n%s = memref.subview %B[%j, %i] [32, 32] [1, 1] : memref<512x512xf64> to memref<" + tile +
+                 ">\n%b = memref.cast %s : memref<" + tile +
+                 "> to memref<32x32xf64, strided<[?, ?], offset: ?>>\n",
+             "%a[%x, %y]", "%b[%y, %x]", tile),
+      plain);
+  // A part that is not where the loops are: one tile, all through.
+  EXPECT_EQ(
+      copied(views("memref.subview %A[64, 32] [32, 32] [1, 1]", "memref.subview %B[0, 0] [32, 32] [1, 1]"),
+             "%a[%x, %y]", "%b[%y, %x]", tile)
+          .at("footprint_bytes"),
+      2.0 * 32 * 32 * 8);
+}
+
+TEST(MlirFeatures, ViewsOfFewerDimensionsAndStrides) {
+  const auto summed = [](const std::string& view, const std::string& load) {
+    return of("func.func @f(%A: memref<64x300x128xf32>, %s: memref<300xf32>) {\naffine.for %i = 0 to 64 {\n" +
+              view + "affine.for %x = 0 to 60 {\n%0 = " + load +
+              "\naffine.store %0, %s[%x] : memref<300xf32>\n}\n}\nreturn\n}\n");
+  };
+  const std::string column = "memref<60xf32, strided<[640], offset: ?>>";
+  expect_alike(summed("%v = memref.subview %A[%i, 3, 7] [1, 60, 1] [1, 5, 1] : memref<64x300x128xf32> to " +
+                          column + "\n",
+                      "affine.load %v[%x] : " + column),
+               summed("", "affine.load %A[%i, %x * 5 + 3, 7] : memref<64x300x128xf32>"));
+  // What sees a row in two dimensions.
+  const auto rows = [](const std::string& view, const std::string& load) {
+    return of(
+        "func.func @f(%A: memref<65536xf32>, %s: memref<16xf32>) {\naffine.for %i = 0 to 65536 step 256 {\n" +
+        view + "affine.for %x = 0 to 16 {\naffine.for %y = 0 to 16 {\n%0 = " + load +
+        "\naffine.store %0, %s[%y] : memref<16xf32>\n}\n}\n}\nreturn\n}\n");
+  };
+  const std::string square = "memref<16x16xf32, strided<[16, 1], offset: ?>>";
+  const Features plain = rows("", "affine.load %A[%i + %x * 16 + %y] : memref<65536xf32>");
+  expect_alike(rows("%v = memref.reinterpret_cast %A to offset: [%i], sizes: [16, 16], strides: [16, 1] : "
+                    "memref<65536xf32> to " +
+                        square + "\n",
+                    "affine.load %v[%x, %y] : " + square),
+               plain);
+  const std::string row = "memref<256xf32, strided<[1], offset: ?>>";
+  const Features opened = rows("%r = memref.subview %A[%i] [256] [1] : memref<65536xf32> to " + row +
+                                   "\n%v = memref.expand_shape %r [[0, 1]] output_shape [16, 16] : " + row +
+                                   " into " + square + "\n",
+                               "affine.load %v[%x, %y] : " + square);
+  EXPECT_EQ(opened.at("footprint_bytes"), plain.at("footprint_bytes"));
+}
+
+TEST(MlirFeatures, OperationsOnTiles) {
+  const auto product = [](int size, const std::string& sizes, const std::string& shape) {
+    const std::string part = "memref<" + shape + "xf64, strided<[520, 1], offset: ?>>";
+    std::string text = fmt::format(
+        "#last = affine_map<(d0) -> (-d0 + {0}, 16)>\nfunc.func @mm(%A: memref<520x520xf64>, %B: "
+        "memref<520x520xf64>, "
+        "%C: memref<520x520xf64>) {{\n%c0 = arith.constant 0 : index\n%n = arith.constant {0} : index\n"
+        "%t = arith.constant 16 : index\n",
+        size);
+    for (const char* loop : {"i", "j", "k"})
+      text += fmt::format("scf.for %{0} = %c0 to %n step %t {{\n%{0}s = affine.min #last(%{0})\n", loop);
+    const auto view = [&](const char* name, const char* of, const char* at, const char* by) {
+      const std::string dynamic = fmt::format("%{}s, %{}s", at, by);
+      text += fmt::format("%{} = memref.subview %{}[%{}, %{}] [{}] [1, 1] : memref<520x520xf64> to {}\n",
+                          name, of, at, by, sizes.empty() ? dynamic : sizes, part);
+    };
+    view("a", "A", "i", "k");
+    view("b", "B", "k", "j");
+    view("c", "C", "i", "j");
+    return of(text + "linalg.matmul ins(%a, %b : " + part + ", " + part + ") outs(%c : " + part +
+              ")\n}\n}\n}\nreturn\n}\n");
+  };
+  const Features even = product(512, "16, 16", "16x16"), told = product(512, "", "?x?"),
+                 last = product(520, "", "?x?");
+  EXPECT_EQ(even.at("flops"), 2.0 * 512 * 512 * 512);
+  EXPECT_NEAR(even.at("footprint_bytes"), 3.0 * 512 * 520 * 8, 3.0 * 512 * 64);
+  EXPECT_EQ(told.at("flops"), even.at("flops"));
+  // The last tile is half as long: 33 of them, by the mean of what the sample points see.
+  EXPECT_NEAR(last.at("flops"), 2.0 * 520 * 520 * 520, 0.05 * 2.0 * 520 * 520 * 520);
+}
+
+TEST(MlirFeatures, SizesThatWereCastAway) {
+  const auto doubled = [](const std::string& cast, const std::string& type, const std::string& bound) {
+    return of(
+        "func.func @f(%A: memref<300x200xf64>) {\n%c0 = arith.constant 0 : index\n"
+        "%c1 = arith.constant 1 : index\n" +
+        cast + "scf.for %i = %c0 to %n step %c1 {\nscf.for %j = %c0 to %m step %c1 {\n%0 = memref.load " +
+        bound + "[%i, %j] : memref<" + type + ">\n%1 = arith.addf %0, %0 : f64\nmemref.store %1, " + bound +
+        "[%i, %j] : memref<" + type + ">\n}\n}\nreturn\n}\n");
+  };
+  const Features cast = doubled(
+                     "%a = memref.cast %A : memref<300x200xf64> to memref<?x?xf64>\n"
+                     "%n = memref.dim %a, %c0 : memref<?x?xf64>\n%m = memref.dim %a, %c1 : memref<?x?xf64>\n",
+                     "?x?xf64", "%a"),
+                 plain = doubled("%n = arith.constant 300 : index\n%m = arith.constant 200 : index\n",
+                                 "300x200xf64", "%A");
+  EXPECT_EQ(cast.at("flops"), 300.0 * 200);
+  EXPECT_EQ(cast.at("footprint_bytes"), plain.at("footprint_bytes"));
+  EXPECT_TRUE(cast.loops.at(1).known);
+  // Of a buffer that is made here.
+  EXPECT_EQ(doubled("%c7 = arith.constant 7 : index\n%a = memref.alloc(%c7) : memref<9x?xf64>\n"
+                    "%n = memref.dim %a, %c0 : memref<9x?xf64>\n%m = memref.dim %a, %c1 : memref<9x?xf64>\n",
+                    "9x?xf64", "%a")
+                .loops.at(1)
+                .trips,
+            7.0);
+}
+
 TEST(MlirFeatures, PressureIsWhatLivesTogether) {
   std::string text = "func.func @f(%A: memref<64xf32>) -> f32 {\n";
   for (int i = 0; i < 20; ++i) text += fmt::format("%x{0} = affine.load %A[{0}] : memref<64xf32>\n", i);
