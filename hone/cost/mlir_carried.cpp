@@ -63,6 +63,7 @@ void Vectorising::carried(int id, Lowered::Body& body) {
                      if (std::ranges::find(loop(at).carried, value) != loop(at).carried.end()) return true;
                    return false;
                  });
+    body.real_chain = body.real_chain || one.chased;
     for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k)
       body.real_chain = body.real_chain || !reduces(id, one.carried[k], one.yielded[k], 0) ||
                         (one.carries_real && ordered(one.carried[k], one.yielded[k]));

@@ -151,12 +151,24 @@ void NestBuilder::returned(std::span<const int> values) {
 }
 
 void NestBuilder::region(int id, At at) {
-  for (const Block& block : module_.regions[static_cast<std::size_t>(id)].blocks) {
-    // What enters a block is known when it is entered; a function's own is the same all through it.
-    if (at.loop >= 0)
-      for (const int argument : block.arguments) stands_.try_emplace(argument, at.loop);
-    for (const int operation : block.operations) this->operation(operation, at);
-  }
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(id)].blocks;
+  if (blocks.size() == 1) return block(blocks[0], at);
+  jumps(id, at);
+}
+
+void NestBuilder::block(const Block& block, At at) {
+  // What enters a block is known when it is entered; a function's own is the same all through it.
+  if (at.loop >= 0)
+    for (const int argument : block.arguments) stands_.try_emplace(argument, at.loop);
+  for (const int operation : block.operations) this->operation(operation, at);
+}
+
+/// A value that the first block of a region ends with; -1: none.
+int NestBuilder::ended_with(int region, std::size_t number) const {
+  const Block& block = module_.regions[static_cast<std::size_t>(region)].blocks[0];
+  if (block.operations.empty()) return -1;
+  const Few<int>& last = module_.operations[static_cast<std::size_t>(block.operations.back())].operands;
+  return number < last.size() ? last[number] : -1;
 }
 
 void NestBuilder::operation(int id, At at) {
@@ -295,7 +307,11 @@ void NestBuilder::loops(const Operation& operation, At at) {
       stands_[arguments[i]] = at.loop;
       const std::size_t operand = operation.operands.size() - std::min(operation.operands.size(), carried) +
                                   i - operation.loops.size();
-      if (operand < operation.operands.size()) innermost.initial.push_back(operation.operands[operand]);
+      if (operand < operation.operands.size()) {
+        innermost.initial.push_back(operation.operands[operand]);
+        counted({&arguments[i], 1}, ended_with(operation.regions[0], i - operation.loops.size()),
+                operation.operands[operand], at.loop);
+      }
       // A tensor or memref that goes around is the one that went in.
       if (type.shaped() && type.kind != Type::Kind::vector && operand < operation.operands.size()) {
         same_place(arguments[i], operation.operands[operand]);
@@ -315,6 +331,27 @@ void NestBuilder::loops(const Operation& operation, At at) {
   flow(operation, at, true);
 }
 
+/// A whole number that is handed on with the same added each time, as the loop's own variable is: as what an
+/// iteration knows it, what the next one gets, and what it begins as.
+bool NestBuilder::counted(std::span<const int> names, int next, int initial, int loop) {
+  const int definer = next < 0 ? -1 : module_.values[static_cast<std::size_t>(next)].operation;
+  if (definer < 0 || initial < 0) return false;
+  const Operation& sum = module_.operations[static_cast<std::size_t>(definer)];
+  const bool adds = sum.name == "arith.addi" || sum.name == "index.add",
+             takes = sum.name == "arith.subi" || sum.name == "index.sub";
+  if ((!adds && !takes) || sum.operands.size() != 2) return false;
+  const auto itself = [&](std::size_t k) {
+    return std::find(names.begin(), names.end(), sum.operands[k]) != names.end();
+  };
+  const std::size_t at = adds && itself(1) ? 1 : 0;
+  const std::int64_t step = module_.constant(sum.operands[1 - at]);
+  if (!itself(at) || step == kDynamic) return false;
+  Nest::Index index = this->index(initial);
+  index.terms.emplace_back(loop, static_cast<double>(takes ? -step : step));
+  for (const int name : names) indices_[name] = index;
+  return true;
+}
+
 void NestBuilder::branches(const Operation& operation, At at) {
   if (operation.regions.empty()) {
     const bool jumps = operation.name.find("br") != std::string_view::npos ||
@@ -324,12 +361,27 @@ void NestBuilder::branches(const Operation& operation, At at) {
   }
   if (operation.name == "scf.while" || operation.name == "stablehlo.while") {
     at = {add_loop(at, Points(samples_, static_cast<double>(Nest::kUnknownTrips)), false, false, false), 1.0};
+    if (operation.regions.size() == 2) counted_while(operation, at.loop);
   } else if (operation.name == "scf.if" || operation.name == "affine.if" ||
              operation.name == "scf.index_switch") {
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
     at.share *= 1.0 / static_cast<double>(std::max<std::size_t>(2, operation.regions.size()));
   }
   for (const int id : operation.regions) region(id, at);
+}
+
+/// What a condition hands to the other region, from which it comes back.
+void NestBuilder::counted_while(const Operation& operation, int loop) {
+  const auto arguments = [&](std::size_t region) -> const Few<int>& {
+    return module_.regions[static_cast<std::size_t>(operation.regions[region])].blocks[0].arguments;
+  };
+  const Few<int>&before = arguments(0), &after = arguments(1);
+  for (std::size_t k = 0; k < after.size(); ++k)
+    for (std::size_t i = 0; i < std::min(before.size(), operation.operands.size()); ++i)
+      if (ended_with(operation.regions[0], k + 1) == before[i]) {
+        const int names[] = {before[i], after[k]};
+        counted(names, ended_with(operation.regions[1], i), operation.operands[i], loop);
+      }
 }
 
 void NestBuilder::call(const Operation& operation, At at) {

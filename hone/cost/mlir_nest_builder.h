@@ -55,9 +55,13 @@ class NestBuilder {
   using Points = std::vector<double>;
 
   void region(int id, At at);
+  void block(const Block& block, At at);
+  int ended_with(int region, std::size_t number) const;
   void returned(std::span<const int> values);
   void operation(int id, At at);
   void loops(const Operation& operation, At at);
+  bool counted(std::span<const int> names, int next, int initial, int loop);
+  void counted_while(const Operation& operation, int loop);
   void branches(const Operation& operation, At at);
   void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
@@ -106,6 +110,18 @@ class NestBuilder {
   /// Of a comparison, choice or rounding of reals: what it takes, knowing which operands are constants.
   Choice choice(const Operation& operation) const;
   void carried_chain(const Operation& operation, int loop);
+  void carried_chain(std::span<const int> from, std::span<const int> to, int loop);
+
+  // Blocks that jump to each other (mlir_nest_jumps.cpp).
+  /// Blocks one after the other, those from one that is jumped back to as a loop.
+  struct Jumps {
+    std::vector<Few<int>> to;  ///< by block
+    std::vector<int> last;     ///< by block: the last that jumps back to it; -1: none does
+  };
+  void jumps(int region, At at);
+  Jumps jumps_of(int region) const;
+  void blocks(int region, const Jumps& jumps, int begin, int end, At at);
+  void handed_back(int region, const Jumps& jumps, int head, int loop);
 
   // Operations on whole tensors (mlir_nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);
@@ -133,11 +149,13 @@ class NestBuilder {
   const Module& module_;
   Nest& nest_;
   std::size_t samples_ = 1;
-  std::vector<bool> dead_;  ///< by operation
-  Few<int> calling_;        ///< functions being walked, the outermost first
+  std::vector<bool> dead_;          ///< by operation
+  Few<std::pair<int, int>> heads_;  ///< of loops of blocks that are being walked: region, block
+  Few<int> calling_;                ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
   std::unordered_map<std::string_view, int> callees_;
   std::unordered_map<int, Way> paths_;  ///< by value, while latency() walks
+  bool chased_ = false;                 ///< it went through a load's place
   std::vector<Points> weights_;         ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it

@@ -153,8 +153,9 @@ const Nest::Index& NestBuilder::index(int value) {
   if (fixed != kDynamic) {
     result.constant = static_cast<double>(fixed);
   } else if (definer < 0) {
-    // Of a loop that hands it on, or of the function.
+    // Of a loop that hands it on, which may be anything, or of the function.
     result.exact = !stands_.contains(value);
+    result.indirect = !result.exact;
     if (result.exact)
       result.offset = mixed(1, value);
     else
@@ -167,7 +168,11 @@ const Nest::Index& NestBuilder::index(int value) {
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
     const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
     const Work work = work_of(operation.name);
-    if (operation.name == "affine.apply") {
+    if (!operation.regions.empty()) {  // what comes of a loop or a branch
+      result.exact = false;
+      result.indirect = true;
+      known_only_when_it_runs(result, value);
+    } else if (operation.name == "affine.apply") {
       if (operation.map >= 0)
         result =
             mapped(module_.maps[static_cast<std::size_t>(operation.map)], 0, span_of(operation.operands));
@@ -194,7 +199,7 @@ const Nest::Index& NestBuilder::index(int value) {
         same = mixed(mixed(same, one.constant), one.offset);
         result = sum(std::move(result), Nest::Index(one));
       }
-      result.exact = result.terms.empty() && !result.indirect && !operation.operands.empty();
+      result.exact = result.exact && result.terms.empty() && !result.indirect && !operation.operands.empty();
       if (result.exact) {
         result = {};
         result.offset = same;

@@ -81,6 +81,14 @@ TEST(CostMlir, LearnedAndPredicted) {
   const Json cost = json["functions"][0]["costs"]["run_s"];
   EXPECT_NEAR(cost["value"].get<double>(), 2.048e-6, 1e-6);
   EXPECT_LE(cost["low"].get<double>(), cost["value"].get<double>());
+  EXPECT_EQ(json["functions"][0]["assumed"], Json::array());
+  folder.write("open.mlir",
+               "func.func @f(%A: memref<64xf32>, %n: index) {\n%z = arith.constant 0.0 : f32\n"
+               "affine.for %i = 0 to %n {\naffine.store %z, %A[%i] : memref<64xf32>\n}\nreturn\n}\n");
+  test::Program open(folder, {"cost", "predict", "open.mlir"});
+  ASSERT_EQ(open.status(), 0) << open.err();
+  EXPECT_NE(open.out().find("\n  assumed: 1 loop bound is not known, counted as 64\n"), std::string::npos)
+      << open.out();
   test::Program missing(folder, {"cost", "predict", "k.mlir", "--model", "nothing.json"});
   EXPECT_EQ(missing.status(), 2);
 }

@@ -7,6 +7,7 @@
 
 #include "../fire/mutate.h"
 #include "hone/base/error.h"
+#include "hone/cost/mlir_assumed.h"
 #include "hone/cost/mlir_tokens.h"
 #include "mlir_texts.h"
 
@@ -336,6 +337,59 @@ TEST(MlirFeatures, SizesThatWereCastAway) {
                 .loops.at(1)
                 .trips,
             7.0);
+}
+
+/// A row that blocks go through; `more` stands in the body.
+std::string jumping(const std::string& more) {
+  return "func.func @f(%A: memref<100000xf64>, %c: i1) {\n  %c0 = arith.constant 0 : index\n"
+         "  %c1 = arith.constant 1 : index\n  %n = arith.constant 100000 : index\n"
+         "  cf.br ^head(%c0 : index)\n^head(%i: index):\n  %d = arith.cmpi slt, %i, %n : index\n"
+         "  cf.cond_br %d, ^body, ^exit\n^body:\n  %0 = memref.load %A[%i] : memref<100000xf64>\n"
+         "  %1 = arith.addf %0, %0 : f64\n  memref.store %1, %A[%i] : memref<100000xf64>\n" +
+         more + "  %i2 = arith.addi %i, %c1 : index\n  cf.br ^head(%i2 : index)\n^exit:\n  return\n}\n";
+}
+
+TEST(MlirFeatures, BlocksThatAreJumpedBackToAreLoops) {
+  const Features once = of(jumping(""));
+  ASSERT_EQ(once.loops.size(), 1u);
+  EXPECT_EQ(once.loops[0].trips, 64.0);
+  EXPECT_FALSE(once.loops[0].known);
+  EXPECT_EQ(once.loops[0].unit, 2.0) << "what is handed back with one more each time";
+  EXPECT_EQ(once.at("flops"), 64.0);
+  // One around another, in the generic form.
+  const Features nested = of(
+      "\"func.func\"() <{function_type = (memref<9xf32>) -> (), sym_name = \"f\"}> ({\n^bb0(%A: "
+      "memref<9xf32>):\n"
+      "  %c = \"arith.constant\"() <{value = true}> : () -> i1\n  %k = \"arith.constant\"() <{value = 3 : "
+      "index}> : () "
+      "-> index\n  \"cf.br\"()[^bb1] : () -> ()\n^bb1:\n  \"cf.br\"()[^bb2] : () -> ()\n^bb2:\n"
+      "  %x = \"memref.load\"(%A, %k) : (memref<9xf32>, index) -> f32\n  %y = \"arith.mulf\"(%x, %x) : (f32, "
+      "f32) -> f32\n"
+      "  \"memref.store\"(%y, %A, %k) : (f32, memref<9xf32>, index) -> ()\n"
+      "  \"cf.cond_br\"(%c)[^bb2, ^bb3] <{operandSegmentSizes = array<i32: 1, 0, 0>}> : (i1) -> ()\n^bb3:\n"
+      "  \"cf.cond_br\"(%c)[^bb1, ^bb4] <{operandSegmentSizes = array<i32: 1, 0, 0>}> : (i1) -> ()\n^bb4:\n"
+      "  \"func.return\"() : () -> ()\n}) : () -> ()\n");
+  ASSERT_EQ(nested.loops.size(), 2u);
+  EXPECT_EQ(nested.loops[1].entries, 64.0);
+  EXPECT_EQ(nested.at("flops"), 64.0 * 64.0);
+}
+
+TEST(MlirFeatures, WhatIsAssumedIsSaid) {
+  const auto said = [](const std::string& text) {
+    const Module module = parse(text);
+    return assumed(module, module.functions().at(0));
+  };
+  using List = std::vector<std::string>;
+  EXPECT_EQ(said(matmul(64, "ijk")), List{});
+  EXPECT_EQ(said(jumping("")), List{"1 loop bound is not known, counted as 64"});
+  EXPECT_EQ(said(jumping("  cf.cond_br %c, ^left, ^right\n^left:\n  cf.br ^right\n^right:\n")),
+            (List{"1 loop bound is not known, counted as 64", "control flow by cf is counted once"}));
+  EXPECT_EQ(said("func.func @f(%A: memref<?x?xf32>, %n: index) {\n%c0 = arith.constant 0 : index\n"
+                 "%c1 = arith.constant 1 : index\n%z = arith.constant 0.0 : f32\n"
+                 "scf.for %i = %c0 to %n step %c1 {\nscf.for %j = %c0 to %n step %c1 {\n"
+                 "memref.store %z, %A[%i, %j] : memref<?x?xf32>\n}\n}\nreturn\n}\n"),
+            (List{"2 loop bounds are not known, counted as 64",
+                  "2 sizes of buffers are not known, counted as 64"}));
 }
 
 TEST(MlirFeatures, PressureIsWhatLivesTogether) {

@@ -208,5 +208,57 @@ TEST(MlirRecurrences, StraightCodeBesideCopies) {
   EXPECT_EQ(four, 1.0);
 }
 
+/// Elements of a table, one after the other as what `next` says comes of one (%n of %p).
+std::string walked(const std::string& next) {
+  return "func.func @f(%N: memref<100000xi32>, %R: memref<1xi32>) {\n%c0 = arith.constant 0 : i32\n"
+         "%m = arith.constant 65535 : i32\n%r = affine.for %i = 0 to 100000 iter_args(%p = %c0) -> (i32) {\n"
+         "%x = arith.andi %p, %m : i32\n%q = arith.index_cast %x : i32 to index\n"
+         "%n = memref.load %N[%q] : memref<100000xi32>\n" +
+         next + "affine.yield %y : i32\n}\naffine.store %r, %R[0] : memref<1xi32>\nreturn\n}\n";
+}
+
+TEST(MlirRecurrences, WhereALoadLooksIsWhatTheOneBeforeItGave) {
+  const Left chased(walked("%y = arith.addi %n, %c0 : i32\n"));
+  const Nest::Index& place = chased.nest.accesses.at(0).indices.at(0);
+  EXPECT_FALSE(chased.nest.told(place, 0)) << "anywhere";
+  EXPECT_TRUE(place.indirect);
+  EXPECT_TRUE(chased.nest.loops.at(0).chased);
+  EXPECT_EQ(chased.nest.loops.at(0).chain.cycles, 1.0 + 1.0 + 5.0 + 1.0) << "mask, cast, load, sum";
+  EXPECT_EQ(chased.lowered.body(0).lanes, 1.0);
+  EXPECT_EQ(chased.home(false, 0), 0) << "an iteration each";
+
+  // Whether what is looked at is on the way, or chooses it.
+  const Left searched(
+      "func.func @f(%T: memref<4096xi32>, %Q: memref<10000xi32>, %R: memref<10000xi32>) {\n"
+      "%c0 = arith.constant 0 : index\n%c2048 = arith.constant 2048 : index\n%c1 = arith.constant 1 : index\n"
+      "affine.for %i = 0 to 10000 {\n%k = affine.load %Q[%i] : memref<10000xi32>\n"
+      "%r:2 = affine.for %j = 0 to 12 iter_args(%p = %c0, %h = %c2048) -> (index, index) {\n"
+      "%t = arith.addi %p, %h : index\n%x = memref.load %T[%t] : memref<4096xi32>\n"
+      "%c = arith.cmpi sle, %x, %k : i32\n%n = arith.select %c, %t, %p : index\n"
+      "%g = arith.shrui %h, %c1 : index\naffine.yield %n, %g : index, index\n}\n"
+      "%o = memref.load %T[%r#0] : memref<4096xi32>\naffine.store %o, %R[%i] : "
+      "memref<10000xi32>\n}\nreturn\n}\n");
+  EXPECT_TRUE(searched.nest.loops.at(1).chased);
+  EXPECT_GE(searched.nest.loops.at(1).chain.cycles, 7.0);
+  for (const std::size_t load : {1u, 2u})
+    EXPECT_FALSE(searched.nest.told(searched.nest.accesses.at(load).indices.at(0), 0)) << load;
+}
+
+TEST(MlirRecurrences, CountersThatAreHandedOnMoveAsTheLoopDoes) {
+  const Left counted(
+      "func.func @f(%A: memref<100000xf64>, %R: memref<1xf64>) {\n%c7 = arith.constant 7 : index\n"
+      "%c2 = arith.constant 2 : index\n%z = arith.constant 0.0 : f64\n"
+      "%r:2 = affine.for %i = 0 to 1000 iter_args(%p = %c7, %s = %z) -> (index, f64) {\n"
+      "%x = memref.load %A[%p] : memref<100000xf64>\n%y = arith.addf %s, %x : f64\n"
+      "%q = arith.addi %p, %c2 : index\naffine.yield %q, %y : index, f64\n}\n"
+      "affine.store %r#1, %R[0] : memref<1xf64>\nreturn\n}\n");
+  const Nest::Index& place = counted.nest.accesses.at(0).indices.at(0);
+  EXPECT_TRUE(counted.nest.told(place, 0));
+  EXPECT_EQ(place.constant, 7.0);
+  ASSERT_EQ(place.terms.size(), 1u);
+  EXPECT_EQ(place.terms[0], (std::pair<int, double>(0, 2.0)));
+  EXPECT_FALSE(counted.nest.loops.at(0).chased);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir

@@ -1,0 +1,103 @@
+// Blocks that jump to each other: those that are jumped back to are loops.
+#include <algorithm>
+
+#include "hone/cost/mlir_nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+bool in_name(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+         c == '.' || c == '-';
+}
+
+}  // namespace
+
+NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  Jumps jumps{std::vector<Few<int>>(blocks.size()), std::vector<int>(blocks.size(), -1)};
+  std::unordered_map<std::string_view, int> labels;
+  for (std::size_t b = 0; b < blocks.size(); ++b) labels.try_emplace(blocks[b].label, static_cast<int>(b));
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    if (blocks[b].operations.empty()) continue;
+    const std::string_view text =
+        module_.operations[static_cast<std::size_t>(blocks[b].operations.back())].text;
+    for (std::size_t at = text.find('^'); at != std::string_view::npos; at = text.find('^', at + 1)) {
+      std::size_t end = at + 1;
+      while (end < text.size() && in_name(text[end])) ++end;
+      const auto found = labels.find(text.substr(at, end - at));
+      if (found == labels.end()) continue;
+      jumps.to[b].push_back(found->second);
+      if (found->second <= static_cast<int>(b))
+        jumps.last[static_cast<std::size_t>(found->second)] = static_cast<int>(b);
+    }
+  }
+  return jumps;
+}
+
+void NestBuilder::jumps(int region, At at) {
+  const auto count = static_cast<int>(module_.regions[static_cast<std::size_t>(region)].blocks.size());
+  blocks(region, jumps_of(region), 0, count, at);
+}
+
+void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At at) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const int entered = at.loop;
+  for (int b = begin; b < end; ++b) {
+    const int last = std::min(jumps.last[static_cast<std::size_t>(b)], end - 1);
+    const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
+    if (head && (b > begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
+      const Points trips(samples_, static_cast<double>(Nest::kUnknownTrips));
+      const int loop = add_loop({entered, at.share}, trips, false, false, false);
+      handed_back(region, jumps, b, loop);
+      heads_.emplace_back(region, b);
+      this->blocks(region, jumps, b, last + 1, {loop, 1.0});
+      heads_.pop_back();
+      b = last;
+      continue;
+    }
+    const auto& to = jumps.to[static_cast<std::size_t>(b)];
+    const bool back = std::any_of(to.begin(), to.end(), [&](int other) { return other <= b; });
+    if (to.size() > 1 && !head && !back) ++nest_.branches;
+    block(blocks[static_cast<std::size_t>(b)], at);
+  }
+}
+
+/// What a loop's first block is given by the jump to it and the jump back, where each is one that has no
+/// other target.
+void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+  const auto given = [&](int by) -> const Few<int>* {
+    if (by < 0 || jumps.to[static_cast<std::size_t>(by)].size() != 1) return nullptr;
+    const Few<int>& operands =
+        module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())]
+            .operands;
+    return operands.size() == arguments.size() ? &operands : nullptr;
+  };
+  int before = -1;
+  for (int b = 0; b < head; ++b)
+    for (const int to : jumps.to[static_cast<std::size_t>(b)])
+      if (to == head) before = b;
+  const Few<int>*initial = given(before), *next = given(jumps.last[static_cast<std::size_t>(head)]);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    stands_[arguments[i]] = loop;
+    if (initial == nullptr || next == nullptr) continue;
+    const Type& type = module_.type_of(arguments[i]);
+    if (type.shaped() && type.kind != Type::Kind::vector) {
+      same_place(arguments[i], (*initial)[i]);
+      continue;
+    }
+    if (counted({&arguments[i], 1}, (*next)[i], (*initial)[i], loop)) continue;
+    Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+    (type.real_elements() ? made.carries_real : made.carries_integer) = true;
+    made.carried.push_back(arguments[i]);
+    made.yielded.push_back((*next)[i]);
+    made.initial.push_back((*initial)[i]);
+  }
+  const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+  const Few<int> from = made.carried, to = made.yielded;
+  carried_chain(span_of(from), span_of(to), loop);
+}
+
+}  // namespace hone::cost::mlir
