@@ -1,4 +1,5 @@
 // hone cost learn, predict: costs of MLIR functions by what was learned from labels.
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -82,6 +83,9 @@ struct PredictArguments {
   bool json = false;
 };
 
+/// Of an error bar; null where there is none.
+Json bound(double value) { return std::isnan(value) ? Json() : Json(value); }
+
 int predict(const PredictArguments& arguments) {
   const cost::KernelCosts model = cost::KernelCosts::read(arguments.model);
   const cost::mlir::Module module = read_functions(arguments.file);
@@ -95,14 +99,18 @@ int predict(const PredictArguments& arguments) {
     if (arguments.json) {
       Json one{{"function", name}, {"costs", Json::object()}, {"assumed", assumed}};
       for (const cost::PredictedCost& cost : costs)
-        one["costs"][cost.target] = {{"value", cost.value}, {"low", cost.low}, {"high", cost.high}};
+        one["costs"][cost.target] = {
+            {"value", cost.value}, {"low", bound(cost.low)}, {"high", bound(cost.high)}};
       list.push_back(std::move(one));
       continue;
     }
     std::printf("%s\n", name.empty() ? "(no name)" : name.c_str());
-    for (const cost::PredictedCost& cost : costs)
-      std::printf("  %-28s %12.4g   (9 of 10: %.4g to %.4g)\n", cost.target.c_str(), cost.value, cost.low,
-                  cost.high);
+    for (const cost::PredictedCost& cost : costs) {
+      const std::string bar = std::isnan(cost.low)
+                                  ? "no error bar: too few functions were held out"
+                                  : fmt::format("9 of 10: {:.4g} to {:.4g}", cost.low, cost.high);
+      std::printf("  %-28s %12.4g   (%s)\n", cost.target.c_str(), cost.value, bar.c_str());
+    }
     if (!assumed.empty()) std::printf("  assumed: %s\n", fmt::format("{}", fmt::join(assumed, "; ")).c_str());
   }
   const Json& from = model.labels();
@@ -111,6 +119,7 @@ int predict(const PredictArguments& arguments) {
                 {"model", arguments.model},
                 {"kind", model.kind()},
                 {"provenance", from},
+                {"held_out", model.held_out()},
                 {"functions", std::move(list)}});
   } else if (from.contains("machine")) {
     const auto text = [&](const char* key) {
@@ -119,6 +128,8 @@ int predict(const PredictArguments& arguments) {
     };
     std::printf("learned on %s (%s, %s), %s\n", text("machine").c_str(), text("cpu").c_str(),
                 text("compiler").c_str(), text("date").c_str());
+    if (const std::string of = model.held_out(); of == "groups" || of == "functions")
+      std::printf("error bars are of %s of one family that were held out\n", of.c_str());
   }
   return kDone;
 }

@@ -25,6 +25,8 @@ class KernelCosts {
   std::vector<std::string> targets() const;
   /// "trees", or the network's kind.
   std::string kind() const;
+  /// What error bars come from: as LearnedCosts::held_out.
+  std::string held_out() const { return trees_ ? trees_->held_out : "families"; }
   /// Where the labels come from: machine, cpu, compiler, date.
   const Json& labels() const;
 

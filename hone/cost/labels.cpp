@@ -191,6 +191,24 @@ bool LabelProvenance::same_source(const LabelProvenance& other) const {
          seed == other.seed && generator == other.generator && families == other.families;
 }
 
+namespace {
+
+constexpr double kLongestRun = 1e6;  // seconds: nobody waits for longer
+constexpr double kMostCounted = 1e30;
+
+/// Throws Error where a target is no measurement.
+void check_targets(const Label& label) {
+  for (const auto& [name, value] : label.targets) {
+    const bool possible =
+        name == "run_s" ? value > 0.0 && value <= kLongestRun : !(std::abs(value) > kMostCounted);
+    if (!possible)
+      throw Error(fmt::format("{} of label {} cannot be {}", name, label.id, value), Place{},
+                  name == "run_s" ? "seconds are above 0" : "");
+  }
+}
+
+}  // namespace
+
 LabelSet read_labels(const std::string& path) {
   const std::string content = read_file(path);
   LabelSet set;
@@ -208,6 +226,7 @@ LabelSet read_labels(const std::string& path) {
         set.provenance = LabelProvenance::from_json(Json::parse(text));
       } else {
         Label label = Label::from_text(text);
+        check_targets(label);
         const auto [place, fresh] = places.try_emplace(label.id, set.labels.size());
         if (!fresh && label.visits > 1 && set.labels[place->second].structure == label.structure)
           set.labels[place->second] = std::move(label);

@@ -25,6 +25,7 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     sample.features = mlir::features(module, functions[0], target);
     sample.targets = label.targets;
     sample.family = label.family;
+    sample.group = label.group;
     sample.disturbed = label.disturbed;
     samples.push_back(std::move(sample));
   }

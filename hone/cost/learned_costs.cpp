@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/labels.h"
 
 namespace hone::cost {
@@ -169,6 +170,32 @@ constexpr Ratio kRatios[] = {{"estimated_memory_cycles", "estimated_compute_cycl
                              {"traffic_512k_bytes", "footprint_bytes"},
                              {"loop_entries", "loop_iterations"},
                              {"operation_count", "innermost_iterations"}};
+
+/// What is held out together: families, which go round the folds in the order of their names; of one family
+/// its groups, and of one group its functions.
+struct Folds {
+  std::vector<int> fold;  ///< by sample
+  int count = 0;          ///< 0: nothing is held out
+  std::string of = "nothing";
+
+  Folds(std::span<const CostSample> samples, int most) : fold(samples.size(), 0) {
+    if (most < 2) return;
+    const auto by = [&](const char* what, auto name) {
+      std::map<std::string, int> parts;
+      for (std::size_t i = 0; i < samples.size(); ++i) parts.emplace(name(i), 0);
+      if (parts.size() < 2) return false;
+      int next = 0;
+      count = std::min(most, static_cast<int>(parts.size()));
+      for (auto& [part, one] : parts) one = next++ % count;
+      for (std::size_t i = 0; i < samples.size(); ++i) fold[i] = parts.at(name(i));
+      of = what;
+      return true;
+    };
+    if (!by("families", [&](std::size_t i) { return samples[i].family; }) &&
+        !by("groups", [&](std::size_t i) { return samples[i].group; }))
+      by("functions", [&](std::size_t i) { return fmt::format("{:09}", i); });
+  }
+};
 
 std::size_t feature_index(std::string_view name) {
   const std::vector<std::string>& names = mlir::feature_names();
@@ -365,19 +392,14 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
       if (sample.targets.count(name) == 0)
         throw Error(fmt::format("a labelled function has no target '{}'", name));
 
-  // Families go round the folds in the order of their names.
-  std::map<std::string, int> fold_of;
-  for (const CostSample& sample : samples) fold_of.emplace(sample.family, 0);
-  int next = 0;
-  for (auto& [family, fold] : fold_of) fold = next++ % std::max(1, options.folds);
-
   LearnedCosts model;
+  const Folds folds(samples, options.folds);
+  model.held_out = folds.of;
   const auto go_on = [&](const std::string& what) { return !options.progress || options.progress(what); };
   Samples all;
   for (const CostSample& sample : samples) all.push_back(&sample);
-  const bool bars = options.folds >= 2 && static_cast<int>(fold_of.size()) >= options.folds;
   // Rates have one time: of all functions, and of those outside each fold.
-  std::vector<Time> times(bars ? static_cast<std::size_t>(options.folds) + 1 : 1);
+  std::vector<Time> times(static_cast<std::size_t>(folds.count) + 1);
   const auto time_of = [&](std::size_t part, const std::string& name, const Samples& of,
                            const LearnedCostOptions& how) {
     if (!is_rate(name)) return Time();
@@ -387,19 +409,19 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
   for (const std::string& name : names) {
     if (!go_on("learning " + name)) return model;
     Target target = fit_target(name, all, time_of(0, name, all, options), options);
-    if (bars) {
+    if (folds.count > 0) {
       std::vector<double> errors;
       // Disturbed times are no measure, unless there is no other.
       const bool undisturbed = is_timed(name) && std::any_of(samples.begin(), samples.end(),
                                                              [](const auto& one) { return !one.disturbed; });
       LearnedCostOptions fewer = options;
       fewer.members = 1;
-      for (int fold = 0; fold < options.folds; ++fold) {
-        if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, options.folds)))
+      for (int fold = 0; fold < folds.count; ++fold) {
+        if (!go_on(fmt::format("learning {}: how wrong it is, part {} of {}", name, fold + 1, folds.count)))
           return model;
         Samples kept, out;
-        for (const CostSample& sample : samples)
-          (fold_of[sample.family] == fold ? out : kept).push_back(&sample);
+        for (std::size_t i = 0; i < samples.size(); ++i)
+          (folds.fold[i] == fold ? out : kept).push_back(&samples[i]);
         if (kept.empty()) continue;
         const Time time = time_of(static_cast<std::size_t>(fold) + 1, name, kept, fewer);
         const Target part = fit_target(name, kept, time, fewer);
@@ -412,9 +434,9 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
         }
       }
       std::sort(errors.begin(), errors.end());
-      // The conformal rank: the least that covers 9 of 10 of one more.
+      // The conformal rank: the least that covers 9 of 10 of one more; fewer than nine never do.
       const auto rank = static_cast<std::size_t>(std::ceil(0.9 * static_cast<double>(errors.size() + 1)));
-      if (!errors.empty()) target.error = errors[std::min(rank, errors.size()) - 1];
+      if (rank <= errors.size()) target.error = errors[rank - 1];
     }
     model.targets_.push_back(std::move(target));
   }
@@ -443,8 +465,8 @@ std::vector<std::vector<PredictedCost>> LearnedCosts::predict(
   for (const Target& target : targets_)
     for (std::size_t i = 0; i < functions.size(); ++i) {
       const double value = log_value(target, asked[i]);
-      lists[i].push_back({target.name, target.from_log(value), target.from_log(value - target.error),
-                          target.from_log(value + target.error)});
+      const auto off = [&](double by) { return std::isnan(by) ? kNaN : target.from_log(value + by); };
+      lists[i].push_back({target.name, target.from_log(value), off(-target.error), off(target.error)});
     }
   return lists;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/loop_sums.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/cost/simple_machine.h"
@@ -22,6 +23,7 @@ struct CostSample {
   mlir::Features features;
   std::map<std::string, double> targets;
   std::string family;   ///< functions of one are kept together where the error is estimated
+  std::string group;    ///< ... those of one group, where there is but one family
   double weight = 1.0;  ///< how much it counts
   /// The measurement of its run time was: of timed targets (is_timed) it teaches less, and is no measure.
   bool disturbed = false;
@@ -40,7 +42,9 @@ struct LearnedCostOptions {
 struct PredictedCost {
   std::string target;  ///< name with unit: "run_s"
   double value = 0.0;
-  double low = 0.0, high = 0.0;  ///< of 10 functions of families never seen, 9 lie between these
+  /// Of 10 functions of families never seen, 9 lie between these (LearnedCosts::held_out); NaN where too few
+  /// were held out to say so.
+  double low = 0.0, high = 0.0;
 };
 
 /// Costs of functions learned from labels, without Torch. Costs that add up (time, executed instructions,
@@ -50,8 +54,8 @@ struct PredictedCost {
 /// what a function does, which needs no clock, over a time of which the reciprocal's error is made small.
 /// The others (registers) are trees on the function's features, on what a linear model of their logarithms
 /// leaves over. Error bars are conformal: the 90% quantile of the absolute logarithmic error on families that
-/// a model was not fitted to (Lei et al., "Distribution-Free Predictive Inference for Regression", 2018). A
-/// plain value; predicting is thread safe.
+/// a model was not fitted to (Lei et al., "Distribution-Free Predictive Inference for Regression", 2018);
+/// where there is one family, on groups or single functions. A plain value; predicting is thread safe.
 class LearnedCosts {
  public:
   static constexpr int kVersion = 5;
@@ -70,6 +74,9 @@ class LearnedCosts {
   /// What the model was learned from: machine, compiler, date, number of functions, ... Written into the
   /// file.
   Json provenance = Json::object();
+
+  /// What the error bars come from: "families", "groups", "functions", or "nothing", and there are none.
+  std::string held_out = "families";
 
   /// The machine whose costs it says, by its provenance: of one that was read.
   const mlir::CodeTarget& target() const { return target_; }
@@ -105,8 +112,8 @@ class LearnedCosts {
     predict::Ridge line;
     std::vector<predict::BoostedTrees> members;
     double lowest = -1e300, highest = 1e300;
-    Time time;           ///< of rates: all this is of what is done in it
-    double error = 0.0;  ///< 90% quantile of |log| error
+    Time time;            ///< of rates: all this is of what is done in it
+    double error = kNaN;  ///< 90% quantile of |log| error; NaN: not known
 
     double to_log(double value) const;  ///< the scale that errors are on and log_value() is of
     double from_log(double value) const;

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
@@ -11,6 +13,7 @@ Json LearnedCosts::json() const {
   Json json{{"format", "hone-costs"},
             {"version", kVersion},
             {"provenance", provenance},
+            {"held_out", held_out},
             {"features", mlir::feature_names()},
             {"loop_features", mlir::loop_feature_names()}};
   Json& list = json["targets"] = Json::array();
@@ -25,7 +28,7 @@ Json LearnedCosts::target_json(const Target& target) {
   Json json{{"name", target.name},
             {"additive", target.additive},
             {"over_time", target.time != nullptr},
-            {"log_error_90", target.error}};
+            {"log_error_90", std::isnan(target.error) ? Json() : Json(target.error)}};
   if (target.additive) {
     target.loops.write(json);
   } else {
@@ -44,7 +47,7 @@ LearnedCosts::Target LearnedCosts::target_from(const Json& json, std::size_t col
   const std::size_t loop_columns = mlir::loop_feature_names().size();
   Target target;
   target.name = json.at("name").get<std::string>();
-  target.error = json.at("log_error_90").get<double>();
+  if (!json.at("log_error_90").is_null()) target.error = json["log_error_90"].get<double>();
   target.additive = json.at("additive").get<bool>();
   if (json.at("over_time").get<bool>()) {
     if (!time) throw Error("learned costs: a rate, and no 'time'");
@@ -92,6 +95,9 @@ LearnedCosts LearnedCosts::parsed(const Json& json) {
   if (json.contains("provenance")) model.provenance = json["provenance"];
   if (!model.provenance.is_object()) throw Error("learned costs: the provenance is no JSON object");
   model.target_ = code_target_of(model.provenance);
+  const Json held_out = json.value("held_out", Json(model.held_out));
+  if (!held_out.is_string()) throw Error("learned costs: 'held_out' is no text");
+  model.held_out = held_out.get<std::string>();
   mlir::Features nothing;
   nothing.values.assign(mlir::feature_names().size(), 0.0);
   const std::size_t columns = model_inputs(nothing).size();

@@ -89,6 +89,17 @@ TEST(CostMlir, LearnedAndPredicted) {
   ASSERT_EQ(open.status(), 0) << open.err();
   EXPECT_NE(open.out().find("\n  assumed: 1 loop bound is not known, counted as 64\n"), std::string::npos)
       << open.out();
+  EXPECT_EQ(json["held_out"], "families");
+  // Of one label nothing can be held out.
+  folder.write("one.jsonl", lines.substr(0, lines.find('\n', lines.find('\n') + 1) + 1));
+  test::Program one(folder, {"cost", "learn", "one.jsonl", "--out", "one.json", "--trees", "5", "--quiet"});
+  ASSERT_EQ(one.status(), 0) << one.err();
+  test::Program unsure(folder, {"cost", "predict", "k.mlir", "--model", "one.json"});
+  ASSERT_EQ(unsure.status(), 0) << unsure.err();
+  EXPECT_NE(unsure.out().find("no error bar: too few functions were held out"), std::string::npos)
+      << unsure.out();
+  test::Program unsure_json(folder, {"cost", "predict", "k.mlir", "--model", "one.json", "--json"});
+  EXPECT_TRUE(Json::parse(unsure_json.out())["functions"][0]["costs"]["run_s"]["low"].is_null());
   test::Program missing(folder, {"cost", "predict", "k.mlir", "--model", "nothing.json"});
   EXPECT_EQ(missing.status(), 2);
 }

@@ -176,6 +176,25 @@ TEST(Labels, SayWhereAFileIsBroken) {
   EXPECT_THROW(read_labels(folder.file("other.txt")), Error);
 }
 
+TEST(Labels, TimesThatCannotBeAreRefused) {
+  const test::Folder folder;
+  LabelProvenance from;
+  from.compiler = "LLVM 19";
+  for (const double seconds : {0.0, -1e-6, 1e308, std::nan("")}) {
+    Label wrong = some_label(2, "scan", "s/2");
+    wrong.targets["run_s"] = seconds;
+    folder.write("wrong.jsonl", from.json().dump() + "\n" + some_label(1, "scan", "s/1").json().dump() +
+                                    "\n" + wrong.json().dump() + "\n");
+    try {
+      read_labels(folder.file("wrong.jsonl"));
+      ADD_FAILURE() << seconds;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.place().line, 3) << seconds;
+      EXPECT_NE(error.place().file.find("wrong.jsonl"), std::string::npos);
+    }
+  }
+}
+
 TEST(Labels, OfBrokenTextsGiveTheirOwnError) {
   const Label whole = some_label(3, "scan", "s/1");
   const std::string text = whole.json().dump();

@@ -146,6 +146,47 @@ TEST(LearnedCosts, SmallCountsAreWhatTheyAre) {
   EXPECT_LT(some.high, 4.0) << "what is 0 and said to be next to nothing is no error";
 }
 
+TEST(LearnedCosts, OfOneFamilyGroupsAreHeldOutAndOfOneGroupFunctions) {
+  std::vector<CostSample> all = samples();
+  LearnedCostOptions options;
+  options.boosting = {.trees = 20, .learning_rate = 0.1};
+  options.targets = {"run_s"};
+  const auto learned = [&](std::size_t count) {
+    return LearnedCosts::fit(std::span(all).first(count), options);
+  };
+  const auto bar = [&](const LearnedCosts& model) { return model.predict(all[0].features)[0]; };
+  EXPECT_EQ(learned(all.size()).held_out, "families") << "four, though five parts were asked for";
+  EXPECT_GT(bar(learned(all.size())).high, bar(learned(all.size())).value);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].family = "one";
+    all[i].group = i % 4 == 2 ? "divided" : "other";
+  }
+  const LearnedCosts groups = learned(80);
+  EXPECT_EQ(groups.held_out, "groups");
+  EXPECT_GT(bar(groups).high / bar(groups).value, 1.5) << "divisions were not seen where they were held out";
+  for (CostSample& sample : all) sample.group = "one";
+  const LearnedCosts single = learned(80);
+  EXPECT_EQ(single.held_out, "functions");
+  EXPECT_GT(bar(single).high, bar(single).value);
+  EXPECT_LT(bar(single).high / bar(single).value, bar(groups).high / bar(groups).value);
+  EXPECT_EQ(LearnedCosts::from_json(Json::parse(single.json().dump())).held_out, "functions");
+}
+
+TEST(LearnedCosts, NoErrorBarWhereTooFewAreHeldOut) {
+  const std::vector<CostSample> all = samples();
+  LearnedCostOptions options;
+  options.boosting = {.trees = 5, .learning_rate = 0.1};
+  for (const std::size_t count : {1u, 2u, 8u}) {
+    const LearnedCosts model = LearnedCosts::fit(std::span(all).first(count), options);
+    EXPECT_EQ(model.held_out, count == 1 ? "nothing" : "families");
+    const LearnedCosts read = LearnedCosts::from_json(Json::parse(model.json().dump()));
+    for (const PredictedCost& cost : read.predict(all[0].features)) {
+      EXPECT_TRUE(std::isfinite(cost.value)) << count;
+      EXPECT_TRUE(std::isnan(cost.low) && std::isnan(cost.high)) << count << ' ' << cost.target;
+    }
+  }
+}
+
 TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   EXPECT_THROW(LearnedCosts::fit({}), Error);
   LearnedCostOptions options;
