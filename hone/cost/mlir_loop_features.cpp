@@ -239,7 +239,7 @@ class Rows {
                             .blocks = main,
                             .halves = second,
                             .rest = rest,
-                            .path = loop < 0 ? Way{.cycles = 0.0} : left.path,
+                            .path = left.path,
                             .chain = left.chain,
                             .length = left.alone ? trips * (single.instructions + control) : 0.0,
                             .waiting_in_block = left.safe_lanes > 0.0 ? block : 0.0,

@@ -475,5 +475,24 @@ TEST(MlirMachine, IndicesBeyondAllNumbersAreUnknown) {
   EXPECT_LT(estimate, 1e6);
 }
 
+TEST(MlirMachine, StraightCodeOutsideLoopsWaitsForItself) {
+  // Sums one after the other, or each of its own: cycles of what stands outside all loops.
+  const auto cycles = [](int sums, bool chained) {
+    std::string text = "func.func @f(%A: memref<2xf64>) {\n%v0 = affine.load %A[0] : memref<2xf64>\n";
+    for (int k = 1; k <= sums; ++k)
+      text += fmt::format("%v{0} = arith.addf %v{1}, %{2} : f64\n", k, chained ? k - 1 : 0,
+                          chained ? fmt::format("v{}", k - 1) : "v0");
+    text += fmt::format("affine.store %v{}, %A[1] : memref<2xf64>\nreturn\n}}\n", sums);
+    const Function code(text);
+    const LoopRows rows = loop_features(code.nest, Reuse(code.nest), code.lowered);
+    return std::pair(rows.demands.at(0).path.cycles, std::exp(rows.core.at(0)));
+  };
+  EXPECT_NEAR(cycles(999, true).first, 999.0 * 4.0, 10.0);
+  EXPECT_GT(cycles(999, true).second, 3000.0);
+  EXPECT_LE(cycles(999, false).first, 10.0);
+  // A few are done beside what comes before and after the call.
+  EXPECT_LT(cycles(10, true).second, cycles(0, true).second + 20.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
