@@ -127,7 +127,7 @@ function differing(some) {
 function unit_of(given, size) {
   const name = given.replace(/_predicted$| \(before\)$/, "");
   const step = (table) => (table.find(([from]) => size >= from) || table[table.length - 1]).slice(1);
-  if (/_s$/.test(name)) return size === 0 ? [1, " s"] : step([[1, 1, " s"], [1e-3, 1e-3, " ms"], [0, 1e-6, " us"]]);
+  if (/_s$|^seconds$/.test(name)) return size === 0 ? [1, " s"] : step([[1, 1, " s"], [1e-3, 1e-3, " ms"], [0, 1e-6, " us"]]);
   if (/_bytes$/.test(name)) return step([[1e9, 1e9, " GB"], [1e6, 1e6, " MB"], [1e3, 1e3, " kB"], [0, 1, " B"]]);
   if (/_j$/.test(name)) return step([[1e3, 1e3, " kJ"], [1, 1, " J"], [1e-3, 1e-3, " mJ"], [0, 1e-6, " uJ"]]);
   if (/(parameters|params|flops|macs|tokens|rows|n_[a-z]+)$/.test(name))

@@ -51,6 +51,10 @@ bool ends_with(const std::string& name, const std::string& ending) {
   return name == ending.substr(1) || name.ends_with(ending);
 }
 
+/// `seconds` is what hone itself measures of every program.
+bool is_duration(const std::string& name) { return ends_with(name, "_s") || name == "seconds"; }
+bool is_size(const std::string& name) { return ends_with(name, "_bytes"); }
+
 double read(const Node& node, const Units& units, const char* what) {
   if (node.is_number()) return node.real();
   if (!node.is(Node::Type::text)) throw node.expected(what);
@@ -78,8 +82,16 @@ double parse_duration_s(const std::string& text, const std::string& what) {
 }
 
 double read_quantity(const std::string& name, const Node& node) {
-  if (ends_with(name, "_s")) return read(node, duration_units(), "a duration as \"2 ms\" or seconds");
-  if (ends_with(name, "_bytes")) return read(node, size_units(), "a size as \"200 MB\" or bytes");
+  if (is_duration(name)) return read(node, duration_units(), "a duration as \"2 ms\" or seconds");
+  if (is_size(name)) return read(node, size_units(), "a size as \"200 MB\" or bytes");
+  if (node.is(Node::Type::text)) {
+    double number = 0.0;
+    const std::string unit = "names that end in _s take \"2 s\", in _bytes \"2 MB\"";
+    for (const Units* units : {&duration_units(), &size_units()})
+      if (const std::string text = node.text(); parse(text, *units, number).empty())
+        throw node.expected("a number", fmt::format("write {}; {}", std::stod(text), unit));
+    throw node.expected("a number", unit);
+  }
   return node.real();
 }
 
@@ -98,13 +110,13 @@ std::string duration_text(double seconds) {
 std::string quantity_text(const std::string& name, double value) {
   if (!std::isfinite(value)) return fmt::format("{}", value);
   const double size = std::abs(value);
-  if (ends_with(name, "_s")) {
+  if (is_duration(name)) {
     if (size > 0.0 && size < 1e-6) return fmt::format("{:.3g} ns", value * 1e9);
     if (size < 1e-3) return fmt::format("{:.1f} us", value * 1e6);
     if (size < 1.0) return fmt::format("{:.2f} ms", value * 1e3);
     return fmt::format("{:.2f} s", value);
   }
-  if (ends_with(name, "_bytes")) {
+  if (is_size(name)) {
     if (size < 1e6) return fmt::format("{:.1f} kB", value / 1e3);
     if (size < 1e9) return fmt::format("{:.1f} MB", value / 1e6);
     return fmt::format("{:.2f} GB", value / 1e9);
@@ -114,9 +126,10 @@ std::string quantity_text(const std::string& name, double value) {
 }
 
 bool is_cost_name(const std::string& name) {
-  static const std::vector<std::string> endings{"_s",   "_ms", "_bytes",   "_j",   "_wh",
-                                                "_kwh", "_w",  "_dollars", "_usd", "_co2_g"};
-  return std::any_of(endings.begin(), endings.end(),
+  static const std::vector<std::string> endings{"_ms", "_j",       "_wh",  "_kwh",
+                                                "_w",  "_dollars", "_usd", "_co2_g"};
+  return is_duration(name) || is_size(name) ||
+         std::any_of(endings.begin(), endings.end(),
                      [&](const std::string& ending) { return ends_with(name, ending); });
 }
 
