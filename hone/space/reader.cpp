@@ -92,6 +92,50 @@ Error no_kind(const Node& node) {
   return Error(fmt::format("'{}' does not say what it is", node.shown()), node.place(), kHowTo);
 }
 
+/// Whether a text compares something: "width % heads == 0".
+bool is_condition(const Node& node) {
+  if (!node.is(Node::Type::text)) return false;
+  const std::string text = node.text();
+  if (text.find_first_of("<>=!") == std::string::npos && text.find(" in ") == std::string::npos) return false;
+  try {
+    return !Expression::parse(text, node.place()).names().empty();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Whether one letter more, less, changed or swapped with the next makes `a` of `b`.
+bool is_one_typo(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty() && a.front() == b.front()) {
+    a.remove_prefix(1);
+    b.remove_prefix(1);
+  }
+  while (!a.empty() && !b.empty() && a.back() == b.back()) {
+    a.remove_suffix(1);
+    b.remove_suffix(1);
+  }
+  if (a.size() == 2 && b.size() == 2) return a[0] == b[1] && a[1] == b[0];
+  return a.size() <= 1 && b.size() <= 1;
+}
+
+/// Throws Error where a constraint stands under a name that is not `where`: a list of texts would be a
+/// choice.
+void check_no_constraint(const std::string& name, const Node& node) {
+  const bool misspelt = is_one_typo(name, "where");
+  bool constraint = misspelt && is_condition(node);
+  if (node.is(Node::Type::list)) {
+    const auto& items = node.list();
+    const bool conditions = !items.empty() && std::all_of(items.begin(), items.end(), is_condition);
+    const bool one_text = items.size() == 1 && items.front().is(Node::Type::text);
+    constraint = (conditions && (one_text || misspelt)) || (one_text && misspelt);
+  }
+  if (!constraint) return;
+  throw Error(fmt::format("'{}' looks like a constraint, and would be a parameter here", name), node.place(),
+              fmt::format("{}constraints stand under where = [...]; a parameter of one text is written "
+                          "{{ choice = [...] }}",
+                          misspelt ? "did you mean 'where'? " : ""));
+}
+
 std::vector<Value> read_choices(const Node& node) {
   std::vector<Value> values;
   for (const Node& item : node.list()) values.push_back(item.value());
@@ -302,6 +346,7 @@ Space::Builder Reader::group(const Node& table, const std::vector<std::string>& 
   for (const auto& [name, node] : table.entries()) {
     if (std::find(taken.begin(), taken.end(), name) != taken.end()) continue;
     if (name != "where") {
+      check_no_constraint(name, node);
       member(name, node, {}, builder);
     } else if (node.is(Node::Type::text)) {
       builder.add(Expression::parse(node.text(), node.place()));

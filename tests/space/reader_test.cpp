@@ -470,6 +470,25 @@ TEST(SpaceReader, SurvivesMutatedDocuments) {
   EXPECT_GT(errors, 1000);
 }
 
+TEST(SpaceReader, AConstraintUnderAnotherNameIsNoChoice) {
+  const std::string head = "width = { int = [32, 128], step = 32 }\nheads = [1, 2]\ntied = \"flag\"\n";
+  for (const char* wrong : {"wher = [\"width % heads == 0\"]", "wehre = [\"tied\"]", "Where = [\"tied\"]",
+                            "where_ = [\"width > 32\", \"heads < 2\"]", "wher = \"width > 32\""}) {
+    const std::string says = body_error(head + wrong);
+    EXPECT_NE(says.find("study.toml:5"), std::string::npos) << wrong << ": " << says;
+    EXPECT_NE(says.find("did you mean 'where'?"), std::string::npos) << wrong << ": " << says;
+  }
+  EXPECT_NE(body_error(head + "constraints = [\"width > 32\"]").find("constraints stand under where"),
+            std::string::npos);
+  EXPECT_NE(body_error(head + "[space.block]\nrate = { real = [0, 1] }\nwher = [\"rate < 0.5\"]")
+                .find("did you mean 'where'?"),
+            std::string::npos);
+  for (const char* right :
+       {"mixer = [\"attention\"]", "there = [\"here\", \"elsewhere\"]", "token = [\"<unk>\"]",
+        "op = [\"a < b\", \"a > b\"]", "wher = { choice = [\"tied\"] }", "where = [\"width > 32\"]"})
+    EXPECT_EQ(body_error(head + right), "no error") << right;
+}
+
 TEST(SpaceReader, BuilderErrorsNameTheParameter) {
   const auto message = [](auto build) -> std::string {
     try {
