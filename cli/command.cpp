@@ -57,20 +57,15 @@ int guarded(const std::function<int()>& body) {
 }
 
 Opened open_study(const std::string& study_file, const std::string& store_url, study::Study::Depth depth) {
-  Opened opened;
-  opened.file = run::StudyFile::read(study_file);
-  const std::string url = store_url.empty() ? opened.file.default_store() : store_url;
+  const auto file = run::StudyFile::read(study_file);
+  const std::string url = store_url.empty() ? file.default_store() : store_url;
   const std::string path = url.starts_with("sqlite:") ? url.substr(7) : url;
   if (!url.starts_with("memory:") && !std::filesystem::exists(path))
     throw Error("this study has not begun", Place{study_file, 0, ""},
                 fmt::format("run: hone search {}", study_file));
-  auto store = study::open_store(url);
   // What the trials were made with, not what the file says by now.
-  const run::Budget budget = opened.file.budget;
-  opened.study = std::make_unique<study::Study>(std::move(store), depth);
-  opened.study->sync();
-  opened.file = run::study_file_of(*opened.study, opened.file.path);
-  opened.file.budget = budget;
+  Opened opened = run::open_study_of(study::open_store(url), depth, file.path);
+  opened.file.budget = file.budget;
   return opened;
 }
 

@@ -7,8 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "hone/run/study_file.h"
-#include "hone/study/study.h"
+#include "hone/run/worker.h"
 
 namespace hone::cli {
 
@@ -38,10 +37,7 @@ void add_cost(CLI::App& app, Action& action);
 int guarded(const std::function<int()>& body);
 
 /// The study file and the study in its store (or the given one). Throws Error where it was never begun.
-struct Opened {
-  run::StudyFile file;
-  std::unique_ptr<study::Study> study;
-};
+using Opened = run::OpenedStudy;
 Opened open_study(const std::string& study_file, const std::string& store_url,
                   study::Study::Depth depth = study::Study::Depth::whole);
 

@@ -121,9 +121,10 @@ void add_search(CLI::App& app, Action& action) {
       const run::SuperviseResult result = run::supervise(file, options, progress);
 
       const std::string store = arguments->store.empty() ? "" : " --store " + arguments->store;
-      study::Study study(
-          study::open_store(arguments->store.empty() ? file.default_store() : arguments->store));
-      study.sync();
+      const Opened opened = run::open_study_of(
+          study::open_store(arguments->store.empty() ? file.default_store() : arguments->store),
+          study::Study::Depth::whole, file.path);
+      const study::Study& study = *opened.study;
       Json document = run::status_json(study, file);
       const std::string failures = run::failures_text(document, study.size());
       if (arguments->json) {

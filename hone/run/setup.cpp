@@ -48,6 +48,23 @@ StudyFile study_file_of(std::shared_ptr<study::Store> store, const std::string& 
   return study_file_of(study, path);
 }
 
+OpenedStudy open_study_of(std::shared_ptr<study::Store> store, study::Study::Depth depth,
+                          const std::string& path) {
+  using study::Study;
+  OpenedStudy opened;
+  opened.study = std::make_unique<Study>(store, Study::Depth::light);
+  opened.study->sync();
+  opened.file = study_file_of(*opened.study, path);
+  const bool revised = opened.study->revision() > 0;
+  if (!revised && depth == Study::Depth::light) return opened;
+  opened.study = std::make_unique<Study>(std::move(store), depth);
+  if (revised)
+    opened.study->adopt_with(
+        [space = opened.file.space](const space::Config& config) { return space.adopt(config); });
+  opened.study->sync();
+  return opened;
+}
+
 std::string folder_of(const study::Store& store) {
   const std::string url = store.url();
   if (!url.starts_with("sqlite:")) return "";

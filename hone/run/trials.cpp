@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -113,7 +114,7 @@ const std::vector<std::string>& trial_fields() {
   return fields;
 }
 
-void check_filter(const TrialFilter& filter, const study::Study& study, const StudyFile& file) {
+void check_filter(const TrialFilter& filter, study::Study& study, const StudyFile& file) {
   std::vector<std::string> known;
   const auto add = [&](const std::string& name) {
     if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
@@ -123,8 +124,25 @@ void check_filter(const TrialFilter& filter, const study::Study& study, const St
   for (const auto& objective : study.objectives()) add(objective.name);
   for (const auto& info : file.task->measures()) add(info.name);
   for (const auto& name : trial_fields()) add(name);
+  // What a program reports only its trials tell; before the first of them any name may come.
+  bool told = !file.task->any_measure();
+  const auto reports = [&](const std::string& name) {
+    bool found = false;
+    std::set<std::string> reported;
+    each_trial(study, {}, [&](const Trial& trial) {
+      for (const auto& entry : trial.costs.entries()) reported.insert(entry.first);
+      for (const auto& result : trial.results)
+        for (const auto& entry : result.measures.entries()) reported.insert(entry.first);
+      told = told || !trial.results.empty();
+      found = reported.contains(name);
+      return !found;
+    });
+    for (const std::string& one : reported) add(one);
+    return found || !told;
+  };
   const auto check = [&](const std::string& name, const std::string& where) {
-    if (file.task->any_measure() || std::find(known.begin(), known.end(), name) != known.end()) return;
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    if (file.task->any_measure() && reports(name)) return;
     throw Error(fmt::format("'{}' is no parameter, measure or field of a trial", name), Place{"", 0, where},
                 suggest(name, known));
   };

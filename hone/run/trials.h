@@ -29,8 +29,9 @@ struct TrialFilter {
 /// What a filter and --sort know beside parameters and measures.
 const std::vector<std::string>& trial_fields();
 
-/// Throws Error where the filter names what this study does not know.
-void check_filter(const TrialFilter& filter, const study::Study& study, const StudyFile& file);
+/// Throws Error where the filter names what this study does not know. May read every trial of a task that may
+/// report any measure.
+void check_filter(const TrialFilter& filter, study::Study& study, const StudyFile& file);
 
 /// Calls `take` with every trial that matches, by ascending id, until it returns false. A light study is read
 /// trial by trial: its memory stays small, however many there are.

@@ -45,6 +45,15 @@ Optimizer::Setup setup_of(const StudyFile& file, const std::string& worker);
 StudyFile study_file_of(const study::Study& study, const std::string& path = {});
 StudyFile study_file_of(std::shared_ptr<study::Store> store, const std::string& path = {});
 
+/// A study to look at, read up to now, and its file as the journal holds it. Where it was revised, configs of
+/// earlier versions of the space are ones of the present (Space::adopt), as they are for the search.
+struct OpenedStudy {
+  StudyFile file;
+  std::unique_ptr<study::Study> study;
+};
+OpenedStudy open_study_of(std::shared_ptr<study::Store> store, study::Study::Depth depth,
+                          const std::string& path = {});
+
 /// The folder for what belongs to a store's study (checkpoints, logs, models): STUDY.hone, or beside a store
 /// that the user put elsewhere STORE.files; "" for a store in memory.
 std::string folder_of(const study::Store& store);

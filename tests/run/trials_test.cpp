@@ -8,6 +8,7 @@
 #include "hone/base/error.h"
 #include "hone/run/given_config.h"
 #include "hone/run/optimizer.h"
+#include "hone/run/summary.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/worker.h"
 
@@ -125,6 +126,36 @@ TEST(Trials, RefuseFiltersThatNameNothing) {
   EXPECT_THROW(check_filter(filter, study, sample.file), Error);
 }
 
+TEST(Trials, FiltersKnowWhatAProgramReported) {
+  const StudyFile file = StudyFile::parse(
+      "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = \"sh\"\n[space]\na = [1, 2]\n"
+      "[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n",
+      "/x/c.toml");
+  const auto store = study::open_store("memory:");
+  Study::create(*store, file.header());
+  Study study(store);
+  study.sync();
+  TrialFilter filter;
+  filter.where = space::Expression::parse("lr_used > 0 and loss > 0", {});
+  filter.sort = "lr_used";
+  EXPECT_NO_THROW(check_filter(filter, study, file)) << "nobody knows yet what it reports";
+  study.commit({study::TrialRecord{0, space::Config({{"a", std::int64_t{1}}}), "random", 3},
+                study::StartRecord{0, 1, "w0.1", 1},
+                study::ResultRecord{0, 1, {1, {{"loss", 1.0}, {"lr_used", 0.1}}}}});
+  EXPECT_NO_THROW(check_filter(filter, study, file));
+  filter.where = {};
+  filter.sort = "lr_usd";
+  try {
+    check_filter(filter, study, file);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean 'lr_used'?"), std::string::npos) << error.what();
+  }
+  filter.sort = "";
+  filter.where = space::Expression::parse("lrr > 0", {});
+  EXPECT_THROW(check_filter(filter, study, file), Error);
+}
+
 /// A reader of RFC 4180, written for this test.
 std::vector<std::vector<std::string>> read_csv(const std::string& text) {
   std::vector<std::vector<std::string>> rows(1, std::vector<std::string>(1));
@@ -182,6 +213,34 @@ TEST(Trials, AreWhatTheyWereAfterCsv) {
     EXPECT_EQ(config_of(sample.file.space, entries), trial.config);
     const auto* last = trial.last();
     EXPECT_EQ(cell(row, "f1"), last == nullptr ? "" : real_text(*last->measures.find("f1")) + ".0");
+  }
+}
+
+TEST(Trials, OldOnesHaveTheDefaultsOfNewParameters) {
+  const Sample sample;
+  std::string text = kFile;
+  text.insert(text.find("where ="), "y = { int = [1, 3], default = 2 }\n");
+  const StudyFile wider = StudyFile::parse(text, "/x/s.toml");
+  EXPECT_FALSE(open_study_of(sample.store, Study::Depth::light).study->trial(0).config.has("y"));
+  Study(sample.store).commit({wider.revision({"space: y is new"})});
+  for (const auto depth : {Study::Depth::light, Study::Depth::whole}) {
+    const OpenedStudy opened = open_study_of(sample.store, depth);
+    Study& study = *opened.study;
+    EXPECT_EQ(study.light(), depth == Study::Depth::light);
+    EXPECT_EQ(trial_json(study, study.trial(3))["config"]["y"], 2);
+    EXPECT_NE(trial_text(study, opened.file, study.trial(3)).find("y "), std::string::npos);
+    TrialFilter filter;
+    filter.where = space::Expression::parse("y == 2", {});
+    EXPECT_EQ(choose_trials(study, filter, 100).matching, 40);
+    std::string table;
+    export_csv(study, opened.file, {}, [&](std::string_view part) { table += part; });
+    const auto rows = read_csv(table);
+    const auto at = std::find(rows[0].begin(), rows[0].end(), "y") - rows[0].begin();
+    for (std::size_t row = 1; row < rows.size(); ++row)
+      EXPECT_EQ(rows[row].at(static_cast<std::size_t>(at)), "2");
+    for (const Json& member : front_json(study, opened.file)) EXPECT_EQ(member["config"]["y"], 2);
+    EXPECT_NE(front_text(study, opened.file).find(" y=2"), std::string::npos)
+        << front_text(study, opened.file);
   }
 }
 
