@@ -51,7 +51,7 @@ Gain gain_over(const study::Study& study, std::int64_t from, std::size_t objecti
     return a.values[objective] < b.values[objective];
   });
   const double sign = gain.minimize ? 1.0 : -1.0;
-  gain.before = *before.at(study.header().horizon)->measures.find(gain.objective);
+  gain.before = study.outcome(from).find(gain.objective).value_or(std::nan(""));
   gain.after = sign * best->values[objective];
   gain.trial = best->trial;
   const study::Trial& after = study.trial(best->trial);
@@ -113,10 +113,10 @@ std::string gain_text(const Gain& gain) {
 }
 
 std::vector<std::int64_t> better_everywhere(const study::Study& study, std::int64_t from) {
-  const auto* result = study.trial(from).at(study.header().horizon);
+  const study::Measures outcome = study.outcome(from);
   std::vector<std::int64_t> ids;
-  if (result == nullptr) return ids;
-  const auto before = study::oriented(study.objectives(), result->measures);
+  if (outcome.empty()) return ids;
+  const auto before = study::oriented(study.objectives(), outcome);
   for (const auto& member : study.front().members()) {
     bool better = true;
     for (std::size_t i = 0; i < before.size(); ++i) better = better && member.values[i] < before[i];

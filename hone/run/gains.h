@@ -13,7 +13,7 @@ namespace hone::run {
 struct Gain {
   std::string objective;
   bool minimize = true;
-  double before = 0.0;     ///< the defaults' value at the horizon
+  double before = 0.0;     ///< the defaults' value at the horizon, of all their evaluations together
   double after = 0.0;      ///< the best of the front in this objective
   std::int64_t trial = 0;  ///< whose that is; may be the defaults' own
   struct Step {

@@ -150,20 +150,14 @@ Json hypervolume_history(const study::Study& study) {
   Json history = Json::array();
   const std::vector<double> reference = study.reference();
   if (reference.empty() || study.objectives().size() < 2) return history;
-  std::vector<const Trial*> order;
-  for (const Trial& trial : study.trials())
-    if (trial.finished_s > 0) order.push_back(&trial);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Trial* a, const Trial* b) { return a->finished_s < b->finished_s; });
-  const auto insert = [&](study::Front& front, const Trial& trial) {
-    const auto* result = trial.at(study.header().horizon);
-    return result != nullptr && trial.state != TrialState::infeasible && trial.state != TrialState::deleted &&
-           front.insert(trial.id, oriented(study.objectives(), result->measures));
+  const std::vector<Ended> order = ended_in_order(study);
+  const auto insert = [](study::Front& front, const Ended& one) {
+    return !one.values.empty() && front.insert(one.trial, one.values);
   };
   study::Front front;
   std::vector<std::size_t> changes;
   for (std::size_t i = 0; i < order.size(); ++i)
-    if (insert(front, *order[i])) changes.push_back(i);
+    if (insert(front, order[i])) changes.push_back(i);
   // Beyond two objectives a volume takes long where the front is large.
   const std::size_t most =
       reference.size() <= 2 ? 300 : std::clamp<std::size_t>(30000 / (front.members().size() + 1), 10, 150);
@@ -173,10 +167,10 @@ Json hypervolume_history(const study::Study& study) {
     wanted.insert(changes[kept < 2 ? 0 : k * (changes.size() - 1) / (kept - 1)]);
   front.clear();
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (!insert(front, *order[i]) || !wanted.count(i)) continue;
+    if (!insert(front, order[i]) || !wanted.count(i)) continue;
     std::vector<std::vector<double>> points;
     for (const auto& member : front.members()) points.push_back(member.values);
-    history.push_back({i + 1, std::round((order[i]->finished_s - study.first_time_s()) * 1e3) / 1e3,
+    history.push_back({i + 1, std::round((order[i].at_s - study.first_time_s()) * 1e3) / 1e3,
                        study::hypervolume(points, reference)});
   }
   return history;

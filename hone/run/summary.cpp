@@ -74,22 +74,50 @@ Json recent_failures(const study::Study& study, std::int64_t from) {
   return list;
 }
 
-/// How the front came about: of the hypervolume of its members, how much stood when each quarter of the time
-/// between the study's first and last event was over.
+/// Up to so many trials all are read for how the front grew.
+constexpr std::int64_t kTrendTrials = 20000;
+
+/// How the front came about: the hypervolume of what had been found when each quarter of the time between the
+/// study's first and last event was over; in a large study that of those members of today's front that had.
 Json volume_trend(const study::Study& study) {
   Json trend = Json::array();
   const std::vector<double> reference = study.reference();
   if (reference.empty()) return trend;
+  const bool all = study.size() <= kTrendTrials;
+  const auto ended = all ? ended_in_order(study) : std::vector<Ended>();
+  study::Front found;
+  auto next = ended.begin();
   for (int quarter = 1; quarter <= 4; ++quarter) {
     const double until = study.first_time_s() + quarter / 4.0 * (study.last_time_s() - study.first_time_s());
+    for (; next != ended.end() && next->at_s <= until; ++next)
+      if (!next->values.empty()) found.insert(next->trial, next->values);
     std::vector<std::vector<double>> points;
-    for (const auto& member : study.front().members())
-      if (quarter == 4 || study.trial(member.trial).finished_s <= until) points.push_back(member.values);
+    for (const auto& member : all&& quarter < 4 ? found.members() : study.front().members())
+      if (all || quarter == 4 || study.trial(member.trial).finished_s <= until)
+        points.push_back(member.values);
     trend.push_back({{"share_of_time", quarter / 4.0},
                      {"members", points.size()},
                      {"hypervolume", points.empty() ? 0.0 : study::hypervolume(points, reference)}});
   }
   return trend;
+}
+
+/// Trials that reached the horizon and have no place on the front for the limits alone.
+std::int64_t over_limit_at_horizon(const study::Study& study) {
+  const auto& limits = study.header().limits;
+  std::int64_t over = 0;
+  for (std::int64_t id = 0; !limits.empty() && id < study.size(); ++id) {
+    const Trial& trial = study.trial(id);
+    if (trial.of >= 0 || trial.state == TrialState::deleted || trial.state == TrialState::failed) continue;
+    const study::Measures measures = study.outcome(id);
+    over += std::any_of(limits.begin(), limits.end(),
+                        [&](const study::Limit& limit) {
+                          return !measures.empty() && !limit.violation(measures).empty();
+                        })
+                ? 1
+                : 0;
+  }
+  return over;
 }
 
 Json workers_alive(const study::Study& study) {
@@ -142,6 +170,16 @@ double front_hypervolume(const study::Study& study) {
   std::vector<std::vector<double>> points;
   for (const auto& member : study.front().members()) points.push_back(member.values);
   return study::hypervolume(points, reference);
+}
+
+std::vector<Ended> ended_in_order(const study::Study& study) {
+  std::vector<Ended> ended;
+  for (std::int64_t id = 0; id < study.size(); ++id)
+    if (const double at_s = study.trial(id).finished_s; at_s > 0.0)
+      ended.push_back({at_s, id, study.point(id).value_or(std::vector<double>())});
+  std::stable_sort(ended.begin(), ended.end(),
+                   [](const Ended& a, const Ended& b) { return a.at_s < b.at_s; });
+  return ended;
 }
 
 std::string budget_text(const Budget& budget) {
@@ -253,7 +291,9 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
       std::vector<std::string> trend;
       for (const auto& step : status["hypervolume_trend"])
         trend.push_back(whole_percent(step["hypervolume"].get<double>() / volume));
-      text += fmt::format("\n    of it stood after each quarter of the time: {}", fmt::join(trend, ", "));
+      text += fmt::format("\n    of it {} after each quarter of the time: {}",
+                          study.size() <= kTrendTrials ? "stood" : "what is still on the front stood",
+                          fmt::join(trend, ", "));
     }
   } else if (const study::Front front = shown_front(study, file); !front.members().empty()) {
     const auto& best = front.members().front();
@@ -387,9 +427,15 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
   std::string warnings;
   for (const auto& one : unreported(study, file))
     warnings += fmt::format("warning: {}\n", one.error().what());
-  if (ids.empty())
-    return fmt::format("no trial has reached {} {} yet\n{}", study.header().horizon,
-                       file.task->fidelity_unit(), warnings);
+  if (ids.empty()) {
+    const std::string goal = fmt::format("{} {}", study.header().horizon, file.task->fidelity_unit());
+    const std::int64_t over = over_limit_at_horizon(study);
+    const std::string what = over == 0 ? fmt::format("no trial has reached {} yet", goal)
+                             : over == 1
+                                 ? fmt::format("the one trial that reached {} breaks a limit", goal)
+                                 : fmt::format("all {} trials that reached {} break a limit", over, goal);
+    return fmt::format("{}\n{}", what, warnings);
+  }
 
   // Measures: the objectives first. Parameters: those in which members differ; lists in one column.
   std::vector<std::string> measures;

@@ -9,8 +9,8 @@
 namespace hone::run {
 
 // What is said of a study without reading all its trials: counts, the front's members, what was saved, the
-// leases, and of failures those among the last kLookedBack trials. The report, which reads all, is
-// report_data.h.
+// leases, and of failures those among the last kLookedBack trials. How the front grew is told from all of at
+// most 20,000 trials. The report, which reads all, is report_data.h.
 
 constexpr std::int64_t kLookedBack = 2000;
 
@@ -29,6 +29,14 @@ Json front_json(const study::Study& study, const StudyFile& file);
 /// A table for people: objectives, other measures, and the parameters in which the members differ. Wider
 /// than `width` columns (0: any width will do) it goes on below, with the trials' numbers again.
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width = 0);
+
+/// Trials that have ended, in the order in which they did. Reads all.
+struct Ended {
+  double at_s = 0.0;  ///< the store's clock
+  std::int64_t trial = 0;
+  std::vector<double> values;  ///< where it lies (Study::point); empty: it has no place on the front
+};
+std::vector<Ended> ended_in_order(const study::Study& study);
 
 /// Hypervolume of the front up to the study's reference point; 0 where there is none.
 double front_hypervolume(const study::Study& study);

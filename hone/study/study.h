@@ -109,6 +109,9 @@ class Study {
   /// Trials that wait to be run (given back or enqueued), oldest first; without those behind another.
   const std::vector<std::int64_t>& waiting() const { return waiting_; }
 
+  /// Where a trial lies among the others at the horizon, by all its evaluations together; nullopt: it has no
+  /// place on the front, whatever else there is.
+  Point point(std::int64_t id) const;
   /// The Pareto front at the horizon's fidelity: trials within the limits, of replicates the first.
   const Front& front() const { return points_.front(); }
   /// Where the hypervolume is measured from: the worst value at the horizon in each objective, a tenth of the
@@ -196,7 +199,6 @@ class Study {
   bool repeated(std::int64_t id) const;
 
   using Points = std::vector<std::pair<std::int64_t, Point>>;
-  Point point(std::int64_t id) const;
   std::vector<std::int64_t> around(std::vector<std::int64_t> ids) const;
   Points points_of(const std::vector<std::int64_t>& ids) const;
   Points points_around(const Trial& trial) const { return points_of(around({trial.id})); }

@@ -170,6 +170,32 @@ TEST(Gains, NameWhatBeatTheDefaults) {
   EXPECT_NE(whole.find("latency_s"), std::string::npos) << whole;
 }
 
+TEST(Gains, AllEvaluationsOfTheDefaultsCount) {
+  const MadeStudy made = made_study(0, 1);
+  study::Study& study = *made.study;
+  Rng rng(1, "gains");
+  const space::Config usual = made.file.space.sample(rng), other = made.file.space.sample(rng);
+  const auto ends = [&](std::int64_t id, double bits) {
+    study::EndRecord end;
+    end.trial = id;
+    end.attempt = 1;
+    end.state = study::TrialState::completed;
+    study.commit({study::StartRecord{id, 1, "w0.1", 180},
+                  study::ResultRecord{id, 1, {180, {{"bits_per_char", bits}}}}, end});
+  };
+  study.commit({study::TrialRecord{0, usual, "default", 1}});
+  ends(0, 1.0);
+  study.commit({study::TrialRecord{1, usual, "replicate", 2, 0, 0, 1}});
+  ends(1, 3.0);
+  study.commit({study::TrialRecord{2, other, "tpe", 1}});
+  ends(2, 1.5);
+  const Gain gain = gain_over(study, 0, 0, nullptr, made.file.space);
+  EXPECT_EQ(gain.before, 2.0) << "the mean, as on the front";
+  EXPECT_EQ(gain.after, 1.5);
+  EXPECT_EQ(gain.trial, 2);
+  EXPECT_EQ(better_everywhere(study, 0), std::vector<std::int64_t>{2});
+}
+
 TEST(Gains, WithoutDefaultsThereIsNothingToSay) {
   const MadeStudy made = made_study(0, 2);
   EXPECT_EQ(default_trial(*made.study, 16), -1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "made_study.h"
 
@@ -50,6 +51,46 @@ TEST(Status, CountsStatesFailuresAndPace) {
   less.budget.trials = 100;
   const std::string over = status_text(*made.study, less);
   EXPECT_NE(over.find("budget: 100 trials, used: 1200 of 100 trials"), std::string::npos) << over;
+}
+
+TEST(Status, TheTrendIsOfWhatWasFoundByThen) {
+  const MadeStudy made = made_study(0, 2);
+  study::Study& study = *made.study;
+  Rng rng(1, "trend");
+  const auto trial = [&](std::int64_t id, double bits, double latency) {
+    study::EndRecord end;
+    end.trial = id;
+    end.attempt = 1;
+    end.state = study::TrialState::completed;
+    study.commit({study::TrialRecord{id, made.file.space.sample(rng), "tpe", 1},
+                  study::StartRecord{id, 1, "w0.1", 180},
+                  study::ResultRecord{id, 1, {180, {{"bits_per_char", bits}, {"latency_s", latency}}}}, end});
+  };
+  trial(0, 3.0, 0.4);
+  trial(1, 2.0, 0.3);
+  ::usleep(60000);
+  trial(2, 1.0, 0.1);  // better than both
+  const Json status = status_json(study, made.file);
+  const Json& trend = status["hypervolume_trend"];
+  ASSERT_EQ(trend.size(), 4u);
+  for (const std::size_t k : {2u, 1u, 0u}) {
+    EXPECT_EQ(trend[k]["members"], 1);
+    EXPECT_GT(trend[k]["hypervolume"].get<double>(), 0.0);
+    EXPECT_LT(trend[k]["hypervolume"].get<double>(), status["hypervolume"].get<double>());
+  }
+  EXPECT_EQ(trend[3]["hypervolume"], status["hypervolume"]);
+}
+
+TEST(Front, SaysThatAllBreakALimit) {
+  const MadeStudy made = made_study(80, 2);
+  ASSERT_FALSE(made.study->front().members().empty());
+  std::int64_t reached = 0;
+  for (const auto& trial : made.study->trials()) reached += trial.at(180) != nullptr ? 1 : 0;
+  made.study->commit({study::RevisedRecord{
+      made.file.path, "", {{"bits_per_char", 0.5, {}}}, 1, study::Aggregate::mean, {}, 180}});
+  const std::string text = front_text(*made.study, made.file);
+  EXPECT_EQ(text.substr(0, text.find('\n')),
+            fmt::format("all {} trials that reached 180 steps break a limit", reached));
 }
 
 TEST(Status, ShowsWhoIsAtWorkAndWhatIsNoLonger) {
