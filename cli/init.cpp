@@ -1,9 +1,14 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+
+#include <fmt/ranges.h>
 
 #include "command.h"
 #include "command_template.h"
 #include "hone/base/files.h"
+#include "hone/base/units.h"
+#include "hone/task/table.h"
 #include "recorded_template.h"
 
 namespace hone::cli {
@@ -147,6 +152,11 @@ void fill(std::string& text, const std::string& mark, const std::string& value) 
   if (const auto at = text.find(mark); at != std::string::npos) text.replace(at, mark.size(), quoted(value));
 }
 
+/// The same for what is TOML itself.
+void fill_text(std::string& text, const std::string& mark, const std::string& toml) {
+  if (const auto at = text.find(mark); at != std::string::npos) text.replace(at, mark.size(), toml);
+}
+
 /// A path given on the command line is meant from here; the file says it from where it stands.
 std::string seen_from(const std::string& file, const std::filesystem::path& path) {
   if (path.is_absolute()) return path.string();
@@ -173,6 +183,80 @@ std::string write_companions(const std::string& file, const std::vector<Companio
     std::printf("wrote %s\n", path(one).c_str());
   }
   return path(companions.front()).filename().string();
+}
+
+/// Whether a measure says what an evaluation took rather than how good it was.
+bool is_cost(const task::TableMetric& metric) {
+  static const std::vector<std::string> units{"s",  "ms",  "us", "min", "h",  "J",  "mJ",
+                                              "Wh", "kWh", "W",  "B",   "kB", "MB", "GB"};
+  return is_cost_name(metric.name) || std::find(units.begin(), units.end(), metric.unit) != units.end();
+}
+
+/// Lines of minimize and maximize: the measures that are no costs, or where all are, the first.
+std::string objectives_of(const task::TableDescription& table) {
+  std::vector<task::TableMetric> metrics = table.metrics;
+  std::erase_if(metrics, is_cost);
+  if (metrics.empty()) metrics.push_back(table.metrics.front());
+  std::string lines;
+  for (const bool minimize : {true, false}) {
+    std::vector<std::string> names;
+    for (const auto& metric : metrics)
+      if (metric.minimize == minimize) names.push_back(fmt::format("\"{}\"", quoted(metric.name)));
+    if (!names.empty())
+      lines += fmt::format("{}{} = [{}]", lines.empty() ? "" : "\n", minimize ? "minimize" : "maximize",
+                           fmt::join(names, ", "));
+  }
+  return lines;
+}
+
+/// The first listed parameters as [space] would have them, in comments.
+std::string space_lines(const task::TableDescription& table) {
+  constexpr std::size_t kLines = 3, kValues = 6;
+  std::vector<std::string> lines;
+  for (const auto& parameter : table.parameters) {
+    if (lines.size() == kLines || parameter.values.empty()) continue;
+    std::vector<std::string> values;
+    for (const Value& value : parameter.values)
+      if (values.size() < kValues) values.push_back(value_to_json(value).dump());
+    const std::string list = fmt::format("[{}]", fmt::join(values, ", "));
+    lines.push_back(fmt::format("# {} = {}", parameter.name,
+                                parameter.numeric ? fmt::format("{{ choice = {} }}", list) : list));
+  }
+  if (lines.empty())
+    lines.push_back(fmt::format("# {} = {{ real = [0.0, 1.0] }}", table.parameters.front().name));
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+/// The study of a table that is there: `given` from here, `seen` from the study file.
+std::string recorded_study(const std::string& given, const std::string& seen) {
+  const task::Table table = task::Table::read(given);
+  const task::TableDescription& description = table.description();
+  std::int64_t steps = 0;
+  for (const auto& metric : description.metrics) steps = std::max(steps, metric.steps);
+  std::string scheduler =
+      fmt::format("scheduler = {{ kind = \"fixed\", steps = {} }}", std::max<std::int64_t>(1, steps));
+  if (steps > 1)
+    scheduler +=
+        fmt::format("   # or one that ends bad trials early: {{ kind = \"asha\", steps = [{}, {}] }}",
+                    std::max<std::int64_t>(1, steps / 9), steps);
+  std::string text = kRecordedTemplate;
+  fill_text(text, "@OBJECTIVES@", objectives_of(description));
+  fill_text(text, "@SPACE@", space_lines(description));
+  fill_text(text, "@SCHEDULER@", scheduler);
+  fill_text(text, "@TRIALS@", std::to_string(std::min<std::size_t>(100, table.rows())));
+  fill(text, "@TABLE@", seen);
+  return text;
+}
+
+/// The study of the table that is written beside it.
+std::string small_recorded_study(const std::string& table) {
+  std::string text = kRecordedTemplate;
+  fill_text(text, "@OBJECTIVES@", "minimize = [\"loss\", \"latency_s\"]");
+  fill_text(text, "@SPACE@", kRecordedSpace);
+  fill_text(text, "@SCHEDULER@", kRecordedScheduler);
+  fill_text(text, "@TRIALS@", "16");
+  fill(text, "@TABLE@", table);
+  return text;
 }
 
 }  // namespace
@@ -217,12 +301,11 @@ void add_init(CLI::App& app, Action& action) {
         text = kCommandTemplate;
         fill(text, "@PROGRAM@", write_companions(file, {{".sh", kCommandProgram}}, arguments->force));
       } else if (arguments->task == "recorded") {
-        text = kRecordedTemplate;
-        std::string table = data_or("");
-        if (table.empty())
-          table = write_companions(file, {{".csv", kRecordedRows}, {".json", kRecordedDescription}},
-                                   arguments->force);
-        fill(text, "@TABLE@", table);
+        if (arguments->data.empty())
+          text = small_recorded_study(write_companions(
+              file, {{".csv", kRecordedRows}, {".json", kRecordedDescription}}, arguments->force));
+        else
+          text = recorded_study(arguments->data, data_or(""));
       }
       write_anew(arguments->file, text);
       std::printf("wrote %s; next: hone search %s\n", arguments->file.c_str(), arguments->file.c_str());

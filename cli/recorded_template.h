@@ -3,7 +3,9 @@
 namespace hone::cli {
 
 /// What `hone init --template recorded` writes: the study, and beside it the table that it searches (rows and
-/// description), which is named @TABLE@ in it.
+/// description). What is filled in: @TABLE@, its path; @OBJECTIVES@, lines of minimize and maximize; @SPACE@,
+/// some of its parameters in comments; @SCHEDULER@ and @TRIALS@, how far trials run and how
+/// many there are.
 inline constexpr const char* kRecordedTemplate =
     R"(# A study of a table of results that were measured before: each trial looks a row up, so that a search takes no
 # time and can be repeated, with other searchers say. Run it with
@@ -12,7 +14,7 @@ inline constexpr const char* kRecordedTemplate =
 
 [study]
 # Names of the table's measures. Several: the result is a front.
-minimize = ["loss", "latency_s"]
+@OBJECTIVES@
 seed = 1
 
 [task]
@@ -26,20 +28,27 @@ table = "@TABLE@"
 
 # The table brings its space. A part of it, or constraints, can be said here:
 # [space]
-# width      = { choice = [16, 32, 64, 128] }
-# layers     = { choice = [1, 2, 4] }
-# activation = ["tanh", "relu"]
+@SPACE@
 
+# A measure that must not be above something:
 # [limits]
 # latency_s = { max = "1 ms" }
 
 [search]
 searcher  = "auto"
-scheduler = { kind = "fixed", steps = 1 }   # a table with learning curves has steps to stop at: asha, say
+@SCHEDULER@
 
 [budget]
-trials = 16
+trials = @TRIALS@
 )";
+
+/// What is filled in for the table written beside it.
+inline constexpr const char* kRecordedSpace =
+    R"(# width      = { choice = [16, 32, 64, 128] }
+# layers     = { choice = [1, 2, 4] }
+# activation = ["tanh", "relu"])";
+inline constexpr const char* kRecordedScheduler =
+    R"(scheduler = { kind = "fixed", steps = 1 }   # a table with learning curves has steps to stop at: asha, say)";
 
 /// Its rows and its description: numbers made up, put yours here.
 inline constexpr const char* kRecordedRows =

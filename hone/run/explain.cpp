@@ -188,6 +188,9 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   if (!methods_section.has("replicates"))
     methods_section.add("replicates", file.replicates, std::to_string(file.replicates), kDefault,
                         "evaluations that a config on the front gets, each with its own seed");
+  if (!methods_section.has("cost") && !file.cost.empty())
+    methods_section.add("cost", file.cost, toml_string(file.cost), kDefault,
+                        "the measure that says what an evaluation costs");
   push(std::move(methods_section));
   push(method_section("searcher", file.searcher, file.searcher_options, search["searcher"]));
   Section scheduler_section =

@@ -97,7 +97,9 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   Budget budget;
   if (!table) return budget;
   const std::string unit = task.fidelity_unit();
-  table.only({"trials", "proposals", "time", "steps", unit, "spend", "workers"});
+  std::vector<std::string> allowed{"trials", "proposals", "time", "steps", "spend", "workers"};
+  if (unit != "steps") allowed.insert(allowed.begin() + 4, unit);
+  table.only(allowed);
   if (const Node trials = table["trials"]) {
     budget.trials = trials.integer();
     if (*budget.trials < 1) throw trials.expected("an integer of 1 or more");
@@ -106,7 +108,10 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
     budget.proposals = proposals.integer();
     if (*budget.proposals < 1) throw proposals.expected("an integer of 1 or more");
   }
-  if (const Node time = table["time"]) budget.time_s = read_duration_s(time);
+  if (const Node time = table["time"]) {
+    budget.time_s = read_duration_s(time);
+    if (!(*budget.time_s > 0.0)) throw time.expected("a duration above 0");
+  }
   for (const std::string& key : {std::string("steps"), unit}) {
     const Node steps = table[key];
     if (!steps || (key == unit && unit == "steps" && budget.steps)) continue;
@@ -201,6 +206,7 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   const std::string& brought = methods().need("scheduler", file.scheduler).info.searcher;
   read_method(search["searcher"], "searcher", brought.empty() ? "auto" : brought, file.searcher,
               file.searcher_options);
+  file.cost = file.task->cost_measure();
   if (const Node cost = search["cost"]) {
     file.cost = cost.text();
     std::vector<std::string> known;
@@ -215,12 +221,17 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   if (file.scheduler == "fixed" && !file.task->whole_at_one())
     if (const Node given = search["scheduler"]; !given.is(Node::Type::table) || !given.has("steps")) {
       const std::string unit = file.task->fidelity_unit();
+      const std::int64_t largest = file.task->largest_fidelity(), most = largest > 0 ? largest : 100;
       throw Error(
           fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
           given.place(),
-          fmt::format("under [search] write scheduler = {{ kind = \"fixed\", steps = 100 }} for 100 {} a "
-                      "trial, or one that ends bad trials early: {{ kind = \"asha\", steps = [10, 100] }}",
-                      unit));
+          fmt::format(
+              "under [search] write scheduler = {{ kind = \"fixed\", steps = {} }} for {} {} a trial{}", most,
+              most, unit,
+              most == 1 ? ""
+                        : fmt::format(", or one that ends bad trials early: {{ kind = \"asha\", steps "
+                                      "= [{}, {}] }}",
+                                      std::max<std::int64_t>(1, most / 10), most)));
     }
   if (const Node identity = search["identity"]) file.identity = read_identity(identity);
   if (const Node replicates = search["replicates"]) {
@@ -296,6 +307,52 @@ study::StudyRecord StudyFile::header() const {
 
 study::RevisedRecord StudyFile::revision(const std::vector<std::string>& changes) const {
   return {path, text, limits, replicates, aggregate, changes, horizon()};
+}
+
+namespace {
+
+/// "run.py 0f3a..., data/x.csv 77c0...": the files of an identity with their hashes; nullopt: it is no such
+/// list.
+std::optional<std::map<std::string, std::string>> files_of(const std::string& identity) {
+  constexpr std::size_t kDigits = 32;
+  std::map<std::string, std::string> files;
+  std::size_t at = 0;
+  while (at < identity.size()) {
+    // A name may hold spaces and commas: an entry ends after its hash.
+    std::size_t end = identity.find(", ", at);
+    for (; end != std::string::npos; end = identity.find(", ", end + 1))
+      if (end >= at + kDigits + 1 && identity[end - kDigits - 1] == ' ' &&
+          identity.find_first_not_of("0123456789abcdef", end - kDigits) == end)
+        break;
+    const std::string entry = identity.substr(at, end == std::string::npos ? end : end - at);
+    const std::size_t gap = entry.rfind(' ');
+    if (gap == std::string::npos || gap == 0 || entry.size() - gap - 1 != kDigits) return std::nullopt;
+    files[entry.substr(0, gap)] = entry.substr(gap + 1);
+    at = end == std::string::npos ? identity.size() : end + 2;
+  }
+  return files;
+}
+
+}  // namespace
+
+std::string StudyFile::changed_data(const std::string& identity) const {
+  const std::string now = task->data_identity();
+  if (identity == now) return {};
+  if (!task->program().empty())
+    return "task program: the program was built anew (unless its task states an identity, that counts)";
+  const auto before = files_of(identity), after = files_of(now);
+  std::vector<std::string> changed;
+  if (before && after) {
+    for (const auto& [file, key] : *before)
+      if (const auto found = after->find(file); found == after->end())
+        changed.push_back(fmt::format("'{}' belongs to it no longer", file));
+      else if (found->second != key)
+        changed.push_back(fmt::format("'{}' has changed", file));
+    for (const auto& [file, key] : *after)
+      if (!before->contains(file)) changed.push_back(fmt::format("'{}' belongs to it now", file));
+  }
+  return changed.empty() ? fmt::format("task {}: its data is not what it was", task_kind)
+                         : fmt::format("task {}: {}", task_kind, fmt::join(changed, ", "));
 }
 
 namespace {

@@ -49,7 +49,9 @@ struct StudyFile {
   /// search.warm_start: study files, their folders or stores, whose results searchers learn from. Read when
   /// the study begins.
   std::vector<std::string> warm_start;
-  std::string cost;                  ///< the measure that says what an evaluation costs; "": its seconds
+  /// The measure that says what an evaluation costs, the task's own where the file names none; "": its
+  /// seconds.
+  std::string cost;
   identity::Settings identity = {};  ///< what is done where a candidate's function is known
   std::int64_t replicates = 1;       ///< evaluations of a config on the front, each with its own seed
   study::Aggregate aggregate = study::Aggregate::mean;
@@ -76,6 +78,9 @@ struct StudyFile {
   };
   Differences differences(const StudyFile& older) const;
   study::RevisedRecord revision(const std::vector<std::string>& changes) const;
+  /// What the task's data is no longer, in words, where a study began with data of this identity; "" where it
+  /// is the same.
+  std::string changed_data(const std::string& identity) const;
 
  private:
   void compare_schedulers(const StudyFile& older, Differences& found) const;

@@ -114,11 +114,8 @@ void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
   study::Study study(store, study::Study::Depth::light);
   study.sync();
   auto changes = file.differences(study_file_of(study, file.path));
-  if (study.header().data != file.task->data_identity())
-    changes.refused.push_back(
-        file.task->program().empty()
-            ? fmt::format("task {}: its data is not what it was", file.task_kind)
-            : "task program: the program was built anew (unless its task states an identity, that counts)");
+  if (const std::string changed = file.changed_data(study.header().data); !changed.empty())
+    changes.refused.push_back(changed);
   if (!changes.refused.empty()) {
     const std::string folder = folder_of(*store);
     throw Error(

@@ -72,7 +72,7 @@ std::vector<Unreported> unreported(const study::Study& study, const StudyFile& f
   std::vector<Unreported> open;
   for (const auto& objective : file.objectives) open.push_back({objective.name, Role::objective});
   for (const auto& limit : file.limits) open.push_back({limit.name, Role::limit});
-  if (!file.cost.empty()) open.push_back({file.cost, Role::cost});
+  if (!file.cost.empty() && file.cost != file.task->cost_measure()) open.push_back({file.cost, Role::cost});
   for (const auto& [name, bound] : file.budget.spend.entries()) open.push_back({name, Role::spend});
   std::vector<std::string> reported;
   const auto seen = [&](const study::Measures& measures) {

@@ -7,6 +7,8 @@
 #include <set>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "hone/base/clock.h"
 #include "hone/run/checkpoints.h"
 #include "hone/run/heartbeat.h"
@@ -70,8 +72,9 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   if (!signer.foresight().empty())
     setup.listener = [&](const study::Change& change) { signer.foresight().update(change); };
   Optimizer optimizer(std::move(setup), std::move(store));
-  if (optimizer.study().header().data != file.task->data_identity())
-    throw Error("the data is not what the study began with", Place{file.path, 0, "task"},
+  if (const std::string changed = file.changed_data(optimizer.study().header().data); !changed.empty())
+    throw Error(fmt::format("the data is not what the study began with: {}", changed),
+                Place{file.path, 0, "task"},
                 "its results cannot be compared with new ones; give the study another name");
   const std::string folder = folder_of(optimizer.study().store());
   if (!folder.empty()) std::filesystem::create_directories(std::filesystem::path(folder) / "checkpoints");

@@ -57,6 +57,8 @@ class RecordedTask final : public Task {
   std::string fidelity_unit() const override { return "steps"; }
   bool whole_at_one() const override { return !recorded().has_steps(); }
   bool reports() const override { return options_.integer("report") > 0; }
+  std::string cost_measure() const override { return recorded().cost_measure(); }
+  std::int64_t largest_fidelity() const override { return recorded().horizon(); }
   std::optional<space::Space> default_space() const override { return recorded().space(); }
   void check(const space::Space& space) const override { recorded().table().check(space); }
   void check_rungs(const std::vector<std::int64_t>& rungs) const override {
@@ -108,7 +110,8 @@ class RecordedTask final : public Task {
         recorded_ = std::make_unique<Recorded>(path_, use_);
       } catch (const Error& error) {
         if (!error.place().file.empty()) throw;
-        throw Error(error.message(), options_.place("table"), error.hint());
+        const std::string& option = error.place().key;
+        throw Error(error.message(), options_.place(option.empty() ? "table" : option), error.hint());
       }
     });
     return *recorded_;

@@ -84,11 +84,14 @@ class Recorded final : public Benchmark {
   };
   const std::vector<Measure>& measures() const { return measures_; }
   bool has_steps() const { return steps_; }
+  /// The measure that says how many seconds an evaluation took; "": none does.
+  std::string cost_measure() const { return cost_ ? measures_[*cost_].name : std::string(); }
 
  private:
   struct Source {
     std::size_t table = 0, metric = 0;
   };
+  std::string called(std::size_t table) const;  ///< its title, else its path
   void join();
   void summarise();
   /// `seed` null: the mean.

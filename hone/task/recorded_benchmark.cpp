@@ -16,6 +16,9 @@
 namespace hone::task {
 namespace {
 
+/// Where an error lies: the option that says it.
+Place option(const char* name) { return Place{"", 0, name}; }
+
 /// Numbers of a probe: equal ones of different functions would be a wonder.
 constexpr std::size_t kProbe = 64;
 
@@ -45,7 +48,7 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     const bool cells = task::has_cells(table().space(), CellKind::nasbench201);
     if (!cells && use_.cell != "auto")
       throw Error(
-          fmt::format("'{}' has no cells of NAS-Bench-201", title_), {},
+          fmt::format("'{}' has no cells of NAS-Bench-201", title_), option("cell"),
           fmt::format("its columns would be {}", fmt::join(cell_parameters(CellKind::nasbench201), ", ")));
     if (cells) functions_ = std::make_unique<CellFunctions>(CellMaps::relu_linear_pool, kProbe);
   }
@@ -54,11 +57,13 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     for (std::size_t m = 0; m < tables_[t]->description().metrics.size(); ++m) {
       const TableMetric& metric = tables_[t]->description().metrics[m];
       if (std::find(names.begin(), names.end(), metric.name) != names.end())
-        throw Error(fmt::format("two tables beside each other measure '{}'", metric.name));
+        throw Error(fmt::format("two tables beside each other measure '{}'", metric.name),
+                    t > 0 ? option("beside") : Place());
       if (metric.steps > 0) {
         if (steps_ && metric.steps != horizon_)
           throw Error(fmt::format("'{}' is recorded for {} steps, others for {}", metric.name, metric.steps,
-                                  horizon_));
+                                  horizon_),
+                      t > 0 ? option("beside") : Place());
         steps_ = true;
         horizon_ = metric.steps;
       }
@@ -72,7 +77,7 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
   if (const auto at = std::find(names.begin(), names.end(), cost); at != names.end())
     cost_ = static_cast<std::size_t>(at - names.begin());
   else if (!use_.cost.empty())
-    throw Error(fmt::format("the table does not measure '{}'", cost), {}, suggest(cost, names));
+    throw Error(fmt::format("the table does not measure '{}'", cost), option("cost"), suggest(cost, names));
   if (use_.objectives.empty()) use_.objectives = {names.front()};
   for (const std::string& objective : use_.objectives) {
     const auto at = std::find(names.begin(), names.end(), objective);
@@ -83,6 +88,12 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
   }
   if (!table().complete()) measures_.push_back({"row", "", true, false});
   summarise();
+}
+
+std::string Recorded::called(std::size_t table) const {
+  const std::string& title = tables_[table]->description().title;
+  if (!title.empty()) return title;
+  return table <= use_.beside.size() && table > 0 ? use_.beside[table - 1] : name_;
 }
 
 void Recorded::join() {
@@ -96,9 +107,9 @@ void Recorded::join() {
       } catch (const Error&) {
       }
       if (!found)
-        throw Error(fmt::format("'{}' lacks a configuration that '{}' has: {}", other.description().title,
-                                title_, table().config(row).shown()),
-                    {}, "tables beside each other are of the same configurations");
+        throw Error(fmt::format("'{}' lacks a configuration that '{}' has: {}", called(t), title_,
+                                table().config(row).shown()),
+                    option("beside"), "tables beside each other are of the same configurations");
       rows[row] = static_cast<std::uint32_t>(*found);
     }
     rows_.push_back(std::move(rows));

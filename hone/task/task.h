@@ -39,6 +39,10 @@ class Task {
   /// Whether it may report measures beyond measures(), whose names only the study knows (a program's own).
   virtual bool any_measure() const { return false; }
 
+  /// The measure that says what an evaluation cost, where that is not what the clock says; "": the clock
+  /// does.
+  virtual std::string cost_measure() const { return {}; }
+
   /// What one trial needs of the machine it runs on.
   struct Needs {
     int cores = 0;         ///< of its own, assigned to its worker; 0: one, which it shares as it may
@@ -57,6 +61,8 @@ class Task {
   virtual void check(const space::Space& space) const = 0;
   /// The space that a study has which declares none; nullopt: it must declare one. May read data.
   virtual std::optional<space::Space> default_space() const { return std::nullopt; }
+  /// The largest fidelity that a trial can reach; 0: any.
+  virtual std::int64_t largest_fidelity() const { return 0; }
   /// Checks the fidelities at which the study's trials rest (ascending). Throws Error.
   virtual void check_rungs(const std::vector<std::int64_t>& rungs) const { (void)rungs; }
 

@@ -1,6 +1,7 @@
 // The program as people use it: real processes, a real store.
 #include "../program.h"
 
+#include "../task/made_table.h"
 #include "hone/base/json.h"
 #include "hone/run/study_file.h"
 #include "hone/study/study.h"
@@ -52,6 +53,56 @@ TEST(Program, InitWritesARecordedTableThatIsSearched) {
   EXPECT_EQ(Program(folder, {"init", "u.toml", "--task", "recorded"}).status(), 2);
   EXPECT_EQ(folder.read("u.json"), "mine");
   EXPECT_FALSE(std::filesystem::exists(folder.file("u.csv")));
+}
+
+TEST(Program, InitReadsTheTableThatIsThere) {
+  const Folder folder;
+  const auto curves = test::made_curves(), grid = test::made_grid();
+  folder.write("c.json", curves.description);
+  folder.write("c.csv", curves.rows);
+  folder.write("g.json", grid.description);
+  folder.write("g.csv", grid.rows);
+  const auto written = [&](const std::string& table) {
+    const std::string name = "of_" + table + ".toml";
+    Program init(folder, {"init", name, "--template", "recorded", "--data", table});
+    EXPECT_EQ(init.status(), 0) << init.err();
+    Program search(folder, {"search", name, "--trials", "4"});
+    EXPECT_EQ(search.status(), 0) << search.err();
+    return folder.read(name);
+  };
+  const std::string of_curves = written("c"), of_grid = written("g.csv");
+  EXPECT_NE(of_curves.find("minimize = [\"loss\"]\nseed"), std::string::npos) << of_curves;
+  EXPECT_NE(of_curves.find("scheduler = { kind = \"fixed\", steps = 9 }"), std::string::npos) << of_curves;
+  EXPECT_NE(of_curves.find("trials = 50\n"), std::string::npos) << of_curves;
+  EXPECT_NE(of_grid.find("minimize = [\"loss\"]\nseed"), std::string::npos) << "its seconds are a cost";
+  EXPECT_NE(of_grid.find("# activation = [\"tanh\", \"relu\"]\n"), std::string::npos) << of_grid;
+  folder.write("n.txt", "no table");
+  for (const char* none : {"n.txt", "nowhere.csv"}) {
+    Program init(folder, {"init", "n.toml", "--template", "recorded", "--data", none});
+    EXPECT_EQ(init.status(), 2);
+    EXPECT_NE(init.err().find("a recorded table is"), std::string::npos) << init.err();
+    EXPECT_FALSE(std::filesystem::exists(folder.file("n.toml")));
+  }
+}
+
+TEST(Program, ACostAwareSearchOfATableIsRepeatable) {
+  const Folder folder;
+  const auto grid = test::made_grid();
+  folder.write("g.json", grid.description);
+  folder.write("g.csv", grid.rows);
+  std::vector<std::string> runs;
+  for (const char* name : {"a", "b"}) {
+    folder.write(std::string(name) + ".toml",
+                 "[study]\nname = \"g\"\nminimize = [\"loss\"]\n[task]\nkind = \"recorded\"\ntable = \"g\"\n"
+                 "[search]\nsearcher = \"carbs\"\n[budget]\ntrials = 20\nworkers = 1\n");
+    ASSERT_EQ(Program(folder, {"search", std::string(name) + ".toml"}).status(), 0);
+    study::Study study(study::open_store("sqlite:" + folder.file(std::string(name) + ".hone/study.sqlite")));
+    study.sync();
+    std::string configs;
+    for (const auto& trial : study.trials()) configs += trial.config.shown() + '\n';
+    runs.push_back(configs);
+  }
+  EXPECT_EQ(runs[0], runs[1]);
 }
 
 TEST(Program, WritesATemplateOfImages) {

@@ -87,6 +87,8 @@ TEST(StudyFile, AnswersEveryMistakeWithPlaceAndRemedy) {
       {"identity = \"off\"", "identity = \"of\"", {"s.toml:19", "did you mean 'off'?"}},
       {"trials = 20", "trials = 0", {"s.toml:22", "1 or more"}},
       {"time = \"2 min\"", "time = \"2 mins\"", {"s.toml:23", "mins", "min"}},
+      {"time = \"2 min\"", "time = \"0 s\"", {"s.toml:23", "a duration above 0"}},
+      {"trials = 20", "trails = 20", {"allowed: trials, proposals, time, steps, spend, workers"}},
       {"workers = 3", "workers = 3000", {"s.toml:24", "1 to 1024"}},
       {"[budget]", "where = [\"a > 2\"]\n[budget]", {"where"}},
   };

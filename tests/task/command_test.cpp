@@ -161,6 +161,27 @@ TEST(CommandTask, ReportsWhatTheStudyNames) {
             std::string::npos);
 }
 
+TEST(CommandTask, NamesTheFilesThatChanged) {
+  const test::Folder folder;
+  for (const char* file : {"train.py", "a, b.csv", "c.csv"}) folder.write(file, "one");
+  const auto parse = [&](const std::string& inputs) {
+    return run::StudyFile::parse(
+        "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"python3\", \"train.py\"]\n"
+        "inputs = [" +
+            inputs + "]\n[space]\na = [1, 2]\n[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n",
+        folder.file("s.toml"));
+  };
+  const std::string both = "\"a, b.csv\", \"c.csv\"";
+  const std::string before = parse(both).task->data_identity();
+  EXPECT_EQ(parse(both).changed_data(before), "");
+  folder.write("train.py", "two");
+  EXPECT_EQ(parse(both).changed_data(before), "task command: 'train.py' has changed");
+  folder.write("a, b.csv", "two");
+  EXPECT_EQ(parse("\"a, b.csv\"").changed_data(before),
+            "task command: 'a, b.csv' has changed, 'c.csv' belongs to it no longer, 'train.py' has changed");
+  EXPECT_EQ(parse(both).changed_data("another"), "task command: its data is not what it was");
+}
+
 TEST(CommandTask, ItsFilesAreItsIdentity) {
   const test::Folder folder;
   for (const char* file : {"train.py", "data.csv", "other.txt"}) folder.write(file, "one");

@@ -115,6 +115,58 @@ TEST(Recorded, TablesBesideEachOther) {
   EXPECT_THROW(Recorded("t", {table_of(made), table_of(device)}, {}), Error);
 }
 
+TEST(RecordedTask, ItsCostIsTheSearchersUnlessTheFileNamesAnother) {
+  const test::Folder folder;
+  const auto grid = test::made_grid(), curves = test::made_curves();
+  folder.write("t.json", grid.description);
+  folder.write("t.csv", grid.rows);
+  folder.write("c.json", curves.description);
+  folder.write("c.csv", curves.rows);
+  const auto cost = [&](const std::string& task, const std::string& search = "") {
+    return run::StudyFile::parse("[study]\nminimize = [\"loss\"]\n[task]\nkind = \"recorded\"\n" + task +
+                                     "[search]\nscheduler = { kind = \"fixed\", steps = 1 }\n" + search,
+                                 folder.file("s.toml"))
+        .cost;
+  };
+  EXPECT_EQ(cost("table = \"t\"\n"), "runtime_s");
+  EXPECT_EQ(cost("table = \"t\"\ncost = \"loss\"\n"), "loss");
+  EXPECT_EQ(cost("table = \"t\"\n", "cost = \"loss\"\n"), "loss");
+  EXPECT_EQ(cost("table = \"c\"\n"), "") << "no column says it";
+}
+
+TEST(RecordedTask, MistakesNameTheirOptionAndTable) {
+  const test::Folder folder;
+  const auto grid = test::made_grid(), curves = test::made_curves();
+  folder.write("t.json", grid.description);
+  folder.write("t.csv", grid.rows);
+  folder.write("c.json", curves.description);
+  folder.write("c.csv", curves.rows);
+  folder.write("part.json", R"({"space": {"activation": ["tanh", "relu"], "dropout": [0.0, 0.3, 0.6],
+ "width": [64, 16, 32, 128]}, "metrics": {"phone": {}}})");
+  folder.write("part.csv", "activation,dropout,width,phone\ntanh,0.0,16,1\n");
+  const auto says = [&](const std::string& task) -> std::string {
+    try {
+      run::StudyFile::parse("[study]\nminimize = [\"loss\"]\n[task]\nkind = \"recorded\"\n" + task,
+                            folder.file("s.toml"));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "taken";
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' in: " << text;
+  };
+  const std::string beside = says("table = \"t\"\nbeside = [\"part\"]\n");
+  has(beside, "s.toml:6: task.beside: '");
+  has(beside, "part' lacks a configuration that 'made' has");
+  has(says("table = \"t\"\nbeside = [\"t\"]\n"), "task.beside: two tables beside each other measure 'loss'");
+  has(says("table = \"t\"\ncost = \"runtime\"\n"), "task.cost: the table does not measure 'runtime'");
+  has(says("table = \"t\"\ncell = \"nasbench201\"\n"), "task.cell: ");
+  const std::string steps = says("table = \"c\"\n");
+  has(steps, "steps = 9 } for 9 steps a trial");
+  has(steps, "steps = [1, 9]");
+}
+
 TEST(RecordedTask, StudyFileNeedsNoSpace) {
   const test::Folder folder;
   const auto made = test::made_curves();
