@@ -1,12 +1,8 @@
 // hone cost calibrate and devices: what machines can do.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
-
-#include <unistd.h>
 
 #include "cost.h"
 #include "hone/base/files.h"
@@ -63,15 +59,6 @@ std::string profile_text(const cost::DeviceProfile& device) {
     text += fmt::format("  systolic array {} x {}, {} of them\n", device.systolic->rows,
                         device.systolic->columns, device.systolic->arrays);
   return text;
-}
-
-/// Told before a minute is spent on measuring. Throws Error.
-void need_writable(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const bool device = is_device(path);
-  if (std::filesystem::is_directory(path)) throw Error("is a folder, not a file", Place{path, 0, ""});
-  if (::access(device ? path.c_str() : folder.empty() ? "." : folder.c_str(), W_OK) != 0)
-    throw environment_error(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
 }
 
 int calibrate(const CostDevicesArguments& arguments) {

@@ -78,6 +78,7 @@ Json step_json(const cost::LlmStep& step) {
 }
 
 int estimate(const CostEstimateArguments& arguments) {
+  if (!arguments.output_file.empty()) need_writable(arguments.output_file);
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);

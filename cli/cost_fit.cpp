@@ -25,6 +25,7 @@ Json rules_json(const cost::RuleErrors& errors) {
 }
 
 int fit(const CostFitArguments& arguments) {
+  need_writable(arguments.output);
   cost::LlmFitOptions options;
   options.name =
       arguments.name.empty() ? std::filesystem::path(arguments.points).stem().string() : arguments.name;

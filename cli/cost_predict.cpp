@@ -36,6 +36,7 @@ int learn_network(const LearnArguments& arguments) {
 }
 
 int learn(const LearnArguments& arguments) {
+  need_writable(arguments.out);
   if (arguments.model != "trees") return learn_network(arguments);
   if (!arguments.time.empty() || !arguments.tokens.empty())
     throw Error("--time and --tokens are networks'", Place{"", 0, "--model"});

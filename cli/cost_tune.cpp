@@ -9,9 +9,11 @@ namespace {
 
 int tune(const TuneArguments& arguments) {
   (void)read_file(arguments.file);  // told here where it cannot be read
+  if (!arguments.out.empty()) need_writable(arguments.out);
   std::vector<std::string> words{"tune",           arguments.file,
                                  "--compilations", fmt::format("{}", arguments.compilations),
                                  "--tolerance",    fmt::format("{}", arguments.tolerance),
+                                 "--call-seconds", fmt::format("{}", arguments.call_seconds),
                                  "--seed",         fmt::format("{}", arguments.seed)};
   if (!arguments.out.empty()) words.insert(words.end(), {"--out", arguments.out});
   if (!arguments.model.empty()) words.insert(words.end(), {"--model", arguments.model});

@@ -12,7 +12,7 @@ struct TuneArguments {
   std::string file, out;
   std::string model;  ///< file of learned costs; "": none
   int compilations = 20;
-  double tolerance = 0.0;
+  double tolerance = 0.0, call_seconds = 60.0;
   std::uint64_t seed = 1;
   bool json = false, quiet = false;
 };
@@ -46,6 +46,10 @@ inline void add_tuning(CLI::App* command, TuneArguments& arguments) {
       ->add_option("--tolerance", arguments.tolerance,
                    "Largest relative difference of an output element; default: 0, bit for bit the same")
       ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--call-seconds", arguments.call_seconds,
+                   "Give the function up where one call of the original takes longer; default: 60")
+      ->check(CLI::Range(0.1, 86400.0));
   command->add_option("--model", arguments.model,
                       "Costs learned on this machine (hone cost learn): they help the analytic model choose");
   command->add_option("--seed", arguments.seed, "Of the random inputs; default: 1");

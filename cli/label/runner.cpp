@@ -21,8 +21,9 @@ int runner() {
     const std::string file = "the function";
     const std::shared_ptr<const label::Program> program =
         backend.compile(frontend.lower(text.get<std::string>(), file));
+    label::need_memory(program->arguments(), file);
     const auto memory = std::make_shared<const label::Memory>(program->arguments(), 1);
-    label::need_runnable(*program, *memory, file);
+    if (!label::need_runnable(*program, *memory, file, interrupted)) throw Error("stopped");
     return [program, memory] {
       const label::NoDenormals none;
       program->call(memory->pointers());

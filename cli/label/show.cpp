@@ -11,6 +11,7 @@ namespace {
 
 struct Arguments {
   std::string file, pipeline, emit;
+  double call_seconds = label::kCallSeconds;
   bool json = false;
 };
 
@@ -33,7 +34,9 @@ int show(const Arguments& arguments) {
   }
   {
     const auto program = labeller.backend().compile(labeller.frontend().lower(text, arguments.file));
-    label::need_runnable(*program, label::Memory(program->arguments(), 1), arguments.file);
+    label::need_memory(program->arguments(), arguments.file);
+    label::need_runnable(*program, label::Memory(program->arguments(), 1), arguments.file, {},
+                         arguments.call_seconds);
   }
   const label::Labeller measuring(label::measure_yardsticks(labeller.backend()));
   cost::Label label;
@@ -78,6 +81,10 @@ void add_label_show(CLI::App& app, Action& action) {
       ->add_option("--emit", arguments->emit,
                    "Print the function instead: mlir, affine (on buffers) or llvm (optimised)")
       ->check(CLI::IsMember({"mlir", "affine", "llvm"}));
+  command
+      ->add_option("--call-seconds", arguments->call_seconds,
+                   "Give the function up where one call takes longer; default: 60")
+      ->check(CLI::Range(0.1, 86400.0));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] { action = [arguments] { return show(*arguments); }; });
 }

@@ -60,6 +60,7 @@ label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress
   options.compilations = arguments.compilations;
   options.tolerance = arguments.tolerance;
   options.seed = arguments.seed;
+  options.call_seconds = arguments.call_seconds;
   options.guided = !arguments.random;
   options.interrupted = interrupted;
   options.progress = [&progress](const std::string& what) { progress.show(what); };
@@ -69,12 +70,17 @@ label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress
 int tune(const Arguments& arguments) {
   catch_interrupts();
   const std::string text = read_file(arguments.file);
+  if (!arguments.out.empty()) need_writable(arguments.out);
   const label::Frontend frontend;
   const label::Backend backend;
   ProgressLine progress(arguments.quiet);
   const label::TuneResult result =
       label::tune(frontend, backend, text, arguments.file, options_of(arguments, progress));
   progress.clear();
+  if (result.trials.empty()) {
+    std::fprintf(stderr, "stopped before the function came back; nothing was written\n");
+    return kStopped;
+  }
   if (!arguments.out.empty()) write_file_atomic(arguments.out, result.text);
   if (arguments.json) {
     print_json({{"file", arguments.file},
@@ -87,6 +93,7 @@ int tune(const Arguments& arguments) {
                 {"spread", result.spread},
                 {"compilations", result.trials.size()},
                 {"tolerance", arguments.tolerance},
+                {"note", result.note},
                 {"interrupted", result.interrupted},
                 {"out", arguments.out},
                 {"trials", trials_json(result)}});
@@ -97,6 +104,7 @@ int tune(const Arguments& arguments) {
     std::printf("%s at -O3 on %s: %s a call\n", arguments.file.c_str(), backend.cpu().c_str(),
                 quantity_text("run_s", result.original_s).c_str());
     if (result.recipe.empty()) {
+      if (!result.note.empty()) std::printf("%s\n", result.note.c_str());
       std::printf("nothing was faster among %zu compilations; the original stays\n", result.trials.size());
     } else {
       std::printf("tuned: %s a call, %.2f times as fast (spread %.1f%%)\n",

@@ -85,6 +85,16 @@ void write_file_atomic(const std::string& given, std::string_view content) {
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("be renamed into place");
 }
 
+void need_writable(const std::string& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) throw Error("is a folder, not a file", Place{path, 0, ""});
+  // A device is opened, a file is put into its folder.
+  const std::string folder = std::filesystem::path(write_target(path)).parent_path().string();
+  const std::string written = is_device(path) ? path : (folder.empty() ? "." : folder) + "/";
+  if (::access(written.c_str(), W_OK) != 0)
+    throw Error(fmt::format("cannot be written: {}", std::strerror(errno)), Place{path, 0, ""});
+}
+
 std::string program_on_path(const std::string& name, const std::string& folder) {
   const char* variable = std::getenv("PATH");
   const std::string folders = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;

@@ -18,6 +18,10 @@ bool is_device(const std::string& path);
 /// where that fails; the old file stays.
 void write_file_atomic(const std::string& path, std::string_view content);
 
+/// Throws Error (input) where write_file_atomic could not write there: told before the work whose result it
+/// is to hold.
+void need_writable(const std::string& path);
+
 /// The program of that name as execvp looks it up: the first executable file in the folders of PATH, of which
 /// relative ones start at `folder` ("": where the process is). "": there is none.
 std::string program_on_path(const std::string& name, const std::string& folder = {});

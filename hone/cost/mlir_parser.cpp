@@ -12,6 +12,16 @@ Parser::Parser(Module& module, std::vector<Token> tokens)
   drop_locations();
 }
 
+/// Of what is skipped: others that read the text go through it.
+void Parser::check_depth(std::uint32_t begin, std::uint32_t end) const {
+  int depth = 0;
+  for (std::uint32_t i = begin; i < end; ++i) {
+    if (tokens_[i].partner == 0) continue;
+    depth += tokens_[i].partner > i ? 1 : -1;
+    if (depth > kMaxDepth) throw error(tokens_[i], fmt::format("nested deeper than {}", kMaxDepth));
+  }
+}
+
 /// Debug information, `loc(...)`, may stand nearly anywhere, and no cost depends on it. What an alias or an
 /// attribute is set to stays.
 void Parser::drop_locations() {
@@ -21,6 +31,7 @@ void Parser::drop_locations() {
     places[i] = kept;
     if (is(tokens_[i], "loc") && is(tokens_[i + 1], "(") && (i == 0 || !is(tokens_[i - 1], "="))) {
       const std::uint32_t end = tokens_[i + 1].partner;
+      check_depth(i + 1, end);
       for (std::uint32_t j = i; j <= end; ++j) places[j] = kept;
       i = end;
     } else {
@@ -322,6 +333,7 @@ void Parser::alias() {
   if (name.kind == Kind::type) {
     type_aliases_[text(name)] = type();
   } else if (at("loc") && is(token(1), "(")) {
+    check_depth(at_ + 1, token(1).partner);
     at_ = token(1).partner + 1;
   } else {
     attribute_aliases_[text(name)] = attribute();

@@ -113,6 +113,7 @@ class Parser {
   void alias();
   void file_metadata();
   void drop_locations();
+  void check_depth(std::uint32_t begin, std::uint32_t end) const;
   std::string_view whole_name(std::string_view name) const;
 
   // The pretty form (mlir_pretty.cpp, mlir_heads.cpp, mlir_results.cpp).

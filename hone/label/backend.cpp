@@ -158,6 +158,7 @@ struct Program::Implementation {
   std::string function;
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> module;  ///< optimised
+  std::string object;                    ///< the object file that was linked
   std::unique_ptr<Linked> linked;
   Entry* entry = nullptr;
   llvm::LLVMTargetMachine* target = nullptr;
@@ -177,6 +178,10 @@ std::string Program::llvm_text() const {
   llvm::raw_string_ostream stream(text);
   implementation_->module->print(stream, nullptr);
   return stream.str();
+}
+
+bool Program::same_code(const Program& other) const {
+  return implementation_->object == other.implementation_->object;
 }
 
 Facts Program::analyse(void* const* memory) const {
@@ -258,7 +263,9 @@ struct Backend::Implementation {
     made->function = lowered.function;
     made->target = static_cast<llvm::LLVMTargetMachine*>(target.get());
     auto copy = llvm::CloneModule(*lowered.module);
-    made->linked = std::make_unique<Linked>(object_of(*target, *copy));
+    auto object = object_of(*target, *copy);
+    made->object = object->getBuffer().str();
+    made->linked = std::make_unique<Linked>(std::move(object));
     made->entry = made->linked->symbol<Entry>(kEntry);
     made->context = std::move(lowered.context);
     made->module = std::move(lowered.module);

@@ -47,8 +47,10 @@ class Program {
   void call(void* const* memory) const;
   /// Runs an instrumented copy once on that memory and tells what was executed.
   Facts analyse(void* const* memory) const;
-  /// The optimised function in LLVM's representation, and as assembly text.
+  /// The optimised function in LLVM's representation.
   std::string llvm_text() const;
+  /// Whether both are the same machine code, byte for byte.
+  bool same_code(const Program& other) const;
 
  private:
   friend class Backend;

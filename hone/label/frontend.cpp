@@ -1,6 +1,7 @@
 #include "hone/label/frontend.h"
 
 #include <fmt/format.h>
+#include <llvm/ADT/DenseSet.h>
 #include <llvm/Config/llvm-config.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/LLVMContext.h>
@@ -8,6 +9,7 @@
 #include <llvm/Support/SourceMgr.h>
 #include <mlir/Dialect/Affine/IR/AffineOps.h>
 #include <mlir/Dialect/Func/IR/FuncOps.h>
+#include <mlir/Dialect/MemRef/IR/MemRef.h>
 #include <mlir/IR/BuiltinOps.h>
 #include <mlir/IR/Diagnostics.h>
 #include <mlir/IR/MLIRContext.h>
@@ -17,19 +19,25 @@
 #include <mlir/Target/LLVMIR/Export.h>
 
 #include "hone/base/error.h"
+#include "hone/cost/mlir_text.h"
 #include "hone/label/registration.h"
 
 namespace hone::label {
 
 namespace {
 
-// Linalg on tensors to affine loops on buffers; results become arguments, written in place where that is
-// free.
+// Linalg on tensors to linalg on buffers.
 constexpr const char* kToBuffers =
     "func.func(linalg-generalize-named-ops),linalg-fuse-elementwise-ops,"
     "one-shot-bufferize{bufferize-function-boundaries=1 "
-    "function-boundary-type-conversion=identity-layout-map},"
-    "buffer-results-to-out-params{hoist-static-allocs=1},"
+    "function-boundary-type-conversion=identity-layout-map}";
+
+// Results become arguments, by a copy or written in place.
+constexpr const char* kCopyResults = "buffer-results-to-out-params";
+constexpr const char* kPlaceResults = "buffer-results-to-out-params{hoist-static-allocs=1}";
+
+// Linalg on buffers to affine loops, with what was allocated freed again.
+constexpr const char* kToLoops =
     "func.func(convert-linalg-to-affine-loops),canonicalize,cse,buffer-deallocation-pipeline,canonicalize";
 
 // Affine loops, and what else may stand among them, to LLVM.
@@ -163,13 +171,14 @@ struct Frontend::Implementation {
             }
           }) {}
     Error error(const std::string& file, const std::string& otherwise) const {
-      const std::string said = message.empty() ? otherwise : message;
-      const std::string where = column > 0 ? fmt::format("column {}: ", column) : "";
-      return Error(where + said, Place{file.empty() ? "MLIR" : file, line, ""}, "");
+      return Error(message.empty() ? otherwise : message,
+                   Place{file.empty() ? "MLIR" : file, line, "", column});
     }
   };
 
   mlir::OwningOpRef<mlir::ModuleOp> parse(const std::string& text, const std::string& file) const {
+    // The compiler's parser recurses without bound; what is nested too deep for it is an error of hone's own.
+    (void)cost::mlir::parse(text, file.empty() ? "MLIR" : file);
     const Listener listener(context.get());
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(context.get()), file);
     if (!module) throw listener.error(file, "this is no MLIR module");
@@ -197,6 +206,28 @@ struct Frontend::Implementation {
         if (mlir::isa<mlir::TensorType>(operand.getType())) found = true;
     });
     return found;
+  }
+
+  /// Whether every buffer that is returned is an allocation of its own, returned once: the compiler replaces
+  /// no other by an argument.
+  static bool returns_allocations(mlir::ModuleOp module) {
+    bool all = true;
+    llvm::DenseSet<mlir::Operation*> returned;
+    module.walk([&](mlir::func::ReturnOp end) {
+      for (const mlir::Value value : end.getOperands())
+        if (mlir::isa<mlir::BaseMemRefType>(value.getType()))
+          all = all && value.getDefiningOp<mlir::memref::AllocOp>() &&
+                returned.insert(value.getDefiningOp()).second;
+    });
+    return all;
+  }
+
+  /// Tensors become buffers, linalg on them affine loops.
+  void to_buffers(mlir::ModuleOp module, const std::string& file) const {
+    if (!on_tensors(module)) return;
+    run(module, kToBuffers, file);
+    run(module, returns_allocations(module) ? kPlaceResults : kCopyResults, file);
+    run(module, kToLoops, file);
   }
 
   static mlir::func::FuncOp function_of(mlir::ModuleOp module, const std::string& file) {
@@ -236,14 +267,14 @@ std::string Frontend::transform(const std::string& text, const std::string& pipe
 
 std::string Frontend::to_affine(const std::string& text, const std::string& file) const {
   auto module = implementation_->parse(text, file);
-  if (Implementation::on_tensors(*module)) implementation_->run(*module, kToBuffers, file);
+  implementation_->to_buffers(*module, file);
   implementation_->run(*module, "func.func(convert-linalg-to-affine-loops)", file);
   return Implementation::print(*module);
 }
 
 Lowered Frontend::lower(const std::string& text, const std::string& file) const {
   auto module = implementation_->parse(text, file);
-  if (Implementation::on_tensors(*module)) implementation_->run(*module, kToBuffers, file);
+  implementation_->to_buffers(*module, file);
   auto function = Implementation::function_of(*module, file);
   Lowered lowered;
   lowered.function = function.getName().str();

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #if defined(__SSE2__)
@@ -19,6 +20,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
+#include "hone/base/units.h"
 
 namespace hone::label {
 
@@ -137,10 +139,34 @@ double Memory::difference(const Memory& other) const {
   return most;
 }
 
-std::string trial_call(const Program& program, const Memory& memory, double limit_s) {
-  const pid_t child = ::fork();
+void need_memory(const std::vector<Argument>& arguments, const std::string& file, int copies) {
+  const double memory =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const auto need = [&](const std::string& what, double bytes) {
+    if (!(copies * bytes > memory)) return;
+    throw Error(
+        fmt::format("{} {}{}, and this machine has {} of memory", what, quantity_text("memory_bytes", bytes),
+                    copies > 1 ? fmt::format(", {} times over", copies) : "",
+                    quantity_text("memory_bytes", memory)),
+        Place{file, 0, ""}, "give it smaller shapes");
+  };
+  double all = 0.0;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    double bytes = static_cast<double>(element_bytes(arguments[i].element));
+    for (const std::int64_t extent : arguments[i].shape) bytes *= static_cast<double>(extent);
+    need(fmt::format("argument {} takes", i + 1), bytes);
+    all += bytes;
+  }
+  need("its arguments take", all);
+}
+
+TrialCall trial_call(const Program& program, const Memory& memory, double limit_s,
+                     const cost::Interrupted& interrupted) {
+  const pid_t self = ::getpid(), child = ::fork();
   if (child < 0) throw environment_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != self) ::_exit(1);
     program.call(memory.pointers());
     ::_exit(0);
   }
@@ -149,22 +175,29 @@ std::string trial_call(const Program& program, const Memory& memory, double limi
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
     if (ended == child)
-      return WIFSIGNALED(status) ? fmt::format("it crashed ({})", ::strsignal(WTERMSIG(status)))
-                                 : std::string();
+      return {.failed = WIFSIGNALED(status) ? fmt::format("it crashed ({})", ::strsignal(WTERMSIG(status)))
+                                            : std::string()};
     const double waited = monotonic_s() - start;
-    if (waited > limit_s) {
+    const bool stop = interrupted && interrupted();
+    if (stop || waited > limit_s) {
       ::kill(child, SIGKILL);
       ::waitpid(child, &status, 0);
-      return fmt::format("it took more than {:.3g} s", limit_s);
+      if (stop) return {.failed = "it was interrupted", .interrupted = true};
+      return {.failed = fmt::format("it took more than {:.3g} s", limit_s), .late = true};
     }
     ::usleep(waited < 0.01 ? 100 : 2000);
   }
 }
 
-void need_runnable(const Program& program, const Memory& memory, const std::string& file) {
-  if (const std::string why = trial_call(program, memory, 3600.0); !why.empty())
-    throw Error(fmt::format("the function cannot be measured: {}", why), Place{file, 0, ""},
-                "do all its indices lie within its buffers?");
+bool need_runnable(const Program& program, const Memory& memory, const std::string& file,
+                   const cost::Interrupted& interrupted, double limit_s) {
+  const TrialCall call = trial_call(program, memory, limit_s, interrupted);
+  if (call.interrupted) return false;
+  if (!call.failed.empty())
+    throw Error(fmt::format("the function cannot be measured: {}", call.failed), Place{file, 0, ""},
+                call.late ? "do all its loops end? hone-label show and tune take --call-seconds"
+                          : "do all its indices lie within its buffers?");
+  return true;
 }
 
 std::vector<cost::Timing> time_programs(const std::vector<const Program*>& programs,

@@ -52,13 +52,29 @@ struct RunOptions {
   bool quiet = true;  ///< take the machine's lock
 };
 
-/// Calls the program once in a process of its own, which is ended after `limit_s`. "": it came back in time;
-/// otherwise why not. The memory here stays as it is.
-std::string trial_call(const Program& program, const Memory& memory, double limit_s);
+/// Throws Error at `file` where so many copies of the arguments' memory are more than this machine has.
+void need_memory(const std::vector<Argument>& arguments, const std::string& file, int copies = 1);
 
-/// Throws Error at `file` where the program, called once in a process of its own, crashes or takes an hour:
-/// what a user gave may read and write outside its buffers.
-void need_runnable(const Program& program, const Memory& memory, const std::string& file);
+/// How a call in a process of its own went.
+struct TrialCall {
+  std::string failed;  ///< "": it came back in time; otherwise why not
+  bool late = false;   ///< it did not come back in time
+  bool interrupted = false;
+};
+
+/// Calls the program once in a process of its own, which is ended after `limit_s` or when interrupted. The
+/// memory here stays as it is.
+TrialCall trial_call(const Program& program, const Memory& memory, double limit_s,
+                     const cost::Interrupted& interrupted = {});
+
+/// A call of what a user gave may take so long.
+inline constexpr double kCallSeconds = 60.0;
+
+/// Throws Error at `file` where the program, called once in a process of its own, crashes or does not come
+/// back in time: what a user gave may read and write outside its buffers, and need not end. False: it was
+/// interrupted.
+bool need_runnable(const Program& program, const Memory& memory, const std::string& file,
+                   const cost::Interrupted& interrupted = {}, double limit_s = kCallSeconds);
 
 /// Times a program on its memory; seconds are of one call. Denormal numbers count as zero meanwhile. The
 /// values in memory change.

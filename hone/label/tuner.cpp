@@ -13,9 +13,9 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
+#include "hone/cost/mlir_text.h"
 #include "hone/cost/nest_beliefs.h"
 #include "hone/label/nest_machine.h"
-#include "hone/label/runner.h"
 
 namespace hone::label {
 
@@ -29,7 +29,8 @@ constexpr std::size_t kDrawn = 200;  ///< points at random that are weighed
 constexpr double kHopeless = 3.0;
 /// Fused arithmetic is worth something that the model of loops does not see.
 constexpr double kContracted = 0.7;
-constexpr double kWorthwhile = 0.98;  ///< a winner takes at most so much of the original's time
+/// A winner takes at most so much of the original's time, and less where repeats differ by more.
+constexpr double kWorthwhile = 0.98;
 
 /// One choice for one nest with what the model thinks of it.
 struct Ranked {
@@ -83,6 +84,19 @@ std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachi
   return ranked;
 }
 
+/// Why no loop of a function can be transformed.
+std::string why_untouched(const std::string& text) {
+  bool affine = false, other = false;
+  for (const auto& operation : cost::mlir::parse(text).operations) {
+    affine = affine || operation.name == "affine.for";
+    other = other || operation.dialect() == "scf" || operation.dialect() == "cf";
+  }
+  return std::string("no loop can be transformed: ") +
+         (affine  ? "none is of affine accesses and arithmetic alone"
+          : other ? "the loops are not affine (affine.for)"
+                  : "there is none");
+}
+
 class Search {
  public:
   Search(const Frontend& frontend, const Backend& backend, const std::string& file,
@@ -98,7 +112,7 @@ class Search {
   TuneResult run(const std::string& given) {
     result_.text = given;
     original_ = frontend_.to_affine(given, file_);
-    compile_original(given);
+    if (!compile_original(given)) return std::move(result_);
     make_variants();
     Rng rng(options_.seed, "tune");
     if (options_.guided) {
@@ -117,16 +131,22 @@ class Search {
   }
   bool spent() { return static_cast<int>(result_.trials.size()) >= options_.compilations || stopped(); }
 
-  void compile_original(const std::string& given) {
+  /// False: interrupted before it came back.
+  bool compile_original(const std::string& given) {
     program_ = backend_.compile(frontend_.lower(given, file_));
+    need_memory(program_->arguments(), file_, 3);
     expected_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
-    need_runnable(*program_, *expected_, file_);
+    if (!need_runnable(*program_, *expected_, file_, options_.interrupted, options_.call_seconds)) {
+      result_.interrupted = true;
+      return false;
+    }
     program_->call(expected_->pointers());
     work_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
     TuneTrial trial;
     trial.seconds = time(*program_);
     best_seconds_ = trial.seconds;
     result_.trials.push_back(trial);
+    return true;
   }
 
   double time(const Program& program) {
@@ -177,6 +197,8 @@ class Search {
     }
     std::stable_sort(variants_.begin(), variants_.end(),
                      [](const auto& a, const auto& b) { return a.best < b.best; });
+    if (std::none_of(known_.begin(), known_.end(), [](const auto& nest) { return nest.known; }))
+      result_.note = why_untouched(original_);
   }
 
   /// The point as beliefs compare it.
@@ -229,9 +251,17 @@ class Search {
     if (!fresh) return known->second;
     try {
       const auto program = backend_.compile(frontend_.lower(text, file_));
+      if (program->same_code(*program_)) {  // whatever a stopwatch says
+        trial.seconds = known->second = result_.trials.front().seconds;
+        result_.trials.push_back(trial);
+        return trial.seconds;
+      }
       work_->fill(options_.seed);
       // What never comes back, or crashes, may not take the search along.
-      trial.failed = trial_call(*program, *work_, std::max(2.0, 20.0 * result_.trials.front().seconds));
+      const TrialCall call = trial_call(
+          *program, *work_, std::max(2.0, 20.0 * result_.trials.front().seconds), options_.interrupted);
+      if (call.interrupted) return kNever;
+      trial.failed = call.failed;
       if (!trial.failed.empty()) {
         result_.trials.push_back(trial);
         return kNever;
@@ -378,13 +408,14 @@ class Search {
     run.quiet = options_.quiet;
     const auto timings = time_programs({program_.get(), winner.get()}, {&other, work_.get()}, run);
     result_.original_s = timings[0].seconds;
-    if (!(timings[1].seconds < kWorthwhile * timings[0].seconds)) {
+    result_.spread = std::max(timings[0].spread, timings[1].spread);
+    const double most = std::min(kWorthwhile, 1.0 - result_.spread) * timings[0].seconds;
+    if (!(timings[1].seconds < most)) {
       result_.tuned_s = timings[0].seconds;
       return;
     }
     result_.tuned_s = timings[1].seconds;
     result_.speedup = timings[0].seconds / timings[1].seconds;
-    result_.spread = std::max(timings[0].spread, timings[1].spread);
     result_.text = best_text_;
     result_.recipe = best_recipe_;
   }

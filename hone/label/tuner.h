@@ -9,6 +9,7 @@
 #include "hone/cost/machine_lock.h"
 #include "hone/label/backend.h"
 #include "hone/label/loops.h"
+#include "hone/label/runner.h"
 
 namespace hone::label {
 
@@ -18,6 +19,7 @@ struct TuneOptions {
   bool guided = true;      ///< false: candidates at random, for comparison
   std::uint64_t seed = 1;  ///< of the random inputs, and of random candidates
   bool quiet = true;       ///< take the machine's lock while timing
+  double call_seconds = kCallSeconds;  ///< longest call of the original
   /// Seconds predicted from a candidate's text; empty: the analytic model alone ranks. NaN: it cannot tell.
   std::function<double(const std::string& text)> predict = {};
   std::optional<cost::NestMachine> machine;  ///< what the analytic model knows of it; empty: measured first
@@ -38,9 +40,10 @@ struct TuneResult {
   std::string text;    ///< the winner: MLIR of affine loops; the original where nothing was better
   std::string recipe;  ///< "" where it is the original
   double original_s = 0.0, tuned_s = 0.0;
-  double speedup = 1.0;  ///< original_s / tuned_s of the last, interleaved measurement
-  double spread = 0.0;   ///< the larger of both timings' spreads
-  std::vector<TuneTrial> trials;
+  double speedup = 1.0;           ///< original_s / tuned_s of the last, interleaved measurement
+  double spread = 0.0;            ///< the larger of both timings' spreads
+  std::vector<TuneTrial> trials;  ///< the original first; empty where it was interrupted before it ran
+  std::string note;               ///< why no loop could be transformed; "" where one could
   bool interrupted = false;
 };
 
@@ -49,7 +52,8 @@ struct TuneResult {
 /// "LOOPer: A Learned Automatic Code Optimizer For Polyhedral Compilers": a model ranks, the best are
 /// compiled, run and compared on random inputs. Its beam search over sequences is here Bayesian optimisation
 /// around the analytic model: of the changes of one nest of the best so far, and of some points at random,
-/// the one of the largest expected improvement. What is slower or different is never returned.
+/// the one of the largest expected improvement. What is slower or different is never returned, nor what is no
+/// faster than repeats differ, or compiles to the same code as the original.
 TuneResult tune(const Frontend& frontend, const Backend& backend, const std::string& text,
                 const std::string& file, const TuneOptions& options = {});
 

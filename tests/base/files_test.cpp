@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "../program.h"
+#include "hone/base/error.h"
 
 namespace hone {
 namespace {
@@ -25,6 +26,26 @@ TEST(Files, ProgramsAreFoundAsExecvpFindsThem) {
   EXPECT_EQ(program_on_path("data", folder.path()), "") << "not executable";
   ::setenv("PATH", before.c_str(), 1);
   EXPECT_NE(program_on_path("sh"), "");
+}
+
+TEST(Files, WhatCannotBeWrittenIsToldBefore) {
+  const test::Folder folder;
+  folder.write("file", "");
+  std::filesystem::create_symlink("nowhere/x", folder.file("link"));
+  EXPECT_NO_THROW(need_writable(folder.file("new")));
+  EXPECT_NO_THROW(need_writable(folder.file("file")));
+  EXPECT_NO_THROW(need_writable("new"));
+  EXPECT_NO_THROW(need_writable("/dev/null"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("new"))) << "nothing is made";
+  for (const std::string& path :
+       {folder.path(), folder.file("none/x"), folder.file("file/x"), folder.file("link")})
+    try {
+      need_writable(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.place().file, path);
+      EXPECT_EQ(error.fault(), Fault::input);
+    }
 }
 
 }  // namespace

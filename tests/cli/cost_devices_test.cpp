@@ -105,7 +105,7 @@ TEST(CostDevices, WhatIsNotGivenOfADesignTakesTheFirstValue) {
 TEST(CostDevices, CalibrationSaysAtOnceThatItCannotSave) {
   const Folder folder;
   Program nowhere(folder, {"cost", "calibrate", "--out", "none/board.json"});
-  EXPECT_EQ(nowhere.status(), 1);
+  EXPECT_EQ(nowhere.status(), 2);
   EXPECT_NE(nowhere.err().find("none/board.json: cannot be written"), std::string::npos) << nowhere.err();
   EXPECT_EQ(Program(folder, {"cost", "calibrate", "--out", "."}).status(), 2);
 }

@@ -239,6 +239,12 @@ TEST(MlirText, MalformedTextHasAPlace) {
   for (int i = 0; i < 100000; ++i) deep += "a.b {\n";
   for (int i = 0; i < 100000; ++i) deep += "}\n";
   EXPECT_NE(refused(deep).find("nested deeper than"), std::string::npos);
+  // Debug information is skipped, but the compiler reads it.
+  std::string fused;
+  for (int i = 0; i < 1000; ++i) fused += "fused[";
+  for (int i = 0; i < 1000; ++i) fused += "]";
+  for (const std::string& text : {"a.b loc(" + fused + ")", "#a = loc(" + fused + ")"})
+    EXPECT_NE(refused(text).find("nested deeper than"), std::string::npos) << text;
   EXPECT_EQ(refused(""), "read");
 }
 

@@ -1,6 +1,8 @@
 #include <cmath>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "../program.h"
 #include "hone/base/error.h"
 #include "hone/cost/bench_kernels.h"
@@ -135,9 +137,101 @@ TEST_F(Label, ErrorsHaveTheirPlace) {
   } catch (const Error& error) {
     EXPECT_EQ(error.place().file, "f.mlir");
     EXPECT_EQ(error.place().line, 2);
+    EXPECT_EQ(error.place().column, 19);
+  }
+  try {  // what the compiler alone finds wrong
+    frontend().lower("func.func @f(%x: f32) {\n  %0 = arith.addi %x, %x : f32\n  return\n}\n", "f.mlir");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("f.mlir:2:", 0), 0u) << error.what();
+    EXPECT_EQ(error.message().find("column"), std::string::npos) << error.what();
   }
   EXPECT_THROW(frontend().lower("func.func @f(%x: memref<?xf32>) {\n  return\n}\n"), Error);
   EXPECT_THROW(frontend().transform(kProduct, "no-such-pass"), Error);
+}
+
+TEST_F(Label, AFunctionMayReturnWhatItWasGiven) {
+  const auto same = backend().compile(frontend().lower(
+      "func.func @same(%x: tensor<8xf32>) -> tensor<8xf32> {\n  return %x : tensor<8xf32>\n}\n"));
+  ASSERT_EQ(same->arguments().size(), 2u);
+  const Memory copied(same->arguments(), 1);
+  same->call(copied.pointers());
+  const auto* given = static_cast<const float*>(copied.pointers()[0]);
+  const auto* returned = static_cast<const float*>(copied.pointers()[1]);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(returned[i], given[i]);
+
+  const std::string added = R"(
+func.func @added(%x: tensor<4x4xf32>, %o: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%o : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0 : tensor<4x4xf32>
+}
+)";
+  const auto product = backend().compile(frontend().lower(added));
+  const Memory memory(product->arguments(), 1), before(product->arguments(), 1);
+  product->call(memory.pointers());
+  const auto* x = static_cast<const float*>(before.pointers()[0]);
+  const auto* o = static_cast<const float*>(before.pointers()[1]);
+  const auto* y = static_cast<const float*>(memory.pointers()[2]);
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j) {
+      float sum = o[4 * i + j];
+      for (int k = 0; k < 4; ++k) sum += x[4 * i + k] * x[4 * k + j];
+      EXPECT_NEAR(y[4 * i + j], sum, 1e-4);
+    }
+  EXPECT_EQ(difference(added, frontend().to_affine(added)), 0.0);
+
+  // One buffer for two results, and one that two places return.
+  const std::string twice = R"(
+func.func @twice(%s: f32) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8xf32>
+  %y = linalg.fill ins(%s : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  return %y, %y : tensor<8xf32>, tensor<8xf32>
+}
+)";
+  const auto both = backend().compile(frontend().lower(twice));
+  const Memory results(both->arguments(), 1);
+  both->call(results.pointers());
+  for (const int place : {1, 2})
+    EXPECT_EQ(static_cast<const float*>(results.pointers()[place])[7],
+              *static_cast<const float*>(results.pointers()[0]));
+}
+
+TEST_F(Label, WhatIsNestedTooDeepIsAnError) {
+  std::string text = "func.func private @f(", end;
+  for (int i = 0; i < 70000; ++i) {
+    text += "tuple<";
+    end += ">";
+  }
+  EXPECT_THROW(frontend().lower(text + end + ")\n"), Error);
+  text = "func.func @f() {\n";
+  end = "return\n}\n";
+  for (int i = 0; i < 20000; ++i) {
+    text += fmt::format("affine.for %i{} = 0 to 2 {{\n", i);
+    end = "}\n" + end;
+  }
+  EXPECT_THROW(frontend().lower(text + end), Error);
+}
+
+TEST_F(Label, ModulesMaySayTheirDataLayout) {
+  const std::string text =
+      std::string(
+          "module attributes {dlti.dl_spec = #dlti.dl_spec<#dlti.dl_entry<\"dlti.endianness\", "
+          "\"little\">, #dlti.dl_entry<i64, dense<64> : vector<2xi64>>>} {") +
+      kProduct + "}\n";
+  EXPECT_EQ(difference(kProduct, text), 0.0);
+}
+
+TEST_F(Label, MemoryThatIsNotThereIsAnError) {
+  const std::vector<Argument> arguments{{Element::f32, {16}}, {Element::f64, {1000000000000, 1000000000000}}};
+  try {
+    need_memory(arguments, "huge.mlir");
+    FAIL() << "it is there";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "huge.mlir");
+    EXPECT_EQ(error.fault(), Fault::input);
+    EXPECT_EQ(error.message().rfind("argument 2 takes", 0), 0u) << error.what();
+  }
+  EXPECT_NO_THROW(need_memory({arguments.front()}, "", 3));
 }
 
 TEST_F(Label, GeneratedKernelsCompile) {
@@ -194,6 +288,7 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   const TuneResult result = tune(frontend(), backend(), kProduct, "product", options);
   EXPECT_LE(result.trials.size(), 5u);
   EXPECT_GE(result.speedup, 1.0);
+  EXPECT_EQ(result.note, "");
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
 }
 
@@ -235,6 +330,72 @@ func.func @outside(%a: memref<16xf32>) {
     EXPECT_EQ(error.place().file, "outside.mlir");
     EXPECT_NE(error.message().find("crashed"), std::string::npos) << error.what();
   }
+}
+
+const char* const kEndless = R"(
+func.func @endless(%a: memref<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %r = scf.while (%i = %c0) : (index) -> index {
+    %more = arith.cmpi sge, %i, %c0 : index
+    scf.condition(%more) %i : index
+  } do {
+  ^bb0(%i: index):
+    %x = memref.load %a[%i] : memref<8xf64>
+    %y = arith.addf %x, %x : f64
+    memref.store %y, %a[%i] : memref<8xf64>
+    scf.yield %i : index
+  }
+  return
+}
+)";
+
+TEST_F(Label, AFunctionThatNeverEndsIsGivenUp) {
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.call_seconds = 0.2;
+  try {
+    tune(frontend(), backend(), kEndless, "endless.mlir", options);
+    FAIL() << "it ended";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("more than 0.2 s"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("loops end"), std::string::npos) << error.what();
+  }
+  // Nor does it keep anybody from stopping.
+  options.call_seconds = 1000.0;
+  options.interrupted = [] { return true; };
+  const TuneResult result = tune(frontend(), backend(), kEndless, "endless.mlir", options);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_TRUE(result.trials.empty());
+}
+
+TEST_F(Label, TheSameCodeIsNotFaster) {
+  const std::string histogram = R"(
+func.func @histogram(%a: memref<4096xindex>, %h: memref<256xi32>) {
+  %c1 = arith.constant 1 : i32
+  %c255 = arith.constant 255 : index
+  affine.for %i = 0 to 4096 {
+    %0 = affine.load %a[%i] : memref<4096xindex>
+    %1 = arith.andi %0, %c255 : index
+    %2 = memref.load %h[%1] : memref<256xi32>
+    %3 = arith.addi %2, %c1 : i32
+    memref.store %3, %h[%1] : memref<256xi32>
+  }
+  return
+}
+)";
+  const auto one = backend().compile(frontend().lower(histogram)),
+             other = backend().compile(frontend().lower(frontend().transform(histogram, "canonicalize"))),
+             product = backend().compile(frontend().lower(kProduct));
+  EXPECT_TRUE(one->same_code(*other));
+  EXPECT_FALSE(one->same_code(*product));
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 5;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), histogram, "histogram", options);
+  EXPECT_EQ(result.recipe, "");
+  EXPECT_EQ(result.speedup, 1.0);
+  EXPECT_NE(result.note.find("affine accesses"), std::string::npos) << result.note;
 }
 
 /// The first functions of one family into a file of a folder, which has the locks, too.
