@@ -1,8 +1,10 @@
 #include "command.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <new>
 
@@ -43,7 +45,12 @@ int guarded(const std::function<int()>& body) {
   // A file that may not grow is an error that can be told, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return body();
+    const int status = body();
+    errno = 0;
+    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status != kOwnFault)
+      throw environment_error(fmt::format("standard output cannot be written{}",
+                                          errno == 0 ? "" : fmt::format(": {}", std::strerror(errno))));
+    return status;
   } catch (const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return error.fault() == Fault::input ? kInput : kOwnFault;

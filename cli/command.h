@@ -33,7 +33,8 @@ void add_identity(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_cost(CLI::App& app, Action& action);
 
-/// Runs `body` and turns what it throws into "error: ..." on standard error and the exit status.
+/// Runs `body` and turns what it throws into "error: ..." on standard error and the exit status. It is an
+/// error where not all of the output could be written.
 int guarded(const std::function<int()>& body);
 
 /// The study file and the study in its store (or the given one). Throws Error where it was never begun.

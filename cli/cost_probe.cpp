@@ -55,9 +55,12 @@ int probe(CostProbeArguments arguments) {
     if (!result.stopped.empty())
       std::printf("stopped with %lld requests left: %s\n", static_cast<long long>(result.left),
                   result.stopped.c_str());
+    else if (result.failed > 0)
+      std::printf("%lld requests are left, the last failed: %s\n", static_cast<long long>(result.left),
+                  result.last_failure.c_str());
     std::printf("%s\n", std::filesystem::absolute(options.file).c_str());
   }
-  return result.stopped.empty() ? kDone : kStopped;
+  return result.stopped.empty() && result.failed == 0 ? kDone : kStopped;
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kInput;
+    return guarded([&]() -> int { return app.exit(error) == 0 ? kDone : kInput; });
   }
   return guarded(action);
 }

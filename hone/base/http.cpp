@@ -1,5 +1,6 @@
 #include "hone/base/http.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -70,8 +71,8 @@ HttpClient::HttpClient(const std::string& url, HttpOptions options)
   auto& client = *connection_->client;
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
-  client.set_connection_timeout(
-      std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.connect_timeout_s)));
+  client.set_connection_timeout(std::chrono::milliseconds(
+      static_cast<std::int64_t>(1e3 * std::min(options_.connect_timeout_s, options_.timeout_s))));
   client.set_read_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
   client.set_write_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
   if (!options_.ca_file.empty()) client.set_ca_cert_path(options_.ca_file);
@@ -114,7 +115,7 @@ HttpResponse HttpClient::post(const std::string& path,
     changed.notify_all();
   });
   std::string ended;
-  const double deadline = monotonic_s() + options_.connect_timeout_s + options_.timeout_s;
+  const double deadline = monotonic_s() + options_.timeout_s;
   {
     std::unique_lock lock(mutex);
     while (!done) {

@@ -18,9 +18,9 @@ struct HttpResponse {
 };
 
 struct HttpOptions {
-  double connect_timeout_s = 10.0;
-  double timeout_s = 120.0;  ///< of one whole request
-  std::string ca_file;       ///< certificates to trust beside the system's; ""
+  double connect_timeout_s = 10.0;  ///< at most timeout_s
+  double timeout_s = 120.0;         ///< of one whole request, connecting too
+  std::string ca_file;              ///< certificates to trust beside the system's; ""
 };
 
 /// A connection to one server over http or https (certificates are checked), kept open between requests.

@@ -1,14 +1,18 @@
 #include "hone/cost/llm_probe.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
 #include <tuple>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "hone/base/clock.h"
@@ -36,6 +40,38 @@ struct Spent {
   double words_per_token = 1.0;
 };
 
+/// Keeps other probes from the file while it lives: what they spend would not be seen. Throws Error where one
+/// has it already.
+class LedgerLock {
+ public:
+  explicit LedgerLock(const std::string& path) {
+    if (is_device(path)) return;
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file_ < 0)
+      throw environment_error(fmt::format("'{}' cannot be written: {}", path, std::strerror(errno)));
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    ::close(file_);
+    throw Error("another probe is writing this file", Place{path, 0, ""},
+                "wait until it has ended: a spending limit is kept by one at a time");
+  }
+  ~LedgerLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  LedgerLock(const LedgerLock&) = delete;
+  LedgerLock& operator=(const LedgerLock&) = delete;
+
+ private:
+  int file_ = -1;
+};
+
+/// Whether this is the beginning of a line about a model, cut off, and not a line or anything else.
+bool is_torn(std::string_view text, const std::string& model) {
+  if (text.empty() || Json::accept(text)) return false;
+  std::string begin = Json{{"model", model}}.dump();
+  begin.back() = ',';
+  return text.starts_with(begin) || begin.starts_with(text);
+}
+
 class Probe {
  public:
   explicit Probe(const ProbeOptions& options)
@@ -55,6 +91,7 @@ class Probe {
   }
 
   ProbeResult run() {
+    const LedgerLock lock(options_.file);
     read_ledger();
     std::vector<Target> plan;
     for (std::int64_t repeat = 0; repeat < options_.repeats; ++repeat)
@@ -79,7 +116,7 @@ class Probe {
       if (in_a_row >= kFailuresInARow)
         result_.stopped = fmt::format("{} requests in a row failed, the last: {}", in_a_row, last_failure_);
     }
-    result_.left = static_cast<std::int64_t>(plan.size() - next);
+    result_.left = static_cast<std::int64_t>(plan.size() - next) + result_.failed;
     result_.dollars = priced() ? dollars() : std::nan("");
     result_.tokens = spent_.tokens_in + spent_.tokens_out;
     if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !spent_.done.empty()))
@@ -99,7 +136,11 @@ class Probe {
 
   void read_ledger() {
     if (!std::filesystem::exists(options_.file) || is_device(options_.file)) return;
-    std::istringstream lines(read_file(options_.file));
+    std::string text = read_file(options_.file);
+    const std::size_t end = text.rfind('\n') + 1;  // 0: there is none
+    const bool torn = is_torn(std::string_view(text).substr(end), options_.model);
+    if (torn) text.resize(end);
+    std::istringstream lines(text);
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
@@ -122,6 +163,24 @@ class Probe {
       spent_.done.insert(target);
       learn(std::get<0>(target), whole("words"), whole("prompt_tokens"));
     }
+    if (torn) {
+      std::filesystem::resize_file(options_.file, end);
+      count_torn();
+    } else if (end < text.size()) {
+      append_text("\n");
+    }
+  }
+
+  /// What a line was that a full disk or a crash cut off: nobody knows what its request cost.
+  void count_torn() {
+    std::int64_t prompt = 1, output = 1;
+    for (const std::int64_t size : options_.prompts) prompt = std::max(prompt, size);
+    for (const std::int64_t size : options_.outputs) output = std::max(output, size);
+    ProbeAnswer answer;
+    answer.maybe_billed = true;
+    answer.why = "its line was cut off";
+    spend({{"model", options_.model}}, answer,
+          static_cast<std::int64_t>(probe_prompt(words_for(prompt), 0).size()) + kWrapping, output);
   }
 
   void learn(std::int64_t prompt, std::int64_t words, std::int64_t tokens) {
@@ -149,8 +208,11 @@ class Probe {
 
   /// Appends one line and sees it to the disk: what was spent must not be forgotten.
   void append(const Json& line) const {
+    append_text(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  void append_text(const std::string& text) const {
     std::ofstream file(options_.file, std::ios::app);
-    file << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    file << text;
     file.flush();
     if (!file) throw environment_error(fmt::format("'{}' cannot be written", options_.file));
   }
@@ -208,6 +270,7 @@ class Probe {
       wait(std::min(60.0, answer.wait_s >= 0.0 ? answer.wait_s : backoff));
     }
     ++result_.failed;
+    result_.last_failure = last_failure_;
     return false;
   }
 
@@ -250,7 +313,7 @@ class Probe {
 Json ProbeResult::json() const {
   return {{"points", points.size()}, {"measured", measured}, {"failed", failed},
           {"retried", retried},      {"left", left},         {"dollars", real_to_json(dollars)},
-          {"tokens", tokens},        {"stopped", stopped}};
+          {"tokens", tokens},        {"stopped", stopped},   {"last_failure", last_failure}};
 }
 
 ProbeResult probe_llm(const ProbeOptions& options) { return Probe(options).run(); }

@@ -39,8 +39,9 @@ struct ProbeResult {
   std::int64_t measured = 0;     ///< in this run
   std::int64_t failed = 0;       ///< in this run, after their retries
   std::int64_t retried = 0;
-  std::int64_t left = 0;  ///< requests of the plan not made
-  double dollars = 0.0;   ///< at the prices given; NaN without
+  std::int64_t left = 0;     ///< requests of the plan that the file has no answer to: not made, or failed
+  std::string last_failure;  ///< why the last failed request did; "" where none failed for good
+  double dollars = 0.0;      ///< at the prices given; NaN without
   std::int64_t tokens = 0;
   std::string
       stopped;  ///< why not all was asked: "the next request could pass the budget", ...; "" if it was
@@ -50,6 +51,9 @@ struct ProbeResult {
 /// Asks for every prompt size x output size x repeat, cheap ones first, streaming, one at a time, and appends
 /// each answer to the file as it comes, so that it may be stopped anywhere and goes on later. Token counts
 /// are the API's own (`usage`).
+///
+/// One probe at a time has the file: a second one throws Error. A last line that was cut off is taken out and
+/// counted at the worst that a request of this plan may cost; one without its line's end gets it.
 ///
 /// The budget is never passed, provided that the server bills no more than `max_tokens` outputs: before a
 /// request its worst case is reckoned (every byte of the prompt and of its wrapping a token, all outputs) and

@@ -1,4 +1,8 @@
 // hone cost fit, llm, llms, estimate, probe as people use them.
+#include <cstdlib>
+
+#include <fmt/format.h>
+
 #include "../cost/llm_api.h"
 #include "../program.h"
 #include "hone/base/json.h"
@@ -114,6 +118,51 @@ TEST(CostProgram, ProbesAnApi) {
   EXPECT_EQ(stopped.status(), 3) << "stopped with everything saved";
   EXPECT_LE(Json::parse(stopped.out())["tokens"].get<int>(), 400);
   ::unsetenv("HONE_TEST_KEY");
+}
+
+TEST(CostProgram, AProbeThatFailedInPartSaysSo) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  test::SmallServer server([&](const test::ServerRequest& request) {
+    test::ServerReply reply = test::model_reply(request);
+    if (++asked == 1) reply.status = 503;
+    return reply;
+  });
+  Program probe(folder, {"cost", "probe", server.url(), "--model", "m", "--prompts", "16", "--outputs", "1,4",
+                         "--repeats", "1", "--retries", "0", "--max-tokens", "10000"});
+  EXPECT_EQ(probe.status(), 3) << probe.err();
+  EXPECT_NE(probe.out().find("1 requests are left, the last failed: status 503"), std::string::npos)
+      << probe.out();
+}
+
+TEST(CostProgram, OutputThatIsLostIsAnError) {
+  const Folder folder;
+  const auto full = [&](const std::string& arguments) {
+    return std::system(
+        fmt::format("cd {} && {}/hone {} > /dev/full 2> err", folder.path(), HONE_PROGRAMS, arguments)
+            .c_str());
+  };
+  for (const char* arguments : {"cost estimate opt-30b --json", "cost devices", "--help"}) {
+    const int status = full(arguments);
+    EXPECT_EQ(WEXITSTATUS(status), 1) << arguments;
+    EXPECT_NE(folder.read("err").find("standard output cannot be written: No space left"), std::string::npos)
+        << folder.read("err");
+  }
+}
+
+TEST(CostProgram, WhereResultsGoIsCheckedFirst) {
+  const Folder folder;
+  folder.write("points.csv", "prompt_tokens,output_tokens,seconds\n16,1,0.1\n16,64,0.73\n");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"cost", "fit", "points.csv", "-o", "none/m.json"},
+        {"cost", "estimate", "opt-30b", "-f", "none/m.json"},
+        {"cost", "learn", "labels.jsonl", "--out", "none/m.json"},
+        {"cost", "tune", "points.csv", "--out", "none/m.json"}}) {
+    Program program(folder, arguments);
+    EXPECT_EQ(program.status(), 2) << arguments[1];
+    EXPECT_NE(program.err().find("none/m.json: cannot be written"), std::string::npos) << program.err();
+    EXPECT_EQ(program.out(), "");
+  }
 }
 
 TEST(CostProgram, AnswersMistakes) {

@@ -239,6 +239,100 @@ TEST(LlmProbe, StopsWhenInterrupted) {
   EXPECT_EQ(result.left, 6);
 }
 
+TEST(LlmProbe, GoesOnBehindALineThatWasCutOff) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });
+  const ProbeOptions options = options_for(server, folder);
+  const std::int64_t all = probe_llm(options).tokens;
+  const std::string before = folder.read("probe.jsonl");
+  const std::size_t last = before.rfind('\n', before.size() - 2) + 1;
+  for (const std::size_t kept : {last + 1, last + 20, before.size() - 2}) {
+    folder.write("probe.jsonl", before.substr(0, kept));
+    const ProbeResult result = probe_llm(options);
+    EXPECT_EQ(result.measured, 1) << kept;
+    EXPECT_EQ(result.points.size(), 8u) << kept;
+    EXPECT_GT(result.tokens, all) << "nobody knows what it cost: " << kept;
+    EXPECT_EQ(probe_llm(options).tokens, result.tokens) << "counted once: " << kept;
+  }
+  folder.write("probe.jsonl", before.substr(0, before.size() - 1));  // whole, but for its end
+  const ProbeResult whole = probe_llm(options);
+  EXPECT_EQ(whole.measured, 0);
+  EXPECT_EQ(whole.tokens, all);
+  EXPECT_EQ(folder.read("probe.jsonl"), before);
+  // What is no line of a probe stays as it is.
+  for (const char* notes : {"notes", "{\"mine\": ", "{\"model\": \"m\"}"}) {
+    folder.write("probe.jsonl", notes);
+    EXPECT_THROW(probe_llm(options), Error) << notes;
+    EXPECT_EQ(folder.read("probe.jsonl"), notes);
+  }
+}
+
+TEST(LlmProbe, HasItsFileAlone) {
+  const Folder folder;
+  std::atomic<int> refused{0};
+  ProbeOptions second;
+  SmallServer server([&](const ServerRequest& request) {
+    try {
+      probe_llm(second);
+    } catch (const Error& error) {
+      if (error.message().find("another probe") != std::string::npos) ++refused;
+    }
+    return test::model_reply(request);
+  });
+  second = options_for(server, folder);
+  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 8);
+  EXPECT_EQ(refused.load(), 8);
+}
+
+TEST(LlmProbe, WhatFailedIsLeft) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    if (++asked == 2) {
+      reply.status = 503;
+      reply.pieces = {"busy"};
+    }
+    return reply;
+  });
+  ProbeOptions options = options_for(server, folder);
+  options.retries = 0;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 7);
+  EXPECT_EQ(result.failed, 1);
+  EXPECT_EQ(result.left, 1);
+  EXPECT_EQ(result.stopped, "");
+  EXPECT_NE(result.last_failure.find("503"), std::string::npos) << result.last_failure;
+  const ProbeResult again = probe_llm(options);
+  EXPECT_EQ(again.measured, 1);
+  EXPECT_EQ(again.left, 0);
+  EXPECT_EQ(again.last_failure, "");
+}
+
+TEST(LlmProbe, ARequestTakesNoLongerThanItMay) {
+  SmallServer server([](const ServerRequest&) {
+    ServerReply reply;
+    reply.mute = true;
+    return reply;
+  });
+  HttpClient client(server.url(), HttpOptions{.timeout_s = 0.3, .ca_file = ""});
+  const double start = test::seconds();
+  const HttpResponse response = client.post(client.path(), {}, "{}");
+  EXPECT_LT(test::seconds() - start, 3.0);
+  EXPECT_NE(response.failure, "");
+  // Nor where something comes again and again.
+  SmallServer slow([](const ServerRequest&) {
+    ServerReply reply;
+    reply.pieces.assign(100, "data: {}\n\n");
+    reply.pause_s = 0.1;
+    return reply;
+  });
+  HttpClient patient(slow.url(), HttpOptions{.timeout_s = 0.4, .ca_file = ""});
+  const double begin = test::seconds();
+  EXPECT_EQ(patient.post(patient.path(), {}, "{}").failure, "no answer in 0.4 s");
+  EXPECT_LT(test::seconds() - begin, 3.0);
+}
+
 TEST(LlmProbe, ChecksItsOptions) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });

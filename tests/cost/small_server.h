@@ -26,8 +26,9 @@ struct ServerReply {
   int status = 200;
   std::string headers = "Content-Type: text/event-stream\r\n";  ///< further ones
   std::vector<std::string> pieces;                              ///< of the body, sent as chunks
-  bool cut = false;   ///< the connection ends after the pieces, the body not
-  bool mute = false;  ///< no answer at all until the server ends
+  bool cut = false;      ///< the connection ends after the pieces, the body not
+  bool mute = false;     ///< no answer at all until the server ends
+  double pause_s = 0.0;  ///< before every piece
 };
 
 /// An HTTP/1.1 server on a free port of the loopback interface, one thread a connection.
@@ -119,6 +120,8 @@ class SmallServer {
       send_all(fd, "HTTP/1.1 " + std::to_string(reply.status) + " X\r\nTransfer-Encoding: chunked\r\n" +
                        reply.headers + "\r\n");
       for (const auto& piece : reply.pieces) {
+        if (ending_.load()) break;
+        ::usleep(static_cast<unsigned>(1e6 * reply.pause_s));
         char size[20];
         std::snprintf(size, sizeof(size), "%zx\r\n", piece.size());
         send_all(fd, size + piece + "\r\n");
