@@ -18,6 +18,8 @@ class JobReporter final : public task::Reporter {
   JobReporter(Optimizer& optimizer, const Job& job, std::function<bool()> interrupted)
       : optimizer_(optimizer), job_(job), interrupted_(std::move(interrupted)) {}
   Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
+    // A task that began again tells what stands already.
+    if (fidelity <= job_.from) return Verdict::go_on;
     switch (optimizer_.report(job_, fidelity, measures)) {
       case schedule::Scheduler::Verdict::go_on:
         return Verdict::go_on;
@@ -75,6 +77,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
   // What proposing it took is its own.
   const double began = monotonic_s() - signer.unbilled_s();
   const auto spent = [&] { return monotonic_s() - began; };
+  bool begun = false;
   try {
     const study::Trial& trial = optimizer.study().trial(job.trial);
     // A replicate is there to be evaluated, whatever is known.
@@ -89,7 +92,10 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
                                       options.cores,
                                       options.gpus};
     JobReporter reporter(optimizer, job, interrupted);
+    begun = true;
     task::Outcome outcome = run_in_stages(file, optimizer, evaluator, assignment, reporter);
+    // A task that cannot tell how far it got says where it began: then nobody knows.
+    const auto reached = outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt;
     switch (outcome.ending) {
       case task::Ending::reached: {
         const study::Measures all = optimizer.with_costs(trial, outcome.measures);
@@ -109,7 +115,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
       case task::Ending::stopped:
         optimizer.end(job, TrialState::pruned,
                       fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()), spent(),
-                      outcome.curve);
+                      outcome.curve, false, "", reached);
         break;
       case task::Ending::paused:
         optimizer.end(job, TrialState::paused, "", spent(), outcome.curve);
@@ -118,9 +124,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         optimizer.give_back(job, spent(), outcome.curve);
         break;
       case task::Ending::failed:
-        // A task that cannot tell says where it began: then nobody knows.
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt);
+                      reached);
         break;
     }
   } catch (const Error& error) {
@@ -130,8 +135,10 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
       throw;
     }
     const bool infeasible = error.fault() == Fault::input;
+    // A design that no model can be made of costs nothing.
     optimizer.end(job, infeasible ? TrialState::infeasible : TrialState::failed, error.what(), spent(), {},
-                  false, infeasible ? "" : "error");
+                  false, infeasible ? "" : "error",
+                  infeasible && !begun ? std::optional(job.from) : std::nullopt);
   } catch (const std::bad_alloc&) {
     optimizer.end(job, TrialState::failed, "out of memory", spent(), {}, false, "memory");
   } catch (const std::exception& error) {

@@ -32,9 +32,7 @@ study::Front shown_front(const study::Study& study, const StudyFile& file) {
   std::vector<std::vector<predict::Repeated>> repeated(objectives.size());
   std::map<std::int64_t, std::size_t> functions;
   for (const study::Trial& trial : study.trials()) {
-    if (trial.of >= 0 || trial.state == study::TrialState::deleted ||
-        trial.state == study::TrialState::failed)
-      continue;
+    if (!study.eligible(trial)) continue;
     const study::Measures measures = study.outcome(trial.id);
     if (measures.empty() || !within_limits(study, measures)) continue;
     Evaluated one{trial.id, 0, oriented(objectives, measures)};

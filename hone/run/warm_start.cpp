@@ -43,9 +43,7 @@ study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
   study::WarmStudy warm{study.header().name};
   bool any = false, refused = false;
   for (const study::Trial& trial : study.trials()) {
-    if (trial.of >= 0 || trial.state == study::TrialState::deleted ||
-        trial.state == study::TrialState::failed)
-      continue;
+    if (!study.eligible(trial)) continue;
     const study::Measures measures = study.outcome(trial.id);
     if (measures.empty()) continue;
     any = true;

@@ -31,12 +31,14 @@ void Spending::take(const Trial& trial, const Result& result) {
 void Spending::take(const Trial& trial, const EndRecord& end) {
   if (end.same_as >= 0 || end.untrained) return;
   const std::int64_t left = remaining(trial);
-  if (end.reached) {
-    const Result* last = trial.last();
+  const Result* last = trial.last();
+  const bool given_back = end.state == TrialState::waiting && !end.lost && !end.vanished;
+  const bool reported = last != nullptr && last->fidelity > trial.from;
+  const bool stopped = end.state == TrialState::pruned || end.state == TrialState::paused;
+  if (end.reached)
     units_ += std::clamp<std::int64_t>(*end.reached - (last == nullptr ? 0 : last->fidelity), 0, left);
-  } else if (end.lost || end.vanished || end.state == TrialState::failed || end.state == TrialState::stale) {
+  else if (!given_back && !(stopped && reported))
     lost_ += left;
-  }
   add(end.spent, trial.last());
 }
 

@@ -12,10 +12,12 @@ namespace hone::study {
 /// What a study has paid for its evaluations, kept as events come. A unit is one of the fidelity (a step, an
 /// epoch). A trial that goes on from fidelity 3 to 9 pays 6; results that are reused (same_as) pay nothing.
 ///
-/// An attempt pays for what its results reach beyond the trial's last result before; one that failed says how
-/// far it got (EndRecord::reached). Where nobody knows (it failed without saying, its worker died or
-/// vanished) it counts in full, up to its target, as lost. What an attempt that was given back did is in its
-/// checkpoint, and counts when the next one goes on from there. O(1) a change, O(measures) a result.
+/// An attempt pays for what its results reach beyond the trial's last result before; one that ended otherwise
+/// says how far it got (EndRecord::reached), and one that was stopped or paused got to what it reported last.
+/// Where nobody knows (it ended without saying or reporting, its worker died or vanished) it counts in full,
+/// up to its target, as lost. One that is infeasible before training pays nothing. What an attempt that was
+/// given back did is in its checkpoint, and counts when the next one goes on from there. O(1) a change,
+/// O(measures) a result.
 class Spending {
  public:
   /// Before a result is put into its trial.

@@ -114,6 +114,10 @@ class Study {
   Point point(std::int64_t id) const;
   /// The Pareto front at the horizon's fidelity: trials within the limits, of replicates the first.
   const Front& front() const { return points_.front(); }
+  /// Whether a trial may be on the front, if its outcome is within the limits. Not: a replicate, one without
+  /// a result of its own, and one that failed, was pruned or deleted, or is infeasible by anything but limits
+  /// at the horizon, whatever is known of its function from others.
+  bool eligible(const Trial& trial) const;
   /// Where the hypervolume is measured from: the worst value at the horizon in each objective, a tenth of the
   /// range further. Empty until a trial is there.
   std::vector<double> reference() const;
@@ -188,8 +192,8 @@ class Study {
   void explain(Trial& trial, TrialState state, const Trial* twin, const Judgement& by) const;
   void restate(Trial& trial, TrialState state, const Trial* twin);
   void follow(const Trial& twin);
-  void leave(const Trial& trial);
-  void enter(Trial& trial, TrialState state);
+  bool leave(const Trial& trial);
+  void enter(Trial& trial, TrialState state, bool was_eligible);
 
   void tell(Change::Kind kind, const Trial& trial, const Result* result = nullptr);
   void tell_results(const Trial& trial);
@@ -199,6 +203,7 @@ class Study {
   bool repeated(std::int64_t id) const;
 
   using Points = std::vector<std::pair<std::int64_t, Point>>;
+  Point point_if_eligible(std::int64_t id) const;
   std::vector<std::int64_t> around(std::vector<std::int64_t> ids) const;
   Points points_of(const std::vector<std::int64_t>& ids) const;
   Points points_around(const Trial& trial) const { return points_of(around({trial.id})); }

@@ -15,8 +15,9 @@ void Study::tell(Change::Kind kind, const Trial& trial, const Result* result) {
   for (const Listener& listener : listeners_) listener(change);
 }
 
-/// Before a trial's state changes: takes it out of what is counted.
-void Study::leave(const Trial& trial) {
+/// Before a trial's state, reason or cause changes: takes it out of what is counted. Returns whether it was
+/// eligible, which enter must be told.
+bool Study::leave(const Trial& trial) {
   --counts_[static_cast<std::size_t>(trial.state)];
   if (trial.state == TrialState::waiting) {
     if (trial.behind >= 0)
@@ -26,17 +27,22 @@ void Study::leave(const Trial& trial) {
   }
   if (trial.state == TrialState::running) spending_.drop_running(trial);
   if (trial.state == TrialState::failed && --causes_[trial.cause] <= 0) causes_.erase(trial.cause);
+  return eligible(trial);
 }
 
-void Study::enter(Trial& trial, TrialState state) {
+void Study::enter(Trial& trial, TrialState state, bool was_eligible) {
   ++counts_[static_cast<std::size_t>(state)];
+  const TrialState old = trial.state;
+  trial.state = state;
+  // Those that joined it do without the evaluations of one that is out.
   const auto out = [](TrialState one) { return one == TrialState::failed || one == TrialState::deleted; };
-  if (out(state) != out(trial.state)) {
-    const Points before = points_around(trial);
+  if (out(state) != out(old) || eligible(trial) != was_eligible) {
+    trial.state = old;
+    Points before = points_around(trial);  // itself first; its cause may be the new one
+    before.front().second = was_eligible ? point_if_eligible(trial.id) : std::nullopt;
     trial.state = state;
     move_points(before);
   }
-  trial.state = state;
   if (state == TrialState::running) spending_.add_running(trial);
   if (state != TrialState::waiting) trial.behind = -1;
   if (state == TrialState::failed) ++causes_[trial.cause];
@@ -132,7 +138,8 @@ void Study::add_result(Trial& trial, const Result& result) {
 bool Study::add_own(Trial& trial, const Result& result) {
   if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
   const bool final = result.fidelity >= header_.horizon;
-  const Points before = final ? points_around(trial) : Points{};
+  // With its first result it has the outcome of its function.
+  const Points before = final || trial.results.empty() ? points_around(trial) : Points{};
   const bool runs = trial.state == TrialState::running;
   if (runs) spending_.drop_running(trial);
   put_result(trial, result);
@@ -212,7 +219,7 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
     saved_.evaluation_s += twin.evaluation_s();
     for (const Result& result : twin.results) add_result(trial, mirrored(result, twin, trial));
   }
-  leave(trial);
+  const bool was_eligible = leave(trial);
   change(trial, r, time_s);
   TrialState state = r.state;
   if (r.same_as >= 0 || !judgements_.empty()) {
@@ -224,7 +231,7 @@ void Study::apply_end(Trial& trial, const EndRecord& r, double time_s) {
   if (r.same_as < 0 && trial.of < 0 && state != TrialState::waiting) known_in_a_row_ = 0;
   if (const auto n = followers(trial.id).size(); n > 0 && r.same_as < 0)
     saved_.evaluation_s += static_cast<double>(n) * (trial.evaluation_s() - evaluation_s);
-  enter(trial, state);
+  enter(trial, state, was_eligible);
   tell(Change::Kind::state, trial);
   follow(trial);
 }
@@ -254,9 +261,9 @@ void Study::apply_revision(const RevisedRecord& r) {
 void Study::apply_delete(Trial& trial) {
   if (trial.state == TrialState::deleted) return;
   const Points before = points_around(trial);
-  leave(trial);
+  const bool was_eligible = leave(trial);
   trial.behind = -1;
-  enter(trial, TrialState::deleted);
+  enter(trial, TrialState::deleted, was_eligible);
   if (const auto found = by_key_.find(trial.key); found != by_key_.end() && found->second == trial.id)
     by_key_.erase(found);
   tell(Change::Kind::deleted, trial);
@@ -284,9 +291,9 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<StartRecord>(&record)) {
     Trial& trial = at(r->trial);
     unfollow(trial);
-    leave(trial);
+    const bool was_eligible = leave(trial);
     change(trial, *r);
-    enter(trial, TrialState::running);
+    enter(trial, TrialState::running, was_eligible);
     sessions_.sign_of_life(r->worker, time_s);
     tell(Change::Kind::started, trial);
     follow(trial);
@@ -302,9 +309,9 @@ void Study::apply(const Record& record, double time_s) {
     Trial& trial = at(r->trial);
     const bool lost = trial.state == TrialState::failed || trial.state == TrialState::infeasible;
     unfollow(trial);
-    leave(trial);
+    const bool was_eligible = leave(trial);
     change(trial, *r);
-    enter(trial, TrialState::waiting);
+    enter(trial, TrialState::waiting, was_eligible);
     tell(Change::Kind::state, trial);
     if (lost) tell_results(trial);
     follow(trial);

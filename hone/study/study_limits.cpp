@@ -94,9 +94,9 @@ Trial Study::as_same(std::int64_t id, std::int64_t twin) const {
 void Study::restate(Trial& trial, TrialState state, const Trial* twin) {
   const auto lost = [](TrialState one) { return one == TrialState::failed || one == TrialState::infeasible; };
   const bool back = lost(trial.state) && !lost(state);
-  leave(trial);
+  const bool was_eligible = leave(trial);
   explain(trial, state, twin, rules());
-  enter(trial, state);
+  enter(trial, state, was_eligible);
   tell(Change::Kind::state, trial);
   if (back) tell_results(trial);
 }

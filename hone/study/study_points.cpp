@@ -105,11 +105,28 @@ Study::Spread Study::spread(std::int64_t id) const {
   return spread;
 }
 
+bool Study::eligible(const Trial& trial) const {
+  if (trial.of >= 0 || trial.last() == nullptr) return false;
+  switch (trial.state) {
+    case TrialState::pruned:
+    case TrialState::failed:
+    case TrialState::deleted:
+      return false;
+    case TrialState::infeasible:
+      // What its evaluations make together may keep the limits.
+      return trial.cause == "limit" && final_result(trial, header_.horizon) != nullptr;
+    default:
+      return true;
+  }
+}
+
 /// What a trial and its further evaluations put on the front.
 Point Study::point(std::int64_t id) const {
+  return eligible(at(id)) ? point_if_eligible(id) : std::nullopt;
+}
+
+Point Study::point_if_eligible(std::int64_t id) const {
   const Trial& trial = at(id);
-  if (trial.of >= 0 || trial.state == TrialState::deleted || trial.state == TrialState::failed)
-    return std::nullopt;
   const bool alone = !repeated(id);
   const Result* own = alone ? final_result(trial, header_.horizon) : nullptr;
   if (alone && own == nullptr) return std::nullopt;

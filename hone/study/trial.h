@@ -55,6 +55,7 @@ struct Trial {
   /// Of failed: its kind, to count by: "exit", "signal", "time", "memory", "nan", "diverged", "missing" (a
   /// measure), "crash" (of the worker), "error". "" where there is none.
   std::string cause;
+  std::int64_t from = 0;        ///< the fidelity of its last result when its last attempt began; 0: none
   std::int64_t target = 0;      ///< the fidelity that it was last asked to reach
   std::vector<Result> results;  ///< by ascending fidelity, one each
   Measures costs;               ///< measured before training, by structural key

@@ -19,6 +19,7 @@ inline void put_result(Trial& trial, const Result& result) {
 inline void change(Trial& trial, const StartRecord& r) {
   trial.attempts = r.attempt;
   trial.worker = r.worker;
+  trial.from = trial.last() == nullptr ? 0 : trial.last()->fidelity;
   trial.target = r.to;
   trial.behind = -1;
 }

@@ -130,14 +130,15 @@ void RandomJournal::finish(std::int64_t id) {
     case 4:
       end.state = TrialState::infeasible;
       end.reason = "bytes is too much";
-      end.cause = "limit";
+      end.cause = chance(0.3) ? "" : "limit";
       if (chance(0.5)) {
-        end.untrained = true;
+        end.untrained = chance(0.5);
         return commit({end});
       }
       return commit({result, end});
     case 5:
       end.state = TrialState::pruned;
+      if (chance(0.5)) return commit({end});
       return commit({result, end});
     case 6:
       return commit({result});
@@ -223,6 +224,7 @@ std::string everything(const study::Study& study) {
   all["saved"] = {saved.repeated_config, saved.same_structure, saved.same_function,
                   saved.over_limit,      saved.fidelity,       saved.probes};
   all["saved_s"] = {saved.probe_s, saved.evaluation_s};
+  all["spending"] = study.spending().json();
   all["known_in_a_row"] = study.known_in_a_row();
   all["causes"] = study.causes();
   all["late"] = study.late();

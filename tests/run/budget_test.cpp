@@ -122,6 +122,73 @@ TEST(Budget, FailuresPayWhatIsKnownOrAllAndInterruptionsNothing) {
   EXPECT_EQ(spending.running(), 0);
 }
 
+TEST(Budget, WhatEndsWithoutAResultPaysAllTheSame) {
+  for (const TrialState state :
+       {TrialState::infeasible, TrialState::pruned, TrialState::paused, TrialState::failed}) {
+    auto s = setup("fixed", {{"steps", 10}});
+    s.max_steps = 100;
+    Optimizer optimizer(s);
+    int jobs = 0;
+    for (std::optional<Job> job; jobs < 50 && (job = optimizer.ask()); ++jobs)
+      optimizer.end(*job, state, "it told nothing");
+    EXPECT_EQ(jobs, 10) << study::state_name(state);
+    EXPECT_TRUE(optimizer.finished());
+    EXPECT_EQ(optimizer.study().spending().lost(), 100);
+  }
+}
+
+TEST(Budget, StoppedAndPausedJobsPayForTheirReports) {
+  Optimizer optimizer(setup("fixed", {{"steps", 10}}));
+  const auto& spending = optimizer.study().spending();
+  for (const TrialState state : {TrialState::pruned, TrialState::paused}) {
+    const auto job = *optimizer.ask();
+    optimizer.report(job, 2, result(job));
+    optimizer.end(job, state, "stopped");
+  }
+  EXPECT_EQ(spending.units(), 4);
+  // What an earlier attempt reported says nothing of this one.
+  optimizer.study().commit({study::RetryRecord{0}});
+  const auto again = *optimizer.ask();
+  EXPECT_EQ(again.from, 2);
+  optimizer.end(again, TrialState::pruned, "stopped");
+  EXPECT_EQ(spending.units(), 12);
+  EXPECT_EQ(spending.lost(), 8);
+  // The paused one goes on, and says how far it got; a new one is infeasible after its report.
+  auto job = *optimizer.ask();
+  EXPECT_EQ(job.from, 2);
+  optimizer.end(job, TrialState::infeasible, "too large", 0.0, {}, false, "", 3);
+  EXPECT_EQ(spending.units(), 13);
+  job = *optimizer.ask();
+  optimizer.report(job, 4, result(job));
+  optimizer.end(job, TrialState::infeasible, "too large");
+  EXPECT_EQ(spending.units(), 23);
+  EXPECT_EQ(spending.running(), 0);
+  study::Study light(optimizer.study().store_pointer(), study::Study::Depth::light);
+  optimizer.study().save_views();
+  light.sync();
+  EXPECT_EQ(light.spending().json(), spending.json());
+}
+
+TEST(Budget, ProposalsAreNotOvershot) {
+  for (const char* searcher : {"random", "tpe", "local_search"})
+    for (const std::int64_t most : {25, 40, 60}) {
+      auto s = setup("fixed", {{"steps", 1}});
+      s.space = space::Space::Builder().integer("i", 1, 30).build();
+      s.searcher = searcher;
+      s.max_proposals = most;
+      Optimizer optimizer(s);
+      while (true) {
+        const auto jobs = optimizer.ask_alike(8);
+        if (jobs.empty()) break;
+        for (const auto& job : jobs)
+          optimizer.tell(job, {{"loss", static_cast<double>(job.config.integer("i"))}});
+      }
+      EXPECT_TRUE(optimizer.finished());
+      EXPECT_LE(optimizer.study().proposals(), most) << searcher;
+      EXPECT_GT(optimizer.study().proposals(), most / 3) << searcher;
+    }
+}
+
 TEST(Budget, ReplicatesPay) {
   auto s = setup("fixed", {{"steps", 5}});
   s.replicates = 3;

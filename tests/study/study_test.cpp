@@ -1,5 +1,7 @@
 #include "hone/study/study.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
@@ -439,6 +441,90 @@ TEST(Study, AFailedTrialLeavesTheFrontAtOnce) {
   study.commit({EndRecord{1, 1, TrialState::failed, "crashed", 0, -1, {}, false, false, "exit"}});
   EXPECT_EQ(study.front().members()[0].trial, 0);
   EXPECT_EQ(heard.members[0].trial, 0);
+}
+
+TEST(Study, WhatOthersBroughtPutsNoTrialOnTheFrontThatIsOutItself) {
+  struct Case {
+    TrialState state;
+    const char* cause;
+    bool reported;  // below the horizon
+    bool on_front;
+  };
+  for (const Case& one : {Case{TrialState::infeasible, "", false, false},
+                          Case{TrialState::infeasible, "", true, false},
+                          Case{TrialState::infeasible, "limit", true, false},
+                          Case{TrialState::pruned, "", false, false},
+                          Case{TrialState::pruned, "", true, false},
+                          Case{TrialState::failed, "exit", true, false},
+                          Case{TrialState::paused, "", false, false},
+                          Case{TrialState::paused, "", true, true}}) {
+    SCOPED_TRACE(std::string(state_name(one.state)) + " " + one.cause + (one.reported ? " reported" : ""));
+    auto head = one_objective();
+    head.objectives.push_back({"bytes", true});
+    Heard heard(head);
+    Study& study = *heard.study;
+    for (const std::int64_t id : {0, 1})
+      study.commit({TrialRecord{id, x_config(id), "r", 7, 0}, StartRecord{id, 1, "w0", 9},
+                    KeysRecord{id, {}, {{"bytes", id == 0 ? 2.0 : 1.0}}}});
+    KeysRecord joins;
+    joins.trial = 1;
+    joins.joins = 0;
+    study.commit({joins});
+    const auto finish = [&] {
+      study.commit({ResultRecord{0, 1, {9, {{"loss", 0.5}, {"bytes", 2.0}}}},
+                    EndRecord{0, 1, TrialState::completed, "", 1, -1, {}, false}});
+    };
+    const bool first = one.reported;  // either order
+    if (first) finish();
+    EXPECT_EQ(study.front().members().size(), first ? 1u : 0u) << "it runs, and has nothing of its own";
+    if (one.reported) study.commit({ResultRecord{1, 1, {3, {{"loss", 0.9}, {"bytes", 1.0}}}}});
+    study.commit({EndRecord{1, 1, one.state, "why", 1, -1, {}, false, false, one.cause}});
+    if (!first) finish();
+    const auto& members = study.front().members();
+    ASSERT_FALSE(members.empty());
+    EXPECT_EQ(std::any_of(members.begin(), members.end(), [](const auto& m) { return m.trial == 1; }),
+              one.on_front);
+    EXPECT_EQ(study.outcome(0).find("loss"), 0.5);
+    heard.also_light();
+    study.commit({RetryRecord{1}});
+    heard.also_light();
+    study.commit({StartRecord{1, 2, "w0", 9}, ResultRecord{1, 2, {9, {{"loss", 0.7}, {"bytes", 1.0}}}},
+                  EndRecord{1, 2, TrialState::completed, "", 1, -1, {}, false}});
+    ASSERT_EQ(study.front().members().size(), 1u);
+    EXPECT_EQ(study.front().members()[0].trial, 1) << "as good, and smaller";
+    heard.also_light();
+  }
+}
+
+TEST(Study, WhatALimitRefusedAtTheHorizonCountsByAllItsEvaluations) {
+  auto head = one_objective();
+  head.limits = {{"loss", 1.0, {}}};
+  Heard heard(head);
+  Study& study = *heard.study;
+  auto refused = ran(0, 9, 1.2, TrialState::infeasible);
+  std::get<EndRecord>(refused.back()).cause = "limit";
+  study.commit(refused);
+  EXPECT_TRUE(study.front().members().empty());
+  study.commit(ran(1, 9, 0.5, TrialState::completed, 0));  // it was unlucky
+  ASSERT_EQ(study.front().members().size(), 1u);
+  EXPECT_DOUBLE_EQ(study.front().members()[0].values[0], 0.85);
+  EXPECT_EQ(study.trial(0).state, TrialState::infeasible);
+  heard.also_light();
+  study.commit({RetryRecord{0}});
+  EXPECT_EQ(study.front().members().size(), 1u);
+  heard.also_light();
+}
+
+TEST(Study, WhatIsCalledImpossibleLeavesTheFront) {
+  Heard heard(one_objective());
+  Study& study = *heard.study;
+  study.commit(ran(0, 9, 2.0, TrialState::completed));
+  study.commit({TrialRecord{1, x_config(1), "r", 7, 0}, StartRecord{1, 1, "w0", 9},
+                ResultRecord{1, 1, {9, {{"loss", 1.0}}}}});
+  EXPECT_EQ(study.front().members()[0].trial, 1);
+  study.commit({EndRecord{1, 1, TrialState::infeasible, "no model", 1, -1, {}, false}});
+  EXPECT_EQ(study.front().members()[0].trial, 0);
+  heard.also_light();
 }
 
 TEST(Study, ALightOneForgetsWhatIsNotUnderWay) {
