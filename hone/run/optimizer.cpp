@@ -1,9 +1,14 @@
 #include "hone/run/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <set>
+
+#include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/run/given_config.h"
 #include "hone/run/leases.h"
 
 namespace hone::run {
@@ -15,9 +20,69 @@ namespace {
 /// So often the ask lease may be lost in a row (this machine slept, say).
 constexpr int kMaxLosses = 5;
 
-std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, const Optimizer::Setup& setup) {
+void check_measures(const Optimizer::Setup& setup) {
   if (setup.objectives.empty()) throw Error("a study needs at least one objective");
+  std::set<std::string> names;
+  for (const study::Objective& objective : setup.objectives)
+    if (!names.insert(objective.name).second)
+      throw Error(fmt::format("two objectives are called '{}'", objective.name));
+  for (const study::Limit& limit : setup.limits) {
+    if ((limit.min && std::isnan(*limit.min)) || (limit.max && std::isnan(*limit.max)))
+      throw Error(fmt::format("the limit of '{}' is no number", limit.name));
+    if (limit.min && limit.max && *limit.min > *limit.max)
+      throw Error(fmt::format("the limit of '{}' admits nothing: at least {}, at most {}", limit.name,
+                              *limit.min, *limit.max));
+  }
+  for (const auto& [measure, bound] : setup.max_spend.entries())
+    if (std::isnan(bound)) throw Error(fmt::format("max_spend of '{}' is no number", measure));
+}
+
+void check_prior(const search::Prior& prior, const space::Space& space) {
+  for (const auto& belief : prior.beliefs()) {
+    if (belief.parameter >= space.size())
+      throw Error(fmt::format("the prior speaks of parameter {}, and the space has {}", belief.parameter,
+                              space.size()));
+    const space::Parameter& parameter = space.parameter(belief.parameter);
+    if (belief.weights.empty()) {
+      if (!std::isfinite(belief.at) || !std::isfinite(belief.spread) || belief.spread <= 0.0)
+        throw Error(fmt::format("the prior of '{}' lies at {} with a spread of {}", parameter.name, belief.at,
+                                belief.spread),
+                    {}, "give numbers, and a spread above 0");
+      continue;
+    }
+    const bool has_values =
+        parameter.kind != space::ParameterKind::real && parameter.kind != space::ParameterKind::integer;
+    const auto n = static_cast<std::int64_t>(belief.weights.size());
+    if (has_values && n != parameter.cardinality())
+      throw Error(fmt::format("the prior of '{}' has {} weights for {} values", parameter.name, n,
+                              parameter.cardinality()));
+    double sum = 0.0;
+    for (const double weight : belief.weights) sum += weight >= 0.0 ? weight : std::nan("");
+    if (!std::isfinite(sum) || sum <= 0.0)
+      throw Error(fmt::format("the prior of '{}' needs weights of 0 or more, one of them above 0",
+                              parameter.name));
+  }
+}
+
+/// The setup with its first configs canonical. Throws Error where something in it is wrong.
+Optimizer::Setup checked_setup(Optimizer::Setup setup) {
+  check_measures(setup);
   if (setup.replicates < 1) throw Error("replicates must be 1 or more");
+  check_prior(setup.prior, setup.space);
+  for (std::size_t i = 0; i < setup.first.size(); ++i) {
+    space::Config& config = setup.first[i];
+    if (const auto known = setup.space.adopt(config); known && *known == config) continue;
+    try {
+      config = config_of(setup.space, config.entries());
+    } catch (const Error& error) {
+      throw Error(fmt::format("first[{}]: {}", i, error.message()), error.place(), error.hint(),
+                  error.fault());
+    }
+  }
+  return setup;
+}
+
+std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, const Optimizer::Setup& setup) {
   if (study::Study::exists(*store)) return store;
   const auto scheduler = schedule::make_scheduler(
       setup.scheduler, {setup.objectives, setup.seed, &setup.space}, setup.scheduler_options);
@@ -39,11 +104,13 @@ std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, co
 Optimizer::Optimizer(Setup setup) : Optimizer(std::move(setup), study::open_store("memory:")) {}
 
 Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
-    : setup_(std::move(setup)),
+    : setup_(checked_setup(std::move(setup))),
       study_(with_study(std::move(store), setup_)),
       cache_(setup_.identity, setup_.seed, setup_.by_structure),
       worker_(setup_.worker) {
   if (worker_.empty()) worker_ = process_name("here");
+  first_keys_.reserve(setup_.first.size());
+  for (const space::Config& config : setup_.first) first_keys_.push_back(config.key());
   if (study_.objectives() != setup_.objectives)
     throw Error("the store holds a study with other objectives", Place{study_.store().url(), 0, ""},
                 "give this study a store of its own");
@@ -71,6 +138,7 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   study_.listen([this](const study::Change& change) {
     // What comes after a revision is of another space or other limits; the next optimizer is told it.
     if (ready_ && outdated()) return;
+    if (change.kind == study::Change::Kind::deleted) first_known_ = 0;  // it may be tried again
     cache_.update(change);
     // A replicate speaks through the trial that it repeats.
     if (change.trial->of < 0) {

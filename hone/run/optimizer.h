@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "hone/identity/equivalence.h"
 #include "hone/schedule/scheduler.h"
@@ -79,7 +80,7 @@ class Optimizer {
     /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
     std::string cost = {};
     search::Prior prior = {};                 ///< where the user believes good values lie
-    std::vector<space::Config> first = {};    ///< tried before the searcher is asked; canonical and feasible
+    std::vector<space::Config> first = {};    ///< tried before the searcher is asked; of the space, feasible
     std::vector<study::WarmStudy> warm = {};  ///< of a new study: earlier ones to learn from
     /// What is done with candidates whose function is known; by whoever tells keys and asks for verdicts.
     identity::Settings identity = {};
@@ -100,10 +101,10 @@ class Optimizer {
     std::function<bool()> interrupted = {};  ///< gives up waiting for the ask lease
   };
 
-  /// On a store of its own in memory.
+  /// On a store of its own in memory. Throws Error where the setup is wrong.
   explicit Optimizer(Setup setup);
   /// On a given store: the study is created where the store is empty, else continued. Throws Error where the
-  /// store holds a study with other objectives.
+  /// setup is wrong, or the store holds a study with other objectives.
   Optimizer(Setup setup, std::shared_ptr<study::Store> store);
 
   /// The next job. nullopt: see finished(): either all is done, or nothing can run until a running trial of
@@ -127,10 +128,15 @@ class Optimizer {
   /// is given out any more; make a new one from the study's header.
   bool outdated() const { return study_.revision() != revision_; }
 
-  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
+  // What is told of a job throws Error where the study has no such trial, or where job.to is not what its
+  // attempt was begun for.
+
+  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data. Throws
+  /// Error where it lacks an objective.
   bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
             const study::Curve& curve = {});
-  /// The results of several jobs in one transaction. Returns how many were in time.
+  /// The results of several jobs in one transaction. Returns how many were in time; of a trial that is there
+  /// twice, the first. Where it throws Error, none was taken.
   struct Told {
     Job job;
     study::Measures measures;
@@ -141,11 +147,12 @@ class Optimizer {
   /// A result that is outside a limit: kept, and the trial is infeasible.
   bool refuse(const Job& job, const study::Measures& measures, const std::string& violation,
               double spent_s = 0.0, const study::Curve& curve = {});
-  /// An intermediate result below job.to.
+  /// An intermediate result. Throws Error unless job.from < fidelity <= job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
-  /// The trial ended otherwise: failed, infeasible or pruned, and why. untrained: before anything was spent
-  /// on it. cause: see Trial::cause.
-  /// reached: how far it got, where that is known; a failed one counts in full against the budget else.
+  /// The trial ended otherwise: failed, infeasible or pruned, and why; not running. untrained: before anything
+  /// was spent on it. cause: see Trial::cause.
+  /// reached: how far it got, where that is known. Else it counts in full against the budget; one that was
+  /// pruned or paused after it reported, up to there.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
            const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
            std::optional<std::int64_t> reached = {});
@@ -190,6 +197,7 @@ class Optimizer {
     std::int64_t units = 0;                                     // that they take
   };
 
+  const study::Trial& checked(const Job& job) const;
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void take_over_expired();
@@ -201,8 +209,8 @@ class Optimizer {
   bool plan_replicate(Plan& plan);
   void start(Plan& plan, std::int64_t trial, std::int64_t to);
   std::optional<std::vector<Job>> ask_once(std::int64_t most);
-  std::optional<space::Config> propose(std::int64_t number, const std::vector<Key>& taken,
-                                       std::int64_t& repeats, std::string& origin);
+  std::optional<space::Config> propose(std::int64_t number, const std::unordered_set<Key>& taken,
+                                       std::int64_t most, std::int64_t& repeats, std::string& origin);
   search::SignatureOf signature();
 
   Setup setup_;
@@ -216,6 +224,8 @@ class Optimizer {
   std::int64_t revision_ = 0;
   bool ready_ = false;
   std::string worker_;
+  std::vector<Key> first_keys_;  // of setup_.first
+  std::size_t first_known_ = 0;  // so many of them, from the beginning on, are trials
 };
 
 }  // namespace hone::run

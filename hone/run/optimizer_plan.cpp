@@ -87,18 +87,22 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
   if (next && next->trial < 0) {
     std::int64_t n = searcher_->learns() ? 1 : std::min(most, scheduler_->alike());
     n = std::min(n, may);
+    const std::int64_t may_propose = setup_.max_proposals ? *setup_.max_proposals - study_.proposals()
+                                                          : std::numeric_limits<std::int64_t>::max();
     if (give_up > 0) n = std::min(n, give_up - study_.known_in_a_row());
-    std::vector<Key> taken;
+    std::unordered_set<Key> taken;
+    std::int64_t proposals = 0;  // with those that were known
     searcher_->aim_at(next->fidelity);
-    for (std::int64_t i = 0; i < n && next->fidelity <= units_left(plan); ++i) {
+    for (std::int64_t i = 0; i < n && proposals < may_propose && next->fidelity <= units_left(plan); ++i) {
       const std::int64_t id = study_.size() + i;
       study::TrialRecord record;
-      auto config = propose(id, taken, record.repeats, record.origin);
+      auto config = propose(id, taken, may_propose - proposals, record.repeats, record.origin);
       if (!config) {
         exhausted_ = exhausted_ || !(setup_.interrupted && setup_.interrupted());
         break;
       }
-      if (n > 1) taken.push_back(config->key());
+      proposals += record.repeats + 1;
+      if (n > 1) taken.insert(config->key());
       record.trial = id;
       record.config = std::move(*config);
       record.seed = setup_.identity.own_seeds() ? evaluation_seed(setup_.seed, id) : setup_.seed;
@@ -146,12 +150,12 @@ bool Optimizer::plan_replicate(Plan& plan) {
   return true;
 }
 
-std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::vector<Key>& taken,
-                                                std::int64_t& repeats, std::string& origin) {
-  const auto known = [&](const space::Config& config) {
-    const Key key = config.key();
-    return study_.find(key) != nullptr || std::find(taken.begin(), taken.end(), key) != taken.end();
-  };
+/// The next new config; nullopt: there is none, or none in `most` proposals. repeats: how many were known.
+std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::unordered_set<Key>& taken,
+                                                std::int64_t most, std::int64_t& repeats,
+                                                std::string& origin) {
+  const auto known_key = [&](const Key& key) { return study_.find(key) != nullptr || taken.contains(key); };
+  const auto known = [&](const space::Config& config) { return known_key(config.key()); };
   if (number == 0 && setup_.try_default) {
     auto config = setup_.space.default_config();
     if (config && setup_.space.feasible(*config)) {
@@ -159,13 +163,15 @@ std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::
       return config;
     }
   }
-  for (const space::Config& config : setup_.first) {
-    if (known(config)) continue;
+  while (first_known_ < first_keys_.size() && study_.find(first_keys_[first_known_]) != nullptr)
+    ++first_known_;
+  for (std::size_t i = first_known_; i < first_keys_.size(); ++i) {
+    if (known_key(first_keys_[i])) continue;
     origin = "try";
-    return config;
+    return setup_.first[i];
   }
   origin = setup_.searcher;
-  for (int attempt = 0; attempt < kMaxRepeats; ++attempt) {
+  for (int attempt = 0; attempt < kMaxRepeats && repeats < most; ++attempt) {
     if (setup_.interrupted && setup_.interrupted()) return std::nullopt;
     std::optional<space::Config> config;
     try {
@@ -180,7 +186,7 @@ std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::
     ++repeats;
   }
   // Few are left, and chance does not find them: the space itself knows which.
-  if (!setup_.space.is_enumerable()) return std::nullopt;
+  if (repeats >= most || !setup_.space.is_enumerable()) return std::nullopt;
   Rng rng(setup_.seed, "unseen", static_cast<std::uint64_t>(number));
   return setup_.space.unseen(rng, known);
 }

@@ -1,6 +1,7 @@
 // What an optimizer is told of its jobs, and how it is written.
 #include <cmath>
 #include <iterator>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -13,7 +14,18 @@ namespace hone::run {
 using study::Record;
 using study::TrialState;
 
+/// The job's trial.
+const study::Trial& Optimizer::checked(const Job& job) const {
+  const study::Trial& trial = study_.trial(job.trial);
+  // Of an attempt that is over, or not read of yet, its lease decides.
+  if (job.attempt == trial.attempts && job.to != trial.target)
+    throw Error(fmt::format("trial {} was to be evaluated at {}, not at {}", job.trial, trial.target, job.to),
+                {}, "tell a job as it was asked for");
+  return trial;
+}
+
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
+  checked(job);
   const study::Lease lease{lease_name(job.trial), job.attempt};
   study::Store::Commit leases;
   leases.need = {lease};
@@ -35,14 +47,16 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
   return all;
 }
 
-/// The records of a result that is as it should be; nullopt where tell must look closer.
+/// The records of a result that is as it should be; nullopt where tell must look closer. Throws Error where it
+/// lacks an objective.
 std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
-  const study::Trial& trial = study_.trial(told.job.trial);
+  const study::Trial& trial = checked(told.job);
   study::Measures all = with_costs(trial, told.measures);
-  for (const auto& objective : study_.objectives()) {
-    const auto value = all.find(objective.name);
-    if (!value || !std::isfinite(*value)) return std::nullopt;
-  }
+  for (const auto& objective : study_.objectives())
+    if (!all.find(objective.name))
+      throw Error(fmt::format("trial {}'s result lacks the objective '{}'", trial.id, objective.name));
+  for (const auto& objective : study_.objectives())
+    if (!std::isfinite(*all.find(objective.name))) return std::nullopt;
   if (told.job.to >= horizon())
     for (const study::Limit& limit : study_.header().limits)
       if (!limit.violation(all).empty()) return std::nullopt;
@@ -63,8 +77,6 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
   const study::Measures all = with_costs(study_.trial(job.trial), measures);
   for (const auto& objective : study_.objectives()) {
     const auto value = all.find(objective.name);
-    if (!value)
-      throw Error(fmt::format("trial {}'s result lacks the objective '{}'", job.trial, objective.name));
     if (!std::isfinite(*value)) {
       study::EndRecord end;
       end.trial = job.trial;
@@ -89,9 +101,11 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
   std::vector<Record> records;
   study::Store::Commit leases;
   std::vector<const Told*> apart;
+  std::unordered_set<std::int64_t> trials;
   for (const Told& one : told) {
     auto own = result_records(one);
-    if (!own) {
+    // A second result of a trial comes after the end of its attempt.
+    if (!trials.insert(one.job.trial).second || !own) {
       apart.push_back(&one);
       continue;
     }
@@ -145,6 +159,7 @@ bool Optimizer::join(const Job& job, std::int64_t first) {
 }
 
 bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
+  study_.trial(other);  // there must be one
   study::EndRecord end;
   end.trial = job.trial;
   end.attempt = job.attempt;
@@ -157,7 +172,10 @@ bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) 
 
 schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fidelity,
                                                const study::Measures& measures) {
-  const study::Trial& trial = study_.trial(job.trial);
+  const study::Trial& trial = checked(job);
+  if (fidelity <= job.from || fidelity > job.to)
+    throw Error(fmt::format("trial {} is evaluated from {} to {}, and reports {}", job.trial, job.from, job.to,
+                            fidelity));
   if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}},
              false))
     return schedule::Scheduler::Verdict::stop;
@@ -167,6 +185,8 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve, bool untrained, const std::string& cause,
                     std::optional<std::int64_t> reached) {
+  if (state == TrialState::running || state == TrialState::deleted)
+    throw Error(fmt::format("an attempt does not end as {}", study::state_name(state)));
   study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
   end.reached = reached;
   return write(job, {std::move(end)}, true);

@@ -146,7 +146,7 @@ TEST_F(Twins, TheShownFrontGoesByPosteriorMeans) {
   settings.evaluations = 3;
   const std::vector<space::Config> configs{twin(1, 1), twin(1, 2), twin(1, 3), twin(2, 0), twin(2, 1),
                                            twin(2, 2), twin(3, 0), twin(3, 1), twin(4, 0), twin(5, 0)};
-  const auto study = file(settings, configs);
+  const auto study = test::twin_study(task_, settings, configs, 6);
   run(study);
   const auto ids = [](const study::Front& front) {
     std::vector<std::int64_t> ids;

@@ -573,6 +573,189 @@ TEST(Optimizer, ABatchKeepsWhatCameInTime) {
   EXPECT_GT(optimizer.study().late(), 0);
 }
 
+TEST(Optimizer, ABatchIsTakenWholeOrNotAtAll) {
+  Optimizer optimizer(setup());
+  const auto jobs = optimizer.ask(3);
+  std::vector<Optimizer::Told> told{
+      {jobs[0], {{"loss", 0.5}}}, {jobs[1], {{"lss", 0.5}}}, {jobs[2], {{"loss", std::nan("")}}}};
+  EXPECT_THROW(optimizer.tell(told), Error);
+  EXPECT_EQ(optimizer.study().count(TrialState::running), 3) << "nothing was taken";
+  told[1].measures = {{"loss", 0.25}};
+  EXPECT_EQ(optimizer.tell(told), 3u);
+  EXPECT_EQ(optimizer.study().trial(2).cause, "nan");
+}
+
+TEST(Optimizer, ASecondResultOfATrialInABatchIsLate) {
+  Optimizer optimizer(setup());
+  const auto jobs = optimizer.ask(2);
+  EXPECT_EQ(optimizer.tell({{jobs[0], {{"loss", 0.5}}}, {jobs[0], {{"loss", 0.1}}}}), 1u);
+  EXPECT_EQ(optimizer.study().trial(0).last()->measures.find("loss"), 0.5);
+  const auto late = optimizer.study().late();
+  EXPECT_GT(late, 0);
+  EXPECT_EQ(optimizer.tell({{jobs[1], {{"loss", std::nan("")}}}, {jobs[1], {{"loss", 0.1}}}}), 1u);
+  EXPECT_EQ(optimizer.study().trial(1).state, TrialState::failed) << "the first counts, whatever it is";
+  EXPECT_GT(optimizer.study().late(), late);
+}
+
+TEST(Optimizer, ReportsLieBetweenWhereTheJobBeginsAndEnds) {
+  auto s = setup();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {3, 9}}, {"eta", 2}, {"eager", false}};
+  Optimizer optimizer(s);
+  auto job = *optimizer.ask();
+  for (const std::int64_t fidelity : {-3, 0, 4, 9, 1000000})
+    EXPECT_THROW(optimizer.report(job, fidelity, {{"loss", 1.0}}), Error) << fidelity;
+  EXPECT_TRUE(optimizer.study().trial(0).results.empty());
+  optimizer.report(job, 1, {{"loss", 1.0}});
+  optimizer.report(job, 3, {{"loss", 0.9}});
+  for (const std::int64_t to : {0, 2, 9, 100}) {
+    auto other = job;
+    other.to = to;
+    EXPECT_THROW(optimizer.tell(other, {{"loss", 0.5}}), Error) << to;
+    EXPECT_THROW(optimizer.refuse(other, {{"loss", 0.5}}, "why"), Error) << to;
+  }
+  EXPECT_EQ(optimizer.study().late(), 0);
+  EXPECT_TRUE(optimizer.tell(job, {{"loss", 0.9}}));
+  EXPECT_EQ(optimizer.study().spending().units(), 3);
+  EXPECT_FALSE(optimizer.tell(job, {{"loss", 0.9}})) << "it has ended: late";
+}
+
+TEST(Optimizer, AnEarlierAttemptsJobIsLateWhateverTheNextOneIsFor) {
+  auto s = setup();
+  s.scheduler = "asha";
+  s.scheduler_options = {{"steps", {1, 2}}, {"eta", 2}};
+  s.max_trials = 2;
+  Optimizer optimizer(s);
+  const auto a = *optimizer.ask(), b = *optimizer.ask();
+  optimizer.tell(a, {{"loss", 1.0}});
+  optimizer.tell(b, {{"loss", 2.0}});
+  const auto promoted = *optimizer.ask();
+  ASSERT_EQ(promoted.trial, a.trial);
+  EXPECT_FALSE(optimizer.tell(a, {{"loss", 0.0}}));
+  EXPECT_TRUE(optimizer.tell(promoted, {{"loss", 0.5}}));
+}
+
+TEST(Optimizer, WhatIsToldOfNoTrialIsRefused) {
+  Optimizer optimizer(setup());
+  const auto job = *optimizer.ask();
+  for (const std::int64_t id : {-5, -1, 77}) {
+    auto other = job;
+    other.trial = id;
+    EXPECT_THROW(optimizer.end(other, TrialState::failed, "why"), Error) << id;
+    EXPECT_THROW(optimizer.give_back(other), Error) << id;
+    EXPECT_THROW(optimizer.keys(other, {}, {}), Error) << id;
+    EXPECT_THROW(optimizer.join(other, 0), Error) << id;
+    EXPECT_THROW(optimizer.join(job, id), Error) << id;
+    EXPECT_THROW(optimizer.wait_behind(job, id), Error) << id;
+  }
+  EXPECT_THROW(optimizer.end(job, TrialState::running, "why"), Error);
+  EXPECT_THROW(optimizer.end(job, TrialState::deleted, "why"), Error);
+  EXPECT_EQ(optimizer.study().late(), 0);
+  EXPECT_TRUE(optimizer.tell(job, {{"loss", 1.0}}));
+}
+
+TEST(Optimizer, TheBestHasAResultOfItsOwn) {
+  auto s = twins();
+  s.identity.policy = identity::Policy::average;
+  s.max_trials = 2;
+  for (const TrialState state : {TrialState::infeasible, TrialState::pruned}) {
+    Optimizer optimizer(s);
+    const auto jobs = optimizer.ask(2);
+    optimizer.keys(jobs[0], keys_of(0), {{"latency_s", 2.0}});
+    optimizer.keys(jobs[1], keys_of(1), {{"latency_s", 1.0}});
+    ASSERT_TRUE(optimizer.join(jobs[1], 0));
+    optimizer.end(jobs[1], state, "impossible");
+    EXPECT_EQ(optimizer.best(), nullptr);
+    optimizer.tell(jobs[0], {{"loss", 0.5}});
+    ASSERT_NE(optimizer.best(), nullptr);
+    EXPECT_EQ(optimizer.best()->id, 0);
+    EXPECT_EQ(optimizer.study().front().members().size(), 1u);
+  }
+}
+
+TEST(Optimizer, RefusesAWrongSetup) {
+  const auto message = [](const std::function<void(Optimizer::Setup&)>& spoil) -> std::string {
+    auto s = setup();
+    s.space = space::Space::Builder()
+                  .real("x", 0, 1)
+                  .integer("i", 1, 8)
+                  .choice("c", {"a", "b", "d"})
+                  .where("i != 5")
+                  .build();
+    spoil(s);
+    try {
+      Optimizer optimizer(s);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  using Setup = Optimizer::Setup;
+  const auto prior = [](search::Prior::Belief belief) {
+    return [belief](Setup& s) { s.prior = search::Prior(std::vector<search::Prior::Belief>{belief}); };
+  };
+  const auto first = [](std::vector<space::Config::Entry> entries) {
+    return [entries](Setup& s) { s.first = {space::Config(entries)}; };
+  };
+  const double nan = std::nan("");
+  const Value x(0.5), i(std::int64_t{3}), c(std::string("b"));
+  const std::vector<std::pair<std::function<void(Setup&)>, std::string>> wrong{
+      {[](Setup& s) { s.objectives = {{"loss"}, {"loss", false}}; }, "'loss'"},
+      {[&](Setup& s) { s.max_spend = {{"dollars", nan}}; }, "'dollars'"},
+      {[&](Setup& s) { s.limits = {{"loss", nan, {}}}; }, "'loss'"},
+      {[&](Setup& s) { s.limits = {{"loss", {}, nan}}; }, "'loss'"},
+      {[](Setup& s) { s.limits = {{"loss", 0.1, 0.9}}; }, "0.9"},
+      {prior({.parameter = 3}), "parameter 3"},
+      {prior({.parameter = 0, .at = nan}), "'x'"},
+      {prior({.parameter = 0, .spread = 0.0}), "'x'"},
+      {prior({.parameter = 2, .weights = {1.0, 2.0}}), "2 weights for 3 values"},
+      {prior({.parameter = 2, .weights = {0.0, 0.0, 0.0}}), "'c'"},
+      {prior({.parameter = 2, .weights = {1.0, nan, 1.0}}), "'c'"},
+      {first({{"x", Value(7.0)}, {"i", i}, {"c", c}}), "first[0]: 7 is no value of 'x'"},
+      {first({{"x", Value(nan)}, {"i", i}, {"c", c}}), "'x'"},
+      {first({{"x", x}, {"i", i}}), "lacks c"},
+      {first({}), "lacks x, i, c"},
+      {first({{"x", x}, {"i", i}, {"c", c}, {"zz", x}}), "'zz'"},
+      {first({{"x", x}, {"i", Value(std::int64_t{5})}, {"c", c}}), "i != 5"},
+  };
+  for (std::size_t k = 0; k < wrong.size(); ++k) {
+    const std::string said = message(wrong[k].first);
+    EXPECT_NE(said.find(wrong[k].second), std::string::npos) << k << ": " << said;
+  }
+  EXPECT_EQ(message([](Setup&) {}), "");
+  EXPECT_EQ(message(prior({.parameter = 2, .weights = {1.0, 0.0, 1.0}})), "");
+  EXPECT_EQ(message(first({{"x", x}, {"i", i}, {"c", c}})), "");
+}
+
+TEST(Optimizer, FirstConfigsAreOfTheSpaceAndEachTriedOnce) {
+  auto s = setup();
+  const auto config = [](double x, double y) { return space::Config({{"x", Value(x)}, {"y", Value(y)}}); };
+  s.first = {space::Config({{"y", Value(0.25)}, {"x", Value(0.123456789)}}), config(0.5, 0.5),
+             config(0.5, 0.5), config(0.75, 0.5)};
+  const auto store = study::open_store("memory:");
+  std::vector<std::string> tried;
+  for (int i = 0; i < 4; ++i) {
+    Optimizer optimizer(s, store);  // a new process
+    const auto job = optimizer.ask();
+    if (i == 0) EXPECT_EQ(job->config, config(0.123457, 0.25)) << "in the space's order and digits";
+    tried.push_back(job->config.shown());
+    EXPECT_EQ(optimizer.study().trial(job->trial).origin, i < 3 ? "try" : "random");
+    optimizer.tell(*job, {{"loss", 1.0}});
+  }
+  Optimizer whole(s);
+  const auto jobs = whole.ask_alike(4);  // in one transaction
+  ASSERT_EQ(jobs.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(jobs[i].config.shown(), tried[i]);
+  // One that was deleted is tried again, by whoever saw it and by a new process.
+  for (const auto& job : jobs) whole.tell(job, {{"loss", 1.0}});
+  whole.study().commit({study::DeleteRecord{1}});
+  Optimizer fresh(s, whole.study().store_pointer());
+  const auto again = whole.ask();
+  EXPECT_EQ(again->config.shown(), tried[1]);
+  fresh.study().sync();
+  EXPECT_EQ(fresh.study().trial(fresh.ask()->trial).origin, "random");
+}
+
 TEST(Optimizer, NewLimitsJudgeOldTrials) {
   auto s = setup();
   s.limits = {{"loss", 0.2, {}}};
