@@ -16,8 +16,8 @@ namespace hone::cost::mlir {
 /// tensors (linalg, arith and math on tensors, other dialects' by their names and shapes) as the loops that
 /// they stand for. Counts are means over what bounds depend on (triangles, the last tile), by a fixed lattice
 /// of sample points; a `?` and a bound that depends on data count as kUnknownTrips, and each side of a branch
-/// as half. Blocks that are jumped back to (cf) begin loops of unknown length; what other jumps lead to counts
-/// once. Called functions of the module are counted where they are called.
+/// as half. Blocks that are jumped back to (cf) begin loops of unknown length; what other jumps lead to
+/// counts once. Called functions of the module are counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the
@@ -66,8 +66,8 @@ struct Nest {
     /// What a value that goes from one iteration to the next takes: latencies along the way.
     Way chain = {.cycles = 0.0};
     bool carries_real = false, carries_integer = false;  ///< a value from one iteration to the next
-    bool chased = false;  ///< where a load looks depends on what the iteration before has loaded
-    Few<int> variables;                                  ///< values that count its iterations
+    bool chased = false;          ///< where a load looks depends on what the iteration before has loaded
+    Few<int> variables;           ///< values that count its iterations
     Few<int> carried, yielded;    ///< values that go from iteration to iteration; as what
     Few<int> initial;             ///< what they begin as
     Few<int> bounded_by;          ///< loops on which its bounds depend; -1: on something else, too

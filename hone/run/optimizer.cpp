@@ -59,8 +59,8 @@ void check_prior(const search::Prior& prior, const space::Space& space) {
     double sum = 0.0;
     for (const double weight : belief.weights) sum += weight >= 0.0 ? weight : std::nan("");
     if (!std::isfinite(sum) || sum <= 0.0)
-      throw Error(fmt::format("the prior of '{}' needs weights of 0 or more, one of them above 0",
-                              parameter.name));
+      throw Error(
+          fmt::format("the prior of '{}' needs weights of 0 or more, one of them above 0", parameter.name));
   }
 }
 

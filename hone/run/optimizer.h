@@ -131,8 +131,8 @@ class Optimizer {
   // What is told of a job throws Error where the study has no such trial, or where job.to is not what its
   // attempt was begun for.
 
-  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data. Throws
-  /// Error where it lacks an objective.
+  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
+  /// Throws Error where it lacks an objective.
   bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
             const study::Curve& curve = {});
   /// The results of several jobs in one transaction. Returns how many were in time; of a trial that is there
@@ -149,10 +149,9 @@ class Optimizer {
               double spent_s = 0.0, const study::Curve& curve = {});
   /// An intermediate result. Throws Error unless job.from < fidelity <= job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
-  /// The trial ended otherwise: failed, infeasible or pruned, and why; not running. untrained: before anything
-  /// was spent on it. cause: see Trial::cause.
-  /// reached: how far it got, where that is known. Else it counts in full against the budget; one that was
-  /// pruned or paused after it reported, up to there.
+  /// The trial ended otherwise: failed, infeasible or pruned, and why; not running. untrained: before
+  /// anything was spent on it. cause: see Trial::cause. reached: how far it got, where that is known. Else it
+  /// counts in full against the budget; one that was pruned or paused after it reported, up to there.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
            const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
            std::optional<std::int64_t> reached = {});

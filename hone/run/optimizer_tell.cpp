@@ -47,8 +47,8 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
   return all;
 }
 
-/// The records of a result that is as it should be; nullopt where tell must look closer. Throws Error where it
-/// lacks an objective.
+/// The records of a result that is as it should be; nullopt where tell must look closer. Throws Error where
+/// it lacks an objective.
 std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
   const study::Trial& trial = checked(told.job);
   study::Measures all = with_costs(trial, told.measures);
@@ -174,8 +174,8 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
                                                const study::Measures& measures) {
   const study::Trial& trial = checked(job);
   if (fidelity <= job.from || fidelity > job.to)
-    throw Error(fmt::format("trial {} is evaluated from {} to {}, and reports {}", job.trial, job.from, job.to,
-                            fidelity));
+    throw Error(fmt::format("trial {} is evaluated from {} to {}, and reports {}", job.trial, job.from,
+                            job.to, fidelity));
   if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}},
              false))
     return schedule::Scheduler::Verdict::stop;

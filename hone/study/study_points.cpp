@@ -121,9 +121,7 @@ bool Study::eligible(const Trial& trial) const {
 }
 
 /// What a trial and its further evaluations put on the front.
-Point Study::point(std::int64_t id) const {
-  return eligible(at(id)) ? point_if_eligible(id) : std::nullopt;
-}
+Point Study::point(std::int64_t id) const { return eligible(at(id)) ? point_if_eligible(id) : std::nullopt; }
 
 Point Study::point_if_eligible(std::int64_t id) const {
   const Trial& trial = at(id);

@@ -700,11 +700,26 @@ TEST(Optimizer, RefusesAWrongSetup) {
   const double nan = std::nan("");
   const Value x(0.5), i(std::int64_t{3}), c(std::string("b"));
   const std::vector<std::pair<std::function<void(Setup&)>, std::string>> wrong{
-      {[](Setup& s) { s.objectives = {{"loss"}, {"loss", false}}; }, "'loss'"},
-      {[&](Setup& s) { s.max_spend = {{"dollars", nan}}; }, "'dollars'"},
-      {[&](Setup& s) { s.limits = {{"loss", nan, {}}}; }, "'loss'"},
-      {[&](Setup& s) { s.limits = {{"loss", {}, nan}}; }, "'loss'"},
-      {[](Setup& s) { s.limits = {{"loss", 0.1, 0.9}}; }, "0.9"},
+      {[](Setup& s) {
+         s.objectives = {{"loss"}, {"loss", false}};
+       },
+       "'loss'"},
+      {[&](Setup& s) {
+         s.max_spend = {{"dollars", nan}};
+       },
+       "'dollars'"},
+      {[&](Setup& s) {
+         s.limits = {{"loss", nan, {}}};
+       },
+       "'loss'"},
+      {[&](Setup& s) {
+         s.limits = {{"loss", {}, nan}};
+       },
+       "'loss'"},
+      {[](Setup& s) {
+         s.limits = {{"loss", 0.1, 0.9}};
+       },
+       "0.9"},
       {prior({.parameter = 3}), "parameter 3"},
       {prior({.parameter = 0, .at = nan}), "'x'"},
       {prior({.parameter = 0, .spread = 0.0}), "'x'"},
@@ -737,7 +752,9 @@ TEST(Optimizer, FirstConfigsAreOfTheSpaceAndEachTriedOnce) {
   for (int i = 0; i < 4; ++i) {
     Optimizer optimizer(s, store);  // a new process
     const auto job = optimizer.ask();
-    if (i == 0) EXPECT_EQ(job->config, config(0.123457, 0.25)) << "in the space's order and digits";
+    if (i == 0) {
+      EXPECT_EQ(job->config, config(0.123457, 0.25)) << "in the space's order and digits";
+    }
     tried.push_back(job->config.shown());
     EXPECT_EQ(optimizer.study().trial(job->trial).origin, i < 3 ? "try" : "random");
     optimizer.tell(*job, {{"loss", 1.0}});

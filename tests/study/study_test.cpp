@@ -450,14 +450,11 @@ TEST(Study, WhatOthersBroughtPutsNoTrialOnTheFrontThatIsOutItself) {
     bool reported;  // below the horizon
     bool on_front;
   };
-  for (const Case& one : {Case{TrialState::infeasible, "", false, false},
-                          Case{TrialState::infeasible, "", true, false},
-                          Case{TrialState::infeasible, "limit", true, false},
-                          Case{TrialState::pruned, "", false, false},
-                          Case{TrialState::pruned, "", true, false},
-                          Case{TrialState::failed, "exit", true, false},
-                          Case{TrialState::paused, "", false, false},
-                          Case{TrialState::paused, "", true, true}}) {
+  for (const Case& one :
+       {Case{TrialState::infeasible, "", false, false}, Case{TrialState::infeasible, "", true, false},
+        Case{TrialState::infeasible, "limit", true, false}, Case{TrialState::pruned, "", false, false},
+        Case{TrialState::pruned, "", true, false}, Case{TrialState::failed, "exit", true, false},
+        Case{TrialState::paused, "", false, false}, Case{TrialState::paused, "", true, true}}) {
     SCOPED_TRACE(std::string(state_name(one.state)) + " " + one.cause + (one.reported ? " reported" : ""));
     auto head = one_objective();
     head.objectives.push_back({"bytes", true});
