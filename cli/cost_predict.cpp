@@ -88,6 +88,9 @@ struct PredictArguments {
 Json bound(double value) { return std::isnan(value) ? Json() : Json(value); }
 
 int predict(const PredictArguments& arguments) {
+  if (!std::filesystem::exists(arguments.model))
+    throw Error("there is no such model", Place{arguments.model, 0, ""},
+                "hone cost learn makes one of labels, which hone-label make measures; --model names it");
   const cost::KernelCosts model = cost::KernelCosts::read(arguments.model);
   const cost::mlir::Module module = read_functions(arguments.file);
   Json list = Json::array();

@@ -212,6 +212,7 @@ void check_targets(const Label& label) {
 LabelSet read_labels(const std::string& path) {
   const std::string content = read_file(path);
   LabelSet set;
+  set.file = path;
   std::unordered_map<std::uint64_t, std::size_t> places;  // of labels by id
   int line = 0;
   for (std::size_t begin = 0; begin < content.size();) {

@@ -59,6 +59,7 @@ struct LabelProvenance {
 struct LabelSet {
   LabelProvenance provenance;
   std::vector<Label> labels;  ///< in the file's order, the failed ones among them
+  std::string file;           ///< that they were read from; "": none
 };
 
 /// What a model learned from labels is for, by what it says of them: "code_target", else "cpu".

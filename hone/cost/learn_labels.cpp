@@ -18,7 +18,8 @@ std::vector<CostSample> cost_samples(const LabelSet& set,
     const Label& label = set.labels[i];
     if (i % 64 == 0 && progress && !progress(i, set.labels.size())) break;
     if (!label.failed.empty()) continue;
-    const mlir::Module module = mlir::parse(label.text, fmt::format("label {}", label.id));
+    const mlir::Module module = mlir::parse(
+        label.text, fmt::format("{}{}label {}", set.file, set.file.empty() ? "" : ", ", label.id));
     const std::vector<int> functions = module.functions();
     if (functions.empty()) continue;
     CostSample sample;

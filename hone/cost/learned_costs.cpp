@@ -380,7 +380,9 @@ double LearnedCosts::log_value(const Target& target, Asked& function) {
 
 LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const LearnedCostOptions& options) {
   if (samples.empty()) throw Error("there are no labelled functions to learn from");
-  std::vector<std::string> names = options.targets;
+  std::vector<std::string> names;
+  for (const std::string& name : options.targets)
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   if (names.empty())
     for (const auto& [name, value] : samples[0].targets)
       if (std::all_of(samples.begin(), samples.end(),
@@ -389,8 +391,11 @@ LearnedCosts LearnedCosts::fit(std::span<const CostSample> samples, const Learne
   if (names.empty()) throw Error("the labelled functions have no target in common");
   for (const std::string& name : names)
     for (const CostSample& sample : samples)
-      if (sample.targets.count(name) == 0)
-        throw Error(fmt::format("a labelled function has no target '{}'", name));
+      if (sample.targets.count(name) == 0) {
+        std::vector<std::string> known;
+        for (const auto& [other, value] : sample.targets) known.push_back(other);
+        throw Error(fmt::format("a labelled function has no target '{}'", name), {}, suggest(name, known));
+      }
 
   LearnedCosts model;
   const Folds folds(samples, options.folds);

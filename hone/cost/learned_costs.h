@@ -33,7 +33,7 @@ struct LearnedCostOptions {
   predict::BoostingOptions boosting = {.trees = 100, .learning_rate = 0.12};
   int members = 1;  ///< ensembles averaged, each with a seed of its own
   int folds = 5;    ///< of families, from which the error bars come; under 2: no error bars
-  std::vector<std::string> targets = {};  ///< empty: all that every sample has
+  std::vector<std::string> targets = {};  ///< each once; empty: all that every sample has
   /// Told what is being done; false stops, and the model is then of the targets that were finished.
   std::function<bool(const std::string&)> progress = {};
 };

@@ -105,14 +105,18 @@ LlmArchitecture architecture_of_size(double parameters) {
   guess.name = fmt::format("{:.3g} parameters", parameters);
   guess.layers = std::max<std::int64_t>(1, std::llround(between(kShapes[i].layers, kShapes[i + 1].layers)));
   guess.vocabulary = 50257;
-  guess.head_width = 128;
   // The width that gives exactly so many parameters at that depth.
   const double a = 12.0 * real(guess.layers), b = real(guess.vocabulary);
   const double width = (-b + std::sqrt(b * b + 4.0 * a * parameters)) / (2.0 * a);
-  guess.heads = std::max<std::int64_t>(1, std::llround(width / 128.0));
-  guess.kv_heads = guess.heads;
+  // Heads of about 128 that the accelerators of a machine can share; the inner width makes up for the
+  // rounding.
+  const auto eights = [](double value) { return 8 * std::max<std::int64_t>(1, std::llround(value / 8.0)); };
+  guess.heads = guess.kv_heads = eights(width / 128.0);
+  guess.head_width = eights(width / real(guess.heads));
   guess.width = guess.heads * guess.head_width;
-  guess.ffn_width = 4 * guess.width;
+  const double layer =
+      (parameters - b * real(guess.width)) / real(guess.layers) - guess.attention_parameters();
+  guess.ffn_width = std::max(guess.width, eights(layer / (2.0 * real(guess.width))));
   guess.source = "guessed from its size alone";
   guess.assumed = true;
   return guess;

@@ -46,7 +46,6 @@ LlmDeployment fitted(LlmDeployment deployment, double batch, double context, dou
     // Within a machine powers of two; beyond it whole machines.
     const bool allowed = count <= machine ? (count & (count - 1)) == 0 : count % machine == 0;
     if (!allowed) continue;
-    if (count <= machine && deployment.model.heads % count != 0) continue;
     if (count / shared_by(deployment, count, machine) > deployment.model.layers) break;
     deployment = split_over(std::move(deployment), count, machine);
     if (llm_memory(deployment, batch, context, prompt).fits()) return deployment;

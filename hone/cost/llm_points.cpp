@@ -90,7 +90,8 @@ LlmPoint point_of_cells(const std::vector<std::string_view>& cells, const std::v
 
 }  // namespace
 
-std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::string& name) {
+std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::string& name) {
+  const std::string_view text = std::string_view(given).substr(given.starts_with("\xEF\xBB\xBF") ? 3 : 0);
   std::vector<LlmPoint> points;
   std::vector<int> columns;
   const std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -99,7 +100,7 @@ std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::strin
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = text.find('\n', begin);
     if (end == text.npos) end = text.size();
-    const std::string_view line = trimmed(std::string_view(text).substr(begin, end - begin));
+    const std::string_view line = trimmed(text.substr(begin, end - begin));
     begin = end + 1;
     const Place place{name, ++number, ""};
     if (line.empty()) continue;

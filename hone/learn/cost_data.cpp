@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "hone/base/error.h"
@@ -11,7 +12,9 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
   std::set<std::string> known;
   for (const auto& label : labels.labels)
     for (const auto& [name, value] : label.targets) known.insert(name);
-  data.targets = training.targets;
+  for (const std::string& target : training.targets)
+    if (std::find(data.targets.begin(), data.targets.end(), target) == data.targets.end())
+      data.targets.push_back(target);
   if (data.targets.empty()) data.targets.assign(known.begin(), known.end());
   for (const std::string& target : data.targets)
     if (!known.contains(target))

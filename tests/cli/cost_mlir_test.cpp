@@ -102,6 +102,15 @@ TEST(CostMlir, LearnedAndPredicted) {
   EXPECT_TRUE(Json::parse(unsure_json.out())["functions"][0]["costs"]["run_s"]["low"].is_null());
   test::Program missing(folder, {"cost", "predict", "k.mlir", "--model", "nothing.json"});
   EXPECT_EQ(missing.status(), 2);
+  EXPECT_NE(missing.err().find("hone cost learn"), std::string::npos) << missing.err();
+  cost::Label label;
+  label.id = 7;
+  label.text = "func.func @f(%x: f33) {\n";
+  label.targets = {{"run_s", 1.0}};
+  folder.write("bad.jsonl", from.json().dump() + "\n" + label.json().dump() + "\n");
+  test::Program bad(folder, {"cost", "learn", "bad.jsonl", "--quiet"});
+  EXPECT_EQ(bad.status(), 2);
+  EXPECT_NE(bad.err().find("bad.jsonl, label 7:1:"), std::string::npos) << bad.err();
 }
 
 }  // namespace

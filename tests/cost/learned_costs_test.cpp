@@ -193,6 +193,15 @@ TEST(LearnedCosts, RefuseWhatTheyDoNotKnow) {
   options.boosting.trees = 2;
   options.folds = 0;
   const LearnedCosts model = LearnedCosts::fit(samples(), options);
+  options.targets = {"run_z"};
+  try {
+    LearnedCosts::fit(samples(), options);
+    FAIL() << "learned";
+  } catch (const Error& error) {
+    EXPECT_NE(error.hint().find("run_s"), std::string::npos) << error.what();
+  }
+  options.targets = {"run_s", "run_s"};
+  EXPECT_EQ(LearnedCosts::fit(samples(), options).targets(), std::vector<std::string>{"run_s"});
   Json json = model.json();
   json["version"] = 99;
   EXPECT_THROW(LearnedCosts::from_json(json), Error);

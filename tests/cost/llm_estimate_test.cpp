@@ -54,6 +54,15 @@ TEST(LlmArchitecture, IsFoundByServedNames) {
   EXPECT_TRUE(guess.assumed);
   EXPECT_NEAR(guess.parameters(), 1.3e10, 6e8);
   EXPECT_EQ(guess.layers, 40);
+  for (const double size : {1e8, 3.5e8, 2.7e9, 7e9, 1.3e10, 3.4e10, 7e10, 1.8e11, 1e12}) {
+    const LlmArchitecture shape = architecture_of_size(size);
+    EXPECT_NEAR(shape.parameters() / size, 1.0, 0.01) << size;
+    EXPECT_EQ(shape.heads % 8, 0) << size;
+    EXPECT_NEAR(static_cast<double>(shape.ffn_width) / static_cast<double>(shape.width), 4.0, 1.0) << size;
+    EXPECT_NO_THROW(shape.check({}));
+  }
+  EXPECT_NO_THROW(architecture_of_size(1e7).check({}));
+  EXPECT_NO_THROW(architecture_of_size(1e13).check({}));
   EXPECT_THROW(need_architecture("nothing"), Error);
 }
 
@@ -122,6 +131,13 @@ TEST(LlmMemory, TellsHowManyAcceleratorsAreNeeded) {
   EXPECT_EQ(needed("opt-175b", 1, 2048), 8);
   EXPECT_EQ(needed("tnlg-530b", 1, 2048), 16);
   EXPECT_EQ(needed("opt-175b", 1, 2048, 4.25), 2) << "four bits a weight";
+  EXPECT_EQ(needed("foo-70b", 1, 640), 2);
+  // Where heads cannot be shared, layers follow each other.
+  LlmDeployment odd = on("foo-70b", "a100-80gb");
+  odd.model.heads = odd.model.kv_heads = 73;
+  odd = fitted(odd, 1, 640, 512);
+  EXPECT_EQ(odd.tensor_parallel, 1);
+  EXPECT_EQ(odd.pipeline_parallel, 2);
   EXPECT_GT(needed("opt-66b", 64, 2048), 2) << "the cache needs room too";
   // Grouped keys and values make a small cache.
   EXPECT_LT(need_architecture("llama2-70b").kv_bytes(2.0),

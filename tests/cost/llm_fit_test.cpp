@@ -109,6 +109,8 @@ TEST(LlmPoints, AreReadFromBothForms) {
   EXPECT_EQ(csv[1].seconds, 0.1);
   EXPECT_EQ(csv[0].model, "a");
   EXPECT_EQ(csv[1].line, 3);
+  EXPECT_EQ(parse_llm_points("\xEF\xBB\xBFprompt_tokens,output_tokens,seconds\n1,1,1\n", "p.csv").size(), 1u)
+      << "as spreadsheets write it";
   const auto lines = parse_llm_points(
       "{\"prompt_tokens\": 3, \"output_tokens\": 4, \"seconds\": 2, \"first_token_s\": 0.5}\n"
       "{\"failed\": \"status 500\"}\n",
