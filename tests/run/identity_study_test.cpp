@@ -94,8 +94,9 @@ TEST(ReplayedSearch, HonesEnginePassesNoConfigOnTwice) {
   const Replayed replayed = replay(landscape, own);
   EXPECT_GT(replayed.hits, 60);
   EXPECT_EQ(replayed.evaluations + replayed.hits, replayed.proposals);
-  EXPECT_GE(replayed.proposals, 300);
-  EXPECT_LT(replayed.proposals, 330);
+  // The last ones may be repeats, after which there is no trial.
+  EXPECT_GT(replayed.proposals, 280);
+  EXPECT_LE(replayed.proposals, 300);
   own.searcher = "random";
   own.searcher_options = Json::object();
   EXPECT_GT(replay(landscape, own).hits, 60);

@@ -34,7 +34,8 @@ void evaluate(SimulatedStudy& study, study::Trial& trial) {
 
 TEST(Carbs, MovesOutwardInCostAlongTheFront) {
   double first = 0.0, last = 0.0, best = 0.0, random_best = 0.0;
-  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+  constexpr int kSeeds = 10;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     SimulatedStudy study("carbs", problem_of(scaling(), 1, seed));
     EXPECT_EQ(study.ask().shown(), scaling().default_config()->shown());
     double least = 1e9, spent = 0.0;
@@ -44,9 +45,9 @@ TEST(Carbs, MovesOutwardInCostAlongTheFront) {
       spent += trial.spent_s;
       least = std::min(least, loss_of_scaling(trial.config));
       (study.trials.size() <= 12 ? first : last) +=
-          std::log10(trial.spent_s) / (study.trials.size() <= 12 ? 36.0 : 114.0);
+          std::log10(trial.spent_s) / ((study.trials.size() <= 12 ? 12.0 : 38.0) * kSeeds);
     }
-    best += least / 3;
+    best += least / kSeeds;
     // Random for the same cost.
     Rng rng(seed, "random");
     least = 1e9;
@@ -55,7 +56,7 @@ TEST(Carbs, MovesOutwardInCostAlongTheFront) {
       spent -= cost_of_scaling(config);
       if (spent > 0.0) least = std::min(least, loss_of_scaling(config));
     }
-    random_best += std::min(least, 2.0) / 3;
+    random_best += std::min(least, 2.0) / kSeeds;
   }
   EXPECT_LT(first, 3.7);         // the start costs 480
   EXPECT_GT(last, first + 0.7);  // five times as much

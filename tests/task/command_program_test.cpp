@@ -53,7 +53,7 @@ echo "{\"loss\": $HONE_PARAM_LR}" >&3)");
   folder.write("run.sh", "echo changed");
   Program refused(folder, {"search", "s.toml", "--trials", "9"});
   EXPECT_EQ(refused.status(), 2);
-  EXPECT_NE(refused.err().find("its data is not what it was"), std::string::npos) << refused.err();
+  EXPECT_NE(refused.err().find("'run.sh' has changed"), std::string::npos) << refused.err();
 }
 
 TEST(CommandProgram, AMissingProgramIsToldWithItsLine) {
