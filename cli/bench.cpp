@@ -60,6 +60,15 @@ WithOptions with_options(const std::string& word) {
   return result;
 }
 
+/// Throws Error where an option is none of the method's or has a wrong value; what must be given may come
+/// from the problem.
+void check_options(const MethodInfo& info, const Json& given) {
+  std::vector<OptionSpec> specs = info.options;
+  std::erase_if(
+      specs, [&](const OptionSpec& spec) { return spec.fallback.is_null() && !given.contains(spec.name); });
+  const Options checked(specs, given);
+}
+
 struct BenchArguments {
   std::string data, searchers, schedulers, suites, problems, peers = "bench/peers", out = "bench-search";
   std::int64_t workers = 1, trials = 100, seeds = 5, dimension = 5;
@@ -129,7 +138,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   if (schedulers.empty()) schedulers = {"fixed"};
   for (const auto& word : schedulers) {
     const auto [name, options] = with_options(word);
-    const Options checked(methods().need("scheduler", name).info.options, options);  // a wrong one is told
+    check_options(methods().need("scheduler", name).info, options);
   }
   const std::string version = run::program_version();
 
@@ -142,7 +151,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   const auto add_own = [&](const std::string& word) {
     const auto [searcher, searcher_options] = with_options(word);
     const auto& info = methods().need("searcher", searcher).info;
-    const Options checked(info.options, searcher_options);  // a wrong one is told
+    check_options(info, searcher_options);
     for (const auto& scheduler_word : schedulers) {
       const auto [scheduler, scheduler_options] = with_options(scheduler_word);
       run::Contender contender;

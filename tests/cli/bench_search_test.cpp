@@ -1,0 +1,65 @@
+// hone bench search as people use it on tables of their own.
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "../program.h"
+#include "hone/base/json.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+constexpr const char* kDescription =
+    R"({"columns": ["x", "loss"], "space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics": {"loss": {"goal": "min"}}})";
+
+/// Eight rows whose losses are x + `least`.
+std::string rows(double least) {
+  std::string text = "x,loss\n";
+  for (int x = 0; x < 8; ++x) text += fmt::format("{},{}\n", x, x + least);
+  return text;
+}
+
+TEST(BenchSearch, TellsTablesOfOneNameApartAndWhatItLeavesOut) {
+  const Folder folder;
+  for (const char* at : {"data/a", "data/b"}) {
+    std::filesystem::create_directories(folder.file(at));
+    folder.write(fmt::format("{}/t.json", at), kDescription);
+  }
+  folder.write("data/a/t.csv", rows(1.0));
+  folder.write("data/b/t.csv", rows(100.0));
+  folder.write("data/lonely.json", kDescription);
+  folder.write("data/other.json", "{\"notes\": 1}");
+  Program run(folder, {"bench", "search", "--data", "data", "--searchers", "grid", "--trials", "8", "--seeds",
+                       "1", "--out", "o", "--json", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  const Json json = Json::parse(run.out());
+  ASSERT_EQ(json.size(), 2u);
+  EXPECT_EQ(json[0]["table"], "a/t");
+  EXPECT_EQ(json[1]["table"], "b/t");
+  for (const Json& one : json) EXPECT_EQ(one["regret"].back(), 0.0) << "a grid comes to the best of eight";
+  EXPECT_NE(run.err().find("left out: "), std::string::npos) << run.err();
+  EXPECT_NE(run.err().find("lonely.json: there are no rows beside it"), std::string::npos) << run.err();
+  EXPECT_EQ(run.err().find("other.json"), std::string::npos) << run.err();
+}
+
+TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
+  const Folder folder;
+  for (const auto& [flag, value, hint] : {std::tuple("--searchers", "tpe:gama=1", "did you mean 'gamma'"),
+                                          std::tuple("--schedulers", "asha:etta=3", "did you mean 'eta'")}) {
+    Program wrong(folder, {"bench", "search", "--suite", "fidelity", "--workers", "2", "--trials", "2",
+                           "--out", "o", flag, value});
+    EXPECT_EQ(wrong.status(), 2);
+    EXPECT_NE(wrong.err().find(hint), std::string::npos) << wrong.err();
+  }
+  // Steps come from the problem.
+  Program runs(folder,
+               {"bench", "search", "--suite", "fidelity", "--workers", "2", "--trials", "2", "--seeds", "1",
+                "--out", "o", "--searchers", "random", "--schedulers", "asha", "--quiet"});
+  EXPECT_EQ(runs.status(), 0) << runs.err();
+}
+
+}  // namespace
+}  // namespace hone
