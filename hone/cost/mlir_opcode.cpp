@@ -20,7 +20,7 @@ const std::unordered_map<std::string_view, Work>& table() {
     put(Work::multiply, {"arith.mulf", "complex.mul", "llvm.fmul"});
     put(Work::fma, {"math.fma", "vector.fma", "llvm.intr.fmuladd", "llvm.intr.fma"});
     put(Work::divide, {"arith.divf", "arith.remf", "complex.div", "llvm.fdiv", "llvm.frem"});
-    put(Work::root, {"math.sqrt", "math.rsqrt", "math.cbrt", "llvm.intr.sqrt", "complex.abs"});
+    put(Work::root, {"math.sqrt", "math.rsqrt", "llvm.intr.sqrt", "complex.abs"});
     put(Work::compare, {"arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxf",
                         "arith.minf", "arith.cmpf", "arith.select", "llvm.fcmp", "llvm.select", "math.floor",
                         "math.ceil", "math.round", "math.roundeven", "math.trunc", "llvm.intr.maximum",

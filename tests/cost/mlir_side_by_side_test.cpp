@@ -295,5 +295,16 @@ TEST(MlirSideBySide, ExtremaAreLongInstructions) {
   EXPECT_EQ(prefix("%t").lanes(Work::compare), 0.0) << "a value itself";
 }
 
+TEST(MlirPrices, FunctionsAndDivisionsAreNotAllAlike) {
+  EXPECT_EQ(work_of("math.cbrt"), Work::transcendental);
+  EXPECT_GT(called_for("math.tanh", 32).cycles, 2.0 * called_for("math.exp", 32).cycles);
+  EXPECT_GT(called_for("math.powf", 64).cycles, 2.0 * called_for("math.powf", 32).cycles);
+  EXPECT_LT(called_for("math.log1p", 32).cycles, 1.5 * called_for("math.log", 32).cycles) << "log(1 + x)";
+  // A vector of 64 bytes is two of 32 to a divider, and reals of 64 bits take longer than of 32.
+  EXPECT_EQ(divider_cycles(Work::divide, 64, 64.0), 2.0 * divider_cycles(Work::divide, 64, 32.0));
+  EXPECT_GT(divider_cycles(Work::divide, 64, 32.0), divider_cycles(Work::divide, 32, 32.0));
+  EXPECT_GT(divider_cycles(Work::root, 64, 32.0), divider_cycles(Work::divide, 64, 32.0));
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
