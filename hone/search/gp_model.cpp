@@ -112,7 +112,7 @@ void GpModel::update(const study::Change& change) {
     if (any && trial.results.empty())
       count_limits(row, std::max<std::int64_t>(problem_.horizon, 1), trial.costs);
     const study::Result* last = trial.last();
-    set_outcome(row, any || (last != nullptr && !lacks_limit(problem_, last->measures)));
+    set_outcome(row, last != nullptr ? !lacks_limit(problem_, last->measures) : any);
   }
   if (trial.state == TrialState::pruned && change.kind == study::Change::Kind::state)
     count_poor(row, trial.last() != nullptr ? trial.last()->fidelity : 0);
