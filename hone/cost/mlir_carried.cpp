@@ -120,6 +120,7 @@ bool Vectorising::ends_outside(const Nest::Access& access) const {
 
 void Vectorising::memory(int id, Lowered::Body& body) {
   std::size_t pairs = 0;
+  handed_.clear();
   for (auto found = accesses_.lower_bound({id, -1}); found != accesses_.end() && found->first.first == id;
        ++found)
     for (const int s : found->second) {
@@ -127,7 +128,7 @@ void Vectorising::memory(int id, Lowered::Body& body) {
       if (!store.store) continue;
       for (const int l : found->second) {
         const Nest::Access& load = nest_.accesses[static_cast<std::size_t>(l)];
-        if (++pairs > kMostPairs) return;
+        if (++pairs > kMostPairs) return through_places(body);
         if (load.store) {
           // Places that nothing is known of before it runs may be one.
           if (l != s && !(nest_.told(load, id) && nest_.told(store, id))) body.recurrence = true;
@@ -136,6 +137,28 @@ void Vectorising::memory(int id, Lowered::Body& body) {
         pair(id, load, store, s, body);
       }
     }
+  through_places(body);
+}
+
+void Vectorising::through_places(Lowered::Body& body) {
+  std::vector<std::pair<const Nest::Access*, Way>> places;
+  for (const auto& [load, way] : handed_) {
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(load)];
+    const auto found = std::ranges::find_if(places, [&](const auto& place) {
+      const Nest::Access& other = *place.first;
+      if (other.buffer != access.buffer) return false;
+      for (std::size_t k = 0; k < access.indices.size(); ++k)
+        if (!access.indices[k].moves_like(other.indices[k]) ||
+            access.indices[k].constant != other.indices[k].constant)
+          return false;
+      return true;
+    });
+    if (found == places.end())
+      places.emplace_back(&access, way);
+    else
+      found->second.behind(way);
+  }
+  for (const auto& [access, way] : places) body.chain.longest(way);
 }
 
 bool Vectorising::entered_elsewhere(int id, const Nest::Access& access) const {
@@ -229,9 +252,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     ways_.clear();
     Way length = way(load.value, stored->second);
     if (length.cycles <= 0.0) return;
+    bool handed = true;
     if (by_mask_.contains(s))
       length.add(Link::memory, kThroughMasked);
-    else if (stored_elsewhere(id, s))
+    else if (handed = stored_elsewhere(id, s); handed)
       length.add(Link::memory, kForwarded);
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
@@ -239,6 +263,10 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     body.alone = (body.chain.cycles == 0.0 || body.alone) && entered_elsewhere(id, store);
     body.link = std::max(body.link, length.cycles);
     body.chain.longest(length.times(times));
+    if (handed) {
+      const int l = static_cast<int>(&load - nest_.accesses.data());
+      handed_.try_emplace(l).first->second.longest(length.times(times));
+    }
     body.chains += side;
     body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||
                       (store.real && ordered(load.value, stored->second));

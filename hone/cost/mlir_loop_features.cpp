@@ -86,8 +86,9 @@ class Rows {
     }
     for (std::size_t i = 0; i < nest.loops.size(); ++i)
       if (lowered.bodies[i + 1].left) ++inner_[static_cast<std::size_t>(around(static_cast<int>(i)) + 1)];
+    const std::vector<Reuse::AtOnce> at_once = blocks();
     for (const double cache : lowered.target.cache_bytes) {
-      traffic_.push_back(by_home(reuse.traffic_by_loop(cache)));
+      traffic_.push_back(by_home(reuse.traffic_by_loop(cache, at_once)));
       gone_.push_back(gone(reuse.working_set(-1), cache));
     }
     walks_.assign(nest.loops.size() + 1, 0.0);
@@ -361,6 +362,18 @@ class Rows {
     for (std::size_t i = 0; i < parts.size(); ++i)
       sums[static_cast<std::size_t>((i == 0 ? -1 : lowered_.homes[i - 1]) + 1)] += parts[i];
     return sums;
+  }
+
+  /// Iterations in lanes of the loops that others have ended up in.
+  std::vector<Reuse::AtOnce> blocks() const {
+    std::vector<Reuse::AtOnce> list(nest_.loops.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const int home = lowered_.homes[i];
+      if (home < 0 || home == static_cast<int>(i)) continue;
+      const Lowered::Body& body = lowered_.body(home);
+      list[i] = {.loop = home, .iterations = body.lanes * body.interleave};
+    }
+    return list;
   }
 
   /// The loop around that is left.

@@ -147,7 +147,13 @@ double Reuse::lines(const Group& group, int loop, bool iteration) const {
       total *= count;
   }
   total *= std::max(1.0, run / line_);
-  return std::min(total, std::max(1.0, buffer.bytes / line_));
+  // No more than accesses touch: dimensions that go along with each other, a diagonal, are no rectangle.
+  double accesses = group.count * std::max(1.0, group.elements * buffer.element_bytes / line_);
+  if (loop >= 0) {
+    const Nest::Loop& around = nest_.loops[static_cast<std::size_t>(loop)];
+    accesses /= std::max(1.0, around.entries * (iteration ? std::max(1.0, around.trips) : 1.0));
+  }
+  return std::min({total, std::max(1.0, accesses), std::max(1.0, buffer.bytes / line_)});
 }
 
 void Reuse::crowd(Group& group) const {
@@ -208,32 +214,39 @@ double Reuse::traffic(double cache_bytes) const {
   return std::min(bytes, 1e18);
 }
 
-std::vector<double> Reuse::traffic_by_loop(double cache_bytes) const {
+std::vector<double> Reuse::traffic_by_loop(double cache_bytes, std::span<const AtOnce> at_once) const {
   std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_)
     bytes[static_cast<std::size_t>(group.loop + 1)] +=
-        std::min(1e18, fetched(group, cache_bytes) * line_ * (group.stored ? 2.0 : 1.0));
+        std::min(1e18, fetched(group, cache_bytes, at_once) * line_ * (group.stored ? 2.0 : 1.0));
   return bytes;
 }
 
 std::vector<double> Reuse::fetched_by_loop(double cache_bytes) const {
   std::vector<double> lines(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_)
-    lines[static_cast<std::size_t>(group.loop + 1)] += std::min(1e18, fetched(group, cache_bytes));
+    lines[static_cast<std::size_t>(group.loop + 1)] += std::min(1e18, fetched(group, cache_bytes, {}));
   return lines;
 }
 
-double Reuse::fetched(const Group& group, double cache_bytes) const {
+double Reuse::fetched(const Group& group, double cache_bytes, std::span<const AtOnce> at_once) const {
   // Pages of what is gathered anywhere are not counted: times say nothing of them.
   if (anywhere(group)) return line_ == kLine ? at_random(group, cache_bytes) : 0.0;
   const Nest::Buffer& buffer = nest_.buffers[static_cast<std::size_t>(group.buffer)];
-  const double step = stride(*group.access);
-  const double line = std::isnan(step)
-                          ? 1.0
-                          : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
-                                              buffer.element_bytes / line_);
+  double most = 1e18;  // of iterations that run at once
+  // Lines an access, one after the other along a loop.
+  const auto along = [&](double step) {
+    return std::isnan(step) ? 1.0
+                            : std::min(1.0, std::max(std::abs(step), step == 0.0 ? 0.0 : group.elements) *
+                                                buffer.element_bytes / line_);
+  };
   // Where no iteration of a loop fits: line by line as the accesses come.
-  double moved = group.count / std::max(1, group.members) * line;
+  double moved = group.count / std::max(1, group.members) * along(stride(*group.access));
+  if (!at_once.empty() && group.loop >= 0) {
+    const AtOnce& block = at_once[static_cast<std::size_t>(group.loop)];
+    if (block.iterations > 1.0)
+      most = group.count * std::max(1.0 / block.iterations, along(stride(*group.access, block.loop)));
+  }
   // The last cache's sets are chosen by a hash of the address.
   const std::size_t crowded = cache_bytes <= 65536.0 ? group.crowded_near
                               : cache_bytes <= 4e6   ? group.crowded_far
@@ -246,7 +259,7 @@ double Reuse::fetched(const Group& group, double cache_bytes) const {
     const double runs = loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(loop)].entries;
     moved = fits * count * runs + (1.0 - fits) * moved;
   }
-  return moved;
+  return std::min(moved, most);
 }
 
 bool Reuse::anywhere(const Group& group) const {
@@ -266,7 +279,9 @@ double Reuse::at_random(const Group& group, double cache_bytes) const {
   return std::max(moved, std::min(touched, group.count));
 }
 
-double Reuse::stride(const Nest::Access& access) const {
+double Reuse::stride(const Nest::Access& access) const { return stride(access, access.loop); }
+
+double Reuse::stride(const Nest::Access& access, int along) const {
   Strides strides(nest_.buffers[static_cast<std::size_t>(access.buffer)], kNaN, Nest::kUnknownTrips);
   double total = 0.0;
   for (std::size_t k = access.indices.size(); k-- > 0;) {
@@ -274,7 +289,7 @@ double Reuse::stride(const Nest::Access& access) const {
     const double stride = strides.of(k);
     if (index.indirect && !nest_.told(index, access.loop)) return kNaN;
     for (const auto& [loop, step] : index.terms)
-      if (loop == access.loop) total += step * stride;
+      if (loop == along) total += step * stride;
   }
   return total;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <numeric>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -44,8 +45,14 @@ class Reuse {
   /// (the layer condition of Stengel, Treibig, Hager and Wellein, "Quantifying Performance Bottlenecks of
   /// Stencil Computations Using the Execution-Cache-Memory Model", 2015). What is written counts twice.
   double traffic(double cache_bytes) const;
+  /// A loop around another one of which so many iterations run at once, the inner one written out.
+  struct AtOnce {
+    int loop = -1;
+    double iterations = 1.0;
+  };
   /// The same, by the innermost loop around the accesses: number 0 outside all loops, then loop by loop.
-  std::vector<double> traffic_by_loop(double cache_bytes) const;
+  /// `at_once`: for each loop of the nest, or none.
+  std::vector<double> traffic_by_loop(double cache_bytes, std::span<const AtOnce> at_once = {}) const;
   /// Lines that come from beyond, likewise; of pages those alone whose places the indices tell.
   std::vector<double> fetched_by_loop(double cache_bytes) const;
   /// Of an access: elements from one iteration of its innermost loop to the next, over all dimensions; NaN
@@ -73,7 +80,8 @@ class Reuse {
   /// Whether a group's places are only known when it runs, and lines that come from beyond a cache if so.
   bool anywhere(const Group& group) const;
   double at_random(const Group& group, double cache_bytes) const;
-  double fetched(const Group& group, double cache_bytes) const;
+  double fetched(const Group& group, double cache_bytes, std::span<const AtOnce> at_once) const;
+  double stride(const Nest::Access& access, int along) const;
   /// Of what groups touch in a loop, each buffer at most once.
   void add_lines(std::vector<double>& sets, std::unordered_map<std::uint64_t, double>& touched, int loop,
                  const Group& group, double count) const;

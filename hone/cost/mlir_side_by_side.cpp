@@ -164,6 +164,33 @@ bool Vectorising::all_in_turn(const Lowered::Item& store, int along) const {
   });
 }
 
+std::set<std::size_t> Vectorising::under_calls(int id, int along) const {
+  std::set<std::size_t> items;
+  std::vector<std::size_t> open;
+  const auto copied = [&](const Lowered::Item& item) {
+    return item.home == id &&
+           std::find(item.copied_by.begin(), item.copied_by.end(), along) != item.copied_by.end();
+  };
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    if (item.step < 0 || !copied(item)) continue;
+    const Work work = nest_.steps[static_cast<std::size_t>(item.step)].work;
+    if ((work == Work::transcendental || work == Work::call) && items.insert(i).second) open.push_back(i);
+  }
+  while (!open.empty()) {
+    const Lowered::Item& item = lowered_.items[open.back()];
+    open.pop_back();
+    if (item.step < 0) continue;
+    for (const int value : values_of(item)) {
+      const auto from = uses_.item.find(value);
+      if (from == uses_.item.end()) continue;
+      const auto i = static_cast<std::size_t>(from->second);
+      if (copied(lowered_.items[i]) && items.insert(i).second) open.push_back(i);
+    }
+  }
+  return items;
+}
+
 /// Copies of a loop written out that store neighbours.
 void Vectorising::copies_along(int id, int along, bool in_registers, double widest) {
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
@@ -191,10 +218,11 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
   });
   std::vector<std::size_t> copies;
   double saved = 0.0;
+  const std::set<std::size_t> called = under_calls(id, along);
   for (const std::size_t i : here) {
     const Lowered::Item& item = lowered_.items[i];
-    // A tree from further out may have made a vector of it already.
-    if (item.lanes > 1.0 ||
+    // A tree from further out may have made a vector of it already; what calls take is in none.
+    if (item.lanes > 1.0 || called.contains(i) ||
         std::find(item.copied_by.begin(), item.copied_by.end(), along) == item.copied_by.end() ||
         stride(item) == 0.0)
       continue;
@@ -211,10 +239,22 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
                : worked            ? -apart_cost(item, lanes, along)
                                    : -item.copies;
   }
+  // What calls give or take is put into vectors one by one.
+  std::set<std::size_t> given;
+  for (const std::size_t i : copies) {
+    if (called.empty()) break;
+    for (const int value : values_of(lowered_.items[i]))
+      if (const auto from = uses_.item.find(value);
+          from != uses_.item.end() && called.contains(static_cast<std::size_t>(from->second)))
+        given.insert(static_cast<std::size_t>(from->second));
+  }
+  for (const std::size_t i : given) saved -= lowered_.items[i].copies * (1.0 - 1.0 / lanes);
   if (saved <= 0.0) return;
   shorten(id, saved);
   Lowered::Body& body = lowered_.bodies[static_cast<std::size_t>(id + 1)];
   if (in_registers) body.chains = std::max(std::min(body.chains, 1.0), body.chains / lanes);
+  for (const std::size_t i : given)
+    lowered_.items[i].shuffles += lowered_.items[i].copies * (1.0 - 1.0 / lanes);
   for (const std::size_t i : copies) {
     Lowered::Item& item = lowered_.items[i];
     item.lanes = lanes;

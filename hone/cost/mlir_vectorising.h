@@ -107,6 +107,8 @@ class Vectorising {
 
   /// Sums and the like in elements that stay where they are, and elements that come back iterations later.
   void memory(int id, Lowered::Body& body);
+  /// Chains through places that several copies of the text load and store one after the other.
+  void through_places(Lowered::Body& body);
 
   /// Whether an access is elsewhere when a loop is entered again.
   bool entered_elsewhere(int id, const Nest::Access& access) const;
@@ -191,6 +193,9 @@ class Vectorising {
   bool in_turn(const Lowered::Item& item, int along) const;
   /// Whether a store is, and all else that has copies by that loop is or can be in vectors likewise.
   bool all_in_turn(const Lowered::Item& store, int along) const;
+  /// Calls that a loop written out has copies of, and what they are given, from one item to the next: it
+  /// stays one by one.
+  std::set<std::size_t> under_calls(int id, int along) const;
   void copies_along(int id, int along, bool in_registers, double widest);
   void straight(int id, double widest);
   /// What goes round a loop side by side.
@@ -244,10 +249,11 @@ class Vectorising {
   ByNumber<std::vector<int>> users_;                ///< by value: loops of steps and stores that take it
   std::unordered_map<int, bool> stored_elsewhere_;  ///< by store
   std::set<int> by_mask_;                           ///< accesses of which some lanes are switched off
-  std::set<int> stores_of_sums_;                    ///< that stay in a loop which keeps the sum in a register
-  std::set<std::size_t> of_places_;                 ///< of the loop at hand: find_places()
-  double bits_ = 32.0;                              ///< of the widest element of a loop
-  double wide_address_ = 0.0;  ///< instructions of a loop's addresses where it runs in lanes
+  std::map<int, Way> handed_;  ///< by load, of one loop: the way to the store of its place that it waits for
+  std::set<int> stores_of_sums_;     ///< that stay in a loop which keeps the sum in a register
+  std::set<std::size_t> of_places_;  ///< of the loop at hand: find_places()
+  double bits_ = 32.0;               ///< of the widest element of a loop
+  double wide_address_ = 0.0;        ///< instructions of a loop's addresses where it runs in lanes
   /// ... and what it is judged by: those as they stand, and those where accesses are loaded together;
   /// products among them.
   double address_ = 0.0, products_ = 0.0, grouped_address_ = 0.0, grouped_products_ = 0.0;

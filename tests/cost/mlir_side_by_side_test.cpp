@@ -169,6 +169,35 @@ TEST(MlirSideBySide, NoVectorsOfCallsNorOfWhatLiesApart) {
   EXPECT_EQ(squares(", strided<[64, 8]>").lanes(Work::multiply), 1.0);
 }
 
+TEST(MlirSideBySide, WhatCallsTakeStaysOneByOne) {
+  // Three operations in front of a function, two behind it: LLVM's trees end at calls.
+  const Straight f(
+      rows("[%r, %i]",
+           "%p = arith.mulf %x, %x : f32\n%q = arith.mulf %p, %x : f32\n%s = arith.mulf %q, %p : f32\n"
+           "%t = math.tanh %s : f32\n%u = arith.addf %t, %t : f32\n%y = arith.addf %u, %t : f32\n"));
+  EXPECT_EQ(f.lanes(Work::multiply), 1.0);
+  EXPECT_EQ(f.lanes(Work::add), 8.0);
+  EXPECT_EQ(f.lanes(Work::transcendental), 1.0);
+  for (const Lowered::Item& item : f.lowered.items)
+    if (f.access(item) != nullptr) EXPECT_EQ(item.lanes, f.access(item)->store ? 8.0 : 1.0);
+}
+
+TEST(MlirSideBySide, BodiesOfTensorsSeeThroughTheirArguments) {
+  // The same as a linalg operation: its arguments are what has been loaded.
+  const Straight f(
+      "func.func @f(%a: tensor<100x8xf32>, %b: tensor<100x8xf32>) -> tensor<100x8xf32> {\n"
+      "%0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, "
+      "affine_map<(d0, d1) -> (d0, d1)>], iterator_types = [\"parallel\", \"parallel\"]} "
+      "ins(%a : tensor<100x8xf32>) outs(%b : tensor<100x8xf32>) {\n^bb0(%x: f32, %o: f32):\n"
+      "%p = arith.mulf %x, %x : f32\n%t = math.tanh %p : f32\n%u = arith.addf %t, %t : f32\n"
+      "%y = arith.addf %u, %t : f32\nlinalg.yield %y : f32\n} -> tensor<100x8xf32>\n"
+      "return %0 : tensor<100x8xf32>\n}\n");
+  EXPECT_EQ(f.lanes(Work::multiply), 1.0);
+  EXPECT_EQ(f.lanes(Work::add), 8.0);
+  for (const Lowered::Item& item : f.lowered.items)
+    if (f.access(item) != nullptr && !f.access(item)->store) EXPECT_EQ(item.lanes, 1.0);
+}
+
 TEST(MlirSideBySide, ValuesThatWaitForEachOtherInARoundaboutWay) {
   // Each takes the one before it through another operation.
   const auto serial = [](int i) {
