@@ -223,7 +223,8 @@ class Rows {
         moves.stores > 0.0 ? moves.loads + moves.stores
         : left.idiom       ? 8.0
                            : executed(wide.instructions, narrow.instructions, single.instructions, control);
-    const double entry = loop < 0 ? 20.0 : 4.0 + (block > 1.0 ? 8.0 : 0.0);
+    // Of a short copy no loop is left.
+    const double entry = loop < 0 ? 20.0 : moves.stores > 0.0 ? 0.0 : 4.0 + (block > 1.0 ? 8.0 : 0.0);
     columns.put("log_main", std::log(main * block / trips + 1e-2));
     columns.put("log_rest", std::log((rest + second) / trips + 1e-3));
     columns.put("log_blocks", logs(main));
@@ -232,7 +233,7 @@ class Rows {
     const double passes = loop < 0 ? 1.0 : times * (block > 1.0 ? main : trips) / left.unrolled;
     const double all_moved = passes * (left.spills - left.spills_once) + times * left.spills_once;
     const double moved = all_moved / times;  // an entry
-    const LoopDemand demand{.entries = times,
+    LoopDemand demand{.entries = times,
                             .iterations = all,
                             .block = wide.ports.times(left.interleave),
                             .half = narrow.ports,
@@ -252,6 +253,14 @@ class Rows {
                             .walks = walks,
                             .gathers = gathers,
                             .moves = all_moved};
+    // A library's copy leaves no element over, nor does a short one that is no call.
+    if (left.idiom) {
+      demand.blocks = moves.stores > 0.0 ? 0.0 : trips / block;
+      demand.halves = 0.0;
+      demand.rest = moves.stores > 0.0 ? 1.0 : 0.0;
+      demand.single = {
+          .loads = moves.loads, .stores = moves.stores, .instructions = moves.loads + moves.stores};
+    }
     static const SimpleMachine plain;
     const double busy = plain.busy(demand), memory = plain.memory(demand);
     columns.put("log_cycles", std::log(busy / (times * trips)));

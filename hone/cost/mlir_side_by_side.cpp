@@ -42,7 +42,7 @@ void Vectorising::shorten(int id, double by) {
   body.size = std::max(std::min(body.size, 3.0), body.size - by);
 }
 
-void Vectorising::side_by_side(int id, double widest) {
+bool Vectorising::side_by_side(int id, double widest) {
   widest = floor_to_power(widest);
   const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   // Loops written out whose copies store neighbours, here or, what stays in registers, when this ends.
@@ -83,9 +83,11 @@ void Vectorising::side_by_side(int id, double widest) {
                      [&](int from) { return takes(alongs[k], from); }))
       copies_along(id, alongs[k], in_registers, widest);
   straight(id, widest);
+  const bool reduced = reductions(id, widest);
   round_loop(id, widest);
   sums_of_copies(id, widest);
   sums_of_text(id);
+  return reduced;
 }
 
 /// Four at least, with mask registers.

@@ -2,17 +2,22 @@
 // neighbouring elements to what is stored, round loops, and what sums add. Copies of loops:
 // mlir_side_by_side.cpp.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "hone/cost/mlir_bundles.h"
+#include "hone/cost/mlir_price.h"
 
 namespace hone::cost::mlir {
 
 namespace {
 
 constexpr int kMostTrees = 100;  // one behind the other
+constexpr std::size_t kMostTerms = 1000;  // of a reduction
+constexpr std::size_t kFewestTerms = 4;   // that one is made of (ReductionLimit)
 
 }  // namespace
 
@@ -92,6 +97,160 @@ void Vectorising::sums_of_text(int id) {
                      from->second[static_cast<std::size_t>(1 - k)]))
         break;
   }
+}
+
+struct Vectorising::Reduction {
+  std::uint64_t code = 0;
+  std::vector<std::size_t> steps;  ///< items of one operation that lead to the last, which comes last
+  std::vector<int> terms;          ///< of which they are made, in the text's order
+};
+
+std::set<int> Vectorising::looked_at_for_sums(int id) const {
+  std::vector<int> open;
+  std::map<int, std::pair<double, int>> stores;  // by buffer: how many, and what one of them stores
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    const Lowered::Item& item = lowered_.items[i];
+    const auto stored = uses_.stored.find(item.access);
+    if (item.access < 0 || stored == uses_.stored.end()) continue;
+    auto& [count, value] = stores[nest_.accesses[static_cast<std::size_t>(item.access)].buffer];
+    count += item.copies;
+    value = stored->second;
+  }
+  for (const auto& [buffer, store] : stores)
+    if (store.first <= 1.0) open.push_back(store.second);
+  if (id >= 0) open.insert(open.end(), loop(id).yielded.begin(), loop(id).yielded.end());
+  // What is in a register all through the loop goes round it.
+  if (const auto kept = kept_.find(id); kept != kept_.end())
+    for (const std::size_t i : kept->second) {
+      const int buffer = nest_.accesses[static_cast<std::size_t>(lowered_.items[i].access)].buffer;
+      const auto others = accesses_.find({id, buffer});
+      if (others == accesses_.end()) continue;
+      for (const int other : others->second)
+        if (const auto stored = uses_.stored.find(other);
+            stored != uses_.stored.end() && !moves(nest_.accesses[static_cast<std::size_t>(other)], id))
+          open.push_back(stored->second);
+    }
+  std::set<int> values;
+  for (double depth = 0.0; depth < kDeepestSums && !open.empty(); ++depth) {
+    std::vector<int> next;
+    for (const int value : open) {
+      const auto given = uses_.item.find(value);
+      if (given == uses_.item.end() || lowered_.items[static_cast<std::size_t>(given->second)].home != id ||
+          !values.insert(value).second)
+        continue;
+      if (const auto from = uses_.from.find(value); from != uses_.from.end())
+        next.insert(next.end(), from->second.begin(), from->second.end());
+    }
+    open = std::move(next);
+  }
+  return values;
+}
+
+bool Vectorising::reductions(int id, double widest) {
+  bool any = false;
+  std::set<std::size_t> seen;
+  const std::set<int> looked_at = looked_at_for_sums(id);
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
+  for (auto at = here.rbegin(); at != here.rend(); ++at) {
+    const Lowered::Item& top = lowered_.items[*at];
+    if (top.step < 0 || top.lanes > 1.0 || seen.contains(*at)) continue;
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+    const bool any_order = step.real ? step.work == Work::compare && step.choice.single > 2.0
+                                     : (step.sum && !step.difference) || step.work == Work::integer_multiply || step.extremum;
+    if (!any_order || step.code == 0 || step.elements > 1.0 || step.address || !looked_at.contains(step.value))
+      continue;
+    Reduction reduction{.code = step.code};
+    // Depth first, so that terms come as they are written.
+    const auto collect = [&](const auto& self, std::size_t i) -> void {
+      seen.insert(i);
+      const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(lowered_.items[i].step)].value);
+      if (from == uses_.from.end()) return;
+      for (const int value : Few<int>(from->second)) {
+        const auto given = uses_.item.find(value);
+        const Lowered::Item* item =
+            given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
+        if (item != nullptr && item->step >= 0 && item->home == id && item->lanes <= 1.0 &&
+            item->copies == top.copies && item->share == top.share && used_once(value) &&
+            reduction.steps.size() < kMostTerms &&
+            nest_.steps[static_cast<std::size_t>(item->step)].code == step.code)
+          self(self, static_cast<std::size_t>(given->second));
+        else
+          reduction.terms.push_back(value);
+      }
+      reduction.steps.push_back(i);
+    };
+    collect(collect, *at);
+    if (reduction.terms.size() == reduction.steps.size() + 1 && reduce(id, widest, reduction)) any = true;
+  }
+  return any;
+}
+
+bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
+  std::vector<int>& terms = reduction.terms;
+  bool any = false;
+  for (auto width = static_cast<std::size_t>(widest); width >= kFewestTerms; width /= 2)
+    for (std::size_t begin = 0; begin + width <= terms.size();) {
+      std::vector<int> values(terms.begin() + static_cast<std::ptrdiff_t>(begin),
+                              terms.begin() + static_cast<std::ptrdiff_t>(begin + width));
+      const double count = static_cast<double>(width), folds = std::log2(count);
+      Bundles bundles(*this);
+      bundles.grow_from(values, 2.0 * folds - (count - 1.0));
+      if (!bundles.pays()) {
+        ++begin;
+        continue;
+      }
+      const Lowered::Item& top = lowered_.items[reduction.steps.back()];
+      const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
+      bundles.settle(count, top.copies);
+      shorten(id, (count - 1.0 - 2.0 * folds) * top.copies);
+      // The vector is folded in half until one is left.
+      const auto one_value = [&](std::size_t i) {
+        return nest_.steps[static_cast<std::size_t>(lowered_.items[i].step)].value;
+      };
+      const bool last = terms.size() == width;
+      std::vector<std::size_t>& steps = reduction.steps;
+      int folded = Nest::kNoValue;
+      for (std::size_t k = 0; k + 1 < width; ++k) {
+        const bool top_of_all = last && k + 2 == width;
+        const std::size_t i = top_of_all ? steps.back() : steps[k];
+        lowered_.items[i].lanes = count;
+        Few<int>& from = uses_.from[one_value(i)];
+        from.clear();
+        if (static_cast<double>(k) >= folds && !top_of_all) continue;
+        if (folded == Nest::kNoValue)
+          for (const int value : values) from.push_back(value);
+        else
+          from.push_back(folded);
+        folded = one_value(i);
+      }
+      const bool extrema = step.real && step.work == Work::compare;
+      lowered_.items[steps.back()].shuffles +=
+          top.copies * (1.5 * folds + (folds - 1.0) * (extrema ? step.choice.vector + 2.0 : 1.0));
+      any = true;
+      terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(begin),
+                  terms.begin() + static_cast<std::ptrdiff_t>(begin + width));
+      terms.push_back(folded);
+      steps.erase(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(width - 1));
+      if (last) return true;
+    }
+  if (!any) return false;
+  // What is left comes one by one, what goes round the loop last.
+  std::stable_partition(terms.begin(), terms.end(), [&](int value) {
+    const auto given = uses_.item.find(value);
+    return given != uses_.item.end() &&
+           lowered_.items[static_cast<std::size_t>(given->second)].home == id && !(id >= 0 && hands_on(value, id));
+  });
+  int before = terms[0];
+  for (std::size_t k = 0; k < reduction.steps.size(); ++k) {
+    const int value =
+        nest_.steps[static_cast<std::size_t>(lowered_.items[reduction.steps[k]].step)].value;
+    Few<int>& from = uses_.from[value];
+    from.clear();
+    from.push_back(before);
+    from.push_back(terms[k + 1]);
+    before = value;
+  }
+  return true;
 }
 
 bool Vectorising::pair_terms(std::size_t top, int before, int added) {

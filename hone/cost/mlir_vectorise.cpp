@@ -324,7 +324,24 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       item.gathered = item.gathers = false;
       item.shuffles = 0.0;
     }
-  if (body.lanes == 1.0 && !vectors) side_by_side(id, widest);
+  if (body.lanes == 1.0 && !vectors && side_by_side(id, widest) && id >= 0) {
+    // What an iteration waits for is shorter.
+    Lowered::Body again = body;
+    again.chain = again.path = {.cycles = 0.0};
+    carried(id, again);
+    const Nest::Loop& one = loop(id);
+    if (!one.carried.empty()) {
+      again.chain = {.cycles = 0.0};
+      for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
+        ways_.clear();
+        again.chain.longest(way(one.carried[k], one.yielded[k]));
+      }
+    }
+    memory(id, again);
+    paths(id, again);
+    body.chain = again.chain;
+    body.path = again.path;
+  }
   if (body.lanes == 1.0 && body.innermost && !vectors) body.late_size = late_code(id, body);
   if (body.lanes > 1.0) rows(id);
   if (body.lanes > 1.0)
@@ -388,7 +405,7 @@ double together(const Nest::Access& access, double stride, double members, doubl
          (results > 1.0 && moves > 1.0 ? results * shuffles / 2.0 : 0.0);
 }
 
-void vectorise(const Nest& nest, const ValueUses& uses, Lowered& lowered) {
+void vectorise(const Nest& nest, ValueUses& uses, Lowered& lowered) {
   Vectorising(nest, uses, lowered).run();
 }
 

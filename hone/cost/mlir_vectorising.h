@@ -17,7 +17,7 @@ namespace hone::cost::mlir {
 /// least (mlir_vectorise.cpp).
 class Vectorising {
  public:
-  Vectorising(const Nest& nest, const ValueUses& uses, Lowered& lowered)
+  Vectorising(const Nest& nest, ValueUses& uses, Lowered& lowered)
       : nest_(nest), uses_(uses), lowered_(lowered), at_(lowered.bodies.size()), copied_(nest.loops.size()) {
     for (std::size_t i = 0; i < lowered.items.size(); ++i)
       at_[static_cast<std::size_t>(lowered.items[i].home + 1)].push_back(i);
@@ -187,7 +187,7 @@ class Vectorising {
 
   /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out
   /// (mlir_side_by_side.cpp), or of the text (mlir_straight.cpp).
-  void side_by_side(int id, double widest);
+  bool side_by_side(int id, double widest);
   /// Whether it is one of as many loads or stores, a copy each, as lie between a copy's and the next one's:
   /// together they are neighbours. Of stores only where at most two operations make them, which take turns.
   bool in_turn(const Lowered::Item& item, int along) const;
@@ -211,6 +211,14 @@ class Vectorising {
   /// Of sums of reals, which keep their order: what is added, two at a time.
   void sums_of_copies(int id, double widest);
   void sums_of_text(int id);
+  /// Of the text: sums of whole numbers and extrema, whose order does not matter, many of whose terms are a
+  /// vector's elements (SLPVectorizer's HorizontalReduction). Whether there are such.
+  bool reductions(int id, double widest);
+  /// Values of a loop that the compiler looks at for such sums: what goes round it, what the only store to a
+  /// buffer stores, and what these come from, a few steps back.
+  std::set<int> looked_at_for_sums(int id) const;
+  struct Reduction;
+  bool reduce(int id, double widest, Reduction& reduction);
   /// Of a sum `before` + `added`, the latter and what the former adds.
   bool pair_terms(std::size_t top, int before, int added);
   void stand_together(int value, int id, int along, double lanes, double part, double shuffles,
@@ -232,7 +240,7 @@ class Vectorising {
   class Bundles;
 
   const Nest& nest_;
-  const ValueUses& uses_;
+  ValueUses& uses_;  ///< as reductions leave them
   Lowered& lowered_;
   std::vector<std::vector<std::size_t>> at_;      ///< items by home + 1
   std::vector<bool> copied_;                      ///< by loop: something has copies for it
