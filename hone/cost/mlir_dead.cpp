@@ -20,9 +20,14 @@ class Analysis {
 
   std::vector<bool> run() {
     for (std::size_t i = begin_; i < end_; ++i) fold(i);
-    find_unread();
-    for (std::size_t i = end_; i-- > begin_;) mark(i);
-    return std::move(dead_);
+    // What only dead loads read is dead as well, and what that was computed from.
+    for (std::size_t before = 0;;) {
+      find_unread();
+      used_.clear();
+      for (std::size_t i = end_; i-- > begin_;) mark(i);
+      if (unread_.size() == before) return std::move(dead_);
+      before = unread_.size();
+    }
   }
 
  private:
@@ -68,14 +73,39 @@ class Analysis {
     const bool sum = one.name == "arith.addi" || one.name == "arith.ori" || one.name == "arith.xori";
     if (right && (sum || one.name == "arith.subi")) same_[one.results[0]] = origin(one.operands[0]);
     if (left && sum) same_[one.results[0]] = origin(one.operands[1]);
+    if (const int value = cancelled(one); value >= 0) same_[one.results[0]] = value;
   }
 
-  /// Buffers made here that are only written.
+  /// Of sums and differences, modulo 2^bits: (a + b) - b, a - (a - b), (a - b) + b; -1: of no such.
+  int cancelled(const Operation& one) const {
+    const bool difference = one.name == "arith.subi";
+    if (!difference && one.name != "arith.addi") return -1;
+    const int a = origin(one.operands[0]), b = origin(one.operands[1]);
+    const auto parts = [&](int value, std::string_view name) -> const Operation* {
+      const int made = definer(value);
+      if (made < static_cast<int>(begin_)) return nullptr;
+      const Operation& from = operation(static_cast<std::size_t>(made));
+      return from.name == name && from.operands.size() == 2 ? &from : nullptr;
+    };
+    const auto part = [&](const Operation& from, std::size_t k) { return origin(from.operands[k]); };
+    if (const Operation* from = parts(a, difference ? "arith.addi" : "arith.subi")) {
+      if (part(*from, 1) == b) return part(*from, 0);
+      if (difference && part(*from, 0) == b) return part(*from, 1);
+    }
+    if (const Operation* from = parts(b, "arith.subi")) {
+      if (difference && part(*from, 0) == a) return part(*from, 1);
+      if (!difference && part(*from, 1) == a) return part(*from, 0);
+    }
+    return -1;
+  }
+
+  /// Buffers made here that are only written, as far as is known what is dead.
   void find_unread() {
     for (std::size_t i = begin_; i < end_; ++i) {
       const Operation& one = operation(i);
       if (one.name == "memref.alloc" || one.name == "memref.alloca")
         for (const int result : one.results) unread_.insert(result);
+      if (dead_[i]) continue;
       const bool writes = work_of(one.name) == Work::store;
       for (std::size_t k = 0; k < one.operands.size(); ++k) {
         const bool target = writes && k == 1;
