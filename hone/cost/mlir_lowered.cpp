@@ -367,8 +367,12 @@ double Lowering::left_in_row(const Nest::Access& access) const {
   if (access.buffer < 0) return kInfinity;
   const std::vector<std::int64_t>& shape = nest_.buffers[static_cast<std::size_t>(access.buffer)].shape;
   if (shape.empty() || shape.back() == kDynamic) return kInfinity;
+  // Of the last copy.
   const Nest::Index& last = access.indices.back();
-  return std::max(0.0, static_cast<double>(shape.back()) - (last.terms.empty() ? last.constant : 0.0));
+  double place = last.constant;
+  for (const auto& [at, step] : last.terms)
+    if (step > 0.0) place += step * std::max(0.0, std::floor(loop(at).trips) - 1.0);
+  return std::max(0.0, static_cast<double>(shape.back()) - place);
 }
 
 bool Lowering::stays_in(const Item& item, int at) const {

@@ -82,8 +82,8 @@ class NestBuilder {
   const Nest::Index& index(int value);
   void known_only_when_it_runs(Nest::Index& index, int value) const;
   Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);
-  /// A result with quotients or remainders, where what enters them is whole multiples of the divisor and a rest
-  /// below it, as in blocks of a loop: a sum again. None where it is not so for certain.
+  /// A result with quotients or remainders, where what enters them is whole multiples of the divisor and a
+  /// rest below it, as in blocks of a loop: a sum again. None where it is not so for certain.
   std::optional<Nest::Index> divided_exactly(const AffineMap& map, std::size_t result,
                                              std::span<const int> operands);
   Nest::Index scaled(Nest::Index index, double factor) const;

@@ -19,14 +19,45 @@ bool loaded_again(const Nest& nest, const Lowered& lowered, const std::vector<st
                   const Nest::Access& store) {
   return std::any_of(items.begin(), items.end(), [&](std::size_t i) {
     const Lowered::Item& item = lowered.items[i];
-    if (item.access < 0 || !item.masked) return false;
+    if (item.access < 0) return false;
     const Nest::Access& load = nest.accesses[static_cast<std::size_t>(item.access)];
-    return !load.store && load.buffer == store.buffer &&
+    return !load.store && load.masked && load.buffer == store.buffer &&
            std::equal(load.indices.begin(), load.indices.end(), store.indices.begin(), store.indices.end(),
                       [](const Nest::Index& a, const Nest::Index& b) {
                         return a.constant == b.constant && a.terms == b.terms;
                       });
   });
+}
+
+/// With mask registers: cycles from the moment that a store of some of its lanes is the oldest instruction
+/// until they can be loaded again. Nothing hides them, for it is not the oldest before all others are done.
+constexpr double kPartOfLanes = 20.0;
+
+/// The part of a store's copies that switch some of their lanes off, more than one being on: of one alone an
+/// element is stored.
+double in_part(const Nest& nest, const Lowered& lowered, const Lowered::Item& item,
+               const Nest::Access& store) {
+  constexpr int kMostCopies = 64;
+  if (!store.masked || store.buffer < 0 || store.elements <= 1.0 || store.indices.empty()) return 0.0;
+  const std::vector<std::int64_t>& shape = nest.buffers[static_cast<std::size_t>(store.buffer)].shape;
+  const Nest::Index& last = store.indices.back();
+  if (shape.empty() || shape.back() == kDynamic || !last.exact || last.indirect) return 0.0;
+  std::vector<double> places = {last.constant};
+  for (const auto& [loop, step] : last.terms) {
+    const double trips = nest.loops[static_cast<std::size_t>(loop)].trips;
+    if (lowered.body(loop).left ||
+        std::find(item.copied_by.begin(), item.copied_by.end(), loop) == item.copied_by.end() ||
+        static_cast<double>(places.size()) * trips > kMostCopies)
+      return 0.0;
+    const std::size_t before = places.size();
+    for (int k = 1; k < static_cast<int>(trips); ++k)
+      for (std::size_t i = 0; i < before; ++i) places.push_back(places[i] + k * step);
+  }
+  const auto parts = std::count_if(places.begin(), places.end(), [&](double place) {
+    const double inside = static_cast<double>(shape.back()) - place;
+    return inside > 1.0 && inside < store.elements;
+  });
+  return static_cast<double>(parts) / static_cast<double>(places.size());
 }
 
 /// Cycles that a store takes beyond any other of as many vectors, some of its lanes switched off where there
@@ -111,6 +142,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     total.mix[static_cast<std::size_t>(kind)] += instructions;
   };
   // So many times, `width` elements each.
+  FewByKey<int, double> waiting;  // cycles by buffer
   const auto add = [&](const Lowered::Item& item, double times, double width) {
     if (item.access >= 0) {
       const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
@@ -159,6 +191,11 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
       if (item.masked && !item.switched_bytes) integer += 2.0 * uops;  // else the mask is a constant
       ports.others += times * switching(nest, lowered, items, item, parts);
+      if (!access.store || !lowered.target.masks()) return;
+      // What is stored into one buffer comes one after the other, into others beside it.
+      if (const double part = in_part(nest, lowered, item, access);
+          part > 0.0 && loaded_again(nest, lowered, items, access))
+        waiting[access.buffer] += times * part * kPartOfLanes;
       return;
     }
     const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
@@ -250,6 +287,9 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
     add(item, times * (width > 1.0 ? item.paired : 1.0) / width, width);
     if (width > 1.0 && item.paired < 1.0) add(item, times * (1.0 - item.paired), 1.0);
   }
+  double longest = 0.0;
+  for (const auto& [buffer, cycles] : waiting) longest = std::max(longest, cycles);
+  ports.others += longest;
   total.instructions += real + integer + kUnfolded * loads + stores;
   ports.instructions = total.instructions;
   static const SimpleMachine plain;

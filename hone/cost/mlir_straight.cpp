@@ -15,7 +15,7 @@ namespace hone::cost::mlir {
 
 namespace {
 
-constexpr int kMostTrees = 100;  // one behind the other
+constexpr int kMostTrees = 100;           // one behind the other
 constexpr std::size_t kMostTerms = 1000;  // of a reduction
 constexpr std::size_t kFewestTerms = 4;   // that one is made of (ReductionLimit)
 
@@ -155,9 +155,11 @@ bool Vectorising::reductions(int id, double widest) {
     const Lowered::Item& top = lowered_.items[*at];
     if (top.step < 0 || top.lanes > 1.0 || seen.contains(*at)) continue;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
-    const bool any_order = step.real ? step.work == Work::compare && step.choice.single > 2.0
-                                     : (step.sum && !step.difference) || step.work == Work::integer_multiply || step.extremum;
-    if (!any_order || step.code == 0 || step.elements > 1.0 || step.address || !looked_at.contains(step.value))
+    const bool any_order =
+        step.real ? step.work == Work::compare && step.choice.single > 2.0
+                  : (step.sum && !step.difference) || step.work == Work::integer_multiply || step.extremum;
+    if (!any_order || step.code == 0 || step.elements > 1.0 || step.address ||
+        !looked_at.contains(step.value))
       continue;
     Reduction reduction{.code = step.code};
     // Depth first, so that terms come as they are written.
@@ -237,13 +239,12 @@ bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
   // What is left comes one by one, what goes round the loop last.
   std::stable_partition(terms.begin(), terms.end(), [&](int value) {
     const auto given = uses_.item.find(value);
-    return given != uses_.item.end() &&
-           lowered_.items[static_cast<std::size_t>(given->second)].home == id && !(id >= 0 && hands_on(value, id));
+    return given != uses_.item.end() && lowered_.items[static_cast<std::size_t>(given->second)].home == id &&
+           !(id >= 0 && hands_on(value, id));
   });
   int before = terms[0];
   for (std::size_t k = 0; k < reduction.steps.size(); ++k) {
-    const int value =
-        nest_.steps[static_cast<std::size_t>(lowered_.items[reduction.steps[k]].step)].value;
+    const int value = nest_.steps[static_cast<std::size_t>(lowered_.items[reduction.steps[k]].step)].value;
     Few<int>& from = uses_.from[value];
     from.clear();
     from.push_back(before);

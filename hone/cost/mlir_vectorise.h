@@ -34,8 +34,8 @@ struct ValueUses {
 double together(const Nest::Access& access, double stride, double members, double width,
                 const CodeTarget& target);
 
-/// Fills in what carries over iterations, what stays in registers, and how many lanes run at once. Values come
-/// from each other as vectors leave them.
+/// Fills in what carries over iterations, what stays in registers, and how many lanes run at once. Values
+/// come from each other as vectors leave them.
 void vectorise(const Nest& nest, ValueUses& uses, Lowered& lowered);
 
 }  // namespace hone::cost::mlir
