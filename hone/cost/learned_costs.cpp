@@ -36,6 +36,10 @@ bool grows_with_code(const std::string& target) { return target == "code_instruc
 /// Rows' worth of evidence against what a leaf says, of what few functions have: one for fifty functions.
 constexpr double kRidgeOfFew = 100.0;
 
+/// Ensembles whose mean run times are learned by: where the estimate is near, much of what one of them says
+/// is chance.
+constexpr int kTimeMembers = 3;
+
 /// Most functions have none, and what is said of those that have must not be theirs.
 bool few_have(const std::string& target) { return target == "spills"; }
 
@@ -264,7 +268,8 @@ LearnedCosts::LoopModel LearnedCosts::LoopModel::fit(const std::string& of, cons
   if (few_have(of))
     boosting.ridge =
         std::max(boosting.ridge, std::min(kRidgeOfFew, static_cast<double>(samples.size()) / 50.0));
-  model.sums = LoopSums::fit(table, error, boosting, options.members);
+  model.sums =
+      LoopSums::fit(table, error, boosting, of == kTime ? options.members * kTimeMembers : options.members);
   return model;
 }
 

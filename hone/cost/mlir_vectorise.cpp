@@ -196,20 +196,38 @@ double Vectorising::instructions_of(const AddressCode& code, int id) const {
 
 void Vectorising::groups(int id, const Lowered::Body& body) {
   std::set<int> others;  // accesses that others are loaded or stored with
-  std::map<std::pair<int, NumberKey>, std::vector<std::size_t>> alike;
+  struct Placed {
+    double place;  ///< in elements
+    std::size_t item;
+  };
+  std::map<std::pair<int, NumberKey>, std::vector<Placed>> alike;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     Lowered::Item& item = lowered_.items[i];
     const double stride = std::abs(item.stride);
     if (item.access < 0 || !(stride >= 2.0 && stride <= 8.0)) continue;
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
     NumberKey key = {access.store ? 1.0 : 0.0, item.stride};
-    // All but the last dimension are the same.
-    for (std::size_t k = 0; k + 1 < access.indices.size(); ++k) key.push_back(access.indices[k].constant);
     for (const Nest::Index& index : access.indices) index.tell(key);
-    alike[{access.buffer, key}].push_back(i);
+    Strides strides(nest_.buffers[static_cast<std::size_t>(access.buffer)], Nest::kUnknownTrips,
+                    Nest::kUnknownTrips);
+    double place = 0.0;
+    for (std::size_t k = access.indices.size(); k-- > 0;) place += strides.of(k) * access.indices[k].constant;
+    alike[{access.buffer, key}].push_back({place, i});
   }
-  for (const auto& [key, list] : alike) {
-    const double stride = std::abs(key.second[1]);
+  // Within one stride of the first of them, whatever dimensions that is along.
+  std::vector<std::pair<NumberKey, std::vector<std::size_t>>> rows;
+  for (auto& [key, list] : alike) {
+    std::stable_sort(list.begin(), list.end(),
+                     [](const Placed& a, const Placed& b) { return a.place < b.place; });
+    double first = 0.0;
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      if (k == 0 || list[k].place >= first + std::abs(key.second[1]))
+        first = list[k].place, rows.emplace_back(key.second, std::vector<std::size_t>());
+      rows.back().second.push_back(list[k].item);
+    }
+  }
+  for (const auto& [key, list] : rows) {
+    const double stride = std::abs(key[1]);
     double members = 0.0;
     for (const std::size_t i : list) {
       double side = 1.0;  // copies that lie within one stride
@@ -221,7 +239,7 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
       members += side;
     }
     members = std::min(members, stride);
-    if (key.second[0] == 1.0 && members < stride) continue;  // a store fills no gaps
+    if (key[0] == 1.0 && members < stride) continue;  // a store fills no gaps
     // Alone it is put into vectors so only where those have masks.
     for (const std::size_t i : list) {
       lowered_.items[i].group = members;
@@ -355,6 +373,14 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
         item.stride = stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], item.home);
     }
   if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
+  // Whole products of vectors take longer.
+  if (body.lanes > 1.0 && std::ranges::any_of(at_[static_cast<std::size_t>(id + 1)], [&](std::size_t i) {
+        const int step = lowered_.items[i].step;
+        return step >= 0 && nest_.steps[static_cast<std::size_t>(step)].work == Work::integer_multiply;
+      })) {
+    body.path = {.cycles = 0.0};
+    paths(id, body);
+  }
 }
 
 NumberKey row_of_access(const Nest::Access& access, double copies) {

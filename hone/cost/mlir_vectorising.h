@@ -252,6 +252,7 @@ class Vectorising {
   std::set<std::pair<int, int>>
       handed_on_;  ///< loads and stores of an iteration earlier, of the loop looked at
   int depth_ = 0;
+  bool in_lanes_ = false;  ///< the loop whose paths are looked for runs in lanes
   std::size_t visited_ = 0, visited_by_paths_ = 0, visited_together_ = 0, paired_by_paths_ = 0;
   ByNumber<std::vector<int>> stores_of_;            ///< by value: accesses that store it
   ByNumber<std::vector<int>> users_;                ///< by value: loops of steps and stores that take it

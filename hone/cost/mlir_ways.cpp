@@ -26,8 +26,11 @@ Way Vectorising::way(int from, int to) {
   Way longest;
   for (const int source : sources->second) longest.longest(way(from, source));
   --depth_;
-  if (const auto made = uses_.made.find(to); longest.leads() && made != uses_.made.end())
+  if (const auto made = uses_.made.find(to); longest.leads() && made != uses_.made.end()) {
     longest.add(made->second.link, made->second.cycles);
+    if (in_lanes_ && made->second.work == Work::integer_multiply)
+      longest.add(Link::whole_product, kWideProduct);
+  }
   return ways_[to] = longest;
 }
 
@@ -54,6 +57,7 @@ Way Vectorising::depth(int id, int value, std::unordered_map<int, Way>& depths, 
 
 void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
+  in_lanes_ = body.lanes > 1.0;
   std::unordered_map<int, Way> depths;
   struct Here {
     const Nest::Access* access;
@@ -127,6 +131,7 @@ void Vectorising::paths(int id, Lowered::Body& body) {
     if (chained.cycles > 0.0) body.chain.longest(chained.times(std::max(1.0, one.trips)));
   }
   body.path.behind(most);
+  in_lanes_ = false;
   std::swap(visited_, visited_by_paths_);
 }
 
