@@ -17,6 +17,7 @@
 #include "hone/base/error.h"
 #include "hone/cost/data_caches.h"
 #include "hone/label/labeller.h"
+#include "hone/label/last_cache.h"
 #include "hone/label/translated_pages.h"
 
 namespace hone::label {
@@ -122,6 +123,7 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
         from.measured = measure_yardsticks(backend);
         measure_gathers(backend, *from.code_target);
         from.code_target->cache_bytes = cost::cache_sizes();
+        from.code_target->cache_bytes.back() = last_cache_bytes(from.code_target->cache_bytes.back());
         from.code_target->cache_ways = cost::cache_ways();
         from.code_target->translated_pages = translated_pages();
       }

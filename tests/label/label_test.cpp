@@ -10,6 +10,7 @@
 #include "hone/cost/labels.h"
 #include "hone/label/label_pool.h"
 #include "hone/label/labeller.h"
+#include "hone/label/last_cache.h"
 #include "hone/label/loops.h"
 #include "hone/label/nest_machine.h"
 #include "hone/label/tuner.h"
@@ -302,6 +303,12 @@ TEST_F(Label, WhatAGatherTakesIsMeasuredWhereThereAreAny) {
   } else {
     EXPECT_EQ(target.gather(4.0), 0.0);
   }
+}
+
+TEST_F(Label, TheLastCacheIsAtMostWhatIsTold) {
+  const double told = 8.0 * 1048576.0, found = label::last_cache_bytes(told);
+  EXPECT_LE(found, told);
+  EXPECT_GE(found, told / 2.0) << "smaller ones are not looked at";
 }
 
 TEST_F(Label, TheModelOfNestsKnowsWhatStridesCostHere) {
