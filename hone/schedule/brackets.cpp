@@ -114,7 +114,6 @@ bool Brackets::takes(Bracket& bracket, std::size_t stage) {
 void Brackets::started(const study::Trial& trial) {
   if (const auto found = bracket_of_.find(trial.id); found != bracket_of_.end()) {
     Bracket& bracket = brackets_.at(found->second);
-    if (bracket.shape.evolving) return;
     const std::size_t now = bracket.members.at(trial.id).stage;
     for (std::size_t stage = now + 1; stage < bracket.shape.stages.size(); ++stage)
       if (bracket.shape.stages[stage].fidelity == trial.target) {
