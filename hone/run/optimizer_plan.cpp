@@ -3,6 +3,8 @@
 #include <initializer_list>
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "hone/base/error.h"
 #include "hone/run/optimizer.h"
 
@@ -114,8 +116,11 @@ void Optimizer::plan(std::int64_t most, Plan& plan) {
   }
   if (!next || next->trial < 0) return;
   const study::Result* last = study_.trial(next->trial).last();
-  if (next->fidelity - (last == nullptr ? 0 : last->fidelity) <= left)
-    start(plan, next->trial, next->fidelity);
+  const std::int64_t from = last == nullptr ? 0 : last->fidelity;
+  if (next->fidelity <= from)
+    throw internal_error(fmt::format("scheduler '{}' sends trial {} from fidelity {} to {}", setup_.scheduler,
+                                     next->trial, from, next->fidelity));
+  if (next->fidelity - from <= left) start(plan, next->trial, next->fidelity);
 }
 
 /// A further evaluation of the config on the front that has the fewest: only there does the noise of a single

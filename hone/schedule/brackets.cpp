@@ -115,8 +115,9 @@ void Brackets::started(const study::Trial& trial) {
   if (const auto found = bracket_of_.find(trial.id); found != bracket_of_.end()) {
     Bracket& bracket = brackets_.at(found->second);
     const std::size_t now = bracket.members.at(trial.id).stage;
+    // Where the rungs were others once, it may have gone beyond a stage without being at it.
     for (std::size_t stage = now + 1; stage < bracket.shape.stages.size(); ++stage)
-      if (bracket.shape.stages[stage].fidelity == trial.target) {
+      if (bracket.shape.stages[stage].fidelity <= trial.target) {
         Standing standing = bracket.members.at(trial.id).standing;
         enter(bracket, trial.id, std::move(standing), stage);
       }
@@ -210,7 +211,7 @@ void Brackets::report(const study::Trial& trial, const study::Result& result) {
     if (const auto last = known.find(bracket.shape.stages.back().fidelity); last != known.end())
       arrived_ = arrived_ || finite(last->second);
     for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
-      if (bracket.shape.stages[stage].fidelity == result.fidelity) bracket.ranks[stage].changed = true;
+      if (bracket.shape.stages[stage].fidelity <= result.fidelity) bracket.ranks[stage].changed = true;
   } else if (const auto at = loose_at_.find(id); at != loose_at_.end()) {
     put(loose_[at->second][id]);
   }
@@ -241,7 +242,7 @@ const std::vector<std::int64_t>& Brackets::order(Bracket& bracket, std::size_t s
   for (const std::int64_t id : members) {
     const Member& member = bracket.members.at(id);
     if (member.stage == stage && !member.standing.eligible) continue;
-    const auto values = member.standing.values.find(bracket.shape.stages[stage].fidelity);
+    const auto values = member.standing.values.lower_bound(bracket.shape.stages[stage].fidelity);
     if (values == member.standing.values.end() || !finite(values->second)) continue;
     ids.push_back(id);
     rows.push_back(values->second);

@@ -23,6 +23,8 @@ namespace hone::schedule {
 ///   it is kept for the next bracket that begins there. So trials that a user proposes, or that were there
 ///   before the study changed its scheduler, are used.
 /// - What an earlier scheduler left where no bracket takes it goes on by itself, see Strays.
+/// - Where the rungs were others once, a trial is in the highest stage that its target comes to, and counts
+/// there by its first result at the stage's fidelity or beyond.
 /// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so
 /// does
 ///   one whose result was reused (same_as): its original stands for it, with the better of their values. A
