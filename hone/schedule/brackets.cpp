@@ -29,6 +29,7 @@ void Brackets::update(const study::Change& change) {
   if (change.kind == study::Change::Kind::started) started(trial);
   if (change.kind == study::Change::Kind::result) report(trial, *change.result);
   const Standing now = standing(trial);
+  note(trial, now.pending);
   if (const auto found = bracket_of_.find(trial.id); found != bracket_of_.end()) {
     const std::int64_t index = found->second;
     Bracket& bracket = brackets_.at(index);
@@ -52,6 +53,18 @@ void Brackets::update(const study::Change& change) {
   // Those that lost a bracket that is over rest for good: only what comes to rest outside of one is a stray.
   if (trial.state != TrialState::paused || change.kind == study::Change::Kind::state)
     strays_.update(change, waits_for_bracket(trial.id));
+}
+
+/// Who is under way, and who is at the end: one that breaks a limit there is not.
+void Brackets::note(const study::Trial& trial, bool pending) {
+  if (pending)
+    under_way_.insert(trial.id);
+  else
+    under_way_.erase(trial.id);
+  if (trial.state == TrialState::completed && trial.last() != nullptr && trial.last()->fidelity >= horizon())
+    arrived_.insert(trial.id);
+  else
+    arrived_.erase(trial.id);
 }
 
 Brackets::Standing Brackets::standing(const study::Trial& trial) const {
@@ -207,9 +220,6 @@ void Brackets::report(const study::Trial& trial, const study::Result& result) {
   if (const auto found = bracket_of_.find(id); found != bracket_of_.end()) {
     Bracket& bracket = brackets_.at(found->second);
     put(bracket.members.at(id).standing);
-    const auto& known = bracket.members.at(id).standing.values;
-    if (const auto last = known.find(bracket.shape.stages.back().fidelity); last != known.end())
-      arrived_ = arrived_ || finite(last->second);
     for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
       if (bracket.shape.stages[stage].fidelity <= result.fidelity) bracket.ranks[stage].changed = true;
   } else if (const auto at = loose_at_.find(id); at != loose_at_.end()) {
@@ -226,7 +236,7 @@ void Brackets::retire(std::int64_t index) {
   for (const Rank& rank : bracket.ranks)
     if (rank.pending > 0) return;
   // What rests in it may be all that there will be.
-  if (!arrived_ && brackets_.size() <= kMostKept) return;
+  if (arrived_.empty() && brackets_.size() <= kMostKept) return;
   if (!look(bracket, true).over) return;
   for (const auto& [trial, member] : bracket.members) bracket_of_.erase(trial);
   brackets_.erase(found);
@@ -325,16 +335,14 @@ Brackets::Look Brackets::look_at_evolving(Bracket& bracket, bool may_create) con
   return look;
 }
 
-/// No more trials may begin. Where nothing runs and none came to the largest fidelity, those that were chosen
-/// for it having failed, the best of those that got furthest goes on.
+/// No more trials may begin. Where nothing runs and none is completed at the largest fidelity, those that
+/// were chosen for it having failed or broken a limit, the best of those that got furthest goes on.
 std::optional<Scheduler::Job> Brackets::last_resort() {
-  if (arrived_) return std::nullopt;
+  if (!arrived_.empty() || !under_way_.empty()) return std::nullopt;
   std::optional<Job> job;
   std::int64_t furthest = 0;
   for (auto& [index, bracket] : brackets_) {
     const auto& stages = bracket.shape.stages;
-    for (const Rank& rank : bracket.ranks)
-      if (rank.pending > 0) return std::nullopt;
     for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
       if (stages[stage].fidelity <= furthest ||
           !affordable(stages[stage + 1].fidelity - stages[stage].fidelity))

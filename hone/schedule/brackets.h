@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "hone/schedule/scheduler.h"
@@ -32,7 +33,8 @@ namespace hone::schedule {
 /// - Where no new trials may come (the budget), a stage that is not full is closed with those that it has:
 /// the
 ///   best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
-///   left. What was promoted counts among those that go on.
+///   left. What was promoted counts among those that go on. Where nothing runs then and no trial is completed
+///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is.
 ///
 /// O(log n) a change; a request O(brackets under way), and O(n) while trials go on from a stage of n.
 class Brackets : public Scheduler {
@@ -113,6 +115,7 @@ class Brackets : public Scheduler {
     bool over = false;  // nothing will come of it any more
   };
 
+  void note(const study::Trial& trial, bool pending);
   Standing standing(const study::Trial& trial) const;
   Bracket& begin_next();
   void begin_full();
@@ -134,7 +137,8 @@ class Brackets : public Scheduler {
 
   std::vector<study::Objective> objectives_;
   Plan plan_;
-  bool arrived_ = false;                      // some trial has a value at a last stage
+  std::unordered_set<std::int64_t> arrived_;  // trials that are completed at the largest fidelity
+  std::unordered_set<std::int64_t> under_way_;
   std::map<std::int64_t, Bracket> brackets_;  // under way, by index
   std::int64_t begun_ = 0;
   std::unordered_map<std::int64_t, std::int64_t> bracket_of_;  // of trials in those under way

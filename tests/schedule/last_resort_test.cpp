@@ -40,5 +40,32 @@ TEST(LastResort, DehbEndsWhereAllFailAtTheLargestFidelityInALaterRound) {
   EXPECT_EQ(simulation.trials.size(), 40u);
 }
 
+/// Forty trials, of which those whose value is below 0.3 end otherwise at the largest fidelity; how many are
+/// completed there.
+std::int64_t completed_of_forty(const std::string& name, TrialState otherwise) {
+  Simulation simulation(scheduler_of(name, Json{1, 27}));
+  int jobs = 0;
+  while (const auto job = simulation.scheduler->next(simulation.trials.size() < 40)) {
+    if (++jobs > 1000) return -1;
+    Trial& trial = simulation.start(*job);
+    const double value = value_of(trial.id);
+    if (job->fidelity < 27 || value >= 0.3) {
+      simulation.finish(trial, {value});
+    } else {
+      if (otherwise == TrialState::infeasible) simulation.report(trial, 27, {value});
+      simulation.set_state(trial, otherwise);
+    }
+  }
+  return std::count_if(simulation.trials.begin(), simulation.trials.end(),
+                       [](const Trial& trial) { return trial.state == TrialState::completed; });
+}
+
+TEST(LastResort, OfABracketGoesOnUntilOneKeepsTheLimitsAtTheLargestFidelity) {
+  for (const char* name :
+       {"successive_halving", "hyperband", "bohb", "dehb", "iterative_deepening_hyperband"})
+    for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
+      EXPECT_GE(completed_of_forty(name, otherwise), 1) << name << ' ' << study::state_name(otherwise);
+}
+
 }  // namespace
 }  // namespace hone::schedule
