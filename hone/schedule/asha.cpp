@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/schedule/arrivals.h"
 #include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/hyperband_plan.h"
 #include "hone/schedule/rung.h"
@@ -44,6 +45,10 @@ namespace {
 ///   same at the next one, too (Twins), one of them stands for the others, which are not promoted and do not
 ///   count there. Else the best third of a rung fills with the same config over again.
 ///
+/// Beyond the paper, too: where no new trial may come, nothing runs and none is completed at the horizon
+/// (what was promoted failed there or broke a limit, or there were too few trials for the quota), the best
+/// that rests on the highest rung goes on, whatever the quota: so that there is a front.
+///
 /// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
 /// one, by the result that they have. Those that rest below the first are a rung of their own there.
 class Asha : public Scheduler {
@@ -55,6 +60,7 @@ class Asha : public Scheduler {
       : objectives_(problem.objectives),
         steps_(std::move(steps)),
         rungs_(steps_.size(), Rung(eta, beyond.eager ? 1 : 0)),
+        arrivals_(steps_.back()),
         below_(eta) {
     if (beyond.distinct && objectives_.size() == 1) twins_.resize(steps_.size() - 1);
     if (!beyond.measured || objectives_.size() > 1) return;
@@ -65,6 +71,7 @@ class Asha : public Scheduler {
 
   void update(const study::Change& change) override {
     const study::Trial& trial = *change.trial;
+    arrivals_.update(trial);
     if (trial.state == study::TrialState::deleted) {
       for (Rung& rung : rungs_) rung.remove(trial.id);
       below_.remove(trial.id);
@@ -123,7 +130,7 @@ class Asha : public Scheduler {
     }
     if (affordable(steps_[0]))
       if (const auto trial = below_.best()) return Job{*trial, steps_[0]};
-    return may_create ? fresh(first) : std::nullopt;
+    return may_create ? fresh(first) : last_resort();
   }
 
   std::int64_t alike() const override { return alike_; }
@@ -170,6 +177,17 @@ class Asha : public Scheduler {
   void count(std::size_t i, const Twins::Waiting& twin) {
     rungs_[i].report(twin.trial, {twin.value});
     rungs_[i].set_ready(twin.trial, twin.ready);
+  }
+
+  std::optional<Job> last_resort() const {
+    if (!arrivals_.idle() || arrivals_.any()) return std::nullopt;
+    for (std::size_t i = steps_.size() - 1; i-- > 0;) {
+      if (!affordable(steps_.back() - steps_[i])) continue;
+      if (const auto trial = rungs_[i].best_of_all()) return Job{*trial, steps_[i + 1]};
+    }
+    if (const auto trial = below_.best_of_all(); trial && affordable(horizon()))
+      return Job{*trial, steps_[0]};
+    return std::nullopt;
   }
 
   /// The rung at which trials begin.
@@ -224,6 +242,7 @@ class Asha : public Scheduler {
   std::vector<RungTrust> trust_;  // of the rungs that are measured, from the lowest up
   std::vector<Twins> twins_;      // of each rung but the last; empty: not distinct
   std::int64_t created_ = 0;      // trials
+  Arrivals arrivals_;
   std::int64_t alike_ = 1;
   Rung below_;  // those that rest below the first rung
 };

@@ -22,14 +22,17 @@ bool finite(const std::vector<double>& values) {
 }  // namespace
 
 Brackets::Brackets(const Problem& problem, Plan plan)
-    : objectives_(problem.objectives), plan_(std::move(plan)), strays_(objectives_, plan_.rungs, plan_.eta) {}
+    : objectives_(problem.objectives),
+      plan_(std::move(plan)),
+      arrivals_(plan_.rungs.back()),
+      strays_(objectives_, plan_.rungs, plan_.eta) {}
 
 void Brackets::update(const study::Change& change) {
   const study::Trial& trial = *change.trial;
   if (change.kind == study::Change::Kind::started) started(trial);
   if (change.kind == study::Change::Kind::result) report(trial, *change.result);
   const Standing now = standing(trial);
-  note(trial, now.pending);
+  arrivals_.update(trial);
   if (const auto found = bracket_of_.find(trial.id); found != bracket_of_.end()) {
     const std::int64_t index = found->second;
     Bracket& bracket = brackets_.at(index);
@@ -53,18 +56,6 @@ void Brackets::update(const study::Change& change) {
   // Those that lost a bracket that is over rest for good: only what comes to rest outside of one is a stray.
   if (trial.state != TrialState::paused || change.kind == study::Change::Kind::state)
     strays_.update(change, waits_for_bracket(trial.id));
-}
-
-/// Who is under way, and who is at the end: one that breaks a limit there is not.
-void Brackets::note(const study::Trial& trial, bool pending) {
-  if (pending)
-    under_way_.insert(trial.id);
-  else
-    under_way_.erase(trial.id);
-  if (trial.state == TrialState::completed && trial.last() != nullptr && trial.last()->fidelity >= horizon())
-    arrived_.insert(trial.id);
-  else
-    arrived_.erase(trial.id);
 }
 
 Brackets::Standing Brackets::standing(const study::Trial& trial) const {
@@ -236,7 +227,7 @@ void Brackets::retire(std::int64_t index) {
   for (const Rank& rank : bracket.ranks)
     if (rank.pending > 0) return;
   // What rests in it may be all that there will be.
-  if (arrived_.empty() && brackets_.size() <= kMostKept) return;
+  if (!arrivals_.any() && brackets_.size() <= kMostKept) return;
   if (!look(bracket, true).over) return;
   for (const auto& [trial, member] : bracket.members) bracket_of_.erase(trial);
   brackets_.erase(found);
@@ -338,7 +329,7 @@ Brackets::Look Brackets::look_at_evolving(Bracket& bracket, bool may_create) con
 /// No more trials may begin. Where nothing runs and none is completed at the largest fidelity, those that
 /// were chosen for it having failed or broken a limit, the best of those that got furthest goes on.
 std::optional<Scheduler::Job> Brackets::last_resort() {
-  if (!arrived_.empty() || !under_way_.empty()) return std::nullopt;
+  if (arrivals_.any() || !arrivals_.idle()) return std::nullopt;
   std::optional<Job> job;
   std::int64_t furthest = 0;
   for (auto& [index, bracket] : brackets_) {

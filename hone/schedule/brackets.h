@@ -5,9 +5,9 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "hone/schedule/arrivals.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/schedule/strays.h"
 
@@ -115,7 +115,6 @@ class Brackets : public Scheduler {
     bool over = false;  // nothing will come of it any more
   };
 
-  void note(const study::Trial& trial, bool pending);
   Standing standing(const study::Trial& trial) const;
   Bracket& begin_next();
   void begin_full();
@@ -137,8 +136,7 @@ class Brackets : public Scheduler {
 
   std::vector<study::Objective> objectives_;
   Plan plan_;
-  std::unordered_set<std::int64_t> arrived_;  // trials that are completed at the largest fidelity
-  std::unordered_set<std::int64_t> under_way_;
+  Arrivals arrivals_;
   std::map<std::int64_t, Bracket> brackets_;  // under way, by index
   std::int64_t begun_ = 0;
   std::unordered_map<std::int64_t, std::int64_t> bracket_of_;  // of trials in those under way

@@ -81,9 +81,16 @@ bool Rung::within(std::int64_t trial) const {
 
 std::optional<std::int64_t> Rung::best() {
   if (!ready_.empty()) return ready_.begin()->second;
-  if (changed_) best_ = best_of_levels();
+  if (changed_) best_ = best_of_levels(quota());
   changed_ = false;
   return best_;
+}
+
+std::optional<std::int64_t> Rung::best_of_all() const {
+  if (!ready_.empty()) return ready_.begin()->second;
+  for (const Order& order : rest_)
+    if (entries_.at(order.second).ready) return order.second;
+  return best_of_levels(entries_.size());
 }
 
 void Rung::rank(std::int64_t trial, Entry& entry) {
@@ -130,8 +137,8 @@ void Rung::balance() {
   }
 }
 
-std::optional<std::int64_t> Rung::best_of_levels() const {
-  std::size_t left = quota();
+std::optional<std::int64_t> Rung::best_of_levels(std::size_t among) const {
+  std::size_t left = among;
   using Member = study::Levels::Member;
   const auto ready = [&](const Member& member) { return entries_.at(member.id).ready; };
   for (const auto& level : levels_.levels()) {

@@ -41,6 +41,8 @@ class Rung {
   bool within(std::int64_t trial) const;
   /// The best ready trial among the best floor(n / eta); nullopt: none.
   std::optional<std::int64_t> best();
+  /// The best ready trial, among the best or not; nullopt: none. O(n).
+  std::optional<std::int64_t> best_of_all() const;
 
  private:
   struct Entry {
@@ -54,7 +56,7 @@ class Rung {
   void rank(std::int64_t trial, Entry& entry);
   void unrank(std::int64_t trial, Entry& entry);
   void balance();
-  std::optional<std::int64_t> best_of_levels() const;
+  std::optional<std::int64_t> best_of_levels(std::size_t among) const;
 
   std::int64_t eta_;
   std::size_t least_;

@@ -67,5 +67,39 @@ TEST(LastResort, OfABracketGoesOnUntilOneKeepsTheLimitsAtTheLargestFidelity) {
       EXPECT_GE(completed_of_forty(name, otherwise), 1) << name << ' ' << study::state_name(otherwise);
 }
 
+TEST(LastResort, OfAshaGoesOnWhateverTheQuotaUntilOneKeepsTheLimits) {
+  for (const char* name : {"asha", "mobster"})
+    for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
+      EXPECT_GE(completed_of_forty(name, otherwise), 1) << name << ' ' << study::state_name(otherwise);
+}
+
+TEST(LastResort, OfAshaIsTheBestOfTheHighestRungAndOneAtATime) {
+  for (const std::size_t objectives : {1u, 2u}) {
+    Simulation simulation(make_scheduler("asha", problem_of(objectives),
+                                         Json{{"steps", {1, 3, 9}}, {"eager", false}, {"measured", false}}),
+                          objectives);
+    const auto values = [&](double value) { return std::vector<double>(objectives, value); };
+    // Two trials are too few for the quota, so neither goes on as in the paper.
+    for (const double value : {0.6, 0.4}) simulation.finish(simulation.start({-1, 1}), values(value));
+    EXPECT_EQ(simulation.scheduler->next(true), (Scheduler::Job{-1, 1})) << "new ones may come";
+    const auto first = simulation.scheduler->next(false);
+    ASSERT_EQ(first, (Scheduler::Job{1, 3}));
+    Trial& best = simulation.start(*first);
+    EXPECT_FALSE(simulation.scheduler->next(false)) << "one runs";
+    simulation.finish(best, values(0.9));
+    ASSERT_EQ(simulation.scheduler->next(false), (Scheduler::Job{1, 9})) << "it is the highest";
+    simulation.set_state(simulation.start({1, 9}), TrialState::failed);
+    ASSERT_EQ(simulation.scheduler->next(false), (Scheduler::Job{0, 3}));
+    simulation.finish(simulation.start({0, 3}), values(0.5));
+    simulation.scheduler->allow(5);
+    EXPECT_FALSE(simulation.scheduler->next(false)) << "not affordable";
+    simulation.scheduler->allow(6);
+    ASSERT_EQ(simulation.scheduler->next(false), (Scheduler::Job{0, 9}));
+    simulation.finish(simulation.start({0, 9}), values(0.5));
+    EXPECT_FALSE(simulation.scheduler->next(false));
+    EXPECT_EQ(simulation.trials[0].state, TrialState::completed);
+  }
+}
+
 }  // namespace
 }  // namespace hone::schedule
