@@ -115,7 +115,8 @@ class Optimizer {
   std::vector<Job> ask(std::int64_t n);
   /// Up to `most` jobs in one transaction, for evaluations that take less time than asking does. More than
   /// one only of new trials that can be proposed together without loss (the searcher does not learn from
-  /// results), or of waiting ones.
+  /// results), or of waiting ones; and only where nothing that one comes to decides what the next is. So the
+  /// size of batches does not change a study.
   std::vector<Job> ask_alike(std::int64_t most);
   /// Whether the last ask found nothing and nothing can come: no trial waits, none may be proposed (the
   /// budget of trials counts those of the whole study, whoever proposed them), none can be promoted, and

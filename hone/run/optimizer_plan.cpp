@@ -63,6 +63,10 @@ std::int64_t Optimizer::creatable() const {
 }
 
 void Optimizer::plan(std::int64_t most, Plan& plan) {
+  // The front decides who is evaluated again, prices how many more there may be, reports who is stopped: by
+  // what the last one came to, not by how many were asked for together, which goes by the clock.
+  if (study_.header().replicates > 1 || !setup_.max_spend.entries().empty() || !scheduler_->watched().empty())
+    most = 1;
   for (const std::int64_t id : study_.waiting()) {
     const study::Trial& trial = study_.trial(id);
     // One that may kill its worker must not take others along.

@@ -133,8 +133,6 @@ class Asha : public Scheduler {
     return may_create ? fresh(first) : last_resort();
   }
 
-  std::int64_t alike() const override { return alike_; }
-
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }
 
   study::TrialState reached(const study::Trial&, std::int64_t fidelity) const override {
@@ -199,13 +197,10 @@ class Asha : public Scheduler {
   }
 
   std::optional<Job> fresh(std::size_t first) {
-    alike_ =
-        !trust_.empty() && created_ < kFirst ? kFirst - created_ : std::numeric_limits<std::int64_t>::max();
     if (first < trust_.size()) {
       const std::int64_t every = trust_[first].every(kProbes);
-      const std::int64_t before_probe = every - 1 - created_ % every;
-      alike_ = before_probe == 0 ? 1 : std::min(alike_, before_probe);
-      if (before_probe == 0 && affordable(steps_[first + 1])) return Job{-1, steps_[first + 1]};
+      const bool is_probe = created_ % every == every - 1;
+      if (is_probe && affordable(steps_[first + 1])) return Job{-1, steps_[first + 1]};
     }
     for (std::size_t i = first + 1; i-- > 0;)
       if (affordable(steps_[i])) return Job{-1, steps_[i]};
@@ -243,7 +238,6 @@ class Asha : public Scheduler {
   std::vector<Twins> twins_;      // of each rung but the last; empty: not distinct
   std::int64_t created_ = 0;      // trials
   Arrivals arrivals_;
-  std::int64_t alike_ = 1;
   Rung below_;  // those that rest below the first rung
 };
 

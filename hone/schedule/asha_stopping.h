@@ -38,7 +38,6 @@ class StoppingAsha : public Scheduler {
 
   void update(const study::Change& change) override;
   std::optional<Job> next(bool may_create) override;
-  std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
   Verdict judge(const study::Trial& trial, std::int64_t fidelity) override;
   study::TrialState reached(const study::Trial&, std::int64_t) const override {
     return study::TrialState::completed;

@@ -36,6 +36,8 @@ class OneFidelity : public Scheduler {
 class StoppingRule : public OneFidelity {
  public:
   std::vector<std::int64_t> watched() const override;
+  /// What one comes to decides how far the next runs.
+  std::int64_t alike() const override { return 1; }
   static std::vector<OptionSpec> options();
 
  protected:

@@ -49,8 +49,9 @@ class Scheduler {
   /// gives that instead. Set by the engine before next.
   void allow(std::int64_t units) { allowed_ = units; }
 
-  /// For how many new trials in a row next's answer, which was a new trial, stays the same, so that they may
-  /// start together: 1 or more.
+  /// For how many new trials in a row next's answer, which was a new trial, stays the same whatever they come
+  /// to, so that they may start together: 1 or more. 1 also where what one comes to decides how another is
+  /// judged.
   virtual std::int64_t alike() const { return 1; }
 
   /// What becomes of a running trial that just reported at `fidelity` (below its target; at the target it
