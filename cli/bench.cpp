@@ -60,13 +60,16 @@ WithOptions with_options(const std::string& word) {
   return result;
 }
 
-/// Throws Error where an option is none of the method's or has a wrong value; what must be given may come
-/// from the problem.
-void check_options(const MethodInfo& info, const Json& given) {
+/// Throws Error where an option of `word` is none of the method's or has a wrong value; what must be given
+/// may come from the problem.
+void check_options(const std::string& word, const MethodInfo& info, const Json& given) {
   std::vector<OptionSpec> specs = info.options;
-  std::erase_if(
-      specs, [&](const OptionSpec& spec) { return spec.fallback.is_null() && !given.contains(spec.name); });
-  const Options checked(specs, given);
+  for (OptionSpec& spec : specs) spec.optional = spec.optional || !given.contains(spec.name);
+  try {
+    const Options checked(specs, given);
+  } catch (const Error& error) {
+    throw Error(fmt::format("'{}': {}{}", word, error.place().prefix(), error.message()), {}, error.hint());
+  }
 }
 
 struct BenchArguments {
@@ -138,7 +141,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   if (schedulers.empty()) schedulers = {"fixed"};
   for (const auto& word : schedulers) {
     const auto [name, options] = with_options(word);
-    check_options(methods().need("scheduler", name).info, options);
+    check_options(word, methods().need("scheduler", name).info, options);
   }
   const std::string version = run::program_version();
 
@@ -151,7 +154,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   const auto add_own = [&](const std::string& word) {
     const auto [searcher, searcher_options] = with_options(word);
     const auto& info = methods().need("searcher", searcher).info;
-    check_options(info, searcher_options);
+    check_options(word, info, searcher_options);
     for (const auto& scheduler_word : schedulers) {
       const auto [scheduler, scheduler_options] = with_options(scheduler_word);
       run::Contender contender;

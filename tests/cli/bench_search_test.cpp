@@ -47,8 +47,11 @@ TEST(BenchSearch, TellsTablesOfOneNameApartAndWhatItLeavesOut) {
 
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
-  for (const auto& [flag, value, hint] : {std::tuple("--searchers", "tpe:gama=1", "did you mean 'gamma'"),
-                                          std::tuple("--schedulers", "asha:etta=3", "did you mean 'eta'")}) {
+  for (const auto& [flag, value, hint] :
+       {std::tuple("--searchers", "tpe:gama=1", "did you mean 'gamma'"),
+        std::tuple("--schedulers", "asha:etta=3", "did you mean 'eta'"),
+        std::tuple("--schedulers", "asha:foo=1", "steps"),
+        std::tuple("--schedulers", "hyperband,asha:eta=2.5", "'asha:eta=2.5': eta: ")}) {
     Program wrong(folder, {"bench", "search", "--suite", "fidelity", "--workers", "2", "--trials", "2",
                            "--out", "o", flag, value});
     EXPECT_EQ(wrong.status(), 2);
