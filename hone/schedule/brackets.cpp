@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "hone/study/front.h"
-#include "hone/study/ranking.h"
 
 namespace hone::schedule {
 
@@ -161,6 +160,25 @@ void Brackets::place(const study::Trial& trial) {
   begin_full();
 }
 
+/// What is known of the order of a stage holds no longer, nor who goes on from there and from later ones.
+void Brackets::touch(Bracket& bracket, std::size_t stage) {
+  bracket.ranks[stage].changed = true;
+  for (; stage < bracket.ranks.size(); ++stage) bracket.ranks[stage].chosen_of = -1;
+}
+
+/// The member's value in a stage; nullptr: none, or none that is finite.
+const std::vector<double>* Brackets::value(const Bracket& bracket, const Member& member, std::size_t stage) {
+  const auto& values = member.standing.values;
+  const auto found = values.lower_bound(bracket.shape.stages[stage].fidelity);
+  return found == values.end() || !finite(found->second) ? nullptr : &found->second;
+}
+
+void Brackets::count(Bracket& bracket, Member& member) {
+  const bool rests = member.standing.eligible && value(bracket, member, member.stage) != nullptr;
+  if (rests != member.rests) bracket.ranks[member.stage].resting += rests ? 1 : -1;
+  member.rests = rests;
+}
+
 /// Puts a trial into a stage, and into those below it that it did not begin after.
 void Brackets::enter(Bracket& bracket, std::int64_t trial, Standing standing, std::size_t stage) {
   const auto [found, is_new] = bracket.members.try_emplace(trial);
@@ -171,28 +189,37 @@ void Brackets::enter(Bracket& bracket, std::int64_t trial, Standing standing, st
     bracket.ranks[stage].members.push_back(trial);
   } else {
     if (member.standing.pending) --bracket.ranks[member.stage].pending;
-    while (member.stage < stage) bracket.ranks[++member.stage].members.push_back(trial);
     member.standing.pending = true;
     member.standing.eligible = false;
+    count(bracket, member);
+    while (member.stage < stage) {
+      // Whom next gave is whom it is about; another one changes who else goes on.
+      Rank& rank = bracket.ranks[member.stage];
+      const bool expected = rank.went_on < rank.chosen.size() && rank.chosen[rank.went_on] == trial;
+      if (!expected) touch(bracket, member.stage);
+      bracket.ranks[++member.stage].members.push_back(trial);
+    }
   }
   if (member.standing.pending) ++bracket.ranks[stage].pending;
-  bracket.ranks[stage].changed = true;
+  count(bracket, member);
+  touch(bracket, stage);
 }
 
 void Brackets::settle(Bracket& bracket, std::int64_t trial, bool pending, bool eligible) {
   Member& member = bracket.members.at(trial);
-  Rank& rank = bracket.ranks[member.stage];
-  if (member.standing.pending != pending) rank.pending += pending ? 1 : -1;
-  if (member.standing.eligible != eligible) rank.changed = true;
+  if (member.standing.pending != pending) bracket.ranks[member.stage].pending += pending ? 1 : -1;
+  if (member.standing.eligible != eligible) touch(bracket, member.stage);
   member.standing.pending = pending;
   member.standing.eligible = eligible;
+  count(bracket, member);
 }
 
 void Brackets::leave(Bracket& bracket, std::int64_t trial) {
   const Member& member = bracket.members.at(trial);
   if (member.standing.pending) --bracket.ranks[member.stage].pending;
-  for (Rank& rank : bracket.ranks)
-    if (std::erase(rank.members, trial) > 0) rank.changed = true;
+  if (member.rests) --bracket.ranks[member.stage].resting;
+  for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
+    if (std::erase(bracket.ranks[stage].members, trial) > 0) touch(bracket, stage);
   bracket.members.erase(trial);
   bracket_of_.erase(trial);
 }
@@ -210,9 +237,13 @@ void Brackets::report(const study::Trial& trial, const study::Result& result) {
   };
   if (const auto found = bracket_of_.find(id); found != bracket_of_.end()) {
     Bracket& bracket = brackets_.at(found->second);
-    put(bracket.members.at(id).standing);
-    for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
-      if (bracket.shape.stages[stage].fidelity <= result.fidelity) bracket.ranks[stage].changed = true;
+    Member& member = bracket.members.at(id);
+    put(member.standing);
+    count(bracket, member);
+    for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage) {
+      const auto counts = member.standing.values.lower_bound(bracket.shape.stages[stage].fidelity);
+      if (counts != member.standing.values.end() && counts->first == result.fidelity) touch(bracket, stage);
+    }
   } else if (const auto at = loose_at_.find(id); at != loose_at_.end()) {
     put(loose_[at->second][id]);
   }
@@ -231,143 +262,6 @@ void Brackets::retire(std::int64_t index) {
   if (!look(bracket, true).over) return;
   for (const auto& [trial, member] : bracket.members) bracket_of_.erase(trial);
   brackets_.erase(found);
-}
-
-const std::vector<std::int64_t>& Brackets::order(Bracket& bracket, std::size_t stage) const {
-  Rank& rank = bracket.ranks[stage];
-  if (!rank.changed) return rank.order;
-  std::vector<std::int64_t> ids;
-  std::vector<std::vector<double>> rows;
-  std::vector<std::int64_t> members = rank.members;
-  std::sort(members.begin(), members.end());  // equal ones by trial
-  for (const std::int64_t id : members) {
-    const Member& member = bracket.members.at(id);
-    if (member.stage == stage && !member.standing.eligible) continue;
-    const auto values = member.standing.values.lower_bound(bracket.shape.stages[stage].fidelity);
-    if (values == member.standing.values.end() || !finite(values->second)) continue;
-    ids.push_back(id);
-    rows.push_back(values->second);
-  }
-  rank.order.clear();
-  for (const std::size_t i : study::best_first(rows)) rank.order.push_back(ids[i]);
-  rank.changed = false;
-  return rank.order;
-}
-
-/// Who belongs into the stage after `stage`, `from` being those that belong into it.
-std::vector<std::int64_t> Brackets::chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
-                                           const std::vector<std::int64_t>& from) const {
-  std::vector<std::int64_t> chosen;
-  const auto wanted = static_cast<std::size_t>(count);
-  const auto went_on = [&](std::int64_t id) { return bracket.members.at(id).stage > stage; };
-  if (plan_.selection == Selection::efficient)
-    std::copy_if(from.begin(), from.end(), std::back_inserter(chosen), went_on);
-  std::vector<std::int64_t> among;
-  if (plan_.selection == Selection::discarding) {
-    among = from;
-    std::sort(among.begin(), among.end());
-  }
-  for (const std::int64_t id : order(bracket, stage)) {
-    if (chosen.size() >= wanted) break;
-    if (plan_.selection == Selection::efficient && went_on(id)) continue;
-    if (plan_.selection == Selection::discarding && !std::binary_search(among.begin(), among.end(), id))
-      continue;
-    chosen.push_back(id);
-  }
-  return chosen;
-}
-
-Brackets::Look Brackets::look(Bracket& bracket, bool may_create) const {
-  if (bracket.shape.evolving) return look_at_evolving(bracket, may_create);
-  Look look;
-  const auto& stages = bracket.shape.stages;
-  const std::int64_t places = bracket.places(0);
-  const bool full = places <= 0;
-  if ((full || !may_create) && bracket.ranks[0].pending == 0) {
-    std::vector<std::int64_t> here = bracket.ranks[0].members;
-    std::size_t stage = 0;
-    for (; stage + 1 < stages.size() && !here.empty(); ++stage) {
-      std::int64_t count = stages[stage + 1].n;
-      if (!full)
-        count =
-            std::min(count, std::max<std::int64_t>(1, static_cast<std::int64_t>(here.size()) / plan_.eta));
-      const std::int64_t units = stages[stage + 1].fidelity - stages[stage].fidelity;
-      here = chosen(bracket, stage, count, here);
-      bool all = true;
-      for (const std::int64_t id : here) {
-        if (bracket.members.at(id).stage > stage) continue;
-        all = false;
-        if (!affordable(units)) break;
-        look.job = Job{id, stages[stage + 1].fidelity};
-        return look;
-      }
-      if (!all || bracket.ranks[stage + 1].pending > 0) return look;
-    }
-    look.over = full;
-  } else if (may_create && !full && affordable(stages[0].fidelity)) {
-    look.job = Job{-1, stages[0].fidelity};
-    look.alike = places;
-  }
-  return look;
-}
-
-Brackets::Look Brackets::look_at_evolving(Bracket& bracket, bool may_create) const {
-  Look look;
-  for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage) {
-    if (const std::int64_t places = bracket.places(stage); places > 0) {
-      if (!may_create || !affordable(bracket.shape.stages[stage].fidelity)) return look;
-      look.job = Job{-1, bracket.shape.stages[stage].fidelity};
-      look.alike = places;
-      return look;
-    }
-    if (bracket.ranks[stage].pending > 0) return look;
-  }
-  look.over = true;
-  return look;
-}
-
-/// No more trials may begin. Where nothing runs and none is completed at the largest fidelity, those that
-/// were chosen for it having failed or broken a limit, the best of those that got furthest goes on.
-std::optional<Scheduler::Job> Brackets::last_resort() {
-  if (arrivals_.any() || !arrivals_.idle()) return std::nullopt;
-  std::optional<Job> job;
-  std::int64_t furthest = 0;
-  for (auto& [index, bracket] : brackets_) {
-    const auto& stages = bracket.shape.stages;
-    for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
-      if (stages[stage].fidelity <= furthest ||
-          !affordable(stages[stage + 1].fidelity - stages[stage].fidelity))
-        continue;
-      const std::vector<std::int64_t>& best = order(bracket, stage);
-      const auto resting = std::find_if(best.begin(), best.end(), [&, stage = stage](std::int64_t id) {
-        return bracket.members.at(id).stage == stage;
-      });
-      if (resting == best.end()) continue;
-      furthest = stages[stage].fidelity;
-      job = Job{*resting, stages[stage + 1].fidelity};
-    }
-  }
-  return job;
-}
-
-std::optional<Scheduler::Job> Brackets::next(bool may_create) {
-  std::optional<Job> fresh;
-  for (auto& [index, bracket] : brackets_) {
-    const Look found = look(bracket, may_create);
-    if (!found.job) continue;
-    if (found.job->trial >= 0) return found.job;
-    if (fresh) continue;
-    fresh = found.job;
-    alike_ = found.alike;
-  }
-  if (const auto stray = strays_.next([this](std::int64_t units) { return affordable(units); })) return stray;
-  if (fresh) return fresh;
-  if (!may_create) return last_resort();
-  const Stage first = plan_.shape(begun_).stages.front();
-  if (!affordable(first.fidelity)) return next(false);
-  const auto waiting = loose_.find(first.fidelity);
-  alike_ = first.n - (waiting == loose_.end() ? 0 : static_cast<std::int64_t>(waiting->second.size()));
-  return Job{-1, first.fidelity};
 }
 
 }  // namespace hone::schedule

@@ -36,7 +36,10 @@ namespace hone::schedule {
 ///   left. What was promoted counts among those that go on. Where nothing runs then and no trial is completed
 ///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is.
 ///
-/// O(log n) a change; a request O(brackets under way), and O(n) while trials go on from a stage of n.
+/// - While no trial is completed at the largest fidelity, a job is only given where it leaves of the units
+///   that are allowed what it takes to bring the furthest trial there; where none is, that goes on as above.
+///
+/// O(log n) a change; a request O(brackets under way), and O(n log n) once where a stage of n has ended.
 class Brackets : public Scheduler {
  public:
   struct Stage {
@@ -93,12 +96,17 @@ class Brackets : public Scheduler {
   struct Member {
     Standing standing;
     std::size_t stage = 0;  // the highest that it was started in
+    bool rests = false;     // there, with a value, and may go on
   };
   struct Rank {
     std::vector<std::int64_t> members;  // in the order of their start
     std::int64_t pending = 0;           // of those for which it is the highest
+    std::int64_t resting = 0;           // likewise
     bool changed = true;
     std::vector<std::int64_t> order;  // of promotion, as of the last look
+    std::int64_t chosen_of = -1;      // so many were chosen from here; -1: not known
+    std::vector<std::int64_t> chosen;
+    std::size_t went_on = 0;  // of those, the first so many
   };
   struct Bracket {
     Shape shape;
@@ -121,6 +129,9 @@ class Brackets : public Scheduler {
   bool takes(Bracket& bracket, std::size_t stage);
   void started(const study::Trial& trial);
   void place(const study::Trial& trial);
+  static void touch(Bracket& bracket, std::size_t stage);
+  static const std::vector<double>* value(const Bracket& bracket, const Member& member, std::size_t stage);
+  static void count(Bracket& bracket, Member& member);
   void enter(Bracket& bracket, std::int64_t trial, Standing standing, std::size_t stage);
   void settle(Bracket& bracket, std::int64_t trial, bool pending, bool eligible);
   void leave(Bracket& bracket, std::int64_t trial);
@@ -129,10 +140,15 @@ class Brackets : public Scheduler {
   bool waits_for_bracket(std::int64_t trial) const;
   Look look(Bracket& bracket, bool may_create) const;
   Look look_at_evolving(Bracket& bracket, bool may_create) const;
-  std::vector<std::int64_t> chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
-                                   const std::vector<std::int64_t>& from) const;
+  const std::vector<std::int64_t>& chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
+                                          const std::vector<std::int64_t>& from) const;
   const std::vector<std::int64_t>& order(Bracket& bracket, std::size_t stage) const;
+  std::int64_t furthest() const;
+  bool leaves_enough(std::int64_t units, std::int64_t to) const;
+  std::int64_t in_a_row(std::int64_t fidelity) const;
   std::optional<Job> last_resort();
+  std::optional<Job> pick(bool may_create);
+  std::optional<Job> pick_early();
 
   std::vector<study::Objective> objectives_;
   Plan plan_;
@@ -145,6 +161,9 @@ class Brackets : public Scheduler {
   std::unordered_map<std::int64_t, std::int64_t> loose_at_;
   Strays strays_;
   std::int64_t alike_ = 1;
+  // Of the request: how far the furthest are, and whether the units to bring one of them to the end are kept.
+  std::int64_t furthest_ = 0;
+  bool reserving_ = false;
 };
 
 }  // namespace hone::schedule

@@ -77,6 +77,7 @@ class Scheduler {
 
  protected:
   bool affordable(std::int64_t units) const { return units <= allowed_; }
+  std::int64_t allowed() const { return allowed_; }
 
  private:
   std::int64_t allowed_ = std::numeric_limits<std::int64_t>::max();

@@ -150,7 +150,7 @@ TEST(EveryScheduler, GoesOnUnderFailuresAndComesToAnEnd) {
         Trouble trouble(name, options, objectives, workers);
         for (int i = 0; i < 400; ++i) {
           ASSERT_TRUE(trouble.step(true, workers));
-          if (i % 100 == 99) trouble.compare_with_replay();
+          if (i % 20 == 19) trouble.compare_with_replay();
           if (HasFatalFailure()) return;
         }
         // No more new ones: what rests goes on as far as it may, and then nothing runs.

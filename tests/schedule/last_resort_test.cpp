@@ -19,7 +19,9 @@ std::unique_ptr<Scheduler> scheduler_of(const std::string& name, const Json& ste
   return make_scheduler(name, problem_of(1), Json{{"steps", steps}});
 }
 
-double value_of(std::int64_t trial) { return Rng(7, "value", static_cast<std::uint64_t>(trial)).uniform(); }
+double value_of(std::int64_t trial, std::uint64_t seed = 7) {
+  return Rng(seed, "value", static_cast<std::uint64_t>(trial)).uniform();
+}
 
 TEST(LastResort, DehbEndsWhereAllFailAtTheLargestFidelityInALaterRound) {
   Simulation simulation(scheduler_of("dehb", Json{1, 9}));
@@ -42,13 +44,13 @@ TEST(LastResort, DehbEndsWhereAllFailAtTheLargestFidelityInALaterRound) {
 
 /// Forty trials, of which those whose value is below 0.3 end otherwise at the largest fidelity; how many are
 /// completed there.
-std::int64_t completed_of_forty(const std::string& name, TrialState otherwise) {
+std::int64_t completed_of_forty(const std::string& name, TrialState otherwise, std::uint64_t seed) {
   Simulation simulation(scheduler_of(name, Json{1, 27}));
   int jobs = 0;
   while (const auto job = simulation.scheduler->next(simulation.trials.size() < 40)) {
     if (++jobs > 1000) return -1;
     Trial& trial = simulation.start(*job);
-    const double value = value_of(trial.id);
+    const double value = value_of(trial.id, seed);
     if (job->fidelity < 27 || value >= 0.3) {
       simulation.finish(trial, {value});
     } else {
@@ -64,13 +66,17 @@ TEST(LastResort, OfABracketGoesOnUntilOneKeepsTheLimitsAtTheLargestFidelity) {
   for (const char* name :
        {"successive_halving", "hyperband", "bohb", "dehb", "iterative_deepening_hyperband"})
     for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
-      EXPECT_GE(completed_of_forty(name, otherwise), 1) << name << ' ' << study::state_name(otherwise);
+      for (std::uint64_t seed = 0; seed < 20; ++seed)
+        EXPECT_GE(completed_of_forty(name, otherwise, seed), 1)
+            << name << ' ' << study::state_name(otherwise) << ", seed " << seed;
 }
 
 TEST(LastResort, OfAshaGoesOnWhateverTheQuotaUntilOneKeepsTheLimits) {
   for (const char* name : {"asha", "mobster"})
     for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
-      EXPECT_GE(completed_of_forty(name, otherwise), 1) << name << ' ' << study::state_name(otherwise);
+      for (std::uint64_t seed = 0; seed < 20; ++seed)
+        EXPECT_GE(completed_of_forty(name, otherwise, seed), 1)
+            << name << ' ' << study::state_name(otherwise) << ", seed " << seed;
 }
 
 TEST(LastResort, OfAshaIsTheBestOfTheHighestRungAndOneAtATime) {
@@ -99,6 +105,50 @@ TEST(LastResort, OfAshaIsTheBestOfTheHighestRungAndOneAtATime) {
     EXPECT_FALSE(simulation.scheduler->next(false));
     EXPECT_EQ(simulation.trials[0].state, TrialState::completed);
   }
+}
+
+/// Runs with so many workers until the units are used up or nothing may run; how many are left.
+std::int64_t left_of(Simulation& simulation, std::int64_t units, std::size_t workers) {
+  Rng rng(3, "order", workers);
+  std::vector<Trial*> running;
+  std::int64_t left = units;
+  for (;;) {
+    while (running.size() < workers) {
+      simulation.scheduler->allow(left);
+      const auto job = simulation.scheduler->next(true);
+      if (!job) break;
+      const std::int64_t before = simulation.units;
+      running.push_back(&simulation.start(*job));
+      left -= simulation.units - before;
+    }
+    if (running.empty()) return left;
+    const auto which = static_cast<std::ptrdiff_t>(rng.below(running.size()));
+    Trial& trial = *running[static_cast<std::size_t>(which)];
+    running.erase(running.begin() + which);
+    simulation.finish(trial, {value_of(trial.id)});
+  }
+}
+
+TEST(LastResort, OfABudgetOfStepsEnoughIsKeptForOneTrial) {
+  for (const char* name :
+       {"successive_halving", "hyperband", "bohb", "dehb", "iterative_deepening_hyperband"})
+    for (const std::int64_t largest : {27, 81})
+      for (const std::int64_t units : {27, 60, 81, 82, 100, 200, 300, 1000})
+        for (const std::size_t workers : {1u, 4u}) {
+          if (units < largest) continue;
+          Simulation simulation(scheduler_of(name, Json{1, largest}));
+          const std::int64_t left = left_of(simulation, units, workers);
+          EXPECT_EQ(left, 0) << name << ", to " << largest << ", units " << units << ": a job costs 1";
+          const bool any =
+              std::any_of(simulation.trials.begin(), simulation.trials.end(),
+                          [](const Trial& trial) { return trial.state == TrialState::completed; });
+          EXPECT_TRUE(any) << name << ", to " << largest << ", units " << units << ", workers " << workers;
+        }
+}
+
+TEST(LastResort, WhereTheBudgetIsTooSmallForOneTrialItIsSpentAllTheSame) {
+  Simulation simulation(scheduler_of("hyperband", Json{1, 81}));
+  EXPECT_EQ(left_of(simulation, 50, 1), 0);
 }
 
 }  // namespace
