@@ -28,8 +28,8 @@ int identity(const IdentityArguments& arguments) {
   ProgressLine progress(arguments.quiet);
   run::ProbingOptions options;
   options.workers = arguments.workers;
-  options.quantisation.mantissa_bits =
-      arguments.bits > 0 ? static_cast<int>(arguments.bits) : file.identity.mantissa_bits;
+  options.quantisation = file.identity.rounding(file.task->rounding());
+  if (arguments.bits > 0) options.quantisation.mantissa_bits = static_cast<int>(arguments.bits);
   options.interrupted = interrupted;
   std::string what = "designs";
   options.progress = [&](std::size_t done, std::size_t total) {
@@ -101,7 +101,7 @@ void add_identity(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 10000000));
   command
       ->add_option("--bits", arguments->bits,
-                   "Bits of the mantissa that count; default: as the study file says, else 10")
+                   "Bits of the mantissa that count; default: as the study file says, else the task")
       ->check(CLI::Range(1, 52));
   command->add_option("--workers", arguments->workers, "Probes at once; default: one a core")
       ->check(CLI::Range(1, 1024));

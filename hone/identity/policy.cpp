@@ -39,13 +39,25 @@ std::string policy_about(Policy policy) {
   return {};
 }
 
+Quantisation Settings::rounding(Quantisation usual) const {
+  if (mantissa_bits) usual.mantissa_bits = *mantissa_bits;
+  if (relative) usual.relative = *relative;
+  if (absolute) {
+    usual.absolute = *absolute;
+    usual.of_largest = 0.0;
+  }
+  return usual;
+}
+
 std::string Settings::text() const {
   std::string text = policy_name(policy);
   if (policy == Policy::off) return text;
   const Settings usual(policy);
   if (policy == Policy::forget) text += fmt::format(", forget = {}", forget);
   if (policy == Policy::average) text += fmt::format(", evaluations = {}", evaluations);
-  if (mantissa_bits != usual.mantissa_bits) text += fmt::format(", mantissa_bits = {}", mantissa_bits);
+  if (mantissa_bits) text += fmt::format(", mantissa_bits = {}", *mantissa_bits);
+  if (relative) text += fmt::format(", relative = {}", *relative);
+  if (absolute) text += fmt::format(", absolute = {}", *absolute);
   if (entries != usual.entries) text += fmt::format(", entries = {}", entries);
   if (give_up != usual.give_up) text += fmt::format(", give_up = {}", give_up);
   return text;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,10 @@ struct Settings {
   double forget = 0.1;
   /// Of `average`: so many evaluations a function gets, each with a seed of its own.
   std::int64_t evaluations = 5;
-  int mantissa_bits = kDefaultMantissaBits;  ///< of the probe's floats, see Quantisation; 1 to 52
+  /// Of the probe's floats, see Quantisation; nullopt: as the task says.
+  std::optional<int> mantissa_bits = {};  ///< 1 to 52
+  std::optional<double> relative = {};    ///< 0 to 0.1
+  std::optional<double> absolute = {};    ///< 0 to 0.1; no float then counts as nothing by another's size
   /// So many functions are remembered; beyond, the one that was proposed least recently is forgotten, and is
   /// evaluated again when it comes again. (About 300 bytes each.)
   std::int64_t entries = 1'000'000;
@@ -45,6 +49,8 @@ struct Settings {
   bool keys() const { return policy != Policy::off; }
   /// Whether evaluations differ by their seeds, since one that repeats another is to draw its luck again.
   bool own_seeds() const { return policy == Policy::forget || policy == Policy::average; }
+  /// How floats are rounded: as the task says (`usual`), but for what the study sets.
+  Quantisation rounding(Quantisation usual = {}) const;
   /// "reuse", "forget, forget = 0.1": the policy and what it depends on.
   std::string text() const;
 };

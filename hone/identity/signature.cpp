@@ -40,7 +40,10 @@ int forgiving_exponent(double tolerance) {
 }
 
 Cells quantise(const std::vector<double>& probe, const Quantisation& how) {
-  const int least = forgiving_exponent(how.absolute);
+  double absolute = how.absolute;
+  if (how.of_largest > 0.0)
+    for (const double x : probe) absolute = std::max(absolute, how.of_largest * std::abs(x));
+  const int least = forgiving_exponent(absolute);
   const int bits = std::min(how.mantissa_bits, -forgiving_exponent(how.relative));
   Cells cells;
   cells.values.reserve(probe.size());
@@ -58,7 +61,7 @@ Cells quantise(const std::vector<double>& probe, const Quantisation& how) {
       return n == 0.0 ? 0.0 : std::copysign(std::ldexp(n, exponent), probe[i]);
     };
     cells.values.push_back(cell(up ? floor + 1.0 : floor));
-    const double tolerance = std::ldexp(how.relative * size + how.absolute, -exponent);
+    const double tolerance = std::ldexp(how.relative * size + absolute, -exponent);
     if (const double distance = in_tolerances(std::abs(past - 0.5), tolerance); distance <= 1.0)
       cells.edges.push_back({i, cell(up ? floor : floor + 1.0), distance});
   }
@@ -67,19 +70,24 @@ Cells quantise(const std::vector<double>& probe, const Quantisation& how) {
   return cells;
 }
 
-Key key_of(const std::vector<double>& cells, const std::string& literal, int mantissa_bits) {
+Key key_of(const std::vector<double>& cells, const std::string& literal, const Quantisation& how) {
+  const int mantissa_bits = how.mantissa_bits;
   KeyBuilder builder;
   builder.text("function 2")
       .text(literal)
       .integer(mantissa_bits)
       .integer(static_cast<std::int64_t>(cells.size()));
+  // Tolerances decide on cells too. Those of the precisions stood before they could be others, and keys of
+  // studies were built without them.
+  if (how != Quantisation::float32(mantissa_bits) && how != Quantisation::float64(mantissa_bits))
+    builder.text("tolerances").real(how.relative).real(how.absolute).real(how.of_largest);
   for (const double value : cells) builder.real(value);
   return builder.build();
 }
 
 void check(const Quantisation& how) {
   if (how.mantissa_bits < 1 || how.mantissa_bits > 52) throw internal_error("mantissa bits go from 1 to 52");
-  for (const double tolerance : {how.relative, how.absolute})
+  for (const double tolerance : {how.relative, how.absolute, how.of_largest})
     if (!(tolerance >= 0.0 && tolerance <= 0.1)) throw internal_error("tolerances go from 0 to 0.1");
 }
 
@@ -92,14 +100,14 @@ std::optional<Signature> signature(const std::vector<double>& probe, const std::
     return std::nullopt;
   const Cells cells = quantise(probe, quantisation);
   Signature result;
-  result.key = key_of(cells.values, literal, quantisation.mantissa_bits);
+  result.key = key_of(cells.values, literal, quantisation);
   result.ambiguous = static_cast<int>(cells.edges.size());
   const std::size_t flips = std::min<std::size_t>(cells.edges.size(), kMostAmbiguous);
   for (std::size_t mask = 1; mask < (std::size_t{1} << flips); ++mask) {
     std::vector<double> variant = cells.values;
     for (std::size_t bit = 0; bit < flips; ++bit)
       if ((mask >> bit & 1) != 0) variant[cells.edges[bit].at] = cells.edges[bit].other;
-    result.near.push_back(key_of(variant, literal, quantisation.mantissa_bits));
+    result.near.push_back(key_of(variant, literal, quantisation));
   }
   return result;
 }

@@ -24,11 +24,15 @@ constexpr int kDefaultMantissaBits = 10;
 ///
 /// Two probes of one function are taken to differ by at most relative x |x| + absolute in each float:
 /// absolute is what rounding leaves of sums that cancel, for terms of about 1. A probe whose inputs are
-/// larger says so.
+/// larger says so. Where nobody knows how large numbers are, of_largest takes the place of absolute: what
+/// counts as nothing is measured by the largest float of the same probe.
 struct Quantisation {
   int mantissa_bits = kDefaultMantissaBits;  ///< 1 to 52
   double relative = 2e-6;                    ///< 0 to 0.1; 0 with absolute 0: only the same bits share a key
   double absolute = 1e-6;                    ///< 0 to 0.1
+  double of_largest = 0.0;  ///< 0 to 0.1: absolute is at least so much of the probe's largest |x|
+
+  bool operator==(const Quantisation&) const = default;
 
   /// For what was computed with float32 (the default), and with doubles throughout.
   static Quantisation float32(int mantissa_bits = kDefaultMantissaBits) {
@@ -37,6 +41,11 @@ struct Quantisation {
   static Quantisation float64(int mantissa_bits = kDefaultMantissaBits) {
     return {mantissa_bits, 1e-12, 1e-13};
   }
+  /// For numbers of any size that somebody else's program prints, with nine digits or more: floats that
+  /// differ by 5e-7 of themselves are two, however small or large they are, and below 8e-15 (to 1.6e-14) of
+  /// the probe's largest float is 0, which is what doubles that cancel leave. Errors of single precision are
+  /// not forgiven: a miss costs an evaluation, while a collision hands out another design's result.
+  static Quantisation reported(int mantissa_bits = 22) { return {mantissa_bits, 1e-8, 0.0, 1e-15}; }
 };
 
 /// Of so many floats on the edge of a cell both sides are hashed: up to 2^3 keys.

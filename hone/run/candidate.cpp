@@ -42,7 +42,7 @@ study::Keys Signer::keys(const space::Config& config) {
       unbilled_s_ += monotonic_s() - began;
       return known_.touch(key) = *known;
     }
-    const auto quantisation = identity::Quantisation::float32(file_.identity.mantissa_bits);
+    const auto quantisation = file_.identity.rounding(file_.task->rounding());
     if (auto signature = identity::signature(evaluator_.probe_at(config, seat_), context, quantisation)) {
       keys.functional = signature->key;
       keys.near = std::move(signature->near);

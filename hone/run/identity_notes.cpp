@@ -39,7 +39,7 @@ std::vector<std::string> identity_notes(const StudyFile& file) {
   std::string how = fmt::format(
       "identity: a probe's floats keep {} bits of their mantissa; {} functions are "
       "remembered, then the one proposed least recently is forgotten",
-      identity.mantissa_bits, identity.entries);
+      identity.rounding(file.task->rounding()).mantissa_bits, identity.entries);
   if (identity.policy == identity::Policy::forget)
     how += fmt::format("; each use forgets the result with probability {}", identity.forget);
   if (identity.policy == identity::Policy::average)

@@ -1,6 +1,7 @@
 #include "hone/run/read_identity.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -25,6 +26,14 @@ std::int64_t read_integer(const Node& node, std::int64_t low, std::int64_t high)
   return value;
 }
 
+/// nullopt where the file does not say.
+std::optional<double> read_tolerance(const Node& node) {
+  if (!node) return std::nullopt;
+  const double value = node.real();
+  if (!(value >= 0.0 && value <= 0.1)) throw node.expected("a number from 0 to 0.1");
+  return value;
+}
+
 /// An option of one policy alone is a mistake beside another.
 void belongs_to(const Node& node, const char* name, Policy policy, Policy given) {
   if (given != policy)
@@ -44,7 +53,8 @@ identity::Settings read_identity(const Node& node) {
   }
   if (!node.is(Node::Type::table))
     throw node.expected("a policy's name, or a table with policy and its options");
-  node.only({"policy", "forget", "evaluations", "mantissa_bits", "entries", "give_up"});
+  node.only(
+      {"policy", "forget", "evaluations", "mantissa_bits", "relative", "absolute", "entries", "give_up"});
   if (const Node policy = node["policy"]) settings.policy = read_policy(policy);
   if (const Node forget = node["forget"]) {
     belongs_to(forget, "forget", Policy::forget, settings.policy);
@@ -58,6 +68,8 @@ identity::Settings read_identity(const Node& node) {
   }
   if (const Node bits = node["mantissa_bits"])
     settings.mantissa_bits = static_cast<int>(read_integer(bits, 1, 52));
+  settings.relative = read_tolerance(node["relative"]);
+  settings.absolute = read_tolerance(node["absolute"]);
   if (const Node entries = node["entries"]) settings.entries = read_integer(entries, 1, 1'000'000'000);
   if (const Node give_up = node["give_up"]) settings.give_up = read_integer(give_up, 0, 1'000'000'000);
   return settings;

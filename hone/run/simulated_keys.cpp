@@ -5,9 +5,7 @@
 namespace hone::run {
 
 SimulatedKeys::SimulatedKeys(const Problem& problem, const identity::Settings& settings)
-    : problem_(problem),
-      quantisation_(identity::Quantisation::float32(settings.mantissa_bits)),
-      known_(kMost) {}
+    : problem_(problem), quantisation_(settings.rounding()), known_(kMost) {}
 
 study::Keys SimulatedKeys::keys(const space::Config& config) {
   const Key key = config.key();

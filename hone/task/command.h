@@ -25,6 +25,7 @@ class CommandTask final : public Task {
   void check(const space::Space& space) const override;
   std::string prepare() const override;
   std::string data_identity() const override;
+  identity::Quantisation rounding() const override { return identity::Quantisation::reported(); }
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override;
 
   const CommandOptions& options() const { return options_; }

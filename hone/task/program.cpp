@@ -90,6 +90,7 @@ class ServedTask final : public Task {
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override {
     return inner_->unseen_by_probe(config);
   }
+  identity::Quantisation rounding() const override { return inner_->rounding(); }
 
  private:
   const OwnTask& own_;

@@ -10,6 +10,7 @@
 #include "hone/base/options.h"
 #include "hone/base/registry.h"
 #include "hone/graph/graph.h"
+#include "hone/identity/signature.h"
 #include "hone/space/space.h"
 #include "hone/study/trial.h"
 
@@ -96,6 +97,10 @@ class Task {
     (void)config;
     return std::nullopt;
   }
+
+  /// What counts as the same float of a probe, where the study does not say. The usual: for what is computed
+  /// in single precision of inputs of about 1.
+  virtual identity::Quantisation rounding() const { return {}; }
 
   /// What decides the probe's floats beside the model's structure and what it cannot see, as canonical text:
   /// candidates of one structural key that agree in both are probed once. nullopt: each is probed itself.

@@ -66,6 +66,12 @@ TEST(Policy, HasANameAndSaysWhatItGoesBy) {
   settings.mantissa_bits = 7;
   EXPECT_EQ(settings.text(), "forget, forget = 0.1, mantissa_bits = 7");
   EXPECT_EQ(Settings(Policy::reuse).text(), "reuse");
+  // A task's rounding, but for what the study sets.
+  EXPECT_EQ(Settings().rounding(Quantisation::reported()), Quantisation::reported());
+  settings.relative = 1e-5;
+  settings.absolute = 0.0;
+  EXPECT_EQ(settings.rounding(Quantisation::reported()), (Quantisation{7, 1e-5, 0.0, 0.0}));
+  EXPECT_EQ(settings.text(), "forget, forget = 0.1, mantissa_bits = 7, relative = 1e-05, absolute = 0");
 }
 
 TEST(Reuse, AFunctionIsEvaluatedOnce) {

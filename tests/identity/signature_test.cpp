@@ -68,6 +68,39 @@ TEST(Signature, NearZeroRoundingIsNothing) {
   EXPECT_NE(signature({1e-9}, "", Quantisation::float64())->key, signature({0.0}, "")->key);
 }
 
+TEST(Signature, ReportedNumbersOfAnySizeAreToldApart) {
+  const auto classes = [](const std::vector<std::vector<double>>& probes) {
+    std::vector<std::optional<Signature>> signatures;
+    for (const auto& probe : probes) signatures.push_back(signature(probe, "", Quantisation::reported()));
+    const auto classes = function_classes(signatures);
+    return std::unordered_set<std::size_t>(classes.begin(), classes.end()).size();
+  };
+  for (const double size : {1e-300, 1e-12, 1e-7, 1.0, 1e9, 1e300}) {
+    std::vector<std::vector<double>> probes;
+    for (const double k : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0})
+      probes.push_back({k * size, k * k * size, -k * size});
+    EXPECT_EQ(classes(probes), 6u) << size;
+  }
+  std::vector<std::vector<double>> large;
+  for (const double k : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0}) large.push_back({4'000'000 + k});
+  EXPECT_EQ(classes(large), 6u);
+  // Nine digits are enough, zero has one spelling, and what cancels is zero beside what did not.
+  EXPECT_EQ(classes({{0.123456789, 2.0}, {0.1234567891, 2.0}}), 1u);
+  EXPECT_EQ(classes({{0.0, 2.0}, {-0.0, 2.0}, {1e-17, 2.0}, {-4.4e-16, 2.0}}), 1u);
+  EXPECT_EQ(classes({{0.0}, {1e-17}}), 2u) << "alone it may be all there is";
+  EXPECT_EQ(classes({{0.0, 0.0}, {0.0, 1e-9}, {1e-9, 0.0}, {-1e-9, 0.0}, {0.0}}), 5u);
+  EXPECT_EQ(classes({{1e300, 1.0}, {1e300, -1.0}}), 1u);
+  EXPECT_TRUE(signature({std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min()}, "",
+                        Quantisation::reported()));
+}
+
+TEST(Signature, OtherTolerancesMakeOtherKeysAndTheUsualOnesStay) {
+  const std::vector<double> probe{1.0, 0.25};
+  EXPECT_NE(signature(probe, "", {10, 1e-5, 1e-6})->key, signature(probe, "")->key);
+  EXPECT_NE(signature(probe, "", {22, 1e-8, 0.0, 1e-15})->key, signature(probe, "", {22, 1e-8, 0.0})->key);
+  EXPECT_EQ(signature(probe, "")->key.hex(), "21caa4c3c858b78ecfd4bfb18741f9a6");
+}
+
 TEST(Signature, OnACellsEdgeBothSidesAreKeys) {
   // With 10 bits the cells around 1 are 2^-10 wide, and 1 + 2^-11 is an edge.
   const double edge = 1.0 + std::ldexp(1.0, -11);

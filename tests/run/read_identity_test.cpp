@@ -24,6 +24,10 @@ TEST(ReadIdentity, ANameOrATable) {
   EXPECT_EQ(forget.forget, 0.25);
   EXPECT_EQ(forget.mantissa_bits, 7);
   EXPECT_EQ(forget.entries, 500);
+  EXPECT_FALSE(forget.relative || forget.absolute);
+  const auto rounded = read("{ relative = 1e-6, absolute = 0 }");
+  EXPECT_EQ(rounded.relative, 1e-6);
+  EXPECT_EQ(rounded.absolute, 0.0);
   const auto average = read("{ policy = \"average\", evaluations = 9, give_up = 0 }");
   EXPECT_EQ(average.evaluations, 9);
   EXPECT_EQ(average.give_up, 0);
@@ -45,6 +49,8 @@ TEST(ReadIdentity, MistakesAreNamedWithLineAndKey) {
            Mistake{"{ policy = \"count\", evaluations = 3 }", {"belongs to policy 'average'"}},
            Mistake{"{ policy = \"average\", evaluations = 0 }", {"identity.evaluations", "from 1 to 1000"}},
            Mistake{"{ mantissa_bits = 53 }", {"identity.mantissa_bits", "from 1 to 52"}},
+           Mistake{"{ relative = 0.2 }", {"identity.relative", "from 0 to 0.1"}},
+           Mistake{"{ absolute = -1 }", {"identity.absolute", "from 0 to 0.1"}},
            Mistake{"{ entries = 0 }", {"identity.entries"}},
            Mistake{"{ give_up = -1 }", {"identity.give_up"}},
        }) {

@@ -195,6 +195,26 @@ echo run >> runs; echo '{"loss": 1}' >&3)");
   EXPECT_EQ(folder.read("runs"), "run\nrun\nrun\nrun\n");
 }
 
+TEST(CommandProgram, SmallAndLargeSignaturesAreToldApart) {
+  const auto runs = [](const std::string& signature, const std::string& search) {
+    const Folder folder;
+    folder.write("run.sh", "if [ -n \"$HONE_PROBE\" ]; then echo \"{\\\"signature\\\": [" + signature +
+                               "]}\" >&3; exit; fi\necho run >> runs; echo '{\"loss\": 1}' >&3");
+    folder.write("s.toml",
+                 "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"run.sh\"]\n"
+                 "probe = true\n[space]\nk = { int = [1, 6] }\n[search]\nsearcher = \"random\"\n" +
+                     search + "[budget]\nworkers = 1\n");
+    Program program(folder, {"search", "s.toml"});
+    EXPECT_EQ(program.status(), 0) << program.err();
+    const std::string lines = folder.read("runs");
+    return std::count(lines.begin(), lines.end(), '\n');
+  };
+  EXPECT_EQ(runs("${HONE_PARAM_K}e-7, -${HONE_PARAM_K}e-9", ""), 6);
+  EXPECT_EQ(runs("4000${HONE_PARAM_K}", ""), 6);
+  EXPECT_EQ(runs("2, 1e-1${HONE_PARAM_K}", ""), 4) << "1e-14 to 1e-16 are nothing beside 2";
+  EXPECT_EQ(runs("4000${HONE_PARAM_K}", "identity = { mantissa_bits = 10, relative = 2e-6 }\n"), 1);
+}
+
 TEST(CommandProgram, UnneededCheckpointsAreRemoved) {
   const Folder folder;
   folder.write("run.sh", "echo x > $HONE_CHECKPOINT/x; echo \"{\\\"loss\\\": $HONE_PARAM_LR}\" >&3");
