@@ -2,19 +2,42 @@
 
 #include <algorithm>
 
+#include "hone/cost/machine_lock.h"
 #include "hone/cost/stopwatch.h"
 #include "hone/train/model.h"
 
 namespace hone::learn {
+namespace {
+
+/// So many tokens of the window are read at once: their attention's scores fit beside the model.
+constexpr std::int64_t kAtOnce = 512;
+
+void fill(train::Model& model, train::Model::Decode& state, std::int64_t length,
+          const cost::Interrupted& interrupted) {
+  const torch::InferenceMode inference;
+  while (state.position < length && !(interrupted && interrupted()))
+    model.decode(torch::zeros({1, std::min(kAtOnce, length - state.position)}, torch::kInt64), state);
+}
+
+}  // namespace
 
 study::Measures text_costs(const graph::Graph& graph, int context, const cost::Interrupted& interrupted) {
-  const graph::Graph one = graph.with_input("tokens", {1, 1});
+  const graph::Graph one = graph.with_input("tokens", {1, context});
   train::Model model(one, 0);
-  // A generation as it happens: one token after the other over a growing cache, the likeliest each time.
+  // The end of a full window, where a token costs most: one after the other over the cache of those before,
+  // the likeliest each time.
   const std::int64_t tokens = std::min<std::int64_t>(16, context);
+  auto before = model.start_decode();
+  {
+    cost::MachineLock lock;
+    const cost::Working working(lock, interrupted);
+    if (!working.held()) return {};
+    fill(model, before, context - tokens, interrupted);
+  }
   const auto generate = [&] {
     const torch::InferenceMode inference;
-    auto state = model.start_decode();
+    // The cache has room for the window: each time the same places are written over.
+    auto state = before;
     torch::Tensor token = torch::zeros({1, 1}, torch::kInt64);
     for (std::int64_t i = 0; i < tokens; ++i) token = model.decode(token, state).argmax(-1);
   };

@@ -7,8 +7,9 @@
 namespace hone::learn {
 
 /// Costs of an untrained language model on this machine: latency_s (seconds per generated token, one
-/// sequence, greedy, over a cache that grows from empty to 16 tokens; a low quantile over interleaved repeats
-/// under the machine's lock), latency_spread.
+/// sequence, greedy: the last 16 tokens, or all, of a window of `context` whose others are in the cache; a
+/// low quantile over interleaved repeats under the machine's lock), latency_spread. Empty where it was
+/// interrupted before anything was measured.
 study::Measures text_costs(const graph::Graph& graph, int context, const cost::Interrupted& interrupted = {});
 
 }  // namespace hone::learn

@@ -23,7 +23,10 @@ Signer::Signer(const StudyFile& file, task::Evaluator& evaluator, task::Seat sea
 
 Key Signer::structural(const space::Config& config) const {
   const auto graph = file_.task->graph(config);
-  return graph ? graph::canonical(*graph).key : Key{};
+  if (!graph) return {};
+  const Key form = graph::canonical(*graph).key;
+  const std::string terms = file_.task->cost_terms(config);
+  return terms.empty() ? form : KeyBuilder().key(form).text(terms).build();
 }
 
 study::Keys Signer::keys(const space::Config& config) {

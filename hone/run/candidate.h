@@ -24,9 +24,14 @@ class Signer {
   /// All must outlive it. It is to be told the study's changes (foresight()).
   Signer(const StudyFile& file, task::Evaluator& evaluator, task::Seat seat);
 
-  /// None where there are none. Throws Error where the config is no possible model.
-  study::Keys keys(const space::Config& config);
-  /// The structural key alone, without probing.
+  struct Signed {
+    study::Keys keys;             ///< none where there are none
+    std::string unhashable = {};  ///< why its probe gave no functional key; "" where it did or was not asked
+  };
+  /// Throws Error where the config is no possible model. Valid until the next call.
+  const Signed& sign(const space::Config& config);
+  study::Keys keys(const space::Config& config) { return sign(config).keys; }
+  /// The structural key alone, without probing: of the graph and of what its costs depend on beside it.
   Key structural(const space::Config& config) const;
   /// Which limits candidates will break.
   Foresight& foresight() { return foresight_; }

@@ -87,6 +87,7 @@ class ServedTask final : public Task {
   study::Measures design_costs(const space::Config& config) const override {
     return inner_->design_costs(config);
   }
+  std::string cost_terms(const space::Config& config) const override { return inner_->cost_terms(config); }
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override {
     return inner_->unseen_by_probe(config);
   }

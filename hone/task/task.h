@@ -90,6 +90,13 @@ class Task {
     return {};
   }
 
+  /// What the costs of one structure depend on beside it (the window of a language model), as canonical text
+  /// with a version of how they are taken; "": on nothing. Costs are known under both together.
+  virtual std::string cost_terms(const space::Config& config) const {
+    (void)config;
+    return {};
+  }
+
   /// The functional key's literal part: everything that decides a result and that the probe cannot see (data,
   /// task version, and the values of parameters such as decay or batch size), as canonical text. nullopt:
   /// this task has no probe, and a candidate is known by its config alone.

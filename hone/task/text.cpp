@@ -194,9 +194,11 @@ TextTask::TextTask(Options options, const std::string& folder)
 std::vector<MeasureInfo> TextTask::measures() const {
   return {
       {"bits_per_char", "bits per character of the validation text"},
-      {"latency_s", "seconds per generated token, one sequence, on this machine", true, true, true},
+      {"latency_s", "seconds per generated token at the end of a full window, one sequence, on this machine",
+       true, true, true},
       {"parameters", "trainable parameters", true, false, true},
-      {"flops", "floating point operations per generated token", true, false, true},
+      {"flops", "floating point operations per generated token at the end of a full window", true, false,
+       true},
       {"memory_bytes", "growth of resident memory in the first training steps", true, true, false, true},
       {"train_s", "seconds of training so far", true, true, false, true},
       {"latency_spread", "spread of the latency over repeats: (q80 - q20) / q20", true, true, true},
@@ -316,8 +318,15 @@ std::optional<graph::Graph> TextTask::graph(const space::Config& config) const {
 }
 
 study::Measures TextTask::design_costs(const space::Config& config) const {
-  const graph::Graph one = graph(settings(config), 1, 1);
-  return {{"parameters", static_cast<double>(one.parameter_count())}, {"flops", one.work().flops}};
+  const TextSettings s = settings(config);
+  const graph::Graph window = graph(s, 1, s.context);
+  // What the last token adds, attention to all before it included.
+  const double flops = window.work().flops - graph(s, 1, s.context - 1).work().flops;
+  return {{"parameters", static_cast<double>(window.parameter_count())}, {"flops", flops}};
+}
+
+std::string TextTask::cost_terms(const space::Config& config) const {
+  return fmt::format("text costs 2 context={}", settings(config).context);
 }
 
 std::optional<std::string> TextTask::unseen_by_probe(const space::Config& config) const {

@@ -53,7 +53,9 @@ class TextTask final : public Task {
   std::string prepare() const override;
   std::string data_identity() const override { return corpus().key().hex(); }
   std::optional<graph::Graph> graph(const space::Config& config) const override;
+  /// flops: of the last token of a full window, which attends to all of it.
   study::Measures design_costs(const space::Config& config) const override;
+  std::string cost_terms(const space::Config& config) const override;
   bool reports() const override { return false; }
   std::optional<std::string> unseen_by_probe(const space::Config& config) const override;
   std::optional<std::string> seen_by_probe(const space::Config& config) const override;
