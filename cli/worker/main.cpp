@@ -39,6 +39,7 @@ int train(const std::string& store_url, const std::string& path, std::int64_t tr
   const auto file = hone::run::study_file_of(store, path);
   hone::study::Study study(store);
   study.sync();
+  file.need_data(study.header().data);
   hone::learn::TrainDesign design;
   design.steps = steps;
   design.output = output;

@@ -335,6 +335,12 @@ std::optional<std::map<std::string, std::string>> files_of(const std::string& id
 
 }  // namespace
 
+void StudyFile::need_data(const std::string& identity) const {
+  if (const std::string changed = changed_data(identity); !changed.empty())
+    throw Error(fmt::format("the data is not what the study began with: {}", changed), Place{path, 0, "task"},
+                "its results cannot be compared with new ones; give the study another name");
+}
+
 std::string StudyFile::changed_data(const std::string& identity) const {
   const std::string now = task->data_identity();
   if (identity == now) return {};

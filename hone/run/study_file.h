@@ -81,6 +81,8 @@ struct StudyFile {
   /// What the task's data is no longer, in words, where a study began with data of this identity; "" where it
   /// is the same.
   std::string changed_data(const std::string& identity) const;
+  /// Throws Error at [task] where that is anything.
+  void need_data(const std::string& identity) const;
 
  private:
   void compare_schedulers(const StudyFile& older, Differences& found) const;

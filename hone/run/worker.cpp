@@ -72,10 +72,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
   if (!signer.foresight().empty())
     setup.listener = [&](const study::Change& change) { signer.foresight().update(change); };
   Optimizer optimizer(std::move(setup), std::move(store));
-  if (const std::string changed = file.changed_data(optimizer.study().header().data); !changed.empty())
-    throw Error(fmt::format("the data is not what the study began with: {}", changed),
-                Place{file.path, 0, "task"},
-                "its results cannot be compared with new ones; give the study another name");
+  file.need_data(optimizer.study().header().data);
   const std::string folder = folder_of(optimizer.study().store());
   if (!folder.empty()) std::filesystem::create_directories(std::filesystem::path(folder) / "checkpoints");
   Heartbeat heartbeat(optimizer, options.lease_s);

@@ -280,6 +280,14 @@ workers = 2
   EXPECT_GE(Json::parse(generate.out())["text"].get<std::string>().size(), 20u);
   test::Program from_trial(folder_, {"generate", "s.toml", "--best", "bits_per_char", "--chars", "20"});
   EXPECT_EQ(from_trial.status(), 0) << from_trial.err();
+
+  // What it trained on is gone: neither goes on with other data.
+  folder_.write("d.txt", some_text(6000, 2));
+  for (const char* command : {"train", "search"}) {
+    test::Program other(folder_, {command, "s.toml"});
+    EXPECT_EQ(other.status(), 2) << command;
+    EXPECT_NE(other.err().find("data"), std::string::npos) << other.err();
+  }
 }
 
 TEST_F(Text, OneWorkerAndOneSeedGiveTheSameLosses) {
