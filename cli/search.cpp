@@ -11,6 +11,7 @@
 #include "hone/base/units.h"
 #include "hone/run/explain.h"
 #include "hone/run/process.h"
+#include "hone/run/saved.h"
 #include "hone/run/summary.h"
 #include "hone/run/supervisor.h"
 #include "hone/run/worker_main.h"
@@ -135,6 +136,8 @@ void add_search(CLI::App& app, Action& action) {
         std::fprintf(stderr, "%s\n", result.why.c_str());
         std::printf("%s", run::front_text(study, file, output_columns()).c_str());
         if (!failures.empty()) std::fprintf(stderr, "%s\n", failures.c_str());
+        if (const std::string without = run::unhashable_text(document["saved"]); !without.empty())
+          std::fprintf(stderr, "  warning: %s\n", without.c_str());
       }
       if (result.end == run::SuperviseResult::End::interrupted) {
         std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),

@@ -6,6 +6,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
+#include "hone/run/probing.h"
 
 namespace hone::run {
 
@@ -29,33 +30,38 @@ Key Signer::structural(const space::Config& config) const {
   return terms.empty() ? form : KeyBuilder().key(form).text(terms).build();
 }
 
-study::Keys Signer::keys(const space::Config& config) {
+const Signer::Signed& Signer::sign(const space::Config& config) {
   const Key key = config.key();
-  if (const study::Keys* known = known_.find(key)) return *known;
+  if (const Signed* known = known_.find(key)) return *known;
   const double began = monotonic_s();
-  study::Keys keys;
+  unknown_ = {};
+  study::Keys& keys = unknown_.keys;
   keys.structural = structural(config);
   // A giant is not built to be looked at.
-  if (!broken_limit(file_, file_.task->design_costs(config), false).empty()) return keys;
+  if (!broken_limit(file_, file_.task->design_costs(config), false).empty()) return unknown_;
+  const auto interrupted = [&] { return seat_.interrupted && seat_.interrupted(); };
   if (const auto literal = file_.task->unseen_by_probe(config)) {
     const std::string context = fmt::format("{} seed={} horizon={}", *literal, file_.seed, schedule_horizon_);
     // Models of one structure start from the same numbers, in whatever order they are written.
     const auto decided = task::probed_as(*file_.task, config, keys.structural);
-    if (const study::Keys* known = decided ? by_structure_.find(*decided) : nullptr) {
+    if (const Signed* known = decided ? by_structure_.find(*decided) : nullptr) {
       unbilled_s_ += monotonic_s() - began;
       return known_.touch(key) = *known;
     }
-    const auto quantisation = file_.identity.rounding(file_.task->rounding());
-    if (auto signature = identity::signature(evaluator_.probe_at(config, seat_), context, quantisation)) {
+    const auto rounding = file_.identity.rounding(file_.task->rounding());
+    const std::vector<double> floats = evaluator_.probe_at(config, seat_);
+    if (auto signature = identity::signature(floats, context, rounding)) {
       keys.functional = signature->key;
       keys.near = std::move(signature->near);
+    } else if (!interrupted()) {
+      unknown_.unhashable = why_unhashable(floats, evaluator_);
     }
-    if (decided && (!seat_.interrupted || !seat_.interrupted())) by_structure_.touch(*decided) = keys;
+    if (decided && !interrupted()) by_structure_.touch(*decided) = unknown_;
   }
   unbilled_s_ += monotonic_s() - began;
   // What was interrupted may have returned anything.
-  if (!seat_.interrupted || !seat_.interrupted()) known_.touch(key) = keys;
-  return keys;
+  if (!interrupted()) known_.touch(key) = unknown_;
+  return unknown_;
 }
 
 std::vector<Foreseen> foreseen_of(const StudyFile& file) {
@@ -128,9 +134,11 @@ bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& eva
   }
   const double costs_s = monotonic_s() - began;
   double probe_s = 0.0;
+  std::string unhashable;
   if (file.identity.keys() && unlikely.empty() && broken_limit(file, costs, false).empty() &&
       !interrupted()) {
-    const study::Keys signature = signer.keys(job.config);
+    const auto& [signature, why] = signer.sign(job.config);
+    unhashable = why;
     if (!signature.functional.none()) {
       const identity::EquivalenceCache& cache = optimizer.cache();
       keys.functional = cache.resolve({signature.functional, signature.near, 0}, keys.structural);
@@ -144,8 +152,8 @@ bool tell_keys(const StudyFile& file, Optimizer& optimizer, task::Evaluator& eva
     optimizer.give_back(job, spent());
     return false;
   }
-  return (keys.structural.none() && keys.functional.none() && costs.empty()) ||
-         optimizer.keys(job, keys, costs, probe_s, costs_s);
+  return (keys.structural.none() && keys.functional.none() && costs.empty() && unhashable.empty()) ||
+         optimizer.keys(job, keys, costs, probe_s, costs_s, unhashable);
 }
 
 }  // namespace

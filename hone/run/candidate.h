@@ -45,8 +45,9 @@ class Signer {
   task::Seat seat_;
   std::int64_t schedule_horizon_;
   Foresight foresight_;
-  identity::Recent<study::Keys> known_;         // by config key
-  identity::Recent<study::Keys> by_structure_;  // by what decides a probe's floats, where a task says it
+  identity::Recent<Signed> known_;         // by config key
+  identity::Recent<Signed> by_structure_;  // by what decides a probe's floats, where a task says it
+  Signed unknown_;                         // the last one, where it is not to be remembered
   double unbilled_s_ = 0.0;
 };
 

@@ -159,9 +159,9 @@ class Optimizer {
   /// Interrupted: the trial waits and will be run again from its checkpoint.
   bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
   /// The candidate's keys and costs became known; how many seconds computing the functional one and measuring
-  /// the costs took.
+  /// the costs took, and why it has no functional key where its probe gave none.
   bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s = 0.0,
-            double costs_s = 0.0);
+            double costs_s = 0.0, const std::string& unhashable = {});
   /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs. It
   /// ends as the twin did where that failed or was pruned, else completed, or infeasible by its limits.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);

@@ -200,8 +200,8 @@ bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& cu
 }
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s,
-                     double costs_s) {
-  return write(job, {study::KeysRecord{job.trial, keys, costs, probe_s, costs_s}}, false);
+                     double costs_s, const std::string& unhashable) {
+  return write(job, {study::KeysRecord{job.trial, keys, costs, probe_s, costs_s, -1, unhashable}}, false);
 }
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {

@@ -35,7 +35,7 @@ ProbeAnswer ask(const StudyFile& file, task::Evaluator& evaluator, const space::
     const auto literal = file.task->unseen_by_probe(config);
     if (!literal) return {{}, kNoProbe, ""};
     ProbeAnswer answer{evaluator.probe_at(config, {.interrupted = interrupted}), "", *literal};
-    if (answer.floats.empty()) answer.failure = "the probe gave nothing";
+    if (answer.floats.empty()) answer.failure = why_unhashable(answer.floats, evaluator);
     return answer;
   } catch (const Error& error) {
     return {{}, error.message(), ""};
@@ -171,6 +171,12 @@ class Probing {
 };
 
 }  // namespace
+
+std::string why_unhashable(const std::vector<double>& floats, const task::Evaluator& evaluator) {
+  if (const std::string note = evaluator.probe_note(); !note.empty()) return note;
+  if (floats.empty()) return "the probe gave nothing";
+  return "the probe gave NaN or infinity";
+}
 
 bool has_probe(const StudyFile& file) {
   // What a program's task can do is known to the program alone.

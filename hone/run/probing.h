@@ -22,6 +22,9 @@ struct Probed {
 /// The failure of a design whose task turns out to have no probe (a program of one's own).
 constexpr const char* kNoProbe = "its task has no probe";
 
+/// Why these floats, the evaluator's last probe, have no signature.
+std::string why_unhashable(const std::vector<double>& floats, const task::Evaluator& evaluator);
+
 struct ProbingOptions {
   std::int64_t workers = 0;  ///< probes at once; 0: as many as cores allow
   identity::Quantisation quantisation = {};

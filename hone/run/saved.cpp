@@ -50,6 +50,10 @@ Json saved_json(const study::Study& study, const StudyFile& file) {
   add("same function", "the same function was already evaluated under another structure",
       saved.same_function);
   add("over a limit", "outside the limits before training", saved.over_limit);
+  const auto& without = study.unhashable();
+  const Json unhashable =
+      without.count > 0 ? Json{{"count", without.count}, {"trial", without.trial}, {"reason", without.reason}}
+                        : Json(nullptr);
   return {
       {"evaluations", saved.evaluations() + saved.over_limit},
       {"identity", saved.evaluations()},
@@ -59,6 +63,7 @@ Json saved_json(const study::Study& study, const StudyFile& file) {
       {"policy", identity::policy_name(file.identity.policy)},
       {"evaluation_s", saved.evaluation_s},
       {"probes", saved.probes},
+      {"unhashable", unhashable},
       {"probe_s", saved.probe_s},
       {"probe_share", saved.evaluation_s > 0.0 ? Json(saved.probe_s / saved.evaluation_s) : Json(nullptr)},
       {"known_in_a_row", study.known_in_a_row()},
@@ -85,9 +90,21 @@ std::string saved_text(const Json& saved) {
                            : fmt::format(", {:.1f} times what that saved", share);
     }
   }
+  if (const std::string without = unhashable_text(saved); !without.empty())
+    text += fmt::format("\n  warning: {}", without);
   if (const auto advice = saved["advice"].get<std::string>(); !advice.empty())
     text += fmt::format("\n  warning: {}", advice);
   return text;
+}
+
+std::string unhashable_text(const Json& saved) {
+  const Json& without = saved["unhashable"];
+  if (without.is_null()) return {};
+  const auto count = without["count"].get<std::int64_t>();
+  return fmt::format(
+      "the probe of {} gave no functional key, so that {} whatever else is known; trial {}: {}",
+      counted(count, "trial"), count == 1 ? "it runs" : "each of them runs",
+      without["trial"].get<std::int64_t>(), without["reason"].get<std::string>());
 }
 
 Json collisions_json(const study::Study& study, const StudyFile& file) {

@@ -96,9 +96,10 @@ struct KeysRecord {
   std::int64_t trial = 0;
   Keys keys;
   Measures costs;
-  double probe_s = 0.0;     ///< seconds that computing the functional key took
-  double costs_s = 0.0;     ///< seconds that measuring the costs took
-  std::int64_t joins = -1;  ///< see Trial::joins
+  double probe_s = 0.0;         ///< seconds that computing the functional key took
+  double costs_s = 0.0;         ///< seconds that measuring the costs took
+  std::int64_t joins = -1;      ///< see Trial::joins
+  std::string unhashable = {};  ///< why its probe gave no functional key; "" where it did or was not asked
 };
 
 /// "result": measures at a fidelity.

@@ -186,10 +186,10 @@ bool read_frequent(const Event& event, std::vector<Record>& records) {
   } else if (event.kind == "start") {
     records.emplace_back(start_of(p));
   } else if (event.kind == "keys") {
-    records.emplace_back(KeysRecord{p.integer("trial"),
-                                    Keys{p.key("structural"), p.key("functional"), p.keys("near")},
-                                    p.find("costs") ? p.measures("costs") : Measures{},
-                                    p.real("probe_s", 0.0), p.real("costs_s", 0.0), p.integer("joins", -1)});
+    records.emplace_back(
+        KeysRecord{p.integer("trial"), Keys{p.key("structural"), p.key("functional"), p.keys("near")},
+                   p.find("costs") ? p.measures("costs") : Measures{}, p.real("probe_s", 0.0),
+                   p.real("costs_s", 0.0), p.integer("joins", -1), p.text("unhashable", "")});
   } else if (event.kind == "result") {
     records.emplace_back(result_of(p));
   } else {

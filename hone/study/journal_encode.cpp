@@ -210,6 +210,7 @@ Event encode(const Record& record) {
             if (r.probe_s != 0.0) payload.real("probe_s", r.probe_s);
             if (r.costs_s != 0.0) payload.real("costs_s", r.costs_s);
             if (r.joins >= 0) payload.integer("joins", r.joins);
+            if (!r.unhashable.empty()) payload.text("unhashable", r.unhashable);
             return payload.event("keys", r.trial);
           },
           [](const ResultRecord& r) {

@@ -76,6 +76,7 @@ void Study::clear() {
   points_.reset(header_.objectives.size(), light_);
   saved_ = {};
   known_in_a_row_ = 0;
+  unhashable_ = {};
   causes_.clear();
   spending_ = {};
   late_ = unknown_ = 0;

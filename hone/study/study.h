@@ -137,6 +137,13 @@ class Study {
     std::int64_t evaluations() const { return repeated_config + same_structure + same_function; }
   };
   const Saved& saved() const { return saved_; }
+  /// Trials whose probe gave no functional key: they are known by their configs alone.
+  struct Unhashable {
+    std::int64_t count = 0;
+    std::int64_t trial = -1;  ///< the first
+    std::string reason = {};  ///< its reason
+  };
+  const Unhashable& unhashable() const { return unhashable_; }
   /// What was proposed: trials, and configs that were known and became none.
   std::int64_t proposals() const { return size() + saved_.repeated_config; }
   /// Trials that ended as known ones since the last one that was evaluated itself (or turned away by the
@@ -240,6 +247,7 @@ class Study {
   std::int64_t late_ = 0, unknown_ = 0;
   Sessions sessions_;
   double first_time_s_ = 0.0, last_time_s_ = 0.0;
+  Unhashable unhashable_;
 };
 
 }  // namespace hone::study

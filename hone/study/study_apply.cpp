@@ -195,6 +195,8 @@ void Study::apply_keys(Trial& trial, const KeysRecord& r) {
   }
   change(trial, r);
   if (!r.keys.functional.none()) ++saved_.probes;
+  if (!r.unhashable.empty() && trial.attempts <= 1 && unhashable_.count++ == 0)
+    unhashable_ = {1, trial.id, r.unhashable};
   saved_.probe_s += r.probe_s;
   move_points(before);
   tell(Change::Kind::keys, trial);

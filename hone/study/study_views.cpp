@@ -76,6 +76,7 @@ Json Study::views_json() const {
            {saved_.repeated_config, saved_.same_structure, saved_.same_function, saved_.over_limit,
             saved_.fidelity, saved_.probes}},
           {"saved_s", {saved_.probe_s, saved_.evaluation_s}},
+          {"unhashable", {unhashable_.count, unhashable_.trial, unhashable_.reason}},
           {"known_in_a_row", known_in_a_row_},
           {"causes", causes_},
           {"spending", spending_.json()},
@@ -115,6 +116,9 @@ void Study::take_views(const Json& views) {
   const auto saved = views.at("saved").get<std::array<std::int64_t, 6>>();
   const auto seconds = views.at("saved_s").get<std::array<double, 2>>();
   saved_ = {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], seconds[0], seconds[1]};
+  // Earlier programs know nothing of it.
+  if (const auto found = views.find("unhashable"); found != views.end())
+    unhashable_ = {found->at(0), found->at(1), found->at(2)};
   known_in_a_row_ = views.at("known_in_a_row");
   causes_ = views.at("causes").get<decltype(causes_)>();
   spending_ = Spending::from_json(views.at("spending"));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -174,9 +175,15 @@ class CommandEvaluator final : public Evaluator {
       }
     }
     // A candidate without a signature is known by its config alone; its log says why.
-    probe_note_ = signature.empty() ? "the probe failed: " + problem : "";
+    if (std::any_of(signature.begin(), signature.end(), [](double x) { return !std::isfinite(x); }))
+      problem = "its signature holds NaN or infinity";
+    else if (!signature.empty())
+      problem.clear();
+    probe_note_ = problem.empty() ? "" : "the probe failed: " + problem;
     return signature;
   }
+
+  std::string probe_note() const override { return probe_note_; }
 
   Outcome run(const Assignment& assignment, Reporter& reporter) override {
     const CommandOptions& options = task_->options();

@@ -208,6 +208,9 @@ class Evaluator {
     (void)seat;
     return probe(config);
   }
+  /// Why the last probe gave no floats: "the probe failed: exit status 1"; "" where it gave some, or where
+  /// nothing is to be said.
+  virtual std::string probe_note() const { return {}; }
   virtual Outcome run(const Assignment& assignment, Reporter& reporter) = 0;
 };
 

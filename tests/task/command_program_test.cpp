@@ -215,6 +215,33 @@ TEST(CommandProgram, SmallAndLargeSignaturesAreToldApart) {
   EXPECT_EQ(runs("4000${HONE_PARAM_K}", "identity = { mantissa_bits = 10, relative = 2e-6 }\n"), 1);
 }
 
+TEST(CommandProgram, ProbesThatGiveNothingAreCounted) {
+  const auto said = [](const std::string& probe) {
+    const Folder folder;
+    folder.write("run.sh", "if [ -n \"$HONE_PROBE\" ]; then " + probe + "; fi\necho '{\"loss\": 1}' >&3");
+    folder.write("s.toml", study_text("probe = true\n", "trials = 4\nworkers = 1\n"));
+    Program search(folder, {"search", "s.toml"});
+    EXPECT_EQ(search.status(), 0) << search.err();
+    Program status(folder, {"status", "s.toml"}), json(folder, {"status", "s.toml", "--json"});
+    const Json without = Json::parse(json.out())["saved"]["unhashable"];
+    const std::string reason = without.is_null() ? "" : without["reason"].get<std::string>();
+    if (!without.is_null()) {
+      EXPECT_EQ(without["count"], 4);
+      EXPECT_EQ(without["trial"], 0);
+    }
+    for (const std::string& text : {search.err(), status.out()})
+      EXPECT_EQ(text.find("the probe of 4 trials gave no functional key") != std::string::npos,
+                !reason.empty() && text.find(reason) != std::string::npos)
+          << text;
+    return reason;
+  };
+  EXPECT_EQ(said("echo no data; exit 1"), "the probe failed: exit status 1: no data");
+  EXPECT_EQ(said("echo '{\"signature\": [1, NaN]}' >&3; exit 0"),
+            "the probe failed: its signature holds NaN or infinity");
+  EXPECT_EQ(said("exit 0"), "the probe failed: it printed no signature");
+  EXPECT_EQ(said("echo '{\"signature\": [1, 2]}' >&3; exit 0"), "");
+}
+
 TEST(CommandProgram, UnneededCheckpointsAreRemoved) {
   const Folder folder;
   folder.write("run.sh", "echo x > $HONE_CHECKPOINT/x; echo \"{\\\"loss\\\": $HONE_PARAM_LR}\" >&3");
