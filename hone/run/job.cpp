@@ -103,8 +103,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         for (const auto& objective : file.objectives)
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
-          optimizer.end(job, TrialState::failed, task::missing_reason(missing, all), spent(), outcome.curve,
-                        false, "missing", job.to);
+          optimizer.end(job, TrialState::failed, task::missing_reason(missing, all, outcome.unread), spent(),
+                        outcome.curve, false, "missing", job.to);
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
           optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);

@@ -44,7 +44,8 @@ const char* role_name(Role role) {
 }
 
 Error Unreported::error() const {
-  std::string what = fmt::format("no trial reports '{}'", name);
+  std::string what =
+      fmt::format("no trial reports '{}'{}", name, unread.empty() ? "" : " so that it can be read");
   if (role == Role::objective)
     what += fmt::format(", and without it {} failed",
                         trials == 1 ? "the one that ended has" : fmt::format("all {} have", trials));
@@ -55,6 +56,9 @@ Error Unreported::error() const {
                                              : ", so none of it is spent",
                         trials == 1 ? "one has" : fmt::format("{} have", trials));
   if (!reported.empty()) what += fmt::format("; what they report: {}", fmt::join(reported, ", "));
+  if (!unread.empty())
+    return Error(fmt::format("{}; the first: {}", what, unread), place,
+                 "mend how the program reports it, then retry the failed trials: hone trial retry");
   const std::string near = nearest(name, reported);
   std::string hint = near.empty() ? "" : fmt::format("did you mean '{}'? ", near);
   hint +=
@@ -92,7 +96,7 @@ std::vector<Unreported> unreported(const study::Study& study, const StudyFile& f
       if (one.role != Role::objective) {
         one.trials += ended || lacks ? 1 : 0;
       } else if (const auto names = lacks ? task::reported_by(trial.reason, one.name) : std::nullopt) {
-        ++one.trials;
+        if (one.trials++ == 0) one.unread = task::unread_by(trial.reason);
         for (const auto& name : *names)
           if (std::find(reported.begin(), reported.end(), name) == reported.end()) reported.push_back(name);
       }

@@ -22,6 +22,7 @@ struct Unreported {
   Role role = Role::limit;
   std::int64_t trials = 0;                 ///< those that ended without it
   std::vector<std::string> reported = {};  ///< what they reported; empty where the journal does not say
+  std::string unread = {};                 ///< why the first of them reported it in vain, where it did
   Place place = {};                        ///< in the study file
 
   /// What is wrong, with the nearest reported name, and what to do about it.

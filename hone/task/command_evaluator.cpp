@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxNotes = 20;
 constexpr std::size_t kMaxReason = 400;
+constexpr std::size_t kMostInVain = 1000;  // that are told of what was reported in vain
 
 /// What a run's lines come to.
 class Reports {
@@ -37,10 +39,24 @@ class Reports {
   RunEars::Wish wish() const { return wish_; }
   std::int64_t last() const { return last_; }  ///< fidelity of the last intermediate result
   const study::Measures& result() const { return result_; }
+  /// See Outcome.
+  Unread unread() const {
+    Unread unread;
+    for (const auto& name : texts_)
+      unread.emplace_back(name,
+                          fmt::format("the {} that it reported is no number but text, a list or a table",
+                                      printable(name, 60)));
+    if (!refused_.empty()) unread.emplace_back("", refused_);
+    return unread;
+  }
 
  private:
   void hear(const JsonLines::Line& line) {
+    for (const auto& name : line.texts)
+      if (texts_.size() < kMostInVain) texts_.insert(name);
     if (!line.problem.empty()) {
+      if (refused_.empty())
+        refused_ = fmt::format("its report line {} {}: {}", line.number, line.problem, line.shown);
       if (++notes_ <= kMaxNotes)
         log_.note(fmt::format("report line {} {}: {}", line.number, line.problem, line.shown));
       return;
@@ -72,6 +88,34 @@ class Reports {
   study::Measures result_;
   RunEars::Wish wish_ = RunEars::Wish::go_on;
   std::int64_t notes_ = 0;
+  std::string refused_;  ///< the first line that was not understood
+  std::set<std::string> texts_;
+};
+
+/// Whether a program's output has lines of JSON that report a measure; looks at its beginning only.
+class OutputReports {
+ public:
+  void add(std::string_view bytes) {
+    constexpr std::size_t kMost = std::size_t{1} << 20;
+    if (seen_ >= kMost) return;
+    bytes = bytes.substr(0, kMost - seen_);
+    seen_ += bytes.size();
+    for (const auto& line : lines_.add(bytes)) hear(line);
+  }
+  void end() {
+    for (const auto& line : lines_.end()) hear(line);
+  }
+  const std::set<std::string>& names() const { return names_; }
+
+ private:
+  void hear(const JsonLines::Line& line) {
+    for (const auto& [name, value] : line.measures.entries())
+      if (names_.size() < kMostInVain) names_.insert(name);
+  }
+
+  JsonLines lines_{true};
+  std::size_t seen_ = 0;
+  std::set<std::string> names_;
 };
 
 /// "exit status 1", "killed by SIGSEGV".
@@ -211,8 +255,12 @@ class CommandEvaluator final : public Evaluator {
     probe_note_.clear();
 
     Reports reports(assignment, reporter, log, options.report_on_output);
+    OutputReports printed;
     RunEars ears;
-    ears.output = [&](std::string_view bytes) { log.add(bytes); };
+    ears.output = [&](std::string_view bytes) {
+      log.add(bytes);
+      if (!options.report_on_output) printed.add(bytes);
+    };
     ears.report = [&](std::string_view bytes) { reports.add(bytes); };
     ears.apart = [&](std::string_view bytes) {
       log.add(bytes);
@@ -230,7 +278,15 @@ class CommandEvaluator final : public Evaluator {
       return {Ending::failed, error.message(), context.from, {}, {}, "error"};
     }
     reports.end();
-    Outcome outcome = judge(end, reports, assignment, log);
+    printed.end();
+    Unread unread = reports.unread();
+    for (const auto& name : printed.names())
+      unread.emplace_back(
+          name,
+          fmt::format("its output has lines of JSON with {}: report = \"stdout\" under [task] reads them",
+                      printable(name, 60)));
+    Outcome outcome = judge(end, reports, assignment, log, unread);
+    outcome.unread = std::move(unread);
     log.note(fmt::format("{} after {:.2f} s", said(end, outcome), end.seconds));
     if (!context.checkpoint.empty()) {
       std::error_code code;
@@ -277,7 +333,7 @@ class CommandEvaluator final : public Evaluator {
   }
 
   Outcome judge(const RunEnd& end, const Reports& reports, const Assignment& assignment,
-                const CommandLog& log) const {
+                const CommandLog& log, const Unread& unread) const {
     const CommandOptions& options = task_->options();
     Outcome outcome;
     outcome.fidelity = reports.last();
@@ -307,7 +363,7 @@ class CommandEvaluator final : public Evaluator {
       outcome.reason = reports.last() > assignment.from
                            ? fmt::format("it did not report {}; its reports end at {} of {} {}", name,
                                          reports.last(), assignment.to, task_->fidelity_unit())
-                           : missing_reason(name, reports.result());
+                           : missing_reason(name, reports.result(), unread);
       break;
     }
     return outcome;

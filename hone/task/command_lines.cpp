@@ -84,6 +84,8 @@ std::string read(std::string_view text, JsonLines::Line& line) {
       if (line.measures.entries().size() >= kMaxMeasures)
         return fmt::format("has more than {} measures", kMaxMeasures);
       line.measures.set(name, *number);
+    } else if (line.texts.size() < kMaxMeasures) {
+      line.texts.push_back(name);
     }
   }
   return {};
@@ -150,7 +152,7 @@ void JsonLines::finish(std::vector<Line>& lines) {
     line.number = number_;
     line.problem = too_long_ ? fmt::format("is longer than {} bytes", max_line_) : read(line_, line);
     if (!line.problem.empty()) {
-      line = Line{number_, line.problem, printable(line_, 120), {}, {}, {}};
+      line = Line{number_, line.problem, printable(line_, 120), {}, {}, {}, {}};
     }
     lines.push_back(std::move(line));
   }

@@ -28,6 +28,7 @@ class JsonLines {
     std::optional<std::int64_t> fidelity;
     study::Measures measures;
     std::vector<double> signature;
+    std::vector<std::string> texts = {};  ///< names whose value was text, a list or a table, and was skipped
   };
 
   /// among_others: the stream holds other text too (standard output): only lines that begin with '{' count.

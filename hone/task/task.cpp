@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMostNames = 20;
 constexpr const char* kReported = "; it reported ";
+constexpr const char* kUnread = " | ";
 
 }  // namespace
 
@@ -24,7 +25,7 @@ std::shared_ptr<const Task> make_task(const std::string& kind, const Options& op
   return methods().maker<MakeTask>("task", kind, place)(options, folder);
 }
 
-std::string missing_reason(const std::string& name, const study::Measures& reported) {
+std::string missing_reason(const std::string& name, const study::Measures& reported, const Unread& unread) {
   std::vector<std::string> names;
   for (const auto& [known, value] : reported.entries()) names.push_back(known);
   // Of many the nearest must be among those that are told.
@@ -34,13 +35,23 @@ std::string missing_reason(const std::string& name, const study::Measures& repor
   for (std::size_t i = 0; i < std::min(names.size(), kMostNames); ++i)
     reason += (i == 0 ? kReported : ", ") + names[i];
   if (names.size() > kMostNames) reason += ", ...";
+  // What is said of this very measure before what is said of any.
+  for (const std::string& which : {name, std::string()})
+    for (const auto& [of, why] : unread)
+      if (of == which) return reason + kUnread + why;
   return reason;
+}
+
+std::string unread_by(const std::string& reason) {
+  const std::size_t at = reason.find(kUnread);
+  if (at == std::string::npos || !reason.starts_with("it did not report ")) return {};
+  return reason.substr(at + std::string(kUnread).size());
 }
 
 std::optional<std::vector<std::string>> reported_by(const std::string& reason, const std::string& name) {
   const std::string start = fmt::format("it did not report {}", name);
   if (!reason.starts_with(start)) return std::nullopt;
-  const std::string rest = reason.substr(start.size());
+  const std::string rest = reason.substr(start.size(), reason.find(kUnread, start.size()) - start.size());
   if (!rest.empty() && !rest.starts_with(';')) return std::nullopt;
   std::vector<std::string> names;
   if (!rest.starts_with(kReported)) return names;

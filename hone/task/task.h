@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hone/base/options.h"
@@ -152,6 +153,10 @@ enum class Ending {
   failed,       ///< reason says why: "diverged: loss is nan at step 17"
 };
 
+/// Measures that were reported in vain, (name, why): "its report line 1 is not valid JSON: {'loss': 0.5}".
+/// Without a name: whatever the measure.
+using Unread = std::vector<std::pair<std::string, std::string>>;
+
 struct Outcome {
   Ending ending = Ending::reached;
   std::string reason = {};
@@ -159,10 +164,15 @@ struct Outcome {
   study::Measures measures = {};  ///< at that fidelity; empty for interrupted and failed
   study::Curve curve = {};        ///< of this run only: (fidelity, training loss)
   std::string cause = {};         ///< of failed: see study::Trial::cause
+  Unread unread = {};
 };
 
-/// Why a run without the measure `name` failed: "it did not report los; it reported loss, seconds".
-std::string missing_reason(const std::string& name, const study::Measures& reported);
+/// Why a run without the measure `name` failed: "it did not report los; it reported loss, seconds", and after
+/// " | " why it may have been reported in vain.
+std::string missing_reason(const std::string& name, const study::Measures& reported,
+                           const Unread& unread = {});
+/// What such a reason says after " | "; "": nothing, or it is no such reason.
+std::string unread_by(const std::string& reason);
 /// The names that such a reason lists; nullopt where it is none, or of another measure.
 std::optional<std::vector<std::string>> reported_by(const std::string& reason, const std::string& name);
 

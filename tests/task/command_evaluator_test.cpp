@@ -236,6 +236,31 @@ TEST(CommandEvaluator, AFloodOfReportsIsHeardToItsEnd) {
   EXPECT_EQ(bench.listener.reports.size(), 1u);
 }
 
+TEST(CommandEvaluator, WhatIsReportedInVainIsTold) {
+  const auto reason = [](const std::string& script, Json options = Json::object()) {
+    options["metrics"] = {"loss"};
+    return CommandBench(script, std::move(options)).run().reason;
+  };
+  EXPECT_EQ(
+      reason("echo '{\"loss\": \"0.5\", \"a\": 1}' >&3"),
+      "it did not report loss; it reported a | the loss that it reported is no number but text, a list or a "
+      "table");
+  EXPECT_EQ(
+      reason("echo \"{'loss': 0.5}\" >&3; echo \"{'loss': 0.4}\" >&3"),
+      "it did not report loss | its report line 1 is not valid JSON, or has a number too large for a double: "
+      "{'loss': 0.5}");
+  EXPECT_EQ(reason("echo '{\"fidelity\": 1.5, \"loss\": 0.5}' >&3"),
+            "it did not report loss | its report line 1 has a fidelity that is no whole number: "
+            "{\"fidelity\": 1.5, \"loss\": 0.5}");
+  EXPECT_EQ(reason("echo 'epoch 1'; echo '{\"loss\": 0.5}'"),
+            "it did not report loss | its output has lines of JSON with loss: report = \"stdout\" under "
+            "[task] reads "
+            "them");
+  EXPECT_EQ(reason("echo '{\"los\": 0.5, \"name\": \"x\"}' >&3"), "it did not report loss; it reported los");
+  const auto named = reported_by(reason("echo '{\"loss\": \"x\", \"a\": 1, \"b\": 2}' >&3"), "loss");
+  EXPECT_EQ(named, (std::vector<std::string>{"a", "b"}));
+}
+
 TEST(CommandEvaluator, ProbesForASignature) {
   CommandBench bench("[ -n \"$HONE_PROBE\" ] && [ $1 = --short ] && echo '{\"signature\": [1.5, 2]}' >&3",
                      {{"probe", true}, {"probe_arguments", {"--short"}}});

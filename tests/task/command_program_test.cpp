@@ -345,6 +345,18 @@ TEST(CommandProgram, AnObjectiveThatNoTrialReportsEndsTheSearch) {
       << study.trial(0).reason;
 }
 
+TEST(CommandProgram, ALineThatIsRefusedIsNoMistypedName) {
+  const Folder folder;
+  folder.write("run.sh", "echo \"{'loss': 0.5}\" >&3");
+  folder.write("s.toml", study_text("", "trials = 1000\nworkers = 1\n"));
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 2) << search.err();
+  EXPECT_NE(search.err().find("no trial reports 'loss' so that it can be read"), std::string::npos)
+      << search.err();
+  EXPECT_NE(search.err().find("is not valid JSON"), std::string::npos) << search.err();
+  EXPECT_EQ(search.err().find("correct the name"), std::string::npos) << search.err();
+}
+
 TEST(CommandProgram, CtrlCEndsAProbe) {
   const Folder folder;
   folder.write("run.sh", "[ -n \"$HONE_PROBE\" ] || exit 1; echo $$ > probe; sleep 1000");
