@@ -1,4 +1,5 @@
 // hone trial: look at single trials, add to them, take them out.
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -14,6 +15,7 @@
 #include "hone/run/trial_edits.h"
 #include "hone/run/trials.h"
 #include "hone/run/worker.h"
+#include "hone/task/command_lines.h"
 
 namespace hone::cli {
 namespace {
@@ -89,6 +91,16 @@ int list(const TrialArguments& given) {
   return kDone;
 }
 
+/// A program's output as a terminal can show it: line by line, without what would move the cursor.
+void print_shown(std::string_view output) {
+  while (!output.empty()) {
+    const std::size_t end = std::min(output.find('\n'), output.size());
+    const std::string line = task::printable(output.substr(0, end), end) + '\n';
+    std::fwrite(line.data(), 1, line.size(), stdout);
+    output.remove_prefix(std::min(end + 1, output.size()));
+  }
+}
+
 int show(const TrialArguments& given) {
   constexpr std::size_t kTail = 20;
   const Opened opened = open_study(given.file, given.store, Study::Depth::light);
@@ -128,10 +140,16 @@ int show(const TrialArguments& given) {
   } else if (given.all_output) {
     if (output.empty())
       std::fprintf(stderr, "trial %lld printed nothing\n", static_cast<long long>(trial.id));
-    std::fwrite(output.data(), 1, output.size(), stdout);
+    // A file gets the bytes as they are.
+    if (::isatty(STDOUT_FILENO) != 0)
+      print_shown(output);
+    else
+      std::fwrite(output.data(), 1, output.size(), stdout);
   } else {
-    std::printf("%s", run::trial_text(study, opened.file, trial).c_str());
-    if (!output.empty()) std::printf("\nits last words (--output prints all)\n%s", output.c_str());
+    const std::string text = run::trial_text(study, opened.file, trial);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (!output.empty()) std::printf("\nits last words (--output prints all)\n");
+    print_shown(output);
   }
   return kDone;
 }

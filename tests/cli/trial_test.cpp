@@ -78,6 +78,9 @@ TEST(TrialProgram, ListsShowsExportsRetriesAndDeletes) {
   EXPECT_NE(show.out().find("three"), std::string::npos) << show.out();
   Program output(folder, {"trial", "show", "s.toml", "7", "--output"});
   EXPECT_EQ(output.out(), "one\ntwo\nthree\n");
+  folder.write("s.hone/trials/7/output.log", std::string("a\0b\x1b[2J\rc\nlast\n", 15));
+  Program wild(folder, {"trial", "show", "s.toml", "7"});
+  EXPECT_TRUE(wild.out().ends_with("\na?b?[2J?c\nlast\n")) << wild.out();
   Program events(folder, {"trial", "show", "s.toml", "7", "--events"});
   EXPECT_EQ(Json::parse(events.out().substr(0, events.out().find('\n'))).at("payload").at("trial"), 7);
 
