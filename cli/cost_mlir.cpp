@@ -20,6 +20,7 @@ struct MlirArguments {
 };
 
 int mlir(const MlirArguments& arguments) {
+  if (!arguments.out.empty()) need_writable(arguments.out);
   const run::StudyFile file = run::StudyFile::read(arguments.design.file);
   run::prepare_task(file);
   const space::Config config = arguments.design.of(file);

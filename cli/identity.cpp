@@ -22,6 +22,7 @@ struct IdentityArguments {
 int identity(const IdentityArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   for (const auto& searcher : arguments.searchers) methods().need("searcher", searcher);
+  if (!arguments.out.empty()) need_writable(arguments.out);
   catch_interrupts();
   run::prepare_task(file);
 

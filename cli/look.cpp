@@ -90,6 +90,7 @@ void add_report(CLI::App& app, Action& action) {
   command->add_option("--sample", arguments->sample, "A file with text to show as the best model's sample");
   command->callback([arguments, &action] {
     action = [arguments] {
+      if (!arguments->output.empty()) need_writable(arguments->output);
       const Opened opened = open_study(arguments->file, arguments->store);
       const std::string sample = arguments->sample.empty() ? "" : read_file(arguments->sample);
       const Json data = run::report_json(*opened.study, opened.file, sample);

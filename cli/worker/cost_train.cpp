@@ -103,6 +103,8 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   for (const double share : {training.dropout, training.word_dropout})
     if (!(share >= 0.0 && share < 1.0))
       throw Error("--dropout and --word-dropout are shares from 0 to less than 1");
+  for (const std::string* file : {&arguments.output, &arguments.scores, &arguments.predictions})
+    if (!file->empty()) need_writable(*file);
   training.interrupted = interrupted;
   cost::LabelSet labels = cost::read_labels(arguments.labels);
   for (const std::string& family : arguments.held_out)

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/files.h"
 #include "hone/cost/machine_lock.h"
 #include "hone/learn/image_costs.h"
 #include "hone/learn/image_training.h"
@@ -28,7 +29,14 @@ class Design {
         part_(design.output + ".part"),
         per_unit_(steps_per_unit),
         nats_(nats) {
-    std::filesystem::create_directories(std::filesystem::absolute(design.output).parent_path());
+    // What cannot be saved is not trained.
+    const auto folder = std::filesystem::absolute(design.output).parent_path();
+    std::error_code code;
+    std::filesystem::create_directories(folder, code);
+    if (code)
+      throw Error(fmt::format("its folder cannot be made: {}", code.message()), Place{design.output, 0, ""});
+    need_writable(design.output);
+    need_writable(part_);
     if (std::filesystem::exists(part_)) training.load(part_);
   }
 

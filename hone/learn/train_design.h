@@ -26,7 +26,8 @@ struct Trained {
 };
 
 /// Trains the design of a trial of task text or image from its beginning, or from OUTPUT.part where an
-/// interrupted run left one, and saves it. Throws Error where it diverges, or where the task has no models.
+/// interrupted run left one, and saves it. Throws Error where OUTPUT cannot be
+/// written (before any training), where it diverges, or where the task has no models.
 Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial& trial,
                      const TrainDesign& design);
 

@@ -102,6 +102,20 @@ TEST(TrialProgram, ListsShowsExportsRetriesAndDeletes) {
   EXPECT_EQ(Json::parse(rest.out()).at("matching"), 29);
 }
 
+TEST(TrialProgram, AFileThatCannotBeWrittenIsRefusedBeforeTheWork) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 3));
+  ASSERT_EQ(Program(folder, {"search", "s.toml", "--quiet"}).status(), 0);
+  for (const std::string& path : {folder.path(), std::string("no/such/page.html")})
+    for (const auto& command : {std::vector<std::string>{"report", "s.toml", "-o", path},
+                                std::vector<std::string>{"identity", "s.toml", "--out", path},
+                                std::vector<std::string>{"cost", "mlir", "s.toml", "--out", path}}) {
+      Program program(folder, command);
+      EXPECT_EQ(program.status(), 2) << command[0] << ' ' << path;
+      EXPECT_NE(program.err().find(path), std::string::npos) << program.err();
+    }
+}
+
 TEST(StoreProgram, ChecksAndMends) {
   const Folder folder;
   folder.write("s.toml", study_text("0 s", 300));

@@ -241,6 +241,26 @@ TEST_F(Text, TrainsADesignAndWritesTextWithIt) {
   EXPECT_THROW(LanguageModel::load(folder_.file("no.model")), Error);
 }
 
+TEST_F(Text, WhatCannotBeSavedIsNotTrained) {
+  study::Trial trial;
+  trial.config = config({"attention"});
+  TrainDesign design;
+  design.steps = 5;
+  bool trained = false;
+  design.progress = [&](double, double, double) { trained = true; };
+  folder_.write("file", "");
+  for (const std::string& output : {folder_.path(), folder_.file("file") + "/m.model"}) {
+    design.output = output;
+    try {
+      train_design(task_, trial, design);
+      ADD_FAILURE() << output;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::input) << error.what();
+    }
+  }
+  EXPECT_FALSE(trained);
+}
+
 TEST_F(Text, SearchesWithTheRealPrograms) {
   folder_.write("s.toml", R"([study]
 minimize = ["bits_per_char", "flops"]
