@@ -11,6 +11,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/cost/machine_lock.h"
+#include "hone/task/command_log.h"
 #include "hone/task/task.h"
 #include "hone/train/trainer.h"
 
@@ -40,6 +41,23 @@ constexpr std::int64_t kFirstSteps = 2;
 /// A killed worker loses no more than this.
 constexpr double kSaveEvery_s = 30.0;
 
+/// A checkpoint that cannot be used is put aside, so that the trial starts anew rather than fail, and its log
+/// says why.
+inline void put_aside(const task::Assignment& assignment, const Error& error) {
+  constexpr std::int64_t kLogBytes = std::int64_t{1} << 20;
+  const std::string aside = assignment.checkpoint + ".unusable";
+  std::error_code code;
+  std::filesystem::rename(assignment.checkpoint, aside, code);
+  if (assignment.folder.empty()) return;
+  std::filesystem::create_directories(assignment.folder, code);
+  const study::Trial& trial = assignment.trial;
+  task::CommandLog log(assignment.folder + "/output.log", kLogBytes);
+  log.note(fmt::format(
+      "attempt {}, worker {}, from 0 to {}: it begins anew, for its checkpoint is put aside ({}): {}",
+      trial.attempts, trial.worker.substr(0, trial.worker.find('.')), assignment.to, aside, error.what()));
+  log.finish();
+}
+
 /// Trains from the trial's checkpoint, where it has one, to where it is assigned, and judges. Training has
 /// step(), steps(), save(), load(), train_s and notes, as TextTraining has them.
 template <typename Training>
@@ -49,9 +67,8 @@ task::Outcome run_training(Training& training, const task::Assignment& assignmen
   if (!assignment.checkpoint.empty() && std::filesystem::exists(assignment.checkpoint)) {
     try {
       training.load(assignment.checkpoint);
-    } catch (const Error&) {
-      // One that cannot be used is put aside: the trial starts anew rather than fail.
-      std::filesystem::rename(assignment.checkpoint, assignment.checkpoint + ".unusable");
+    } catch (const Error& error) {
+      put_aside(assignment, error);
     }
   }
   task::Outcome outcome;

@@ -127,9 +127,15 @@ TEST_F(Text, StopsAndGoesOnBitForBit) {
 TEST_F(Text, ADamagedCheckpointIsPutAside) {
   folder_.write("part", "HONECKPT but no more");
   Silent reporter;
-  const auto outcome = evaluator(task_)->run(assignment(config({"attention"}), 10, 20, "part"), reporter);
+  auto damaged = assignment(config({"attention"}), 10, 20, "part");
+  damaged.folder = folder_.file("trials/0");
+  damaged.trial.attempts = 2;
+  const auto outcome = evaluator(task_)->run(damaged, reporter);
   EXPECT_EQ(outcome.ending, task::Ending::reached);
   EXPECT_TRUE(std::filesystem::exists(folder_.file("part.unusable")));
+  const std::string log = folder_.read("trials/0/output.log");
+  EXPECT_TRUE(log.starts_with("--- attempt 2")) << log;
+  EXPECT_NE(log.find("begins anew"), std::string::npos) << log;
 }
 
 TEST_F(Text, DivergenceIsAFailureWithItsReason) {
