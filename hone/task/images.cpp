@@ -59,6 +59,11 @@ ImageSet::ImageSet(ImageFiles files, const Shares& shares) : shape_(files.shape)
     key.key(hash_key({reinterpret_cast<const char*>(one.labels.data()), one.labels.size()}));
     for (const std::uint8_t label : one.labels) classes_ = std::max(classes_, label + 1);
   }
+  const int first = images(Split::train).labels[0];
+  if (std::all_of(std::begin(parts_), std::end(parts_), [&](const LabelledImages& one) {
+        return std::all_of(one.labels.begin(), one.labels.end(), [&](int label) { return label == first; });
+      }))
+    throw Error(fmt::format("all images have the label {}: there is nothing to tell apart", first));
   key_ = key.build();
 
   const std::size_t channels = static_cast<std::size_t>(shape_[0]), plane = bytes / channels;

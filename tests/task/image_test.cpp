@@ -73,6 +73,9 @@ TEST(Images, ReadsIdxFiles) {
   const ImageSet few(one, {10, 0.25, 0.1}), many(one, {0, 0.25, 0.1});
   EXPECT_EQ(few.images(Split::test).pixels, many.images(Split::test).pixels);
   EXPECT_NE(few.key(), many.key());
+  ImageFiles alike = one;
+  std::fill(alike.images.labels.begin(), alike.images.labels.end(), std::uint8_t{2});
+  EXPECT_THROW(ImageSet(alike, {0, 0.25, 0.1}), Error) << "there is nothing to tell apart";
 
   // Colours last.
   std::string colours = big_endian(0x804) + big_endian(1) + big_endian(1) + big_endian(2) + big_endian(3);
