@@ -18,6 +18,7 @@ struct Evaluation {
   double cost_s = 1.0;         ///< seconds from nothing up to this fidelity, as recorded; finite, 0 or more
   std::string failure = {};    ///< "" where it succeeded; else why, for people: "diverged at step 7"
   std::int64_t failed_at = 0;  ///< the fidelity at which it failed; 0: nobody knows
+  bool infinite = false;       ///< it failed for an infinite value, not for want of one
 };
 
 /// A problem whose answers are known without training: a recorded table, or a function with a formula.

@@ -161,7 +161,7 @@ class RecordedEvaluator final : public Evaluator {
         outcome.fidelity = here.failed_at;
         outcome.measures = {};
         outcome.reason = here.failure;
-        outcome.cause = recorded.has_steps() ? "diverged" : "missing";
+        outcome.cause = recorded.has_steps() ? "diverged" : here.infinite ? "nan" : "missing";
         return outcome;
       }
       outcome.fidelity = step;

@@ -143,7 +143,9 @@ Evaluation Recorded::answer(std::size_t row, const std::uint64_t* seed, std::int
       if (std::isfinite(value)) continue;
       evaluation.failure =
           steps_ ? fmt::format("diverged: {} is {} at step {}", measures_[objective].name, value, step)
-                 : fmt::format("{} was not recorded", measures_[objective].name);
+          : std::isnan(value) ? fmt::format("{} was not recorded", measures_[objective].name)
+                              : fmt::format("{} was recorded as {}", measures_[objective].name, value);
+      evaluation.infinite = std::isinf(value);
       reached = step;
       evaluation.failed_at = step;
       break;

@@ -157,7 +157,7 @@ void Table::read_header(LineReader& lines, std::vector<std::size_t>& axis_column
   const auto at = [&](const std::string& name) {
     const auto found = column.find(name);
     if (found == column.end())
-      throw Error(fmt::format("there is no column '{}'", name), place, suggest(name, names));
+      throw Error(fmt::format("there is no column '{}'", name), place, column_hint(name, names));
     return found->second;
   };
   for (const Axis& axis : axes_) axis_column.push_back(at(axis.parameter.name));

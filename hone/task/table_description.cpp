@@ -8,6 +8,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/json.h"
+#include "hone/task/table_lines.h"
 
 namespace hone::task {
 namespace {
@@ -132,7 +133,7 @@ TableDescription TableDescription::parse(const std::string& text, const std::str
   } else {
     for (const std::string& name : measures) {
       if (std::find(columns.begin(), columns.end(), name) == columns.end())
-        refuse(file, "columns", fmt::format("there is no column '{}'", name), suggest(name, columns));
+        refuse(file, "columns", fmt::format("there is no column '{}'", name), column_hint(name, columns));
       if (names.insert(name).second) description.metrics.push_back({name, true, "", 0, 0});
     }
   }

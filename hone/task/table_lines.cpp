@@ -86,9 +86,16 @@ bool LineReader::next(std::string_view& line) {
     line = std::string_view(buffer_.data() + begin_, stop - begin_);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     begin_ = std::min(end_, stop + 1);
-    ++line_number_;
+    // What some editors put before the first line to say that it is UTF-8.
+    if (line_number_++ == 0 && line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
     return true;
   }
+}
+
+std::string column_hint(const std::string& column, const std::vector<std::string>& names) {
+  if (std::any_of(names.begin(), names.end(), [](const auto& name) { return name.starts_with('"'); }))
+    return "the header's names are in quotes, which are not known here: write them without";
+  return suggest(column, names);
 }
 
 void split_cells(std::string_view line, std::vector<std::string_view>& cells) {

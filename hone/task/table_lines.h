@@ -19,9 +19,9 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  /// The next line without its end ("\n" or "\r\n"); false at the file's end. Valid until the next call.
-  /// Throws Error (input) naming file and line where the file is damaged, truncated or has a line of more
-  /// than max_line() bytes.
+  /// The next line without its end ("\n" or "\r\n"), the first also without a byte order mark; false at the
+  /// file's end. Valid until the next call. Throws Error (input) naming file and line where the file is
+  /// damaged, truncated or has a line of more than max_line() bytes.
   bool next(std::string_view& line);
   int line_number() const { return line_number_; }  ///< of the last line; from 1
   const std::string& name() const { return name_; }
@@ -39,6 +39,9 @@ class LineReader {
   std::size_t begin_ = 0, end_ = 0;
   int line_number_ = 0;
 };
+
+/// What to do about a column that is not among `names`.
+std::string column_hint(const std::string& column, const std::vector<std::string>& names);
 
 /// Splits a line at its commas into `cells`, which point into it.
 void split_cells(std::string_view line, std::vector<std::string_view>& cells);

@@ -46,6 +46,19 @@ TEST(Table, GridIsASpaceOfOrdinalsAndChoices) {
   EXPECT_EQ(table.space().parameter(2).choices.back(), Value(std::int64_t{128}));
 }
 
+TEST(Table, AByteOrderMarkIsNoPartOfAName) {
+  const std::string description = R"({"metrics": {"loss": {"goal": "min"}}})";
+  const Table table = Table::parse(description,
+                                   "\xef\xbb\xbf"
+                                   "a,loss\n1.5,2\n2.5,3\n",
+                                   "t");
+  EXPECT_EQ(table.space().parameter(0).name, "a");
+  EXPECT_EQ(table.rows(), 2u);
+  EXPECT_NE(error_of(R"({"metrics": {"loss": {}}, "space": {"a": "float"}})", "\"a\",\"loss\"\n1.5,2\n")
+                .find("in quotes"),
+            std::string::npos);
+}
+
 TEST(Table, EveryRowIsFoundByItsConfig) {
   const auto made = test::made_grid();
   const Table table = Table::parse(made.description, made.rows, "t");
