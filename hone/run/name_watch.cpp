@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/error.h"
 #include "hone/run/unreported.h"
 
 namespace hone::run {
@@ -16,9 +17,14 @@ std::int64_t progress_of(const study::Study& study) {
 
 NameWatch::NameWatch(const study::Study& study, const StudyFile& file,
                      std::function<void(const std::string&)> say)
-    : study_(study), file_(file), say_(std::move(say)), failed_before_(failed()) {}
+    : study_(study),
+      file_(file),
+      say_(std::move(say)),
+      failed_before_(failed()),
+      all_failed_before_(study.count(study::TrialState::failed)) {}
 
 void NameWatch::look() {
+  look_for_failures();
   const std::int64_t marks = progress_of(study_);
   if (all_seen_ || marks == looked_at_) return;
   looked_at_ = marks;
@@ -30,6 +36,22 @@ void NameWatch::look() {
     if (!objective && one.trials >= kEnough && told_.insert(one.name).second)
       say_(fmt::format("warning: {}", one.error().what()));
   }
+}
+
+/// What fails each time will fail the next time.
+void NameWatch::look_for_failures() const {
+  using study::TrialState;
+  const std::int64_t most = file_.budget.failures, failed = study_.count(TrialState::failed);
+  if (most == 0 || failed - all_failed_before_ < most) return;
+  for (const TrialState state : {TrialState::completed, TrialState::paused, TrialState::pruned})
+    if (study_.count(state) > 0) return;
+  std::int64_t first = 0;
+  while (first < study_.size() && study_.trial(first).state != TrialState::failed) ++first;
+  throw Error(
+      fmt::format("{} trials failed, and none was completed; the first, trial {}: {}", failed, first,
+                  first < study_.size() ? study_.trial(first).reason : ""),
+      Place{file_.path, 0, "task"},
+      "mend what they run, then: hone trial retry FILE --state failed; [budget] failures = 0 searches on");
 }
 
 std::int64_t NameWatch::failed() const {

@@ -22,16 +22,19 @@ class NameWatch {
 
   NameWatch(const study::Study& study, const StudyFile& file, std::function<void(const std::string&)> say);
 
-  /// Throws Error where every trial fails for want of an objective.
+  /// Throws Error where every trial fails for want of an objective, or where as many have failed as
+  /// [budget] failures says, and none was completed, paused or pruned.
   void look();
 
  private:
   std::int64_t failed() const;
+  void look_for_failures() const;
 
   const study::Study& study_;
   const StudyFile& file_;
   std::function<void(const std::string&)> say_;
-  std::int64_t failed_before_;
+  std::int64_t failed_before_;      // for want of an objective
+  std::int64_t all_failed_before_;  // for whatever reason
   std::int64_t looked_at_ = -1;
   bool all_seen_ = false;
   std::set<std::string> told_;

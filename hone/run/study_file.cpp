@@ -97,7 +97,7 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   Budget budget;
   if (!table) return budget;
   const std::string unit = task.fidelity_unit();
-  std::vector<std::string> allowed{"trials", "proposals", "time", "steps", "spend", "workers"};
+  std::vector<std::string> allowed{"trials", "proposals", "time", "steps", "spend", "workers", "failures"};
   if (unit != "steps") allowed.insert(allowed.begin() + 4, unit);
   table.only(allowed);
   if (const Node trials = table["trials"]) {
@@ -133,6 +133,10 @@ Budget read_budget(const Node& table, const task::Task& task, const std::string&
   if (const Node workers = table["workers"]) {
     budget.workers = workers.integer();
     if (budget.workers < 1 || budget.workers > 1024) throw workers.expected("an integer from 1 to 1024");
+  }
+  if (const Node failures = table["failures"]) {
+    budget.failures = failures.integer();
+    if (budget.failures < 0) throw failures.expected("an integer of 0 or more; 0: never");
   }
   return budget;
 }

@@ -23,6 +23,7 @@ struct Budget {
   std::optional<std::int64_t> steps;      ///< resource units over the whole study, in the task's unit
   study::Measures spend;                  ///< bounds on what measures sum up to over all trials
   std::int64_t workers = 0;               ///< 0: one a core
+  std::int64_t failures = 20;  ///< so many failed trials of a session, and no result at all, end it; 0: never
 };
 
 /// A study as the user described it, checked. A plain value.

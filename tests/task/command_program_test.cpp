@@ -345,6 +345,27 @@ TEST(CommandProgram, AnObjectiveThatNoTrialReportsEndsTheSearch) {
       << study.trial(0).reason;
 }
 
+TEST(CommandProgram, AStudyWhoseRunsAllFailGivesUp) {
+  const auto run = [](const std::string& script, const std::string& budget) {
+    const Folder folder;
+    folder.write("run.sh", script);
+    folder.write("s.toml", study_text("", "workers = 1\n" + budget));
+    Program search(folder, {"search", "s.toml"});
+    const int status = search.status();
+    return std::tuple(status, study_in(folder).count(study::TrialState::failed), search.err());
+  };
+  const auto [status, failed, said] = run("echo no data; exit 7", "trials = 400\n");
+  EXPECT_EQ(status, 2) << said;
+  EXPECT_GE(failed, 20);
+  EXPECT_LT(failed, 400);
+  EXPECT_NE(said.find("and none was completed; the first, trial 0: exit status 7: no data"),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(std::get<1>(run("exit 7", "trials = 30\nfailures = 0\n")), 30) << "it was asked for";
+  const auto some = run("[ $HONE_TRIAL = 3 ] || exit 7; echo '{\"loss\": 1}' >&3", "trials = 30\n");
+  EXPECT_EQ(std::get<0>(some), 0) << "one came through: " << std::get<2>(some);
+}
+
 TEST(CommandProgram, ALineThatIsRefusedIsNoMistypedName) {
   const Folder folder;
   folder.write("run.sh", "echo \"{'loss': 0.5}\" >&3");
