@@ -80,7 +80,8 @@ std::string read(std::string_view text, JsonLines::Line& line) {
         line.signature.push_back(*number);
       }
     } else if (const auto number = as_number(value)) {
-      if (name.empty() || name.size() > kMaxName) return "has a measure without a usable name";
+      if (name.empty() || name.size() > kMaxName || printable(name, kMaxName) != name)
+        return "has a measure without a usable name";
       if (line.measures.entries().size() >= kMaxMeasures)
         return fmt::format("has more than {} measures", kMaxMeasures);
       line.measures.set(name, *number);

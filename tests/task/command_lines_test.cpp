@@ -61,6 +61,7 @@ TEST(JsonLines, SaysWhatIsWrong) {
     EXPECT_EQ(one("{\"fidelity\": " + fidelity + "}").problem, "has a fidelity that is no whole number")
         << fidelity;
   EXPECT_NE(one("{\"\": 1}").problem, "");
+  EXPECT_EQ(one("{\"a\\nb\": 1}").problem, "has a measure without a usable name") << "it would break tables";
   const auto line = one("\x1b[31mred\x07 \xc3\xa4 \xff");
   EXPECT_EQ(line.shown, "?[31mred? \xc3\xa4 ?");
   EXPECT_TRUE(line.measures.empty());
