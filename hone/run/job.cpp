@@ -1,6 +1,7 @@
 #include "hone/run/job.h"
 
 #include <new>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,10 @@ class JobReporter final : public task::Reporter {
   Verdict report(std::int64_t fidelity, const study::Measures& measures) override {
     // A task that began again tells what stands already.
     if (fidelity <= job_.from) return Verdict::go_on;
+    // The task's fault, not the design's.
+    if (fidelity > job_.to)
+      throw std::runtime_error(
+          fmt::format("its task reported at {}, and was to run to {}", fidelity, job_.to));
     switch (optimizer_.report(job_, fidelity, measures)) {
       case schedule::Scheduler::Verdict::go_on:
         return Verdict::go_on;
