@@ -38,6 +38,7 @@ class Design {
     need_writable(design.output);
     need_writable(part_);
     if (std::filesystem::exists(part_)) training.load(part_);
+    smooth_ = training.notes.value("smooth", smooth_);
   }
 
   bool stopped() const { return design_.interrupted && design_.interrupted(); }
@@ -52,8 +53,7 @@ class Design {
     const std::int64_t last = design_.steps * per_unit_;
     while (training_.steps() < last) {
       if (stopped()) {
-        training_.train_s = spent();
-        training_.save(part_);
+        save(spent());
         return false;
       }
       train::Trainer::Step step;
@@ -71,13 +71,11 @@ class Design {
         design_.progress(static_cast<double>(training_.steps()) / static_cast<double>(per_unit_), smooth_,
                          spent());
       if (monotonic_s() - saved > 30.0) {
-        training_.train_s = spent();
-        training_.save(part_);
+        save(spent());
         saved = monotonic_s();
       }
     }
-    training_.train_s = spent();
-    training_.save(part_);
+    save(spent());
     return true;
   }
 
@@ -88,6 +86,13 @@ class Design {
   }
 
  private:
+  void save(double train_s) {
+    training_.train_s = train_s;
+    // A loss that goes on is told as if nothing had been in between.
+    if (!std::isnan(smooth_)) training_.notes = {{"smooth", smooth_}};
+    training_.save(part_);
+  }
+
   Training& training_;
   const TrainDesign& design_;
   std::string part_;
@@ -145,7 +150,7 @@ Trained train_design(std::shared_ptr<const task::Task> task, const study::Trial&
     return train_text(*text, trial, design);
   if (const auto image = std::dynamic_pointer_cast<const task::ImageTask>(task))
     return train_image(*image, trial, design);
-  throw Error("this study's task has no models to train");
+  throw Error("this study's task has no models to train", {}, "tasks text and image have");
 }
 
 std::string loss_unit(const task::Task& task) {

@@ -230,6 +230,10 @@ TEST_F(Text, TrainsADesignAndWritesTextWithIt) {
   EXPECT_TRUE(trained.finished);
   EXPECT_FALSE(std::filesystem::exists(design.output + ".part"));
   EXPECT_TRUE(trained.measures.find("test_bits_per_char"));
+  TrainDesign at_once = design;
+  at_once.output = folder_.file("models/whole.model");
+  EXPECT_EQ(trained.measures.find("train_bits_per_char"),
+            train_design(task_, trial, at_once).measures.find("train_bits_per_char"));
 
   auto model = LanguageModel::load(design.output);
   SamplingOptions sampling;
