@@ -1,8 +1,12 @@
 // What needs LibTorch: train and generate, handed to hone-worker in the environment that it needs.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <limits>
 
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 
 #include "command.h"
@@ -13,9 +17,21 @@
 namespace hone::cli {
 namespace {
 
+/// Trials count from 0.
+const CLI::Range kTrial(std::int64_t{0}, std::numeric_limits<std::int64_t>::max());
+
+/// Throws Error where the study's task has no models. `kinds`: those that have what is asked for.
+void need_models(const Opened& opened, const std::vector<std::string>& kinds, const std::string& what) {
+  if (std::find(kinds.begin(), kinds.end(), opened.file.task_kind) != kinds.end()) return;
+  throw Error(fmt::format("the task '{}' has no models {}", opened.file.task_kind, what),
+              Place{opened.file.path, 0, "task.kind"}, fmt::format("that can: {}", fmt::join(kinds, ", ")));
+}
+
 /// The trial that the user means: a number, or the front's best by an objective.
 std::int64_t choose_trial(const Opened& opened, std::int64_t trial, const std::string& best) {
   const study::Study& study = *opened.study;
+  if (trial >= 0 && !best.empty())
+    throw Error("--trial and --best exclude each other", {}, "leave one of them out");
   if (trial >= 0) return study.trial(trial).id;
   const study::Front front = run::shown_front(study, opened.file);
   const auto& members = front.members();
@@ -52,8 +68,9 @@ void add_train(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<ModelsArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
-  command->add_option("--trial", arguments->trial, "Which trial's design");
-  command->add_option("--best", arguments->best, "The front's best by this objective");
+  command->add_option("--trial", arguments->trial, "Which trial's design")->check(kTrial);
+  command->add_option("--best", arguments->best,
+                      "The front's best by this objective, where no --trial is given");
   command->add_option("--steps", arguments->steps, "Steps of training; default: the study's largest")
       ->check(CLI::Range(1, 1 << 30));
   command->add_option("-o,--output", arguments->output,
@@ -63,6 +80,7 @@ void add_train(CLI::App& app, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       const Opened opened = open_study(arguments->file, arguments->store);
+      need_models(opened, {"text", "image"}, "to train");
       const std::int64_t trial = choose_trial(opened, arguments->trial, arguments->best);
       const std::int64_t steps = arguments->steps > 0 ? arguments->steps : opened.study->header().horizon;
       std::string output = arguments->output;
@@ -105,12 +123,16 @@ void add_generate(CLI::App& app, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--temperature", arguments->temperature, "0: always the likeliest; 1: as the model says")
+      ->check([](const std::string& text) {
+        // NaN lies outside of no range.
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? std::string("is no number") : std::string();
+      })
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   command->add_option("--top-k", arguments->top_k, "Only among the k likeliest; 0: all")
       ->check(CLI::Range(0, 1 << 30));
   command->add_option("--seed", arguments->seed, "Another seed, another text")->capture_default_str();
-  command->add_option("--trial", arguments->trial, "With a study file: which trial");
+  command->add_option("--trial", arguments->trial, "With a study file: which trial")->check(kTrial);
   command->add_option("--best", arguments->best, "With a study file: the front's best by this objective");
   command->add_option("--store", arguments->store, "With a study file: where the study is kept");
   command->add_flag("--json", arguments->json, "Print one JSON document");
@@ -119,6 +141,7 @@ void add_generate(CLI::App& app, Action& action) {
       std::string path = arguments->model;
       if (path.ends_with(".toml")) {
         const Opened opened = open_study(path, arguments->store);
+        need_models(opened, {"text"}, "that write text");
         const std::int64_t trial = choose_trial(opened, arguments->trial, arguments->best);
         const std::string folder = run::folder_of(opened.study->store());
         // What hone train saved for it, else the search's own weights: its own, or those of the trial that it

@@ -48,7 +48,7 @@ LanguageModel LanguageModel::load(const std::string& path) {
   const train::Checkpoint checkpoint = train::Checkpoint::load(path);
   try {
     if (!checkpoint.header.is_object() || checkpoint.header.value("task", "") != "text")
-      throw Error("is no text model", Place{path, 0, ""}, "hone train writes one");
+      throw Error("is no text model", Place{path, 0, ""}, "hone train writes one for a study of task text");
     train::Model model(graph::Graph::from_json(checkpoint.header.at("graph")), 0);
     const torch::NoGradGuard no_grad;
     for (std::size_t i = 0; i < model.parameters().size(); ++i) {

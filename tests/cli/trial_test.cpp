@@ -116,6 +116,24 @@ TEST(TrialProgram, AFileThatCannotBeWrittenIsRefusedBeforeTheWork) {
     }
 }
 
+TEST(TrialProgram, TrainAndGenerateSayWhatIsWrongWithWhatWasAsked) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 3));
+  ASSERT_EQ(Program(folder, {"search", "s.toml", "--quiet"}).status(), 0);
+  const auto said = [&](const std::vector<std::string>& command) {
+    Program program(folder, command);
+    EXPECT_NE(program.status(), 0) << program.out();
+    return program.err();
+  };
+  for (const char* command : {"train", "generate"}) {
+    const std::string none = said({command, "s.toml"});
+    EXPECT_NE(none.find("task.kind"), std::string::npos) << none;
+    EXPECT_EQ(none.find("hone train"), std::string::npos) << none;
+    EXPECT_NE(said({command, "s.toml", "--trial", "-5"}).find("--trial"), std::string::npos);
+  }
+  EXPECT_NE(said({"generate", "m.model", "--temperature", "nan"}).find("--temperature"), std::string::npos);
+}
+
 TEST(StoreProgram, ChecksAndMends) {
   const Folder folder;
   folder.write("s.toml", study_text("0 s", 300));
