@@ -230,6 +230,9 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   if (given)
     for (const auto& [key, node] : given.entries())
       if (!budget.has(key) && !(request.steps && key == file.task->fidelity_unit())) budget.given(key, node);
+  if (!budget.has("failures"))
+    budget.add("failures", file.budget.failures, std::to_string(file.budget.failures), kDefault,
+               "so many failed trials, and none that was completed, end the search; 0: never");
   push(std::move(budget));
 
   leave_out_what_clashes(file, sections);

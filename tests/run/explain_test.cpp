@@ -73,6 +73,7 @@ TEST(Explain, SaysWhereEveryValueComesFrom) {
   EXPECT_EQ(from("budget", "trials"), "--trials");
   EXPECT_EQ((*setting(all, "budget", "trials"))["value"], 50);
   EXPECT_TRUE((*setting(all, "budget", "time"))["value"].is_null());
+  EXPECT_EQ((*setting(all, "budget", "failures"))["value"], 20);
   EXPECT_EQ((*section(all, "search.searcher"))["paper"], methods().need("searcher", "tpe").info.paper);
   EXPECT_EQ(all["rungs"], Json({1, 3, 9}));
   EXPECT_EQ(all["store"]["url"], "sqlite:/nowhere/s.hone/study.sqlite");
