@@ -129,7 +129,7 @@ function trials_table() {
     return;
   }
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
-  const columns = [id_column, {...text("state", (t) => t.state), narrow: 100, node: (t) => badge(t.state)},
+  const all = [id_column, {...text("state", (t) => t.state), narrow: 100, node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
       ...[...measures.keys()].map(measure_column), ...told_apart.slice(0, kMostColumns).map((p) => parameter_column(p, trials)),
       text("origin", (t) => words(t.origin)), text("cause", (t) => words(t.cause)),
@@ -137,6 +137,8 @@ function trials_table() {
       {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
       {title: "same as", hint: "the trial whose result was reused", get: (t) => (t.same_as >= 0 ? t.same_as : NaN), show: (t) => (t.same_as >= 0 ? String(t.same_as) : "–")},
       text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 480)];
+  const optional = new Set(["origin", "cause", "reason", "same as", "worker"]);  // left out where no trial has any
+  const columns = all.filter((c) => !optional.has(c.title) || trials.some((t) => words(c.get(t)) !== "" && !Number.isNaN(c.get(t))));
   const table = trial_table($("trials-table"), columns, "All trials", trials, true);
 
   const hidden = new Set(), sought = {text: ""};
@@ -174,8 +176,6 @@ function trials_table() {
     clearTimeout(timer);
     timer = setTimeout(apply, 120);
   }});
-  const present = columns.filter((c) => !["origin", "cause", "reason", "same as", "worker"].includes(c.title) || trials.some((t) => words(c.get(t)) !== "" && !Number.isNaN(c.get(t))));
-  columns.splice(0, columns.length, ...present);
   const states = [...new Set(trials.map((t) => t.state))].sort((a, b) => STATES.indexOf(a) - STATES.indexOf(b));
   const chips = states.map((s) => {
     const n = trials.filter((t) => t.state === s).length;

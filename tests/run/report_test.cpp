@@ -112,6 +112,40 @@ TEST(Report, TakesAnEmptyDocumentAndRefusesOtherThings) {
   EXPECT_THROW(report_page(Json("text")), Error);
 }
 
+/// Runs in the page once all is drawn: tables must have a cell under every head, and one click sorts by a head,
+/// a second the other way round. What went wrong is left at the root, which the dumped document shows.
+constexpr const char* kProbe = R"js(<script>
+const probe = () => {
+  const wrong = [];
+  for (const id of ["front-table", "trials-table"]) {
+    const table = document.querySelector(`#${id} table`);
+    if (!table) continue;
+    const cells = (k) => [...table.querySelectorAll("tbody tr:not(.space)")].map((tr) => tr.children[k].textContent);
+    const heads = table.querySelectorAll("thead th"), columns = table.querySelectorAll("col");
+    for (const tr of table.querySelectorAll("tbody tr:not(.space)"))
+      if (tr.children.length !== heads.length || columns.length !== heads.length)
+        wrong.push(`${id}: ${tr.children.length} cells and ${columns.length} columns under ${heads.length} heads`);
+    for (let k = 0; k < heads.length; ++k) {
+      const title = heads[k].textContent;
+      for (const [way, arrow] of [["ascending", "\u2191"], ["descending", "\u2193"]]) {
+        heads[k].firstChild.click();
+        if (heads[k].getAttribute("aria-sort") !== way || heads[k].textContent !== `${title} ${arrow}`)
+          wrong.push(`${id}: a click does not sort ${way} by ${title}`);
+        if (title === "trial") {
+          const ids = cells(0).map((text) => parseInt(text)), sorted = [...ids].sort((a, b) => (way === "ascending" ? a - b : b - a));
+          if (ids.join() !== sorted.join()) wrong.push(`${id}: trials are not ${way}: ${ids}`);
+        }
+      }
+      if (title === "state" && cells(k).some((text) => !STATES.includes(text))) wrong.push(`${id}: below state stands ${cells(k)}`);
+    }
+  }
+  document.documentElement.dataset.probed = wrong.length ? wrong.slice(0, 5).join("; ") : "well";
+};
+if (document.documentElement.dataset.ready) probe();
+else queue.done.push(probe);
+</script>
+)js";
+
 /// The page as a browser leaves it, for those who have one; the page's own checks say what went wrong.
 class ReportInBrowser : public testing::TestWithParam<std::string> {
  protected:
@@ -123,6 +157,11 @@ class ReportInBrowser : public testing::TestWithParam<std::string> {
     if (name == "three") return document(made_study(150, 3));
     if (name == "many") return document(made_study(20000, 2));
     if (name == "hostile") return hostile_study();
+    if (name == "well") {  // nothing failed and nothing was reused: columns that no trial fills are left out
+      Json data = document(made_study(60, 2));
+      for (const char* column : {"cause", "reason", "same_as"}) data["trials"][column] = nullptr;
+      return data;
+    }
     return Json::object();
   }
   static std::string run(const std::string& command) {
@@ -144,7 +183,9 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   const char* kept = std::getenv("HONE_REPORT_PAGES");
   const std::string folder = kept ? std::string(kept) + "/" : testing::TempDir();
   const std::string path = folder + "hone_report_" + GetParam() + ".html", said = path + ".log";
-  std::ofstream(path, std::ios::binary) << page;
+  std::string probed = page;
+  probed.insert(probed.rfind("</body>"), kProbe);
+  std::ofstream(path, std::ios::binary) << probed;
   if (run("command -v chromium").empty()) GTEST_SKIP() << "chromium is not installed";
   const std::string profile = path + ".profile";
   const std::string dom = run(fmt::format(
@@ -164,6 +205,7 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   const std::string root = dom.substr(0, dom.find('>', dom.find("<html")));
   const int held = data.contains("trials") ? data["trials"].value("rows", 0) : 0;
   for (const std::string& mark : {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""),
+        std::string("data-probed=\"well\""),
                                   fmt::format("data-trials=\"{}\"", held)})
     EXPECT_NE(root.find(mark), std::string::npos) << mark << " in " << root;
   EXPECT_NE(dom.find("Written by hone"), std::string::npos);
@@ -187,7 +229,8 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pages, ReportInBrowser,
-                         testing::Values("front", "none", "single", "three", "many", "hostile", "empty"),
+                         testing::Values("front", "none", "single", "three", "many", "hostile", "well",
+                                         "empty"),
                          [](const auto& param) { return param.param; });
 
 }  // namespace
