@@ -1,6 +1,32 @@
 // hone: what people type. Free of Torch, so that it is up in milliseconds; what needs Torch it hands to
 // hone-worker.
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "command.h"
+
+namespace {
+
+/// For each option that the given command does not have the nearest that it has: "did you mean '--workers'?"
+std::string near_options(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::vector<std::string> names;
+  for (const auto* option : command->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  std::string text;
+  for (int i = 1; i < argc; ++i) {
+    const std::string given = std::string(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+    if (!given.starts_with("--") || std::find(names.begin(), names.end(), given) != names.end()) continue;
+    if (const std::string near = hone::nearest(given, names); !near.empty())
+      text += fmt::format("did you mean '{}'?\n", near);
+  }
+  return text;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace hone::cli;
@@ -13,8 +39,10 @@ int main(int argc, char** argv) {
       "hone"};
   app.set_version_flag("--version", "hone " HONE_VERSION);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("error: {}\nrun hone --help, or hone COMMAND --help\n", error.what());
+  app.failure_message([&app, argc, argv](const CLI::App*, const CLI::Error& error) {
+    const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    return fmt::format("error: {}\n{}run hone --help, or hone COMMAND --help\n", error.what(),
+                       unknown ? near_options(app, argc, argv) : "");
   });
   Action action;
   add_init(app, action);

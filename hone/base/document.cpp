@@ -237,8 +237,14 @@ const Node Node::operator[](const std::string& key) const {
 
 Node Node::need(const std::string& key) const {
   Node found = (*this)[key];
-  if (!found) throw Error(fmt::format("'{}' is missing", key), place_);
-  return found;
+  if (found) return found;
+  // More often mistyped than forgotten.
+  if (type_ == Type::table)
+    for (const auto& [name, node] : table_)
+      if (!nearest(name, {key}).empty())
+        throw Error(fmt::format("'{}' is missing", key), node.place(),
+                    fmt::format("'{}' stands here: did you mean '{}'?", name, key));
+  throw Error(fmt::format("'{}' is missing", key), place_);
 }
 
 void Node::only(const std::vector<std::string>& allowed) const {

@@ -1,7 +1,9 @@
 #include "hone/base/error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -35,28 +37,36 @@ Error internal_error(const std::string& message) {
 
 namespace {
 
+/// Letters to change, add, leave out, or exchange with their neighbour.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = std::exchange(last, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
+}
+
+std::string lowered(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 }  // namespace
 
 std::string nearest(const std::string& found, const std::vector<std::string>& allowed) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(1, (found.size() + 2) / 3) + 1;
+  // Of a single letter any other one would be near.
+  std::size_t best_distance = found.size() < 2 ? 1 : (found.size() + 2) / 3 + 1;
+  const std::string word = lowered(found);
   for (const auto& name : allowed) {
-    const std::size_t distance = edit_distance(found, name);
+    const std::size_t distance = edit_distance(word, lowered(name));
     if (distance < best_distance) {
       best_distance = distance;
       best = name;

@@ -49,8 +49,8 @@ Error environment_error(const std::string& message, std::string hint = {});
 /// An error in hone itself: a broken invariant.
 Error internal_error(const std::string& message);
 
-/// The allowed name closest to `found` by edit distance, or "" where none is near (more than a third of its
-/// letters differ).
+/// The allowed name closest to `found` by edit distance (an exchange of neighbours is one edit, case does not
+/// count), or "" where none is near (more than a third of its letters differ).
 std::string nearest(const std::string& found, const std::vector<std::string>& allowed);
 
 /// "allowed: a, b, c" and, where one is near, "did you mean 'b'? " before it. For hints.

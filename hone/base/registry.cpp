@@ -30,6 +30,10 @@ const Registry::Method* Registry::find(const std::string& kind, const std::strin
 const Registry::Method& Registry::need(const std::string& kind, const std::string& name,
                                        const Place& place) const {
   if (const Method* method = find(kind, name)) return *method;
+  for (const char* other : {"searcher", "scheduler"})
+    if (kind != other && (kind == "searcher" || kind == "scheduler") && find(other, name) != nullptr)
+      throw Error(fmt::format("'{}' is no {} but a {}", name, kind, other), place,
+                  fmt::format("write {} = \"{}\"", other, name));
   throw Error(fmt::format("unknown {} '{}'", kind, name), place, suggest(name, names(kind)));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@ namespace {
 using Units = std::map<std::string, double>;
 
 const Units& duration_units() {
-  static const Units units{{"us", 1e-6},  {"ms", 1e-3}, {"s", 1.0},    {"sec", 1.0},
-                           {"min", 60.0}, {"m", 60.0},  {"h", 3600.0}, {"d", 86400.0}};
+  static const Units units{{"us", 1e-6},       {"ms", 1e-3},       {"s", 1.0},       {"sec", 1.0},
+                           {"second", 1.0},    {"seconds", 1.0},   {"min", 60.0},    {"m", 60.0},
+                           {"minute", 60.0},   {"minutes", 60.0},  {"h", 3600.0},    {"hour", 3600.0},
+                           {"hours", 3600.0},  {"d", 86400.0},     {"day", 86400.0}, {"days", 86400.0},
+                           {"week", 604800.0}, {"weeks", 604800.0}};
   return units;
 }
 
@@ -31,6 +35,8 @@ std::string parse(const std::string& text, const Units& units, double& number) {
   std::size_t used = 0;
   try {
     number = std::stod(text, &used);
+  } catch (const std::out_of_range&) {
+    return "the number is beyond what can be counted with";
   } catch (const std::exception&) {
     return "starts with no number";
   }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "hone/base/error.h"
+#include "hone/base/registry.h"
+
 namespace hone {
 namespace {
 
@@ -39,6 +42,43 @@ TEST(Units, QuantitiesTakeUnitsByTheirNames) {
       << refusal("wait", "\"2 s\"");
   EXPECT_NE(refusal("wait", "\"soon\"").find("expected a number"), std::string::npos);
   EXPECT_NE(refusal("seconds", "\"2 x\"").find("unknown unit 'x'"), std::string::npos);
+  EXPECT_EQ(read("train_s", "\"2 hours\""), 7200.0);
+  EXPECT_EQ(read("train_s", "\"1 week\""), 604800.0);
+  EXPECT_NE(refusal("train_s", "\"3 minuts\"").find("did you mean 'minute"), std::string::npos);
+  EXPECT_NE(refusal("train_s", "\"1e400 s\"").find("beyond what can be counted with"), std::string::npos);
+  EXPECT_NE(refusal("memory_bytes", "\"2 gb\"").find("did you mean 'GB'?"), std::string::npos);
+  EXPECT_EQ(refusal("memory_bytes", "\"2 h\"").find("did you mean"), std::string::npos)
+      << "of one letter any other would be near";
+}
+
+TEST(Suggestions, KnowExchangedLettersAndCase) {
+  EXPECT_EQ(nearest("lgo", {"int", "log", "real"}), "log");
+  EXPECT_EQ(nearest("rnu", {"run", "data"}), "run");
+  EXPECT_EQ(nearest("mb", {"B", "kB", "MB"}), "MB");
+  EXPECT_EQ(nearest("h", {"B", "kB"}), "");
+  EXPECT_EQ(nearest("layer", {"layers", "width"}), "layers");
+  EXPECT_EQ(nearest("something", {"layers", "width"}), "");
+}
+
+TEST(Suggestions, AMissingKeyIsSoughtAmongThoseThatStandThere) {
+  const Node task = Node::parse_toml("[task]\ndata = 1\nkidn = \"function\"", "s.toml")["task"];
+  try {
+    task.need("kind");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().line, 3);
+    EXPECT_NE(std::string(error.what()).find("'kidn' stands here: did you mean 'kind'?"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Suggestions, AMethodOfAnotherKindIsNamedAsSuch) {
+  try {
+    methods().need("searcher", "asha");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("scheduler = \"asha\""), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace
