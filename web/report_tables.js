@@ -196,11 +196,11 @@ function failures_table() {
   if (!groups.length) return;
   const total = groups.reduce((sum, f) => sum + (num(f.count) || 0), 0);
   $("failures").hidden = false;
-  $("failures-note").textContent = `${count(total, "trial")} of ${total_trials.toLocaleString("en-US")}; alike reasons are counted together, "#" stands for a number.`;
+  $("failures-note").textContent = `${count(total, "trial")} of ${total_trials.toLocaleString("en-US")}; alike reasons, which differ in numbers alone, are counted together under the first of them.`;
   const rows = groups.flatMap((g) => [
     el("tr", {class: "group"}, el("td", {class: "text"}, badge(g.state), g.cause ? ` ${g.cause}` : ""), el("td", {}, num(g.count).toLocaleString("en-US")),
        el("td", {}, `${plain(Math.round(100 * num(g.count) / total))} %`), el("td", {class: "text"}, num(g.kinds) > list(g.reasons).length ? `the ${list(g.reasons).length} most frequent of ${g.kinds} reasons` : "")),
-    ...list(g.reasons).map((r) => el("tr", {}, el("td", {class: "text reason", title: r.example}, num(r.count) > 1 ? words(r.reason) || "no reason given" : words(r.example) || "no reason given"),
+    ...list(g.reasons).map((r) => el("tr", {}, el("td", {class: "text reason"}, words(r.example) || words(r.reason) || "no reason given"),
         el("td", {}, num(r.count).toLocaleString("en-US")), el("td", {}, ""), el("td", {class: "text"}, ...list(r.trials).map((id) => trial_link(id))))),
   ]);
   $("failures-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},

@@ -99,7 +99,7 @@ Json gains_json(const study::Study& study, const std::vector<EffectModel>& model
 }
 
 /// By state and cause, with the reasons in their kinds: [{state, cause, count, reasons: [{reason, count,
-/// example, trials}]}].
+/// example, trials}]}]. `reason` is the kind, `example` what the first of them said.
 Json failures_json(const study::Study& study, std::set<std::int64_t>& examples) {
   struct Reason {
     std::int64_t count = 0;

@@ -1,6 +1,7 @@
 #include "hone/run/summary.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
@@ -41,7 +42,8 @@ std::vector<double> shown_reference(const study::Study& study) {
   return reference;
 }
 
-/// What went wrong among the last trials: [{state, cause, reason, count, trial}], most frequent first.
+/// What went wrong among the last trials: [{state, cause, reason, count, trial}], most frequent first. Alike
+/// reasons count together; that of the newest trial stands for them.
 Json recent_failures(const study::Study& study, std::int64_t from) {
   struct Group {
     std::int64_t count = 0;
@@ -65,7 +67,7 @@ Json recent_failures(const study::Study& study, std::int64_t from) {
   for (const auto& [what, group] : groups)
     list.push_back({{"state", state_name(std::get<0>(what))},
                     {"cause", std::get<1>(what)},
-                    {"reason", group.count > 1 ? std::get<2>(what) : group.reason},
+                    {"reason", group.reason},
                     {"count", group.count},
                     {"trial", group.trial}});
   std::stable_sort(list.begin(), list.end(), [](const Json& a, const Json& b) {
@@ -151,15 +153,28 @@ double elapsed_s(const study::Study& study) {
 }
 
 std::string kind_of_reason(const std::string& reason) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto in_name = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   std::string kind;
-  for (char c : reason) {
-    if (c >= '0' && c <= '9') {
-      if (kind.empty() || kind.back() != '#') kind.push_back('#');
-    } else if (c == '.' && !kind.empty() && kind.back() == '#') {
+  for (std::size_t i = 0; i < reason.size(); ++i) {
+    if (!digit(reason[i])) {
+      kind.push_back(reason[i]);
       continue;
-    } else {
-      kind.push_back(c);
     }
+    const auto at = [&](std::size_t k) { return k < reason.size() ? reason[k] : '\0'; };
+    std::size_t end = i;  // of the number: 3.5, 2e-7, 0x7ffd
+    while (digit(at(end)) || (at(end) == '.' && digit(at(end + 1)))) ++end;
+    if (const std::size_t sign = at(end + 1) == '-' || at(end + 1) == '+' ? 1 : 0;
+        (at(end) == 'e' || at(end) == 'E') && digit(at(end + 1 + sign)))
+      for (end += 1 + sign; digit(at(end));) ++end;
+    if (at(i) == '0' && at(i + 1) == 'x')
+      for (end = i + 2; std::isxdigit(static_cast<unsigned char>(at(end))) != 0;) ++end;
+    const bool named = i > 0 && in_name(reason[i - 1]);
+    if (named || kind.ends_with("exit status ") || kind.ends_with("signal "))
+      kind += reason.substr(i, end - i);
+    else
+      kind.push_back('#');
+    i = end - 1;
   }
   return kind;
 }

@@ -45,7 +45,8 @@ double front_hypervolume(const study::Study& study);
 /// killed up to its last event.
 double elapsed_s(const study::Study& study);
 
-/// A reason without its numbers, so that alike failures count together: "over # ms".
+/// A reason without its numbers, so that alike failures count together: "over # ms". Numbers that tell kinds
+/// apart stay: those that belong to a name ("c1", "python3.11"), exit statuses and signals.
 std::string kind_of_reason(const std::string& reason);
 
 /// Rows of equal length as aligned columns; numbers to the right. Columns beyond `width` (0: none is) follow

@@ -42,7 +42,7 @@ TEST(Status, CountsStatesFailuresAndPace) {
 
   const std::string text = status_text(*made.study, made.file);
   for (const char* part :
-       {"1200 trials", "an hour", "1 stale", "failed, diverged: diverged: loss is nan at step #",
+       {"1200 trials", "an hour", "1 stale", "failed, diverged: diverged: loss is nan at step 2",
         "after each quarter of the time", "used: 100% of the trials",
         "the last one ended: the trial budget is spent"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
@@ -116,6 +116,34 @@ TEST(Status, ReasonsLoseTheirNumbers) {
   EXPECT_EQ(kind_of_reason("latency_s is 3.10 ms, over the limit of 2.00 ms"),
             "latency_s is # ms, over the limit of # ms");
   EXPECT_EQ(kind_of_reason(""), "");
+  EXPECT_EQ(kind_of_reason("limit: c1 is 0.25"), "limit: c1 is #") << "a digit of a name is none of a number";
+  EXPECT_EQ(kind_of_reason("exit status 127: /usr/bin/python3.11: line 12, x_2 = -3e-5."),
+            "exit status 127: /usr/bin/python3.11: line #, x_2 = -#.");
+  EXPECT_EQ(kind_of_reason("at 0x7ffd3a: 2e7 > 1.5e+06"), "at #: # > #");
+  EXPECT_EQ(kind_of_reason("killed by signal 9 after 3.5 s"), "killed by signal 9 after # s");
+}
+
+TEST(Status, AReasonStandsForItsLikeAsItWasWritten) {
+  const MadeStudy made = made_study(0, 1);
+  study::Study& study = *made.study;
+  Rng rng(1, "reasons");
+  for (const std::int64_t id : {0, 1, 2}) {
+    study::EndRecord end;
+    end.trial = id;
+    end.attempt = 1;
+    end.state = study::TrialState::failed;
+    end.cause = "exit";
+    end.reason = fmt::format("exit status {}: python3: line {}", id < 2 ? 2 : 1, 10 + id);
+    study.commit({study::TrialRecord{id, made.file.space.sample(rng), "tpe", 1},
+                  study::StartRecord{id, 1, "w0.1", 180}, end});
+  }
+  const Json failures = status_json(study, made.file)["failures"];
+  ASSERT_EQ(failures.size(), 2u);
+  EXPECT_EQ(failures[0]["count"], 2);
+  EXPECT_EQ(failures[0]["reason"], "exit status 2: python3: line 11");
+  EXPECT_EQ(failures[1]["reason"], "exit status 1: python3: line 12");
+  const std::string text = failures_text(status_json(study, made.file), study.size());
+  EXPECT_EQ(text.find('#'), std::string::npos) << text;
 }
 
 TEST(Front, WrapsWhereTheTerminalIsNarrow) {
