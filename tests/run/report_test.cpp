@@ -112,8 +112,9 @@ TEST(Report, TakesAnEmptyDocumentAndRefusesOtherThings) {
   EXPECT_THROW(report_page(Json("text")), Error);
 }
 
-/// Runs in the page once all is drawn: tables must have a cell under every head, and one click sorts by a head,
-/// a second the other way round. What went wrong is left at the root, which the dumped document shows.
+/// Runs in the page once all is drawn: tables must have a cell under every head, and one click sorts by a
+/// head, a second the other way round; what is for screen readers takes no room. What went wrong is left at
+/// the root, which the dumped document shows.
 constexpr const char* kProbe = R"js(<script>
 const probe = () => {
   const wrong = [];
@@ -139,6 +140,8 @@ const probe = () => {
       if (title === "state" && cells(k).some((text) => !STATES.includes(text))) wrong.push(`${id}: below state stands ${cells(k)}`);
     }
   }
+  for (const node of document.querySelectorAll(".skip"))
+    if (node.getBoundingClientRect().width > 1.5) wrong.push(`what is for screen readers shows: ${node.textContent}`);
   document.documentElement.dataset.probed = wrong.length ? wrong.slice(0, 5).join("; ") : "well";
 };
 if (document.documentElement.dataset.ready) probe();
@@ -204,9 +207,9 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   // What the page says of itself once all is drawn.
   const std::string root = dom.substr(0, dom.find('>', dom.find("<html")));
   const int held = data.contains("trials") ? data["trials"].value("rows", 0) : 0;
-  for (const std::string& mark : {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""),
-        std::string("data-probed=\"well\""),
-                                  fmt::format("data-trials=\"{}\"", held)})
+  for (const std::string& mark :
+       {std::string("data-ready=\"yes\""), std::string("data-errors=\"0\""),
+        std::string("data-probed=\"well\""), fmt::format("data-trials=\"{}\"", held)})
     EXPECT_NE(root.find(mark), std::string::npos) << mark << " in " << root;
   EXPECT_NE(dom.find("Written by hone"), std::string::npos);
   EXPECT_EQ(dom.find("<title>broken"), std::string::npos);
