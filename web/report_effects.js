@@ -102,7 +102,7 @@ function effects_chart() {
     for (const p of shown) later(() => draw_cell(p, some, found));
     const fixed = parameters.filter((p) => !told_apart.includes(p)).map((p) => p.name);
     const at = found && num(found.fidelity) > 0 ? ` at ${found.fidelity} ${unit}` : "";
-    const note = [`Vertical: ${titled(state.y)}${at}, but for the outermost 2 %; horizontal: the parameter's value.`];
+    const note = [`Vertical: ${titled(state.y)}${at}, but for the outermost 2 % at either end, the front's never among them; horizontal: the parameter's value.`];
     if (found && !found.lacking) note.push("The line is the mean over all other parameters, with its spread over the forest's trees.");
     if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);
     if (fixed.length) note.push(`The same in all trials: ${joined(fixed.slice(0, 30))}${fixed.length > 30 ? ` and ${fixed.length - 30} more` : ""}.`);
@@ -122,7 +122,8 @@ function effects_chart() {
     const point = (t) => ({x: place(t.config[p.name]) + (numeric ? 0 : spread(t)), y: measured(t), trial: t});
     const marginal = shape.map(([v, mean, off]) => ({x: place(v), y: num(mean), low: num(mean) - num(off), high: num(mean) + num(off)}));
     const ys = some.map(measured).sort((a, b) => a - b), edge = Math.floor(ys.length / 50);
-    const range = [least([ys[edge], ...marginal.map((m) => m.low)]), most([ys[ys.length - 1 - edge], ...marginal.map((m) => m.high)])];
+    const best = has.filter((t) => on_front.has(t.id)).map(measured).filter(Number.isFinite);
+    const range = [least([ys[edge], ...best, ...marginal.map((m) => m.low)]), most([ys[ys.length - 1 - edge], ...best, ...marginal.map((m) => m.high)])];
     const few = numeric ? [...new Set(has.map((t) => t.config[p.name]))] : [];
     plot.draw({
       x: {name: "", label: p.name, bare: true, at: few.length <= 5 ? few : null, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
