@@ -53,7 +53,7 @@ void add_status(CLI::App& app, Action& action) {
   command->callback([arguments, watch, &action] {
     action = [arguments, watch] {
       const Opened opened = open_study(arguments->file, arguments->store, study::Study::Depth::light);
-      if (opened.file.identity.policy == identity::Policy::average && !*watch) opened.study->read_whole();
+      if (opened.file.identity.policy == identity::Policy::average) opened.study->read_whole();
       if (*watch) return watch_status(opened);
       if (arguments->json)
         print_json(run::status_json(*opened.study, opened.file));

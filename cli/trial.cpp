@@ -63,6 +63,10 @@ run::TrialFilter filter_of(const TrialArguments& given, const Opened& opened) {
   filter.origin = given.origin;
   if (!given.where.empty()) filter.where = space::Expression::parse(given.where, Place{"", 0, "--where"});
   filter.front = given.front;
+  if (given.front) {
+    if (opened.file.identity.policy == identity::Policy::average) opened.study->read_whole();
+    filter.shown = std::make_shared<run::Shown>(*opened.study, opened.file);
+  }
   filter.sort = given.sort;
   run::check_filter(filter, *opened.study, opened.file);
   return filter;
@@ -78,15 +82,19 @@ std::string rest_text(const run::TrialChoice& choice) {
 
 int list(const TrialArguments& given) {
   const Opened opened = open_study(given.file, given.store, Study::Depth::light);
-  const auto choice = run::choose_trials(*opened.study, filter_of(given, opened), given.limit);
+  const run::TrialFilter filter = filter_of(given, opened);
+  const auto choice = run::choose_trials(*opened.study, filter, given.limit);
   if (given.json) {
     Json trials = Json::array();
     for (const std::int64_t id : choice.ids)
-      trials.push_back(run::trial_json(*opened.study, opened.study->trial(id)));
+      trials.push_back(run::trial_json(*opened.study, opened.study->trial(id), filter.shown.get()));
     print_json({{"matching", choice.matching}, {"trials", trials}});
     return kDone;
   }
-  if (!choice.ids.empty()) std::printf("%s", run::trials_text(*opened.study, opened.file, choice).c_str());
+  if (!choice.ids.empty())
+    std::printf(
+        "%s",
+        run::trials_text(*opened.study, opened.file, choice, filter.shown.get(), output_columns()).c_str());
   std::fprintf(stderr, "%s", rest_text(choice).c_str());
   return kDone;
 }
@@ -104,6 +112,7 @@ void print_shown(std::string_view output) {
 int show(const TrialArguments& given) {
   constexpr std::size_t kTail = 20;
   const Opened opened = open_study(given.file, given.store, Study::Depth::light);
+  if (opened.file.identity.policy == identity::Policy::average) opened.study->read_whole();
   const Study& study = *opened.study;
   const study::Trial trial = study.trial(given.id);
   const std::string output = run::trial_output(study.store(), trial.id, given.all_output ? 0 : kTail);
@@ -278,7 +287,8 @@ std::vector<std::int64_t> chosen(const TrialArguments& given, const Opened& open
   const bool filtered =
       !given.states.empty() || !given.causes.empty() || !given.origin.empty() || !given.where.empty();
   if (given.ids.empty() == !filtered)
-    throw Error("which trials?", {}, "give their numbers, or --state, --cause, --origin, --where");
+    throw Error(filtered ? "trials are given by number and by a filter" : "no trials are given", {},
+                filtered ? "give one of them" : "give their numbers, or --state, --cause, --origin, --where");
   if (!filtered) return given.ids;
   std::vector<std::int64_t> ids;
   run::each_trial(*opened.study, filter_of(given, opened), [&](const study::Trial& trial) {

@@ -12,6 +12,7 @@ function trial_tip(trial, note) {
           el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
 }
 const told_apart = differing(trials);
+const single_note = (name, y) => `a single evaluation: ${name} ${quantity(name, y)}`;
 const measure_axis = (name, log, more = {}) => ({name, label: titled(name), log, ...more});
 
 /** Those of `points` that no other one beats in both directions, by ascending x. */
@@ -49,9 +50,10 @@ function front_chart() {
   function draw() {
     const point = (t) => ({x: value(t, state.x), y: value(t, state.y), trial: t});
     const full = shown.filter(at_top).map(point);
-    const low = state.lower ? shown.filter((t) => !at_top(t) && !outside(t)).map(point) : [];
+    const low = state.lower ? shown.filter(at_less).map(point) : [];
+    const singles = single_evaluations(shown).map((t) => ({x: own_value(t, state.x), y: own_value(t, state.y), trial: t, single: true}));
     const out = shown.filter(outside).map(point);
-    const all = [...full, ...low, ...out].filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
+    const all = [...full, ...low, ...out, ...singles].filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));
     state.log_x ??= spans_decades(all.map((p) => p.x));
     state.log_y ??= spans_decades(all.map((p) => p.y));
     const goals = [minimized(state.x), minimized(state.y)];
@@ -65,11 +67,12 @@ function front_chart() {
     plot.draw({
       x: measure_axis(state.x, state.log_x), y: measure_axis(state.y, state.log_y),
       dots: [{points: low, color: "low", radius: many ? 1.6 : 2.6, alpha: many ? .25 : .45},
+             {points: singles, color: "top", radius: 1.4, alpha: .35},
              {points: out, color: "outside", radius: 2.8, alpha: many ? .35 : .7, cross: true},
              {points: full, color: "top", radius: many ? 2.2 : 3.6, alpha: many ? .45 : .75},
              {points: marked, color: "front", radius: 4.8}],
       lines: [{points: steps, color: "front", width: 1.8, alpha: .85, stepped: goals[0] ? "before" : "after"}],
-      tip: (p) => trial_tip(p.trial), quiet: "No trial has both measures yet.",
+      tip: (p) => trial_tip(p.trial, p.single ? single_note(state.y, p.y) : undefined), quiet: "No trial has both measures yet.",
     });
     const top_text = top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results";
     const direction = (name, min) => (min === null ? null : `${min ? "lower" : "higher"} ${name}`);
@@ -77,6 +80,7 @@ function front_chart() {
     $("front-caption").replaceChildren(
         legend([steps.length || marked.length ? ["front", single || !both ? "best at its cost" : `front (${front.length})`, steps.length > 1 ? "line" : ""] : null,
                 full.length ? ["top", `${top_text} (${full.length})`] : null,
+                singles.length ? ["top", `single evaluations (${singles.length})`, "small"] : null,
                 low.length ? ["low", `at less (${low.length})`] : null,
                 out.some((p) => Number.isFinite(p.x) && Number.isFinite(p.y)) ? ["outside", "outside the limits, or failed", "cross"] : null]),
         better.length ? `Better is ${joined(better)}. ` : "", "Point at a dot for its config; click to select it.");
@@ -99,7 +103,8 @@ function history_chart() {
     const x = (t) => (state.by === "time" ? ended_s(t) : t.id), min = minimized(state.y) !== false;
     const point = (t) => ({x: x(t), y: value(t, state.y), trial: t});
     const seen = trials.filter((t) => Number.isFinite(value(t, state.y)));
-    const full = seen.filter(at_top).map(point), low = seen.filter((t) => !at_top(t) && !outside(t)).map(point);
+    const full = seen.filter(at_top).map(point), low = seen.filter(at_less).map(point);
+    const singles = single_evaluations(seen).map((t) => ({x: x(t), y: own_value(t, state.y), trial: t, single: true}));
     const ranked = [...(full.length ? full : low)].sort((a, b) => a.x - b.x);
     const best = [];
     for (const p of ranked)
@@ -117,14 +122,16 @@ function history_chart() {
                              : {name: "trial", label: "trial number", from_zero: true},
       y: measure_axis(state.y, state.log),
       dots: [{points: low, color: "low", radius: many ? 1.5 : 2.4, alpha: many ? .25 : .4},
+             {points: singles, color: "top", radius: 1.3, alpha: .35},
              {points: full, color: "top", radius: many ? 2 : 3, alpha: many ? .4 : .7},
              {points: best, color: "front", radius: 3.8}],
       lines: [{points: line, color: "front", width: 1.8, stepped: "before"}],
-      tip: (p) => trial_tip(p.trial), quiet: "No trial has a result yet.",
+      tip: (p) => trial_tip(p.trial, p.single ? single_note(state.y, p.y) : undefined), quiet: "No trial has a result yet.",
     });
     $("history-caption").replaceChildren(
         legend([line.length ? ["front", "best so far", "line"] : null,
                 full.length ? ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"] : null,
+                singles.length ? ["top", "single evaluations", "small"] : null,
                 low.length ? ["low", "at less: not comparable"] : null]));
   }
   draw();

@@ -46,10 +46,10 @@ const total_trials = num(held.total) || num(held.rows) || 0;
 const trials = (() => {
   const n = num(held.rows) || 0, get = (name) => column(held[name], n);
   const names = ["id", "state", "fidelity", "created_s", "finished_s", "spent_s", "origin", "worker", "cause", "reason",
-                 "attempts", "lost", "same_as", "of", "replicate", "key", "structural", "functional"];
+                 "attempts", "lost", "same_as", "of", "replicate", "evaluations", "key", "structural", "functional"];
   const columns = names.map(get), made = new Array(n);
   for (let row = 0; row < n; ++row) {
-    const t = {config: {}, measures: {}, results: [], curve: []};
+    const t = {config: {}, measures: {}, alone: {}, results: [], curve: []};
     for (let k = 0; k < names.length; ++k) {
       const v = columns[k][row];
       if (v !== undefined && v !== null) t[names[k]] = v;
@@ -59,7 +59,7 @@ const trials = (() => {
     t.same_as = num(t.same_as ?? -1);
     made[row] = t;
   }
-  for (const part of ["config", "measures"])
+  for (const part of ["config", "measures", "alone"])
     for (const [name, packed] of Object.entries(held[part] || {})) {
       const all = column(packed, n);
       for (let row = 0; row < n; ++row) if (all[row] !== undefined && all[row] !== null) made[row][part][name] = all[row];
@@ -97,7 +97,14 @@ const measures = (() => {
 
 const value = (trial, name) => num(trial.measures[name]);
 const outside = (trial) => ["infeasible", "failed", "stale", "deleted"].includes(trial.state);
-const at_top = (trial) => !outside(trial) && trial.fidelity >= top_fidelity && trial.fidelity > 0;
+/** A further evaluation of another trial's config: that one's measures are of all of them together. */
+const is_repeat = (trial) => num(trial.of) >= 0;
+const at_top = (trial) => !outside(trial) && !is_repeat(trial) && trial.fidelity >= top_fidelity && trial.fidelity > 0;
+const at_less = (trial) => !outside(trial) && !is_repeat(trial) && !at_top(trial);
+/** What a trial's own evaluation gave, without the others of its config or function. */
+const own_value = (trial, name) => num(name in trial.alone ? trial.alone[name] : trial.measures[name]);
+/** The trials with an evaluation of their own that is not what they count as. */
+const single_evaluations = (some) => some.filter((t) => !outside(t) && (is_repeat(t) || Object.keys(t.alone).length > 0));
 const at_rung = (result, name) => num((result.measures || {})[name]);
 const ended_s = (trial) => {
   const finished = num(trial.finished_s);

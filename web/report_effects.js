@@ -39,7 +39,7 @@ const kMostDots = 1500;   // in each of the small plots
 const kFirstPlots = 12;   // before "all parameters" is asked for
 
 function effects_chart() {
-  const names = [...measures.keys()], seen = trials.filter((t) => !outside(t));
+  const names = [...measures.keys()], seen = trials.filter((t) => !outside(t) && !is_repeat(t));
   if (!told_apart.length || !names.some((n) => seen.some((t) => Number.isFinite(value(t, n))))) return false;
   const state = {y: names[0], log: null, all: false};
   const cells = new Map();  // by parameter: its box and plot, made when first shown
@@ -81,7 +81,7 @@ function effects_chart() {
   /** What the effects are of: the measure at one fidelity where they are of one, else the trial's last. */
   function measured(t) {
     const at = num((effects_of(state.y) || {}).fidelity);
-    if (!(at > 0)) return value(t, state.y);
+    if (!(at > 0) || t.fidelity === at) return value(t, state.y);
     const result = t.results.find((r) => num(r.fidelity) === at);
     return result ? at_rung(result, state.y) : NaN;
   }

@@ -249,6 +249,7 @@ function detail_nodes() {
   const t = by_id.get(selection.id), pairs = (rows) => el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]));
   if (!t) return [el("p", {class: "empty"}, trials.length ? "Select a dot or a row to see its trial." : "No trials yet.")];
   const facts = [["state", t.cause ? `${t.state}, ${t.cause}` : t.state]];
+  if (num(t.evaluations) > 1) facts.push(["evaluations", `${t.evaluations}: the measures are ${data.posterior ? "posterior means over them" : "of all together"}`]);
   if (t.fidelity) facts.push([unit || "fidelity", String(t.fidelity)]);
   if (t.reason) facts.push(["reason", words(t.reason)]);
   if (t.same_as >= 0) facts.push(["same as", by_id.has(t.same_as) ? trial_link(t.same_as) : `trial ${t.same_as}`]);
@@ -259,11 +260,12 @@ function detail_nodes() {
   if (ended_s(t) > 0) facts.push(["finished", `${duration(ended_s(t))} after the start`]);
   if (t.worker) facts.push(["worker", words(t.worker)]);
   for (const k of ["key", "structural", "functional"]) if (t[k]) facts.push([`${k === "key" ? "config" : k} key`, el("code", {}, `${t[k]}…`)]);
-  const config = Object.entries(t.config), seen = Object.entries(t.measures);
+  const config = Object.entries(t.config), seen = Object.entries(t.measures), own = Object.entries(t.alone);
   const rung_names = t.results.length > 1 ? objectives.map((o) => o.name).filter((n) => t.results.some((r) => n in r.measures)) : [];
   return [
       el("h3", {}, `Trial ${t.id} `, on_front.has(t.id) ? el("span", {class: "star"}, single ? "◆ best" : "◆ front") : ""),
       ...(seen.length ? [el("h4", {}, "Measures"), pairs(seen.map(([k, v]) => [k, quantity(k, v)]))] : []),
+      ...(own.length ? [el("h4", {}, "This evaluation alone"), pairs(own.map(([k, v]) => [k, quantity(k, v)]))] : []),
       ...(rung_names.length ? [el("h4", {}, "Results"), el("table", {class: "rungs"}, el("thead", {}, el("tr", {}, el("th", {scope: "col"}, unit || "fidelity"), ...rung_names.map((n) => el("th", {scope: "col"}, n)))),
           el("tbody", {}, ...t.results.map((r) => el("tr", {}, el("td", {}, String(r.fidelity)), ...rung_names.map((n) => el("td", {}, quantity(n, r.measures[n]))))))) ] : []),
       ...(t.curve.length > 1 ? [el("h4", {}, "Training loss"), spark(t.curve, `Training loss of trial ${t.id}`)] : []),

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "hone/run/posterior.h"
 #include "hone/run/worker.h"
 
 namespace hone::run {
@@ -12,16 +13,22 @@ std::string checkpoint_folder(const study::Store& store, std::int64_t trial) {
   return folder.empty() ? "" : folder + "/checkpoint";
 }
 
-void collect_checkpoints(const Optimizer& optimizer, std::set<std::int64_t>& own) {
+std::set<std::int64_t> models_of_front(const study::Study& study, const StudyFile& file) {
+  std::set<std::int64_t> models;
+  for (const study::Front& front : {study.front(), shown_front(study, file)})
+    for (const auto& member : front.members()) {
+      models.insert(member.trial);
+      if (const std::int64_t twin = study.trial(member.trial).same_as; twin >= 0) models.insert(twin);
+    }
+  return models;
+}
+
+void collect_checkpoints(const Optimizer& optimizer, const StudyFile& file, std::set<std::int64_t>& own) {
   const study::Study& study = optimizer.study();
   if (folder_of(study.store()).empty()) return;
+  const std::set<std::int64_t> models = models_of_front(study, file);
   const auto wanted = [&](std::int64_t id) {
-    if (optimizer.scheduler().resumable(study.trial(id))) return true;
-    for (const auto& member : study.front().members()) {
-      const study::Trial& on_front = study.trial(member.trial);
-      if (on_front.id == id || on_front.same_as == id) return true;
-    }
-    return false;
+    return optimizer.scheduler().resumable(study.trial(id)) || models.contains(id);
   };
   const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
   std::error_code code;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNamed = 4;      // parameters in a sentence
 constexpr double kWorthNaming = 0.03;  // of all that the steps change together
 
-std::string shown(const space::Config& config, const std::string& name) {
+std::string setting_text(const space::Config& config, const std::string& name) {
   const Value* value = config.find(name);
   if (value == nullptr) return "-";
   if (const auto* real = std::get_if<double>(value)) return fmt::format("{:.4g}", *real);
@@ -40,18 +40,19 @@ std::int64_t default_trial(const study::Study& study, std::int64_t most) {
   return -1;
 }
 
-Gain gain_over(const study::Study& study, std::int64_t from, std::size_t objective, const EffectModel* model,
+Gain gain_over(const Shown& shown, std::int64_t from, std::size_t objective, const EffectModel* model,
                const space::Space& space) {
+  const study::Study& study = shown.study();
   Gain gain;
   gain.objective = study.objectives()[objective].name;
   gain.minimize = study.objectives()[objective].minimize;
   const study::Trial& before = study.trial(from);
-  const auto& members = study.front().members();
+  const auto& members = shown.front().members();
   const auto best = std::min_element(members.begin(), members.end(), [&](const auto& a, const auto& b) {
     return a.values[objective] < b.values[objective];
   });
   const double sign = gain.minimize ? 1.0 : -1.0;
-  gain.before = study.outcome(from).find(gain.objective).value_or(std::nan(""));
+  gain.before = shown.measures(from).find(gain.objective).value_or(std::nan(""));
   gain.after = sign * best->values[objective];
   gain.trial = best->trial;
   const study::Trial& after = study.trial(best->trial);
@@ -72,7 +73,7 @@ Gain gain_over(const study::Study& study, std::int64_t from, std::size_t objecti
     }
   for (const auto& [parameter, change] : path) {
     const std::string& name = space.parameter(parameter).name;
-    gain.steps.push_back({name, shown(before.config, name), shown(after.config, name), change});
+    gain.steps.push_back({name, setting_text(before.config, name), setting_text(after.config, name), change});
   }
   return gain;
 }
@@ -112,12 +113,12 @@ std::string gain_text(const Gain& gain) {
   return fmt::format("{}: {}{}", text, rest > 0 ? "mostly " : "", fmt::join(named, ", "));
 }
 
-std::vector<std::int64_t> better_everywhere(const study::Study& study, std::int64_t from) {
-  const study::Measures outcome = study.outcome(from);
+std::vector<std::int64_t> better_everywhere(const Shown& shown, std::int64_t from) {
+  const study::Measures outcome = shown.measures(from);
   std::vector<std::int64_t> ids;
   if (outcome.empty()) return ids;
-  const auto before = study::oriented(study.objectives(), outcome);
-  for (const auto& member : study.front().members()) {
+  const auto before = study::oriented(shown.study().objectives(), outcome);
+  for (const auto& member : shown.front().members()) {
     bool better = true;
     for (std::size_t i = 0; i < before.size(); ++i) better = better && member.values[i] < before[i];
     if (better) ids.push_back(member.trial);

@@ -23,8 +23,12 @@ bool within_limits(const study::Study& study, const study::Measures& measures) {
 
 }  // namespace
 
-study::Front shown_front(const study::Study& study, const StudyFile& file) {
-  if (file.identity.policy != identity::Policy::average || study.light()) return study.front();
+Shown::Shown(const study::Study& study, const StudyFile& file) : study_(&study) {
+  if (file.identity.policy != identity::Policy::average || study.light()) {
+    front_ = study.front();
+    return;
+  }
+  posterior_ = true;
   const auto& objectives = study.objectives();
   std::vector<Evaluated> all;
   // By objective: what repeats of each function say. A function is known by the first trial that was
@@ -57,12 +61,30 @@ study::Front shown_front(const study::Study& study, const StudyFile& file) {
     shift[i] = predict::posterior_means(repeated[i]);
     for (std::size_t f = 0; f < shift[i].size(); ++f) shift[i][f] -= repeated[i][f].mean;
   }
-  study::Front front;
   for (Evaluated& one : all) {
     for (std::size_t i = 0; i < objectives.size(); ++i) one.means[i] += shift[i][one.function];
-    front.insert(one.trial, std::move(one.means));
+    front_.insert(one.trial, one.means);
+    points_.emplace(one.trial, std::move(one.means));
   }
-  return front;
+}
+
+bool Shown::on_front(std::int64_t trial) const {
+  return std::any_of(front_.members().begin(), front_.members().end(),
+                     [trial](const auto& member) { return member.trial == trial; });
+}
+
+study::Measures Shown::measures(std::int64_t trial) const {
+  study::Measures measures = study_->outcome(trial);
+  if (const auto point = points_.find(trial); point != points_.end())
+    for (std::size_t i = 0; i < point->second.size(); ++i) {
+      const auto& objective = study_->objectives()[i];
+      measures.set(objective.name, objective.minimize ? point->second[i] : -point->second[i]);
+    }
+  return measures;
+}
+
+study::Front shown_front(const study::Study& study, const StudyFile& file) {
+  return Shown(study, file).front();
 }
 
 }  // namespace hone::run

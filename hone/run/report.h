@@ -29,6 +29,7 @@ namespace hone::run {
 ///   one
 ///                                  value an objective
 ///   front                          trial ids, best first by the first objective (one objective: the best)
+///   posterior                      whether objectives are posterior means (identity policy `average`)
 ///   gains                          null, or what beat the defaults: {trial, state, text, closing, better:
 ///   [ids],
 ///                                  objectives: [{name, before, after, trial, text, steps: [{parameter, from,
@@ -44,7 +45,10 @@ namespace hone::run {
 ///                                  in the study; `sampled`: how many of them are a uniform choice
 ///     id, state, fidelity, created_s, finished_s, spent_s, origin, worker, cause, reason, attempts, lost,
 ///     same_as, of, replicate, key, structural, functional         a column each; keys: their first digits
-///     config, measures             {name: column}; measures: of the highest fidelity, costs merged in
+///     config, measures             {name: column}; measures: of the highest fidelity, costs merged in,
+///                                  those of all evaluations of a trial together
+///     alone                        the same of the trial's own evaluation, where that is another number
+///     evaluations                  a column: how many evaluations the measures are of, where more than one
 ///     results, result_names        {row: [[fidelity, value, ...]]}: of trials with several, at most some
 ///                                  (results_total: how many have them); values in the order of result_names
 ///     curves                       {row: [[fidelities], [training losses]]}, thinned; of some (curves_total)

@@ -14,6 +14,7 @@
 #include "hone/run/cost_pairs.h"
 #include "hone/run/effects.h"
 #include "hone/run/gains.h"
+#include "hone/run/posterior.h"
 #include "hone/run/summary.h"
 #include "hone/schedule/scheduler.h"
 
@@ -49,21 +50,21 @@ Json effects_json(const EffectModel& model, const Measured& of, const std::strin
 }
 
 /// What beat the defaults by what; null where no trial is the defaults'.
-Json gains_json(const study::Study& study, const std::vector<EffectModel>& models,
-                const space::Space& space) {
+Json gains_json(const Shown& shown, const std::vector<EffectModel>& models, const space::Space& space) {
+  const study::Study& study = shown.study();
   const std::int64_t from = default_trial(study, study.size());
   if (from < 0) return nullptr;
   const Trial& trial = study.trial(from);
   Json gains = {{"trial", from}, {"state", state_name(trial.state)}, {"objectives", Json::array()}};
   const auto* result = trial.at(study.header().horizon);
-  if (result == nullptr || study.front().members().empty()) {
+  if (result == nullptr || shown.front().members().empty()) {
     gains["text"] = fmt::format("The defaults (trial {}) have no result to compare with: {}{}.", from,
                                 state_name(trial.state), trial.reason.empty() ? "" : ", " + trial.reason);
     return gains;
   }
   std::string text;
   for (std::size_t k = 0; k < study.objectives().size(); ++k) {
-    const Gain gain = gain_over(study, from, k, k < models.size() ? &models[k] : nullptr, space);
+    const Gain gain = gain_over(shown, from, k, k < models.size() ? &models[k] : nullptr, space);
     Json steps = Json::array();
     for (const auto& step : gain.steps)
       steps.push_back({{"parameter", step.parameter},
@@ -78,18 +79,16 @@ Json gains_json(const study::Study& study, const std::vector<EffectModel>& model
                                    {"steps", std::move(steps)},
                                    {"text", gain_text(gain)}});
   }
-  const auto better = better_everywhere(study, from);
+  const auto better = better_everywhere(shown, from);
   std::string closing;
   if (study.objectives().size() > 1) {
-    const bool on_front = std::any_of(study.front().members().begin(), study.front().members().end(),
-                                      [from](const auto& member) { return member.trial == from; });
-    if (on_front)
+    if (shown.on_front(from))
       closing = "The defaults are on the front themselves: nothing beats them in every objective.";
     else if (better.empty())
       closing = "No design of the front is better in every objective at once.";
     else
       closing = fmt::format("{} of the {} designs of the front {} better in every objective.", better.size(),
-                            study.front().members().size(), better.size() == 1 ? "is" : "are");
+                            shown.front().members().size(), better.size() == 1 ? "is" : "are");
   }
   gains["closing"] = closing;
   text += closing;
@@ -227,9 +226,10 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
   }
 
   std::vector<std::int64_t> front;
-  for (const auto& member : study.front().members()) front.push_back(member.trial);
+  const Shown shown(study, file);
+  for (const auto& member : shown.front().members()) front.push_back(member.trial);
   std::set<std::int64_t> must(front.begin(), front.end());
-  const Json gains = gains_json(study, models, file.space);
+  const Json gains = gains_json(shown, models, file.space);
   if (!gains.is_null()) must.insert(gains["trial"].get<std::int64_t>());
   const Json failures = failures_json(study, must);
   std::set<std::string> workers;
@@ -266,12 +266,13 @@ Json report_json(const study::Study& study, const StudyFile& file, const std::st
           {"hypervolume_reference",
            study.objectives().size() > 1 ? Json(study.reference()) : Json(Json::array())},
           {"front", front},
+          {"posterior", shown.posterior()},
           {"gains", gains},
           {"effects", effects},
           {"cost_pairs", pairs},
           {"parameters", parameters},
           {"measures", measures},
-          {"trials", report_trials(study, file, must)},
+          {"trials", report_trials(shown, file, must)},
           {"sample", sample}};
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/run/posterior.h"
 #include "hone/run/study_file.h"
 #include "hone/study/study.h"
 
@@ -23,7 +24,7 @@ constexpr std::int64_t kReportTrialsLeast = 2000;
 /// `must`, the best `kReportBest` of every objective, and of the rest a uniform choice that depends on the
 /// study's seed alone.
 constexpr std::size_t kReportBest = 200;
-Json report_trials(const study::Study& study, const StudyFile& file, const std::set<std::int64_t>& must);
+Json report_trials(const Shown& shown, const StudyFile& file, const std::set<std::int64_t>& must);
 
 /// Hypervolume as the front grew: [trials ended, seconds since the beginning, hypervolume], at every change
 /// of the front or, where it changed often, at an even choice of them with the last one.

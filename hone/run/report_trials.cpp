@@ -145,7 +145,8 @@ Json packed_column(const std::vector<Json>& values) {
   return packed;
 }
 
-Json report_trials(const study::Study& study, const StudyFile& file, const std::set<std::int64_t>& must) {
+Json report_trials(const Shown& shown, const StudyFile& file, const std::set<std::int64_t>& must) {
+  const study::Study& study = shown.study();
   // Measures in the task's order, then what else trials report; "X (before)" where X changed since.
   std::vector<std::string> names;
   const auto add = [&](const std::string& name) {
@@ -216,19 +217,44 @@ Json report_trials(const study::Study& study, const StudyFile& file, const std::
       const Value* value = t.config.find(parameter.name);
       return value != nullptr ? value_to_json(*value) : Json(nullptr);
     });
-  Json measures = Json::object();
+  // What a trial's evaluations make together is what the study goes by; where that is not what its own gave,
+  // both come along. Replicates stand for themselves.
+  std::map<std::int64_t, study::Measures> together;
+  for (const Trial* trial : chosen.trials)
+    if (trial->of < 0 && trial->last() != nullptr && trial->last()->fidelity == study.header().horizon)
+      if (auto whole = shown.measures(trial->id); !whole.empty()) together[trial->id] = std::move(whole);
+  const auto own = [&](const Trial& t, const std::string& name) -> std::optional<double> {
+    const double value = cost_of(t, name);
+    // A NaN that a trial reported is worth showing, one that stands for "none" is not.
+    const bool reported =
+        !std::isnan(value) || (t.last() != nullptr && t.last()->measures.find(name)) || t.costs.find(name);
+    return reported ? std::optional(value) : std::nullopt;
+  };
+  const auto counted = [&](const Trial& t, const std::string& name) -> std::optional<double> {
+    if (const auto found = together.find(t.id); found != together.end())
+      if (const auto value = found->second.find(name)) return value;
+    return own(t, name);
+  };
+  Json measures = Json::object(), alone = Json::object();
   for (const auto& name : names) {
     Json packed = column([&](const Trial& t) {
-      const double value = cost_of(t, name);
-      // A NaN that a trial reported is worth showing, one that stands for "none" is not.
-      const bool reported =
-          !std::isnan(value) || (t.last() != nullptr && t.last()->measures.find(name)) || t.costs.find(name);
-      return reported ? number(value) : Json(nullptr);
+      const auto value = counted(t, name);
+      return value ? number(*value) : Json(nullptr);
     });
     if (!packed.is_null()) measures[name] = std::move(packed);
+    packed = column([&](const Trial& t) {
+      const auto value = own(t, name), shared = counted(t, name);
+      return value && shared && number(*value) != number(*shared) ? number(*value) : Json(nullptr);
+    });
+    if (!packed.is_null()) alone[name] = std::move(packed);
   }
   data["config"] = std::move(config);
   data["measures"] = std::move(measures);
+  data["alone"] = std::move(alone);
+  data["evaluations"] = column([&](const Trial& t) {
+    const std::int64_t n = together.contains(t.id) ? study.spread(t.id).n : 0;
+    return n > 1 ? Json(n) : Json(nullptr);
+  });
 
   // Rungs and curves: of the front and of an even choice of the rest.
   Json results = Json::object(), curves = Json::object();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <tuple>
@@ -139,6 +140,18 @@ Json unreported_json(const study::Study& study, const StudyFile& file) {
   for (const auto& one : unreported(study, file))
     list.push_back({{"name", one.name}, {"role", role_name(one.role)}, {"text", one.error().what()}});
   return list;
+}
+
+/// What the objectives' values in the front's table are.
+std::string posterior_note(const Shown& shown) {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 0;
+  for (const auto& member : shown.front().members()) {
+    const std::int64_t n = shown.study().spread(member.trial).n;
+    least = std::min(least, n), most = std::max(most, n);
+  }
+  return fmt::format(
+      "posterior means of {} each; --json has the plain means, too\n",
+      least < most ? fmt::format("{} to {} evaluations", least, most) : counted(most, "evaluation"));
 }
 
 std::string whole_percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
@@ -298,8 +311,7 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
     text += fmt::format("\n  replicates: {} of the last {} trials repeat a config with another seed",
                         replicates, status["looked_back"].get<std::int64_t>());
   if (study.objectives().size() > 1) {
-    text +=
-        fmt::format("\n  front: {} at {} {}", study.front().members().size(), study.header().horizon, unit);
+    text += fmt::format("\n  front: {} at {} {}", status["front"].size(), study.header().horizon, unit);
     if (const double volume = status["hypervolume"].get<double>(); volume > 0.0) {
       text +=
           fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(shown_reference(study), ", "));
@@ -310,12 +322,14 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                           study.size() <= kTrendTrials ? "stood" : "what is still on the front stood",
                           fmt::join(trend, ", "));
     }
-  } else if (const study::Front front = shown_front(study, file); !front.members().empty()) {
-    const auto& best = front.members().front();
+  } else if (const Shown shown(study, file); !shown.front().members().empty()) {
+    const auto& best = shown.front().members().front();
     const auto& objective = study.objectives().front();
     text += fmt::format("\n  best: {} {} in trial {} at {} {}", objective.name,
                         quantity_text(objective.name, objective.minimize ? best.values[0] : -best.values[0]),
                         best.trial, study.header().horizon, unit);
+    if (shown.posterior())
+      text += fmt::format(", the posterior mean of {}", counted(study.spread(best.trial).n, "evaluation"));
   }
   const Json& saved = status["saved"];
   text += '\n' + saved_text(saved);
@@ -370,19 +384,18 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
 
 Json front_json(const study::Study& study, const StudyFile& file) {
   Json list = Json::array();
-  const study::Front front = shown_front(study, file);
-  for (const auto& [id, values] : front.members()) {
+  const Shown shown(study, file);
+  for (const auto& [id, values] : shown.front().members()) {
     const Trial& trial = study.trial(id);
     Json member{{"trial", id},
                 {"config", trial.config.json()},
                 {"fidelity", study.header().horizon},
                 {"measures", study.outcome(id).json()},
                 {"same_as", trial.same_as}};
-    if (const auto spread = study.spread(id); spread.n > 1) {
-      member["evaluations"] = spread.n;
-      member["deviation"] = spread.deviation.json();
-    }
-    if (file.identity.policy == identity::Policy::average && !study.light()) {
+    const auto spread = study.spread(id);
+    member["evaluations"] = spread.n;
+    if (spread.n > 1) member["deviation"] = spread.deviation.json();
+    if (shown.posterior()) {
       Json posterior = Json::object();
       for (std::size_t i = 0; i < values.size(); ++i) {
         const auto& objective = study.objectives()[i];
@@ -438,7 +451,9 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
 }
 
 std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width) {
-  const std::vector<std::int64_t> ids = front_ids(study, file);
+  const Shown shown(study, file);
+  std::vector<std::int64_t> ids;
+  for (const auto& member : shown.front().members()) ids.push_back(member.trial);
   std::string warnings;
   for (const auto& one : unreported(study, file))
     warnings += fmt::format("warning: {}\n", one.error().what());
@@ -461,7 +476,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
       measures.push_back(info.name);
   std::vector<std::string> columns;
   std::map<std::string, std::set<std::string>> values;
-  const auto shown = [](const Trial& trial, const std::string& column) -> std::string {
+  const auto setting = [](const Trial& trial, const std::string& column) -> std::string {
     if (const Value* value = trial.config.find(column)) return value_text(*value);
     std::string list;
     for (const Value& value : trial.config.list(column))
@@ -473,7 +488,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
     if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
   }
   for (std::int64_t id : ids)
-    for (const auto& column : columns) values[column].insert(shown(study.trial(id), column));
+    for (const auto& column : columns) values[column].insert(setting(study.trial(id), column));
 
   std::vector<std::vector<std::string>> rows{{"trial"}};
   for (const auto& name : measures) rows[0].push_back(name);
@@ -481,14 +496,14 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
     if (values[column].size() > 1 || ids.size() == 1) rows[0].push_back(column);
   for (std::int64_t id : ids) {
     const Trial& trial = study.trial(id);
-    const study::Measures result = study.outcome(id);
+    const study::Measures result = shown.measures(id);
     std::vector<std::string> row{std::to_string(id)};
     for (const auto& name : measures) {
       const auto value = result.find(name);
       row.push_back(value ? quantity_text(name, *value) : "-");
     }
     for (const auto& column : columns)
-      if (values[column].size() > 1 || ids.size() == 1) row.push_back(shown(trial, column));
+      if (values[column].size() > 1 || ids.size() == 1) row.push_back(setting(trial, column));
     rows.push_back(row);
   }
   std::string text = table_text(rows, width);
@@ -505,13 +520,14 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
     line += fmt::format(" {}", pair);
   }
   if (!same.empty()) text += line + '\n';
+  if (shown.posterior()) text += posterior_note(shown);
 
   // The defaults are run first where they are run at all.
   const std::int64_t defaults = default_trial(study, 16);
   if (defaults >= 0 && study.trial(defaults).at(study.header().horizon) != nullptr) {
     text += fmt::format("against the defaults (trial {}):\n", defaults);
     for (std::size_t k = 0; k < study.objectives().size(); ++k) {
-      Gain gain = gain_over(study, defaults, k, nullptr, file.space);
+      Gain gain = gain_over(shown, defaults, k, nullptr, file.space);
       gain.steps.clear();
       text += fmt::format("  {}, trial {}\n", gain_text(gain), gain.trial);
     }

@@ -102,8 +102,10 @@ void export_csv(study::Study& study, const StudyFile& file, const TrialFilter& f
       row.push_back(value == nullptr ? "" : cell_text(*value));
     }
     const study::Result* last = trial.last();
+    const study::Measures together = filter.shown ? filter.shown->measures(trial.id) : study::Measures();
     for (const std::string& name : measures) {
-      auto value = last != nullptr ? last->measures.find(name) : std::nullopt;
+      auto value = together.find(name);
+      if (!value && last != nullptr) value = last->measures.find(name);
       if (!value) value = trial.costs.find(name);
       row.push_back(value ? cell_text(*value) : "");
     }
@@ -121,7 +123,8 @@ void export_csv(study::Study& study, const StudyFile& file, const TrialFilter& f
 
 void export_jsonl(study::Study& study, const TrialFilter& filter, const Sink& sink) {
   each_trial(study, filter, [&](const Trial& trial) {
-    sink(trial_json(study, trial).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    sink(trial_json(study, trial, filter.shown.get()).dump(-1, ' ', false, Json::error_handler_t::replace) +
+         "\n");
     return true;
   });
 }

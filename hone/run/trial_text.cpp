@@ -156,7 +156,8 @@ std::vector<Attempt> attempts_of(const study::Study& study, std::int64_t trial) 
   return attempts;
 }
 
-std::string trials_text(const study::Study& study, const StudyFile& file, const TrialChoice& choice) {
+std::string trials_text(const study::Study& study, const StudyFile& file, const TrialChoice& choice,
+                        const Shown* shown, std::size_t width) {
   std::vector<std::vector<std::string>> rows{{"trial", "state", "origin", file.task->fidelity_unit()}};
   for (const auto& objective : study.objectives()) rows[0].push_back(objective.name);
   rows[0].insert(rows[0].end(), {"spent", "why"});
@@ -165,8 +166,10 @@ std::string trials_text(const study::Study& study, const StudyFile& file, const 
     const study::Result* last = trial.last();
     std::vector<std::string> row{std::to_string(id), state_name(trial.state), trial.origin,
                                  last == nullptr ? "-" : std::to_string(last->fidelity)};
+    const study::Measures together = shown != nullptr ? shown->measures(id) : study::Measures();
     for (const auto& objective : study.objectives()) {
-      auto value = last != nullptr ? last->measures.find(objective.name) : std::nullopt;
+      auto value = together.find(objective.name);
+      if (!value && last != nullptr) value = last->measures.find(objective.name);
       if (!value) value = trial.costs.find(objective.name);
       row.push_back(value ? quantity_text(objective.name, *value) : "-");
     }
@@ -174,10 +177,10 @@ std::string trials_text(const study::Study& study, const StudyFile& file, const 
     row.push_back(first_line(why_text(trial), kWidestReason));
     rows.push_back(std::move(row));
   }
-  return table_text(rows);
+  return table_text(rows, width);
 }
 
-Json trial_json(const study::Study& study, const Trial& trial) {
+Json trial_json(const study::Study& study, const Trial& trial, const Shown* shown) {
   Json results = Json::array();
   for (const auto& result : trial.results)
     results.push_back({{"fidelity", result.fidelity}, {"measures", result.measures.json()}});
@@ -185,44 +188,47 @@ Json trial_json(const study::Study& study, const Trial& trial) {
   for (const auto& [at, value] : trial.curve) curve.push_back({at, real_to_json(value)});
   const auto or_null = [](std::int64_t id) { return id >= 0 ? Json(id) : Json(nullptr); };
   const auto key = [](const Key& key) { return key.none() ? Json(nullptr) : Json(key.hex()); };
-  return {{"trial", trial.id},
-          {"state", state_name(trial.state)},
-          {"reason", trial.reason},
-          {"cause", trial.cause},
-          {"origin", trial.origin},
-          {"seed", trial.seed},
-          {"config", trial.config.json()},
-          {"key", trial.key.hex()},
-          {"structural", key(trial.keys.structural)},
-          {"functional", key(trial.keys.functional)},
-          {"costs", trial.costs.json()},
-          {"results", results},
-          {"curve", curve},
-          {"target", trial.target},
-          {"replicate_of", or_null(trial.of)},
-          {"replicate", trial.replicate},
-          {"replicates", ids_json(study.replicates(trial.id))},
-          {"same_as", or_null(trial.same_as)},
-          {"followers", ids_json(study.followers(trial.id))},
-          {"joins", or_null(trial.joins)},
-          {"joined_with", ids_json(study.joined_with(trial.id))},
-          {"probe_s", trial.probe_s},
-          {"behind", or_null(trial.behind)},
-          {"attempts", trial.attempts},
-          {"lost", trial.lost},
-          {"vanished", trial.vanished},
-          {"worker", trial.worker},
-          {"created_s", trial.created_s},
-          {"finished_s", trial.finished_s},
-          {"spent_s", trial.spent_s}};
+  Json json{{"trial", trial.id},
+            {"state", state_name(trial.state)},
+            {"reason", trial.reason},
+            {"cause", trial.cause},
+            {"origin", trial.origin},
+            {"seed", trial.seed},
+            {"config", trial.config.json()},
+            {"key", trial.key.hex()},
+            {"structural", key(trial.keys.structural)},
+            {"functional", key(trial.keys.functional)},
+            {"costs", trial.costs.json()},
+            {"results", results},
+            {"curve", curve},
+            {"target", trial.target},
+            {"replicate_of", or_null(trial.of)},
+            {"replicate", trial.replicate},
+            {"replicates", ids_json(study.replicates(trial.id))},
+            {"same_as", or_null(trial.same_as)},
+            {"followers", ids_json(study.followers(trial.id))},
+            {"joins", or_null(trial.joins)},
+            {"joined_with", ids_json(study.joined_with(trial.id))},
+            {"probe_s", trial.probe_s},
+            {"behind", or_null(trial.behind)},
+            {"attempts", trial.attempts},
+            {"lost", trial.lost},
+            {"vanished", trial.vanished},
+            {"worker", trial.worker},
+            {"created_s", trial.created_s},
+            {"finished_s", trial.finished_s},
+            {"spent_s", trial.spent_s}};
+  if (shown != nullptr)
+    if (const auto together = shown->measures(trial.id); !together.empty())
+      json["measures"] = together.json();
+  return json;
 }
 
 std::string trial_text(const study::Study& study, const StudyFile& file, const Trial& trial) {
   const std::string unit = file.task->fidelity_unit();
   std::string text = fmt::format("trial {}: {}", trial.id, state_name(trial.state));
   if (!trial.cause.empty()) text += fmt::format(" ({})", trial.cause);
-  for (const auto& member : study.front().members())
-    if (member.trial == trial.id) text += ", on the front";
+  if (Shown(study, file).on_front(trial.id)) text += ", on the front";
   text += '\n';
   if (!trial.reason.empty()) text += fmt::format("  {}\n", trial.reason);
   if (trial.state == TrialState::deleted && trial.key.none())

@@ -71,9 +71,10 @@ bool by_state_alone(const TrialFilter& filter) {
   return filter.causes.empty() && filter.origin.empty() && !filter.where && !filter.front;
 }
 
-std::vector<std::int64_t> front_of(const study::Study& study) {
+std::vector<std::int64_t> front_of(const study::Study& study, const TrialFilter& filter) {
   std::vector<std::int64_t> ids;
-  for (const auto& member : study.front().members()) ids.push_back(member.trial);
+  for (const auto& member : (filter.shown ? filter.shown->front() : study.front()).members())
+    ids.push_back(member.trial);
   return ids;
 }
 
@@ -157,7 +158,7 @@ void each_trial(study::Study& study, const TrialFilter& filter,
                 const std::function<bool(const Trial&)>& take) {
   std::vector<std::int64_t> front;
   if (filter.front) {
-    front = front_of(study);
+    front = front_of(study, filter);
     std::sort(front.begin(), front.end());
     for (const std::int64_t id : front)
       if (matches(filter, study.trial(id)) && !take(study.trial(id))) return;
@@ -200,7 +201,7 @@ TrialChoice choose_trials(study::Study& study, const TrialFilter& filter, std::i
     else
       std::reverse(choice.ids.begin(), choice.ids.end());
     if (filter.front)
-      for (const std::int64_t id : front_of(study))
+      for (const std::int64_t id : front_of(study, filter))
         if (matches(filter, study.trial(id))) choice.ids.push_back(id);
     choice.ids.resize(std::min(choice.ids.size(), most));
     return choice;

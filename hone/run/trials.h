@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "hone/run/posterior.h"
 #include "hone/run/study_file.h"
 #include "hone/study/study.h"
 
@@ -19,6 +21,9 @@ struct TrialFilter {
   /// A trial that lacks what it names does not match.
   space::Expression where;
   bool front = false;  ///< only the front's members
+  /// Whose front that is, null: the study's own. With it exports have the measures of all evaluations of a
+  /// trial together (Shown::measures) instead of its own last result's.
+  std::shared_ptr<const Shown> shown = nullptr;
   /// A parameter, measure or field; "-" before it: the largest first. "": by id, the newest first. Trials
   /// that lack it come last.
   std::string sort;
@@ -46,8 +51,10 @@ struct TrialChoice {
 };
 TrialChoice choose_trials(study::Study& study, const TrialFilter& filter, std::int64_t limit);
 
-/// A table for people: id, state, origin, fidelity, objectives, seconds, and why.
-std::string trials_text(const study::Study& study, const StudyFile& file, const TrialChoice& choice);
+/// A table for people: id, state, origin, fidelity, objectives, seconds, and why; folded to `width` columns
+/// (0: any width will do). `shown`: objectives of all evaluations together; null: of the trial's last result.
+std::string trials_text(const study::Study& study, const StudyFile& file, const TrialChoice& choice,
+                        const Shown* shown = nullptr, std::size_t width = 0);
 
 /// One attempt at a trial, as the journal has it.
 struct Attempt {
@@ -61,8 +68,9 @@ struct Attempt {
 };
 std::vector<Attempt> attempts_of(const study::Study& study, std::int64_t trial);
 
-/// All that is known of a trial as one JSON document; without what it printed.
-Json trial_json(const study::Study& study, const study::Trial& trial);
+/// All that is known of a trial as one JSON document; without what it printed. With `shown` also "measures",
+/// what its evaluations come to together, where there is a result.
+Json trial_json(const study::Study& study, const study::Trial& trial, const Shown* shown = nullptr);
 /// The same for people, with the default config's values beside it and its learning curve drawn.
 std::string trial_text(const study::Study& study, const StudyFile& file, const study::Trial& trial);
 /// The last `lines` lines of what a trial printed, all of it where `lines` is 0; "" where it printed nothing.

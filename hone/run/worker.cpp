@@ -83,7 +83,7 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
     const auto jobs = optimizer.ask_alike(batch);
     if (jobs.empty()) {
       if (optimizer.finished()) {
-        collect_checkpoints(optimizer, own);
+        collect_checkpoints(optimizer, file, own);
         return WorkEnd::finished;
       }
       if (optimizer.outdated()) return WorkEnd::revised;
@@ -103,11 +103,11 @@ WorkEnd work(const StudyFile& file, std::shared_ptr<study::Store> store, task::E
           own.insert(job.trial);
     if (now - collected_s > 1.0) {
       optimizer.study().sync();
-      collect_checkpoints(optimizer, own);
+      collect_checkpoints(optimizer, file, own);
       collected_s = now;
     }
   }
-  collect_checkpoints(optimizer, own);
+  collect_checkpoints(optimizer, file, own);
   return WorkEnd::stopped;
 }
 

@@ -8,9 +8,13 @@
 
 #include "../fire/random_journal.h"
 #include "hone/base/error.h"
+#include "hone/base/units.h"
+#include "hone/run/checkpoints.h"
 #include "hone/run/posterior.h"
+#include "hone/run/report_data.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"
+#include "hone/run/trials.h"
 #include "twin_task.h"
 
 namespace hone::run {
@@ -174,6 +178,64 @@ TEST_F(Twins, TheShownFrontGoesByPosteriorMeans) {
   auto reuse = study;
   reuse.identity = Policy::reuse;
   EXPECT_EQ(ids(shown_front(*study_, reuse)), ids(study_->front()));
+}
+
+TEST_F(Twins, TheShownFrontIsTheSameEverywhere) {
+  task_->noise = 0.5;
+  Settings settings(Policy::average);
+  settings.evaluations = 3;
+  auto averaged = test::twin_study(task_, settings,
+                                   {twin(1, 1), twin(1, 2), twin(1, 3), twin(2, 0), twin(2, 1), twin(2, 2),
+                                    twin(3, 0), twin(3, 1), twin(4, 0), twin(5, 0)},
+                                   6);
+  averaged.objectives = {{"loss", true}};
+  run(averaged);
+  const Shown shown(*study_, averaged);
+  ASSERT_TRUE(shown.posterior());
+  ASSERT_EQ(shown.front().members().size(), 1u);
+  const std::int64_t best = shown.front().members().front().trial;
+  const double loss = shown.front().members().front().values.front();
+  EXPECT_EQ(shown.measures(best).find("loss"), loss);
+  ASSERT_NE(study_->outcome(best).find("loss"), loss) << "this noise moves the means";
+  const std::string number = "loss " + quantity_text("loss", loss);
+
+  EXPECT_EQ(report_json(*study_, averaged)["front"], Json({best}));
+  EXPECT_NE(status_text(*study_, averaged).find(number), std::string::npos);
+  EXPECT_NE(status_text(*study_, averaged).find("the posterior mean of "), std::string::npos);
+  const std::string table = front_text(*study_, averaged);
+  EXPECT_NE(table.find(quantity_text("loss", loss)), std::string::npos) << table;
+  EXPECT_NE(table.find("posterior means of "), std::string::npos) << table;
+  const Json members = front_json(*study_, averaged);
+  EXPECT_EQ(members[0]["posterior"]["loss"], loss);
+  EXPECT_EQ(members[0]["evaluations"], study_->spread(best).n);
+
+  // With a front of several: its members in lists, in exports, and among the checkpoints that are kept.
+  averaged.objectives = {{"loss", true}, {"latency_s", true}};
+  std::shared_ptr<const Shown> several;
+  std::vector<std::int64_t> ids = front();
+  for (averaged.seed = 1; averaged.seed < 40 && ids == front(); ++averaged.seed) {
+    run(averaged);
+    several = std::make_shared<const Shown>(*study_, averaged);
+    ids.clear();
+    for (const auto& member : several->front().members()) ids.push_back(member.trial);
+  }
+  ASSERT_NE(ids, front()) << "some noise moves the front";
+  TrialFilter filter;
+  filter.front = true;
+  filter.shown = several;
+  EXPECT_EQ(choose_trials(*study_, filter, 100).ids, ids);
+  const std::string listed = trials_text(*study_, averaged, {ids, 1}, several.get());
+  std::string lines;
+  export_jsonl(*study_, filter, [&](std::string_view part) { lines += part; });
+  const std::set<std::int64_t> kept = models_of_front(*study_, averaged);
+  for (const auto& member : several->front().members()) {
+    EXPECT_NE(listed.find(quantity_text("loss", member.values[0])), std::string::npos) << listed;
+    EXPECT_NE(lines.find(real_to_json(member.values[0]).dump()), std::string::npos) << lines;
+    EXPECT_TRUE(kept.contains(member.trial));
+    EXPECT_NE(trial_text(*study_, averaged, study_->trial(member.trial)).find(", on the front"),
+              std::string::npos);
+  }
+  for (const Json& member : front_json(*study_, averaged)) EXPECT_GE(member["evaluations"], 1);
 }
 
 TEST_F(Twins, SearchersSeeTheMean) {

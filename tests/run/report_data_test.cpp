@@ -170,6 +170,34 @@ TEST(Gains, NameWhatBeatTheDefaults) {
   EXPECT_NE(whole.find("latency_s"), std::string::npos) << whole;
 }
 
+TEST(ReportData, ATrialIsWhatAllItsEvaluationsMake) {
+  const MadeStudy made = made_study(0, 1);
+  study::Study& study = *made.study;
+  Rng rng(1, "repeats");
+  const space::Config first = made.file.space.sample(rng), other = made.file.space.sample(rng);
+  const auto ends = [&](std::int64_t id, double bits) {
+    study::EndRecord end;
+    end.trial = id;
+    end.attempt = 1;
+    end.state = study::TrialState::completed;
+    study.commit({study::StartRecord{id, 1, "w0.1", 180},
+                  study::ResultRecord{id, 1, {180, {{"bits_per_char", bits}}}}, end});
+  };
+  study.commit({study::TrialRecord{0, first, "tpe", 1}});
+  ends(0, 1.0);
+  study.commit({study::TrialRecord{1, first, "replicate", 2, 0, 0, 1}});
+  ends(1, 3.0);
+  study.commit({study::TrialRecord{2, other, "tpe", 1}});
+  ends(2, 1.5);
+  const Json data = report_json(study, made.file);
+  EXPECT_EQ(data["front"], Json({2})) << "a lucky evaluation is not the best";
+  const Json& trials = data["trials"];
+  EXPECT_EQ(unpacked(trials["measures"]["bits_per_char"], 3), (std::vector<Json>{2, 3, 1.5}));
+  EXPECT_EQ(unpacked(trials["alone"]["bits_per_char"], 3), (std::vector<Json>{1, nullptr, nullptr}));
+  EXPECT_EQ(unpacked(trials["evaluations"], 3), (std::vector<Json>{2, nullptr, nullptr}));
+  EXPECT_EQ(unpacked(trials["of"], 3), (std::vector<Json>{nullptr, 0, nullptr}));
+}
+
 TEST(Gains, AllEvaluationsOfTheDefaultsCount) {
   const MadeStudy made = made_study(0, 1);
   study::Study& study = *made.study;
