@@ -27,7 +27,7 @@ function header() {
         `(${(num(held.sampled) || 0).toLocaleString("en-US")}) of the rest. Counts, the hypervolume, saved evaluations and failures are those of all trials; dots, lines and the table are those of the page.`;
   }
   const parts = [["searcher", data.searcher], ["scheduler", data.scheduler],
-                 ["rungs", rungs.length ? `${rungs.join(", ")} ${unit}` : null], ["seed", data.seed], ["sessions", data.sessions > 1 ? data.sessions : null], ["replicates", data.replicates || null], ["ended", data.stopped],
+                 ["rungs", rungs.length ? units(rungs.join(", ")) : null], ["seed", data.seed], ["sessions", data.sessions > 1 ? data.sessions : null], ["replicates", data.replicates || null], ["ended", data.stopped],
                  ["made", data.made]];
   $("setting").textContent = parts.filter(([, v]) => v !== undefined && v !== null && v !== "").map(([k, v]) => `${k}: ${v}`).join("  ·  ");
   $("foot").textContent = `Written by hone ${words(data.hone)}. Everything is in this one file; it loads nothing.`;

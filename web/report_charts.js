@@ -8,7 +8,7 @@ function trial_tip(trial, note) {
   const rows = [...Object.keys(trial.measures).slice(0, 6).map((m) => [m, quantity(m, trial.measures[m])]),
                 ...told.map((p) => [p.name, setting(trial.config[p.name])])];
   return [el("b", {}, `Trial ${trial.id}${on_front.has(trial.id) ? (single ? ", the best" : ", on the front") : ""}`),
-          el("span", {class: "quiet"}, note || `${trial.state}${trial.fidelity ? ` at ${trial.fidelity} ${unit}` : ""}`),
+          el("span", {class: "quiet"}, note || `${trial.state}${trial.fidelity ? ` at ${units(trial.fidelity)}` : ""}`),
           el("dl", {}, ...rows.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]))];
 }
 const told_apart = differing(trials);
@@ -30,11 +30,12 @@ function front_chart() {
   const names = [...measures.keys()];
   const plot = new Plot($("front-plot"), single ? "Value against cost" : "The front");
   // Quality is the first objective that is maximized, else the first; cost another one, or a measure that looks like one.
-  const costs = ["latency_s", "parameters", "memory_bytes"].concat(names.filter((n) => minimized(n)));
-  const quality = single ? names[0] : (objectives.find((o) => !o.minimize) ?? objectives[0]).name;
+  const costs = ["latency_s", "parameters", "memory_bytes"].concat(names.filter(is_cost), names.filter((n) => minimized(n)));
+  const quality = single ? names[0] : (objectives.find((o) => !o.minimize) ?? objectives.find((o) => !is_cost(o.name)) ?? objectives[0]).name;
+  const others = objectives.filter((o) => o.name !== quality);
   const state = {y: quality,
                  x: single ? costs.find((n) => names.includes(n) && n !== quality)
-                           : objectives.find((o) => o.name !== quality).name,
+                           : (others.find((o) => o.minimize && is_cost(o.name)) ?? others[0]).name,
                  lower: true, log_x: null, log_y: null};
   if (!state.x) {
     $("front-figure").hidden = true;
@@ -74,7 +75,7 @@ function front_chart() {
       lines: [{points: steps, color: "front", width: 1.8, alpha: .85, stepped: goals[0] ? "before" : "after"}],
       tip: (p) => trial_tip(p.trial, p.single ? single_note(state.y, p.y) : undefined), quiet: "No trial has both measures yet.",
     });
-    const top_text = top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results";
+    const top_text = top_fidelity && unit ? `at ${units(top_fidelity)}` : "full results";
     const direction = (name, min) => (min === null ? null : `${min ? "lower" : "higher"} ${name}`);
     const better = [direction(state.y, goals[1]), direction(state.x, goals[0])].filter(Boolean);
     $("front-caption").replaceChildren(
@@ -105,7 +106,8 @@ function history_chart() {
     const seen = trials.filter((t) => Number.isFinite(value(t, state.y)));
     const full = seen.filter(at_top).map(point), low = seen.filter(at_less).map(point);
     const singles = single_evaluations(seen).map((t) => ({x: x(t), y: own_value(t, state.y), trial: t, single: true}));
-    const ranked = [...(full.length ? full : low)].sort((a, b) => a.x - b.x);
+    // Results below the top rung are not comparable: without one at the top there is no best yet.
+    const ranked = [...full].sort((a, b) => a.x - b.x);
     const best = [];
     for (const p of ranked)
       if (!best.length || (min ? p.y < best[best.length - 1].y : p.y > best[best.length - 1].y)) best.push(p);
@@ -130,7 +132,7 @@ function history_chart() {
     });
     $("history-caption").replaceChildren(
         legend([line.length ? ["front", "best so far", "line"] : null,
-                full.length ? ["top", top_fidelity && unit ? `at ${top_fidelity} ${unit}` : "full results"] : null,
+                full.length ? ["top", top_fidelity && unit ? `at ${units(top_fidelity)}` : "full results"] : null,
                 singles.length ? ["top", "single evaluations", "small"] : null,
                 low.length ? ["low", "at less: not comparable"] : null]));
   }

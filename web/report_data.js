@@ -111,6 +111,9 @@ const ended_s = (trial) => {
   return finished > 0 ? finished : (num(trial.created_s) || 0) + (num(trial.spent_s) || 0);
 };
 
+/** Whether a measure is a cost by its name: time, energy, memory, money, work, size. */
+const is_cost = (name) => /(_s|_j|_bytes|dollars|flops|macs|params|parameters|^seconds)$/.test(name);
+
 /** Which way a measure is better: an objective's own, less for a cost by its name, null where unknown. */
 function minimized(name) {
   const objective = objectives.find((o) => o.name === name);
@@ -176,6 +179,8 @@ function duration(seconds) {
 }
 
 const count = (n, one, many = `${one}s`) => `${Number(n).toLocaleString("en-US")} ${n === 1 ? one : many}`;
+/** "180 steps", "1 step" */
+const units = (n) => `${n} ${Number(n) === 1 ? unit.replace(/([^s])s$/, "$1") : unit}`.trimEnd();
 const joined = (items) => items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`;
 const titled = (name) => {
   const summary = measures.get(name);

@@ -65,7 +65,7 @@ function effects_chart() {
         }))), legend([["top", "alone"], ["paused", "with interactions"]]), left > 0 ? el("p", {class: "quiet"}, `${count(left, "parameter")} below these${state.all ? "" : " or not shown"}.`) : "");
     const at = num(found.fidelity);
     $("effects-method").textContent = `Share of the variance of ${state.y} over the whole space, by functional ANOVA over a random forest (Hutter et al. 2014); ` +
-        `with interactions: total effect (Jansen). From ${count(num(found.used), "trial")}${at > 0 ? ` at ${at} ${unit}` : ""}` +
+        `with interactions: total effect (Jansen). From ${count(num(found.used), "trial")}${at > 0 ? ` at ${units(at)}` : ""}` +
         `${num(found.clipped) ? `, ${count(num(found.clipped), "outlier")} clipped` : ""}; the forest explains ${share_text(Math.max(0, num(found.explained) || 0))} of the variance of trials that it has not seen` +
         `${num(found.explained) < 0.5 ? ": take this with care" : ""}.`;
   }
@@ -101,7 +101,7 @@ function effects_chart() {
     $("effects-grid").replaceChildren(...shown.map((p) => cell(p).box));
     for (const p of shown) later(() => draw_cell(p, some, found));
     const fixed = parameters.filter((p) => !told_apart.includes(p)).map((p) => p.name);
-    const at = found && num(found.fidelity) > 0 ? ` at ${found.fidelity} ${unit}` : "";
+    const at = found && num(found.fidelity) > 0 ? ` at ${units(found.fidelity)}` : "";
     const note = [`Vertical: ${titled(state.y)}${at}, but for the outermost 2 % at either end, the front's never among them; horizontal: the parameter's value.`];
     if (found && !found.lacking) note.push("The line is the mean over all other parameters, with its spread over the forest's trees.");
     if (some.length < good.length) note.push(`${some.length.toLocaleString("en-US")} of ${good.length.toLocaleString("en-US")} trials drawn, the front among them.`);

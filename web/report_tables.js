@@ -119,7 +119,7 @@ const id_column = {title: "trial", narrow: 66, get: (t) => t.id, show: (t) => St
 function front_table() {
   if (!front.length) return;
   const columns = [id_column, ...[...measures.keys()].filter((m) => front.some((t) => m in t.measures)).map(measure_column),
-                   ...(front.length > 1 ? differing(front) : told_apart).map((p) => parameter_column(p, front))];
+                   ...(front.length > 1 ? differing(front) : trials.length > 1 ? told_apart : parameters.filter((p) => p.name in front[0].config)).map((p) => parameter_column(p, front))];
   trial_table($("front-table"), columns, single ? "The best trial" : "The front: configs and measures", front, front.length > 40);
 }
 
@@ -131,7 +131,7 @@ function trials_table() {
   const text = (title, get, wide) => ({title, text: true, get, show: get, wide});
   const all = [id_column, {...text("state", (t) => t.state), narrow: 100, node: (t) => badge(t.state)},
       {title: unit || "fidelity", get: (t) => t.fidelity || NaN, show: (t) => (t.fidelity ? String(t.fidelity) : "–")},
-      ...[...measures.keys()].map(measure_column), ...told_apart.slice(0, kMostColumns).map((p) => parameter_column(p, trials)),
+      ...[...measures.keys()].map(measure_column), ...(trials.length > 1 ? told_apart : parameters.filter((p) => p.name in trials[0].config)).slice(0, kMostColumns).map((p) => parameter_column(p, trials)),
       text("origin", (t) => words(t.origin)), text("cause", (t) => words(t.cause)),
       {title: "attempts", get: (t) => num(t.attempts), show: (t) => words(t.attempts)},
       {title: "spent", hint: "seconds under a worker", get: (t) => num(t.spent_s), show: (t) => (num(t.spent_s) > 0 ? duration(num(t.spent_s)) : "–")},
@@ -139,7 +139,7 @@ function trials_table() {
       text("worker", (t) => words(t.worker)), text("reason", (t) => words(t.reason), 480)];
   const optional = new Set(["origin", "cause", "reason", "same as", "worker"]);  // left out where no trial has any
   const columns = all.filter((c) => !optional.has(c.title) || trials.some((t) => words(c.get(t)) !== "" && !Number.isNaN(c.get(t))));
-  const table = trial_table($("trials-table"), columns, "All trials", trials, true);
+  const table = trial_table($("trials-table"), columns, "All trials", trials, trials.length > 12);
 
   const hidden = new Set(), sought = {text: ""};
   let shown = "";
@@ -240,6 +240,11 @@ function spark(points, label) {
   return el("div", {}, canvas, el("div", {class: "quiet ends"}, el("span", {}, `${plain(x0)}`), el("span", {}, `${plain(good[0][1], 3)} → ${plain(good[good.length - 1][1], 3)}`), el("span", {}, `${plain(x1)} ${unit}`)));
 }
 
+/** At most kMostRungs of a trial's results, evenly chosen, first and last among them. */
+const kMostRungs = 8;
+const few_of = (results) => (results.length <= kMostRungs ? results
+    : Array.from({length: kMostRungs}, (_, k) => results[Math.round(k * (results.length - 1) / (kMostRungs - 1))]));
+
 /** Everything about the selected trial, beside the front and below the table. */
 function detail() {
   for (const host of document.querySelectorAll(".detail")) host.replaceChildren(...detail_nodes());
@@ -266,8 +271,8 @@ function detail_nodes() {
       el("h3", {}, `Trial ${t.id} `, on_front.has(t.id) ? el("span", {class: "star"}, single ? "◆ best" : "◆ front") : ""),
       ...(seen.length ? [el("h4", {}, "Measures"), pairs(seen.map(([k, v]) => [k, quantity(k, v)]))] : []),
       ...(own.length ? [el("h4", {}, "This evaluation alone"), pairs(own.map(([k, v]) => [k, quantity(k, v)]))] : []),
-      ...(rung_names.length ? [el("h4", {}, "Results"), el("table", {class: "rungs"}, el("thead", {}, el("tr", {}, el("th", {scope: "col"}, unit || "fidelity"), ...rung_names.map((n) => el("th", {scope: "col"}, n)))),
-          el("tbody", {}, ...t.results.map((r) => el("tr", {}, el("td", {}, String(r.fidelity)), ...rung_names.map((n) => el("td", {}, quantity(n, r.measures[n]))))))) ] : []),
+      ...(rung_names.length ? [el("h4", {}, t.results.length > kMostRungs ? `${kMostRungs} of ${t.results.length} results` : "Results"), el("table", {class: "rungs"}, el("thead", {}, el("tr", {}, el("th", {scope: "col"}, unit || "fidelity"), ...rung_names.map((n) => el("th", {scope: "col"}, n)))),
+          el("tbody", {}, ...few_of(t.results).map((r) => el("tr", {}, el("td", {}, String(r.fidelity)), ...rung_names.map((n) => el("td", {}, quantity(n, r.measures[n]))))))) ] : []),
       ...(t.curve.length > 1 ? [el("h4", {}, "Training loss"), spark(t.curve, `Training loss of trial ${t.id}`)] : []),
       ...(config.length ? [el("h4", {}, "Config"), pairs(config.map(([k, v]) => [k, setting(v)]))] : []),
       el("h4", {}, "Run"), pairs(facts)];
