@@ -2,6 +2,7 @@
 // full interfaces.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "hone/hone.h"
@@ -17,7 +18,9 @@ using hone::Outcome;
 Outcome slope(const hone::Assignment& assignment, hone::Reporter& reporter, const Options& options) {
   const double a = assignment.trial.config.real("a");
   if (options.flag("crash") && a > 0.5) std::raise(SIGSEGV);
-  if (options.text("mood") == "wild") throw std::runtime_error("the mood is wild");
+  const std::string mood = options.text("mood");
+  if (mood == "wild") throw std::runtime_error("the mood is wild");
+  if (mood.starts_with("leaves with ") && a > 0.5) std::exit(mood.back() - '0');
   std::this_thread::sleep_for(std::chrono::duration<double>(options.real("pause")));
   if (reporter.interrupted()) return {.ending = hone::Ending::interrupted, .fidelity = assignment.from};
   return {.fidelity = assignment.to,
@@ -43,7 +46,8 @@ hone::OwnTask slope_task() {
                        .type = OptionSpec::Type::text,
                        .fallback = "calm",
                        .summary = "how it feels",
-                       .allowed = {"calm", "wild"}}},
+                       .allowed = {"calm", "wild", "leaves with 0", "leaves with 1", "leaves with 2",
+                                  "leaves with 3"}}},
           .fidelity_unit = "rounds",
           .needs = {.cores = 1, .grace_s = 0.5},
           .identity = "1",

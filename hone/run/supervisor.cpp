@@ -21,6 +21,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/units.h"
 #include "hone/run/crew.h"
+#include "hone/run/leases.h"
 #include "hone/run/name_watch.h"
 #include "hone/run/process.h"
 #include "hone/run/saved.h"
@@ -36,6 +37,8 @@ constexpr double kGrace_s = 1.6;
 constexpr int kMaxCrashes = 5;
 /// What a worker that was asked to stop ends with.
 constexpr int kStoppedStatus = 3;
+/// What a worker ends with that says itself what is wrong with the study file.
+constexpr int kInputStatus = 2;
 /// What a worker ends with that says itself what was wrong: the machine, or hone.
 constexpr int kFaultStatus = 1;
 
@@ -71,6 +74,15 @@ std::string how_ended(int status) {
   if (WIFSIGNALED(status))
     return fmt::format("was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   return fmt::format("ended with status {}", WEXITSTATUS(status));
+}
+
+/// Whether somebody of this name still holds a trial that runs.
+bool holds_trial(study::Study& study, const std::string& holder) {
+  study.sync();
+  const auto leases = study.store().leases("trial/");
+  return std::any_of(leases.begin(), leases.end(), [&](const study::HeldLease& held) {
+    return held.holder == holder && running(study, trial_of(held));
+  });
 }
 
 /// Why nothing is left to do, in words.
@@ -215,11 +227,19 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         break;
       }
       for (const auto& left : crew.reap()) {
-        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 0) continue;  // nothing was left to do
-        const bool stopped = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kStoppedStatus;
+        // A worker gives back what it holds before it ends, unless hone itself has failed: the trial's own code
+        // has called exit(), and whatever status it chose says nothing of the study.
+        const int ended = WIFEXITED(left.status) ? WEXITSTATUS(left.status) : -1;
+        const bool torn = ended >= 0 && ended != kFaultStatus && holds_trial(study, left.name);
+        if (ended == 0 && !torn) continue;  // nothing was left to do
+        const bool stopped = ended == kStoppedStatus && !torn;
         const std::size_t at = left.said.rfind("error: ");
         std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
-        if (WIFEXITED(left.status) && WEXITSTATUS(left.status) == 2) throw Error(error);
+        if (ended == kInputStatus && !torn)
+          throw Error(error.empty() ? fmt::format("worker {} {}, and said nothing", left.name,
+                                                  how_ended(left.status))
+                                    : error,
+                      {}, error.empty() ? "its log is " + left.log : "");
         // A full disk, a lost store: no trial's fault, and no worker will do better. On a full disk the
         // worker's log may have had no room for its last words.
         const bool full = at == std::string::npos && disk_is_full(folder_of(*store));

@@ -187,6 +187,30 @@ TEST(OwnTask, ACrashIsBlamedOnTheTrial) {
   EXPECT_LT(crashed, 8);
 }
 
+TEST(OwnTask, LeavingFromATrialIsACrashWhateverTheStatus) {
+  for (const char* status : {"0", "1", "2", "3"}) {
+    const Folder folder;
+    folder.write("s.toml",
+                 worker_study(own("name = \"slope\"\noptions = { mood = \"leaves with " +
+                                  std::string(status) + "\" }"),
+                              6));
+    Program search(folder, {"search", "s.toml", "--json"});
+    ASSERT_EQ(search.status(), 0) << status << ": " << search.err();
+    const study::Study study = study_in(folder);
+    ASSERT_EQ(study.size(), 6) << status;
+    int crashed = 0;
+    for (const auto& trial : study.trials()) {
+      const bool crashes = trial.config.real("a") > 0.5;
+      crashed += crashes ? 1 : 0;
+      EXPECT_EQ(trial.state, crashes ? study::TrialState::failed : study::TrialState::completed) << trial.id;
+      if (!crashes) continue;
+      EXPECT_EQ(trial.cause, "crash") << status;
+      expect_part(trial.reason, "ended with status " + std::string(status));
+    }
+    EXPECT_GT(crashed, 0);
+  }
+}
+
 TEST(OwnTask, AnExceptionFailsTheTrial) {
   const Folder folder;
   folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { mood = \"wild\" }"), 3));
