@@ -20,6 +20,7 @@ Outcome slope(const hone::Assignment& assignment, hone::Reporter& reporter, cons
   if (options.flag("crash") && a > 0.5) std::raise(SIGSEGV);
   const std::string mood = options.text("mood");
   if (mood == "wild") throw std::runtime_error("the mood is wild");
+  if (mood == "blunt" && a > 0.5) throw 5;
   if (mood.starts_with("leaves with ") && a > 0.5) std::exit(mood.back() - '0');
   std::this_thread::sleep_for(std::chrono::duration<double>(options.real("pause")));
   if (reporter.interrupted()) return {.ending = hone::Ending::interrupted, .fidelity = assignment.from};
@@ -47,7 +48,7 @@ hone::OwnTask slope_task() {
                        .fallback = "calm",
                        .summary = "how it feels",
                        .allowed = {"calm", "wild", "leaves with 0", "leaves with 1", "leaves with 2",
-                                  "leaves with 3"}}},
+                                   "leaves with 3", "blunt"}}},
           .fidelity_unit = "rounds",
           .needs = {.cores = 1, .grace_s = 0.5},
           .identity = "1",

@@ -43,6 +43,16 @@ class JobReporter final : public task::Reporter {
   std::function<bool()> interrupted_;
 };
 
+/// What is wrong with how far a run says that it got; "" where nothing is, or where it does not say. One that
+/// found a checkpoint of an earlier attempt may be ahead of the stop, though not of the target.
+std::string wrong_fidelity(const task::Outcome& outcome, std::int64_t stop, std::int64_t target,
+                           const std::string& unit) {
+  const bool right = outcome.fidelity == 0 || (outcome.fidelity >= stop && outcome.fidelity <= target);
+  if (outcome.ending != task::Ending::reached || right) return "";
+  return fmt::format("it was to be evaluated at {} {}, and says that it reached {}", stop, unit,
+                     outcome.fidelity);
+}
+
 /// Runs a trial to its target; a task that reports nothing by itself is stopped and measured on the way where
 /// the scheduler wants to judge.
 task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, task::Evaluator& evaluator,
@@ -52,11 +62,19 @@ task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, t
     for (const std::int64_t stop : optimizer.scheduler().watched())
       if (stop > assignment.from && stop < assignment.to) stops.push_back(stop);
   stops.push_back(assignment.to);
+  const std::int64_t began = assignment.from;
   study::Curve curve;
   for (const std::int64_t stop : stops) {
     assignment.to = stop;
     task::Outcome outcome = evaluator.run(assignment, reporter);
     curve.insert(curve.end(), outcome.curve.begin(), outcome.curve.end());
+    if (const std::string wrong = wrong_fidelity(outcome, stop, stops.back(), file.task->fidelity_unit());
+        !wrong.empty()) {
+      outcome.ending = task::Ending::failed;
+      outcome.cause = "error";
+      outcome.reason = wrong;
+      outcome.fidelity = began;  // nobody knows
+    }
     bool ends = outcome.ending != task::Ending::reached || stop == stops.back();
     if (!ends) {
       const auto verdict = reporter.report(stop, outcome.measures);
@@ -149,6 +167,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
   } catch (const std::exception& error) {
     const std::string what = error.what();
     optimizer.end(job, TrialState::failed, what.substr(0, what.find('\n')), spent(), {}, false, "error");
+  } catch (...) {
+    optimizer.end(job, TrialState::failed, "threw what is no std::exception", spent(), {}, false, "error");
   }
   return std::nullopt;
 }

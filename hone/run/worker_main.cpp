@@ -61,6 +61,8 @@ int answer(Body body) {
     return wrong(error);
   } catch (const std::exception& error) {
     return wrong(environment_error(error.what()));
+  } catch (...) {
+    return wrong(environment_error("an exception that is no std::exception"));
   }
 }
 
@@ -116,6 +118,8 @@ int worker_main(int argc, char** argv, std::vector<task::OwnTask> tasks) {
     std::fprintf(stderr, "error: out of memory\n");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
+  } catch (...) {
+    std::fprintf(stderr, "error: an exception that is no std::exception\n");
   }
   return kOwnFault;
 }

@@ -160,7 +160,8 @@ using Unread = std::vector<std::pair<std::string, std::string>>;
 struct Outcome {
   Ending ending = Ending::reached;
   std::string reason = {};
-  std::int64_t fidelity = 0;      ///< reached
+  /// Reached; 0: not said. A run with ending reached that says another one than it was to reach has failed.
+  std::int64_t fidelity = 0;
   study::Measures measures = {};  ///< at that fidelity; empty for interrupted and failed
   study::Curve curve = {};        ///< of this run only: (fidelity, training loss)
   std::string cause = {};         ///< of failed: see study::Trial::cause

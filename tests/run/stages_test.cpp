@@ -29,6 +29,43 @@ class QuietEvaluator : public task::Evaluator {
   std::vector<std::array<std::int64_t, 3>> runs;
 };
 
+/// Says that it reached what its config says, whatever it was to reach.
+class FarEvaluator : public task::Evaluator {
+ public:
+  task::Outcome run(const task::Assignment& assignment, task::Reporter&) override {
+    return {.fidelity = assignment.trial.config.integer("reached"), .measures = {{"loss", 1.0}}};
+  }
+};
+
+TEST(Stages, ARunThatReachesAnotherFidelityThanItWasToHasFailed) {
+  StudyFile file;
+  file.name = "far";
+  file.task = std::make_shared<QuietTask>();
+  file.task_kind = "quiet";
+  file.objectives = {{"loss", true}};
+  file.space = space::Space::Builder().integer("reached", -2, 15).build();
+  file.searcher = "random";
+  file.searcher_options = Options(methods().need("searcher", "random").info.options);
+  file.scheduler = "fixed";
+  file.scheduler_options = Options(methods().need("scheduler", "fixed").info.options, Json{{"steps", 10}});
+  file.identity = identity::Policy::off;
+  auto store = study::open_store("memory:");
+  study::Study::create(*store, file.header());
+  FarEvaluator evaluator;
+  EXPECT_EQ(work(file, store, evaluator, WorkerOptions{}), WorkEnd::finished);
+  study::Study study(store);
+  study.sync();
+  ASSERT_EQ(study.size(), 18);
+  for (const study::Trial& trial : study.trials()) {
+    const std::int64_t reached = trial.config.integer("reached");
+    const bool right = reached == 0 || reached == 10;  // 0: it does not say
+    EXPECT_EQ(trial.state, right ? study::TrialState::completed : study::TrialState::failed) << reached;
+    EXPECT_EQ(trial.reason, right ? ""
+                                  : "it was to be evaluated at 10 steps, and says that it reached " +
+                                        std::to_string(reached));
+  }
+}
+
 TEST(Stages, ATaskThatReportsNothingIsMeasuredWhereTheSchedulerJudges) {
   StudyFile file;
   file.name = "quiet";

@@ -190,10 +190,9 @@ TEST(OwnTask, ACrashIsBlamedOnTheTrial) {
 TEST(OwnTask, LeavingFromATrialIsACrashWhateverTheStatus) {
   for (const char* status : {"0", "1", "2", "3"}) {
     const Folder folder;
-    folder.write("s.toml",
-                 worker_study(own("name = \"slope\"\noptions = { mood = \"leaves with " +
-                                  std::string(status) + "\" }"),
-                              6));
+    folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { mood = \"leaves with " +
+                                            std::string(status) + "\" }"),
+                                        6));
     Program search(folder, {"search", "s.toml", "--json"});
     ASSERT_EQ(search.status(), 0) << status << ": " << search.err();
     const study::Study study = study_in(folder);
@@ -219,6 +218,21 @@ TEST(OwnTask, AnExceptionFailsTheTrial) {
   const study::Study study = study_in(folder);
   EXPECT_EQ(study.count(study::TrialState::failed), 3);
   EXPECT_EQ(study.trial(0).reason, "the mood is wild");
+}
+
+TEST(OwnTask, WhatIsThrownNeedNotBeAnException) {
+  const Folder folder;
+  folder.write("s.toml", worker_study(own("name = \"slope\"\noptions = { mood = \"blunt\" }"), 8));
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 0) << search.err();
+  const study::Study study = study_in(folder);
+  EXPECT_GT(study.count(study::TrialState::failed), 0);
+  for (const auto& trial : study.trials()) {
+    EXPECT_EQ(trial.lost, 0) << "no process was lost";
+    const bool thrown = trial.config.real("a") > 0.5;
+    EXPECT_EQ(trial.state, thrown ? study::TrialState::failed : study::TrialState::completed) << trial.id;
+    EXPECT_EQ(trial.cause, thrown ? "error" : "");
+  }
 }
 
 TEST(OwnTask, CtrlCStopsItsWorkers) {
