@@ -68,6 +68,10 @@ void check_prior(const search::Prior& prior, const space::Space& space) {
 Optimizer::Setup checked_setup(Optimizer::Setup setup) {
   check_measures(setup);
   if (setup.replicates < 1) throw Error("replicates must be 1 or more");
+  if (!std::isfinite(setup.lease_s) || setup.lease_s <= 0.0)
+    throw Error(fmt::format("a lease of {} s can be held by nobody", setup.lease_s), {},
+                "lease_s is a number of seconds above 0: a trial that is not renewed for so long is given "
+                "to others");
   check_prior(setup.prior, setup.space);
   for (std::size_t i = 0; i < setup.first.size(); ++i) {
     space::Config& config = setup.first[i];
@@ -82,7 +86,47 @@ Optimizer::Setup checked_setup(Optimizer::Setup setup) {
   return setup;
 }
 
+/// Throws Error where results of this setup cannot stand beside those of the study that was begun.
+void check_continued(const Optimizer::Setup& setup, std::int64_t horizon, const study::Study& begun) {
+  // Of a setup that was read before a revision nothing is asked any more.
+  if (setup.revision && *setup.revision != begun.revision()) return;
+  const study::StudyRecord& header = begun.header();
+  std::string other;
+  if (header.objectives != setup.objectives)
+    other = "other objectives";
+  else if (header.horizon != horizon)
+    other = fmt::format("another horizon: its trials end at {}, those of this setup at {}", header.horizon,
+                        horizon);
+  else if (header.limits != setup.limits)
+    other = "other limits";
+  else if (header.replicates != setup.replicates)
+    other = fmt::format("{} replicates, and this setup has {}", header.replicates, setup.replicates);
+  else if (header.aggregate != setup.aggregate)
+    other = "another aggregate of its replicates";
+  if (other.empty()) return;
+  throw Error("the store holds a study with " + other, Place{begun.store().url(), 0, ""},
+              "go on with the settings that it began with, or give this study a store of its own");
+}
+
+/// Brings a trial's config into this space, where it may have been proposed in an earlier version of it.
+/// Throws Error where it cannot.
+study::Study::Adopt strictly(const space::Space& space, const std::string& url) {
+  return [space, url](const space::Config& config) {
+    auto adopted = space.adopt(config);
+    if (!adopted)
+      throw Error(
+          fmt::format("the store holds a study of another space: {} is no config of this one",
+                      config.shown()),
+          Place{url, 0, ""},
+          "widen the space so that it has all that was evaluated (a new parameter needs a default), or "
+          "give this study a store of its own");
+    return adopted;
+  };
+}
+
 std::shared_ptr<study::Store> with_study(std::shared_ptr<study::Store> store, const Optimizer::Setup& setup) {
+  if (store == nullptr)
+    throw Error("an optimizer needs a store", {}, "open one, open_store(\"memory:\"), or give none at all");
   if (study::Study::exists(*store)) return store;
   const auto scheduler = schedule::make_scheduler(
       setup.scheduler, {setup.objectives, setup.seed, &setup.space}, setup.scheduler_options);
@@ -111,11 +155,19 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   if (worker_.empty()) worker_ = process_name("here");
   first_keys_.reserve(setup_.first.size());
   for (const space::Config& config : setup_.first) first_keys_.push_back(config.key());
-  if (study_.objectives() != setup_.objectives)
-    throw Error("the store holds a study with other objectives", Place{study_.store().url(), 0, ""},
-                "give this study a store of its own");
   scheduler_ = schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed, &setup_.space},
                                         setup_.scheduler_options);
+  {
+    study::Study begun(study_.store_pointer(), study::Study::Depth::light);
+    begun.sync();
+    check_continued(setup_, scheduler_->horizon(), begun);
+    // Only where the space may have been another once: adopting costs what reading a trial does. A study
+    // file's space was compared with the one before when it was revised.
+    if (begun.header().text.empty())
+      study_.adopt_with(strictly(setup_.space, study_.store().url()));
+    else if (begun.revision() > 0)
+      study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
+  }
   search::Problem problem{setup_.space, setup_.objectives, setup_.seed};
   problem.limits = setup_.limits;
   problem.costs = study_.header().costs;
@@ -128,13 +180,6 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.warm = study_.header().warm;
   problem.signature = signature();
   searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
-  {
-    // Only where the space may have been another once: adopting costs what reading a trial does.
-    study::Study revised(study_.store_pointer(), study::Study::Depth::light);
-    revised.sync();
-    if (revised.revision() > 0)
-      study_.adopt_with([space = setup_.space](const space::Config& config) { return space.adopt(config); });
-  }
   study_.listen([this](const study::Change& change) {
     // What comes after a revision is of another space or other limits; the next optimizer is told it.
     if (ready_ && outdated()) return;

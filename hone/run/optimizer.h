@@ -104,8 +104,14 @@ class Optimizer {
   /// On a store of its own in memory. Throws Error where the setup is wrong.
   explicit Optimizer(Setup setup);
   /// On a given store: the study is created where the store is empty, else continued. Throws Error where the
-  /// setup is wrong, or the store holds a study with other objectives.
+  /// setup is wrong, or where the store holds a study whose results those of this setup cannot be compared
+  /// with: with other objectives, limits or replicates, another horizon or aggregate, or, where no study file
+  /// made it, trials that are none of this space (see Space::adopt). A later ask or tell throws it where
+  /// somebody else's trials turn out to be none.
   Optimizer(Setup setup, std::shared_ptr<study::Store> store);
+  /// It stays where it is: the study's listeners and the searcher know it.
+  Optimizer(Optimizer&&) = delete;
+  Optimizer& operator=(Optimizer&&) = delete;
 
   /// The next job. nullopt: see finished(): either all is done, or nothing can run until a running trial of
   /// another worker ends.
@@ -129,8 +135,8 @@ class Optimizer {
   /// is given out any more; make a new one from the study's header.
   bool outdated() const { return study_.revision() != revision_; }
 
-  // What is told of a job throws Error where the study has no such trial, or where job.to is not what its
-  // attempt was begun for.
+  // What is told of a job throws Error, and nothing is written, where the study has no such trial, where
+  // job.to is not what its attempt was begun for, or where seconds are no number of 0 or more.
 
   /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
   /// Throws Error where it lacks an objective.
@@ -150,7 +156,8 @@ class Optimizer {
               double spent_s = 0.0, const study::Curve& curve = {});
   /// An intermediate result. Throws Error unless job.from < fidelity <= job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
-  /// The trial ended otherwise: failed, infeasible or pruned, and why; not running. untrained: before
+  /// The trial ended otherwise: failed, infeasible or pruned, and why; not running, and completed only where
+  /// its result at job.to was reported (throws Error). untrained: before
   /// anything was spent on it. cause: see Trial::cause. reached: how far it got, where that is known. Else it
   /// counts in full against the budget; one that was pruned or paused after it reported, up to there.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
@@ -164,6 +171,7 @@ class Optimizer {
             double costs_s = 0.0, const std::string& unhashable = {});
   /// The trial is what `twin` is: it takes all the twin's results, present and future, with its own costs. It
   /// ends as the twin did where that failed or was pruned, else completed, or infeasible by its limits.
+  /// Throws Error where there is no such twin, or it takes this trial's results.
   bool same(const Job& job, std::int64_t twin, double spent_s = 0.0);
   /// What the policy says of the job, by what the journal was when it was last read (study().sync()): see
   /// EquivalenceCache::verdict. Its keys must have been told.
@@ -173,7 +181,8 @@ class Optimizer {
   /// The trial is evaluated as a further evaluation of the function of `first`: all that compute it have the
   /// mean from then on.
   bool join(const Job& job, std::int64_t first);
-  /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place.
+  /// Lets the trial wait until `other` has ended its run; then it takes its result, or its place. Throws
+  /// Error where there is no such trial, or it waits for this one.
   bool wait_behind(const Job& job, std::int64_t other, double spent_s = 0.0);
   /// Keeps the job's lease for another lease_s. false: it is lost. Thread safe.
   bool renew(const Job& job);

@@ -14,6 +14,33 @@ namespace hone::run {
 using study::Record;
 using study::TrialState;
 
+namespace {
+
+/// Seconds that somebody says were spent. Throws Error where that is no such number.
+double checked_s(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0.0)
+    throw Error(fmt::format("an evaluation cannot have taken {} s", seconds), {},
+                "tell a number of seconds of 0 or more");
+  return seconds;
+}
+
+/// Throws Error unless a job may hang on `other`: a trial of the study, not its own, and none that hangs on
+/// it in turn by `link`.
+void check_other(const study::Study& study, const Job& job, std::int64_t other,
+                 std::int64_t study::Trial::*link) {
+  study.trial(other);  // there must be one
+  if (other == job.trial)
+    throw Error(fmt::format("trial {} cannot take what it has itself", job.trial), {}, "name another trial");
+  for (std::int64_t at = other, steps = 0; link != nullptr && at >= 0 && steps <= study.size(); ++steps) {
+    at = study.trial(at).*link;
+    if (at == job.trial)
+      throw Error(fmt::format("trial {} hangs on trial {} already", other, job.trial), {},
+                  "one of them must be evaluated");
+  }
+}
+
+}  // namespace
+
 /// The job's trial.
 const study::Trial& Optimizer::checked(const Job& job) const {
   const study::Trial& trial = study_.trial(job.trial);
@@ -51,6 +78,7 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
 /// it lacks an objective.
 std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
   const study::Trial& trial = checked(told.job);
+  checked_s(told.spent_s);
   study::Measures all = with_costs(trial, told.measures);
   for (const auto& objective : study_.objectives())
     if (!all.find(objective.name))
@@ -126,6 +154,7 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
 
 bool Optimizer::refuse(const Job& job, const study::Measures& measures, const std::string& violation,
                        double spent_s, const study::Curve& curve) {
+  checked_s(spent_s);
   study::EndRecord end;
   end.trial = job.trial;
   end.attempt = job.attempt;
@@ -151,6 +180,7 @@ std::int64_t Optimizer::claimant(const Job& job) const {
 }
 
 bool Optimizer::join(const Job& job, std::int64_t first) {
+  check_other(study_, job, first, nullptr);
   study::KeysRecord record;
   record.trial = job.trial;
   const std::int64_t root = study_.trial(first).joins;
@@ -159,7 +189,8 @@ bool Optimizer::join(const Job& job, std::int64_t first) {
 }
 
 bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
-  study_.trial(other);  // there must be one
+  check_other(study_, job, other, &study::Trial::behind);
+  checked_s(spent_s);
   study::EndRecord end;
   end.trial = job.trial;
   end.attempt = job.attempt;
@@ -185,14 +216,36 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve, bool untrained, const std::string& cause,
                     std::optional<std::int64_t> reached) {
-  if (state == TrialState::running || state == TrialState::deleted)
-    throw Error(fmt::format("an attempt does not end as {}", study::state_name(state)));
+  checked_s(spent_s);
+  switch (state) {
+    case TrialState::completed: {
+      const study::Result* last = study_.trial(job.trial).last();
+      if (last == nullptr || last->fidelity < job.to)
+        throw Error(fmt::format("trial {} has no result at {} to be completed with", job.trial, job.to), {},
+                    "tell the result, and the trial is completed");
+      break;
+    }
+    case TrialState::waiting:
+    case TrialState::paused:
+    case TrialState::failed:
+    case TrialState::infeasible:
+    case TrialState::pruned:
+    case TrialState::stale:
+      break;
+    case TrialState::running:
+    case TrialState::deleted:
+      throw Error(fmt::format("an attempt does not end as {}", study::state_name(state)), {},
+                  "it ends as failed, infeasible or pruned; a result is told");
+    default:
+      throw Error(fmt::format("{} is no state of a trial", static_cast<int>(state)));
+  }
   study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
   end.reached = reached;
   return write(job, {std::move(end)}, true);
 }
 
 bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
+  checked_s(spent_s);
   return write(
       job,
       {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false, false}},
@@ -201,10 +254,14 @@ bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& cu
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s,
                      double costs_s, const std::string& unhashable) {
+  checked_s(probe_s);
+  checked_s(costs_s);
   return write(job, {study::KeysRecord{job.trial, keys, costs, probe_s, costs_s, -1, unhashable}}, false);
 }
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
+  check_other(study_, job, twin, &study::Trial::same_as);
+  checked_s(spent_s);
   const study::Trial then = study_.as_same(job.trial, twin);
   study::EndRecord end;
   end.trial = job.trial;

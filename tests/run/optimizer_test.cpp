@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -25,6 +26,10 @@ Optimizer::Setup setup(const std::string& searcher = "random") {
   s.searcher = searcher;
   return s;
 }
+
+// Its listeners know where it is.
+static_assert(!std::is_move_constructible_v<Optimizer> && !std::is_copy_constructible_v<Optimizer>);
+static_assert(!std::is_move_assignable_v<Optimizer> && !std::is_copy_assignable_v<Optimizer>);
 
 double bowl(const space::Config& config) {
   return std::pow(config.real("x") - 0.3, 2) + std::pow(config.real("y") - 0.7, 2);
