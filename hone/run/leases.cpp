@@ -3,12 +3,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <string_view>
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hone/run/optimizer.h"
@@ -49,27 +56,84 @@ study::EndRecord lost_attempt(const study::Trial& trial, Blame blame, const std:
   return end;
 }
 
+/// The space in which this process's number is one (a container has its own); 0: not known.
+std::uint64_t process_space() {
+  struct stat info {};
+  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+}
+
+/// When a process began, in ticks since the machine did; 0: not known.
+std::uint64_t process_start(const std::string& process) {
+  std::ifstream stream("/proc/" + process + "/stat");
+  std::string line;
+  std::getline(stream, line);
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream fields(line.substr(name_end + 1));
+  constexpr int kStart = 20;  // of those after the name: proc(5)
+  std::string field;
+  for (int i = 0; i < kStart; ++i) fields >> field;
+  return std::strtoull(field.c_str(), nullptr, 10);
+}
+
+struct Mark {
+  std::uint64_t pid = 0, space = 0, start = 0;
+};
+
+/// Whether the text is a mark of this hone's, and which.
+bool read_mark(std::string_view text, Mark& mark) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto number = [&](std::uint64_t& value, int base) {
+    const auto [next, error] = std::from_chars(at, end, value, base);
+    at = next;
+    return error == std::errc() && value > 0;
+  };
+  const auto dash = [&] { return at != end && *at++ == '-'; };
+  return number(mark.pid, 10) && dash() && number(mark.space, 16) && dash() && number(mark.start, 16) &&
+         at == end && mark.pid <= static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max());
+}
+
 }  // namespace
 
 std::string lease_name(std::int64_t trial) { return fmt::format("trial/{}", trial); }
 
 std::int64_t trial_of(const study::HeldLease& held) {
   const std::string& name = held.lease.name;
-  return name.starts_with("trial/") ? std::atoll(name.c_str() + 6) : -1;
+  std::int64_t trial = -1;
+  if (!name.starts_with("trial/")) return trial;
+  const char* end = name.data() + name.size();
+  const auto [at, error] = std::from_chars(name.data() + 6, end, trial);
+  return error == std::errc() && at == end ? trial : -1;
 }
 
 bool running(const study::Study& study, std::int64_t trial) {
   return trial >= 0 && trial < study.size() && study.trial(trial).state == TrialState::running;
 }
 
+std::string process_mark() {
+  const auto pid = static_cast<std::uint64_t>(::getpid());
+  const std::uint64_t space = process_space(), start = process_start("self");
+  // Without /proc nobody can tell later whether this process is still there: the others wait.
+  return space == 0 || start == 0 ? fmt::format("{}", pid) : fmt::format("{}-{:x}-{:x}", pid, space, start);
+}
+
 bool orphaned(const std::string& holder) {
   const std::size_t dot = holder.rfind('.');
   if (dot == std::string::npos) return false;
-  const pid_t pid = std::atoi(holder.c_str() + dot + 1);
-  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+  Mark mark;
+  if (!read_mark(std::string_view(holder).substr(dot + 1), mark) || mark.space != process_space())
+    return false;
+  const auto pid = static_cast<pid_t>(mark.pid);
+  if (::kill(pid, 0) != 0) return errno == ESRCH;
+  // Somebody has the number; whether it is the same process only a /proc of this space can say.
+  std::error_code code;
+  if (std::filesystem::read_symlink("/proc/self", code) != std::to_string(::getpid())) return false;
+  const std::uint64_t start = process_start(std::to_string(pid));
+  return start != 0 && start != mark.start;
 }
 
-std::string process_name(const std::string& name) { return fmt::format("{}.{}", name, ::getpid()); }
+std::string process_name(const std::string& name) { return fmt::format("{}.{}", name, process_mark()); }
 
 void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which,
                const std::string& how) {

@@ -36,13 +36,19 @@ enum class Blame { trial, nobody, unknown };
 void give_back(study::Study& study, Blame blame, const std::function<bool(const study::HeldLease&)>& which,
                const std::string& how = {});
 
-/// Whether a worker or asker named "NAME.PID" was of this machine and is no more. (A store of one machine.)
+/// What tells this process from every other one of this machine, before and after it: "PID-SPACE-START", the
+/// space in which the number is one (that of a container, say) and when the process began. Not kept over a
+/// fork.
+std::string process_mark();
+/// Whether a worker or asker named "NAME.MARK" was a process of this space and is no more. (A store of one
+/// machine.) Of one in another space, or with any other name (a user's, an older hone's), nobody can tell:
+/// false.
 bool orphaned(const std::string& holder);
 /// The seed of a config's k-th further evaluation (k = 1, 2, ...), `of` being the trial that it repeats.
 std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k);
 /// The seed of a trial's evaluation where each has its own (identity::Settings::own_seeds).
 std::uint64_t evaluation_seed(std::uint64_t study_seed, std::int64_t trial);
-/// "NAME.PID" for this process.
+/// "NAME.MARK" for this process.
 std::string process_name(const std::string& name);
 
 /// Ask/tell over one study: the searcher, the scheduler and the journal joined. Every process that works on a
@@ -94,7 +100,7 @@ class Optimizer {
     bool try_default = true;  ///< the space's default config, where it has one, is the first trial
     /// Of the study when this setup was read from it; not given: as it is now.
     std::optional<std::int64_t> revision = {};
-    std::string worker = "";  ///< this asker's name in the journal; "": "here.PID"
+    std::string worker = "";  ///< this asker's name in the journal; "": "here.MARK"
     /// The search that this asker belongs to: its workers' names end in ".SEARCH". "": none, see finished().
     std::string search = "";
     double lease_s = 60.0;  ///< a trial whose lease was not renewed for so long is given back

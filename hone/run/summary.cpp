@@ -13,6 +13,7 @@
 
 #include "hone/base/units.h"
 #include "hone/run/gains.h"
+#include "hone/run/leases.h"
 #include "hone/run/posterior.h"
 #include "hone/run/saved.h"
 #include "hone/run/unreported.h"
@@ -127,10 +128,8 @@ Json workers_alive(const study::Study& study) {
   const double now = study.store().now_s();
   Json workers = Json::array();
   for (const auto& held : study.store().leases("trial/"))
-    if (held.expires_s > now)
-      workers.push_back({{"worker", held.holder},
-                         {"trial", std::stoll(held.lease.name.substr(6))},
-                         {"lease_left_s", held.expires_s - now}});
+    if (const std::int64_t trial = trial_of(held); trial >= 0 && held.expires_s > now)
+      workers.push_back({{"worker", held.holder}, {"trial", trial}, {"lease_left_s", held.expires_s - now}});
   return workers;
 }
 

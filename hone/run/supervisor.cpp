@@ -181,8 +181,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   const double deadline =
       budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
 
-  // The process id keeps apart the workers of two searches that share a study.
-  const std::string search = std::to_string(::getpid());
+  // The mark keeps apart the workers of two searches that share a study, in two containers too.
+  const std::string search = process_mark();
   const std::string mark = "." + search;
   const bool named = options.worker_program.find('/') == std::string::npos;
   std::vector<std::string> command{named ? find_program(options.worker_program) : options.worker_program};
@@ -227,8 +227,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         break;
       }
       for (const auto& left : crew.reap()) {
-        // A worker gives back what it holds before it ends, unless hone itself has failed: the trial's own code
-        // has called exit(), and whatever status it chose says nothing of the study.
+        // A worker gives back what it holds before it ends, unless hone itself has failed: the trial's own
+        // code has called exit(), and whatever status it chose says nothing of the study.
         const int ended = WIFEXITED(left.status) ? WEXITSTATUS(left.status) : -1;
         const bool torn = ended >= 0 && ended != kFaultStatus && holds_trial(study, left.name);
         if (ended == 0 && !torn) continue;  // nothing was left to do
@@ -236,9 +236,9 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         const std::size_t at = left.said.rfind("error: ");
         std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
         if (ended == kInputStatus && !torn)
-          throw Error(error.empty() ? fmt::format("worker {} {}, and said nothing", left.name,
-                                                  how_ended(left.status))
-                                    : error,
+          throw Error(error.empty()
+                          ? fmt::format("worker {} {}, and said nothing", left.name, how_ended(left.status))
+                          : error,
                       {}, error.empty() ? "its log is " + left.log : "");
         // A full disk, a lost store: no trial's fault, and no worker will do better. On a full disk the
         // worker's log may have had no room for its last words.

@@ -37,7 +37,7 @@ const std::vector<WorkerFlag>& worker_flags() {
        [](WorkerArguments& arguments, const std::string& text) { arguments.store = text; }},
       {"--file", "Where the study file is, if it moved since the study began", false,
        [](WorkerArguments& arguments, const std::string& text) { arguments.file = text; }},
-      {"--name", "This worker's name in the journal (default: worker.PID)", false,
+      {"--name", "This worker's name in the journal (default: worker, and a mark of this process)", false,
        [](WorkerArguments& arguments, const std::string& text) { arguments.options.name = text; }},
       {"--search", "The search that it works for, which it ends with; names of its workers end in .SEARCH",
        false, [](WorkerArguments& arguments, const std::string& text) { arguments.options.search = text; }},

@@ -313,18 +313,51 @@ TEST(Optimizer, AnIdleWorkerStaysForThePromotionsOfItsSearch) {
   EXPECT_TRUE(two.finished());
 }
 
-TEST(Optimizer, TakesOverFromASearchThatIsNoMore) {
+/// The mark of a process that has ended.
+std::string mark_of_the_dead() {
+  int ends[2];
+  EXPECT_EQ(::pipe(ends), 0);
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
+  if (child == 0) {
+    const std::string mark = process_mark();
+    [[maybe_unused]] const auto n = ::write(ends[1], mark.data(), mark.size());
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  char text[256];
+  const auto n = ::read(ends[0], text, sizeof text);
+  ::close(ends[0]);
   ::waitpid(child, nullptr, 0);
+  return std::string(text, static_cast<std::size_t>(std::max<std::ptrdiff_t>(n, 0)));
+}
+
+TEST(Optimizer, OnlyAProcessThatIsKnownToBeGoneIsOrphaned) {
+  const std::string mine = process_mark(), dead = mark_of_the_dead();
+  EXPECT_FALSE(orphaned("w0." + mine));
+  EXPECT_FALSE(orphaned(process_name("here")));
+  EXPECT_TRUE(orphaned("w0." + dead));
+  EXPECT_TRUE(orphaned("node.7." + dead));
+  // A user's name, and an older hone's: whatever its numbers are, they are no process.
+  for (const char* name : {"node.4000001", "w0.4000001", "4000001", "node.4000001-1", "a.4000001-1-1-1", ".",
+                           "node.", "node.--", "node.4000001-0-0", "node.-4000001-1-1"})
+    EXPECT_FALSE(orphaned(name)) << name;
+  const std::size_t first = dead.find('-'), second = dead.rfind('-');
+  ASSERT_LT(first, second);
+  EXPECT_FALSE(orphaned("w0." + dead.substr(0, first) + "-1" + dead.substr(second)))
+      << "of another container: nothing is known of its processes";
+  EXPECT_TRUE(orphaned("w0." + mine.substr(0, mine.rfind('-')) + "-1"))
+      << "another process had this number before";
+}
+
+TEST(Optimizer, TakesOverFromASearchThatIsNoMore) {
   auto s = setup();
   s.max_trials = 2;
   const auto store = study::open_store("memory:");
-  s.search = std::to_string(child);
+  s.search = mark_of_the_dead();
   s.worker = "w0." + s.search;
   Optimizer dead(s, store);
   ASSERT_TRUE(dead.ask());
-  s.search = std::to_string(::getpid());
+  s.search = process_mark();
   s.worker = "w0." + s.search;
   Optimizer alive(s, store);
   const auto job = alive.ask();

@@ -98,6 +98,7 @@ TEST(Status, ShowsWhoIsAtWorkAndWhatIsNoLonger) {
   auto& store = made.study->store();
   ASSERT_TRUE(store.acquire("trial/7", "w0.123", 60.0));
   ASSERT_TRUE(store.acquire("trial/9", "w1.123", -1.0)) << "one that has expired";
+  ASSERT_TRUE(store.acquire("trial/abc", "w2.123", 60.0)) << "one that hone does not take";
   const Json status = status_json(*made.study, made.file);
   ASSERT_EQ(status["workers"].size(), 1u);
   EXPECT_EQ(status["workers"][0]["worker"], "w0.123");
