@@ -126,10 +126,10 @@ void Audit::apply() {
 }
 
 void Audit::take(const Event& event, bool expect_trial) {
-  for (std::int64_t sequence = last_ + 1; sequence < event.sequence; ++sequence) {
-    if (listener_.missing) listener_.missing(sequence, last_time_s_);
-    if (sequence > 1) places_.push_back(sequence);  // the first is the study's own
-  }
+  if (listener_.missing && last_ + 1 < event.sequence)
+    listener_.missing(last_ + 1, event.sequence - 1, last_time_s_);
+  for (std::int64_t sequence = std::max<std::int64_t>(last_ + 1, 2); sequence < event.sequence; ++sequence)
+    places_.push_back(sequence);  // the first is the study's own
   last_ = event.sequence;
   ++events_;
   Fault fault{event.sequence, "event", ""};

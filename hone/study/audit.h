@@ -25,14 +25,15 @@ class Audit {
   struct Listener {
     std::function<void(const Event&)> keep;
     std::function<void(const Event&, const Fault&)> set_aside;
-    /// No event of this number: `before_s` is the time of the one before.
-    std::function<void(std::int64_t sequence, double before_s)> missing;
+    /// No events of these numbers: `before_s` is the time of the one before.
+    std::function<void(std::int64_t first, std::int64_t last, double before_s)> missing;
     /// The proposal of a trial is lost; the place (of a missing or set aside event) may stand for it.
     std::function<void(std::int64_t trial, std::int64_t sequence)> lost_trial;
   };
   explicit Audit(Listener listener) : listener_(std::move(listener)) {}
 
-  /// By ascending sequence. `expect_trial`: the column beside the payload says whose event it is.
+  /// By ascending sequence, none more than kWidestGap after the one before. `expect_trial`: the column beside
+  /// the payload says whose event it is.
   void take(const Event& event, bool expect_trial = true);
   void finish();
 

@@ -44,8 +44,9 @@ struct Faults {
   }
 };
 
+constexpr std::size_t kNamed = 5;
+
 std::string of_events(const Faults& faults) {
-  constexpr std::size_t kNamed = 5;
   const std::vector<std::int64_t> first(
       faults.events.begin(),
       faults.events.begin() + static_cast<std::ptrdiff_t>(std::min(faults.events.size(), kNamed)));
@@ -54,6 +55,26 @@ std::string of_events(const Faults& faults) {
   if (faults.count > static_cast<std::int64_t>(first.size())) text += ", ...";
   return text + ")";
 }
+
+/// Numbers that are missing, as ranges.
+struct Gaps {
+  std::vector<std::pair<std::int64_t, std::int64_t>> ranges;  // the first ones
+  std::int64_t count = 0, n_ranges = 0;
+  std::vector<std::int64_t> events;
+  void add(std::int64_t first, std::int64_t last) {
+    if (ranges.size() < kNamed) ranges.emplace_back(first, last);
+    ++n_ranges;
+    count += last - first + 1;
+    for (std::int64_t i = first; i <= last && events.size() < kMostListed; ++i) events.push_back(i);
+  }
+  std::string text() const {
+    std::vector<std::string> words;
+    for (const auto& [first, last] : ranges)
+      words.push_back(first == last ? fmt::format("{}", first) : fmt::format("{} to {}", first, last));
+    return fmt::format("{} event{} ({}{})", count, count == 1 ? "" : "s", fmt::join(words, ", "),
+                       n_ranges > static_cast<std::int64_t>(ranges.size()) ? ", ..." : "");
+  }
+};
 
 /// All that is gathered about one store.
 class Check {
@@ -154,15 +175,17 @@ class Check {
 
   void check_journal() {
     std::map<std::string, Faults> faults;
-    Faults lost_trials;
+    Faults lost_trials, strays;
+    Gaps gaps;
     Audit audit(
         {.keep = {},
          .set_aside = [&](const Event& event,
                           const Audit::Fault& fault) { faults[fault.kind].add(event.sequence, fault.what); },
-         .missing = [&](std::int64_t sequence, double) { faults["gap"].add(sequence, ""); },
+         .missing = [&](std::int64_t first, std::int64_t last, double) { gaps.add(first, last); },
          .lost_trial = [&](std::int64_t trial, std::int64_t) { lost_trials.add(trial, ""); }});
     const std::int64_t unread =
         reading_.scan([&](const Event& event) { audit.take(event, reading_.has_trial_column()); });
+    reading_.strays([&](const Event& event) { strays.add(event.sequence, ""); });
     audit.finish();
     report_.events = audit.events();
     report_.last = audit.last();
@@ -173,7 +196,8 @@ class Check {
     report_.n_trials = static_cast<std::int64_t>(audit.trials().size());
     for (const auto& life : audit.trials()) ++report_.trials[state_name(life.state)];
     lives_ = audit.trials();
-    journal_sound_ = faults.empty() && unread == 0 && audit.has_header();
+    journal_sound_ =
+        faults.empty() && gaps.count == 0 && strays.count == 0 && unread == 0 && audit.has_header();
 
     if (!audit.has_header())
       add({"header",
@@ -187,8 +211,14 @@ class Check {
            "the study cannot be read beyond them",
            "the other events are read",
            {}});
-    if (const Faults& gaps = faults["gap"]; gaps.count > 0)
-      add({"gap", fmt::format("{} missing from the journal", of_events(gaps)),
+    if (strays.count > 0)
+      add({"event",
+           fmt::format("{} numbered more than {} beyond the one before, which is {}", of_events(strays),
+                       kWidestGap, audit.last()),
+           "the study cannot be opened",
+           "they are set aside (table 'damaged'), and the study is read without them", strays.events});
+    if (gaps.count > 0)
+      add({"gap", fmt::format("{} missing from the journal", gaps.text()),
            "the study cannot be opened; what these events said is lost where their pages are",
            "their numbers are taken by events that say nothing; what can be read from pages that the file's "
            "tree "

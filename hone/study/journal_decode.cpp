@@ -125,6 +125,7 @@ StudyRecord study_of(const Json& p) {
                 aggregate_from_name(p.value("aggregate", std::string("mean")))};
   for (const Json& objective : p.at("objectives"))
     r.objectives.push_back({objective.at("name"), objective.at("minimize")});
+  if (r.objectives.empty()) throw Error("it has no objectives");
   for (const Json& warm : p.value("warm", Json::array())) {
     WarmStudy study{warm.at("name")};
     for (const Json& result : warm.at("results")) {

@@ -102,14 +102,18 @@ class Rewriting {
     time_at_ = file.prepare("SELECT time_s FROM journal WHERE sequence = ?1");
   }
 
+  /// An event whose number cannot be right: nothing stands for it in the journal.
+  void stray(const Event& event) { put_aside(event, "its number is far beyond those before"); }
+
   void events(Source& source, const std::function<StudyRecord()>& header) {
     Audit audit(
         {.keep = [this](const Event& event) { keep(event); },
          .set_aside = [this](const Event& event, const Audit::Fault& fault) { set_aside(event, fault); },
          .missing =
-             [this](std::int64_t sequence, double before_s) {
-               write({sequence, kDamaged, 1, before_s, R"({"lost":true})", -1});
-               ++report_.lost;
+             [this](std::int64_t first, std::int64_t last, double before_s) {
+               for (std::int64_t sequence = first; sequence <= last; ++sequence)
+                 write({sequence, kDamaged, 1, before_s, R"({"lost":true})", -1});
+               report_.lost += last - first + 1;
              },
          .lost_trial = [this](std::int64_t trial, std::int64_t sequence) { lost(trial, sequence); }});
     source.each([&](const Event& event) { audit.take(event, false); });
@@ -165,20 +169,24 @@ class Rewriting {
     ++report_.kept;
   }
 
-  void set_aside(const Event& event, const Audit::Fault& fault) {
+  void put_aside(const Event& event, const std::string& why) {
     Use aside(file_, aside_);
     aside.integer(1, event.sequence)
-        .text(2, fault.what)
+        .text(2, why)
         .text(3, event.kind)
         .integer(4, event.version)
         .real(5, event.time_s)
         .text(6, event.payload);
     if (event.trial >= 0) aside.integer(7, event.trial);
     aside.done();
+    ++report_.set_aside;
+  }
+
+  void set_aside(const Event& event, const Audit::Fault& fault) {
+    put_aside(event, fault.what);
     Json why{{"was", event.kind}, {"why", fault.what}};
     write({event.sequence, kDamaged, 1, last_time_s_,
            why.dump(-1, ' ', false, Json::error_handler_t::replace), -1});
-    ++report_.set_aside;
   }
 
   void lost(std::int64_t trial, std::int64_t sequence) {
@@ -254,6 +262,7 @@ MendReport mend_store(const std::string& path, const std::function<StudyRecord()
         Rewriting rewriting(file, report);
         keep_damaged(reading, file);
         rewriting.events(source, header);
+        reading.strays([&](const Event& event) { rewriting.stray(event); });
         transaction.commit();
       }
       to_disk(fresh);

@@ -160,8 +160,9 @@ std::int64_t Reading::scan(const std::function<void(const Event&)>& take) {
   sqlite3_stmt* after = statement(columns() + "WHERE sequence > ?1 ORDER BY sequence");
   sqlite3_stmt* single = statement(columns() + "WHERE sequence = ?1");
   if (after == nullptr || single == nullptr) return unread;
+  strays_after_ = 0;
   for (;;) {
-    bool whole = false;
+    bool whole = false, strays = false;
     {
       Rows rows(after);
       sqlite3_bind_int64(after, 1, last);
@@ -171,7 +172,8 @@ std::int64_t Reading::scan(const std::function<void(const Event&)>& take) {
         if (status != SQLITE_ROW) break;
         Event event = event_at(after);
         // A damaged page may tell nonsense for numbers.
-        if (event.sequence <= last || event.sequence > last + kWidestGap) break;
+        strays = event.sequence > last + kWidestGap;
+        if (event.sequence <= last || strays) break;
         last = event.sequence;
         take(event);
       }
@@ -179,7 +181,8 @@ std::int64_t Reading::scan(const std::function<void(const Event&)>& take) {
     if (whole) return unread;
     // One by one, until there is one that can be read again.
     bool found = false;
-    while (!found && last < until) {
+    const std::int64_t good = last, most = std::min(until, last + kWidestGap);
+    while (!found && last < most) {
       Rows rows(single);
       sqlite3_bind_int64(single, 1, ++last);
       const int status = rows.step();
@@ -190,8 +193,20 @@ std::int64_t Reading::scan(const std::function<void(const Event&)>& take) {
         ++unread;
       }
     }
-    if (!found) return std::max<std::int64_t>(unread, 1);
+    if (found) continue;
+    if (!strays) return std::max<std::int64_t>(unread, 1);
+    strays_after_ = good;
+    return unread;
   }
+}
+
+void Reading::strays(const std::function<void(const Event&)>& take) {
+  if (strays_after_ == 0) return;
+  sqlite3_stmt* select = statement(columns() + "WHERE sequence > ?1 ORDER BY sequence");
+  Rows rows(select);
+  if (select == nullptr) return;
+  sqlite3_bind_int64(select, 1, strays_after_ + kWidestGap);
+  while (rows.step() == SQLITE_ROW) take(event_at(select));
 }
 
 std::vector<Reading::LeaseRow> Reading::lease_rows() {

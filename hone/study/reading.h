@@ -61,6 +61,9 @@ class Reading final : public Store {
   void show_view(std::optional<View> view) { shown_ = std::move(view); }
   const std::optional<View>& captured() const { return captured_; }
 
+  /// After scan(): the events that stand so far after all those before that their numbers are damage.
+  void strays(const std::function<void(const Event&)>& take);
+
   void read(std::int64_t sequence, const std::function<void(const Event&)>& take) override;
   std::optional<Event> first() override;
   std::int64_t head() override { return end_; }
@@ -93,6 +96,7 @@ class Reading final : public Store {
   int format_ = 0;
   bool has_trial_column_ = false;
   std::int64_t end_ = 0;
+  std::int64_t strays_after_ = 0;  // the last event before them; 0: there are none
   std::optional<View> shown_, captured_;
 };
 

@@ -189,6 +189,46 @@ TEST(StoreCheck, MakesTheHeaderAnew) {
   EXPECT_EQ(study->count(TrialState::completed), 5);
 }
 
+TEST(StoreCheck, AnEventFarBeyondTheOthersIsDamageAndNotAGap) {
+  for (const char* far : {"16777216", "9223372036854775807"}) {
+    const Folder folder;
+    const std::string path = store_of(folder, 5, false);  // 11 events
+    sql(path, "UPDATE journal SET sequence = " + std::string(far) + " WHERE sequence = 11");
+    const auto report = check_store(path);
+    ASSERT_TRUE(has(report, "event")) << kinds(report);
+    EXPECT_FALSE(has(report, "gap")) << kinds(report);
+    EXPECT_NE(report.problems.at(0).what.find("1 event (" + std::string(far) + ") numbered more than"),
+              std::string::npos)
+        << report.problems.at(0).what;
+    MendReport mend;
+    const auto study = mended(path, mend);
+    EXPECT_EQ(mend.set_aside, 1);
+    EXPECT_EQ(mend.lost, 0);
+    EXPECT_EQ(study->count(TrialState::completed), 4);
+    EXPECT_EQ(study->trial(4).state, TrialState::waiting) << "its result is lost";
+  }
+}
+
+TEST(StoreCheck, GapsAreRanges) {
+  const Folder folder;
+  const std::string path = store_of(folder, 10, false);
+  sql(path, "DELETE FROM journal WHERE sequence IN (5, 12, 13, 14)");
+  const auto report = check_store(path);
+  ASSERT_TRUE(has(report, "gap")) << kinds(report);
+  EXPECT_NE(report.problems.at(0).what.find("4 events (5, 12 to 14) missing"), std::string::npos)
+      << report.problems.at(0).what;
+}
+
+TEST(StoreCheck, AStudyWithoutObjectivesIsDamaged) {
+  const Folder folder;
+  const std::string path = store_of(folder, 3, false);
+  sql(path, "UPDATE journal SET payload = json_set(payload, '$.objectives', json('[]')) WHERE sequence = 1");
+  EXPECT_THROW(Study(open_store("sqlite:" + path)), Error);
+  EXPECT_TRUE(has(check_store(path), "header"));
+  MendReport mend;
+  EXPECT_EQ(mended(path, mend, header)->header(), header());
+}
+
 TEST(StoreCheck, FindsOrphansAndGarbageAmongLeases) {
   const Folder folder;
   const std::string path = store_of(folder, 10);
