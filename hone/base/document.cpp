@@ -250,7 +250,8 @@ Node Node::need(const std::string& key) const {
 void Node::only(const std::vector<std::string>& allowed) const {
   for (const auto& [name, node] : entries())
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
-      throw Error(fmt::format("unknown key '{}'", name), node.place(), suggest(name, allowed));
+      throw Error(fmt::format("unknown key '{}'", name), node.place(),
+                  allowed.empty() ? "it has no options" : suggest(name, allowed));
 }
 
 Json Node::json() const {

@@ -76,6 +76,7 @@ std::string nearest(const std::string& found, const std::vector<std::string>& al
 }
 
 std::string suggest(const std::string& found, const std::vector<std::string>& allowed) {
+  if (allowed.empty()) return "there are none to choose from";
   const std::string best = nearest(found, allowed);
   std::string text = best.empty() ? "" : fmt::format("did you mean '{}'? ", best);
   return text + fmt::format("allowed: {}", fmt::join(allowed, ", "));

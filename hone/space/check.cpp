@@ -34,11 +34,12 @@ void check_range(const Parameter& parameter) {
 
 void check_integer(Parameter& parameter) {
   check_range(parameter);
+  if (std::abs(parameter.low) > kLargestInteger || std::abs(parameter.high) > kLargestInteger)
+    throw Error(fmt::format("integers are searched up to 1e12 in size, found {} to {}",
+                            real_text(parameter.low), real_text(parameter.high)),
+                parameter.place, "use real, or count in a larger unit");
   const auto low = static_cast<std::int64_t>(parameter.low);
   const auto high = static_cast<std::int64_t>(parameter.high);
-  if (std::abs(parameter.low) > kLargestInteger || std::abs(parameter.high) > kLargestInteger)
-    throw Error(fmt::format("integers are searched up to 1e12 in size, found {} to {}", low, high),
-                parameter.place, "use real, or count in a larger unit");
   if (parameter.step < 1)
     throw Error(fmt::format("step must be at least 1, found {}", parameter.step), parameter.place);
   if (low < high && parameter.step > high - low)
@@ -73,6 +74,16 @@ void check_real(const Parameter& parameter) {
         parameter.place);
 }
 
+/// Whether a journal, whose texts are JSON's, can keep this one as it is.
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(Json(text).dump());
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
 void check_choices(const Parameter& parameter) {
   if (parameter.choices.empty())
     throw Error("a choice needs at least one value, found an empty list", parameter.place);
@@ -80,6 +91,9 @@ void check_choices(const Parameter& parameter) {
     const Value& value = parameter.choices[i];
     if (const auto* real = std::get_if<double>(&value); real != nullptr && !std::isfinite(*real))
       throw Error(fmt::format("{} is no value to choose", real_text(*real)), parameter.place);
+    if (const auto* text = std::get_if<std::string>(&value); text != nullptr && !is_utf8(*text))
+      throw Error(fmt::format("value {} of the choice '{}' is not UTF-8", i, parameter.name), parameter.place,
+                  "a study could not be read again with it; name it otherwise");
     for (std::size_t j = 0; j < i; ++j)
       if (value_same(parameter.choices[j], value))
         throw Error(fmt::format("the choice {} stands there twice", value_quoted(value)), parameter.place);

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "hone/base/error.h"
 
 namespace hone::study {
@@ -17,15 +19,23 @@ std::pair<std::string, std::string> parts_of(const std::string& url) {
                     : std::pair(std::string("sqlite"), url);
 }
 
+void check_named(const std::string& scheme, const std::string& path, const std::string& url) {
+  if (scheme == "sqlite" && path.empty())
+    throw Error(fmt::format("'{}' names no file to keep the study in", url), Place{"", 0, "store"},
+                "a store's URL is sqlite:PATH, or memory: for one that is gone with its program");
+}
+
 }  // namespace
 
 std::shared_ptr<Store> open_store(const std::string& url) {
   const auto [scheme, rest] = parts_of(url);
+  check_named(scheme, rest, url);
   return methods().maker<MakeStore>("store", scheme, Place{"", 0, "store"})(rest);
 }
 
 std::shared_ptr<Store> open_existing_store(const std::string& url) {
   const auto [scheme, rest] = parts_of(url);
+  check_named(scheme, rest, url);
   std::error_code code;
   if (scheme == "sqlite" && !std::filesystem::exists(rest, code))
     throw Error(

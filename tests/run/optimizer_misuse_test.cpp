@@ -122,6 +122,12 @@ TEST(OptimizerMisuse, WantsAStoreAndALeaseThatSomebodyCanHold) {
   }
 }
 
+TEST(OptimizerMisuse, AMethodWithoutOptionsSaysSo) {
+  auto setup = plain_setup();
+  setup.searcher_options = {{"n_startup", 20}};
+  expect_refused(refusal([&] { Optimizer{setup}; }), "unknown key 'n_startup'; it has no options");
+}
+
 TEST(OptimizerMisuse, SecondsAreNumbers) {
   Optimizer optimizer(plain_setup());
   const auto job = *optimizer.ask();

@@ -297,6 +297,23 @@ TEST(Space, ConditionsMayHangOnEachOtherAtAnyLength) {
   EXPECT_EQ(space.decode(point).shown(), "f0=false");
 }
 
+TEST(Space, BuilderRefusesWhatAStudyCouldNotKeep) {
+  const auto says = [](const auto& build) -> std::string {
+    try {
+      build();
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  const std::string text = says([] { Space::Builder().choice("c", {"b", "\xff"}).build(); });
+  EXPECT_NE(text.find("value 1 of the choice 'c' is not UTF-8"), std::string::npos) << text;
+  EXPECT_EQ(says([] { Space::Builder().choice("c", {"b", "\xc3\xa9"}).build(); }), "");
+  const std::string range = says([] { Space::Builder().integer("n", INT64_MIN, INT64_MAX).build(); });
+  EXPECT_NE(range.find("found -9.2233"), std::string::npos) << range;
+  EXPECT_NE(range.find(" to 9.2233"), std::string::npos) << range;
+}
+
 TEST(Space, CopiesOutliveTheirOrigin) {
   auto space = std::make_unique<Space>(nested());
   const Space copy = *space;

@@ -234,6 +234,10 @@ TEST(SqliteStore, SaysWhatIsWrongWithAFile) {
   EXPECT_THROW(open_store("sqlite:" + other), Error) << "another program's file";
   EXPECT_EQ(std::filesystem::file_size(other), size) << "it was left as it was";
   EXPECT_THROW(open_store("postgres:x"), Error);
+  for (const char* nothing : {"", "sqlite:"}) {
+    EXPECT_THROW(open_store(nothing), Error) << "no file is named";
+    EXPECT_THROW(open_existing_store(nothing), Error);
+  }
 }
 
 }  // namespace
