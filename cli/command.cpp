@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +21,17 @@ namespace {
 volatile std::sig_atomic_t g_interrupted = 0;
 void on_interrupt(int) { g_interrupted = 1; }
 
+CLI::Validator number_validator(const std::string& name, const std::string& wanted, bool (*good)(double)) {
+  return CLI::Validator(
+      [wanted, good](std::string& input) {
+        double value = 0.0;
+        return CLI::detail::lexical_cast(input, value) && std::isfinite(value) && good(value)
+                   ? std::string()
+                   : fmt::format("expected a number {}, found '{}'", wanted, input);
+      },
+      name);
+}
+
 }  // namespace
 
 void catch_interrupts() {
@@ -29,6 +41,14 @@ void catch_interrupts() {
 }
 
 bool interrupted() { return g_interrupted != 0; }
+
+CLI::Validator not_negative() {
+  return number_validator("NONNEGATIVE", "of 0 or more", [](double value) { return value >= 0.0; });
+}
+
+CLI::Validator positive() {
+  return number_validator("POSITIVE", "above 0", [](double value) { return value > 0.0; });
+}
 
 int become_worker(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), run::find_program("hone-worker"));

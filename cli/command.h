@@ -50,6 +50,10 @@ bool interrupted();
 /// status is ours. Returns never; throws Error where there is no such program.
 int become_worker(std::vector<std::string> arguments);
 
+/// For numbers of 0 or more, and above 0: CLI11's own name the largest double where one is not.
+CLI::Validator not_negative();
+CLI::Validator positive();
+
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();
 

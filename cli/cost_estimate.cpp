@@ -211,7 +211,7 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
   command
       ->add_option("--power-cap", arguments->power_cap,
                    "Watts that each accelerator is held to: slower products")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_flag("--int8", arguments->int8, "Products run in 8-bit arithmetic");
   command->add_option("--measured", arguments->measured,
                       "Files of measured deployments of the same serving stack");

@@ -11,16 +11,16 @@ namespace hone::cli {
 
 void add_rates(CLI::App* command, cost::LlmRates& rates) {
   command->add_option("--price-per-hour", rates.dollars_per_hour, "Dollars an hour of one accelerator")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   auto* power =
       command
           ->add_option(
               "--power-w", rates.power_w,
               "Watts of one accelerator with its share of the host: energy is modelled as power x time")
-          ->check(CLI::NonNegativeNumber);
+          ->check(not_negative());
   command
       ->add_option("--carbon", rates.grams_per_kwh, "Grams of CO2 a kWh of the electricity; needs --power-w")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->needs(power);
 }
 

@@ -86,9 +86,9 @@ void add_cost_probe(CLI::App& cost, Action& action) {
   command->add_option("--budget", arguments->budget,
                       "Most money to spend, such as '1 USD'; needs both prices");
   command->add_option("--price-in", options.dollars_per_1k_in, "Dollars per 1000 prompt tokens")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("--price-out", options.dollars_per_1k_out, "Dollars per 1000 output tokens")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       ->add_option("--max-tokens", options.budget_tokens,
                    "Most tokens to spend, prompts and outputs together")

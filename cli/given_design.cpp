@@ -10,7 +10,7 @@ void GivenDesign::add_to(CLI::App& command) {
                                     "or lowest value");
   auto* object = command.add_option("--config", config, "Values as a JSON object");
   auto* number = command.add_option("--trial", trial, "The design of this trial")
-                     ->check(CLI::NonNegativeNumber)
+                     ->check(not_negative())
                      ->excludes(values)
                      ->excludes(object);
   command.add_option("--store", store, "Where the trial's study is kept, if not beside the file")

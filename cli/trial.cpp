@@ -408,7 +408,7 @@ void add_trial(CLI::App& app, Action& action) {
   command->add_option("NAME=VALUE", given->words, "Values of parameters; a list's with commas");
   command->add_option("--config", given->config, "Values as a JSON object");
   command->add_option("--file", given->file_of_configs, "Many configs, one JSON object a line");
-  command->add_option("--like", given->like, "Begin with this trial's config")->check(CLI::NonNegativeNumber);
+  command->add_option("--like", given->like, "Begin with this trial's config")->check(not_negative());
   command->add_flag("--replicate", given->replicate,
                     "Evaluate a known config again, with a seed of its own; else it is refused");
   json(command);
