@@ -36,6 +36,9 @@ std::uint64_t status_bytes(std::string_view field, const char* path = "/proc/sel
   return 0;
 }
 
+/// Blocks from this size on are asked of the system one by one while LargeBlocksReturned lives.
+[[maybe_unused]] constexpr int kLargeBlock = 256 << 10;
+
 struct Scopes {
   std::mutex mutex;
   std::vector<PeakMemory*> living;
@@ -100,14 +103,29 @@ std::uint64_t PeakMemory::growth_bytes() const { return std::max(peak_bytes(), s
 LargeBlocksReturned::LargeBlocksReturned() {
 #if defined(__GLIBC__)
   ::malloc_trim(0);
-  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
-  // Free room of the heap serves large blocks too: what is freed at its end goes back likewise.
-  ::mallopt(M_TRIM_THRESHOLD, 256 << 10);
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  // Free room at the heap's end serves large blocks too: what is freed there goes back likewise.
+  ::mallopt(M_TRIM_THRESHOLD, kLargeBlock);
+  // Room between what an earlier trial left would stay resident once it was used. The largest first, since
+  // each piece makes a page resident; until one is no longer found in the heap.
+  for (std::size_t size = std::size_t{256} * kLargeBlock; size >= kLargeBlock; size /= 4)
+    while (true) {
+      const std::size_t apart = ::mallinfo2().hblks;
+      void* block = std::malloc(size);
+      const bool of_heap = block != nullptr && ::mallinfo2().hblks == apart;
+      if (of_heap) {
+        taken_.push_back(block);
+      } else {
+        std::free(block);
+        break;
+      }
+    }
 #endif
 }
 
 LargeBlocksReturned::~LargeBlocksReturned() {
 #if defined(__GLIBC__)
+  for (void* block : taken_) std::free(block);
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif

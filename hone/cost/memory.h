@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace hone::cost {
 
@@ -43,15 +44,20 @@ class PeakMemory {
 
 /// While it lives, the C library asks the system for every large block by itself (from 256 KiB on) and gives
 /// it back when it is freed, so that resident memory is what is held and not what an allocator keeps for
-/// reuse: that is a third to a half more in training, and differs with what ran before. Slower: every block's
-/// pages are made anew. Afterwards blocks of up to 32 MiB are kept again, as they are by default once some
-/// were freed. One at a time a process. Nothing happens where the C library is another than glibc.
+/// reuse: that is a third to a half more in training, and differs with what ran before. What is free in its
+/// heap is given back and taken out of use meanwhile, since it would serve large blocks and stay resident.
+/// Slower: every block's pages are made anew. Afterwards blocks of up to 32 MiB are kept again, as they are
+/// by default once some were freed. One at a time a process, by the thread that asks for the blocks. Nothing
+/// happens where the C library is another than glibc.
 class LargeBlocksReturned {
  public:
   LargeBlocksReturned();
   ~LargeBlocksReturned();
   LargeBlocksReturned(const LargeBlocksReturned&) = delete;
   LargeBlocksReturned& operator=(const LargeBlocksReturned&) = delete;
+
+ private:
+  std::vector<void*> taken_;  ///< what was free in the heap; untouched but for its first page
 };
 
 }  // namespace hone::cost

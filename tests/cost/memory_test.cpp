@@ -91,5 +91,32 @@ TEST(LargeBlocksReturned, WhatIsFreedIsGivenBack) {
   EXPECT_LT(resident_bytes(), before + kBytes);
 }
 
+TEST(LargeBlocksReturned, RoomWithinTheHeapServesNoLargeBlocks) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "its allocator keeps what is freed, to find uses of it";
+#endif
+  constexpr std::size_t kBytes = 4 << 20;
+  {
+    // Afterwards blocks of this size lie in the heap.
+    const LargeBlocksReturned earlier;
+  }
+  std::vector<std::vector<char>> between;
+  {
+    std::vector<std::vector<char>> blocks;
+    for (int i = 0; i < 16; ++i) {
+      blocks.emplace_back(kBytes, 'a');
+      between.emplace_back(100 << 10, 'b');
+    }
+  }
+  const LargeBlocksReturned returned;
+  const std::uint64_t before = resident_bytes();
+  {
+    std::vector<std::vector<char>> blocks;
+    for (int i = 0; i < 8; ++i) blocks.emplace_back(kBytes, 'c');
+    EXPECT_GT(resident_bytes(), before + 7 * kBytes);
+  }
+  EXPECT_LT(resident_bytes(), before + kBytes);
+}
+
 }  // namespace
 }  // namespace hone::cost
