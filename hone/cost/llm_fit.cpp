@@ -10,6 +10,12 @@
 namespace hone::cost {
 namespace {
 
+constexpr int kRounds = 30;
+/// The least scale of residuals, as a share of the repeats' median spread.
+constexpr double kOfSpread = 0.6;
+/// By so much must the second start's loss be lower.
+constexpr double kClearly = 1.2;
+
 /// All measurements of one (prompt, output) size as one value.
 struct Cell {
   std::size_t prompt = 0;  ///< index of its prompt size
@@ -75,32 +81,55 @@ double relative_residual(const Cell& cell, const Line& line) {
   return (cell.seconds - line.alpha[cell.prompt] - line.beta * cell.x) / cell.seconds;
 }
 
-/// Biweight: cells further than 4.685 robust deviations count nothing. Each prompt keeps its best cell.
-void reweigh(std::vector<Cell>& cells, const Line& line, std::size_t prompts) {
-  std::vector<double> sizes, telling;
+/// Residuals of cells, relative and without their sign.
+std::vector<double> sizes_of(const std::vector<Cell>& cells, const Line& line) {
+  std::vector<double> sizes;
+  for (const Cell& cell : cells) sizes.push_back(std::abs(relative_residual(cell, line)));
+  return sizes;
+}
+
+/// What a line is off by where nothing disturbs, as a standard deviation; `least` at least.
+double scale_of(const std::vector<Cell>& cells, const Line& line, std::size_t prompts, double least) {
+  std::vector<double> telling;
   std::vector<int> of_prompt(prompts, 0);
   for (const Cell& cell : cells) ++of_prompt[cell.prompt];
   // The only cell of a prompt is fitted exactly and says nothing of how far others are off.
   double degrees = -1.0;
-  for (const Cell& cell : cells) {
-    sizes.push_back(std::abs(relative_residual(cell, line)));
-    if (of_prompt[cell.prompt] > 1) telling.push_back(sizes.back());
-  }
+  for (const Cell& cell : cells)
+    if (of_prompt[cell.prompt] > 1) telling.push_back(std::abs(relative_residual(cell, line)));
   for (const int count : of_prompt) degrees += count - 1;
-  // Two thirds of the cells of a prompt with few are fitted nearly exactly: a scale of a per mille at least.
-  const double scale = std::max(
-      1e-3, 1.4826 * predict::median(telling) * std::sqrt(static_cast<double>(telling.size()) / degrees));
+  return std::max(
+      least, 1.4826 * predict::median(telling) * std::sqrt(static_cast<double>(telling.size()) / degrees));
+}
+
+/// Where cells count nothing, in scales.
+constexpr double kBiweight = 4.685;
+
+/// Biweight: cells further than kBiweight scales count nothing. Each prompt keeps its best cell.
+void reweigh(std::vector<Cell>& cells, const Line& line, std::size_t prompts, double scale) {
+  const std::vector<double> sizes = sizes_of(cells, line);
   std::vector<double> nearest(prompts, HUGE_VAL);
   for (std::size_t i = 0; i < cells.size(); ++i)
     nearest[cells[i].prompt] = std::min(nearest[cells[i].prompt], sizes[i]);
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const double u = sizes[i] / (4.685 * scale);
+    const double u = sizes[i] / (kBiweight * scale);
     cells[i].weight = u < 1.0 ? (1.0 - u * u) * (1.0 - u * u) : 0.0;
     if (sizes[i] <= nearest[cells[i].prompt]) cells[i].weight = std::max(cells[i].weight, 1e-3);
   }
 }
 
-Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
+/// The sum of Tukey's biweight loss, 1 for a cell that counts nothing.
+double biweight_loss(const std::vector<Cell>& cells, const Line& line, double scale) {
+  double loss = 0.0;
+  for (const double size : sizes_of(cells, line)) {
+    const double u = std::min(1.0, size / (kBiweight * scale));
+    loss += 1.0 - std::pow(1.0 - u * u, 3);
+  }
+  return loss;
+}
+
+/// Slopes between pairs, and medians of what they leave.
+Line line_of_pairs(const std::vector<Cell>& cells, std::size_t prompts) {
   Line line{std::vector<double>(prompts), {}, {}, starting_slope(cells), 0.0};
   for (std::size_t p = 0; p < prompts; ++p) {
     std::vector<double> rests;
@@ -108,10 +137,23 @@ Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
       if (cell.prompt == p) rests.push_back(cell.seconds - line.beta * cell.x);
     line.alpha[p] = predict::median(rests);
   }
-  // With hardly more cells than unknowns nothing tells which of them is off.
-  const bool enough = cells.size() >= prompts + 4;
-  for (int round = 0; round < (enough ? 30 : 1); ++round) {
-    if (enough) reweigh(cells, line, prompts);
+  return line;
+}
+
+/// Least absolute relative residuals, by reweighting from `start` on.
+Line least_absolute(std::vector<Cell> cells, std::size_t prompts, Line start) {
+  for (int round = 0; round < kRounds; ++round) {
+    const std::vector<double> sizes = sizes_of(cells, start);
+    for (std::size_t i = 0; i < cells.size(); ++i) cells[i].weight = 1.0 / std::max(sizes[i], 1e-4);
+    start = least_squares(cells, prompts);
+  }
+  return start;
+}
+
+/// Biweight least squares from `line` on; the cells' weights are those of the last round.
+Line descend(std::vector<Cell>& cells, std::size_t prompts, Line line, double least) {
+  for (int round = 0; round < kRounds; ++round) {
+    reweigh(cells, line, prompts, scale_of(cells, line, prompts, least));
     line = least_squares(cells, prompts);
     if (line.distance > 0.0) continue;
     // What is left does not determine a slope: nothing is left out.
@@ -119,6 +161,25 @@ Line robust_line(std::vector<Cell>& cells, std::size_t prompts) {
     return least_squares(cells, prompts);
   }
   return line;
+}
+
+/// `spread`: how far repeats of one request lie apart, NaN where nothing is repeated.
+Line robust_line(std::vector<Cell>& cells, std::size_t prompts, double spread) {
+  const Line start = line_of_pairs(cells, prompts);
+  // With hardly more cells than unknowns nothing tells which of them is off.
+  if (cells.size() < prompts + 4) return least_squares(cells, prompts);
+  // Two thirds of the cells of a prompt with few are fitted nearly exactly: a scale of a per mille at least,
+  // and no finer than repeats tell.
+  const double least = std::isnan(spread) ? 1e-3 : std::max(1e-3, kOfSpread * spread);
+  // Each start may end where few cells are fitted exactly and good ones left out: the better end counts.
+  std::vector<Cell> others = cells;
+  const Line other = descend(others, prompts, least_absolute(cells, prompts, start), least);
+  const Line line = descend(cells, prompts, start, least);
+  const double scale =
+      std::min(scale_of(cells, line, prompts, least), scale_of(cells, other, prompts, least));
+  if (biweight_loss(cells, line, scale) <= kClearly * biweight_loss(cells, other, scale)) return line;
+  cells = std::move(others);
+  return other;
 }
 
 struct Gathered {
@@ -174,7 +235,7 @@ Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& option
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options) {
   Gathered all = gather(points, options);
   const std::size_t prompts = all.prompts.size();
-  const Line line = robust_line(all.cells, prompts);
+  Line line = robust_line(all.cells, prompts, predict::median(all.spreads));
   LlmFit fit;
   fit.points = all.points;
   fit.cells = static_cast<std::int64_t>(all.cells.size());
@@ -188,7 +249,9 @@ LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions&
     throw Error("the time falls with more output tokens", {},
                 "more repeats, or output sizes further apart, so that noise does not decide");
   runtime.token_s = line.beta;
-  for (const double alpha : line.alpha) runtime.prompt_s.push_back(std::max(alpha, 0.0));
+  // What is written is also what errors are told of.
+  for (double& alpha : line.alpha) alpha = std::max(alpha, 0.0);
+  runtime.prompt_s = line.alpha;
   if (options.separate_overhead) {
     runtime.overhead_s =
         std::max(0.0, *std::min_element(runtime.prompt_s.begin(), runtime.prompt_s.end()) - line.beta);

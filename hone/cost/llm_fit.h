@@ -50,11 +50,13 @@ struct LlmFit {
   double spread = 0.0;  ///< median over repeated cells of (slowest - fastest) / fastest; NaN without repeats
 };
 
-/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all. The start is the median
-/// slope between cells of the same prompt size, weighted by their distance; then weighted least squares on
-/// relative residuals with Tukey's biweight, so that single disturbed measurements do not count. Throws Error
-/// where there are too few points: at least one prompt size must have two output sizes, or a first token's
-/// time.
+/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all: weighted least squares on
+/// relative residuals with Tukey's biweight, so that single disturbed measurements do not count. It starts
+/// twice, from the median slope between cells of the same prompt size, weighted by their distance, and from
+/// the least absolute relative residuals, and keeps the first fit unless the second's loss is lower by a
+/// sixth at the smaller of the two scales. No scale is below 0.6 of the repeats' median spread, so that good
+/// cells are not left out where a few happen to lie on a line. An alpha below 0 is 0. Throws Error where
+/// there are too few points: at least one prompt size must have two output sizes, or a first token's time.
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options = {});
 
 }  // namespace hone::cost
