@@ -13,6 +13,8 @@ namespace {
 constexpr int kIterations = 40;
 /// So many checked predictions until their errors say something of the deviation.
 constexpr std::size_t kCalibrated = 20;
+/// What varies less, as a logarithm, is taken to vary so much.
+constexpr double kSpread = 1e-3;
 
 }  // namespace
 
@@ -23,12 +25,22 @@ double Forecast::Prediction::above(double bound) const {
   return 0.5 * std::erfc(z / std::numbers::sqrt2);
 }
 
-std::optional<Forecast::Prediction> Forecast::predict(const predict::GaussianProcess::Row& row) const {
-  if (process_.size() < kFewest) return std::nullopt;
+std::pair<double, double> Forecast::expected(const predict::GaussianProcess::Row& row) const {
   const auto at = process_.predict(row);
   const double noise = std::exp(process_.hyperparameters().noise);
-  return Prediction{std::exp(centre_ + spread_ * at.mean),
-                    std::max(1e-6, calibration_ * spread_ * std::sqrt(at.variance + noise))};
+  return {centre_ + spread_ * at.mean, spread_ * std::sqrt(at.variance + noise)};
+}
+
+double Forecast::deviation(double of_process) const {
+  // A plateau may end where nothing was measured yet: what never varied is not known to a hair.
+  const double untold = 1.0 / std::sqrt(static_cast<double>(rows_.size())) - spread_;
+  return std::max({1e-6, calibration_ * of_process, untold});
+}
+
+std::optional<Forecast::Prediction> Forecast::predict(const predict::GaussianProcess::Row& row) const {
+  if (process_.size() < kFewest) return std::nullopt;
+  const auto [log, of_process] = expected(row);
+  return Prediction{std::exp(log), deviation(of_process)};
 }
 
 void Forecast::tell(const predict::GaussianProcess::Row& row, double value) {
@@ -36,11 +48,12 @@ void Forecast::tell(const predict::GaussianProcess::Row& row, double value) {
   ++told_;
   const double log = std::log(value);
   bool news = true;
-  if (const auto before = predict(row)) {
-    const double off = log - std::log(before->value);
-    const double score = off / (before->log_deviation / calibration_);
-    news = std::abs(off) > before->log_deviation;
-    errors_.push_back(std::abs(before->value / value - 1.0));
+  if (process_.size() >= kFewest) {
+    const auto [before, of_process] = expected(row);
+    const double off = log - before;
+    const double score = off / std::max(1e-6, of_process);
+    news = std::abs(off) > deviation(of_process);
+    errors_.push_back(std::abs(std::exp(-off) - 1.0));
     scores_.push_back(score * score);
     if (errors_.size() > kRecent) errors_.pop_front(), scores_.pop_front();
     if (scores_.size() >= kCalibrated) {
@@ -53,17 +66,25 @@ void Forecast::tell(const predict::GaussianProcess::Row& row, double value) {
   if (rows_.size() >= 2 * kMost || (rows_.size() >= kMost && !news)) return;
   rows_.push_back(row);
   logs_.push_back(log);
-  if (rows_.size() >= next_fit_ && rows_.size() <= kMost)
+  const bool wider =
+      process_.size() > 0 && std::abs(log - centre_) > spread_ && measured_spread() > 2.0 * spread_;
+  if ((rows_.size() >= next_fit_ || wider) && rows_.size() <= kMost)
     refit();
   else if (process_.size() > 0)
     process_.append(row, (log - centre_) / spread_);
 }
 
+double Forecast::measured_spread() const {
+  const double n = static_cast<double>(logs_.size());
+  const double centre = std::accumulate(logs_.begin(), logs_.end(), 0.0) / n;
+  double squares = 0.0;
+  for (const double log : logs_) squares += (log - centre) * (log - centre);
+  return std::max(kSpread, std::sqrt(squares / n));
+}
+
 void Forecast::refit() {
   centre_ = std::accumulate(logs_.begin(), logs_.end(), 0.0) / static_cast<double>(logs_.size());
-  double squares = 0.0;
-  for (const double log : logs_) squares += (log - centre_) * (log - centre_);
-  spread_ = std::max(1e-9, std::sqrt(squares / static_cast<double>(logs_.size())));
+  spread_ = measured_spread();
   std::vector<double> targets;
   for (const double log : logs_) targets.push_back((log - centre_) / spread_);
   process_.set(rows_, targets);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "hone/predict/gaussian_process.h"
@@ -11,12 +12,15 @@ namespace hone::cost {
 
 /// One cost of designs, learned while they are measured: a Gaussian process over the logarithm of what was
 /// measured (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006), whose deviation is
-/// corrected by how far predictions were off that were made before their design was measured. A function of
-/// what was told, in order. Not thread safe.
+/// corrected by how far predictions were off that were made before their design was measured. Where
+/// everything measured so far is nearly the same, that says little of designs elsewhere: of n logarithms that
+/// hardly differ the deviation is 1 / sqrt(n) at least. A function of what was told, in order. Not thread
+/// safe.
 ///
 /// Exact up to kMost designs. Beyond, one enters only where the process was off by more than its own
 /// deviation, up to twice as many; hyperparameters are those of the first kMost. Telling and predicting stay
-/// below a millisecond but for refits, each after half as many designs more.
+/// below a millisecond but for refits, each after half as many designs more, and where what was told since
+/// doubles the spread.
 class Forecast {
  public:
   static constexpr std::size_t kFewest = 16;
@@ -46,6 +50,10 @@ class Forecast {
  private:
   static constexpr std::size_t kRecent = 200;
 
+  /// The logarithm's median and the deviation as the process has it, not corrected; some are told.
+  std::pair<double, double> expected(const predict::GaussianProcess::Row& row) const;
+  double deviation(double of_process) const;  ///< corrected, and not below what so few tell
+  double measured_spread() const;             ///< of all logarithms so far
   void refit();
 
   predict::GaussianProcess process_;

@@ -15,6 +15,7 @@ namespace {
 /// All of so many trials are learned from; then, at twice as many, every second, and so on.
 constexpr std::int64_t kEach = 2000;
 constexpr std::int64_t kFirstLetThrough = 32;
+constexpr std::int64_t kLetThroughUntilKept = 4;
 /// Entries of a row that describe the model's graph.
 constexpr std::size_t kGraphEntries = 5;
 
@@ -84,11 +85,25 @@ std::vector<double> Foresight::row(const space::Config& config) const {
   return row;
 }
 
+bool Foresight::keeps(const study::Change& change) const {
+  study::Measures measures = change.trial->costs;
+  if (change.result) measures.merge(change.result->measures);
+  return std::all_of(foreseen_.begin(), foreseen_.end(), [&](const auto& one) {
+    const study::Limit& limit = one->foreseen.limit;
+    const auto value = measures.find(limit.name);
+    return value && std::isfinite(*value) && limit.violation(measures).empty();
+  });
+}
+
 void Foresight::update(const study::Change& change) {
   using Kind = study::Change::Kind;
   const bool result = change.kind == Kind::result && change.result->fidelity >= horizon_;
   if ((change.kind != Kind::keys && !result) || change.trial->of >= 0) return;
   const study::Trial& trial = *change.trial;
+  if (!kept_ && keeps(change)) {
+    kept_ = true;
+    in_a_row_ = 0;
+  }
   bool first_result = result && trial.same_as < 0, broken = false;
   std::vector<double> row;
   for (auto& one : foreseen_) {
@@ -147,8 +162,11 @@ Foresight::Judgement Foresight::judge(const space::Config& config, const study::
   if (!turned_away) {
     in_a_row_ = 0;
     let_through_at_ = kFirstLetThrough;
-  } else if (++in_a_row_ >= let_through_at_) {
-    let_through_at_ *= 2;
+  } else if (++in_a_row_ >= (kept_ ? let_through_at_ : kLetThroughUntilKept)) {
+    if (kept_)
+      let_through_at_ *= 2;
+    else
+      in_a_row_ = 0;
   } else {
     judgement.violation = what;
   }

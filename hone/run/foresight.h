@@ -28,8 +28,8 @@ struct Foreseen {
 /// limit with a probability over kSure. Where only an evaluation tells, it is turned away where breaking is
 /// likelier than keeping; but in doubt (up to kDoubt) it is evaluated as long as those that broke a limit
 /// stay below the share `risk` of all evaluated. So that a forecast that is wrong is found out, after 32, 64,
-/// 128,
-/// ... candidates turned away in a row the next is let through.
+/// 128, ... candidates turned away in a row the next is let through; and as long as nothing measured has kept
+/// the limits, so that it is not known where they can be kept, every fourth that would be turned away.
 ///
 /// A function of the journal's changes, in order. Not thread safe.
 class Foresight {
@@ -61,6 +61,8 @@ class Foresight {
  private:
   struct One;
   std::vector<double> row(const space::Config& config) const;
+  /// Whether the trial tells all that is foreseen and keeps the limits on it.
+  bool keeps(const study::Change& change) const;
 
   search::Moves moves_;
   search::Coding coding_;
@@ -71,6 +73,7 @@ class Foresight {
   std::int64_t evaluated_ = 0, broken_ = 0;  ///< of those whose cost only an evaluation told
   std::int64_t in_a_row_ = 0;                ///< turned away since the last that was let through
   std::int64_t let_through_at_ = 32;
+  bool kept_ = false;  ///< something measured has kept all foreseen limits
 };
 
 }  // namespace hone::run

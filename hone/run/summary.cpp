@@ -16,6 +16,7 @@
 #include "hone/run/leases.h"
 #include "hone/run/posterior.h"
 #include "hone/run/saved.h"
+#include "hone/run/unkept_limits.h"
 #include "hone/run/unreported.h"
 
 namespace hone::run {
@@ -274,6 +275,7 @@ Json status_json(const study::Study& study, const StudyFile& file) {
       {"collisions", collisions_json(study, file)},
       {"failures", recent_failures(study, from)},
       {"unreported", unreported_json(study, file)},
+      {"unkept_limits", unkept_limits(study)},
       {"replicates", replicates},
       {"looked_back", study.size() - from}};
 }
@@ -338,6 +340,8 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
     text += '\n' + failures;
   for (const auto& one : status["unreported"])
     text += fmt::format("\n  warning: {}", one["text"].get<std::string>());
+  if (const auto unkept = status["unkept_limits"].get<std::string>(); !unkept.empty())
+    text += fmt::format("\n  warning: {}", unkept);
   if (!status["workers"].empty()) {
     std::vector<std::string> workers;
     for (const auto& worker : status["workers"])
@@ -456,6 +460,8 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
   std::string warnings;
   for (const auto& one : unreported(study, file))
     warnings += fmt::format("warning: {}\n", one.error().what());
+  if (const std::string unkept = unkept_limits(study); !unkept.empty())
+    warnings += fmt::format("warning: {}\n", unkept);
   if (ids.empty()) {
     const std::string goal = fmt::format("{} {}", study.header().horizon, file.task->fidelity_unit());
     const std::int64_t over = over_limit_at_horizon(study);

@@ -66,6 +66,21 @@ TEST(Forecast, ComesNearAndKnowsHowNear) {
   EXPECT_NEAR(below, 200, 50);
 }
 
+TEST(Forecast, APlateauIsNotKnownToAHair) {
+  Forecast forecast = made();
+  Rng rng(4, "forecast");
+  for (int i = 0; i < 100; ++i) forecast.tell(design(rng), 10.0);
+  const auto flat = forecast.predict(design(rng));
+  ASSERT_TRUE(flat);
+  EXPECT_NEAR(flat->value, 10.0, 1e-6);
+  EXPECT_NEAR(flat->log_deviation, 0.1, 0.01) << "of a hundred that are all the same";
+  // Where it ends, that is seen at once, and nothing is known of what lies between.
+  const std::vector<double> beyond{2.0, 0.5, 0.0};
+  forecast.tell(beyond, 1.0);
+  EXPECT_LT(forecast.predict(beyond)->value, 8.0);
+  EXPECT_NEAR(forecast.predict({0.5, 0.5, 0.0})->value, 10.0, 1.0);
+}
+
 TEST(Forecast, AFunctionOfWhatWasTold) {
   Forecast one = made(), other = made();
   Rng rng(3, "forecast");
