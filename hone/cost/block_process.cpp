@@ -1,17 +1,39 @@
 #include "hone/cost/block_process.h"
 
 #include <Eigen/Cholesky>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "hone/base/error.h"
 #include "hone/predict/lbfgs.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
+
+namespace {
+
+constexpr Index kFewestForFar = 8;
+constexpr double kFar = 10.0;
+constexpr double kFarDegrees = 4.0;
+
+/// Which targets lie further than kFar robust deviations from their median.
+std::vector<bool> far_beyond(const VectorXd& targets) {
+  std::vector<bool> far(static_cast<std::size_t>(targets.size()), false);
+  if (targets.size() < kFewestForFar) return far;
+  const double middle = predict::median({targets.begin(), targets.end()});
+  std::vector<double> off;
+  for (const double target : targets) off.push_back(std::abs(target - middle));
+  const double bound = kFar * 1.4826 * predict::median(off);
+  for (std::size_t i = 0; i < far.size(); ++i) far[i] = bound > 0.0 && off[i] > bound;
+  return far;
+}
+
+}  // namespace
 
 BlockProcess::BlockProcess(const MatrixXd& features, const std::vector<int>& block,
                            const std::vector<FeatureBlock>& blocks, const VectorXd& targets,
@@ -20,8 +42,17 @@ BlockProcess::BlockProcess(const MatrixXd& features, const std::vector<int>& blo
   const Index n = features.rows(), p = features.cols(), b = static_cast<Index>(blocks.size());
   if (n < 1 || targets.size() != n || static_cast<Index>(block.size()) != p)
     throw internal_error("a block process of nothing");
-  centre_ = targets.mean();
-  scale_ = std::sqrt((targets.array() - centre_).square().mean());
+  const std::vector<bool> far = far_beyond(targets);
+  set_aside_ = static_cast<std::size_t>(std::count(far.begin(), far.end(), true));
+  const double near = static_cast<double>(n) - static_cast<double>(set_aside_);
+  const auto mean_of_near = [&](const auto& of) {
+    double sum = 0.0;
+    for (Index i = 0; i < n; ++i)
+      if (!far[static_cast<std::size_t>(i)]) sum += of(targets(i));
+    return sum / near;
+  };
+  centre_ = mean_of_near([](double target) { return target; });
+  scale_ = std::sqrt(mean_of_near([&](double target) { return (target - centre_) * (target - centre_); }));
   // Equal targets say how large they are, and nothing of how they vary.
   if (!(scale_ > 1e-9 * std::abs(centre_))) scale_ = std::max(0.25 * std::abs(centre_), 1e-300);
   const VectorXd t = (targets.array() - centre_) / scale_;
@@ -40,6 +71,10 @@ BlockProcess::BlockProcess(const MatrixXd& features, const std::vector<int>& blo
   const VectorXd low = VectorXd::Constant(b + 1, -12.0), high = VectorXd::Constant(b + 1, 4.0);
 
   weights_ = VectorXd::Ones(n);
+  // As Student's t weighs them around the centre: with full weight they would bend the first fit.
+  for (Index i = 0; i < n; ++i)
+    if (far[static_cast<std::size_t>(i)])
+      weights_(i) = (kFarDegrees + 1.0) / (kFarDegrees + t(i) * t(i) / options.noise);
   VectorXd theta = prior;
   const auto covariance = [&](const VectorXd& at) {
     MatrixXd k = MatrixXd::Ones(n, n);

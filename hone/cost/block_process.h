@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <vector>
 
 namespace hone::cost {
@@ -22,8 +23,9 @@ struct BlockProcessOptions {
 /// MacKay, "Bayesian Interpolation", 1992), whose variances and noise are those of highest posterior density
 /// under log-normal priors, and whose noise is Student's t as a scale mixture, fitted by reweighting (Lange
 /// et al., "Robust Statistical Modeling Using the t Distribution", 1989), so that a disturbed measurement
-/// counts little. A constant with variance 1 is part of it. Targets are standardised within. For few rows,
-/// O(n^3).
+/// counts little. A constant with variance 1 is part of it. Targets are standardised within, by those that do
+/// not lie far beyond the others (ten robust deviations from the median, of eight rows at least): these count
+/// next to nothing from the start. For few rows, O(n^3).
 class BlockProcess {
  public:
   /// `features`: rows x columns, `block` of every column. One row at least.
@@ -40,11 +42,13 @@ class BlockProcess {
   double log_evidence() const { return log_evidence_; }
   /// How much a row counted, 1 for one without doubt, in order.
   const Eigen::VectorXd& row_weights() const { return weights_; }
+  std::size_t set_aside() const { return set_aside_; }  ///< targets far beyond the others
 
  private:
   double centre_ = 0.0, scale_ = 1.0;
   double log_evidence_ = 0.0;
   double noise_ = 0.0;
+  std::size_t set_aside_ = 0;
   Eigen::VectorXd column_variance_;
   Eigen::VectorXd coefficients_;
   double constant_ = 0.0;

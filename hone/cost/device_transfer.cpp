@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
@@ -218,12 +220,21 @@ std::vector<std::size_t> DeviceTransfer::choose(std::size_t count, std::uint64_t
 }
 
 AdaptedDevice DeviceTransfer::adapt(const std::vector<DeviceMeasurement>& measurements) const {
+  // A design is one row: the noise of rows is how far designs lie from what features can tell, which no
+  // repeat makes smaller.
   std::vector<DeviceMeasurement> good;
+  std::map<std::size_t, std::vector<double>> repeats;
+  std::size_t told = 0;
   for (const DeviceMeasurement& measurement : measurements) {
     if (measurement.design >= designs_->size())
       throw internal_error("a measurement of a design that is not there");
-    if (std::isfinite(measurement.latency) && measurement.latency > 0.0) good.push_back(measurement);
+    if (!std::isfinite(measurement.latency) || !(measurement.latency > 0.0)) continue;
+    ++told;
+    std::vector<double>& same = repeats[measurement.design];
+    if (same.empty()) good.push_back(measurement);
+    same.push_back(measurement.latency);
   }
+  for (DeviceMeasurement& one : good) one.latency = predict::median(repeats[one.design]);
   if (good.empty())
     throw Error("no measurement of the new device is a positive number", {},
                 "all of them failed; measure other designs, 10 at least");
@@ -236,7 +247,7 @@ AdaptedDevice DeviceTransfer::adapt(const std::vector<DeviceMeasurement>& measur
     device.least_ = std::min(device.least_, 0.5 * targets(i));
   }
   device.features_ = features_;
-  device.measurements_ = good.size();
+  device.measurements_ = told;
   std::vector<double> evidence;
   for (std::size_t v = 0; v < features_->size(); ++v) {
     const MatrixXd& features = (*features_)[v];
@@ -254,10 +265,13 @@ AdaptedDevice DeviceTransfer::adapt(const std::vector<DeviceMeasurement>& measur
 
   std::string names;
   for (const KnownDevice& known : known_) names += (names.empty() ? "" : ", ") + known.name;
-  device.provenance_ = fmt::format("from {} measurements", good.size());
+  device.provenance_ = fmt::format("from {} measurements", told);
+  if (told > good.size()) device.provenance_ += fmt::format(" of {} designs", good.size());
   if (!known_.empty())
     device.provenance_ +=
         fmt::format(" and {} known device{} ({})", known_.size(), known_.size() == 1 ? "" : "s", names);
+  if (const std::size_t aside = device.processes_.front().set_aside(); aside > 0)
+    device.provenance_ += fmt::format("; {} far beyond the others counted nothing", aside);
   if (evidence.size() > 1) {
     const auto likeliest =
         static_cast<std::size_t>(std::max_element(evidence.begin(), evidence.end()) - evidence.begin());

@@ -84,8 +84,8 @@ class DeviceTransfer {
                                   const std::vector<std::size_t>& measured = {},
                                   const std::vector<std::size_t>& among = {}) const;
 
-  /// Throws Error (input) where no measurement is a positive number; (internal) on a design that is not
-  /// there.
+  /// Of repeated measurements of a design their median counts, once. Throws Error (input) where no
+  /// measurement is a positive number; (internal) on a design that is not there.
   AdaptedDevice adapt(const std::vector<DeviceMeasurement>& measurements) const;
 
   const std::vector<KnownDevice>& known() const { return known_; }

@@ -98,6 +98,39 @@ TEST(DeviceTransfer, ADisturbedMeasurementCountsLittle) {
   EXPECT_GT(predict::accuracy(transfer.adapt(measured(at, noisy)).predict_all(), truth).spearman, 0.98);
 }
 
+TEST(DeviceTransfer, AWildMeasurementCountsNothing) {
+  const auto designs = made_designs();
+  const DeviceTransfer transfer(designs, two_known(*designs));
+  const auto truth = made_device(*designs, 0, {0.4, 0.17, 0.03, 0.01}, 0.0, 3);
+  auto noisy = made_device(*designs, 0, {0.4, 0.17, 0.03, 0.01}, 0.02, 4);
+  const auto at = transfer.choose(20, 1);
+  const double before = predict::accuracy(transfer.adapt(measured(at, noisy)).predict_all(), truth).mape;
+  noisy[at[4]] *= 1000.0;
+  const AdaptedDevice device = transfer.adapt(measured(at, noisy));
+  const auto accuracy = predict::accuracy(device.predict_all(), truth);
+  EXPECT_GT(accuracy.spearman, 0.98);
+  EXPECT_LT(accuracy.mape, 2.0 * before + 0.005);
+  EXPECT_NE(device.provenance().find("1 far beyond the others"), std::string::npos) << device.provenance();
+}
+
+TEST(DeviceTransfer, RepeatsOfADesignAreOneMeasurement) {
+  // Operators cost more in some designs than in others, which no feature tells: repeats agree all the same.
+  const auto designs = made_designs();
+  const DeviceTransfer transfer(designs, two_known(*designs));
+  const auto latency = made_device(*designs, 0, {0.4, 0.17, 0.03, 0.01}, 0.05, 4);
+  const auto once = measured(transfer.choose(12, 1), latency);
+  auto thrice = once;
+  for (int repeat = 0; repeat < 2; ++repeat)
+    for (DeviceMeasurement one : once) {
+      one.latency *= repeat == 0 ? 1.01 : 0.99;
+      thrice.push_back(one);
+    }
+  const AdaptedDevice device = transfer.adapt(thrice);
+  EXPECT_EQ(device.predict_all(), transfer.adapt(once).predict_all());
+  EXPECT_EQ(device.measurements(), 36u);
+  EXPECT_NE(device.provenance().find("36 measurements of 12 designs"), std::string::npos);
+}
+
 TEST(DeviceTransfer, OneKnownDeviceOrNoneAndFailures) {
   const auto designs = made_designs();
   const auto latency = made_device(*designs, 0, {3.0, 1.0, 0.2, 0.0}, 0.01, 6);
