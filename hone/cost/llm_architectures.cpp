@@ -124,8 +124,15 @@ constexpr Alias kAliases[]{
     {"j1-grande", "j1-grande-17b"},
     {"j1-grande-v2-beta", "j1-grande-17b"},
     {"j1-jumbo", "j1-jumbo-178b"},
-    {"llama-3-8b", "llama3-8b"},
-    {"llama-3-70b", "llama3-70b"},
+    {"llama-3.1-8b", "llama3-8b"},
+    {"llama-3.1-70b", "llama3-70b"},
+    {"llama-3.3-70b", "llama3-70b"},
+    {"llama-3-405b", "llama3.1-405b"},
+    {"meta-llama-3-8b", "llama3-8b"},
+    {"meta-llama-3-70b", "llama3-70b"},
+    {"meta-llama-3.1-8b", "llama3-8b"},
+    {"meta-llama-3.1-70b", "llama3-70b"},
+    {"meta-llama-3.1-405b", "llama3.1-405b"},
 };
 
 /// Lower case, underscores and spaces as dashes, without what stands before a slash.
@@ -258,7 +265,14 @@ const std::vector<LlmArchitecture>& known_architectures() {
         tied(llama("gemma-7b", 28, 3072, 16, 16, 24576, 256000,
                    "Gemma: Open Models Based on Gemini Research and Technology"),
              256),
-        gpt("phi-2", 32, 2560, 32, 51200, "the released model's config"),
+        untied(gpt("phi-2", 32, 2560, 32, 51200, "the released model's config")),
+        llama("qwen2.5-7b", 28, 3584, 28, 4, 18944, 152064, "Qwen2.5 Technical Report"),
+        llama("qwen2.5-72b", 80, 8192, 64, 8, 29568, 152064, "Qwen2.5 Technical Report"),
+        tied(llama("llama3.2-1b", 16, 2048, 32, 8, 8192, 128256, "the released model's config"), 64),
+        tied(llama("llama3.2-3b", 28, 3072, 24, 8, 8192, 128256, "the released model's config"), 128),
+        tied(llama("gemma2-9b", 42, 3584, 16, 8, 14336, 256000,
+                   "Gemma 2: Improving Open Language Models at a Practical Size"),
+             256),
     };
     for (auto& model : all) model.check();
     return all;

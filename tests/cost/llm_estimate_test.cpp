@@ -66,6 +66,26 @@ TEST(LlmArchitecture, IsFoundByServedNames) {
   EXPECT_THROW(need_architecture("nothing"), Error);
 }
 
+TEST(LlmArchitecture, CommonNamesAreKnownAndAsLargeAsPublished) {
+  const std::pair<const char*, double> published[]{{"llama3-405b", 405e9},
+                                                   {"Llama-3.1-8B", 8.03e9},
+                                                   {"meta-llama/Llama-3.1-70B-Instruct", 70.6e9},
+                                                   {"meta-llama/Meta-Llama-3-8B-Instruct", 8.03e9},
+                                                   {"Llama-3.3-70B-Instruct", 70.6e9},
+                                                   {"meta-llama/Llama-3.2-1B-Instruct", 1.24e9},
+                                                   {"Llama-3.2-3B", 3.21e9},
+                                                   {"Qwen/Qwen2.5-7B-Instruct", 7.61e9},
+                                                   {"qwen2.5-72b", 72.7e9},
+                                                   {"google/gemma-2-9b-it", 9.24e9},
+                                                   {"microsoft/phi-2", 2.78e9}};
+  for (const auto& [name, parameters] : published) {
+    const auto found = find_architecture(name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_FALSE(found->assumed) << name;
+    EXPECT_NEAR(found->parameters() / parameters, 1.0, 0.01) << name;
+  }
+}
+
 TEST(LlmArchitecture, ReadsConfigs) {
   const auto read = architecture_of_json(
       Json::parse(
