@@ -140,6 +140,11 @@ std::string processor_name() {
   return family.empty() ? name : fmt::format("{} (family {}, model {})", name, family, model);
 }
 
+namespace {
+// Of an operator, where a profile does not tell it.
+constexpr double kCpuOverhead_s = 2e-6, kAcceleratorOverhead_s = 4e-6;
+}  // namespace
+
 double type_bytes(const std::string& type) { return type_info(type).bytes; }
 
 Rate DeviceProfile::peak_of(const std::string& type, bool one_thread) const {
@@ -227,18 +232,24 @@ DeviceProfile DeviceProfile::from_json(const Json& json, const std::string& file
     MemoryLevel entry{level.text("name"), level.number("bytes"), level.rate("read"),
                       level.rate("read_one_thread"), level.rate("copy")};
     if (!(entry.read.value > 0.0)) throw Error("a rate is above 0", level.place("read"));
+    if (!profile.memory.empty() && entry.bytes > 0.0 && entry.bytes <= profile.memory.back().bytes)
+      throw Error("a level holds no more than the one before it", level.place("bytes"),
+                  "the nearest level comes first, main memory last");
     level.end();
     profile.memory.push_back(std::move(entry));
   }
   profile.memory_bytes = fields.number("memory_bytes", profile.memory.back().bytes);
   profile.cores = fields.whole("cores");
-  profile.overhead_s = fields.number("overhead_s");
+  profile.overhead_s =
+      fields.number("overhead_s", profile.kind == "cpu" ? kCpuOverhead_s : kAcceleratorOverhead_s);
   profile.overhead_assumed = fields.flag("overhead_assumed", true);
   profile.call_s = fields.number("call_s");
   profile.wakeup_s = fields.number("wakeup_s");
   profile.process_s = fields.number("process_s");
   profile.watts = fields.number("watts");
   profile.idle_watts = fields.number("idle_watts");
+  if (profile.watts > 0.0 && profile.idle_watts > profile.watts)
+    throw Error("an idle device takes no more power than a busy one", fields.place("idle_watts"));
   if (const Json* systolic = fields.find("systolic")) {
     Fields array(*systolic, file, "systolic");
     profile.systolic = SystolicArray{array.whole("rows"), array.whole("columns"), array.whole("arrays", 1)};

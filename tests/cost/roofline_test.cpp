@@ -53,6 +53,23 @@ TEST(Roofline, TheLongerOfArithmeticAndMemory) {
   EXPECT_NEAR(wide.latency_s, 4e5 / 1e8 + 4400.0 / 1e9 + 1e-6, 1e-9);
 }
 
+TEST(DeviceProfile, WhatIsNotGivenIsAssumedAndWhatCannotBeIsAnError) {
+  const auto read = [](const std::string& rest) {
+    return DeviceProfile::from_json(Json::parse(R"({"name": "board", "peak": {"f32": 1e10}, )" + rest + "}"),
+                                    "board.json");
+  };
+  const std::string memory = R"("memory": [{"name": "L2", "bytes": 1e6, "read": 2e10},
+                                           {"name": "DRAM", "bytes": 4e9, "read": 4e9}])";
+  EXPECT_EQ(read(R"("kind": "cpu", )" + memory).overhead_s, 2e-6);
+  EXPECT_EQ(read(memory).overhead_s, 4e-6);
+  EXPECT_TRUE(read(memory).overhead_assumed);
+  EXPECT_EQ(read(R"("overhead_s": 0, )" + memory).overhead_s, 0.0);
+  EXPECT_THROW(read(R"("memory": [{"name": "DRAM", "bytes": 4e9, "read": 4e9},
+                                  {"name": "L2", "bytes": 1e6, "read": 2e10}])"),
+               Error);
+  EXPECT_THROW(read(R"("watts": 5, "idle_watts": 9, )" + memory), Error);
+}
+
 TEST(Roofline, TypesCountInBytesAndRates) {
   RooflineOptions options;
   options.type = "i8";
