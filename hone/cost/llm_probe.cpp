@@ -256,7 +256,8 @@ class Probe {
       spend(head, answer, most_in, output);
       if (answer.kind == ProbeAnswer::Kind::refused)
         throw Error(fmt::format("the API refuses: {}", answer.why), {},
-                    "look at the URL, --model, and the variable that holds the key");
+                    answer.hint.empty() ? "look at the URL, --model, and the variable that holds the key"
+                                        : answer.hint);
       if (answer.kind == ProbeAnswer::Kind::interrupted) {
         result_.stopped = "interrupted";
         return false;

@@ -46,7 +46,7 @@ Event read_event(std::string_view data) {
   const Json json = Json::parse(data, nullptr, false);
   if (!json.is_object()) return event;
   event.valid = true;
-  if (json.contains("error")) event.error = std::string(data);
+  if (json.contains("error") && !json["error"].is_null()) event.error = std::string(data);
   const auto nonempty = [](const Json& holder, const char* key) {
     return holder.is_object() && holder.contains(key) && holder[key].is_string() &&
            !holder[key].get_ref<const std::string&>().empty();
@@ -192,6 +192,8 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     answer.kind = ProbeAnswer::Kind::refused;
     answer.why = answer.prompt_tokens < 1 ? "the API does not tell how many tokens it counted ('usage')"
                                           : "the model answered with no token";
+    if (answer.prompt_tokens < 1)
+      answer.hint = "use a server that reports usage in its last event (stream_options.include_usage)";
     if (answer.prompt_tokens >= 1) answer.kind = ProbeAnswer::Kind::retry;
   } else {
     answer.kind = ProbeAnswer::Kind::done;

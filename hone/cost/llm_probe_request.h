@@ -11,8 +11,9 @@ namespace hone::cost {
 /// One request's answer.
 struct ProbeAnswer {
   enum class Kind { done, retry, refused, interrupted } kind = Kind::retry;
-  std::string why;       ///< where it is not done; holds no key
-  double wait_s = -1.0;  ///< what Retry-After says; < 0: nothing
+  std::string why;        ///< where it is not done; holds no key
+  std::string hint = {};  ///< what to do about it, where that is known
+  double wait_s = -1.0;   ///< what Retry-After says; < 0: nothing
   bool maybe_billed = false;
   double seconds = 0.0;  ///< until the whole answer was there
   double first_token_s = std::nan("");

@@ -60,6 +60,28 @@ TEST(LlmProbe, AsksPlainCompletionsToo) {
   EXPECT_EQ(probe_llm(options).measured, 8);
 }
 
+TEST(LlmProbe, AnErrorThatIsNullIsNone) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    reply.pieces.insert(reply.pieces.begin(), "data: {\"choices\": [], \"error\": null}\n\n");
+    return reply;
+  });
+  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 8);
+}
+
+TEST(LlmProbe, WithoutUsageItSaysWhatIsMissing) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) { return test::model_reply(request, false); });
+  try {
+    probe_llm(options_for(server, folder));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(error.hint().find("usage"), std::string::npos) << error.what();
+    EXPECT_EQ(error.hint().find("URL"), std::string::npos) << error.what();
+  }
+}
+
 TEST(LlmProbe, NeverPassesTheBudget) {
   for (const double dollars : {0.002, 0.01, 0.05}) {
     const Folder folder;
