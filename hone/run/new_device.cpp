@@ -1,6 +1,7 @@
 #include "hone/run/new_device.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -85,8 +86,13 @@ void NewDevice::read_measured(const std::string& path) {
     const std::string_view cell = cells[latency];
     double value = std::numeric_limits<double>::quiet_NaN();
     const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (code != std::errc{} || end != cell.data() + cell.size())
+    if (code != std::errc{} || end != cell.data() + cell.size()) {
+      // A word says how it failed; "12 ms" is a mistake.
+      if (!cell.empty() && std::isdigit(static_cast<unsigned char>(cell.front())) != 0)
+        throw Error(fmt::format("latency: '{}' is not a number", cell), place,
+                    "numbers without a unit; a word, or nothing, where measuring failed");
       value = std::numeric_limits<double>::quiet_NaN();
+    }
     measurements_.push_back({found->second, value});
   }
 }

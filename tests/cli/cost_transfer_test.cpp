@@ -82,6 +82,21 @@ TEST(CostTransfer, ChoosesAndPredicts) {
   EXPECT_GT(near, 190);
 }
 
+TEST(CostTransfer, ANumberWithAUnitIsNoFailure) {
+  const Folder folder;
+  write_table(folder);
+  Program choose(folder, {"cost", "transfer", "--tables", "latency", "--choose", "1"});
+  std::istringstream lines(choose.out());
+  std::string header, design;
+  std::getline(lines, header);
+  std::getline(lines, design);
+  folder.write("m.csv", header + ",latency\n" + design + ",12 ms\n");
+  Program program(folder, {"cost", "transfer", "--tables", "latency", "--measured", "m.csv"});
+  EXPECT_EQ(program.status(), 2);
+  EXPECT_NE(program.err().find("m.csv:2: latency: '12 ms' is not a number"), std::string::npos)
+      << program.err();
+}
+
 TEST(CostTransfer, ErrorsNameWhatIsWrong) {
   const Folder folder;
   write_table(folder);
