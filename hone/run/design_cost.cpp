@@ -75,6 +75,11 @@ DesignCost design_cost(const StudyFile& file, const space::Config& config, const
   training.optimizer_states = optimizer_states(file, config);
   result.training_memory = cost::predict_memory(form, training);
   result.inference_memory = cost::predict_memory(result.graph, training);
+  // The graph is of float32; inference stores numbers in the type that was asked for.
+  const double share = cost::type_bytes(options.type) / cost::type_bytes("f32");
+  result.inference_memory.inference_peak *= share;
+  result.inference_memory.weights *= share;
+  result.inference_memory.kv_cache *= share;
   result.array = options.array ? options.array : device.systolic;
   for (const cost::OperatorCost& here : result.inference.operators) {
     if (result.array) {

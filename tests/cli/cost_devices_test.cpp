@@ -47,6 +47,11 @@ TEST(CostDevices, DesignOfAStudy) {
   EXPECT_GT(json["latency_s"].get<double>(), 0.0);
   EXPECT_GT(json["energy_j"].get<double>(), 0.0);
   EXPECT_GT(json["memory"]["training_bytes"].get<double>(), json["memory"]["inference_bytes"].get<double>());
+  Program half(folder, {"cost", "design", "s.toml", "--device", "a100-sxm-80gb", "--type", "f16", "--json"});
+  const Json halved = Json::parse(half.out())["memory"];
+  for (const char* held : {"inference_bytes", "kv_cache_bytes"})
+    EXPECT_DOUBLE_EQ(halved[held].get<double>(), 0.5 * json["memory"][held].get<double>()) << held;
+  EXPECT_EQ(halved["training_bytes"], json["memory"]["training_bytes"]);
   EXPECT_GT(json["operators"].size(), 5u);
   EXPECT_FALSE(json["attention"]["operators"].empty());
   Program wide(folder, {"cost", "design", "s.toml", "width=64", "--device", "a100-sxm-80gb", "--json"});
