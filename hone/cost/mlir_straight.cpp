@@ -100,7 +100,6 @@ void Vectorising::sums_of_text(int id) {
 }
 
 struct Vectorising::Reduction {
-  std::uint64_t code = 0;
   std::vector<std::size_t> steps;  ///< items of one operation that lead to the last, which comes last
   std::vector<int> terms;          ///< of which they are made, in the text's order
 };
@@ -161,7 +160,7 @@ bool Vectorising::reductions(int id, double widest) {
     if (!any_order || step.code == 0 || step.elements > 1.0 || step.address ||
         !looked_at.contains(step.value))
       continue;
-    Reduction reduction{.code = step.code};
+    Reduction reduction;
     // Depth first, so that terms come as they are written.
     const auto collect = [&](const auto& self, std::size_t i) -> void {
       seen.insert(i);
@@ -216,13 +215,16 @@ bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
         const bool top_of_all = last && k + 2 == width;
         const std::size_t i = top_of_all ? steps.back() : steps[k];
         lowered_.items[i].lanes = count;
-        Few<int>& from = uses_.from[one_value(i)];
-        from.clear();
-        if (static_cast<double>(k) >= folds && !top_of_all) continue;
-        if (folded == Nest::kNoValue)
-          for (const int value : values) from.push_back(value);
-        else
-          from.push_back(folded);
+        Few<int> from;
+        if (static_cast<double>(k) < folds || top_of_all) {
+          if (folded == Nest::kNoValue)
+            from.assign(values.begin(), values.end());
+          else
+            from.assign(1, folded);
+        }
+        const bool left = !from.empty();
+        uses_.from[one_value(i)] = std::move(from);
+        if (!left) continue;
         folded = one_value(i);
       }
       const bool extrema = step.real && step.work == Work::compare;
@@ -245,10 +247,7 @@ bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
   int before = terms[0];
   for (std::size_t k = 0; k < reduction.steps.size(); ++k) {
     const int value = nest_.steps[static_cast<std::size_t>(lowered_.items[reduction.steps[k]].step)].value;
-    Few<int>& from = uses_.from[value];
-    from.clear();
-    from.push_back(before);
-    from.push_back(terms[k + 1]);
+    uses_.from[value] = Few<int>{before, terms[k + 1]};
     before = value;
   }
   return true;
