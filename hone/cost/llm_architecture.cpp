@@ -17,6 +17,13 @@ double real(std::int64_t value) { return static_cast<double>(value); }
 }  // namespace
 
 double LlmArchitecture::attention_parameters() const {
+  if (kv_rank > 0) {
+    const double queries = real(heads) * real(head_width + rotary_width);
+    return (query_rank > 0 ? real(query_rank) * (real(width) + queries) : real(width) * queries) +
+           real(width) * real(kv_rank + rotary_width) +
+           real(kv_rank) * real(heads) * real(head_width + value_width) +
+           real(heads) * real(value_width) * real(width);
+  }
   return 2.0 * real(width) * real(heads) * real(head_width) +
          2.0 * real(width) * real(kv_heads) * real(head_width);
 }
@@ -25,24 +32,43 @@ double LlmArchitecture::expert_parameters() const {
   return (gated ? 3.0 : 2.0) * real(width) * real(ffn_width);
 }
 
+double LlmArchitecture::feed_forward_parameters(double experts_counted, bool encoder) const {
+  const double matrices = gated ? 3.0 : 2.0;
+  const double layer = experts_counted * expert_parameters() + matrices * real(width) * real(shared_width);
+  return encoder ? real(encoder_layers) * layer
+                 : real(layers - dense_layers) * layer +
+                       real(dense_layers) * matrices * real(width) * real(dense_width);
+}
+
 double LlmArchitecture::decoder_attention() const {
   return attention_parameters() * (encoder_layers > 0 ? 2.0 : 1.0);
 }
 
 double LlmArchitecture::parameters() const {
-  return real(layers) * (decoder_attention() + real(experts) * expert_parameters()) +
-         real(encoder_layers) * (attention_parameters() + real(experts) * expert_parameters()) +
+  return real(layers) * decoder_attention() + feed_forward_parameters(real(experts)) +
+         real(encoder_layers) * attention_parameters() + feed_forward_parameters(real(experts), true) +
          (tied ? 1.0 : 2.0) * real(vocabulary) * real(width);
 }
 
 double LlmArchitecture::active_parameters() const {
-  return real(layers) * (decoder_attention() + real(active_experts) * expert_parameters()) +
+  return real(layers) * decoder_attention() + feed_forward_parameters(real(active_experts)) +
          real(vocabulary) * real(width);
 }
 
 double LlmArchitecture::kv_bytes(double bytes_per_value) const {
-  return (encoder_layers > 0 ? 4.0 : 2.0) * real(layers) * real(kv_heads) * real(head_width) *
-         bytes_per_value;
+  const double values = kv_rank > 0 ? real(kv_rank + rotary_width) : 2.0 * real(kv_heads) * real(head_width);
+  return (encoder_layers > 0 ? 2.0 : 1.0) * real(layers) * values * bytes_per_value;
+}
+
+double LlmArchitecture::cache_shares() const { return kv_rank > 0 ? 1.0 : real(kv_heads); }
+
+double LlmArchitecture::attended_width() const {
+  return kv_rank > 0 ? 0.5 * real(heads) * real(head_width + rotary_width + value_width)
+                     : real(heads) * real(head_width);
+}
+
+double LlmArchitecture::decoded_width() const {
+  return kv_rank > 0 ? 0.5 * real(heads) * real(2 * kv_rank + rotary_width) : attended_width();
 }
 
 void LlmArchitecture::check(const Place& place) const {
@@ -61,6 +87,20 @@ void LlmArchitecture::check(const Place& place) const {
   need(experts, "experts", 100000);
   need(active_experts, "active_experts", experts);
   if (encoder_layers != 0) need(encoder_layers, "encoder_layers", 10000);
+  if (shared_width != 0) need(shared_width, "shared_width", 100000000);
+  if (dense_layers != 0) {
+    need(dense_layers, "dense_layers", layers);
+    need(dense_width, "dense_width", 100000000);
+  }
+  if (kv_rank != 0) {
+    need(kv_rank, "kv_rank", 10000000);
+    need(value_width, "value_width", 1000000);
+    if (query_rank != 0) need(query_rank, "query_rank", 10000000);
+    if (rotary_width != 0) need(rotary_width, "rotary_width", 1000000);
+  } else if (query_rank != 0 || rotary_width != 0 || value_width != 0) {
+    throw Error("query_rank, rotary_width and value_width are of latent attention", place,
+                "give its kv_rank, else leave them out");
+  }
 }
 
 Json LlmArchitecture::json() const {
@@ -76,6 +116,13 @@ Json LlmArchitecture::json() const {
           {"tied", tied},
           {"experts", experts},
           {"active_experts", active_experts},
+          {"shared_width", shared_width},
+          {"dense_layers", dense_layers},
+          {"dense_width", dense_width},
+          {"kv_rank", kv_rank},
+          {"query_rank", query_rank},
+          {"rotary_width", rotary_width},
+          {"value_width", value_width},
           {"encoder_layers", encoder_layers},
           {"parameters", parameters()},
           {"source", source},
@@ -136,72 +183,6 @@ std::optional<double> parameters_in_name(const std::string& name) {
     if (value > 0.0) return value * (unit == 'b' ? 1e9 : 1e6);
   }
   return std::nullopt;
-}
-
-LlmArchitecture architecture_of_json(const Json& json, const Place& place) {
-  if (!json.is_object()) throw Error("an architecture is a JSON object", place);
-  const auto integer = [&](std::initializer_list<const char*> keys, std::int64_t fallback) -> std::int64_t {
-    for (const char* key : keys) {
-      const auto found = json.find(key);
-      if (found == json.end() || found->is_null()) continue;
-      if (!found->is_number() || found->get<double>() != std::floor(found->get<double>()) ||
-          std::abs(found->get<double>()) > 1e15)
-        throw Error(fmt::format("{} is not a whole number", key), place);
-      return static_cast<std::int64_t>(found->get<double>());
-    }
-    if (fallback < 0)
-      throw Error(fmt::format("{} is missing", *keys.begin()), place,
-                  "needed: layers, width, heads, vocabulary (or Transformers' names for them)");
-    return fallback;
-  };
-  const auto flag = [&](const char* key, bool fallback) {
-    const auto found = json.find(key);
-    if (found == json.end() || found->is_null()) return fallback;
-    if (!found->is_boolean()) throw Error(fmt::format("{} is not true or false", key), place);
-    return found->get<bool>();
-  };
-  const auto text = [&](const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  // A description of our own has our words alone; a config.json of Transformers has many others.
-  static const std::vector<std::string> kOwn{"name",           "layers",     "width",     "heads",
-                                             "kv_heads",       "head_width", "ffn_width", "gated",
-                                             "vocabulary",     "tied",       "experts",   "active_experts",
-                                             "encoder_layers", "parameters", "source",    "assumed"};
-  if (json.contains("layers") && json.contains("width"))
-    for (const auto& [key, value] : json.items())
-      if (std::find(kOwn.begin(), kOwn.end(), key) == kOwn.end())
-        throw Error(fmt::format("an architecture has no '{}'", key), place, suggest(key, kOwn));
-  LlmArchitecture read;
-  read.name = text("name").empty() ? text("_name_or_path") : text("name");
-  if (read.name.empty()) read.name = text("model_type").empty() ? "architecture" : text("model_type");
-  read.layers = integer({"layers", "num_hidden_layers", "n_layer", "num_layers"}, -1);
-  read.width = integer({"width", "hidden_size", "n_embd", "d_model"}, -1);
-  read.heads = integer({"heads", "num_attention_heads", "n_head", "n_heads", "num_heads"}, -1);
-  // Falcon's first architecture has one head of keys whatever num_kv_heads says.
-  const bool one_key = flag("multi_query", false) && !flag("new_decoder_architecture", false);
-  read.kv_heads =
-      one_key ? 1 : integer({"kv_heads", "num_key_value_heads", "num_kv_heads", "n_head_kv"}, read.heads);
-  read.head_width = integer({"head_width", "head_dim", "d_kv"}, read.heads > 0 ? read.width / read.heads : 0);
-  read.experts = integer({"experts", "num_local_experts", "num_experts", "n_routed_experts"}, 1);
-  read.ffn_width = integer({"ffn_width", "intermediate_size", "ffn_dim", "n_inner", "d_ff"}, 4 * read.width);
-  if (read.experts > 1) read.ffn_width = integer({"ffn_width", "moe_intermediate_size"}, read.ffn_width);
-  read.vocabulary = integer({"vocabulary", "vocab_size"}, -1);
-  read.active_experts = integer({"active_experts", "num_experts_per_tok"}, 1);
-  const std::string activation = text("hidden_act"), type = text("model_type");
-  read.gated = flag("gated", activation == "silu" || activation == "swiglu" || flag("is_gated_act", false) ||
-                                 type.starts_with("gemma"));
-  read.tied = flag("tied", flag("tie_word_embeddings", !read.gated || type.starts_with("gemma")));
-  read.encoder_layers = integer({"encoder_layers"}, 0);
-  if (flag("is_encoder_decoder", false)) {  // Transformers counts the encoder's layers first
-    read.encoder_layers = read.layers;
-    read.layers = integer({"num_decoder_layers"}, read.layers);
-  }
-  read.source = text("source").empty() ? place.file : text("source");
-  read.assumed = flag("assumed", false);
-  read.check(place);
-  return read;
 }
 
 LlmArchitecture need_architecture(const std::string& name_or_file, const Place& place) {

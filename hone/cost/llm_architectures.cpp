@@ -58,6 +58,20 @@ LlmArchitecture experts(LlmArchitecture model, std::int64_t all, std::int64_t ac
   return model;
 }
 
+/// Latent attention and experts of which some are for every token, as DeepSeek V2 and V3 are. `ffn_width` is
+/// of one expert.
+LlmArchitecture deepseek(LlmArchitecture model, std::int64_t shared_experts, std::int64_t dense_layers,
+                         std::int64_t dense_width) {
+  model.shared_width = shared_experts * model.ffn_width;
+  model.dense_layers = dense_layers;
+  model.dense_width = dense_width;
+  model.head_width = model.value_width = 128;
+  model.kv_rank = 512;
+  model.query_rank = 1536;
+  model.rotary_width = 64;
+  return model;
+}
+
 LlmArchitecture grouped(LlmArchitecture model, std::int64_t kv_heads) {
   model.kv_heads = kv_heads;
   return model;
@@ -133,6 +147,15 @@ constexpr Alias kAliases[]{
     {"meta-llama-3.1-8b", "llama3-8b"},
     {"meta-llama-3.1-70b", "llama3-70b"},
     {"meta-llama-3.1-405b", "llama3.1-405b"},
+    {"deepseek-v3-671b", "deepseek-v3"},
+    {"deepseek-v3-0324", "deepseek-v3"},
+    {"deepseek-v3.1", "deepseek-v3"},
+    {"deepseek-r1", "deepseek-v3"},
+    {"deepseek-r1-671b", "deepseek-v3"},
+    {"deepseek-r1-0528", "deepseek-v3"},
+    {"deepseek-r1-zero", "deepseek-v3"},
+    {"deepseek-v2-236b", "deepseek-v2"},
+    {"deepseek-v2.5", "deepseek-v2"},
 };
 
 /// Lower case, underscores and spaces as dashes, without what stands before a slash.
@@ -273,6 +296,15 @@ const std::vector<LlmArchitecture>& known_architectures() {
         tied(llama("gemma2-9b", 42, 3584, 16, 8, 14336, 256000,
                    "Gemma 2: Improving Open Language Models at a Practical Size"),
              256),
+        deepseek(experts(llama("deepseek-v2", 60, 5120, 128, 128, 1536, 102400,
+                               "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language "
+                               "Model"),
+                         160, 6),
+                 2, 1, 12288),
+        deepseek(
+            experts(llama("deepseek-v3", 61, 7168, 128, 128, 2048, 129280, "DeepSeek-V3 Technical Report"),
+                    256, 8),
+            1, 3, 18432),
     };
     for (auto& model : all) model.check();
     return all;

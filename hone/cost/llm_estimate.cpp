@@ -30,7 +30,7 @@ Parts parts_of(const LlmDeployment& deployment, double tokens, bool encoder) {
   Parts parts;
   parts.layers = static_cast<double>(encoder ? model.encoder_layers : model.layers);
   parts.tensor = static_cast<double>(deployment.tensor_parallel);
-  parts.kv_tensor = std::min(parts.tensor, static_cast<double>(model.kv_heads));
+  parts.kv_tensor = std::min(parts.tensor, model.cache_shares());
   parts.stages = static_cast<double>(deployment.pipeline_parallel);
   const double attention = encoder ? model.attention_parameters() : model.decoder_attention();
   const double experts = static_cast<double>(model.experts),
@@ -38,14 +38,21 @@ Parts parts_of(const LlmDeployment& deployment, double tokens, bool encoder) {
   // Experts that so many tokens reach, were they drawn evenly.
   const double reached = experts * (1.0 - std::pow(1.0 - active / experts, tokens));
   parts.embedding = static_cast<double>(model.vocabulary) * static_cast<double>(model.width);
-  parts.active = parts.layers * (attention + active * model.expert_parameters());
-  parts.weights_read = (parts.layers * (attention + reached * model.expert_parameters()) + parts.embedding) *
-                       deployment.weight_bits / 8.0;
+  parts.active = parts.layers * attention + model.feed_forward_parameters(active, encoder);
+  parts.weights_read =
+      (parts.layers * attention + model.feed_forward_parameters(reached, encoder) + parts.embedding) *
+      deployment.weight_bits / 8.0;
   const Accelerator& device = deployment.accelerator;
   parts.rate =
       deployment.activation_bits <= 8.0 && device.int8_ops > 0.0 ? device.int8_ops : device.matrix_flops;
   parts.bandwidth = device.bytes_per_s;
   return parts;
+}
+
+/// Operations of a step's attention over so many cached tokens. Only latent attention has as many for each
+/// byte of its cache that they could decide: all heads read the same numbers.
+double latent_operations(const LlmArchitecture& model, double tokens) {
+  return model.kv_rank > 0 ? 4.0 * tokens * model.decoded_width() * static_cast<double>(model.layers) : 0.0;
 }
 
 /// A second attention makes a layer half as many kernels more.
@@ -100,8 +107,10 @@ LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   const double cache = batch * context * deployment.model.kv_bytes(deployment.kv_bits / 8.0);
   step.memory =
       (parts.weights_read / parts.tensor + cache / parts.kv_tensor) / (parts.bandwidth * stack.memory_share);
-  step.compute = 2.0 * batch * (parts.active + parts.embedding) / parts.tensor /
-                 (parts.rate * deployment.accelerator.matrix_share * stack.matrix_share);
+  const double flops =
+      2.0 * batch * (parts.active + parts.embedding) + latent_operations(deployment.model, batch * context);
+  step.compute =
+      flops / parts.tensor / (parts.rate * deployment.accelerator.matrix_share * stack.matrix_share);
   step.links = latency_s(deployment, stack);
   step.device = parts.layers * stack.kernel_s + step.links + std::max(step.memory, step.compute);
   step.seconds =
@@ -118,7 +127,7 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.host = host_s(deployment, stack, encoder) * stack.prompt_launches;
   const double tiled = std::ceil(tokens / kTile) * kTile;
   const double scores = batch * prompt * prompt;  // of one head of one layer
-  const double attended = static_cast<double>(model.heads) * static_cast<double>(model.head_width);
+  const double attended = model.attended_width();
   const double flops =
       2.0 * tiled * parts.active + 2.0 * batch * parts.embedding + 2.0 * scores * attended * parts.layers;
   step.compute =
@@ -147,14 +156,16 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
 double roofline_decode_s(const LlmDeployment& deployment, double batch, double context) {
   const Parts parts = parts_of(deployment, batch, false);
   const double cache = batch * context * deployment.model.kv_bytes(deployment.kv_bits / 8.0);
+  const double flops =
+      2.0 * batch * (parts.active + parts.embedding) + latent_operations(deployment.model, batch * context);
   return std::max((parts.weights_read / parts.tensor + cache / parts.kv_tensor) / parts.bandwidth,
-                  2.0 * batch * (parts.active + parts.embedding) / parts.tensor / parts.rate);
+                  flops / parts.tensor / parts.rate);
 }
 
 double roofline_prompt_s(const LlmDeployment& deployment, double batch, double prompt) {
   const LlmArchitecture& model = deployment.model;
   const Parts parts = parts_of(deployment, batch * prompt, model.encoder_layers > 0);
-  const double attended = static_cast<double>(model.heads) * static_cast<double>(model.head_width);
+  const double attended = model.attended_width();
   const double flops = 2.0 * batch * prompt * parts.active + 2.0 * batch * parts.embedding +
                        2.0 * batch * prompt * prompt * attended * parts.layers;
   return std::max(parts.weights_read / parts.tensor / parts.bandwidth, flops / parts.tensor / parts.rate);

@@ -22,16 +22,16 @@ LlmMemory llm_memory(const LlmDeployment& deployment, double batch, double conte
   const LlmArchitecture& model = deployment.model;
   const double count = static_cast<double>(deployment.accelerators());
   // A key-value head is the least that one accelerator holds.
-  const double copies =
-      std::max(1.0, static_cast<double>(deployment.tensor_parallel) / static_cast<double>(model.kv_heads));
+  const double copies = std::max(1.0, static_cast<double>(deployment.tensor_parallel) / model.cache_shares());
   LlmMemory memory;
   memory.weights = model.parameters() * deployment.weight_bits / 8.0;
   memory.kv_cache = copies * batch * context * model.kv_bytes(deployment.kv_bits / 8.0);
   // The residual stream, its copy and the widest inner activation, in 16 bits, on every accelerator of a
   // stage; logits in 32 bits, split by the vocabulary.
   const double tensor = static_cast<double>(deployment.tensor_parallel);
-  const double inner = static_cast<double>(model.gated ? 2 * model.ffn_width : model.ffn_width) *
-                       static_cast<double>(model.active_experts) / tensor;
+  const std::int64_t widest =
+      std::max(model.ffn_width * model.active_experts + model.shared_width, model.dense_width);
+  const double inner = (model.gated ? 2.0 : 1.0) * static_cast<double>(widest) / tensor;
   memory.work = count * batch * prompt * 2.0 * (3.0 * static_cast<double>(model.width) + inner) +
                 static_cast<double>(deployment.tensor_parallel) * batch * 4.0 *
                     static_cast<double>(model.vocabulary) / tensor;
