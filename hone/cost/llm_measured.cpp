@@ -149,11 +149,18 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
     }
     if (width == 0) {
       width = cells.size();
+      std::vector<std::string> missing;
       for (std::size_t i = 0; i < std::size(kNames); ++i) {
         const auto found = std::find(cells.begin(), cells.end(), kNames[i]);
         if (found != cells.end()) column[i] = static_cast<std::size_t>(found - cells.begin());
-        if (i < kNeeded && found == cells.end()) return std::nullopt;
+        if (i < kNeeded && found == cells.end()) missing.push_back(kNames[i]);
       }
+      // Some files beside a table are of something else; one with most of its columns is meant as one.
+      if (2 * missing.size() >= kNeeded) return std::nullopt;
+      if (!missing.empty())
+        throw Error(fmt::format("a table of serving measurements lacks the column{} {}",
+                                missing.size() > 1 ? "s" : "", fmt::join(missing, ", ")),
+                    Place{path, number, ""}, "see docs/llm-costs.md for its columns");
       continue;
     }
     const Place place{path, number, ""};

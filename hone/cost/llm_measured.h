@@ -41,8 +41,9 @@ struct ServingRow {
 
 /// Reads a CSV table with the columns model, hardware, tensor_parallel, batch_size, prompt_size, token_size,
 /// prompt_time and token_time (and e2e_time), times in milliseconds: the form of *Splitwise: Efficient
-/// generative LLM inference using phase splitting*. Nothing where the header lacks one of them. Throws Error
-/// with the line of a malformed row.
+/// generative LLM inference using phase splitting*. Nothing where the header lacks half of them or more: the
+/// file is of something else. Throws Error where it lacks fewer, with their names, and with the line of a
+/// malformed row.
 std::optional<std::vector<ServingRow>> read_serving_table(const std::string& path);
 
 /// What a table of serving measurements holds that is no measurement of a model's speed.

@@ -129,6 +129,27 @@ TEST(ServingTable, BecomesDeployments) {
   }
 }
 
+TEST(ServingTable, NamesTheColumnsThatItLacks) {
+  const test::Folder folder;
+  for (const auto& [header, lacking] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"model,hardware,tensor_parallel,batch_size,prompt_size,token_size,prompt_time,e2e_time",
+            "column token_time"},
+           {"Model,hardware,batch_size,prompt_size,token_size,prompt_time,token_time",
+            "columns model, tensor_parallel"}}) {
+    folder.write("t.csv", fmt::format("{}\n", header));
+    try {
+      read_serving_table(folder.file("t.csv"));
+      ADD_FAILURE() << header << " was read";
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(lacking), std::string::npos) << error.what();
+      EXPECT_EQ(error.place().file, folder.file("t.csv"));
+    }
+  }
+  // A table of points beside it has the model's name too.
+  folder.write("points.csv", "model,prompt_tokens,output_tokens,seconds\n");
+  EXPECT_FALSE(read_serving_table(folder.file("points.csv")).has_value());
+}
+
 TEST(DeploymentNotes, SayWhatNamesDoNot) {
   const test::Folder folder;
   folder.write("deployments.json",
