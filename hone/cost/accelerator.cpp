@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -44,8 +45,28 @@ const std::vector<Accelerator>& accelerators() {
   return known;
 }
 
-std::optional<Accelerator> find_accelerator(const std::string& name) {
+std::string accelerator_key(const std::string& name) {
+  struct Alias {
+    std::string_view other, known;
+  };
+  static constexpr Alias kAliases[]{
+      {"a100-sxm-80gb", "a100-80gb"},  {"a100-sxm4-80gb", "a100-80gb"}, {"a100-sxm-40gb", "a100-40gb"},
+      {"a100-sxm4-40gb", "a100-40gb"}, {"h100-sxm", "h100-80gb"},       {"h100-sxm5", "h100-80gb"},
+      {"h100-sxm-80gb", "h100-80gb"},  {"h100-sxm5-80gb", "h100-80gb"}, {"h200-sxm", "h200"},
+      {"h200-141gb", "h200"},          {"h200-sxm-141gb", "h200"},      {"v100-sxm2-32gb", "v100-32gb"},
+      {"v100-sxm2-16gb", "v100-16gb"},
+  };
   const std::string wanted = folded(name);
+  const Alias* best = nullptr;
+  for (const Alias& alias : kAliases)
+    if (wanted.starts_with(alias.other) &&
+        (wanted.size() == alias.other.size() || wanted[alias.other.size()] == '-'))
+      if (best == nullptr || alias.other.size() > best->other.size()) best = &alias;
+  return best == nullptr ? wanted : std::string(best->known) + wanted.substr(best->other.size());
+}
+
+std::optional<Accelerator> find_accelerator(const std::string& name) {
+  const std::string wanted = accelerator_key(name);
   const Accelerator* best = nullptr;
   for (const Accelerator& one : accelerators()) {
     const bool variant =

@@ -31,11 +31,17 @@ struct Accelerator {
 /// The profiles that hone knows, by name.
 const std::vector<Accelerator>& accelerators();
 
-/// The profile of that name; upper and lower case, spaces and underscores do not matter, and what follows a
-/// known name after a dash ("h100-80gb-pcap") is taken for a variant of it. Throws Error at `place` with the
-/// name that was meant.
+/// The profile of that name, or of another that it goes by (accelerator_key); upper and lower case, spaces
+/// and underscores do not matter, and what follows a known name after a dash ("h100-80gb-pcap") is taken for
+/// a variant of it. Throws Error at `place` with the name that was meant.
 Accelerator accelerator(const std::string& name, const Place& place = {});
 std::optional<Accelerator> find_accelerator(const std::string& name);  ///< nothing where it is unknown
+
+/// The name that one accelerator goes by, whichever of its names is given: makers name the board or its
+/// socket
+/// ("a100-sxm-80gb"), their users its memory ("a100-80gb"). In lower case, with dashes; a name that is no
+/// alias otherwise comes back as it is. What follows an alias after a dash stays.
+std::string accelerator_key(const std::string& name);
 
 /// One watt limit for another: the profile drawing at most `power_w`, with the rate of its products scaled by
 /// the cube root of the share (dynamic power grows with the cube of the clock). `power_w` > 0.

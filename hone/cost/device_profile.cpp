@@ -12,6 +12,7 @@
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/key.h"
+#include "hone/cost/accelerator.h"
 
 namespace hone::cost {
 namespace {
@@ -296,6 +297,9 @@ DeviceProfile find_device(const std::string& what) {
   const std::string kept = profile_folder() + "/" + what + ".json";
   if (what.find('/') == std::string::npos && std::filesystem::is_regular_file(kept, code))
     return DeviceProfile::read(kept);
+  // Last, so that a user's own file of that name goes before.
+  for (const DeviceProfile& device : published_devices())
+    if (accelerator_key(device.name) == accelerator_key(what)) return device;
   std::vector<std::string> names{"this"};
   for (const DeviceProfile& device : published_devices()) names.push_back(device.name);
   throw Error(fmt::format("there is no device or file '{}'", what), Place{"", 0, "device"},

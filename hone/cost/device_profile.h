@@ -78,7 +78,8 @@ std::string own_profile_path();
 std::optional<DeviceProfile> own_profile();
 
 /// A device by what a user writes: "this" (this machine, must be calibrated), the name of a published one, of
-/// a profile in profile_folder(), or a path to a file. Throws Error with what is known.
+/// a profile in profile_folder(), a path to a file, or another name of a published one (accelerator_key).
+/// Throws Error with what is known.
 DeviceProfile find_device(const std::string& what);
 
 }  // namespace hone::cost

@@ -1,11 +1,13 @@
 #include "hone/cost/roofline.h"
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "../program.h"
 #include "hone/base/error.h"
+#include "hone/cost/accelerator.h"
 #include "hone/cost/attention_bounds.h"
 #include "hone/cost/systolic.h"
 #include "hone/graph/decoder.h"
@@ -255,6 +257,33 @@ TEST(DeviceProfile, MalformedOnesNameTheKey) {
   EXPECT_NE(message(R"({"name": "x", "peak": {"f32": 1e9}, "memory": [{"bytes": 1}]})").find("memory.0.read"),
             std::string::npos);
   EXPECT_EQ(message(R"({"name": "x", "peak": {"f32": 1e9}, )" + memory + "}"), "no error");
+}
+
+TEST(DeviceProfile, HasTheNamesThatAcceleratorsHave) {
+  // Whichever of its names is given, both lists mean the same device.
+  for (const auto& [name, device, accelerator_name] :
+       std::initializer_list<std::array<const char*, 3>>{{"h100-80gb", "h100-sxm", "h100-80gb"},
+                                                         {"h100-sxm", "h100-sxm", "h100-80gb"},
+                                                         {"H100 80GB", "h100-sxm", "h100-80gb"},
+                                                         {"a100-80gb", "a100-sxm-80gb", "a100-80gb"},
+                                                         {"A100 SXM4 80GB", "a100-sxm-80gb", "a100-80gb"},
+                                                         {"a100-sxm-40gb", "a100-sxm-40gb", "a100-40gb"},
+                                                         {"h200", "h200-sxm", "h200"},
+                                                         {"h200-sxm", "h200-sxm", "h200"},
+                                                         {"v100-32gb", "v100-sxm2-32gb", "v100-32gb"},
+                                                         {"v100-sxm2-32gb", "v100-sxm2-32gb", "v100-32gb"}}) {
+    EXPECT_EQ(find_device(name).name, device);
+    EXPECT_EQ(accelerator(name).name, accelerator_name);
+    EXPECT_DOUBLE_EQ(find_device(name).memory_bytes, accelerator(name).memory_bytes) << name;
+  }
+  for (const DeviceProfile& device : published_devices()) {
+    const auto known = find_accelerator(device.name);
+    EXPECT_DOUBLE_EQ(device.memory_bytes, known ? known->memory_bytes : device.memory_bytes) << device.name;
+  }
+  EXPECT_EQ(accelerator("h100-sxm-80gb-pcap").name, "h100-80gb");
+  EXPECT_EQ(accelerator("h100-pcie").name, "h100-pcie-80gb");
+  for (const char* other : {"a100", "h100-pcie-80gb", "v100-16gb", "h100-80gb-mine"})
+    EXPECT_THROW(find_device(other), Error) << other << " is none of the published ones, or not one alone";
 }
 
 TEST(DeviceProfile, PublishedOnesAreWhole) {
