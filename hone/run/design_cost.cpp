@@ -27,6 +27,18 @@ std::int64_t batch_of(const graph::Graph& graph) {
   return 1;
 }
 
+std::string pass_of(const StudyFile& file, const graph::Graph& graph) {
+  std::string pass = "one forward pass";
+  for (const graph::Node& node : graph.nodes())
+    if (node.op == "input" && !node.shape.empty()) {
+      pass += " of the input " + graph::shape_text(node.shape);
+      break;
+    }
+  if (file.task_kind == "text")
+    pass += ", whole sequences; a trial's latency_s and flops are of one generated token";
+  return pass;
+}
+
 int optimizer_states(const StudyFile& file, const space::Config& config) {
   if (const auto image = std::dynamic_pointer_cast<const task::ImageTask>(file.task))
     return image->settings(config).optimizer == "sgd" ? 1 : 2;
@@ -66,6 +78,7 @@ DesignCost design_cost(const StudyFile& file, const space::Config& config, const
   const graph::Graph form = graph::canonical_graph(*graph);
   result.training_batch = static_cast<double>(batch_of(form));
   result.graph = at_batch(form, options.batch);
+  result.pass = pass_of(file, result.graph);
   cost::RooflineOptions rules;
   rules.type = options.type;
   rules.one_thread = options.one_thread;
@@ -112,6 +125,7 @@ Json DesignCost::json() const {
       {"flops", inference.flops},
       {"bytes", inference.bytes},
       {"latency_s", inference.latency_s},
+      {"latency_of", pass},
       {"latency_from", "roofline: a lower bound"},
       {"overhead_assumed", device.overhead_assumed},
       {"utilisation", inference.utilisation},
@@ -198,12 +212,13 @@ std::string DesignCost::text() const {
   for (const cost::OperatorCost& here : inference.operators)
     if (here.bytes() > 0.0) overhead_s += device.overhead_s;
   out += fmt::format(
-      "\nparameters  {}\nFLOPs       {}\nbytes moved {}\nlatency     {} at least (roofline; {} of it "
+      "\nof {}:\nparameters  {}\nFLOPs       {}\nbytes moved {}\nlatency     {} at least (roofline; {} of it "
       "overhead{})\n"
       "used        {:.1f}% of peak\nenergy      {}\n",
-      grouped(inference.parameters), grouped(inference.flops), quantity_text("x_bytes", inference.bytes),
-      quantity_text("x_s", inference.latency_s), quantity_text("x_s", overhead_s),
-      device.overhead_assumed ? ", assumed" : "", 100.0 * inference.utilisation,
+      pass, grouped(inference.parameters), grouped(inference.flops),
+      quantity_text("x_bytes", inference.bytes), quantity_text("x_s", inference.latency_s),
+      quantity_text("x_s", overhead_s), device.overhead_assumed ? ", assumed" : "",
+      100.0 * inference.utilisation,
       std::isfinite(inference.energy_j) ? fmt::format("{:.3g} J (modelled)", inference.energy_j)
                                         : std::string("unknown: the profile has no power"));
   const auto bytes = [](double value) { return quantity_text("x_bytes", value); };

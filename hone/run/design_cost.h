@@ -26,6 +26,9 @@ struct DesignCost {
   cost::DeviceProfile device;
   DesignCostOptions options;
   graph::Graph graph;  ///< of inference, at `batch`, in canonical form
+  /// What the costs of inference are of: "one forward pass of the input 1x32", and of a text task that a
+  /// trial's latency_s and flops are of one generated token instead.
+  std::string pass;
   cost::GraphCost inference;
   cost::GraphMemory inference_memory;  ///< at that batch
   cost::GraphMemory training_memory;   ///< at the design's own batch

@@ -46,6 +46,10 @@ TEST(CostDevices, DesignOfAStudy) {
   EXPECT_EQ(json["config"]["width"], 32);
   EXPECT_GT(json["latency_s"].get<double>(), 0.0);
   EXPECT_GT(json["energy_j"].get<double>(), 0.0);
+  // A pass over a whole sequence, where a trial's latency is of one token.
+  EXPECT_NE(json["latency_of"].get<std::string>().find("the input 1x32"), std::string::npos)
+      << json["latency_of"];
+  EXPECT_NE(json["latency_of"].get<std::string>().find("one generated token"), std::string::npos);
   EXPECT_GT(json["memory"]["training_bytes"].get<double>(), json["memory"]["inference_bytes"].get<double>());
   Program half(folder, {"cost", "design", "s.toml", "--device", "a100-sxm-80gb", "--type", "f16", "--json"});
   const Json halved = Json::parse(half.out())["memory"];
@@ -60,6 +64,7 @@ TEST(CostDevices, DesignOfAStudy) {
   Program shown(folder, {"cost", "design", "s.toml", "--device", "tpu-v3", "--type", "bf16"});
   EXPECT_EQ(shown.status(), 0) << shown.err();
   EXPECT_NE(shown.out().find("systolic array 128 x 128"), std::string::npos) << shown.out();
+  EXPECT_NE(shown.out().find("of one forward pass of the input 1x32"), std::string::npos) << shown.out();
   Program uncalibrated(folder, {"cost", "design", "s.toml"});
   EXPECT_EQ(uncalibrated.status(), 2);
   EXPECT_NE(uncalibrated.err().find("hone cost calibrate"), std::string::npos) << uncalibrated.err();
