@@ -1,10 +1,12 @@
 #include "hone/run/summary.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "hone/base/files.h"
 #include "made_study.h"
 
 namespace hone::run {
@@ -12,6 +14,18 @@ namespace {
 
 using test::made_study;
 using test::MadeStudy;
+
+TEST(Status, EveryKeyIsInTheDocs) {
+  const MadeStudy made = made_study(30, 2);
+  const std::string page =
+      read_file((std::filesystem::path(__FILE__).parent_path() / "../../docs/formats.md").string());
+  const std::size_t begin = page.find("## What `hone status --json` prints");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string section = page.substr(begin, page.find("\n## ", begin) - begin);
+  const Json status = status_json(*made.study, made.file);
+  for (const auto& [key, value] : status.items())
+    EXPECT_NE(section.find(fmt::format("`{}`", key)), std::string::npos) << key;
+}
 
 TEST(Status, CountsStatesFailuresAndPace) {
   const MadeStudy made = made_study(1200, 2);
