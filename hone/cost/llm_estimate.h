@@ -50,7 +50,8 @@ struct LlmStep {
 /// One step of decoding for `batch` sequences with `context` tokens behind them: host and device work at the
 /// same time, so the step takes the longer of the two (smoothly, where they are near). The device takes, a
 /// layer, its kernels' ramps, the collectives' latency, and the longer of bytes / bandwidth and operations /
-/// rate. Bytes are weights (of the experts that the batch reaches) and the cache.
+/// rate. Bytes are weights (of the experts that the batch reaches) and the cache; operations are the weights'
+/// and those of latent attention.
 LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double context);
 
 /// The prompt and its first output token, for `batch` prompts of `prompt` tokens each: matrix products of
