@@ -5,8 +5,12 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "hone/base/registry.h"
 
 namespace hone::run {
 
@@ -32,20 +36,23 @@ std::optional<Value> field_of(const Trial& trial, const std::string& name) {
   return std::nullopt;
 }
 
-std::optional<double> measure_of(const Trial& trial, const std::string& name) {
+/// As shown where a list shows it so; else, and where that lacks it, the trial's own.
+std::optional<double> measure_of(const Trial& trial, const std::string& name, const Shown* shown) {
+  if (shown != nullptr)
+    if (const auto value = shown->measures(trial.id).find(name)) return value;
   if (const auto* last = trial.last())
     if (const auto value = last->measures.find(name)) return value;
   return trial.costs.find(name);
 }
 
 /// A parameter stands before a measure, and that before a field, of the same name.
-space::Expression::Bound bound(const Trial& trial, const std::string& name) {
+space::Expression::Bound bound(const Trial& trial, const std::string& name, const Shown* shown) {
   space::Expression::Bound found;
   if (const Value* value = trial.config.find(name)) {
     found = {true, false, *value, {}};
   } else if (auto list = trial.config.list(name); !list.empty()) {
     found = {true, true, {}, std::move(list)};
-  } else if (const auto measure = measure_of(trial, name)) {
+  } else if (const auto measure = measure_of(trial, name, shown)) {
     found = {true, false, *measure, {}};
   } else if (const auto field = field_of(trial, name)) {
     found = {true, false, *field, {}};
@@ -62,7 +69,7 @@ bool matches(const TrialFilter& filter, const Trial& trial) {
   if (!filter.causes.empty() && !holds(filter.causes, trial.cause)) return false;
   if (!filter.origin.empty() && trial.origin != filter.origin) return false;
   if (!filter.where) return true;
-  const auto lookup = [&](const std::string& name) { return bound(trial, name); };
+  const auto lookup = [&](const std::string& name) { return bound(trial, name, filter.shown.get()); };
   return filter.where.evaluate(lookup) == space::Expression::Truth::yes;
 }
 
@@ -86,10 +93,10 @@ struct SortKey {
   std::int64_t id = 0;
 };
 
-SortKey sort_key(const Trial& trial, const std::string& name) {
+SortKey sort_key(const Trial& trial, const std::string& name, const Shown* shown) {
   SortKey key;
   key.id = trial.id;
-  const auto found = bound(trial, name);
+  const auto found = bound(trial, name, shown);
   if (name == "state" || name == "origin") {
     key.rank = 1;
     key.text = name == "state" ? state_name(trial.state) : trial.origin;
@@ -103,6 +110,51 @@ SortKey sort_key(const Trial& trial, const std::string& name) {
     }
   }
   return key;
+}
+
+/// A word that trials have one of, and what it may be. Neither list is closed: a program of the user's own
+/// names its causes, and a study may have trials of searchers that this hone lacks.
+struct Word {
+  const char* option;
+  const char* unknown;  ///< what is wrong with a word that is neither known nor any trial's
+  std::string Trial::*of;
+  std::vector<std::string> (*known)();
+};
+
+const Word kCauses{"--cause", "no trial has the cause '{}'", &Trial::cause, [] {
+                     return std::vector<std::string>{"exit",     "signal",  "time",  "memory", "nan",
+                                                     "diverged", "missing", "crash", "error",  "limit"};
+                   }};
+const Word kOrigins{"--origin", "no trial comes from '{}'", &Trial::origin, [] {
+                      std::vector<std::string> names{"user", "default", "try", "replicate"};
+                      for (const std::string& name : methods().names("searcher")) names.push_back(name);
+                      return names;
+                    }};
+
+/// Throws Error at the first word that is neither known nor any trial's. Only then every trial is read.
+void check_words(const std::vector<std::string>& words, study::Study& study, const Word& word) {
+  const std::vector<std::string> known = word.known();
+  std::set<std::string> there;
+  bool read = false;
+  for (const std::string& one : words) {
+    if (std::find(known.begin(), known.end(), one) != known.end()) continue;
+    if (!std::exchange(read, true)) {
+      TrialFilter all;
+      for (std::size_t i = 0; i < study::kTrialStates; ++i) all.states.push_back(static_cast<TrialState>(i));
+      each_trial(study, all, [&](const Trial& trial) {
+        if (!(trial.*word.of).empty()) there.insert(trial.*word.of);
+        return true;
+      });
+    }
+    if (there.contains(one)) continue;
+    std::vector<std::string> meant(there.begin(), there.end());
+    meant.insert(meant.end(), known.begin(), known.end());
+    const std::string near = nearest(one, meant);
+    throw Error(fmt::format(fmt::runtime(word.unknown), one), Place{"", 0, word.option},
+                fmt::format("{}{}", near.empty() ? "" : fmt::format("did you mean '{}'? ", near),
+                            there.empty() ? fmt::format("known: {}", fmt::join(known, ", "))
+                                          : fmt::format("this study has: {}", fmt::join(there, ", "))));
+  }
 }
 
 }  // namespace
@@ -152,6 +204,8 @@ void check_filter(const TrialFilter& filter, study::Study& study, const StudyFil
   const std::string sort = filter.sort.starts_with('-') ? filter.sort.substr(1) : filter.sort;
   known.insert(known.end(), {"state", "origin"});
   if (!sort.empty()) check(sort, "--sort");
+  if (!filter.causes.empty()) check_words(filter.causes, study, kCauses);
+  if (!filter.origin.empty()) check_words({filter.origin}, study, kOrigins);
 }
 
 void each_trial(study::Study& study, const TrialFilter& filter,
@@ -217,7 +271,7 @@ TrialChoice choose_trials(study::Study& study, const TrialFilter& filter, std::i
   std::vector<SortKey> best;
   each_trial(study, filter, [&](const Trial& trial) {
     ++choice.matching;
-    best.push_back(sort_key(trial, name));
+    best.push_back(sort_key(trial, name, filter.shown.get()));
     if (best.size() >= 2 * most + 1000) {  // keep the first ones only
       std::nth_element(best.begin(), best.begin() + limit, best.end(), before);
       best.resize(most);

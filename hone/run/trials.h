@@ -17,12 +17,12 @@ struct TrialFilter {
   std::vector<study::TrialState> states;  ///< empty: any but deleted
   std::vector<std::string> causes;        ///< of failed and infeasible ones; empty: any
   std::string origin;                     ///< which searcher, "user", "replicate"; "": any
-  /// Holds over parameters, measures (the last result's, else the costs) and the fields of trial_fields().
-  /// A trial that lacks what it names does not match.
+  /// Holds over parameters, measures (as shown, else the last result's, else the costs) and the fields of
+  /// trial_fields(). A trial that lacks what it names does not match.
   space::Expression where;
   bool front = false;  ///< only the front's members
-  /// Whose front that is, null: the study's own. With it exports have the measures of all evaluations of a
-  /// trial together (Shown::measures) instead of its own last result's.
+  /// Whose front that is, null: the study's own. With it expressions, orders and exports have the measures of
+  /// all evaluations of a trial together (Shown::measures) instead of its own last result's.
   std::shared_ptr<const Shown> shown = nullptr;
   /// A parameter, measure or field; "-" before it: the largest first. "": by id, the newest first. Trials
   /// that lack it come last.

@@ -126,6 +126,80 @@ TEST(Trials, RefuseFiltersThatNameNothing) {
   EXPECT_THROW(check_filter(filter, study, sample.file), Error);
 }
 
+TEST(Trials, RefuseCausesAndOriginsThatAreNone) {
+  const Sample sample;
+  Study study(sample.store, Study::Depth::light);
+  study.sync();
+  const auto refusal = [&](const TrialFilter& filter) -> std::string {
+    try {
+      check_filter(filter, study, sample.file);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "taken";
+  };
+  TrialFilter filter;
+  filter.causes = {"time", "memory"};
+  EXPECT_EQ(refusal(filter), "taken") << "no trial ran out of memory, but one could have";
+  filter.causes = {"time", "tim"};
+  EXPECT_EQ(refusal(filter),
+            "--cause: no trial has the cause 'tim'; did you mean 'time'? this study has: nan, time");
+  filter.causes = {};
+  for (const char* known : {"tpe", "gp", "user", "default", "try", "replicate"}) {
+    filter.origin = known;
+    EXPECT_EQ(refusal(filter), "taken") << known;
+  }
+  filter.origin = "randm";
+  EXPECT_EQ(refusal(filter),
+            "--origin: no trial comes from 'randm'; did you mean 'random'? this study has: random, tpe");
+  // Words of its own.
+  Rng rng(1, "origin");
+  study.commit({study::TrialRecord{40, sample.file.space.sample(rng), "by_hand", 3},
+                study::StartRecord{40, 1, "w0.1", 9}});
+  study::EndRecord end;
+  end.trial = 40;
+  end.attempt = 1;
+  end.state = TrialState::failed;
+  end.cause = "licence";
+  study.commit({end});
+  filter.origin = "by_hand";
+  filter.causes = {"licence"};
+  EXPECT_EQ(refusal(filter), "taken");
+}
+
+TEST(Trials, OfTheFrontAreChosenByWhatIsShown) {
+  const StudyFile file = StudyFile::parse(kFile, "/x/s.toml");
+  const auto store = study::open_store("memory:");
+  Study::create(*store, file.header());
+  Study study(store);
+  study.sync();
+  Rng rng(1, "configs");
+  const space::Config twice = file.space.sample(rng), once = file.space.sample(rng);
+  const auto evaluated = [&](const study::TrialRecord& record, double f1, double f2) {
+    study::EndRecord end;
+    end.trial = record.trial;
+    end.attempt = 1;
+    study.commit({record, study::StartRecord{record.trial, 1, "w0.1", 9},
+                  study::ResultRecord{record.trial, 1, {9, {{"f1", f1}, {"f2", f2}}}}, end});
+  };
+  evaluated({0, twice, "random", 3}, 1.0, 2.0);
+  evaluated({1, once, "random", 3}, 1.5, 3.0);
+  evaluated({2, twice, "replicate", 4, 0, 0, 1}, 3.0, 2.0);
+  TrialFilter filter;
+  filter.front = true;
+  filter.shown = std::make_shared<Shown>(study);
+  ASSERT_EQ(filter.shown->measures(0).find("f1"), 2.0) << "the mean of its own and its replicate's";
+  filter.sort = "f1";
+  EXPECT_EQ(chosen(study, filter), (std::vector<std::int64_t>{1, 0}));
+  filter.sort = "-f1";
+  EXPECT_EQ(chosen(study, filter), (std::vector<std::int64_t>{0, 1}));
+  filter.sort = "";
+  filter.where = space::Expression::parse("f1 >= 1.8", {});
+  EXPECT_EQ(chosen(study, filter), std::vector<std::int64_t>{0});
+  filter.shown = nullptr;
+  EXPECT_TRUE(chosen(study, filter).empty()) << "without it a trial's own last result counts";
+}
+
 TEST(Trials, FiltersKnowWhatAProgramReported) {
   const StudyFile file = StudyFile::parse(
       "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = \"sh\"\n[space]\na = [1, 2]\n"
