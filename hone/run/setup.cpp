@@ -39,7 +39,7 @@ StudyFile study_file_of(const study::Study& study, const std::string& path) {
   const study::StudyRecord& header = study.header();
   if (header.text.empty())
     throw Error("this study was made by a program, not from a study file", Place{study.store().url(), 0, ""});
-  return StudyFile::parse(header.text, path.empty() ? header.file : path);
+  return StudyFile::parse(header.text, path.empty() ? header.file : path, StudyFile::Source::journal);
 }
 
 StudyFile study_file_of(std::shared_ptr<study::Store> store, const std::string& path) {

@@ -10,6 +10,7 @@
 #include "hone/base/units.h"
 #include "hone/run/given_config.h"
 #include "hone/run/read_identity.h"
+#include "hone/run/read_limits.h"
 #include "hone/run/warm_start.h"
 #include "hone/schedule/scheduler.h"
 #include "hone/search/searcher.h"
@@ -62,35 +63,6 @@ std::vector<study::Objective> read_objectives(const Node& table, const task::Tas
                 fmt::format("task '{}' reports {}{}", kind, fmt::join(known, ", "),
                             task.any_measure() ? ", and what else it likes" : ""));
   return objectives;
-}
-
-std::vector<study::Limit> read_limits(const Node& table, const task::Task& task, const std::string& kind,
-                                      std::map<std::string, bool>& predicts) {
-  std::vector<study::Limit> limits;
-  if (!table) return limits;
-  std::vector<std::string> known;
-  for (const auto& measure : task.measures()) known.push_back(measure.name);
-  for (const auto& [name, node] : table.entries()) {
-    if (!task.any_measure() && std::find(known.begin(), known.end(), name) == known.end())
-      throw Error(fmt::format("task '{}' does not report '{}'", kind, name), node.place(),
-                  suggest(name, known));
-    study::Limit limit{name, {}, {}};
-    if (node.is(Node::Type::table)) {
-      node.only({"max", "min", "device", "predict"});
-      if (const Node max = node["max"]) limit.max = read_quantity(name, max);
-      if (const Node min = node["min"]) limit.min = read_quantity(name, min);
-      if (const Node device = node["device"]; device && device.text() != "this")
-        throw Error(fmt::format("unknown device '{}'", device.text()), device.place(), "allowed: this");
-      if (const Node predict = node["predict"]) predicts[name] = predict.flag();
-      if (!limit.max && !limit.min) throw Error("a limit needs max or min", node.place());
-      if (limit.max && limit.min && *limit.max < *limit.min)
-        throw Error("max is below min: no trial could pass", node.place());
-    } else {
-      limit.max = read_quantity(name, node);
-    }
-    limits.push_back(limit);
-  }
-  return limits;
 }
 
 Budget read_budget(const Node& table, const task::Task& task, const std::string& kind) {
@@ -165,7 +137,7 @@ StudyFile StudyFile::read(const std::string& path) {
   return parse(read_file(path), path);
 }
 
-StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
+StudyFile StudyFile::parse(const std::string& text, const std::string& path, Source source) {
   const Node root = Node::parse_toml(text, path);
   if (root.entries().empty())
     throw Error("the study file is empty", Place{path, 0, ""}, "hone init writes a commented study file");
@@ -179,7 +151,11 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
   const Node study = root.need("study");
   study.only({"name", "minimize", "maximize", "seed"});
   file.name = std::filesystem::path(path).stem().string();
-  if (const Node name = study["name"]) file.name = name.text();
+  if (const Node name = study["name"]) {
+    file.name = name.text();
+    if (source == Source::user && file.name.find_first_not_of(" \t\r\n") == std::string::npos)
+      throw name.expected("a name", "leave it out, and the study is called as its file is");
+  }
   if (const Node seed = study["seed"]) {
     if (seed.integer() < 0) throw seed.expected("an integer of 0 or more");
     file.seed = static_cast<std::uint64_t>(seed.integer());
@@ -201,7 +177,8 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path) {
     if (!error.place().file.empty()) throw;
     throw Error(error.message(), Place{path, root["space"].place().line, error.place().key}, error.hint());
   }
-  file.limits = read_limits(root["limits"], *file.task, file.task_kind, file.predicts);
+  file.limits =
+      read_limits(root["limits"], *file.task, file.task_kind, file.predicts, source == Source::user);
 
   const Node search = root["search"];
   if (search)

@@ -60,7 +60,10 @@ struct StudyFile {
 
   /// Reads and checks a file. Throws Error naming file, line and key.
   static StudyFile read(const std::string& path);
-  static StudyFile parse(const std::string& text, const std::string& path);
+  /// Whose text it is. What a journal holds was accepted when its study began: an empty name, and limits that
+  /// limit nothing or that no trial can pass, are errors of a user only, so that older studies stay readable.
+  enum class Source { user, journal };
+  static StudyFile parse(const std::string& text, const std::string& path, Source source = Source::user);
 
   /// The folder of everything this study writes, beside the file: NAME.hone for NAME.toml.
   std::string home() const;

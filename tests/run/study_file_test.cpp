@@ -80,6 +80,12 @@ TEST(StudyFile, AnswersEveryMistakeWithPlaceAndRemedy) {
       {"f1 = { max = 0.9 }", "f9 = { max = 0.9 }", {"s.toml:14", "f9", "did you mean"}},
       {"f1 = { max = 0.9 }", "f1 = { max = 0.9, min = 2 }", {"s.toml:14", "max is below min"}},
       {"f1 = { max = 0.9 }", "f1 = { max = 0.9, device = \"phone\" }", {"s.toml:14", "phone", "this"}},
+      {"f1 = { max = 0.9 }", "f1 = { max = inf }", {"s.toml:14: limits.f1.max", "limits nothing"}},
+      {"f1 = { max = 0.9 }", "f1 = { min = -inf }", {"s.toml:14: limits.f1.min", "limits nothing"}},
+      {"f1 = { max = 0.9 }", "f1 = inf", {"s.toml:14: limits.f1: ", "limits nothing"}},
+      {"f1 = { max = 0.9 }", "f1 = { max = -inf }", {"s.toml:14: limits.f1.max", "no trial can pass"}},
+      {"f1 = { max = 0.9 }", "f1 = { max = nan }", {"s.toml:14: limits.f1.max", "NaN"}},
+      {"seed = 5", "name = \"\"", {"s.toml:3: study.name", "expected a name, found \"\""}},
       {"kind = \"tpe\"", "kind = \"tpr\"", {"s.toml:17", "tpr", "did you mean 'tpe'?"}},
       {"n_startup = 7", "n_startups = 7", {"s.toml:17", "n_startups", "did you mean 'n_startup'?"}},
       {"n_startup = 7", "n_startup = -7", {"s.toml:17", "-7", "allowed"}},
@@ -103,6 +109,29 @@ TEST(StudyFile, AnswersEveryMistakeWithPlaceAndRemedy) {
         EXPECT_NE(what.find(part), std::string::npos) << "'" << part << "' in: " << what;
     }
   }
+}
+
+TEST(StudyFile, LimitsThatNoTrialCanPassAreNone) {
+  const auto text = [](const std::string& limit) {
+    return "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"true\"]\n[space]\n"
+           "a = [1, 2]\n[limits]\n" +
+           limit + "\n";
+  };
+  for (const char* limit :
+       {"seconds = { max = \"-5 s\" }", "seconds = \"-5 s\"", "memory_bytes = { max = -1 }",
+        "energy_j = { max = -0.5 }", "price_dollars = { max = -3 }", "train_s = { max = \"nan s\" }",
+        "train_s = { max = \"inf h\" }"})
+    try {
+      StudyFile::parse(text(limit), "s.toml");
+      ADD_FAILURE() << "accepted: " << limit;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.place().line, 9) << error.what();
+    }
+  for (const char* limit : {"score = { max = -1 }", "seconds = { max = 0 }", "seconds = { min = \"1 s\" }"})
+    EXPECT_NO_THROW(StudyFile::parse(text(limit), "s.toml")) << limit;
+  // A study that began with one stays readable.
+  const auto kept = StudyFile::parse(text("seconds = { max = inf }"), "s.toml", StudyFile::Source::journal);
+  EXPECT_EQ(kept.limits.size(), 1u);
 }
 
 TEST(StudyFile, SaysThatAConstraintExcludesEverything) {
