@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -20,6 +22,17 @@ namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 void on_interrupt(int) { g_interrupted = 1; }
+
+/// A word as a shell takes it for one.
+std::string shell_word(const std::string& text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c >= 0x80 || std::strchr("_-./:=@%+,", c) != nullptr;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
 
 CLI::Validator number_validator(const std::string& name, const std::string& wanted, bool (*good)(double)) {
   return CLI::Validator(
@@ -89,11 +102,16 @@ Opened open_study(const std::string& study_file, const std::string& store_url, s
   const std::string path = url.starts_with("sqlite:") ? url.substr(7) : url;
   if (!url.starts_with("memory:") && !std::filesystem::exists(path))
     throw Error("this study has not begun", Place{study_file, 0, ""},
-                fmt::format("run: hone search {}", study_file));
+                "run: " + search_command(study_file, store_url));
   // What the trials were made with, not what the file says by now.
   Opened opened = run::open_study_of(study::open_store(url), depth, file.path);
   opened.file.budget = file.budget;
   return opened;
+}
+
+std::string search_command(const std::string& study_file, const std::string& store_url) {
+  return "hone search " + shell_word(study_file) +
+         (store_url.empty() ? "" : " --store " + shell_word(store_url));
 }
 
 std::size_t output_columns() {

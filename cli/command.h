@@ -42,6 +42,10 @@ using Opened = run::OpenedStudy;
 Opened open_study(const std::string& study_file, const std::string& store_url,
                   study::Study::Depth depth = study::Study::Depth::whole);
 
+/// "hone search licences.toml --store sqlite:x", for advice: with what was given, quoted for a shell where it
+/// must be. An empty store is none.
+std::string search_command(const std::string& study_file, const std::string& store_url);
+
 /// Whether Ctrl-C or a polite kill came; catch_interrupts() begins to listen.
 void catch_interrupts();
 bool interrupted();

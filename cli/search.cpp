@@ -140,8 +140,8 @@ void add_search(CLI::App& app, Action& action) {
           std::fprintf(stderr, "  warning: %s\n", without.c_str());
       }
       if (result.end == run::SuperviseResult::End::interrupted) {
-        std::fprintf(stderr, "everything is saved; go on with: hone search %s%s\n", arguments->file.c_str(),
-                     store.c_str());
+        std::fprintf(stderr, "everything is saved; go on with: %s\n",
+                     search_command(arguments->file, arguments->store).c_str());
         return static_cast<int>(kStopped);
       }
       if (study.count(study::TrialState::failed) > 0 &&

@@ -279,7 +279,7 @@ int enqueue(const TrialArguments& given) {
   for (const std::int64_t id : ids)
     std::printf("trial %lld: %s\n", static_cast<long long>(id), study->trial(id).config.shown().c_str());
   if (study->count(study::TrialState::running) == 0)
-    std::fprintf(stderr, "run by: hone search %s\n", given.file.c_str());
+    std::fprintf(stderr, "run by: %s\n", search_command(given.file, given.store).c_str());
   return kDone;
 }
 
@@ -319,7 +319,7 @@ int retry(const TrialArguments& given) {
   const auto edited = run::retry(*opened.study, chosen(given, opened));
   const int status = tell_edited(given, edited, "retried", "waiting again");
   if (!given.json && !edited.done.empty() && opened.study->count(study::TrialState::running) == 0)
-    std::fprintf(stderr, "run by: hone search %s\n", given.file.c_str());
+    std::fprintf(stderr, "run by: %s\n", search_command(given.file, given.store).c_str());
   return status;
 }
 

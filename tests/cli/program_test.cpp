@@ -152,7 +152,8 @@ TEST(Program, AnswersMistakes) {
   };
   fails({"search", "missing.toml"}, "error: missing.toml: there is no such file");
   folder.write("s.toml", study_text(3, "0"));
-  fails({"status", "s.toml"}, "has not begun");
+  fails({"status", "s.toml"}, "has not begun; run: hone search s.toml\n");
+  fails({"front", "s.toml", "--store", "sqlite:no pe"}, "run: hone search s.toml --store 'sqlite:no pe'\n");
   fails({"serch", "s.toml"}, "serch");
   fails({"search", "s.toml", "--workers", "none"}, "none");
   fails({"search", "s.toml", "--time", "soon"}, "soon");

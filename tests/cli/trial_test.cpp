@@ -106,6 +106,29 @@ TEST(TrialProgram, ListsShowsExportsRetriesAndDeletes) {
   EXPECT_EQ(Json::parse(rest.out()).at("matching"), 29);
 }
 
+TEST(TrialProgram, AdviceNamesTheStoreThatWasGiven) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 3));
+  ASSERT_EQ(Program(folder, {"search", "s.toml", "--store", "sqlite:x.sqlite", "--quiet"}).status(), 0);
+  Program enqueue(folder, {"trial", "enqueue", "s.toml", "--store", "sqlite:x.sqlite", "a=0.25", "b=0.5"});
+  ASSERT_EQ(enqueue.status(), 0) << enqueue.err();
+  EXPECT_NE(enqueue.err().find("run by: hone search s.toml --store sqlite:x.sqlite\n"), std::string::npos)
+      << enqueue.err();
+}
+
+TEST(TrialProgram, ASpaceOfOneConfigEndsTheSearch) {
+  const Folder folder;
+  std::string text = study_text("0 s", 20);
+  for (const char* range : {"a = { real = [0, 1] }", "b = { real = [0, 1] }"})
+    text.replace(text.find(range) + 14, 1, "1");
+  folder.write("s.toml", text);
+  Program search(folder, {"search", "s.toml"});
+  EXPECT_EQ(search.status(), 0);
+  EXPECT_NE(search.err().find("every config of the space (1) is known"), std::string::npos) << search.err();
+  Program list(folder, {"trial", "list", "s.toml", "--json"});
+  EXPECT_EQ(Json::parse(list.out()).at("matching"), 1) << list.out();
+}
+
 TEST(TrialProgram, AFileThatCannotBeWrittenIsRefusedBeforeTheWork) {
   const Folder folder;
   folder.write("s.toml", study_text("0 s", 3));
