@@ -30,6 +30,8 @@ std::string OptionSpec::type_text() const {
       return "quantity";
     case Type::table:
       return "table";
+    case Type::size:
+      return "size";
   }
   return "?";
 }
@@ -89,6 +91,11 @@ Json read(const OptionSpec& spec, const Node& node) {
     }
     case OptionSpec::Type::quantity: {
       const double value = read_quantity(spec.name, node);
+      check_range(spec, value, node.place());
+      return value;
+    }
+    case OptionSpec::Type::size: {
+      const double value = read_size_bytes(node);
       check_range(spec, value, node.place());
       return value;
     }

@@ -11,7 +11,7 @@ namespace hone {
 
 /// What one option of a method takes. Read by the study file's checker, `hone methods`, --help and the docs.
 struct OptionSpec {
-  enum class Type { flag, integer, real, text, integers, texts, duration, quantity, table };
+  enum class Type { flag, integer, real, text, integers, texts, duration, quantity, table, size };
   std::string name;
   Type type = Type::real;
   Json fallback;  ///< the default; null: the user must give it

@@ -30,6 +30,8 @@ const Units& size_units() {
   return units;
 }
 
+constexpr const char* kSize = "a size as \"200 MB\" or bytes";
+
 /// The number, or an error text.
 std::string parse(const std::string& text, const Units& units, double& number) {
   std::size_t used = 0;
@@ -87,9 +89,15 @@ double parse_duration_s(const std::string& text, const std::string& what) {
   return seconds;
 }
 
+double read_size_bytes(const Node& node) {
+  const double bytes = read(node, size_units(), kSize);
+  if (!(bytes >= 0.0) || std::isinf(bytes)) throw node.expected("a size of zero or more");
+  return bytes;
+}
+
 double read_quantity(const std::string& name, const Node& node) {
   if (is_duration(name)) return read(node, duration_units(), "a duration as \"2 ms\" or seconds");
-  if (is_size(name)) return read(node, size_units(), "a size as \"200 MB\" or bytes");
+  if (is_size(name)) return read(node, size_units(), kSize);
   if (node.is(Node::Type::text)) {
     double number = 0.0;
     const std::string unit = "names that end in _s take \"2 s\", in _bytes \"2 MB\"";

@@ -11,6 +11,8 @@ namespace hone {
 double read_duration_s(const Node& node);
 /// The same from text on a command line, named `what` in the error.
 double parse_duration_s(const std::string& text, const std::string& what);
+/// A size in bytes: 2e9, "2 GB" (10^9), "2 GiB" (2^30). Throws Error at the node.
+double read_size_bytes(const Node& node);
 /// A quantity whose unit follows from its name's ending: *_s takes durations, and so does `seconds`, *_bytes
 /// takes "200 MB" (10^6) and "200 MiB" (2^20), anything else takes plain numbers. Throws Error at the node.
 double read_quantity(const std::string& name, const Node& node);

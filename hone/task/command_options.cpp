@@ -8,8 +8,6 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
-#include "hone/base/units.h"
-
 namespace hone::task {
 namespace {
 
@@ -36,14 +34,6 @@ std::string context_value(const std::string& name, const RunContext& context) {
   if (name == "folder") return context.folder;
   if (name == "checkpoint") return context.checkpoint;
   return context.study_folder;
-}
-
-double read_size(const Options& options, const std::string& name) {
-  Node node(Node::Type::text, options.place(name));
-  node.text_ = options.text(name);
-  const double bytes = read_quantity("size_bytes", node);
-  if (!(bytes >= 1024.0)) throw Error("a size of 1 KiB or more is needed", node.place());
-  return bytes;
 }
 
 /// A template in pieces: texts and the names between braces. Throws Error on a brace that stands alone.
@@ -120,7 +110,7 @@ CommandOptions::CommandOptions(const Options& options)
       environment(options.texts("environment")),
       costs(options.texts("costs")),
       unit(options.has("unit") ? options.text("unit") : ""),
-      output_bytes(static_cast<std::int64_t>(std::min(read_size(options, "output"), 1e12))),
+      output_bytes(static_cast<std::int64_t>(std::min(options.real("output"), 1e12))),
       probe(options.flag("probe")),
       probe_arguments(options.texts("probe_arguments")),
       probe_unseen(options.texts("probe_unseen")),
@@ -138,7 +128,7 @@ CommandOptions::CommandOptions(const Options& options)
   const std::string form = options.text("arguments");
   arguments = form == "equals" ? Form::equals : form == "space" ? Form::space : Form::none;
   if (options.has("time")) rules.time_s = options.real("time");
-  if (options.has("memory")) rules.memory_bytes = read_size(options, "memory");
+  if (options.has("memory")) rules.memory_bytes = options.real("memory");
   rules.grace_s = options.real("grace");
   rules.stop_signal = signal_number(options.text("stop_signal"));
   rules.pause_signal = signal_number(options.text("pause_signal"));
@@ -214,9 +204,11 @@ std::vector<OptionSpec> CommandOptions::specs() {
        .low = 1e-3,
        .optional = true},
       {.name = "memory",
-       .type = Type::text,
+       .type = Type::size,
        .fallback = nullptr,
-       .summary = "memory of one run with all its processes, as \"2 GB\"; over it the trial has failed",
+       .summary =
+           "memory of one run with all its processes, as \"2 GB\" or bytes; over it the trial has failed",
+       .low = 1024.0,
        .optional = true},
       {.name = "grace",
        .type = Type::duration,
@@ -227,9 +219,10 @@ std::vector<OptionSpec> CommandOptions::specs() {
       signal_option("stop_signal", "asks a run to end that will not go on"),
       signal_option("pause_signal", "asks a run to save and end that may go on (paused, interrupted)"),
       {.name = "output",
-       .type = Type::text,
-       .fallback = "1 MiB",
-       .summary = "how much of each run's output is kept, beginning and end"},
+       .type = Type::size,
+       .fallback = 1048576.0,
+       .summary = "how much of each run's output is kept, beginning and end",
+       .low = 1024.0},
       {.name = "probe",
        .type = Type::flag,
        .fallback = false,

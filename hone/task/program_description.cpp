@@ -127,7 +127,7 @@ std::string last_line(std::string text) {
 OptionSpec::Type type_of(const std::string& text) {
   using Type = OptionSpec::Type;
   for (const Type type : {Type::flag, Type::integer, Type::real, Type::text, Type::integers, Type::texts,
-                          Type::duration, Type::quantity, Type::table})
+                          Type::duration, Type::quantity, Type::table, Type::size})
     if (OptionSpec{.name = "", .type = type, .fallback = {}, .summary = ""}.type_text() == text) return type;
   throw Error(fmt::format("unknown type of option '{}'", text));
 }

@@ -121,6 +121,11 @@ TEST(CommandTask, SaysWhatIsWrongAndWhere) {
   says("run = [\"sh\", \"{lr\"]", "opens a brace");
   says("run = [\"sh\", \"lr}\"]", "closes a brace");
   EXPECT_NE(prepare("run = \"sh\"\nmemory = \"lots\"").find("s.toml:6: task.memory"), std::string::npos);
+  EXPECT_NE(
+      prepare("run = \"sh\"\nmemory = 2").find("s.toml:6: task.memory: 2 is out of range; allowed: >= 1024"),
+      std::string::npos);
+  EXPECT_NE(prepare("run = \"sh\"\nmemory = \"inf GB\"").find("s.toml:6: task.memory"), std::string::npos);
+  EXPECT_EQ(prepare("run = \"sh\"\nmemory = 2e9"), "no error");
   EXPECT_NE(prepare("run = \"sh\"\ninputs = [\"gone.csv\"]").find("s.toml:6: task.inputs"),
             std::string::npos);
   EXPECT_NE(prepare("run = \"sh\"\nenvironment = [\"NAME\"]").find("no NAME=value"), std::string::npos);
@@ -128,6 +133,16 @@ TEST(CommandTask, SaysWhatIsWrongAndWhere) {
   EXPECT_NE(prepare("run = \"sh\"\nstop_signal = \"SIGTREM\"").find("did you mean 'SIGTERM'"),
             std::string::npos);
   EXPECT_NE(prepare("run = \"sh\"", "lr = [1, 2]\nLR = [1, 2]").find("HONE_PARAM_LR"), std::string::npos);
+}
+
+TEST(CommandTask, SizesAreTextsWithAUnitOrBytes) {
+  const auto options = [](const Json& given) {
+    return CommandOptions(Options(CommandOptions::specs(), given));
+  };
+  EXPECT_EQ(options({{"run", "sh"}, {"memory", "2 GB"}}).rules.memory_bytes, 2e9);
+  EXPECT_EQ(options({{"run", "sh"}, {"memory", 2000000000}}).rules.memory_bytes, 2e9);
+  EXPECT_EQ(options({{"run", "sh"}}).output_bytes, 1 << 20);
+  EXPECT_EQ(options({{"run", "sh"}, {"output", 4096}}).output_bytes, 4096);
 }
 
 TEST(CommandTask, ReportsWhatTheStudyNames) {
