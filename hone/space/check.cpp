@@ -190,15 +190,22 @@ void check_order(const Parameter& parameter) {
 }  // namespace
 
 void check_name(const std::string& name, const Place& place) {
-  if (!is_path(name)) {
-    std::string better;
-    for (const char c : name) better += c == '.' || is_identifier(std::string("a") + c) ? c : '_';
-    const bool fits = better != name && is_path(better);
-    throw Error(fmt::format("'{}' cannot be a parameter's name", name), place,
-                "letters, digits and _, not a digit first, no word of expressions (and, or, not, in, true, "
-                "false, where)" +
-                    (fits ? fmt::format("; write '{}'", better) : ""));
-  }
+  if (is_path(name)) return;
+  std::string better;
+  for (const char c : name) better += c == '.' || is_identifier(std::string("a") + c) ? c : '_';
+  const auto in_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const bool ascii = std::all_of(name.begin(), name.end(), in_ascii);
+  // Without its letters, or those of another alphabet, a name no longer says anything.
+  std::string advice;
+  if (!ascii || std::none_of(better.begin(), better.end(), is_letter))
+    advice = "; for example 'width'";
+  else if (better != name && is_path(better))
+    advice = fmt::format("; write '{}'", better);
+  throw Error(fmt::format("'{}' cannot be a parameter's name", name), place,
+              fmt::format("letters{}, digits and _, not a digit first, no word of expressions (and, or, not, "
+                          "in, true, false, where){}",
+                          ascii ? "" : " from a to z and A to Z", advice));
 }
 
 void check_parameter(Parameter& parameter) {

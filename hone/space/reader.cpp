@@ -136,6 +136,18 @@ void check_no_constraint(const std::string& name, const Node& node) {
                           misspelt ? "did you mean 'where'? " : ""));
 }
 
+/// Throws Error where the grid of an integer is said of a real, or the other way round.
+void check_grid(const Node& node, const KindKeys& kind) {
+  const bool real = kind.kind == ParameterKind::real;
+  const std::string found = real ? "step" : "resolution", meant = real ? "resolution" : "step";
+  if (!node.has(found) || std::find(kind.allowed.begin(), kind.allowed.end(), meant) == kind.allowed.end())
+    return;
+  throw Error(
+      fmt::format("unknown key '{}'", found), node[found].place(),
+      fmt::format("{} take '{}'{}; allowed: {}", real ? "reals" : "integers", meant,
+                  real ? ", a step, or a ratio where log = true" : "", fmt::join(kind.allowed, ", ")));
+}
+
 std::vector<Value> read_choices(const Node& node) {
   std::vector<Value> values;
   for (const Node& item : node.list()) values.push_back(item.value());
@@ -164,6 +176,7 @@ std::pair<std::int64_t, std::int64_t> read_span(const Node& node) {
 void Reader::parameter(const std::string& name, const Node& node, const Expression& when,
                        Space::Builder& builder) {
   const KindKeys& kind = *declared_kind(node);
+  check_grid(node, kind);
   node.only(kind.allowed);
   Parameter parameter;
   parameter.name = name;

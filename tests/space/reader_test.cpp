@@ -97,8 +97,11 @@ TEST(SpaceReader, ErrorsSayWhereWhatAndWhatIsAllowed) {
        "when, "
        "list, default"},
       {"lr = { real = [0, 1], step = 2 }",
-       "study.toml:2: space.lr.step: unknown key 'step'; allowed: real, log, resolution, when, list, "
-       "default"},
+       "study.toml:2: space.lr.step: unknown key 'step'; reals take 'resolution', a step, or a ratio where "
+       "log = true; allowed: real, log, resolution, when, list, default"},
+      {"n = { int = [0, 8], resolution = 2 }",
+       "study.toml:2: space.n.resolution: unknown key 'resolution'; integers take 'step'; allowed: int, log, "
+       "step, when, list, default"},
       {"n = { integer = [1, 2] }",
        "study.toml:2: space.n.integer: unknown key 'integer'; did you mean 'int'?"},
       {"n = { chioce = [1, 2] }",
@@ -151,6 +154,14 @@ TEST(SpaceReader, ErrorsSayWhereWhatAndWhatIsAllowed) {
        "_, "
        "not a digit first, no word of expressions (and, or, not, in, true, false, where); write "
        "'learning_rate'"},
+      {"\"\u0448\u0438\u0440\u0438\u043d\u0430\" = [1, 2]",
+       "study.toml:2: space.\u0448\u0438\u0440\u0438\u043d\u0430: '\u0448\u0438\u0440\u0438\u043d\u0430' "
+       "cannot be "
+       "a parameter's name; letters from a to z and A to Z, digits and _, not a digit first, no word of "
+       "expressions (and, or, not, in, true, false, where); for example 'width'"},
+      {"\"--\" = [1, 2]",
+       "study.toml:2: space.--: '--' cannot be a parameter's name; letters, digits and _, not a digit first, "
+       "no word of expressions (and, or, not, in, true, false, where); for example 'width'"},
       {"and = [1, 2]",
        "study.toml:2: space.and: 'and' cannot be a parameter's name; letters, digits and _, not a "
        "digit first, no word of expressions (and, or, not, in, true, false, where)"},
