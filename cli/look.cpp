@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "hone/base/files.h"
+#include "hone/run/front_text.h"
 #include "hone/run/report.h"
 #include "hone/run/report_data.h"
 #include "hone/run/summary.h"

@@ -10,6 +10,8 @@
 #include "command.h"
 #include "hone/base/units.h"
 #include "hone/run/explain.h"
+#include "hone/run/failures.h"
+#include "hone/run/front_text.h"
 #include "hone/run/process.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"

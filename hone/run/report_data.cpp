@@ -13,6 +13,7 @@
 #include "hone/base/units.h"
 #include "hone/run/cost_pairs.h"
 #include "hone/run/effects.h"
+#include "hone/run/failures.h"
 #include "hone/run/gains.h"
 #include "hone/run/posterior.h"
 #include "hone/run/summary.h"

@@ -4,8 +4,8 @@
 
 #include "hone/base/rng.h"
 #include "hone/run/cost_pairs.h"
+#include "hone/run/failures.h"
 #include "hone/run/report_data.h"
-#include "hone/run/summary.h"
 
 namespace hone::run {
 

@@ -19,17 +19,6 @@ constexpr std::int64_t kLookedBack = 2000;
 Json status_json(const study::Study& study, const StudyFile& file);
 /// The same for people, some lines.
 std::string status_text(const study::Study& study, const StudyFile& file);
-/// What status_json says of trials that did not work out, of so many, a line a reason; "" where all did.
-std::string failures_text(const Json& status, std::int64_t trials);
-
-/// The front as shown (posterior.h): a list of {trial, config, measures, fidelity}, best first by the first
-/// objective; how many evaluations that is of, of several also their deviation, and under `average` the
-/// posterior means that put it there.
-Json front_json(const study::Study& study, const StudyFile& file);
-/// A table for people: objectives (Shown::measures), other measures, and the parameters in which the members
-/// differ. Wider
-/// than `width` columns (0: any width will do) it goes on below, with the trials' numbers again.
-std::string front_text(const study::Study& study, const StudyFile& file, std::size_t width = 0);
 
 /// Trials that have ended, in the order in which they did. Reads all.
 struct Ended {
@@ -45,10 +34,6 @@ double front_hypervolume(const study::Study& study);
 /// Seconds that sessions spent on the study: one that somebody works on counts up to now, one that was
 /// killed up to its last event.
 double elapsed_s(const study::Study& study);
-
-/// A reason without its numbers, so that alike failures count together: "over # ms". Numbers that tell kinds
-/// apart stay: those that belong to a name ("c1", "python3.11"), exit statuses and signals.
-std::string kind_of_reason(const std::string& reason);
 
 /// Rows of equal length as aligned columns; numbers to the right. Columns beyond `width` (0: none is) follow
 /// below in blocks of their own, the first column in each.

@@ -5,6 +5,7 @@
 #include "hone/base/error.h"
 #include "hone/run/cost_bench.h"
 #include "hone/run/cost_pairs.h"
+#include "hone/run/front_text.h"
 #include "hone/run/summary.h"
 #include "hone/run/unkept_limits.h"
 #include "twin_task.h"

@@ -10,6 +10,7 @@
 #include "hone/base/error.h"
 #include "hone/base/units.h"
 #include "hone/run/checkpoints.h"
+#include "hone/run/front_text.h"
 #include "hone/run/posterior.h"
 #include "hone/run/report_data.h"
 #include "hone/run/saved.h"

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "hone/base/files.h"
+#include "hone/run/failures.h"
+#include "hone/run/front_text.h"
 #include "made_study.h"
 
 namespace hone::run {

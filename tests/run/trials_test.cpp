@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/run/front_text.h"
 #include "hone/run/given_config.h"
 #include "hone/run/optimizer.h"
-#include "hone/run/summary.h"
 #include "hone/run/trial_edits.h"
 #include "hone/run/worker.h"
 
