@@ -96,7 +96,9 @@ Json read(const OptionSpec& spec, const Node& node) {
     }
     case OptionSpec::Type::size: {
       const double value = read_size_bytes(node);
-      check_range(spec, value, node.place());
+      if (!(value >= spec.low && value <= spec.high))
+        throw Error(fmt::format("{} bytes are out of range", real_text(value)), node.place(),
+                    fmt::format("allowed: {}; a size may have a unit: \"2 GB\"", spec.allowed_text()));
       return value;
     }
     case OptionSpec::Type::table:

@@ -121,9 +121,9 @@ TEST(CommandTask, SaysWhatIsWrongAndWhere) {
   says("run = [\"sh\", \"{lr\"]", "opens a brace");
   says("run = [\"sh\", \"lr}\"]", "closes a brace");
   EXPECT_NE(prepare("run = \"sh\"\nmemory = \"lots\"").find("s.toml:6: task.memory"), std::string::npos);
-  EXPECT_NE(
-      prepare("run = \"sh\"\nmemory = 2").find("s.toml:6: task.memory: 2 is out of range; allowed: >= 1024"),
-      std::string::npos);
+  EXPECT_NE(prepare("run = \"sh\"\nmemory = 2")
+                .find("s.toml:6: task.memory: 2 bytes are out of range; allowed: >= 1024; a size may"),
+            std::string::npos);
   EXPECT_NE(prepare("run = \"sh\"\nmemory = \"inf GB\"").find("s.toml:6: task.memory"), std::string::npos);
   EXPECT_EQ(prepare("run = \"sh\"\nmemory = 2e9"), "no error");
   EXPECT_NE(prepare("run = \"sh\"\ninputs = [\"gone.csv\"]").find("s.toml:6: task.inputs"),
