@@ -117,7 +117,7 @@ TEST(CommandTask, SaysWhatIsWrongAndWhere) {
   says("run = [\"plain.txt\"]", "write ./plain.txt for the file beside the study file");
   says("run = \"python train.py\"", "as a list");
   says("run = []", "names no program");
-  says("run = [\"sh\", \"{rl}\"]", "{rl} is no parameter of the space; allowed: lr");
+  says("run = [\"sh\", \"{rl}\"]", "{rl} is no parameter of the space; did you mean 'lr'? allowed: lr");
   says("run = [\"sh\", \"{lr\"]", "opens a brace");
   says("run = [\"sh\", \"lr}\"]", "closes a brace");
   EXPECT_NE(prepare("run = \"sh\"\nmemory = \"lots\"").find("s.toml:6: task.memory"), std::string::npos);
