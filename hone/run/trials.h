@@ -34,8 +34,8 @@ struct TrialFilter {
 /// What a filter and --sort know beside parameters and measures.
 const std::vector<std::string>& trial_fields();
 
-/// Throws Error where the filter names what this study does not know. May read every trial of a task that may
-/// report any measure.
+/// Throws Error where the filter names what this study does not know: names, causes, origins. Reads every
+/// trial where a name may be one that only a trial tells.
 void check_filter(const TrialFilter& filter, study::Study& study, const StudyFile& file);
 
 /// Calls `take` with every trial that matches, by ascending id, until it returns false. A light study is read
