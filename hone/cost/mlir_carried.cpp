@@ -141,24 +141,30 @@ void Vectorising::memory(int id, Lowered::Body& body) {
 }
 
 void Vectorising::through_places(Lowered::Body& body) {
-  std::vector<std::pair<const Nest::Access*, Way>> places;
-  for (const auto& [load, way] : handed_) {
+  struct Place {
+    const Nest::Access* access;
+    std::map<int, Way> ways;  // by store: loads of one store wait beside each other
+  };
+  std::vector<Place> places;
+  for (const auto& [load, handed] : handed_) {
     const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(load)];
     const auto found = std::ranges::find_if(places, [&](const auto& place) {
-      const Nest::Access& other = *place.first;
-      if (other.buffer != access.buffer) return false;
+      const Nest::Access& other = *place.access;
+      if (other.buffer != access.buffer || other.indices.size() != access.indices.size()) return false;
       for (std::size_t k = 0; k < access.indices.size(); ++k)
         if (!access.indices[k].moves_like(other.indices[k]) ||
             access.indices[k].constant != other.indices[k].constant)
           return false;
       return true;
     });
-    if (found == places.end())
-      places.emplace_back(&access, way);
-    else
-      found->second.behind(way);
+    Place& place = found == places.end() ? places.emplace_back(Place{&access, {}}) : *found;
+    place.ways[handed.store].longest(handed.way);
   }
-  for (const auto& [access, way] : places) body.chain.longest(way);
+  for (const Place& place : places) {
+    Way all = {.cycles = 0.0};
+    for (const auto& [store, way] : place.ways) all.behind(way);
+    body.chain.longest(all);
+  }
 }
 
 bool Vectorising::entered_elsewhere(int id, const Nest::Access& access) const {
@@ -255,8 +261,9 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     bool handed = true;
     if (by_mask_.contains(s))
       length.add(Link::memory, kThroughMasked);
-    else if (handed = stored_elsewhere(id, s); handed)
-      length.add(Link::memory, kForwarded);
+    else
+      handed = stored_elsewhere(id, s);
+    if (handed && !by_mask_.contains(s)) length.add(Link::memory, kForwarded);
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
@@ -265,7 +272,8 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     body.chain.longest(length.times(times));
     if (handed) {
       const int l = static_cast<int>(&load - nest_.accesses.data());
-      handed_.try_emplace(l).first->second.longest(length.times(times));
+      Handed& one = handed_[l];
+      if (const Way whole = length.times(times); whole.cycles > one.way.cycles) one = {whole, s};
     }
     body.chains += side;
     body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||

@@ -8,6 +8,8 @@
 namespace hone::cost::mlir {
 namespace {
 
+constexpr int kMostRounds = 8;  // of buffers that feed each other
+
 class Analysis {
  public:
   Analysis(const Module& module, int function) : module_(module), dead_(module.operations.size(), false) {
@@ -21,13 +23,15 @@ class Analysis {
   std::vector<bool> run() {
     for (std::size_t i = begin_; i < end_; ++i) fold(i);
     // What only dead loads read is dead as well, and what that was computed from.
-    for (std::size_t before = 0;;) {
+    std::size_t before = 0;
+    for (int round = 0; round < kMostRounds; ++round) {
       find_unread();
       used_.clear();
       for (std::size_t i = end_; i-- > begin_;) mark(i);
-      if (unread_.size() == before) return std::move(dead_);
+      if (unread_.size() == before) break;
       before = unread_.size();
     }
+    return std::move(dead_);
   }
 
  private:

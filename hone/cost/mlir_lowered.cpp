@@ -340,9 +340,7 @@ void Lowering::flow(const Nest::Flow& flow) {
     varies_[value] = loops;
     for (const int from : flow.uses) uses_.from[value].push_back(same(from));
   }
-  // Another name for the same.
-  if (!flow.ended && flow.values.size() == 1 && flow.uses.size() == 1)
-    same_[flow.values[0]] = same(flow.uses[0]);
+  if (flow.same) same_[flow.values[0]] = same(flow.uses[0]);
 }
 
 bool Lowering::masked(const Lowered::Item& item) const {

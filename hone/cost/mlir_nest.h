@@ -120,6 +120,7 @@ struct Nest {
     bool ended = false;
     int order = 0;
     Few<int> values, uses;
+    bool same = false;  ///< the value is the one that it comes from, by another name
   };
   struct Buffer {
     std::vector<std::int64_t> shape;    ///< kDynamic where unknown

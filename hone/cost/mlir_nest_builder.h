@@ -86,6 +86,9 @@ class NestBuilder {
   /// rest below it, as in blocks of a loop: a sum again. None where it is not so for certain.
   std::optional<Nest::Index> divided_exactly(const AffineMap& map, std::size_t result,
                                              std::span<const int> operands);
+  std::optional<Nest::Index> divided_exactly(const AffineNode& node, int dims,
+                                             std::span<const std::optional<Nest::Index>> values,
+                                             std::span<const int> operands);
   Nest::Index scaled(Nest::Index index, double factor) const;
   Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
   int buffer(int value);

@@ -57,7 +57,7 @@ int NestBuilder::load(const Domain::Operand& operand, std::span<const int> loops
     const int value = load(one, loops, at);
     if (one.number >= 0 && static_cast<std::size_t>(one.number) < block.arguments.size())
       nest_.flows.push_back(
-          {at.loop, false, order_++, {block.arguments[static_cast<std::size_t>(one.number)]}, {value}});
+          {at.loop, false, order_++, {block.arguments[static_cast<std::size_t>(one.number)]}, {value}, true});
   }
   region(fused.body, at);
   if (block.operations.empty()) return --implied_;

@@ -126,57 +126,57 @@ Nest::Index NestBuilder::sum(Nest::Index a, const Nest::Index& b) const {
 
 std::optional<Nest::Index> NestBuilder::divided_exactly(const AffineMap& map, std::size_t result,
                                                         std::span<const int> operands) {
-  using Op = AffineNode::Op;
   const auto last = static_cast<std::size_t>(map.results[result]);
-  std::vector<Nest::Index> values(last + 1);
-  for (std::size_t i = 0; i <= last; ++i) {
-    const AffineNode& node = map.nodes[i];
-    Nest::Index& value = values[i];
-    if (node.op == Op::constant) {
-      value.constant = static_cast<double>(node.value);
-      continue;
-    }
-    if (node.op == Op::dim || node.op == Op::symbol) {
-      const auto at = static_cast<std::size_t>(node.value + (node.op == Op::symbol ? map.dims : 0));
-      if (at >= operands.size()) return std::nullopt;
-      value = index(operands[at]);
-      if (!value.exact || value.indirect || value.offset != 0) return std::nullopt;
-      continue;
-    }
-    const Nest::Index &left = values[static_cast<std::size_t>(node.left)],
-                      &right = values[static_cast<std::size_t>(node.right)];
-    if (node.op == Op::add) {
-      value = sum(left, right);
-      continue;
-    }
-    if (!right.terms.empty() || !(right.constant > 0.0)) return std::nullopt;
-    const double by = right.constant;
-    if (node.op == Op::mul) {
-      value = scaled(left, by);
-      continue;
-    }
-    if (node.op == Op::ceildiv) return std::nullopt;
-    // Whole multiples of the divisor, and a rest that stays below it.
-    Nest::Index whole = left, rest = left;
-    whole.constant = std::floor(left.constant / by);
-    rest.constant = left.constant - whole.constant * by;
-    whole.terms.clear();
-    rest.terms.clear();
-    double least = rest.constant, most = rest.constant;
-    for (const auto& [at, step] : left.terms) {
-      if (std::fmod(step, by) == 0.0) {
-        whole.terms.emplace_back(at, step / by);
-        continue;
-      }
-      const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
-      if (!loop.known) return std::nullopt;
-      rest.terms.emplace_back(at, step);
-      (step > 0.0 ? most : least) += step * std::max(0.0, loop.most - 1.0);
-    }
-    if (least < 0.0 || most >= by) return std::nullopt;
-    value = node.op == Op::mod ? std::move(rest) : std::move(whole);
+  std::vector<std::optional<Nest::Index>> values(last + 1);  // none: not for certain
+  for (std::size_t i = 0; i <= last; ++i)
+    values[i] = divided_exactly(map.nodes[i], map.dims, values, operands);
+  if (!values[last]) return std::nullopt;
+  return finite(std::move(*values[last]));
+}
+
+std::optional<Nest::Index> NestBuilder::divided_exactly(const AffineNode& node, int dims,
+                                                        std::span<const std::optional<Nest::Index>> values,
+                                                        std::span<const int> operands) {
+  using Op = AffineNode::Op;
+  if (node.op == Op::constant) {
+    Nest::Index value;
+    value.constant = static_cast<double>(node.value);
+    return value;
   }
-  return finite(std::move(values[last]));
+  if (node.op == Op::dim || node.op == Op::symbol) {
+    const auto at = static_cast<std::size_t>(node.value + (node.op == Op::symbol ? dims : 0));
+    if (at >= operands.size()) return std::nullopt;
+    const Nest::Index& value = index(operands[at]);
+    if (!value.exact || value.indirect || value.offset != 0) return std::nullopt;
+    return value;
+  }
+  const auto &left = values[static_cast<std::size_t>(node.left)],
+             &right = values[static_cast<std::size_t>(node.right)];
+  if (!left || !right) return std::nullopt;
+  if (node.op == Op::add) return sum(*left, *right);
+  if (!right->terms.empty() || !(right->constant > 0.0) || node.op == Op::ceildiv) return std::nullopt;
+  const double by = right->constant;
+  if (node.op == Op::mul) return scaled(*left, by);
+  // Whole multiples of the divisor, and a rest that stays below it.
+  Nest::Index whole = *left, rest = *left;
+  whole.constant = std::floor(left->constant / by);
+  rest.constant = left->constant - whole.constant * by;
+  whole.terms.clear();
+  rest.terms.clear();
+  double least = rest.constant, most = rest.constant;
+  for (const auto& [at, step] : left->terms) {
+    if (std::fmod(step, by) == 0.0) {
+      whole.terms.emplace_back(at, step / by);
+      continue;
+    }
+    const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
+    // The most of trips that differ is known at sample points alone.
+    if (!loop.known || loop.trips != loop.most) return std::nullopt;
+    rest.terms.emplace_back(at, step);
+    (step > 0.0 ? most : least) += step * std::max(0.0, loop.most - 1.0);
+  }
+  if (least < 0.0 || most >= by) return std::nullopt;
+  return node.op == Op::mod ? rest : whole;
 }
 
 Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::span<const int> operands) {

@@ -97,8 +97,12 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     const bool named = arguments != nullptr && operand.number >= 0 &&
                        static_cast<std::size_t>(operand.number) < arguments->size();
     if (named)
-      nest_.flows.push_back(
-          {at.loop, false, order_++, {(*arguments)[static_cast<std::size_t>(operand.number)]}, {value}});
+      nest_.flows.push_back({at.loop,
+                             false,
+                             order_++,
+                             {(*arguments)[static_cast<std::size_t>(operand.number)]},
+                             {value},
+                             true});
     loaded.push_back(value);
   }
   Few<int> results;

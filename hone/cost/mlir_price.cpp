@@ -32,13 +32,15 @@ bool loaded_again(const Nest& nest, const Lowered& lowered, const std::vector<st
 /// With mask registers: cycles from the moment that a store of some of its lanes is the oldest instruction
 /// until they can be loaded again. Nothing hides them, for it is not the oldest before all others are done.
 constexpr double kPartOfLanes = 20.0;
+constexpr std::size_t kMostItems = 1000;  // of a body in which such stores are looked for
 
 /// The part of a store's copies that switch some of their lanes off, more than one being on: of one alone an
 /// element is stored.
 double in_part(const Nest& nest, const Lowered& lowered, const Lowered::Item& item,
                const Nest::Access& store) {
   constexpr int kMostCopies = 64;
-  if (!store.masked || store.buffer < 0 || store.elements <= 1.0 || store.indices.empty()) return 0.0;
+  if (!store.masked || store.apart || store.buffer < 0 || store.elements <= 1.0 || store.indices.empty())
+    return 0.0;
   const std::vector<std::int64_t>& shape = nest.buffers[static_cast<std::size_t>(store.buffer)].shape;
   const Nest::Index& last = store.indices.back();
   if (shape.empty() || shape.back() == kDynamic || !last.exact || last.indirect) return 0.0;
@@ -193,7 +195,7 @@ Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::siz
       ports.others += times * switching(nest, lowered, items, item, parts);
       if (!access.store || !lowered.target.masks()) return;
       // What is stored into one buffer comes one after the other, into others beside it.
-      if (const double part = in_part(nest, lowered, item, access);
+      if (const double part = items.size() > kMostItems ? 0.0 : in_part(nest, lowered, item, access);
           part > 0.0 && loaded_again(nest, lowered, items, access))
         waiting[access.buffer] += times * part * kPartOfLanes;
       return;

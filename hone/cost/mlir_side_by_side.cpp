@@ -177,7 +177,9 @@ std::set<std::size_t> Vectorising::under_calls(int id, int along) const {
     const Lowered::Item& item = lowered_.items[i];
     if (item.step < 0 || !copied(item)) continue;
     const Work work = nest_.steps[static_cast<std::size_t>(item.step)].work;
-    if ((work == Work::transcendental || work == Work::call) && items.insert(i).second) open.push_back(i);
+    const bool opaque = nest_.steps[static_cast<std::size_t>(item.step)].opaque;
+    if (((work == Work::transcendental && opaque) || work == Work::call) && items.insert(i).second)
+      open.push_back(i);
   }
   while (!open.empty()) {
     const Lowered::Item& item = lowered_.items[open.back()];
@@ -243,13 +245,12 @@ void Vectorising::copies_along(int id, int along, bool in_registers, double wide
   }
   // What calls give or take is put into vectors one by one.
   std::set<std::size_t> given;
-  for (const std::size_t i : copies) {
-    if (called.empty()) break;
-    for (const int value : values_of(lowered_.items[i]))
-      if (const auto from = uses_.item.find(value);
-          from != uses_.item.end() && called.contains(static_cast<std::size_t>(from->second)))
-        given.insert(static_cast<std::size_t>(from->second));
-  }
+  if (!called.empty())
+    for (const std::size_t i : copies)
+      for (const int value : values_of(lowered_.items[i]))
+        if (const auto from = uses_.item.find(value);
+            from != uses_.item.end() && called.contains(static_cast<std::size_t>(from->second)))
+          given.insert(static_cast<std::size_t>(from->second));
   for (const std::size_t i : given) saved -= lowered_.items[i].copies * (1.0 - 1.0 / lanes);
   if (saved <= 0.0) return;
   shorten(id, saved);
@@ -305,7 +306,7 @@ void Vectorising::sums_of_copies(int id, double widest) {
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
     if (step.elements > 1.0 || step.address) continue;
     // Only sums of reals keep their order.
-    const bool any_order = step.real ? step.work == Work::compare && step.choice.single > 2.0
+    const bool any_order = step.real ? step.work == Work::compare && step.choice.single >= kExtremum.single
                                      : step.work == Work::integer || step.work == Work::integer_multiply;
     if (!any_order && (step.work != Work::add || !step.real)) continue;
     for (const int along : top.copied_by) {

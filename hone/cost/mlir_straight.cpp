@@ -106,17 +106,19 @@ struct Vectorising::Reduction {
 
 std::set<int> Vectorising::looked_at_for_sums(int id) const {
   std::vector<int> open;
-  std::map<int, std::pair<double, int>> stores;  // by buffer: how many, and what one of them stores
+  std::map<int, std::pair<double, int>> stores;  // by whole buffer: how many, and what one of them stores
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
     const auto stored = uses_.stored.find(item.access);
     if (item.access < 0 || stored == uses_.stored.end()) continue;
-    auto& [count, value] = stores[nest_.accesses[static_cast<std::size_t>(item.access)].buffer];
+    const int buffer = nest_.accesses[static_cast<std::size_t>(item.access)].buffer;
+    const int root = buffer < 0 ? -1 : nest_.buffers[static_cast<std::size_t>(buffer)].root;
+    auto& [count, value] = stores[root >= 0 ? root : buffer];
     count += item.copies;
     value = stored->second;
   }
   for (const auto& [buffer, store] : stores)
-    if (store.first <= 1.0) open.push_back(store.second);
+    if (store.first <= 1.0 && used_once(store.second)) open.push_back(store.second);
   if (id >= 0) open.insert(open.end(), loop(id).yielded.begin(), loop(id).yielded.end());
   // What is in a register all through the loop goes round it.
   if (const auto kept = kept_.find(id); kept != kept_.end())
@@ -130,7 +132,7 @@ std::set<int> Vectorising::looked_at_for_sums(int id) const {
           open.push_back(stored->second);
     }
   std::set<int> values;
-  for (double depth = 0.0; depth < kDeepestSums && !open.empty(); ++depth) {
+  for (int depth = 0; depth < static_cast<int>(kDeepestSums) && !open.empty(); ++depth) {
     std::vector<int> next;
     for (const int value : open) {
       const auto given = uses_.item.find(value);
@@ -146,6 +148,9 @@ std::set<int> Vectorising::looked_at_for_sums(int id) const {
 }
 
 bool Vectorising::reductions(int id, double widest) {
+  // What a loop stores and loads again becomes values that it hands on first (LoopLoadElimination, load PRE),
+  // and sums of these are put together otherwise.
+  if (id >= 0 && lowered_.body(id).recurrence) return false;
   bool any = false;
   std::set<std::size_t> seen;
   const std::set<int> looked_at = looked_at_for_sums(id);
@@ -155,25 +160,26 @@ bool Vectorising::reductions(int id, double widest) {
     if (top.step < 0 || top.lanes > 1.0 || seen.contains(*at)) continue;
     const Nest::Step& step = nest_.steps[static_cast<std::size_t>(top.step)];
     const bool any_order =
-        step.real ? step.work == Work::compare && step.choice.single > 2.0
-                  : (step.sum && !step.difference) || step.work == Work::integer_multiply || step.extremum;
+        step.real ? step.work == Work::compare && step.choice.single >= kExtremum.single
+                  : (step.sum && !step.difference) || step.idempotent || step.work == Work::integer_multiply;
     if (!any_order || step.code == 0 || step.elements > 1.0 || step.address ||
         !looked_at.contains(step.value))
       continue;
     Reduction reduction;
+    std::size_t entered = 0;
     // Depth first, so that terms come as they are written.
     const auto collect = [&](const auto& self, std::size_t i) -> void {
       seen.insert(i);
+      ++entered;
       const auto from = uses_.from.find(nest_.steps[static_cast<std::size_t>(lowered_.items[i].step)].value);
       if (from == uses_.from.end()) return;
-      for (const int value : Few<int>(from->second)) {
+      for (const int value : from->second) {
         const auto given = uses_.item.find(value);
         const Lowered::Item* item =
             given == uses_.item.end() ? nullptr : &lowered_.items[static_cast<std::size_t>(given->second)];
         if (item != nullptr && item->step >= 0 && item->home == id && item->lanes <= 1.0 &&
             item->copies == top.copies && item->share == top.share && used_once(value) &&
-            reduction.steps.size() < kMostTerms &&
-            nest_.steps[static_cast<std::size_t>(item->step)].code == step.code)
+            entered < kMostTerms && nest_.steps[static_cast<std::size_t>(item->step)].code == step.code)
           self(self, static_cast<std::size_t>(given->second));
         else
           reduction.terms.push_back(value);
@@ -195,7 +201,13 @@ bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
                               terms.begin() + static_cast<std::ptrdiff_t>(begin + width));
       const double count = static_cast<double>(width), folds = std::log2(count);
       Bundles bundles(*this);
-      bundles.grow_from(values, 2.0 * folds - (count - 1.0));
+      // What others need as well is taken out again, though part of that is for nothing.
+      const auto needed = static_cast<double>(std::ranges::count_if(values, [&](int value) {
+        const auto given = uses_.item.find(value);
+        return !used_once(value) && given != uses_.item.end() &&
+               lowered_.items[static_cast<std::size_t>(given->second)].lanes <= 1.0;
+      }));
+      bundles.grow_from(values, 2.0 * folds - (count - 1.0) + 0.5 * needed);
       if (!bundles.pays()) {
         ++begin;
         continue;
@@ -216,7 +228,7 @@ bool Vectorising::reduce(int id, double widest, Reduction& reduction) {
         const std::size_t i = top_of_all ? steps.back() : steps[k];
         lowered_.items[i].lanes = count;
         Few<int> from;
-        if (static_cast<double>(k) < folds || top_of_all) {
+        if (static_cast<double>(k) + (last ? 1.0 : 0.0) < folds || top_of_all) {
           if (folded == Nest::kNoValue)
             from.assign(values.begin(), values.end());
           else

@@ -342,18 +342,19 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
       item.gathered = item.gathers = false;
       item.shuffles = 0.0;
     }
-  if (body.lanes == 1.0 && !vectors && side_by_side(id, widest) && id >= 0) {
+  if (body.lanes == 1.0 && !vectors && side_by_side(id, widest) && id >= 0 && !loop(id).chased) {
     // What an iteration waits for is shorter.
     Lowered::Body again = body;
     again.chain = again.path = {.cycles = 0.0};
     carried(id, again);
     const Nest::Loop& one = loop(id);
     if (!one.carried.empty()) {
-      again.chain = {.cycles = 0.0};
+      Way chain;
       for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
         ways_.clear();
-        again.chain.longest(way(one.carried[k], one.yielded[k]));
+        chain.longest(way(one.carried[k], one.yielded[k]));
       }
+      if (chain.leads()) again.chain = chain;
     }
     memory(id, again);
     paths(id, again);

@@ -187,6 +187,7 @@ class Vectorising {
 
   /// Copies in straight code that are one instruction, up to `widest` of them: of loops written out
   /// (mlir_side_by_side.cpp), or of the text (mlir_straight.cpp).
+  /// Whether any sum or extremum is folded, so that less waits for it.
   bool side_by_side(int id, double widest);
   /// Whether it is one of as many loads or stores, a copy each, as lie between a copy's and the next one's:
   /// together they are neighbours. Of stores only where at most two operations make them, which take turns.
@@ -258,7 +259,11 @@ class Vectorising {
   ByNumber<std::vector<int>> users_;                ///< by value: loops of steps and stores that take it
   std::unordered_map<int, bool> stored_elsewhere_;  ///< by store
   std::set<int> by_mask_;                           ///< accesses of which some lanes are switched off
-  std::map<int, Way> handed_;  ///< by load, of one loop: the way to the store of its place that it waits for
+  struct Handed {
+    Way way;
+    int store = -1;
+  };
+  std::map<int, Handed> handed_;     ///< by load, of one loop: the way to the last store of its place
   std::set<int> stores_of_sums_;     ///< that stay in a loop which keeps the sum in a register
   std::set<std::size_t> of_places_;  ///< of the loop at hand: find_places()
   double bits_ = 32.0;               ///< of the widest element of a loop

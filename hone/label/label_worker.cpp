@@ -123,7 +123,9 @@ cost::LabelProvenance label_provenance(const LabelPlan& plan, bool measures) {
         from.measured = measure_yardsticks(backend);
         measure_gathers(backend, *from.code_target);
         from.code_target->cache_bytes = cost::cache_sizes();
-        from.code_target->cache_bytes.back() = last_cache_bytes(from.code_target->cache_bytes.back());
+        // Never less than the one before it.
+        std::array<double, 3>& caches = from.code_target->cache_bytes;
+        caches.back() = std::max(caches[1], last_cache_bytes(caches.back()));
         from.code_target->cache_ways = cost::cache_ways();
         from.code_target->translated_pages = translated_pages();
       }

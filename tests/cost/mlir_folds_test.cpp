@@ -111,8 +111,92 @@ TEST(MlirFolds, GroupsOfElementsOverTwoDimensions) {
       "affine.store %6, %b[%i, 1, 0] : memref<512x2x2xf32>\n"
       "affine.store %0, %b[%i, 1, 1] : memref<512x2x2xf32>\n}\nreturn\n}\n",
       kWithMasks);
+  int accesses = 0;
+  for (const Lowered::Item& item : f.lowered.items) {
+    if (f.access(item) == nullptr) continue;
+    ++accesses;
+    EXPECT_EQ(item.group, 4.0);
+  }
+  EXPECT_EQ(accesses, 8);
+}
+
+TEST(MlirFolds, WhatIsReadOneByOneIsNotFolded) {
+  // Extrema that drop NaN keep their order without a flag; a value that two buffers are told is no root.
+  const auto lanes = [](const std::string& operation, bool twice) {
+    std::string text =
+        "func.func @f(%a: memref<8xf32>, %y: memref<1xf32>, %z: memref<1xf32>) {\n"
+        "%t0 = affine.load %a[0] : memref<8xf32>\n";
+    for (int k = 1; k < 8; ++k)
+      text +=
+          fmt::format("%x{0} = affine.load %a[{0}] : memref<8xf32>\n%t{0} = arith.{2} %t{1}, %x{0} : f32\n",
+                      k, k - 1, operation);
+    text += "affine.store %t7, %y[0] : memref<1xf32>\n";
+    if (twice) text += "affine.store %t7, %z[0] : memref<1xf32>\n";
+    return Function(text + "return\n}\n", kWithMasks).lanes(Work::compare);
+  };
+  EXPECT_EQ(lanes("maximumf", false), 8.0);
+  EXPECT_EQ(lanes("maxnumf", false), 1.0);
+  EXPECT_EQ(lanes("maximumf", true), 1.0);
+}
+
+TEST(MlirFolds, LoadsOfOnePlaceWaitBesideEachOther) {
+  // y[i] is loaded twice around a store to y[j], and stored once: one step a round, not two.
+  const Function f(
+      "func.func @f(%a: memref<256xi32>, %y: memref<256xi32>) {\n"
+      "affine.for %i = 0 to 256 {\naffine.for %j = 0 to 256 {\n"
+      "%0 = affine.load %y[%i] : memref<256xi32>\n%1 = affine.load %a[%j] : memref<256xi32>\n"
+      "affine.store %1, %y[%j] : memref<256xi32>\n%2 = affine.load %y[%i] : memref<256xi32>\n"
+      "%3 = arith.addi %0, %2 : i32\naffine.store %3, %y[%i] : memref<256xi32>\n}\n}\nreturn\n}\n",
+      kWithMasks);
+  EXPECT_NEAR(f.lowered.body(1).chain.cycles, 5.0, 0.5);
+}
+
+TEST(MlirFolds, AccessesOfOneBufferMayHaveUnequallyManyIndices) {
+  const Function f(
+      "func.func @f(%a: memref<8x8xi32>, %b: memref<64xi32>) {\naffine.for %j = 0 to 64 {\n"
+      "%0 = affine.load %a[0, 0] : memref<8x8xi32>\n%1 = affine.load %a[0] : memref<8x8xi32>\n"
+      "%2 = arith.addi %0, %1 : i32\naffine.store %2, %a[0] : memref<8x8xi32>\n"
+      "affine.store %2, %a[%j, %j] : memref<8x8xi32>\naffine.store %2, %a[0, 0] : memref<8x8xi32>\n}\n"
+      "return\n}\n",
+      kWithMasks);
+  EXPECT_GE(f.lowered.body(0).chain.cycles, 0.0);
+}
+
+TEST(MlirFolds, ALongSumIsNoDeepRecursion) {
+  std::string text =
+      "func.func @f(%a: memref<8xi32>, %y: memref<1xi32>) {\n%t0 = affine.load %a[0] : memref<8xi32>\n";
+  for (int k = 1; k < 20000; ++k) text += fmt::format("%t{} = arith.addi %t{}, %t0 : i32\n", k, k - 1);
+  const Function f(text + "affine.store %t19999, %y[0] : memref<1xi32>\nreturn\n}\n", kWithMasks);
+  EXPECT_GE(f.lowered.items.size(), 20000u);
+}
+
+TEST(MlirFolds, QuotientsOfBlocksAreSums) {
+  // (8 i + j) floordiv 8 is i, its remainder j; of a triangle nothing is certain.
+  const auto exact = [](const std::string& to) {
+    const Function f(
+        fmt::format("func.func @f(%a: memref<64x64xf32>) {{\n%z = arith.constant 0.0 : f32\n"
+                    "affine.for %i = 0 to 64 {{\naffine.for %j = 0 to {} {{\n"
+                    "affine.store %z, %a[(%i * 8 + %j) floordiv 8, (%i * 8 + %j) mod 8] : memref<64x64xf32>\n"
+                    "}}\n}}\nreturn\n}}\n",
+                    to));
+    return f.nest.accesses.at(0).indices.at(0).exact && f.nest.accesses.at(0).indices.at(1).exact;
+  };
+  EXPECT_TRUE(exact("8"));
+  EXPECT_FALSE(exact("9"));
+  EXPECT_FALSE(exact("affine_map<(d0) -> (d0)>(%i)"));
+}
+
+TEST(MlirFolds, PartsOfAComplexNumberAreTwoValues) {
+  const Function f(
+      "func.func @f(%a: memref<8xcomplex<f32>>, %b: memref<8xf32>) {\naffine.for %i = 0 to 8 {\n"
+      "%0 = affine.load %a[%i] : memref<8xcomplex<f32>>\n%1 = complex.re %0 : complex<f32>\n"
+      "%2 = complex.im %0 : complex<f32>\n%3 = arith.mulf %1, %1 : f32\n%4 = arith.mulf %2, %2 : f32\n"
+      "%5 = arith.addf %3, %4 : f32\naffine.store %5, %b[%i] : memref<8xf32>\n}\nreturn\n}\n",
+      kWithMasks);
+  double products = 0.0;
   for (const Lowered::Item& item : f.lowered.items)
-    if (f.access(item) != nullptr) EXPECT_EQ(item.group, 4.0);
+    if (f.step(item) != nullptr && f.step(item)->work == Work::multiply) products += 1.0;
+  EXPECT_EQ(products, 2.0);
 }
 
 }  // namespace
