@@ -161,10 +161,17 @@ TEST_F(Foreseeing, ThatNothingKeepsTheLimitIsSaid) {
   EXPECT_NE(warning.find("latency_s"), std::string::npos) << warning;
   EXPECT_NE(status_text(*study_, none).find(warning), std::string::npos);
   EXPECT_NE(front_text(*study_, none, 100).find(warning), std::string::npos);
+  study::Study light(store_, study::Study::Depth::light);
+  light.sync();
+  EXPECT_EQ(unkept_limits(light), warning) << "hone status reads a study lightly";
   EXPECT_GE(evaluator_->costed, 16 + 104 / 4) << "every fourth is measured all the same";
   EXPECT_LT(evaluator_->costed, 60);
   run(file(120));
   EXPECT_EQ(unkept_limits(*study_), "");
+  study_->save_views();
+  study::Study kept(store_, study::Study::Depth::light);
+  kept.sync();
+  EXPECT_EQ(unkept_limits(kept), "");
 }
 
 TEST(LoopScores, RecordedTables) {
