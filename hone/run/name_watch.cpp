@@ -39,17 +39,34 @@ void NameWatch::look() {
 }
 
 /// What fails each time will fail the next time.
-void NameWatch::look_for_failures() const {
+void NameWatch::look_for_failures() {
   using study::TrialState;
   const std::int64_t most = file_.budget.failures, failed = study_.count(TrialState::failed);
-  if (most == 0 || failed - all_failed_before_ < most) return;
+  if (most == 0 || works_ || failed - all_failed_before_ < most) return;
   for (const TrialState state : {TrialState::completed, TrialState::paused, TrialState::pruned})
     if (study_.count(state) > 0) return;
-  std::int64_t first = 0;
-  while (first < study_.size() && study_.trial(first).state != TrialState::failed) ++first;
+  const std::int64_t marks = progress_of(study_);
+  if (marks == failures_at_) return;
+  failures_at_ = marks;
+  // Failures are quicker than what works: the trials begun before so many of them had failed come to an end
+  // first. Later ones count where they have reported something by then.
+  std::int64_t first = -1, seen = 0;
+  for (std::int64_t id = 0; id < study_.size(); ++id) {
+    const study::Trial& trial = study_.trial(id);
+    const bool begun =
+        trial.state == TrialState::running || (trial.state == TrialState::waiting && trial.attempts > 0);
+    if (begun && (seen < all_failed_before_ + most || !trial.results.empty())) return;
+    if (trial.state == TrialState::infeasible && !trial.results.empty()) {
+      works_ = true;
+      return;
+    }
+    if (trial.state != TrialState::failed) continue;
+    if (seen++ == 0) first = id;
+  }
+  if (seen < all_failed_before_ + most) return;
   throw Error(
       fmt::format("{} trials failed, and none was completed; the first, trial {}: {}", failed, first,
-                  first < study_.size() ? study_.trial(first).reason : ""),
+                  study_.trial(first).reason),
       Place{file_.path, 0, "task"},
       "mend what they run, then: hone trial retry FILE --state failed; [budget] failures = 0 searches on");
 }

@@ -23,12 +23,13 @@ class NameWatch {
   NameWatch(const study::Study& study, const StudyFile& file, std::function<void(const std::string&)> say);
 
   /// Throws Error where every trial fails for want of an objective, or where as many have failed as
-  /// [budget] failures says, and none was completed, paused or pruned.
+  /// [budget] failures says, none was completed, paused or pruned or has a result, and none that was begun
+  /// before so many had failed is still to end.
   void look();
 
  private:
   std::int64_t failed() const;
-  void look_for_failures() const;
+  void look_for_failures();
 
   const study::Study& study_;
   const StudyFile& file_;
@@ -36,7 +37,9 @@ class NameWatch {
   std::int64_t failed_before_;      // for want of an objective
   std::int64_t all_failed_before_;  // for whatever reason
   std::int64_t looked_at_ = -1;
+  std::int64_t failures_at_ = -1;
   bool all_seen_ = false;
+  bool works_ = false;  // a trial was measured that breaks a limit
   std::set<std::string> told_;
 };
 
