@@ -253,6 +253,39 @@ TEST(StoreCheck, FindsOrphansAndGarbageAmongLeases) {
   EXPECT_TRUE(study->store().acquire("ask", "me", 1.0));
 }
 
+TEST(StoreCheck, ViewsOfBeforeUnhashableTrialsWereCountedAreSound) {
+  const Folder folder;
+  const std::string path = store_of(folder, 10);
+  const auto view = open_store("sqlite:" + path)->view("study");
+  ASSERT_TRUE(view);
+  // As an earlier program writes them.
+  Json views = Json::parse(view->payload);
+  views.erase("unhashable");
+  open_store("sqlite:" + path)->save_view("study", {view->sequence, views.dump()});
+  const CheckReport report = check_store(path);
+  EXPECT_TRUE(report.sound) << kinds(report);
+}
+
+TEST(StoreCheck, UnhashableTrialsAreKeptInTheViews) {
+  const Folder folder;
+  const std::string path = store_of(folder, 10, false);
+  {
+    Study study(open_store("sqlite:" + path));
+    study.sync();
+    KeysRecord keys;
+    keys.trial = 10;
+    keys.unhashable = "NaN in its probe";
+    study.commit({TrialRecord{10, config(10), "random", 7}, StartRecord{10, 1, "w0.1", 9}, keys,
+                  EndRecord{10, 1, TrialState::failed, "", 0.5, -1, {}}});
+    study.save_views();
+  }
+  Study light(open_store("sqlite:" + path), Study::Depth::light);
+  light.sync();
+  EXPECT_EQ(light.unhashable().count, 1);
+  EXPECT_EQ(light.unhashable().reason, "NaN in its probe");
+  EXPECT_TRUE(check_store(path).sound) << kinds(check_store(path));
+}
+
 TEST(StoreCheck, ComparesViewsWithTheJournal) {
   const Folder folder;
   const std::string path = store_of(folder, 10);
