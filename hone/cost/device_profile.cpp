@@ -233,10 +233,14 @@ DeviceProfile DeviceProfile::from_json(const Json& json, const std::string& file
     MemoryLevel entry{level.text("name"), level.number("bytes"), level.rate("read"),
                       level.rate("read_one_thread"), level.rate("copy")};
     if (!(entry.read.value > 0.0)) throw Error("a rate is above 0", level.place("read"));
-    if (!profile.memory.empty() && entry.bytes > 0.0 && entry.bytes <= profile.memory.back().bytes)
-      throw Error("a level holds no more than the one before it", level.place("bytes"),
-                  "the nearest level comes first, main memory last");
     level.end();
+    // Of caches each counts for all cores: the second levels together may hold more than the third.
+    const bool last = i + 1 == memory->size();
+    if (last && entry.bytes > 0.0 &&
+        std::any_of(profile.memory.begin(), profile.memory.end(),
+                    [&](const MemoryLevel& nearer) { return nearer.bytes >= entry.bytes; }))
+      throw Error("the last level holds no more than one before it", level.place("bytes"),
+                  "the nearest level comes first, main memory last");
     profile.memory.push_back(std::move(entry));
   }
   profile.memory_bytes = fields.number("memory_bytes", profile.memory.back().bytes);

@@ -69,6 +69,16 @@ TEST(DeviceProfile, WhatIsNotGivenIsAssumedAndWhatCannotBeIsAnError) {
   EXPECT_THROW(read(R"("memory": [{"name": "DRAM", "bytes": 4e9, "read": 4e9},
                                   {"name": "L2", "bytes": 1e6, "read": 2e10}])"),
                Error);
+  // The second levels of 64 cores hold more than the third that they share.
+  const auto server = read(R"("memory": [{"name": "L2", "bytes": 64e6, "read": 2e12},
+                                         {"name": "L3", "bytes": 32e6, "read": 8e11},
+                                         {"name": "DRAM", "bytes": 1e11, "read": 3e11}])");
+  EXPECT_EQ(server.memory.size(), 3u);
+  EXPECT_EQ(DeviceProfile::from_json(server.json(), "board.json").bandwidth(48e6), 2e12);
+  EXPECT_THROW(read(R"("memory": [{"name": "L2", "bytes": 64e6, "read": 2e12},
+                                  {"name": "L3", "bytes": 32e6, "read": 8e11},
+                                  {"name": "DRAM", "bytes": 64e6, "read": 3e11}])"),
+               Error);
   EXPECT_THROW(read(R"("watts": 5, "idle_watts": 9, )" + memory), Error);
 }
 
