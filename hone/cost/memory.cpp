@@ -107,18 +107,21 @@ LargeBlocksReturned::LargeBlocksReturned() {
   // Free room at the heap's end serves large blocks too: what is freed there goes back likewise.
   ::mallopt(M_TRIM_THRESHOLD, kLargeBlock);
   // Room between what an earlier trial left would stay resident once it was used. The largest first, since
-  // each piece makes a page resident; until one is no longer found in the heap.
+  // each piece makes a page resident; until one is no longer found in the heap. Where the C library may not
+  // ask the system for single blocks (M_MMAP_MAX, too many maps), the heap grows instead.
+  std::size_t room = ::mallinfo2().fordblks;
   for (std::size_t size = std::size_t{256} * kLargeBlock; size >= kLargeBlock; size /= 4)
-    while (true) {
-      const std::size_t apart = ::mallinfo2().hblks;
+    while (size <= room) {
+      const auto before = ::mallinfo2();
       void* block = std::malloc(size);
-      const bool of_heap = block != nullptr && ::mallinfo2().hblks == apart;
-      if (of_heap) {
-        taken_.push_back(block);
-      } else {
+      const auto after = ::mallinfo2();
+      const bool found = block != nullptr && after.hblks == before.hblks && after.arena <= before.arena;
+      if (!found) {
         std::free(block);
         break;
       }
+      taken_.push_back(block);
+      room -= size;
     }
 #endif
 }

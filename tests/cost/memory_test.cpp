@@ -4,6 +4,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <sys/mman.h>
 
 namespace hone::cost {
@@ -117,6 +120,18 @@ TEST(LargeBlocksReturned, RoomWithinTheHeapServesNoLargeBlocks) {
   }
   EXPECT_LT(resident_bytes(), before + kBytes);
 }
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+TEST(LargeBlocksReturned, TheHeapDoesNotGrowWhereNoBlockLiesApart) {
+  ::mallopt(M_MMAP_MAX, 0);
+  const std::size_t before = ::mallinfo2().arena;
+  {
+    const LargeBlocksReturned returned;
+    EXPECT_LT(::mallinfo2().arena, before + kMega);
+  }
+  ::mallopt(M_MMAP_MAX, 65536);
+}
+#endif
 
 }  // namespace
 }  // namespace hone::cost
