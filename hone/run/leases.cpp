@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hone/base/key.h"
 #include "hone/run/optimizer.h"
+#include "hone/study/store.h"
 
 namespace hone::run {
 
@@ -56,10 +58,14 @@ study::EndRecord lost_attempt(const study::Trial& trial, Blame blame, const std:
   return end;
 }
 
-/// The space in which this process's number is one (a container has its own); 0: not known.
+/// The space in which this process's number is one (a container has its own, and so has each machine); 0: not
+/// known.
 std::uint64_t process_space() {
   struct stat info {};
-  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+  const std::string boot = study::boot_id();
+  if (boot.empty() || ::stat("/proc/self/ns/pid", &info) != 0) return 0;
+  // The first space of every machine has the same inode.
+  return KeyBuilder().text(boot).integer(static_cast<std::int64_t>(info.st_ino)).build().low;
 }
 
 /// When a process began, in ticks since the machine did; 0: not known.

@@ -37,12 +37,12 @@ void give_back(study::Study& study, Blame blame, const std::function<bool(const 
                const std::string& how = {});
 
 /// What tells this process from every other one of this machine, before and after it: "PID-SPACE-START", the
-/// space in which the number is one (that of a container, say) and when the process began. Not kept over a
-/// fork.
+/// space in which the number is one (that of a machine since its start, or of a container there) and when the
+/// process began. Not kept over a fork.
 std::string process_mark();
-/// Whether a worker or asker named "NAME.MARK" was a process of this space and is no more. (A store of one
-/// machine.) Of one in another space, or with any other name (a user's, an older hone's), nobody can tell:
-/// false.
+/// Whether a worker or asker named "NAME.MARK" was a process of this space and is no more. Of one
+/// in another space (another machine, this one before it was restarted), or with any other name (a user's, an
+/// older hone's), nobody can tell: false.
 bool orphaned(const std::string& holder);
 /// The seed of a config's k-th further evaluation (k = 1, 2, ...), `of` being the trial that it repeats.
 std::uint64_t replicate_seed(std::uint64_t study_seed, std::int64_t of, std::int64_t k);

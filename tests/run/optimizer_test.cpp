@@ -7,7 +7,9 @@
 #include <set>
 #include <type_traits>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -345,6 +347,11 @@ TEST(Optimizer, OnlyAProcessThatIsKnownToBeGoneIsOrphaned) {
   ASSERT_LT(first, second);
   EXPECT_FALSE(orphaned("w0." + dead.substr(0, first) + "-1" + dead.substr(second)))
       << "of another container: nothing is known of its processes";
+  struct stat space {};
+  ASSERT_EQ(::stat("/proc/self/ns/pid", &space), 0);
+  EXPECT_FALSE(
+      orphaned(fmt::format("w0.{}-{:x}{}", dead.substr(0, first), space.st_ino, dead.substr(second))))
+      << "machines whose first space has the same number tell theirs apart";
   EXPECT_TRUE(orphaned("w0." + mine.substr(0, mine.rfind('-')) + "-1"))
       << "another process had this number before";
 }
