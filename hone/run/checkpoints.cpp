@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "hone/run/posterior.h"
 #include "hone/run/worker.h"
@@ -26,9 +27,12 @@ std::set<std::int64_t> models_of_front(const study::Study& study, const StudyFil
 void collect_checkpoints(const Optimizer& optimizer, const StudyFile& file, std::set<std::int64_t>& own) {
   const study::Study& study = optimizer.study();
   if (folder_of(study.store()).empty()) return;
-  const std::set<std::int64_t> models = models_of_front(study, file);
+  // Once a second is asked, and the models are looked for only where there is something to collect.
+  std::optional<std::set<std::int64_t>> models;
   const auto wanted = [&](std::int64_t id) {
-    return optimizer.scheduler().resumable(study.trial(id)) || models.contains(id);
+    if (optimizer.scheduler().resumable(study.trial(id))) return true;
+    if (!models) models = models_of_front(study, file);
+    return models->contains(id);
   };
   const std::filesystem::path folder = std::filesystem::path(folder_of(study.store())) / "checkpoints";
   std::error_code code;
