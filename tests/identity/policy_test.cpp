@@ -74,6 +74,28 @@ TEST(Policy, HasANameAndSaysWhatItGoesBy) {
   EXPECT_EQ(settings.text(), "forget, forget = 0.1, mantissa_bits = 7, relative = 1e-05, absolute = 0");
 }
 
+TEST(Policy, KeysOfCommandsThatAnEarlierVersionProbedCanBeKept) {
+  Settings settings(Policy::reuse);
+  settings.mantissa_bits = 10;
+  settings.relative = 2e-6;
+  settings.absolute = 1e-6;
+  // What that version hashed: floats to 10 bits, and no tolerances beside them.
+  const Key earlier = KeyBuilder()
+                          .text("function 2")
+                          .text("data")
+                          .integer(10)
+                          .integer(3)
+                          .real(1.25)
+                          .real(0.0)
+                          .real(40000.0)
+                          .build();
+  const std::vector<double> probe{1.25, 1e-7, 40001.0};
+  const auto kept = signature(probe, "data", settings.rounding(Quantisation::reported()));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->key, earlier);
+  EXPECT_NE(signature(probe, "data", Quantisation::reported())->key, earlier);
+}
+
 TEST(Reuse, AFunctionIsEvaluatedOnce) {
   Told told(with(Policy::reuse));
   EXPECT_EQ(told.next(), (Verdict{What::evaluate, -1}));
