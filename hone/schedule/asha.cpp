@@ -47,7 +47,9 @@ namespace {
 ///
 /// Beyond the paper, too: where no new trial may come, nothing runs and none is completed at the horizon
 /// (what was promoted failed there or broke a limit, or there were too few trials for the quota), the best
-/// that rests on the highest rung goes on, whatever the quota: so that there is a front.
+/// that rests on the highest rung goes on, whatever the quota: so that there is a front. Of n trials
+/// floor(n / eta^i) may be lost on the way to rung i and 16 more, whoever sent them; then it is given up, see
+/// Arrivals.
 ///
 /// Where the study was begun with other rungs, trials may rest between two of these: they count in the lower
 /// one, by the result that they have. Those that rest below the first are a rung of their own there.
@@ -59,6 +61,7 @@ class Asha : public Scheduler {
   Asha(const Problem& problem, std::vector<std::int64_t> steps, std::int64_t eta, const Beyond& beyond)
       : objectives_(problem.objectives),
         steps_(std::move(steps)),
+        eta_(eta),
         rungs_(steps_.size(), Rung(eta, beyond.eager ? 1 : 0)),
         arrivals_(steps_.back()),
         below_(eta) {
@@ -177,9 +180,13 @@ class Asha : public Scheduler {
     rungs_[i].set_ready(twin.trial, twin.ready);
   }
 
-  std::optional<Job> last_resort() const {
+  std::optional<Job> last_resort() {
     if (!arrivals_.idle() || arrivals_.any()) return std::nullopt;
+    std::vector<std::int64_t> quota{created_};
+    while (quota.size() < steps_.size()) quota.push_back(quota.back() / eta_);
     for (std::size_t i = steps_.size() - 1; i-- > 0;) {
+      // What rests lower would have to pass here, too.
+      if (arrivals_.given_up(steps_[i], steps_[i + 1], quota[i + 1])) return std::nullopt;
       if (!affordable(steps_.back() - steps_[i])) continue;
       if (const auto trial = rungs_[i].best_of_all()) return Job{*trial, steps_[i + 1]};
     }
@@ -233,6 +240,7 @@ class Asha : public Scheduler {
 
   std::vector<study::Objective> objectives_;
   std::vector<std::int64_t> steps_;
+  std::int64_t eta_;
   std::vector<Rung> rungs_;
   std::vector<RungTrust> trust_;  // of the rungs that are measured, from the lowest up
   std::vector<Twins> twins_;      // of each rung but the last; empty: not distinct

@@ -80,6 +80,7 @@ Brackets::Bracket& Brackets::begin_next() {
   Bracket& bracket = brackets_[index];
   bracket.shape = plan_.shape(index);
   bracket.ranks.resize(bracket.shape.stages.size());
+  for (const Stage& stage : bracket.shape.stages) places_at_[stage.fidelity] += stage.n;
   auto& waiting = loose_[bracket.shape.stages.front().fidelity];
   while (!waiting.empty() && bracket.places(0) > 0) {
     const auto first = waiting.begin();

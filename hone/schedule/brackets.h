@@ -35,6 +35,8 @@ namespace hone::schedule {
 ///   best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
 ///   left. What was promoted counts among those that go on. Where nothing runs then and no trial is completed
 ///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is.
+/// - On the way to a rung as many may be lost, whoever sent them, as the brackets so far have places there,
+///   and 16 more; then nothing goes on to it as a last resort, see Arrivals.
 ///
 /// - While no trial is completed at the largest fidelity, a job is only given where it leaves of the units
 ///   that are allowed what it takes to bring the furthest trial there; where none is, that goes on as above.
@@ -155,6 +157,7 @@ class Brackets : public Scheduler {
   Arrivals arrivals_;
   std::map<std::int64_t, Bracket> brackets_;  // under way, by index
   std::int64_t begun_ = 0;
+  std::map<std::int64_t, std::int64_t> places_at_;             // of all brackets that were begun, by fidelity
   std::unordered_map<std::int64_t, std::int64_t> bracket_of_;  // of trials in those under way
   /// Trials without a bracket, by the fidelity of their first start.
   std::map<std::int64_t, std::map<std::int64_t, Standing>> loose_;

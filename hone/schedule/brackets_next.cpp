@@ -134,12 +134,16 @@ std::int64_t Brackets::in_a_row(std::int64_t fidelity) const {
 std::optional<Scheduler::Job> Brackets::last_resort() {
   if (arrivals_.any() || !arrivals_.idle()) return std::nullopt;
   std::optional<Job> job;
-  std::int64_t furthest = 0;
+  // What rests below a rung that is given up would have to pass it.
+  std::int64_t furthest = 0, lowest = plan_.rungs.front();
+  for (std::size_t i = 1; i < plan_.rungs.size(); ++i)
+    if (arrivals_.given_up(plan_.rungs[i - 1], plan_.rungs[i], places_at_[plan_.rungs[i]]))
+      lowest = plan_.rungs[i];
   for (auto& [index, bracket] : brackets_) {
     const auto& stages = bracket.shape.stages;
     for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
       if (bracket.ranks[stage].resting == 0 || stages[stage].fidelity <= furthest ||
-          !affordable(horizon() - stages[stage].fidelity))
+          stages[stage].fidelity < lowest || !affordable(horizon() - stages[stage].fidelity))
         continue;
       const std::vector<std::int64_t>& best = order(bracket, stage);
       const auto resting = std::find_if(best.begin(), best.end(), [&, stage = stage](std::int64_t id) {

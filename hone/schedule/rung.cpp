@@ -36,13 +36,14 @@ void Rung::set_ready(std::int64_t trial, bool ready) {
   if (found == entries_.end() || found->second.ready == ready) return;
   Entry& entry = found->second;
   entry.ready = ready;
-  changed_ = true;
+  changed_ = all_changed_ = true;
   if (!entry.ranked || entry.values.size() > 1) return;
   const Order order{entry.values[0], trial};
-  if (!ready)
-    ready_.erase(order);
-  else if (top_.contains(order))
-    ready_.insert(order);
+  std::set<Order>& among = top_.contains(order) ? ready_ : ready_rest_;
+  if (ready)
+    among.insert(order);
+  else
+    among.erase(order);
 }
 
 bool Rung::within(std::int64_t trial) const {
@@ -86,27 +87,31 @@ std::optional<std::int64_t> Rung::best() {
   return best_;
 }
 
-std::optional<std::int64_t> Rung::best_of_all() const {
+std::optional<std::int64_t> Rung::best_of_all() {
   if (!ready_.empty()) return ready_.begin()->second;
-  for (const Order& order : rest_)
-    if (entries_.at(order.second).ready) return order.second;
-  return best_of_levels(entries_.size());
+  if (!ready_rest_.empty()) return ready_rest_.begin()->second;
+  if (all_changed_) best_of_all_ = best_of_levels(entries_.size());
+  all_changed_ = false;
+  return best_of_all_;
 }
 
 void Rung::rank(std::int64_t trial, Entry& entry) {
-  changed_ = true;
+  changed_ = all_changed_ = true;
   if (entry.values.empty() || std::any_of(entry.values.begin(), entry.values.end(),
                                           [](double value) { return !std::isfinite(value); }))
     return;
   entry.ranked = true;
-  if (entry.values.size() > 1)
+  if (entry.values.size() > 1) {
     levels_.insert(trial, entry.values);
-  else
-    rest_.emplace(entry.values[0], trial);
+  } else {
+    const Order order{entry.values[0], trial};
+    rest_.insert(order);
+    if (entry.ready) ready_rest_.insert(order);
+  }
 }
 
 void Rung::unrank(std::int64_t trial, Entry& entry) {
-  changed_ = true;
+  changed_ = all_changed_ = true;
   if (!entry.ranked) return;
   entry.ranked = false;
   if (entry.values.size() == 1) {
@@ -114,6 +119,7 @@ void Rung::unrank(std::int64_t trial, Entry& entry) {
     top_.erase(order);
     rest_.erase(order);
     ready_.erase(order);
+    ready_rest_.erase(order);
     return;
   }
   levels_.remove(trial);  // rare: a failure after a result
@@ -122,11 +128,11 @@ void Rung::unrank(std::int64_t trial, Entry& entry) {
 /// Moves trials between the best and the rest until the best are the quota's best.
 void Rung::balance() {
   const auto promote = [&](std::set<Order>::iterator order) {
-    if (entries_.at(order->second).ready) ready_.insert(*order);
+    if (ready_rest_.erase(*order) > 0) ready_.insert(*order);
     top_.insert(rest_.extract(order));
   };
   const auto demote = [&](std::set<Order>::iterator order) {
-    ready_.erase(*order);
+    if (ready_.erase(*order) > 0) ready_rest_.insert(*order);
     rest_.insert(top_.extract(order));
   };
   while (top_.size() > quota()) demote(std::prev(top_.end()));

@@ -41,8 +41,9 @@ class Rung {
   bool within(std::int64_t trial) const;
   /// The best ready trial among the best floor(n / eta); nullopt: none.
   std::optional<std::int64_t> best();
-  /// The best ready trial, among the best or not; nullopt: none. O(n).
-  std::optional<std::int64_t> best_of_all() const;
+  /// The best ready trial, among the best or not; nullopt: none. O(1) for one objective; several: O(n), once
+  /// a change.
+  std::optional<std::int64_t> best_of_all();
 
  private:
   struct Entry {
@@ -61,12 +62,12 @@ class Rung {
   std::int64_t eta_;
   std::size_t least_;
   std::unordered_map<std::int64_t, Entry> entries_;
-  // One objective: the quota's best, the others, and those of the best that are ready.
-  std::set<Order> top_, rest_, ready_;
-  // Several objectives: the ranks' members, and the last answer while nothing changed.
+  // One objective: the quota's best and the others, and those of each that are ready.
+  std::set<Order> top_, rest_, ready_, ready_rest_;
+  // Several objectives: the ranks' members, and the last answers while nothing changed.
   study::Levels levels_;
-  bool changed_ = true;
-  std::optional<std::int64_t> best_;
+  bool changed_ = true, all_changed_ = true;
+  std::optional<std::int64_t> best_, best_of_all_;
 };
 
 }  // namespace hone::schedule

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/rng.h"
+#include "hone/schedule/rung.h"
 #include "simulation.h"
 
 namespace hone::schedule {
@@ -104,6 +105,118 @@ TEST(LastResort, OfAshaIsTheBestOfTheHighestRungAndOneAtATime) {
     simulation.finish(simulation.start({0, 9}), values(0.5));
     EXPECT_FALSE(simulation.scheduler->next(false));
     EXPECT_EQ(simulation.trials[0].state, TrialState::completed);
+  }
+}
+
+/// Where no trial gets to `wall` or beyond: how many were lost there by the end, and what all of them took.
+struct Lost {
+  std::int64_t trials = 0, units = 0;
+};
+
+Lost lost_before(const std::string& name, std::size_t trials, std::int64_t wall, TrialState otherwise,
+                 std::size_t objectives = 1, Json options = Json::object()) {
+  options["steps"] = Json{1, 81};
+  options["eta"] = 3;
+  const auto make = [&] { return make_scheduler(name, problem_of(objectives), options); };
+  Simulation simulation(make(), objectives);
+  Lost lost;
+  while (const auto job = simulation.scheduler->next(simulation.trials.size() < trials)) {
+    Trial& trial = simulation.start(*job);
+    const std::vector<double> values(objectives, value_of(trial.id));
+    if (job->fidelity < wall) {
+      simulation.finish(trial, values);
+      continue;
+    }
+    if (otherwise == TrialState::infeasible) simulation.report(trial, job->fidelity, values);
+    simulation.set_state(trial, otherwise);
+    ++lost.trials;
+    if (lost.trials % 5 != 0) continue;
+    const auto next = simulation.scheduler->next(simulation.trials.size() < trials);
+    simulation.go_on_with(make());
+    EXPECT_EQ(simulation.scheduler->next(simulation.trials.size() < trials), next) << name;
+  }
+  lost.units = simulation.units;
+  EXPECT_FALSE(simulation.scheduler->next(false)) << name;
+  simulation.go_on_with(make());  // a study that has ended is opened again
+  EXPECT_FALSE(simulation.scheduler->next(false)) << name;
+  return lost;
+}
+
+TEST(LastResort, OfAshaIsGivenUpWhereNoTrialArrives) {
+  for (const char* name : {"asha", "mobster"})
+    for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
+      for (const std::size_t objectives : {1u, 2u})
+        for (const std::int64_t wall : {27, 81}) {
+          // Sixteen more than the quota, which is one of 27 or 81.
+          const Json paper{{"eager", false}, {"measured", false}, {"distinct", false}};
+          const Lost lost = lost_before(name, 200, wall, otherwise, objectives, paper);
+          EXPECT_EQ(lost.trials, 16 + 200 / wall) << name << " at " << wall;
+          EXPECT_LE(lost.units, 5 * 200 + 16 * 81) << name << " at " << wall;
+          // What goes on beyond the paper is lost in place of those, or is more than they are.
+          const Lost beyond = lost_before(name, 200, wall, otherwise, objectives);
+          EXPECT_LE(beyond.trials, 40) << name << " at " << wall;
+          EXPECT_LE(beyond.units, 3 * 5 * 200 + 16 * 81) << name << " at " << wall;
+        }
+}
+
+TEST(LastResort, OfBracketsIsGivenUpWhereNoTrialArrives) {
+  for (const char* name :
+       {"successive_halving", "hyperband", "bohb", "dehb", "iterative_deepening_hyperband"})
+    for (const TrialState otherwise : {TrialState::failed, TrialState::infeasible})
+      for (const std::int64_t wall : {27, 81}) {
+        // In the 143 trials of hyperband's round all five brackets are begun: they have 10 places at 81, and
+        // 3 + 3 + 5 + 8 = 19 at 27. Five begin at 81, behind the wall at 27.
+        const Lost lost = lost_before(name, 143, wall, otherwise);
+        EXPECT_LE(lost.trials, 16 + (wall == 81 ? 10 : 19 + 5)) << name << " at " << wall;
+        EXPECT_LE(lost.units, 26 * 81 + 5 * 5 * 81) << name << " at " << wall;
+      }
+}
+
+TEST(LastResort, OfManyTrialsCostsNoMoreThanOfFew) {
+  Simulation simulation(make_scheduler("asha", problem_of(1), Json{{"steps", {1, 81}}, {"eta", 3}}));
+  const auto run = [&](bool may_create) {
+    const auto job = simulation.scheduler->next(may_create);
+    if (!job) return false;
+    Trial& trial = simulation.start(*job);
+    if (job->fidelity == 81)
+      simulation.set_state(trial, TrialState::failed);
+    else
+      simulation.finish(trial, {value_of(trial.id)});
+    return true;
+  };
+  while (simulation.trials.size() < 20000) ASSERT_TRUE(run(true));
+  const std::int64_t before = simulation.units;
+  while (run(false)) ASSERT_LE(simulation.units - before, 20 * 81 + 20 * 27) << "it does not end";
+}
+
+TEST(LastResort, BestOfAllIsTheBestReadyOneWhateverChangedBefore) {
+  Rung rung(3);
+  Rng rng(5, "changes");
+  std::vector<double> values(30, -1.0);  // -1: not there
+  std::vector<bool> ready(30, false);
+  for (int change = 0; change < 3000; ++change) {
+    const auto trial = static_cast<std::size_t>(rng.below(30));
+    const auto id = static_cast<std::int64_t>(trial);
+    switch (rng.below(4)) {
+      case 0:
+        values[trial] = static_cast<double>(rng.below(12));
+        rung.report(id, {values[trial]});
+        break;
+      case 1:
+        rung.remove(id);
+        values[trial] = -1.0;
+        ready[trial] = false;
+        break;
+      default:
+        if (values[trial] < 0.0) break;
+        ready[trial] = rng.below(2) == 0;
+        rung.set_ready(id, ready[trial]);
+    }
+    std::optional<std::int64_t> best;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (ready[i] && (!best || values[i] < values[static_cast<std::size_t>(*best)]))
+        best = static_cast<std::int64_t>(i);
+    ASSERT_EQ(rung.best_of_all(), best) << "change " << change;
   }
 }
 
