@@ -133,7 +133,9 @@ class Asha : public Scheduler {
     }
     if (affordable(steps_[0]))
       if (const auto trial = below_.best()) return Job{*trial, steps_[0]};
-    return may_create ? fresh(first) : last_resort();
+    if (may_create)
+      if (const auto job = fresh(first)) return job;
+    return last_resort();
   }
 
   Verdict judge(const study::Trial&, std::int64_t) override { return Verdict::go_on; }

@@ -189,6 +189,20 @@ TEST(LastResort, OfManyTrialsCostsNoMoreThanOfFew) {
   while (run(false)) ASSERT_LE(simulation.units - before, 20 * 81 + 20 * 27) << "it does not end";
 }
 
+TEST(LastResort, OfAshaIsAskedWhereANewTrialIsNotAffordable) {
+  Simulation simulation(scheduler_of("asha", Json{10, 12}));
+  simulation.scheduler->allow(15);
+  // The better one goes on, as the best of its rung, and fails; the other is not among the best third.
+  for (const double value : {0.4, 0.6}) simulation.finish(simulation.start({-1, 10}), {value});
+  simulation.set_state(simulation.start({0, 12}), TrialState::failed);
+  simulation.scheduler->allow(1);
+  EXPECT_FALSE(simulation.scheduler->next(true));
+  simulation.scheduler->allow(5);
+  EXPECT_EQ(simulation.scheduler->next(true), (Scheduler::Job{1, 12}));
+  simulation.scheduler->allow(10);
+  EXPECT_EQ(simulation.scheduler->next(true), (Scheduler::Job{-1, 10}));
+}
+
 TEST(LastResort, BestOfAllIsTheBestReadyOneWhateverChangedBefore) {
   Rung rung(3);
   Rng rng(5, "changes");
