@@ -258,12 +258,8 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
     ways_.clear();
     Way length = way(load.value, stored->second);
     if (length.cycles <= 0.0) return;
-    bool handed = true;
-    if (by_mask_.contains(s))
-      length.add(Link::memory, kThroughMasked);
-    else
-      handed = stored_elsewhere(id, s);
-    if (handed && !by_mask_.contains(s)) length.add(Link::memory, kForwarded);
+    const bool masked = by_mask_.contains(s), handed = masked || stored_elsewhere(id, s);
+    if (handed) length.add(Link::memory, masked ? kThroughMasked : kForwarded);
     double times = 1.0, side = 1.0;
     for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
       (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);

@@ -7,15 +7,18 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <numbers>
 #include <utility>
 #include <vector>
 
 #include "hone/base/clock.h"
+#include "hone/base/numbers.h"
 
 namespace hone::label {
 namespace {
 
-constexpr double kMega = 1048576.0, kSmallest = 4.0 * kMega, kMost = 512.0 * kMega, kWider = 1.41421356;
+constexpr double kMega = 1048576.0, kSmallest = 4.0 * kMega, kMost = 512.0 * kMega,
+                 kWider = std::numbers::sqrt2;
 constexpr double kCopied = 48.0 * kMega;  // bytes in a measurement, at least
 constexpr int kRounds = 4;
 constexpr double kBent = 1.3;  // times as long as from the cache: less is no bend
@@ -24,7 +27,7 @@ constexpr double kBent = 1.3;  // times as long as from the cache: less is no be
 double copied(std::byte* room, double bytes) {
   const auto half = static_cast<std::size_t>(bytes / 2.0);
   const int passes = std::max(1, static_cast<int>(kCopied / bytes));
-  double best = 1e9;
+  double best = kInfinity;
   for (int round = 0; round < kRounds; ++round) {
     const double begin = monotonic_s();
     for (int pass = 0; pass < passes; ++pass)
@@ -52,18 +55,23 @@ double measured_once(double told_bytes) {
   std::vector<std::pair<double, double>> times;  // bytes, seconds a byte
   for (double bytes = kSmallest; bytes <= most * 1.001; bytes *= kWider)
     times.emplace_back(bytes, copied(room.get(), std::min(bytes, most)));
-  std::vector<double> first = {times[0].second, times[1].second, times[2].second};
+  return bend_of(times, told_bytes);
+}
+
+}  // namespace
+
+double bend_of(std::span<const std::pair<double, double>> times, double told_bytes) {
+  if (times.size() < 4) return told_bytes;
+  std::array<double, 3> first = {times[0].second, times[1].second, times[2].second};
   std::sort(first.begin(), first.end());
   const double near = first[1], far = times.back().second;
   if (far < kBent * near) return told_bytes;
   // The last size that is nearer to the one than to the other, and half a step on.
-  double fits = kSmallest;
-  for (const auto& [bytes, time] : times)
-    if (time < 0.5 * (near + far)) fits = bytes;
-  return std::min(told_bytes, fits * std::sqrt(kWider));
+  std::size_t last = 0;
+  for (std::size_t k = 0; k < times.size(); ++k)
+    if (times[k].second < 0.5 * (near + far)) last = k;
+  return std::min(told_bytes, times[last].first * std::sqrt(kWider));
 }
-
-}  // namespace
 
 double last_cache_bytes(double told_bytes) {
   std::array<double, 3> bytes;

@@ -305,10 +305,24 @@ TEST_F(Label, WhatAGatherTakesIsMeasuredWhereThereAreAny) {
   }
 }
 
-TEST_F(Label, TheLastCacheIsAtMostWhatIsTold) {
-  const double told = 8.0 * 1048576.0, found = label::last_cache_bytes(told);
-  EXPECT_LE(found, told);
-  EXPECT_GE(found, told / 2.0) << "smaller ones are not looked at";
+TEST_F(Label, TheLastCacheEndsWhereCopiesBecomeSlower) {
+  constexpr double kMega = 1048576.0;
+  // As long as from the cache up to `fits`, twice as long from `gone` on; one of the first is disturbed.
+  const auto bend = [](double fits, double gone, double slower, double told) {
+    std::vector<std::pair<double, double>> times;
+    for (double mega = 4.0; mega <= 512.0; mega *= std::sqrt(2.0))
+      times.emplace_back(mega * kMega, mega <= fits ? 1.0 : mega >= gone ? slower : 0.5 * (1.0 + slower));
+    times[1].second = 3.0;
+    return label::bend_of(times, told * kMega) / kMega;
+  };
+  EXPECT_NEAR(bend(33.0, 34.0, 2.0, 480.0), 32.0 * std::pow(2.0, 0.25), 0.5);
+  EXPECT_NEAR(bend(33.0, 100.0, 2.0, 480.0), 32.0 * std::pow(2.0, 0.25), 0.5) << "half is no longer nearer";
+  EXPECT_EQ(bend(33.0, 34.0, 2.0, 16.0), 16.0) << "no more than there is";
+  EXPECT_EQ(bend(33.0, 34.0, 1.2, 480.0), 480.0) << "nothing bends";
+  EXPECT_EQ(label::bend_of({}, 7.0), 7.0);
+  const double found = label::last_cache_bytes(16.0 * kMega);
+  EXPECT_GE(found, 4.0 * kMega);
+  EXPECT_LE(found, 16.0 * kMega);
 }
 
 TEST_F(Label, TheModelOfNestsKnowsWhatStridesCostHere) {

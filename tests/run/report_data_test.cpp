@@ -170,8 +170,9 @@ TEST(Gains, NameWhatBeatTheDefaults) {
   EXPECT_NE(whole.find("latency_s"), std::string::npos) << whole;
 }
 
-TEST(ReportData, ATrialIsWhatAllItsEvaluationsMake) {
-  const MadeStudy made = made_study(0, 1);
+/// A study of a config that was evaluated twice, 1 and 3, and of another with 1.5.
+MadeStudy evaluated_twice(const char* origin) {
+  MadeStudy made = made_study(0, 1);
   study::Study& study = *made.study;
   Rng rng(1, "repeats");
   const space::Config first = made.file.space.sample(rng), other = made.file.space.sample(rng);
@@ -183,12 +184,18 @@ TEST(ReportData, ATrialIsWhatAllItsEvaluationsMake) {
     study.commit({study::StartRecord{id, 1, "w0.1", 180},
                   study::ResultRecord{id, 1, {180, {{"bits_per_char", bits}}}}, end});
   };
-  study.commit({study::TrialRecord{0, first, "tpe", 1}});
+  study.commit({study::TrialRecord{0, first, origin, 1}});
   ends(0, 1.0);
   study.commit({study::TrialRecord{1, first, "replicate", 2, 0, 0, 1}});
   ends(1, 3.0);
   study.commit({study::TrialRecord{2, other, "tpe", 1}});
   ends(2, 1.5);
+  return made;
+}
+
+TEST(ReportData, ATrialIsWhatAllItsEvaluationsMake) {
+  const MadeStudy made = evaluated_twice("tpe");
+  const study::Study& study = *made.study;
   const Json data = report_json(study, made.file);
   EXPECT_EQ(data["front"], Json({2})) << "a lucky evaluation is not the best";
   const Json& trials = data["trials"];
@@ -199,24 +206,8 @@ TEST(ReportData, ATrialIsWhatAllItsEvaluationsMake) {
 }
 
 TEST(Gains, AllEvaluationsOfTheDefaultsCount) {
-  const MadeStudy made = made_study(0, 1);
-  study::Study& study = *made.study;
-  Rng rng(1, "gains");
-  const space::Config usual = made.file.space.sample(rng), other = made.file.space.sample(rng);
-  const auto ends = [&](std::int64_t id, double bits) {
-    study::EndRecord end;
-    end.trial = id;
-    end.attempt = 1;
-    end.state = study::TrialState::completed;
-    study.commit({study::StartRecord{id, 1, "w0.1", 180},
-                  study::ResultRecord{id, 1, {180, {{"bits_per_char", bits}}}}, end});
-  };
-  study.commit({study::TrialRecord{0, usual, "default", 1}});
-  ends(0, 1.0);
-  study.commit({study::TrialRecord{1, usual, "replicate", 2, 0, 0, 1}});
-  ends(1, 3.0);
-  study.commit({study::TrialRecord{2, other, "tpe", 1}});
-  ends(2, 1.5);
+  const MadeStudy made = evaluated_twice("default");
+  const study::Study& study = *made.study;
   const Gain gain = gain_over(study, 0, 0, nullptr, made.file.space);
   EXPECT_EQ(gain.before, 2.0) << "the mean, as on the front";
   EXPECT_EQ(gain.after, 1.5);
