@@ -59,8 +59,7 @@ std::string unkept_limits(const study::Study& study) {
                                       [](const auto& a, const auto& b) { return a.second < b.second; });
   return fmt::format(
       "{}all {} that were measured break a limit, {} of them that on {}, and {} candidates were turned away "
-      "by "
-      "forecast: loosen the limit, or have every candidate measured with predict = false in it",
+      "by forecast: loosen the limit, or have every candidate measured with predict = false in it",
       looked < study.size() ? fmt::format("of the first {} trials ", looked) : "", measured, worst->second,
       worst->first, foreseen);
 }
