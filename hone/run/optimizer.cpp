@@ -14,6 +14,7 @@
 namespace hone::run {
 
 using study::Record;
+using study::TrialState;
 
 namespace {
 
@@ -159,7 +160,10 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
                                         setup_.scheduler_options);
   {
     study::Study begun(study_.store_pointer(), study::Study::Depth::light);
+    for (const auto& held : begun.store().leases("trial/")) open_.insert(trial_of(held));
     begun.sync();
+    open_.insert(begun.waiting().begin(), begun.waiting().end());
+    open_from_ = begun.size();
     check_continued(setup_, scheduler_->horizon(), begun);
     // Only where the space may have been another once: adopting costs what reading a trial does. A study
     // file's space was compared with the one before when it was revised.
@@ -181,6 +185,10 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.signature = signature();
   searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
   study_.listen([this](const study::Change& change) {
+    // The attempt has ended by it, or another one began without.
+    if (change.kind == study::Change::Kind::started ||
+        (change.trial->state != TrialState::running && change.trial->state != TrialState::waiting))
+      verdicts_.erase(change.trial->id);
     // What comes after a revision is of another space or other limits; the next optimizer is told it.
     if (ready_ && outdated()) return;
     if (change.kind == study::Change::Kind::deleted) first_known_ = 0;  // it may be tried again
@@ -192,9 +200,12 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
     }
     if (setup_.listener) setup_.listener(change);
   });
+  study_.listen_to_reports(
+      [this](const study::Trial& trial, std::int64_t fidelity) { judge(trial, fidelity); });
   study_.sync();
   revision_ = setup_.revision.value_or(study_.revision());
   ready_ = true;
+  open_.clear();
 }
 
 std::optional<Job> Optimizer::ask() {
@@ -236,6 +247,7 @@ std::optional<std::vector<Job>> Optimizer::ask_once(std::int64_t most) {
       return std::vector<Job>{};
     }
     take_over_expired();
+    if (!end_judged(*lease)) return std::nullopt;
     Plan plan;
     this->plan(most, plan);
     if (plan.starts.empty()) {

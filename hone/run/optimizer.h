@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "hone/identity/equivalence.h"
@@ -160,7 +161,9 @@ class Optimizer {
   /// A result that is outside a limit: kept, and the trial is infeasible.
   bool refuse(const Job& job, const study::Measures& measures, const std::string& violation,
               double spent_s = 0.0, const study::Curve& curve = {});
-  /// An intermediate result. Throws Error unless job.from < fidelity <= job.to.
+  /// An intermediate result, and what the scheduler says of it. That holds also where this process is gone
+  /// before it acts on it: it is a function of the journal up to the report, so whoever asks next knows it
+  /// and ends the trial. Throws Error unless job.from < fidelity <= job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why; not running, and completed only where
   /// its result at job.to was reported (throws Error). untrained: before
@@ -215,6 +218,8 @@ class Optimizer {
   const study::Trial& checked(const Job& job) const;
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
+  void judge(const study::Trial& trial, std::int64_t fidelity);
+  bool end_judged(const study::Lease& ask);
   void take_over_expired();
   bool nothing_can_come();
   std::optional<study::Lease> take_ask_lease();
@@ -241,6 +246,13 @@ class Optimizer {
   std::string worker_;
   std::vector<Key> first_keys_;  // of setup_.first
   std::size_t first_known_ = 0;  // so many of them, from the beginning on, are trials
+  /// What the scheduler said of the last report of a trial that waits or runs, as of that report, where that
+  /// was not to go on: the attempt has yet to end by it.
+  std::unordered_map<std::int64_t, schedule::Scheduler::Verdict> verdicts_;
+  /// While the journal is read for the first time: the trials that may have such a verdict at its end are
+  /// these and those from the number on.
+  std::unordered_set<std::int64_t> open_;
+  std::int64_t open_from_ = 0;
 };
 
 }  // namespace hone::run

@@ -210,7 +210,48 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
   if (!write(job, {study::ResultRecord{job.trial, job.attempt, {fidelity, with_costs(trial, measures)}}},
              false))
     return schedule::Scheduler::Verdict::stop;
-  return scheduler_->judge(trial, fidelity);
+  // At the target it ends anyway.
+  if (fidelity >= job.to) return scheduler_->judge(trial, fidelity);
+  const auto verdict = verdicts_.find(job.trial);
+  return verdict == verdicts_.end() ? schedule::Scheduler::Verdict::go_on : verdict->second;
+}
+
+/// After every report, whoever wrote it: what is said of it must not depend on what came later, nor on who is
+/// there to hear it.
+void Optimizer::judge(const study::Trial& trial, std::int64_t fidelity) {
+  if (trial.state != TrialState::running || fidelity >= trial.target) return;
+  // Of most trials of a long journal all has been said and done.
+  if (!ready_ && trial.id < open_from_ && !open_.contains(trial.id)) return;
+  const auto verdict = scheduler_->judge(trial, fidelity);
+  if (verdict == schedule::Scheduler::Verdict::go_on)
+    verdicts_.erase(trial.id);
+  else
+    verdicts_[trial.id] = verdict;
+}
+
+/// Ends the waiting trials whose attempt was to end by the scheduler's word and was given back instead.
+/// false: the ask lease was lost; nothing was written.
+bool Optimizer::end_judged(const study::Lease& ask) {
+  if (verdicts_.empty()) return true;
+  std::vector<Record> ends;
+  for (const std::int64_t id : study_.waiting()) {
+    const auto verdict = verdicts_.find(id);
+    if (verdict == verdicts_.end()) continue;
+    const study::Trial& trial = study_.trial(id);
+    study::EndRecord end;
+    end.trial = id;
+    end.attempt = trial.attempts;
+    end.state = TrialState::paused;
+    if (verdict->second == schedule::Scheduler::Verdict::stop) {
+      end.state = TrialState::pruned;
+      end.reason = fmt::format("stopped at {} by its last report", trial.last()->fidelity);
+    }
+    ends.push_back(std::move(end));
+  }
+  if (ends.empty()) return true;
+  study::Store::Commit leases;
+  leases.need = {ask};
+  return study_.commit(ends, std::move(leases));
 }
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,

@@ -61,6 +61,11 @@ void Study::listen(Listener listener) {
   listeners_.push_back(std::move(listener));
 }
 
+void Study::listen_to_reports(ReportListener listener) {
+  if (applied_ > 0 || light_) throw internal_error("reports are told from the beginning of a whole study");
+  report_listener_ = std::move(listener);
+}
+
 void Study::clear() {
   applied_ = revision_ = size_ = 0;
   judgements_.clear();

@@ -44,6 +44,10 @@ class Study {
   /// Views and methods that follow the study are told every change, in order. Add them before the first sync.
   using Listener = std::function<void(const Change&)>;
   void listen(Listener listener);
+  /// Is told once of every report (a trial's own result at a fidelity) that is new, after all that follows
+  /// from it was told to the listeners, and before any later event is. Set it before the first sync.
+  using ReportListener = std::function<void(const Trial& trial, std::int64_t fidelity)>;
+  void listen_to_reports(ReportListener listener);
   /// Brings the configs of earlier versions of the space into the present one, as they are read; nullopt
   /// leaves a config as it is. Set it before the first sync.
   using Adopt = std::function<std::optional<space::Config>(const space::Config&)>;
@@ -218,6 +222,7 @@ class Study {
 
   std::shared_ptr<Store> store_;
   std::vector<Listener> listeners_;
+  ReportListener report_listener_;
   Adopt adopt_;
   bool light_ = false;
   std::int64_t applied_ = 0;

@@ -304,7 +304,9 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
     spending_.take(trial, r->result);
+    const bool fresh = trial.at(r->result.fidelity) == nullptr;
     add_result(trial, r->result);
+    if (fresh && report_listener_) report_listener_(trial, r->result.fidelity);
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     apply_end(at(r->trial), *r, time_s);
   } else if (const auto* r = std::get_if<RetryRecord>(&record)) {
