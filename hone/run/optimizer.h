@@ -219,6 +219,8 @@ class Optimizer {
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void judge(const study::Trial& trial, std::int64_t fidelity);
+  std::optional<study::EndRecord> due_end(const study::Trial& trial,
+                                          schedule::Scheduler::Verdict verdict) const;
   bool end_judged(const study::Lease& ask);
   void take_over_expired();
   bool nothing_can_come();
@@ -246,8 +248,8 @@ class Optimizer {
   std::string worker_;
   std::vector<Key> first_keys_;  // of setup_.first
   std::size_t first_known_ = 0;  // so many of them, from the beginning on, are trials
-  /// What the scheduler said of the last report of a trial that waits or runs, as of that report, where that
-  /// was not to go on: the attempt has yet to end by it.
+  /// What the scheduler said of the last report of a trial that waits or runs, as of that report, where the
+  /// attempt has yet to end by it: not to go on, or to go on from its target, where it has arrived.
   std::unordered_map<std::int64_t, schedule::Scheduler::Verdict> verdicts_;
   /// While the journal is read for the first time: the trials that may have such a verdict at its end are
   /// these and those from the number on.

@@ -219,17 +219,46 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 /// After every report, whoever wrote it: what is said of it must not depend on what came later, nor on who is
 /// there to hear it.
 void Optimizer::judge(const study::Trial& trial, std::int64_t fidelity) {
-  if (trial.state != TrialState::running || fidelity >= trial.target) return;
+  if (trial.state != TrialState::running) return;
   // Of most trials of a long journal all has been said and done.
   if (!ready_ && trial.id < open_from_ && !open_.contains(trial.id)) return;
-  const auto verdict = scheduler_->judge(trial, fidelity);
-  if (verdict == schedule::Scheduler::Verdict::go_on)
+  const bool arrived = fidelity >= trial.target;
+  const auto verdict = arrived ? schedule::Scheduler::Verdict::go_on : scheduler_->judge(trial, fidelity);
+  if (!arrived && verdict == schedule::Scheduler::Verdict::go_on)
     verdicts_.erase(trial.id);
   else
     verdicts_[trial.id] = verdict;
 }
 
-/// Ends the waiting trials whose attempt was to end by the scheduler's word and was given back instead.
+/// How a trial that waits was to end by its last report; nullopt: only who runs it can say.
+std::optional<study::EndRecord> Optimizer::due_end(const study::Trial& trial,
+                                                   schedule::Scheduler::Verdict verdict) const {
+  if (verdict == schedule::Scheduler::Verdict::go_on) {
+    const study::Result* result = trial.at(trial.target);
+    if (result == nullptr) return std::nullopt;
+    const study::Measures& measures = result->measures;
+    for (const auto& objective : study_.objectives())
+      if (!measures.find(objective.name)) return std::nullopt;
+    // Below the horizon it is the task that says which limits count.
+    for (const study::Limit& limit : study_.header().limits)
+      if (!limit.violation(measures).empty()) return std::nullopt;
+    const Job job{trial.id, trial.config, trial.seed, trial.from, trial.target, trial.attempts};
+    const auto records = result_records({job, measures});
+    if (!records) return std::nullopt;
+    return std::get<study::EndRecord>(records->back());
+  }
+  study::EndRecord end;
+  end.trial = trial.id;
+  end.attempt = trial.attempts;
+  end.state = TrialState::paused;
+  if (verdict == schedule::Scheduler::Verdict::stop) {
+    end.state = TrialState::pruned;
+    end.reason = fmt::format("stopped at {} by its last report", trial.last()->fidelity);
+  }
+  return end;
+}
+
+/// Ends the waiting trials whose attempt was to end by its last report and was given back instead.
 /// false: the ask lease was lost; nothing was written.
 bool Optimizer::end_judged(const study::Lease& ask) {
   if (verdicts_.empty()) return true;
@@ -237,16 +266,7 @@ bool Optimizer::end_judged(const study::Lease& ask) {
   for (const std::int64_t id : study_.waiting()) {
     const auto verdict = verdicts_.find(id);
     if (verdict == verdicts_.end()) continue;
-    const study::Trial& trial = study_.trial(id);
-    study::EndRecord end;
-    end.trial = id;
-    end.attempt = trial.attempts;
-    end.state = TrialState::paused;
-    if (verdict->second == schedule::Scheduler::Verdict::stop) {
-      end.state = TrialState::pruned;
-      end.reason = fmt::format("stopped at {} by its last report", trial.last()->fidelity);
-    }
-    ends.push_back(std::move(end));
+    if (auto end = due_end(study_.trial(id), verdict->second)) ends.push_back(std::move(*end));
   }
   if (ends.empty()) return true;
   study::Store::Commit leases;

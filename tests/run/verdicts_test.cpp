@@ -1,4 +1,5 @@
 // What a scheduler said of a report holds where the process that was to act on it is gone.
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -129,6 +130,13 @@ TEST_P(Verdicts, HoldWhereverAProcessDies) {
   EXPECT_EQ(study_of(GetParam(), false, [&](Verdict) { return rng.uniform() < 0.2; }), expected);
 }
 
+TEST_P(Verdicts, WhoReportedAtItsTargetIsNotRunAgain) {
+  const auto expected = study_of(GetParam(), true, [](Verdict) { return false; });
+  EXPECT_EQ(study_of(GetParam(), true, [](Verdict) { return true; }), expected);
+  Rng rng(3, "deaths");
+  EXPECT_EQ(study_of(GetParam(), true, [&](Verdict) { return rng.uniform() < 0.2; }), expected);
+}
+
 TEST_P(Verdicts, AreThoseThatWereGivenWhoeverAsksNext) {
   const auto store = study::open_store("memory:");
   constexpr std::size_t kWorkers = 4;
@@ -211,6 +219,32 @@ TEST(VerdictsAtRest, AreForgottenWhereTheUserRunsTheTrialAgain) {
   EXPECT_EQ(optimizer.report(retried, 2, {{"loss", 1.0}}), Verdict::go_on) << "a rung judges once";
   EXPECT_TRUE(optimizer.give_back(retried));
   EXPECT_TRUE(optimizer.ask()) << "what came later counts";
+}
+
+TEST(VerdictsAtRest, OnlyARunSaysWhatBecomesOfAResultThatCannotStand) {
+  Optimizer::Setup setup = setup_for(cases().back());
+  setup.limits = {{"size_bytes", 10.0, std::nullopt}};
+  setup.max_trials = 4;
+  const auto store = study::open_store("memory:");
+  Optimizer optimizer(setup, store);
+  const std::vector<study::Measures> results{{{"loss", 1.0}, {"size_bytes", 5.0}},
+                                             {{"loss", 1.0}, {"size_bytes", 11.0}},
+                                             {{"loss", std::nan("")}, {"size_bytes", 5.0}},
+                                             {{"size_bytes", 5.0}}};
+  for (const study::Measures& measures : results) {
+    const auto job = *optimizer.ask();
+    optimizer.report(job, job.to, measures);
+  }
+  all_gone(store);
+  const auto again = optimizer.ask(4);
+  EXPECT_EQ(optimizer.study().trial(0).state, TrialState::completed);
+  EXPECT_EQ(optimizer.study().trial(0).attempts, 1);
+  ASSERT_EQ(again.size(), 3u);
+  EXPECT_EQ(again.front().from, again.front().to);
+  EXPECT_TRUE(optimizer.tell(again[0], results[1]));
+  EXPECT_EQ(optimizer.study().trial(1).state, TrialState::infeasible);
+  EXPECT_TRUE(optimizer.tell(again[1], results[2]));
+  EXPECT_EQ(optimizer.study().trial(2).state, TrialState::failed);
 }
 
 class CurveTask : public task::Task {
