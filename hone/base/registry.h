@@ -13,13 +13,16 @@ namespace hone {
 /// What a searcher or a scheduler can do, in a few words each: a row of the methods table. "": does not
 /// apply.
 struct Abilities {
-  std::string objectives = "";   ///< "one", "several"
-  std::string constraints = "";  ///< limits on measures: "avoided" (never good), "modelled"
-  std::string conditions = "";   ///< parameters that are not always active: "yes", "filled in", ...
-  std::string batch = "";        ///< asking while trials run: "independent", "running trials count", ...
-  std::string fidelity = "";     ///< what it makes of results below the last fidelity
-  std::string ask = "";          ///< what an ask costs, in trials n and parameters d: "O(1)", "O(n d)"
-  std::string trials = "";       ///< for how many it is sensible: "10 to 1,000"
+  std::string objectives = "";  ///< "one", "several"
+  /// Limits on measures: "ignored", "avoided" (what breaks one is never good), "avoided, by how much they are
+  /// broken" (the less the better), "modelled" (each limit by its own model), "probability of
+  /// success" (one model of all of them).
+  std::string constraints = "";
+  std::string conditions = "";  ///< parameters that are not always active: "yes", "filled in", ...
+  std::string batch = "";       ///< asking while trials run: "independent", "running trials count", ...
+  std::string fidelity = "";    ///< what it makes of results below the last fidelity
+  std::string ask = "";         ///< what an ask costs, in trials n and parameters d: "O(1)", "O(n d)"
+  std::string trials = "";      ///< for how many it is sensible: "10 to 1,000"
 };
 
 /// What a method says of itself: one row of `hone methods`, a section of the docs, and what the study file's
@@ -41,8 +44,9 @@ struct MethodInfo {
   bool guides_itself = false;
 };
 
-/// All methods of the program by kind ("searcher", "scheduler", "task", "evaluator", "operator", "lowering",
-/// "cost", "store"). Filled once at start from the lists that the build collects; read-only afterwards.
+/// All methods of the program by kind ("searcher", "scheduler", "task", "evaluator", "operator", "space",
+/// "lowering", "cost", "store"). Filled once at start from the lists that the build collects; read-only
+/// afterwards.
 class Registry {
  public:
   struct Method {

@@ -107,9 +107,8 @@ HONE_REGISTER(cost, forecast) {
   using namespace hone;
   cost::add_cost_method(
       registry,
-      MethodInfo{
-          .name = "forecast",
-          .summary = "Costs learned while a search measures them, to turn candidates away before they are.",
-          .paper = "Gaussian Processes for Machine Learning",
-          .traits = "any positive cost, with a deviation that is corrected by earlier predictions"});
+      MethodInfo{.name = "forecast",
+                 .summary = "Costs learned while a search measures them, to turn candidates away unmeasured.",
+                 .paper = "Gaussian Processes for Machine Learning",
+                 .traits = "any positive cost, with a deviation that is corrected by earlier predictions"});
 }

@@ -23,6 +23,27 @@ constexpr double kPerTie = 4.0;
 /// Results up to which models are mixtures, by default.
 constexpr std::size_t kMixedUntil = 60;
 
+/// Bayesian optimisation by Gaussian processes, of which gp, ehvi and mobster are made. After a start that
+/// fills the space each ask proposes the config of the greatest log expected improvement (Ament et al.,
+/// "Unexpected Improvements to Expected Improvement for Bayesian Optimization", 2023, section 4.1: the
+/// analytic form, of one config), of several objectives that of the hypervolume (Daulton et al.,
+/// "Differentiable Expected Hypervolume Improvement for Parallel Multi-Objective Bayesian Optimization",
+/// 2020), times the probabilities that the limits are kept and that the trial succeeds (GpAcquisition). What
+/// the models are of is said at GpModel.
+///
+/// - Start: up to n_startup results the space's default config or the middle of its ranges (see middle), then
+///   a Sobol sequence (above 3,000 parameters random configs); with the user's prior its mode and draws.
+/// - Improvement is over the models' means at what was evaluated, not over the results, so that one lucky
+///   result is not the one to beat.
+/// - Batches: trials that run are believed at their means, one after the other, and asked for one by one, in
+///   place of the joint improvement of a batch (the papers' qLogEI and qEHVI).
+/// - Fidelities: a model of the highest one with enough results (BOHB's rule), or one over configs and
+///   fidelities together (mobster).
+/// - Not the papers': few results are modelled by an average over draws of the hyperparameters
+///   (integrate_until), values are transformed first; what would likely give a known value over again counts
+///   less (Sameness); some turns look at draws alone (see propose).
+/// - From attempt 8 on every other proposal is a config not yet seen, or a random one where the space cannot
+///   be listed, so that a small finite space is not a trap.
 class GpSearcher : public Searcher {
  public:
   GpSearcher(const Problem& given, const GpModelOptions& options)

@@ -14,8 +14,8 @@ MethodInfo gp_method(const std::string& name, const std::string& summary, const 
                      const std::string& fidelity);
 
 /// Bayesian optimisation by Gaussian processes: a space-filling start, then at every ask the config that
-/// maximises the log of the expected (hypervolume) improvement under the model of GpModel. See gp.cpp.
-/// `fidelity`: "highest" or "joint".
+/// maximises the log of the expected (hypervolume) improvement under the model of GpModel. See GpSearcher in
+/// gp_search.cpp. `fidelity`: "highest" or "joint".
 std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options& options,
                                            const std::string& fidelity);
 

@@ -25,8 +25,7 @@ struct TpeSettings {
 /// some candidates drawn from the good density the one with the largest ratio of good to bad is proposed.
 ///
 /// - Bandwidths: one for all axes, by Scott's rule and at least 1/100 (see Parzen), in place of the distance
-/// to
-///   the neighbours: better in five dimensions and more, while in one or two it refines less after some
+///   to the neighbours: better in five dimensions and more, while in one or two it refines less after some
 ///   hundreds of results.
 /// - Fidelity (BOHB's rule): the model is of the highest fidelity with max(n_startup, parameters + 2) finite
 ///   results; where none has so many, of the one with most (the higher of equals), from n_startup on. Results
@@ -329,7 +328,7 @@ HONE_REGISTER(searcher, tpe) {
                        .high = 1e7}},
           .traits = "exact up to max_observations trials",
           .abilities = {.objectives = "several",
-                        .constraints = "avoided",
+                        .constraints = "avoided, by how much they are broken",
                         .conditions = "yes, correlations kept",
                         .batch = "running trials count as bad",
                         .fidelity = "the highest with enough results",
