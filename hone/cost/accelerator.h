@@ -38,9 +38,8 @@ Accelerator accelerator(const std::string& name, const Place& place = {});
 std::optional<Accelerator> find_accelerator(const std::string& name);  ///< nothing where it is unknown
 
 /// The name that one accelerator goes by, whichever of its names is given: makers name the board or its
-/// socket
-/// ("a100-sxm-80gb"), their users its memory ("a100-80gb"). In lower case, with dashes; a name that is no
-/// alias otherwise comes back as it is. What follows an alias after a dash stays.
+/// socket ("a100-sxm-80gb"), their users its memory ("a100-80gb"). In lower case, with dashes; a name that is
+/// no alias otherwise comes back as it is. What follows an alias after a dash stays.
 std::string accelerator_key(const std::string& name);
 
 /// One watt limit for another: the profile drawing at most `power_w`, with the rate of its products scaled by

@@ -53,10 +53,10 @@ std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
 std::vector<std::pair<std::string, double>> read_llm_quality(const std::string& path);
 
 /// Mean relative error of each rule when one prompt size is left out in turn: how far each can be trusted
-/// between measured sizes, and below `short_prompt` tokens. NaN with fewer than 3 sizes.
+/// between measured sizes. NaN with fewer than 3 sizes.
 struct RuleErrors {
   double linear = std::nan(""), tiled = std::nan(""), published = std::nan("");
-  double published_short = std::nan("");
+  double published_short = std::nan("");  ///< of the sizes below kShortPrompt tokens alone
 };
 constexpr double kShortPrompt = 256.0;
 RuleErrors rule_errors(const LlmRuntime& runtime);

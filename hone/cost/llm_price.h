@@ -14,9 +14,9 @@ struct LlmRates {
 };
 
 /// Money, energy and carbon of one request of so many seconds: T x accelerators x price, T x accelerators x
-/// power, shared by the requests of its batch. Of an
-/// idealized runtime they are idealized too (*Cheaply Evaluating Inference Efficiency Metrics for
-/// Autoregressive Transformer APIs*). Energy and carbon are modelled: power is a stated number, not measured.
+/// power, shared by the requests of its batch. Of an idealized runtime they are idealized too (*Cheaply
+/// Evaluating Inference Efficiency Metrics for Autoregressive Transformer APIs*). Energy and carbon are
+/// modelled: power is a stated number, not measured.
 struct LlmPrice {
   double seconds = 0.0;
   double dollars = 0.0;

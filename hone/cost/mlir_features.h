@@ -20,7 +20,7 @@ struct LoopFeatures {
 };
 
 /// What costs depend on, from the text alone, in a third of a millisecond as a rule, in several where the
-/// text is long. Counts are dynamic (weighted by trip counts, nest.h) unless their names begin with
+/// text is long. Counts are dynamic (weighted by trip counts, mlir_nest.h) unless their names begin with
 /// `static_`.
 struct Features {
   std::string function;        ///< its symbol

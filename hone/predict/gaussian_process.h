@@ -45,9 +45,8 @@ struct Hyperparameters {
 /// Conditional Parameter Spaces", 2014), and the kernel stays positive definite as theirs does, because it is
 /// taken in a Euclidean embedding; theirs bends an active number into an arc, here it stays straight. An
 /// inactive category is a category more. With a learning curve the kernel is multiplied by 1 + weight *
-/// kappa(r, r'), kappa = beta^alpha / (r + r'
-/// + beta)^alpha: an asymptote and an exponentially decaying part, both smooth over configs (Swersky et al.,
-/// "Freeze-Thaw Bayesian Optimization", 2014).
+/// kappa(r, r'), kappa = (beta / (r + r' + beta))^alpha: an asymptote and an exponentially decaying part,
+/// both smooth over configs (Swersky et al., "Freeze-Thaw Bayesian Optimization", 2014).
 ///
 /// With warping an active number x lies at 1 - (1 - x^a)^b, so that a function that varies quickly at one end
 /// and slowly at the other looks stationary (Snoek et al., "Input Warping for Bayesian Optimization of

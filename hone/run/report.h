@@ -21,28 +21,24 @@ namespace hone::run {
 ///   objectives                     [{name, minimize, summary}], one to any number
 ///   limits                         ["latency_s <= 2.00 ms"]
 ///   counts                         {state: number}; states as study::state_name writes them; of all trials
-///   failures                       [{state, cause, count, kinds, reasons: [{reason, count, example,
-///   trials}]}],
-///                                  most frequent first; of all trials
+///   failures                       [{state, cause, count, kinds, reasons: [{reason, count,
+///                                  example, trials}]}], most frequent first; of all trials
 ///   saved                          {evaluations, fidelity, unit, why: [{kind, reason, count}]}
-///   hypervolume                    [[trials ended, t, value]], ascending; hypervolume_reference: oriented,
-///   one
-///                                  value an objective
+///   hypervolume                    [[trials ended, t, value]], ascending; hypervolume_reference:
+///                                  oriented, one value an objective
 ///   front                          trial ids, best first by the first objective (one objective: the best)
 ///   posterior                      whether objectives are posterior means (identity policy `average`)
-///   gains                          null, or what beat the defaults: {trial, state, text, closing, better:
-///   [ids],
-///                                  objectives: [{name, before, after, trial, text, steps: [{parameter, from,
-///                                  to, change}]}]}; change null: not estimated
+///   gains                          null, or what beat the defaults: {trial, state, text, closing,
+///                                  better: [ids], objectives: [{name, before, after, trial, text, steps:
+///                                  [{parameter, from, to, change}]}]}; change null: not estimated
 ///   effects                        [{measure, fidelity, trials, used, clipped, explained, lacking, effects:
 ///                                  [{name, share, total, active, shape: [[value, mean, spread, trials]]}]}]
 ///   cost_pairs                     [{predicted, measured, same, trials, rank, off}]
 ///   parameters                     [{name, is, log, when}]
 ///   measures                       [{name, summary, minimize}]: what the task says that it reports; units by
 ///                                  the name's ending (_s, _bytes, ...)
-///   trials                         columns (see packed_column) of `rows` trials by ascending id, out of
-///   `total`
-///                                  in the study; `sampled`: how many of them are a uniform choice
+///   trials                         columns (see packed_column) of `rows` trials by ascending id, out
+///                                  of `total` in the study; `sampled`: how many of them are a uniform choice
 ///     id, state, fidelity, created_s, finished_s, spent_s, origin, worker, cause, reason, attempts, lost,
 ///     same_as, of, replicate, key, structural, functional         a column each; keys: their first digits
 ///     config, measures             {name: column}; measures: of the highest fidelity, costs merged in,

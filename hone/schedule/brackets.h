@@ -20,24 +20,20 @@ namespace hone::schedule {
 /// which trial belongs where is read from where it was started.
 ///
 /// - A trial belongs to the oldest bracket that has a place at the fidelity of its first start; where none
-/// has,
-///   it is kept for the next bracket that begins there. So trials that a user proposes, or that were there
-///   before the study changed its scheduler, are used.
+///   has, it is kept for the next bracket that begins there. So trials that a user proposes, or that were
+///   there before the study changed its scheduler, are used.
 /// - What an earlier scheduler left where no bracket takes it goes on by itself, see Strays.
 /// - Where the rungs were others once, a trial is in the highest stage that its target comes to, and counts
-/// there by its first result at the stage's fidelity or beyond.
+///   there by its first result at the stage's fidelity or beyond.
 /// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so
-/// does
-///   one whose result was reused (same_as): its original stands for it, with the better of their values. A
-///   deleted trial gives its place back. An interrupted one is waited for.
+///   does one whose result was reused (same_as): its original stands for it, with the better of their values.
+///   A deleted trial gives its place back. An interrupted one is waited for.
 /// - Where no new trials may come (the budget), a stage that is not full is closed with those that it has:
-/// the
-///   best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
+///   the best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
 ///   left. What was promoted counts among those that go on. Where nothing runs then and no trial is completed
 ///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is.
 /// - On the way to a rung as many may be lost, whoever sent them, as the brackets so far have places there,
 ///   and 16 more; then nothing goes on to it as a last resort, see Arrivals.
-///
 /// - While no trial is completed at the largest fidelity, a job is only given where it leaves of the units
 ///   that are allowed what it takes to bring the furthest trial there; where none is, that goes on as above.
 ///

@@ -19,10 +19,9 @@ namespace {
 /// it after the least cost at which any thread is expected to improve. The global search may propose only
 /// within the box that the local ones went over, widened by FLOW2's first step, in the parameters whose cheap
 /// values the start says; what it proposes elsewhere is replaced by the best local thread's proposal, or a
-/// random one inside the box. A global result better than
-/// the median of the local threads' bests begins a thread; a thread that converged ends and widens the box by
-/// a step on every side; one within reach of another that is better ends too. Formulas as in FLAML's
-/// implementation.
+/// random one inside the box. A global result better than the median of the local threads' bests begins a
+/// thread; a thread that converged ends and widens the box by a step on every side; one within reach of
+/// another that is better ends too. Formulas as in FLAML's implementation.
 ///
 /// - The first config is low-cost: the option `start`, the space's defaults, or (neither) a random one.
 /// - The global searcher is told all results, not only its own. At most 64 threads: the worst one makes room.

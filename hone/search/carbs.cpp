@@ -37,12 +37,12 @@ struct CarbsSettings {
 /// - The front between its members is interpolated, rather than by a Gaussian process, so that it ascends.
 /// - Resampling a front's member, so that a lucky one is found out: a config can be in a study only once, so
 ///   its replicates are made by steps of a hundredth of the radius, and only where one leads to another
-///   config. The member with the fewest as near as these is chosen, the cheapest of equals. What
-///   is that near counts on the front as one, by its mean; a single result is on it where it is better than
-///   the best of those before it (the authors' conservative choice).
+///   config. The member with the fewest as near as these is chosen, the cheapest of equals. What is that
+///   near counts on the front as one, by its mean; a single result is on it where it is better than the best
+///   of those before it (the authors' conservative choice).
 /// - Trials that run: a draw from the first process (Thompson) counts as their result, of 32 of them.
-/// - At most 2,000 candidates, and fewer beyond 100 parameters; the processes are of the front and the latest
-/// results, 100 in all.
+/// - At most 2,000 candidates, and fewer beyond 100 parameters; the processes are of the front and the
+///   latest results, 100 in all.
 class Carbs : public Searcher {
  public:
   Carbs(const Problem& problem, const CarbsSettings& settings, const Node& start)

@@ -41,7 +41,7 @@ struct GpModelOptions {
 ///   much limits are broken is modelled as OutputTransform::Kind::limit says: however far some values lie,
 ///   the edge stays apart from them.
 /// - Trials that run count as if they gave what the models expect (the kriging believer): at most the 100
-/// last.
+///   last.
 /// - The user's prior: the acquisition is multiplied by prior^(beta / n), n trials with an outcome (pi-BO,
 ///   Hvarfner et al., "piBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization",
 ///   2022), also that of several objectives and over fidelities.

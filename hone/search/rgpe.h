@@ -26,8 +26,7 @@ std::vector<double> ranking_weights(const std::vector<Eigen::VectorXd>& predicti
 /// version).
 ///
 /// - A process for every study and objective, of at most 200 of its results (the best half and a spread of
-/// the
-///   others), each study's values transformed by themselves; at most the first 30 studies.
+///   the others), each study's values transformed by themselves; at most the first 30 studies.
 /// - 256 bootstrap samples of at most 100 of the study's results, evenly spread over their ranks.
 /// - Trials that run are believed by every process, not by the study's alone: else those who ask together
 ///   would be sent to one place. The paper asks one by one.

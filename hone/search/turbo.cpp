@@ -30,8 +30,7 @@ struct TurboSettings {
 /// instead, which is greedier.
 ///
 /// - Batches: here every trial counts as a batch of one, in the order in which they first come to rest or
-/// end.
-///   Where they rest at several fidelities each is compared with those that first rested where it did.
+///   end. Where they rest at several fidelities each is compared with those that first rested where it did.
 ///   Running trials are in the model as it expects them.
 /// - Categories: at most length / length_max of them, but at least one, differ from the centre's: the Hamming
 ///   ball of Casmopolitan (Wan et al., "Think Global and Act Local: Bayesian Optimisation over
@@ -40,8 +39,8 @@ struct TurboSettings {
 /// - Not the paper's, and only with `leave_ends`: what is near the best of a region that has ended, in every
 ///   entry, is neither proposed nor counted by the next ones. Among several searchers others go on there, and
 ///   would draw them back.
-/// - A success is a value better by a thousandth of its size; of several objectives, one that joins the
-/// front.
+/// - A success is a value better by a thousandth of its size; of several objectives, one that joins
+///   the front.
 /// - A region starts from 2 d trials as the authors' code does, but from at most 100.
 /// - Thompson sampling looks at n_candidates, 500 where the paper has up to 5,000: a joint draw costs their
 ///   cube.

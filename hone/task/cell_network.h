@@ -30,8 +30,7 @@ struct CellNetwork {
 ///                is too many, one from the input projects. Where channels do not divide, the vertices that
 ///                come first in the canonical form get one more (in the paper: as the vertices are written).
 ///   darts        convolution 3x3 to 3 x channels and batch norm; every cell sees the outputs of the two
-///   before
-///                it, brought to its channels by ReLU, convolution 1x1, batch norm; between stages a
+///                before it, brought to its channels by ReLU, convolution 1x1, batch norm; between stages a
 ///                reduction cell. Separable convolutions twice, dilated ones once, as in the paper. No drop
 ///                path, no auxiliary head.
 ///
