@@ -307,7 +307,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   return total;
 }
 
-std::vector<NestChoice> nest_choices(const Nest& nest, const NestMachine& machine, std::size_t most) {
+std::vector<NestChoice> nest_choices(const Nest& nest, std::size_t most) {
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
   const std::size_t count = nest.loops.size();
   if (!nest.known || count == 0) return choices;
@@ -376,7 +376,6 @@ std::vector<NestChoice> nest_choices(const Nest& nest, const NestMachine& machin
             if (choices.size() >= most) return choices;
           }
   } while (std::next_permutation(order.begin(), order.end()) && count <= 6);
-  (void)machine;
   return choices;
 }
 

@@ -73,7 +73,6 @@ bool legal(const Nest& nest, const NestChoice& choice);
 struct NestMachine {
   int vector_bytes = 32;
   int vector_registers = 16;
-  double cycles_per_s = 3e9;
   /// For an element that a vector loop reads or writes with a stride (a gather's share).
   double strided_cycles = 1.5;
   /// For an element of a sum whose loop was jammed over loads with a stride: a compiler may gather them into
@@ -90,6 +89,6 @@ struct NestMachine {
 double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine& machine);
 
 /// The legal choices worth considering, at most `most`, without order; the first changes nothing.
-std::vector<NestChoice> nest_choices(const Nest& nest, const NestMachine& machine, std::size_t most = 4000);
+std::vector<NestChoice> nest_choices(const Nest& nest, std::size_t most = 4000);
 
 }  // namespace hone::cost

@@ -64,7 +64,7 @@ struct Candidate {
 
 std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachine& machine) {
   std::vector<Ranked> ranked;
-  for (auto& choice : cost::nest_choices(nest, machine, 20000)) {
+  for (auto& choice : cost::nest_choices(nest, 20000)) {
     // Of a loop that never runs there is nothing to say.
     const double cycles = std::clamp(std::max(1.0, cost::nest_cycles(nest, choice, machine)), 1.0, 1e300);
     ranked.push_back({std::move(choice), cycles, cycles});

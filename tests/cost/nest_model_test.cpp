@@ -83,7 +83,7 @@ TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
 
 TEST(NestModel, ChoicesAreLegalAndDifferent) {
   const Nest nest = product_nest(200);
-  const auto choices = nest_choices(nest, NestMachine{});
+  const auto choices = nest_choices(nest);
   EXPECT_GT(choices.size(), 50u);
   EXPECT_EQ(choices.front(), NestChoice::none(nest));
   for (std::size_t i = 0; i < choices.size(); ++i) {
