@@ -141,10 +141,4 @@ std::vector<std::size_t> function_classes(const std::vector<std::optional<Signat
   return parent;
 }
 
-std::optional<Key> functional_key(const std::vector<double>& probe, const std::string& literal,
-                                  int mantissa_bits) {
-  const auto whole = signature(probe, literal, Quantisation::float32(mantissa_bits));
-  return whole ? std::optional(whole->key) : std::nullopt;
-}
-
 }  // namespace hone::identity

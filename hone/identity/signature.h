@@ -77,8 +77,4 @@ std::vector<std::size_t> function_classes(const std::vector<std::optional<Signat
 std::optional<Signature> signature(const std::vector<double>& probe, const std::string& literal,
                                    const Quantisation& quantisation = {});
 
-/// The signature's key alone.
-std::optional<Key> functional_key(const std::vector<double>& probe, const std::string& literal,
-                                  int mantissa_bits = kDefaultMantissaBits);
-
 }  // namespace hone::identity

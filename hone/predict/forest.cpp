@@ -263,18 +263,6 @@ std::size_t Forest::leaf(std::size_t tree, const Row& row) const {
   }
 }
 
-Forest::Prediction Forest::distribution(const Row& row) const {
-  const auto n = static_cast<double>(trees_.size());
-  double mean = 0.0, within = 0.0, squares = 0.0;
-  for (std::size_t tree = 0; tree < trees_.size(); ++tree) {
-    const Leaf& found = leaf_at(tree, leaf(tree, row));
-    mean += found.mean / n;
-    within += found.variance / n;
-    squares += found.mean * found.mean / n;
-  }
-  return {mean, within + std::max(0.0, squares - mean * mean)};
-}
-
 // --- marginals ---------------------------------------------------------------------------------------------
 
 double Forest::Marginal::Steps::at(double value) const {

@@ -51,14 +51,6 @@ class Forest {
   std::size_t leaf(std::size_t tree, const Row& row) const;
   const Leaf& leaf_at(std::size_t tree, std::size_t number) const { return trees_[tree][number].leaf; }
 
-  struct Prediction {
-    double mean = 0.0;
-    double variance = 0.0;
-  };
-  /// Mean and variance over trees by the law of total variance: the mean of the leaves' variances and the
-  /// variance of their means. Rows without NaN.
-  Prediction distribution(const Row& row) const;
-
   /// The share of the targets' variance that trees explain for rows that they have not seen (out of bag):
   /// 1 is all, 0 or less nothing. NaN where no row was left out or the targets are constant.
   double explained() const { return explained_; }

@@ -14,21 +14,23 @@ namespace {
 
 TEST(Signature, ForgivesTheLastDigitsAndNothingElse) {
   const std::vector<double> probe{1.2345678, -0.0, 3e-20, 1e10};
-  const auto key = functional_key(probe, "data");
-  ASSERT_TRUE(key);
-  EXPECT_EQ(functional_key({1.2345678 * (1 + 1e-9), 0.0, 3e-20 * (1 + 1e-9), 1e10}, "data"), key);
-  EXPECT_NE(functional_key({1.2345678, 0.0, 3e-20, 1.01e10}, "data"), key);
-  EXPECT_NE(functional_key({-1.2345678, 0.0, 3e-20, 1e10}, "data"), key);
-  EXPECT_NE(functional_key({1e10, 0.0, 3e-20, 1.2345678}, "data"), key) << "order matters: no sum is hashed";
-  EXPECT_NE(functional_key(probe, "other data"), key) << "what the probe cannot see enters literally";
+  const auto key_of = [](const std::vector<double>& floats, const std::string& literal) {
+    return signature(floats, literal).value().key;
+  };
+  const Key key = key_of(probe, "data");
+  EXPECT_EQ(key_of({1.2345678 * (1 + 1e-9), 0.0, 3e-20 * (1 + 1e-9), 1e10}, "data"), key);
+  EXPECT_NE(key_of({1.2345678, 0.0, 3e-20, 1.01e10}, "data"), key);
+  EXPECT_NE(key_of({-1.2345678, 0.0, 3e-20, 1e10}, "data"), key);
+  EXPECT_NE(key_of({1e10, 0.0, 3e-20, 1.2345678}, "data"), key) << "order matters: no sum is hashed";
+  EXPECT_NE(key_of(probe, "other data"), key) << "what the probe cannot see enters literally";
 }
 
 TEST(Signature, RefusesWhatCannotBeHashed) {
-  EXPECT_FALSE(functional_key({}, ""));
-  EXPECT_FALSE(functional_key({1.0, std::numeric_limits<double>::quiet_NaN()}, ""));
-  EXPECT_FALSE(functional_key({std::numeric_limits<double>::infinity()}, ""));
-  EXPECT_THROW((void)functional_key({1.0}, "", 0), Error);
-  EXPECT_THROW((void)functional_key({1.0}, "", 53), Error);
+  EXPECT_FALSE(signature({}, ""));
+  EXPECT_FALSE(signature({1.0, std::numeric_limits<double>::quiet_NaN()}, ""));
+  EXPECT_FALSE(signature({std::numeric_limits<double>::infinity()}, ""));
+  EXPECT_THROW((void)signature({1.0}, "", Quantisation::float32(0)), Error);
+  EXPECT_THROW((void)signature({1.0}, "", Quantisation::float32(53)), Error);
   EXPECT_THROW((void)signature({1.0}, "", {10, -1.0, 0.0}), Error);
   EXPECT_TRUE(signature({std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min()}, ""));
 }

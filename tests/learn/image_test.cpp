@@ -40,7 +40,8 @@ class Image : public testing::Test {
   }
   static std::optional<Key> function(const std::shared_ptr<const task::ImageTask>& task,
                                      task::Evaluator& runner, const space::Config& config) {
-    return identity::functional_key(runner.probe(config), *task->unseen_by_probe(config));
+    const auto signature = identity::signature(runner.probe(config), *task->unseen_by_probe(config));
+    return signature ? std::optional(signature->key) : std::nullopt;
   }
   test::Folder folder_;
 };

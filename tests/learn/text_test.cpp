@@ -150,7 +150,8 @@ TEST_F(Text, DivergenceIsAFailureWithItsReason) {
 TEST_F(Text, TheSignatureKnowsWhatAModelComputes) {
   const auto runner = evaluator(task_);
   const auto key = [&](const space::Config& config) {
-    return identity::functional_key(runner->probe(config), *task_->unseen_by_probe(config));
+    const auto signature = identity::signature(runner->probe(config), *task_->unseen_by_probe(config));
+    return signature ? std::optional(signature->key) : std::nullopt;
   };
   const auto structure = [&](const space::Config& config) {
     return graph::canonical(*task_->graph(config)).key;

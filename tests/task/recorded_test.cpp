@@ -221,9 +221,9 @@ TEST(Recorded, KnowsCellsByWhatTheyCompute) {
   ASSERT_TRUE(recorded.has_cells());
   std::set<Key> functions;
   for (std::size_t row = 0; row < recorded.table().rows(); ++row) {
-    const auto key = identity::functional_key(recorded.probe(recorded.table().config(row)), "");
-    ASSERT_TRUE(key);
-    functions.insert(*key);
+    const auto signature = identity::signature(recorded.probe(recorded.table().config(row)), "");
+    ASSERT_TRUE(signature);
+    functions.insert(signature->key);
   }
   EXPECT_EQ(functions.size(), 4540u);
 
@@ -241,7 +241,8 @@ TEST(Recorded, PublishedAccuraciesOfOneFunctionDifferAsSeedsDo) {
   ASSERT_TRUE(recorded.has_cells());
   std::map<Key, std::vector<std::size_t>> functions;
   for (std::size_t row = 0; row < recorded.table().rows(); ++row)
-    functions[*identity::functional_key(recorded.probe(recorded.table().config(row)), "")].push_back(row);
+    functions[identity::signature(recorded.probe(recorded.table().config(row)), "").value().key].push_back(
+        row);
   EXPECT_EQ(functions.size(), 4540u);
   // Sums of squares around the mean, of means over seeds within a class and of seeds within a cell, both for
   // the mean over seeds; cells above 80%.
