@@ -185,8 +185,6 @@ class Optimizer {
   /// What the policy says of the job, by what the journal was when it was last read (study().sync()): see
   /// EquivalenceCache::verdict. Its keys must have been told.
   identity::Verdict verdict(const Job& job) const;
-  /// The trial for whose evaluation the verdict says to wait; -1: none, and the claim is this job's.
-  std::int64_t claimant(const Job& job) const;
   /// The trial is evaluated as a further evaluation of the function of `first`: all that compute it have the
   /// mean from then on.
   bool join(const Job& job, std::int64_t first);
@@ -205,7 +203,6 @@ class Optimizer {
   const identity::EquivalenceCache& cache() const { return cache_; }
   std::int64_t horizon() const { return scheduler_->horizon(); }
   const schedule::Scheduler& scheduler() const { return *scheduler_; }
-  void set_max_trials(std::optional<std::int64_t> max) { setup_.max_trials = max; }
 
  private:
   /// What an ask has decided so far: records to write, and the jobs that they start.

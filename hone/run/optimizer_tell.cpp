@@ -174,11 +174,6 @@ identity::Verdict Optimizer::verdict(const Job& job) const {
   return verdict;
 }
 
-std::int64_t Optimizer::claimant(const Job& job) const {
-  const identity::Verdict verdict = this->verdict(job);
-  return verdict.what == identity::Verdict::What::wait ? verdict.trial : -1;
-}
-
 bool Optimizer::join(const Job& job, std::int64_t first) {
   check_other(study_, job, first, nullptr);
   study::KeysRecord record;

@@ -448,11 +448,13 @@ TEST(Optimizer, WhoBeganLaterWaitsHoweverOldItsKeys) {
        study::StartRecord{1, 1, "other.1", 1}});
   const Job second{1, optimizer.study().trial(1).config, 3, 0, 1, 1};
   optimizer.study().commit({study::KeysRecord{1, keys_of(1), {{"latency_s", 1.0}}}});
-  EXPECT_EQ(optimizer.claimant(second), -1);
+  using What = identity::Verdict::What;
+  EXPECT_NE(optimizer.verdict(second).what, What::wait);
   const auto third = optimizer.ask();
   ASSERT_EQ(third->trial, 0);
-  EXPECT_EQ(optimizer.claimant(*third), 1);
-  EXPECT_EQ(optimizer.claimant(second), -1) << "one of the two goes on";
+  ASSERT_EQ(optimizer.verdict(*third).what, What::wait);
+  EXPECT_EQ(optimizer.verdict(*third).trial, 1);
+  EXPECT_NE(optimizer.verdict(second).what, What::wait) << "one of the two goes on";
 }
 
 TEST(Optimizer, LoosenedLimitsGiveTheSchedulerItsTrialBack) {
