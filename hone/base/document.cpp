@@ -6,8 +6,6 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include "hone/base/files.h"
-
 namespace hone {
 namespace {
 
@@ -139,8 +137,6 @@ Node Node::parse_toml(const std::string& text, const std::string& file) {
                 "this file is TOML: name = value, one a line, text in double quotes");
   }
 }
-
-Node Node::read_toml(const std::string& path) { return parse_toml(read_file(path), path); }
 
 Error Node::expected(const std::string& what, std::string hint) const {
   if (type_ == Type::missing)

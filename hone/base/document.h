@@ -23,8 +23,6 @@ class Node {
 
   /// Parses TOML text. `file` is only a name for messages. Throws Error with line on malformed text.
   static Node parse_toml(const std::string& text, const std::string& file);
-  /// Reads and parses a file. Throws Error where it cannot be read.
-  static Node read_toml(const std::string& path);
 
   Type type() const { return type_; }
   const Place& place() const { return place_; }

@@ -54,7 +54,6 @@ std::vector<AttentionBound> attention_bounds(const AttentionShape& shape, double
     bound.row_bytes = passes == 1 ? short_row : shape.element_bytes * (2.0 * shape.d + shape.keys);
     const double rows = std::floor(buffer_bytes / bound.row_bytes);
     bound.fits = rows >= 1.0;
-    bound.queries_at_once = bound.fits ? std::min(rows, shape.queries) : 0.0;
     // Where scores leave after every pass but the last and come back, a pass needs queries or outputs alone.
     // That may be worth it where rows fit, too, as more queries then share a reading of the keys.
     const double apart = passes == 1 ? short_row : shape.element_bytes * (shape.d + 2.0);

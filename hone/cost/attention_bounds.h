@@ -24,9 +24,8 @@ struct AttentionBound {
   /// Bytes on chip beside tiles of keys and values, of one query, so that its row of scores need not leave:
   /// grows with the keys where there are several passes, and does not where there is one.
   double row_bytes = 0.0;
-  bool fits = false;             ///< at least one query's row fits the buffer
-  double traffic_bytes = 0.0;    ///< least that passes between buffer and memory
-  double queries_at_once = 0.0;  ///< of one head, that a buffer holds; 0: none
+  bool fits = false;           ///< at least one query's row fits the buffer
+  double traffic_bytes = 0.0;  ///< least that passes between buffer and memory
 };
 
 /// The families of "FuseMax: Leveraging Extended Einsums to Optimize Attention Accelerator Design" (Nayak et

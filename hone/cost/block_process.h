@@ -40,8 +40,6 @@ class BlockProcess {
   /// Log density of the targets under the fitted variances and these under their priors, to a constant that
   /// depends on the number of blocks alone.
   double log_evidence() const { return log_evidence_; }
-  /// How much a row counted, 1 for one without doubt, in order.
-  const Eigen::VectorXd& row_weights() const { return weights_; }
   std::size_t set_aside() const { return set_aside_; }  ///< targets far beyond the others
 
  private:

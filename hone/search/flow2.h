@@ -75,7 +75,6 @@ class Flow2 {
   const Losses& losses() const { return losses_; }
   const std::vector<double>& weights() const { return weights_; }
   double step() const { return step_; }
-  bool knows_its_start() const { return !losses_.empty(); }
   bool can_suggest() const { return allowed_ > 0; }
   bool converged() const;
   /// Whether the other's incumbent is within a step of this one's, with the same categories.

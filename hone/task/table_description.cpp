@@ -110,7 +110,7 @@ TableDescription TableDescription::parse(const std::string& text, const std::str
   if (!json.is_object()) refuse(file, "", "expected an object", "see docs/formats.md");
   TableDescription description;
   description.title = text_of(json, "title", file);
-  description.cite = text_of(json, "cite", file);
+  text_of(json, "cite", file);  // for people: only that it is text
   description.rows = count_of(json, "rows", -1, file, "table");
   std::set<std::string> names;
   if (const auto columns = json.find("columns"); columns != json.end()) {

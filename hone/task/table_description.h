@@ -31,7 +31,6 @@ struct TableMetric {
 /// What NAME.json says of NAME.csv.gz (docs/formats.md).
 struct TableDescription {
   std::string title;
-  std::string cite;
   std::vector<TableParameter> parameters;
   std::vector<TableMetric> metrics;
   std::int64_t rows = -1;            ///< -1: it does not say
