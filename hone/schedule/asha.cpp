@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 #include "hone/schedule/arrivals.h"
 #include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/hyperband_plan.h"
@@ -253,15 +251,8 @@ class Asha : public Scheduler {
 
 /// The rungs that the option `steps` means. Throws Error.
 std::vector<std::int64_t> rungs_of(const Options& options) {
-  const auto steps = options.integers("steps");
+  const auto steps = ascending_steps(options, "asha");
   const auto eta = options.integer("eta");
-  if (steps.size() < 2)
-    throw Error("asha needs at least two fidelities in steps", options.place("steps"),
-                "give [smallest, largest], or take scheduler 'fixed' for a single one");
-  for (std::size_t i = 1; i < steps.size(); ++i)
-    if (steps[i] <= steps[i - 1])
-      throw Error(fmt::format("steps must ascend, but {} comes after {}", steps[i], steps[i - 1]),
-                  options.place("steps"));
   if (steps.size() > 2) return steps;
   std::vector<std::int64_t> rungs;
   // A rung less than a factor sqrt(eta) below the last would cost nearly as much and sieve again.
@@ -279,25 +270,14 @@ std::vector<std::int64_t> rungs_of(const Options& options) {
 
 HONE_REGISTER(scheduler, asha) {
   using namespace hone;
-  std::vector<OptionSpec> options = {
-      {.name = "steps",
-       .type = OptionSpec::Type::integers,
-       .fallback = nullptr,
-       .summary = "fidelities of the rungs, ascending; two values: the smallest and the largest, rungs a "
-                  "factor eta apart between them",
-       .low = 1},
-      {.name = "eta",
-       .type = OptionSpec::Type::integer,
-       .fallback = 3,
-       .summary = "of eta trials one is promoted",
-       .low = 2,
-       .high = 1000},
-      {.name = "type",
-       .type = OptionSpec::Type::text,
-       .fallback = "promotion",
-       .summary = "promotion: trials rest at a rung until they are promoted; stopping: they run on unless "
-                  "they report there that they are not among the best",
-       .allowed = {"promotion", "stopping"}}};
+  std::vector<OptionSpec> options = schedule::rung_options(3);
+  options.push_back({.name = "type",
+                     .type = OptionSpec::Type::text,
+                     .fallback = "promotion",
+                     .summary =
+                         "promotion: trials rest at a rung until they are promoted; stopping: they run on "
+                         "unless they report there that they are not among the best",
+                     .allowed = {"promotion", "stopping"}});
   for (OptionSpec& more : schedule::beyond_options()) options.push_back(std::move(more));
   registry.add(
       "scheduler",

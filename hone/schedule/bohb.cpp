@@ -6,23 +6,14 @@
 
 HONE_REGISTER(scheduler, bohb) {
   using namespace hone;
-  registry.add(
-      "scheduler",
-      MethodInfo{
-          .name = "bohb",
-          .summary = "Hyperband's brackets with a kernel density model that proposes what they begin with.",
-          .paper = "BOHB: Robust and Efficient Hyperparameter Optimization at Scale",
-          .options = schedule::rung_options(3),
-          .abilities = {.objectives = "several",
-                        .constraints = "avoided",
-                        .batch = "the next bracket begins while one waits",
-                        .fidelity = "rungs a factor eta apart, from the largest down",
-                        .ask = "O(log n)",
-                        .trials = "one bracket and more"},
-          .searcher = "bohb"},
-      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
-        return std::make_unique<schedule::Brackets>(
-            problem,
-            schedule::hyperband_plan(schedule::rungs_from_top(options, "bohb"), options.integer("eta")));
-      }));
+  MethodInfo method = schedule::bracket_method(
+      "bohb", "Hyperband's brackets with a kernel density model that proposes what they begin with.",
+      "BOHB: Robust and Efficient Hyperparameter Optimization at Scale");
+  method.searcher = "bohb";
+  registry.add("scheduler", std::move(method),
+               schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+                 return std::make_unique<schedule::Brackets>(
+                     problem, schedule::hyperband_plan(schedule::rungs_from_top(options, "bohb"),
+                                                       options.integer("eta")));
+               }));
 }

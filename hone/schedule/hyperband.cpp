@@ -9,16 +9,9 @@
 HONE_REGISTER(scheduler, hyperband) {
   using namespace hone;
   registry.add("scheduler",
-               MethodInfo{.name = "hyperband",
-                          .summary = "Brackets of successive halving that begin at every rung in turn.",
-                          .paper = "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization",
-                          .options = schedule::rung_options(3),
-                          .abilities = {.objectives = "several",
-                                        .constraints = "avoided",
-                                        .batch = "the next bracket begins while one waits",
-                                        .fidelity = "rungs a factor eta apart, from the largest down",
-                                        .ask = "O(log n)",
-                                        .trials = "one bracket and more"}},
+               schedule::bracket_method(
+                   "hyperband", "Brackets of successive halving that begin at every rung in turn.",
+                   "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization"),
                schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
                  return std::make_unique<schedule::Brackets>(
                      problem, schedule::hyperband_plan(schedule::rungs_from_top(options, "hyperband"),

@@ -60,9 +60,22 @@ std::vector<OptionSpec> beyond_options() {
                   "beside it, once such twins were found to stay twins"}};
 }
 
-std::vector<std::int64_t> rungs_from_top(const Options& options, const char* method) {
-  const auto steps = options.integers("steps");
-  const std::int64_t eta = options.integer("eta");
+MethodInfo bracket_method(const std::string& name, const std::string& summary, const std::string& paper,
+                          std::int64_t eta) {
+  return {.name = name,
+          .summary = summary,
+          .paper = paper,
+          .options = rung_options(eta),
+          .abilities = {.objectives = "several",
+                        .constraints = "avoided",
+                        .batch = "the next bracket begins while one waits",
+                        .fidelity = "rungs a factor eta apart, from the largest down",
+                        .ask = "O(log n)",
+                        .trials = "one bracket and more"}};
+}
+
+std::vector<std::int64_t> ascending_steps(const Options& options, const char* method) {
+  auto steps = options.integers("steps");
   if (steps.size() < 2)
     throw Error(fmt::format("{} needs at least two fidelities in steps", method), options.place("steps"),
                 "give [smallest, largest], or take scheduler 'fixed' for a single one");
@@ -70,6 +83,12 @@ std::vector<std::int64_t> rungs_from_top(const Options& options, const char* met
     if (steps[i] <= steps[i - 1])
       throw Error(fmt::format("steps must ascend, but {} comes after {}", steps[i], steps[i - 1]),
                   options.place("steps"));
+  return steps;
+}
+
+std::vector<std::int64_t> rungs_from_top(const Options& options, const char* method) {
+  const auto steps = ascending_steps(options, method);
+  const std::int64_t eta = options.integer("eta");
   if (steps.size() > 2) return steps;
   std::vector<std::int64_t> rungs{steps[1]};
   // Compared in integers: max / eta^s >= min just where max >= min * eta^s.

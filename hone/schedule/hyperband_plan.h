@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "hone/schedule/brackets.h"
@@ -12,6 +13,15 @@ namespace hone::schedule {
 std::vector<OptionSpec> rung_options(std::int64_t eta);
 /// What asha does beyond its paper: eager, measured, distinct.
 std::vector<OptionSpec> beyond_options();
+
+/// What a method made of Brackets is registered with: the options of its rungs (`eta` by default), and what
+/// Hyperband's brackets can do.
+MethodInfo bracket_method(const std::string& name, const std::string& summary, const std::string& paper,
+                          std::int64_t eta = 3);
+
+/// The option `steps` as the user wrote it. Throws Error, `method` being who asks, where there are fewer than
+/// two values or they do not ascend.
+std::vector<std::int64_t> ascending_steps(const Options& options, const char* method);
 
 /// The rungs of Hyperband, ascending: largest * eta^-s, rounded, as long as that is no smaller than the
 /// smallest; more than two steps are taken as they are. Throws Error, `method` being who asks.

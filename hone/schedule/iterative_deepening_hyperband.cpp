@@ -55,7 +55,11 @@ Brackets::Plan raised_plan(const Options& options) {
 
 HONE_REGISTER(scheduler, iterative_deepening_hyperband) {
   using namespace hone;
-  auto specs = schedule::rung_options(3);
+  MethodInfo method = schedule::bracket_method(
+      "iterative_deepening_hyperband",
+      "Hyperband whose largest fidelity may be raised later; what was evaluated is used.",
+      "Iterative Deepening Hyperband");
+  auto& specs = method.options;
   specs.front().summary =
       "smallest and largest fidelity; the largest may be raised later to a power of eta times it";
   specs.push_back({.name = "variant",
@@ -71,21 +75,10 @@ HONE_REGISTER(scheduler, iterative_deepening_hyperband) {
                        "told; default: the largest",
                    .low = 1,
                    .optional = true});
-  registry.add(
-      "scheduler",
-      MethodInfo{
-          .name = "iterative_deepening_hyperband",
-          .summary = "Hyperband whose largest fidelity may be raised later; what was evaluated is used.",
-          .paper = "Iterative Deepening Hyperband",
-          .options = std::move(specs),
-          .traits = "the largest fidelity may be raised while a study goes on",
-          .abilities = {.objectives = "several",
-                        .constraints = "avoided",
-                        .batch = "the next bracket begins while one waits",
-                        .fidelity = "rungs a factor eta apart; the largest may be raised",
-                        .ask = "O(log n)",
-                        .trials = "one bracket and more"}},
-      schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
-        return std::make_unique<schedule::Brackets>(problem, schedule::raised_plan(options));
-      }));
+  method.traits = "the largest fidelity may be raised while a study goes on";
+  method.abilities.fidelity = "rungs a factor eta apart; the largest may be raised";
+  registry.add("scheduler", std::move(method),
+               schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
+                 return std::make_unique<schedule::Brackets>(problem, schedule::raised_plan(options));
+               }));
 }

@@ -24,11 +24,6 @@ HONE_REGISTER(scheduler, mobster) {
                         .trials = "any number"},
           .searcher = "mobster"},
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
-        return schedule::make_scheduler("asha", problem,
-                                        Json{{"steps", options.integers("steps")},
-                                             {"eta", options.integer("eta")},
-                                             {"eager", options.flag("eager")},
-                                             {"measured", options.flag("measured")},
-                                             {"distinct", options.flag("distinct")}});
+        return schedule::make_scheduler("asha", problem, options.json());
       }));
 }

@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include "hone/base/error.h"
 #include "hone/schedule/hyperband_plan.h"
 
 // Successive halving (Jamieson & Talwalkar, AISTATS 2016, figure 3): n configs get an equal share of a
@@ -12,8 +9,10 @@
 
 HONE_REGISTER(scheduler, successive_halving) {
   using namespace hone;
-  auto specs = schedule::rung_options(2);
-  specs.push_back(
+  MethodInfo method = schedule::bracket_method(
+      "successive_halving", "Runs n trials, and the best 1/eta of them on, until one is left; then again.",
+      "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2);
+  method.options.push_back(
       {.name = "n",
        .type = OptionSpec::Type::integer,
        .fallback = nullptr,
@@ -22,17 +21,7 @@ HONE_REGISTER(scheduler, successive_halving) {
        .high = 1e9,
        .optional = true});
   registry.add(
-      "scheduler",
-      MethodInfo{.name = "successive_halving",
-                 .summary = "Runs n trials, and the best 1/eta of them on, until one is left; then again.",
-                 .paper = "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
-                 .options = std::move(specs),
-                 .abilities = {.objectives = "several",
-                               .constraints = "avoided",
-                               .batch = "the next bracket begins while one waits",
-                               .fidelity = "rungs a factor eta apart, from the largest down",
-                               .ask = "O(log n)",
-                               .trials = "one bracket and more"}},
+      "scheduler", std::move(method),
       schedule::MakeScheduler([](const schedule::Problem& problem, const Options& options) {
         schedule::Brackets::Plan plan;
         plan.rungs = schedule::rungs_from_top(options, "successive_halving");
