@@ -8,9 +8,9 @@
 #include "hone/base/units.h"
 #include "hone/cost/kernel_generator.h"
 #include "hone/cost/labels.h"
-#include "hone/cost/stopwatch.h"
 #include "hone/label/label_pool.h"
 #include "hone/label/labeller.h"
+#include "hone/predict/score.h"
 #include "label.h"
 
 namespace hone::cli {
@@ -112,7 +112,7 @@ int summary(const Arguments& arguments) {
                                 {"groups", row.groups.size()},
                                 {"failed", row.failed},
                                 {"disturbed", row.disturbed},
-                                {"run_s_median", real_to_json(cost::quantile(row.run_s, 0.5))}};
+                                {"run_s_median", real_to_json(predict::quantile(row.run_s, 0.5))}};
     print_json(json);
     return kDone;
   }
@@ -125,7 +125,7 @@ int summary(const Arguments& arguments) {
               "run 10%", "run 50%", "run 90%");
   for (const auto& [name, row] : rows) {
     const auto at = [&](double q) {
-      return row.run_s.empty() ? "-" : quantity_text("run_s", cost::quantile(row.run_s, q));
+      return row.run_s.empty() ? "-" : quantity_text("run_s", predict::quantile(row.run_s, q));
     };
     std::printf("%-22s %7zu %7zu %7zu %10zu %11s %11s %11s\n", name.c_str(), row.labels, row.groups.size(),
                 row.failed, row.disturbed, at(0.1).c_str(), at(0.5).c_str(), at(0.9).c_str());

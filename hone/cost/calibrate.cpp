@@ -22,6 +22,7 @@
 #include "hone/cost/data_caches.h"
 #include "hone/cost/memory.h"
 #include "hone/cost/stopwatch.h"
+#include "hone/predict/score.h"
 
 extern char** environ;
 
@@ -85,7 +86,7 @@ void measure_once(Subject& subject, double repeat_s) {
 Rate rate_of(const std::vector<double>& rates) {
   if (rates.empty()) return {};
   const double best = *std::max_element(rates.begin(), rates.end());
-  return {best, (best - quantile(rates, 0.5)) / best};
+  return {best, (best - predict::quantile(rates, 0.5)) / best};
 }
 
 /// What is written here cannot be left out; by several threads at once.

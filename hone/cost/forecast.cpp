@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "hone/cost/cost_method.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
@@ -95,10 +96,7 @@ void Forecast::refit() {
 
 double Forecast::error() const {
   if (errors_.empty()) return std::nan("");
-  std::vector<double> sorted(errors_.begin(), errors_.end());
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
+  return predict::upper_median({errors_.begin(), errors_.end()});
 }
 
 }  // namespace hone::cost

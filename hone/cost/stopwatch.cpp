@@ -11,6 +11,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 
@@ -144,9 +145,9 @@ class Session {
         static_cast<std::size_t>(options_.repeats) * static_cast<std::size_t>(rounds_), all.size());
     const bool enough = !good.empty() && 2 * good.size() >= planned;
     const std::vector<double>& counted = enough ? good : all;
-    result.seconds = quantile(counted, options_.quantile);
-    const double low = quantile(counted, 0.2);
-    result.spread = counted.size() < 2 || low <= 0.0 ? 0.0 : (quantile(counted, 0.8) - low) / low;
+    result.seconds = predict::quantile(counted, options_.quantile);
+    const double low = predict::quantile(counted, 0.2);
+    result.spread = counted.size() < 2 || low <= 0.0 ? 0.0 : (predict::quantile(counted, 0.8) - low) / low;
     result.repeats = static_cast<int>(counted.size());
     result.discarded = static_cast<int>(all.size() - counted.size());
     result.rounds = rounds_;
@@ -196,15 +197,6 @@ std::vector<Timing> measure_all(const std::vector<std::function<void()>>& subjec
 Timing measure(const std::function<void()>& subject, const TimingOptions& options,
                const Interrupted& interrupted) {
   return measure_all({subject}, options, interrupted).front();
-}
-
-double quantile(std::vector<double> sample, double at) {
-  if (sample.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(sample.begin(), sample.end());
-  const double place = std::clamp(at, 0.0, 1.0) * static_cast<double>(sample.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sample.size() - 1);
-  return sample[below] + (sample[above] - sample[below]) * (place - static_cast<double>(below));
 }
 
 }  // namespace hone::cost

@@ -52,8 +52,4 @@ std::vector<Timing> measure_all(const std::vector<std::function<void()>>& subjec
 Timing measure(const std::function<void()>& subject, const TimingOptions& options = {},
                const Interrupted& interrupted = {});
 
-/// The quantile of a sample by linear interpolation between order statistics (Hyndman and Fan, "Sample
-/// Quantiles in Statistical Packages", 1996, type 7). NaN for an empty sample.
-double quantile(std::vector<double> sample, double at);
-
 }  // namespace hone::cost

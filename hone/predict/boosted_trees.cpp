@@ -12,7 +12,8 @@ namespace {
 /// What a file may say at most, so that sums of leaves stay finite.
 constexpr double kLargestLeaf = 1e100;
 
-double quantile_of(std::vector<double> values, double share) {
+/// Of the values in ascending order the nearest one to `share` of the way: one that occurs. 0 of none.
+double nearest_value(std::vector<double> values, double share) {
   if (values.empty()) return 0.0;
   const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
@@ -200,7 +201,7 @@ BoostedTrees BoostedTrees::fit(std::span<const double> rows, std::size_t columns
     }
     base = total > 0.0 ? sum / total : 0.0;
   } else {
-    base = quantile_of({targets.begin(), targets.end()}, options.quantile);
+    base = nearest_value({targets.begin(), targets.end()}, options.quantile);
   }
   const Loss loss = [&](std::span<const double> fitted, std::vector<double>& gradients,
                         std::vector<double>& curvatures) {
@@ -272,7 +273,7 @@ BoostedTrees BoostedTrees::grown(std::span<const double> rows, std::size_t colum
         for (const std::int32_t row : inside)
           left.push_back(quantile_targets[static_cast<std::size_t>(row)] -
                          fitted[static_cast<std::size_t>(row)]);
-        value = quantile_of(std::move(left), options.quantile);
+        value = nearest_value(std::move(left), options.quantile);
       }
       model.nodes_[static_cast<std::size_t>(node)].value = options.learning_rate * value;
     }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "hone/base/error.h"
+#include "hone/predict/score.h"
 
 namespace hone::predict {
 namespace {
@@ -174,9 +175,7 @@ void OutputTransform::fit_limit(const std::vector<double>& values) {
     if (value != 0.0 && sizes.size() < kFirst) sizes.push_back(std::abs(value * shrink_));
   middle_ = 0.0;
   if (sizes.empty()) return;
-  const auto half = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
-  std::nth_element(sizes.begin(), half, sizes.end());
-  spread_ = std::max(*half, 1e-300);
+  spread_ = std::max(upper_median(std::move(sizes)), 1e-300);
   std::vector<double> small;
   for (const double value : values) small.push_back(value * shrink_ / spread_);
   fit_scale(small);

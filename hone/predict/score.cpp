@@ -14,6 +14,21 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? *middle : 0.5 * (*std::max_element(values.begin(), middle) + *middle);
 }
 
+double upper_median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+double quantile(std::vector<double> sample, double at) {
+  if (sample.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(sample.begin(), sample.end());
+  const double place = std::clamp(at, 0.0, 1.0) * static_cast<double>(sample.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sample.size() - 1);
+  return sample[below] + (sample[above] - sample[below]) * (place - static_cast<double>(below));
+}
+
 std::vector<double> ranks_of(const std::vector<double>& values) {
   std::vector<double> keys = values;
   for (double& key : keys)

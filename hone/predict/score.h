@@ -7,6 +7,11 @@ namespace hone::predict {
 
 /// The middle value, the mean of the two middle ones of an even number; NaN of none.
 double median(std::vector<double> values);
+/// The middle value, the upper of the two middle ones of an even number; at least one value.
+double upper_median(std::vector<double> values);
+/// The quantile of a sample by linear interpolation between order statistics (Hyndman and Fan, "Sample
+/// Quantiles in Statistical Packages", 1996, type 7). NaN for an empty sample.
+double quantile(std::vector<double> sample, double at);
 
 /// Ranks from 1, the least value first; equal values share the mean of their ranks. NaN and infinity come
 /// last, together.

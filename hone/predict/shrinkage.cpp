@@ -2,17 +2,16 @@
 
 #include <algorithm>
 
+#include "hone/predict/score.h"
+
 namespace hone::predict {
 namespace {
 
-/// The middle one; of an even number the upper.
 double middle_of(const std::vector<Repeated>& all) {
   std::vector<double> means;
   means.reserve(all.size());
   for (const Repeated& one : all) means.push_back(one.mean);
-  const auto middle = means.begin() + static_cast<std::ptrdiff_t>(means.size() / 2);
-  std::nth_element(means.begin(), middle, means.end());
-  return *middle;
+  return upper_median(std::move(means));
 }
 
 }  // namespace

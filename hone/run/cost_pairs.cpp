@@ -72,10 +72,7 @@ std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& fil
     pair.trials = static_cast<std::int64_t>(x.size());
     pair.rank = predict::rank_correlation(x, y);
     if (x.size() < kFewest || std::isnan(pair.rank)) continue;
-    if (pair.same_quantity && !off.empty()) {
-      std::nth_element(off.begin(), off.begin() + static_cast<std::ptrdiff_t>(off.size() / 2), off.end());
-      pair.off = off[off.size() / 2];
-    }
+    if (pair.same_quantity && !off.empty()) pair.off = predict::upper_median(std::move(off));
     kept.push_back(pair);
   }
   return kept;

@@ -34,7 +34,8 @@ bool ascending(const space::Parameter& parameter) {
   return true;
 }
 
-double quantile(std::vector<double> values, double share) {
+/// Of the values in ascending order the one at `share` of the way, rounded down: one that occurs.
+double value_below(std::vector<double> values, double share) {
   const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), values.begin() + at, values.end());
   return values[static_cast<std::size_t>(at)];
@@ -75,7 +76,7 @@ EffectModel::EffectModel(space::Space space, const std::vector<Observation>& obs
     lacking_ = fmt::format("{} trials have it; {} are needed", points_.size(), kFewest);
     return;
   }
-  const double low = quantile(values_, 0.25), high = quantile(values_, 0.75);
+  const double low = value_below(values_, 0.25), high = value_below(values_, 0.75);
   if (high > low)
     for (double& value : values_) {
       const double kept = std::clamp(value, low - 3.0 * (high - low), high + 3.0 * (high - low));

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/predict/score.h"
 #include "hone/run/identity_study.h"
 #include "hone/run/simulator.h"
 #include "hone/study/front.h"
@@ -123,7 +124,7 @@ double latency_spread(const Landscape& landscape, const Points& points) {
   std::vector<double> spreads;
   for (const auto& [first, range] : ranges)
     if (range.n > 1.0 && range.sum > 0.0) spreads.push_back((range.most - range.least) * range.n / range.sum);
-  return spreads.empty() ? 0.0 : upper_median(std::move(spreads));
+  return spreads.empty() ? 0.0 : predict::upper_median(std::move(spreads));
 }
 
 }  // namespace

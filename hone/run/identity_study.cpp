@@ -9,6 +9,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
+#include "hone/predict/score.h"
 
 namespace hone::run {
 namespace {
@@ -70,7 +71,7 @@ class Searches {
     double squares = 0.0;
     for (const double quality : qualities) squares += (quality - row.quality) * (quality - row.quality);
     if (row.seeds > 1) row.quality_error = std::sqrt(squares / (row.seeds - 1) / row.seeds);
-    row.share_of_evaluations = upper_median(shares);
+    row.share_of_evaluations = predict::upper_median(shares);
     study_.rows.push_back(std::move(row));
   }
 
@@ -97,7 +98,7 @@ class Searches {
 double spread_within(const Landscape& landscape, const std::vector<std::size_t>& classes) {
   std::vector<double> values;
   for (std::size_t row = 0; row < landscape.size(); ++row) values.push_back(landscape.value(row));
-  const double middle = upper_median(values);
+  const double middle = predict::upper_median(values);
   struct Sum {
     double n = 0.0, mean = 0.0, squares = 0.0;
   };

@@ -10,6 +10,7 @@
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/identity/signature.h"
+#include "hone/predict/score.h"
 
 namespace hone::run {
 namespace {
@@ -17,12 +18,6 @@ namespace {
 constexpr std::size_t kNumbersOfAnExample = 8;
 
 }  // namespace
-
-double upper_median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 std::size_t class_count(const std::vector<std::size_t>& classes) {
   std::size_t n = 0;
@@ -46,7 +41,7 @@ Landscape::Landscape(std::shared_ptr<const task::Recorded> recorded)
   }
   best_ = *std::min_element(values_.begin(), values_.end());
   if (seeds_ < 2) return;
-  const double middle = upper_median(values_);
+  const double middle = predict::upper_median(values_);
   double squares = 0.0, degrees = 0.0;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     if (values_[row] > middle) continue;

@@ -79,9 +79,6 @@ class Landscape {
   mutable std::deque<std::pair<LandscapeProbe, std::vector<std::size_t>>> known_;  // references stay
 };
 
-/// The upper of the two middle ones of an even number; at least one value.
-double upper_median(std::vector<double> values);
-
 std::size_t class_count(const std::vector<std::size_t>& classes);
 
 }  // namespace hone::run

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "hone/cost/stopwatch.h"
+#include "hone/predict/score.h"
 #include "hone/run/cost_bench.h"
 #include "hone/run/foresight.h"
 #include "hone/run/simulator.h"
@@ -62,7 +62,7 @@ Everything measure_all(const task::Recorded& recorded, const std::string& cost) 
       costs.push_back(*value);
   }
   all.rows = static_cast<std::int64_t>(rows.size());
-  all.median = cost::quantile(costs, 0.5);
+  all.median = predict::quantile(costs, 0.5);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const auto value = rows[row].find(cost);
     if (!value || !(*value <= all.median)) continue;

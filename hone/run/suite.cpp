@@ -10,6 +10,7 @@
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
+#include "hone/predict/score.h"
 #include "hone/study/front.h"
 
 namespace hone::run {
@@ -59,9 +60,8 @@ double Problem::median() const {
       const double oriented = objective.minimize ? *best : -*best;
       for (double& value : values) value = oriented + std::abs(value - oriented);
     }
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    known_->median = objective.minimize ? *middle : -*middle;
+    const double middle = predict::upper_median(std::move(values));
+    known_->median = objective.minimize ? middle : -middle;
   });
   return known_->median;
 }

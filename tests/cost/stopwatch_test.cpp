@@ -41,14 +41,6 @@ struct Script {
   }
 };
 
-TEST(Quantile, InterpolatesBetweenOrderStatistics) {
-  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 0.2), 1.8);
-  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 0.5), 3.0);
-  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 1.0), 5.0);
-  EXPECT_DOUBLE_EQ(quantile({7}, 0.3), 7.0);
-  EXPECT_TRUE(std::isnan(quantile({}, 0.3)));
-}
-
 TEST(Stopwatch, GivesLowQuantileAndSpread) {
   Script script;
   script.subject = {5e-3, 1e-3, 3e-3, 2e-3, 4e-3};

@@ -10,6 +10,20 @@ namespace {
 
 const double kNone = std::numeric_limits<double>::infinity();
 
+TEST(UpperMedian, IsTheUpperOfTwo) {
+  EXPECT_EQ(upper_median({3, 1, 2}), 2.0);
+  EXPECT_EQ(upper_median({4, 1, 3, 2}), 3.0);
+  EXPECT_EQ(upper_median({7}), 7.0);
+}
+
+TEST(Quantile, InterpolatesBetweenOrderStatistics) {
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 0.2), 1.8);
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 0.5), 3.0);
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2, 5}, 1.0), 5.0);
+  EXPECT_DOUBLE_EQ(quantile({7}, 0.3), 7.0);
+  EXPECT_TRUE(std::isnan(quantile({}, 0.3)));
+}
+
 TEST(Ranks, SharedByEqualValuesAndLastForNone) {
   EXPECT_EQ(ranks_of({0.3, 0.1, 0.3}), (std::vector<double>{2.5, 1.0, 2.5}));
   EXPECT_EQ(ranks_of({kNone, 0.1, std::nan("")}), (std::vector<double>{2.5, 1.0, 2.5}));
