@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "hone/base/mix.h"
 #include "hone/graph/graph.h"
 #include "hone/graph/terms.h"
 
@@ -15,13 +16,8 @@ constexpr const char* kVersion = "hone.graph.2";  // enters every structural key
 
 using Colour = std::uint64_t;
 
-/// Mixes b into a; the finaliser of SplitMix64. Colours only order: two that collide are treated as alike.
-Colour mixed(Colour a, Colour b) {
-  a = (a ^ b) + 0x9e3779b97f4a7c15u + (a << 6);
-  a = (a ^ (a >> 30)) * 0xbf58476d1ce4e5b9u;
-  a = (a ^ (a >> 27)) * 0x94d049bb133111ebu;
-  return a ^ (a >> 31);
-}
+/// Mixes b into a. Colours only order: two that collide are treated as alike.
+Colour mixed(Colour a, Colour b) { return finalised((a ^ b) + 0x9e3779b97f4a7c15u + (a << 6)); }
 
 class Canonicalizer {
  public:

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/mix.h"
 
 namespace hone::task {
 namespace {
@@ -16,11 +17,7 @@ namespace {
 using Sum = std::vector<int>;
 
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  // SplitMix64's finaliser over a running sum.
-  hash += value + 0x9e3779b97f4a7c15ULL;
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-  return hash ^ (hash >> 31);
+  return finalised(hash + value + 0x9e3779b97f4a7c15ULL);  // over a running sum
 }
 
 std::uint64_t mixed(std::uint64_t hash, std::vector<std::uint64_t> values) {
