@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/files.h"
 #include "hone/run/optimizer.h"
 
 namespace {
@@ -53,8 +52,8 @@ std::vector<double> run(const std::string& searcher, const std::string& store, i
 }  // namespace
 
 int main() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "hone-bench-XXXXXX").string();
-  const std::string folder = ::mkdtemp(pattern.data());
+  const hone::ScratchFolder scratch("hone-bench");
+  const std::string& folder = scratch.path();
   std::printf("microseconds a trial, ask and tell, six mixed parameters (low: best tenth of the run)\n");
   std::printf("%-8s %-8s %8s %8s %8s %8s\n", "searcher", "store", "trials", "low", "first", "last");
   int file = 0;
@@ -67,5 +66,4 @@ int main() {
       std::printf("%-8s %-8s %8d %8.1f %8.1f %8.1f\n", searcher.c_str(), store, trials,
                   *std::min_element(tenths.begin(), tenths.end()), tenths.front(), tenths.back());
     }
-  std::filesystem::remove_all(folder);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/files.h"
 #include "hone/run/optimizer.h"
 
 namespace {
@@ -86,8 +87,8 @@ double together(const std::string& url, int processes, std::int64_t trials, std:
 
 int main(int argc, char** argv) {
   const std::int64_t large = argc > 1 ? std::atoll(argv[1]) : 1000000;
-  std::string pattern = (std::filesystem::temp_directory_path() / "hone-bench-XXXXXX").string();
-  const std::string folder = ::mkdtemp(pattern.data());
+  const hone::ScratchFolder scratch("hone-bench");
+  const std::string& folder = scratch.path();
   std::printf("results a second into one SQLite file, 40,000 trials of six parameters (%ld cores)\n",
               ::sysconf(_SC_NPROCESSORS_ONLN));
   std::printf("%10s %8s %12s\n", "processes", "batch", "results/s");
@@ -123,5 +124,4 @@ int main(int argc, char** argv) {
                 light ? "open, and know the front (light)" : "read whole, as a searcher does",
                 hone::monotonic_s() - began, study.front().members().size());
   }
-  std::filesystem::remove_all(folder);
 }

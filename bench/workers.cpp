@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include "hone/base/files.h"
 #include "hone/base/rng.h"
 #include "hone/study/study.h"
 
@@ -59,8 +59,8 @@ workers = {}
 
 int main() {
   const std::string programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
-  std::string pattern = (std::filesystem::temp_directory_path() / "hone-bench-XXXXXX").string();
-  const std::string folder = ::mkdtemp(pattern.data());
+  const hone::ScratchFolder scratch("hone-bench");
+  const std::string& folder = scratch.path();
   hone::Rng rng(1, "text");
   std::ofstream text(folder + "/d.txt");
   for (int i = 0; i < 200000; ++i)
@@ -75,5 +75,4 @@ int main() {
   }
   std::printf("best of each: %.2f times\n",
               *std::min_element(one.begin(), one.end()) / *std::min_element(two.begin(), two.end()));
-  std::filesystem::remove_all(folder);
 }

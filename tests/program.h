@@ -13,23 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hone/base/files.h"
+
 namespace hone::test {
 
 /// A folder of a test's own, removed with it.
 class Folder {
  public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hone-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Folder() {
-    std::error_code code;
-    std::filesystem::remove_all(path_, code);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return scratch_.path(); }
+  std::string file(const std::string& name) const { return path() + "/" + name; }
   void write(const std::string& name, const std::string& text) const { std::ofstream(file(name)) << text; }
   std::string read(const std::string& name) const {
     std::ostringstream text;
@@ -38,7 +30,7 @@ class Folder {
   }
 
  private:
-  std::string path_;
+  ScratchFolder scratch_{"hone-test"};
 };
 
 /// A run of the program `hone` as built, in a folder.

@@ -124,12 +124,13 @@ void SqliteFile::use_write_ahead_log() {
 
 /// A log can only be read with a file beside it that cannot be made here: a copy is read in its place.
 void SqliteFile::open_copy() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "hone-read-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr)
+  try {
+    copy_.emplace("hone-read");
+  } catch (const Error&) {
     throw environment_error(fmt::format("{}: its log cannot be read where nothing can be written", path_),
                             "copy the store and its -wal to a folder of your own");
-  copy_ = pattern;
-  const std::string copy = copy_ + "/study.sqlite";
+  }
+  const std::string copy = copy_->path() + "/study.sqlite";
   std::error_code code;
   std::filesystem::copy_file(path_, copy, code);
   if (!code) std::filesystem::copy_file(path_ + "-wal", copy + "-wal", code);
@@ -263,11 +264,7 @@ void SqliteFile::close() {
   statements_.clear();
   sqlite3_close(database_);
   database_ = nullptr;
-  if (!copy_.empty()) {
-    std::error_code code;
-    std::filesystem::remove_all(copy_, code);
-    copy_.clear();
-  }
+  copy_.reset();
 }
 
 SqliteFile::Use::~Use() {

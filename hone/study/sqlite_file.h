@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -94,7 +96,7 @@ class SqliteFile {
   void close();
 
   std::string path_;
-  std::string copy_;  // a folder with what is read in its place
+  std::optional<ScratchFolder> copy_;  // with what is read in its place
   sqlite3* database_ = nullptr;
   std::vector<sqlite3_stmt*> statements_;
   sqlite3_stmt *begin_ = nullptr, *commit_ = nullptr;

@@ -17,20 +17,15 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 
 namespace hone::cost {
 namespace {
 
 class MachineLockTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "hone-lock-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string folder_;
+  const ScratchFolder scratch_{"hone-lock"};
+  const std::string folder_ = scratch_.path();
 };
 
 /// What happens on the machine, as all see it; lies in memory that processes share.

@@ -2,12 +2,12 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/base/files.h"
 
 namespace hone::cost {
 namespace {
@@ -200,8 +200,8 @@ TEST(Stopwatch, RefusesImpossibleOptions) {
 }
 
 TEST(Stopwatch, WhatASubjectThrowsPassesAndTheLockIsFree) {
-  std::string folder = (std::filesystem::temp_directory_path() / "hone-watch-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const ScratchFolder scratch("hone-watch");
+  const std::string& folder = scratch.path();
   const char* before = std::getenv("HONE_LOCK_DIR");
   const std::string saved = before == nullptr ? "" : before;
   ::setenv("HONE_LOCK_DIR", folder.c_str(), 1);
@@ -234,7 +234,6 @@ TEST(Stopwatch, WhatASubjectThrowsPassesAndTheLockIsFree) {
   } else {
     ::setenv("HONE_LOCK_DIR", saved.c_str(), 1);
   }
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "hone/base/files.h"
 #include "hone/base/rng.h"
 #include "hone/task/passages.h"
 #include "hone/task/split.h"
@@ -23,13 +24,6 @@ const Place kPlace{"study.toml", 9, "task.data"};
 
 class CorpusTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "hone-corpus-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   std::string put(const std::string& name, const std::string& content) {
     const fs::path path = root_ / name;
     fs::create_directories(path.parent_path());
@@ -54,7 +48,8 @@ class CorpusTest : public ::testing::Test {
     return "no error";
   }
 
-  fs::path root_;
+  const ScratchFolder scratch_{"hone-corpus"};
+  const fs::path root_ = scratch_.path();
 };
 
 /// Lines of random words, which never share a passage with another stream's.
