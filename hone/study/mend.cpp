@@ -40,6 +40,25 @@ void remove_store(const std::string& path) {
   for (const char* ending : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(path + ending, code);
 }
 
+/// Puts events into the table of what was set aside; see write_aside.
+sqlite3_stmt* prepare_aside(SqliteFile& file) {
+  return file.prepare(
+      "INSERT INTO damaged (sequence, why, kind, version, time_s, payload, trial) VALUES "
+      "(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+}
+
+void write_aside(SqliteFile& file, sqlite3_stmt* prepared, const Event& event, const std::string& why) {
+  Use aside(file, prepared);
+  aside.integer(1, event.sequence)
+      .text(2, why)
+      .text(3, event.kind)
+      .integer(4, event.version)
+      .real(5, event.time_s)
+      .text(6, event.payload);
+  if (event.trial >= 0) aside.integer(7, event.trial);
+  aside.done();
+}
+
 /// The events of a store: those that SQLite gives, and where it fails or they have gaps, those from its
 /// pages.
 class Source {
@@ -90,15 +109,11 @@ class Rewriting {
   Rewriting(SqliteFile& file, MendReport& report) : file_(file), report_(report) {
     file.run(
         "CREATE TABLE damaged (sequence INTEGER NOT NULL, why TEXT NOT NULL, kind TEXT NOT NULL, version "
-        "INTEGER,"
-        " time_s REAL, payload ANY, trial INTEGER) STRICT");
+        "INTEGER, time_s REAL, payload ANY, trial INTEGER) STRICT");
     insert_ = file.prepare(
         "INSERT OR REPLACE INTO journal (sequence, kind, version, time_s, payload, trial) VALUES "
         "(?1, ?2, ?3, ?4, ?5, ?6)");
-    aside_ = file.prepare(
-        "INSERT INTO damaged (sequence, why, kind, version, time_s, payload, trial) VALUES (?1, ?2, ?3, ?4, "
-        "?5, "
-        "?6, ?7)");
+    aside_ = prepare_aside(file);
     time_at_ = file.prepare("SELECT time_s FROM journal WHERE sequence = ?1");
   }
 
@@ -170,15 +185,7 @@ class Rewriting {
   }
 
   void put_aside(const Event& event, const std::string& why) {
-    Use aside(file_, aside_);
-    aside.integer(1, event.sequence)
-        .text(2, why)
-        .text(3, event.kind)
-        .integer(4, event.version)
-        .real(5, event.time_s)
-        .text(6, event.payload);
-    if (event.trial >= 0) aside.integer(7, event.trial);
-    aside.done();
+    write_aside(file_, aside_, event, why);
     ++report_.set_aside;
   }
 
@@ -212,21 +219,8 @@ class Rewriting {
 
 /// What earlier mends set aside stays.
 void keep_damaged(Reading& reading, SqliteFile& file) {
-  sqlite3_stmt* insert = file.prepare(
-      "INSERT INTO damaged (sequence, why, kind, version, time_s, payload, trial) VALUES (?1, ?2, ?3, ?4, "
-      "?5, ?6, "
-      "?7)");
-  reading.damaged([&](const Event& event, const std::string& why) {
-    Use aside(file, insert);
-    aside.integer(1, event.sequence)
-        .text(2, why)
-        .text(3, event.kind)
-        .integer(4, event.version)
-        .real(5, event.time_s)
-        .text(6, event.payload);
-    if (event.trial >= 0) aside.integer(7, event.trial);
-    aside.done();
-  });
+  sqlite3_stmt* aside = prepare_aside(file);
+  reading.damaged([&](const Event& event, const std::string& why) { write_aside(file, aside, event, why); });
 }
 
 void to_disk(const std::string& path) {
