@@ -78,17 +78,13 @@ study::Measures measures_of(const Case& one, const space::Config& config) {
   return measures;
 }
 
-void stop_if(const AskTimesOptions& options) {
-  if (options.interrupted && options.interrupted()) throw environment_error("interrupted");
-}
-
 double own_ms(const Case& one, std::int64_t n, const AskTimesOptions& options) {
   const auto store = study::open_store("memory:");
   {
     Optimizer random(setup_of(one, "random"), store);
     constexpr std::int64_t kBatch = 1000;
     for (std::int64_t i = 0; i < n;) {
-      stop_if(options);
+      stop_if(options.interrupted);
       std::vector<Optimizer::Told> told;
       for (auto& job : random.ask_alike(std::min(kBatch, n - i))) {
         auto measures = measures_of(one, job.config);
@@ -102,7 +98,7 @@ double own_ms(const Case& one, std::int64_t n, const AskTimesOptions& options) {
   std::vector<double> times;
   const double began = monotonic_s();
   for (int i = 0; i < kAsks && (i == 0 || monotonic_s() - began < kEnough_s); ++i) {
-    stop_if(options);
+    stop_if(options.interrupted);
     const double start = monotonic_s();
     const auto job = optimizer.ask();
     double spent = monotonic_s() - start;
@@ -158,7 +154,7 @@ std::vector<AskTime> ask_times(const AskTimesOptions& options) {
     try {
       time.ms = measured();
     } catch (const Error& error) {
-      stop_if(options);
+      stop_if(options.interrupted);
       time.lacks = error.what();
     }
     times.push_back(time);

@@ -11,7 +11,7 @@
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/run/comparison.h"
-#include "hone/run/optimizer.h"
+#include "hone/run/problem_setup.h"
 #include "hone/run/simulator.h"
 #include "hone/study/front.h"
 
@@ -89,17 +89,9 @@ double unit_s(const Problem& problem, std::int64_t workers) {
   return (mean > 0.0 ? mean : 1.0) / static_cast<double>(workers);
 }
 
-void stop_if(const std::function<bool()>& interrupted) {
-  if (interrupted && interrupted()) throw environment_error("interrupted");
-}
-
 void run_own(const Problem& problem, const Contender& contender, ComparisonRun& run,
              const std::function<bool()>& interrupted) {
-  Optimizer::Setup setup;
-  setup.name = problem.name();
-  setup.space = problem.space();
-  setup.objectives = problem.objectives();
-  setup.limits = problem.limits();
+  Optimizer::Setup setup = setup_of(problem);
   setup.seed = run.seed;
   setup.searcher = contender.searcher;
   setup.searcher_options = contender.searcher_options;

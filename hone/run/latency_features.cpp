@@ -168,8 +168,6 @@ LatencyFeatures cell_features(const LatencyFamily& family, task::CellKind kind) 
 
 // Columns.
 
-bool ends_with(const std::string& name, const std::string& ending) { return name.ends_with(ending); }
-
 /// Amounts of work of stacks of layers; nothing where no columns are named like one.
 Columns stack_work(const Columns& numbers) {
   struct Stack {
@@ -180,15 +178,15 @@ Columns stack_work(const Columns& numbers) {
   std::vector<Stack> stacks;
   const std::string layer_ending = "_layer_num";
   for (std::size_t c = 0; c < numbers.names.size(); ++c) {
-    if (!ends_with(numbers.names[c], layer_ending)) continue;
+    if (!numbers.names[c].ends_with(layer_ending)) continue;
     Stack stack;
     stack.prefix = numbers.names[c].substr(0, numbers.names[c].size() - layer_ending.size());
     stack.layers = numbers.values[c];
     for (std::size_t k = 0; k < numbers.names.size(); ++k) {
       if (numbers.names[k].rfind(stack.prefix + "_", 0) != 0) continue;
-      if (ends_with(numbers.names[k], "_embed_dim") && !ends_with(numbers.names[k], "_ffn_embed_dim"))
+      if (numbers.names[k].ends_with("_embed_dim") && !numbers.names[k].ends_with("_ffn_embed_dim"))
         stack.width = numbers.values[k];
-      else if (ends_with(numbers.names[k], "_avg"))
+      else if (numbers.names[k].ends_with("_avg"))
         stack.averages.emplace_back(numbers.names[k], numbers.values[k]);
     }
     if (stack.width.size() > 0) stacks.push_back(std::move(stack));

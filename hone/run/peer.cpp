@@ -241,6 +241,10 @@ void Peer::end() {
   pid_ = -1;
 }
 
+void stop_if(const std::function<bool()>& interrupted) {
+  if (interrupted && interrupted()) throw environment_error("interrupted");
+}
+
 void Peer::broken(const std::string& how) {
   constexpr off_t kShown = 600;
   const off_t size = ::lseek(said_, 0, SEEK_END);
@@ -262,7 +266,7 @@ std::optional<std::string> Peer::line() {
       return text;
     }
     if (read_.size() > kMaxLine) broken("wrote a line without end");
-    if (start_.interrupted && start_.interrupted()) throw environment_error("interrupted");
+    stop_if(start_.interrupted);
     if (monotonic_s() > until) broken(fmt::format("gave no answer for {:.0f} s", start_.answer_s));
     pollfd wait{socket_, POLLIN, 0};
     if (::poll(&wait, 1, kTick_ms) <= 0) continue;

@@ -47,6 +47,9 @@ struct PeerStart {
   std::function<bool()> interrupted = {};
 };
 
+/// Throws Error (environment) "interrupted" where `interrupted` is given and says so.
+void stop_if(const std::function<bool()>& interrupted);
+
 /// What a peer cannot do, in its own words: a reason to skip it, no fault.
 class PeerUnable : public Error {
  public:

@@ -11,7 +11,7 @@
 #include "hone/base/key.h"
 #include "hone/base/rng.h"
 #include "hone/run/foresight.h"
-#include "hone/run/optimizer.h"
+#include "hone/run/problem_setup.h"
 #include "hone/run/simulated_keys.h"
 #include "hone/study/memory_store.h"
 #include "hone/study/predicted.h"
@@ -112,11 +112,7 @@ class Engine {
   }
 
   Optimizer::Setup setup() {
-    Optimizer::Setup setup;
-    setup.name = problem_.name();
-    setup.space = problem_.space();
-    setup.objectives = problem_.objectives();
-    setup.limits = problem_.limits();
+    Optimizer::Setup setup = setup_of(problem_);
     setup.seed = simulation_.seed;
     setup.searcher = simulation_.searcher;
     setup.searcher_options = simulation_.searcher_options;
