@@ -49,21 +49,12 @@ class Benchmark {
 
   /// The floats of a config's functional signature, as Evaluator::probe gives them: configs whose floats are
   /// equal have values that differ by noise alone. Empty: it has none.
-  virtual std::vector<double> probe(const space::Config& config) const {
-    (void)config;
-    return {};
-  }
+  virtual std::vector<double> probe(const space::Config& /*config*/) const { return {}; }
   /// The measures that are known of a config before it is evaluated, and belong to it alone: what computes
   /// the same may differ in them (latencies).
-  virtual study::Measures costs(const space::Config& config) const {
-    (void)config;
-    return {};
-  }
+  virtual study::Measures costs(const space::Config& /*config*/) const { return {}; }
   /// The model that a config describes, whose canonical form is its structural key; nullopt: nobody knows it.
-  virtual std::optional<graph::Graph> graph(const space::Config& config) const {
-    (void)config;
-    return std::nullopt;
-  }
+  virtual std::optional<graph::Graph> graph(const space::Config& /*config*/) const { return std::nullopt; }
 
   /// Several objectives: points of the true front, oriented so that less is better, dense enough to measure
   /// against; empty where it is not known.

@@ -66,7 +66,7 @@ class Task {
   /// The largest fidelity that a trial can reach; 0: any.
   virtual std::int64_t largest_fidelity() const { return 0; }
   /// Checks the fidelities at which the study's trials rest (ascending). Throws Error.
-  virtual void check_rungs(const std::vector<std::int64_t>& rungs) const { (void)rungs; }
+  virtual void check_rungs(const std::vector<std::int64_t>& /*rungs*/) const {}
 
   /// Reads what the task needs, so that it fails now rather than in a worker. Returns one line about it, for
   /// people; "" where there is nothing to say. Throws Error at the option that names it.
@@ -80,29 +80,19 @@ class Task {
 
   /// The model that a config describes; nullopt where a task has no graph. Throws Error where the config is
   /// no possible model.
-  virtual std::optional<graph::Graph> graph(const space::Config& config) const {
-    (void)config;
-    return std::nullopt;
-  }
+  virtual std::optional<graph::Graph> graph(const space::Config& /*config*/) const { return std::nullopt; }
 
   /// Costs that follow from the design alone (parameters, operations), without building it.
-  virtual study::Measures design_costs(const space::Config& config) const {
-    (void)config;
-    return {};
-  }
+  virtual study::Measures design_costs(const space::Config& /*config*/) const { return {}; }
 
   /// What the costs of one structure depend on beside it (the window of a language model), as canonical text
   /// with a version of how they are taken; "": on nothing. Costs are known under both together.
-  virtual std::string cost_terms(const space::Config& config) const {
-    (void)config;
-    return {};
-  }
+  virtual std::string cost_terms(const space::Config& /*config*/) const { return {}; }
 
   /// The functional key's literal part: everything that decides a result and that the probe cannot see (data,
   /// task version, and the values of parameters such as decay or batch size), as canonical text. nullopt:
   /// this task has no probe, and a candidate is known by its config alone.
-  virtual std::optional<std::string> unseen_by_probe(const space::Config& config) const {
-    (void)config;
+  virtual std::optional<std::string> unseen_by_probe(const space::Config& /*config*/) const {
     return std::nullopt;
   }
 
@@ -112,8 +102,7 @@ class Task {
 
   /// What decides the probe's floats beside the model's structure and what it cannot see, as canonical text:
   /// candidates of one structural key that agree in both are probed once. nullopt: each is probed itself.
-  virtual std::optional<std::string> seen_by_probe(const space::Config& config) const {
-    (void)config;
+  virtual std::optional<std::string> seen_by_probe(const space::Config& /*config*/) const {
     return std::nullopt;
   }
 };
@@ -202,21 +191,16 @@ class Evaluator {
   /// Costs of the untrained candidate (every measure with `before`), measured on this machine. Asked once per
   /// structural key. Empty where the task has none.
   /// `interrupted` true: returns what it has.
-  virtual study::Measures costs(const space::Config& config, const std::function<bool()>& interrupted) {
-    (void)config;
-    (void)interrupted;
+  virtual study::Measures costs(const space::Config& /*config*/,
+                                const std::function<bool()>& /*interrupted*/) {
     return {};
   }
   /// The floats of the functional signature: what the candidate computes on the canonical batch over a few
   /// steps, every random source reset. Empty: no probe. NaN or infinity inside: unhashable.
-  virtual std::vector<double> probe(const space::Config& config) {
-    (void)config;
-    return {};
-  }
+  virtual std::vector<double> probe(const space::Config& /*config*/) { return {}; }
   /// The same with what the worker may use and whether to end early (then it returns what it likes: the
   /// trial is given back). What hone calls; a probe that starts processes or takes long wants to know.
-  virtual std::vector<double> probe_at(const space::Config& config, const Seat& seat) {
-    (void)seat;
+  virtual std::vector<double> probe_at(const space::Config& config, const Seat& /*seat*/) {
     return probe(config);
   }
   /// Why the last probe gave no floats: "the probe failed: exit status 1"; "" where it gave some, or where

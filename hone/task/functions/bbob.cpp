@@ -45,7 +45,7 @@ double valley_factor(std::size_t n) { return std::max(1.0, std::sqrt(static_cast
 
 }  // namespace
 
-Raw separable(int function, std::int64_t seed, std::vector<double>& place) {
+Raw separable(int function, std::vector<double>& place) {
   const std::size_t n = place.size();
   if (function == 1) return [place](X x) { return squares(minus(x, place)); };
   if (function == 2)
@@ -72,7 +72,6 @@ Raw separable(int function, std::int64_t seed, std::vector<double>& place) {
       return rastrigin(z) + 100.0 * penalty(x);
     };
   }
-  (void)seed;
   for (double& one : place) one = one > 0.0 ? 5.0 : -5.0;
   return [place](X x) {
     double sum = 0.0;
@@ -180,7 +179,7 @@ Instance make_instance(int function, std::size_t dimension, std::uint64_t instan
   Instance made;
   made.value = optimum_value(function, instance);
   made.place = optimum_place(dimension, seed);
-  made.raw = function <= 5    ? separable(function, seed, made.place)
+  made.raw = function <= 5    ? separable(function, made.place)
              : function <= 9  ? moderate(function, seed, made.place)
              : function <= 14 ? conditioned(function, seed, made.place)
              : function <= 19 ? structured(function, seed, made.place)
