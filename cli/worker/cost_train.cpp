@@ -57,7 +57,7 @@ CLI::App* add_cost_train(CLI::App& app, CostTrainArguments& arguments) {
 
 namespace {
 
-Json score_json(const learn::CostScore& score) {
+Json score_json(const learn::NetworkScore& score) {
   return {{"suite", "kernels"},
           {"target", score.target},
           {"model", score.model},
@@ -69,7 +69,7 @@ Json score_json(const learn::CostScore& score) {
           {"coverage", finite_or_null(score.coverage)}};
 }
 
-void print_scores(const std::vector<learn::CostScore>& scores) {
+void print_scores(const std::vector<learn::NetworkScore>& scores) {
   std::printf("%-24s %-26s %8s %10s %8s %9s %9s %8s\n", "target", "model", "samples", "MAPE", "median",
               "Spearman", "R^2", "in 90%");
   for (const auto& score : scores)

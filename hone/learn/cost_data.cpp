@@ -29,7 +29,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
       const cost::mlir::Module module = cost::mlir::parse(label.text);
       const std::vector<int> functions = module.functions();
       if (functions.empty()) throw Error("there is no function");
-      CostSample sample;
+      NetworkSample sample;
       sample.tokens = cost::bounded_tokens(module, functions[0], training.shape);
       sample.features = cost::squashed_features(module, functions[0], data.features, target);
       for (const std::string& target : data.targets) sample.targets.push_back(label.target(target));
@@ -46,7 +46,7 @@ CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& trainin
   return data;
 }
 
-cost::NeuralInput encoded(const cost::NeuralModel& model, const CostSample& sample) {
+cost::NeuralInput encoded(const cost::NeuralModel& model, const NetworkSample& sample) {
   cost::NeuralInput input{model.vocabulary.encode(sample.tokens), sample.features};
   if (input.tokens.empty()) input.tokens.push_back(cost::mlir::Vocabulary::kUnknown);
   return input;

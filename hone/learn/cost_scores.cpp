@@ -13,7 +13,7 @@ namespace hone::learn {
 namespace {
 
 /// z of every target by the least-squares fit that training started from.
-std::vector<double> linear_fit(const CostTrained& trained, const CostSample& sample) {
+std::vector<double> linear_fit(const CostTrained& trained, const NetworkSample& sample) {
   const auto& weights = trained.model.weights;
   const std::size_t targets = trained.model.targets.size();
   const auto &mean = weights.at("features.mean").values, &deviation = weights.at("features.deviation").values;
@@ -33,7 +33,7 @@ void CostScores::add(const CostData& data, const CostTrained& trained) {
   const std::size_t targets = data.targets.size();
   if (columns_.empty())
     for (const std::string& target : data.targets) columns_.emplace_back().target = target;
-  for (const CostSample& sample : data.samples) {
+  for (const NetworkSample& sample : data.samples) {
     if (sample.split != cost::Split::test) continue;
     const cost::NeuralInput input = encoded(trained.model, sample);
     const std::vector<float> out = model.outputs(input);
@@ -62,8 +62,8 @@ void CostScores::add(const CostData& data, const CostTrained& trained) {
   }
 }
 
-std::vector<CostScore> CostScores::scores() const {
-  std::vector<CostScore> scores;
+std::vector<NetworkScore> CostScores::scores() const {
+  std::vector<NetworkScore> scores;
   for (const Column& column : columns_) {
     const auto add = [&](const std::string& model, const std::vector<double>& predicted, double coverage) {
       if (predicted.size() == column.measured.size())
@@ -89,7 +89,7 @@ std::string CostScores::table() const {
 CostScores cross_validate_costs(CostData data, CostTraining training, std::int64_t folds,
                                 const std::string& name) {
   std::set<std::string> names;
-  for (const CostSample& sample : data.samples) names.insert(sample.family);
+  for (const NetworkSample& sample : data.samples) names.insert(sample.family);
   const std::vector<std::string> families(names.begin(), names.end());
   if (families.size() < 2)
     throw Error("all labels are of one family", {},
@@ -99,7 +99,7 @@ CostScores cross_validate_costs(CostData data, CostTraining training, std::int64
         "there are " + std::to_string(families.size()) + " families for " + std::to_string(folds) + " folds",
         {}, "folds are 2 to the number of families");
   std::vector<cost::Split> own;
-  for (const CostSample& sample : data.samples) own.push_back(sample.split);
+  for (const NetworkSample& sample : data.samples) own.push_back(sample.split);
   CostScores scores(name);
   for (std::int64_t fold = 0; fold < folds; ++fold) {
     training.split.held_out.clear();
@@ -107,7 +107,7 @@ CostScores cross_validate_costs(CostData data, CostTraining training, std::int64
       if (static_cast<std::int64_t>(i) % folds == fold) training.split.held_out.push_back(families[i]);
     const std::set<std::string> out(training.split.held_out.begin(), training.split.held_out.end());
     for (std::size_t i = 0; i < data.samples.size(); ++i) {
-      CostSample& sample = data.samples[i];
+      NetworkSample& sample = data.samples[i];
       sample.split = out.contains(sample.family)         ? cost::Split::test
                      : own[i] == cost::Split::validation ? cost::Split::validation
                                                          : cost::Split::train;

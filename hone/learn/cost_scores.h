@@ -9,7 +9,7 @@
 namespace hone::learn {
 
 /// How near a model comes on functions that it was not trained on.
-struct CostScore {
+struct NetworkScore {
   std::string target, model;
   predict::Accuracy accuracy;
   double median = 0.0;    ///< of |predicted - measured| / measured, where that is not 0
@@ -25,7 +25,7 @@ class CostScores {
   void add(const CostData& data, const CostTrained& trained);
 
   /// By target, in the data's order; the model first.
-  std::vector<CostScore> scores() const;
+  std::vector<NetworkScore> scores() const;
   /// Every prediction as a line of CSV: target, family, id, measured, predicted, low, high.
   std::string table() const;
   /// |error of z| / predicted spread of a target: what conformal_factor() takes.

@@ -14,7 +14,7 @@ namespace {
 /// features.
 class Start {
  public:
-  Start(const CostData& data, const std::vector<const CostSample*>& train, const CostTraining& training) {
+  Start(const CostData& data, const std::vector<const NetworkSample*>& train, const CostTraining& training) {
     model.shape = training.shape;
     model.features = data.features;
     model.target = cost::code_target_of(data.source);
@@ -30,7 +30,7 @@ class Start {
   cost::NeuralModel model;
 
  private:
-  void target(const std::string& name, std::size_t t, const std::vector<const CostSample*>& train) {
+  void target(const std::string& name, std::size_t t, const std::vector<const NetworkSample*>& train) {
     cost::NeuralTarget target;
     target.name = name;
     std::vector<double> positive, all;
@@ -65,7 +65,7 @@ class Start {
     model.targets.push_back(target);
   }
 
-  void standardise(const std::vector<const CostSample*>& train) {
+  void standardise(const std::vector<const NetworkSample*>& train) {
     const std::size_t n = model.features.size();
     std::vector<double> sum(n, 0.0), squares(n, 0.0);
     const auto count = static_cast<double>(train.size());
@@ -84,7 +84,7 @@ class Start {
   }
 
   /// Ridge regression of every z on the standardised features; missing values count as the mean.
-  void fit(const std::vector<const CostSample*>& train) {
+  void fit(const std::vector<const NetworkSample*>& train) {
     const auto n = static_cast<Eigen::Index>(train.size()),
                f = static_cast<Eigen::Index>(model.features.size()),
                t = static_cast<Eigen::Index>(model.targets.size());
@@ -92,7 +92,7 @@ class Start {
     const auto &mean = model.weights["features.mean"].values,
                &deviation = model.weights["features.deviation"].values;
     for (Eigen::Index i = 0; i < n; ++i) {
-      const CostSample& sample = *train[static_cast<std::size_t>(i)];
+      const NetworkSample& sample = *train[static_cast<std::size_t>(i)];
       for (Eigen::Index j = 0; j < f; ++j) {
         const auto at = static_cast<std::size_t>(j);
         x(i, j) = std::clamp((sample.features[at] - mean[at]) / deviation[at], -cost::kNeuralFeatureBound,
@@ -116,7 +116,7 @@ class Start {
 
 }  // namespace
 
-cost::NeuralModel start_costs(const CostData& data, const std::vector<const CostSample*>& train,
+cost::NeuralModel start_costs(const CostData& data, const std::vector<const NetworkSample*>& train,
                               const CostTraining& training) {
   return Start(data, train, training).model;
 }

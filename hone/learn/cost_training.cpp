@@ -32,13 +32,13 @@ struct Examples {
   std::vector<cost::NeuralInput> inputs;
   Tensor z, weight;
 
-  Examples(const std::vector<const CostSample*>& samples, const cost::NeuralModel& model) {
+  Examples(const std::vector<const NetworkSample*>& samples, const cost::NeuralModel& model) {
     const auto n = static_cast<std::int64_t>(samples.size()),
                targets = static_cast<std::int64_t>(model.targets.size());
     z = torch::zeros({n, targets});
     weight = torch::zeros({n, targets});
     for (std::int64_t i = 0; i < n; ++i) {
-      const CostSample& sample = *samples[static_cast<std::size_t>(i)];
+      const NetworkSample& sample = *samples[static_cast<std::size_t>(i)];
       inputs.push_back(encoded(model, sample));
       for (std::int64_t t = 0; t < targets; ++t) {
         const auto& target = model.targets[static_cast<std::size_t>(t)];
@@ -190,7 +190,7 @@ void calibrate(cost::NeuralModel& model, const Examples& validation, const Tenso
 
 CostTrained train_costs(const CostData& data, const CostTraining& training) {
   training.shape.check();
-  std::vector<const CostSample*> train, validation;
+  std::vector<const NetworkSample*> train, validation;
   for (const auto& sample : data.samples) {
     if (sample.split == cost::Split::train) train.push_back(&sample);
     if (sample.split == cost::Split::validation) validation.push_back(&sample);

@@ -37,7 +37,7 @@ struct CostTraining {
 };
 
 /// One label as networks of one shape read it.
-struct CostSample {
+struct NetworkSample {
   std::vector<std::string> tokens;
   std::vector<float> features;
   std::vector<double> targets;  ///< NaN: unknown
@@ -49,7 +49,7 @@ struct CostSample {
 
 /// Labels made ready: parsed once, for any number of trainings that share tokens, features and targets.
 struct CostData {
-  std::vector<CostSample> samples;
+  std::vector<NetworkSample> samples;
   std::vector<std::string> targets, features;
   Json source;  ///< the data set's provenance
   std::int64_t unreadable = 0;
@@ -59,7 +59,7 @@ struct CostData {
 CostData prepare_costs(const cost::LabelSet& labels, const CostTraining& training);
 
 /// A sample's tokens by number.
-cost::NeuralInput encoded(const cost::NeuralModel& model, const CostSample& sample);
+cost::NeuralInput encoded(const cost::NeuralModel& model, const NetworkSample& sample);
 
 struct CostTrained {
   cost::NeuralModel model;
