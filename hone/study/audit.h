@@ -15,7 +15,7 @@ namespace hone::study {
 /// For the files of this room only.
 class Audit {
  public:
-  /// What is wrong with the event; kinds as Problem::kind.
+  /// What is wrong with the event; kinds as Defect::kind.
   struct Fault {
     std::int64_t sequence = 0;
     std::string kind;

@@ -98,7 +98,7 @@ class Check {
   }
 
  private:
-  void add(Problem problem) { report_.problems.push_back(std::move(problem)); }
+  void add(Defect problem) { report_.problems.push_back(std::move(problem)); }
 
   /// What SQLite itself says, and whether this is a store at all.
   void check_file() {

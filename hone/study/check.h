@@ -12,7 +12,7 @@
 namespace hone::study {
 
 /// Something wrong with a store, as a user needs it.
-struct Problem {
+struct Defect {
   std::string kind;  ///< a word to count by: "pages", "event", "gap", "order", "lease", "orphan", "view", ...
   std::string what;  ///< what is wrong
   std::string means;                 ///< what that means for the study
@@ -37,7 +37,7 @@ struct CheckReport {
   std::int64_t late = 0;                        ///< results that came after their lease was lost
   std::int64_t set_aside = 0;                   ///< events that an earlier mend took out of the study
   std::int64_t held = 0;                        ///< leases held now
-  std::vector<Problem> problems;
+  std::vector<Defect> problems;
   std::vector<std::string> remarks;  ///< what is as it should be, and worth knowing
 };
 

@@ -54,12 +54,12 @@ void overwrite(const std::string& path, std::int64_t at, const std::string& byte
 
 bool has(const CheckReport& report, const std::string& kind) {
   return std::any_of(report.problems.begin(), report.problems.end(),
-                     [&](const Problem& problem) { return problem.kind == kind; });
+                     [&](const Defect& problem) { return problem.kind == kind; });
 }
 
 std::string kinds(const CheckReport& report) {
   std::string text;
-  for (const Problem& problem : report.problems) text += problem.kind + ": " + problem.what + "\n";
+  for (const Defect& problem : report.problems) text += problem.kind + ": " + problem.what + "\n";
   return text;
 }
 
@@ -243,7 +243,7 @@ TEST(StoreCheck, FindsOrphansAndGarbageAmongLeases) {
   const CheckReport report = check_store(path);
   EXPECT_TRUE(has(report, "orphan")) << kinds(report);
   EXPECT_EQ(std::count_if(report.problems.begin(), report.problems.end(),
-                          [](const Problem& problem) { return problem.kind == "lease"; }),
+                          [](const Defect& problem) { return problem.kind == "lease"; }),
             3)
       << kinds(report);
   MendReport mend;
