@@ -20,7 +20,7 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-using Designs = std::vector<std::size_t>;
+using DesignNumbers = std::vector<std::size_t>;
 
 constexpr std::size_t kSamples[] = {10, 20, 50};
 constexpr double kTrainShare = 0.7;
@@ -54,15 +54,15 @@ class Means {
   std::map<std::string, std::array<std::vector<double>, 3>> sums_;
 };
 
-VectorXd targets_at(const LatencySeries& series, const Designs& at) {
+VectorXd targets_at(const LatencySeries& series, const DesignNumbers& at) {
   VectorXd values(static_cast<Index>(at.size()));
   for (std::size_t i = 0; i < at.size(); ++i) values(static_cast<Index>(i)) = series.latency[at[i]];
   return values;
 }
 
 /// Least squares with a constant, of least norm where samples do not determine it.
-std::vector<double> linear(const MatrixXd& columns, const LatencySeries& series, const Designs& at,
-                           const Designs& test) {
+std::vector<double> linear(const MatrixXd& columns, const LatencySeries& series, const DesignNumbers& at,
+                           const DesignNumbers& test) {
   MatrixXd design(static_cast<Index>(at.size()), columns.cols() + 1);
   design.col(0).setOnes();
   for (std::size_t i = 0; i < at.size(); ++i)
@@ -74,24 +74,24 @@ std::vector<double> linear(const MatrixXd& columns, const LatencySeries& series,
   return predicted;
 }
 
-std::vector<double> values_of(const LatencySeries& series, const Designs& at) {
+std::vector<double> values_of(const LatencySeries& series, const DesignNumbers& at) {
   std::vector<double> values;
   for (const std::size_t i : at) values.push_back(series.latency[i]);
   return values;
 }
 
-std::vector<double> mean_of(const LatencySeries& series, const Designs& at, const Designs& test) {
+std::vector<double> mean_of(const LatencySeries& series, const DesignNumbers& at, const DesignNumbers& test) {
   return std::vector<double>(test.size(), targets_at(series, at).mean());
 }
 
-Designs measured_designs(const LatencySeries& series) {
-  Designs all(series.order.begin(), series.order.end());
+DesignNumbers measured_designs(const LatencySeries& series) {
+  DesignNumbers all(series.order.begin(), series.order.end());
   std::sort(all.begin(), all.end());
   return all;
 }
 
 /// `count` at random, in no order; all of them shuffled where there are not so many.
-Designs drawn(Designs from, std::size_t count, std::uint64_t seed) {
+DesignNumbers drawn(DesignNumbers from, std::size_t count, std::uint64_t seed) {
   Rng rng(seed, "designs drawn");
   count = std::min(count, from.size());
   for (std::size_t i = 0; i < count; ++i) std::swap(from[i], from[i + rng.below(from.size() - i)]);
@@ -99,9 +99,9 @@ Designs drawn(Designs from, std::size_t count, std::uint64_t seed) {
   return from;
 }
 
-Designs others(const Designs& all, Designs without) {
+DesignNumbers others(const DesignNumbers& all, DesignNumbers without) {
   std::sort(without.begin(), without.end());
-  Designs rest;
+  DesignNumbers rest;
   std::set_difference(all.begin(), all.end(), without.begin(), without.end(), std::back_inserter(rest));
   return rest;
 }
@@ -146,12 +146,12 @@ class FamilyScores {
         known.push_back(*known_[s]);
     const cost::DeviceTransfer transfer(designs_, known);
     const cost::DeviceTransfer alone(designs_, {});
-    const Designs all = measured_designs(series);
+    const DesignNumbers all = measured_designs(series);
     for (const std::size_t n : kSamples)
       if (all.size() >= 2 * n) unseen(series, all, n, transfer, alone);
   }
 
-  void unseen(const LatencySeries& series, const Designs& all, std::size_t n,
+  void unseen(const LatencySeries& series, const DesignNumbers& all, std::size_t n,
               const cost::DeviceTransfer& transfer, const cost::DeviceTransfer& alone) {
     show(fmt::format("{} from {} samples", series.name(), n));
     const auto& known = transfer.known();
@@ -160,8 +160,8 @@ class FamilyScores {
       for (std::int64_t seed = 1; seed <= options_.seeds; ++seed) {
         if (interrupted()) return;
         const auto number = static_cast<std::uint64_t>(seed);
-        const Designs at = chosen ? transfer.choose(n, number, {}, all) : drawn(all, n, number);
-        const Designs test = others(all, at);
+        const DesignNumbers at = chosen ? transfer.choose(n, number, {}, all) : drawn(all, n, number);
+        const DesignNumbers test = others(all, at);
         const auto truth = values_of(series, test);
         const std::string suite =
             fmt::format("{}, {} {} samples", family_.name, n, chosen ? "chosen" : "random");
@@ -187,7 +187,7 @@ class FamilyScores {
 
   /// The known device whose latencies go along with the samples most closely, on a line.
   static std::vector<double> nearest(const std::vector<cost::KnownDevice>& known, const LatencySeries& series,
-                                     const Designs& at, const Designs& test) {
+                                     const DesignNumbers& at, const DesignNumbers& test) {
     const VectorXd y = targets_at(series, at);
     double best = -2.0;
     const cost::KnownDevice* device = &known.front();
@@ -209,14 +209,14 @@ class FamilyScores {
   void measured(std::size_t s) {
     const LatencySeries& series = family_.series[s];
     show(series.name() + ", most of it measured");
-    const Designs all = measured_designs(series);
+    const DesignNumbers all = measured_designs(series);
     const auto train = static_cast<std::size_t>(std::lround(kTrainShare * static_cast<double>(all.size())));
     const std::string suite = fmt::format("{}, {:.0f}% measured", family_.name, 100.0 * kTrainShare);
     Means means(scores_);
     for (std::int64_t seed = 1; seed <= options_.seeds; ++seed) {
       if (interrupted()) return;
-      const Designs at = drawn(all, train, static_cast<std::uint64_t>(seed));
-      const Designs test = others(all, at);
+      const DesignNumbers at = drawn(all, train, static_cast<std::uint64_t>(seed));
+      const DesignNumbers test = others(all, at);
       const auto truth = values_of(series, test);
       const auto add = [&](const std::string& model, const std::vector<double>& predicted) {
         means.add(suite, series.name(), model, predict::accuracy(predicted, truth));
@@ -234,7 +234,7 @@ class FamilyScores {
   }
 
   /// How far measurements lie from what they would be without noise, as far as the table tells.
-  void add_noise(const std::string& suite, const LatencySeries& series, const Designs& all,
+  void add_noise(const std::string& suite, const LatencySeries& series, const DesignNumbers& all,
                  Means& means) const {
     // Designs that the columns do not tell apart: their latencies differ by noise, and by what is not told.
     std::map<std::vector<double>, std::vector<double>> repeats;
