@@ -34,7 +34,7 @@ bool carried_outside(const std::vector<NestDistance>& distance, const std::vecto
 }
 
 /// Whether the loops from `position` of the order on may be tiled and jammed: no distance is negative there.
-bool permutable_from(const Nest& nest, const std::vector<int>& order, std::size_t position) {
+bool permutable_from(const PerfectNest& nest, const std::vector<int>& order, std::size_t position) {
   for (const auto& distance : nest.dependences) {
     if (carried_outside(distance, order, position)) continue;
     for (std::size_t i = position; i < order.size(); ++i) {
@@ -46,7 +46,7 @@ bool permutable_from(const Nest& nest, const std::vector<int>& order, std::size_
 }
 
 /// Whether iterations of the innermost loop of the order depend on each other.
-bool innermost_carries(const Nest& nest, const std::vector<int>& order) {
+bool innermost_carries(const PerfectNest& nest, const std::vector<int>& order) {
   const std::size_t last = order.size() - 1;
   return std::any_of(nest.dependences.begin(), nest.dependences.end(), [&](const auto& distance) {
     if (carried_outside(distance, order, last)) return false;
@@ -65,7 +65,7 @@ double lines_of(double elements, double stride, int bytes) {
 
 }  // namespace
 
-NestChoice NestChoice::none(const Nest& nest) {
+NestChoice NestChoice::none(const PerfectNest& nest) {
   NestChoice choice;
   choice.order.resize(nest.loops.size());
   std::iota(choice.order.begin(), choice.order.end(), 0);
@@ -86,7 +86,7 @@ std::string NestChoice::text() const {
   return text;
 }
 
-bool legal(const Nest& nest, const NestChoice& choice) {
+bool legal(const PerfectNest& nest, const NestChoice& choice) {
   if (choice == NestChoice::none(nest)) return true;
   if (!nest.known) return false;
   const std::size_t count = nest.loops.size();
@@ -133,7 +133,7 @@ bool legal(const Nest& nest, const NestChoice& choice) {
   return true;
 }
 
-double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine& machine) {
+double nest_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine) {
   const std::size_t count = nest.loops.size();
   const auto inner = static_cast<std::size_t>(choice.order.back());
   const double lanes = std::max(1.0, static_cast<double>(machine.vector_bytes) / nest.element_bytes);
@@ -201,16 +201,16 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
     for (std::size_t loop = 0; loop < count; ++loop)
       if ((operation.loops >> loop & 1u) != 0) times *= static_cast<double>(choice.jam[loop]);
     switch (operation.kind) {
-      case Nest::Kind::arithmetic:
+      case PerfectNest::Kind::arithmetic:
         arithmetic += times;
         break;
-      case Nest::Kind::divide:
+      case PerfectNest::Kind::divide:
         divides += times;
         break;
-      case Nest::Kind::call:
+      case PerfectNest::Kind::call:
         calls += times;
         break;
-      case Nest::Kind::integer:
+      case PerfectNest::Kind::integer:
         integers += times;
         break;
     }
@@ -307,7 +307,7 @@ double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine
   return total;
 }
 
-std::vector<NestChoice> nest_choices(const Nest& nest, std::size_t most) {
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) {
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
   const std::size_t count = nest.loops.size();
   if (!nest.known || count == 0) return choices;

@@ -29,7 +29,7 @@ struct NestDistance {
 
 /// A perfect nest of loops, outermost first, whose innermost body has no loop: what a transformation of its
 /// loops needs to know. Loops are numbered by their original place.
-struct Nest {
+struct PerfectNest {
   struct Loop {
     double trip = 1.0;               ///< iterations, on average where bounds vary
     bool fixed = true;               ///< bounds are constants
@@ -50,7 +50,7 @@ struct Nest {
   };
   std::vector<Operation> operations;
   int element_bytes = 4;
-  bool operator==(const Nest&) const = default;
+  bool operator==(const PerfectNest&) const = default;
 };
 
 /// What to do with a nest: all by original loop numbers.
@@ -61,13 +61,13 @@ struct NestChoice {
   std::vector<int> transposed;     ///< buffers to read from a transposed copy
   bool operator==(const NestChoice&) const = default;
 
-  static NestChoice none(const Nest& nest);
+  static NestChoice none(const PerfectNest& nest);
   /// "order 0,2,1 tile 0,0,64 jam 4,1,1"; "" where it changes nothing.
   std::string text() const;
 };
 
 /// Whether the choice keeps every dependence's source before its target, and whether loops' bounds allow it.
-bool legal(const Nest& nest, const NestChoice& choice);
+bool legal(const PerfectNest& nest, const NestChoice& choice);
 
 /// What the model must know of a machine.
 struct NestMachine {
@@ -86,9 +86,9 @@ struct NestMachine {
 /// loop as a compiler vectorises it, and by the traffic between the levels of memory. An analytic model in
 /// the spirit of the features of "LOOPer: A Learned Automatic Code Optimizer For Polyhedral Compilers"; for
 /// ranking, not for absolute values.
-double nest_cycles(const Nest& nest, const NestChoice& choice, const NestMachine& machine);
+double nest_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine);
 
 /// The legal choices worth considering, at most `most`, without order; the first changes nothing.
-std::vector<NestChoice> nest_choices(const Nest& nest, std::size_t most = 4000);
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most = 4000);
 
 }  // namespace hone::cost

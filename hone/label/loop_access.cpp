@@ -66,7 +66,7 @@ double mean_trip(AffineForOp loop, llvm::DenseMap<mlir::Value, double>& means) {
 }
 
 /// Operations of the innermost body, each with the loops of the nest that its value depends on.
-void list_operations(const Band& band, cost::Nest& nest) {
+void list_operations(const Band& band, cost::PerfectNest& nest) {
   llvm::DenseMap<mlir::Value, std::uint32_t> loops;
   std::uint32_t bit = 1;
   for (AffineForOp loop : band) {
@@ -87,13 +87,13 @@ void list_operations(const Band& band, cost::Nest& nest) {
     for (const mlir::Value result : operation->getResults()) loops[result] = mask;
     const llvm::StringRef dialect = operation->getName().getDialectNamespace();
     if (mlir::isa<mlir::arith::ConstantOp>(operation) || (dialect != "arith" && dialect != "math")) return;
-    auto kind = cost::Nest::Kind::arithmetic;
+    auto kind = cost::PerfectNest::Kind::arithmetic;
     if (mlir::isa<mlir::arith::DivFOp, mlir::math::SqrtOp>(operation)) {
-      kind = cost::Nest::Kind::divide;
+      kind = cost::PerfectNest::Kind::divide;
     } else if (dialect == "math" && !mlir::isa<mlir::math::AbsFOp>(operation)) {
-      kind = cost::Nest::Kind::call;
+      kind = cost::PerfectNest::Kind::call;
     } else if (operation->getNumResults() == 1 && operation->getResult(0).getType().isIntOrIndex()) {
-      kind = cost::Nest::Kind::integer;
+      kind = cost::PerfectNest::Kind::integer;
     }
     nest.operations.push_back({kind, mask});
   });
@@ -188,8 +188,8 @@ Depends depends(mlir::Operation* from, mlir::Operation* to, unsigned depth,
   return mlir::affine::hasDependence(result) ? Depends::yes : Depends::unknown;
 }
 
-cost::Nest facts_of(const Band& band) {
-  cost::Nest nest;
+cost::PerfectNest facts_of(const Band& band) {
+  cost::PerfectNest nest;
   AffineForOp root = band.front(), leaf = band.back();
   // Around and in the nest: trips, by means of the variables they depend on.
   llvm::SmallVector<AffineForOp> around;
@@ -197,7 +197,7 @@ cost::Nest facts_of(const Band& band) {
   llvm::DenseMap<mlir::Value, double> means;
   for (AffineForOp loop : around) nest.around *= mean_trip(loop, means);
   for (AffineForOp loop : band) {
-    cost::Nest::Loop fact;
+    cost::PerfectNest::Loop fact;
     fact.trip = mean_trip(loop, means);
     fact.fixed = loop.hasConstantBounds();
     for (std::size_t other = 0; other < band.size(); ++other) {

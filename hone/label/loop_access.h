@@ -21,7 +21,7 @@ std::vector<Band> bands_of(mlir::func::FuncOp function);
 std::optional<std::vector<mlir::Operation*>> accesses_below(mlir::Operation* root);
 
 /// What the model must know of a nest.
-cost::Nest facts_of(const Band& band);
+cost::PerfectNest facts_of(const Band& band);
 
 /// Buffers of a nest in the order in which they are accessed: NestAccess::buffer counts in it.
 std::vector<mlir::Value> buffers_of(const Band& band);

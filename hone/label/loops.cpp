@@ -303,9 +303,10 @@ std::string prepare_loops(const Frontend& frontend, const std::string& text, con
   return frontend.transform(now, "canonicalize", file);
 }
 
-std::vector<cost::Nest> nests_of(const Frontend& frontend, const std::string& text, const std::string& file) {
+std::vector<cost::PerfectNest> nests_of(const Frontend& frontend, const std::string& text,
+                                        const std::string& file) {
   auto module = parse(frontend, text, file);
-  std::vector<cost::Nest> nests;
+  std::vector<cost::PerfectNest> nests;
   for (auto function : module->getOps<mlir::func::FuncOp>())
     for (const Band& band : bands_of(function)) nests.push_back(facts_of(band));
   return nests;

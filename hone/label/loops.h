@@ -26,8 +26,8 @@ std::string prepare_loops(const Frontend& frontend, const std::string& text, con
                           const std::string& file = "");
 
 /// The perfect nests around the function's innermost loops, in their order in the text.
-std::vector<cost::Nest> nests_of(const Frontend& frontend, const std::string& text,
-                                 const std::string& file = "");
+std::vector<cost::PerfectNest> nests_of(const Frontend& frontend, const std::string& text,
+                                        const std::string& file = "");
 
 /// The function with a legal choice applied to each nest (as many as nests_of gives), by the compiler's own
 /// utilities: permuteLoops, tilePerfectlyNested, loopUnrollJamByFactor; then cleaned up. Throws Error where a

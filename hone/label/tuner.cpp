@@ -62,7 +62,7 @@ struct Candidate {
   Point point;
 };
 
-std::vector<Ranked> ranked_choices(const cost::Nest& nest, const cost::NestMachine& machine) {
+std::vector<Ranked> ranked_choices(const cost::PerfectNest& nest, const cost::NestMachine& machine) {
   std::vector<Ranked> ranked;
   for (auto& choice : cost::nest_choices(nest, 20000)) {
     // Of a loop that never runs there is nothing to say.
@@ -430,8 +430,8 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
-  std::vector<cost::Nest> known_;        ///< nests of all variants, alike ones once
-  std::map<std::string, double> texts_;  ///< seconds of what was compiled, infinite where it does not count
+  std::vector<cost::PerfectNest> known_;  ///< nests of all variants, alike ones once
+  std::map<std::string, double> texts_;   ///< seconds of what was compiled, infinite where it does not count
   std::string best_text_, best_recipe_;
   double best_seconds_ = kNever;
 };

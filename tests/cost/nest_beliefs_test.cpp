@@ -12,8 +12,8 @@ namespace hone::cost {
 namespace {
 
 /// y[j] += a[i, j] * x[i] of n x n doubles, loops i, j; parted sums of columns.
-Nest column_sums(std::int64_t n) {
-  Nest nest;
+PerfectNest column_sums(std::int64_t n) {
+  PerfectNest nest;
   nest.element_bytes = 8;
   nest.loops = {{static_cast<double>(n), true, {}}, {static_cast<double>(n), true, {}}};
   const auto access = [&](int buffer, bool store, std::vector<std::vector<std::int64_t>> steps) {
@@ -33,17 +33,17 @@ Nest column_sums(std::int64_t n) {
   access(2, false, {{0, 1}});
   access(2, true, {{0, 1}});
   nest.dependences.push_back({{1, n - 1}, {0, 0}});
-  nest.operations = {{Nest::Kind::arithmetic, 3}, {Nest::Kind::arithmetic, 3}};
+  nest.operations = {{PerfectNest::Kind::arithmetic, 3}, {PerfectNest::Kind::arithmetic, 3}};
   return nest;
 }
 
-NestProgram program_of(const Nest& nest, const NestChoice& choice, int number = 0) {
+NestProgram program_of(const PerfectNest& nest, const NestChoice& choice, int number = 0) {
   NestProgram program;
   program.parts.push_back({number, choice, nest_cycles(nest, choice, NestMachine{})});
   return program;
 }
 
-NestChoice with(const Nest& nest, std::vector<int> order, std::vector<std::int64_t> jam = {1, 1}) {
+NestChoice with(const PerfectNest& nest, std::vector<int> order, std::vector<std::int64_t> jam = {1, 1}) {
   NestChoice choice = NestChoice::none(nest);
   choice.order = std::move(order);
   choice.jam = std::move(jam);
@@ -51,7 +51,7 @@ NestChoice with(const Nest& nest, std::vector<int> order, std::vector<std::int64
 }
 
 TEST(NestBeliefs, CyclesAreNanosecondsAtFirst) {
-  const Nest nest = column_sums(400);
+  const PerfectNest nest = column_sums(400);
   const NestProgram program = program_of(nest, NestChoice::none(nest));
   const auto belief = NestBeliefs{}.of(program);
   EXPECT_NEAR(belief.log_seconds, std::log(1e-9 * program.cycles()), 1e-12);
@@ -59,7 +59,7 @@ TEST(NestBeliefs, CyclesAreNanosecondsAtFirst) {
 }
 
 TEST(NestBeliefs, WhatWasMeasuredSpreadsToWhatIsLikeIt) {
-  const Nest nest = column_sums(400);
+  const PerfectNest nest = column_sums(400);
   NestBeliefs beliefs;
   const auto tell = [&](const NestChoice& choice, double factor) {
     const NestProgram program = program_of(nest, choice);
@@ -84,7 +84,7 @@ TEST(NestBeliefs, WhatWasMeasuredSpreadsToWhatIsLikeIt) {
 }
 
 TEST(NestBeliefs, TheOrderOfMeasurementsDoesNotMatter) {
-  const Nest nest = column_sums(300);
+  const PerfectNest nest = column_sums(300);
   const auto choices = nest_choices(nest, 40);
   NestBeliefs there, back;
   for (std::size_t i = 0; i < choices.size(); ++i) {
@@ -102,7 +102,7 @@ TEST(NestBeliefs, TheOrderOfMeasurementsDoesNotMatter) {
 
 TEST(NestBeliefs, FindsTheBestOnAMachineThatTheModelDoesNotKnow) {
   // Strided access takes seven times what the model says, and jamming by 4 or more three times.
-  const Nest nest = column_sums(400);
+  const PerfectNest nest = column_sums(400);
   const auto choices = nest_choices(nest);
   std::vector<NestProgram> programs;
   std::vector<double> seconds;

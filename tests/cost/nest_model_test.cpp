@@ -8,8 +8,8 @@ namespace hone::cost {
 namespace {
 
 /// c[i, j] += a[i, k] * b[k, j] of n x n x n doubles, loops i, j, k.
-Nest product_nest(std::int64_t n) {
-  Nest nest;
+PerfectNest product_nest(std::int64_t n) {
+  PerfectNest nest;
   nest.element_bytes = 8;
   for (int loop = 0; loop < 3; ++loop) nest.loops.push_back({static_cast<double>(n), true, {}});
   const auto access = [&](int buffer, bool store, std::vector<std::int64_t> row,
@@ -28,12 +28,12 @@ Nest product_nest(std::int64_t n) {
   access(2, false, {1, 0, 0}, {0, 1, 0});
   access(2, true, {1, 0, 0}, {0, 1, 0});
   nest.dependences.push_back({{0, 0}, {0, 0}, {1, n - 1}});
-  nest.operations = {{Nest::Kind::arithmetic, 7}, {Nest::Kind::arithmetic, 7}};
+  nest.operations = {{PerfectNest::Kind::arithmetic, 7}, {PerfectNest::Kind::arithmetic, 7}};
   return nest;
 }
 
 TEST(NestModel, KnowsWhichOrdersKeepDependences) {
-  Nest nest = product_nest(64);
+  PerfectNest nest = product_nest(64);
   NestChoice choice = NestChoice::none(nest);
   choice.order = {0, 2, 1};
   EXPECT_TRUE(legal(nest, choice));
@@ -52,7 +52,7 @@ TEST(NestModel, KnowsWhichOrdersKeepDependences) {
 }
 
 TEST(NestModel, BoundsStayInsideTheLoopsThatTheyMention) {
-  Nest nest = product_nest(64);
+  PerfectNest nest = product_nest(64);
   nest.loops[1].fixed = false;
   nest.loops[1].bounds_depend = {0};  // a triangle: j below i
   NestChoice choice = NestChoice::none(nest);
@@ -66,7 +66,7 @@ TEST(NestModel, BoundsStayInsideTheLoopsThatTheyMention) {
 }
 
 TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
-  const Nest nest = product_nest(200);
+  const PerfectNest nest = product_nest(200);
   const NestMachine machine;
   NestChoice choice = NestChoice::none(nest);
   const double plain = nest_cycles(nest, choice, machine);
@@ -82,7 +82,7 @@ TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
 }
 
 TEST(NestModel, ChoicesAreLegalAndDifferent) {
-  const Nest nest = product_nest(200);
+  const PerfectNest nest = product_nest(200);
   const auto choices = nest_choices(nest);
   EXPECT_GT(choices.size(), 50u);
   EXPECT_EQ(choices.front(), NestChoice::none(nest));
