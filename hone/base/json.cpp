@@ -2,12 +2,12 @@
 
 #include <cmath>
 #include <iterator>
-#include <limits>
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone {
 
@@ -23,9 +23,9 @@ double json_to_real(const Json& value) {
   if (value.is_number()) return value.get<double>();
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
-    if (text == "inf") return std::numeric_limits<double>::infinity();
-    if (text == "-inf") return -std::numeric_limits<double>::infinity();
+    if (text == "nan") return kNaN;
+    if (text == "inf") return kInfinity;
+    if (text == "-inf") return -kInfinity;
   }
   throw Error(fmt::format("'{}' is not a number", value.dump()));
 }

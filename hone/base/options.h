@@ -1,11 +1,11 @@
 #pragma once
 
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "hone/base/document.h"
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 
 namespace hone {
 
@@ -16,8 +16,8 @@ struct OptionSpec {
   Type type = Type::real;
   Json fallback;  ///< the default; null: the user must give it
   std::string summary;
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
+  double low = -kInfinity;
+  double high = kInfinity;
   std::vector<std::string> allowed = {};  ///< for text and texts; empty: any
   bool optional = false;                  ///< may be absent although it has no default
 

@@ -1,9 +1,9 @@
 #include "hone/base/rng.h"
 
 #include <cmath>
-#include <numbers>
 
 #include "hone/base/key.h"
+#include "hone/base/numbers.h"
 
 namespace hone {
 
@@ -65,7 +65,7 @@ double Rng::normal() {
     return spare_normal_;
   }
   const double radius = std::sqrt(-2.0 * std::log1p(-uniform()));
-  const double angle = 2.0 * std::numbers::pi * uniform();
+  const double angle = 2.0 * kPi * uniform();
   spare_normal_ = radius * std::sin(angle);
   has_spare_ = true;
   return radius * std::cos(angle);

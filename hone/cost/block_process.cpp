@@ -3,9 +3,9 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/lbfgs.h"
 #include "hone/predict/score.h"
 
@@ -86,7 +86,7 @@ BlockProcess::BlockProcess(const MatrixXd& features, const std::vector<int>& blo
     const VectorXd noise = std::exp(at(b)) * weights_.cwiseInverse();
     k.diagonal() += noise;
     const Eigen::LLT<MatrixXd> factor(k);
-    if (factor.info() != Eigen::Success) return std::numeric_limits<double>::infinity();
+    if (factor.info() != Eigen::Success) return kInfinity;
     const MatrixXd inverse = factor.solve(MatrixXd::Identity(n, n));
     const VectorXd alpha = inverse * t;
     const MatrixXd slope = alpha * alpha.transpose() - inverse;

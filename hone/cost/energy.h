@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 
 namespace hone::cost {
 
 /// Energy of an interval, and where the number is from.
 struct Energy {
-  double joules = std::nan("");
+  double joules = kNaN;
   double seconds = 0.0;
   bool measured = false;  ///< from counters of the hardware; else power x time
   std::string

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "hone/base/numbers.h"
 #include "hone/cost/cost_method.h"
 #include "hone/predict/score.h"
 
@@ -95,7 +96,7 @@ void Forecast::refit() {
 }
 
 double Forecast::error() const {
-  if (errors_.empty()) return std::nan("");
+  if (errors_.empty()) return kNaN;
   return predict::upper_median({errors_.begin(), errors_.end()});
 }
 

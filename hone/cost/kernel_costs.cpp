@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 
 namespace hone::cost {
 
@@ -50,7 +51,7 @@ std::vector<std::vector<PredictedCost>> KernelCosts::predict(const mlir::Module&
 double KernelCosts::predict(const mlir::Module& module, int function, const std::string& target) const {
   const std::vector<std::string> names = targets();
   const auto found = std::find(names.begin(), names.end(), target);
-  if (found == names.end()) return std::nan("");
+  if (found == names.end()) return kNaN;
   const auto at = static_cast<std::size_t>(found - names.begin());
   return trees_ ? trees_->predict(mlir::features(module, function, trees_->target()), at)
                 : network_->predict(module, function).at(at).value;

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <limits>
 #include <unordered_map>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/base/parsed_json.h"
 
 namespace hone::cost {
@@ -27,7 +27,7 @@ bool name_letter(char letter) {
 
 double Label::target(const std::string& name) const {
   const auto found = targets.find(name);
-  return found == targets.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+  return found == targets.end() ? kNaN : found->second;
 }
 
 Json Label::json() const {

@@ -3,9 +3,9 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::cost {
@@ -90,7 +90,7 @@ LatencyModel::LatencyModel(const Designs& designs, const std::vector<std::size_t
   VectorXd weights(n);
   for (Index i = 0; i < n; ++i) weights(i) = 1.0 / std::pow(unit(y(i)), 2);
 
-  double best = std::numeric_limits<double>::infinity();
+  double best = kInfinity;
   for (std::size_t v = 0; v < designs.views.size(); ++v) {
     const MatrixXd& work = designs.views[v].work;
     MatrixXd columns(n, work.cols());

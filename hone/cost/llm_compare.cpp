@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/llm_measured.h"
 #include "hone/predict/score.h"
 
@@ -61,7 +62,7 @@ std::vector<LlmRow> compare_llms(const LlmComparison& comparison) {
     const LlmRuntime* idealized = find(comparison.idealized, name);
     const LlmRuntime* denoised = find(comparison.denoised, name);
     const auto seconds = [&](const LlmRuntime* runtime, double p, double o) {
-      return runtime == nullptr ? std::nan("") : runtime->seconds(p, o, comparison.rule);
+      return runtime == nullptr ? kNaN : runtime->seconds(p, o, comparison.rule);
     };
     row.idealized_s = seconds(idealized, comparison.prompt_tokens, comparison.output_tokens);
     row.denoised_s = seconds(denoised, comparison.prompt_tokens, comparison.output_tokens);
@@ -79,7 +80,7 @@ std::vector<LlmRow> compare_llms(const LlmComparison& comparison) {
     row.api = api.empty() ? row.denoised_s / row.idealized_s : predict::median(api);
     set_accelerators(row, comparison);
     LlmRates rates = comparison.rates;
-    rates.accelerators = row.accelerators > 0.0 ? row.accelerators : std::nan("");
+    rates.accelerators = row.accelerators > 0.0 ? row.accelerators : kNaN;
     row.price = llm_price(row.idealized_s, rates);
     for (const auto& [model, quality] : comparison.quality)
       if (model == name) row.quality = quality;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/cost/llm_fit.h"
 #include "hone/cost/llm_price.h"
 
@@ -13,14 +14,14 @@ namespace hone::cost {
 struct LlmRow {
   std::string name;
   bool assumed = false;  ///< its size was never published by its maker
-  double raw_s = std::nan(""), denoised_s = std::nan(""), idealized_s = std::nan("");
+  double raw_s = kNaN, denoised_s = kNaN, idealized_s = kNaN;
   /// raw / denoised: what contention adds. denoised / idealized: below 1 the API runs better software,
   /// hardware or more accelerators than the idealized measurement; above 1 it does worse.
-  double contention = std::nan(""), api = std::nan("");
+  double contention = kNaN, api = kNaN;
   LlmPrice price = {};        ///< of the idealized time
   double accelerators = 0.0;  ///< 0: not known
   bool derived = false;       ///< `accelerators` is the fewest that hold the model, not what was published
-  double quality = std::nan("");
+  double quality = kNaN;
   bool front = false;  ///< no other model is as good for less and none better for as much
 };
 
@@ -55,8 +56,8 @@ std::vector<std::pair<std::string, double>> read_llm_quality(const std::string& 
 /// Mean relative error of each rule when one prompt size is left out in turn: how far each can be trusted
 /// between measured sizes. NaN with fewer than 3 sizes.
 struct RuleErrors {
-  double linear = std::nan(""), tiled = std::nan(""), published = std::nan("");
-  double published_short = std::nan("");  ///< of the sizes below kShortPrompt tokens alone
+  double linear = kNaN, tiled = kNaN, published = kNaN;
+  double published_short = kNaN;  ///< of the sizes below kShortPrompt tokens alone
 };
 constexpr double kShortPrompt = 256.0;
 RuleErrors rule_errors(const LlmRuntime& runtime);

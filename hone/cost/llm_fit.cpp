@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::cost {
@@ -270,10 +271,10 @@ LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions&
     counted_cells += cell.weight > 0.05 ? 1.0 : 0.0;
   }
   fit.outliers = fit.cells - static_cast<std::int64_t>(counted_cells);
-  fit.r2 = total > 0.0 ? 1.0 - residual / total : std::nan("");
+  fit.r2 = total > 0.0 ? 1.0 - residual / total : kNaN;
   fit.mape = relative / static_cast<double>(all.cells.size());
   const double degrees = counted_cells - static_cast<double>(prompts) - 1.0;
-  const double variance = degrees > 0.0 ? weighted / degrees : std::nan("");
+  const double variance = degrees > 0.0 ? weighted / degrees : kNaN;
   fit.token_error_s = std::sqrt(variance / line.distance);
   for (std::size_t p = 0; p < prompts; ++p)
     fit.prompt_error_s.push_back(

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/cost/llm_runtime.h"
 
 namespace hone::cost {
@@ -14,7 +15,7 @@ struct LlmPoint {
   double prompt_tokens = 0.0;
   double output_tokens = 0.0;
   double seconds = 0.0;
-  double first_token_s = std::nan("");  ///< until the first output token, where it was streamed
+  double first_token_s = kNaN;  ///< until the first output token, where it was streamed
   double batch = 1.0;
   int line = 0;            ///< of the file it stands in
   std::string model = {};  ///< where the file names one

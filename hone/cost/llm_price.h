@@ -2,15 +2,17 @@
 
 #include <cmath>
 
+#include "hone/base/numbers.h"
+
 namespace hone::cost {
 
 /// What a second of accelerators costs. NaN where the user did not say; what depends on it is NaN too.
 struct LlmRates {
   double accelerators = 1.0;
-  double dollars_per_hour = std::nan("");  ///< of one accelerator
-  double power_w = std::nan("");           ///< of one accelerator, its share of the host included
-  double grams_per_kwh = std::nan("");     ///< carbon dioxide of the electricity
-  double batch = 1.0;  ///< requests that are served at once, each of which bears its share
+  double dollars_per_hour = kNaN;  ///< of one accelerator
+  double power_w = kNaN;           ///< of one accelerator, its share of the host included
+  double grams_per_kwh = kNaN;     ///< carbon dioxide of the electricity
+  double batch = 1.0;              ///< requests that are served at once, each of which bears its share
 };
 
 /// Money, energy and carbon of one request of so many seconds: T x accelerators x price, T x accelerators x

@@ -17,6 +17,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/cost/llm_probe_request.h"
 
@@ -117,7 +118,7 @@ class Probe {
         result_.stopped = fmt::format("{} requests in a row failed, the last: {}", in_a_row, last_failure_);
     }
     result_.left = static_cast<std::int64_t>(plan.size() - next) + result_.failed;
-    result_.dollars = priced() ? dollars() : std::nan("");
+    result_.dollars = priced() ? dollars() : kNaN;
     result_.tokens = spent_.tokens_in + spent_.tokens_out;
     if (std::filesystem::is_regular_file(options_.file) && (result_.measured > 0 || !spent_.done.empty()))
       result_.points = read_llm_points(options_.file);

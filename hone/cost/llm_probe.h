@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/llm_fit.h"
 
 namespace hone::cost {
@@ -20,12 +21,12 @@ struct ProbeOptions {
   std::vector<std::int64_t> outputs{1, 16, 64};
   std::int64_t repeats = 3;
   bool ignore_eos = false;  ///< ask servers that know it for exactly so many tokens (vLLM's ignore_eos)
-  double dollars_per_1k_in = std::nan(""), dollars_per_1k_out = std::nan("");
-  double budget_dollars = std::nan("");  ///< needs both prices
-  std::int64_t budget_tokens = 0;        ///< prompt and output together; 0: none
-  double timeout_s = 120.0;              ///< of one request
-  std::int64_t retries = 5;              ///< of one request
-  double backoff_s = 1.0;                ///< before the first retry; doubles
+  double dollars_per_1k_in = kNaN, dollars_per_1k_out = kNaN;
+  double budget_dollars = kNaN;    ///< needs both prices
+  std::int64_t budget_tokens = 0;  ///< prompt and output together; 0: none
+  double timeout_s = 120.0;        ///< of one request
+  std::int64_t retries = 5;        ///< of one request
+  double backoff_s = 1.0;          ///< before the first retry; doubles
   std::string ca_file;
   std::string file;  ///< lines of JSON, appended: one a request; what it holds is not asked again
   std::function<void(const std::string&)> progress;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 
 namespace hone::cost {
@@ -178,7 +179,7 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
   if (!events && !response.body.empty()) {  // one document: this server knows no streaming
     take(response.body);
     finished = true;
-    answer.first_token_s = std::nan("");
+    answer.first_token_s = kNaN;
   }
   reader.feed("\n", take);
   if (!said.empty())

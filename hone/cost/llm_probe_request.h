@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "hone/base/http.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/llm_probe.h"
 
 namespace hone::cost {
@@ -16,7 +17,7 @@ struct ProbeAnswer {
   double wait_s = -1.0;   ///< what Retry-After says; < 0: nothing
   bool maybe_billed = false;
   double seconds = 0.0;  ///< until the whole answer was there
-  double first_token_s = std::nan("");
+  double first_token_s = kNaN;
   std::int64_t prompt_tokens = 0, output_tokens = 0;
 };
 

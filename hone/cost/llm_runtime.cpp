@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/cost_method.h"
 
 namespace hone::cost {
@@ -30,7 +31,7 @@ double interpolated(const std::vector<double>& x, const std::vector<double>& y, 
 double positive(const Json& json, const std::string& key, const Place& place, bool zero) {
   const auto found = json.find(key);
   if (found == json.end()) throw Error(fmt::format("{} is missing", key), place);
-  const double value = found->is_number() ? found->get<double>() : std::nan("");
+  const double value = found->is_number() ? found->get<double>() : kNaN;
   if (!std::isfinite(value) || value < 0.0 || (value == 0.0 && !zero))
     throw Error(fmt::format("{} is not a positive number of seconds", key), place);
   return value;

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <utility>
 
+#include "hone/base/numbers.h"
+
 namespace hone::cost {
 
 namespace {
@@ -121,7 +123,7 @@ NestBeliefs::Belief NestBeliefs::of(NestProgram program) const {
 double expected_gain(const NestBeliefs::Belief& belief, double best) {
   const double gain = std::log(best) - belief.log_seconds;
   const double z = gain / belief.deviation;
-  const double density = std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::numbers::pi);
+  const double density = std::exp(-0.5 * z * z) / std::sqrt(2.0 * kPi);
   const double below = 0.5 * std::erfc(-z / std::numbers::sqrt2);
   return std::max(gain * below + belief.deviation * density, 0.0);
 }

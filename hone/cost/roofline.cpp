@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/graph/operator.h"
 
 namespace hone::cost {
@@ -82,7 +82,7 @@ GraphCost roofline(const graph::Graph& graph, const DeviceProfile& device, const
   const double busy = cost.latency_s > 0.0 ? moved_s / cost.latency_s : 0.0;
   cost.energy_j = device.watts > 0.0
                       ? cost.latency_s * (device.idle_watts + (device.watts - device.idle_watts) * busy)
-                      : std::numeric_limits<double>::quiet_NaN();
+                      : kNaN;
   return cost;
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone::identity {
 namespace {
@@ -27,7 +28,7 @@ struct Cells {
 /// A tolerance of nothing is passed by whatever is not on the edge itself.
 double in_tolerances(double distance, double tolerance) {
   if (tolerance > 0.0) return distance / tolerance;
-  return std::numeric_limits<double>::infinity();
+  return kInfinity;
 }
 
 /// The exponent of the least power of two that is no smaller than 16 tolerances; a very small one where

@@ -19,6 +19,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/base/units.h"
 
@@ -58,7 +59,7 @@ double difference_of(const void* left, const void* right, std::size_t count) {
     if (std::memcmp(&a[i], &b[i], sizeof(T)) == 0) continue;
     const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
     if (std::isnan(x) && std::isnan(y)) continue;
-    if (!std::isfinite(x) || !std::isfinite(y)) return std::numeric_limits<double>::infinity();
+    if (!std::isfinite(x) || !std::isfinite(y)) return kInfinity;
     // Different bits of the same value, +0 and -0, differ too.
     const double size = std::max({std::abs(x), std::abs(y), std::numeric_limits<double>::min()});
     most = std::max({most, std::abs(x - y) / size, std::numeric_limits<double>::min()});
@@ -211,7 +212,7 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
     const Program* program = programs[i];
     void* const* pointers = memory[i]->pointers();
     // A first estimate: the better of two calls, of more where they are short.
-    double seconds = std::numeric_limits<double>::infinity();
+    double seconds = kInfinity;
     for (int call = 0, most = 3; call < most; ++call) {
       const double start = monotonic_s();
       program->call(pointers);

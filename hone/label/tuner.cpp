@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -12,6 +11,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/cost/mlir_text.h"
 #include "hone/cost/nest_beliefs.h"
@@ -21,7 +21,7 @@ namespace hone::label {
 
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kNever = kInfinity;
 constexpr std::size_t kAsked = 24;   ///< candidates that a learned model is asked about
 constexpr std::size_t kNear = 80;    ///< choices of one nest that are weighed, of the model's favourites
 constexpr std::size_t kVaried = 24;  ///< nests of a function of which choices are weighed
@@ -236,7 +236,7 @@ class Search {
     TuneTrial trial;
     trial.recipe = recipe_of(point);
     trial.predicted = program_of(point).cycles();
-    trial.seconds = std::numeric_limits<double>::quiet_NaN();
+    trial.seconds = kNaN;
     if (options_.progress)
       options_.progress(fmt::format("{} of {} compilations, best {:.2f}x", result_.trials.size(),
                                     options_.compilations, result_.trials.front().seconds / best_seconds_));

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <tuple>
+
+#include "hone/base/numbers.h"
 
 namespace hone::predict {
 namespace {
@@ -52,7 +53,7 @@ FinalValue::FinalValue(std::vector<std::vector<double>> rows, const std::vector<
   for (const double value : finals) targets.push_back((value - target_shift_) / target_scale_);
 
   SupportVectorSettings best;
-  double least = std::numeric_limits<double>::infinity();
+  double least = kInfinity;
   const double width = 1.0 / static_cast<double>(std::max<std::size_t>(1, columns));
   for (const double c : {1.0, 10.0, 100.0})
     for (const double gamma : {0.0, 0.1 * width, width}) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 
 namespace hone::predict {
@@ -117,7 +117,7 @@ class Forest::Grower {
 
   double cut_between(std::size_t f, const std::vector<std::size_t>& left,
                      const std::vector<std::size_t>& right, Rng& rng) const {
-    double low = -std::numeric_limits<double>::infinity(), high = -low;
+    double low = -kInfinity, high = -low;
     for (const std::size_t row : left) low = std::max(low, rows_[row][f]);
     for (const std::size_t row : right) high = std::min(high, rows_[row][f]);
     const double cut = low + (1.0 - rng.uniform()) * (high - low);  // below it goes left
@@ -226,7 +226,7 @@ Forest::Forest(std::vector<Feature> features, const std::vector<Row>& rows,
     error += off * off;
   }
   const double spread = n > 0 ? squares - sum * sum / n : 0.0;
-  explained_ = spread > 0 ? 1.0 - error / spread : std::numeric_limits<double>::quiet_NaN();
+  explained_ = spread > 0 ? 1.0 - error / spread : kNaN;
 }
 
 double Forest::predict(const Tree& tree, std::size_t at, const Row& row) const {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/gp_algebra.h"
 #include "hone/predict/warp.h"
 
@@ -221,7 +221,7 @@ VectorXd GaussianProcess::fitted() const { return targets_.head(n_) - std::exp(t
 double GaussianProcess::log_likelihood() const {
   const VectorXd rest = targets_.head(n_).array() - mean_;
   return -0.5 * rest.dot(alpha_) + inverse_.topLeftCorner(n_, n_).diagonal().array().log().sum() -
-         0.5 * static_cast<double>(n_) * std::log(2.0 * M_PI);
+         0.5 * static_cast<double>(n_) * std::log(2.0 * kPi);
 }
 
 GaussianProcess::Prediction GaussianProcess::predict(const Row& row, bool gradient) const {

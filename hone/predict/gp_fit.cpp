@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/gaussian_process.h"
 #include "hone/predict/gp_algebra.h"
 #include "hone/predict/lbfgs.h"
@@ -111,7 +111,7 @@ double GaussianProcess::objective(const VectorXd& packed, VectorXd* gradient) co
   }
   RowMajor factor = k;
   factor.diagonal().array() += noise;
-  if (!algebra::cholesky(factor)) return std::numeric_limits<double>::infinity();
+  if (!algebra::cholesky(factor)) return kInfinity;
   double value = factor.diagonal().array().log().sum();
   algebra::invert_lower(factor);
   const RowMajor& inverted = factor;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::predict {
@@ -80,7 +80,7 @@ double normal_quantile(double probability) {
                        (1.0 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t));
   for (int step = 0; step < 3; ++step) {
     const double cdf = 0.5 * std::erfc(-z / std::sqrt(2.0));
-    const double density = std::exp(-0.5 * z * z) / std::sqrt(2.0 * M_PI);
+    const double density = std::exp(-0.5 * z * z) / std::sqrt(2.0 * kPi);
     z -= (std::log(cdf) - std::log(tail)) * cdf / density;
   }
   return upper ? -z : z;
@@ -107,7 +107,7 @@ void OutputTransform::fit(const std::vector<double>& values) {
   shrink_ = 1.0;
   middle_ = values.empty() ? 0.0 : values.front();
   spread_ = 1.0;
-  cap_ = std::numeric_limits<double>::infinity();
+  cap_ = kInfinity;
   if (values.size() < 2) return;
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());

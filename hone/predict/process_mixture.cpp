@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "hone/base/numbers.h"
 
 namespace hone::predict {
 
@@ -40,13 +41,12 @@ void ProcessMixture::draw(int count, int apart, Rng& rng) {
     VectorXd other(d);
     for (Index i = 0; i < d; ++i) other[i] = prior.deviation[i] * rng.normal();
     const double level = value + std::log(std::max(rng.uniform(), 1e-300));
-    double angle = rng.uniform(0.0, 2.0 * M_PI), low = angle - 2.0 * M_PI, high = angle;
+    double angle = rng.uniform(0.0, 2.0 * kPi), low = angle - 2.0 * kPi, high = angle;
     for (int tries = 0; tries < kMaxTries; ++tries) {
       const VectorXd moved = prior.mean + (at - prior.mean) * std::cos(angle) + other * std::sin(angle);
       const bool inside =
           (moved.array() >= prior.low.array()).all() && (moved.array() <= prior.high.array()).all();
-      const double there =
-          inside ? likeliest_.log_likelihood_at(moved) : -std::numeric_limits<double>::infinity();
+      const double there = inside ? likeliest_.log_likelihood_at(moved) : -kInfinity;
       if (there > level) {
         at = moved;
         value = there;

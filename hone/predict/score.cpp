@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
+
+#include "hone/base/numbers.h"
 
 namespace hone::predict {
 
 double median(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
+  if (values.empty()) return kNaN;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return values.size() % 2 == 1 ? *middle : 0.5 * (*std::max_element(values.begin(), middle) + *middle);
@@ -21,7 +22,7 @@ double upper_median(std::vector<double> values) {
 }
 
 double quantile(std::vector<double> sample, double at) {
-  if (sample.empty()) return std::numeric_limits<double>::quiet_NaN();
+  if (sample.empty()) return kNaN;
   std::sort(sample.begin(), sample.end());
   const double place = std::clamp(at, 0.0, 1.0) * static_cast<double>(sample.size() - 1);
   const auto below = static_cast<std::size_t>(place);
@@ -32,7 +33,7 @@ double quantile(std::vector<double> sample, double at) {
 std::vector<double> ranks_of(const std::vector<double>& values) {
   std::vector<double> keys = values;
   for (double& key : keys)
-    if (!std::isfinite(key)) key = std::numeric_limits<double>::infinity();
+    if (!std::isfinite(key)) key = kInfinity;
   std::vector<std::size_t> order(keys.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -49,7 +50,7 @@ std::vector<double> ranks_of(const std::vector<double>& values) {
 }
 
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() < 2 || a.size() != b.size()) return std::nan("");
+  if (a.size() < 2 || a.size() != b.size()) return kNaN;
   const auto x = ranks_of(a), y = ranks_of(b);
   const double middle = 0.5 * static_cast<double>(a.size() + 1);
   double xy = 0.0, xx = 0.0, yy = 0.0;
@@ -58,7 +59,7 @@ double rank_correlation(const std::vector<double>& a, const std::vector<double>&
     xx += (x[i] - middle) * (x[i] - middle);
     yy += (y[i] - middle) * (y[i] - middle);
   }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::nan("");
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : kNaN;
 }
 
 Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double>& measured) {
@@ -76,8 +77,8 @@ Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double
     relative += std::abs(off / measured[i]);
     compared += 1.0;
   }
-  result.mape = compared > 0.0 ? relative / compared : std::nan("");
-  result.r2 = total > 0.0 ? 1.0 - residual / total : std::nan("");
+  result.mape = compared > 0.0 ? relative / compared : kNaN;
+  result.r2 = total > 0.0 ? 1.0 - residual / total : kNaN;
   return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 #include "hone/run/comparison.h"
 #include "hone/run/optimizer.h"
@@ -108,7 +109,7 @@ double own_ms(const Case& one, std::int64_t n, const AskTimesOptions& options) {
     optimizer.tell(*job, measures);
     times.push_back((spent + monotonic_s() - again) * 1e3);
   }
-  return times.empty() ? std::nan("") : predict::median(std::move(times));
+  return times.empty() ? kNaN : predict::median(std::move(times));
 }
 
 double peer_ms(const Case& one, const PeerMethod& method, std::int64_t n, const AskTimesOptions& options) {
@@ -134,7 +135,7 @@ double peer_ms(const Case& one, const PeerMethod& method, std::int64_t n, const 
     if (!asked.config) break;
     times.push_back(asked.ms + peer.tell(asked.trial, values_of(one, *asked.config)));
   }
-  return times.empty() ? std::nan("") : predict::median(std::move(times));
+  return times.empty() ? kNaN : predict::median(std::move(times));
 }
 
 }  // namespace
@@ -150,7 +151,7 @@ std::vector<AskTime> ask_times(const AskTimesOptions& options) {
   std::vector<AskTime> times;
   const auto add = [&](const Case& one, const std::string& contender, const std::string& version,
                        std::int64_t n, const std::function<double()>& measured) {
-    AskTime time{one.name, one.method, contender, version, n, std::nan(""), {}};
+    AskTime time{one.name, one.method, contender, version, n, kNaN, {}};
     try {
       time.ms = measured();
     } catch (const Error& error) {
@@ -182,7 +183,7 @@ std::vector<AskTime> ask_times(const AskTimesOptions& options) {
 std::string ask_times_text(const std::vector<AskTime>& times) {
   std::vector<std::vector<std::string>> rows{
       {"problem", "trials held", "searcher", "ms per ask+tell", "times hone's", "version"}};
-  double own = std::nan("");
+  double own = kNaN;
   for (const AskTime& time : times) {
     const bool ours = time.contender == time.method;
     if (ours) own = time.ms;

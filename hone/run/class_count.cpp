@@ -1,13 +1,13 @@
 #include "hone/run/class_count.h"
 
 #include <algorithm>
-#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/task/cell_spaces.h"
 
 namespace hone::run {
@@ -23,7 +23,7 @@ std::int64_t values_of(const space::Parameter& parameter) {
 
 /// A parameter's k-th value as an entry of a Point.
 double entry_of(const space::Parameter& parameter, std::int64_t k, std::int64_t n) {
-  if (!parameter.same_as.empty()) return std::numeric_limits<double>::quiet_NaN();
+  if (!parameter.same_as.empty()) return kNaN;
   if (parameter.kind == space::ParameterKind::choice || parameter.kind == space::ParameterKind::flag)
     return static_cast<double>(k);
   return (static_cast<double>(k) + 0.5) / static_cast<double>(n);

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/key.h"
+#include "hone/base/numbers.h"
 
 namespace hone::run {
 
@@ -90,7 +90,7 @@ class FinishedRuns {
 }  // namespace
 
 double ComparisonRun::regret_at(double n) const {
-  double regret = std::numeric_limits<double>::infinity();
+  double regret = kInfinity;
   for (const auto& [x, value] : best) {
     if (x > n) break;
     regret = value;
@@ -132,9 +132,8 @@ std::string problem_key(const Problem& problem) {
   KeyBuilder key;
   key.text(problem.space().text()).integer(problem.horizon());
   for (const auto& objective : problem.objectives()) key.text(objective.name).integer(objective.minimize);
-  key.real(problem.optimum().value_or(std::nan("")));
-  key.real(problem.objectives().size() == 1 ? problem.median()
-                                            : problem.best_hypervolume().value_or(std::nan("")));
+  key.real(problem.optimum().value_or(kNaN));
+  key.real(problem.objectives().size() == 1 ? problem.median() : problem.best_hypervolume().value_or(kNaN));
   return key.build().hex().substr(0, 12);
 }
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -28,7 +27,7 @@ std::vector<double> checkpoints(std::int64_t trials) {
 double mean_at(const std::vector<const ComparisonRun*>& runs, double n) {
   double sum = 0.0;
   for (const ComparisonRun* run : runs)
-    sum += n <= static_cast<double>(run->trials) ? run->regret_at(n) : std::nan("");
+    sum += n <= static_cast<double>(run->trials) ? run->regret_at(n) : kNaN;
   return sum / static_cast<double>(runs.size());
 }
 
@@ -42,7 +41,7 @@ ComparisonSummary::Cell cell_of(const std::vector<const ComparisonRun*>& runs,
     double squares = 0.0;
     for (const ComparisonRun* run : runs) squares += std::pow(run->regret_at(at) - mean, 2);
     cell.regret.push_back(mean);
-    cell.error.push_back(runs.size() > 1 ? std::sqrt(squares / (n - 1.0) / n) : std::nan(""));
+    cell.error.push_back(runs.size() > 1 ? std::sqrt(squares / (n - 1.0) / n) : kNaN);
   }
   for (const double target : summary.targets) {
     std::vector<double> times;

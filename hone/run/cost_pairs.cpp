@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 #include "hone/study/predicted.h"
 
@@ -20,11 +21,10 @@ constexpr const char* kBefore = " (before)";
 
 double cost_of(const study::Trial& trial, const std::string& name) {
   if (name.ends_with(kBefore))
-    return trial.costs.find(name.substr(0, name.size() - std::string_view(kBefore).size()))
-        .value_or(std::nan(""));
+    return trial.costs.find(name.substr(0, name.size() - std::string_view(kBefore).size())).value_or(kNaN);
   if (trial.last() != nullptr)
     if (const auto value = trial.last()->measures.find(name)) return *value;
-  return trial.costs.find(name).value_or(std::nan(""));
+  return trial.costs.find(name).value_or(kNaN);
 }
 
 std::vector<CostPair> cost_pairs(const study::Study& study, const StudyFile& file) {

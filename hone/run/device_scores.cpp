@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/cost/device_transfer.h"
 #include "hone/run/cost_bench.h"
@@ -256,7 +257,7 @@ class FamilyScores {
       for (const double value : values) off += std::abs(value - median) / value * std::sqrt(n / (n - 1.0));
       rows += static_cast<std::int64_t>(values.size());
     }
-    const double none = std::nan("");
+    const double none = kNaN;
     if (rows >= 20)
       means.add(suite, series.name(), "noise: designs measured again",
                 {rows, off / static_cast<double>(rows), none, none});
@@ -264,7 +265,7 @@ class FamilyScores {
     if (!spread.empty())
       means.add(suite, series.name(), "noise: spread within a measurement",
                 {static_cast<std::int64_t>(spread.size()),
-                 std::sqrt(2.0 / M_PI) * std::accumulate(spread.begin(), spread.end(), 0.0) /
+                 std::sqrt(2.0 / kPi) * std::accumulate(spread.begin(), spread.end(), 0.0) /
                      static_cast<double>(spread.size()),
                  none, none});
   }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 
 namespace hone::run {
@@ -107,7 +108,7 @@ predict::Row EffectModel::row(const Point& point) const {
 }
 
 double EffectModel::predict(const space::Config& config) const {
-  return forest_ ? forest_->predict(row(space_.encode(config))) : std::nan("");
+  return forest_ ? forest_->predict(row(space_.encode(config))) : kNaN;
 }
 
 std::vector<std::pair<std::size_t, double>> EffectModel::path(const space::Config& from,

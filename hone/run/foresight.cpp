@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/units.h"
 #include "hone/study/predicted.h"
 
@@ -81,7 +82,7 @@ std::vector<double> Foresight::row(const space::Config& config) const {
   } catch (const Error&) {
     // No possible model: that is for others to say.
   }
-  row.resize(coding_.inputs().size() + kGraphEntries, std::nan(""));
+  row.resize(coding_.inputs().size() + kGraphEntries, kNaN);
   return row;
 }
 

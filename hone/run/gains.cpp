@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/units.h"
 
 namespace hone::run {
@@ -32,7 +33,7 @@ std::string change_text(const Gain& gain, double change) {
 
 }  // namespace
 
-double Gain::relative() const { return before != 0.0 ? (after - before) / std::abs(before) : std::nan(""); }
+double Gain::relative() const { return before != 0.0 ? (after - before) / std::abs(before) : kNaN; }
 
 std::int64_t default_trial(const study::Study& study, std::int64_t most) {
   for (std::int64_t id = 0; id < std::min(most, study.size()); ++id)
@@ -52,7 +53,7 @@ Gain gain_over(const Shown& shown, std::int64_t from, std::size_t objective, con
     return a.values[objective] < b.values[objective];
   });
   const double sign = gain.minimize ? 1.0 : -1.0;
-  gain.before = shown.measures(from).find(gain.objective).value_or(std::nan(""));
+  gain.before = shown.measures(from).find(gain.objective).value_or(kNaN);
   gain.after = sign * best->values[objective];
   gain.trial = best->trial;
   const study::Trial& after = study.trial(best->trial);

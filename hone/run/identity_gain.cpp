@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 #include "hone/run/identity_study.h"
 #include "hone/run/simulator.h"
@@ -110,7 +111,7 @@ Points with_function_means(const Landscape& landscape, Points points) {
 /// (most - least) / mean of the latency within a function, the median over functions of several members.
 double latency_spread(const Landscape& landscape, const Points& points) {
   struct Range {
-    double least = std::numeric_limits<double>::infinity(), most = 0.0, sum = 0.0, n = 0.0;
+    double least = kInfinity, most = 0.0, sum = 0.0, n = 0.0;
   };
   std::unordered_map<std::size_t, Range> ranges;
   const auto& functions = landscape.functions();
@@ -139,7 +140,7 @@ GainRow study_gain(const Landscape& landscape, const task::Recorded& device,
   for (std::size_t row = 0; row < landscape.size(); ++row) {
     const task::Evaluation evaluation = device.at_row(row, 1);
     std::vector<double> point = study::oriented(device.objectives(), evaluation.measures);
-    if (!evaluation.failure.empty()) point.assign(2, std::numeric_limits<double>::infinity());
+    if (!evaluation.failure.empty()) point.assign(2, kInfinity);
     points.push_back(std::move(point));
   }
   gain.spread = latency_spread(landscape, points);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <unordered_map>
 
@@ -85,8 +84,7 @@ void Landscape::harvest() const {
       cells.back() = task::cells_of(*cells_, recorded_->table().config(row));
     } catch (const Error&) {
       // No network: it computes nothing, and is known by its config alone.
-      std::fill_n(losses_.begin() + static_cast<std::ptrdiff_t>(row * each), each,
-                  std::numeric_limits<double>::quiet_NaN());
+      std::fill_n(losses_.begin() + static_cast<std::ptrdiff_t>(row * each), each, kNaN);
     }
   }
   for (std::size_t step = 0; step < kMostSteps; ++step) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::run {
@@ -46,7 +47,7 @@ Model linear(const std::vector<Sample>& train,
   }
   return [=](const Sample& sample) {
     const Eigen::VectorXd& own = coefficients[sample.step.decode ? 1 : 0];
-    if (own.size() == 0) return std::nan("");
+    if (own.size() == 0) return kNaN;
     const auto row = features(sample);
     double sum = 0.0;
     for (Eigen::Index j = 0; j < own.size(); ++j) sum += own[j] * row[static_cast<std::size_t>(j)];
@@ -75,7 +76,7 @@ double interpolated(const std::vector<Sample>& train, const Sample& sample) {
   for (const bool tokens : {true, false})
     if (const auto runtime = along(tokens); runtime.prompt_tokens.size() >= 2)
       return runtime.prompt_cost(tokens ? sample.step.tokens : sample.step.batch);
-  return std::nan("");
+  return kNaN;
 }
 
 std::vector<std::pair<std::string, Model>> models_of(const std::vector<Sample>& train, bool calibrate_only) {

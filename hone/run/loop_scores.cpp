@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 #include "hone/run/cost_bench.h"
 #include "hone/run/foresight.h"
@@ -93,7 +94,7 @@ double volume_of(const task::Recorded& recorded, const Everything& all, const st
     const auto row = recorded.row_of(simulated.configs[static_cast<std::size_t>(one.first)]);
     if (!row) continue;
     const task::Evaluation truth = recorded.at_row(*row, recorded.horizon());
-    if (truth.measures.find(cost).value_or(std::nan("")) <= all.median)
+    if (truth.measures.find(cost).value_or(kNaN) <= all.median)
       points.push_back(oriented(recorded.objectives(), truth.measures));
   }
   const auto reference = study::reference_point(best);

@@ -4,7 +4,6 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -12,6 +11,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/run/latency_features.h"
 #include "hone/task/table_lines.h"
 
@@ -84,14 +84,14 @@ void NewDevice::read_measured(const std::string& path) {
     if (found == index.end())
       throw Error("no table has this design", place, "take designs that --choose names");
     const std::string_view cell = cells[latency];
-    double value = std::numeric_limits<double>::quiet_NaN();
+    double value = kNaN;
     const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
     if (code != std::errc{} || end != cell.data() + cell.size()) {
       // A word says how it failed; "12 ms" is a mistake.
       if (!cell.empty() && std::isdigit(static_cast<unsigned char>(cell.front())) != 0)
         throw Error(fmt::format("latency: '{}' is not a number", cell), place,
                     "numbers without a unit; a word, or nothing, where measuring failed");
-      value = std::numeric_limits<double>::quiet_NaN();
+      value = kNaN;
     }
     measurements_.push_back({found->second, value});
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/base/numbers.h"
 #include "hone/base/units.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"
@@ -31,7 +32,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
 
   // How much is left: by time, or by the rate of trials so far.
   double share = 0.0;
-  double left = std::numeric_limits<double>::infinity();
+  double left = kInfinity;
   if (budget.time_s && *budget.time_s > 0) {
     share = elapsed / *budget.time_s;
     left = std::max(0.0, *budget.time_s - elapsed);
@@ -62,7 +63,7 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
   if (!several && study.front().members().empty()) front += " -";
   if (!study.front().members().empty()) {
     for (std::size_t i = 0; i < study.objectives().size(); ++i) {
-      double low = std::numeric_limits<double>::infinity(), high = -low;
+      double low = kInfinity, high = -low;
       for (const auto& member : study.front().members()) {
         const double value = study.objectives()[i].minimize ? member.values[i] : -member.values[i];
         low = std::min(low, value);

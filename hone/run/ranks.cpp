@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <numeric>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::run {
 namespace {
 
-double normal_density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::numbers::pi); }
+double normal_density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * kPi); }
 double normal_below(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
 /// Probability that k standard normal variables lie within a range of q: by Simpson's rule over the largest

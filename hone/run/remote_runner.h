@@ -8,6 +8,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/graph/graph.h"
 
 namespace hone::run {
@@ -19,8 +20,8 @@ struct RunnerResult {
   std::int64_t repeats = 0;
   bool disturbed = false;
   std::string engine;
-  double energy_j = std::nan("");  ///< NaN: the device does not say
-  std::string energy_from;         ///< "RAPL: ..", "modelled: .."
+  double energy_j = kNaN;   ///< NaN: the device does not say
+  std::string energy_from;  ///< "RAPL: ..", "modelled: .."
 };
 
 struct RunnerOptions {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/predict/shrinkage.h"
 #include "hone/run/simulator.h"
@@ -94,7 +95,7 @@ class KnownResults {
     for (const auto& [key, entry] : entries_) all.push_back({entry.mean, entry.squares, entry.n});
     const auto means = predict::posterior_means(all);
     std::size_t chosen = chosen_, i = 0;
-    double least = std::numeric_limits<double>::infinity();
+    double least = kInfinity;
     for (const auto& [key, entry] : entries_) {
       const double value = means[i++];
       if (value > least || (value == least && entry.row > chosen)) continue;
@@ -111,7 +112,7 @@ class KnownResults {
   std::map<std::size_t, Entry> entries_;
   std::size_t next_ = 0;
   std::size_t chosen_ = std::numeric_limits<std::size_t>::max();
-  double least_ = std::numeric_limits<double>::infinity();
+  double least_ = kInfinity;
   Replayed result_;
 };
 
@@ -192,7 +193,7 @@ void evolve(const Landscape& landscape, const Replay& replay, KnownResults& cach
 double Replayed::evaluations_to(double value) const {
   for (const auto& [n, reached] : curve)
     if (reached <= value) return static_cast<double>(n);
-  return std::numeric_limits<double>::infinity();
+  return kInfinity;
 }
 
 Replayed replay(const Landscape& landscape, const Replay& replay) {

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 #include "hone/run/landscape.h"
 
 namespace hone::run {
@@ -37,7 +37,7 @@ struct Replayed {
   std::int64_t collisions = 0;  ///< hits whose function is another than that of the design known
   /// True value (Landscape::value) of the design that is held for the best at the end: by its result; under
   /// `average` by its function's posterior mean.
-  double quality = std::numeric_limits<double>::infinity();
+  double quality = kInfinity;
   /// (evaluations paid, true value of the design held for the best), at every change.
   std::vector<std::pair<std::int64_t, double>> curve;
 

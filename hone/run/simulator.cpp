@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <queue>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
 #include "hone/base/key.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/run/foresight.h"
 #include "hone/run/problem_setup.h"
@@ -382,7 +382,7 @@ Simulated simulate(const Problem& problem, const Simulation& simulation) {
 std::vector<Best> best_so_far(const Problem& problem, const Simulated& simulated) {
   std::vector<Best> bests;
   const study::Objective& objective = problem.objectives().front();
-  double least = std::numeric_limits<double>::infinity();
+  double least = kInfinity;
   std::int64_t evaluations = 0;
   for (const Observation& seen : simulated.observations) {
     if (!seen.reused && (seen.at_horizon || seen.state == TrialState::failed)) ++evaluations;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -68,7 +67,7 @@ double Problem::median() const {
 
 double Problem::normalised_regret(double value) const {
   const auto best = optimum();
-  if (!best) return std::numeric_limits<double>::quiet_NaN();
+  if (!best) return kNaN;
   if (std::isnan(value)) return kInfinity;
   const double range = median() - *best;
   // Half of the space is optimal: there is nothing to be gained.

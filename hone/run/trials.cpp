@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/base/numbers.h"
 #include "hone/base/registry.h"
 
 namespace hone::run {
@@ -87,7 +87,7 @@ std::vector<std::int64_t> front_of(const study::Study& study, const TrialFilter&
 
 /// For sorting: numbers before texts before what is missing.
 struct SortKey {
-  double number = std::numeric_limits<double>::infinity();
+  double number = kInfinity;
   std::string text;
   int rank = 2;
   std::int64_t id = 0;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/base/numbers.h"
 #include "hone/schedule/arrivals.h"
 #include "hone/schedule/asha_stopping.h"
 #include "hone/schedule/hyperband_plan.h"
@@ -150,7 +151,7 @@ class Asha : public Scheduler {
 
  private:
   void report(std::size_t i, const study::Trial& trial, std::vector<double> values) {
-    const double value = values.empty() ? std::numeric_limits<double>::quiet_NaN() : values[0];
+    const double value = values.empty() ? kNaN : values[0];
     if (i > 0 && i <= twins_.size()) {
       twins_[i - 1].above(trial.id, value, rungs_[i - 1].within(trial.id));
       for (std::size_t j = i - 1; j < twins_.size(); ++j)

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
+#include "hone/base/numbers.h"
 #include "hone/predict/running_median.h"
 #include "hone/schedule/one_fidelity.h"
 
@@ -58,7 +58,7 @@ class Median : public StoppingRule {
     }
     if (at == medians_.end() || at->first > fidelity || at->second.front().size() < min_trials_)
       return Verdict::go_on;
-    std::vector<double> best(objectives_.size(), std::numeric_limits<double>::infinity());
+    std::vector<double> best(objectives_.size(), kInfinity);
     for (const study::Result& result : trial.results) {
       if (result.fidelity > fidelity) break;
       const auto values = study::oriented(objectives_, result.measures);
@@ -81,7 +81,7 @@ class Median : public StoppingRule {
       const auto values = study::oriented(objectives_, result.measures);
       std::vector<double> means;
       for (std::size_t i = 0; i < values.size(); ++i) {
-        sums[i] += std::isfinite(values[i]) ? values[i] : std::numeric_limits<double>::infinity();
+        sums[i] += std::isfinite(values[i]) ? values[i] : kInfinity;
         means.push_back(sums[i] / static_cast<double>(averages.size() + 1));
       }
       averages.emplace_back(result.fidelity, std::move(means));

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 #include <numeric>
 #include <vector>
+
+#include "hone/base/numbers.h"
 
 namespace hone::schedule {
 
@@ -26,7 +27,7 @@ void RungTrust::passes(std::int64_t trial, double value) {
 void RungTrust::goes_on(std::int64_t trial, double value) {
   const auto found = waiting_.find({trial, 0.0});
   if (found == waiting_.end()) return;
-  pairs_.emplace_back(found->second, std::isnan(value) ? std::numeric_limits<double>::infinity() : value);
+  pairs_.emplace_back(found->second, std::isnan(value) ? kInfinity : value);
   waiting_.erase(found);
   if (pairs_.size() > kKept) pairs_.pop_front();
   measure();

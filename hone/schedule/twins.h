@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "hone/base/numbers.h"
+
 namespace hone::schedule {
 
 /// Trials of one rung that have exactly the same value there, and whether such twins are alike at the next
@@ -48,7 +50,7 @@ class Twins {
   /// Its value here; NaN: it has none, or left.
   double value(std::int64_t trial) const {
     const auto found = members_.find(trial);
-    return found == members_.end() ? kNone : found->second.value;
+    return found == members_.end() ? kNaN : found->second.value;
   }
   /// A trial's value at the next rung; its first counts. `good`: it is one of the rung's best.
   void above(std::int64_t trial, double value, bool good) {
@@ -72,7 +74,7 @@ class Twins {
   std::optional<Waiting> leave(std::int64_t trial) {
     const double value = this->value(trial);
     if (std::isnan(value)) return std::nullopt;
-    members_.at(trial).value = kNone;
+    members_.at(trial).value = kNaN;
     waiting_.erase(Place{value, trial});
     Class& same = classes_.at(value);
     if (same.stand_in != trial) return std::nullopt;
@@ -103,10 +105,9 @@ class Twins {
 
  private:
   static constexpr std::int64_t kProbe = 8, kValues = 3;
-  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   enum class Verdict : std::uint8_t { none, agree, differ };
   struct Member {
-    double value = kNone;
+    double value = kNaN;
     bool told = false;  // of the next rung
   };
   struct Class {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "hone/base/numbers.h"
@@ -10,7 +9,7 @@
 namespace hone::search {
 namespace {
 
-const double kLogRoot2Pi = 0.5 * std::log(2.0 * M_PI);
+const double kLogRoot2Pi = 0.5 * std::log(2.0 * kPi);
 
 double density(double z) { return std::exp(-0.5 * z * z - kLogRoot2Pi); }
 

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/search/credit.h"
 #include "hone/search/moves.h"
 #include "hone/search/searcher.h"
@@ -109,7 +109,7 @@ class Auto : public Searcher {
     if (problem_.objectives.size() != 1) return;
     if (change.kind == Kind::deleted) credit_.forget(trial.id);
     // What breaks a limit says little of its proposer: at first nobody knows where they are kept.
-    double value = std::numeric_limits<double>::quiet_NaN();
+    double value = kNaN;
     const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
     if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
       const auto values = study::oriented(problem_.objectives, change.result->measures);

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <utility>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 
@@ -12,8 +13,8 @@ namespace hone::search {
 /// al., "Economical Hyperparameter Optimization With Blended Search Strategy", ICLR 2021, section 3.2).
 struct Progress {
   double cost = 0.0, cost_best = 0.0, cost_before = 0.0;  // spent; at the best; at the one before
-  double best = std::numeric_limits<double>::infinity(),
-         before = std::numeric_limits<double>::infinity();  // losses
+  double best = kInfinity,
+         before = kInfinity;  // losses
   double speed = 0.0, improvement_cost = 0.0, priority = 0.0;
   std::int64_t running = 0;
 

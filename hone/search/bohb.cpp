@@ -2,10 +2,10 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <map>
 #include <unordered_map>
 
+#include "hone/base/numbers.h"
 #include "hone/search/moves.h"
 #include "hone/search/searcher.h"
 #include "hone/study/ranking.h"
@@ -44,7 +44,7 @@ class Density {
       if (moves.is_categorical(i)) {
         logs_.emplace_back(std::log(1.0 - width), std::log(width / (values - 1.0)));
       } else {
-        logs_.emplace_back(-std::log(width * std::sqrt(2.0 * M_PI)), -0.5 / (width * width));
+        logs_.emplace_back(-std::log(width * std::sqrt(2.0 * kPi)), -0.5 / (width * width));
       }
     }
   }
@@ -148,7 +148,7 @@ class Bohb : public Searcher {
     if (level == nullptr) return problem_.space.sample(rng);
     if (level->changed) fit(*level);
     space::Point best;
-    double most = -std::numeric_limits<double>::infinity();
+    double most = -kInfinity;
     for (int i = 0; i < settings_.n_samples; ++i) {
       space::Point point = level->good.draw(settings_.bandwidth_factor, rng);
       moves_.snap(point);

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 namespace {
@@ -54,9 +55,7 @@ predict::GaussianProcess::Row CarbsGround::row(const space::Point& point) const 
   const std::vector<bool> active = moves_.active(point);
   predict::GaussianProcess::Row row;
   for (const std::size_t i : moves_.free())
-    row.push_back(!active[i]                 ? std::numeric_limits<double>::quiet_NaN()
-                  : moves_.is_categorical(i) ? point[i]
-                                             : share(i, point[i]));
+    row.push_back(!active[i] ? kNaN : moves_.is_categorical(i) ? point[i] : share(i, point[i]));
   return row;
 }
 

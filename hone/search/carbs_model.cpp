@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <numeric>
 
 #include <boost/math/special_functions/erf.hpp>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition.h"
 
 namespace hone::search {
@@ -167,13 +167,13 @@ std::vector<double> CarbsModel::scores(const std::vector<Row>& rows, const Rules
   performance_.predict(rows, values, variances);
   const std::vector<double> costs = cost_.predict_means(rows);
   if (has_failures_) success_.predict(rows, failures, failure_variances);
-  std::vector<double> scores(rows.size(), -std::numeric_limits<double>::infinity());
+  std::vector<double> scores(rows.size(), -kInfinity);
   for (std::size_t k = 0; k < rows.size(); ++k) {
     const double log_cost = log_low_ + 0.5 * (costs[k] + 1.0) * log_range_;
     if (rules.max_cost > 0.0 && log_cost > std::log(rules.max_cost)) continue;
     const double best = std::max(rules.threshold, front_value(costs[k]));
     const double sigma = std::sqrt(std::max(variances[k], 1e-12));
-    double nearest = std::numeric_limits<double>::infinity();
+    double nearest = kInfinity;
     for (const Member& member : front_)
       nearest = std::min(nearest, ground_.squared_distance(rows[k], member.row, rules.radius));
     scores[k] = log_improvement((values[k] - best - rules.exploration_bias) / sigma) + std::log(sigma) -

@@ -3,9 +3,8 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numbers>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition.h"
 
 namespace hone::search {
@@ -19,7 +18,7 @@ double normal_quantile(double p) {
   for (int step = 0; step < 100; ++step) {
     const double error = normal_cdf(x) - p;
     (error > 0.0 ? high : low) = x;
-    const double density = std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::numbers::pi);
+    const double density = std::exp(-0.5 * x * x) / std::sqrt(2.0 * kPi);
     double next = density > 0.0 ? x - error / density : (low + high) / 2;
     if (!(next > low && next < high)) next = (low + high) / 2;
     if (std::abs(next - x) < 1e-13 * std::max(1.0, std::abs(x))) return next;
@@ -87,8 +86,7 @@ Cma::Cma(const std::vector<const space::Scale*>& scales, const std::vector<int>&
     free += static_cast<std::size_t>(k - 1);
   }
   path_.assign(free, 0.0);
-  best_values_.assign(static_cast<std::size_t>(10 + std::ceil(30.0 * n / lambda_)),
-                      std::numeric_limits<double>::quiet_NaN());
+  best_values_.assign(static_cast<std::size_t>(10 + std::ceil(30.0 * n / lambda_)), kNaN);
 }
 
 Cma::Sample Cma::draw(Rng& rng) const {
@@ -132,7 +130,7 @@ void Cma::update(const std::vector<Told>& ranked) {
     if (n_ > 0) adapt_numbers(ranked);
     if (!chances_.empty()) adapt_categories(ranked);
   }
-  const double best = ranked.front().lost ? std::numeric_limits<double>::quiet_NaN() : ranked.front().value;
+  const double best = ranked.front().lost ? kNaN : ranked.front().value;
   best_values_[static_cast<std::size_t>(generation_) % best_values_.size()] = best;
   const auto other = std::min(ranked.size() - 1, static_cast<std::size_t>(1 + lambda_ / 4));
   flat_ = ranked[other].value == best ? flat_ + 1 : std::max(0, flat_ - 1);

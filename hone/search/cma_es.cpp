@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <unordered_map>
 
+#include "hone/base/numbers.h"
 #include "hone/search/cma.h"
 #include "hone/search/individuals.h"
 
@@ -152,12 +152,11 @@ class CmaEs : public Searcher {
       Row& row = rows_.at(trial);
       if (row.generation < 0) row.sample.numbers = cma_->numbers_at(row.sample.numbers);
       const bool one = problem_.objectives.size() == 1 && !it.values.empty();
-      ranked.push_back(
-          {.sample = &row.sample,
-           .own = row.generation == cma_->generation(),
-           .lost = it.standing == Individual::Standing::lost ||
-                   (it.standing == Individual::Standing::infeasible && std::isinf(it.violation)),
-           .value = one ? it.values.rbegin()->second[0] : std::numeric_limits<double>::quiet_NaN()});
+      ranked.push_back({.sample = &row.sample,
+                        .own = row.generation == cma_->generation(),
+                        .lost = it.standing == Individual::Standing::lost ||
+                                (it.standing == Individual::Standing::infeasible && std::isinf(it.violation)),
+                        .value = one ? it.values.rbegin()->second[0] : kNaN});
     }
     if (!finished_) cma_->update(ranked);
     spent_ += static_cast<std::int64_t>(told_.size());

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 
@@ -59,7 +60,7 @@ std::vector<std::size_t> Flow2::active() const {
 }
 
 double Flow2::least_step() const {
-  double least = std::numeric_limits<double>::infinity();
+  double least = kInfinity;
   for (const std::size_t i : dimensions_) {
     const double gap = ground_->gap(i, incumbent_[i]);
     if (gap > 0.0) least = std::min(least, gap);

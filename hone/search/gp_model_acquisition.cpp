@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/search/gp_model.h"
 #include "hone/study/front.h"
 
@@ -179,7 +179,7 @@ void GpModel::choose_best(GpAcquisition& acquisition, const std::vector<std::vec
   if (!feasible.empty()) {
     std::vector<std::vector<double>> front;
     for (std::size_t k = 0; k < chosen.size() && (m > 1 || k < 1); ++k) front.push_back(values[chosen[k]]);
-    std::vector<double> reference(m, std::numeric_limits<double>::infinity());
+    std::vector<double> reference(m, kInfinity);
     if (m > 1) {
       // Of all results, not of the front: a front that is narrow yet should gain by growing at its ends.
       std::vector<std::vector<double>> all;

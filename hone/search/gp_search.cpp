@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition_search.h"
 #include "hone/search/gp_model.h"
 #include "hone/search/sameness.h"
@@ -76,7 +76,7 @@ class GpSearcher : public Searcher {
     // Up to the eighth attempt the candidates are the same, and the next best is proposed.
     const auto part = static_cast<std::uint32_t>(attempt < 8 ? 0 : attempt);
     Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
-    log_expected_ = std::numeric_limits<double>::quiet_NaN();
+    log_expected_ = kNaN;
     if (!model_.is_ready()) {
       if (!problem_.prior.empty()) return believed(number, attempt);
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
@@ -170,7 +170,7 @@ class GpSearcher : public Searcher {
   std::optional<space::Config> first_;
   bool draws_;  // half of the turns
   Ties ties_;
-  double log_expected_ = std::numeric_limits<double>::quiet_NaN();  // of the last proposal
+  double log_expected_ = kNaN;  // of the last proposal
   std::unique_ptr<Searcher> startup_;
 };
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <unordered_set>
 
+#include "hone/base/numbers.h"
 #include "hone/search/searcher.h"
 #include "hone/search/sobol_points.h"
 #include "hone/space/scale.h"
@@ -162,7 +162,7 @@ class Grid : public Searcher {
     Rng rng(problem_.seed, "grid");
     shift_ = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(cells_)));
     const std::int64_t n = std::min<std::int64_t>(cells_, 64);
-    double least = std::numeric_limits<double>::infinity();
+    double least = kInfinity;
     for (int candidate = 0; candidate < 16; ++candidate) {
       auto stride = static_cast<std::int64_t>(1 + rng.below(static_cast<std::uint64_t>(cells_)));
       while (std::gcd(stride, cells_) != 1) stride = stride % cells_ + 1;

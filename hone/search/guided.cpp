@@ -1,9 +1,9 @@
 #include "hone/search/guided.h"
 
 #include <algorithm>
-#include <limits>
 #include <unordered_set>
 
+#include "hone/base/numbers.h"
 #include "hone/search/moves.h"
 #include "hone/study/ranking.h"
 
@@ -51,9 +51,7 @@ class Guided : public Searcher {
   }
 
   bool learns() const override { return true; }
-  double log_expected() const override {
-    return inner_asked_ ? inner_->log_expected() : std::numeric_limits<double>::quiet_NaN();
-  }
+  double log_expected() const override { return inner_asked_ ? inner_->log_expected() : kNaN; }
 
   std::optional<Config> ask(std::int64_t number, int attempt) override {
     inner_asked_ = false;

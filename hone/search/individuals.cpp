@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <tuple>
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/study/front.h"
 
 namespace hone::search {
@@ -121,7 +121,7 @@ bool Individuals::judge(Individual& it, const study::Change& change) const {
   } else if (trial.state == TrialState::infeasible || it.over > 0.0) {
     standing = Standing::infeasible;
     violation = it.over > 0.0 ? it.over : total_violation(*problem_, violations(*problem_, trial.costs));
-    if (!(violation > 0.0)) violation = std::numeric_limits<double>::infinity();
+    if (!(violation > 0.0)) violation = kInfinity;
   } else if (it.values.empty()) {
     standing = Standing::lost;
   }

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <set>
 #include <unordered_map>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 
@@ -23,9 +24,7 @@ class Least {
     values_.erase(found);
   }
   /// Infinity where there is none.
-  double value() const {
-    return sorted_.empty() ? std::numeric_limits<double>::infinity() : *sorted_.begin();
-  }
+  double value() const { return sorted_.empty() ? kInfinity : *sorted_.begin(); }
 
  private:
   std::unordered_map<std::int64_t, double> values_;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 namespace {
@@ -47,7 +48,7 @@ void Scalar::see(const std::vector<double>& values) {
 
 double Scalar::at(const std::vector<double>& values, const std::vector<double>& weights) const {
   if (values.size() == 1) return values[0];
-  double largest = -std::numeric_limits<double>::infinity(), sum = 0.0;
+  double largest = -kInfinity, sum = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double half = medians_[i].size() > 0 ? medians_[i].value() - low_[i] : 0.0;
     const double most = high_[i] - low_[i], range = half > 0.0 ? std::min(most, (1.0 + kFar) * half) : most;

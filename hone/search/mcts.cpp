@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <unordered_map>
 
+#include "hone/base/numbers.h"
 #include "hone/search/decisions.h"
 #include "hone/search/individuals.h"
 #include "hone/study/front.h"
@@ -94,10 +94,10 @@ class Mcts : public Searcher {
 
   std::size_t best_child(const Node& node, Rng& rng) const {
     std::vector<std::size_t> best;
-    double most = -std::numeric_limits<double>::infinity();
+    double most = -kInfinity;
     const double log_n = std::log(static_cast<double>(std::max<std::int64_t>(node.visits, 1)));
     for (std::size_t k = 0; k < node.children.size(); ++k) {
-      double score = std::numeric_limits<double>::infinity();
+      double score = kInfinity;
       if (node.children[k] >= 0) {
         const Node& child = nodes_[static_cast<std::size_t>(node.children[k])];
         const double n = static_cast<double>(child.visits);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition.h"
 
 namespace hone::search {
@@ -156,7 +157,7 @@ void Parzen::fit_column(std::size_t index, double sigma, double share) {
     const double center = std::min(1.0, static_cast<double>(k) / kNormSteps);
     const double inside = normal_cdf((1.0 - center) / column.sigma) - normal_cdf(-center / column.sigma);
     column.log_norms[static_cast<std::size_t>(k)] =
-        static_cast<float>(-std::log(inside * column.sigma * std::sqrt(2.0 * std::numbers::pi)));
+        static_cast<float>(-std::log(inside * column.sigma * std::sqrt(2.0 * kPi)));
   }
 }
 

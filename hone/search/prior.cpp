@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 namespace {
@@ -32,7 +32,7 @@ Prior::Belief weights_of(const Node& node, const space::Parameter& parameter) {
   for (const Value& value : values) names.push_back(value_text(value));
   Prior::Belief belief;
   belief.weights.assign(values.size(), 0.0);
-  double least = std::numeric_limits<double>::infinity();
+  double least = kInfinity;
   const auto give = [&](const std::string& name, double weight, const Node& at) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end())
@@ -113,7 +113,7 @@ double Prior::log_density(const space::Point& point) const {
     if (std::isnan(entry)) continue;
     if (belief.weights.empty()) {
       const double z = (entry - belief.at) / belief.spread;
-      sum -= 0.5 * z * z + std::log(belief.spread) + 0.5 * std::log(2.0 * std::numbers::pi);
+      sum -= 0.5 * z * z + std::log(belief.spread) + 0.5 * std::log(2.0 * kPi);
       continue;
     }
     const double n = static_cast<double>(belief.weights.size());

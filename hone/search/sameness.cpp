@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hone/base/numbers.h"
+
 namespace hone::search {
 
 template <typename Counts>
@@ -82,7 +84,7 @@ double Sameness::radius() const {
   const Outcomes& outcomes = enough->second;
   if (std::none_of(outcomes.begin(), outcomes.end(), [](const auto& it) { return it.second; })) return 0.0;
   const double widest = std::sqrt(static_cast<double>(coding_.inputs().size()));
-  double most = -std::numeric_limits<double>::infinity();
+  double most = -kInfinity;
   for (double radius = 0.005; radius < 2.0 * widest; radius *= 1.2) {
     double sum = 0.0;
     for (const auto& [square, same] : outcomes) {

@@ -3,12 +3,12 @@
 #include <Eigen/Core>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition_search.h"
 #include "hone/search/searcher.h"
 #include "hone/search/surrogate.h"
@@ -53,7 +53,7 @@ class Sameness {
   };
   struct Nearest {
     const Row* row = nullptr;
-    double square = std::numeric_limits<double>::infinity();  // of the distance
+    double square = kInfinity;  // of the distance
   };
   /// `counts`: which rows do.
   template <typename Counts>

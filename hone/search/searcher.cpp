@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/search/guided.h"
 
 namespace hone::search {
 
 double cost_of(const Problem& problem, const study::Trial& trial) {
-  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kUnknown = kNaN;
   if (problem.cost.empty()) return trial.spent_s > 0.0 ? trial.spent_s : kUnknown;
   const study::Result* last = trial.last();
   const auto value = last != nullptr ? last->measures.find(problem.cost) : trial.costs.find(problem.cost);
@@ -40,7 +40,7 @@ std::vector<double> lasting_violations(const Problem& problem, const study::Tria
   for (std::size_t i = 0; i < over.size(); ++i) {
     const std::string& name = problem.limits[i].name;
     // What is NaN is over the limit, nobody knows by how much.
-    if (std::isnan(over[i]) && result.measures.find(name)) over[i] = std::numeric_limits<double>::infinity();
+    if (std::isnan(over[i]) && result.measures.find(name)) over[i] = kInfinity;
     if (over[i] > 0.0 && !lasts(name)) over[i] = 0.0;
   }
   return over;

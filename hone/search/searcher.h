@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "hone/base/numbers.h"
 #include "hone/base/options.h"
 #include "hone/base/registry.h"
 #include "hone/base/rng.h"
@@ -86,7 +86,7 @@ class Searcher {
 
   /// The log of the improvement that the model expected of the last proposal, in deviations of the results as
   /// it models them; NaN: not known.
-  virtual double log_expected() const { return std::numeric_limits<double>::quiet_NaN(); }
+  virtual double log_expected() const { return kNaN; }
 
  protected:
   std::int64_t aim() const { return aim_; }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
+
+#include "hone/base/numbers.h"
 
 namespace hone::search {
 namespace {
@@ -45,7 +46,7 @@ std::vector<double> Coding::row(const space::Point& point) const {
   const std::vector<bool> active = moves_->active(point);
   for (std::size_t k = 0; k < result.size(); ++k) {
     const std::size_t i = moves_->free()[k];
-    result[k] = active[i] ? point[i] : std::numeric_limits<double>::quiet_NaN();
+    result[k] = active[i] ? point[i] : kNaN;
   }
   return result;
 }
@@ -54,7 +55,7 @@ space::Point Coding::active(const space::Point& point) const {
   space::Point result = point;
   const std::vector<bool> active = moves_->active(point);
   for (std::size_t i = 0; i < result.size(); ++i)
-    if (!active[i]) result[i] = std::numeric_limits<double>::quiet_NaN();
+    if (!active[i]) result[i] = kNaN;
   return result;
 }
 

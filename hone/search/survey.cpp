@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numbers>
 
+#include "hone/base/numbers.h"
 #include "hone/search/acquisition.h"
 
 namespace hone::search {
@@ -69,7 +68,7 @@ void Survey::grow(const std::vector<predict::Row>& rows, const std::vector<doubl
   predict::ForestOptions options = kForest;
   options.seed = seed;
   forest_.emplace(features_, all, targets, options);
-  best_ = std::numeric_limits<double>::infinity();
+  best_ = kInfinity;
   for (const predict::Row& row : rows) best_ = std::min(best_, forest_->predict(row));
   drops_.clear();
 }

@@ -1,18 +1,16 @@
 #include "hone/space/space.h"
 
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/base/numbers.h"
 #include "hone/space/composition.h"
 #include "hone/space/plan.h"
 
 namespace hone::space {
 namespace {
-
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 std::string values_text(const std::vector<Value>& values) {
   std::vector<std::string> texts;
@@ -166,7 +164,7 @@ std::vector<bool> Space::active(const Point& point) const {
 }
 
 Point Space::encode(const Config& config) const {
-  Point point(plan_->parameters.size(), kNone);
+  Point point(plan_->parameters.size(), kNaN);
   for_each_entry(*plan_, config, [&](std::size_t i, const Value& value) {
     const Scale& scale = plan_->scales[i];
     const double position = scale.position(scale.canonical(value));

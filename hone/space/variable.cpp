@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/space/bounds.h"
 
 namespace hone::space {
@@ -35,8 +35,8 @@ Bounds Variable::bounds(const Domain& domain) const {
       const bool whole = value.kind == Operand::Kind::integer;
       double low = value.number(), high = low;
       if (whole && std::abs(low) >= 0x1p53) {
-        low = std::nextafter(low, -std::numeric_limits<double>::infinity());
-        high = std::nextafter(high, std::numeric_limits<double>::infinity());
+        low = std::nextafter(low, -kInfinity);
+        high = std::nextafter(high, kInfinity);
       }
       found.low = found.number ? std::min(found.low, low) : low;
       found.high = found.number ? std::max(found.high, high) : high;

@@ -1,11 +1,11 @@
 #include "hone/task/command_lines.h"
 
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
 #include "hone/base/json.h"
+#include "hone/base/numbers.h"
 
 namespace hone::task {
 namespace {
@@ -50,7 +50,7 @@ std::string with_texts_for_nan(std::string_view line) {
 /// A number, or what stands for one; nullopt for other texts, lists and tables.
 std::optional<double> as_number(const Json& value) {
   if (value.is_boolean()) return value.get<bool>() ? 1.0 : 0.0;
-  if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+  if (value.is_null()) return kNaN;
   if (value.is_number()) return value.get<double>();
   if (!value.is_string()) return std::nullopt;
   const auto& text = value.get_ref<const std::string&>();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <limits>
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -11,6 +10,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/task/command_options.h"
 
 namespace hone::task {
@@ -23,14 +23,13 @@ std::optional<double> number_of(std::string_view word) {
   std::string lower(word);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (lower == "nan" || lower == "-nan" || lower == "+nan") return std::numeric_limits<double>::quiet_NaN();
+  if (lower == "nan" || lower == "-nan" || lower == "+nan") return kNaN;
   if (lower.starts_with('+')) lower.erase(0, 1);
   double value = 0.0;
   const auto [stop, code] = std::from_chars(lower.data(), lower.data() + lower.size(), value);
   if (stop != lower.data() + lower.size()) return std::nullopt;
   // Too small for a double is nothing, too large is infinite.
-  if (code == std::errc::result_out_of_range)
-    return lower.find("e-") != std::string::npos ? 0.0 : std::numeric_limits<double>::infinity();
+  if (code == std::errc::result_out_of_range) return lower.find("e-") != std::string::npos ? 0.0 : kInfinity;
   if (code != std::errc()) return std::nullopt;
   return value;
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/task/images.h"
 
@@ -32,7 +32,7 @@ double segment(Spot p, Spot a, Spot b, double thickness) {
 double triangle(Spot p) {
   double distance = -1e9;
   for (int k = 0; k < 3; ++k) {
-    const double angle = 2.0 * std::numbers::pi * k / 3.0 + std::numbers::pi / 2.0;
+    const double angle = 2.0 * kPi * k / 3.0 + kPi / 2.0;
     distance = std::max(distance, p.x * std::cos(angle) + p.y * std::sin(angle) - 0.55);
   }
   return distance;

@@ -7,6 +7,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/key.h"
+#include "hone/base/numbers.h"
 #include "hone/task/table.h"
 
 namespace hone::task {
@@ -272,7 +273,7 @@ std::size_t Table::nearest(const space::Config& config) const {
     if (!axes_[i].listed()) wanted.back().number = position(axes_[i], wanted.back().number);
   }
   std::size_t best = 0;
-  double least = std::numeric_limits<double>::infinity();
+  double least = kInfinity;
   for (std::size_t row = 0; row < rows_; ++row) {
     double distance = 0.0;
     std::size_t listed = 0, real = 0;

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/train/trainer.h"
 
 namespace hone::train {
@@ -12,8 +12,7 @@ double Schedule::at(std::int64_t step) const {
   if (decay == Decay::constant || horizon <= 0) return peak;
   const double span = static_cast<double>(horizon - warmup);
   const double progress = span > 0.0 ? std::min(1.0, static_cast<double>(step - warmup) / span) : 1.0;
-  const double left =
-      decay == Decay::linear ? 1.0 - progress : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  const double left = decay == Decay::linear ? 1.0 - progress : 0.5 * (1.0 + std::cos(kPi * progress));
   return peak * (final_ratio + (1.0 - final_ratio) * left);
 }
 

@@ -1,7 +1,6 @@
 #include "hone/train/trainer.h"
 
 #include <cmath>
-#include <limits>
 #include <set>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/train/adamw_kernel.h"
 
 namespace hone::train {
@@ -78,7 +78,7 @@ Trainer::Step Trainer::step(const std::function<torch::Tensor(std::int64_t)>& lo
     if (!value.defined() || value.numel() != 1) throw internal_error("a loss must be a single number");
     result.loss = value.item<double>();
     if (!std::isfinite(result.loss)) {
-      result.gradient_norm = std::numeric_limits<double>::quiet_NaN();
+      result.gradient_norm = kNaN;
       result.finite = false;
       return result;
     }

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/graph/ops/shapes.h"
 
 namespace hone::graph::ops {
@@ -82,14 +82,13 @@ class CausalAttention : public Operator {
     const MlirValue masked = writer.map(scores.shape, {MlirWriter::whole(scores)}, [&](MlirBody& body) {
       const std::string scaled =
           body.multiply(body.in(0), body.real(1.0 / std::sqrt(static_cast<double>(d))));
-      return body.select("ole", body.index(4), body.index(3), scaled,
-                         body.real(-std::numeric_limits<double>::infinity()));
+      return body.select("ole", body.index(4), body.index(3), scaled, body.real(-kInfinity));
     });
     MlirOperand row = MlirWriter::whole(masked);
     row.at.pop_back();
-    row.value =
-        writer.reduce(masked.shape, 1, -std::numeric_limits<double>::infinity(), {MlirWriter::whole(masked)},
-                      [](MlirBody& body) { return body.binary("arith.maximumf", body.out(), body.in(0)); });
+    row.value = writer.reduce(masked.shape, 1, -kInfinity, {MlirWriter::whole(masked)}, [](MlirBody& body) {
+      return body.binary("arith.maximumf", body.out(), body.in(0));
+    });
     const MlirValue weights = writer.map(masked.shape, {MlirWriter::whole(masked), row}, [](MlirBody& body) {
       return body.unary("math.exp", body.subtract(body.in(0), body.in(1)));
     });

@@ -1,6 +1,6 @@
 #include <cmath>
-#include <limits>
 
+#include "hone/base/numbers.h"
 #include "hone/graph/ops/windows.h"
 
 namespace hone::graph::ops {
@@ -13,7 +13,7 @@ class MaxPool2d : public Pool {
 
   void evaluate(const Call& call, Array& output) const override {
     over_windows(*call.inputs[0], pool_window(name_, call.attributes), output, [](const auto& each) {
-      double largest = -std::numeric_limits<double>::infinity();
+      double largest = -kInfinity;
       each([&](double value) {
         if (value > largest || std::isnan(value)) largest = value;
       });
@@ -23,8 +23,8 @@ class MaxPool2d : public Pool {
   MlirValue mlir(MlirWriter& writer, const MlirCall& call) const override {
     const Window window = pool_window(name_, call.attributes);
     const MlirValue& x = call.inputs[0];
-    return mlir_pool(writer, x, window, window.moved_over(name_, x.shape, x.shape[1]),
-                     -std::numeric_limits<double>::infinity(), "arith.maximumf");
+    return mlir_pool(writer, x, window, window.moved_over(name_, x.shape, x.shape[1]), -kInfinity,
+                     "arith.maximumf");
   }
 };
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
+
+#include "hone/base/numbers.h"
 
 namespace hone::task::bbob {
 
@@ -33,7 +34,7 @@ std::vector<double> normal(std::size_t n, std::int64_t seed) {
   const auto u = uniform(2 * n, seed);
   std::vector<double> numbers(n);
   for (std::size_t i = 0; i < n; ++i) {
-    numbers[i] = std::sqrt(-2.0 * std::log(u[i])) * std::cos(2.0 * std::numbers::pi * u[n + i]);
+    numbers[i] = std::sqrt(-2.0 * std::log(u[i])) * std::cos(2.0 * kPi * u[n + i]);
     if (numbers[i] == 0.0) numbers[i] = 1e-99;
   }
   return numbers;

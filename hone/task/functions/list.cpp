@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/task/functions/function.h"
 
 namespace hone::task {
@@ -40,7 +40,7 @@ class FunctionBenchmark final : public Benchmark {
                                ? &entries[i].second
                                : config.find(parameters[i].name);
       if (!value && !parameters[i].when) config.at(parameters[i].name);  // says what is missing
-      x[i] = value ? number(parameters[i], *value) : std::numeric_limits<double>::quiet_NaN();
+      x[i] = value ? number(parameters[i], *value) : kNaN;
     }
     const double z = static_cast<double>(fidelity) / static_cast<double>(horizon());
     const auto values = function_.evaluate(x, z);

@@ -6,6 +6,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/train/ops/fused.h"
 #include "hone/train/sequence_kernel.h"
 
@@ -49,7 +50,7 @@ Tensor causal_mask(const AttentionSizes& s, std::int64_t offset, const torch::Te
   const auto long_options = options.dtype(torch::kInt64);
   const Tensor position = at::arange(s.length * s.group, long_options).div(s.group, "floor").add(offset);
   const Tensor hidden = at::arange(offset + s.length, long_options).unsqueeze(0) > position.unsqueeze(1);
-  return at::zeros(hidden.sizes(), options).masked_fill(hidden, -std::numeric_limits<double>::infinity());
+  return at::zeros(hidden.sizes(), options).masked_fill(hidden, -kInfinity);
 }
 
 Tensor cached_mask(const AttentionSizes& s, std::int64_t offset, const Tensor& like) {
