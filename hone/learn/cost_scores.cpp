@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/predict/score.h"
 
 namespace hone::learn {
@@ -71,8 +72,8 @@ std::vector<NetworkScore> CostScores::scores() const {
                           predict::median_error(predicted, column.measured), coverage});
     };
     add(model_, column.predicted, column.inside / static_cast<double>(column.measured.size()));
-    add("linear", column.linear, std::nan(""));
-    add("mean", column.mean, std::nan(""));
+    add("linear", column.linear, kNaN);
+    add("mean", column.mean, kNaN);
   }
   return scores;
 }

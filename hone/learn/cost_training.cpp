@@ -9,6 +9,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/learn/cost_network.h"
 #include "hone/learn/cost_start.h"
@@ -95,9 +96,9 @@ class Run {
     double sum = 0.0;
     const auto parts = batches(train_, training_, number);
     for (const auto& part : parts) {
-      if (training_.interrupted && training_.interrupted()) return std::nan("");
+      if (training_.interrupted && training_.interrupted()) return kNaN;
       const auto step = trainer_.step([&](std::int64_t at) { return loss(part, at); });
-      if (!step.finite) return std::nan("");
+      if (!step.finite) return kNaN;
       sum += step.loss;
     }
     return sum / static_cast<double>(parts.size());
@@ -204,7 +205,7 @@ CostTrained train_costs(const CostData& data, const CostTraining& training) {
   const Examples examples(train, result.model), checks(validation, result.model);
   if (!result.model.features.empty()) result.linear = result.model.weights.at("linear.weight");
   Run run(result.model, examples, checks, training);
-  result.validation = std::numeric_limits<double>::infinity();
+  result.validation = kInfinity;
   Tensor best_predictions;
   const double began = monotonic_s();
   const std::int64_t patience = std::max<std::int64_t>(10, training.epochs / 3);

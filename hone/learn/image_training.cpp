@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 
 namespace hone::learn {
@@ -114,7 +114,7 @@ ImageTraining::Judged ImageTraining::judge(task::Split split, const std::functio
   std::int64_t right = 0;
   for (std::size_t first = 0; first < images.size(); first += rows) {
     if (interrupted && interrupted()) {
-      constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+      constexpr double nan = kNaN;
       return {nan, nan};
     }
     const std::size_t n = std::min(rows, images.size() - first);

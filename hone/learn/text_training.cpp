@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include <fmt/format.h>
 
+#include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 
 namespace hone::learn {
@@ -85,7 +85,7 @@ double TextTraining::bits_per_char(task::Split split, std::int64_t characters,
   double nats = 0.0;
   std::size_t seen = 0, unknown = 0;
   for (std::size_t first = 0; first < wanted; first += rows) {
-    if (interrupted && interrupted()) return std::numeric_limits<double>::quiet_NaN();
+    if (interrupted && interrupted()) return kNaN;
     std::vector<std::size_t> starts;
     for (std::size_t i = first; i < std::min(first + rows, wanted); ++i) {
       starts.push_back(i * available / wanted * context);

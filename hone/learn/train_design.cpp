@@ -9,6 +9,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
 #include "hone/cost/machine_lock.h"
 #include "hone/learn/image_costs.h"
 #include "hone/learn/image_training.h"
@@ -99,7 +100,7 @@ class Design {
   std::int64_t per_unit_;
   double nats_;
   cost::MachineLock lock_;
-  double smooth_ = std::numeric_limits<double>::quiet_NaN();
+  double smooth_ = kNaN;
 };
 
 Trained train_text(const task::TextTask& task, const study::Trial& trial, const TrainDesign& design) {

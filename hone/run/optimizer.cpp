@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/run/given_config.h"
 #include "hone/run/leases.h"
 
@@ -58,7 +59,7 @@ void check_prior(const search::Prior& prior, const space::Space& space) {
       throw Error(fmt::format("the prior of '{}' has {} weights for {} values", parameter.name, n,
                               parameter.cardinality()));
     double sum = 0.0;
-    for (const double weight : belief.weights) sum += weight >= 0.0 ? weight : std::nan("");
+    for (const double weight : belief.weights) sum += weight >= 0.0 ? weight : kNaN;
     if (!std::isfinite(sum) || sum <= 0.0)
       throw Error(
           fmt::format("the prior of '{}' needs weights of 0 or more, one of them above 0", parameter.name));

@@ -8,7 +8,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <set>
 #include <thread>
 #include <vector>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/numbers.h"
 #include "hone/base/units.h"
 #include "hone/run/crew.h"
 #include "hone/run/leases.h"
@@ -178,8 +178,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         fmt::format("the time budget of {} was already spent; raise [budget] time, or give more with --time",
                     duration_text(*budget.time_s))};
   // By this process's own clock: the study's counts other sessions too, and ends with them.
-  const double deadline =
-      budget.time_s ? monotonic_s() + *budget.time_s - spent : std::numeric_limits<double>::infinity();
+  const double deadline = budget.time_s ? monotonic_s() + *budget.time_s - spent : kInfinity;
 
   // The mark keeps apart the workers of two searches that share a study, in two containers too.
   const std::string search = process_mark();

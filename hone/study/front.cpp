@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
+
+#include "hone/base/numbers.h"
 
 namespace hone::study {
 namespace {
@@ -91,7 +92,6 @@ std::vector<int> non_dominated_rank(const std::vector<Row>& values) {
 std::vector<double> crowding_distance(const std::vector<Row>& points) {
   std::vector<double> distance(points.size(), 0.0);
   if (points.empty()) return distance;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::vector<std::size_t> order(points.size());
   for (std::size_t objective = 0; objective < points[0].size(); ++objective) {
     std::iota(order.begin(), order.end(), std::size_t{0});

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <queue>
 
+#include "hone/base/numbers.h"
 #include "hone/study/front.h"
 
 namespace hone::study {
@@ -156,7 +156,7 @@ Row reference_point(const std::vector<Row>& points) {
   if (points.empty()) return {};
   Row reference(points[0].size(), 1.0);
   for (std::size_t i = 0; i < reference.size(); ++i) {
-    double low = std::numeric_limits<double>::infinity(), high = -low;
+    double low = kInfinity, high = -low;
     for (const Row& point : points)
       if (std::isfinite(point[i])) {
         low = std::min(low, point[i]);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/base/units.h"
 
 namespace hone::study {
@@ -61,7 +61,7 @@ std::vector<double> oriented(const std::vector<Objective>& objectives, const Mea
   std::vector<double> values;
   values.reserve(objectives.size());
   for (const Objective& objective : objectives) {
-    const double value = measures.find(objective.name).value_or(std::numeric_limits<double>::quiet_NaN());
+    const double value = measures.find(objective.name).value_or(kNaN);
     values.push_back(objective.minimize ? value : -value);
   }
   return values;
@@ -81,10 +81,10 @@ std::string Limit::violation(const Measures& measures) const {
 }
 
 double Limit::excess(const Measures& measures) const {
-  const double value = measures.find(name).value_or(std::numeric_limits<double>::quiet_NaN());
+  const double value = measures.find(name).value_or(kNaN);
   if (std::isnan(value)) return value;
-  const double over = max ? value - *max : -std::numeric_limits<double>::infinity();
-  const double under = min ? *min - value : -std::numeric_limits<double>::infinity();
+  const double over = max ? value - *max : -kInfinity;
+  const double under = min ? *min - value : -kInfinity;
   return std::fmax(over, under);
 }
 
@@ -111,7 +111,7 @@ Measures aggregated(Aggregate how, const std::vector<const Measures*>& all,
       if (const auto value = one->find(name)) values.push_back(*value);
     if (values.size() < all.size()) continue;
     if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) {
-      together.set(name, std::numeric_limits<double>::quiet_NaN());
+      together.set(name, kNaN);
       continue;
     }
     std::sort(values.begin(), values.end());

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <span>
 
+#include "hone/base/numbers.h"
+
 namespace hone::study {
 
 void PointSet::reset(std::size_t n_objectives, bool partial) {
@@ -16,8 +18,8 @@ void PointSet::reset(std::size_t n_objectives, bool partial) {
 void PointSet::clear_views() const {
   stale_ = false;
   front_.clear();
-  worst_.assign(n_objectives_, -std::numeric_limits<double>::infinity());
-  best_.assign(n_objectives_, std::numeric_limits<double>::infinity());
+  worst_.assign(n_objectives_, -kInfinity);
+  best_.assign(n_objectives_, kInfinity);
 }
 
 bool PointSet::matters(std::int64_t trial, const std::vector<double>& values) const {
@@ -35,10 +37,8 @@ bool PointSet::move(std::int64_t trial, const Point& before, const Point& after)
   }
   if (!partial_) {
     const std::size_t row = static_cast<std::size_t>(trial) * n_objectives_;
-    if (values_.size() < row + n_objectives_)
-      values_.resize(row + n_objectives_, std::numeric_limits<double>::quiet_NaN());
-    for (std::size_t i = 0; i < n_objectives_; ++i)
-      values_[row + i] = after ? (*after)[i] : std::numeric_limits<double>::quiet_NaN();
+    if (values_.size() < row + n_objectives_) values_.resize(row + n_objectives_, kNaN);
+    for (std::size_t i = 0; i < n_objectives_; ++i) values_[row + i] = after ? (*after)[i] : kNaN;
   }
   if (after && !stale_) take(trial, *after);
   return true;
