@@ -1,5 +1,4 @@
 // hone identity: how many different functions a space holds, and how often a searcher proposes a known one.
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 

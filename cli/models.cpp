@@ -1,7 +1,6 @@
 // What needs LibTorch: train and generate, handed to hone-worker in the environment that it needs.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>

@@ -1,7 +1,6 @@
 // hone trial: look at single trials, add to them, take them out.
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <memory>
 

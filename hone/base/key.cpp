@@ -1,7 +1,6 @@
 #include "hone/base/key.h"
 
 #include <bit>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <xxhash.h>

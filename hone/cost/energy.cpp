@@ -1,6 +1,7 @@
 #include "hone/cost/energy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <span>
-#include <utility>
 
 // GCC 12 thinks that copies read what is in a vector's own place beyond its end, there where they are of one
 // that has more than that on the heap.

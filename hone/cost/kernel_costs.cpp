@@ -1,7 +1,6 @@
 #include "hone/cost/kernel_costs.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "hone/base/files.h"
 #include "hone/base/numbers.h"

@@ -1,5 +1,4 @@
 // Softmax, attention, normalisations as loops; and graphs of linalg operations on tensors.
-#include <algorithm>
 
 #include <fmt/format.h>
 

@@ -1,6 +1,5 @@
 // What training and running networks does beside products: optimisers, losses, rotations of positions, gates,
 // gradients, quantised numbers.
-#include <algorithm>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cmath>
-
 #include "hone/base/numbers.h"
 
 namespace hone::cost {

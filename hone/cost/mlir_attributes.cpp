@@ -1,6 +1,5 @@
 // Attributes: values known when the program is compiled.
 #include <charconv>
-#include <cstdlib>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,6 @@
 // What iterations of loops that are left wait for, and what they keep in registers.
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <set>
 #include <span>
 

@@ -9,7 +9,6 @@
 #include <unordered_map>
 
 #include "hone/cost/mlir_bundles.h"
-#include "hone/cost/mlir_price.h"
 
 namespace hone::cost::mlir {
 

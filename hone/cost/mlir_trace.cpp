@@ -9,7 +9,6 @@
 #include <memory_resource>
 #include <set>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "hone/cost/mlir_price.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "hone/cost/by_number.h"
 #include "hone/cost/mlir_lowered.h"

@@ -1,6 +1,5 @@
 // Loads that give what an earlier iteration loaded elsewhere: of rows that are read through a window.
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 

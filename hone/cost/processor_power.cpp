@@ -1,9 +1,7 @@
 // Power limits of processors by their names, where no counter tells.
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <sstream>
-#include <vector>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,6 @@
 #include "hone/cost/roofline.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <span>
-#include <vector>
 
 #include "hone/base/json.h"
 #include "hone/cost/mlir_opcode.h"

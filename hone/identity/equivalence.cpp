@@ -1,7 +1,6 @@
 #include "hone/identity/equivalence.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
 #include "hone/base/rng.h"

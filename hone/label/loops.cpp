@@ -1,7 +1,6 @@
 #include "hone/label/loops.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 #include <mlir/Dialect/Affine/Analysis/LoopAnalysis.h>

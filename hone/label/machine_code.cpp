@@ -1,7 +1,6 @@
 #include "hone/label/machine_code.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include <fmt/format.h>

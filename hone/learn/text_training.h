@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "hone/task/text.h"
 #include "hone/train/checkpoint.h"

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "hone/predict/support_vector.h"

@@ -2,7 +2,6 @@
 
 #include <Eigen/Core>
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "hone/base/rng.h"

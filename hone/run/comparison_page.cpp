@@ -1,4 +1,3 @@
-#include <cmath>
 
 #include "hone/base/error.h"
 #include "hone/run/comparison.h"

@@ -2,7 +2,6 @@
 // under the virtual clock.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <queue>
 
 #include <fmt/format.h>

@@ -1,7 +1,6 @@
 #include "hone/run/explain.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

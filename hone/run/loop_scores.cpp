@@ -1,7 +1,6 @@
 // Limits foreseen while a recorded table is searched whole.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include <fmt/format.h>
 

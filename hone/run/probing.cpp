@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>

@@ -1,6 +1,5 @@
 // The suites of a folder of recorded benchmarks.
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <map>
 

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <ctime>
 #include <map>
-#include <optional>
-#include <tuple>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

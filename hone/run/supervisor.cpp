@@ -1,14 +1,12 @@
 #include "hone/run/supervisor.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <thread>
 #include <vector>
 

@@ -1,5 +1,4 @@
 // Trials as tables for other programs.
-#include <algorithm>
 #include <ctime>
 #include <set>
 

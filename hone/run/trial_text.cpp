@@ -2,9 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <filesystem>
 #include <fstream>
-#include <set>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

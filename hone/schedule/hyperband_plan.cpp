@@ -1,8 +1,6 @@
 #include "hone/schedule/hyperband_plan.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 

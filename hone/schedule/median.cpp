@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "hone/base/numbers.h"
 #include "hone/predict/running_median.h"

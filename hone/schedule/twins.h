@@ -7,7 +7,6 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "hone/base/numbers.h"
 

@@ -1,7 +1,6 @@
 #include "hone/search/surrogate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "hone/base/numbers.h"

@@ -1,9 +1,7 @@
 #include "hone/space/bounds.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <limits>
 
 #include "hone/base/numbers.h"
 

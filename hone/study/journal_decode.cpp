@@ -1,7 +1,6 @@
 // Events to records: the frequent kinds by a parser made for speed, the rare ones as JSON values.
 #include <algorithm>
 #include <iterator>
-#include <limits>
 #include <string>
 #include <string_view>
 

@@ -1,6 +1,5 @@
 // How the records of the journal change a study.
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,6 @@
 #include "hone/task/command.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 

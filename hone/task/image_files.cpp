@@ -3,7 +3,6 @@
 // binary files of CIFAR (a label, or a coarse and a fine one, and 3 x 32 x 32 bytes an image).
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 
 #include <fmt/format.h>
 #include <zlib.h>

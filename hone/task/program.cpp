@@ -1,7 +1,6 @@
 #include "hone/task/program.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 

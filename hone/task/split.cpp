@@ -1,8 +1,6 @@
 #include "hone/task/split.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <numeric>
 
 namespace hone::task {

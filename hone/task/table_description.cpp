@@ -1,7 +1,6 @@
 #include "hone/task/table_description.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include <fmt/format.h>

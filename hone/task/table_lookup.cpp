@@ -1,6 +1,5 @@
 // How a recorded table becomes a space, and a config a row.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>

@@ -1,7 +1,6 @@
 #include "hone/task/text.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>

@@ -1,7 +1,5 @@
 #include "hone/train/sequence_kernel.h"
 
-#include <cmath>
-
 #include "hone/train/kernel_math.h"
 
 // Standard C++ mode keeps multiply and add apart; here they may fuse, which is also more exact.

@@ -1,7 +1,5 @@
 #include "hone/cost/llm_estimate.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
 
 #include "../program.h"

@@ -1,7 +1,5 @@
 #include "hone/cost/mlir_lowered.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

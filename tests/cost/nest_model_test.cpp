@@ -1,7 +1,5 @@
 #include "hone/cost/nest_model.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
 
 namespace hone::cost {

@@ -1,9 +1,6 @@
 #include "hone/cost/roofline.h"
 
 #include <array>
-#include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include "../program.h"
 #include "hone/base/error.h"

@@ -1,8 +1,6 @@
 // Somebody sets the clock, forward or back, while a study runs.
 #include "hone/base/clock.h"
 
-#include <thread>
-
 #include "../program.h"
 #include "hone/run/optimizer.h"
 #include "random_journal.h"

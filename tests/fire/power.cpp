@@ -5,7 +5,6 @@
 #include <fstream>
 #include <map>
 #include <mutex>
-#include <new>
 #include <vector>
 
 #include <sqlite3.h>

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 
 #include <dlfcn.h>
 #include <fmt/format.h>

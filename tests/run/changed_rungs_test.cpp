@@ -1,5 +1,4 @@
 // A study that goes on with other rungs: no trial is sent back, and none is paid twice.
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>

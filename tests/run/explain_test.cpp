@@ -1,7 +1,5 @@
 #include "hone/run/explain.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
 
 #include "../program.h"

@@ -1,5 +1,4 @@
 // What a program may get wrong with an Optimizer: each is said, and nothing is lost.
-#include <cmath>
 #include <filesystem>
 #include <limits>
 

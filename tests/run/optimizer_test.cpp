@@ -1,7 +1,6 @@
 #include "hone/run/optimizer.h"
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <map>
 #include <set>

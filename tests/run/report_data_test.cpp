@@ -1,7 +1,6 @@
 #include "hone/run/report_data.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include <gtest/gtest.h>

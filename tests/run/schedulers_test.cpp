@@ -1,7 +1,6 @@
 // Every scheduler that there is, under a random journal: failures, NaN, reused results, deleted and retried
 // trials, attempts that are interrupted, killed or vanish, several workers, several objectives, and budgets.
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <map>

@@ -1,6 +1,5 @@
 #include "hone/run/simulator.h"
 
-#include <cmath>
 #include <map>
 
 #include <gtest/gtest.h>

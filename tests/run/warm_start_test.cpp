@@ -1,7 +1,6 @@
 #include "hone/run/warm_start.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,6 @@
 #include "hone/schedule/brackets.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <map>

@@ -1,6 +1,5 @@
 #include "hone/search/moves.h"
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 

@@ -1,5 +1,7 @@
 #include "hone/study/points.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "hone/base/rng.h"

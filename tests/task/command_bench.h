@@ -1,6 +1,5 @@
 #pragma once
 
-#include <csignal>
 #include <fstream>
 #include <functional>
 #include <memory>

@@ -1,7 +1,6 @@
 #include "hone/task/corpus.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <unordered_set>
