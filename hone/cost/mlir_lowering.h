@@ -136,6 +136,7 @@ class Lowering {
   /// Innermost loops first: a body that is short enough becomes part of what is around it. How long it is,
   /// is seen before anything of the copies is moved out or found to be the same.
   void unroll();
+  class Unrolling;
 
   /// Different elements of an access, or computations of a step, in the loops written out.
   double copies(const Item& item) const;
