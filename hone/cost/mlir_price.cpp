@@ -109,6 +109,197 @@ double pieces(double row, double width) {
   return count;
 }
 
+/// Adds up what the items of a body ask of a core.
+class Pricer {
+ public:
+  Pricer(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes)
+      : nest_(nest), lowered_(lowered), items_(items), lanes_(lanes) {}
+
+  Price total() {
+    for (const std::size_t i : items_) add(lowered_.items[i]);
+    double longest = 0.0;
+    for (const auto& [buffer, cycles] : waiting_) longest = std::max(longest, cycles);
+    ports_.others += longest;
+    total_.instructions += ports_.real + ports_.integer + kUnfolded * ports_.loads + ports_.stores;
+    ports_.instructions = total_.instructions;
+    static const SimpleMachine plain;
+    total_.cycles = plain.cycles(ports_);
+    return total_;
+  }
+
+ private:
+  void count(InstructionKind kind, double instructions) {
+    total_.mix[static_cast<std::size_t>(kind)] += instructions;
+  }
+
+  void add(const Lowered::Item& item) {
+    const double times = item.copies * item.share;
+    if (lanes_ > 1.0) {
+      add(item, times, lanes_);
+      return;
+    }
+    ports_.real += item.shuffles * item.share;
+    count(InstructionKind::vector, item.shuffles * item.share);
+    // What is left of a row's iterations: straight code that stores neighbours.
+    if (const double row = item.row; row > 1.0 && lowered_.body(item.home).lanes > 1.0) {
+      const double most = lowered_.target.vector_bytes / (bits_of(nest_, item) / 8.0);
+      const double width = floor_to_power(std::min(row, most));
+      add(item, times * pieces(row, width) / row, width);
+      return;
+    }
+    // One by one, except for copies that are one instruction.
+    const bool straight = (!item.gathered || item.gathers) && lowered_.body(item.home).lanes <= 1.0;
+    const double width = straight ? std::max(1.0, item.lanes) : 1.0;
+    add(item, times * (width > 1.0 ? item.paired : 1.0) / width, width);
+    if (width > 1.0 && item.paired < 1.0) add(item, times * (1.0 - item.paired), 1.0);
+  }
+
+  /// So many times, `width` elements each.
+  void add(const Lowered::Item& item, double times, double width) {
+    if (item.access >= 0)
+      add_access(item, times, width);
+    else
+      add_step(item, times, width);
+  }
+
+  void add_access(const Lowered::Item& item, double times, double width) {
+    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+    const double stride = std::abs(item.stride);
+    const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
+    const double parts = std::max(1.0, std::ceil(bytes / lowered_.target.widest_bytes()));
+    double uops = times * parts, shuffles = 0.0;  // of these, what neither loads nor stores
+    // Elements that do not lie side by side: with those between them, or each by itself.
+    const bool strided = lanes_ > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0;
+    const bool apart = strided && !item.in_group && !lowered_.target.masks();
+    if (lanes_ <= 1.0 && item.gathers) ports_.beside_loads += times * (item.lanes + 3.0);
+    if (access.apart) {
+      uops = times * access.elements;
+      ports_.integer += (item.masked ? 1.0 : 0.5) * uops;  // and two of a test, below
+      ports_.beside_real += uops;                          // into or out of a vector
+    }
+    if (lanes_ > 1.0 && item.in_row) {
+      uops = times * lanes_ * access.bits / 8.0 / lowered_.target.widest_bytes();
+    } else if (strided && item.in_group) {
+      uops = times / item.group * together(access, stride, item.group, lanes_, lowered_.target);
+      shuffles = uops - times / item.group *
+                            std::max(1.0, std::ceil(stride * bytes / lowered_.target.widest_bytes()));
+    } else if (apart) {
+      uops = times * (2.0 * lanes_ + 1.0);
+      shuffles = uops - times * lanes_;
+    } else if (strided) {
+      uops = times * parts;
+      ports_.integer += 2.0 * uops;  // their places, and a mask
+      (access.store ? ports_.beside_stores : ports_.beside_loads) += uops * (lanes_ / parts + 3.0);
+    }
+    (access.store ? ports_.stores : ports_.loads) += uops;
+    // Longer vectors than LLVM chooses take parts of two lines more often than not.
+    if (!strided && !item.in_row && !access.apart)
+      (access.store ? ports_.beside_stores : ports_.beside_loads) +=
+          times * (std::max(1.0, std::ceil(bytes / lowered_.target.vector_bytes)) - parts);
+    count(access.store ? InstructionKind::store : InstructionKind::load, uops - shuffles);
+    const bool vector = std::max(1.0, width) * access.elements > 1.0;
+    if (apart) {
+      // The first of each 16 bytes by itself, the others into or out of what is there.
+      if (access.real) count(InstructionKind::scalar, times * std::ceil(bytes / 16.0));
+      count(InstructionKind::vector, times * (lanes_ - 1.0));
+    } else if (vector || access.real) {
+      count(vector ? InstructionKind::vector : InstructionKind::scalar,
+            (access.store ? 1.0 : kUnfolded) * uops);
+    }
+    if (!access.store) total_.gathers += times * gathers(lowered_, item, access, lanes_);
+    if (item.masked && !item.switched_bytes) ports_.integer += 2.0 * uops;  // else the mask is a constant
+    ports_.others += times * switching(nest_, lowered_, items_, item, parts);
+    if (!access.store || !lowered_.target.masks()) return;
+    // What is stored into one buffer comes one after the other, into others beside it.
+    if (const double part = items_.size() > kMostItems ? 0.0 : in_part(nest_, lowered_, item, access);
+        part > 0.0 && loaded_again(nest_, lowered_, items_, access))
+      waiting_[access.buffer] += times * part * kPartOfLanes;
+  }
+
+  void add_step(const Lowered::Item& item, double times, double width) {
+    const Nest::Step& step = nest_.steps[static_cast<std::size_t>(item.step)];
+    if (step.address) return;
+    const double parts =
+        std::max(1.0, std::ceil(std::max(1.0, width) * step.elements * std::max(8, step.bits) / 8.0 /
+                                lowered_.target.widest_bytes()));
+    const double uops = lanes_ > 1.0 && item.in_row
+                            ? times * lanes_ * std::max(8, step.bits) / 8.0 / lowered_.target.widest_bytes()
+                            : times * parts;
+    count_step(step, times, width, uops);
+    switch (step.work) {
+      case Work::divide:
+      case Work::root:
+        ports_.quotients +=
+            uops * divider_cycles(step.work, step.bits,
+                                  std::min(lowered_.target.widest_bytes(),
+                                           std::max(1.0, width) * step.elements * step.bits / 8.0));
+        ports_.real += uops;
+        break;
+      case Work::transcendental:
+        ports_.functions += times * std::max(1.0, width) * step.elements *
+                            (step.called.cycles + (width * step.elements > 1.0 ? kPutIn : 0.0));
+        total_.instructions +=
+            times * calls_of(std::max(1.0, width) * step.elements, step, lowered_.target).instructions;
+        break;
+      case Work::integer_divide:
+        ports_.whole_quotients += times * 8.0 * step.elements;
+        ports_.integer += times * step.elements;
+        break;
+      case Work::integer_multiply:
+        ports_.integer += uops * (step.bits == 64 ? 2.0 : 1.0);
+        (width * step.elements > 1.0 ? ports_.beside_real : ports_.products) +=
+            2.0 * uops * (step.bits == 64 ? 2.0 : 1.0);
+        break;
+      case Work::call:
+        ports_.others += times * 5.0;
+        ports_.integer += times * 5.0;
+        break;
+      case Work::contraction:
+        ports_.real += uops;
+        break;
+      case Work::compare:
+        if (step.real) {
+          const double each = width * step.elements > 1.0 ? step.choice.vector : step.choice.single;
+          ports_.real += uops * (each + (each > 2.0 && lowered_.target.masks() ? 1.0 : 0.0));
+        } else {
+          ports_.real += uops;
+        }
+        break;
+      default:
+        (step.real ? ports_.real : ports_.integer) += uops;
+        if (!step.real && width * step.elements > 1.0) ports_.wide_integer += uops;
+    }
+  }
+
+  /// Its instructions by their kinds; `uops` of them if it is no call.
+  void count_step(const Nest::Step& step, double times, double width, double uops) {
+    if (step.work == Work::compare && step.real && width * step.elements <= 1.0) {
+      // What chooses by the bits, of a single real too, is an instruction on vectors; signs are tested as
+      // whole numbers, and jumped over.
+      const bool signs = step.choice.single >= kExtremum.single;
+      const double scalar = std::min(step.choice.single, 2.0);
+      count(InstructionKind::scalar, uops * scalar);
+      count(InstructionKind::vector, uops * (step.choice.single - scalar - (signs ? 2.0 : 0.0)));
+      count(InstructionKind::integer, signs ? uops : 0.0);
+      count(InstructionKind::branch, signs ? 2.0 * uops : 0.0);
+    } else if (step.work != Work::transcendental && step.work != Work::call)
+      count(width * step.elements > 1.0 ? InstructionKind::vector
+            : step.real                 ? InstructionKind::scalar
+                                        : InstructionKind::integer,
+            uops);
+    else
+      count(InstructionKind::branch, times * std::max(1.0, width) * step.elements);
+  }
+
+  const Nest& nest_;
+  const Lowered& lowered_;
+  const std::vector<std::size_t>& items_;
+  const double lanes_;
+  Price total_;
+  Ports& ports_ = total_.ports;
+  FewByKey<int, double> waiting_;  ///< cycles by buffer
+};
+
 }  // namespace
 
 // A vector is taken apart into registers of 16 bytes, and each element of those goes out, is called for and
@@ -133,170 +324,7 @@ Calls calls_of(double lanes, const Nest::Step& step, const CodeTarget& target) {
 }
 
 Price price(const Nest& nest, const Lowered& lowered, const std::vector<std::size_t>& items, double lanes) {
-  Price total;
-  Ports& ports = total.ports;
-  double &real = ports.real, &integer = ports.integer, &loads = ports.loads, &stores = ports.stores;
-  // What gathers and scatters take beyond an instruction each.
-  double &load_ports = ports.beside_loads, &store_ports = ports.beside_stores;
-  double& wide_integer = ports.wide_integer;  // on the ports of reals, and one more
-  double &real_ports = ports.beside_real, &products = ports.products;
-  const auto count = [&](InstructionKind kind, double instructions) {
-    total.mix[static_cast<std::size_t>(kind)] += instructions;
-  };
-  // So many times, `width` elements each.
-  FewByKey<int, double> waiting;  // cycles by buffer
-  const auto add = [&](const Lowered::Item& item, double times, double width) {
-    if (item.access >= 0) {
-      const Nest::Access& access = nest.accesses[static_cast<std::size_t>(item.access)];
-      const double stride = std::abs(item.stride);
-      const double bytes = std::max(1.0, width) * access.elements * access.bits / 8.0;
-      const double parts = std::max(1.0, std::ceil(bytes / lowered.target.widest_bytes()));
-      double uops = times * parts, shuffles = 0.0;  // of these, what neither loads nor stores
-      // Elements that do not lie side by side: with those between them, or each by itself.
-      const bool strided = lanes > 1.0 && !item.in_row && stride != 1.0 && stride != 0.0;
-      const bool apart = strided && !item.in_group && !lowered.target.masks();
-      if (lanes <= 1.0 && item.gathers) load_ports += times * (item.lanes + 3.0);
-      if (access.apart) {
-        uops = times * access.elements;
-        integer += (item.masked ? 1.0 : 0.5) * uops;  // and two of a test, below
-        real_ports += uops;                           // into or out of a vector
-      }
-      if (lanes > 1.0 && item.in_row) {
-        uops = times * lanes * access.bits / 8.0 / lowered.target.widest_bytes();
-      } else if (strided && item.in_group) {
-        uops = times / item.group * together(access, stride, item.group, lanes, lowered.target);
-        shuffles = uops - times / item.group *
-                              std::max(1.0, std::ceil(stride * bytes / lowered.target.widest_bytes()));
-      } else if (apart) {
-        uops = times * (2.0 * lanes + 1.0);
-        shuffles = uops - times * lanes;
-      } else if (strided) {
-        uops = times * parts;
-        integer += 2.0 * uops;  // their places, and a mask
-        (access.store ? store_ports : load_ports) += uops * (lanes / parts + 3.0);
-      }
-      (access.store ? stores : loads) += uops;
-      // Longer vectors than LLVM chooses take parts of two lines more often than not.
-      if (!strided && !item.in_row && !access.apart)
-        (access.store ? store_ports : load_ports) +=
-            times * (std::max(1.0, std::ceil(bytes / lowered.target.vector_bytes)) - parts);
-      count(access.store ? InstructionKind::store : InstructionKind::load, uops - shuffles);
-      const bool vector = std::max(1.0, width) * access.elements > 1.0;
-      if (apart) {
-        // The first of each 16 bytes by itself, the others into or out of what is there.
-        if (access.real) count(InstructionKind::scalar, times * std::ceil(bytes / 16.0));
-        count(InstructionKind::vector, times * (lanes - 1.0));
-      } else if (vector || access.real) {
-        count(vector ? InstructionKind::vector : InstructionKind::scalar,
-              (access.store ? 1.0 : kUnfolded) * uops);
-      }
-      if (!access.store) total.gathers += times * gathers(lowered, item, access, lanes);
-      if (item.masked && !item.switched_bytes) integer += 2.0 * uops;  // else the mask is a constant
-      ports.others += times * switching(nest, lowered, items, item, parts);
-      if (!access.store || !lowered.target.masks()) return;
-      // What is stored into one buffer comes one after the other, into others beside it.
-      if (const double part = items.size() > kMostItems ? 0.0 : in_part(nest, lowered, item, access);
-          part > 0.0 && loaded_again(nest, lowered, items, access))
-        waiting[access.buffer] += times * part * kPartOfLanes;
-      return;
-    }
-    const Nest::Step& step = nest.steps[static_cast<std::size_t>(item.step)];
-    if (step.address) return;
-    const double parts =
-        std::max(1.0, std::ceil(std::max(1.0, width) * step.elements * std::max(8, step.bits) / 8.0 /
-                                lowered.target.widest_bytes()));
-    const double uops = lanes > 1.0 && item.in_row
-                            ? times * lanes * std::max(8, step.bits) / 8.0 / lowered.target.widest_bytes()
-                            : times * parts;
-    if (step.work == Work::compare && step.real && width * step.elements <= 1.0) {
-      // What chooses by the bits, of a single real too, is an instruction on vectors; signs are tested as
-      // whole numbers, and jumped over.
-      const bool signs = step.choice.single >= kExtremum.single;
-      const double scalar = std::min(step.choice.single, 2.0);
-      count(InstructionKind::scalar, uops * scalar);
-      count(InstructionKind::vector, uops * (step.choice.single - scalar - (signs ? 2.0 : 0.0)));
-      count(InstructionKind::integer, signs ? uops : 0.0);
-      count(InstructionKind::branch, signs ? 2.0 * uops : 0.0);
-    } else if (step.work != Work::transcendental && step.work != Work::call)
-      count(width * step.elements > 1.0 ? InstructionKind::vector
-            : step.real                 ? InstructionKind::scalar
-                                        : InstructionKind::integer,
-            uops);
-    else
-      count(InstructionKind::branch, times * std::max(1.0, width) * step.elements);
-    switch (step.work) {
-      case Work::divide:
-      case Work::root:
-        ports.quotients +=
-            uops * divider_cycles(step.work, step.bits,
-                                  std::min(lowered.target.widest_bytes(),
-                                           std::max(1.0, width) * step.elements * step.bits / 8.0));
-        real += uops;
-        break;
-      case Work::transcendental:
-        ports.functions += times * std::max(1.0, width) * step.elements *
-                           (step.called.cycles + (width * step.elements > 1.0 ? kPutIn : 0.0));
-        total.instructions +=
-            times * calls_of(std::max(1.0, width) * step.elements, step, lowered.target).instructions;
-        break;
-      case Work::integer_divide:
-        ports.whole_quotients += times * 8.0 * step.elements;
-        integer += times * step.elements;
-        break;
-      case Work::integer_multiply:
-        integer += uops * (step.bits == 64 ? 2.0 : 1.0);
-        (width * step.elements > 1.0 ? real_ports : products) += 2.0 * uops * (step.bits == 64 ? 2.0 : 1.0);
-        break;
-      case Work::call:
-        ports.others += times * 5.0;
-        integer += times * 5.0;
-        break;
-      case Work::contraction:
-        real += uops;
-        break;
-      case Work::compare:
-        if (step.real) {
-          const double each = width * step.elements > 1.0 ? step.choice.vector : step.choice.single;
-          real += uops * (each + (each > 2.0 && lowered.target.masks() ? 1.0 : 0.0));
-        } else {
-          real += uops;
-        }
-        break;
-      default:
-        (step.real ? real : integer) += uops;
-        if (!step.real && width * step.elements > 1.0) wide_integer += uops;
-    }
-  };
-  for (const std::size_t i : items) {
-    const Lowered::Item& item = lowered.items[i];
-    const double times = item.copies * item.share;
-    if (lanes > 1.0) {
-      add(item, times, lanes);
-      continue;
-    }
-    real += item.shuffles * item.share;
-    count(InstructionKind::vector, item.shuffles * item.share);
-    // What is left of a row's iterations: straight code that stores neighbours.
-    if (const double row = item.row; row > 1.0 && lowered.body(item.home).lanes > 1.0) {
-      const double most = lowered.target.vector_bytes / (bits_of(nest, item) / 8.0);
-      const double width = floor_to_power(std::min(row, most));
-      add(item, times * pieces(row, width) / row, width);
-      continue;
-    }
-    // One by one, except for copies that are one instruction.
-    const bool straight = (!item.gathered || item.gathers) && lowered.body(item.home).lanes <= 1.0;
-    const double width = straight ? std::max(1.0, item.lanes) : 1.0;
-    add(item, times * (width > 1.0 ? item.paired : 1.0) / width, width);
-    if (width > 1.0 && item.paired < 1.0) add(item, times * (1.0 - item.paired), 1.0);
-  }
-  double longest = 0.0;
-  for (const auto& [buffer, cycles] : waiting) longest = std::max(longest, cycles);
-  ports.others += longest;
-  total.instructions += real + integer + kUnfolded * loads + stores;
-  ports.instructions = total.instructions;
-  static const SimpleMachine plain;
-  total.cycles = plain.cycles(ports);
-  return total;
+  return Pricer(nest, lowered, items, lanes).total();
 }
 
 double register_parts(double bytes, const CodeTarget& target) {
