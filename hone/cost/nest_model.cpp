@@ -63,6 +63,221 @@ double lines_of(double elements, double stride, int bytes) {
   return std::max(1.0, elements * step / 64.0);
 }
 
+/// Elements between what an access touches in one iteration of a loop and the next, after the choice.
+std::int64_t stride_of(const NestChoice& choice, const NestAccess& access, std::size_t loop) {
+  if (std::find(choice.transposed.begin(), choice.transposed.end(), access.buffer) == choice.transposed.end())
+    return access.strides[loop];
+  return access.steps[1][loop] * access.shape[0] + access.steps[0][loop];
+}
+
+/// Iterations of the innermost loop each time that it is entered.
+double innermost_trip(const PerfectNest& nest, const NestChoice& choice) {
+  const auto inner = static_cast<std::size_t>(choice.order.back());
+  return choice.tile[inner] != 0
+             ? std::min<double>(nest.loops[inner].trip, static_cast<double>(choice.tile[inner]))
+             : nest.loops[inner].trip;
+}
+
+/// Distinct addresses of the jammed body.
+struct BodyAccesses {
+  double invariants = 0, moving_loads = 0, moving_stores = 0;
+  double gathered = 0;  ///< of those that move, with a stride
+  double jammed = 0;    ///< loads of a row next to others
+};
+
+BodyAccesses accesses_of(const PerfectNest& nest, const NestChoice& choice) {
+  const std::size_t count = nest.loops.size();
+  const auto inner = static_cast<std::size_t>(choice.order.back());
+  BodyAccesses body;
+  std::set<std::vector<std::int64_t>> seen_loads, seen_stores;
+  for (const auto& access : nest.accesses) {
+    std::vector<std::int64_t> identity = {access.buffer, access.offset};
+    double distinct = 1.0;
+    for (std::size_t loop = 0; loop < count; ++loop) {
+      identity.push_back(access.strides[loop]);
+      if (access.strides[loop] != 0) distinct *= static_cast<double>(choice.jam[loop]);
+    }
+    if (!(access.store ? seen_stores : seen_loads).insert(identity).second) continue;
+    const double stride = std::abs(static_cast<double>(stride_of(choice, access, inner)));
+    if (stride == 0.0) {
+      body.invariants += distinct;
+    } else if (access.store) {
+      body.moving_stores += distinct;
+    } else {
+      body.moving_loads += distinct;
+    }
+    if (stride > 1.0) body.gathered += distinct;
+    if (access.store || stride == 0.0) continue;
+    for (std::size_t loop = 0; loop < count; ++loop)
+      if (loop != inner && choice.jam[loop] >= kBundle && std::abs(stride_of(choice, access, loop)) > 1) {
+        body.jammed += distinct;
+        break;
+      }
+  }
+  return body;
+}
+
+struct BodyOperations {
+  double arithmetic = 0, divides = 0, calls = 0, integers = 0;
+};
+
+/// Operations on what the innermost loop does not move are done outside it, those that a jammed loop does not
+/// move once for all its copies.
+BodyOperations operations_of(const PerfectNest& nest, const NestChoice& choice) {
+  const auto inner = static_cast<std::size_t>(choice.order.back());
+  BodyOperations body;
+  for (const auto& operation : nest.operations) {
+    if ((operation.loops >> inner & 1u) == 0) continue;
+    double times = 1.0;
+    for (std::size_t loop = 0; loop < nest.loops.size(); ++loop)
+      if ((operation.loops >> loop & 1u) != 0) times *= static_cast<double>(choice.jam[loop]);
+    switch (operation.kind) {
+      case PerfectNest::Kind::arithmetic:
+        body.arithmetic += times;
+        break;
+      case PerfectNest::Kind::divide:
+        body.divides += times;
+        break;
+      case PerfectNest::Kind::call:
+        body.calls += times;
+        break;
+      case PerfectNest::Kind::integer:
+        body.integers += times;
+        break;
+    }
+  }
+  return body;
+}
+
+/// Chains of additions through memory or a register: jammed loops that move the target give independent ones.
+struct BodyChains {
+  double count = 1.0;
+  double through_memory = 0.0;  ///< 1: they are
+};
+
+BodyChains chains_of(const PerfectNest& nest, const NestChoice& choice) {
+  const auto inner = static_cast<std::size_t>(choice.order.back());
+  BodyChains chains;
+  for (const auto& access : nest.accesses) {
+    if (!access.store) continue;
+    double independent = 1.0;
+    for (std::size_t loop = 0; loop < nest.loops.size(); ++loop)
+      if (access.strides[loop] != 0 && loop != inner) independent *= static_cast<double>(choice.jam[loop]);
+    chains.count = std::max(chains.count, independent);
+    if (access.strides[inner] != 0) chains.through_memory = 1.0;
+  }
+  return chains;
+}
+
+/// Cycles of the loops as a compiler vectorises the innermost one, all data in the first cache.
+double computing_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine) {
+  const double lanes = std::max(1.0, static_cast<double>(machine.vector_bytes) / nest.element_bytes);
+  double iterations = nest.around, copies = 1.0;
+  for (std::size_t loop = 0; loop < nest.loops.size(); ++loop) {
+    iterations *= nest.loops[loop].trip;
+    copies *= static_cast<double>(choice.jam[loop]);
+  }
+  const double trip = innermost_trip(nest, choice);
+  const BodyAccesses accesses = accesses_of(nest, choice);
+  const bool carries = innermost_carries(nest, choice.order);
+  const bool vector = !carries && trip >= lanes;
+  const double width = vector ? lanes : 1.0;
+  const BodyOperations operations = operations_of(nest, choice);
+  const double most_busy =
+      std::max({operations.arithmetic / 2.0, accesses.moving_loads / 2.0, accesses.moving_stores});
+  const double all_busy = operations.arithmetic / 2.0 + accesses.moving_loads / 2.0 + accesses.moving_stores;
+  double cycles = most_busy + 0.25 * (all_busy - most_busy);
+  cycles += operations.divides * (vector ? 8.0 : 5.0) + operations.integers / 3.0;
+  cycles += operations.calls * 20.0 * width;
+  if (vector && accesses.gathered > 0.0) cycles += accesses.gathered * width * machine.strided_cycles;
+  // More values than registers: some are loaded anew each time.
+  const double registers = accesses.invariants + std::min(accesses.moving_loads, 4.0) + 2.0;
+  if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;
+  if (carries) {
+    const BodyChains chains = chains_of(nest, choice);
+    const double links = copies / chains.count;
+    cycles = std::max(cycles, links * (4.0 + 4.0 * chains.through_memory) + operations.divides * 10.0);
+    // Sums side by side are made a vector, and what they add is brought together from their rows.
+    if (chains.count >= kBundle) cycles = std::max(cycles, accesses.jammed * machine.jammed_cycles);
+  }
+  // A short innermost loop pays for its set-up and its remainder.
+  const double turns = std::max(1.0, trip / width);
+  const double overhead = (vector ? 14.0 : 5.0) + (vector ? std::fmod(trip, 4.0 * lanes) / 2.0 : 0.0);
+  const double entries = iterations / copies / trip;
+  return entries * (turns * std::max(cycles, 0.5) + overhead + 1.5 * accesses.invariants);
+}
+
+/// A loop as it stands after the choice: a tiled one is two.
+struct LoopLevel {
+  std::size_t loop;
+  double trip;
+};
+
+/// Outermost first.
+std::vector<LoopLevel> levels_of(const PerfectNest& nest, const NestChoice& choice) {
+  std::vector<LoopLevel> levels;
+  for (const int loop : choice.order)
+    if (choice.tile[static_cast<std::size_t>(loop)] != 0) {
+      const auto l = static_cast<std::size_t>(loop);
+      levels.push_back({l, std::max(1.0, nest.loops[l].trip / static_cast<double>(choice.tile[l]))});
+    }
+  for (const int loop : choice.order) {
+    const auto l = static_cast<std::size_t>(loop);
+    levels.push_back({l, choice.tile[l] != 0
+                             ? std::min(nest.loops[l].trip, static_cast<double>(choice.tile[l]))
+                             : nest.loops[l].trip});
+  }
+  return levels;
+}
+
+/// Bytes touched by the loops from `from` inwards.
+double touched(const PerfectNest& nest, const NestChoice& choice, const std::vector<LoopLevel>& levels,
+               std::size_t from) {
+  std::map<int, double> bytes;  // by buffer
+  for (const auto& access : nest.accesses) {
+    std::vector<double> extent(access.shape.size(), 1.0);
+    double least = 1e18;
+    for (std::size_t at = from; at < levels.size(); ++at) {
+      for (std::size_t dim = 0; dim < access.steps.size(); ++dim)
+        extent[dim] +=
+            std::abs(static_cast<double>(access.steps[dim][levels[at].loop])) * (levels[at].trip - 1.0);
+      const auto stride = std::abs(static_cast<double>(stride_of(choice, access, levels[at].loop)));
+      if (stride > 0.0 && levels[at].trip > 1.0) least = std::min(least, stride);
+    }
+    double elements = 1.0;
+    for (std::size_t dim = 0; dim < extent.size(); ++dim)
+      elements *= std::min(extent[dim], std::max(1.0, static_cast<double>(access.shape[dim])));
+    double& there = bytes[access.buffer];
+    there = std::max(there, 64.0 * lines_of(elements, least > 1e17 ? 16.0 : least, access.element_bytes));
+  }
+  double sum = 0.0;
+  for (const auto& [buffer, size] : bytes) sum += size;
+  return sum;
+}
+
+/// Cycles of the traffic from beyond one cache: the innermost loops whose data fits stay inside, all else is
+/// fetched anew.
+double moving_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine,
+                     const std::vector<LoopLevel>& levels, std::size_t cache) {
+  std::size_t fits = levels.size();
+  while (fits > 0 && touched(nest, choice, levels, fits - 1) <= 0.7 * machine.cache_bytes[cache]) --fits;
+  // What comes from beyond this cache: the data of the loop just outside, each time that it runs.
+  const std::size_t from = fits == 0 ? 0 : fits - 1;
+  double times = nest.around;
+  for (std::size_t at = 0; at < from; ++at) times *= levels[at].trip;
+  const double whole = touched(nest, choice, levels, from);
+  const double bytes = fits == 0 ? whole : whole * times;
+  return bytes / machine.bytes_per_cycle[cache + 1];
+}
+
+/// Cycles to copy a buffer transposed.
+double transposing_cycles(const PerfectNest& nest, int buffer) {
+  for (const auto& access : nest.accesses)
+    if (access.buffer == buffer)
+      return nest.around * static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
+  return 0.0;
+}
+
 }  // namespace
 
 NestChoice NestChoice::none(const PerfectNest& nest) {
@@ -134,180 +349,17 @@ bool legal(const PerfectNest& nest, const NestChoice& choice) {
 }
 
 double nest_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine) {
-  const std::size_t count = nest.loops.size();
-  const auto inner = static_cast<std::size_t>(choice.order.back());
-  const double lanes = std::max(1.0, static_cast<double>(machine.vector_bytes) / nest.element_bytes);
-  double iterations = nest.around, copies = 1.0;
-  for (std::size_t loop = 0; loop < count; ++loop) {
-    iterations *= nest.loops[loop].trip;
-    copies *= static_cast<double>(choice.jam[loop]);
-  }
-  const double trip = choice.tile[inner] != 0
-                          ? std::min<double>(nest.loops[inner].trip, static_cast<double>(choice.tile[inner]))
-                          : nest.loops[inner].trip;
-  const auto stride_of = [&](const NestAccess& access, std::size_t loop) {
-    if (std::find(choice.transposed.begin(), choice.transposed.end(), access.buffer) ==
-        choice.transposed.end())
-      return access.strides[loop];
-    return access.steps[1][loop] * access.shape[0] + access.steps[0][loop];
-  };
-
-  // Distinct addresses of the jammed body.
-  struct Group {
-    double loads = 0, stores = 0, stride = 0;
-    int bytes = 4;
-  };
-  std::set<std::vector<std::int64_t>> seen_loads, seen_stores;
-  std::vector<Group> groups;
-  bool gathers = false;
-  double invariants = 0, moving_loads = 0, moving_stores = 0, gathered = 0;
-  double jammed = 0;  // loads of a row next to others
-  for (const auto& access : nest.accesses) {
-    std::vector<std::int64_t> identity = {access.buffer, access.offset};
-    double distinct = 1.0;
-    for (std::size_t loop = 0; loop < count; ++loop) {
-      identity.push_back(access.strides[loop]);
-      if (access.strides[loop] != 0) distinct *= static_cast<double>(choice.jam[loop]);
-    }
-    if (!(access.store ? seen_stores : seen_loads).insert(identity).second) continue;
-    const double stride = std::abs(static_cast<double>(stride_of(access, inner)));
-    if (stride == 0.0) {
-      invariants += distinct;
-    } else if (access.store) {
-      moving_stores += distinct;
-    } else {
-      moving_loads += distinct;
-    }
-    if (stride > 1.0) {
-      gathers = true;
-      gathered += distinct;
-    }
-    if (access.store || stride == 0.0) continue;
-    for (std::size_t loop = 0; loop < count; ++loop)
-      if (loop != inner && choice.jam[loop] >= kBundle && std::abs(stride_of(access, loop)) > 1) {
-        jammed += distinct;
-        break;
-      }
-  }
-  const bool carries = innermost_carries(nest, choice.order);
-  const bool vector = !carries && trip >= lanes;
-  const double width = vector ? lanes : 1.0;
-  // Operations on what the innermost loop does not move are done outside it, those that a jammed loop does
-  // not move once for all its copies.
-  double arithmetic = 0, divides = 0, calls = 0, integers = 0;
-  for (const auto& operation : nest.operations) {
-    if ((operation.loops >> inner & 1u) == 0) continue;
-    double times = 1.0;
-    for (std::size_t loop = 0; loop < count; ++loop)
-      if ((operation.loops >> loop & 1u) != 0) times *= static_cast<double>(choice.jam[loop]);
-    switch (operation.kind) {
-      case PerfectNest::Kind::arithmetic:
-        arithmetic += times;
-        break;
-      case PerfectNest::Kind::divide:
-        divides += times;
-        break;
-      case PerfectNest::Kind::call:
-        calls += times;
-        break;
-      case PerfectNest::Kind::integer:
-        integers += times;
-        break;
-    }
-  }
-  const double most_busy = std::max({arithmetic / 2.0, moving_loads / 2.0, moving_stores});
-  const double all_busy = arithmetic / 2.0 + moving_loads / 2.0 + moving_stores;
-  double cycles = most_busy + 0.25 * (all_busy - most_busy);
-  cycles += divides * (vector ? 8.0 : 5.0) + integers / 3.0;
-  cycles += calls * 20.0 * width;
-  if (vector && gathers) cycles += gathered * width * machine.strided_cycles;
-  // More values than registers: some are loaded anew each time.
-  const double registers = invariants + std::min(moving_loads, 4.0) + 2.0;
-  if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;
-  if (carries) {
-    // A chain of additions through memory or a register; jammed loops that move the target give independent
-    // ones.
-    double chains = 1.0, through_memory = 0.0;
-    for (const auto& access : nest.accesses) {
-      if (!access.store) continue;
-      double independent = 1.0;
-      for (std::size_t loop = 0; loop < count; ++loop)
-        if (access.strides[loop] != 0 && loop != inner) independent *= static_cast<double>(choice.jam[loop]);
-      chains = std::max(chains, independent);
-      if (access.strides[inner] != 0) through_memory = 1.0;
-    }
-    const double links = copies / chains;
-    cycles = std::max(cycles, links * (4.0 + 4.0 * through_memory) + divides * 10.0);
-    // Sums side by side are made a vector, and what they add is brought together from their rows.
-    if (chains >= kBundle) cycles = std::max(cycles, jammed * machine.jammed_cycles);
-  }
-  // A short innermost loop pays for its set-up and its remainder.
-  const double turns = std::max(1.0, trip / width);
-  const double overhead = (vector ? 14.0 : 5.0) + (vector ? std::fmod(trip, 4.0 * lanes) / 2.0 : 0.0);
-  const double entries = iterations / copies / trip;
-  double total = entries * (turns * std::max(cycles, 0.5) + overhead + 1.5 * invariants);
-
-  // Traffic: at each level the innermost loops whose data fits stay inside, all else is fetched anew.
-  struct Level {
-    std::size_t loop;
-    double trip;
-  };
-  std::vector<Level> levels;  // outermost first
-  for (const int loop : choice.order)
-    if (choice.tile[static_cast<std::size_t>(loop)] != 0) {
-      const auto l = static_cast<std::size_t>(loop);
-      levels.push_back({l, std::max(1.0, nest.loops[l].trip / static_cast<double>(choice.tile[l]))});
-    }
-  for (const int loop : choice.order) {
-    const auto l = static_cast<std::size_t>(loop);
-    levels.push_back({l, choice.tile[l] != 0
-                             ? std::min(nest.loops[l].trip, static_cast<double>(choice.tile[l]))
-                             : nest.loops[l].trip});
-  }
-  // Bytes touched by the loops from `from` inwards, by buffer.
-  const auto touched = [&](std::size_t from) {
-    std::map<int, double> bytes;
-    for (const auto& access : nest.accesses) {
-      std::vector<double> extent(access.shape.size(), 1.0);
-      double least = 1e18;
-      for (std::size_t at = from; at < levels.size(); ++at) {
-        for (std::size_t dim = 0; dim < access.steps.size(); ++dim)
-          extent[dim] +=
-              std::abs(static_cast<double>(access.steps[dim][levels[at].loop])) * (levels[at].trip - 1.0);
-        const auto stride = std::abs(static_cast<double>(stride_of(access, levels[at].loop)));
-        if (stride > 0.0 && levels[at].trip > 1.0) least = std::min(least, stride);
-      }
-      double elements = 1.0;
-      for (std::size_t dim = 0; dim < extent.size(); ++dim)
-        elements *= std::min(extent[dim], std::max(1.0, static_cast<double>(access.shape[dim])));
-      double& there = bytes[access.buffer];
-      there = std::max(there, 64.0 * lines_of(elements, least > 1e17 ? 16.0 : least, access.element_bytes));
-    }
-    double sum = 0.0;
-    for (const auto& [buffer, size] : bytes) sum += size;
-    return sum;
-  };
+  double total = computing_cycles(nest, choice, machine);
+  const std::vector<LoopLevel> levels = levels_of(nest, choice);
   for (std::size_t cache = 0; cache < machine.cache_bytes.size(); ++cache) {
-    std::size_t fits = levels.size();
-    while (fits > 0 && touched(fits - 1) <= 0.7 * machine.cache_bytes[cache]) --fits;
-    // What comes from beyond this cache: the data of the loop just outside, each time that it runs.
-    const std::size_t from = fits == 0 ? 0 : fits - 1;
-    double times = nest.around;
-    for (std::size_t at = 0; at < from; ++at) times *= levels[at].trip;
-    const double bytes = fits == 0 ? touched(0) : touched(from) * times;
-    const double moving = bytes / machine.bytes_per_cycle[cache + 1];
+    const double moving = moving_cycles(nest, choice, machine, levels, cache);
     total = std::max(total, moving) + 0.25 * std::min(total, moving);
   }
-  for (const int buffer : choice.transposed)
-    for (const auto& access : nest.accesses)
-      if (access.buffer == buffer) {
-        total += nest.around * static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
-        break;
-      }
+  for (const int buffer : choice.transposed) total += transposing_cycles(nest, buffer);
   return total;
 }
 
-std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) {
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, const NestMachine& machine, std::size_t most) {
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
   const std::size_t count = nest.loops.size();
   if (!nest.known || count == 0) return choices;
@@ -376,6 +428,7 @@ std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) 
             if (choices.size() >= most) return choices;
           }
   } while (std::next_permutation(order.begin(), order.end()) && count <= 6);
+  (void)machine;
   return choices;
 }
 
