@@ -9,18 +9,22 @@
 namespace hone::cost {
 namespace {
 
-// Standard deviations of logarithms: of an accelerator around its profile, of a measurement around the
-// constants, and of what the Gaussian process explains, level by level.
+// What is believed before anything is measured, as standard deviations of logarithms of times: 0.1 is a
+// tenth.
+/// Of an accelerator's host, and of its products' rate, around its profile.
 constexpr double kProfileSd = 0.2;
-// Of each constant around where it starts, in the order of LlmStack: what software decides may be far from
-// it, what the hardware attains is not.
+/// Of each constant around where it starts, in the order of LlmStack: what software decides may be far from
+/// it, what the hardware attains is not.
 constexpr std::array<double, LlmStack::kCount> kFreedom{0.7,  0.5, 0.4, 0.3, 0.15, 0.7, 0.5,
                                                         0.25, 0.4, 1.0, 0.7, 0.3,  0.5};
+/// Of a measured step around what the constants say: of decoding, and of a prompt, of which they say less.
 constexpr double kConstantsSd = 0.03, kPromptsSd = 0.1;
-constexpr double kNoise = 0.008;
-constexpr double kSharedSd = 0.08, kSharedLevelSd = 0.01;
-constexpr double kModelSd = 0.05;
-constexpr double kOwnSd = 0.08, kOwnLevelSd = 0.1;
+// What the Gaussian process explains of that, level by level. "Level": the same at every batch and length;
+// the other part changes with them.
+constexpr double kSharedSd = 0.08, kSharedLevelSd = 0.01;  // of all deployments alike
+constexpr double kModelSd = 0.05;                          // of a model on an accelerator, half of it level
+constexpr double kOwnSd = 0.08, kOwnLevelSd = 0.1;         // of one deployment alone
+constexpr double kNoise = 0.008;                           // of a measurement repeated
 constexpr double kOctaves = 2.0;  ///< length over which residuals resemble each other
 /// One deployment's steps count as so many independent ones at most, however often it was measured.
 constexpr double kIndependent = 6.0;

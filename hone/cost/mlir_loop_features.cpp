@@ -14,7 +14,31 @@
 namespace hone::cost::mlir {
 namespace {
 
+// Factors that no rule of the compiler gives are estimates, on which what is learned from these rows
+// improves.
+
+/// Added to what may be nothing before its logarithm is taken.
+constexpr double kLeast = 1e-3;
+/// In the columns of traffic: so that few bytes an iteration do not vanish in log1p.
+constexpr double kTrafficUnit = 16.0;
+
+/// Instructions each time that a loop goes round, by kind: counter and comparison; a jump.
+constexpr double kLapIntegers = 2.0, kLapBranches = 1.0;
+/// Of those that enter a loop the part on whole numbers; and jumps an entry, however it goes on.
+constexpr double kEntryIntegers = 0.25, kEntryBranches = 0.3;
+
+/// Instructions that move values to the stack and back beyond those that registers are counted for: one a
+/// loop, a part of an innermost body's, as far as it goes on.
+constexpr double kFewSpills = 1.0, kSpillsOfCode = 0.05;
 constexpr double kLongCode = 2000.0;  // instructions
+/// ... of each value beyond the registers, be it of those alive, of places that addresses are kept for, or of
+/// those that a call takes.
+constexpr double kSpillsOfCrowd = 0.1;
+constexpr double kPlaceRegisters = 12.0;  // of whole numbers, for places
+/// Moves besides, each time that the code is gone through and in all.
+constexpr double kMovesOfPass = 0.02, kFewMoves = 0.05;
+constexpr double kEntryCode = 0.5;  // part of an entry's instructions that is code of the loop's own
+
 /// Parts of a loop's instructions that are of each kind beside those expected, by InstructionKind: what runs
 /// in lanes, or not, against expectation; addresses, counters and jumps that the text does not show.
 constexpr InstructionMix kUnseen = {0.0, 0.0, 0.001, 0.001, 0.005, 0.001};
@@ -35,7 +59,9 @@ constexpr double kPage = 4096.0, kWalk = 30.0;
 
 /// How much of what a function needs is gone when it runs again, of a cache of such a size.
 double gone(double working_set, double cache) {
-  return std::clamp((working_set / cache - 0.8) / 0.4, 0.0, 1.0);
+  // Not all of a cache is the function's, and what is a little too large is gone only in part.
+  constexpr double kFits = 0.8, kPartly = 0.4;  // of the cache: what stays, and how much more is all gone
+  return std::clamp((working_set / cache - kFits) / kPartly, 0.0, 1.0);
 }
 
 /// Part of the moves to the stack and back that come back: what is stored once is loaded again about twice.
@@ -169,9 +195,10 @@ class Rows {
     columns.put("function_log_working_set", logs(reuse_.working_set(-1)));
     static constexpr const char* kTraffic[] = {"first_traffic", "second_traffic", "last_traffic"};
     for (std::size_t c = 0; c < std::size(kTraffic); ++c)
-      columns.put(kTraffic[c], logs(16.0 * traffic_[c][static_cast<std::size_t>(loop + 1)] / run.iterations));
+      columns.put(kTraffic[c],
+                  logs(kTrafficUnit * traffic_[c][static_cast<std::size_t>(loop + 1)] / run.iterations));
     const double walks = walks_[static_cast<std::size_t>(loop + 1)];
-    columns.put("walks", logs(16.0 * walks / run.iterations));
+    columns.put("walks", logs(kTrafficUnit * walks / run.iterations));
     columns.put("function_loops", logs(static_cast<double>(nest_.loops.size())));
     columns.put("function_buffers", static_cast<double>(nest_.buffers.size()));
   }
@@ -182,7 +209,7 @@ class Rows {
     columns.put("masked", run.left.masked ? 1.0 : 0.0);
     columns.put("address", logs(run.left.address));
     columns.put("log_main", std::log(split.blocks * split.block / split.trips + 1e-2));
-    columns.put("log_rest", std::log((split.rest + split.halves) / split.trips + 1e-3));
+    columns.put("log_rest", std::log((split.rest + split.halves) / split.trips + kLeast));
     columns.put("log_blocks", logs(split.blocks));
   }
 
@@ -191,10 +218,10 @@ class Rows {
     const double busy = plain().busy(demand), memory = plain().memory(demand);
     columns.put("log_cycles", std::log(busy / (run.entries * trips)));
     columns.put("log_instructions", std::log((run.instructions + run.entry) / trips));
-    columns.put("log_wide_cycles", std::log(run.wide.cycles / run.left.lanes + 1e-3));
-    columns.put("log_single_cycles", std::log(run.single.cycles + 1e-3));
-    columns.put("memory_share", std::log((memory + 1e-3) / (busy + 1e-3)));
-    columns.put("gather_share", std::log((demand.gathers + 1e-3) / (busy + 1e-3)));
+    columns.put("log_wide_cycles", std::log(run.wide.cycles / run.left.lanes + kLeast));
+    columns.put("log_single_cycles", std::log(run.single.cycles + kLeast));
+    columns.put("memory_share", std::log((memory + kLeast) / (busy + kLeast)));
+    columns.put("gather_share", std::log((demand.gathers + kLeast) / (busy + kLeast)));
   }
 
   LoopDemand demand_of(const LoopRun& run) const {
@@ -238,12 +265,11 @@ class Rows {
     rows.core.push_back(std::log(plain().busy(demand)));
     rows.demands.push_back(demand);
     rows.instructions.push_back(std::log(run.entries * (run.instructions + run.entry)));
-    constexpr double kNothing = 1e-3;
-    rows.reals.push_back(std::log(run.iterations * run.body.reals + kNothing));
-    rows.integers.push_back(std::log(run.iterations * run.body.integers + kNothing));
-    rows.loaded.push_back(std::log(run.iterations * run.body.loaded + kNothing));
-    rows.stored.push_back(std::log(run.iterations * run.body.stored + kNothing));
-    rows.arguments.push_back(std::log((run.loop < 0 ? argument_bytes() : 0.0) + kNothing));
+    rows.reals.push_back(std::log(run.iterations * run.body.reals + kLeast));
+    rows.integers.push_back(std::log(run.iterations * run.body.integers + kLeast));
+    rows.loaded.push_back(std::log(run.iterations * run.body.loaded + kLeast));
+    rows.stored.push_back(std::log(run.iterations * run.body.stored + kLeast));
+    rows.arguments.push_back(std::log((run.loop < 0 ? argument_bytes() : 0.0) + kLeast));
   }
 
   static void add_mix(const LoopRun& run, LoopRows& rows) {
@@ -251,15 +277,17 @@ class Rows {
     for (std::size_t k = 0; k < kInstructionKinds; ++k) {
       const auto kind = static_cast<InstructionKind>(k);
       const bool integer = kind == InstructionKind::integer, branch = kind == InstructionKind::branch;
-      double count = kUnseen[k] * run.instructions + (integer ? 0.25 * run.entry : branch ? 0.3 : 0.0);
+      double count = kUnseen[k] * run.instructions + (integer  ? kEntryIntegers * run.entry
+                                                      : branch ? kEntryBranches
+                                                               : 0.0);
       if (kind == InstructionKind::load) count += run.copy.loads + kReloaded * moved;
       if (kind == InstructionKind::store) count += run.copy.stores + (1.0 - kReloaded) * moved;
       if (kind == InstructionKind::vector)
         count += run.copy.vectors + (run.left.calls > 0.0 && run.left.lanes > 1.0 ? moved : 0.0);
       if (!run.left.idiom)
         count += run.executed(run.wide.mix[k], run.narrow.mix[k], run.single.mix[k],
-                              integer  ? 2.0
-                              : branch ? 1.0
+                              integer  ? kLapIntegers
+                              : branch ? kLapBranches
                                        : 0.0);
       rows.mix[k].push_back(std::log(run.entries * count + kFew));
     }
@@ -270,13 +298,14 @@ class Rows {
     const Lowered::Body& left = run.left;
     const LoopRun::Split& split = run.split;
     const double crowded = std::max(0.0, left.alive - lowered_.target.vector_registers) +
-                           std::max(0.0, run.body.places - 12.0) +
+                           std::max(0.0, run.body.places - kPlaceRegisters) +
                            left.calls * std::min(lowered_.target.vector_registers, left.alive);
     // Some come and go that nothing here accounts for, more in long bodies; a product of almost nothing would
     // leave it to the trees to say so, which then say it of what is accounted for as well.
-    const double unseen = 1.0 + (left.innermost ? 0.05 * std::min(left.code, kLongCode) : 0.0);
-    rows.spills.push_back(std::log(left.replicas * (left.spills + 0.1 * crowded + unseen)));
-    rows.moves.push_back(std::log(run.moves + 0.02 * run.passes + 0.05));
+    const double unseen =
+        kFewSpills + (left.innermost ? kSpillsOfCode * std::min(left.code, kLongCode) : 0.0);
+    rows.spills.push_back(std::log(left.replicas * (left.spills + kSpillsOfCrowd * crowded + unseen)));
+    rows.moves.push_back(std::log(run.moves + kMovesOfPass * run.passes + kFewMoves));
     // Where it is known at run time how often a loop goes round, what the copies leave is a loop of its own.
     const bool rounds = !split.in_lanes() && !left.fixed && left.unrolled > 1.0;
     const double code =
@@ -285,7 +314,7 @@ class Rows {
             ? run.wide.instructions * left.interleave * left.unrolled + run.narrow.instructions +
                   run.single.instructions * (left.fixed && split.rest < 1.0 ? 0.0 : left.rest_unrolled)
             : run.single.instructions * (left.unrolled + (rounds ? 1.0 : 0.0));
-    rows.sizes.push_back(std::log(left.replicas * (code + left.spills + 0.5 * run.entry)));
+    rows.sizes.push_back(std::log(left.replicas * (code + left.spills + kEntryCode * run.entry)));
   }
 
   static const SimpleMachine& plain() {

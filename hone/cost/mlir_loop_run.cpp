@@ -6,6 +6,15 @@
 namespace hone::cost::mlir {
 namespace {
 
+/// Part of its longest run from which all runs of a loop but the last are taken for as long: those of tiles.
+constexpr double kAllAsLong = 0.9;
+/// Lanes from which what blocks leave over runs in half as many first (LLVM's
+/// epilogue-vectorization-minimum-VF).
+constexpr double kLanesHalved = 16.0;
+constexpr double kLibraryCall = 8.0;  // instructions of an entry that is one call
+/// Instructions, cycles too, to enter: a function, a loop, what chooses between lanes and one by one.
+constexpr double kEnterFunction = 20.0, kEnterLoop = 4.0, kEnterLanes = 8.0;
+
 LoopRun::Split split_of(const Nest::Loop& one, const Lowered::Body& left) {
   LoopRun::Split split;
   const double block = split.block = left.lanes * left.interleave;
@@ -14,11 +23,11 @@ LoopRun::Split split_of(const Nest::Loop& one, const Lowered::Body& left) {
                  : left.masked ? std::ceil(trips / block)
                  : left.fixed  ? std::floor(one.most / block) * trips / one.most
                  // All but the last are as long.
-                 : trips > 0.9 * one.most ? std::floor(one.most / block) * trips / one.most
-                                          : std::max(0.0, trips / block - 0.5);
+                 : trips > kAllAsLong * one.most ? std::floor(one.most / block) * trips / one.most
+                                                 : std::max(0.0, trips / block - 0.5);
   split.rest = block <= 1.0 ? trips : std::max(0.0, trips - split.blocks * block);
   const double half = left.lanes / 2.0;
-  split.halves = left.lanes >= 16.0 && split.blocks > 0.0 ? std::floor(split.rest / half) : 0.0;
+  split.halves = left.lanes >= kLanesHalved && split.blocks > 0.0 ? std::floor(split.rest / half) : 0.0;
   split.rest -= split.halves * half;
   split.laps = split.blocks / (block > 1.0 ? left.unrolled : 1.0) + split.halves +
                split.rest / (block > 1.0 ? left.rest_unrolled : left.unrolled);
@@ -63,11 +72,13 @@ LoopRun loop_run(const Nest& nest, const Lowered& lowered, int loop, const LoopB
   const LoopRun::Split& split = run.split;
   // Those of a call are the library's.
   run.instructions = run.copy.stores > 0.0 ? run.copy.loads + run.copy.stores
-                     : left.idiom          ? 8.0
+                     : left.idiom          ? kLibraryCall
                                            : run.executed(run.wide.instructions, run.narrow.instructions,
                                                           run.single.instructions, kCountAndJump);
   // Of a short copy no loop is left.
-  run.entry = loop < 0 ? 20.0 : run.copy.stores > 0.0 ? 0.0 : 4.0 + (split.in_lanes() ? 8.0 : 0.0);
+  run.entry = loop < 0                ? kEnterFunction
+              : run.copy.stores > 0.0 ? 0.0
+                                      : kEnterLoop + (split.in_lanes() ? kEnterLanes : 0.0);
   run.passes = loop < 0 ? 1.0 : run.entries * (split.in_lanes() ? split.blocks : split.trips) / left.unrolled;
   run.moves = run.passes * (left.spills - left.spills_once) + run.entries * left.spills_once;
   return run;

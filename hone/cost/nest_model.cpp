@@ -58,9 +58,32 @@ bool innermost_carries(const PerfectNest& nest, const std::vector<int>& order) {
 /// Sums side by side that compilers make a vector of.
 constexpr std::int64_t kBundle = 4;
 
+// A core of today, roughly (Fog, "Instruction tables", 2025). Choices are ranked by it, so that what counts
+// is how these figures stand to each other.
+/// Instructions of a kind that begin in one cycle; of stores one does.
+constexpr double kArithmeticAtOnce = 2.0, kLoadsAtOnce = 2.0, kIntegersAtOnce = 3.0;
+/// Cycles of a quotient: of vectors, of single reals, and until the next of a chain can begin.
+constexpr double kVectorDivide = 8.0, kDivide = 5.0, kChainedDivide = 10.0;
+constexpr double kCall = 20.0;  // cycles of a function of a library, an element
+/// Cycles until the next sum of a chain can begin, and how much later where it goes through memory.
+constexpr double kSum = 4.0, kThroughMemory = 4.0;
+/// Registers that loads share at most, and that nothing here accounts for; cycles of a value that finds none.
+constexpr double kLoadRegisters = 4.0, kOtherRegisters = 2.0, kNoRegister = 0.7;
+/// Cycles to enter the innermost loop, in vectors or not, and for each value that it does not move.
+constexpr double kEnterVectors = 14.0, kEnter = 5.0, kEnterInvariant = 1.5;
+constexpr double kVectorsABlock = 4.0;  // of a loop in vectors; what they leave over goes one by one ...
+constexpr double kLeftOver = 2.0;       // ... so many iterations a cycle
+constexpr double kLeastCycles = 0.5;    // of an iteration
+/// Part of what runs beside something longer that comes on top of it all the same.
+constexpr double kNotHidden = 0.25;
+constexpr double kFillsCache = 0.7;         // part of a cache that data may take and stay
+constexpr double kTransposedElement = 1.5;  // cycles
+
+constexpr double kLineBytes = 64.0;
+
 double lines_of(double elements, double stride, int bytes) {
-  const double step = std::min(64.0, std::abs(stride) * bytes);
-  return std::max(1.0, elements * step / 64.0);
+  const double step = std::min(kLineBytes, std::abs(stride) * bytes);
+  return std::max(1.0, elements * step / kLineBytes);
 }
 
 /// Elements between what an access touches in one iteration of a loop and the next, after the choice.
@@ -183,28 +206,33 @@ double computing_cycles(const PerfectNest& nest, const NestChoice& choice, const
   const bool vector = !carries && trip >= lanes;
   const double width = vector ? lanes : 1.0;
   const BodyOperations operations = operations_of(nest, choice);
-  const double most_busy =
-      std::max({operations.arithmetic / 2.0, accesses.moving_loads / 2.0, accesses.moving_stores});
-  const double all_busy = operations.arithmetic / 2.0 + accesses.moving_loads / 2.0 + accesses.moving_stores;
-  double cycles = most_busy + 0.25 * (all_busy - most_busy);
-  cycles += operations.divides * (vector ? 8.0 : 5.0) + operations.integers / 3.0;
-  cycles += operations.calls * 20.0 * width;
+  const double most_busy = std::max({operations.arithmetic / kArithmeticAtOnce,
+                                     accesses.moving_loads / kLoadsAtOnce, accesses.moving_stores});
+  const double all_busy = operations.arithmetic / kArithmeticAtOnce + accesses.moving_loads / kLoadsAtOnce +
+                          accesses.moving_stores;
+  double cycles = most_busy + kNotHidden * (all_busy - most_busy);
+  cycles += operations.divides * (vector ? kVectorDivide : kDivide) + operations.integers / kIntegersAtOnce;
+  cycles += operations.calls * kCall * width;
   if (vector && accesses.gathered > 0.0) cycles += accesses.gathered * width * machine.strided_cycles;
   // More values than registers: some are loaded anew each time.
-  const double registers = accesses.invariants + std::min(accesses.moving_loads, 4.0) + 2.0;
-  if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * 0.7;
+  const double registers =
+      accesses.invariants + std::min(accesses.moving_loads, kLoadRegisters) + kOtherRegisters;
+  if (registers > machine.vector_registers) cycles += (registers - machine.vector_registers) * kNoRegister;
   if (carries) {
     const BodyChains chains = chains_of(nest, choice);
     const double links = copies / chains.count;
-    cycles = std::max(cycles, links * (4.0 + 4.0 * chains.through_memory) + operations.divides * 10.0);
+    cycles = std::max(cycles, links * (kSum + kThroughMemory * chains.through_memory) +
+                                  operations.divides * kChainedDivide);
     // Sums side by side are made a vector, and what they add is brought together from their rows.
     if (chains.count >= kBundle) cycles = std::max(cycles, accesses.jammed * machine.jammed_cycles);
   }
   // A short innermost loop pays for its set-up and its remainder.
   const double turns = std::max(1.0, trip / width);
-  const double overhead = (vector ? 14.0 : 5.0) + (vector ? std::fmod(trip, 4.0 * lanes) / 2.0 : 0.0);
+  const double overhead = (vector ? kEnterVectors : kEnter) +
+                          (vector ? std::fmod(trip, kVectorsABlock * lanes) / kLeftOver : 0.0);
   const double entries = iterations / copies / trip;
-  return entries * (turns * std::max(cycles, 0.5) + overhead + 1.5 * accesses.invariants);
+  return entries *
+         (turns * std::max(cycles, kLeastCycles) + overhead + kEnterInvariant * accesses.invariants);
 }
 
 /// A loop as it stands after the choice: a tiled one is two.
@@ -248,7 +276,8 @@ double touched(const PerfectNest& nest, const NestChoice& choice, const std::vec
     for (std::size_t dim = 0; dim < extent.size(); ++dim)
       elements *= std::min(extent[dim], std::max(1.0, static_cast<double>(access.shape[dim])));
     double& there = bytes[access.buffer];
-    there = std::max(there, 64.0 * lines_of(elements, least > 1e17 ? 16.0 : least, access.element_bytes));
+    there =
+        std::max(there, kLineBytes * lines_of(elements, least > 1e17 ? 16.0 : least, access.element_bytes));
   }
   double sum = 0.0;
   for (const auto& [buffer, size] : bytes) sum += size;
@@ -260,7 +289,8 @@ double touched(const PerfectNest& nest, const NestChoice& choice, const std::vec
 double moving_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine,
                      const std::vector<LoopLevel>& levels, std::size_t cache) {
   std::size_t fits = levels.size();
-  while (fits > 0 && touched(nest, choice, levels, fits - 1) <= 0.7 * machine.cache_bytes[cache]) --fits;
+  while (fits > 0 && touched(nest, choice, levels, fits - 1) <= kFillsCache * machine.cache_bytes[cache])
+    --fits;
   // What comes from beyond this cache: the data of the loop just outside, each time that it runs.
   const std::size_t from = fits == 0 ? 0 : fits - 1;
   double times = nest.around;
@@ -274,7 +304,7 @@ double moving_cycles(const PerfectNest& nest, const NestChoice& choice, const Ne
 double transposing_cycles(const PerfectNest& nest, int buffer) {
   for (const auto& access : nest.accesses)
     if (access.buffer == buffer)
-      return nest.around * static_cast<double>(access.shape[0] * access.shape[1]) * 1.5;
+      return nest.around * static_cast<double>(access.shape[0] * access.shape[1]) * kTransposedElement;
   return 0.0;
 }
 
@@ -353,7 +383,7 @@ double nest_cycles(const PerfectNest& nest, const NestChoice& choice, const Nest
   const std::vector<LoopLevel> levels = levels_of(nest, choice);
   for (std::size_t cache = 0; cache < machine.cache_bytes.size(); ++cache) {
     const double moving = moving_cycles(nest, choice, machine, levels, cache);
-    total = std::max(total, moving) + 0.25 * std::min(total, moving);
+    total = std::max(total, moving) + kNotHidden * std::min(total, moving);
   }
   for (const int buffer : choice.transposed) total += transposing_cycles(nest, buffer);
   return total;
