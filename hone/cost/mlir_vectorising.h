@@ -96,6 +96,7 @@ class Vectorising {
   /// must put the two loads' elements together first (LLVM's fixed-order recurrences).
   bool stored_too_early(int id) const;
   struct CopiedLoad;
+  class Windows;
   /// Each copy of the loads in a loop that move with it and that nothing there stores to; none where they are
   /// too many.
   std::vector<CopiedLoad> loads_of_copies(int id) const;

@@ -22,40 +22,74 @@ struct Vectorising::CopiedLoad {
   const CopiedLoad* earlier = nullptr;  // the load that gives it an iteration earlier
 };
 
-std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const {
-  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
-  std::set<int> written;
-  for (const std::size_t i : here)
-    if (const int access = lowered_.items[i].access;
-        access >= 0 && nest_.accesses[static_cast<std::size_t>(access)].store)
-      written.insert(nest_.accesses[static_cast<std::size_t>(access)].buffer);
+/// The loads of a loop's body whose copies may give what another one gave an iteration earlier.
+class Vectorising::Windows {
+ public:
+  Windows(const Vectorising& of, int id)
+      : of_(of), nest_(of.nest_), id_(id), here_(of.at_[static_cast<std::size_t>(id + 1)]) {
+    find_groups();
+  }
+
+  std::vector<CopiedLoad> loads() {
+    double count = 0.0;
+    for (const auto& [alike, group] : groups_) count += group.copies;
+    std::vector<CopiedLoad> loads;
+    if (count > kMostLoads) return loads;
+    count_uses();
+    size_ = of_.length(id_);
+    loads.reserve(static_cast<std::size_t>(count));  // they point to each other
+    for (const auto& [alike, group] : groups_) link_earlier(group, copies_of(group, loads));
+    return loads;
+  }
+
+ private:
   struct One {
     std::size_t place;
-    LoopsAround by;  // loops written out inside
+    LoopsAround by;  ///< loops written out inside
   };
   /// Loads that differ by constants and by loops written out.
   struct Group {
     std::vector<One> loads;
-    NumberKey ahead;  // an iteration, by dimension
+    NumberKey ahead;  ///< an iteration, by dimension
     double copies = 0.0;
   };
-  std::map<NumberKey, Group> groups;
-  for (std::size_t place = 0; place < here.size(); ++place) {
-    const Lowered::Item& item = lowered_.items[here[place]];
-    if (item.access < 0 || item.share < 1.0) continue;
-    const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
-    if (access.store || access.buffer < 0 || access.indices.empty() || !exact(access) || !moves(access, id))
-      continue;
+  using Copies = std::map<NumberKey, CopiedLoad*>;  ///< different ones, by constants
+
+  const Lowered::Item& item(std::size_t place) const { return of_.lowered_.items[here_[place]]; }
+  const Nest::Access& access(std::size_t place) const {
+    return nest_.accesses[static_cast<std::size_t>(item(place).access)];
+  }
+  const Nest::Loop& loop(int id) const { return of_.loop(id); }
+
+  void find_groups() {
+    std::set<int> written;
+    for (std::size_t place = 0; place < here_.size(); ++place)
+      if (item(place).access >= 0 && access(place).store) written.insert(access(place).buffer);
+    for (std::size_t place = 0; place < here_.size(); ++place) add(place);
+    std::erase_if(groups_, [&](const auto& entry) {
+      const int buffer = access(entry.second.loads.front().place).buffer;
+      return entry.second.copies <= 1.0 || std::any_of(written.begin(), written.end(),
+                                                       [&](int other) { return nest_.meet(other, buffer); });
+    });
+  }
+
+  /// Puts a load where it belongs, if it moves with the loop.
+  void add(std::size_t place) {
+    const Lowered::Item& item = this->item(place);
+    if (item.access < 0 || item.share < 1.0) return;
+    const Nest::Access& access = this->access(place);
+    if (access.store || access.buffer < 0 || access.indices.empty() || !exact(access) || !moves(access, id_))
+      return;
     One one{place, item.copied_by};
     std::sort(one.by.begin(), one.by.end());
     double copies = 1.0;
     for (const int by : one.by) copies *= loop(by).trips;
-    if (copies != item.copies) continue;
+    if (copies != item.copies) return;
     NumberKey alike = {static_cast<double>(access.buffer)}, ahead;
     for (const Nest::Index& index : access.indices) {
       ahead.push_back(0.0);
       for (const auto& [moved_by, amount] : index.terms)
-        if (moved_by == id) {
+        if (moved_by == id_) {
           ahead.back() += amount;
         } else if (std::find(one.by.begin(), one.by.end(), moved_by) == one.by.end()) {
           alike.push_back(moved_by);
@@ -64,91 +98,111 @@ std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const 
       index.tell(alike);
       alike.push_back(ahead.back());
     }
-    Group& group = groups[std::move(alike)];
+    Group& group = groups_[std::move(alike)];
     group.ahead = std::move(ahead);
     group.copies += copies;
     group.loads.push_back(std::move(one));
   }
-  double count = 0.0;
-  std::erase_if(groups, [&](const auto& entry) {
-    const int buffer =
-        nest_
-            .accesses[static_cast<std::size_t>(lowered_.items[here[entry.second.loads.front().place]].access)]
-            .buffer;
-    if (entry.second.copies <= 1.0 ||
-        std::any_of(written.begin(), written.end(), [&](int other) { return nest_.meet(other, buffer); }))
-      return true;
-    count += entry.second.copies;
-    return false;
-  });
-  if (count > kMostLoads) return {};
 
-  std::vector<CopiedLoad> loads;
-  loads.reserve(static_cast<std::size_t>(count));  // they point to each other
-  const double size = length(id);
-  // How many accesses there are at a constant beside the variable.
-  std::map<double, int> uses;
-  for (const std::size_t i : here) {
-    const int access = lowered_.items[i].access;
-    if (access < 0) continue;
-    for (const Nest::Index& index : nest_.accesses[static_cast<std::size_t>(access)].indices)
-      if (std::any_of(index.terms.begin(), index.terms.end(),
-                      [&](const auto& term) { return term.first == id; }))
-        ++uses[index.constant];
+  /// How many accesses there are at a constant beside the variable.
+  void count_uses() {
+    for (std::size_t place = 0; place < here_.size(); ++place) {
+      if (item(place).access < 0) continue;
+      for (const Nest::Index& index : access(place).indices)
+        if (std::any_of(index.terms.begin(), index.terms.end(),
+                        [&](const auto& term) { return term.first == id_; }))
+          ++uses_[index.constant];
+    }
   }
-  // Whether a sum with the variable is a value of its own: what it becomes, or what several places need; not
-  // one that sets bits which the variable has not (`or`), nor a constant of one address.
-  const double first = loop(id).first.constant, step = loop(id).step;
-  const auto named = [&](double constant) {
+
+  /// Whether a sum with the variable is a value of its own: what it becomes, or what several places need; not
+  /// one that sets bits which the variable has not (`or`), nor a constant of one address.
+  bool named(double constant) const {
+    const double first = loop(id_).first.constant, step = loop(id_).step;
     const double beside = constant - first;
     if (beside == 0.0 || beside == step) return true;
     if (beside > 0.0 && beside < std::min(unit_of(step), unit_of(first))) return false;
-    const auto found = uses.find(constant);
-    return found != uses.end() && found->second > 1;
-  };
-  for (const auto& [alike, group] : groups) {
-    std::map<NumberKey, CopiedLoad*> known;  // by constants
+    const auto found = uses_.find(constant);
+    return found != uses_.end() && found->second > 1;
+  }
+
+  /// The constants of an access in one copy.
+  static NumberKey constants_of(const Nest::Access& access, const LoopsAround& by,
+                                const std::vector<int>& copy) {
+    NumberKey constants;
+    for (const Nest::Index& index : access.indices) {
+      constants.push_back(index.constant);
+      for (std::size_t c = 0; c < by.size(); ++c)
+        for (const auto& [moved_by, amount] : index.terms)
+          if (moved_by == by[c]) constants.back() += amount * copy[c];
+    }
+    return constants;
+  }
+
+  /// Goes on to the next copy, the innermost loop's first; false where that was the last.
+  bool next(const LoopsAround& by, std::vector<int>& copy) const {
+    for (std::size_t c = by.size(); c-- > 0;) {
+      if (++copy[c] < static_cast<int>(loop(by[c]).trips)) return true;
+      copy[c] = 0;
+    }
+    return false;
+  }
+
+  /// Appends a group's different copies to `loads`.
+  Copies copies_of(const Group& group, std::vector<CopiedLoad>& loads) const {
+    Copies copies;
     for (const One& one : group.loads) {
-      const Lowered::Item& item = lowered_.items[here[one.place]];
-      const Nest::Access& access = nest_.accesses[static_cast<std::size_t>(item.access)];
+      const Nest::Access& access = this->access(one.place);
       std::vector<int> copy(one.by.size(), 0);
-      double number = static_cast<double>(one.place) / static_cast<double>(here.size());
+      double number = static_cast<double>(one.place) / static_cast<double>(here_.size());
       for (bool more = true; more; number += 1.0) {
-        NumberKey constants;
-        for (const Nest::Index& index : access.indices) {
-          constants.push_back(index.constant);
-          for (std::size_t c = 0; c < one.by.size(); ++c)
-            for (const auto& [moved_by, amount] : index.terms)
-              if (moved_by == one.by[c]) constants.back() += amount * copy[c];
-        }
-        if (const auto [found, fresh] = known.try_emplace(std::move(constants), nullptr); fresh) {
-          loads.push_back({copy, one.place, access.value, size * number / item.copies});
+        if (const auto [found, fresh] = copies.try_emplace(constants_of(access, one.by, copy), nullptr);
+            fresh) {
+          loads.push_back({copy, one.place, access.value, size_ * number / item(one.place).copies});
           found->second = &loads.back();
         }
-        more = false;
-        for (std::size_t c = one.by.size(); c-- > 0 && !more;) {
-          more = ++copy[c] < static_cast<int>(loop(one.by[c]).trips);
-          if (!more) copy[c] = 0;
-        }
+        more = next(one.by, copy);
       }
     }
-    for (const auto& [constants, load] : known) {
-      // GVN sees it where the address of the next iteration is computed already. In tiles, which begin at the
-      // variable, that is so of copies too.
-      const std::vector<One>::const_iterator of = std::find_if(
-          group.loads.begin(), group.loads.end(), [&](const One& one) { return one.place == load->place; });
-      bool seen = std::all_of(of->by.begin(), of->by.end(), [&](int by) { return loop(by).shifted; });
-      for (std::size_t k = 0; of->by.empty() && k < constants.size(); ++k)
-        seen = seen && (group.ahead[k] == 0.0 || (group.ahead[k] == loop(id).step && named(constants[k]) &&
-                                                  named(constants[k] + loop(id).step)));
-      if (!seen) continue;
+    return copies;
+  }
+
+  /// GVN sees it where the address of the next iteration is computed already. In tiles, which begin at the
+  /// variable, that is so of copies too.
+  bool seen(const Group& group, const NumberKey& constants, const CopiedLoad& load) const {
+    const std::vector<One>::const_iterator of = std::find_if(
+        group.loads.begin(), group.loads.end(), [&](const One& one) { return one.place == load.place; });
+    if (!std::all_of(of->by.begin(), of->by.end(), [&](int by) { return loop(by).shifted; })) return false;
+    if (!of->by.empty()) return true;
+    const double step = loop(id_).step;
+    for (std::size_t k = 0; k < constants.size(); ++k)
+      if (group.ahead[k] != 0.0 &&
+          !(group.ahead[k] == step && named(constants[k]) && named(constants[k] + step)))
+        return false;
+    return true;
+  }
+
+  void link_earlier(const Group& group, const Copies& copies) const {
+    for (const auto& [constants, load] : copies) {
+      if (!seen(group, constants, *load)) continue;
       NumberKey before = constants;
       for (std::size_t k = 0; k < before.size(); ++k) before[k] += group.ahead[k];
-      if (const auto found = known.find(before); found != known.end() && found->second != load)
+      if (const auto found = copies.find(before); found != copies.end() && found->second != load)
         load->earlier = found->second;
     }
   }
-  return loads;
+
+  const Vectorising& of_;
+  const Nest& nest_;
+  const int id_;
+  const std::vector<std::size_t>& here_;
+  std::map<NumberKey, Group> groups_;
+  std::map<double, int> uses_;  ///< by constant
+  double size_ = 0.0;           ///< instructions of the body, roughly
+};
+
+std::vector<Vectorising::CopiedLoad> Vectorising::loads_of_copies(int id) const {
+  return Windows(*this, id).loads();
 }
 
 double Vectorising::length(int id) const {
