@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
@@ -13,11 +14,7 @@ train::TrainerOptions trainer_options(const task::ImageSettings& settings, std::
   train::TrainerOptions options;
   options.method =
       settings.optimizer == "sgd" ? train::TrainerOptions::Method::sgd : train::TrainerOptions::Method::adamw;
-  options.schedule.peak = settings.lr;
-  options.schedule.horizon = horizon;
-  options.schedule.warmup = std::llround(settings.warmup * static_cast<double>(horizon));
-  options.schedule.decay = train::Schedule::decay_from_name(settings.decay);
-  options.schedule.final_ratio = settings.final_lr;
+  options.schedule = schedule_of(settings, horizon);
   options.momentum = settings.momentum;
   options.beta2 = 0.999;
   options.weight_decay = settings.weight_decay;
@@ -33,14 +30,15 @@ torch::Tensor labels_of(const task::LabelledImages& images, const std::size_t* w
 
 ImageTraining::ImageTraining(const task::ImageTask& task, const space::Config& config, std::uint64_t seed,
                              std::int64_t horizon)
-    : task_(task),
-      config_(config),
-      seed_(seed),
-      horizon_(horizon),
-      settings_(task.settings(config)),
-      model_(task::cell_network(settings_.network, settings_.batch), seed),
-      trainer_(model_.parameters(), model_.parameter_names(),
-               trainer_options(settings_, horizon * settings_.steps_per_unit)) {}
+    : ImageTraining(task, config, seed, horizon, task.settings(config)) {}
+
+ImageTraining::ImageTraining(const task::ImageTask& task, const space::Config& config, std::uint64_t seed,
+                             std::int64_t horizon, task::ImageSettings settings)
+    : Training({config, seed, horizon, task.images().key()},
+               train::Model(task::cell_network(settings.network, settings.batch), seed),
+               trainer_options(settings, horizon * settings.steps_per_unit)),
+      task_(task),
+      settings_(std::move(settings)) {}
 
 torch::Tensor ImageTraining::batch_of(const task::LabelledImages& images, const std::size_t* which,
                                       std::size_t n) const {
@@ -68,7 +66,7 @@ void ImageTraining::augment(torch::Tensor& batch, std::int64_t step) const {
   const torch::Tensor padded =
       margin > 0 ? torch::constant_pad_nd(batch, {margin, margin, margin, margin}) : batch;
   std::vector<torch::Tensor> images;
-  Rng rng(seed_, "augment", static_cast<std::uint64_t>(step));
+  Rng rng(seed(), "augment", static_cast<std::uint64_t>(step));
   for (std::int64_t i = 0; i < batch.size(0); ++i) {
     torch::Tensor image = padded[i];
     if (margin > 0) {
@@ -93,7 +91,7 @@ train::Trainer::Step ImageTraining::step() {
       pass_ = step / per_pass;
       order_.resize(images.size());
       std::iota(order_.begin(), order_.end(), std::size_t{0});
-      Rng rng(seed_, "pass", static_cast<std::uint64_t>(pass_));
+      Rng rng(seed(), "pass", static_cast<std::uint64_t>(pass_));
       for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.below(i)]);
     }
     const std::size_t* which = order_.data() + static_cast<std::size_t>(step % per_pass) * n;
@@ -128,36 +126,9 @@ ImageTraining::Judged ImageTraining::judge(task::Split split, const std::functio
   return {(n - static_cast<double>(right)) / n, loss / n};
 }
 
-Json ImageTraining::identity() const {
-  return {{"config", config_.json()},
-          {"seed", seed_},
-          {"horizon", horizon_},
-          {"data", task_.images().key().hex()}};
-}
-
-void ImageTraining::save(const std::string& path) const {
-  train::Checkpoint checkpoint;
-  checkpoint.header["task"] = "image";
-  checkpoint.header["identity"] = identity();
-  checkpoint.header["graph"] = model_.graph().json();
-  checkpoint.header["means"] = task_.images().means();
-  checkpoint.header["deviations"] = task_.images().deviations();
-  checkpoint.header["train_s"] = train_s;
-  checkpoint.header["notes"] = notes;
-  trainer_.save(checkpoint);
-  model_.save_moments(checkpoint);
-  checkpoint.save(path);
-}
-
-void ImageTraining::load(const std::string& path) {
-  const train::Checkpoint checkpoint = train::Checkpoint::load(path);
-  if (checkpoint.header.value("identity", Json()) != identity())
-    throw Error("the checkpoint belongs to another config, seed, horizon or set of images",
-                Place{path, 0, ""}, "remove it to train anew");
-  trainer_.load(checkpoint);
-  model_.load_moments(checkpoint);
-  train_s = checkpoint.header.value("train_s", 0.0);
-  notes = checkpoint.header.value("notes", Json::object());
+void ImageTraining::describe(Json& header) const {
+  header["means"] = task_.images().means();
+  header["deviations"] = task_.images().deviations();
 }
 
 }  // namespace hone::learn

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -34,11 +36,7 @@ torch::Tensor loss_of(train::Model& model, const torch::Tensor& batch) {
 
 train::TrainerOptions trainer_options(const task::TextSettings& settings, std::int64_t horizon) {
   train::TrainerOptions options;
-  options.schedule.peak = settings.lr;
-  options.schedule.horizon = horizon;
-  options.schedule.warmup = std::llround(settings.warmup * static_cast<double>(horizon));
-  options.schedule.decay = train::Schedule::decay_from_name(settings.decay);
-  options.schedule.final_ratio = settings.final_lr;
+  options.schedule = schedule_of(settings, horizon);
   options.weight_decay = settings.weight_decay;
   options.beta2 = settings.beta2;
   options.clip = settings.clip;
@@ -47,13 +45,15 @@ train::TrainerOptions trainer_options(const task::TextSettings& settings, std::i
 
 TextTraining::TextTraining(const task::TextTask& task, const space::Config& config, std::uint64_t seed,
                            std::int64_t horizon)
-    : task_(task),
-      config_(config),
-      seed_(seed),
-      horizon_(horizon),
-      settings_(task.settings(config)),
-      model_(task.graph(settings_, settings_.batch, settings_.context), seed),
-      trainer_(model_.parameters(), model_.parameter_names(), trainer_options(settings_, horizon)) {
+    : TextTraining(task, config, seed, horizon, task.settings(config)) {}
+
+TextTraining::TextTraining(const task::TextTask& task, const space::Config& config, std::uint64_t seed,
+                           std::int64_t horizon, task::TextSettings settings)
+    : Training({config, seed, horizon, task.corpus().key()},
+               train::Model(task.graph(settings, settings.batch, settings.context), seed),
+               trainer_options(settings, horizon)),
+      task_(task),
+      settings_(std::move(settings)) {
   for (const task::Split split : {task::Split::train, task::Split::validation, task::Split::test})
     if (task_.corpus().tokens(split).size() <= static_cast<std::size_t>(settings_.context))
       throw Error(fmt::format("a context of {} characters is longer than a part of the text ({} characters)",
@@ -64,7 +64,7 @@ train::Trainer::Step TextTraining::step() {
   return trainer_.step([&](std::int64_t step) {
     const auto& tokens = task_.corpus().train();
     const std::size_t length = static_cast<std::size_t>(settings_.context) + 1;
-    Rng rng(seed_, "batch", static_cast<std::uint64_t>(step));
+    Rng rng(seed(), "batch", static_cast<std::uint64_t>(step));
     std::vector<std::size_t> starts(static_cast<std::size_t>(settings_.batch));
     for (auto& start : starts) start = rng.below(tokens.size() - length + 1);
     return loss_of(model_, windows(tokens, starts, static_cast<std::int64_t>(length)));
@@ -99,36 +99,11 @@ double TextTraining::bits_per_char(task::Split split, std::int64_t characters,
          static_cast<double>(seen);
 }
 
-Json TextTraining::identity() const {
-  return {{"config", config_.json()},
-          {"seed", seed_},
-          {"horizon", horizon_},
-          {"data", task_.corpus().key().hex()}};
-}
-
-void TextTraining::save(const std::string& path) const {
-  train::Checkpoint checkpoint;
+void TextTraining::describe(Json& header) const {
   std::vector<std::int64_t> characters;
   for (char32_t c : task_.corpus().characters()) characters.push_back(static_cast<std::int64_t>(c));
-  checkpoint.header["task"] = "text";
-  checkpoint.header["identity"] = identity();
-  checkpoint.header["graph"] = model_.graph().json();
-  checkpoint.header["context"] = settings_.context;
-  checkpoint.header["characters"] = characters;
-  checkpoint.header["train_s"] = train_s;
-  checkpoint.header["notes"] = notes;
-  trainer_.save(checkpoint);
-  checkpoint.save(path);
-}
-
-void TextTraining::load(const std::string& path) {
-  const train::Checkpoint checkpoint = train::Checkpoint::load(path);
-  if (checkpoint.header.value("identity", Json()) != identity())
-    throw Error("the checkpoint belongs to another config, seed, horizon or text", Place{path, 0, ""},
-                "remove it to train anew");
-  trainer_.load(checkpoint);
-  train_s = checkpoint.header.value("train_s", 0.0);
-  notes = checkpoint.header.value("notes", Json::object());
+  header["context"] = settings_.context;
+  header["characters"] = characters;
 }
 
 }  // namespace hone::learn

@@ -11,9 +11,9 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/cost/machine_lock.h"
+#include "hone/learn/training.h"
 #include "hone/task/command_log.h"
 #include "hone/task/task.h"
-#include "hone/train/trainer.h"
 
 namespace hone::learn {
 
@@ -58,11 +58,9 @@ inline void put_aside(const task::Assignment& assignment, const Error& error) {
   log.finish();
 }
 
-/// Trains from the trial's checkpoint, where it has one, to where it is assigned, and judges. Training has
-/// step(), steps(), save(), load(), train_s and notes, as TextTraining has them.
-template <typename Training>
-task::Outcome run_training(Training& training, const task::Assignment& assignment, task::Reporter& reporter,
-                           cost::MachineLock& lock, const TrainingRun& run) {
+/// Trains from the trial's checkpoint, where it has one, to where it is assigned, and judges.
+inline task::Outcome run_training(Training& training, const task::Assignment& assignment,
+                                  task::Reporter& reporter, cost::MachineLock& lock, const TrainingRun& run) {
   const auto interrupted = [&] { return reporter.interrupted(); };
   if (!assignment.checkpoint.empty() && std::filesystem::exists(assignment.checkpoint)) {
     try {
