@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/task/searchable.h"
+#include "hone/task/training_options.h"
 
 namespace hone::task {
 namespace {
@@ -18,7 +19,8 @@ std::vector<std::string> kinds_or_auto() {
   return names;
 }
 
-std::vector<OptionSpec> image_specs() {
+/// The images, and what is held out of them.
+std::vector<OptionSpec> image_data_options() {
   using Type = OptionSpec::Type;
   return {
       {.name = "data",
@@ -55,6 +57,13 @@ std::vector<OptionSpec> image_specs() {
        .fallback = "epochs",
        .summary = "of fidelity: passes over the training images, or steps",
        .allowed = {"epochs", "steps"}},
+  };
+}
+
+/// The network.
+std::vector<OptionSpec> image_model_options() {
+  using Type = OptionSpec::Type;
+  return {
       {.name = "cell",
        .type = Type::text,
        .fallback = "auto",
@@ -79,63 +88,39 @@ std::vector<OptionSpec> image_specs() {
        .summary = "cells of a stage (5 in NAS-Bench-201, 3 in NAS-Bench-101, 6 in DARTS)",
        .low = 1,
        .high = 32},
-      {.name = "batch",
-       .type = Type::integer,
-       .fallback = 64,
-       .summary = "images a step",
-       .low = 2,
-       .high = 8192},
-      {.name = "optimizer",
-       .type = Type::text,
-       .fallback = "sgd",
-       .summary = "sgd: with Nesterov's momentum, decay as L2 penalty; adamw: decay decoupled",
-       .allowed = {"sgd", "adamw"}},
-      {.name = "lr",
-       .type = Type::real,
-       .fallback = 0.1,
-       .summary = "peak learning rate",
-       .low = 1e-8,
-       .high = 10.0},
-      {.name = "momentum",
-       .type = Type::real,
-       .fallback = 0.9,
-       .summary = "of sgd",
-       .low = 0.0,
-       .high = 0.9999},
-      {.name = "weight_decay",
-       .type = Type::real,
-       .fallback = 5e-4,
-       .summary = "weight decay",
-       .low = 0.0,
-       .high = 10.0},
-      {.name = "warmup",
-       .type = Type::real,
-       .fallback = 0.0,
-       .summary = "linear warm-up, as a share of the largest number of steps",
-       .low = 0.0,
-       .high = 0.9},
-      {.name = "decay",
-       .type = Type::text,
-       .fallback = "cosine",
-       .summary = "learning rate from its peak to the study's largest number of steps",
-       .allowed = {"cosine", "linear", "constant"}},
-      {.name = "final_lr",
-       .type = Type::real,
-       .fallback = 0.0,
-       .summary = "learning rate at the end over its peak",
-       .low = 0.0,
-       .high = 1.0},
-      {.name = "crop",
-       .type = Type::integer,
-       .fallback = 0,
-       .summary = "pixels by which training images are shifted at random (4 for CIFAR)",
-       .low = 0,
-       .high = 64},
-      {.name = "flip",
-       .type = Type::flag,
-       .fallback = false,
-       .summary = "training images are mirrored at random, left to right"},
   };
+}
+
+std::vector<OptionSpec> image_specs() {
+  using Type = OptionSpec::Type;
+  return all_options(
+      {image_data_options(),
+       image_model_options(),
+       {batch_option(64, "images", 2, 8192),
+        {.name = "optimizer",
+         .type = Type::text,
+         .fallback = "sgd",
+         .summary = "sgd: with Nesterov's momentum, decay as L2 penalty; adamw: decay decoupled",
+         .allowed = {"sgd", "adamw"}},
+        lr_option(0.1, "peak learning rate"),
+        {.name = "momentum",
+         .type = Type::real,
+         .fallback = 0.9,
+         .summary = "of sgd",
+         .low = 0.0,
+         .high = 0.9999},
+        weight_decay_option(5e-4, "weight decay")},
+       schedule_options(0.0, 0.0),
+       {{.name = "crop",
+         .type = Type::integer,
+         .fallback = 0,
+         .summary = "pixels by which training images are shifted at random (4 for CIFAR)",
+         .low = 0,
+         .high = 64},
+        {.name = "flip",
+         .type = Type::flag,
+         .fallback = false,
+         .summary = "training images are mirrored at random, left to right"}}});
 }
 
 const Searchable& searchable_image() {

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/task/searchable.h"
+#include "hone/task/training_options.h"
 
 namespace hone::task {
 namespace {
@@ -16,7 +17,8 @@ const std::vector<std::string>& mixer_names() {
   return names;
 }
 
-std::vector<OptionSpec> text_specs() {
+/// The text, and what is held out of it.
+std::vector<OptionSpec> text_data_options() {
   using Type = OptionSpec::Type;
   return {
       {.name = "data",
@@ -52,6 +54,13 @@ std::vector<OptionSpec> text_specs() {
        .summary = "characters of the validation text that each validation reads, spread over it",
        .low = 256,
        .high = 1e9},
+  };
+}
+
+/// The model.
+std::vector<OptionSpec> text_model_options() {
+  using Type = OptionSpec::Type;
+  return {
       {.name = "mixer",
        .type = Type::text,
        .fallback = "attention",
@@ -124,54 +133,29 @@ std::vector<OptionSpec> text_specs() {
        .summary = "characters a model sees at once",
        .low = 2,
        .high = 8192},
-      {.name = "batch",
-       .type = Type::integer,
-       .fallback = 16,
-       .summary = "sequences a step",
-       .low = 1,
-       .high = 4096},
-      {.name = "lr",
-       .type = Type::real,
-       .fallback = 3e-3,
-       .summary = "peak learning rate of AdamW",
-       .low = 1e-8,
-       .high = 10.0},
-      {.name = "warmup",
-       .type = Type::real,
-       .fallback = 0.05,
-       .summary = "linear warm-up, as a share of the largest number of steps",
-       .low = 0.0,
-       .high = 0.9},
-      {.name = "decay",
-       .type = Type::text,
-       .fallback = "cosine",
-       .summary = "learning rate from its peak to the study's largest number of steps",
-       .allowed = {"cosine", "linear", "constant"}},
-      {.name = "final_lr",
-       .type = Type::real,
-       .fallback = 0.1,
-       .summary = "learning rate at the end over its peak",
-       .low = 0.0,
-       .high = 1.0},
-      {.name = "weight_decay",
-       .type = Type::real,
-       .fallback = 0.1,
-       .summary = "decoupled weight decay",
-       .low = 0.0,
-       .high = 10.0},
-      {.name = "beta2",
-       .type = Type::real,
-       .fallback = 0.95,
-       .summary = "AdamW's second moment",
-       .low = 0.0,
-       .high = 0.999999},
-      {.name = "clip",
-       .type = Type::real,
-       .fallback = 1.0,
-       .summary = "largest gradient norm; 0: no clipping",
-       .low = 0.0,
-       .high = 1e9},
   };
+}
+
+std::vector<OptionSpec> text_specs() {
+  using Type = OptionSpec::Type;
+  return all_options(
+      {text_data_options(),
+       text_model_options(),
+       {batch_option(16, "sequences", 1, 4096), lr_option(3e-3, "peak learning rate of AdamW")},
+       schedule_options(0.05, 0.1),
+       {weight_decay_option(0.1, "decoupled weight decay"),
+        {.name = "beta2",
+         .type = Type::real,
+         .fallback = 0.95,
+         .summary = "AdamW's second moment",
+         .low = 0.0,
+         .high = 0.999999},
+        {.name = "clip",
+         .type = Type::real,
+         .fallback = 1.0,
+         .summary = "largest gradient norm; 0: no clipping",
+         .low = 0.0,
+         .high = 1e9}}});
 }
 
 const Searchable& searchable_text() {
