@@ -7,7 +7,9 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -82,6 +84,74 @@ bool holds_trial(study::Study& study, const std::string& holder) {
     return held.holder == holder && running(study, trial_of(held));
   });
 }
+
+/// What the ends of workers say: whose fault they are, and whether another one would do better.
+class WorkerEnds {
+ public:
+  /// `folder`: the store's.
+  WorkerEnds(study::Study& study, std::string folder)
+      : study_(study), folder_(std::move(folder)), memory_kills_(out_of_memory_kills()) {}
+
+  /// Gives back what a worker held that has ended. Returns whether another one is to take its place. Throws
+  /// Error where it says what is wrong with the study file, or none will get further.
+  bool judge_left(const Crew::Left& left) {
+    // A worker gives back what it holds before it ends, unless hone itself has failed: the trial's own code
+    // has called exit(), and whatever status it chose says nothing of the study.
+    const int ended = WIFEXITED(left.status) ? WEXITSTATUS(left.status) : -1;
+    const bool torn = ended >= 0 && ended != kFaultStatus && holds_trial(study_, left.name);
+    if (ended == 0 && !torn) return false;  // nothing was left to do
+    const bool stopped = ended == kStoppedStatus && !torn;
+    const std::size_t at = left.said.rfind("error: ");
+    std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
+    if (ended == kInputStatus && !torn)
+      throw Error(error.empty()
+                      ? fmt::format("worker {} {}, and said nothing", left.name, how_ended(left.status))
+                      : error,
+                  {}, error.empty() ? "its log is " + left.log : "");
+    // A full disk, a lost store: no trial's fault, and no worker will do better. On a full disk the worker's
+    // log may have had no room for its last words.
+    const bool full = at == std::string::npos && disk_is_full(folder_);
+    if (full) error = fmt::format("the disk is full: {}", folder_);
+    const bool said = ended == kFaultStatus && (at != std::string::npos || full);
+    // A kill from outside says nothing about the trial, unless the system did it for want of memory.
+    const bool killed = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGKILL;
+    const bool for_memory = killed && memory_was_short();
+    if (!stopped && (!killed || for_memory)) count_crash(left, said ? std::optional(error) : std::nullopt);
+    // So is a bus error: a mapped file on a full disk gives one, the store's own among them.
+    const bool bus = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGBUS;
+    const bool unclear = said || bus || (killed && !for_memory);
+    const Blame blame = stopped ? Blame::nobody : unclear ? Blame::unknown : Blame::trial;
+    give_back(
+        study_, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },
+        for_memory ? std::string("ran out of memory and was killed by the system") : how_ended(left.status));
+    return true;
+  }
+
+ private:
+  /// Whether the system has killed for want of memory since this was asked last.
+  bool memory_was_short() {
+    const std::int64_t before = std::exchange(memory_kills_, out_of_memory_kills());
+    return memory_kills_ > before;
+  }
+
+  /// Throws Error where there have been too many without any trial getting further. `said`: what the worker
+  /// said was wrong with the machine, or with hone.
+  void count_crash(const Crew::Left& left, const std::optional<std::string>& said) {
+    if (progress_of(study_) != progress_at_crash_) crashes_ = 0;
+    progress_at_crash_ = progress_of(study_);
+    if (++crashes_ > 1 && said) throw environment_error(*said);
+    if (crashes_ > kMaxCrashes)
+      throw environment_error(fmt::format("worker {} {}, {} times without getting further: {}", left.name,
+                                          how_ended(left.status), crashes_, left.said),
+                              "its log is " + left.log);
+  }
+
+  study::Study& study_;
+  std::string folder_;
+  int crashes_ = 0;
+  std::int64_t memory_kills_;
+  std::int64_t progress_at_crash_ = -1;
+};
 
 /// Why nothing is left to do, in words.
 std::string why_finished(const study::Study& study, const StudyFile& file, const Budget& budget) {
@@ -208,9 +278,7 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
   bool told_known = false;
   try {
     for (std::int64_t i = 0; i < workers; ++i) start(fmt::format("w{}{}", i, mark));
-    int crashes = 0;
-    std::int64_t memory_kills = out_of_memory_kills();
-    std::int64_t progress_at_crash = -1;
+    WorkerEnds ends(study, folder_of(*store));
     for (;;) {
       study.sync();
       progress.draw(study, budget, store->now_s());
@@ -223,50 +291,8 @@ SuperviseResult supervise(const StudyFile& file, const SuperviseOptions& options
         result = {SuperviseResult::End::interrupted, "interrupted"};
         break;
       }
-      for (const auto& left : crew.reap()) {
-        // A worker gives back what it holds before it ends, unless hone itself has failed: the trial's own
-        // code has called exit(), and whatever status it chose says nothing of the study.
-        const int ended = WIFEXITED(left.status) ? WEXITSTATUS(left.status) : -1;
-        const bool torn = ended >= 0 && ended != kFaultStatus && holds_trial(study, left.name);
-        if (ended == 0 && !torn) continue;  // nothing was left to do
-        const bool stopped = ended == kStoppedStatus && !torn;
-        const std::size_t at = left.said.rfind("error: ");
-        std::string error = at == std::string::npos ? left.said : left.said.substr(at + 7);
-        if (ended == kInputStatus && !torn)
-          throw Error(error.empty()
-                          ? fmt::format("worker {} {}, and said nothing", left.name, how_ended(left.status))
-                          : error,
-                      {}, error.empty() ? "its log is " + left.log : "");
-        // A full disk, a lost store: no trial's fault, and no worker will do better. On a full disk the
-        // worker's log may have had no room for its last words.
-        const bool full = at == std::string::npos && disk_is_full(folder_of(*store));
-        if (full) error = fmt::format("the disk is full: {}", folder_of(*store));
-        const bool said = WIFEXITED(left.status) && WEXITSTATUS(left.status) == kFaultStatus &&
-                          (at != std::string::npos || full);
-        // A kill from outside says nothing about the trial, unless the system did it for want of memory.
-        const bool killed = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGKILL;
-        const std::int64_t kills_now = killed ? out_of_memory_kills() : memory_kills;
-        const bool for_memory = kills_now > memory_kills;
-        memory_kills = kills_now;
-        if (!stopped && (!killed || for_memory)) {
-          if (progress_of(study) != progress_at_crash) crashes = 0;
-          progress_at_crash = progress_of(study);
-          if (++crashes > 1 && said) throw environment_error(error);
-          if (crashes > kMaxCrashes)
-            throw environment_error(fmt::format("worker {} {}, {} times without getting further: {}",
-                                                left.name, how_ended(left.status), crashes, left.said),
-                                    "its log is " + left.log);
-        }
-        // So is a bus error: a mapped file on a full disk gives one, the store's own among them.
-        const bool bus = WIFSIGNALED(left.status) && WTERMSIG(left.status) == SIGBUS;
-        const bool unclear = said || bus || (killed && !for_memory);
-        const Blame blame = stopped ? Blame::nobody : unclear ? Blame::unknown : Blame::trial;
-        give_back(
-            study, blame, [&](const study::HeldLease& held) { return held.holder == left.name; },
-            for_memory ? std::string("ran out of memory and was killed by the system")
-                       : how_ended(left.status));
-        start(left.name);
-      }
+      for (const auto& left : crew.reap())
+        if (ends.judge_left(left)) start(left.name);
       if (crew.size() == 0) {
         study.sync();
         result = {SuperviseResult::End::finished, why_finished(study, file, budget)};
