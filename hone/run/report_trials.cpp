@@ -99,6 +99,209 @@ Json thinned(const study::Curve& curve) {
   return Json::array({at, values});
 }
 
+Json text_or_null(const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); }
+Json key_or_null(Key value) { return value.none() ? Json(nullptr) : Json(value.hex().substr(0, 10)); }
+Json id_or_null(std::int64_t id) { return id >= 0 ? Json(id) : Json(nullptr); }
+Json positive_or_null(std::int64_t value) { return value > 0 ? Json(value) : Json(nullptr); }
+
+/// Measures in the task's order, then what else trials report; "X (before)" where X changed since.
+std::vector<std::string> reported_measures(const study::Study& study, const StudyFile& file) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const auto& objective : study.objectives()) add(objective.name);
+  for (const auto& info : file.task->measures()) add(info.name);
+  std::set<std::string> extra;
+  for (const Trial& trial : study.trials()) {
+    for (const auto& entry : trial.costs.entries()) extra.insert(entry.first);
+    if (trial.last() != nullptr)
+      for (const auto& entry : trial.last()->measures.entries()) extra.insert(entry.first);
+  }
+  for (const auto& name : extra) add(name);
+  for (const CostPair& pair : cost_pairs(study, file)) add(pair.predicted);
+  return names;
+}
+
+/// The trials of a report, column by column.
+class TrialColumns {
+ public:
+  TrialColumns(const Shown& shown, const StudyFile& file, const std::set<std::int64_t>& must)
+      : shown_(shown),
+        study_(shown.study()),
+        file_(file),
+        must_(must),
+        names_(reported_measures(study_, file)) {
+    const auto columns = static_cast<std::int64_t>(file.space.size() + names_.size() + 18);
+    chosen_ = choose(study_, std::clamp(kReportCells / columns, kReportTrialsLeast, kReportTrials), must);
+  }
+
+  Json json() const {
+    Json data = {{"total", study_.size()}, {"rows", chosen_.trials.size()}};
+    if (chosen_.sampled >= 0) data["sampled"] = chosen_.sampled;
+    put_trials(data);
+    put_measures(data);
+    put_results(data);
+    put_curves(data);
+    return data;
+  }
+
+ private:
+  Json column(const auto& get) const {
+    std::vector<Json> values;
+    values.reserve(chosen_.trials.size());
+    for (const Trial* trial : chosen_.trials) values.push_back(get(*trial));
+    return packed_column(values);
+  }
+
+  void put_trials(Json& data) const {
+    const double start = study_.first_time_s();
+    const bool short_reasons = reasons_are_long();
+    data["id"] = column([](const Trial& t) { return Json(t.id); });
+    data["state"] = column([](const Trial& t) { return Json(state_name(t.state)); });
+    data["fidelity"] = column(
+        [&](const Trial& t) { return t.last() != nullptr ? Json(t.last()->fidelity) : Json(nullptr); });
+    data["created_s"] = column([&](const Trial& t) { return seconds(t.created_s - start); });
+    data["finished_s"] = column(
+        [&](const Trial& t) { return t.finished_s > 0 ? seconds(t.finished_s - start) : Json(nullptr); });
+    data["spent_s"] =
+        column([&](const Trial& t) { return t.spent_s > 0 ? number(t.spent_s, 4) : Json(nullptr); });
+    data["origin"] = column([&](const Trial& t) { return text_or_null(t.origin); });
+    data["worker"] =
+        column([&](const Trial& t) { return text_or_null(t.worker.substr(0, t.worker.find('.'))); });
+    data["cause"] = column([&](const Trial& t) { return text_or_null(t.cause); });
+    data["reason"] = column([&](const Trial& t) {
+      return text_or_null(short_reasons ? kind_of_reason(cut(t.reason)) : cut(t.reason));
+    });
+    data["attempts"] = column([&](const Trial& t) { return positive_or_null(t.attempts); });
+    data["lost"] = column([&](const Trial& t) { return positive_or_null(t.lost); });
+    data["same_as"] = column([&](const Trial& t) { return id_or_null(t.same_as); });
+    data["of"] = column([&](const Trial& t) { return id_or_null(t.of); });
+    data["replicate"] = column([&](const Trial& t) { return positive_or_null(t.replicate); });
+    data["key"] = column([&](const Trial& t) { return key_or_null(t.key); });
+    data["structural"] = column([&](const Trial& t) { return key_or_null(t.keys.structural); });
+    data["functional"] = column([&](const Trial& t) { return key_or_null(t.keys.functional); });
+  }
+
+  /// Whether reasons take so much room that they come along without their numbers.
+  bool reasons_are_long() const {
+    std::set<std::string> reasons;
+    std::size_t bytes = 0;
+    for (const Trial* trial : chosen_.trials)
+      if (reasons.insert(cut(trial->reason)).second) bytes += std::min(trial->reason.size(), kReasonLetters);
+    return bytes > kReasonBytes;
+  }
+
+  Json configs() const {
+    Json config = Json::object();
+    for (const auto& parameter : file_.space.parameters())
+      config[parameter.name] = column([&](const Trial& t) {
+        const Value* value = t.config.find(parameter.name);
+        return value != nullptr ? value_to_json(*value) : Json(nullptr);
+      });
+    return config;
+  }
+
+  /// What a trial's own evaluation gave.
+  static std::optional<double> own(const Trial& t, const std::string& name) {
+    const double value = cost_of(t, name);
+    // A NaN that a trial reported is worth showing, one that stands for "none" is not.
+    const bool reported =
+        !std::isnan(value) || (t.last() != nullptr && t.last()->measures.find(name)) || t.costs.find(name);
+    return reported ? std::optional(value) : std::nullopt;
+  }
+
+  /// What a trial's evaluations make together is what the study goes by; where that is not what its own gave,
+  /// both come along. Replicates stand for themselves.
+  void put_measures(Json& data) const {
+    std::map<std::int64_t, study::Measures> together;
+    for (const Trial* trial : chosen_.trials)
+      if (trial->of < 0 && trial->last() != nullptr && trial->last()->fidelity == study_.header().horizon)
+        if (auto whole = shown_.measures(trial->id); !whole.empty()) together[trial->id] = std::move(whole);
+    const auto counted = [&](const Trial& t, const std::string& name) -> std::optional<double> {
+      if (const auto found = together.find(t.id); found != together.end())
+        if (const auto value = found->second.find(name)) return value;
+      return own(t, name);
+    };
+    Json measures = Json::object(), alone = Json::object();
+    for (const auto& name : names_) {
+      Json packed = column([&](const Trial& t) {
+        const auto value = counted(t, name);
+        return value ? number(*value) : Json(nullptr);
+      });
+      if (!packed.is_null()) measures[name] = std::move(packed);
+      packed = column([&](const Trial& t) {
+        const auto value = own(t, name), shared = counted(t, name);
+        return value && shared && number(*value) != number(*shared) ? number(*value) : Json(nullptr);
+      });
+      if (!packed.is_null()) alone[name] = std::move(packed);
+    }
+    data["config"] = configs();
+    data["measures"] = std::move(measures);
+    data["alone"] = std::move(alone);
+    data["evaluations"] = column([&](const Trial& t) {
+      const std::int64_t n = together.contains(t.id) ? study_.spread(t.id).n : 0;
+      return n > 1 ? Json(n) : Json(nullptr);
+    });
+  }
+
+  /// Of rows, those of the front and an even choice of the rest, about `room` of them.
+  std::vector<std::size_t> some(const std::vector<std::size_t>& rows, std::size_t room) const {
+    const std::size_t every = std::max<std::size_t>(1, (rows.size() + room - 1) / room);
+    std::vector<std::size_t> kept;
+    std::size_t others = 0;
+    for (const std::size_t row : rows)
+      if (must_.count(chosen_.trials[row]->id) || others++ % every == 0) kept.push_back(row);
+    return kept;
+  }
+
+  /// The rows of the trials of which something holds.
+  std::vector<std::size_t> rows_with(const auto& holds) const {
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < chosen_.trials.size(); ++row)
+      if (holds(*chosen_.trials[row])) rows.push_back(row);
+    return rows;
+  }
+
+  /// By row: [fidelity, values by name] of each rung.
+  void put_results(Json& data) const {
+    const auto rows = rows_with([](const Trial& trial) { return trial.results.size() > 1; });
+    Json results = Json::object();
+    for (const std::size_t row : some(rows, kRungTrials)) {
+      Json list = Json::array();
+      for (const auto& result : chosen_.trials[row]->results) {
+        Json line = Json::array({result.fidelity});
+        for (const auto& name : names_) {
+          const auto value = result.measures.find(name);
+          line.push_back(value ? number(*value, 5) : Json(nullptr));
+        }
+        while (line.size() > 1 && line.back().is_null()) line.erase(line.size() - 1);
+        list.push_back(std::move(line));
+      }
+      results[std::to_string(row)] = std::move(list);
+    }
+    data["result_names"] = names_;
+    data["results"] = std::move(results);
+    data["results_total"] = rows.size();
+  }
+
+  void put_curves(Json& data) const {
+    const auto rows = rows_with([](const Trial& trial) { return !trial.curve.empty(); });
+    Json curves = Json::object();
+    for (const std::size_t row : some(rows, kCurves))
+      curves[std::to_string(row)] = thinned(chosen_.trials[row]->curve);
+    data["curves"] = std::move(curves);
+    data["curves_total"] = rows.size();
+  }
+
+  const Shown& shown_;
+  const study::Study& study_;
+  const StudyFile& file_;
+  const std::set<std::int64_t>& must_;
+  const std::vector<std::string> names_;
+  Chosen chosen_;
+};
+
 }  // namespace
 
 Json packed_column(const std::vector<Json>& values) {
@@ -146,158 +349,7 @@ Json packed_column(const std::vector<Json>& values) {
 }
 
 Json report_trials(const Shown& shown, const StudyFile& file, const std::set<std::int64_t>& must) {
-  const study::Study& study = shown.study();
-  // Measures in the task's order, then what else trials report; "X (before)" where X changed since.
-  std::vector<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  };
-  for (const auto& objective : study.objectives()) add(objective.name);
-  for (const auto& info : file.task->measures()) add(info.name);
-  std::set<std::string> extra;
-  for (const Trial& trial : study.trials()) {
-    for (const auto& entry : trial.costs.entries()) extra.insert(entry.first);
-    if (trial.last() != nullptr)
-      for (const auto& entry : trial.last()->measures.entries()) extra.insert(entry.first);
-  }
-  for (const auto& name : extra) add(name);
-  for (const CostPair& pair : cost_pairs(study, file)) add(pair.predicted);
-
-  const auto columns = static_cast<std::int64_t>(file.space.size() + names.size() + 18);
-  const std::int64_t most = std::clamp(kReportCells / columns, kReportTrialsLeast, kReportTrials);
-  const Chosen chosen = choose(study, most, must);
-  const std::size_t n = chosen.trials.size();
-
-  const auto column = [&](const auto& get) {
-    std::vector<Json> values;
-    values.reserve(n);
-    for (const Trial* trial : chosen.trials) values.push_back(get(*trial));
-    return packed_column(values);
-  };
-  const auto positive = [](std::int64_t value) { return value > 0 ? Json(value) : Json(nullptr); };
-  const auto id_or_null = [](std::int64_t id) { return id >= 0 ? Json(id) : Json(nullptr); };
-  const auto text = [](const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); };
-  const auto key = [](Key value) { return value.none() ? Json(nullptr) : Json(value.hex().substr(0, 10)); };
-  std::set<std::string> reasons;
-  std::size_t reason_bytes = 0;
-  for (const Trial* trial : chosen.trials)
-    if (reasons.insert(cut(trial->reason)).second)
-      reason_bytes += std::min(trial->reason.size(), kReasonLetters);
-  const bool short_reasons = reason_bytes > kReasonBytes;
-  const double start = study.first_time_s();
-
-  Json data = {{"total", study.size()}, {"rows", n}};
-  if (chosen.sampled >= 0) data["sampled"] = chosen.sampled;
-  data["id"] = column([](const Trial& t) { return Json(t.id); });
-  data["state"] = column([](const Trial& t) { return Json(state_name(t.state)); });
-  data["fidelity"] =
-      column([&](const Trial& t) { return t.last() != nullptr ? Json(t.last()->fidelity) : Json(nullptr); });
-  data["created_s"] = column([&](const Trial& t) { return seconds(t.created_s - start); });
-  data["finished_s"] = column(
-      [&](const Trial& t) { return t.finished_s > 0 ? seconds(t.finished_s - start) : Json(nullptr); });
-  data["spent_s"] =
-      column([&](const Trial& t) { return t.spent_s > 0 ? number(t.spent_s, 4) : Json(nullptr); });
-  data["origin"] = column([&](const Trial& t) { return text(t.origin); });
-  data["worker"] = column([&](const Trial& t) { return text(t.worker.substr(0, t.worker.find('.'))); });
-  data["cause"] = column([&](const Trial& t) { return text(t.cause); });
-  data["reason"] = column(
-      [&](const Trial& t) { return text(short_reasons ? kind_of_reason(cut(t.reason)) : cut(t.reason)); });
-  data["attempts"] = column([&](const Trial& t) { return positive(t.attempts); });
-  data["lost"] = column([&](const Trial& t) { return positive(t.lost); });
-  data["same_as"] = column([&](const Trial& t) { return id_or_null(t.same_as); });
-  data["of"] = column([&](const Trial& t) { return id_or_null(t.of); });
-  data["replicate"] = column([&](const Trial& t) { return positive(t.replicate); });
-  data["key"] = column([&](const Trial& t) { return key(t.key); });
-  data["structural"] = column([&](const Trial& t) { return key(t.keys.structural); });
-  data["functional"] = column([&](const Trial& t) { return key(t.keys.functional); });
-
-  Json config = Json::object();
-  for (const auto& parameter : file.space.parameters())
-    config[parameter.name] = column([&](const Trial& t) {
-      const Value* value = t.config.find(parameter.name);
-      return value != nullptr ? value_to_json(*value) : Json(nullptr);
-    });
-  // What a trial's evaluations make together is what the study goes by; where that is not what its own gave,
-  // both come along. Replicates stand for themselves.
-  std::map<std::int64_t, study::Measures> together;
-  for (const Trial* trial : chosen.trials)
-    if (trial->of < 0 && trial->last() != nullptr && trial->last()->fidelity == study.header().horizon)
-      if (auto whole = shown.measures(trial->id); !whole.empty()) together[trial->id] = std::move(whole);
-  const auto own = [&](const Trial& t, const std::string& name) -> std::optional<double> {
-    const double value = cost_of(t, name);
-    // A NaN that a trial reported is worth showing, one that stands for "none" is not.
-    const bool reported =
-        !std::isnan(value) || (t.last() != nullptr && t.last()->measures.find(name)) || t.costs.find(name);
-    return reported ? std::optional(value) : std::nullopt;
-  };
-  const auto counted = [&](const Trial& t, const std::string& name) -> std::optional<double> {
-    if (const auto found = together.find(t.id); found != together.end())
-      if (const auto value = found->second.find(name)) return value;
-    return own(t, name);
-  };
-  Json measures = Json::object(), alone = Json::object();
-  for (const auto& name : names) {
-    Json packed = column([&](const Trial& t) {
-      const auto value = counted(t, name);
-      return value ? number(*value) : Json(nullptr);
-    });
-    if (!packed.is_null()) measures[name] = std::move(packed);
-    packed = column([&](const Trial& t) {
-      const auto value = own(t, name), shared = counted(t, name);
-      return value && shared && number(*value) != number(*shared) ? number(*value) : Json(nullptr);
-    });
-    if (!packed.is_null()) alone[name] = std::move(packed);
-  }
-  data["config"] = std::move(config);
-  data["measures"] = std::move(measures);
-  data["alone"] = std::move(alone);
-  data["evaluations"] = column([&](const Trial& t) {
-    const std::int64_t n = together.contains(t.id) ? study.spread(t.id).n : 0;
-    return n > 1 ? Json(n) : Json(nullptr);
-  });
-
-  // Rungs and curves: of the front and of an even choice of the rest.
-  Json results = Json::object(), curves = Json::object();
-  std::int64_t with_rungs = 0, with_curves = 0;
-  std::vector<std::size_t> rung_rows, curve_rows;
-  for (std::size_t row = 0; row < n; ++row) {
-    const Trial& trial = *chosen.trials[row];
-    if (trial.results.size() > 1) {
-      ++with_rungs;
-      rung_rows.push_back(row);
-    }
-    if (!trial.curve.empty()) {
-      ++with_curves;
-      curve_rows.push_back(row);
-    }
-  }
-  const auto some = [&](const std::vector<std::size_t>& rows, std::size_t room, const auto& take) {
-    const std::size_t every = std::max<std::size_t>(1, (rows.size() + room - 1) / room);
-    std::size_t others = 0;
-    for (const std::size_t row : rows)
-      if (must.count(chosen.trials[row]->id) || others++ % every == 0) take(row);
-  };
-  some(rung_rows, kRungTrials, [&](std::size_t row) {
-    Json list = Json::array();
-    for (const auto& result : chosen.trials[row]->results) {
-      Json line = Json::array({result.fidelity});
-      for (const auto& name : names) {
-        const auto value = result.measures.find(name);
-        line.push_back(value ? number(*value, 5) : Json(nullptr));
-      }
-      while (line.size() > 1 && line.back().is_null()) line.erase(line.size() - 1);
-      list.push_back(std::move(line));
-    }
-    results[std::to_string(row)] = std::move(list);
-  });
-  some(curve_rows, kCurves,
-       [&](std::size_t row) { curves[std::to_string(row)] = thinned(chosen.trials[row]->curve); });
-  data["result_names"] = names;
-  data["results"] = std::move(results);
-  data["results_total"] = with_rungs;
-  data["curves"] = std::move(curves);
-  data["curves_total"] = with_curves;
-  return data;
+  return TrialColumns(shown, file, must).json();
 }
 
 }  // namespace hone::run
