@@ -75,6 +75,15 @@ Nest nest(const Module& module, int function) {
   return result;
 }
 
+/// Whether a bound depends on values that are no constants.
+bool NestBuilder::varies(const Bound& bound) const {
+  const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
+  bool constant = true;
+  for (std::size_t k = 0; k < map.results.size(); ++k) constant = constant && map.constant(k) != kDynamic;
+  return !constant && std::any_of(bound.operands.begin(), bound.operands.end(),
+                                  [&](int operand) { return module_.constant(operand) == kDynamic; });
+}
+
 /// Whether trip counts differ from one entry to the next.
 bool NestBuilder::bounds_vary(int function) const {
   const int around = module_.operations[static_cast<std::size_t>(function)].region;
@@ -86,14 +95,9 @@ bool NestBuilder::bounds_vary(int function) const {
       const std::vector<std::int64_t> known = module_.integers(*sizes);
       if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
     }
-    for (const Loop& loop : operation.loops)
-      for (const Bound* bound : {&loop.lower, &loop.upper}) {
-        const AffineMap& map = module_.maps[static_cast<std::size_t>(bound->map)];
-        for (std::size_t k = 0; k < map.results.size(); ++k)
-          if (map.constant(k) == kDynamic)
-            for (const int operand : bound->operands)
-              if (module_.constant(operand) == kDynamic) return true;
-      }
+    if (std::any_of(operation.loops.begin(), operation.loops.end(),
+                    [&](const Loop& loop) { return varies(loop.lower) || varies(loop.upper); }))
+      return true;
   }
   return false;
 }

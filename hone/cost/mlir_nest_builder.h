@@ -75,6 +75,7 @@ class NestBuilder {
     ~Longer() { --builder_.chain_; }
     NestBuilder& builder_;
   };
+  bool varies(const Bound& bound) const;
   bool bounds_vary(int function) const;
 
   Points points(const Bound& bound, bool lower, bool& known);

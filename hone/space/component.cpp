@@ -99,32 +99,28 @@ bool Component::decided(std::size_t member, const State& state) const {
           variable(sources_[member]).single(state.domains[sources_[member]]));
 }
 
+Component::Activity Component::activity_of(std::size_t m, const State& state) const {
+  const BoundExpression& condition = plan_->conditions[members_[m]];
+  const std::size_t tie = plan_->ties[members_[m]];
+  const Activity tied = tie == Space::Plan::kNone ? Activity::active : state.activity[local(tie)];
+  if (condition.tree == nullptr || tied == Activity::inactive) return tied;
+  const Bounds truth = bounds(condition, state);
+  if (!truth.yes) return Activity::inactive;
+  if (!truth.no && !truth.inactive) return tied;
+  const auto& hangs_on = condition_[m];
+  if (!std::all_of(hangs_on.begin(), hangs_on.end(),
+                   [&](std::size_t other) { return decided(other, state); }))
+    return Activity::unknown;
+  // Bounds are not sharp everywhere, values are.
+  Cells cells(plan_->parameters.size());
+  for (std::size_t other = 0; other < m; ++other)
+    if (state.activity[other] == Activity::active)
+      cells[members_[other]] = variable(sources_[other]).value(state.domains[sources_[other]]);
+  return condition.evaluate(cells.data()) == Expression::Truth::yes ? Activity::active : Activity::inactive;
+}
+
 void Component::update_activity(State& state) const {
-  for (std::size_t m = 0; m < members_.size(); ++m) {
-    const BoundExpression& condition = plan_->conditions[members_[m]];
-    const std::size_t tie = plan_->ties[members_[m]];
-    Activity found = tie == Space::Plan::kNone ? Activity::active : state.activity[local(tie)];
-    if (condition.tree != nullptr && found != Activity::inactive) {
-      const Bounds truth = bounds(condition, state);
-      if (!truth.yes) {
-        found = Activity::inactive;
-      } else if (truth.no || truth.inactive) {
-        found = Activity::unknown;
-        const auto& hangs_on = condition_[m];
-        if (std::all_of(hangs_on.begin(), hangs_on.end(),
-                        [&](std::size_t other) { return decided(other, state); })) {
-          // Bounds are not sharp everywhere, values are.
-          Cells cells(plan_->parameters.size());
-          for (std::size_t other = 0; other < m; ++other)
-            if (state.activity[other] == Activity::active)
-              cells[members_[other]] = variable(sources_[other]).value(state.domains[sources_[other]]);
-          found = condition.evaluate(cells.data()) == Expression::Truth::yes ? Activity::active
-                                                                             : Activity::inactive;
-        }
-      }
-    }
-    state.activity[m] = found;
-  }
+  for (std::size_t m = 0; m < members_.size(); ++m) state.activity[m] = activity_of(m, state);
 }
 
 bool Component::refuted(State& state, std::size_t member, const Domain& part,

@@ -50,6 +50,7 @@ class Component {
   void restrict(State& state, std::size_t parameter, const Domain& domain) const;
   /// What an expression over this component's parameters can be in a box.
   Bounds bounds(const BoundExpression& expression, const State& state) const;
+  Activity activity_of(std::size_t member, const State& state) const;
   void update_activity(State& state) const;
 
   /// Narrows the box; false: it holds no feasible config. Where only the domain of `changed` is new since the
