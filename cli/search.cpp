@@ -43,6 +43,106 @@ int terminal_columns() {
   throw environment_error(fmt::format("cannot run {}: {}", path, std::strerror(errno)));
 }
 
+struct SearchArguments {
+  std::string file, store, time;
+  std::int64_t workers = 0, trials = 0, steps = 0;
+  bool json = false, quiet = false, explain = false;
+};
+
+int explain_search(const SearchArguments& arguments, const run::StudyFile& file,
+                   const run::SuperviseOptions& options) {
+  const run::ExplainRequest request{options.store_url, options.workers, options.trials, options.time_s,
+                                    options.steps};
+  if (arguments.json)
+    print_json(run::explain_json(file, request));
+  else
+    std::printf("%s", run::explain_text(file, request).c_str());
+  return kDone;
+}
+
+/// The first interrupt stops the search, the second one kills what does not stop.
+void listen_for_interrupts(run::SuperviseOptions& options) {
+  struct sigaction handler {};
+  handler.sa_handler = count_interrupt;
+  sigaction(SIGINT, &handler, nullptr);
+  sigaction(SIGTERM, &handler, nullptr);
+  sigaction(SIGHUP, &handler, nullptr);
+  options.interrupted = [] { return g_interrupts > 0; };
+  options.killed = [] { return g_interrupts > 1; };
+}
+
+/// What is searched, how and for how long; `about`: the data.
+void say_what_begins(const run::StudyFile& file, const run::SuperviseOptions& options,
+                     const std::string& about) {
+  run::Budget budget = file.budget;
+  if (options.trials) budget.trials = options.trials;
+  if (options.steps) budget.steps = options.steps;
+  if (options.time_s) budget.time_s = options.time_s;
+  std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
+               file.space.size(), run::budget_text(budget).c_str());
+  if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
+}
+
+/// Prints what was found, and returns what the program ends with.
+int tell_result(const SearchArguments& arguments, const run::StudyFile& file,
+                const run::SuperviseResult& result) {
+  const std::string store = arguments.store.empty() ? "" : " --store " + arguments.store;
+  const Opened opened =
+      run::open_study_of(study::open_store(arguments.store.empty() ? file.default_store() : arguments.store),
+                         study::Study::Depth::whole, file.path);
+  const study::Study& study = *opened.study;
+  Json document = run::status_json(study, file);
+  const std::string failures = run::failures_text(document, study.size());
+  if (arguments.json) {
+    document["front"] = run::front_json(study, file);
+    document["stopped"] = result.why;
+    print_json(document);
+  } else {
+    std::fprintf(stderr, "%s\n", result.why.c_str());
+    std::printf("%s", run::front_text(study, file, output_columns()).c_str());
+    if (!failures.empty()) std::fprintf(stderr, "%s\n", failures.c_str());
+    if (const std::string without = run::unhashable_text(document["saved"]); !without.empty())
+      std::fprintf(stderr, "  warning: %s\n", without.c_str());
+  }
+  if (result.end == run::SuperviseResult::End::interrupted) {
+    std::fprintf(stderr, "everything is saved; go on with: %s\n",
+                 search_command(arguments.file, arguments.store).c_str());
+    return kStopped;
+  }
+  if (study.count(study::TrialState::failed) > 0 && study.count(study::TrialState::failed) == study.size()) {
+    std::fprintf(
+        stderr,
+        "error: all %lld trials failed; mend what they run, then: hone trial retry %s --state failed%s\n",
+        static_cast<long long>(study.size()), arguments.file.c_str(), store.c_str());
+    return kInput;
+  }
+  return kDone;
+}
+
+int run_search(const SearchArguments& arguments) {
+  const run::StudyFile file = run::StudyFile::read(arguments.file);
+  run::SuperviseOptions options;
+  options.store_url = arguments.store;
+  options.workers = arguments.workers;
+  if (arguments.trials > 0) options.trials = arguments.trials;
+  if (arguments.steps > 0) options.steps = arguments.steps;
+  if (!arguments.time.empty()) options.time_s = parse_duration_s(arguments.time, "--time");
+  if (arguments.explain) return explain_search(arguments, file, options);
+  options.worker_program = run::worker_program(file);
+  listen_for_interrupts(options);
+  options.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+
+  const std::string about = run::prepare_task(file);
+  if (!arguments.quiet) say_what_begins(file, options, about);
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  run::Progress progress(
+      [quiet = arguments.quiet](const std::string& text) {
+        if (!quiet) std::fwrite(text.data(), 1, text.size(), stderr);
+      },
+      terminal, terminal_columns());
+  return tell_result(arguments, file, run::supervise(file, options, progress));
+}
+
 }  // namespace
 
 void add_search(CLI::App& app, Action& action) {
@@ -50,11 +150,6 @@ void add_search(CLI::App& app, Action& action) {
   command->footer(
       "Ctrl-C saves everything and stops; the same command goes on from there.\n"
       "Example:\n  hone search licences.toml --workers 2 --time '10 min'");
-  struct SearchArguments {
-    std::string file, store, time;
-    std::int64_t workers = 0, trials = 0, steps = 0;
-    bool json = false, quiet = false, explain = false;
-  };
   auto arguments = std::make_shared<SearchArguments>();
   command->add_option("FILE", arguments->file, "The study file (hone init writes one)")->required();
   command
@@ -76,87 +171,7 @@ void add_search(CLI::App& app, Action& action) {
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->add_flag("--explain", arguments->explain,
                     "Run nothing: print every setting that holds, defaults too, and where each comes from");
-  command->callback([arguments, &action] {
-    action = [arguments] {
-      const run::StudyFile file = run::StudyFile::read(arguments->file);
-      run::SuperviseOptions options;
-      options.store_url = arguments->store;
-      options.workers = arguments->workers;
-      if (arguments->trials > 0) options.trials = arguments->trials;
-      if (arguments->steps > 0) options.steps = arguments->steps;
-      if (!arguments->time.empty()) options.time_s = parse_duration_s(arguments->time, "--time");
-      if (arguments->explain) {
-        const run::ExplainRequest request{options.store_url, options.workers, options.trials, options.time_s,
-                                          options.steps};
-        if (arguments->json)
-          print_json(run::explain_json(file, request));
-        else
-          std::printf("%s", run::explain_text(file, request).c_str());
-        return static_cast<int>(kDone);
-      }
-      options.worker_program = run::worker_program(file);
-
-      struct sigaction handler {};
-      handler.sa_handler = count_interrupt;
-      sigaction(SIGINT, &handler, nullptr);
-      sigaction(SIGTERM, &handler, nullptr);
-      sigaction(SIGHUP, &handler, nullptr);
-      options.interrupted = [] { return g_interrupts > 0; };
-      options.killed = [] { return g_interrupts > 1; };
-      options.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
-
-      const std::string about = run::prepare_task(file);
-      if (!arguments->quiet) {
-        run::Budget budget = file.budget;
-        if (options.trials) budget.trials = options.trials;
-        if (options.steps) budget.steps = options.steps;
-        if (options.time_s) budget.time_s = options.time_s;
-        std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
-                     file.space.size(), run::budget_text(budget).c_str());
-        if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
-      }
-      const bool terminal = ::isatty(STDERR_FILENO) != 0;
-      run::Progress progress(
-          [quiet = arguments->quiet](const std::string& text) {
-            if (!quiet) std::fwrite(text.data(), 1, text.size(), stderr);
-          },
-          terminal, terminal_columns());
-      const run::SuperviseResult result = run::supervise(file, options, progress);
-
-      const std::string store = arguments->store.empty() ? "" : " --store " + arguments->store;
-      const Opened opened = run::open_study_of(
-          study::open_store(arguments->store.empty() ? file.default_store() : arguments->store),
-          study::Study::Depth::whole, file.path);
-      const study::Study& study = *opened.study;
-      Json document = run::status_json(study, file);
-      const std::string failures = run::failures_text(document, study.size());
-      if (arguments->json) {
-        document["front"] = run::front_json(study, file);
-        document["stopped"] = result.why;
-        print_json(document);
-      } else {
-        std::fprintf(stderr, "%s\n", result.why.c_str());
-        std::printf("%s", run::front_text(study, file, output_columns()).c_str());
-        if (!failures.empty()) std::fprintf(stderr, "%s\n", failures.c_str());
-        if (const std::string without = run::unhashable_text(document["saved"]); !without.empty())
-          std::fprintf(stderr, "  warning: %s\n", without.c_str());
-      }
-      if (result.end == run::SuperviseResult::End::interrupted) {
-        std::fprintf(stderr, "everything is saved; go on with: %s\n",
-                     search_command(arguments->file, arguments->store).c_str());
-        return static_cast<int>(kStopped);
-      }
-      if (study.count(study::TrialState::failed) > 0 &&
-          study.count(study::TrialState::failed) == study.size()) {
-        std::fprintf(
-            stderr,
-            "error: all %lld trials failed; mend what they run, then: hone trial retry %s --state failed%s\n",
-            static_cast<long long>(study.size()), arguments->file.c_str(), store.c_str());
-        return static_cast<int>(kInput);
-      }
-      return static_cast<int>(kDone);
-    };
-  });
+  command->callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });
 }
 
 void add_worker(CLI::App& app, Action& action) {

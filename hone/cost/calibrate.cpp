@@ -146,19 +146,8 @@ std::string utc_now() {
   return text;
 }
 
-}  // namespace
-
-DeviceProfile calibrate(const CalibrateOptions& options) {
-  const double began = monotonic_s();
-  DeviceProfile profile;
-  profile.name = processor_name();
-  profile.kind = "cpu";
-  profile.source = "measured by hone, " + instruction_set();
-  profile.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  profile.measured_at = utc_now();
-  profile.overhead_s = 2e-6;  // a tensor library's dispatch of one operator, about
+void add_peaks(std::vector<Subject>& subjects, DeviceProfile& profile) {
   const int all = profile.cores;
-  std::vector<Subject> subjects;
   for (const PeakKernel& kernel : peak_kernels())
     for (const bool one : {true, false}) {
       if (!one && all == 1) continue;
@@ -173,25 +162,83 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
                             if (!one || all == 1) profile.peak[kernel.type] = rate;
                           }});
     }
+}
 
-  // Working sets: one buffer a thread, all of the largest size; every level uses a part.
-  const std::vector<DataCache> levels = data_caches();
-  const double last = levels.back().bytes;
-  const double available = static_cast<double>(available_bytes());
-  double main_set = std::min(std::max(4.0 * last, 67108864.0), options.most_bytes);
-  if (available > 0.0) main_set = std::min(main_set, available / 4.0);
-  const auto capacity = static_cast<std::size_t>(main_set) / 4096 * 4096 + 4096;
-  std::vector<std::unique_ptr<char[]>> buffers;
-  std::vector<char*> data;
-  for (int t = 0; t < all; ++t) {
-    // Filled, so that every page is there.
-    const std::size_t size =
-        t == 0 ? capacity : std::max<std::size_t>(capacity / static_cast<std::size_t>(all), 4096);
-    buffers.push_back(std::make_unique<char[]>(size + 64));
-    std::memset(buffers.back().get(), t + 1, size + 64);
-    char* at = buffers.back().get();
-    data.push_back(at + (64 - reinterpret_cast<std::uintptr_t>(at) % 64) % 64);
+/// Working sets: one buffer a thread, all of the largest size; every level uses a part.
+class WorkingSets {
+ public:
+  /// `main_bytes`: of the largest.
+  WorkingSets(int threads, double main_bytes)
+      : first_(static_cast<std::size_t>(main_bytes) / 4096 * 4096 + 4096),
+        further_(std::max<std::size_t>(first_ / static_cast<std::size_t>(threads), 4096)) {
+    for (int t = 0; t < threads; ++t) {
+      // Filled, so that every page is there.
+      const std::size_t size = t == 0 ? first_ : further_;
+      buffers_.push_back(std::make_unique<char[]>(size + 64));
+      std::memset(buffers_.back().get(), t + 1, size + 64);
+      char* at = buffers_.back().get();
+      data_.push_back(at + (64 - reinterpret_cast<std::uintptr_t>(at) % 64) % 64);
+    }
   }
+
+  /// Within every thread's buffer, in whole steps of the reader.
+  std::size_t size(double bytes, int threads) const {
+    return std::clamp<std::size_t>(static_cast<std::size_t>(bytes), 1024, threads == 1 ? first_ : further_) /
+           1024 * 1024;
+  }
+  char* of(int thread) const { return data_[static_cast<std::size_t>(thread)]; }
+
+ private:
+  std::size_t first_,
+      further_;  ///< bytes of the first thread's buffer, which is alone at times, and of others
+  std::vector<std::unique_ptr<char[]>> buffers_;
+  std::vector<char*> data_;
+};
+
+void keep_best(Rate& rate, const Rate& found) {
+  if (found.value > rate.value) rate = found;
+}
+
+/// Reading and copying within a level, `bytes` of it by so many threads.
+void add_level(std::vector<Subject>& subjects, DeviceProfile& profile, std::size_t level, double bytes,
+               int threads, const WorkingSets& sets) {
+  const int all = profile.cores;
+  const std::string& name = profile.memory[level].name;
+  const std::size_t size = sets.size(bytes, threads);
+  subjects.push_back({fmt::format("reading {}", name),
+                      [size, threads, &sets](std::size_t times) {
+                        return together(threads, [&](int t) {
+                          const char* at = sets.of(t);
+                          long sum = 0;
+                          for (std::size_t i = 0; i < times; ++i) sum += read_bytes(at, size);
+                          use_up(static_cast<double>(sum));
+                        });
+                      },
+                      static_cast<double>(size) * threads,
+                      [&profile, level, threads, all](const Rate& rate) {
+                        if (threads == 1) keep_best(profile.memory[level].read_one, rate);
+                        if (threads == all) keep_best(profile.memory[level].read, rate);
+                      }});
+  if (threads != all) return;
+  subjects.push_back({fmt::format("copying within {}", name),
+                      [size, threads, &sets](std::size_t times) {
+                        return together(threads, [&](int t) {
+                          char* at = sets.of(t);
+                          for (std::size_t i = 0; i < times; ++i) {
+                            std::memcpy(at + size / 2 * (i % 2), at + size / 2 * (1 - i % 2), size / 2);
+                            __asm__ volatile("" : : "r"(at) : "memory");
+                          }
+                        });
+                      },
+                      static_cast<double>(size / 2) * threads,
+                      [&profile, level](const Rate& rate) { keep_best(profile.memory[level].copy, rate); }});
+}
+
+/// All levels of the profile's memory. The sets must outlive the subjects.
+void add_memory_levels(std::vector<Subject>& subjects, DeviceProfile& profile,
+                       const std::vector<DataCache>& levels, double main_set, double available,
+                       const WorkingSets& sets) {
+  const int all = profile.cores;
   for (std::size_t l = 0; l <= levels.size(); ++l) {
     MemoryLevel level;
     const bool main = l == levels.size();
@@ -202,56 +249,24 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
     level.bytes = main ? profile.memory_bytes : levels[l].bytes * std::max(1, all / sharers);
     profile.memory.push_back(level);
     for (const double share : main ? std::vector<double>{1.0} : std::vector<double>{0.5, 0.75})
-      for (const int threads : all > 1 ? std::vector<int>{1, all} : std::vector<int>{1}) {
-        const double bytes = share * one_bytes / (threads == 1 ? 1 : sharers);
-        // Within every thread's buffer, in whole steps of the reader.
-        const std::size_t most =
-            threads == 1 ? capacity : std::max<std::size_t>(capacity / static_cast<std::size_t>(all), 4096);
-        const std::size_t size =
-            std::clamp<std::size_t>(static_cast<std::size_t>(bytes), 1024, most) / 1024 * 1024;
-        const auto keep_best = [](Rate& rate, const Rate& found) {
-          if (found.value > rate.value) rate = found;
-        };
-        subjects.push_back({fmt::format("reading {}", level.name),
-                            [size, threads, &data](std::size_t times) {
-                              return together(threads, [&](int t) {
-                                long sum = 0;
-                                for (std::size_t i = 0; i < times; ++i)
-                                  sum += read_bytes(data[static_cast<std::size_t>(t)], size);
-                                use_up(static_cast<double>(sum));
-                              });
-                            },
-                            static_cast<double>(size) * threads,
-                            [&profile, l, threads, all, keep_best](const Rate& rate) {
-                              if (threads == 1) keep_best(profile.memory[l].read_one, rate);
-                              if (threads == all) keep_best(profile.memory[l].read, rate);
-                            }});
-        if (threads == all)
-          subjects.push_back(
-              {fmt::format("copying within {}", level.name),
-               [size, threads, &data](std::size_t times) {
-                 return together(threads, [&](int t) {
-                   char* at = data[static_cast<std::size_t>(t)];
-                   for (std::size_t i = 0; i < times; ++i) {
-                     std::memcpy(at + size / 2 * (i % 2), at + size / 2 * (1 - i % 2), size / 2);
-                     __asm__ volatile("" : : "r"(at) : "memory");
-                   }
-                 });
-               },
-               static_cast<double>(size / 2) * threads,
-               [&profile, l, keep_best](const Rate& rate) { keep_best(profile.memory[l].copy, rate); }});
-      }
+      for (const int threads : all > 1 ? std::vector<int>{1, all} : std::vector<int>{1})
+        add_level(subjects, profile, l, share * one_bytes / (threads == 1 ? 1 : sharers), threads, sets);
   }
+}
+
+void add_calls(std::vector<Subject>& subjects, DeviceProfile& profile) {
   const auto inverse = [](double& into) {
     return [&into](const Rate& rate) { into = rate.value > 0.0 ? 1.0 / rate.value : 0.0; };
   };
   subjects.push_back({"calls", call_seconds, 1.0, inverse(profile.call_s)});
   subjects.push_back({"threads that wake", wakeup_seconds, 2.0, inverse(profile.wakeup_s)});
-  const std::string program = program_on_path("true");
-  if (!program.empty())
-    subjects.push_back({"processes", [&](std::size_t times) { return process_seconds(times, program); }, 1.0,
-                        inverse(profile.process_s)});
+  if (const std::string program = program_on_path("true"); !program.empty())
+    subjects.push_back({"processes", [program](std::size_t times) { return process_seconds(times, program); },
+                        1.0, inverse(profile.process_s)});
+}
 
+/// Round after round, until all are done or the time is over. Throws Error where it is interrupted.
+void measure_rounds(std::vector<Subject>& subjects, const CalibrateOptions& options, double began) {
   MachineLock lock;
   const auto stop = [&] { return options.interrupted && options.interrupted(); };
   for (int round = 0; round < options.rounds; ++round) {
@@ -267,6 +282,30 @@ DeviceProfile calibrate(const CalibrateOptions& options) {
     if (stop()) break;
   }
   if (stop()) throw environment_error("calibration was interrupted", "nothing was saved; run it again");
+}
+
+}  // namespace
+
+DeviceProfile calibrate(const CalibrateOptions& options) {
+  const double began = monotonic_s();
+  DeviceProfile profile;
+  profile.name = processor_name();
+  profile.kind = "cpu";
+  profile.source = "measured by hone, " + instruction_set();
+  profile.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  profile.measured_at = utc_now();
+  profile.overhead_s = 2e-6;  // a tensor library's dispatch of one operator, about
+
+  const std::vector<DataCache> levels = data_caches();
+  const double available = static_cast<double>(available_bytes());
+  double main_set = std::min(std::max(4.0 * levels.back().bytes, 67108864.0), options.most_bytes);
+  if (available > 0.0) main_set = std::min(main_set, available / 4.0);
+  const WorkingSets sets(profile.cores, main_set);
+  std::vector<Subject> subjects;
+  add_peaks(subjects, profile);
+  add_memory_levels(subjects, profile, levels, main_set, available, sets);
+  add_calls(subjects, profile);
+  measure_rounds(subjects, options, began);
   for (const Subject& subject : subjects) subject.keep(rate_of(subject.rates));
   // Where neighbours never left all threads free at once: all of them do as much as one alone.
   for (const auto& [type, rate] : profile.peak_one)

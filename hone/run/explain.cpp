@@ -121,24 +121,20 @@ void leave_out_what_clashes(const StudyFile& file, Json& sections) {
         }
 }
 
-}  // namespace
-
-Json explain_json(const StudyFile& file, const ExplainRequest& request) {
-  const Node root = Node::parse_toml(file.text, file.path);
-  Json sections = Json::array();
-  const auto push = [&](Section&& section) { sections.push_back(std::move(section.json)); };
-
+Section study_section(const StudyFile& file, const Node& table) {
   Section study("study", "what counts");
-  if (const Node table = root["study"])
+  if (table)
     for (const auto& [key, node] : table.entries()) study.given(key, node);
   if (!study.has("name")) study.add("name", file.name, toml_string(file.name), kDefault, "the file's name");
   if (!study.has("seed")) study.add("seed", file.seed, std::to_string(file.seed), kDefault);
-  push(std::move(study));
+  return study;
+}
 
-  const MethodInfo& task_info = methods().need("task", file.task_kind).info;
-  Section task("task", task_info.summary, task_info.paper);
-  task.given("kind", root["task"]["kind"]);
-  add_options(task, task_info, file.task_options, root["task"], file.space.names());
+Section task_section(const StudyFile& file, const Node& table) {
+  const MethodInfo& info = methods().need("task", file.task_kind).info;
+  Section task("task", info.summary, info.paper);
+  task.given("kind", table["kind"]);
+  add_options(task, info, file.task_options, table, file.space.names());
   for (const auto& measure : file.task->measures())
     task.note(
         fmt::format("reports {}{}{}{}", measure.name, measure.summary.empty() ? "" : ": " + measure.summary,
@@ -150,63 +146,61 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   } catch (const Error& error) {
     task.note(fmt::format("data: not usable now: {}", error.what()));
   }
-  push(std::move(task));
+  return task;
+}
 
-  Json space;
-  push(space_section(file, root["space"], space));
-
+Section limits_section(const StudyFile& file, const Node& table) {
   const std::vector<Foreseen> foreseen = foreseen_of(file);
   Section limits("limits", file.limits.empty() ? "none" : "a trial outside is infeasible");
-  if (const Node table = root["limits"])
-    for (const auto& [key, node] : table.entries()) {
-      std::string about;
-      for (const auto& limit : file.limits)
-        if (limit.name == key) {
-          if (limit.min) about += "at least " + quantity_text(key, *limit.min);
-          if (limit.max)
-            about += (about.empty() ? "at most " : ", at most ") + quantity_text(key, *limit.max);
-        }
-      for (const Foreseen& one : foreseen)
-        if (one.limit.name == key) about += ", predicted from what was measured";
-      limits.given(key, node, about);
-    }
-  push(std::move(limits));
+  if (!table) return limits;
+  for (const auto& [key, node] : table.entries()) {
+    std::string about;
+    for (const auto& limit : file.limits)
+      if (limit.name == key) {
+        if (limit.min) about += "at least " + quantity_text(key, *limit.min);
+        if (limit.max) about += (about.empty() ? "at most " : ", at most ") + quantity_text(key, *limit.max);
+      }
+    for (const Foreseen& one : foreseen)
+      if (one.limit.name == key) about += ", predicted from what was measured";
+    limits.given(key, node, about);
+  }
+  return limits;
+}
 
-  const Node search = root["search"];
-  Section methods_section("search", "how configs are chosen");
+Section search_section(const StudyFile& file, const Node& table) {
+  Section search("search", "how configs are chosen");
   const identity::Settings& identity = file.identity;
-  if (search)
-    for (const auto& [key, node] : search.entries())
+  if (table)
+    for (const auto& [key, node] : table.entries())
       if (key != "searcher" && key != "scheduler")
-        methods_section.given(key, node, key == "identity" ? identity::policy_about(identity.policy) : "");
-  if (!methods_section.has("identity"))
-    methods_section.add("identity", identity::policy_name(identity.policy),
-                        toml_string(identity::policy_name(identity.policy)), kDefault,
-                        identity::policy_about(identity.policy));
-  for (const std::string& note : identity_notes(file)) methods_section.note(note);
-  if (!methods_section.has("replicates"))
-    methods_section.add("replicates", file.replicates, std::to_string(file.replicates), kDefault,
-                        "evaluations that a config on the front gets, each with its own seed");
-  if (!methods_section.has("cost") && !file.cost.empty())
-    methods_section.add("cost", file.cost, toml_string(file.cost), kDefault,
-                        "the measure that says what an evaluation costs");
-  push(std::move(methods_section));
-  push(method_section("searcher", file.searcher, file.searcher_options, search["searcher"]));
-  Section scheduler_section =
-      method_section("scheduler", file.scheduler, file.scheduler_options, search["scheduler"]);
-  const auto scheduler = file.make_scheduler();
-  scheduler_section.note(fmt::format("trials rest at {} {}; the front is at {}",
-                                     fmt::join(scheduler->rungs(), ", "), file.task->fidelity_unit(),
-                                     scheduler->horizon()));
-  if (const auto watched = scheduler->watched(); !watched.empty())
-    scheduler_section.note(file.task->reports()
-                               ? "it judges what trials report on their way"
-                               : fmt::format("trials are measured and judged at {} {}",
-                                             fmt::join(watched, ", "), file.task->fidelity_unit()));
-  push(std::move(scheduler_section));
+        search.given(key, node, key == "identity" ? identity::policy_about(identity.policy) : "");
+  if (!search.has("identity"))
+    search.add("identity", identity::policy_name(identity.policy),
+               toml_string(identity::policy_name(identity.policy)), kDefault,
+               identity::policy_about(identity.policy));
+  for (const std::string& note : identity_notes(file)) search.note(note);
+  if (!search.has("replicates"))
+    search.add("replicates", file.replicates, std::to_string(file.replicates), kDefault,
+               "evaluations that a config on the front gets, each with its own seed");
+  if (!search.has("cost") && !file.cost.empty())
+    search.add("cost", file.cost, toml_string(file.cost), kDefault,
+               "the measure that says what an evaluation costs");
+  return search;
+}
 
+Section scheduler_section(const StudyFile& file, const Node& table, const schedule::Scheduler& scheduler) {
+  Section section = method_section("scheduler", file.scheduler, file.scheduler_options, table);
+  section.note(fmt::format("trials rest at {} {}; the front is at {}", fmt::join(scheduler.rungs(), ", "),
+                           file.task->fidelity_unit(), scheduler.horizon()));
+  if (const auto watched = scheduler.watched(); !watched.empty())
+    section.note(file.task->reports() ? "it judges what trials report on their way"
+                                      : fmt::format("trials are measured and judged at {} {}",
+                                                    fmt::join(watched, ", "), file.task->fidelity_unit()));
+  return section;
+}
+
+Section budget_section(const StudyFile& file, const Node& given, const ExplainRequest& request) {
   Section budget("budget", "what is reached first ends the search");
-  const Node given = root["budget"];
   const auto bound = [&](const char* key, const Json& over, const char* option, const std::string& unset) {
     const Node node = given ? given[key] : Node();
     if (!over.is_null())
@@ -232,8 +226,25 @@ Json explain_json(const StudyFile& file, const ExplainRequest& request) {
   if (!budget.has("failures"))
     budget.add("failures", file.budget.failures, std::to_string(file.budget.failures), kDefault,
                "so many failed trials, and none that was completed, end the search; 0: never");
-  push(std::move(budget));
+  return budget;
+}
 
+}  // namespace
+
+Json explain_json(const StudyFile& file, const ExplainRequest& request) {
+  const Node root = Node::parse_toml(file.text, file.path);
+  const Node search = root["search"];
+  Json space, sections = Json::array();
+  const auto push = [&](Section&& section) { sections.push_back(std::move(section.json)); };
+  push(study_section(file, root["study"]));
+  push(task_section(file, root["task"]));
+  push(space_section(file, root["space"], space));
+  push(limits_section(file, root["limits"]));
+  push(search_section(file, search));
+  push(method_section("searcher", file.searcher, file.searcher_options, search["searcher"]));
+  const auto scheduler = file.make_scheduler();
+  push(scheduler_section(file, search["scheduler"], *scheduler));
+  push(budget_section(file, root["budget"], request));
   leave_out_what_clashes(file, sections);
   const std::string url = request.store_url.empty() ? file.default_store() : request.store_url;
   return {{"file", file.path},

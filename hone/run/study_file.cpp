@@ -129,46 +129,28 @@ std::vector<space::Config> read_first(const Node& node, const space::Space& spac
   return first;
 }
 
-}  // namespace
-
-StudyFile StudyFile::read(const std::string& path) {
-  if (!std::filesystem::exists(path))
-    throw Error("there is no such file", Place{path, 0, ""}, "hone init writes a commented study file");
-  return parse(read_file(path), path);
-}
-
-StudyFile StudyFile::parse(const std::string& text, const std::string& path, Source source) {
-  const Node root = Node::parse_toml(text, path);
-  if (root.entries().empty())
-    throw Error("the study file is empty", Place{path, 0, ""}, "hone init writes a commented study file");
-  root.only({"study", "task", "space", "limits", "search", "budget"});
-
-  StudyFile file;
-  file.path = std::filesystem::absolute(path).lexically_normal().string();
-  file.folder = std::filesystem::path(file.path).parent_path().string();
-  file.text = text;
-
-  const Node study = root.need("study");
+void read_study(const Node& study, bool by_user, StudyFile& file) {
   study.only({"name", "minimize", "maximize", "seed"});
-  file.name = std::filesystem::path(path).stem().string();
   if (const Node name = study["name"]) {
     file.name = name.text();
-    if (source == Source::user && file.name.find_first_not_of(" \t\r\n") == std::string::npos)
+    if (by_user && file.name.find_first_not_of(" \t\r\n") == std::string::npos)
       throw name.expected("a name", "leave it out, and the study is called as its file is");
   }
   if (const Node seed = study["seed"]) {
     if (seed.integer() < 0) throw seed.expected("an integer of 0 or more");
     file.seed = static_cast<std::uint64_t>(seed.integer());
   }
+}
 
-  const Node task = root.need("task");
+void read_task(const Node& task, StudyFile& file) {
   const Node kind = task.need("kind");
   file.task_kind = kind.text();
   const auto& method = methods().need("task", file.task_kind, kind.place());
   file.task_options = Options(method.info.options, task, {"kind"});
   file.task = task::make_task(file.task_kind, file.task_options, file.folder, kind.place());
+}
 
-  file.objectives = read_objectives(study, *file.task, file.task_kind);
+void read_space(const Node& root, const std::string& path, StudyFile& file) {
   const auto own_space = root.has("space") ? std::nullopt : file.task->default_space();
   file.space = own_space ? *own_space : space::Space::from_document(root.need("space"));
   try {
@@ -177,10 +159,51 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path, Sou
     if (!error.place().file.empty()) throw;
     throw Error(error.message(), Place{path, root["space"].place().line, error.place().key}, error.hint());
   }
-  file.limits =
-      read_limits(root["limits"], *file.task, file.task_kind, file.predicts, source == Source::user);
+}
 
-  const Node search = root["search"];
+/// search.cost: a measure of the task's.
+void read_cost(const Node& cost, StudyFile& file) {
+  file.cost = cost.text();
+  std::vector<std::string> known;
+  for (const auto& measure : file.task->measures()) known.push_back(measure.name);
+  if (!file.task->any_measure() && std::find(known.begin(), known.end(), file.cost) == known.end())
+    throw Error(fmt::format("task '{}' does not report '{}'", file.task_kind, file.cost), cost.place(),
+                suggest(file.cost, known));
+}
+
+/// Where a trial runs to one fidelity, the file says to which.
+void need_steps(const Node& scheduler, const StudyFile& file) {
+  if (file.scheduler != "fixed" || file.task->whole_at_one()) return;
+  if (scheduler.is(Node::Type::table) && scheduler.has("steps")) return;
+  const std::string unit = file.task->fidelity_unit();
+  const std::int64_t largest = file.task->largest_fidelity(), most = largest > 0 ? largest : 100;
+  throw Error(
+      fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
+      scheduler.place(),
+      fmt::format("under [search] write scheduler = {{ kind = \"fixed\", steps = {} }} for {} {} a trial{}",
+                  most, most, unit,
+                  most == 1 ? ""
+                            : fmt::format(", or one that ends bad trials early: {{ kind = \"asha\", steps "
+                                          "= [{}, {}] }}",
+                                          std::max<std::int64_t>(1, most / 10), most)));
+}
+
+/// search.replicates: how many, or { max = how many, aggregate = "mean" }.
+void read_replicates(const Node& replicates, StudyFile& file) {
+  const bool table = replicates.is(Node::Type::table);
+  if (table) replicates.only({"max", "aggregate"});
+  const Node max = table ? replicates.need("max") : replicates;
+  file.replicates = max.integer();
+  if (file.replicates < 1 || file.replicates > 1000) throw max.expected("an integer from 1 to 1000");
+  if (const Node how = table ? replicates["aggregate"] : Node()) {
+    const auto& names = study::aggregate_names();
+    if (std::find(names.begin(), names.end(), how.text()) == names.end())
+      throw Error(fmt::format("unknown aggregate '{}'", how.text()), how.place(), suggest(how.text(), names));
+    file.aggregate = study::aggregate_from_name(how.text());
+  }
+}
+
+void read_search(const Node& search, StudyFile& file) {
   if (search)
     search.only({"searcher", "scheduler", "cost", "prior", "try", "warm_start", "identity", "replicates"});
   read_method(search["scheduler"], "scheduler", "fixed", file.scheduler, file.scheduler_options);
@@ -188,50 +211,17 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path, Sou
   read_method(search["searcher"], "searcher", brought.empty() ? "auto" : brought, file.searcher,
               file.searcher_options);
   file.cost = file.task->cost_measure();
-  if (const Node cost = search["cost"]) {
-    file.cost = cost.text();
-    std::vector<std::string> known;
-    for (const auto& measure : file.task->measures()) known.push_back(measure.name);
-    if (!file.task->any_measure() && std::find(known.begin(), known.end(), file.cost) == known.end())
-      throw Error(fmt::format("task '{}' does not report '{}'", file.task_kind, file.cost), cost.place(),
-                  suggest(file.cost, known));
-  }
+  if (const Node cost = search["cost"]) read_cost(cost, file);
   file.prior = search::Prior::read(search["prior"], file.space);
   file.first = read_first(search["try"], file.space);
   if (const Node warm = search["warm_start"]) file.warm_start = warm.texts();
-  if (file.scheduler == "fixed" && !file.task->whole_at_one())
-    if (const Node given = search["scheduler"]; !given.is(Node::Type::table) || !given.has("steps")) {
-      const std::string unit = file.task->fidelity_unit();
-      const std::int64_t largest = file.task->largest_fidelity(), most = largest > 0 ? largest : 100;
-      throw Error(
-          fmt::format("how far a trial runs is not said: task '{}' counts {}", file.task_kind, unit),
-          given.place(),
-          fmt::format(
-              "under [search] write scheduler = {{ kind = \"fixed\", steps = {} }} for {} {} a trial{}", most,
-              most, unit,
-              most == 1 ? ""
-                        : fmt::format(", or one that ends bad trials early: {{ kind = \"asha\", steps "
-                                      "= [{}, {}] }}",
-                                      std::max<std::int64_t>(1, most / 10), most)));
-    }
+  need_steps(search["scheduler"], file);
   if (const Node identity = search["identity"]) file.identity = read_identity(identity);
-  if (const Node replicates = search["replicates"]) {
-    const bool table = replicates.is(Node::Type::table);
-    if (table) replicates.only({"max", "aggregate"});
-    const Node max = table ? replicates.need("max") : replicates;
-    file.replicates = max.integer();
-    if (file.replicates < 1 || file.replicates > 1000) throw max.expected("an integer from 1 to 1000");
-    if (const Node how = table ? replicates["aggregate"] : Node()) {
-      const auto& names = study::aggregate_names();
-      if (std::find(names.begin(), names.end(), how.text()) == names.end())
-        throw Error(fmt::format("unknown aggregate '{}'", how.text()), how.place(),
-                    suggest(how.text(), names));
-      file.aggregate = study::aggregate_from_name(how.text());
-    }
-  }
-  file.budget = read_budget(root["budget"], *file.task, file.task_kind);
+  if (const Node replicates = search["replicates"]) read_replicates(replicates, file);
+}
 
-  // What only shows when it is used, shown before anything is run.
+/// What only shows when it is used, shown before anything is run.
+void check_use(const Node& search, const StudyFile& file) {
   const auto scheduler = schedule::make_scheduler(file.scheduler, {file.objectives, file.seed, &file.space},
                                                   file.scheduler_options, search["scheduler"].place());
   try {
@@ -251,6 +241,37 @@ StudyFile StudyFile::parse(const std::string& text, const std::string& path, Sou
   search::make_searcher(file.searcher, problem, file.searcher_options, search["searcher"].place());
   Rng rng(file.seed, "check");
   file.space.sample(rng);
+}
+
+}  // namespace
+
+StudyFile StudyFile::read(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw Error("there is no such file", Place{path, 0, ""}, "hone init writes a commented study file");
+  return parse(read_file(path), path);
+}
+
+StudyFile StudyFile::parse(const std::string& text, const std::string& path, Source source) {
+  const Node root = Node::parse_toml(text, path);
+  if (root.entries().empty())
+    throw Error("the study file is empty", Place{path, 0, ""}, "hone init writes a commented study file");
+  root.only({"study", "task", "space", "limits", "search", "budget"});
+
+  StudyFile file;
+  file.path = std::filesystem::absolute(path).lexically_normal().string();
+  file.folder = std::filesystem::path(file.path).parent_path().string();
+  file.text = text;
+  file.name = std::filesystem::path(path).stem().string();
+  const Node study = root.need("study");
+  read_study(study, source == Source::user, file);
+  read_task(root.need("task"), file);
+  file.objectives = read_objectives(study, *file.task, file.task_kind);
+  read_space(root, path, file);
+  file.limits =
+      read_limits(root["limits"], *file.task, file.task_kind, file.predicts, source == Source::user);
+  read_search(root["search"], file);
+  file.budget = read_budget(root["budget"], *file.task, file.task_kind);
+  check_use(root["search"], file);
   return file;
 }
 
@@ -288,169 +309,6 @@ study::StudyRecord StudyFile::header() const {
 
 study::RevisedRecord StudyFile::revision(const std::vector<std::string>& changes) const {
   return {path, text, limits, replicates, aggregate, changes, horizon()};
-}
-
-namespace {
-
-/// "run.py 0f3a..., data/x.csv 77c0...": the files of an identity with their hashes; nullopt: it is no such
-/// list.
-std::optional<std::map<std::string, std::string>> files_of(const std::string& identity) {
-  constexpr std::size_t kDigits = 32;
-  std::map<std::string, std::string> files;
-  std::size_t at = 0;
-  while (at < identity.size()) {
-    // A name may hold spaces and commas: an entry ends after its hash.
-    std::size_t end = identity.find(", ", at);
-    for (; end != std::string::npos; end = identity.find(", ", end + 1))
-      if (end >= at + kDigits + 1 && identity[end - kDigits - 1] == ' ' &&
-          identity.find_first_not_of("0123456789abcdef", end - kDigits) == end)
-        break;
-    const std::string entry = identity.substr(at, end == std::string::npos ? end : end - at);
-    const std::size_t gap = entry.rfind(' ');
-    if (gap == std::string::npos || gap == 0 || entry.size() - gap - 1 != kDigits) return std::nullopt;
-    files[entry.substr(0, gap)] = entry.substr(gap + 1);
-    at = end == std::string::npos ? identity.size() : end + 2;
-  }
-  return files;
-}
-
-}  // namespace
-
-void StudyFile::need_data(const std::string& identity) const {
-  if (const std::string changed = changed_data(identity); !changed.empty())
-    throw Error(fmt::format("the data is not what the study began with: {}", changed), Place{path, 0, "task"},
-                "its results cannot be compared with new ones; give the study another name");
-}
-
-std::string StudyFile::changed_data(const std::string& identity) const {
-  const std::string now = task->data_identity();
-  if (identity == now) return {};
-  if (!task->program().empty())
-    return "task program: the program was built anew (unless its task states an identity, that counts)";
-  const auto before = files_of(identity), after = files_of(now);
-  std::vector<std::string> changed;
-  if (before && after) {
-    for (const auto& [file, key] : *before)
-      if (const auto found = after->find(file); found == after->end())
-        changed.push_back(fmt::format("'{}' belongs to it no longer", file));
-      else if (found->second != key)
-        changed.push_back(fmt::format("'{}' has changed", file));
-    for (const auto& [file, key] : *after)
-      if (!before->contains(file)) changed.push_back(fmt::format("'{}' belongs to it now", file));
-  }
-  return changed.empty() ? fmt::format("task {}: its data is not what it was", task_kind)
-                         : fmt::format("task {}: {}", task_kind, fmt::join(changed, ", "));
-}
-
-namespace {
-
-std::string objectives_text(const StudyFile& file) {
-  std::string text;
-  for (const auto& objective : file.objectives)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", objective.minimize ? "minimize" : "maximize",
-                        objective.name);
-  return text;
-}
-
-std::string limits_text(const StudyFile& file) {
-  std::string text;
-  const auto add = [&](const std::string& one) { text += (text.empty() ? "" : ", ") + one; };
-  for (const auto& limit : file.limits) {
-    if (limit.max) add(fmt::format("{} <= {}", limit.name, quantity_text(limit.name, *limit.max)));
-    if (limit.min) add(fmt::format("{} >= {}", limit.name, quantity_text(limit.name, *limit.min)));
-  }
-  return text.empty() ? std::string("none") : text;
-}
-
-std::string budget_shown(const Budget& budget) {
-  std::string text;
-  if (budget.trials) text = counted(*budget.trials, "trial");
-  const auto add = [&](const std::string& one) { text += (text.empty() ? "" : " or ") + one; };
-  if (budget.proposals) add(counted(*budget.proposals, "proposal"));
-  if (budget.time_s) add(duration_text(*budget.time_s));
-  if (budget.steps) add(fmt::format("{} steps", *budget.steps));
-  for (const auto& [name, amount] : budget.spend.entries())
-    add(fmt::format("{} {}", name, quantity_text(name, amount)));
-  return text.empty() ? std::string("none") : text;
-}
-
-std::string replicates_text(const StudyFile& file) {
-  return fmt::format("{}, {}", file.replicates,
-                     study::aggregate_names()[static_cast<std::size_t>(file.aggregate)]);
-}
-
-std::string method_text(const std::string& name, const Options& options) {
-  return options.json().empty() ? name : name + " " + options.json().dump();
-}
-
-}  // namespace
-
-/// What a trial was trained towards must stay the same; how trials are chosen may change.
-void StudyFile::compare_schedulers(const StudyFile& older, Differences& found) const {
-  const auto mine = make_scheduler(), theirs = older.make_scheduler();
-  const std::string was = method_text(older.scheduler, older.scheduler_options);
-  const std::string is = method_text(scheduler, scheduler_options);
-  if (was == is) return;
-  const bool raised = mine->raisable() && theirs->raisable() && mine->horizon() > theirs->horizon();
-  const bool same_schedules = mine->schedule_horizon() == theirs->schedule_horizon();
-  const bool plain =
-      mine->schedule_horizon() == mine->horizon() && theirs->schedule_horizon() == theirs->horizon();
-  const bool same = mine->horizon() == theirs->horizon() && same_schedules;
-  (same || (raised && (same_schedules || plain)) ? found.accepted : found.refused)
-      .push_back(fmt::format("search.scheduler: was {}, is {}", was, is));
-  if (raised && !same_schedules && plain)
-    found.accepted.push_back(fmt::format(
-        "trials so far were told the horizon {}, new ones are told {}: where the task lays out a "
-        "schedule for it, their results differ for that, too (the scheduler's option longest keeps "
-        "it the same)",
-        theirs->horizon(), mine->horizon()));
-}
-
-StudyFile::Differences StudyFile::differences(const StudyFile& older) const {
-  Differences found;
-  const auto compare = [](std::vector<std::string>& into, const std::string& what, const std::string& mine,
-                          const std::string& theirs) {
-    if (mine != theirs) into.push_back(fmt::format("{}: was {}, is {}", what, theirs, mine));
-  };
-  compare(found.refused, "study.seed", std::to_string(seed), std::to_string(older.seed));
-  compare(found.refused, "objectives", objectives_text(*this), objectives_text(older));
-  compare(found.refused, "task.kind", task_kind, older.task_kind);
-  if (task_kind == older.task_kind) {
-    const auto neutral = task->neutral_options();
-    const auto shown = [](const Options& options, const std::string& name) {
-      const auto value = options.json().find(name);
-      return value == options.json().end() || value->is_null() ? std::string("not set") : value->dump();
-    };
-    for (const auto& spec : methods().need("task", task_kind).info.options)
-      compare(std::find(neutral.begin(), neutral.end(), spec.name) != neutral.end() ? found.accepted
-                                                                                    : found.refused,
-              "task." + spec.name, shown(task_options, spec.name), shown(older.task_options, spec.name));
-  }
-  if (limits != older.limits)
-    found.accepted.push_back(fmt::format("limits: was {}, is {}", limits_text(older), limits_text(*this)));
-  compare(found.accepted, "budget", budget_shown(budget), budget_shown(older.budget));
-  compare(found.accepted, "search.searcher", method_text(searcher, searcher_options),
-          method_text(older.searcher, older.searcher_options));
-  compare_schedulers(older, found);
-  const auto listed = [](const std::vector<std::string>& names) {
-    return fmt::format("{}", fmt::join(names, ", "));
-  };
-  compare(found.refused, "search.warm_start", listed(warm_start), listed(older.warm_start));
-  const auto configs = [](const StudyFile& file) {
-    std::string text;
-    for (const space::Config& config : file.first) text += (text.empty() ? "" : "; ") + config.shown();
-    return text;
-  };
-  compare(found.accepted, "search.try", configs(*this), configs(older));
-  if (!(prior == older.prior)) found.accepted.push_back("search.prior: has changed");
-  compare(found.accepted, "search.cost", cost, older.cost);
-  compare(found.accepted, "search.identity", identity.text(), older.identity.text());
-  compare(found.accepted, "search.replicates", replicates_text(*this), replicates_text(older));
-  const space::Extension extension = space::extension(older.space, space);
-  if (!extension.compatible) found.refused.push_back("space: " + extension.obstacle);
-  for (const std::string& change : extension.changes)
-    (extension.compatible ? found.accepted : found.refused).push_back("space: " + change);
-  return found;
 }
 
 }  // namespace hone::run
