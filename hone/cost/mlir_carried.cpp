@@ -201,18 +201,24 @@ bool Vectorising::stored_elsewhere(int id, int number) {
   return false;
 }
 
-void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& store, int s,
-                       Lowered::Body& body) {
-  if (load.indices.size() != store.indices.size()) return;
-  bool alike = true, here = true, possible = true, known = true, told = true;
-  double least = -1e18, most = 1e18;  // iterations from the store to the load of what it stored
-  bool moved = false;
+/// What lies between what an access stores and what another one loads, in iterations of a loop.
+struct Vectorising::Apart {
+  bool alike = true;     ///< they are to the same place at any time
+  bool here = true;      ///< they move alike with the loop
+  bool possible = true;  ///< they may meet
+  bool known = true, told = true;
+  bool moved = false;                 ///< the loop moves them
+  double least = -1e18, most = 1e18;  ///< from the store to the load of what it stored
+};
+
+Vectorising::Apart Vectorising::apart(int id, const Nest::Access& load, const Nest::Access& store) const {
+  Apart apart;
   for (std::size_t k = 0; k < load.indices.size(); ++k) {
     const Nest::Index &a = load.indices[k], &b = store.indices[k];
-    alike = alike && a.moves_like(b) && a.constant == b.constant;
-    told = told && nest_.told(a, id) && nest_.told(b, id);
+    apart.alike = apart.alike && a.moves_like(b) && a.constant == b.constant;
+    apart.told = apart.told && nest_.told(a, id) && nest_.told(b, id);
     const bool same = a.unknown == b.unknown && a.offset == b.offset;
-    if (!same || !nest_.told(a, id) || !nest_.told(b, id)) known = false;
+    if (!same || !nest_.told(a, id) || !nest_.told(b, id)) apart.known = false;
     // What loops that are written out add, either side; the loop itself; others must agree.
     double low = b.constant - a.constant, high = low, by_load = 0.0, by_store = 0.0;
     FewByKey<int, double> others;
@@ -235,76 +241,86 @@ void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& sto
       }
     }
     if (std::any_of(others.begin(), others.end(), [](const auto& other) { return other.second != 0.0; }))
-      known = false;
-    if (by_load != by_store) here = false;
+      apart.known = false;
+    if (by_load != by_store) apart.here = false;
     if (by_load == 0.0) {
-      if ((low > 0.0 || high < 0.0) && same && nest_.told(a, id) && nest_.told(b, id)) possible = false;
+      if ((low > 0.0 || high < 0.0) && same && nest_.told(a, id) && nest_.told(b, id)) apart.possible = false;
       continue;
     }
-    moved = true;
+    apart.moved = true;
     const double first = by_load > 0 ? low / by_load : high / by_load,
                  last = by_load > 0 ? high / by_load : low / by_load;
-    least = std::max(least, std::ceil(first));
-    most = std::min(most, std::floor(last));
+    apart.least = std::max(apart.least, std::ceil(first));
+    apart.most = std::min(apart.most, std::floor(last));
   }
-  if (!possible) return;
-  if (!told) {  // whatever iterations before it stored
+  return apart;
+}
+
+void Vectorising::sum_in_memory(int id, const Nest::Access& load, const Nest::Access& store, int s,
+                                int stored, Lowered::Body& body) {
+  ways_.clear();
+  Way length = way(load.value, stored);
+  if (length.cycles <= 0.0) return;
+  const bool masked = by_mask_.contains(s), handed = masked || stored_elsewhere(id, s);
+  if (handed) length.add(Link::memory, masked ? kThroughMasked : kForwarded);
+  double times = 1.0, side = 1.0;
+  for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
+    (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
+  body.alone = (body.chain.cycles == 0.0 || body.alone) && entered_elsewhere(id, store);
+  body.link = std::max(body.link, length.cycles);
+  body.chain.longest(length.times(times));
+  if (handed) {
+    const int l = static_cast<int>(&load - nest_.accesses.data());
+    Handed& one = handed_[l];
+    if (const Way whole = length.times(times); whole.cycles > one.way.cycles) one = {whole, s};
+  }
+  body.chains += side;
+  body.real_chain =
+      body.real_chain || !reduces(id, load.value, stored, 1) || (store.real && ordered(load.value, stored));
+  // What is loaded comes from the iteration before (GVN's load elimination), whatever keeps the store here.
+  if (const auto loaded = uses_.item.find(load.value);
+      loaded != uses_.item.end() && lowered_.items[static_cast<std::size_t>(loaded->second)].home != id)
+    stores_of_sums_.insert(s);
+}
+
+void Vectorising::pair(int id, const Nest::Access& load, const Nest::Access& store, int s,
+                       Lowered::Body& body) {
+  if (load.indices.size() != store.indices.size()) return;
+  const Apart apart = this->apart(id, load, store);
+  if (!apart.possible) return;
+  if (!apart.told) {  // whatever iterations before it stored
     body.recurrence = true;
     return;
   }
   const auto stored = uses_.stored.find(s);
-  if (alike && !moves(store, id) && stored != uses_.stored.end()) {
+  if (apart.alike && !moves(store, id) && stored != uses_.stored.end()) {
+    sum_in_memory(id, load, store, s, stored->second, body);
+    return;
+  }
+  if (apart.alike) return;  // in place
+  if (!apart.known || !apart.here) {
+    if (apart.here) body.checks = true;
+    if (!apart.here) body.recurrence = true;
+    return;
+  }
+  if (!apart.moved) return;
+  const double first = std::max(1.0, apart.least);
+  if (first > std::min(apart.most, kMostReach)) return;
+  const double lanes = apart.least == apart.most ? lanes_apart(nest_, store, id, first) : 1.0;
+  if (lanes > 1.0)
+    body.safe_lanes = body.safe_lanes > 0.0 ? std::min(body.safe_lanes, lanes) : lanes;
+  else
+    body.recurrence = true;
+  if (stored != uses_.stored.end()) {
     ways_.clear();
     Way length = way(load.value, stored->second);
-    if (length.cycles <= 0.0) return;
-    const bool masked = by_mask_.contains(s), handed = masked || stored_elsewhere(id, s);
-    if (handed) length.add(Link::memory, masked ? kThroughMasked : kForwarded);
-    double times = 1.0, side = 1.0;
-    for (int at = store.loop; at >= 0 && at != id; at = loop(at).parent)
-      (moves(store, at) ? side : times) *= std::max(1.0, loop(at).trips);
-    body.alone = (body.chain.cycles == 0.0 || body.alone) && entered_elsewhere(id, store);
-    body.link = std::max(body.link, length.cycles);
-    body.chain.longest(length.times(times));
-    if (handed) {
-      const int l = static_cast<int>(&load - nest_.accesses.data());
-      Handed& one = handed_[l];
-      if (const Way whole = length.times(times); whole.cycles > one.way.cycles) one = {whole, s};
-    }
-    body.chains += side;
-    body.real_chain = body.real_chain || !reduces(id, load.value, stored->second, 1) ||
-                      (store.real && ordered(load.value, stored->second));
-    // What is loaded comes from the iteration before (GVN's load elimination), whatever keeps the store here.
-    if (const auto loaded = uses_.item.find(load.value);
-        loaded != uses_.item.end() && lowered_.items[static_cast<std::size_t>(loaded->second)].home != id)
-      stores_of_sums_.insert(s);
-    return;
-  }
-  if (alike) return;  // in place
-  if (!known || !here) {
-    if (here) body.checks = true;
-    if (!here) body.recurrence = true;
-    return;
-  }
-  if (!moved) return;
-  const double first = std::max(1.0, least);
-  if (first <= std::min(most, kMostReach)) {
-    const double lanes = least == most ? lanes_apart(nest_, store, id, first) : 1.0;
-    if (lanes > 1.0)
-      body.safe_lanes = body.safe_lanes > 0.0 ? std::min(body.safe_lanes, lanes) : lanes;
-    else
-      body.recurrence = true;
-    if (stored != uses_.stored.end()) {
-      ways_.clear();
-      Way length = way(load.value, stored->second);
-      if (!length.leads()) return;
-      body.alone =
-          body.chain.cycles == 0.0 || body.alone;  // an entry follows the one before it at a distance
-      // One iteration later it is still in a register (LoopLoadElimination).
-      if (!(least == most && first == 1.0 && body.innermost && !stored_elsewhere(id, s)))
-        length.add(Link::memory, kForwarded);
-      body.chain.longest(length.times(1.0 / first));
-      if (first == 1.0) handed_on_.emplace(static_cast<int>(&load - nest_.accesses.data()), s);
-    }
+    if (!length.leads()) return;
+    body.alone = body.chain.cycles == 0.0 || body.alone;  // an entry follows the one before it at a distance
+    // One iteration later it is still in a register (LoopLoadElimination).
+    if (!(apart.least == apart.most && first == 1.0 && body.innermost && !stored_elsewhere(id, s)))
+      length.add(Link::memory, kForwarded);
+    body.chain.longest(length.times(1.0 / first));
+    if (first == 1.0) handed_on_.emplace(static_cast<int>(&load - nest_.accesses.data()), s);
   }
 }
 

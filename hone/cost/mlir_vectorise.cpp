@@ -262,11 +262,8 @@ void Vectorising::groups(int id, const Lowered::Body& body) {
   grouped_products_ = apart.of(id).products;
 }
 
-void Vectorising::lanes(int id, Lowered::Body& body) {
-  groups(id, body);
-  find_places(id);
+bool Vectorising::may_run_in_lanes(int id, const Lowered::Body& body, bool& vectors) {
   bool possible = id >= 0 && body.innermost && !body.real_chain && !body.recurrence;
-  bool vectors = false;
   bits_ = 0.0;
   for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
     const Lowered::Item& item = lowered_.items[i];
@@ -300,82 +297,80 @@ void Vectorising::lanes(int id, Lowered::Body& body) {
     }
   }
   if (bits_ <= 0.0) bits_ = 32.0;
+  return possible;
+}
+
+void Vectorising::choose_lanes(int id, Lowered::Body& body, double widest) {
+  const Nest::Loop& one = loop(id);
+  // Of bounds that differ from entry to entry LLVM knows each one's range, not that they move together.
+  const double trips = std::max(1.0, body.fixed ? one.most : one.span), single = cost(id, 1.0, false);
+  // For so few no remainder is made: where the widest vectors would leave one, lanes are switched off.
+  const double most = one.known && trips <= widest ? floor_to_power(trips) : widest;
+  const bool masked = one.known && trips < 16.0 && (!body.fixed || std::fmod(trips, most) != 0.0);
+  double best = one.known ? single * trips : single;
+  const double most_lanes =
+      std::min(masked ? widest : most, body.safe_lanes > 0.0 ? body.safe_lanes : widest);
+  for (double width = 2.0; width <= most_lanes; width *= 2.0) {
+    const double wide = cost(id, width, masked);
+    double total = wide / width;
+    if (one.known)
+      total = masked ? wide * std::ceil(trips / width)
+                     : wide * std::floor(trips / width) + single * std::fmod(trips, width);
+    if (total < best) best = total, body.lanes = width;
+  }
+  body.masked = body.lanes > 1.0 && masked;
+  // Lanes that are switched off keep accesses from being loaded together.
+  if (body.masked)
+    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+      lowered_.items[i].group = 1.0;
+      lowered_.items[i].in_group = false;
+    }
+  if (body.lanes > 1.0 && !body.masked) body.interleave = interleave(id, body);
+}
+
+void Vectorising::move_sums_out(int id) {
+  for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    Lowered::Item& item = lowered_.items[i];
+    if (item.access < 0 || item.stride != 0.0 || !of_sum(item)) continue;
+    item.home = home_of(loop(id).parent);
+    item.lanes = 1.0;
+    item.promoted = true;
+    if (item.home >= 0)
+      item.stride = stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], item.home);
+  }
+}
+
+void Vectorising::lanes(int id, Lowered::Body& body) {
+  groups(id, body);
+  find_places(id);
+  bool vectors = false;
+  const bool possible = may_run_in_lanes(id, body, vectors);
   const double widest = std::max(1.0, lowered_.target.vector_bytes * 8.0 / bits_);
+  const std::vector<std::size_t>& here = at_[static_cast<std::size_t>(id + 1)];
   body.lanes = 1.0;
   if (body.idiom) {
     body.lanes = widest;
     body.interleave = 4.0;
   } else if (possible && !vectors && !too_many_checks(id, body) && !stored_too_early(id)) {
-    const Nest::Loop& one = loop(id);
-    // Of bounds that differ from entry to entry LLVM knows each one's range, not that they move together.
-    const double trips = std::max(1.0, body.fixed ? one.most : one.span), single = cost(id, 1.0, false);
-    // For so few no remainder is made: where the widest vectors would leave one, lanes are switched off.
-    const double most = one.known && trips <= widest ? floor_to_power(trips) : widest;
-    const bool masked = one.known && trips < 16.0 && (!body.fixed || std::fmod(trips, most) != 0.0);
-    double best = one.known ? single * trips : single;
-    const double most_lanes =
-        std::min(masked ? widest : most, body.safe_lanes > 0.0 ? body.safe_lanes : widest);
-    for (double width = 2.0; width <= most_lanes; width *= 2.0) {
-      const double wide = cost(id, width, masked);
-      double total = wide / width;
-      if (one.known)
-        total = masked ? wide * std::ceil(trips / width)
-                       : wide * std::floor(trips / width) + single * std::fmod(trips, width);
-      if (total < best) best = total, body.lanes = width;
-    }
-    body.masked = body.lanes > 1.0 && masked;
-    // Lanes that are switched off keep accesses from being loaded together.
-    if (body.masked)
-      for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-        lowered_.items[i].group = 1.0;
-        lowered_.items[i].in_group = false;
-      }
-    if (body.lanes > 1.0 && !body.masked) {
-      body.interleave = interleave(id, body);
-    }
+    choose_lanes(id, body, widest);
   }
   // What a tree from further out has put side by side stays so, unless the loop runs in lanes.
   if (body.lanes > 1.0)
-    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
+    for (const std::size_t i : here) {
       Lowered::Item& item = lowered_.items[i];
       item.lanes = body.lanes;
       item.gathered = item.gathers = false;
       item.shuffles = 0.0;
     }
-  if (body.lanes == 1.0 && !vectors && side_by_side(id, widest) && id >= 0 && !loop(id).chased) {
-    // What an iteration waits for is shorter.
-    Lowered::Body again = body;
-    again.chain = again.path = {.cycles = 0.0};
-    carried(id, again);
-    const Nest::Loop& one = loop(id);
-    if (!one.carried.empty()) {
-      Way chain;
-      for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
-        ways_.clear();
-        chain.longest(way(one.carried[k], one.yielded[k]));
-      }
-      if (chain.leads()) again.chain = chain;
-    }
-    memory(id, again);
-    paths(id, again);
-    body.chain = again.chain;
-    body.path = again.path;
-  }
+  if (body.lanes == 1.0 && !vectors && side_by_side(id, widest) && id >= 0 && !loop(id).chased)
+    wait_side_by_side(id, body);
   if (body.lanes == 1.0 && body.innermost && !vectors) body.late_size = late_code(id, body);
-  if (body.lanes > 1.0) rows(id);
-  if (body.lanes > 1.0)
-    for (const std::size_t i : at_[static_cast<std::size_t>(id + 1)]) {
-      Lowered::Item& item = lowered_.items[i];
-      if (item.access < 0 || item.stride != 0.0 || !of_sum(item)) continue;
-      item.home = home_of(loop(id).parent);
-      item.lanes = 1.0;
-      item.promoted = true;
-      if (item.home >= 0)
-        item.stride = stride_along(nest_, nest_.accesses[static_cast<std::size_t>(item.access)], item.home);
-    }
-  if (body.lanes > 1.0 && !body.idiom) body.wide_size = wide_code(id, body);
+  if (body.lanes <= 1.0) return;
+  rows(id);
+  move_sums_out(id);
+  if (!body.idiom) body.wide_size = wide_code(id, body);
   // Whole products of vectors take longer.
-  if (body.lanes > 1.0 && std::ranges::any_of(at_[static_cast<std::size_t>(id + 1)], [&](std::size_t i) {
+  if (std::ranges::any_of(here, [&](std::size_t i) {
         const int step = lowered_.items[i].step;
         return step >= 0 && nest_.steps[static_cast<std::size_t>(step)].work == Work::integer_multiply;
       })) {

@@ -114,6 +114,11 @@ class Vectorising {
   bool entered_elsewhere(int id, const Nest::Access& access) const;
   /// Whether a loop stores where an access may be, as far as a compiler sees, beside where it is.
   bool stored_elsewhere(int id, int access);
+  struct Apart;
+  Apart apart(int id, const Nest::Access& load, const Nest::Access& store) const;
+  /// What an iteration stores the next one loads, and stores again: `stored` is the value.
+  void sum_in_memory(int id, const Nest::Access& load, const Nest::Access& store, int s, int stored,
+                     Lowered::Body& body);
   void pair(int id, const Nest::Access& load, const Nest::Access& store, int s, Lowered::Body& body);
 
   /// The longest way through one iteration, copies that wait for each other one behind the other.
@@ -160,6 +165,15 @@ class Vectorising {
   Addresses addresses_of(int id) const;
 
   bool of_sum(const Lowered::Item& item) const { return stores_of_sums_.contains(item.access); }
+  /// Whether what a loop does can be done in lanes, and whether the text has vectors in it already. Finds
+  /// bits_, too.
+  bool may_run_in_lanes(int id, const Lowered::Body& body, bool& vectors);
+  /// As many lanes as cost least, at most `widest`.
+  void choose_lanes(int id, Lowered::Body& body, double widest);
+  /// What an iteration waits for is shorter where copies stand side by side.
+  void wait_side_by_side(int id, Lowered::Body& body);
+  /// Of a loop in lanes: sums in memory are loaded before it and stored behind it.
+  void move_sums_out(int id);
   void lanes(int id, Lowered::Body& body);
   /// Whether the compiler gives a loop up for what it would have to check when it runs.
   bool too_many_checks(int id, const Lowered::Body& body) const;

@@ -135,4 +135,23 @@ void Vectorising::paths(int id, Lowered::Body& body) {
   std::swap(visited_, visited_by_paths_);
 }
 
+void Vectorising::wait_side_by_side(int id, Lowered::Body& body) {
+  Lowered::Body again = body;
+  again.chain = again.path = {.cycles = 0.0};
+  carried(id, again);
+  const Nest::Loop& one = loop(id);
+  if (!one.carried.empty()) {
+    Way chain;
+    for (std::size_t k = 0; k < std::min(one.carried.size(), one.yielded.size()); ++k) {
+      ways_.clear();
+      chain.longest(way(one.carried[k], one.yielded[k]));
+    }
+    if (chain.leads()) again.chain = chain;
+  }
+  memory(id, again);
+  paths(id, again);
+  body.chain = again.chain;
+  body.path = again.path;
+}
+
 }  // namespace hone::cost::mlir
