@@ -185,6 +185,7 @@ class Study {
   void apply_delete(Trial& trial);
   Trial made(const TrialRecord& r, double time_s) const;
   Trial load(std::int64_t id) const;
+  class Replay;
   void add_result(Trial& trial, const Result& result);
   bool add_own(Trial& trial, const Result& result);
   /// What holds from a revision on.

@@ -319,11 +319,8 @@ void Study::apply(const Record& record, double time_s) {
     if (lost) tell_results(trial);
     follow(trial);
   } else if (const auto* r = std::get_if<DeleteRecord>(&record)) {
-    if (r->trial == size_) {  // its proposal is lost with a damaged part of the store: the number is taken
-      Trial lost;
-      lost.id = r->trial;
-      lost.state = TrialState::deleted;
-      lost.created_s = time_s;
+    if (r->trial == size_) {
+      Trial lost = lost_trial(r->trial, time_s);
       ++size_;
       ++counts_[static_cast<std::size_t>(TrialState::deleted)];
       if (light_)

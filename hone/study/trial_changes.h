@@ -54,6 +54,16 @@ inline void change(Trial& trial, const RetryRecord&) {
   trial.behind = -1;
 }
 
+/// A trial of which nothing is left but that it was deleted: its proposal is lost with a damaged part of the
+/// store, the number is taken.
+inline Trial lost_trial(std::int64_t id, double time_s) {
+  Trial lost;
+  lost.id = id;
+  lost.state = TrialState::deleted;
+  lost.created_s = time_s;
+  return lost;
+}
+
 /// Whether a run of it is due or under way.
 inline bool busy(const Trial& trial) {
   return trial.state == TrialState::running || trial.state == TrialState::waiting;
