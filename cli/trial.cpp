@@ -15,6 +15,7 @@
 #include "hone/run/trials.h"
 #include "hone/run/worker.h"
 #include "hone/task/command_lines.h"
+#include "output_file.h"
 
 namespace hone::cli {
 namespace {
@@ -161,40 +162,6 @@ int show(const TrialArguments& given) {
   }
   return kDone;
 }
-
-/// A file that appears whole or not at all.
-class OutputFile {
- public:
-  explicit OutputFile(std::string path)
-      : path_(is_device(path) ? path : write_target(path)),
-        part_(is_device(path) ? path : fmt::format("{}.{}.part", path_, ::getpid())) {
-    stream_ = std::fopen(part_.c_str(), "wb");
-    if (stream_ == nullptr) throw environment_error(fmt::format("{}: cannot be written", path_));
-  }
-  ~OutputFile() {
-    if (stream_ == nullptr) return;
-    std::fclose(stream_);
-    if (part_ != path_) std::remove(part_.c_str());
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  void write(std::string_view text) {
-    if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size()) fail();
-  }
-  void finish() {
-    if (std::fflush(stream_) != 0 || (part_ != path_ && ::fsync(::fileno(stream_)) != 0)) fail();
-    std::fclose(stream_);
-    stream_ = nullptr;
-    if (part_ != path_ && std::rename(part_.c_str(), path_.c_str()) != 0) fail();
-  }
-
- private:
-  void fail() const {
-    throw environment_error(fmt::format("{}: cannot be written", path_), "is the disk full?");
-  }
-  std::string path_, part_;
-  std::FILE* stream_ = nullptr;
-};
 
 int export_trials(const TrialArguments& given) {
   const Opened opened = open_study(given.file, given.store, Study::Depth::light);

@@ -137,9 +137,4 @@ class LearnedCosts {
   mlir::CodeTarget target_;
 };
 
-/// What models of a whole function are given: logarithms of the features, ratios of those that belong
-/// together, the simple machine's estimates summed over its loops, and the row (loop_feature_names()) of the
-/// loop that takes most.
-std::vector<double> model_inputs(const mlir::Features& features);
-
 }  // namespace hone::cost

@@ -6,6 +6,7 @@
 #include "hone/base/files.h"
 #include "hone/cost/labels.h"
 #include "hone/cost/learned_costs.h"
+#include "hone/cost/model_inputs.h"
 
 namespace hone::cost {
 
