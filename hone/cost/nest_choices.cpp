@@ -34,7 +34,8 @@ std::vector<int> transposable(const PerfectNest& nest) {
 }
 
 /// Transposed copies of what the innermost loop would read by columns, or none.
-std::vector<std::vector<int>> copies_for(const PerfectNest& nest, const std::vector<int>& buffers, int innermost) {
+std::vector<std::vector<int>> copies_for(const PerfectNest& nest, const std::vector<int>& buffers,
+                                         int innermost) {
   std::vector<int> columns;
   for (const int buffer : buffers)
     for (const auto& access : nest.accesses)
@@ -86,7 +87,7 @@ std::vector<std::vector<std::int64_t>> jams_for(const PerfectNest& nest, const s
 
 }  // namespace
 
-std::vector<NestChoice> nest_choices(const PerfectNest& nest, const NestMachine&, std::size_t most) {
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) {
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
   const std::size_t count = nest.loops.size();
   if (!nest.known || count == 0) return choices;

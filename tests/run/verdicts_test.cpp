@@ -198,8 +198,9 @@ TEST_P(Verdicts, AreThoseThatWereGivenWhoeverAsksNext) {
 
 TEST(VerdictsAtRest, AreForgottenWhereTheUserRunsTheTrialAgain) {
   const auto store = study::open_store("memory:");
-  Optimizer optimizer(setup_for(cases().front()), store);
-  optimizer.set_max_trials(2);
+  Optimizer::Setup setup = setup_for(cases().front());
+  setup.max_trials = 2;
+  Optimizer optimizer(setup, store);
   const auto good = *optimizer.ask(), bad = *optimizer.ask();
   EXPECT_EQ(optimizer.report(good, 1, {{"loss", 0.0}}), Verdict::go_on);
   EXPECT_EQ(optimizer.report(bad, 1, {{"loss", 1.0}}), Verdict::stop);
