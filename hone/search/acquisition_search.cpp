@@ -77,6 +77,14 @@ class AcquisitionSearch::Run {
       else
         point[i] = rng_.uniform(region_->low[i], region_->high[i]);
     });
+    // None to max_changed categories differ, alike often: a region refines its centre's, too. Where there are
+    // categories alone, one at least.
+    const auto& free = moves_.free();
+    const auto categories = static_cast<std::size_t>(
+        std::count_if(free.begin(), free.end(), [&](std::size_t i) { return moves_.is_categorical(i); }));
+    if (categories == 0) return point;
+    const std::size_t least = categories < free.size() ? 0 : 1;
+    back(point, least + rng_.below(std::max(region_->max_changed, least) + 1 - least));
     return point;
   }
 
@@ -117,6 +125,19 @@ class AcquisitionSearch::Run {
         any = true;
       }
     if (!any) change(free[rng_.below(free.size())]);
+  }
+
+  /// Of more categories than `most` that differ from the centre's some go back.
+  void back(Point& point, std::size_t most) {
+    std::vector<std::size_t> changed;
+    for (const std::size_t i : moves_.free())
+      if (moves_.is_categorical(i) && point[i] != region_->centre[i]) changed.push_back(i);
+    while (changed.size() > most) {
+      const std::size_t k = rng_.below(changed.size());
+      point[changed[k]] = region_->centre[changed[k]];
+      changed[k] = changed.back();
+      changed.pop_back();
+    }
   }
 
   /// Rounds a point to the grids, holds it inside the region, and says whether it is feasible.

@@ -77,7 +77,7 @@ TEST(Gp, SuggestionsAreGolden) {
       {"ehvi", first_drawn, near},
       {"mobster", first_drawn, "layers=5 width=16 lr=0.01 mixer=conv tied=true"},
       {"turbo", "layers=8 width=128 lr=0.001 mixer=attention tied=true",
-       "layers=5 width=32 lr=0.01 mixer=conv tied=false"}};
+       "layers=5 width=16 lr=0.01 mixer=conv tied=false"}};
   for (const auto& [name, first, later] : golden) {
     SimulatedStudy study(name, problem_of(space));
     EXPECT_EQ(study.ask().shown(), first) << name;

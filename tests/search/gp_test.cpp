@@ -347,6 +347,29 @@ TEST(Gp, TurboBeatsRandomOnManyParameters) {
             best_of("random", cube(30), sphere, 80, 1));
 }
 
+TEST(Gp, TurboRefinesTheCategoryOfItsCentre) {
+  // The best has the category that it needs from the beginning; what is left are the numbers.
+  const auto space =
+      space::Space::Builder()
+          .choice("c", {std::string("a"), std::string("b"), std::string("d"), std::string("e")})
+          .real("x", 0, 1)
+          .real("y", 0, 1)
+          .build();
+  SimulatedStudy study("turbo", problem_of(space), Json{{"n_startup", 12}});
+  int of_the_best = 0;
+  double best = 10.0;
+  study.run(60, [&](const space::Config& config) {
+    const bool right = config.text("c") == "b";
+    if (study.trials.size() > 12 && right) ++of_the_best;
+    const double value =
+        (right ? 0.0 : 2.0) + std::abs(config.real("x") - 0.3) + std::abs(config.real("y") - 0.6);
+    best = std::min(best, value);
+    return std::vector<double>{value};
+  });
+  EXPECT_GT(of_the_best, 20);
+  EXPECT_LT(best, 0.02);
+}
+
 TEST(Gp, TurboLeavesEndsOfRegionsToOthersWhereAsked) {
   // Two valleys. Another searcher goes on refining the best of the deeper one, every other trial: a new
   // region is drawn back there, unless it is told to leave ends alone. How often is the other valley's floor
