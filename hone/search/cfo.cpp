@@ -41,6 +41,8 @@ class Cfo : public Searcher {
     if (!losses.empty()) scalar_.see(losses.back().second);
     Rng rng(problem_.seed, "cfo filled", static_cast<std::uint64_t>(trial.id));
     descent_->finished(trial.id, ground_.moves().filled(trial.config, rng), losses, scalar_);
+    // No descent goes out from a start that gave no value, as in FLAML.
+    if (trial.done() && losses.empty() && descent_->owns(trial.id)) return restart();
     restart_if_converged();
   }
 
@@ -58,7 +60,10 @@ class Cfo : public Searcher {
   }
 
   void restart_if_converged() {
-    if (!descent_->converged()) return;
+    if (descent_->converged()) restart();
+  }
+
+  void restart() {
     descent_.reset();
     ++restarts_;
   }

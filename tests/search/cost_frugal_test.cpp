@@ -120,6 +120,26 @@ TEST(Cfo, StepShrinksUntilItConvergesAndThenBeginsElsewhere) {
   EXPECT_GE(far.size(), 2u);
 }
 
+TEST(Cfo, DoesNotDescendFromAStartWithoutAValue) {
+  // Nothing near the start can be evaluated, a tenth of the square can.
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SimulatedStudy study("cfo", problem_of(cube(6), 1, seed),
+                         Json{{"start", {{"x0", 0.05}, {"x1", 0.05}, {"x2", 0.5}}}});
+    int evaluated = 0;
+    for (int i = 0; i < 60; ++i) {
+      study::Trial& trial = study.create(study.ask());
+      const double x = trial.config.real("x0"), y = trial.config.real("x1");
+      if (x > 0.6 && y > 0.6) {
+        study.finish(trial, {std::abs(x - 0.8) + std::abs(y - 0.8)});
+        ++evaluated;
+      } else {
+        study.set_state(trial, TrialState::failed);
+      }
+    }
+    EXPECT_GT(evaluated, 10) << seed;
+  }
+}
+
 TEST(Cfo, HasSeveralDirectionsOutAtOnce) {
   double alone = 0.0, together = 0.0;
   for (std::uint64_t seed = 0; seed < 8; ++seed)
