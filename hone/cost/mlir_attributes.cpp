@@ -95,6 +95,8 @@ int Parser::attribute_value(Attribute& attribute) {
         at_ = token().partner + 1;
       } else if (alias != attribute_aliases_.end()) {
         return alias->second;
+      } else {
+        check_alias(first);
       }
       attribute.kind = Attribute::Kind::other;
       return -1;
@@ -150,6 +152,40 @@ int Parser::attribute_value(Attribute& attribute) {
     }
   }
   return -1;
+}
+
+/// A bare `#name` or `!name` is an alias; attributes and types of dialects have a dot or brackets.
+void Parser::check_alias(const Token& name) const {
+  const auto& aliases = name.kind == Kind::hash ? attribute_aliases_ : type_aliases_;
+  if (text(name).find('.') == std::string_view::npos && !aliases.contains(text(name)))
+    throw error(name, fmt::format("nothing defines {}", text(name)));
+}
+
+/// The loops of linalg.generic are what its maps and iterator_types say, one map for each operand.
+void Parser::check_maps(const Operation& operation, const Token& name) const {
+  if (operation.name != "linalg.generic") return;
+  const Attribute* maps = module_.attribute(operation, "indexing_maps");
+  const Attribute* iterators = module_.attribute(operation, "iterator_types");
+  if (maps == nullptr || iterators == nullptr)
+    throw error(
+        name, fmt::format("linalg.generic without {}", maps == nullptr ? "indexing_maps" : "iterator_types"));
+  if (maps->items.size() != operation.operands.size())
+    throw error(name, fmt::format("linalg.generic has {} operands, but {} indexing_maps",
+                                  operation.operands.size(), maps->items.size()));
+  for (std::size_t i = 0; i < maps->items.size(); ++i) {
+    const int id = module_.attributes[static_cast<std::size_t>(maps->items[i])].map;
+    if (id < 0) throw error(name, fmt::format("of linalg.generic indexing_maps[{}] is no affine map", i));
+    const AffineMap& map = module_.maps[static_cast<std::size_t>(id)];
+    if (static_cast<std::size_t>(map.dims) != iterators->items.size())
+      throw error(name, fmt::format("of linalg.generic indexing_maps[{}] has {} dimensions, but there are {} "
+                                    "iterator_types",
+                                    i, map.dims, iterators->items.size()));
+    const Type& type = module_.type_of(operation.operands[i]);
+    if (type.shaped() && type.ranked && type.shape.size() != map.results.size())
+      throw error(name, fmt::format("of linalg.generic indexing_maps[{}] has {} results, but the operand has "
+                                    "{} dimensions",
+                                    i, map.results.size(), type.shape.size()));
+  }
 }
 
 int Parser::dictionary() {

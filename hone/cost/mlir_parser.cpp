@@ -151,6 +151,7 @@ void Parser::finish(Head& head) {
   const std::size_t begin = tokens_[head.name_token].begin;
   const std::size_t end = head.text_end < 0 ? end_of_previous() : static_cast<std::size_t>(head.text_end);
   head.operation.text = text_between(begin, std::max(end, begin));
+  check_maps(head.operation, tokens_[head.name_token]);
   module_.operations[static_cast<std::size_t>(head.id)] = std::move(head.operation);
 }
 
@@ -335,6 +336,9 @@ void Parser::alias() {
   } else if (at("loc") && is(token(1), "(")) {
     check_depth(at_ + 1, token(1).partner);
     at_ = token(1).partner + 1;
+    Attribute location;
+    location.kind = Attribute::Kind::other;
+    attribute_aliases_[text(name)] = add_attribute(std::move(location));
   } else {
     attribute_aliases_[text(name)] = attribute();
   }

@@ -171,6 +171,8 @@ class Parser {
   int dictionary();
   void dense(Attribute& attribute);
   int add_attribute(Attribute attribute);
+  void check_alias(const Token& name) const;
+  void check_maps(const Operation& operation, const Token& name) const;
   void take_dictionary(Head& head);
   std::int64_t integer();
   int affine_map();  ///< after `affine_map`

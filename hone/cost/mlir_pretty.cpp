@@ -152,7 +152,11 @@ void Parser::pretty_item(Head& head, int& depth) {
       return;
     case Kind::hash: {
       const int id = attribute();
+      const Attribute& named = module_.attributes[static_cast<std::size_t>(id)];
       operation.attributes.emplace_back("", id);
+      // `linalg.generic #trait`: what the alias of a dictionary holds.
+      for (std::size_t i = 0; i < named.names.size(); ++i)
+        operation.attributes.emplace_back(named.names[i], named.items[i]);
       return;
     }
     case Kind::type:

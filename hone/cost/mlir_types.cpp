@@ -29,9 +29,15 @@ int Parser::type() {
   if (first.kind == Kind::type && !angles) {
     const auto alias = type_aliases_.find(text(first));
     if (alias != type_aliases_.end()) return alias->second;
+    check_alias(first);
   }
   if (angles) {
     if (open.partner == 0) throw error(open, "this '<' is never closed");
+    // Layouts, encodings and elements of builtin types; dialects' own have a syntax of their own.
+    if (first.kind == Kind::word)
+      for (std::uint32_t i = at_ + 1; i < open.partner; ++i)
+        if ((tokens_[i].kind == Kind::hash || tokens_[i].kind == Kind::type) && !is(tokens_[i + 1], "<"))
+          check_alias(tokens_[i]);
     at_ = open.partner + 1;
   }
   return intern(text_between(first.begin, end_of_previous()), first.line);

@@ -226,6 +226,10 @@ TEST(MlirText, MalformedTextHasAPlace) {
        "a.mlir:2:21: expected 'to', found 'until'"},
       {"func.func @f() {\n  affine.for %i = 0 to 8 step 0 {\n  }\n}", "a.mlir:2:26: a step under 1"},
       {"func.func @f() {\n  affine.for %i = 0 to #m(%i) {\n  }\n}", "a.mlir:2:24: nothing defines #m"},
+      {"func.func @f() {\n  a.b {c = [#m]}\n}", "a.mlir:2:13: nothing defines #m"},
+      {"func.func @f(%a: !t) {\n}", "a.mlir:1:18: nothing defines !t"},
+      {"func.func @f(%a: memref<4xf32, #m>) {\n}", "a.mlir:1:32: nothing defines #m"},
+      {"func.func @f(%a: tensor<4x!t>) {\n}", "a.mlir:1:27: nothing defines !t"},
       {"\"a.b\"() : () -> f32 f64", "a.mlir:1:21: expected an operation, found 'f64'"},
       {"%0 = \"a.b\"() : () -> ()", "a.mlir:1:16: 1 results, but types of 0"},
       {"%0 = \"a.b\"(%1) : () -> f32", "a.mlir:1:18: 1 operands, but types of 0"},
@@ -246,6 +250,49 @@ TEST(MlirText, MalformedTextHasAPlace) {
   for (const std::string& text : {"a.b loc(" + fused + ")", "#a = loc(" + fused + ")"})
     EXPECT_NE(refused(text).find("nested deeper than"), std::string::npos) << text;
   EXPECT_EQ(refused(""), "read");
+}
+
+TEST(MlirText, AliasesAreDefinedBeforeTheyAreUsed) {
+  const std::string use = "func.func @f(%a: !t) {\n  a.b %a {c = #m} : !t\n  return\n}\n";
+  const std::string types = "!t = tensor<4xf32>\n", maps = "#m = affine_map<(d0) -> (d0)>\n";
+  EXPECT_EQ(refused(types + maps + use), "read");
+  EXPECT_EQ(refused(types + use + maps), "a.mlir:3:15: nothing defines #m");
+  EXPECT_EQ(refused(maps + use + types), "a.mlir:2:18: nothing defines !t");
+  // Locations may follow; attributes and types of dialects are no aliases.
+  EXPECT_EQ(refused("a.b loc(#loc1)\n#loc = loc(\"x\":1:1)\n#loc1 = loc(\"y\"(#loc))\n"), "read");
+  EXPECT_EQ(refused("#loc = loc(\"x\":1:1)\na.b {where = #loc}\n"), "read");
+  EXPECT_EQ(refused("func.func private @f(!llvm.ptr, !x<1>) attributes {c = #x.y, d = #x<y>}\n"), "read");
+}
+
+TEST(MlirText, MapsOfLinalgGenericFitItsOperands) {
+  const auto generic = [](const std::string& maps, const std::string& iterators) {
+    return "#a = affine_map<(d0, d1) -> (d0, d1)>\n#b = affine_map<(d0, d1) -> (d0)>\n"
+           "#one = affine_map<(d0) -> (d0)>\n"
+           "func.func @f(%a: memref<4x8xf32>, %b: memref<4xf32>) {\n  linalg.generic {indexing_maps = [" +
+           maps + "], iterator_types = [" + iterators +
+           "]} ins(%a : memref<4x8xf32>) outs(%b : memref<4xf32>) {\n  ^bb0(%x: f32, %y: f32):\n"
+           "    linalg.yield %x : f32\n  }\n  return\n}\n";
+  };
+  const std::string at = "a.mlir:5:3: ", two = "\"parallel\", \"reduction\"";
+  EXPECT_EQ(refused(generic("#a, #b", two)), "read");
+  EXPECT_EQ(refused(generic("#a", two)), at + "linalg.generic has 2 operands, but 1 indexing_maps");
+  EXPECT_EQ(refused(generic("#a, #b", "\"parallel\"")),
+            at + "of linalg.generic indexing_maps[0] has 2 dimensions, but there are 1 iterator_types");
+  EXPECT_EQ(refused(generic("#a, #one", two)),
+            at + "of linalg.generic indexing_maps[1] has 1 dimensions, but there are 2 iterator_types");
+  EXPECT_EQ(refused(generic("#b, #b", two)),
+            at + "of linalg.generic indexing_maps[0] has 1 results, but the operand has 2 dimensions");
+  EXPECT_EQ(refused(generic("#a, 1", two)), at + "of linalg.generic indexing_maps[1] is no affine map");
+  EXPECT_EQ(refused("func.func @f(%a: memref<4xf32>) {\n  linalg.generic outs(%a : memref<4xf32>) {\n  "
+                    "^bb0(%x: f32):\n    linalg.yield %x : f32\n  }\n  return\n}\n"),
+            "a.mlir:2:3: linalg.generic without indexing_maps");
+  // What a trait's alias holds.
+  const std::string trait = "{indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = [\"parallel\"]}";
+  EXPECT_EQ(
+      refused("#trait = " + trait +
+              "\nfunc.func @f(%a: memref<4xf32>) {\n  linalg.generic #trait outs(%a : memref<4xf32>) {\n"
+              "  ^bb0(%x: f32):\n    linalg.yield %x : f32\n  }\n  return\n}\n"),
+      "read");
 }
 
 /// Seconds of processor time, far above what any text here takes where time does not grow with the square.
