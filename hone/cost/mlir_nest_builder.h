@@ -24,6 +24,24 @@ struct Domain {
   std::vector<Operand> operands;
 };
 
+/// How loops index operands, a letter a loop: `loops` in their order, of them `reductions`.
+struct Layout {
+  std::string_view loops;
+  /// Between commas, the output last. `(h*s+p*d)`: two loops in one dimension with the strides and dilations
+  /// of a window; `(c*k+m)`: the second is inside one position of the first; `-`: no loop.
+  std::string_view operands;
+  std::string_view reductions;
+  bool windows = false;  ///< a pooling: the second operand is only a shape
+};
+/// The loops over values that are operands in a layout; none where their ranks are not the layout's.
+/// `strides` and `dilations` are the windows', 1 where there are none.
+std::optional<Domain> domain_of(const Module& module, const Layout& layout, std::span<const int> values,
+                                std::span<const std::int64_t> strides,
+                                std::span<const std::int64_t> dilations);
+/// The whole numbers that a constant or a list of constants (`torch.prim.ListConstruct`) gives; empty where a
+/// value is none.
+std::vector<std::int64_t> constants(const Module& module, int value);
+
 /// The loops of a named linalg operation (linalg.matmul, linalg.conv_2d_nhwc_hwcf, ...), from its operands'
 /// shapes; none where it is not known or the shapes do not fit. `combine` is what one innermost iteration
 /// does.

@@ -323,58 +323,6 @@ void NestBuilder::reduction(const Operation& operation, At at, bool pooling) {
   domain(loops, at, list, input.bits, input.real_elements(), -1);
 }
 
-/// Sums of products by their shapes alone: an output of M x N, each a sum of K products.
-void NestBuilder::contraction(const Operation& operation, At at) {
-  const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
-                                               : operation.results[0];
-  const Type& output = module_.type_of(result);
-  Few<int> factors;
-  for (const int operand : operation.operands)
-    if (module_.type_of(operand).shape.size() >= 1 && factors.size() < 2) factors.push_back(operand);
-  if (factors.size() < 2) return element_wise(operation, at, Work::multiply);
-  const Type& left = module_.type_of(factors[0]);
-  const Type& right = module_.type_of(factors[1]);
-  const auto elements = [](const Type& type) { return std::max(1.0, type.elements(Nest::kUnknownTrips)); };
-  double sums = 1.0;
-  if (operation.name.find("conv") != std::string_view::npos) {
-    // A filter's elements belong to its output channels: the size that the output shows too.
-    double channels = 1.0;
-    for (const std::int64_t size : right.shape)
-      if (size != kDynamic && size > 1 &&
-          std::find(output.shape.begin(), output.shape.end(), size) != output.shape.end())
-        channels = std::max(channels, static_cast<double>(size));
-    sums = operation.name.find("depthwise") != std::string_view::npos
-               ? elements(right) /
-                     std::max(1.0, static_cast<double>(right.shape.empty() ? 1 : known(right.shape.back())))
-               : elements(right) / channels;
-  } else if (left.shape.size() == right.shape.size() && !left.shape.empty() &&
-             left.shape.back() != kDynamic) {
-    sums = static_cast<double>(left.shape.back());
-  } else {
-    sums = std::sqrt(elements(left) * elements(right) / elements(output));
-  }
-  const double columns =
-      output.shape.empty() ? 1.0 : static_cast<double>(std::max<std::int64_t>(1, known(output.shape.back())));
-  Domain loops;
-  loops.sizes = {static_cast<std::int64_t>(std::min(1e15, std::max(1.0, elements(output) / columns))),
-                 static_cast<std::int64_t>(columns), static_cast<std::int64_t>(std::clamp(sums, 1.0, 1e15))};
-  loops.reduction = {false, false, true};
-  const auto flat = [&](int value, bool store, int outer, int inner, std::int64_t factor) {
-    Domain::Operand one;
-    one.value = value;
-    one.store = store;
-    one.indices.resize(std::max<std::size_t>(1, module_.type_of(value).shape.size()));
-    one.indices.back() = {{outer, factor}, {inner, 1}};
-    loops.operands.push_back(std::move(one));
-  };
-  flat(factors[0], false, 0, 2, loops.sizes[2]);
-  flat(factors[1], false, 2, 1, loops.sizes[1]);
-  flat(result, false, 0, 1, loops.sizes[1]);
-  flat(result, true, 0, 1, loops.sizes[1]);
-  const Work list[] = {Work::multiply, Work::add};
-  domain(loops, at, list, output.bits, output.real_elements(), -1);
-}
-
 void NestBuilder::copy(const Operation& operation, At at) {
   if (operation.operands.empty()) return;
   const int result = operation.results.empty() ? operation.operands.back() : operation.results[0];
