@@ -165,6 +165,9 @@ class NestBuilder {
   Nest::Access moved(const Domain::Operand& operand, std::span<const int> loops, At at);
   void element_wise(const Operation& operation, At at, Work work);
   void reduction(const Operation& operation, At at, bool pooling);
+  bool windows(const Operation& operation, const Type& input, const Type& output, Domain& loops,
+               Domain::Operand& from, Domain::Operand& to);
+  std::vector<std::int64_t> permutation(const Operation& operation, std::size_t rank) const;
   void contraction(const Operation& operation, At at);
   void copy(const Operation& operation, At at);
   void domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real, int body);

@@ -285,42 +285,34 @@ void NestBuilder::element_wise(const Operation& operation, At at, Work work) {
   }
 }
 
-/// All elements of the first operand go into fewer; a pooling's windows are as its attributes say.
-void NestBuilder::reduction(const Operation& operation, At at, bool pooling) {
-  const Type& input = module_.type_of(operation.operands.empty() ? -1 : operation.operands[0]);
-  const int result = operation.results.empty() ? (operation.operands.empty() ? -1 : operation.operands.back())
-                                               : operation.results[0];
-  const Type& output = module_.type_of(result);
-  Domain loops;
-  double window = 1.0;
-  if (pooling) {
-    for (const char* name : {"kernel", "window_dimensions", "kernel_size"})
-      if (const Attribute* attribute = module_.attribute(operation, name))
-        for (const std::int64_t size : module_.integers(*attribute))
-          window *= static_cast<double>(std::clamp<std::int64_t>(size, 1, 4096));
-    if (window == 1.0) window = 9.0;
-  } else {
-    window = std::max(
-        1.0, input.elements(Nest::kUnknownTrips) / std::max(1.0, output.elements(Nest::kUnknownTrips)));
-  }
-  const double outer = std::max(1.0, output.elements(Nest::kUnknownTrips));
-  loops.sizes = {static_cast<std::int64_t>(std::min(outer, 1e15)),
-                 static_cast<std::int64_t>(std::min(window, 1e15))};
-  loops.reduction = {false, true};
-  const auto flat = [&](int value, bool store, std::vector<std::pair<int, std::int64_t>> last) {
-    Domain::Operand one;
-    one.value = value;
-    one.store = store;
-    const std::size_t rank = module_.type_of(value).shape.size();
-    one.indices.resize(std::max<std::size_t>(1, rank));
-    one.indices.back() = std::move(last);
-    loops.operands.push_back(std::move(one));
+/// In which order a transposition takes the dimensions of its operand; empty where it is none, or not told.
+std::vector<std::int64_t> NestBuilder::permutation(const Operation& operation, std::size_t rank) const {
+  const std::string_view last = operation.name.substr(operation.name.rfind('.') + 1);
+  const auto holds = [&](std::string_view part) {
+    return operation.name.find(part) != std::string_view::npos;
   };
-  if (!operation.operands.empty())
-    flat(operation.operands[0], false, {{0, pooling ? 1 : loops.sizes[1]}, {1, 1}});
-  flat(result, true, {{0, 1}});
-  const Work list[] = {pooling ? Work::compare : Work::add};
-  domain(loops, at, list, input.bits, input.real_elements(), -1);
+  const bool transposes = holds("transpose") || holds("permute") || last == "t";
+  for (const std::string_view name : {"permutation", "perms", "dims"})
+    if (const Attribute* attribute = module_.attribute(operation, name);
+        attribute != nullptr && (transposes || name == "permutation"))
+      return module_.integers(*attribute);
+  if (!transposes || rank < 2 || rank > 64) return {};
+  std::vector<std::int64_t> order;
+  if (last != "int" && last != "t")
+    return operation.operands.size() > 1 ? constants(module_, operation.operands[1]) : order;
+  // torch.aten.transpose.int: two dimensions change places; aten.t: those of a matrix.
+  for (std::size_t k = 0; k < rank; ++k) order.push_back(static_cast<std::int64_t>(k));
+  std::size_t two[] = {rank - 2, rank - 1};
+  for (std::size_t i = 0; i < 2 && last == "int"; ++i) {
+    if (operation.operands.size() < 3) return {};
+    std::vector<std::int64_t> one = constants(module_, operation.operands[1 + i]);
+    if (one.size() != 1) return {};
+    if (one[0] < 0) one[0] += static_cast<std::int64_t>(rank);
+    if (one[0] < 0 || one[0] >= static_cast<std::int64_t>(rank)) return {};
+    two[i] = static_cast<std::size_t>(one[0]);
+  }
+  std::swap(order[two[0]], order[two[1]]);
+  return order;
 }
 
 void NestBuilder::copy(const Operation& operation, At at) {
@@ -343,9 +335,7 @@ void NestBuilder::copy(const Operation& operation, At at) {
     return domain(loops, at, {}, from.bits, from.real_elements(), -1);
   }
   // Dimension k of the result is dimension permutation[k] of the operand.
-  const Attribute* attribute = module_.attribute(operation, "permutation");
-  const std::vector<std::int64_t> permutation =
-      attribute == nullptr ? std::vector<std::int64_t>() : module_.integers(*attribute);
+  const std::vector<std::int64_t> permutation = this->permutation(operation, from.shape.size());
   if (permutation.empty() || permutation.size() != to.shape.size() || permutation.size() != from.shape.size())
     return element_wise(operation, at, Work::copy);
   Domain loops;

@@ -147,7 +147,7 @@ Work guess(std::string_view name) {
   if (holds(name, {"constant", "const", "ConstantOp", "literal", "ListConstruct", "bitcast", "return"}) ||
       word({"none", "func", "yield", "tuple"}))
     return Work::none;
-  if (holds(name, {"pool"})) return Work::pooling;
+  if (holds(name, {"pool", "reduce_window"})) return Work::pooling;
   if (holds(name, {"conv", "matmul", "dot", "einsum", "gemm", "linear", "fully_connected", "attention"}) &&
       !holds(name, {"convert"}))
     return Work::contraction;
@@ -163,10 +163,11 @@ Work guess(std::string_view name) {
   if (holds(name, {"reshape", "view", "squeeze", "flatten", "size", "shape", "dim", "detach", "contiguous",
                    "empty"}))
     return Work::none;
-  if (holds(name, {"transpose", "permute", "concat", "pad",  "gather", "scatter",   "slice", "broadcast",
-                   "expand",    "tile",    "cat",    "copy", "select", "embedding", "iota",  "reverse",
-                   "fill",      "zeros",   "ones",   "full", "stack",  "index"}) &&
-      !holds(name, {"select_and"}))
+  if ((holds(name, {"transpose", "permute", "concat", "pad",  "gather", "scatter",   "slice", "broadcast",
+                    "expand",    "tile",    "cat",    "copy", "select", "embedding", "iota",  "reverse",
+                    "fill",      "zeros",   "ones",   "full", "stack",  "index"}) &&
+       !holds(name, {"select_and"})) ||
+      name == "aten.t")
     return name == "select" ? Work::compare : Work::copy;
   if (holds(name, {"div", "reciprocal", "remainder", "mod"})) return Work::divide;
   if (holds(name, {"mul"})) return Work::multiply;

@@ -150,5 +150,127 @@ TEST(MlirDialects, ConvolutionsByTheirLayouts) {
         2.0 * 32 * 32 * channels * 9);
 }
 
+TEST(MlirDialects, LayoutsThatAreNoneGoByShapes) {
+  const std::string image = "tensor<1x64x64x64xf32>", filter = "tensor<16x3x3x64xf32>",
+                    result = "tensor<1x62x62x16xf32>";
+  for (const std::string layout :
+       {"[b, i, 1, f]x[o, 0, 1, i]->[b, 0, 1, f]", "[b, 0, 1, f]x[b, 0, 1, f]->[b, 0, 1, f]",
+        "[b, 0, 9, f]x[o, 0, 9, i]->[b, 0, 9, f]", "[b]x[]->[", "]x["})
+    EXPECT_EQ(features_of({image, filter}, result,
+                          "%r = \"stablehlo.convolution\"(%0, %1) {dimension_numbers = \"" + layout +
+                              "\"} : (" + image + ", " + filter + ") -> " + result)
+                  .at("flops"),
+              2.0 * 62 * 62 * 16 * 9 * 64)
+        << layout;
+  for (const std::string dimensions :
+       {"[1, 1] x [0, 0]", "[7] x [0]", "[1] x", "[1] x [99999999999999999999]"})
+    EXPECT_EQ(
+        features_of({"tensor<8x64xf32>", "tensor<64x32xf32>"}, "tensor<8x32xf32>",
+                    "%r = \"stablehlo.dot_general\"(%0, %1) {dot_dimension_numbers = \"contracting_dims = " +
+                        dimensions + "\"} : (tensor<8x64xf32>, tensor<64x32xf32>) -> tensor<8x32xf32>")
+            .at("flops"),
+        2.0 * 8 * 64 * 32)
+        << dimensions;
+}
+
+TEST(MlirDialects, ReductionsAlongTheirDimension) {
+  const std::string square = "tensor<48x64xf32>";
+  for (const int axis : {0, 1}) {
+    const std::string number = std::to_string(axis), kept = axis == 0 ? "64" : "48";
+    const std::string row = "tensor<" + kept + "xf32>",
+                      as_one = axis == 0 ? "tensor<1x64xf32>" : "tensor<48x1xf32>";
+    const Features linalg = features_of(
+        {square, row}, row,
+        "%r = linalg.reduce ins(%0 : " + square + ") outs(%1 : " + row + ") dimensions = [" + number +
+            "]\n(%x: f32, %y: f32) {\n%z = arith.addf %x, %y : f32\nlinalg.yield %z : f32\n}");
+    const Features tosa =
+        features_of({square}, as_one,
+                    "%r = tosa.reduce_sum %0 {axis = " + number + " : i32} : (" + square + ") -> " + as_one);
+    const Features stablehlo =
+        features_of({square, "tensor<f32>"}, row,
+                    "%r = stablehlo.reduce(%0 init: %1) applies stablehlo.add across dimensions = [" +
+                        number + "] : (" + square + ", tensor<f32>) -> " + row);
+    const Features torch = features_of(
+        {square}, as_one,
+        "%d = torch.constant.int " + number +
+            "\n%l = torch.prim.ListConstruct %d : (!torch.int) -> !torch.list<int>\n%k = torch.constant.bool "
+            "true\n%n = torch.constant.none\n%r = torch.aten.sum.dim_IntList %0, %l, %k, %n : " +
+            square + ", !torch.list<int>, !torch.bool, !torch.none -> " + as_one);
+    for (const Features* one : {&tosa, &stablehlo, &torch}) {
+      EXPECT_EQ(one->at("flops"), linalg.at("flops"));
+      EXPECT_EQ(one->at("innermost_trips"), 64.0);
+      EXPECT_EQ(one->at("real_reduction_iterations"), axis == 0 ? 0.0 : 48.0 * 64);
+    }
+  }
+}
+
+TEST(MlirDialects, WindowsAreGoneThrough) {
+  const auto pooled = [](int size) {
+    const std::string side = std::to_string(size), out = std::to_string(65 - size);
+    const std::string in = "tensor<1x64x64x8xf32>", result = "tensor<1x" + out + "x" + out + "x8xf32>";
+    const Features linalg = features_of(
+        {in, "tensor<" + side + "x" + side + "xf32>", result}, result,
+        "%r = linalg.pooling_nhwc_max {dilations = dense<1> : tensor<2xi64>, strides = dense<1> "
+        ": tensor<2xi64>} ins(%0, %1 : " +
+            in + ", tensor<" + side + "x" + side + "xf32>) outs(%2 : " + result + ") -> " + result);
+    expect_same_loops(features_of({in}, result,
+                                  "%r = tosa.max_pool2d %0 {kernel = array<i64: " + side + ", " + side +
+                                      ">, pad = array<i64: 0, 0, 0, 0>, stride = array<i64: 1, 1>} : (" + in +
+                                      ") -> " + result),
+                      linalg);
+    expect_same_loops(
+        features_of(
+            {in, "tensor<f32>"}, result,
+            "%r = \"stablehlo.reduce_window\"(%0, %1) ({\n^bb0(%x: tensor<f32>, %y: tensor<f32>):\n%z = "
+            "stablehlo.maximum %x, %y : tensor<f32>\nstablehlo.return %z : tensor<f32>\n}) "
+            "{window_dimensions "
+            "= "
+            "array<i64: 1, " +
+                side + ", " + side + ", 1>} : (" + in + ", tensor<f32>) -> " + result),
+        linalg);
+    EXPECT_EQ(linalg.at("compare_count"), 8.0 * (65 - size) * (65 - size) * size * size);
+  };
+  pooled(3);
+  pooled(7);
+  const std::string in = "tensor<1x8x64x64xf32>", out = "tensor<1x8x32x32xf32>";
+  const Features torch =
+      features_of({in}, out,
+                  "%k = torch.constant.int 2\n%l = torch.prim.ListConstruct %k, %k : (!torch.int, "
+                  "!torch.int) -> !torch.list<int>\n%r = \"torch.aten.max_pool2d\"(%0, %l, %l) : (" +
+                      in + ", !torch.list<int>, !torch.list<int>) -> " + out);
+  EXPECT_EQ(torch.at("compare_count"), 8.0 * 32 * 32 * 4);
+  EXPECT_EQ(features_of({"tensor<1x10x18x18x16xf32>", "tensor<3x3x3xf32>", "tensor<1x8x16x16x16xf32>"},
+                        "tensor<1x8x16x16x16xf32>",
+                        "%r = linalg.pooling_ndhwc_max ins(%0, %1 : tensor<1x10x18x18x16xf32>, "
+                        "tensor<3x3x3xf32>) outs(%2 : "
+                        "tensor<1x8x16x16x16xf32>) -> tensor<1x8x16x16x16xf32>")
+                .at("compare_count"),
+            8.0 * 16 * 16 * 16 * 27);
+}
+
+TEST(MlirDialects, TranspositionsTakeTheirDimensionsInOrder) {
+  const std::string in = "tensor<512x256xf32>", out = "tensor<256x512xf32>";
+  const Features linalg =
+      features_of({in, out}, out,
+                  "%r = linalg.transpose ins(%0 : " + in + ") outs(%1 : " + out + ") permutation = [1, 0]");
+  EXPECT_EQ(linalg.at("hot_strided"), 1.0);
+  expect_same_loops(
+      features_of({in}, out, "%r = stablehlo.transpose %0, dims = [1, 0] : (" + in + ") -> " + out), linalg);
+  expect_same_loops(
+      features_of(
+          {in}, out,
+          "%p = \"tosa.const\"() <{value = dense<[1, 0]> : tensor<2xi32>}> : () -> tensor<2xi32>\n%r = "
+          "tosa.transpose %0, %p : (" +
+              in + ", tensor<2xi32>) -> " + out),
+      linalg);
+  expect_same_loops(
+      features_of(
+          {in}, out,
+          "%a = torch.constant.int 0\n%b = torch.constant.int 1\n%r = \"torch.aten.transpose.int\"(%0, %a, "
+          "%b) : (" +
+              in + ", !torch.int, !torch.int) -> " + out),
+      linalg);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
