@@ -34,9 +34,10 @@ Way NestBuilder::latency(int from, int to) {
   if (longest.leads()) {
     const Type& type = module_.type_of(operation.operands.empty() ? to : operation.operands[0]);
     const Choice chosen = choice(operation);
-    longest.add(
-        link_of(work, type.real_elements(), chosen),
-        latency_of(work, type.real_elements(), type.bits, chosen, called_for(operation.name, type.bits)));
+    for (const Work one : works_of(operation, work))
+      longest.add(
+          link_of(one, type.real_elements(), chosen),
+          latency_of(one, type.real_elements(), type.bits, chosen, called_for(operation.name, type.bits)));
   }
   return paths_[to] = longest;
 }

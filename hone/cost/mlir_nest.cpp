@@ -182,13 +182,15 @@ void NestBuilder::operation(int id, At at) {
   if (!dead_.empty() && dead_[static_cast<std::size_t>(id)]) return;
   if (!operation.loops.empty()) return loops(operation, at);
   const Work work = work_of(operation.name);
-  if (tensors(operation, at, work)) return;
+  const std::size_t steps = nest_.steps.size();
+  if (tensors(operation, at, work)) return library_calls(operation, steps);
   switch (work) {
     case Work::none:
       if (!operation.operands.empty() && !operation.results.empty()) flow(operation, at, false);
       break;
     case Work::load:
     case Work::store:
+      if (operation.name.ends_with("atomic_rmw")) return atomic(operation, at);
       access(operation, at, work == Work::store);
       break;
     case Work::call:

@@ -85,6 +85,11 @@ class NestBuilder {
   void access(const Operation& operation, At at, bool store);
   void keep_inside(Nest::Access& access, const Type& type) const;
   void step(const Operation& operation, At at, Work work);
+  void add_step(Nest::Step step, bool brain);
+  void contract(Nest::Step step);
+  void atomic(const Operation& operation, At at);
+  void library_calls(const Operation& operation, std::size_t first);
+  Few<Work> works_of(const Operation& operation, Work work) const;
   void flow(const Operation& operation, At at, bool ended);
   int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);
   double count(At at) const;

@@ -121,7 +121,7 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     if (results.empty() && work.size() > 1 && step.uses.size() > 1) step.uses.pop_back();
     step.value = --implied_;
     results.push_back(step.value);
-    nest_.steps.push_back(std::move(step));
+    add_step(std::move(step), false);
   }
   if (body >= 0) {
     region(body, at);
@@ -272,10 +272,13 @@ void NestBuilder::element_wise(const Operation& operation, At at, Work work) {
     add(operation.operands[i], false);
   add(result, true);
   const Work list[] = {work};
+  const std::size_t first = nest_.steps.size();
   domain(loops, at, work == Work::copy || work == Work::store ? std::span<const Work>() : list, type.bits,
          type.real_elements(),
          operation.name == "tensor.generate" && !operation.regions.empty() ? operation.regions[0] : -1);
-  if (work == Work::compare && !nest_.steps.empty()) nest_.steps.back().choice = choice_of(operation.name);
+  if (work == Work::compare)
+    for (std::size_t i = first; i < nest_.steps.size(); ++i)
+      if (nest_.steps[i].work == work) nest_.steps[i].choice = choice_of(operation.name);
   // A destination that one scalar fills.
   if (destination && loops.operands.size() == 1 && operation.operands.size() == 2 &&
       nest_.accesses.back().store) {

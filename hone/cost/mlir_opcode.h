@@ -58,8 +58,15 @@ constexpr Choice kExtremum = {10.0, 5.0};
 struct Called {
   double cycles = 0.0, latency = 0.0;
 };
+/// A locked addition or exchange, cycles: nothing behind it begins before it is done. `kAtomicAgain`: an
+/// exchange of the element that the one before it stored, which must be there to be loaded.
+inline constexpr Called kAtomic = {18.0, 18.0}, kAtomicAgain = {37.0, 37.0};
 /// Of an operation that is such a call, by its name (`math.tanh`, `tosa.sigmoid`).
 Called called_for(std::string_view operation, int bits);
+
+/// Whether a function of whole tensors is such a call of which a compiler knows nothing, one element at a
+/// time: others are intrinsics of LLVM.
+bool unknown_call(std::string_view operation);
 
 /// Cycles that a division or a root keeps the port for: of a single number or of a vector, which is longer
 /// than 16 bytes or not, an instruction.

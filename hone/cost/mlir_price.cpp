@@ -251,7 +251,7 @@ class Pricer {
             2.0 * uops * (step.bits == 64 ? 2.0 : 1.0);
         break;
       case Work::call:
-        ports_.others += times * 5.0;
+        ports_.others += times * std::max(5.0, step.called.cycles);
         ports_.integer += times * 5.0;
         break;
       case Work::contraction:
