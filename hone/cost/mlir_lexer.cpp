@@ -229,7 +229,11 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> lex(std::string_view text, const std::string& file) { return Lexer(text, file).run(); }
+std::vector<Token> lex(std::string_view text, const std::string& file) {
+  if (text.starts_with("ML\xefR"))
+    throw Error("this is MLIR's bytecode, not its text", Place{file, 1, "", 1}, "mlir-opt makes text of it");
+  return Lexer(text, file).run();
+}
 
 int column_at(std::string_view text, std::size_t position) {
   const std::size_t newline = position == 0 ? std::string_view::npos : text.rfind('\n', position - 1);

@@ -236,6 +236,7 @@ TEST(MlirText, MalformedTextHasAPlace) {
       {"#m = affine_map<(d0) -> (d1)>", "a.mlir:1:26: expected an affine expression, found 'd1'"},
       {"%0 = 5", "a.mlir:1:6: expected an operation, found '5'"},
       {"a.b {c = }", "a.mlir:1:10: expected an attribute, found '}'"},
+      {"ML\xefR\x0d%", "a.mlir:1:1: this is MLIR's bytecode, not its text; mlir-opt makes text of it"},
       {"% = a.b", "a.mlir:1:1: expected a value's name after '%'"},
   };
   for (const auto& [text, message] : table) EXPECT_EQ(refused(text), message) << text;
