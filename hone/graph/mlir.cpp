@@ -50,11 +50,12 @@ class Function {
 
   std::string write() {
     const bool named = !options_.function.empty() &&
+                       std::isdigit(static_cast<unsigned char>(options_.function[0])) == 0 &&
                        std::all_of(options_.function.begin(), options_.function.end(),
                                    [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
     if (!named)
       throw Error(fmt::format("'{}' is no function's name", options_.function), {},
-                  "use letters, digits and _");
+                  "use letters, digits and _, no digit first");
     arguments();
     const std::vector<bool> wanted = needed(graph_);
     for (int id = 0; id < static_cast<int>(values_.size()); ++id)

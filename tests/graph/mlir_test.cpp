@@ -285,6 +285,8 @@ TEST(GraphMlir, Text) {
   EXPECT_NE(affine.find("%arg2: memref<2x3xf32> {llvm.noalias}"), std::string::npos) << affine;
   EXPECT_EQ(affine.find("alloc"), std::string::npos) << "the sums are in the output:\n" << affine;
   EXPECT_THROW(to_mlir(g, {.function = "a b"}), Error);
+  EXPECT_THROW(to_mlir(g, {.function = "1x"}), Error) << "a number and a name to MLIR";
+  EXPECT_NO_THROW(to_mlir(g, {.function = "_1"}));
   const std::vector<MlirArgument> arguments = mlir_arguments(g, {.form = MlirForm::affine});
   ASSERT_EQ(arguments.size(), 3u);
   EXPECT_EQ(arguments[0].kind, MlirArgument::Kind::input);
