@@ -53,8 +53,8 @@ const std::unordered_map<std::string_view, Work>& table() {
                       "vector.transfer_write", "vector.maskedstore", "vector.scatter", "vector.compressstore",
                       "tensor.insert", "llvm.store", "memref.atomic_rmw", "memref.generic_atomic_rmw"});
     put(Work::copy, {"memref.copy", "tensor.pad", "tensor.concat", "tensor.insert_slice", "tensor.pack",
-                     "tensor.unpack", "tensor.gather", "tensor.scatter", "bufferization.clone", "linalg.copy",
-                     "linalg.transpose", "linalg.broadcast", "linalg.fill"});
+                     "tensor.unpack", "tensor.gather", "tensor.scatter", "bufferization.clone",
+                     "tensor.splat", "linalg.copy", "linalg.transpose", "linalg.broadcast", "linalg.fill"});
     put(Work::contraction, {"vector.contract", "vector.outerproduct", "vector.matrix_multiply"});
     put(Work::reduction, {"vector.reduction", "vector.multi_reduction", "vector.scan"});
     put(Work::shuffle,
@@ -118,7 +118,6 @@ const std::unordered_map<std::string_view, Work>& table() {
                      "builtin.unrealized_conversion_cast",
                      "ub.poison",
                      "tensor.from_elements",
-                     "tensor.splat",
                      "tensor.generate",
                      "complex.create",
                      "complex.re",

@@ -272,5 +272,11 @@ TEST(MlirDialects, TranspositionsTakeTheirDimensionsInOrder) {
       linalg);
 }
 
+TEST(MlirDialects, ASplatFillsItsTensor) {
+  EXPECT_EQ(
+      features_of({"f32"}, "tensor<64x32xf32>", "%r = tensor.splat %0 : tensor<64x32xf32>").at("store_count"),
+      64.0 * 32);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
