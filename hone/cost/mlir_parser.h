@@ -125,6 +125,7 @@ class Parser {
   bool begins_results() const;
   bool begins_region() const;
   bool begins_type(std::uint32_t ahead = 0) const;
+  bool number(std::uint32_t ahead) const;  ///< without its sign
   bool is_scalar_name(std::string_view word) const;
   Few<int> result_types(const Head& head);
   int element_type(int type);

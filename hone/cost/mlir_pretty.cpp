@@ -54,6 +54,10 @@ bool Parser::begins_results() const {
          bare_operation(text(name));
 }
 
+bool Parser::number(std::uint32_t ahead) const {
+  return token(ahead).kind == Kind::integer || token(ahead).kind == Kind::real;
+}
+
 /// Whether what stands here, outside brackets, no longer belongs to the operation being read.
 bool Parser::begins_operation() const {
   const Token& next = token();
@@ -216,6 +220,8 @@ void Parser::pretty_item(Head& head, int& depth) {
         head.arrow_types.clear();
         head.arrow_last = true;
         if (at("(")) pretty_types(head, head.arrow_types);
+      } else if (depth == 0 && c == '-' && number(1)) {  // arith.constant -1
+        operation.attributes.emplace_back("", attribute());
       } else {
         ++at_;
       }
@@ -255,10 +261,10 @@ void Parser::pretty_item(Head& head, int& depth) {
   if (word == "from" && depth == 0) head.from = static_cast<int>(head.colon_types.size());
   if (depth == 0 && at("=") && !is(token(1), "%")) {
     const Token& value = token(1);
-    const bool attribute_follows = value.kind == Kind::integer || value.kind == Kind::real ||
-                                   value.kind == Kind::text || value.kind == Kind::hash || is(value, "[") ||
-                                   is(value, "{") || is(value, "dense") || is(value, "array") ||
-                                   is(value, "true") || is(value, "false");
+    const bool attribute_follows = number(1) || (is(value, "-") && number(2)) || value.kind == Kind::text ||
+                                   value.kind == Kind::hash || is(value, "[") || is(value, "{") ||
+                                   is(value, "dense") || is(value, "array") || is(value, "true") ||
+                                   is(value, "false");
     if (attribute_follows) {
       ++at_;
       operation.attributes.emplace_back(word, attribute());

@@ -170,6 +170,26 @@ func.func @f(%A: memref<8x16xf32>, %n: index, %z: f32) -> f32 {
   EXPECT_EQ(described(parse(pretty)), described(parse(generic)));
 }
 
+TEST(MlirText, NumbersKeepTheirSigns) {
+  const Module module = parse(R"(
+func.func @f(%x: tensor<4x8xf32>) {
+  %a = arith.constant -1 : index
+  %b = index.constant -65536
+  %c = arith.constant -2.5 : f64
+  %d = arith.constant 3 : i32
+  %e = tosa.argmax %x axis = -1 : tensor<4x8xf32> -> tensor<4xi32>
+  return
+})");
+  std::vector<std::int64_t> numbers;
+  for (const Operation& operation : module.operations)
+    if (!operation.results.empty()) numbers.push_back(module.constant(operation.results[0]));
+  EXPECT_EQ(numbers, (std::vector<std::int64_t>{-1, -65536, kDynamic, 3, kDynamic}));
+  EXPECT_EQ(module.attributes[static_cast<std::size_t>(module.operations[3].attributes[0].second)].real,
+            -2.5);
+  ASSERT_NE(module.attribute(module.operations[5], "axis"), nullptr);
+  EXPECT_EQ(module.attribute(module.operations[5], "axis")->integer, -1);
+}
+
 TEST(MlirText, UnknownDialectsAreKept) {
   for (const test::MlirText& one : test::mlir_texts()) EXPECT_NO_THROW(parse(one.text, one.name)) << one.name;
   const Module torch = parse(test::mlir_texts()[6].text);
