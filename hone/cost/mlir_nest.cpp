@@ -11,28 +11,9 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr std::size_t kSamples = 32;
 constexpr std::size_t kMaxCalls = 16;  // around each other
 constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
 constexpr double kMost = 1e18;
-
-/// Where in its range a loop of a depth stands at a sample point. The first dimension is even but for a shift
-/// inside each part, without which a range of a power of two would be seen at one remainder by 4, 8, 16
-/// alone; the shifts of two halves are each other's reflection, so that means of what grows evenly are exact.
-/// The others are fractions of golden kin.
-double place(std::size_t sample, int depth) {
-  static constexpr double kSteps[] = {0.6180339887, 0.7548776662, 0.8191725134, 0.8566748838,
-                                      0.8812714616, 0.8986537126, 0.9115923534, 0.9215993196};
-  const auto dimension = static_cast<std::size_t>(depth - 1) % 8;
-  const auto shift = [](std::size_t s, double step) {
-    const double position = (static_cast<double>(s) + 0.5) * step;
-    return position - std::floor(position);
-  };
-  if (dimension > 0) return shift(sample, kSteps[dimension - 1]);
-  const bool second = sample >= kSamples / 2;
-  const double in_part = shift(second ? kSamples - 1 - sample : sample, kSteps[0]);
-  return (static_cast<double>(sample) + (second ? 1.0 - in_part : in_part)) / static_cast<double>(kSamples);
-}
 
 double mean(const std::vector<double>& values) {
   double sum = 0.0;
@@ -282,10 +263,10 @@ void NestBuilder::loops(const Operation& operation, At at) {
       nest_.loops[static_cast<std::size_t>(id)].fixed = false;
       nest_.loops[static_cast<std::size_t>(id)].several_bounds = true;
     }
-    const int depth = nest_.loops[static_cast<std::size_t>(id)].depth;
+    const Points stands = stands_at(id, trips);
     for (std::size_t s = 0; s < samples_; ++s) {
       const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;
-      variable[s] = begin + std::floor(place(s, depth) * trips[s]) * std::max(1.0, step[s]);
+      variable[s] = begin + stands[s] * std::max(1.0, step[s]);
     }
     if (loop.variable >= 0) {
       nest_.loops[static_cast<std::size_t>(id)].variables.push_back(loop.variable);

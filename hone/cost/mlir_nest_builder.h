@@ -48,6 +48,9 @@ std::vector<std::int64_t> constants(const Module& module, int value);
 std::optional<Domain> named_domain(const Module& module, const Operation& operation,
                                    std::vector<Work>& combine);
 
+/// Sample points.
+inline constexpr std::size_t kSamples = 32;
+
 /// Operations between a value and what it is computed from, at most.
 inline constexpr int kMaxChain = 200;
 
@@ -100,6 +103,12 @@ class NestBuilder {
   };
   bool varies(const Bound& bound) const;
   bool bounds_vary(int function) const;
+
+  // What loops count by (mlir_nest_counts.cpp).
+  Points stands_at(int loop, const Points& trips) const;
+  void numbered(int value, std::span<const std::pair<int, std::int64_t>> terms, At at);
+  void number_body(int body, std::span<const std::vector<std::pair<int, std::int64_t>>> dimensions,
+                   std::span<const int> loops, At at);
 
   Points points(const Bound& bound, bool lower, bool& known);
   Points points(int value);

@@ -59,6 +59,7 @@ int NestBuilder::load(const Domain::Operand& operand, std::span<const int> loops
       nest_.flows.push_back(
           {at.loop, false, order_++, {block.arguments[static_cast<std::size_t>(one.number)]}, {value}, true});
   }
+  number_body(fused.body, instead, loops, at);
   region(fused.body, at);
   if (block.operations.empty()) return --implied_;
   const auto& yielded = module_.operations[static_cast<std::size_t>(block.operations.back())].operands;

@@ -124,6 +124,9 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     add_step(std::move(step), false);
   }
   if (body >= 0) {
+    std::vector<std::vector<std::pair<int, std::int64_t>>> dimensions;
+    for (std::size_t d = 0; d < domain.sizes.size(); ++d) dimensions.push_back({{static_cast<int>(d), 1}});
+    number_body(body, dimensions, span_of(loops), at);
     region(body, at);
     const auto& operations = module_.regions[static_cast<std::size_t>(body)].blocks[0].operations;
     if (!operations.empty())
