@@ -188,7 +188,8 @@ void NestBuilder::structured(const Operation& operation, At at) {
     for (std::size_t i = 0; i < operation.operands.size(); ++i) {
       const bool output = i + outputs >= operation.operands.size();
       const auto& indices = module_.type_of(operation.operands[i]).shape.size() == all.size() ? all : kept;
-      if (!output || !reduced.empty()) loops.operands.push_back({operation.operands[i], false, indices});
+      if (!output || !reduced.empty())
+        loops.operands.push_back({operation.operands[i], false, indices, static_cast<int>(i)});
       if (output) loops.operands.push_back({operation.operands[i], true, indices});
     }
     return domain(loops, at, work, type.bits, type.real_elements(),

@@ -123,5 +123,32 @@ func.func @f(%a: tensor<64x32xf32>, %o: tensor<32x64xf32>) -> tensor<32x64xf32> 
   EXPECT_EQ(fused.steps(Work::transcendental, 1), 1.0) << "the row of the first is the column of the second";
 }
 
+TEST(MlirNest, BodiesOfMapAndReduceTakeWhatIsLoaded) {
+  const LoweredFunction map(R"(
+func.func @f(%a: memref<512x256xf32>, %o: memref<512x256xf32>) {
+  linalg.map ins(%a : memref<512x256xf32>) outs(%o : memref<512x256xf32>) (%in: f32) {
+    %y = math.exp %in : f32
+    linalg.yield %y : f32
+  }
+  return
+})");
+  EXPECT_EQ(map.steps(Work::transcendental, 1), 1.0);
+  for (const bool generic : {false, true}) {
+    const std::string body = "%y = arith.mulf %in, %in : f32\n%z = arith.addf %y, %acc : f32\n";
+    const LoweredFunction reduce(
+        "func.func @f(%a: memref<512x256xf32>, %o: memref<512xf32>) {\n" +
+        (generic
+             ? "\"linalg.reduce\"(%a, %o) <{dimensions = array<i64: 1>}> ({\n^bb0(%in: f32, %acc: f32):\n" +
+                   body +
+                   "\"linalg.yield\"(%z) : (f32) -> ()\n}) : (memref<512x256xf32>, memref<512xf32>) -> ()\n"
+             : "linalg.reduce ins(%a : memref<512x256xf32>) outs(%o : memref<512xf32>) dimensions = [1] "
+               "(%in: f32, %acc: f32) {\n" +
+                   body + "linalg.yield %z : f32\n}\n") +
+        "return\n}\n");
+    EXPECT_EQ(reduce.steps(Work::multiply, 1), 1.0) << generic;
+    EXPECT_EQ(reduce.steps(Work::add, 1), 1.0) << generic;
+  }
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
