@@ -27,6 +27,9 @@ bool Parser::known_head(Head& head) {
     if (name == "scf.for") return scf_for(head), true;
     if (name == "scf.parallel") return scf_parallel(head), true;
     if (name == "scf.forall") return scf_forall(head), true;
+  } else if (name == "llvm.mlir.constant" && take("(")) {  // llvm.mlir.constant(5 : i64) : i64
+    head.operation.attributes.emplace_back("value", attribute());
+    need(")");
   } else if (name == "memref.subview" || name == "memref.reinterpret_cast") {
     static_numbers(head);
   }

@@ -72,6 +72,7 @@ bool NestBuilder::bounds_vary(int function) const {
     const Operation& operation = module_.operations[i];
     // What follows the function's own operations stands in its region or further out.
     if (static_cast<int>(i) != function && operation.region <= around) return false;
+    if (goes_around(operation.name) || operation.name.ends_with(".cond_br")) return true;
     if (const Attribute* sizes = module_.attribute(operation, "static_sizes"); sizes != nullptr) {
       const std::vector<std::int64_t> known = module_.integers(*sizes);
       if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
@@ -218,6 +219,17 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
   return static_cast<int>(nest_.loops.size()) - 1;
 }
 
+/// A value that a loop's length depends on, among those that count loops around it.
+void NestBuilder::bounded_by(int loop, int around, int value) {
+  if (module_.constant(value) != kDynamic) return;
+  const auto counts = [&](int candidate) {
+    const auto& variables = nest_.loops[static_cast<std::size_t>(candidate)].variables;
+    return std::find(variables.begin(), variables.end(), value) != variables.end();
+  };
+  while (around >= 0 && !counts(around)) around = nest_.loops[static_cast<std::size_t>(around)].parent;
+  nest_.loops[static_cast<std::size_t>(loop)].bounded_by.push_back(around);
+}
+
 void NestBuilder::loops(const Operation& operation, At at) {
   for (const Loop& loop : operation.loops) {
     bool known = true;
@@ -242,16 +254,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
     for (const int operand : loop.lower.operands)
       if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
     for (const Bound* bound : {&loop.lower, &loop.upper, &loop.step})
-      for (const int operand : bound->operands) {
-        if (module_.constant(operand) != kDynamic) continue;
-        int by = at.loop;
-        const auto counts = [&](int candidate) {
-          const auto& variables = nest_.loops[static_cast<std::size_t>(candidate)].variables;
-          return std::find(variables.begin(), variables.end(), operand) != variables.end();
-        };
-        while (by >= 0 && !counts(by)) by = nest_.loops[static_cast<std::size_t>(by)].parent;
-        nest_.loops[static_cast<std::size_t>(id)].bounded_by.push_back(by);
-      }
+      for (const int operand : bound->operands) bounded_by(id, at.loop, operand);
     // The last tile differs, though no sample may show it.
     const auto several = [&](const Bound& bound) {
       const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
@@ -318,27 +321,6 @@ void NestBuilder::loops(const Operation& operation, At at) {
   flow(operation, at, true);
 }
 
-/// A whole number that is handed on with the same added each time, as the loop's own variable is: as what an
-/// iteration knows it, what the next one gets, and what it begins as.
-bool NestBuilder::counted(std::span<const int> names, int next, int initial, int loop) {
-  const int definer = next < 0 ? -1 : module_.values[static_cast<std::size_t>(next)].operation;
-  if (definer < 0 || initial < 0) return false;
-  const Operation& sum = module_.operations[static_cast<std::size_t>(definer)];
-  const bool adds = sum.name == "arith.addi" || sum.name == "index.add",
-             takes = sum.name == "arith.subi" || sum.name == "index.sub";
-  if ((!adds && !takes) || sum.operands.size() != 2) return false;
-  const auto itself = [&](std::size_t k) {
-    return std::find(names.begin(), names.end(), sum.operands[k]) != names.end();
-  };
-  const std::size_t at = adds && itself(1) ? 1 : 0;
-  const std::int64_t step = module_.constant(sum.operands[1 - at]);
-  if (!itself(at) || step == kDynamic) return false;
-  Nest::Index index = this->index(initial);
-  index.terms.emplace_back(loop, static_cast<double>(takes ? -step : step));
-  for (const int name : names) indices_[name] = index;
-  return true;
-}
-
 void NestBuilder::branches(const Operation& operation, At at) {
   if (operation.regions.empty()) {
     const bool jumps = operation.name.find("br") != std::string_view::npos ||
@@ -346,29 +328,12 @@ void NestBuilder::branches(const Operation& operation, At at) {
     if (jumps) nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
     return;
   }
-  if (operation.name == "scf.while" || operation.name == "stablehlo.while") {
-    at = {add_loop(at, Points(samples_, static_cast<double>(Nest::kUnknownTrips)), false, false, false), 1.0};
-    if (operation.regions.size() == 2) counted_while(operation, at.loop);
-  } else if (operation.name == "scf.if" || operation.name == "affine.if" ||
-             operation.name == "scf.index_switch") {
+  if (goes_around(operation.name)) return while_loop(operation, at);
+  if (operation.name == "scf.if" || operation.name == "affine.if" || operation.name == "scf.index_switch") {
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
     at.share *= 1.0 / static_cast<double>(std::max<std::size_t>(2, operation.regions.size()));
   }
   for (const int id : operation.regions) region(id, at);
-}
-
-/// What a condition hands to the other region, from which it comes back.
-void NestBuilder::counted_while(const Operation& operation, int loop) {
-  const auto arguments = [&](std::size_t region) -> const Few<int>& {
-    return module_.regions[static_cast<std::size_t>(operation.regions[region])].blocks[0].arguments;
-  };
-  const Few<int>&before = arguments(0), &after = arguments(1);
-  for (std::size_t k = 0; k < after.size(); ++k)
-    for (std::size_t i = 0; i < std::min(before.size(), operation.operands.size()); ++i)
-      if (ended_with(operation.regions[0], k + 1) == before[i]) {
-        const int names[] = {before[i], after[k]};
-        counted(names, ended_with(operation.regions[1], i), operation.operands[i], loop);
-      }
 }
 
 void NestBuilder::call(const Operation& operation, At at) {

@@ -15,8 +15,9 @@ namespace hone::cost::mlir {
 /// tensors (linalg, arith and math on tensors, other dialects' by their names and shapes) as the loops that
 /// they stand for. Counts are means over what bounds depend on (triangles, the last tile), by a fixed lattice
 /// of sample points; a `?` and a bound that depends on data count as kUnknownTrips, and each side of a branch
-/// as half. Blocks that are jumped back to (cf) begin loops of unknown length; what other jumps lead to
-/// counts once. Called functions of the module are counted where they are called.
+/// as half. While loops, and blocks that are jumped back to (cf), are as long as a number that they count by
+/// stays on one side of a bound, else of unknown length; what other jumps lead to counts once. Called
+/// functions of the module are counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the

@@ -61,6 +61,15 @@ inline std::uint64_t code_of(const Operation& operation) {
          std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
 }
 
+/// Operations that run their regions again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
+bool goes_around(std::string_view name);
+/// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
+std::string_view predicate_of(const Module& module, const Operation& operation);
+/// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
+std::string_view without_sign(std::string_view predicate);
+std::string_view turned(std::string_view predicate);
+std::string_view opposite(std::string_view predicate);
+
 class NestBuilder {
  public:
   NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}
@@ -81,8 +90,6 @@ class NestBuilder {
   void returned(std::span<const int> values);
   void operation(int id, At at);
   void loops(const Operation& operation, At at);
-  bool counted(std::span<const int> names, int next, int initial, int loop);
-  void counted_while(const Operation& operation, int loop);
   void branches(const Operation& operation, At at);
   void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
@@ -103,9 +110,23 @@ class NestBuilder {
   };
   bool varies(const Bound& bound) const;
   bool bounds_vary(int function) const;
+  void bounded_by(int loop, int around, int value);
 
   // What loops count by (mlir_nest_counts.cpp).
   Points stands_at(int loop, const Points& trips) const;
+  bool counted(std::span<const int> names, int next, int initial, int loop);
+  /// A number that a loop counts by, and the comparison that ends it.
+  struct Counter {
+    Few<int> names;  ///< as what an iteration knows it
+    int initial = -1, next = -1;
+    int comparison = -1, addition = -1;  ///< operations
+    int bound = -1, by = -1;             ///< values: what it is compared with, what is added
+    Points first, step, trips;
+  };
+  std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next);
+  void counts_by(const Counter& counter, int loop, int around);
+  void while_loop(const Operation& operation, At at);
+  const Few<int>& users(int value);
   void numbered(int value, std::span<const std::pair<int, std::int64_t>> terms, At at);
   void number_body(int body, std::span<const std::vector<std::pair<int, std::int64_t>>> dimensions,
                    std::span<const int> loops, At at);
@@ -161,7 +182,10 @@ class NestBuilder {
   void jumps(int region, At at);
   Jumps jumps_of(int region) const;
   void blocks(int region, const Jumps& jumps, int begin, int end, At at);
-  void handed_back(int region, const Jumps& jumps, int head, int loop);
+  static int before(const Jumps& jumps, int head);
+  const Few<int>* given(int region, const Jumps& jumps, int by, int head) const;
+  std::optional<Counter> counter(int region, const Jumps& jumps, int head);
+  void handed_back(int region, const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
 
   // Operations on whole tensors (mlir_nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);

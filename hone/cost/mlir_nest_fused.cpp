@@ -79,10 +79,7 @@ bool NestBuilder::fuses(const Operation& operation, const Domain& domain) {
       for (const auto& dimension : operand.indices)
         if (dimension.size() != 1 || dimension[0].second != 1) return false;
     }
-  if (users_.empty())
-    for (std::size_t i = 0; i < module_.operations.size(); ++i)
-      for (const int operand : module_.operations[i].operands) users_[operand].push_back(static_cast<int>(i));
-  const Few<int>& users = users_[operation.results[0]];
+  const Few<int>& users = this->users(operation.results[0]);
   if (users.size() != 1) return false;
   const Operation& user = module_.operations[static_cast<std::size_t>(users[0])];
   if (user.dialect() != "linalg" || user.region != operation.region || user.results.empty() ||

@@ -47,9 +47,11 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
     const int last = std::min(jumps.last[static_cast<std::size_t>(b)], end - 1);
     const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
     if (head && (b > begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
-      const Points trips(samples_, static_cast<double>(Nest::kUnknownTrips));
-      const int loop = add_loop({entered, at.share}, trips, false, false, false);
-      handed_back(region, jumps, b, loop);
+      const std::optional<Counter> counter = this->counter(region, jumps, b);
+      const Points trips =
+          counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
+      const int loop = add_loop({entered, at.share}, trips, false, counter.has_value(), false);
+      handed_back(region, jumps, b, loop, counter);
       heads_.emplace_back(region, b);
       this->blocks(region, jumps, b, last + 1, {loop, 1.0});
       heads_.pop_back();
@@ -63,33 +65,74 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
   }
 }
 
-/// What a loop's first block is given by the jump to it and the jump back, where each is one that has no
-/// other target.
-void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop) {
+/// What a block's jump to a loop's first one gives; null where it may go elsewhere, too.
+const Few<int>* NestBuilder::given(int region, const Jumps& jumps, int by, int head) const {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
-  const auto given = [&](int by) -> const Few<int>* {
-    if (by < 0 || jumps.to[static_cast<std::size_t>(by)].size() != 1) return nullptr;
-    const Few<int>& operands =
-        module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())]
-            .operands;
-    return operands.size() == arguments.size() ? &operands : nullptr;
-  };
+  if (by < 0 || jumps.to[static_cast<std::size_t>(by)].size() != 1) return nullptr;
+  const Few<int>& operands =
+      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())]
+          .operands;
+  return operands.size() == blocks[static_cast<std::size_t>(head)].arguments.size() ? &operands : nullptr;
+}
+
+int NestBuilder::before(const Jumps& jumps, int head) {
   int before = -1;
   for (int b = 0; b < head; ++b)
     for (const int to : jumps.to[static_cast<std::size_t>(b)])
       if (to == head) before = b;
-  const Few<int>*initial = given(before), *next = given(jumps.last[static_cast<std::size_t>(head)]);
+  return before;
+}
+
+/// Of a loop that only its first block leaves, which compares a number.
+std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const int last = jumps.last[static_cast<std::size_t>(head)];
+  const Few<int>*initial = given(region, jumps, before(jumps, head), head),
+        *next = given(region, jumps, last, head);
+  const auto leaves = [&](int to) { return to < head || to > last; };
+  for (int b = head + 1; b <= last; ++b)
+    for (const int to : jumps.to[static_cast<std::size_t>(b)])
+      if (leaves(to)) return std::nullopt;
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(head)];
+  if (initial == nullptr || next == nullptr || to.size() != 2 || leaves(to[0]) == leaves(to[1]))
+    return std::nullopt;
+  const Block& first = blocks[static_cast<std::size_t>(head)];
+  const Few<int>& decides = module_.operations[static_cast<std::size_t>(first.operations.back())].operands;
+  if (decides.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < first.arguments.size(); ++i)
+    if (auto found = counter(decides[0], !leaves(to[0]), {first.arguments[i]}, (*initial)[i], (*next)[i]))
+      return found;
+  return std::nullopt;
+}
+
+/// What a loop's first block is given by the jump to it and the jump back.
+void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop,
+                              const std::optional<Counter>& counter) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+  const int last = jumps.last[static_cast<std::size_t>(head)];
+  const Few<int>*initial = given(region, jumps, before(jumps, head), head),
+        *next = given(region, jumps, last, head);
+  if (counter) {
+    counts_by(*counter, loop, nest_.loops[static_cast<std::size_t>(loop)].parent);
+    // Jumps that are the loop's own, as those of loops that are written.
+    if (!dead_.empty())
+      for (const int block : {head, last})
+        dead_[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())] = true;
+  }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     stands_[arguments[i]] = loop;
-    if (initial == nullptr || next == nullptr) continue;
+    if (initial == nullptr || next == nullptr || (counter && arguments[i] == counter->names[0])) continue;
     const Type& type = module_.type_of(arguments[i]);
     if (type.shaped() && type.kind != Type::Kind::vector) {
       same_place(arguments[i], (*initial)[i]);
       continue;
     }
-    if (counted({&arguments[i], 1}, (*next)[i], (*initial)[i], loop)) continue;
     Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+    if (counted({&arguments[i], 1}, (*next)[i], (*initial)[i], loop)) {
+      made.variables.push_back(arguments[i]);
+      continue;
+    }
     (type.real_elements() ? made.carries_real : made.carries_integer) = true;
     made.carried.push_back(arguments[i]);
     made.yielded.push_back((*next)[i]);

@@ -342,8 +342,8 @@ TEST(MlirFeatures, SizesThatWereCastAway) {
 
 /// A row that blocks go through; `more` stands in the body.
 std::string jumping(const std::string& more) {
-  return "func.func @f(%A: memref<100000xf64>, %c: i1) {\n  %c0 = arith.constant 0 : index\n"
-         "  %c1 = arith.constant 1 : index\n  %n = arith.constant 100000 : index\n"
+  return "func.func @f(%A: memref<100000xf64>, %c: i1, %n: index) {\n  %c0 = arith.constant 0 : index\n"
+         "  %c1 = arith.constant 1 : index\n"
          "  cf.br ^head(%c0 : index)\n^head(%i: index):\n  %d = arith.cmpi slt, %i, %n : index\n"
          "  cf.cond_br %d, ^body, ^exit\n^body:\n  %0 = memref.load %A[%i] : memref<100000xf64>\n"
          "  %1 = arith.addf %0, %0 : f64\n  memref.store %1, %A[%i] : memref<100000xf64>\n" +

@@ -1,5 +1,6 @@
 #include "hone/cost/mlir_nest.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hone/cost/mlir_features.h"
@@ -147,6 +148,115 @@ func.func @f(%a: memref<512x256xf32>, %o: memref<512x256xf32>) {
         "return\n}\n");
     EXPECT_EQ(reduce.steps(Work::multiply, 1), 1.0) << generic;
     EXPECT_EQ(reduce.steps(Work::add, 1), 1.0) << generic;
+  }
+}
+
+// Loops that count.
+
+TEST(MlirNest, WhileLoopsThatCountAreAsLongAsTheyCount) {
+  // Of the numbers from `first`, `step` further each time, those that are `predicate` a bound.
+  const auto trips = [](const std::string& predicate, int first, int step, int bound, bool swapped = false) {
+    const Features loop = of(
+        fmt::format("func.func @f(%A: memref<1000xf64>) {{\n  %c0 = arith.constant {} : index\n"
+                    "  %c1 = arith.constant {} : index\n  %n = arith.constant {} : index\n"
+                    "  %r = scf.while (%i = %c0) : (index) -> index {{\n    %d = arith.cmpi {}, {} : index\n"
+                    "    scf.condition(%d) %i : index\n  }} do {{\n  ^bb0(%j: index):\n"
+                    "    %0 = memref.load %A[%j] : memref<1000xf64>\n    %1 = arith.addf %0, %0 : f64\n"
+                    "    memref.store %1, %A[%j] : memref<1000xf64>\n    %k = arith.addi %j, %c1 : index\n"
+                    "    scf.yield %k : index\n  }}\n  return\n}}\n",
+                    first, step, bound, predicate, swapped ? "%n, %i" : "%i, %n"));
+    EXPECT_EQ(loop.at("flops"), loop.loops.at(0).trips);
+    EXPECT_EQ(loop.loops.at(0).strided + loop.loops.at(0).unit, 2.0);
+    return loop.loops.at(0).known ? loop.loops.at(0).trips : -1.0;
+  };
+  EXPECT_EQ(trips("slt", 0, 1, 1000), 1000.0);
+  EXPECT_EQ(trips("slt", 5, 3, 1000), 332.0);
+  EXPECT_EQ(trips("ule", 0, 1, 99), 100.0);
+  EXPECT_EQ(trips("ne", 0, 4, 100), 25.0);
+  EXPECT_EQ(trips("sgt", 100, -1, 0), 100.0);
+  EXPECT_EQ(trips("sge", 100, -2, 0), 51.0);
+  EXPECT_EQ(trips("sgt", 0, 1, 100, true), 100.0);
+  EXPECT_EQ(trips("slt", 0, -1, 100), -1.0) << "away from the bound";
+  EXPECT_EQ(trips("eq", 0, 1, 100), -1.0);
+}
+
+TEST(MlirNest, WhileLoopsAreAsLoopsThatAreWritten) {
+  // What scf-for-to-while and convert-scf-to-cf make of a triangle of sums.
+  const Features written = of(R"(
+func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 96 : index
+  %z = arith.constant 0.0 : f64
+  scf.for %i = %c0 to %n step %c1 {
+    %r = scf.for %j = %c0 to %i step %c1 iter_args(%s = %z) -> (f64) {
+      %x = memref.load %A[%i, %j] : memref<96x96xf64>
+      %t = arith.addf %s, %x : f64
+      scf.yield %t : f64
+    }
+    memref.store %r, %B[%i] : memref<96xf64>
+  }
+  return
+})");
+  const Features loops = of(R"(
+func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 96 : index
+  %z = arith.constant 0.0 : f64
+  %0 = scf.while (%a = %c0) : (index) -> index {
+    %c = arith.cmpi slt, %a, %n : index
+    scf.condition(%c) %a : index
+  } do {
+  ^bb0(%i: index):
+    %r:2 = scf.while (%b = %c0, %u = %z) : (index, f64) -> (index, f64) {
+      %d = arith.cmpi slt, %b, %i : index
+      scf.condition(%d) %b, %u : index, f64
+    } do {
+    ^bb0(%j: index, %s: f64):
+      %x = memref.load %A[%i, %j] : memref<96x96xf64>
+      %t = arith.addf %s, %x : f64
+      %j2 = arith.addi %j, %c1 : index
+      scf.yield %j2, %t : index, f64
+    }
+    memref.store %r#1, %B[%i] : memref<96xf64>
+    %i2 = arith.addi %i, %c1 : index
+    scf.yield %i2 : index
+  }
+  return
+})");
+  const Features blocks = of(R"(
+func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 96 : index
+  %z = arith.constant 0.0 : f64
+  cf.br ^outer(%c0 : index)
+^outer(%i: index):
+  %c = arith.cmpi slt, %i, %n : index
+  cf.cond_br %c, ^row, ^end
+^row:
+  cf.br ^inner(%c0, %z : index, f64)
+^inner(%j: index, %s: f64):
+  %d = arith.cmpi slt, %j, %i : index
+  cf.cond_br %d, ^body, ^done
+^body:
+  %x = memref.load %A[%i, %j] : memref<96x96xf64>
+  %t = arith.addf %s, %x : f64
+  %j2 = arith.addi %j, %c1 : index
+  cf.br ^inner(%j2, %t : index, f64)
+^done:
+  memref.store %s, %B[%i] : memref<96xf64>
+  %i2 = arith.addi %i, %c1 : index
+  cf.br ^outer(%i2 : index)
+^end:
+  return
+})");
+  for (const Features* one : {&loops, &blocks}) {
+    ASSERT_EQ(one->loops.size(), 2u);
+    for (const char* name : {"flops", "load_count", "store_count", "innermost_trips", "footprint_bytes",
+                             "integer_count", "hot_unit", "real_reduction_iterations", "unknown_loops"})
+      EXPECT_EQ(one->at(name), written.at(name)) << name << (one == &loops ? " while" : " blocks");
   }
 }
 

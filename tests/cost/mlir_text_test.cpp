@@ -178,12 +178,13 @@ func.func @f(%x: tensor<4x8xf32>) {
   %c = arith.constant -2.5 : f64
   %d = arith.constant 3 : i32
   %e = tosa.argmax %x axis = -1 : tensor<4x8xf32> -> tensor<4xi32>
+  %f = llvm.mlir.constant(-5 : i64) : i64
   return
 })");
   std::vector<std::int64_t> numbers;
   for (const Operation& operation : module.operations)
     if (!operation.results.empty()) numbers.push_back(module.constant(operation.results[0]));
-  EXPECT_EQ(numbers, (std::vector<std::int64_t>{-1, -65536, kDynamic, 3, kDynamic}));
+  EXPECT_EQ(numbers, (std::vector<std::int64_t>{-1, -65536, kDynamic, 3, kDynamic, -5}));
   EXPECT_EQ(module.attributes[static_cast<std::size_t>(module.operations[3].attributes[0].second)].real,
             -2.5);
   ASSERT_NE(module.attribute(module.operations[5], "axis"), nullptr);
