@@ -26,10 +26,7 @@ int Parser::add_map(AffineMap map) {
   return static_cast<int>(module_.maps.size()) - 1;
 }
 
-int Parser::affine_map() {
-  const Deeper deeper(*this);
-  need("<");
-  AffineMap map;
+void Parser::map_names(AffineMap& map) {
   dims_.clear();
   symbols_.clear();
   const auto names = [&](std::vector<std::string_view>& list, std::string_view close) {
@@ -46,6 +43,13 @@ int Parser::affine_map() {
   if (take("[")) names(symbols_, "]");
   map.dims = static_cast<int>(dims_.size());
   map.symbols = static_cast<int>(symbols_.size());
+}
+
+int Parser::affine_map() {
+  const Deeper deeper(*this);
+  need("<");
+  AffineMap map;
+  map_names(map);
   need("->");
   need("(");
   while (!at(")")) {
@@ -55,6 +59,31 @@ int Parser::affine_map() {
   need(")");
   need(">");
   return add_map(std::move(map));
+}
+
+/// Each constraint as a difference, which is not below 0, or is 0.
+void Parser::affine_set(Attribute& attribute) {
+  const Deeper deeper(*this);
+  need("<");
+  AffineMap map;
+  map_names(map);
+  need(":");
+  need("(");
+  while (!at(")")) {
+    if (!map.results.empty()) need(",");
+    int left = affine_expression(map, nullptr);
+    const bool zero = at("="), turned = at("<");
+    if (!take("=") && !take(">") && !take("<")) throw unexpected("'>=' or '=='");
+    need("=");
+    int right = affine_expression(map, nullptr);
+    if (turned) std::swap(left, right);
+    right = node(map, Op::mul, 0, right, node(map, Op::constant, -1));
+    map.results.push_back(node(map, Op::add, 0, left, right));
+    attribute.numbers.push_back(zero ? 1.0 : 0.0);
+  }
+  need(")");
+  need(">");
+  attribute.map = add_map(std::move(map));
 }
 
 int Parser::map_reference() {

@@ -21,6 +21,7 @@ std::vector<std::string> assumed(const Module& module, int function) {
   for (const Nest::Buffer& buffer : nest.buffers)
     if (buffer.root < 0) sizes += std::ranges::count(buffer.shape, kDynamic);
   add(sizes, "size of a buffer is not known", "sizes of buffers are not known", unknown);
+  add(nest.even_branches, "condition is not known", "conditions are not known", "evenly for each side");
   if (nest.branches > 0) list.emplace_back("control flow by cf is counted once");
   add(nest.unknown_operations, "operation is not known", "operations are not known", "by shape");
   return list;

@@ -140,7 +140,7 @@ int Parser::attribute_value(Attribute& attribute) {
     attribute.map = affine_map();
   } else if (word == "affine_set") {
     attribute.kind = Attribute::Kind::set;
-    affine_set();
+    affine_set(attribute);
   } else if ((word == "dense" || word == "array") && at("<")) {
     attribute.kind = Attribute::Kind::dense;
     dense(attribute);
@@ -233,12 +233,6 @@ void Parser::dense(Attribute& attribute) {
     negative = is(item, "-");
   }
   at_ = end + 1;
-}
-
-void Parser::affine_set() {
-  if (!at("<")) throw unexpected("'<'");
-  if (token().partner == 0) throw error(token(), "this '<' is never closed");
-  at_ = token().partner + 1;
 }
 
 }  // namespace hone::cost::mlir

@@ -72,7 +72,8 @@ bool NestBuilder::bounds_vary(int function) const {
     const Operation& operation = module_.operations[i];
     // What follows the function's own operations stands in its region or further out.
     if (static_cast<int>(i) != function && operation.region <= around) return false;
-    if (goes_around(operation.name) || operation.name.ends_with(".cond_br")) return true;
+    if (chooses(operation.name) || goes_around(operation.name) || operation.name.ends_with(".cond_br"))
+      return true;
     if (const Attribute* sizes = module_.attribute(operation, "static_sizes"); sizes != nullptr) {
       const std::vector<std::int64_t> known = module_.integers(*sizes);
       if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
@@ -329,11 +330,11 @@ void NestBuilder::branches(const Operation& operation, At at) {
     return;
   }
   if (goes_around(operation.name)) return while_loop(operation, at);
-  if (operation.name == "scf.if" || operation.name == "affine.if" || operation.name == "scf.index_switch") {
+  const Few<double> sides = shares(operation, at);
+  if (std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; }))
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
-    at.share *= 1.0 / static_cast<double>(std::max<std::size_t>(2, operation.regions.size()));
-  }
-  for (const int id : operation.regions) region(id, at);
+  for (std::size_t k = 0; k < sides.size(); ++k)
+    if (sides[k] > 0.0) region(operation.regions[k], {at.loop, at.share * sides[k]});
 }
 
 void NestBuilder::call(const Operation& operation, At at) {

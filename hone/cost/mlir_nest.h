@@ -14,10 +14,11 @@ namespace hone::cost::mlir {
 /// What a function does, as loops around work: from loops as they are written, and from operations on whole
 /// tensors (linalg, arith and math on tensors, other dialects' by their names and shapes) as the loops that
 /// they stand for. Counts are means over what bounds depend on (triangles, the last tile), by a fixed lattice
-/// of sample points; a `?` and a bound that depends on data count as kUnknownTrips, and each side of a branch
-/// as half. While loops, and blocks that are jumped back to (cf), are as long as a number that they count by
-/// stays on one side of a bound, else of unknown length; what other jumps lead to counts once. Called
-/// functions of the module are counted where they are called.
+/// of sample points; a `?` and a bound that depends on data count as kUnknownTrips. A side of a branch counts
+/// as often as its condition holds where loops alone decide that, else all sides evenly. While loops, and
+/// blocks that are jumped back to (cf), are as long as a number that they count by stays on one side of a
+/// bound, else of unknown length; what other jumps lead to counts once. Called functions of the module are
+/// counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the
@@ -143,6 +144,7 @@ struct Nest {
   double arguments_bytes = 0.0;  ///< ... of these
   int branches = 0;              ///< of cf, that are no loop's: what they lead to is counted once each
   int unknown_operations = 0;    ///< on shaped values, of which nothing is known but the shapes
+  int even_branches = 0;         ///< conditions that are not known: each side is counted evenly
 
   static constexpr int kHeap = -2;
   /// The memory that a buffer (not -1) is in, by its root's number: kHeap for all on the heap. Of different

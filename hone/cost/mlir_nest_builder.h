@@ -61,7 +61,9 @@ inline std::uint64_t code_of(const Operation& operation) {
          std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
 }
 
-/// Operations that run their regions again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
+/// Operations that run one of their regions (scf.if, tosa.cond_if, stablehlo.case, torch.prim.If), and that
+/// run them again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
+bool chooses(std::string_view name);
 bool goes_around(std::string_view name);
 /// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
 std::string_view predicate_of(const Module& module, const Operation& operation);
@@ -130,6 +132,24 @@ class NestBuilder {
   void numbered(int value, std::span<const std::pair<int, std::int64_t>> terms, At at);
   void number_body(int body, std::span<const std::vector<std::pair<int, std::int64_t>>> dimensions,
                    std::span<const int> loops, At at);
+
+  // How often sides of branches are taken (mlir_nest_shares.cpp).
+  /// What is compared with 0: a difference, and how it has to be.
+  struct Constraint {
+    enum class Is : std::uint8_t { zero, other, positive, negative, not_positive, not_negative };
+    Nest::Index difference;
+    Is is = Is::zero;
+    bool holds(double at) const;
+    /// Whether loops alone decide it.
+    bool known() const {
+      return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
+             difference.offset == 0;
+    }
+  };
+  bool constraints(int condition, std::vector<Constraint>& list);
+  double share(const std::vector<Constraint>& list, At at) const;
+  std::optional<double> share(const Constraint& one) const;
+  Few<double> shares(const Operation& operation, At at);
 
   Points points(const Bound& bound, bool lower, bool& known);
   Points points(int value);

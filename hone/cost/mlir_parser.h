@@ -176,9 +176,10 @@ class Parser {
   void check_maps(const Operation& operation, const Token& name) const;
   void take_dictionary(Head& head);
   std::int64_t integer();
-  int affine_map();  ///< after `affine_map`
-  void affine_set();
-  int map_reference();  ///< `#map` or `affine_map<...>`
+  int affine_map();                       ///< after `affine_map`
+  void affine_set(Attribute& attribute);  ///< after `affine_set`
+  void map_names(AffineMap& map);         ///< `(d0, d1)[s0]`
+  int map_reference();                    ///< `#map` or `affine_map<...>`
   int affine_expression(AffineMap& map, Few<int>* values);
   int affine_term(AffineMap& map, Few<int>* values);
   int affine_factor(AffineMap& map, Few<int>* values);

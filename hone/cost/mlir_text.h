@@ -53,10 +53,10 @@ struct Attribute {
   std::int64_t integer = 0;             ///< of integer and flag
   double real = 0.0;                    ///< of integer and real
   int type = -1;                        ///< of what is typed, or the type itself
-  int map = -1;                         ///< index into Module::maps
+  int map = -1;                         ///< index into Module::maps; a set's results are its constraints
   Few<int> items;                       ///< of array and dictionary: indices into Module::attributes
   std::vector<std::string_view> names;  ///< of a dictionary
-  std::vector<double> numbers;          ///< of dense
+  std::vector<double> numbers;          ///< of dense; of a set by constraint: 1: it is 0, 0: it is not below
   std::string_view text;                ///< as written; of a text and a symbol: what stands inside
 };
 

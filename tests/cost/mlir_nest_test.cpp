@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/base/error.h"
 #include "hone/cost/mlir_features.h"
 #include "mlir_function.h"
 
@@ -258,6 +259,49 @@ func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
                              "integer_count", "hot_unit", "real_reduction_iterations", "unknown_loops"})
       EXPECT_EQ(one->at(name), written.at(name)) << name << (one == &loops ? " while" : " blocks");
   }
+}
+
+// Branches.
+
+/// A body of exponentials behind a condition, in two loops of 512 and 100.
+double exponentials(const std::string& condition) {
+  return of("func.func @f(%A: memref<512x100xf32>, %p: i1, %m: index) {\n  affine.for %i = 0 to 512 {\n"
+            "    affine.for %j = 0 to 100 {\n" +
+            condition +
+            " {\n        %x = affine.load %A[%i, %j] : memref<512x100xf32>\n        %y = math.exp %x : f32\n"
+            "        affine.store %y, %A[%i, %j] : memref<512x100xf32>\n      }\n    }\n  }\n  return\n}\n")
+      .at("transcendental_count");
+}
+
+TEST(MlirNest, BranchesAreTakenAsOftenAsTheirConditionsHold) {
+  const double all = 512.0 * 100.0;
+  const auto set = [&](const std::string& constraints) {
+    return exponentials("      affine.if affine_set<(i, j)[m] : (" + constraints + ")>(%i, %j)[%m]") / all;
+  };
+  EXPECT_DOUBLE_EQ(set("i == 0"), 1.0 / 512);
+  EXPECT_DOUBLE_EQ(set("i - 1 >= 0"), 511.0 / 512);
+  EXPECT_DOUBLE_EQ(set("j - 3 == 0, 7 - i >= 0"), 8.0 / 512 / 100);
+  EXPECT_DOUBLE_EQ(set("i >= 0, j >= 0"), 1.0);
+  EXPECT_DOUBLE_EQ(set("-i - 1 >= 0"), 0.0);
+  EXPECT_DOUBLE_EQ(set("i - 600 == 0"), 0.0);
+  EXPECT_NEAR(set("i - j >= 0"), 0.9, 0.05) << "above a diagonal";
+  EXPECT_EQ(set("i - m >= 0"), 0.5) << "not known";
+  // The same as comparisons.
+  const auto compared = [&](const std::string& predicate, int with) {
+    return exponentials(
+               fmt::format("      %k = arith.constant {} : index\n      %c = arith.cmpi {}, %i, %k : "
+                           "index\n      scf.if %c",
+                           with, predicate)) /
+           all;
+  };
+  EXPECT_DOUBLE_EQ(compared("eq", 5), 1.0 / 512);
+  EXPECT_DOUBLE_EQ(compared("ne", 5), 511.0 / 512);
+  EXPECT_DOUBLE_EQ(compared("slt", 8), 8.0 / 512);
+  EXPECT_DOUBLE_EQ(compared("sge", 8), 504.0 / 512);
+  EXPECT_EQ(exponentials("      %c = arith.constant false\n      scf.if %c"), 0.0);
+  EXPECT_EQ(exponentials("      %c = arith.constant true\n      scf.if %c"), all);
+  EXPECT_EQ(exponentials("      scf.if %p"), all / 2);
+  EXPECT_THROW(set("i > 0"), Error);
 }
 
 }  // namespace
