@@ -24,6 +24,8 @@ std::vector<std::string> assumed(const Module& module, int function) {
   add(nest.even_branches, "condition is not known", "conditions are not known", "evenly for each side");
   if (nest.branches > 0) list.emplace_back("control flow by cf is counted once");
   add(nest.unknown_operations, "operation is not known", "operations are not known", "by shape");
+  add(nest.unknown_regions, "operation with a body is not known", "operations with bodies are not known",
+      "as if the body ran once");
   return list;
 }
 

@@ -184,6 +184,9 @@ void NestBuilder::operation(int id, At at) {
       flow(operation, at, false);
       break;
     default:
+      if (work == Work::unknown && !operation.regions.empty() && !chooses(operation.name) &&
+          !goes_around(operation.name))
+        ++nest_.unknown_regions;
       step(operation, at, work);
       if (!operation.regions.empty()) branches(operation, at);
   }

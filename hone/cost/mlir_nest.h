@@ -144,6 +144,7 @@ struct Nest {
   double arguments_bytes = 0.0;  ///< ... of these
   int branches = 0;              ///< of cf, that are no loop's: what they lead to is counted once each
   int unknown_operations = 0;    ///< on shaped values, of which nothing is known but the shapes
+  int unknown_regions = 0;       ///< of operations that are not known: what stands there is counted once
   int even_branches = 0;         ///< conditions that are not known: each side is counted evenly
 
   static constexpr int kHeap = -2;

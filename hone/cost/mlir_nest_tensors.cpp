@@ -12,6 +12,14 @@ bool whole(const Type& type) {
          (type.kind == Type::Kind::other && type.scalar != Type::Scalar::none);
 }
 
+/// Operations of other dialects whose regions say how elements are combined, compared or computed.
+bool combines(std::string_view name) {
+  for (const std::string_view one : {"reduce", "reduce_window", "all_reduce", "reduce_scatter", "sort", "map",
+                                     "scatter", "select_and_scatter", "generate", "pad"})
+    if (name.ends_with(one) && name[name.size() - one.size() - 1] == '.') return true;
+  return false;
+}
+
 std::int64_t known(std::int64_t size) { return size == kDynamic ? Nest::kUnknownTrips : size; }
 
 }  // namespace
@@ -43,6 +51,13 @@ bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
   }
   if (work == Work::load || work == Work::store) return false;  // of one element
   if (!holds_tensors(operation)) return false;
+  if (!operation.regions.empty() && !combines(operation.name)) {
+    if (work == Work::unknown && !chooses(operation.name) && !goes_around(operation.name))
+      ++nest_.unknown_regions;
+    branches(operation, at);
+    flow(operation, at, false);
+    return true;
+  }
   switch (work) {
     case Work::contraction:
       contraction(operation, at);

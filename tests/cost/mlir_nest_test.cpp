@@ -4,15 +4,23 @@
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
+#include "hone/cost/mlir_assumed.h"
 #include "hone/cost/mlir_features.h"
 #include "mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
 
+using List = std::vector<std::string>;
+
 Features of(const std::string& text) {
   const Module module = parse(text);
   return features(module, module.functions().at(0));
+}
+/// Of the last function.
+List said(const std::string& text) {
+  const Module module = parse(text);
+  return assumed(module, module.functions().back());
 }
 
 // Negative numbers.
@@ -53,6 +61,74 @@ func.func @f(%a: memref<100xf32>) {
   return
 })");
   EXPECT_EQ(below.at("transcendental_count"), 100.0);
+}
+
+// Regions of other dialects.
+
+TEST(MlirNest, RegionsOfOtherDialectsAreWalked) {
+  const auto exponentials = [](const std::string& text) { return of(text).at("transcendental_count"); };
+  const std::string tosa = R"(
+func.func @f(%x: tensor<16x32xf32>, %i: tensor<i32>, %n: tensor<i32>) -> tensor<16x32xf32> {
+  %one = "tosa.const"() <{value = dense<1> : tensor<i32>}> : () -> tensor<i32>
+  %0:2 = tosa.while_loop (%j = %i, %y = %x) : (tensor<i32>, tensor<16x32xf32>) -> (tensor<i32>, tensor<16x32xf32>) {
+    %p = tosa.greater_equal %n, %j : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    tosa.yield %p : tensor<i1>
+  } do {
+  ^bb0(%j: tensor<i32>, %y: tensor<16x32xf32>):
+    %m = tosa.exp %y : (tensor<16x32xf32>) -> tensor<16x32xf32>
+    %k = tosa.add %j, %one : (tensor<i32>, tensor<i32>) -> tensor<i32>
+    tosa.yield %k, %m : tensor<i32>, tensor<16x32xf32>
+  }
+  return %0#1 : tensor<16x32xf32>
+})";
+  EXPECT_EQ(exponentials(tosa), 64.0 * 16 * 32);
+  EXPECT_EQ(said(tosa), List{"1 loop bound is not known, counted as 64"});
+  EXPECT_EQ(exponentials(R"(
+func.func @f(%x: tensor<16x32xf32>, %i: tensor<i32>, %n: tensor<i32>) -> tensor<16x32xf32> {
+  %0:2 = "stablehlo.while"(%i, %x) ({
+  ^bb0(%j: tensor<i32>, %y: tensor<16x32xf32>):
+    %p = "stablehlo.compare"(%j, %n) : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    "stablehlo.return"(%p) : (tensor<i1>) -> ()
+  }, {
+  ^bb0(%j: tensor<i32>, %y: tensor<16x32xf32>):
+    %m = "stablehlo.exponential"(%y) : (tensor<16x32xf32>) -> tensor<16x32xf32>
+    "stablehlo.return"(%j, %m) : (tensor<i32>, tensor<16x32xf32>) -> ()
+  }) : (tensor<i32>, tensor<16x32xf32>) -> (tensor<i32>, tensor<16x32xf32>)
+  return %0#1 : tensor<16x32xf32>
+})"),
+            64.0 * 16 * 32);
+  EXPECT_EQ(exponentials(R"(
+func.func @f(%x: !torch.vtensor<[16,32],f32>, %n: !torch.int) -> !torch.vtensor<[16,32],f32> {
+  %true = torch.constant.bool true
+  %0 = torch.prim.Loop %n, %true, init(%x) {
+  ^bb0(%i: !torch.int, %y: !torch.vtensor<[16,32],f32>):
+    %m = torch.aten.exp %y : !torch.vtensor<[16,32],f32> -> !torch.vtensor<[16,32],f32>
+    torch.prim.Loop.condition %true, iter(%m : !torch.vtensor<[16,32],f32>)
+  } : (!torch.int, !torch.bool, !torch.vtensor<[16,32],f32>) -> !torch.vtensor<[16,32],f32>
+  return %0 : !torch.vtensor<[16,32],f32>
+})"),
+            64.0 * 16 * 32);
+  EXPECT_EQ(exponentials(R"(
+func.func @f(%x: tensor<16x32xf32>, %c: tensor<i1>) -> tensor<16x32xf32> {
+  %0 = tosa.cond_if %c -> (tensor<16x32xf32>) {
+    %m = tosa.exp %x : (tensor<16x32xf32>) -> tensor<16x32xf32>
+    tosa.yield %m : tensor<16x32xf32>
+  } else {
+    tosa.yield %x : tensor<16x32xf32>
+  }
+  return %0 : tensor<16x32xf32>
+})"),
+            0.5 * 16 * 32);
+  const std::string region = R"(
+func.func @f(%x: tensor<16x32xf32>) -> tensor<16x32xf32> {
+  %0 = "flow.dispatch.region"() ({
+    %m = tosa.exp %x : (tensor<16x32xf32>) -> tensor<16x32xf32>
+    "flow.return"(%m) : (tensor<16x32xf32>) -> ()
+  }) : () -> tensor<16x32xf32>
+  return %0 : tensor<16x32xf32>
+})";
+  EXPECT_EQ(exponentials(region), 16.0 * 32);
+  EXPECT_EQ(said(region), List{"1 operation with a body is not known, counted as if the body ran once"});
 }
 
 // Bodies of operations on tensors.
