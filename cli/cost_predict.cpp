@@ -97,7 +97,7 @@ int predict(const PredictArguments& arguments) {
   const std::vector<int> functions = module.functions();
   const std::vector<std::vector<cost::PredictedCost>> predicted = model.predict(module);
   for (std::size_t i = 0; i < functions.size(); ++i) {
-    const std::string name(module.operations[static_cast<std::size_t>(functions[i])].symbol);
+    const std::string name = module.name_of(functions[i]);
     const std::vector<cost::PredictedCost>& costs = predicted[i];
     const std::vector<std::string> assumed = cost::mlir::assumed(module, functions[i]);
     if (arguments.json) {

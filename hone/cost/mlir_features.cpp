@@ -383,7 +383,7 @@ const std::vector<std::string>& feature_names() {
 
 Features features(const Module& module, int function, const CodeTarget& target) {
   Features result;
-  result.function = module.operations[static_cast<std::size_t>(function)].symbol;
+  result.function = module.name_of(function);
   result.values.reserve(160);
   Summary summary(module, function);
   Sheet sheet(nullptr, &result.values);

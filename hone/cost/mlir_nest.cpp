@@ -340,17 +340,26 @@ void NestBuilder::branches(const Operation& operation, At at) {
     if (sides[k] > 0.0) region(operation.regions[k], {at.loop, at.share * sides[k]});
 }
 
-void NestBuilder::call(const Operation& operation, At at) {
-  nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
-  if (calling_.size() >= kMaxCalls || walked_ > kMaxWalked) return;
+/// The function that is called by its name, as the nearest module around the call knows it; -1: none.
+int NestBuilder::callee(const Operation& operation) {
   if (callees_.empty())
     for (std::size_t i = 0; i < module_.operations.size(); ++i)
-      if (module_.operations[i].name.ends_with(".func") && !module_.operations[i].regions.empty())
-        callees_.emplace(module_.operations[i].symbol, static_cast<int>(i));
-  const auto found = callees_.find(operation.symbol);
-  if (found == callees_.end()) return;
-  const int callee_id = found->second;
-  if (std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end()) return;  // it calls itself
+      if (const Operation& one = module_.operations[i]; one.name.ends_with(".func") && !one.regions.empty())
+        callees_.try_emplace({one.region, one.symbol}, static_cast<int>(i));
+  for (int region = operation.region; region >= 0;) {
+    const int around = module_.regions[static_cast<std::size_t>(region)].operation;
+    region = module_.operations[static_cast<std::size_t>(around)].region;
+    if (const auto found = callees_.find({region, operation.symbol}); found != callees_.end())
+      return found->second;
+  }
+  return -1;
+}
+
+void NestBuilder::call(const Operation& operation, At at) {
+  nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
+  const int callee_id = callee(operation);
+  const bool recursive = std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end();
+  if (callee_id < 0 || recursive || calling_.size() >= kMaxCalls || walked_ > kMaxWalked) return;
   const Operation& callee = module_.operations[static_cast<std::size_t>(callee_id)];
   // Values of the callee mean something else at every call.
   std::unordered_map<int, Nest::Index> indices;

@@ -113,6 +113,7 @@ class NestBuilder {
   bool varies(const Bound& bound) const;
   bool bounds_vary(int function) const;
   void bounded_by(int loop, int around, int value);
+  int callee(const Operation& operation);
 
   // What loops count by (mlir_nest_counts.cpp).
   Points stands_at(int loop, const Points& trips) const;
@@ -240,10 +241,10 @@ class NestBuilder {
   Few<std::pair<int, int>> heads_;  ///< of loops of blocks that are being walked: region, block
   Few<int> calling_;                ///< functions being walked, the outermost first
   int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
-  std::unordered_map<std::string_view, int> callees_;
-  std::unordered_map<int, Way> paths_;  ///< by value, while latency() walks
-  bool chased_ = false;                 ///< it went through a load's place
-  std::vector<Points> weights_;         ///< of a loop at each sample point: how often its body runs
+  std::map<std::pair<int, std::string_view>, int> callees_;  ///< by region and symbol
+  std::unordered_map<int, Way> paths_;                       ///< by value, while latency() walks
+  bool chased_ = false;                                      ///< it went through a load's place
+  std::vector<Points> weights_;  ///< of a loop at each sample point: how often its body runs
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;

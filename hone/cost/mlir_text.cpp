@@ -77,6 +77,21 @@ std::vector<int> Module::functions() const {
   return found.empty() ? bodies : found;
 }
 
+std::string Module::name_of(int function) const {
+  const Operation& named = operations[static_cast<std::size_t>(function)];
+  std::string name(named.symbol);
+  const std::vector<int> all = functions();
+  const auto same = [&](int one) { return operations[static_cast<std::size_t>(one)].symbol == named.symbol; };
+  if (std::count_if(all.begin(), all.end(), same) < 2) return name;
+  for (int region = named.region; region >= 0;) {
+    const Operation& around =
+        operations[static_cast<std::size_t>(regions[static_cast<std::size_t>(region)].operation)];
+    if (!around.symbol.empty()) name = std::string(around.symbol) + "::" + name;
+    region = around.region;
+  }
+  return name;
+}
+
 bool Module::zero(int value) const {
   if (constant(value) == 0) return true;
   const int definer = value < 0 ? -1 : values[static_cast<std::size_t>(value)].operation;

@@ -134,6 +134,8 @@ struct Module {
   /// Operations that hold a body and are called (func.func, llvm.func, gpu.func, and what else is named
   /// so); where there is none, those at the top, or inside a module at the top, that have regions.
   std::vector<int> functions() const;
+  /// The name of one of functions(); where several have it, after the modules around it: "a::f".
+  std::string name_of(int function) const;
   /// The value of a constant of type index or integer that an operand refers to, through arith.constant,
   /// index.constant, llvm.mlir.constant; kDynamic where it is none.
   std::int64_t constant(int value) const;

@@ -380,5 +380,46 @@ TEST(MlirNest, BranchesAreTakenAsOftenAsTheirConditionsHold) {
   EXPECT_THROW(set("i > 0"), Error);
 }
 
+// Modules inside modules.
+
+TEST(MlirNest, ANameIsThatOfTheNearestModule) {
+  const Module module = parse(R"(
+module @a {
+  func.func @g(%A: memref<8xf32>) {
+    return
+  }
+  func.func @f(%A: memref<8xf32>) {
+    call @g(%A) : (memref<8xf32>) -> ()
+    return
+  }
+}
+module @b {
+  func.func @f(%A: memref<8xf32>) {
+    call @g(%A) : (memref<8xf32>) -> ()
+    return
+  }
+  func.func @g(%A: memref<8xf32>) {
+    affine.for %i = 0 to 8 {
+      %x = affine.load %A[%i] : memref<8xf32>
+      %y = arith.addf %x, %x : f32
+      affine.store %y, %A[%i] : memref<8xf32>
+    }
+    return
+  }
+  func.func @h() {
+    return
+  }
+})");
+  List names;
+  std::vector<double> flops;
+  for (const int function : module.functions()) {
+    const Features one = features(module, function);
+    names.push_back(one.function);
+    flops.push_back(one.at("flops"));
+  }
+  EXPECT_EQ(names, (List{"a::g", "a::f", "b::f", "b::g", "h"}));
+  EXPECT_EQ(flops, (std::vector<double>{0.0, 0.0, 8.0, 8.0, 0.0}));
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
