@@ -24,8 +24,15 @@ std::vector<std::string> assumed(const Module& module, int function) {
   add(nest.even_branches, "condition is not known", "conditions are not known", "evenly for each side");
   if (nest.branches > 0) list.emplace_back("control flow by cf is counted once");
   add(nest.unknown_operations, "operation is not known", "operations are not known", "by shape");
+  add(nest.unknown_steps, "operation on single values is not known",
+      "operations on single values are not known", "as a step each");
   add(nest.unknown_regions, "operation with a body is not known", "operations with bodies are not known",
       "as if the body ran once");
+  add(nest.unknown_calls, "called function is not known", "called functions are not known",
+      "as the call alone");
+  add(nest.cut_calls, "call is too deep inside others or one of too many",
+      "calls are too deep inside others or too many", "as the call alone");
+  add(nest.recursive_calls, "function calls itself", "functions call themselves", "once");
   return list;
 }
 

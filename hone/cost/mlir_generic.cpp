@@ -11,6 +11,7 @@ void Parser::understand(Operation& operation) {
   if (name == "affine.parallel") return generic_affine_parallel(operation);
   if (name == "scf.for" || name == "scf.parallel") return generic_scf(operation);
   if (name == "scf.forall") return generic_forall(operation);
+  if (name == "omp.loop_nest") return openmp_loops(operation);
   if (!name.starts_with("affine.")) return;
   const Attribute* map = module_.attribute(operation, "map");
   if (map == nullptr || map->map < 0) return;
@@ -23,6 +24,17 @@ void Parser::understand(Operation& operation) {
     return;
   operation.map = map->map;
   operation.map_operands = first;
+}
+
+/// omp.loop_nest, in both forms: all lower bounds, all upper ones, all steps.
+void Parser::openmp_loops(Operation& operation) {
+  const std::size_t dims = operation.operands.size() / 3;
+  if (operation.name != "omp.loop_nest" || operation.operands.size() != 3 * dims || !operation.loops.empty())
+    return;
+  for (std::size_t i = 0; i < dims; ++i)
+    operation.loops.push_back({argument(operation, i), value_bound(operation.operands[i]),
+                               value_bound(operation.operands[dims + i]),
+                               value_bound(operation.operands[2 * dims + i]), true});
 }
 
 int Parser::argument(const Operation& operation, std::size_t number) const {

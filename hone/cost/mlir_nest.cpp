@@ -167,6 +167,12 @@ void NestBuilder::operation(int id, At at) {
   const Work work = work_of(operation.name);
   const std::size_t steps = nest_.steps.size();
   if (tensors(operation, at, work)) return library_calls(operation, steps);
+  // What ends a block of a dialect's own has no part in what the block does.
+  const bool named = operation.name.find('.') != std::string_view::npos || operation.name == "return" ||
+                     operation.name == "call";
+  if ((work == Work::unknown || !named) && operation.regions.empty() &&
+      !operation.name.ends_with("terminator"))
+    ++nest_.unknown_steps;
   switch (work) {
     case Work::none:
       if (!operation.operands.empty() && !operation.results.empty()) flow(operation, at, false);
@@ -333,6 +339,7 @@ void NestBuilder::branches(const Operation& operation, At at) {
     return;
   }
   if (goes_around(operation.name)) return while_loop(operation, at);
+  if (operation.name == "gpu.launch") return launch(operation, at);
   const Few<double> sides = shares(operation, at);
   if (std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; }))
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
@@ -342,6 +349,14 @@ void NestBuilder::branches(const Operation& operation, At at) {
 
 /// The function that is called by its name, as the nearest module around the call knows it; -1: none.
 int NestBuilder::callee(const Operation& operation) {
+  std::string_view symbol = operation.symbol;
+  if (operation.name.ends_with("call_indirect") && !operation.operands.empty()) {
+    const int value = operation.operands[0];
+    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+    if (definer < 0 || module_.operations[static_cast<std::size_t>(definer)].name != "func.constant")
+      return -1;
+    symbol = module_.operations[static_cast<std::size_t>(definer)].symbol;
+  }
   if (callees_.empty())
     for (std::size_t i = 0; i < module_.operations.size(); ++i)
       if (const Operation& one = module_.operations[i]; one.name.ends_with(".func") && !one.regions.empty())
@@ -349,8 +364,7 @@ int NestBuilder::callee(const Operation& operation) {
   for (int region = operation.region; region >= 0;) {
     const int around = module_.regions[static_cast<std::size_t>(region)].operation;
     region = module_.operations[static_cast<std::size_t>(around)].region;
-    if (const auto found = callees_.find({region, operation.symbol}); found != callees_.end())
-      return found->second;
+    if (const auto found = callees_.find({region, symbol}); found != callees_.end()) return found->second;
   }
   return -1;
 }
@@ -359,7 +373,10 @@ void NestBuilder::call(const Operation& operation, At at) {
   nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
   const int callee_id = callee(operation);
   const bool recursive = std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end();
-  if (callee_id < 0 || recursive || calling_.size() >= kMaxCalls || walked_ > kMaxWalked) return;
+  if (callee_id < 0 || recursive || calling_.size() >= kMaxCalls || walked_ > kMaxWalked) {
+    ++(callee_id < 0 ? nest_.unknown_calls : recursive ? nest_.recursive_calls : nest_.cut_calls);
+    return;
+  }
   const Operation& callee = module_.operations[static_cast<std::size_t>(callee_id)];
   // Values of the callee mean something else at every call.
   std::unordered_map<int, Nest::Index> indices;
@@ -368,15 +385,17 @@ void NestBuilder::call(const Operation& operation, At at) {
   std::unordered_map<int, View> views;
   const Few<int>& arguments =
       module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
-  for (std::size_t i = 0; i < arguments.size() && i < operation.operands.size(); ++i) {
+  // Of an indirect call the first operand is the function.
+  const std::size_t first = operation.name.ends_with("call_indirect") ? 1 : 0;
+  for (std::size_t i = 0; i < arguments.size() && first + i < operation.operands.size(); ++i) {
     const Type& type = module_.type_of(arguments[i]);
+    const int given = operation.operands[first + i];
     if (type.shaped()) {
-      buffers[arguments[i]] = buffer(operation.operands[i]);
-      if (const auto part = views_.find(operation.operands[i]); part != views_.end())
-        views[arguments[i]] = part->second;
+      buffers[arguments[i]] = buffer(given);
+      if (const auto part = views_.find(given); part != views_.end()) views[arguments[i]] = part->second;
     } else if (type.scalar == Type::Scalar::index) {
-      indices[arguments[i]] = index(operation.operands[i]);
-      values[arguments[i]] = points(operation.operands[i]);
+      indices[arguments[i]] = index(given);
+      values[arguments[i]] = points(given);
     }
   }
   indices.swap(indices_);

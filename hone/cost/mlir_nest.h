@@ -144,8 +144,12 @@ struct Nest {
   double arguments_bytes = 0.0;  ///< ... of these
   int branches = 0;              ///< of cf, that are no loop's: what they lead to is counted once each
   int unknown_operations = 0;    ///< on shaped values, of which nothing is known but the shapes
+  int unknown_steps = 0;         ///< operations on single values of which nothing is known: a step each
   int unknown_regions = 0;       ///< of operations that are not known: what stands there is counted once
   int even_branches = 0;         ///< conditions that are not known: each side is counted evenly
+  int unknown_calls = 0;         ///< of what the text does not define: the call alone is counted
+  int cut_calls = 0;             ///< not followed: too deep, or after too many operations
+  int recursive_calls = 0;       ///< of a function that is being walked: not followed
 
   static constexpr int kHeap = -2;
   /// The memory that a buffer (not -1) is in, by its root's number: kHeap for all on the heap. Of different

@@ -129,6 +129,7 @@ class NestBuilder {
   std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next);
   void counts_by(const Counter& counter, int loop, int around);
   void while_loop(const Operation& operation, At at);
+  void launch(const Operation& operation, At at);
   const Few<int>& users(int value);
   void numbered(int value, std::span<const std::pair<int, std::int64_t>> terms, At at);
   void number_body(int body, std::span<const std::vector<std::pair<int, std::int64_t>>> dimensions,

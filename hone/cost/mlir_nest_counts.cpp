@@ -256,6 +256,31 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
   carried_chain(span_of(from), span_of(to), at.loop);
 }
 
+/// gpu.launch: blocks of threads, as loops around each other.
+void NestBuilder::launch(const Operation& operation, At at) {
+  constexpr std::size_t kSizes = 6;
+  Few<int> sizes;
+  for (const int operand : operation.operands)
+    if (module_.type_of(operand).scalar == Type::Scalar::index && sizes.size() < kSizes)
+      sizes.push_back(operand);
+  const Few<int>& arguments =
+      module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0].arguments;
+  for (std::size_t d = 0; d < sizes.size(); ++d) {
+    Points trips = points(sizes[d]);
+    const bool known = std::none_of(trips.begin(), trips.end(), [](double size) { return std::isnan(size); });
+    for (double& size : trips)
+      size = known ? std::clamp(size, 0.0, kMostTrips) : static_cast<double>(Nest::kUnknownTrips);
+    const bool single = std::all_of(trips.begin(), trips.end(), [](double size) { return size == 1.0; });
+    if (!single) at = {add_loop(at, trips, true, known, false), 1.0};
+    const std::pair<int, std::int64_t> term{at.loop, 1};
+    if (d < arguments.size()) numbered(arguments[d], {&term, single ? 0u : 1u}, at);
+    if (d + kSizes >= arguments.size()) continue;
+    indices_[arguments[d + kSizes]] = index(sizes[d]);
+    values_[arguments[d + kSizes]] = trips;
+  }
+  region(operation.regions[0], at);
+}
+
 const Few<int>& NestBuilder::users(int value) {
   if (users_.empty())
     for (std::size_t i = 0; i < module_.operations.size(); ++i)

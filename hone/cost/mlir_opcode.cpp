@@ -72,6 +72,7 @@ const std::unordered_map<std::string_view, Work>& table() {
                         "llvm.cond_br",       "func.return",      "llvm.return",
                         "linalg.yield",       "tensor.yield",     "memref.atomic_yield",
                         "cf.assert"});
+    put(Work::control, {"memref.alloca_scope", "gpu.launch", "omp.parallel", "omp.wsloop", "omp.simd"});
     put(Work::call, {"func.call", "func.call_indirect", "llvm.call", "call"});
     put(Work::none, {"builtin.module",
                      "func.func",
@@ -99,7 +100,6 @@ const std::unordered_map<std::string_view, Work>& table() {
                      "memref.transpose",
                      "memref.extract_strided_metadata",
                      "memref.assume_alignment",
-                     "memref.alloca_scope",
                      "bufferization.to_tensor",
                      "bufferization.to_memref",
                      "bufferization.alloc_tensor",

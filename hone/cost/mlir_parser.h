@@ -160,6 +160,7 @@ class Parser {
   void generic_affine_parallel(Operation& operation);
   void generic_scf(Operation& operation);
   void generic_forall(Operation& operation);
+  void openmp_loops(Operation& operation);
   int argument(const Operation& operation, std::size_t number) const;
   Bound slice(const Operation& operation, int map, std::int64_t first, std::int64_t count) const;
 

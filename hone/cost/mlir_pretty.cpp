@@ -329,6 +329,10 @@ void Parser::pretty_region(Head& head) {
     operation.operands.erase(std::remove(operation.operands.begin(), operation.operands.end(), -1),
                              operation.operands.end());
   head.unknown.clear();
+  // gpu.launch: written size after place, and taken places first.
+  if (operation.name == "gpu.launch" && arguments.size() == 12)
+    std::rotate(arguments.begin() + 3, arguments.begin() + 6, arguments.begin() + 9);
+  openmp_loops(operation);
   const std::string_view around =
       operation.name.ends_with(".func") ? operation.dialect() : std::string_view();
   if (!around.empty() || operation.name == "builtin.module")

@@ -152,6 +152,7 @@ class TypeReader {
     if (take('*')) {
       if (kind == Type::Kind::vector) fail("a vector without a shape");
       type.ranked = false;
+      type.shape = {kDynamic};  // at least something
       need('x');
     } else {
       dimensions(type);
@@ -274,6 +275,13 @@ class TypeReader {
       end = std::min(end + 1, text_.size());
       shown_shape(text_.substr(at_, end - at_), type);
     }
+    // A tensor of any shape: `!torch.tensor`, `!torch.vtensor<*,f32>`.
+    const bool open = end == at_ || text_.substr(at_).starts_with("<*");
+    if (open && name.ends_with("tensor")) {
+      type.ranked = false;
+      type.shape = {kDynamic};
+      if (type.scalar == Type::Scalar::none) type.scalar = Type::Scalar::other;
+    }
     at_ = end;
     type.text = text_.substr(begin, end - begin);
     return type;
@@ -282,6 +290,10 @@ class TypeReader {
   static void shown_shape(std::string_view inside, Type& type) {
     std::size_t i = 1;
     std::vector<std::int64_t> shape;
+    if (inside.starts_with("<*"))
+      while (i < inside.size() &&
+             (inside[i] == '*' || inside[i] == ',' || inside[i] == 'x' || inside[i] == ' '))
+        ++i;
     const bool list = i < inside.size() && inside[i] == '[';
     if (list) ++i;
     while (i < inside.size() && shape.size() < 64) {

@@ -380,6 +380,63 @@ TEST(MlirNest, BranchesAreTakenAsOftenAsTheirConditionsHold) {
   EXPECT_THROW(set("i > 0"), Error);
 }
 
+// What is not walked is said.
+
+TEST(MlirNest, BodiesThatRunForAllOfAGrid) {
+  const std::string body =
+      "%x = memref.load %A[%i] : memref<4096xf32>\n%y = math.exp %x : f32\n"
+      "memref.store %y, %A[%i] : memref<4096xf32>\n";
+  const std::string head =
+      "func.func @f(%A: memref<4096xf32>) {\n%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n"
+      "%n = arith.constant 4096 : index\n";
+  for (const std::string& text :
+       {"omp.wsloop {\nomp.loop_nest (%i) : index = (%c0) to (%n) step (%c1) {\n" + body +
+            "omp.yield\n}\nomp.terminator\n}\n",
+        "gpu.launch blocks(%i, %b, %c) in (%g = %n, %h = %c1, %k = %c1) threads(%t, %u, %v) in (%p = %c1, %q "
+        "= "
+        "%c1, %r = %c1) {\n" +
+            body + "gpu.terminator\n}\n",
+        "memref.alloca_scope {\nscf.for %i = %c0 to %n step %c1 {\n" + body + "}\n}\n"}) {
+    const std::string whole = head + text + "return\n}\n";
+    const Features all = of(whole);
+    EXPECT_EQ(all.at("transcendental_count"), 4096.0) << text;
+    EXPECT_EQ(all.at("hot_unit"), 2.0) << text;
+    EXPECT_EQ(said(whole), List{}) << text;
+  }
+}
+
+TEST(MlirNest, WhatIsLeftOutIsSaid) {
+  EXPECT_EQ(said("func.func @f(%x: f32) -> f32 {\n%y = arithaddi %x, %x : f32\nreturnreturn %y : f32\n"
+                 "return %y : f32\n}\n"),
+            List{"2 operations on single values are not known, counted as a step each"});
+  EXPECT_EQ(said("func.func private @g()\nfunc.func @f(%c: i1) {\nscf.if %c {\ncall @g() : () -> ()\n}\n"
+                 "return\n}\n"),
+            (List{"1 condition is not known, counted evenly for each side",
+                  "1 called function is not known, counted as the call alone"}));
+  EXPECT_EQ(said("func.func @f() {\ncall @f() : () -> ()\nreturn\n}\n"),
+            List{"1 function calls itself, counted once"});
+  std::string deep = "func.func @f0(%x: f32) {\n%y = math.exp %x : f32\nreturn\n}\n";
+  for (int i = 1; i < 20; ++i)
+    deep += fmt::format("func.func @f{}(%x: f32) {{\ncall @f{}(%x) : (f32) -> ()\nreturn\n}}\n", i, i - 1);
+  EXPECT_EQ(said(deep),
+            List{"1 call is too deep inside others or one of too many, counted as the call alone"});
+  // A function that is known by its value.
+  EXPECT_EQ(of("func.func @f(%A: memref<8xf32>) {\n%g = constant @g : (memref<8xf32>) -> ()\n"
+               "func.call_indirect %g(%A) : (memref<8xf32>) -> ()\nreturn\n}\n"
+               "func.func private @g(%A: memref<8xf32>) {\naffine.for %i = 0 to 8 {\n"
+               "%x = affine.load %A[%i] : memref<8xf32>\n%y = math.exp %x : f32\n"
+               "affine.store %y, %A[%i] : memref<8xf32>\n}\nreturn\n}\n")
+                .at("transcendental_count"),
+            8.0);
+  // Tensors of any shape.
+  for (const std::string type : {"tensor<*xf32>", "!torch.vtensor<*,f32>", "!torch.tensor"}) {
+    const std::string text = "func.func @f(%x: " + type + ") {\n%y = torch.aten.exp %x : " + type + " -> " +
+                             type + "\nreturn\n}\n";
+    EXPECT_EQ(of(text).at("transcendental_count"), 64.0) << type;
+    EXPECT_EQ(said(text).size(), 2u) << type;
+  }
+}
+
 // Modules inside modules.
 
 TEST(MlirNest, ANameIsThatOfTheNearestModule) {
