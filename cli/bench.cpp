@@ -148,7 +148,7 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
   std::vector<run::Contender> contenders;
   const auto add = [&](run::Contender contender) {
     for (const auto& known : contenders)
-      if (known.name == contender.name) return;
+      if (known.method() == contender.method()) return;
     contenders.push_back(std::move(contender));
   };
   const auto add_own = [&](const std::string& word) {
@@ -158,9 +158,10 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
     for (const auto& scheduler_word : schedulers) {
       const auto [scheduler, scheduler_options] = with_options(scheduler_word);
       run::Contender contender;
-      // Some schedulers are a method with a searcher of their own.
+      // Some schedulers are a method with a searcher of their own, which alone is another contender.
       const auto& its = methods().need("scheduler", scheduler).info;
-      contender.name = scheduler == "fixed"   ? word
+      const bool is_plain = scheduler_word == "fixed" && methods().find("scheduler", searcher) == nullptr;
+      contender.name = is_plain               ? word
                        : its.searcher.empty() ? fmt::format("{}+{}", word, scheduler_word)
                                               : scheduler_word;
       contender.summary = its.searcher.empty() ? info.summary : its.summary;

@@ -23,8 +23,8 @@ double short_number(double value) { return std::strtod(fmt::format("{:.7g}", val
 
 /// What one line of the cache is the answer to.
 std::string line_key(const ComparisonRun& run) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}", run.problem, run.of, run.contender, run.version, run.seed,
-                     run.trials, run.workers);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", run.problem, run.of, run.contender, run.method, run.version,
+                     run.seed, run.trials, run.workers);
 }
 
 /// The file of finished runs, one a line.
@@ -88,6 +88,14 @@ class FinishedRuns {
 
 }  // namespace
 
+std::string Contender::method() const {
+  if (!peer.empty()) {
+    const PeerMethod& one = peer.front();
+    return Json{one.name, one.method, one.fidelity, one.several, one.limits}.dump();
+  }
+  return Json{searcher, searcher_options, scheduler, scheduler_options}.dump();
+}
+
 double ComparisonRun::regret_at(double n) const {
   double regret = kInfinity;
   for (const auto& [x, value] : best) {
@@ -102,8 +110,9 @@ Json ComparisonRun::json() const {
   for (const auto& [x, regret] : best) improvements.push_back({short_number(x), short_number(regret)});
   Json times = Json::array();
   for (const double one : ms) times.push_back(std::strtod(fmt::format("{:.4g}", one).c_str(), nullptr));
-  return {{"problem", problem},   {"of", of},         {"contender", contender}, {"version", version},
-          {"seed", seed},         {"trials", trials}, {"workers", workers},     {"evaluations", evaluations},
+  return {{"problem", problem},   {"of", of},           {"contender", contender},
+          {"method", method},     {"version", version}, {"seed", seed},
+          {"trials", trials},     {"workers", workers}, {"evaluations", evaluations},
           {"best", improvements}, {"ms", times}};
 }
 
@@ -113,6 +122,7 @@ ComparisonRun ComparisonRun::from_json(const Json& json) {
     run.problem = json.at("problem").get<std::string>();
     run.of = json.at("of").get<std::string>();
     run.contender = json.at("contender").get<std::string>();
+    run.method = json.value("method", "");  // older lines lack it, and are no answer any more
     run.version = json.at("version").get<std::string>();
     run.seed = json.at("seed").get<std::uint64_t>();
     run.trials = json.at("trials").get<std::int64_t>();
@@ -182,6 +192,7 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
         like.problem = problem.name();
         like.of = problem_key(problem);
         like.contender = contender.name;
+        like.method = contender.method();
         like.version = contender.version;
         like.seed = static_cast<std::uint64_t>(seed);
         like.trials = trials;

@@ -23,6 +23,8 @@ struct Contender {
   Json searcher_options = Json::object(), scheduler_options = Json::object();  ///< hone's
   std::vector<PeerMethod> peer = {};  ///< the one peer; empty: hone's
   std::string version = {};           ///< results of another version are no results of this
+  /// What runs, whatever it is called: searcher and scheduler with their options, or the peer's method.
+  std::string method() const;
   bool fidelity() const { return peer.empty() ? scheduler != "fixed" : peer.front().fidelity; }
 };
 
@@ -40,7 +42,8 @@ struct Comparison {
 /// One run of a contender on a problem with a seed.
 struct ComparisonRun {
   std::string problem, contender, version;
-  std::string of;  ///< what identifies the problem's space and values
+  std::string of;           ///< what identifies the problem's space and values
+  std::string method = {};  ///< Contender::method()
   std::uint64_t seed = 0;
   std::int64_t trials = 0, workers = 1;
   /// (evaluations, or their worth of time; regret) at each improvement. Regret: see

@@ -346,6 +346,7 @@ ComparisonRun compare_one(const Problem& problem, const Contender& contender, st
   run.problem = problem.name();
   run.of = problem_key(problem);
   run.contender = contender.name;
+  run.method = contender.method();
   run.version = contender.version;
   run.seed = seed;
   run.trials = trials;

@@ -45,6 +45,27 @@ TEST(BenchSearch, TellsTablesOfOneNameApartAndWhatItLeavesOut) {
   EXPECT_EQ(run.err().find("other.json"), std::string::npos) << run.err();
 }
 
+TEST(BenchSearch, ASearcherAndTheSchedulerOfItsNameAreTwo) {
+  const Folder folder;
+  const auto figures = [&](const std::string& searchers, const std::string& schedulers) {
+    Program run(folder, {"bench",        "search",  "--suite",  "fidelity", "--problems",  "branin_fidelity",
+                         "--workers",    "4",       "--trials", "8",        "--seeds",     "1",
+                         "--out",        "o",       "--json",   "--quiet",  "--searchers", searchers,
+                         "--schedulers", schedulers});
+    EXPECT_EQ(run.status(), 0) << run.err();
+    std::map<std::string, Json> regrets;
+    for (const Json& one : Json::parse(run.out())) regrets[one["searcher"]] = one["regret"];
+    return regrets;
+  };
+  const auto alone = figures("bohb", "fixed"), brackets = figures("random", "bohb");
+  const auto both = figures("bohb", "fixed,bohb,fixed:steps=1");
+  ASSERT_EQ(both.size(), 3u);
+  EXPECT_EQ(both.at("bohb+fixed"), alone.at("bohb+fixed"));
+  EXPECT_EQ(both.at("bohb"), brackets.at("bohb"));
+  EXPECT_NE(both.at("bohb+fixed"), both.at("bohb"));
+  EXPECT_NE(both.at("bohb+fixed"), both.at("bohb+fixed:steps=1"));
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :

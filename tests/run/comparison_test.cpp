@@ -217,6 +217,26 @@ TEST_F(Peers, AComparisonGoesOnWhereItStopped) {
   EXPECT_EQ(compare(comparison, cache).runs[0].evaluations, 7);
 }
 
+TEST_F(Peers, OneNameOfTwoMethodsIsNotOneResult) {
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {own("random")};
+  comparison.trials = 6;
+  comparison.seeds = 1;
+  const std::string cache = folder.file("runs.jsonl");
+  const auto random = compare(comparison, cache).runs.at(0);
+  comparison.contenders[0].searcher = "sobol";
+  const auto sobol = compare(comparison, cache).runs.at(0);
+  EXPECT_NE(sobol.best, random.best);
+  comparison.contenders[0] = own("random");
+  EXPECT_EQ(compare(comparison, cache).runs.at(0).json(), random.json());
+  EXPECT_THROW(ComparisonRun::from_json(Json{{"method", 1}}), Error);
+  // A line from before methods were kept stays readable.
+  Json old = random.json();
+  old.erase("method");
+  EXPECT_EQ(ComparisonRun::from_json(old).best, random.best);
+}
+
 ComparisonRun made(const std::string& problem, const std::string& contender, std::uint64_t seed,
                    std::vector<std::pair<double, double>> best, std::vector<double> ms) {
   ComparisonRun run;
