@@ -85,6 +85,7 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   for (const auto& suite : suites) functions.push_back(suite.name);
   if (!arguments.data.empty())
     for (auto& suite : run::recorded_suites(arguments.data, &left_out)) suites.push_back(std::move(suite));
+  run::name_apart(suites);
 
   std::vector<std::string> chosen = words_of(arguments.suites);
   if (chosen.empty())
@@ -107,8 +108,8 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
     };
     if (!is(suite.name) && !(function && is("functions")) && wanted.empty()) continue;
     for (const auto& problem : suite.problems) {
-      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), problem.name()) == wanted.end())
-        continue;
+      const auto means = [&](const std::string& name) { return problem.is_called(name); };
+      if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), means)) continue;
       if (run::measurable(problem))
         problems.push_back(problem);
       else

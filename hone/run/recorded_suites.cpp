@@ -85,13 +85,15 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
   Suite curves{"curves", "recorded learning curves: fidelity is steps", {}};
   Suite devices{"devices", "recorded quality against recorded latency on a device", {}};
   const auto found = tables_below(folder, left_out);
+  const auto joins = [](const Found& device, const Found& table) {
+    return device.is_latency() && !table.is_latency() &&
+           device.table->space().key() == table.table->space().key() &&
+           device.table->rows() == table.table->rows();
+  };
   for (const Found& one : found) {
     if (one.is_latency() && !one.has_steps()) {
-      const auto joins = [&](const Found& other) {
-        return !other.is_latency() && other.table->space().key() == one.table->space().key() &&
-               other.table->rows() == one.table->rows();
-      };
-      if (left_out != nullptr && std::none_of(found.begin(), found.end(), joins))
+      const auto joined = [&](const Found& other) { return joins(one, other); };
+      if (left_out != nullptr && std::none_of(found.begin(), found.end(), joined))
         left_out->push_back(one.name + ": a device's latencies alone; no table beside it has its rows");
       continue;
     }
@@ -99,15 +101,19 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
     suite.problems.emplace_back(
         std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),
         suite.name);
+    std::map<std::string, int> times;  // devices that measure it
+    for (const Found& other : found)
+      if (joins(other, one))
+        for (const auto& metric : other.table->description().metrics) ++times[metric.name];
     for (const Found& other : found) {
-      if (!other.is_latency() || other.table->space().key() != one.table->space().key() ||
-          other.table->rows() != one.table->rows())
-        continue;
+      if (!joins(other, one)) continue;
       for (const auto& metric : other.table->description().metrics) {
+        const std::string measured =
+            times.at(metric.name) == 1 ? metric.name : other.name + "." + metric.name;
         task::RecordedUse use;
         use.objectives = {one.table->description().metrics.front().name, metric.name};
         devices.problems.emplace_back(
-            std::make_shared<const task::Recorded>(one.name + "+" + metric.name,
+            std::make_shared<const task::Recorded>(one.name + "+" + measured,
                                                    std::vector{one.table, other.table}, use),
             devices.name);
       }

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <mutex>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -29,7 +32,20 @@ struct Problem::Known {
 };
 
 Problem::Problem(std::shared_ptr<const task::Benchmark> benchmark, std::string suite)
-    : benchmark_(std::move(benchmark)), suite_(std::move(suite)), known_(std::make_shared<Known>()) {}
+    : benchmark_(std::move(benchmark)),
+      suite_(std::move(suite)),
+      name_(benchmark_->name()),
+      known_(std::make_shared<Known>()) {}
+
+Problem Problem::renamed(std::string name) const {
+  Problem problem = *this;
+  problem.name_ = std::move(name);
+  return problem;
+}
+
+bool Problem::is_called(const std::string& name) const {
+  return name == name_ || name == benchmark_->name() || name == suite_ + "/" + benchmark_->name();
+}
 
 double Problem::median() const {
   std::call_once(known_->median_once, [this] {
@@ -101,11 +117,25 @@ std::optional<double> Problem::best_hypervolume() const {
   return known_->hypervolume;
 }
 
+void name_apart(std::vector<Suite>& suites) {
+  std::map<std::string, int> times;
+  for (const Suite& suite : suites)
+    for (const Problem& problem : suite.problems) ++times[problem.name()];
+  std::set<std::string> taken;
+  for (Suite& suite : suites)
+    for (Problem& problem : suite.problems) {
+      std::string name = times.at(problem.name()) > 1 ? suite.name + "/" + problem.name() : problem.name();
+      // A folder may be called like a suite.
+      while (!taken.insert(name).second) name += "'";
+      if (name != problem.name()) problem = problem.renamed(std::move(name));
+    }
+}
+
 const Problem& find_problem(const std::vector<Suite>& suites, const std::string& name) {
   std::vector<std::string> names;
   for (const Suite& suite : suites)
     for (const Problem& problem : suite.problems) {
-      if (problem.name() == name) return problem;
+      if (problem.is_called(name)) return problem;
       names.push_back(problem.name());
     }
   const std::string near = nearest(name, names);

@@ -15,8 +15,12 @@ namespace hone::run {
 class Problem {
  public:
   explicit Problem(std::shared_ptr<const task::Benchmark> benchmark, std::string suite = {});
+  /// The same problem under another name.
+  Problem renamed(std::string name) const;
 
-  const std::string& name() const { return benchmark_->name(); }
+  const std::string& name() const { return name_; }  ///< the benchmark's, unless it was renamed
+  /// Whether a user may mean it by `name`: its own name, the benchmark's, or that as SUITE/NAME.
+  bool is_called(const std::string& name) const;
   const std::string& title() const { return benchmark_->title(); }
   const std::string& suite() const { return suite_; }  ///< "tables", "curves", "bbob", ...
   const space::Space& space() const { return benchmark_->space(); }
@@ -56,7 +60,7 @@ class Problem {
  private:
   struct Known;  ///< what is computed once
   std::shared_ptr<const task::Benchmark> benchmark_;
-  std::string suite_;
+  std::string suite_, name_;
   std::shared_ptr<Known> known_;
 };
 
@@ -82,13 +86,18 @@ std::vector<Suite> function_suites(std::int64_t dimension = 5);
 /// The suites of a folder of recorded benchmarks: every NAME.json with NAME.csv.gz or NAME.csv beside it, in
 /// the folder and its subfolders, sorted by path. "curves": those with metrics by step; "tables": the rest.
 /// A table of a subfolder that has the very space of another and the unit ms or s (latencies of devices) is
-/// joined to it as well: suite "devices", problem TABLE+DEVICE, with two objectives. Files of one name in
+/// joined to it as well: suite "devices", problem TABLE+METRIC, with two objectives, and TABLE+DEVICE.METRIC
+/// where several devices' files measure one metric. Files of one name in
 /// different subfolders are called by their paths. What is no table with metrics is left out and named, with
 /// why, in `left_out` (where given). Reads everything at once. Throws
 /// Error where the folder is missing or a table is malformed.
 std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out = nullptr);
 
-/// A problem by name among suites ("hartmann6", "bbob_f15"). Throws Error with the name that was meant.
+/// Calls problems that share their name with others SUITE/NAME, so that results of all are told apart.
+void name_apart(std::vector<Suite>& suites);
+
+/// A problem by name among suites ("hartmann6", "bbob_f15", "tables/branin"), the first that is_called so.
+/// Throws Error with the name that was meant.
 const Problem& find_problem(const std::vector<Suite>& suites, const std::string& name);
 
 }  // namespace hone::run

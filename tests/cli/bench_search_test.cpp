@@ -66,6 +66,39 @@ TEST(BenchSearch, ASearcherAndTheSchedulerOfItsNameAreTwo) {
   EXPECT_NE(both.at("bohb+fixed"), both.at("bohb+fixed:steps=1"));
 }
 
+TEST(BenchSearch, ProblemsOfOneNameAreToldApart) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.file("data/devices"));
+  folder.write("data/branin.json", kDescription);
+  folder.write("data/branin.csv", rows(1.0));
+  for (const char* device : {"phone", "laptop"}) {
+    folder.write(
+        fmt::format("data/devices/{}.json", device),
+        R"({"space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics": {"latency": {"unit": "ms", "goal": "min"}}})");
+    std::string text = "x,latency\n";
+    for (int x = 0; x < 8; ++x) text += fmt::format("{},{}\n", x, device[0] == 'p' ? 9 - x : 1 + (x * 3) % 8);
+    folder.write(fmt::format("data/devices/{}.csv", device), text);
+  }
+  const auto seeds_of = [&](const std::vector<std::string>& which) {
+    std::vector<std::string> words{"bench", "search",  "--data", "data",  "--searchers", "random", "--trials",
+                                   "4",     "--seeds", "2",      "--out", "o",           "--json", "--quiet"};
+    words.insert(words.end(), which.begin(), which.end());
+    Program run(folder, words);
+    EXPECT_EQ(run.status(), 0) << run.err();
+    std::map<std::string, Json> seeds;
+    for (const Json& one : Json::parse(run.out())) seeds[one["table"]] = one["seeds"];
+    return seeds;
+  };
+  using Seeds = std::map<std::string, Json>;
+  EXPECT_EQ(seeds_of({"--suite", "tables,devices,classic", "--problems",
+                      "tables/branin,classic/branin,branin+phone.latency,branin+laptop.latency"}),
+            (Seeds{{"tables/branin", 2},
+                   {"classic/branin", 2},
+                   {"branin+phone.latency", 2},
+                   {"branin+laptop.latency", 2}}));
+  EXPECT_EQ(seeds_of({"--problems", "branin"}), (Seeds{{"tables/branin", 2}, {"classic/branin", 2}}));
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :
