@@ -83,23 +83,26 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   std::vector<run::Suite> suites = run::function_suites(arguments.dimension);
   std::vector<std::string> functions, left_out;
   for (const auto& suite : suites) functions.push_back(suite.name);
+  std::vector<std::string> chosen = words_of(arguments.suites);
+  const std::vector<std::string> wanted = words_of(arguments.problems);
+  const bool devices = !wanted.empty() || std::find(chosen.begin(), chosen.end(), "devices") != chosen.end();
   if (!arguments.data.empty())
-    for (auto& suite : run::recorded_suites(arguments.data, &left_out)) suites.push_back(std::move(suite));
+    for (auto& suite : run::recorded_suites(arguments.data, &left_out, devices))
+      suites.push_back(std::move(suite));
   run::name_apart(suites);
 
-  std::vector<std::string> chosen = words_of(arguments.suites);
   if (chosen.empty())
     chosen = arguments.data.empty() ? std::vector<std::string>{"classic", "mixed"}
                                     : std::vector<std::string>{"tables", "curves"};
   std::vector<std::string> names{"functions"};
   for (const auto& suite : suites) names.push_back(suite.name);
   for (const auto& name : chosen) {
-    if ((name == "tables" || name == "curves") && arguments.data.empty())
+    const bool recorded = name == "tables" || name == "curves" || name == "devices";
+    if (recorded && arguments.data.empty())
       throw Error(fmt::format("--suite {} needs recorded tables", name), {}, "give their folder: --data DIR");
-    if (std::find(names.begin(), names.end(), name) == names.end() && name != "tables" && name != "curves")
+    if (std::find(names.begin(), names.end(), name) == names.end() && !recorded)
       throw Error(fmt::format("there is no suite '{}'", name), {}, suggest(name, names));
   }
-  const std::vector<std::string> wanted = words_of(arguments.problems);
   std::vector<run::Problem> problems;
   for (const auto& suite : suites) {
     const bool function = std::find(functions.begin(), functions.end(), suite.name) != functions.end();

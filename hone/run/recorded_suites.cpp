@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 /// A table that was found, read once.
 struct Found {
   std::string name;
-  std::string folder;
+  std::string path;
   std::shared_ptr<const task::Table> table;
 
   bool has_steps() const {
@@ -72,15 +72,15 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
       leave_out(error.message());
       continue;
     }
-    found.push_back({name_of(path), fs::path(path).parent_path().string(),
-                     std::make_shared<const task::Table>(task::Table::read(path))});
+    found.push_back({name_of(path), path, std::make_shared<const task::Table>(task::Table::read(path))});
   }
   return found;
 }
 
 }  // namespace
 
-std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out) {
+std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out,
+                                   bool with_devices) {
   Suite tables{"tables", "recorded tables: one objective, a grid", {}};
   Suite curves{"curves", "recorded learning curves: fidelity is steps", {}};
   Suite devices{"devices", "recorded quality against recorded latency on a device", {}};
@@ -101,6 +101,7 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
     suite.problems.emplace_back(
         std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),
         suite.name);
+    if (!with_devices) continue;
     std::map<std::string, int> times;  // devices that measure it
     for (const Found& other : found)
       if (joins(other, one))
@@ -112,10 +113,16 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
             times.at(metric.name) == 1 ? metric.name : other.name + "." + metric.name;
         task::RecordedUse use;
         use.objectives = {one.table->description().metrics.front().name, metric.name};
-        devices.problems.emplace_back(
-            std::make_shared<const task::Recorded>(one.name + "+" + measured,
-                                                   std::vector{one.table, other.table}, use),
-            devices.name);
+        try {
+          devices.problems.emplace_back(
+              std::make_shared<const task::Recorded>(one.name + "+" + measured,
+                                                     std::vector{one.table, other.table}, use),
+              devices.name);
+        } catch (const Error& error) {  // each alone may be as good as any
+          if (left_out != nullptr)
+            left_out->push_back(fmt::format("{} with {}: {}", one.path, other.path, error.message()));
+          break;
+        }
       }
     }
   }

@@ -99,6 +99,37 @@ TEST(BenchSearch, ProblemsOfOneNameAreToldApart) {
   EXPECT_EQ(seeds_of({"--problems", "branin"}), (Seeds{{"tables/branin", 2}, {"classic/branin", 2}}));
 }
 
+TEST(BenchSearch, TwoTablesThatCannotBeJoinedDisturbNoOther) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.file("data/devices"));
+  constexpr const char* kSpace =
+      R"("space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics": {"loss": {"goal": "min"})";
+  folder.write("data/t.json",
+               fmt::format(R"({{{}, "latency_ms": {{"goal": "min", "unit": "ms"}}}}}})", kSpace));
+  folder.write(
+      "data/devices/d.json",
+      R"({"space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics": {"latency_ms": {"goal": "min", "unit": "ms"}}})");
+  std::string both = "x,loss,latency_ms\n", device = "x,latency_ms\n";
+  for (int x = 0; x < 8; ++x) {
+    both += fmt::format("{},{},{}\n", x, x, 9 - x);
+    device += fmt::format("{},{}\n", x, x);
+  }
+  folder.write("data/t.csv", both);
+  folder.write("data/devices/d.csv", device);
+  const auto run = [&](const char* suite) {
+    return Program(folder, {"bench", "search", "--data", "data", "--suite", suite, "--searchers", "random",
+                            "--trials", "4", "--seeds", "1", "--out", "o", "--json", "--quiet"});
+  };
+  Program tables = run("tables");
+  EXPECT_EQ(tables.status(), 0) << tables.err();
+  EXPECT_EQ(tables.err(), "");
+  Program all = run("tables,devices");
+  EXPECT_EQ(all.status(), 0) << all.err();
+  EXPECT_EQ(
+      all.err(),
+      "left out: data/t.json with data/devices/d.json: two tables beside each other measure 'latency_ms'\n");
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :
