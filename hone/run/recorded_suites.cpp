@@ -72,7 +72,12 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
       leave_out(error.message());
       continue;
     }
-    found.push_back({name_of(path), path, std::make_shared<const task::Table>(task::Table::read(path))});
+    try {
+      found.push_back({name_of(path), path, std::make_shared<const task::Table>(task::Table::read(path))});
+    } catch (const Error& error) {  // of the rows: its own place says where
+      if (left_out == nullptr) throw;
+      left_out->push_back(error.what());
+    }
   }
   return found;
 }
@@ -98,9 +103,15 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
       continue;
     }
     Suite& suite = one.has_steps() ? curves : tables;
-    suite.problems.emplace_back(
-        std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),
-        suite.name);
+    try {
+      suite.problems.emplace_back(
+          std::make_shared<const task::Recorded>(one.name, std::vector{one.table}, task::RecordedUse{}),
+          suite.name);
+    } catch (const Error& error) {
+      if (left_out == nullptr) throw;
+      left_out->push_back(fmt::format("{}: {}", one.path, error.message()));
+      continue;
+    }
     if (!with_devices) continue;
     std::map<std::string, int> times;  // devices that measure it
     for (const Found& other : found)

@@ -89,9 +89,9 @@ std::vector<Suite> function_suites(std::int64_t dimension = 5);
 /// joined to it as well: suite "devices", problem TABLE+METRIC, with two objectives, and TABLE+DEVICE.METRIC
 /// where several devices' files measure one metric. Files of one name in
 /// different subfolders are called by their paths. What is no table with metrics is left out and named, with
-/// why, in `left_out` (where given); so are two tables that cannot be joined. Without `devices` none are
-/// joined. Reads everything at once. Throws
-/// Error where the folder is missing or a table is malformed.
+/// why, in `left_out`; so are malformed tables and two that cannot be joined. Without `devices` none are
+/// joined. Reads everything at once. Throws Error where the folder is missing, and where a table is malformed
+/// and nobody takes `left_out`.
 std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::string>* left_out = nullptr,
                                    bool devices = true);
 

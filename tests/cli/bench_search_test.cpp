@@ -31,6 +31,8 @@ TEST(BenchSearch, TellsTablesOfOneNameApartAndWhatItLeavesOut) {
   folder.write("data/a/t.csv", rows(1.0));
   folder.write("data/b/t.csv", rows(100.0));
   folder.write("data/lonely.json", kDescription);
+  folder.write("data/broken.json", kDescription);
+  folder.write("data/broken.csv", rows(1.0) + "1,2,3\n");
   folder.write("data/other.json", "{\"notes\": 1}");
   Program run(folder, {"bench", "search", "--data", "data", "--searchers", "grid", "--trials", "8", "--seeds",
                        "1", "--out", "o", "--json", "--quiet"});
@@ -42,6 +44,8 @@ TEST(BenchSearch, TellsTablesOfOneNameApartAndWhatItLeavesOut) {
   for (const Json& one : json) EXPECT_EQ(one["regret"].back(), 0.0) << "a grid comes to the best of eight";
   EXPECT_NE(run.err().find("left out: "), std::string::npos) << run.err();
   EXPECT_NE(run.err().find("lonely.json: there are no rows beside it"), std::string::npos) << run.err();
+  EXPECT_NE(run.err().find("left out: data/broken.csv:10: 3 cells, but the header has 2"), std::string::npos)
+      << run.err();
   EXPECT_EQ(run.err().find("other.json"), std::string::npos) << run.err();
 }
 
