@@ -100,11 +100,7 @@ void Recorded::join() {
     const Table& other = *tables_[t];
     std::vector<std::uint32_t> rows(table().rows());
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      std::optional<std::size_t> found;
-      try {
-        found = other.find(table().config(row));
-      } catch (const Error&) {
-      }
+      const auto found = other.find(table(), row);
       if (!found)
         throw Error(fmt::format("'{}' lacks a configuration that '{}' has: {}", called(t), title_,
                                 table().config(row).shown()),

@@ -131,8 +131,8 @@ Table Table::make(TableDescription description, LineReader& lines, const std::st
   table.read_rows(lines);
   table.scale_reals();
   table.make_positions();
-  table.make_index(lines.name());
   table.make_space(description_file);
+  table.make_index(lines.name());
   return table;
 }
 

@@ -60,9 +60,13 @@ class Table {
   /// among the listed ones or ranges within the recorded.
   void check(const space::Space& space) const;
 
-  /// The row of a config; nullopt: it is not recorded. Throws Error on a config that lacks a parameter or has
-  /// a value that the column cannot have.
+  /// The row of a config; nullopt: it is not recorded. Real numbers are compared as space() rounds them; of
+  /// rows that it rounds to one config that with the very numbers, else the first. Throws Error on a config
+  /// that lacks a parameter or has a value that the column cannot have.
   std::optional<std::size_t> find(const space::Config& config) const;
+  /// The row of the configuration that another table of the same parameters has in `row`, by the recorded
+  /// numbers, of which none is rounded; nullopt: it is not recorded, or parameters differ.
+  std::optional<std::size_t> find(const Table& other, std::size_t row) const;
   /// The recorded row nearest to a config: Euclidean over the axes, where ordinals and reals are scaled to
   /// 0..1 along their scale and two texts are 1 apart. Ties: the first row.
   std::size_t nearest(const space::Config& config) const;
@@ -94,6 +98,10 @@ class Table {
   void make_space(const std::string& file);
   Spot spot(const Axis& axis, const space::Config& config, std::size_t position, bool exact) const;
   double position(const Axis& axis, double number) const;
+  /// The real numbers of a row as space() rounds them. Numbers beyond the recorded range stay as they are.
+  std::vector<double> rounded(const double* numbers) const;
+  std::uint64_t hash_of(const std::uint16_t* index, const std::vector<double>& rounded) const;
+  std::optional<std::size_t> find(const std::vector<Spot>& spots, bool exact) const;
 
   TableDescription description_;
   std::vector<Axis> axes_;
@@ -107,7 +115,8 @@ class Table {
   std::size_t n_listed_ = 0, n_real_ = 0;
   bool complete_ = false;
   std::vector<std::uint32_t> row_of_;  // by mixed-radix code of a grid; 0: none, else row + 1
-  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_hash_;  // where there is no such code
+  // Where there is no such code: by indices and rounded numbers.
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_hash_;
   space::Space space_;
 };
 

@@ -7,6 +7,7 @@
 #include "hone/base/error.h"
 #include "hone/base/key.h"
 #include "hone/base/numbers.h"
+#include "hone/space/scale.h"
 #include "hone/task/table.h"
 
 namespace hone::task {
@@ -148,13 +149,8 @@ void Table::make_index(const std::string& file) {
       return;
     }
   }
-  std::string bytes;
   for (std::size_t row = 0; row < rows_; ++row) {
-    const auto* index = reinterpret_cast<const char*>(index_.data() + row * n_listed_);
-    const auto* number = reinterpret_cast<const char*>(numbers_.data() + row * n_real_);
-    bytes.assign(index, n_listed_ * sizeof(std::uint16_t));
-    bytes.append(number, n_real_ * sizeof(double));
-    auto& same = by_hash_[hash_key(bytes).low];
+    auto& same = by_hash_[hash_of(index_.data() + row * n_listed_, rounded(numbers_.data() + row * n_real_))];
     for (const std::uint32_t other : same)
       if (std::equal(index_.begin() + static_cast<std::ptrdiff_t>(row * n_listed_),
                      index_.begin() + static_cast<std::ptrdiff_t>((row + 1) * n_listed_),
@@ -224,39 +220,98 @@ Table::Spot Table::spot(const Axis& axis, const space::Config& config, std::size
   return found;
 }
 
-std::optional<std::size_t> Table::find(const space::Config& config) const {
-  std::size_t code = 0;
-  if (!row_of_.empty()) {
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
-      const Spot at = spot(axes_[i], config, i, true);
-      if (at.index < 0) return std::nullopt;
-      code = code * axes_[i].parameter.values.size() + static_cast<std::size_t>(at.index);
-    }
-    if (row_of_[code] == 0) return std::nullopt;
-    return row_of_[code] - 1;
+std::vector<double> Table::rounded(const double* numbers) const {
+  // What rounds to the end of the range is meant to be the end.
+  constexpr double kSlack = 1e-5;
+  std::vector<double> result(numbers, numbers + n_real_);
+  std::size_t real = 0;
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    if (axes_[i].listed()) continue;
+    double& number = result[real++];
+    number += 0.0;  // no -0.0
+    const space::Parameter& parameter = space_.parameter(i);
+    const double slack = kSlack * (parameter.high - parameter.low);
+    if (parameter.kind != space::ParameterKind::real || number < parameter.low - slack ||
+        number > parameter.high + slack)
+      continue;
+    number = space::Scale(parameter).canonical(Value(number)).number();
   }
+  return result;
+}
+
+std::uint64_t Table::hash_of(const std::uint16_t* index, const std::vector<double>& rounded) const {
+  std::string bytes(reinterpret_cast<const char*>(index), n_listed_ * sizeof(std::uint16_t));
+  bytes.append(reinterpret_cast<const char*>(rounded.data()), n_real_ * sizeof(double));
+  return hash_key(bytes).low;
+}
+
+std::optional<std::size_t> Table::find(const std::vector<Spot>& spots, bool exact) const {
   std::vector<std::uint16_t> index;
   std::vector<double> numbers;
+  std::size_t code = 0;
   for (std::size_t i = 0; i < axes_.size(); ++i) {
-    const Spot at = spot(axes_[i], config, i, true);
     if (!axes_[i].listed()) {
-      numbers.push_back(at.number);
+      numbers.push_back(spots[i].number);
       continue;
     }
-    if (at.index < 0) return std::nullopt;
-    index.push_back(static_cast<std::uint16_t>(at.index));
+    if (spots[i].index < 0) return std::nullopt;
+    index.push_back(static_cast<std::uint16_t>(spots[i].index));
+    code = code * axes_[i].parameter.values.size() + index.back();
   }
-  std::string bytes(reinterpret_cast<const char*>(index.data()), index.size() * sizeof(std::uint16_t));
-  bytes.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double));
-  const auto same = by_hash_.find(hash_key(bytes).low);
+  if (!row_of_.empty())
+    return row_of_[code] == 0 ? std::nullopt : std::optional<std::size_t>(row_of_[code] - 1);
+  const std::vector<double> wanted = rounded(numbers.data());
+  const auto same = by_hash_.find(hash_of(index.data(), wanted));
   if (same == by_hash_.end()) return std::nullopt;
-  for (const std::uint32_t row : same->second)
-    if (std::equal(index.begin(), index.end(),
-                   index_.begin() + static_cast<std::ptrdiff_t>(row * n_listed_)) &&
-        std::equal(numbers.begin(), numbers.end(),
-                   numbers_.begin() + static_cast<std::ptrdiff_t>(row * n_real_)))
-      return row;
-  return std::nullopt;
+  std::optional<std::size_t> alike;
+  for (const std::uint32_t row : same->second) {
+    const double* recorded = numbers_.data() + row * n_real_;
+    if (!std::equal(index.begin(), index.end(), index_.data() + row * n_listed_)) continue;
+    if (std::equal(numbers.begin(), numbers.end(), recorded)) return row;
+    if (!exact && !alike && rounded(recorded) == wanted) alike = row;
+  }
+  return alike;
+}
+
+std::optional<std::size_t> Table::find(const space::Config& config) const {
+  std::vector<Spot> spots;
+  for (std::size_t i = 0; i < axes_.size(); ++i) spots.push_back(spot(axes_[i], config, i, true));
+  return find(spots, false);
+}
+
+std::optional<std::size_t> Table::find(const Table& other, std::size_t row) const {
+  if (other.axes_.size() != axes_.size()) return std::nullopt;
+  std::vector<Spot> spots(axes_.size());
+  std::size_t listed = 0, real = 0;
+  for (const Axis& theirs : other.axes_) {
+    const Value value = theirs.listed()
+                            ? theirs.parameter.values[other.index_[row * other.n_listed_ + listed++]]
+                            : Value(other.numbers_[row * other.n_real_ + real++]);
+    const auto at = std::find_if(axes_.begin(), axes_.end(), [&](const Axis& axis) {
+      return axis.parameter.name == theirs.parameter.name;
+    });
+    if (at == axes_.end()) return std::nullopt;
+    Spot& spot = spots[static_cast<std::size_t>(at - axes_.begin())];
+    if (at->listed()) {
+      const auto& values = at->parameter.values;
+      const bool number = !std::holds_alternative<std::string>(value) && !std::holds_alternative<bool>(value);
+      if (at->parameter.numeric && !number) return std::nullopt;
+      const auto same = at->parameter.numeric
+                            ? std::lower_bound(values.begin(), values.end(), value_real(value),
+                                               [](const Value& one, double n) { return value_real(one) < n; })
+                            : std::find_if(values.begin(), values.end(),
+                                           [&](const Value& one) { return value_same(one, value); });
+      if (same == values.end() || !value_same(*same, value)) return std::nullopt;
+      spot.index = static_cast<std::int32_t>(same - values.begin());
+      continue;
+    }
+    if (std::holds_alternative<std::string>(value) || std::holds_alternative<bool>(value))
+      return std::nullopt;
+    const bool complement = theirs.scale == TableScale::log_complement;
+    spot.number = value_real(value);
+    if (complement != (at->scale == TableScale::log_complement)) spot.number = 1.0 - spot.number;
+  }
+  return find(spots, true);
 }
 
 double Table::position(const Axis& axis, double number) const {

@@ -115,6 +115,41 @@ TEST(Recorded, TablesBesideEachOther) {
   EXPECT_THROW(Recorded("t", {table_of(made), table_of(device)}, {}), Error);
 }
 
+/// Forty rows of two numbers with all their digits, of which the first two round to one config.
+test::MadeTable made_digits(bool turned) {
+  test::MadeTable made;
+  made.description = fmt::format(R"({{"space": {{"x": "float", "lr": "float"}},
+ "metrics": {{"{}": {{"goal": "min"}}}}}})",
+                                 turned ? "phone" : "loss");
+  made.rows = turned ? "x,lr,phone\n" : "x,lr,loss\n";
+  for (int k = 0; k < 40; ++k) {
+    const int i = turned ? 39 - k : k;
+    const double x = i < 2 ? 0.5 + 1e-9 * i : std::fmod(i * 0.6180339887498949, 1.0);
+    const double lr = std::pow(10.0, -4.0 + 3.0 * (i < 2 ? 20.5 : i) / 40.0);
+    made.rows += fmt::format("{},{},{}\n", x, lr, i);
+  }
+  return made;
+}
+
+TEST(Recorded, NumbersAreJoinedAndFoundWithAllTheirDigits) {
+  const auto loss = table_of(made_digits(false)), phone = table_of(made_digits(true));
+  ASSERT_FALSE(loss->complete());
+  ASSERT_EQ(loss->config(0), loss->config(1));
+  const Recorded both("t", {loss, phone}, {});
+  for (std::size_t row = 0; row < 40; ++row) {
+    const auto measures = both.at_row(row, 1).measures;
+    EXPECT_EQ(measures.find("loss"), measures.find("phone")) << row;
+    EXPECT_EQ(loss->find(loss->config(row)), row == 1 ? 0 : row) << "the first of those that round alike";
+    EXPECT_EQ(phone->find(*loss, row), 39 - row);
+  }
+  EXPECT_FALSE(loss->find(space::Config({{"x", 0.123}, {"lr", 0.001}})));
+  EXPECT_FALSE(loss->find(space::Config({{"x", 2.0}, {"lr", 0.001}})));
+  // Only what was recorded is measured, and all of that is.
+  const Recorded strict("t", {loss}, {.nearest = false});
+  EXPECT_EQ(strict.evaluate(loss->config(7), 1, 1).measures.find("loss"), 7.0);
+  EXPECT_NE(strict.evaluate(space::Config({{"x", 0.123}, {"lr", 0.001}}), 1, 1).failure, "");
+}
+
 TEST(RecordedTask, ItsCostIsTheSearchersUnlessTheFileNamesAnother) {
   const test::Folder folder;
   const auto grid = test::made_grid(), curves = test::made_curves();
