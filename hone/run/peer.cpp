@@ -290,21 +290,43 @@ Json Peer::exchange(const Json& request) {
   const Json json = Json::parse(*answer, nullptr, false);
   if (!json.is_object()) broken(fmt::format("answered '{}'", answer->substr(0, 80)));
   if (const std::string error = text_of(json, "error"); !error.empty()) {
-    if (json.value("unable", false)) throw PeerUnable(error);
+    if (json.value("unable", Json()) == true) throw PeerUnable(error);
     broken(fmt::format("failed: {}", error));
   }
   return json;
 }
 
+double Peer::milliseconds(const Json& answer) {
+  const auto found = answer.find("ms");
+  if (found == answer.end()) return 0.0;
+  const double ms = found->is_number() ? found->get<double>() : -1.0;
+  if (!(ms >= 0.0) || !std::isfinite(ms))
+    broken(fmt::format("answered ms = {}, which is no time", found->dump()));
+  return ms;
+}
+
+std::int64_t Peer::whole(const Json& answer, const char* name, std::int64_t fallback) {
+  const auto found = answer.find(name);
+  if (found == answer.end()) return fallback;
+  if (!found->is_number_integer() || (found->is_number_unsigned() && found->get<std::uint64_t>() > INT64_MAX))
+    broken(fmt::format("answered {} = {}, which is no whole number", name, found->dump()));
+  return found->get<std::int64_t>();
+}
+
 Peer::Asked Peer::ask(std::int64_t number) {
   const Json answer = exchange({{"do", "ask"}, {"trial", number}});
   Asked asked;
-  asked.trial = answer.value("trial", number);
-  asked.to = answer.value("to", std::int64_t{0});
-  asked.ms = answer.value("ms", 0.0);
+  asked.trial = whole(answer, "trial", number);
+  asked.to = whole(answer, "to", 0);
+  asked.ms = milliseconds(answer);
   const auto config = answer.find("config");
   if (config == answer.end()) broken("asked for nothing");
-  if (!config->is_null()) asked.config = peer_config(start_.space, *config);
+  if (config->is_null()) return asked;
+  try {
+    asked.config = peer_config(start_.space, *config);
+  } catch (const Error& error) {
+    broken(fmt::format("answered no config: {}", error.what()));
+  }
   return asked;
 }
 
@@ -313,7 +335,7 @@ double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& 
   Json request{{"do", "tell"}, {"trial", trial}, {"values", nullptr}};
   if (values) request["values"] = *values;
   if (values && start_.limits > 0) request["limits"] = excess;
-  return exchange(request).value("ms", 0.0);
+  return milliseconds(exchange(request));
 }
 
 void Peer::fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values) {
@@ -325,10 +347,12 @@ void Peer::fill(const std::vector<space::Config>& configs, const std::vector<std
 Peer::Judged Peer::report(std::int64_t trial, std::int64_t fidelity, const std::vector<double>& values) {
   const Json answer =
       exchange({{"do", "report"}, {"trial", trial}, {"fidelity", fidelity}, {"values", values}});
-  const std::string verdict = text_of(answer, "verdict", "continue");
+  const Json verdict = answer.value("verdict", Json("continue"));
   Judged judged;
-  judged.ms = answer.value("ms", 0.0);
+  judged.ms = milliseconds(answer);
   using Verdict = schedule::Scheduler::Verdict;
+  if (verdict != "continue" && verdict != "stop" && verdict != "pause")
+    broken(fmt::format("answered verdict = {}, which is none", verdict.dump()));
   judged.verdict = verdict == "stop" ? Verdict::stop : verdict == "pause" ? Verdict::pause : Verdict::go_on;
   return judged;
 }

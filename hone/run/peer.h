@@ -95,6 +95,9 @@ class Peer {
   std::optional<std::string> line();
   void end();
   [[noreturn]] void broken(const std::string& how);
+  /// Of an answer: what `name` says, `fallback` where it is not there.
+  double milliseconds(const Json& answer);
+  std::int64_t whole(const Json& answer, const char* name, std::int64_t fallback);
 
   PeerMethod method_;
   PeerStart start_;

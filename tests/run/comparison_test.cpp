@@ -36,6 +36,8 @@ for text in sys.stdin:
             answer["config"] = {p["name"]: p["low"] + part * (p["high"] - p["low"]) for p in space}
             if method in ("limited", "high") and line["trial"] == 2:
                 answer["config"] = {p["name"]: p["high"] for p in space}
+            if method.startswith("{") and line["trial"] == 2:
+                answer.update(json.loads(method))
             if method in ("stopper", "goer"):
                 answer["trial"], answer["to"] = line["trial"], rungs[-1]
     elif line["do"] == "tell":
@@ -154,6 +156,31 @@ TEST_F(Peers, WhatTheyCannotIsSaid) {
     EXPECT_NE(std::string(error.what()).find("answered 'hello'"), std::string::npos) << error.what();
   }
   EXPECT_THROW(peer_methods(folder.file("nowhere")), Error);
+}
+
+TEST_F(Peers, AnAnswerOfAWrongTypeEndsThePeerAlone) {
+  Contender odd = peer("good");
+  for (const char* answer : {R"({"ms": "fast"})", R"({"ms": -1})", R"({"ms": null})", R"({"trial": "x"})",
+                             R"({"to": "all"})", R"({"to": 1e300})", R"({"trial": 18446744073709551615})",
+                             R"({"config": [1]})", R"({"config": {"x0": {"a": 1}}})"}) {
+    odd.peer.front().method = answer;
+    try {
+      compare_one(branin, odd, 1, 5, 1);
+      ADD_FAILURE() << answer;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("peer good answered"), std::string::npos) << error.what();
+    }
+  }
+  odd.peer.front().method = R"({"error": "no", "unable": "yes"})";
+  EXPECT_THROW(compare_one(branin, odd, 1, 5, 1), Error);
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {odd, own("random")};
+  comparison.trials = 5;
+  comparison.seeds = 1;
+  const auto results = compare(comparison, "");
+  EXPECT_EQ(results.skips.size(), 1U);
+  EXPECT_EQ(results.runs.size(), 1U);
 }
 
 TEST_F(Peers, UnderTheVirtualClock) {
