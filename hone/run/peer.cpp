@@ -32,6 +32,14 @@ std::string text_of(const Json& object, const char* name, const std::string& fal
   return found != object.end() && found->is_string() ? found->get<std::string>() : fallback;
 }
 
+/// What a peer said, in one line of valid UTF-8, whatever it was.
+std::string said_line(const std::string& text) {
+  std::string line = text;
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  return Json::parse(Json(line).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+}
+
 /// "NAME VERSION" of a package in a Python environment, "" where it is not there.
 std::string installed(const std::filesystem::path& environment, const std::string& package) {
   std::error_code code;
@@ -252,9 +260,9 @@ void Peer::broken(const std::string& how) {
   const ssize_t got = ::pread(said_, tail.data(), tail.size(), std::max<off_t>(0, size - kShown));
   tail.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
   while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  std::replace(tail.begin(), tail.end(), '\n', ' ');
-  throw Error(fmt::format("peer {} {}", method_.name, how), {},
-              tail.empty() ? std::string() : fmt::format("it said last: {}", tail), Fault::environment);
+  throw Error(said_line(fmt::format("peer {} {}", method_.name, how)), {},
+              tail.empty() ? std::string() : fmt::format("it said last: {}", said_line(tail)),
+              Fault::environment);
 }
 
 std::optional<std::string> Peer::line() {
@@ -290,7 +298,7 @@ Json Peer::exchange(const Json& request) {
   const Json json = Json::parse(*answer, nullptr, false);
   if (!json.is_object()) broken(fmt::format("answered '{}'", answer->substr(0, 80)));
   if (const std::string error = text_of(json, "error"); !error.empty()) {
-    if (json.value("unable", Json()) == true) throw PeerUnable(error);
+    if (json.value("unable", Json()) == true) throw PeerUnable(said_line(error));
     broken(fmt::format("failed: {}", error));
   }
   return json;

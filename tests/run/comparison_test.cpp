@@ -171,15 +171,15 @@ TEST_F(Peers, AnAnswerOfAWrongTypeEndsThePeerAlone) {
       EXPECT_NE(std::string(error.what()).find("peer good answered"), std::string::npos) << error.what();
     }
   }
-  odd.peer.front().method = R"({"error": "no", "unable": "yes"})";
-  EXPECT_THROW(compare_one(branin, odd, 1, 5, 1), Error);
+  odd.peer.front().method = R"({"error": "no\nway", "unable": "yes"})";
   Comparison comparison;
   comparison.problems = {branin};
   comparison.contenders = {odd, own("random")};
   comparison.trials = 5;
   comparison.seeds = 1;
   const auto results = compare(comparison, "");
-  EXPECT_EQ(results.skips.size(), 1U);
+  ASSERT_EQ(results.skips.size(), 1U);
+  EXPECT_EQ(results.skips[0].why, "peer good failed: no way") << "one reason is one line";
   EXPECT_EQ(results.runs.size(), 1U);
 }
 
