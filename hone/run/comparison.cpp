@@ -110,10 +110,12 @@ Json ComparisonRun::json() const {
   for (const auto& [x, regret] : best) improvements.push_back({short_number(x), short_number(regret)});
   Json times = Json::array();
   for (const double one : ms) times.push_back(std::strtod(fmt::format("{:.4g}", one).c_str(), nullptr));
-  return {{"problem", problem},   {"of", of},           {"contender", contender},
-          {"method", method},     {"version", version}, {"seed", seed},
-          {"trials", trials},     {"workers", workers}, {"evaluations", evaluations},
-          {"best", improvements}, {"ms", times}};
+  Json line{{"problem", problem},   {"of", of},           {"contender", contender},
+            {"method", method},     {"version", version}, {"seed", seed},
+            {"trials", trials},     {"workers", workers}, {"evaluations", evaluations},
+            {"best", improvements}, {"ms", times}};
+  if (!library.empty()) line["library"] = library;
+  return line;
 }
 
 ComparisonRun ComparisonRun::from_json(const Json& json) {
@@ -124,6 +126,7 @@ ComparisonRun ComparisonRun::from_json(const Json& json) {
     run.contender = json.at("contender").get<std::string>();
     run.method = json.value("method", "");  // older lines lack it, and are no answer any more
     run.version = json.at("version").get<std::string>();
+    run.library = json.value("library", "");
     run.seed = json.at("seed").get<std::uint64_t>();
     run.trials = json.at("trials").get<std::int64_t>();
     run.workers = json.at("workers").get<std::int64_t>();
@@ -141,6 +144,7 @@ std::string problem_key(const Problem& problem) {
   KeyBuilder key;
   key.text(problem.space().text()).integer(problem.horizon());
   for (const auto& objective : problem.objectives()) key.text(objective.name).integer(objective.minimize);
+  if (const Key data = problem.benchmark()->data_key(); !data.none()) key.key(data);
   key.real(problem.optimum().value_or(kNaN));
   key.real(problem.objectives().size() == 1 ? problem.median() : problem.best_hypervolume().value_or(kNaN));
   return key.build().hex().substr(0, 12);

@@ -42,8 +42,9 @@ struct Comparison {
 /// One run of a contender on a problem with a seed.
 struct ComparisonRun {
   std::string problem, contender, version;
-  std::string of;           ///< what identifies the problem's space and values
-  std::string method = {};  ///< Contender::method()
+  std::string of;            ///< what identifies the problem's space and values
+  std::string method = {};   ///< Contender::method()
+  std::string library = {};  ///< of a peer: the version that it said it has
   std::uint64_t seed = 0;
   std::int64_t trials = 0, workers = 1;
   /// (evaluations, or their worth of time; regret) at each improvement. Regret: see
@@ -90,7 +91,7 @@ ComparisonRun compare_one(const Problem& problem, const Contender& contender, st
 
 /// Whether a problem can be measured: its optimum (or best hypervolume) is known.
 bool measurable(const Problem& problem);
-/// What identifies a problem's space and values.
+/// What identifies a problem's space and values: recorded ones by all of them.
 std::string problem_key(const Problem& problem);
 /// Of this program: hone's version and the hash of the running file.
 std::string program_version();
@@ -105,6 +106,7 @@ struct ComparisonSummary {
     std::vector<std::pair<double, double>> curve;  ///< mean regret, thinned
     std::size_t seeds = 0;                         ///< 0: not run
     double ms = 0.0;                               ///< median over all asks
+    std::string library;                           ///< ComparisonRun::library, of the last run
   };
   std::vector<double> at;       ///< evaluations: 25, 50, 100, ... and the budget
   std::vector<double> targets;  ///< regrets: 0.1, 0.03, 0.01
@@ -126,8 +128,8 @@ std::vector<std::string> left_out_lines(const ComparisonResults& results, const 
 /// For people: ranks, regrets, times, what was left out and why.
 std::string comparison_text(const Comparison& comparison, const ComparisonResults& results,
                             const ComparisonSummary& summary);
-/// A list of {table, suite, searcher, version, seeds, n, regret, error, targets, reached, ms_per_ask}.
-/// Infinite numbers are null.
+/// A list of {table, suite, searcher, version, library (of a peer), seeds, n, regret, error, targets,
+/// reached, ms_per_ask}. Infinite numbers are null.
 Json comparison_json(const Comparison& comparison, const ComparisonSummary& summary);
 /// A self-contained HTML page: see report_page.
 std::string comparison_page(const Comparison& comparison, const ComparisonResults& results,

@@ -182,6 +182,7 @@ std::optional<std::vector<double>> told(const Problem& problem, const Contender&
 void run_peer(const Problem& problem, const Contender& contender, ComparisonRun& run,
               const std::function<bool()>& interrupted, std::unique_ptr<Peer>& kept) {
   Peer& peer = peer_for(contender, start_of(problem, contender, run, interrupted), kept);
+  run.library = peer.version();
   Scoreboard board(problem, run);
   for (std::int64_t i = 0; i < run.trials; ++i) {
     const auto asked = peer.ask(i);
@@ -250,6 +251,7 @@ class PeerClock {
     }
     const double mean = asks_ == 0 ? 0.0 : ms_ / static_cast<double>(asks_);
     run_.evaluations = asks_;
+    run_.library = peer_.version();
     run_.ms = {mean};
   }
 

@@ -57,6 +57,7 @@ ComparisonSummary::Cell cell_of(const std::vector<const ComparisonRun*>& runs,
   std::vector<double> ms;
   for (const ComparisonRun* run : runs) ms.insert(ms.end(), run->ms.begin(), run->ms.end());
   cell.ms = predict::median(std::move(ms));
+  for (const ComparisonRun* run : runs) cell.library = run->library;
   double last = 0.0;
   for (std::size_t i = 0; i <= kPlotPoints; ++i) {
     // Evenly on a logarithmic axis, whole evaluations.
@@ -79,6 +80,18 @@ std::string ms_text(double ms) {
   return ms >= 99.5    ? fmt::format("{:.0f}", ms)
          : ms >= 0.995 ? fmt::format("{:.1f}", ms)
                        : fmt::format("{:.2g}", ms);
+}
+
+/// ", says VERSION" of a peer whose library says another version than what is installed says.
+std::string library_text(const Contender& contender, const Comparison& comparison,
+                         const ComparisonSummary& summary) {
+  for (const Problem& problem : comparison.problems) {
+    const auto found = summary.cells.find({problem.name(), contender.name});
+    if (found == summary.cells.end() || found->second.library.empty()) continue;
+    const std::string& library = found->second.library;
+    return contender.version.starts_with(library + "+") ? "" : ", says " + library;
+  }
+  return {};
 }
 
 Json numbers(const std::vector<double>& values) {
@@ -205,7 +218,8 @@ std::string comparison_text(const Comparison& comparison, const ComparisonResult
       for (const double regret : summary.mean_regret.at(name)) row.push_back(regret_text(regret));
       row.push_back(ms_text(summary.ms.at(name)));
       for (const Contender& contender : comparison.contenders)
-        if (contender.name == name) row.push_back(contender.version);
+        if (contender.name == name)
+          row.push_back(contender.version + library_text(contender, comparison, summary));
     }
     out += fmt::format("Mean normalised regret over {} problems and {} seeds, by {}{}\n\n",
                        comparison.problems.size(), comparison.seeds, unit,
@@ -261,18 +275,20 @@ Json comparison_json(const Comparison& comparison, const ComparisonSummary& summ
       const auto found = summary.cells.find({problem.name(), contender.name});
       if (found == summary.cells.end()) continue;
       const auto& cell = found->second;
-      list.push_back({{"table", problem.name()},
-                      {"suite", problem.suite()},
-                      {"searcher", contender.name},
-                      {"version", contender.version},
-                      {"workers", comparison.workers},
-                      {"seeds", cell.seeds},
-                      {"n", summary.at},
-                      {"regret", numbers(cell.regret)},
-                      {"error", numbers(cell.error)},
-                      {"targets", summary.targets},
-                      {"reached", numbers(cell.reached)},
-                      {"ms_per_ask", finite_or_null(cell.ms)}});
+      Json entry{{"table", problem.name()},
+                 {"suite", problem.suite()},
+                 {"searcher", contender.name},
+                 {"version", contender.version},
+                 {"workers", comparison.workers},
+                 {"seeds", cell.seeds},
+                 {"n", summary.at},
+                 {"regret", numbers(cell.regret)},
+                 {"error", numbers(cell.error)},
+                 {"targets", summary.targets},
+                 {"reached", numbers(cell.reached)},
+                 {"ms_per_ask", finite_or_null(cell.ms)}};
+      if (!cell.library.empty()) entry["library"] = cell.library;
+      list.push_back(std::move(entry));
     }
   return list;
 }

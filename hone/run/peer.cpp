@@ -19,6 +19,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/key.h"
 
 namespace hone::run {
 
@@ -52,6 +53,16 @@ std::string installed(const std::filesystem::path& environment, const std::strin
   return {};
 }
 
+/// Of what decides what an adapter does: its file, and what the adapters beside it share.
+std::string adapter_hash(const std::filesystem::path& adapter) {
+  KeyBuilder key;
+  for (const auto& path : {adapter, adapter.parent_path() / "protocol.py"}) {
+    std::error_code code;
+    key.text(std::filesystem::is_regular_file(path, code) ? read_file(path.string()) : std::string());
+  }
+  return key.build().hex().substr(0, 8);
+}
+
 PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
                        const std::filesystem::path& environments) {
   PeerMethod method;
@@ -76,6 +87,7 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
     if (method.version.empty() || ::access(method.program.c_str(), X_OK) != 0)
       method.lacks = fmt::format("not installed; run: ./dev peers {}", environment);
   }
+  if (method.lacks.empty()) method.version += "+" + adapter_hash(method.adapter);
   return method;
 }
 

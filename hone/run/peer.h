@@ -21,7 +21,7 @@ struct PeerMethod {
   std::string method;                 ///< what the adapter calls it
   std::string program;                ///< the interpreter
   std::string adapter;                ///< the adapter's file
-  std::string version;                ///< of the installed library: "optuna 5.0.0"
+  std::string version;                ///< of the library and its adapter: "optuna 5.0.0+1f0c88a2"
   std::string lacks;                  ///< why it cannot run here, and what to do; "" where it can
   bool fidelity = false;              ///< decides how far trials go, too
   bool several = false;               ///< takes several objectives

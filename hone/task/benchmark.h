@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hone/base/key.h"
 #include "hone/graph/graph.h"
 #include "hone/space/space.h"
 #include "hone/study/objective.h"
@@ -60,6 +61,10 @@ class Benchmark {
   virtual std::vector<std::vector<double>> front() const { return {}; }
   /// Several objectives: the customary point from which hypervolume is measured, oriented; empty: none.
   virtual std::vector<double> reference() const { return {}; }
+
+  /// Identifies the recorded values that evaluate() answers from; none of a function, whose values are the
+  /// program's.
+  virtual Key data_key() const { return {}; }
 };
 
 }  // namespace hone::task

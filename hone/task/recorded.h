@@ -51,6 +51,7 @@ class Recorded final : public Benchmark {
   std::optional<double> median() const override { return median_; }
   std::vector<std::vector<double>> front() const override { return front_; }
   std::vector<double> reference() const override { return reference_; }
+  Key data_key() const override;  ///< of the rows of all its tables; computed when first asked for
 
   /// Whether its configs are cells of NAS-Bench-201, so that it has probes and graphs.
   bool has_cells() const { return functions_ != nullptr; }
@@ -115,6 +116,8 @@ class Recorded final : public Benchmark {
   std::optional<double> optimum_, median_;
   std::vector<std::vector<double>> front_;
   std::vector<double> reference_;
+  mutable std::once_flag key_once_;
+  mutable Key key_;
 };
 
 }  // namespace hone::task

@@ -222,6 +222,15 @@ study::Measures Recorded::costs(const space::Config& config) const {
   return costs;
 }
 
+Key Recorded::data_key() const {
+  std::call_once(key_once_, [this] {
+    KeyBuilder key;
+    for (const auto& one : tables_) key.key(one->rows_key());
+    key_ = key.build();
+  });
+  return key_;
+}
+
 namespace {
 
 /// Of ascending numbers: the middle one, or the mean of two.

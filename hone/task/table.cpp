@@ -241,6 +241,18 @@ double Table::mean(std::size_t row, std::size_t metric) const {
   return n == 0 ? kNaN : sum / static_cast<double>(n);
 }
 
+Key Table::rows_key() const {
+  KeyBuilder key;
+  const auto add = [&](const auto& numbers) {
+    key.key(hash_key({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof numbers[0]}));
+  };
+  for (const TableMetric& metric : description_.metrics) key.text(metric.name).integer(metric.columns());
+  add(index_);
+  add(numbers_);
+  add(cells_);
+  return key.build();
+}
+
 std::optional<std::size_t> Table::metric(const std::string& name) const {
   for (std::size_t i = 0; i < description_.metrics.size(); ++i)
     if (description_.metrics[i].name == name) return i;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "hone/base/key.h"
 #include "hone/space/space.h"
 #include "hone/task/table_description.h"
 
@@ -80,6 +81,8 @@ class Table {
   /// The mean over the seeds that are recorded (finite, or all infinite); NaN where none is.
   double mean(std::size_t row, std::size_t metric) const;
   std::optional<std::size_t> metric(const std::string& name) const;
+  /// Identifies all rows: their configurations and cells.
+  Key rows_key() const;
 
  private:
   /// Where a config's value lies: an index of a listed axis, a number of a real one.

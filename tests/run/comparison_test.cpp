@@ -5,7 +5,9 @@
 #include <sstream>
 
 #include "../program.h"
+#include "../task/made_table.h"
 #include "hone/base/error.h"
+#include "hone/task/recorded.h"
 
 namespace hone::run {
 namespace {
@@ -262,6 +264,44 @@ TEST_F(Peers, OneNameOfTwoMethodsIsNotOneResult) {
   Json old = random.json();
   old.erase("method");
   EXPECT_EQ(ComparisonRun::from_json(old).best, random.best);
+}
+
+TEST_F(Peers, WhatChangesTheNumbersIsRunAnew) {
+  const std::string cache = folder.file("runs.jsonl");
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {peer("good")};
+  comparison.trials = 3;
+  comparison.seeds = 1;
+  const auto run = compare(comparison, cache).runs.at(0);
+  EXPECT_EQ(run.library, "fake 1");
+  EXPECT_TRUE(run.version.starts_with("no library+")) << run.version;
+  const std::string text =
+      comparison_text(comparison, {{run}, {}, false}, summarise(comparison, {{run}, {}, false}));
+  EXPECT_NE(text.find(run.version + ", says fake 1"), std::string::npos) << text;
+  EXPECT_EQ(comparison_json(comparison, summarise(comparison, {{run}, {}, false}))[0]["library"], "fake 1");
+
+  std::string edited = kAdapter;
+  edited.replace(edited.find("else 0.5"), 8, "else 0.4");
+  folder.write("adapter.py", edited);
+  comparison.contenders = {peer("good")};
+  EXPECT_NE(compare(comparison, cache).runs.at(0).best, run.best);
+  const auto before = peer("good").version;
+  folder.write("protocol.py", "# shared");
+  EXPECT_NE(peer("good").version, before);
+
+  // The same space, best and median, but other times.
+  const auto table = [&](double slower) {
+    auto made = test::made_grid();
+    if (slower > 1.0) made.rows.replace(made.rows.rfind(",8,9"), 4, ",80,90");
+    return Problem(std::make_shared<const task::Recorded>(
+        "t",
+        std::vector{
+            std::make_shared<const task::Table>(task::Table::parse(made.description, made.rows, "t"))},
+        task::RecordedUse{}));
+  };
+  EXPECT_EQ(problem_key(table(1.0)), problem_key(table(1.0)));
+  EXPECT_NE(problem_key(table(1.0)), problem_key(table(10.0)));
 }
 
 ComparisonRun made(const std::string& problem, const std::string& contender, std::uint64_t seed,
