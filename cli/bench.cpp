@@ -113,10 +113,12 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
     for (const auto& problem : suite.problems) {
       const auto means = [&](const std::string& name) { return problem.is_called(name); };
       if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), means)) continue;
-      if (run::measurable(problem))
-        problems.push_back(problem);
-      else
+      if (!run::measurable(problem))
         left_out.push_back(problem.name() + ": nobody knows its best or median value, or its front");
+      else if (arguments.workers > 1 && !run::takes_time(problem))
+        left_out.push_back(problem.name() + ": its evaluations take no time, by which workers are compared");
+      else
+        problems.push_back(problem);
     }
   }
   for (const auto& line : left_out) std::fprintf(stderr, "left out: %s\n", line.c_str());

@@ -91,6 +91,8 @@ ComparisonRun compare_one(const Problem& problem, const Contender& contender, st
 
 /// Whether a problem can be measured: its optimum (or best hypervolume) is known.
 bool measurable(const Problem& problem);
+/// Whether evaluations take any time, so that workers can be compared by it.
+bool takes_time(const Problem& problem);
 /// What identifies a problem's space and values: recorded ones by all of them.
 std::string problem_key(const Problem& problem);
 /// Of this program: hone's version and the hash of the running file.

@@ -22,7 +22,7 @@ namespace {
 constexpr std::uint64_t kDraws = 200;
 /// Rungs: the smallest fidelity is at least this part of the largest.
 constexpr std::int64_t kSmallestRung = 27;
-/// A peer may begin so many times more trials than the budget has: some cost no time.
+/// A run may begin so many times more trials than the budget has: some cost no time.
 constexpr std::int64_t kMostAsks = 100;
 
 /// What was found so far, as regret.
@@ -77,15 +77,19 @@ std::vector<std::int64_t> rungs_of(const Problem& problem) {
   return schedule::make_scheduler("asha", {problem.objectives(), 0}, Json{{"steps", ends}})->rungs();
 }
 
-/// Virtual seconds in which the workers finish one evaluation of mean length.
-double unit_s(const Problem& problem, std::int64_t workers) {
+/// Virtual seconds that an evaluation takes.
+double mean_s(const Problem& problem) {
   double sum = 0.0;
   for (std::uint64_t i = 0; i < kDraws; ++i) {
     Rng rng(7, "length", i);
     sum += problem.evaluate(problem.space().sample(rng), i, problem.horizon()).cost_s;
   }
-  const double mean = sum / static_cast<double>(kDraws);
-  return (mean > 0.0 ? mean : 1.0) / static_cast<double>(workers);
+  return sum / static_cast<double>(kDraws);
+}
+
+/// Virtual seconds in which the workers finish one evaluation of mean length.
+double unit_s(const Problem& problem, std::int64_t workers) {
+  return mean_s(problem) / static_cast<double>(workers);
 }
 
 void run_own(const Problem& problem, const Contender& contender, ComparisonRun& run,
@@ -203,6 +207,7 @@ void clock_own(const Problem& problem, const Contender& contender, ComparisonRun
   simulation.seed = run.seed;
   simulation.workers = run.workers;
   simulation.time_s = unit * static_cast<double>(run.trials);
+  simulation.jobs = kMostAsks * run.trials;
   for (const OptionSpec& option : methods().need("scheduler", contender.scheduler).info.options) {
     if (option.name != "steps" || contender.scheduler_options.contains("steps")) continue;
     // Schedulers with rungs want the ends, those without the horizon.
@@ -336,6 +341,8 @@ bool measurable(const Problem& problem) {
                                           : problem.best_hypervolume().has_value();
 }
 
+bool takes_time(const Problem& problem) { return mean_s(problem) > 0.0; }
+
 ComparisonRun compare_one(const Problem& problem, const Contender& contender, std::uint64_t seed,
                           std::int64_t trials, std::int64_t workers, const std::function<bool()>& interrupted,
                           std::unique_ptr<Peer>* kept) {
@@ -344,6 +351,8 @@ ComparisonRun compare_one(const Problem& problem, const Contender& contender, st
     throw PeerUnable("what decides on fidelity is compared with --workers above 1");
   if (!contender.peer.empty() && problem.objectives().size() > 1 && !contender.peer.front().several)
     throw PeerUnable("it takes one objective");
+  if (workers > 1 && !takes_time(problem))
+    throw PeerUnable("its evaluations take no time, by which workers are compared");
   ComparisonRun run;
   run.problem = problem.name();
   run.of = problem_key(problem);

@@ -138,11 +138,14 @@ class Engine {
   /// Gives work to idle workers, the lowest number first.
   void hire() {
     while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
-      const auto jobs = optimizer_.ask_alike(static_cast<std::int64_t>(idle_.size()));
+      const std::int64_t may = simulation_.jobs ? *simulation_.jobs - begun_ : kMostAtOnce;
+      if (may <= 0) return;
+      const auto jobs = optimizer_.ask_alike(std::min(may, static_cast<std::int64_t>(idle_.size())));
       if (jobs.empty()) {
         result_.exhausted = optimizer_.finished() && !budget_spent();
         return;
       }
+      begun_ += static_cast<std::int64_t>(jobs.size());
       at_once_ += static_cast<std::int64_t>(jobs.size());
       if (simulation_.time_s && at_once_ > kMostAtOnce)
         throw Error(
@@ -356,6 +359,7 @@ class Engine {
   const Problem& problem_;
   const Simulation& simulation_;
   double now_ = 0.0;
+  std::int64_t begun_ = 0;    ///< jobs
   std::int64_t at_once_ = 0;  ///< jobs begun since time moved
   SimulatedKeys keys_;
   Foresight foresight_;

@@ -41,6 +41,7 @@ struct Simulation {
   /// Limits are foreseen (Foresight), and costs that are known before evaluating are measured and judged
   /// first, also without keys.
   bool foresee = false;
+  std::optional<std::int64_t> jobs = {};  ///< so many are begun at most; a guard, of which no searcher knows
 };
 
 /// One thing that became known, at the virtual time when it did.

@@ -205,6 +205,30 @@ TEST_F(Peers, UnderTheVirtualClock) {
   EXPECT_GT(halving.evaluations, own_run.evaluations);
 }
 
+/// Two hundred points of a line, which lr = 0.5 is best of; those above `from` took no time.
+Problem line_problem(double from) {
+  std::string rows = "lr,loss,runtime_s\n";
+  for (int i = 0; i < 200; ++i) {
+    const double lr = i / 199.0;
+    rows += fmt::format("{},{},{}\n", lr, std::abs(lr - 0.5), lr >= from ? 0 : 1);
+  }
+  const char* description =
+      R"({"space": {"lr": "float"}, "metrics": {"loss": {"goal": "min"}, "runtime_s": {"unit": "s"}}})";
+  return Problem(std::make_shared<const task::Recorded>(
+      "line", std::vector{std::make_shared<const task::Table>(task::Table::parse(description, rows, "line"))},
+      task::RecordedUse{}));
+}
+
+TEST_F(Peers, WhatTakesNoTimeIsNotComparedByIt) {
+  EXPECT_FALSE(takes_time(line_problem(0.0)));
+  EXPECT_TRUE(takes_time(line_problem(0.4)));
+  EXPECT_THROW(compare_one(line_problem(0.0), own("random"), 1, 5, 4), PeerUnable);
+  EXPECT_THROW(compare_one(line_problem(0.0), peer("good"), 1, 5, 4), PeerUnable);
+  EXPECT_EQ(compare_one(line_problem(0.0), own("random"), 1, 5, 1).evaluations, 5);
+  // Nearly everything is free.
+  EXPECT_LE(compare_one(line_problem(0.01), own("random"), 1, 5, 4).evaluations, 500);
+}
+
 TEST_F(Peers, AComparisonGoesOnWhereItStopped) {
   Comparison comparison;
   comparison.problems = {branin, find_problem(suites, "hartmann3")};
