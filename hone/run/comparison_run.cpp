@@ -197,7 +197,8 @@ void run_peer(const Problem& problem, const Contender& contender, ComparisonRun&
   }
 }
 
-void clock_own(const Problem& problem, const Contender& contender, ComparisonRun& run) {
+void clock_own(const Problem& problem, const Contender& contender, ComparisonRun& run,
+               const std::function<bool()>& interrupted) {
   const double unit = unit_s(problem, run.workers);
   Simulation simulation;
   simulation.searcher = contender.searcher;
@@ -208,6 +209,7 @@ void clock_own(const Problem& problem, const Contender& contender, ComparisonRun
   simulation.workers = run.workers;
   simulation.time_s = unit * static_cast<double>(run.trials);
   simulation.jobs = kMostAsks * run.trials;
+  simulation.interrupted = interrupted;
   for (const OptionSpec& option : methods().need("scheduler", contender.scheduler).info.options) {
     if (option.name != "steps" || contender.scheduler_options.contains("steps")) continue;
     // Schedulers with rungs want the ends, those without the horizon.
@@ -369,7 +371,7 @@ ComparisonRun compare_one(const Problem& problem, const Contender& contender, st
   else if (workers == 1)
     run_peer(problem, contender, run, interrupted, peer);
   else if (contender.peer.empty())
-    clock_own(problem, contender, run);
+    clock_own(problem, contender, run, interrupted);
   else
     PeerClock(problem, contender, run, interrupted, peer).go();
   return run;

@@ -130,18 +130,25 @@ class Engine {
       setup.signature = [this](const space::Config& config) { return keys_.keys(config); };
     if (!foresight_.empty())
       setup.listener = [this](const study::Change& change) { foresight_.update(change); };
+    setup.interrupted = simulation_.interrupted;
     setup.worker = "simulator";
     setup.lease_s = kLease_s;
     return setup;
   }
 
+  void stop_if_interrupted() const {
+    if (simulation_.interrupted && simulation_.interrupted()) throw environment_error("interrupted");
+  }
+
   /// Gives work to idle workers, the lowest number first.
   void hire() {
     while (!idle_.empty() && (!simulation_.time_s || now_ < *simulation_.time_s)) {
+      stop_if_interrupted();
       const std::int64_t may = simulation_.jobs ? *simulation_.jobs - begun_ : kMostAtOnce;
       if (may <= 0) return;
       const auto jobs = optimizer_.ask_alike(std::min(may, static_cast<std::int64_t>(idle_.size())));
       if (jobs.empty()) {
+        stop_if_interrupted();  // it was the searcher that was stopped
         result_.exhausted = optimizer_.finished() && !budget_spent();
         return;
       }

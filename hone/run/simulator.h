@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,8 @@ struct Simulation {
   /// first, also without keys.
   bool foresee = false;
   std::optional<std::int64_t> jobs = {};  ///< so many are begun at most; a guard, of which no searcher knows
+  /// Asked before each proposal: where it says so, simulate() throws.
+  std::function<bool()> interrupted = {};
 };
 
 /// One thing that became known, at the virtual time when it did.
@@ -82,8 +85,8 @@ struct Simulated {
 ///
 /// Deterministic: equal problem, simulation and binary give equal observations and an equal journal, bit for
 /// bit. Needs a budget (trials, time_s or fidelity) or a finite space. Throws Error where the searcher or
-/// scheduler is unknown or wants another problem (rungs beyond the horizon). Thread safe: several may run at
-/// once on one problem.
+/// scheduler is unknown or wants another problem (rungs beyond the horizon), and Error (environment)
+/// "interrupted". Thread safe: several may run at once on one problem.
 Simulated simulate(const Problem& problem, const Simulation& simulation);
 
 /// The best first objective (as measured, within limits and at the horizon) after each observation that has

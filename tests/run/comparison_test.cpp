@@ -229,6 +229,25 @@ TEST_F(Peers, WhatTakesNoTimeIsNotComparedByIt) {
   EXPECT_LE(compare_one(line_problem(0.01), own("random"), 1, 5, 4).evaluations, 500);
 }
 
+TEST_F(Peers, ARunUnderTheClockIsInterrupted) {
+  const Problem& problem = find_problem(suites, "branin_fidelity");
+  int asked = 0;
+  EXPECT_THROW(compare_one(problem, own("random"), 1, 1000, 4, [&] { return ++asked > 20; }), Error);
+  EXPECT_LT(asked, 30);
+  // What is stopped within a run is no fault of the contender.
+  Comparison comparison;
+  comparison.problems = {problem};
+  comparison.contenders = {own("random")};
+  comparison.trials = 1000;
+  comparison.workers = 4;
+  asked = 0;
+  ComparisonHooks hooks;
+  hooks.interrupted = [&] { return ++asked > 20; };
+  const auto results = compare(comparison, "", hooks);
+  EXPECT_TRUE(results.interrupted);
+  EXPECT_TRUE(results.skips.empty());
+}
+
 TEST_F(Peers, AComparisonGoesOnWhereItStopped) {
   Comparison comparison;
   comparison.problems = {branin, find_problem(suites, "hartmann3")};
