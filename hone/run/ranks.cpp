@@ -78,16 +78,24 @@ RankTest rank_test(const std::vector<std::vector<double>>& values) {
   const auto n = static_cast<double>(values.size());
   RankTest test;
   test.mean_ranks.assign(k, 0.0);
+  double tied = 0.0;  // t^3 - t over all groups of t equal values
   for (const auto& row : values) {
     if (row.size() != k) throw Error("every problem needs a value of every contender");
     const auto ranks = predict::ranks_of(row);
-    for (std::size_t i = 0; i < k; ++i) test.mean_ranks[i] += ranks[i] / n;
+    for (std::size_t i = 0; i < k; ++i) {
+      test.mean_ranks[i] += ranks[i] / n;
+      const auto t = static_cast<double>(std::count(ranks.begin(), ranks.end(), ranks[i]));
+      tied += t * t - 1.0;  // of each of the group's t members
+    }
   }
   const auto size = static_cast<double>(k);
   double squares = 0.0;
   for (const double rank : test.mean_ranks) squares += rank * rank;
-  test.chi_square =
-      std::max(0.0, 12.0 * n / (size * (size + 1.0)) * (squares - size * (size + 1.0) * (size + 1.0) / 4.0));
+  // Ties leave ranks less room to differ: Friedman's statistic is over what is left of it.
+  const double room = 1.0 - tied / (n * size * (size * size - 1.0));
+  if (room > 0.0)
+    test.chi_square = std::max(
+        0.0, 12.0 * n / (size * (size + 1.0)) * (squares - size * (size + 1.0) * (size + 1.0) / 4.0) / room);
   test.p = chi_square_tail(test.chi_square, size - 1.0);
   test.critical_difference = nemenyi_quantile(k) * std::sqrt(size * (size + 1.0) / (6.0 * n));
 

@@ -40,6 +40,16 @@ TEST(Ranks, FriedmanByHand) {
   EXPECT_EQ(test.alike[0], (std::vector<std::size_t>{0, 1, 2}));
 }
 
+// Sums of ranks 9, 10, 14, 17; of ties 6 + 24 + 60 + 6 + 24 of 300: (12 / 100 * 666 - 75) / (1 - 0.4) = 8.2.
+TEST(Ranks, FriedmanWithTies) {
+  const RankTest test = rank_test({{1, 1, 2, 3}, {1, 2, 2, 2}, {0, 0, 0, 0}, {2, 1, 3, 3}, {1, 1, 1, 4}});
+  EXPECT_NEAR(test.chi_square, 8.2, 1e-9);
+  EXPECT_NEAR(test.p, 0.042054183, 1e-8);
+  const RankTest same = rank_test({{1, 1}, {2, 2}});
+  EXPECT_EQ(same.chi_square, 0.0);
+  EXPECT_EQ(same.p, 1.0) << "nothing but ties";
+}
+
 TEST(Ranks, GroupsOfThoseThatDoNotDiffer) {
   // Forty problems, always the same order: every difference is one rank, and the critical one is 0.74.
   const RankTest apart = rank_test(std::vector<std::vector<double>>(40, {3, 1, 2, 4}));
