@@ -11,6 +11,7 @@
 #include "hone/run/explain_section.h"
 #include "hone/run/identity_notes.h"
 #include "hone/run/supervisor.h"
+#include "hone/run/warm_start.h"
 #include "hone/run/worker.h"
 #include "hone/schedule/scheduler.h"
 
@@ -179,6 +180,12 @@ Section search_section(const StudyFile& file, const Node& table) {
                toml_string(identity::policy_name(identity.policy)), kDefault,
                identity::policy_about(identity.policy));
   for (const std::string& note : identity_notes(file)) search.note(note);
+  for (const std::string& source : file.warm_start) try {
+      const std::string loss = warm_loss(warm_study(source, file), file.space);
+      if (!loss.empty()) search.note("warm start: " + loss);
+    } catch (const Error& error) {  // a study to come may be named already
+      search.note(fmt::format("warm start: {}", error.message()));
+    }
   if (!search.has("replicates"))
     search.add("replicates", file.replicates, std::to_string(file.replicates), kDefault,
                "evaluations that a config on the front gets, each with its own seed");

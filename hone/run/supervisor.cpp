@@ -26,6 +26,7 @@
 #include "hone/run/process.h"
 #include "hone/run/saved.h"
 #include "hone/run/summary.h"
+#include "hone/run/warm_start.h"
 #include "hone/run/worker.h"
 
 namespace hone::run {
@@ -188,7 +189,10 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
 void begin(const StudyFile& file, const std::shared_ptr<study::Store>& store,
            const std::function<void(const std::string&)>& say) {
   if (!study::Study::exists(*store)) {
-    study::Study::create(*store, file.header());
+    const study::StudyRecord header = file.header();
+    study::Study::create(*store, header);
+    for (const study::WarmStudy& warm : header.warm)
+      if (const std::string loss = warm_loss(warm, file.space); !loss.empty()) say("warm start: " + loss);
     return;
   }
   study::Study study(store, study::Study::Depth::light);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/space/scale.h"
 #include "hone/study/ranking.h"
 #include "hone/study/study.h"
 
@@ -23,7 +24,40 @@ std::string url_of(const std::string& source, const std::string& folder) {
   return "sqlite:" + path.lexically_normal().string();
 }
 
+/// Why a config of an earlier study is none of this space.
+std::string misfit(const space::Config& config, const space::Space& space) {
+  for (const auto& [name, value] : config.entries())
+    if (!space.index(name)) return fmt::format("there is no '{}'", name);
+  for (const space::Parameter& parameter : space.parameters())
+    if (!config.has(parameter.name) && !parameter.when && !parameter.fallback && parameter.same_as.empty() &&
+        parameter.cardinality() != 1)
+      return fmt::format("they lack '{}', which has no default", parameter.name);
+  for (const auto& [name, value] : config.entries()) {
+    const space::Parameter& parameter = space.parameter(*space.index(name));
+    if (!space::Scale(parameter).find(space::Operand::of(value)))
+      return fmt::format("{} = {} is no value here", name, value_quoted(value));
+  }
+  return "they break a constraint, or lack what is active here";
+}
+
 }  // namespace
+
+std::string warm_loss(const study::WarmStudy& warm, const space::Space& space) {
+  if (warm.results.empty())
+    return fmt::format("'{}' has no result to learn from: none is finished and within the limits", warm.name);
+  std::size_t fits = 0;
+  std::string why;
+  for (const auto& [config, values] : warm.results) {
+    const auto adopted = space.adopt(config);
+    if (adopted && space.feasible(*adopted))
+      ++fits;
+    else if (why.empty())
+      why = misfit(config, space);
+  }
+  if (fits == warm.results.size()) return {};
+  return fmt::format("{} of {} results of '{}' have a place here ({})", fits, warm.results.size(), warm.name,
+                     why);
+}
 
 study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
   const Place place = Node::parse_toml(file.text, file.path)["search"]["warm_start"].place();

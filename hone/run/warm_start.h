@@ -13,4 +13,8 @@ namespace hone::run {
 /// file.folder. Throws Error where there is no study, or where it reports none of the objectives.
 study::WarmStudy warm_study(const std::string& source, const StudyFile& file);
 
+/// What is lost of an earlier study in this space, a sentence: "0 of 40 results of 'old' have a place here
+/// (they lack 'depth', which has no default)"; "": nothing.
+std::string warm_loss(const study::WarmStudy& warm, const space::Space& space);
+
 }  // namespace hone::run

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hone/run/explain.h"
 #include "hone/run/optimizer.h"
 #include "hone/run/worker.h"
 
@@ -82,6 +83,29 @@ TEST_F(WarmStart, WhatIsNotThereIsSaid) {
       EXPECT_EQ(error.place().key, "search.warm_start") << source;
       EXPECT_GT(error.place().line, 0) << source;
     }
+}
+
+TEST_F(WarmStart, WhatHasNoPlaceHereIsSaid) {
+  const auto loss = [&](const std::string& from, const std::string& to) {
+    std::string text = study_text("warm_start = ['old.toml']\n");
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    const StudyFile file = StudyFile::parse(text, (folder / "new.toml").string());
+    const std::string said = warm_loss(file.header().warm.at(0), file.space);
+    EXPECT_EQ(explain_json(file, {}).dump().find("warm start: ") != std::string::npos, !said.empty());
+    return said;
+  };
+  const std::string y = "y = { real = [0.0, 1.0] }";
+  EXPECT_EQ(loss("", ""), "");
+  EXPECT_EQ(loss(y, "z = { real = [0.0, 1.0] }"),
+            "0 of 27 results of 'old' have a place here (there is no 'y')");
+  EXPECT_EQ(loss(y, y + "\nz = { real = [0.0, 1.0] }"),
+            "0 of 27 results of 'old' have a place here (they lack 'z', which has no default)");
+  EXPECT_EQ(loss(y, y + "\nz = { real = [0.0, 1.0], default = 0.5 }"), "");
+  const std::string narrow = loss(y, "y = { real = [0.0, 0.5] }");
+  EXPECT_NE(narrow.find(" of 27 results of 'old' have a place here (y = 0."), std::string::npos) << narrow;
+  EXPECT_FALSE(narrow.starts_with("0 of")) << narrow;
+  EXPECT_EQ(warm_loss({"empty", {}}, space::Space()),
+            "'empty' has no result to learn from: none is finished and within the limits");
 }
 
 TEST_F(WarmStart, ConfigsToTryComeFirst) {
