@@ -125,8 +125,9 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   for (const auto& name : wanted) run::find_problem(suites, name);  // a wrong name is told
   if (problems.empty())
     throw Error("there is nothing to compare on", {},
-                arguments.data.empty() ? "give --data DIR, or another --suite"
-                                       : fmt::format("is {} a folder of recorded tables?", arguments.data));
+                !left_out.empty()        ? "what was left out is said above"
+                : arguments.data.empty() ? "give --data DIR, or another --suite"
+                                         : fmt::format("is {} a folder of recorded tables?", arguments.data));
   return problems;
 }
 

@@ -92,7 +92,7 @@ class Recorded final : public Benchmark {
   struct Source {
     std::size_t table = 0, metric = 0;
   };
-  std::string called(std::size_t table) const;  ///< its title, else its path
+  std::string called(std::size_t table) const;  ///< its title or path in quotes, else what it is
   void join();
   void summarise();
   /// `seed` null: the mean.

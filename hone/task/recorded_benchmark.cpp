@@ -91,8 +91,8 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
 
 std::string Recorded::called(std::size_t table) const {
   const std::string& title = tables_[table]->description().title;
-  if (!title.empty()) return title;
-  return table <= use_.beside.size() && table > 0 ? use_.beside[table - 1] : name_;
+  if (!title.empty()) return fmt::format("'{}'", title);
+  return table <= use_.beside.size() ? fmt::format("'{}'", use_.beside[table - 1]) : "the table beside it";
 }
 
 void Recorded::join() {
@@ -102,7 +102,7 @@ void Recorded::join() {
     for (std::size_t row = 0; row < rows.size(); ++row) {
       const auto found = other.find(table(), row);
       if (!found)
-        throw Error(fmt::format("'{}' lacks a configuration that '{}' has: {}", called(t), title_,
+        throw Error(fmt::format("{} lacks a configuration that '{}' has: {}", called(t), title_,
                                 table().config(row).shown()),
                     option("beside"), "tables beside each other are of the same configurations");
       rows[row] = static_cast<std::uint32_t>(*found);

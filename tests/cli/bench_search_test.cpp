@@ -134,6 +134,21 @@ TEST(BenchSearch, TwoTablesThatCannotBeJoinedDisturbNoOther) {
       "left out: data/t.json with data/devices/d.json: two tables beside each other measure 'latency_ms'\n");
 }
 
+TEST(BenchSearch, WhatIsLeftOutSaysWhy) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.file("data"));
+  folder.write(
+      "data/t.json",
+      R"({"space": {"x": [0, 1, 2, 3]}, "metrics": {"loss": {"goal": "min"}, "runtime_s": {"unit": "s"}}})");
+  folder.write("data/t.csv", "x,loss,runtime_s\n0,4,0\n1,3,0\n2,2,0\n3,1,0\n");
+  Program run(folder, {"bench", "search", "--data", "data", "--workers", "4", "--searchers", "random",
+                       "--out", "o", "--quiet"});
+  EXPECT_EQ(run.status(), 2);
+  EXPECT_NE(run.err().find("left out: t: its evaluations take no time"), std::string::npos) << run.err();
+  EXPECT_NE(run.err().find("nothing to compare on; what was left out is said above"), std::string::npos)
+      << run.err();
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :
