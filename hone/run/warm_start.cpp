@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/registry.h"
 #include "hone/space/scale.h"
 #include "hone/study/ranking.h"
 #include "hone/study/study.h"
@@ -16,8 +17,12 @@ namespace {
 constexpr std::size_t kMostResults = 1000;
 
 std::string url_of(const std::string& source, const std::string& folder) {
-  if (source.find(':') != std::string::npos) return source;
+  // A file's name may hold a colon.
+  if (methods().find("store", source.substr(0, source.find(':'))) != nullptr &&
+      source.find(':') != std::string::npos)
+    return source;
   std::filesystem::path path = source;
+  if (!path.has_filename()) path = path.parent_path();  // a slash at its end
   if (path.is_relative()) path = std::filesystem::path(folder) / path;
   if (path.extension() == ".toml") path.replace_extension(".hone");
   if (path.extension() == ".hone") path /= "study.sqlite";

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hone/run/explain.h"
@@ -83,6 +84,16 @@ TEST_F(WarmStart, WhatIsNotThereIsSaid) {
       EXPECT_EQ(error.place().key, "search.warm_start") << source;
       EXPECT_GT(error.place().line, 0) << source;
     }
+}
+
+TEST_F(WarmStart, FoldersAndNamesWithAColonAreFound) {
+  std::filesystem::create_directories(folder / "a:b.hone");
+  std::filesystem::copy(folder / "old.hone", folder / "a:b.hone", std::filesystem::copy_options::recursive);
+  for (const char* source : {"old.hone/", "old.hone", "a:b.toml", "a:b.hone/"})
+    EXPECT_EQ(fresh(fmt::format("warm_start = '{}'\n", source)).header().warm.at(0).results.size(), 27u)
+        << source;
+  const std::string url = "sqlite:" + (folder / "old.hone/study.sqlite").string();
+  EXPECT_EQ(fresh(fmt::format("warm_start = '{}'\n", url)).header().warm.at(0).results.size(), 27u);
 }
 
 TEST_F(WarmStart, WhatHasNoPlaceHereIsSaid) {
