@@ -29,6 +29,21 @@ std::string url_of(const std::string& source, const std::string& folder) {
   return "sqlite:" + path.lexically_normal().string();
 }
 
+/// 0 to n - 1 in an order whose beginning lies far apart: the ends, the middle, the quarters, ...
+std::vector<std::size_t> spread(std::size_t n) {
+  std::vector<std::size_t> order;
+  std::vector<bool> taken(n, false);
+  const auto take = [&](std::size_t i) {
+    if (!taken[i]) order.push_back(i);
+    taken[i] = true;
+  };
+  if (n > 0) take(0);
+  std::size_t parts = 1;
+  for (; order.size() < n; parts *= 2)
+    for (std::size_t k = 1; k <= parts; ++k) take(k * (n - 1) / parts);
+  return order;
+}
+
 /// Why a config of an earlier study is none of this space.
 std::string misfit(const space::Config& config, const space::Space& space) {
   for (const auto& [name, value] : config.entries())
@@ -107,6 +122,13 @@ study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return rank[a] != rank[b] ? rank[a] < rank[b] : values[a] < values[b];
   });
+  // The best on one objective and those nearest to it would say little of the rest of a front.
+  for (std::size_t begin = 0, end = 0; file.objectives.size() > 1 && begin < order.size(); begin = end) {
+    while (end < order.size() && rank[order[end]] == rank[order[begin]]) ++end;
+    std::vector<std::size_t> along;
+    for (const std::size_t i : spread(end - begin)) along.push_back(order[begin + i]);
+    std::copy(along.begin(), along.end(), order.begin() + static_cast<std::ptrdiff_t>(begin));
+  }
   // All of the better half, and every so many of the rest: a model wants to know the bad ones too.
   std::vector<std::pair<space::Config, std::vector<double>>> kept;
   const std::size_t n = order.size();

@@ -96,6 +96,32 @@ TEST_F(WarmStart, FoldersAndNamesWithAColonAreFound) {
   EXPECT_EQ(fresh(fmt::format("warm_start = '{}'\n", url)).header().warm.at(0).results.size(), 27u);
 }
 
+TEST_F(WarmStart, OfSeveralObjectivesTheFrontIsTakenFromItsEnds) {
+  std::string text = study_text("");
+  text.replace(text.find("minimize = \"value\""), 18, "minimize = [\"a\", \"b\"]");
+  const StudyFile old = StudyFile::parse(text, (folder / "two.toml").string());
+  std::filesystem::create_directories(folder / "two.hone");
+  Optimizer optimizer(setup_of(old, "test"),
+                      study::open_store("sqlite:" + (folder / "two.hone/study.sqlite").string()));
+  for (int i = 0; i < 20; ++i) {
+    const auto job = optimizer.ask();
+    const double x = job->config.real("x");
+    optimizer.tell(*job, {{"a", x}, {"b", 1.0 - x}});  // all are on the front
+  }
+  text += "warm_start = ['two.toml']\n";
+  const auto results = StudyFile::parse(text, (folder / "new.toml").string()).header().warm.at(0).results;
+  ASSERT_EQ(results.size(), 20u);
+  std::vector<double> xs;
+  for (const auto& [config, values] : results) xs.push_back(config.real("x"));
+  std::vector<double> sorted = xs;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(xs[0], sorted[0]);
+  EXPECT_EQ(xs[1], sorted[19]);
+  EXPECT_EQ(xs[2], sorted[9]);
+  std::sort(xs.begin(), xs.end());
+  EXPECT_EQ(xs, sorted) << "each once";
+}
+
 TEST_F(WarmStart, WhatHasNoPlaceHereIsSaid) {
   const auto loss = [&](const std::string& from, const std::string& to) {
     std::string text = study_text("warm_start = ['old.toml']\n");
