@@ -185,6 +185,25 @@ TEST(Asha, TakesTheHighestRungFirst) {
   EXPECT_EQ(jobs, expected);
 }
 
+TEST(Asha, OfSeveralRungsWithCandidatesTheHighestIsFirst) {
+  AshaRun simulation(make_asha({1, 3, 9}));
+  simulation.trials.reserve(20);
+  for (int i = 0; i < 12; ++i) {
+    const auto job = simulation.scheduler->next(true);
+    ASSERT_TRUE(job.has_value());
+    simulation.start(simulation.create(job->fidelity), job->fidelity);
+  }
+  for (Trial& trial : simulation.trials) simulation.finish(trial, {double(trial.id)});
+  const auto evaluate = [](const Trial& trial) { return std::vector<double>{double(trial.id)}; };
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(simulation.step(true, evaluate));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(simulation.trials[i].target, 3);
+  // Of three at 3 the best may go on, and of twelve at 1 a fourth.
+  const auto job = simulation.scheduler->next(true);
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->trial, 0);
+  EXPECT_EQ(job->fidelity, 9);
+}
+
 TEST(Asha, AskingTwiceChangesNothingAndAPromotedTrialIsPromotedOnce) {
   AshaRun simulation(make_asha({1, 3}));
   simulation.trials.reserve(20);

@@ -90,6 +90,25 @@ TEST(StoppingAsha, CountsTheFirstReportAtARungOrBeyond) {
   EXPECT_EQ(at_threes(kNaN), 3);
 }
 
+TEST(StoppingAsha, ATrialIsJudgedOnceARung) {
+  Simulation simulation(
+      make_scheduler("asha", problem_of(1),
+                     Json{{"steps", {2, 8, 32}}, {"eta", 2}, {"type", "stopping"}, {"measured", false}}));
+  Trial& first = simulation.start(*simulation.scheduler->next(true));
+  simulation.report(first, 2, {0.5});
+  EXPECT_EQ(simulation.scheduler->judge(first, 2), Verdict::go_on);
+  for (int i = 0; i < 3; ++i) {  // better ones come later
+    Trial& other = simulation.start(*simulation.scheduler->next(true));
+    simulation.report(other, 2, {0.1});
+    EXPECT_EQ(simulation.scheduler->judge(other, 2), Verdict::go_on);
+  }
+  for (const std::int64_t step : {3, 5, 7}) {
+    simulation.report(first, step, {0.4});
+    EXPECT_EQ(simulation.scheduler->judge(first, step), Verdict::go_on)
+        << "the second rung is the next that it is judged at";
+  }
+}
+
 TEST(StoppingAsha, SeveralObjectivesGoByRankAndCrowding) {
   Simulation simulation(
       make_scheduler("asha", problem_of(2),
@@ -154,6 +173,19 @@ TEST(Median, DeletedTrialsAndThoseThatWereStoppedDoNotCount) {
   EXPECT_EQ(run(simulation, flat(2.6)), 1);
 }
 
+TEST(Median, OfSeveralObjectivesEveryOneMustBeWorse) {
+  Simulation simulation(make_scheduler("median", problem_of(2), Json{{"steps", 3}, {"min_trials", 3}}), 2);
+  const auto flat = [](double a, double b) {
+    return [=](std::int64_t) { return std::vector<double>{a, b}; };
+  };
+  EXPECT_EQ(run(simulation, flat(1, 9)), 0);
+  EXPECT_EQ(run(simulation, flat(5, 5)), 0);
+  EXPECT_EQ(run(simulation, flat(9, 1)), 0);
+  EXPECT_EQ(run(simulation, flat(9, 4)), 0) << "worse in one alone";
+  EXPECT_EQ(run(simulation, flat(2, 8)), 0) << "worse in the other alone";
+  EXPECT_EQ(run(simulation, flat(8, 8)), 1);
+}
+
 /// Power-law curves a + b step^-c.
 struct Law {
   double a, b, c;
@@ -215,6 +247,58 @@ TEST(CurvePrediction, KeepsWhatIsBetweenTheEndsOfAFront) {
   }
   EXPECT_EQ(stopped, 0);
   EXPECT_GT(bad_stopped, 15);
+}
+
+TEST(CurvePrediction, StopsOnlyWhereItIsSure) {
+  // Levels that the first report shows, and last values that noise is added to. `above`: by how many of its
+  // deviations a level is above the best of all last values.
+  const auto is_stopped = [](double confidence, double above) {
+    Simulation simulation(
+        make_scheduler("curve_prediction", problem_of(1),
+                       Json{{"steps", 6}, {"n_train", 60}, {"first", 2}, {"confidence", confidence}}));
+    Rng rng(3, "noisy ends");
+    double best = 1e9;
+    for (int i = 0; i < 60; ++i) {
+      const double level = rng.uniform(), last = level + 0.1 * rng.normal();
+      best = std::min(best, last);
+      run(simulation, [&](std::int64_t step) { return std::vector<double>{step < 6 ? level : last}; });
+    }
+    return run(simulation, [&](std::int64_t) { return std::vector<double>{best + 0.1 * above}; }) > 0;
+  };
+  EXPECT_FALSE(is_stopped(0.95, 1.0)) << "one in six ends below the best";
+  EXPECT_TRUE(is_stopped(0.6, 1.0));
+  EXPECT_TRUE(is_stopped(0.95, 4.0));
+}
+
+TEST(CurvePrediction, LearnsFromTheConfig) {
+  const space::Space space = space::Space::Builder().real("x", 0.0, 1.0).build();
+  Problem problem = problem_of(1);
+  problem.space = &space;
+  Simulation simulation(
+      make_scheduler("curve_prediction", problem, Json{{"steps", 5}, {"n_train", 40}, {"first", 2}}));
+  // All curves are alike but for the last value, which the config decides.
+  const auto ends = [&](double x) {
+    const auto job = simulation.scheduler->next(true);
+    Trial fresh;
+    fresh.id = static_cast<std::int64_t>(simulation.trials.size());
+    fresh.config = space::Config({{"x", x}});
+    simulation.trials.push_back(fresh);
+    simulation.tell(study::Change::Kind::created, simulation.trials.back());
+    Trial& trial = simulation.start({fresh.id, job->fidelity});
+    for (std::int64_t step = 1; step < 5; ++step) {
+      simulation.report(trial, step, {1.0 / double(step)});
+      if (simulation.scheduler->judge(trial, step) != Verdict::stop) continue;
+      simulation.set_state(trial, TrialState::pruned);
+      return false;
+    }
+    simulation.finish(trial, {x});
+    return true;
+  };
+  Rng rng(7, "configs");
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(ends(rng.uniform()));
+  EXPECT_FALSE(ends(0.9));
+  EXPECT_FALSE(ends(0.6));
+  EXPECT_TRUE(ends(0.0));
 }
 
 TEST(CurvePrediction, AnswersFromWhatItWasToldAndNotFromWhenItWasAsked) {
