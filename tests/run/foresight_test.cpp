@@ -126,6 +126,24 @@ TEST(Foresight, IsFoundOutWhereItIsWrong) {
   EXPECT_EQ(turned_away, 31) << "then 64 in a row";
 }
 
+TEST(Foresight, ALimitFromBelowIsForeseenToo) {
+  const auto space = space::Space::Builder().real("x", 0.0, 1.0).build();
+  Foresight foresight(space, {{{"rows_per_s", {}, 5.0}, false}}, 1, {});
+  for (int i = 0; i < 60; ++i) {
+    study::Trial trial;
+    trial.id = i;
+    const double x = i / 60.0;
+    trial.config = space.decode({x});
+    study::Result result;
+    result.fidelity = 1;
+    result.measures.set("rows_per_s", 1.0 + 9.0 * x);
+    foresight.update({study::Change::Kind::result, &trial, &result});
+  }
+  const std::string violation = foresight.judge(space.decode({0.1}), {}).violation;
+  EXPECT_NE(violation.find("under the limit of"), std::string::npos) << violation;
+  EXPECT_EQ(foresight.judge(space.decode({0.9}), {}).violation, "");
+}
+
 TEST(Foresight, APlateauDoesNotHideWhatKeepsTheLimit) {
   // All that is seen at first costs the same and too much; one design in twenty does not.
   const auto space = space::Space::Builder().real("x", 0.0, 1.0).real("y", 0.0, 1.0).build();
