@@ -311,29 +311,27 @@ TEST(Gp, FiveHundredParameters) {
 }
 
 TEST(Gp, MobsterLearnsFromLowFidelities) {
-  // Cheap results say where the good configs are; only three dear ones exist.
+  // Cheap results say where the good configs are. Four dear ones make a model of their own, which knows less.
   const auto curve = [](const space::Config& config, double r) {
     return branin(config) / 50.0 + (0.5 + 0.3 * config.real("x0")) / r;
   };
   double joint = 0.0, highest = 0.0;
   for (const std::string name : {"mobster", "gp"})
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
       Problem problem = problem_of(cube(2), 1, seed);
       problem.horizon = 9;
       problem.rungs = {1, 9};
-      SimulatedStudy study(name, problem);
+      SimulatedStudy study(name, problem, Json{{"n_startup", 4}});
       Rng rng(seed, "gp test");
       for (int i = 0; i < 30; ++i) {
         study::Trial& trial = study.create(problem.space.sample(rng));
         study.result(trial, {curve(trial.config, 1.0)}, 1);
-        if (i % 10 == 0) study.result(trial, {curve(trial.config, 9.0)}, 9);
-        study.set_state(trial, i % 10 == 0 ? TrialState::completed : TrialState::paused);
+        if (i % 8 == 0) study.result(trial, {curve(trial.config, 9.0)}, 9);
+        study.set_state(trial, i % 8 == 0 ? TrialState::completed : TrialState::paused);
       }
-      const space::Config proposal = study.ask();
-      (name == std::string("gp") ? highest : joint) += branin(proposal);
+      (name == std::string("gp") ? highest : joint) += branin(study.ask());
     }
-  EXPECT_LT(joint, 60.0);
-  EXPECT_GT(highest, 0.0);
+  EXPECT_LT(1.5 * joint, highest);
 }
 
 TEST(Gp, TurboBeatsRandomOnManyParameters) {
