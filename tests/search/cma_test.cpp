@@ -186,5 +186,19 @@ TEST(CmaEs, RestartsLeaveLocalOptima) {
   EXPECT_GE(found("bipop"), 1);
 }
 
+TEST(CmaEs, BipopHasSmallRunsBesidesTheLargeOnes) {
+  // Steps, on which runs end soon. Up to its first small run it goes as ipop does.
+  const auto last = [](const std::string& restarts) {
+    SimulatedStudy study("cma_es", problem_of(box(2, 0.0, 1.0)), Json{{"restarts", restarts}});
+    study.run(1500, [](const space::Config& config) {
+      double sum = 0.0;
+      for (const double v : numbers(config)) sum += std::floor(4.0 * v);
+      return Values{sum};
+    });
+    return study.ask().shown();
+  };
+  EXPECT_NE(last("ipop"), last("bipop"));
+}
+
 }  // namespace
 }  // namespace hone::search
