@@ -100,9 +100,16 @@ TEST(Energy, SaysWhatItKnowsOfAProcessor) {
 
 TEST(Energy, OfThisMachineIsMeasuredOrModelled) {
   EnergyMeter meter;
+  meter.start();
+  // Longer than a counter takes to move: a millisecond for RAPL, a tenth of a second for a GPU's.
+  const double begun = test::seconds();
+  while (test::seconds() < begun + 0.25) {
+  }
   const Energy energy = meter.stop();
-  EXPECT_GE(energy.joules, 0.0);
+  EXPECT_GE(energy.seconds, 0.25);
+  EXPECT_GT(energy.joules, 0.0);
   EXPECT_EQ(energy.measured, energy.source.find("modelled") == std::string::npos);
+  EXPECT_EQ(energy.measured, meter.measures());
 }
 
 }  // namespace

@@ -121,6 +121,15 @@ TEST(Systolic, UseOfAnArray) {
   EXPECT_EQ(array_use({}, array).cycles, 0.0);
 }
 
+TEST(Systolic, SeveralArraysTakeTilesByTurns) {
+  const SystolicArray two{64, 64, 2};
+  // Three tiles on two arrays: two turns, in the second of which one array has nothing to do.
+  const ArrayUse use = array_use({{1, 6400, 3 * 64, 64}}, two);
+  EXPECT_DOUBLE_EQ(use.cycles, 2 * 6400.0 + 126.0);
+  EXPECT_DOUBLE_EQ(use.utilisation, 3 * 6400.0 / (2.0 * use.cycles));
+  EXPECT_DOUBLE_EQ(array_use({{1, 6400, 2 * 64, 64}}, two).cycles, 6400.0 + 126.0);
+}
+
 TEST(Systolic, DepthwiseConvolutionsWantMoreChannelsAGroup) {
   graph::Graph graph;
   const int x = graph.input("x", {1, 256, 28, 28}, DataType::float32);
@@ -219,14 +228,17 @@ TEST(AttentionBounds, OfAGraph) {
   spec.width = 64;
   spec.layers = {graph::DecoderLayer{.heads = 4, .kv_heads = 2}};
   const graph::Graph graph = graph::decoder(spec, 2, 16);
+  int found = 0;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     if (graph.nodes()[i].op != "causal_attention") continue;
+    ++found;
     const AttentionShape shape = AttentionShape::of(graph, static_cast<int>(i), 2.0);
     EXPECT_DOUBLE_EQ(shape.heads, 8.0);
     EXPECT_DOUBLE_EQ(shape.kv_heads, 4.0);
     EXPECT_DOUBLE_EQ(shape.d, 16.0);
     EXPECT_TRUE(shape.causal);
   }
+  EXPECT_EQ(found, 1);
 }
 
 TEST(DeviceProfile, ThereAndBack) {
