@@ -110,6 +110,24 @@ TEST(GoodSet, OfSeveralObjectivesTakesRankAfterRankAndSplitsTheLastByVolume) {
     }
 }
 
+TEST(GoodSet, MembersWeighByTheVolumeThatTheyAdd) {
+  GoodSet good(1.0);
+  const std::vector<std::vector<double>> rows = {
+      {0.0, 1.0}, {0.1, 0.5}, {0.12, 0.49}, {0.5, 0.2}, {1.0, 0.0}};
+  for (std::size_t i = 0; i < rows.size(); ++i) good.report(static_cast<std::int64_t>(i), rows[i]);
+  const auto& members = good.members();
+  ASSERT_EQ(members.size(), rows.size());
+  const auto volume = study::hypervolume_contributions(rows, study::reference_point(rows));
+  double most = 0.0;
+  for (std::size_t a = 0; a < rows.size(); ++a) {
+    most = std::max(most, members[a].weight);
+    for (std::size_t b = 0; b < rows.size(); ++b)
+      EXPECT_TRUE(volume[a] <= volume[b] || members[a].weight >= members[b].weight) << a << ' ' << b;
+  }
+  // The one that its neighbour nearly covers weighs least: a tenth of the heaviest.
+  EXPECT_NEAR(members[2].weight, 0.1 * most, 1e-9);
+}
+
 TEST(Levels, AreTheRanksOfSortingAll) {
   Rng rng(3, "levels");
   for (std::size_t objectives = 1; objectives <= 4; ++objectives)
