@@ -1,0 +1,75 @@
+#include "hone/study/spending.h"
+
+#include <gtest/gtest.h>
+
+namespace hone::study {
+namespace {
+
+Result energy_at(std::int64_t fidelity, double joules) { return {fidelity, Measures{{"energy_j", joules}}}; }
+
+TEST(Spending, ATrialThatGoesOnPaysForWhatIsNewAlone) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  const auto take = [&](const Result& result) {
+    spending.take(trial, result);
+    trial.results.push_back(result);
+  };
+  take(energy_at(3, 6.0));
+  EXPECT_EQ(spending.units(), 3);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 6.0);
+  take(energy_at(9, 20.0));  // so far: 14 since the last
+  EXPECT_EQ(spending.units(), 9);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 20.0);
+  spending.take(trial, energy_at(9, 50.0));  // told again
+  EXPECT_EQ(spending.units(), 9);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 20.0);
+  Trial other;
+  other.id = 1;
+  other.target = 3;
+  spending.take(other, energy_at(3, 4.0));
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 24.0);
+  EXPECT_DOUBLE_EQ(spending.expected("energy_j", 6), 12.0) << "at two joules a unit";
+}
+
+TEST(Spending, WhatIsLostCountsInFullAtTheMeanPrice) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  spending.take(trial, energy_at(3, 6.0));
+  trial.results.push_back(energy_at(3, 6.0));
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.lost = true;
+  spending.take(trial, end);
+  EXPECT_EQ(spending.lost(), 6);
+  EXPECT_EQ(spending.units(), 9);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 18.0);
+  const Spending back = Spending::from_json(spending.json());
+  EXPECT_EQ(back.json(), spending.json());
+}
+
+TEST(Spending, WhatIsKnownOrNeverTrainedIsFree) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  EndRecord end;
+  end.same_as = 4;
+  spending.take(trial, end);
+  end.same_as = -1;
+  end.state = TrialState::infeasible;
+  end.untrained = true;
+  spending.take(trial, end);
+  EXPECT_EQ(spending.units(), 0);
+  end.state = TrialState::failed;
+  end.untrained = false;
+  end.reached = 4;
+  end.spent = {{"energy_j", 5.0}};
+  spending.take(trial, end);
+  EXPECT_EQ(spending.units(), 4) << "it said how far it got";
+  EXPECT_EQ(spending.lost(), 0);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 5.0);
+}
+
+}  // namespace
+}  // namespace hone::study
