@@ -63,6 +63,39 @@ TEST(Carbs, MovesOutwardInCostAlongTheFront) {
   EXPECT_LT(best, random_best);
 }
 
+TEST(Carbs, StepsAreAsLongAsTheRadius) {
+  const auto space = space::Space::Builder().real("x", 1e-6, 1.0, {.log = true, .fallback = 1e-3}).build();
+  for (const double radius : {0.1, 0.3, 1.0}) {
+    SimulatedStudy study("carbs", problem_of(space), Json{{"radius", radius}});
+    study.create(study.ask());
+    double square = 0.0;  // of the steps from the start, in powers of ten
+    for (int number = 1000; number < 1400; ++number)
+      square += std::pow(std::log10(study.searcher->ask(number, 0)->real("x")) + 3.0, 2) / 400.0;
+    EXPECT_NEAR(std::sqrt(square), radius, 0.15 * radius);
+  }
+}
+
+TEST(Carbs, AProposalIsTheBestOfItsCandidates) {
+  // All cost the same, and more of x is better.
+  const auto better = [](const Json& more) {
+    Json options{{"resample_every", 0}};
+    options.update(more);
+    const auto space = space::Space::Builder().real("x", 1e-6, 1.0, {.log = true}).build();
+    SimulatedStudy study("carbs", problem_of(space), options);
+    for (int i = 0; i < 12; ++i) {
+      study::Trial& trial = study.create(space::Config({{"x", std::pow(10.0, -5.0 + 0.25 * i)}}));
+      trial.spent_s = 1.0;
+      study.finish(trial, {-0.25 * i});
+    }
+    int count = 0;
+    for (int number = 1000; number < 1060; ++number)
+      count += study.searcher->ask(number, 0)->real("x") > std::pow(10.0, -2.25) ? 1 : 0;
+    return count;
+  };
+  EXPECT_GE(better(Json::object()), 55);
+  EXPECT_NEAR(better({{"candidates_per_parameter", 1}}), 30, 14) << "there is none to choose";
+}
+
 TEST(Carbs, ProposesNearTheFront) {
   SimulatedStudy study("carbs", problem_of(scaling()), Json{{"resample_every", 0}});
   while (study.trials.size() < 30) {
