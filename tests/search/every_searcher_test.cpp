@@ -8,6 +8,7 @@
 
 #include "hone/base/registry.h"
 #include "hone/space/composition.h"
+#include "tests/processor_time.h"
 #include "tests/search/simulated_study.h"
 
 namespace hone::search {
@@ -273,11 +274,20 @@ TEST(EverySearcher, GoesOnWhereEverythingFails) {
 }
 
 TEST(EverySearcher, ManyTrialsCostTheSameEach) {
-  // Nothing walks the history: three thousand trials in a moment, or the suite would not end in time.
+  // Nothing walks the history: what walked it would take eight times as long after eight times as many.
+  constexpr std::size_t kMost = 8000, kChunk = 250;
   for (const std::string name : {"grid", "local_search", "genetic", "regularized_evolution",
                                  "differential_evolution", "dehb", "nsga2", "mcts"}) {
     SimulatedStudy study(name, problem_of(mixed_space()));
-    study.run(3000, [](const space::Config& config) { return std::vector<double>{worth(config)}; });
+    const auto run = [&](std::size_t n) {
+      study.run(study.trials.size() + n,
+                [](const space::Config& config) { return std::vector<double>{worth(config)}; });
+    };
+    run(500);
+    const double early = test::fastest(4, [&] { run(kChunk); });
+    run(kMost - study.trials.size());
+    const double late = test::fastest(4, [&] { run(kChunk); });
+    EXPECT_LT(late, 3.0 * early) << name;
     check(study.problem.space, study.ask(), name);
   }
 }
