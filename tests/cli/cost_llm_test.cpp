@@ -96,6 +96,24 @@ TEST(CostProgram, EstimatesAModelNobodyMeasured) {
   EXPECT_NE(crowded.out().find("DOES NOT FIT"), std::string::npos);
 }
 
+TEST(CostProgram, FewerBitsTakeLessMemory) {
+  const Folder folder;
+  const auto memory = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{"cost", "estimate", "opt-175b", "--tensor", "8", "--json"};
+    command.insert(command.end(), more.begin(), more.end());
+    Program estimate(folder, command);
+    EXPECT_EQ(estimate.status(), 0) << estimate.err();
+    return Json::parse(estimate.out()).at("memory");
+  };
+  const Json full = memory({}), weights = memory({"--weight-bits", "4"}), keys = memory({"--kv-bits", "8"});
+  const auto bytes = [](const Json& of, const char* name) { return of.at(name).get<double>(); };
+  EXPECT_DOUBLE_EQ(bytes(weights, "weights_bytes"), bytes(full, "weights_bytes") / 4.0) << "of 16 bits";
+  EXPECT_DOUBLE_EQ(bytes(weights, "kv_cache_bytes"), bytes(full, "kv_cache_bytes"));
+  EXPECT_DOUBLE_EQ(bytes(keys, "kv_cache_bytes"), bytes(full, "kv_cache_bytes") / 2.0);
+  EXPECT_DOUBLE_EQ(bytes(keys, "weights_bytes"), bytes(full, "weights_bytes"));
+  EXPECT_EQ(Program(folder, {"cost", "estimate", "opt-175b", "--kv-bits", "0"}).status(), 2);
+}
+
 TEST(CostProgram, ProbesAnApi) {
   const Folder folder;
   test::SmallServer server([](const test::ServerRequest& request) { return test::model_reply(request); });

@@ -50,6 +50,20 @@ TEST_F(IdentityProgram, CountsClassesAndProposals) {
   EXPECT_NE(bad.err().find("bad.toml:5: task.tbale"), std::string::npos) << bad.err();
 }
 
+TEST_F(IdentityProgram, FewerBitsOfTheMantissaTellFewerFunctionsApart) {
+  folder_.write("near.toml",
+                "[study]\nminimize = [\"loss\"]\n[task]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"echo "
+                "{x}\"]\nprobe = true\nprobe_batch = \"text\"\n[space]\nx = { int = [1000, 1019] }\n");
+  const auto classes = [&](const std::string& bits) {
+    Program counts(folder_, {"identity", "near.toml", "--bits", bits, "--json", "--quiet"});
+    EXPECT_EQ(counts.status(), 0) << counts.err();
+    return Json::parse(counts.out())["functional"]["classes"].get<int>();
+  };
+  EXPECT_EQ(classes("1"), 1);
+  EXPECT_EQ(classes("20"), 20);
+  EXPECT_EQ(Program(folder_, {"identity", "near.toml", "--bits", "53"}).status(), 2) << "a double has 52";
+}
+
 TEST_F(IdentityProgram, StudiesTheHash) {
   Program study(folder_, {"bench", "identity", "--data", "data", "--seeds", "1", "--proposals", "50", "--out",
                           "o", "--json"});

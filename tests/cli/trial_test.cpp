@@ -1,4 +1,8 @@
 // hone trial and hone store, as people type them.
+#include <algorithm>
+#include <set>
+#include <sstream>
+
 #include "../program.h"
 #include "hone/base/json.h"
 #include "hone/study/study.h"
@@ -104,6 +108,41 @@ TEST(TrialProgram, ListsShowsExportsRetriesAndDeletes) {
   EXPECT_EQ(retry.status(), 2);
   Program rest(folder, {"trial", "list", "s.toml", "--limit", "100", "--json"});
   EXPECT_EQ(Json::parse(rest.out()).at("matching"), 29);
+}
+
+TEST(TrialProgram, ListsAndExportsTheFrontAlone) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 30));
+  ASSERT_EQ(Program(folder, {"search", "s.toml", "--quiet"}).status(), 0);
+  const auto said = [&](const std::vector<std::string>& command) {
+    Program program(folder, command);
+    EXPECT_EQ(program.status(), 0) << program.err();
+    return program.out();
+  };
+  const auto ids = [](const Json& trials) {
+    std::set<std::int64_t> found;
+    for (const Json& trial : trials) found.insert(trial.at("trial").get<std::int64_t>());
+    return found;
+  };
+  const auto lines = [](const std::string& text) {
+    Json all = Json::array();
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) all.push_back(Json::parse(line));
+    return all;
+  };
+  const auto front = ids(Json::parse(said({"front", "s.toml", "--json"})));
+  ASSERT_GT(front.size(), 1u);
+  ASSERT_LT(front.size(), 30u);
+  EXPECT_EQ(ids(Json::parse(said({"trial", "list", "s.toml", "--front", "--json"})).at("trials")), front);
+  const std::string table = said({"trial", "export", "s.toml", "--front"});
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 1 + static_cast<std::ptrdiff_t>(front.size()));
+  EXPECT_EQ(ids(lines(said({"trial", "export", "s.toml", "--front", "--format", "jsonl"}))), front);
+  const Json all = lines(said({"trial", "export", "s.toml", "--format", "jsonl"}));
+  ASSERT_EQ(all.size(), 30u);
+  for (const Json& trial : all) EXPECT_EQ(trial.at("results").size(), 1u);
+  Program unknown(folder, {"trial", "export", "s.toml", "--format", "xml"});
+  EXPECT_EQ(unknown.status(), 2);
+  EXPECT_NE(unknown.err().find("--format"), std::string::npos) << unknown.err();
 }
 
 TEST(TrialProgram, AdviceNamesTheStoreThatWasGiven) {
