@@ -340,19 +340,19 @@ TEST(LlmProbe, ARequestTakesNoLongerThanItMay) {
   HttpClient client(server.url(), HttpOptions{.timeout_s = 0.3, .ca_file = ""});
   const double start = test::seconds();
   const HttpResponse response = client.post(client.path(), {}, "{}");
-  EXPECT_LT(test::seconds() - start, 3.0);
+  EXPECT_LT(test::seconds() - start, 10.0);
   EXPECT_NE(response.failure, "");
-  // Nor where something comes again and again.
+  // Nor where something comes again and again, for thirty seconds.
   SmallServer slow([](const ServerRequest&) {
     ServerReply reply;
-    reply.pieces.assign(100, "data: {}\n\n");
+    reply.pieces.assign(300, "data: {}\n\n");
     reply.pause_s = 0.1;
     return reply;
   });
   HttpClient patient(slow.url(), HttpOptions{.timeout_s = 0.4, .ca_file = ""});
   const double begin = test::seconds();
   EXPECT_EQ(patient.post(patient.path(), {}, "{}").failure, "no answer in 0.4 s");
-  EXPECT_LT(test::seconds() - begin, 3.0);
+  EXPECT_LT(test::seconds() - begin, 10.0);
 }
 
 TEST(LlmProbe, ChecksItsOptions) {
