@@ -350,6 +350,18 @@ TEST(Program, ListsItsMethods) {
   EXPECT_TRUE(has("task", "text"));
   EXPECT_TRUE(has("operator", "token_parameter_attention"));
   EXPECT_NE(Program(folder, {"--help"}).out().find("hone search first.toml"), std::string::npos);
+  Program stores(folder, {"methods", "--kind", "store", "--json"});
+  ASSERT_EQ(stores.status(), 0);
+  const Json of_a_kind = Json::parse(stores.out());
+  EXPECT_GE(of_a_kind.size(), 2u);
+  EXPECT_LT(of_a_kind.size(), list.size());
+  for (const auto& method : of_a_kind) EXPECT_EQ(method["kind"], "store");
+  EXPECT_EQ(Program(folder, {"methods", "--kind", "store"}).out().find("searcher"), std::string::npos);
+  EXPECT_NE(Program(folder, {"methods", "--kind", "store", "--markdown"}).out().find("| store | `sqlite` |"),
+            std::string::npos);
+  Program misspelt(folder, {"methods", "--kind", "sheduler"});
+  EXPECT_EQ(misspelt.status(), 2);
+  EXPECT_NE(misspelt.err().find("did you mean 'scheduler'"), std::string::npos) << misspelt.err();
 }
 
 }  // namespace
