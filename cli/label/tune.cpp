@@ -105,9 +105,10 @@ int tune(const Arguments& arguments) {
                 quantity_text("run_s", result.original_s).c_str());
     if (result.recipe.empty()) {
       if (!result.note.empty()) std::printf("%s\n", result.note.c_str());
-      std::printf("nothing was faster among %zu compilations; the original stays\n", result.trials.size());
+      std::printf("nothing was surely faster among %zu compilations; the original stays\n",
+                  result.trials.size());
     } else {
-      std::printf("tuned: %s a call, %.2f times as fast (spread %.1f%%)\n",
+      std::printf("tuned: %s a call, %.2f times as fast in the median of pairs (spread %.1f%%)\n",
                   quantity_text("run_s", result.tuned_s).c_str(), result.speedup, 100.0 * result.spread);
       std::printf("%s\n", result.recipe.c_str());
       std::printf("%zu compilations, outputs %s on random inputs", result.trials.size(),

@@ -67,6 +67,24 @@ double difference_of(const void* left, const void* right, std::size_t count) {
   return most;
 }
 
+/// Seconds of a call, a first estimate: the better of two calls, of more where they are short.
+double estimated_s(const Program& program, const Memory& memory) {
+  double seconds = kInfinity;
+  for (int call = 0, most = 3; call < most; ++call) {
+    const double start = monotonic_s();
+    program.call(memory.pointers());
+    seconds = std::min(seconds, monotonic_s() - start);
+    if (seconds > 0.02) break;
+  }
+  return std::max(seconds, 1e-8);
+}
+
+std::function<void()> repeated(const Program& program, const Memory& memory, double count) {
+  return [&program, pointers = memory.pointers(), count = static_cast<std::int64_t>(count)] {
+    for (std::int64_t call = 0; call < count; ++call) program.call(pointers);
+  };
+}
+
 }  // namespace
 
 #if defined(__SSE2__)
@@ -209,23 +227,10 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
   std::vector<double> calls;
   double slowest = 0.0;
   for (std::size_t i = 0; i < programs.size(); ++i) {
-    const Program* program = programs[i];
-    void* const* pointers = memory[i]->pointers();
-    // A first estimate: the better of two calls, of more where they are short.
-    double seconds = kInfinity;
-    for (int call = 0, most = 3; call < most; ++call) {
-      const double start = monotonic_s();
-      program->call(pointers);
-      seconds = std::min(seconds, monotonic_s() - start);
-      if (seconds > 0.02) break;
-    }
-    const auto count = static_cast<std::int64_t>(
-        std::clamp(std::ceil(options.min_repeat_s / std::max(seconds, 1e-8)), 1.0, 1e6));
-    slowest = std::max(slowest, seconds * static_cast<double>(count));
-    calls.push_back(static_cast<double>(count));
-    subjects.push_back([program, pointers, count] {
-      for (std::int64_t call = 0; call < count; ++call) program->call(pointers);
-    });
+    const double seconds = estimated_s(*programs[i], *memory[i]);
+    calls.push_back(std::clamp(std::ceil(options.min_repeat_s / seconds), 1.0, 1e6));
+    slowest = std::max(slowest, seconds * calls.back());
+    subjects.push_back(repeated(*programs[i], *memory[i], calls.back()));
   }
   cost::TimingOptions timing;
   timing.warmup = 1;
@@ -244,6 +249,22 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
   std::vector<cost::Timing> timings = cost::measure_all(subjects, timing, interrupted);
   for (std::size_t i = 0; i < timings.size(); ++i) timings[i].seconds /= calls[i];
   return timings;
+}
+
+cost::Paired compare_programs(const Program& first, const Memory& first_memory, const Program& second,
+                              const Memory& second_memory, const cost::PairedOptions& options,
+                              const cost::Interrupted& interrupted) {
+  const NoDenormals no_denormals;
+  const double one = estimated_s(first, first_memory), other = estimated_s(second, second_memory);
+  // The quicker one runs so long that what the other left in the caches counts for little, the slower one not
+  // for ever. Both run equally often: what disturbs more or less often would not be the same for both else.
+  const double calls =
+      std::clamp(std::ceil(std::min(1e-3 / std::min(one, other), 0.05 / std::max(one, other))), 1.0, 1e6);
+  cost::Paired paired = cost::compare_pairs(repeated(first, first_memory, calls),
+                                            repeated(second, second_memory, calls), options, interrupted);
+  paired.first_s /= calls;
+  paired.second_s /= calls;
+  return paired;
 }
 
 cost::Timing time_program(const Program& program, const Memory& memory, const RunOptions& options,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hone/cost/paired.h"
 #include "hone/cost/stopwatch.h"
 #include "hone/label/backend.h"
 
@@ -86,5 +87,12 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
                                         const std::vector<const Memory*>& memory,
                                         const RunOptions& options = {},
                                         const cost::Interrupted& interrupted = {});
+
+/// Whether the second program is faster than the first, each on its memory: cost::compare_pairs, of as many
+/// calls at a time as can be timed; seconds and ratio are of one call. Denormal numbers count as zero
+/// meanwhile. The values in memory change.
+cost::Paired compare_programs(const Program& first, const Memory& first_memory, const Program& second,
+                              const Memory& second_memory, const cost::PairedOptions& options = {},
+                              const cost::Interrupted& interrupted = {});
 
 }  // namespace hone::label

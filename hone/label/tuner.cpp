@@ -15,6 +15,7 @@
 #include "hone/base/rng.h"
 #include "hone/cost/mlir_text.h"
 #include "hone/cost/nest_beliefs.h"
+#include "hone/label/finalists.h"
 #include "hone/label/nest_machine.h"
 
 namespace hone::label {
@@ -29,8 +30,6 @@ constexpr std::size_t kDrawn = 200;  ///< points at random that are weighed
 constexpr double kHopeless = 3.0;
 /// Fused arithmetic is worth something that the model of loops does not see.
 constexpr double kContracted = 0.7;
-/// A winner takes at most so much of the original's time, and less where repeats differ by more.
-constexpr double kWorthwhile = 0.98;
 
 /// One choice for one nest with what the model thinks of it.
 struct Ranked {
@@ -120,7 +119,7 @@ class Search {
     } else {
       search_at_random(rng);
     }
-    finish();
+    finalists_.decide(*program_, *work_, options_, result_);
     return std::move(result_);
   }
 
@@ -250,7 +249,7 @@ class Search {
     const auto [known, fresh] = texts_.try_emplace(text, kNever);
     if (!fresh) return known->second;
     try {
-      const auto program = backend_.compile(frontend_.lower(text, file_));
+      auto program = backend_.compile(frontend_.lower(text, file_));
       if (program->same_code(*program_)) {  // whatever a stopwatch says
         trial.seconds = known->second = result_.trials.front().seconds;
         result_.trials.push_back(trial);
@@ -258,10 +257,10 @@ class Search {
       }
       work_->fill(options_.seed);
       // What never comes back, or crashes, may not take the search along.
-      const TrialCall call = trial_call(
+      const TrialCall went = trial_call(
           *program, *work_, std::max(2.0, 20.0 * result_.trials.front().seconds), options_.interrupted);
-      if (call.interrupted) return kNever;
-      trial.failed = call.failed;
+      if (went.interrupted) return kNever;
+      trial.failed = went.failed;
       if (!trial.failed.empty()) {
         result_.trials.push_back(trial);
         return kNever;
@@ -276,18 +275,15 @@ class Search {
         // What is several times slower need not be timed well.
         trial.seconds = first > kHopeless * best_seconds_ + 1e-4 ? first : time(*program);
       }
+      known->second = trial.failed.empty() ? trial.seconds : kNever;
+      if (known->second < best_seconds_) best_seconds_ = known->second;
+      if (known->second < result_.trials.front().seconds)
+        finalists_.add({known->second, text, trial.recipe, std::move(program)});
     } catch (const Error& error) {
       trial.failed = error.what();
     }
     result_.trials.push_back(trial);
-    const double seconds = trial.failed.empty() ? trial.seconds : kNever;
-    known->second = seconds;
-    if (seconds < best_seconds_) {
-      best_seconds_ = seconds;
-      best_text_ = text;
-      best_recipe_ = trial.recipe;
-    }
-    return seconds;
+    return known->second;
   }
 
   /// The nests of a point that take most, up to kVaried of them, in their order.
@@ -389,37 +385,6 @@ class Search {
     }
   }
 
-  /// The winner against the original once more, in turn, and on other inputs.
-  void finish() {
-    result_.original_s = result_.tuned_s = result_.trials.front().seconds;
-    if (best_recipe_.empty()) return;
-    const auto winner = backend_.compile(frontend_.lower(best_text_, file_));
-    Memory other(program_->arguments(), options_.seed + 1);
-    work_->fill(options_.seed + 1);
-    winner->call(work_->pointers());
-    program_->call(other.pointers());
-    if (work_->difference(other) > options_.tolerance) return;
-    work_->fill(options_.seed);
-    other.fill(options_.seed);
-    RunOptions run;
-    run.rounds = 3;
-    run.repeats = 5;
-    run.max_seconds = 3.0;
-    run.quiet = options_.quiet;
-    const auto timings = time_programs({program_.get(), winner.get()}, {&other, work_.get()}, run);
-    result_.original_s = timings[0].seconds;
-    result_.spread = std::max(timings[0].spread, timings[1].spread);
-    const double most = std::min(kWorthwhile, 1.0 - result_.spread) * timings[0].seconds;
-    if (!(timings[1].seconds < most)) {
-      result_.tuned_s = timings[0].seconds;
-      return;
-    }
-    result_.tuned_s = timings[1].seconds;
-    result_.speedup = timings[0].seconds / timings[1].seconds;
-    result_.text = best_text_;
-    result_.recipe = best_recipe_;
-  }
-
   const Frontend& frontend_;
   const Backend& backend_;
   const std::string file_;
@@ -430,9 +395,9 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
-  std::vector<cost::PerfectNest> known_;  ///< nests of all variants, alike ones once
-  std::map<std::string, double> texts_;   ///< seconds of what was compiled, infinite where it does not count
-  std::string best_text_, best_recipe_;
+  std::vector<cost::PerfectNest> known_;        ///< nests of all variants, alike ones once
+  std::map<std::string, double> texts_;  ///< seconds of what was compiled, infinite where it does not count
+  Finalists finalists_;
   double best_seconds_ = kNever;
 };
 

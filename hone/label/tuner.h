@@ -40,10 +40,10 @@ struct TuneResult {
   std::string text;    ///< the winner: MLIR of affine loops; the original where nothing was better
   std::string recipe;  ///< "" where it is the original
   double original_s = 0.0, tuned_s = 0.0;
-  double speedup = 1.0;           ///< original_s / tuned_s of the last, interleaved measurement
-  double spread = 0.0;            ///< the larger of both timings' spreads
+  double speedup = 1.0;           ///< median over pairs of calls of both, next to each other in time
+  double spread = 0.0;            ///< of that ratio over the pairs, (q80 - q20) / q20
   std::vector<TuneTrial> trials;  ///< the original first; empty where it was interrupted before it ran
-  std::string note;               ///< why no loop could be transformed; "" where one could
+  std::string note;  ///< why no loop could be transformed, or why what seemed faster is not returned; or ""
   bool interrupted = false;
 };
 
@@ -52,8 +52,10 @@ struct TuneResult {
 /// "LOOPer: A Learned Automatic Code Optimizer For Polyhedral Compilers": a model ranks, the best are
 /// compiled, run and compared on random inputs. Its beam search over sequences is here Bayesian optimisation
 /// around the analytic model: of the changes of one nest of the best so far, and of some points at random,
-/// the one of the largest expected improvement. What is slower or different is never returned, nor what is no
-/// faster than repeats differ, or compiles to the same code as the original.
+/// the one of the largest expected improvement. What is different is never returned, nor what compiles to the
+/// same code as the original, nor what is not at least 2% faster by a sign test over pairs of calls (see
+/// cost::compare_pairs and Finalists). Throws Error where the function cannot be compiled or called, or the
+/// tolerance is no number of 0 or more.
 TuneResult tune(const Frontend& frontend, const Backend& backend, const std::string& text,
                 const std::string& file, const TuneOptions& options = {});
 

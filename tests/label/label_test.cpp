@@ -13,50 +13,10 @@
 #include "hone/label/last_cache.h"
 #include "hone/label/loops.h"
 #include "hone/label/nest_machine.h"
-#include "hone/label/tuner.h"
+#include "label_fixture.h"
 
 namespace hone::label {
 namespace {
-
-// c += a b in the order i, j, k, small.
-const char* const kProduct = R"(
-func.func @product(%a: memref<24x20xf64>, %b: memref<20x32xf64>, %c: memref<24x32xf64>) {
-  affine.for %i = 0 to 24 {
-    affine.for %j = 0 to 32 {
-      affine.for %k = 0 to 20 {
-        %0 = affine.load %a[%i, %k] : memref<24x20xf64>
-        %1 = affine.load %b[%k, %j] : memref<20x32xf64>
-        %2 = affine.load %c[%i, %j] : memref<24x32xf64>
-        %3 = arith.mulf %0, %1 : f64
-        %4 = arith.addf %2, %3 : f64
-        affine.store %4, %c[%i, %j] : memref<24x32xf64>
-      }
-    }
-  }
-  return
-}
-)";
-
-class Label : public ::testing::Test {
- protected:
-  static Frontend& frontend() {
-    static Frontend one;
-    return one;
-  }
-  static Backend& backend() {
-    static Backend one;
-    return one;
-  }
-  /// The largest difference of what two functions make of the same inputs.
-  static double difference(const std::string& one, const std::string& other) {
-    const auto first = backend().compile(frontend().lower(one)),
-               second = backend().compile(frontend().lower(other));
-    const Memory a(first->arguments(), 3), b(second->arguments(), 3);
-    first->call(a.pointers());
-    second->call(b.pointers());
-    return a.difference(b);
-  }
-};
 
 TEST_F(Label, CompiledCodeComputesWhatTheTextSays) {
   const auto program = backend().compile(frontend().lower(kProduct));
@@ -282,17 +242,6 @@ func.func @sweep(%a: memref<16x16xf64>) {
   EXPECT_FALSE(cost::legal(nests[0], swapped));
 }
 
-TEST_F(Label, TuningNeverGivesAnythingDifferent) {
-  TuneOptions options;
-  options.compilations = 5;
-  options.quiet = false;
-  const TuneResult result = tune(frontend(), backend(), kProduct, "product", options);
-  EXPECT_LE(result.trials.size(), 5u);
-  EXPECT_GE(result.speedup, 1.0);
-  EXPECT_EQ(result.note, "");
-  EXPECT_EQ(difference(kProduct, result.text), 0.0);
-}
-
 TEST_F(Label, WhatAGatherTakesIsMeasuredWhereThereAreAny) {
   cost::mlir::CodeTarget target = backend().code_target();
   measure_gathers(backend(), target);
@@ -332,91 +281,6 @@ TEST_F(Label, TheModelOfNestsKnowsWhatStridesCostHere) {
     EXPECT_GE(cycles, 0.5);
     EXPECT_LE(cycles, 20.0);
   }
-}
-
-TEST_F(Label, AFunctionThatCrashesIsAnError) {
-  const char* const outside = R"(
-func.func @outside(%a: memref<16xf32>) {
-  affine.for %i = 0 to 16 {
-    %0 = affine.load %a[%i * 1000000000] : memref<16xf32>
-    affine.store %0, %a[%i] : memref<16xf32>
-  }
-  return
-}
-)";
-  try {
-    tune(frontend(), backend(), outside, "outside.mlir", {});
-    FAIL() << "it ran";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.place().file, "outside.mlir");
-    EXPECT_NE(error.message().find("crashed"), std::string::npos) << error.what();
-  }
-}
-
-const char* const kEndless = R"(
-func.func @endless(%a: memref<8xf64>) {
-  %c0 = arith.constant 0 : index
-  %r = scf.while (%i = %c0) : (index) -> index {
-    %more = arith.cmpi sge, %i, %c0 : index
-    scf.condition(%more) %i : index
-  } do {
-  ^bb0(%i: index):
-    %x = memref.load %a[%i] : memref<8xf64>
-    %y = arith.addf %x, %x : f64
-    memref.store %y, %a[%i] : memref<8xf64>
-    scf.yield %i : index
-  }
-  return
-}
-)";
-
-TEST_F(Label, AFunctionThatNeverEndsIsGivenUp) {
-  TuneOptions options;
-  options.machine = cost::NestMachine{};
-  options.call_seconds = 0.2;
-  try {
-    tune(frontend(), backend(), kEndless, "endless.mlir", options);
-    FAIL() << "it ended";
-  } catch (const Error& error) {
-    EXPECT_NE(error.message().find("more than 0.2 s"), std::string::npos) << error.what();
-    EXPECT_NE(error.hint().find("loops end"), std::string::npos) << error.what();
-  }
-  // Nor does it keep anybody from stopping.
-  options.call_seconds = 1000.0;
-  options.interrupted = [] { return true; };
-  const TuneResult result = tune(frontend(), backend(), kEndless, "endless.mlir", options);
-  EXPECT_TRUE(result.interrupted);
-  EXPECT_TRUE(result.trials.empty());
-}
-
-TEST_F(Label, TheSameCodeIsNotFaster) {
-  const std::string histogram = R"(
-func.func @histogram(%a: memref<4096xindex>, %h: memref<256xi32>) {
-  %c1 = arith.constant 1 : i32
-  %c255 = arith.constant 255 : index
-  affine.for %i = 0 to 4096 {
-    %0 = affine.load %a[%i] : memref<4096xindex>
-    %1 = arith.andi %0, %c255 : index
-    %2 = memref.load %h[%1] : memref<256xi32>
-    %3 = arith.addi %2, %c1 : i32
-    memref.store %3, %h[%1] : memref<256xi32>
-  }
-  return
-}
-)";
-  const auto one = backend().compile(frontend().lower(histogram)),
-             other = backend().compile(frontend().lower(frontend().transform(histogram, "canonicalize"))),
-             product = backend().compile(frontend().lower(kProduct));
-  EXPECT_TRUE(one->same_code(*other));
-  EXPECT_FALSE(one->same_code(*product));
-  TuneOptions options;
-  options.machine = cost::NestMachine{};
-  options.compilations = 5;
-  options.quiet = false;
-  const TuneResult result = tune(frontend(), backend(), histogram, "histogram", options);
-  EXPECT_EQ(result.recipe, "");
-  EXPECT_EQ(result.speedup, 1.0);
-  EXPECT_NE(result.note.find("affine accesses"), std::string::npos) << result.note;
 }
 
 /// The first functions of one family into a file of a folder, which has the locks, too.

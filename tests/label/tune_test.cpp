@@ -1,0 +1,141 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "hone/base/error.h"
+#include "hone/label/finalists.h"
+#include "hone/label/tuner.h"
+#include "label_fixture.h"
+
+namespace hone::label {
+namespace {
+
+TEST_F(Label, TuningNeverGivesAnythingDifferent) {
+  TuneOptions options;
+  options.compilations = 5;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), kProduct, "product", options);
+  EXPECT_LE(result.trials.size(), 5u);
+  EXPECT_GE(result.speedup, 1.0);
+  EXPECT_EQ(result.note, "");
+  EXPECT_EQ(difference(kProduct, result.text), 0.0);
+}
+
+// One of a hundred rows is far faster than all of them, whatever else this machine does: a finalist that the
+// search took for no faster than the original is found, and one that it was wrong about is not returned.
+TEST_F(Label, AFinalistIsChosenByPairsOfCalls) {
+  const auto product = [](int rows) {
+    std::string text = kProduct;
+    text.replace(text.find("%i = 0 to 24"), 12, fmt::format("%i = {} to 24", 24 - rows));
+    return text;
+  };
+  const auto compiled = [&](int rows) { return backend().compile(frontend().lower(product(rows))); };
+  const auto original = compiled(24);
+  Memory work(original->arguments(), 1);
+  TuneOptions options;
+  options.quiet = false;
+  options.tolerance = 1e300;  // the outputs are not the matter here
+  TuneResult result;
+  result.trials.push_back({"", 0.0, 1e-5, 0.0, ""});
+  Finalists slow;
+  slow.add({1e-6, "all rows", "all rows", compiled(24)});
+  slow.decide(*original, work, options, result);
+  EXPECT_EQ(result.recipe, "");
+  EXPECT_EQ(result.speedup, 1.0);
+  EXPECT_NE(result.note.find("10 times as fast"), std::string::npos) << result.note;
+  Finalists two;
+  two.add({0.99e-5, "one row", "one row", compiled(1)});
+  two.add({1e-6, "all rows", "all rows", compiled(24)});
+  two.decide(*original, work, options, result);
+  EXPECT_EQ(result.recipe, "one row");
+  EXPECT_GT(result.speedup, 2.0);
+  EXPECT_EQ(result.note, "");
+}
+
+TEST_F(Label, AFunctionThatCrashesIsAnError) {
+  const char* const outside = R"(
+func.func @outside(%a: memref<16xf32>) {
+  affine.for %i = 0 to 16 {
+    %0 = affine.load %a[%i * 1000000000] : memref<16xf32>
+    affine.store %0, %a[%i] : memref<16xf32>
+  }
+  return
+}
+)";
+  try {
+    tune(frontend(), backend(), outside, "outside.mlir", {});
+    FAIL() << "it ran";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "outside.mlir");
+    EXPECT_NE(error.message().find("crashed"), std::string::npos) << error.what();
+  }
+}
+
+const char* const kEndless = R"(
+func.func @endless(%a: memref<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %r = scf.while (%i = %c0) : (index) -> index {
+    %more = arith.cmpi sge, %i, %c0 : index
+    scf.condition(%more) %i : index
+  } do {
+  ^bb0(%i: index):
+    %x = memref.load %a[%i] : memref<8xf64>
+    %y = arith.addf %x, %x : f64
+    memref.store %y, %a[%i] : memref<8xf64>
+    scf.yield %i : index
+  }
+  return
+}
+)";
+
+TEST_F(Label, AFunctionThatNeverEndsIsGivenUp) {
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.call_seconds = 0.2;
+  try {
+    tune(frontend(), backend(), kEndless, "endless.mlir", options);
+    FAIL() << "it ended";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("more than 0.2 s"), std::string::npos) << error.what();
+    EXPECT_NE(error.hint().find("loops end"), std::string::npos) << error.what();
+  }
+  // Nor does it keep anybody from stopping.
+  options.call_seconds = 1000.0;
+  options.interrupted = [] { return true; };
+  const TuneResult result = tune(frontend(), backend(), kEndless, "endless.mlir", options);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_TRUE(result.trials.empty());
+}
+
+TEST_F(Label, TheSameCodeIsNotFaster) {
+  const std::string histogram = R"(
+func.func @histogram(%a: memref<4096xindex>, %h: memref<256xi32>) {
+  %c1 = arith.constant 1 : i32
+  %c255 = arith.constant 255 : index
+  affine.for %i = 0 to 4096 {
+    %0 = affine.load %a[%i] : memref<4096xindex>
+    %1 = arith.andi %0, %c255 : index
+    %2 = memref.load %h[%1] : memref<256xi32>
+    %3 = arith.addi %2, %c1 : i32
+    memref.store %3, %h[%1] : memref<256xi32>
+  }
+  return
+}
+)";
+  const auto one = backend().compile(frontend().lower(histogram)),
+             other = backend().compile(frontend().lower(frontend().transform(histogram, "canonicalize"))),
+             product = backend().compile(frontend().lower(kProduct));
+  EXPECT_TRUE(one->same_code(*other));
+  EXPECT_FALSE(one->same_code(*product));
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 5;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), histogram, "histogram", options);
+  EXPECT_EQ(result.recipe, "");
+  EXPECT_EQ(result.speedup, 1.0);
+  EXPECT_NE(result.note.find("affine accesses"), std::string::npos) << result.note;
+}
+
+}  // namespace
+}  // namespace hone::label
