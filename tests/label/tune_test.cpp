@@ -21,6 +21,35 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
 }
 
+// Columns first: every element of a row is on a line of its own.
+const char* const kColumns = R"(
+func.func @columns(%a: memref<1000x1000xf32>, %b: memref<1000x1000xf32>) {
+  affine.for %j = 3 to 997 step 7 {
+    affine.for %i = 1 to 1000 step 3 {
+      %0 = affine.load %a[%i, %j] : memref<1000x1000xf32>
+      %1 = affine.load %b[%i, %j] : memref<1000x1000xf32>
+      %2 = arith.addf %0, %1 : f32
+      affine.store %2, %b[%i, %j] : memref<1000x1000xf32>
+    }
+  }
+  return
+}
+)";
+
+// Its first call meets pages that the process of the trial shared, and cold caches.
+TEST_F(Label, AColdCallDismissesNoCandidate) {
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 6;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), kColumns, "columns", options);
+  ASSERT_GE(result.trials.size(), 2u);
+  double least = 1.0;
+  for (std::size_t trial = 1; trial < result.trials.size(); ++trial)
+    if (result.trials[trial].seconds < least) least = result.trials[trial].seconds;
+  EXPECT_LT(least, 3.0 * result.trials.front().seconds);
+}
+
 // One of a hundred rows is far faster than all of them, whatever else this machine does: a finalist that the
 // search took for no faster than the original is found, and one that it was wrong about is not returned.
 TEST_F(Label, AFinalistIsChosenByPairsOfCalls) {
