@@ -63,6 +63,17 @@ CLI::Validator positive() {
   return number_validator("POSITIVE", "above 0", [](double value) { return value > 0.0; });
 }
 
+CLI::Validator between(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& input) {
+        double value = 0.0;
+        return CLI::detail::lexical_cast(input, value) && value >= low && value <= high
+                   ? std::string()
+                   : fmt::format("expected a number from {:g} to {:g}, found '{}'", low, high, input);
+      },
+      fmt::format("in [{:g} - {:g}]", low, high));
+}
+
 int become_worker(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), run::find_program("hone-worker"));
   for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);

@@ -58,6 +58,9 @@ int become_worker(std::vector<std::string> arguments);
 CLI::Validator not_negative();
 CLI::Validator positive();
 
+/// For numbers from `low` to `high`: what is no number passes CLI11's own range.
+CLI::Validator between(double low, double high);
+
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();
 

@@ -79,7 +79,7 @@ void add_cost_design(CLI::App& cost, Action& action) {
   command
       ->add_option("--alpha", arguments->options.alpha,
                    "Weight of parameters against activations in the weighted intensity")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--array", arguments->array,
                       "A systolic array, ROWSxCOLUMNS[xARRAYS], in place of the device's own");

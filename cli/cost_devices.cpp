@@ -156,7 +156,7 @@ void add_cost_devices(CLI::App& cost, Action& action) {
     auto arguments = std::make_shared<CostDevicesArguments>();
     command->add_option("--out", arguments->out, "Save the profile here instead");
     command->add_option("--seconds", arguments->seconds, "Begin no further round after so long")
-        ->check(CLI::Range(0.0, 3600.0))
+        ->check(between(0.0, 3600.0))
         ->capture_default_str();
     command->add_flag("--json", arguments->json, "Print one JSON document");
     command->add_flag("--quiet", arguments->quiet, "No progress");

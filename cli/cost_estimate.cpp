@@ -194,19 +194,19 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
       ->check(CLI::Range(1, 1024))
       ->needs(tensor);
   command->add_option("--batch", arguments->batch, "Sequences at once")
-      ->check(CLI::Range(1.0, 1e6))
+      ->check(between(1.0, 1e6))
       ->capture_default_str();
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")
-      ->check(CLI::Range(1.0, 1e8))
+      ->check(between(1.0, 1e8))
       ->capture_default_str();
   command->add_option("-o,--output", arguments->output, "Output tokens")
-      ->check(CLI::Range(1.0, 1e8))
+      ->check(between(1.0, 1e8))
       ->capture_default_str();
   command->add_option("--weight-bits", arguments->weight_bits, "Bits of a stored parameter, scales included")
-      ->check(CLI::Range(1.0, 64.0))
+      ->check(between(1.0, 64.0))
       ->capture_default_str();
   command->add_option("--kv-bits", arguments->kv_bits, "Bits of a stored key or value")
-      ->check(CLI::Range(1.0, 64.0))
+      ->check(between(1.0, 64.0))
       ->capture_default_str();
   command
       ->add_option("--power-cap", arguments->power_cap,

@@ -92,7 +92,7 @@ void add_cost_fit(CLI::App& cost, Action& action) {
   command->add_option("POINTS", arguments->points, "Measured requests")->required();
   command->add_option("-o,--output", arguments->output, "The model's file")->capture_default_str();
   command->add_option("--name", arguments->name, "The model's name; default: the file's");
-  command->add_option("--batch", arguments->batch, "Only points of this batch")->check(CLI::Range(1.0, 1e9));
+  command->add_option("--batch", arguments->batch, "Only points of this batch")->check(between(1.0, 1e9));
   command->add_flag("--median", arguments->median,
                     "Repeats as their median; default: the fastest, without contention");
   command->add_flag("--overhead", arguments->overhead,

@@ -147,17 +147,17 @@ void add_cost_request(CLI::App& cost, Action& action) {
   command->add_option("--name", arguments->name, "Which of several");
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")
       ->required()
-      ->check(CLI::Range(1.0, 1e9));
+      ->check(between(1.0, 1e9));
   command->add_option("-o,--output", arguments->output, "Output tokens")
       ->required()
-      ->check(CLI::Range(1.0, 1e9));
+      ->check(between(1.0, 1e9));
   command->add_option("--rule", arguments->rule,
                       "Prompts between measured sizes: tiled, linear, or the published scaling rule");
   command
       ->add_option("--gpus", arguments->gpus,
                    "Accelerators that serve the request; default: what the estimate or the publication says, "
                    "else 1")
-      ->check(CLI::Range(1.0, 1e6));
+      ->check(between(1.0, 1e6));
   add_rates(command, arguments->rates);
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([=, &action] { action = [=] { return request(*arguments); }; });

@@ -191,10 +191,10 @@ void add_cost_llms(CLI::App& cost, Action& action) {
       ->excludes(raw)
       ->excludes(quality);
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")
-      ->check(CLI::Range(1.0, 1e9))
+      ->check(between(1.0, 1e9))
       ->capture_default_str();
   command->add_option("-o,--output", arguments->output, "Output tokens")
-      ->check(CLI::Range(1.0, 1e9))
+      ->check(between(1.0, 1e9))
       ->capture_default_str();
   command->add_option("--rule", arguments->rule, "tiled, linear or published")->capture_default_str();
   command->add_option("--on", arguments->on, "Accelerator whose memory decides how many are needed")

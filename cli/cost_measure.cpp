@@ -254,10 +254,10 @@ void add_cost_measure(CLI::App& cost, Action& action) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "Of measuring a design, at most")
-      ->check(CLI::Range(0.01, 3600.0))
+      ->check(between(0.01, 3600.0))
       ->capture_default_str();
   command->add_option("--timeout", arguments->timeout_s, "Seconds that a design may take in all")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(between(0.1, 86400.0))
       ->capture_default_str();
   command->add_option("--out", arguments->out, "Append every measurement here, a JSON object a line");
   command->add_flag("--json", arguments->json, "Print one JSON document");

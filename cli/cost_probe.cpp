@@ -107,7 +107,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
   command->add_option("--key-env", arguments->key_variable, "Environment variable that holds the key")
       ->capture_default_str();
   command->add_option("--timeout", options.timeout_s, "Seconds for one request")
-      ->check(CLI::Range(0.1, 36000.0))
+      ->check(between(0.1, 36000.0))
       ->capture_default_str();
   command->add_option("--retries", options.retries, "Of one request, after 429, 5xx and broken connections")
       ->check(CLI::Range(0, 100))

@@ -105,6 +105,7 @@ void add_cost_transfer(CLI::App& cost, Action& action) {
   command->add_option("--choose", arguments->choose, "Name so many designs to measure next")
       ->check(CLI::Range(0, 600));
   command->add_option("--seed", arguments->seed, "Of the candidates that are looked at")
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--out", arguments->out, "Write the predictions of all designs here, a CSV");
   command->add_flag("--json", arguments->json, "Print one JSON document");

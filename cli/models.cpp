@@ -126,11 +126,13 @@ void add_generate(CLI::App& app, Action& action) {
         // NaN lies outside of no range.
         return std::isnan(std::strtod(text.c_str(), nullptr)) ? std::string("is no number") : std::string();
       })
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(between(0.0, 100.0))
       ->capture_default_str();
   command->add_option("--top-k", arguments->top_k, "Only among the k likeliest; 0: all")
       ->check(CLI::Range(0, 1 << 30));
-  command->add_option("--seed", arguments->seed, "Another seed, another text")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "Another seed, another text")
+      ->check(not_negative())
+      ->capture_default_str();
   command->add_option("--trial", arguments->trial, "With a study file: which trial")->check(kTrial);
   command->add_option("--best", arguments->best, "With a study file: the front's best by this objective");
   command->add_option("--store", arguments->store, "With a study file: where the study is kept");

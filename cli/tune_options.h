@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "command.h"
 
 namespace hone::cli {
 
@@ -32,8 +32,9 @@ inline void add_tuned_file(CLI::App* command, TuneArguments& arguments, const st
       "Examples:\n" +
       examples);
   command->add_option("FILE", arguments.file, "MLIR text")->required();
-  command->add_option("--out", arguments.out,
-                      "Write the faster function here; where none is faster, the original");
+  command->add_option(
+      "--out", arguments.out,
+      "Write the faster function here; where none is faster, the original");
 }
 
 /// The options of the search.
@@ -45,14 +46,14 @@ inline void add_tuning(CLI::App* command, TuneArguments& arguments) {
   command
       ->add_option("--tolerance", arguments.tolerance,
                    "Largest relative difference of an output element; default: 0, bit for bit the same")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.0, 1.0));
   command
       ->add_option("--call-seconds", arguments.call_seconds,
                    "Give the function up where one call of the original takes longer; default: 60")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(between(0.1, 86400.0));
   command->add_option("--model", arguments.model,
                       "Costs learned on this machine (hone cost learn): they help the analytic model choose");
-  command->add_option("--seed", arguments.seed, "Of the random inputs; default: 1");
+  command->add_option("--seed", arguments.seed, "Of the random inputs; default: 1")->check(not_negative());
   command->add_flag("--json", arguments.json, "Print one JSON document");
   command->add_flag("--quiet", arguments.quiet, "No progress");
 }

@@ -159,7 +159,7 @@ int kernel(const Arguments& arguments) {
 }
 
 void add_generator(CLI::App* command, const std::shared_ptr<Arguments>& arguments) {
-  command->add_option("--seed", arguments->seed, "The generator's seed; default: 1");
+  command->add_option("--seed", arguments->seed, "The generator's seed; default: 1")->check(not_negative());
   command
       ->add_option("--families", arguments->families,
                    "Comma separated: only these (hone-label families lists them)")
@@ -191,7 +191,7 @@ void add_label_make(CLI::App& app, Action& action) {
   command
       ->add_option("--kernel-seconds", arguments->kernel_seconds,
                    "Give a function up after so long; default: 60")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(between(0.1, 86400.0));
   command
       ->add_option(
           "--visits", arguments->visits,

@@ -84,7 +84,7 @@ void add_label_show(CLI::App& app, Action& action) {
   command
       ->add_option("--call-seconds", arguments->call_seconds,
                    "Give the function up where one call takes longer; default: 60")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(between(0.1, 86400.0));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] { action = [arguments] { return show(*arguments); }; });
 }

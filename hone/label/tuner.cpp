@@ -272,7 +272,7 @@ class Search {
       };
       const double first = call();
       trial.difference = work_->difference(*expected_);
-      if (trial.difference > options_.tolerance) {
+      if (!(trial.difference <= options_.tolerance)) {
         trial.failed = "different";
       } else {
         // What is several times slower need not be timed well; but a first call meets cold caches and pages
@@ -411,6 +411,9 @@ class Search {
 
 TuneResult tune(const Frontend& frontend, const Backend& backend, const std::string& text,
                 const std::string& file, const TuneOptions& options) {
+  if (!(std::isfinite(options.tolerance) && options.tolerance >= 0.0))
+    throw Error("the tolerance is no number of 0 or more", {},
+                "0 asks for results that are the same bit for bit");
   return Search(frontend, backend, file, options).run(text);
 }
 

@@ -208,6 +208,9 @@ TEST(CostProgram, AnswersMistakes) {
   fails({"cost", "llm", "cut.json", "-p", "1", "-o", "1"}, "cut.json:3:1: this is not valid JSON");
   fails({"cost", "llm", "/dev/zero", "-p", "1", "-o", "1"}, "device");
   fails({"cost", "llm", "two.json", "-p", "1", "-o", "1", "--carbon", "400"}, "--power-w");
+  fails({"cost", "tune", "two.json", "--tolerance", "nan"}, "from 0 to 1, found 'nan'");
+  fails({"cost", "tune", "two.json", "--call-seconds", "nan"}, "found 'nan'");
+  fails({"cost", "tune", "two.json", "--seed", "-1"}, "of 0 or more, found '-1'");
   fails({"cost", "llms", "two.json", "two.json"}, "an idealized runtime in another file too");
   fails({"cost", "estimate", "gpt2", "--stages", "2"}, "--tensor");
   fails({"cost", "estimate", "gpt2", "--tensor", "5"}, "cannot be split");

@@ -81,6 +81,12 @@ TEST_F(Label, AFinalistIsChosenByPairsOfCalls) {
   EXPECT_EQ(result.note, "");
 }
 
+TEST_F(Label, NoToleranceIsAnError) {
+  TuneOptions options;
+  options.tolerance = std::nan("");
+  EXPECT_THROW(tune(frontend(), backend(), kProduct, "product", options), Error);
+}
+
 TEST_F(Label, AFunctionThatCrashesIsAnError) {
   const char* const outside = R"(
 func.func @outside(%a: memref<16xf32>) {
