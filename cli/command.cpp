@@ -23,6 +23,15 @@ namespace {
 volatile std::sig_atomic_t g_interrupted = 0;
 void on_interrupt(int) { g_interrupted = 1; }
 
+/// The first asks to stop, the second is not asked for twice.
+void on_interrupt_or_end(int number) {
+  if (g_interrupted != 0) {
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+  }
+  g_interrupted = 1;
+}
+
 /// A word as a shell takes it for one.
 std::string shell_word(const std::string& text) {
   const auto plain = [](unsigned char c) {
@@ -47,9 +56,11 @@ CLI::Validator number_validator(const std::string& name, const std::string& want
 
 }  // namespace
 
-void catch_interrupts() {
+void catch_interrupts(SecondInterrupt second) {
   struct sigaction handler {};
-  handler.sa_handler = on_interrupt;  // without SA_RESTART: blocking calls return
+  handler.sa_handler = second == SecondInterrupt::ends
+                           ? on_interrupt_or_end
+                           : on_interrupt;  // without SA_RESTART: blocking calls return
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &handler, nullptr);
 }
 

@@ -46,8 +46,12 @@ Opened open_study(const std::string& study_file, const std::string& store_url,
 /// must be. An empty store is none.
 std::string search_command(const std::string& study_file, const std::string& store_url);
 
+/// What a second Ctrl-C or polite kill does: nothing more than the first, or it ends the program at once, for
+/// what runs code of the user's own in its process, which may never come back to be asked.
+enum class SecondInterrupt { waits, ends };
+
 /// Whether Ctrl-C or a polite kill came; catch_interrupts() begins to listen.
-void catch_interrupts();
+void catch_interrupts(SecondInterrupt second = SecondInterrupt::waits);
 bool interrupted();
 
 /// Becomes hone-worker with these arguments, for what needs LibTorch: it keeps the terminal, and its exit

@@ -13,7 +13,7 @@ namespace hone::cli {
 namespace {
 
 int runner() {
-  catch_interrupts();
+  catch_interrupts(SecondInterrupt::ends);
   const label::Frontend frontend;
   const label::Backend backend;
   const auto prepare = [&](const Json& text) -> std::function<void()> {

@@ -68,7 +68,7 @@ label::TuneOptions options_of(const Arguments& arguments, ProgressLine& progress
 }
 
 int tune(const Arguments& arguments) {
-  catch_interrupts();
+  catch_interrupts(SecondInterrupt::ends);
   const std::string text = read_file(arguments.file);
   if (!arguments.out.empty()) need_writable(arguments.out);
   const label::Frontend frontend;
@@ -126,7 +126,7 @@ int tune(const Arguments& arguments) {
 }
 
 int bench(const Arguments& arguments) {
-  catch_interrupts();
+  catch_interrupts(SecondInterrupt::ends);
   const label::Frontend frontend;
   const label::Backend backend;
   ProgressLine progress(arguments.quiet);

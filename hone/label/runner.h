@@ -56,24 +56,24 @@ struct RunOptions {
 /// Throws Error at `file` where so many copies of the arguments' memory are more than this machine has.
 void need_memory(const std::vector<Argument>& arguments, const std::string& file, int copies = 1);
 
-/// How a call in a process of its own went.
+/// How calls in a process of their own went.
 struct TrialCall {
   std::string failed;  ///< "": it came back in time; otherwise why not
   bool late = false;   ///< it did not come back in time
   bool interrupted = false;
 };
 
-/// Calls the program once in a process of its own, which is ended after `limit_s` or when interrupted. The
-/// memory here stays as it is.
+/// Calls the program in a process of its own, `calls` times in a row on the same memory; it is ended where a
+/// call takes more than `limit_s`, or when interrupted. The memory here stays as it is.
 TrialCall trial_call(const Program& program, const Memory& memory, double limit_s,
-                     const cost::Interrupted& interrupted = {});
+                     const cost::Interrupted& interrupted = {}, int calls = 1);
 
 /// A call of what a user gave may take so long.
 inline constexpr double kCallSeconds = 60.0;
 
-/// Throws Error at `file` where the program, called once in a process of its own, crashes or does not come
-/// back in time: what a user gave may read and write outside its buffers, and need not end. False: it was
-/// interrupted.
+/// Throws Error at `file` where the program, called in a process of its own, crashes or does not come back in
+/// time, be it only on what its first two calls leave in memory: what a user gave may read and write outside
+/// its buffers, and need not end. False: it was interrupted.
 bool need_runnable(const Program& program, const Memory& memory, const std::string& file,
                    const cost::Interrupted& interrupted = {}, double limit_s = kCallSeconds);
 

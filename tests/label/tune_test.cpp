@@ -1,7 +1,9 @@
 #include <cmath>
+#include <fstream>
 
 #include <fmt/format.h>
 
+#include "../program.h"
 #include "hone/base/error.h"
 #include "hone/label/finalists.h"
 #include "hone/label/tuner.h"
@@ -142,6 +144,46 @@ TEST_F(Label, AFunctionThatNeverEndsIsGivenUp) {
   EXPECT_TRUE(result.trials.empty());
 }
 
+// The first call makes the number negative, from which the second counts down for ever.
+TEST_F(Label, WhatEndsOnlyOnceIsGivenUp) {
+  const char* const once = R"(
+func.func @once(%x: memref<1xf64>, %a: memref<8xf64>) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f64
+  %zero = arith.constant 0.0 : f64
+  %start = memref.load %x[%c0] : memref<1xf64>
+  %end = scf.while (%v = %start) : (f64) -> f64 {
+    %w = arith.subf %v, %one : f64
+    memref.store %w, %x[%c0] : memref<1xf64>
+    %above = arith.cmpf ogt, %w, %zero : f64
+    %below = arith.cmpf olt, %start, %zero : f64
+    %more = arith.ori %above, %below : i1
+    scf.condition(%more) %w : f64
+  } do {
+  ^bb0(%w: f64):
+    scf.yield %w : f64
+  }
+  affine.for %i = 0 to 8 {
+    %0 = affine.load %a[%i] : memref<8xf64>
+    %1 = arith.addf %0, %one : f64
+    affine.store %1, %a[%i] : memref<8xf64>
+  }
+  return
+}
+)";
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.call_seconds = 0.5;
+  try {
+    tune(frontend(), backend(), once, "once.mlir", options);
+    FAIL() << "it ended";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("earlier ones left in its buffers, took more than 0.5 s"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(Label, TheSameCodeIsNotFaster) {
   const std::string histogram = R"(
 func.func @histogram(%a: memref<4096xindex>, %h: memref<256xi32>) {
@@ -170,6 +212,72 @@ func.func @histogram(%a: memref<4096xindex>, %h: memref<256xi32>) {
   EXPECT_EQ(result.recipe, "");
   EXPECT_EQ(result.speedup, 1.0);
   EXPECT_NE(result.note.find("affine accesses"), std::string::npos) << result.note;
+}
+
+/// What a process took of the processors so far.
+double processor_seconds(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string word;
+  double ticks = 0.0;
+  for (int field = 1; field <= 15 && file >> word; ++field)
+    if (field >= 14) ticks += std::stod(word);
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+// From the fifth call on it never ends: past what is tried in a process of its own.
+TEST_F(Label, TwoInterruptsEndTuningWhateverRuns) {
+  const test::Folder folder;
+  folder.write("late.mlir", R"(
+func.func @late(%x: memref<1xf64>) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f64
+  %five = arith.constant 5.0 : f64
+  %old = memref.load %x[%c0] : memref<1xf64>
+  %new = arith.addf %old, %one : f64
+  memref.store %new, %x[%c0] : memref<1xf64>
+  %end = scf.while (%v = %new) : (f64) -> f64 {
+    %w = memref.load %x[%c0] : memref<1xf64>
+    %u = arith.addf %w, %one : f64
+    %more = arith.cmpf ogt, %new, %five : f64
+    scf.if %more {
+      memref.store %u, %x[%c0] : memref<1xf64>
+    }
+    scf.condition(%more) %u : f64
+  } do {
+  ^bb0(%u: f64):
+    scf.yield %u : f64
+  }
+  return
+}
+)");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::chdir(folder.path().c_str()) != 0) ::_exit(99);
+    ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+    const int nothing = ::open("/dev/null", O_WRONLY);
+    ::dup2(nothing, 1);
+    ::dup2(nothing, 2);
+    ::execl(HONE_PROGRAMS "/hone-label", "hone-label", "tune", "late.mlir", "--quiet", nullptr);
+    ::_exit(98);
+  }
+  // What it does before the fifth call takes two seconds of a processor at most.
+  for (int wait = 0; wait < 1200 && processor_seconds(child) < 5.0; ++wait) ::usleep(100000);
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, WNOHANG), 0) << "it ended by itself";
+  ::kill(child, SIGINT);
+  ::usleep(300000);
+  EXPECT_EQ(::waitpid(child, &status, WNOHANG), 0) << "one was enough";
+  ::kill(child, SIGTERM);
+  bool ended = false;
+  for (int wait = 0; wait < 100 && !ended; ++wait) {
+    ::usleep(100000);
+    ended = ::waitpid(child, &status, WNOHANG) == child;
+  }
+  EXPECT_TRUE(ended && WIFSIGNALED(status));
+  if (!ended) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+  }
 }
 
 }  // namespace
