@@ -1,7 +1,7 @@
 // The choices of a nest that are worth considering.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <utility>
 
 #include "hone/cost/nest_model.h"
 
@@ -15,6 +15,49 @@ constexpr std::int64_t kTileSizes[] = {32, 64, 128, 256};
 constexpr std::int64_t kJamFactors[] = {1, 2, 4, 8};
 constexpr std::int64_t kMostJammed = 32;  // copies of the body
 constexpr std::size_t kMostOrdered = 6;   // loops of which all orders are gone through
+constexpr std::size_t kFewOrders = 24;    // so few need not be ranked
+
+/// The legal orders of the loops worth considering: all of up to six loops; of more, those with any three of
+/// them innermost and the others as they were. Where there are many, what the model likes comes first: not
+/// all of them may find room among the choices.
+std::vector<std::vector<int>> orders_of(const PerfectNest& nest, const NestMachine& machine) {
+  const std::size_t count = nest.loops.size();
+  NestChoice choice = NestChoice::none(nest);
+  const std::vector<int> given = choice.order;
+  std::vector<std::vector<int>> orders;
+  const auto add = [&](const std::vector<int>& order) {
+    choice.order = order;
+    if (legal(nest, choice)) orders.push_back(order);
+  };
+  if (count <= kMostOrdered) {
+    std::vector<int> order = given;
+    do {
+      add(order);
+    } while (std::next_permutation(order.begin(), order.end()));
+  } else {
+    for (const int third : given)
+      for (const int second : given)
+        for (const int inner : given) {
+          if (third == second || third == inner || second == inner) continue;
+          std::vector<int> order;
+          for (const int loop : given)
+            if (loop != third && loop != second && loop != inner) order.push_back(loop);
+          order.insert(order.end(), {third, second, inner});
+          add(order);
+        }
+  }
+  if (orders.size() <= kFewOrders) return orders;
+  std::vector<std::pair<double, std::vector<int>>> ranked;
+  for (auto& order : orders) {
+    choice.order = order;
+    ranked.emplace_back(nest_cycles(nest, choice, machine), std::move(order));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  orders.clear();
+  for (auto& [cycles, order] : ranked) orders.push_back(std::move(order));
+  return orders;
+}
 
 /// Buffers that may be read from a transposed copy: only where the copy costs less than the nest.
 std::vector<int> transposable(const PerfectNest& nest) {
@@ -87,18 +130,15 @@ std::vector<std::vector<std::int64_t>> jams_for(const PerfectNest& nest, const s
 
 }  // namespace
 
-std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) {
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, const NestMachine& machine, std::size_t most) {
   std::vector<NestChoice> choices = {NestChoice::none(nest)};
-  const std::size_t count = nest.loops.size();
-  if (!nest.known || count == 0) return choices;
+  if (!nest.known || nest.loops.empty()) return choices;
   const std::vector<int> buffers = transposable(nest);
   NestChoice choice = NestChoice::none(nest);
-  do {
-    NestChoice base = NestChoice::none(nest);
-    base.order = choice.order;
-    if (!legal(nest, base)) continue;
-    const auto tiles = tiles_for(nest, base.order), jams = jams_for(nest, base.order);
-    for (const auto& copy : copies_for(nest, buffers, base.order.back()))
+  for (const auto& order : orders_of(nest, machine)) {
+    choice.order = order;
+    const auto tiles = tiles_for(nest, order), jams = jams_for(nest, order);
+    for (const auto& copy : copies_for(nest, buffers, order.back()))
       for (const auto& tile : tiles)
         for (const auto& jam : jams) {
           choice.tile = tile;
@@ -108,7 +148,7 @@ std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most) 
           choices.push_back(choice);
           if (choices.size() >= most) return choices;
         }
-  } while (std::next_permutation(choice.order.begin(), choice.order.end()) && count <= kMostOrdered);
+  }
   return choices;
 }
 

@@ -88,7 +88,9 @@ struct NestMachine {
 /// ranking, not for absolute values.
 double nest_cycles(const PerfectNest& nest, const NestChoice& choice, const NestMachine& machine);
 
-/// The legal choices worth considering, at most `most`, without order; the first changes nothing.
-std::vector<NestChoice> nest_choices(const PerfectNest& nest, std::size_t most = 4000);
+/// The legal choices worth considering, at most `most`; the first changes nothing. Of nests of more than four
+/// loops, those of the orders that nest_cycles likes come first.
+std::vector<NestChoice> nest_choices(const PerfectNest& nest, const NestMachine& machine,
+                                     std::size_t most = 4000);
 
 }  // namespace hone::cost

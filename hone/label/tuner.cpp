@@ -63,7 +63,7 @@ struct Candidate {
 
 std::vector<Ranked> ranked_choices(const cost::PerfectNest& nest, const cost::NestMachine& machine) {
   std::vector<Ranked> ranked;
-  for (auto& choice : cost::nest_choices(nest, 20000)) {
+  for (auto& choice : cost::nest_choices(nest, machine, 20000)) {
     // Of a loop that never runs there is nothing to say.
     const double cycles = std::clamp(std::max(1.0, cost::nest_cycles(nest, choice, machine)), 1.0, 1e300);
     ranked.push_back({std::move(choice), cycles, cycles});
@@ -401,8 +401,8 @@ class Search {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
-  std::vector<cost::PerfectNest> known_;        ///< nests of all variants, alike ones once
-  std::map<std::string, double> texts_;  ///< seconds of what was compiled, infinite where it does not count
+  std::vector<cost::PerfectNest> known_;  ///< nests of all variants, alike ones once
+  std::map<std::string, double> texts_;   ///< seconds of what was compiled, infinite where it does not count
   Finalists finalists_;
   double best_seconds_ = kNever;
 };

@@ -85,7 +85,7 @@ TEST(NestBeliefs, WhatWasMeasuredSpreadsToWhatIsLikeIt) {
 
 TEST(NestBeliefs, TheOrderOfMeasurementsDoesNotMatter) {
   const PerfectNest nest = column_sums(300);
-  const auto choices = nest_choices(nest, 40);
+  const auto choices = nest_choices(nest, NestMachine{}, 40);
   NestBeliefs there, back;
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const auto tell = [&](NestBeliefs& beliefs, std::size_t which) {
@@ -103,7 +103,7 @@ TEST(NestBeliefs, TheOrderOfMeasurementsDoesNotMatter) {
 TEST(NestBeliefs, FindsTheBestOnAMachineThatTheModelDoesNotKnow) {
   // Strided access takes seven times what the model says, and jamming by 4 or more three times.
   const PerfectNest nest = column_sums(400);
-  const auto choices = nest_choices(nest);
+  const auto choices = nest_choices(nest, NestMachine{});
   std::vector<NestProgram> programs;
   std::vector<double> seconds;
   for (const auto& choice : choices) {

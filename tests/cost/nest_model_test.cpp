@@ -81,12 +81,46 @@ TEST(NestModel, LikesTheContiguousParallelLoopInnermost) {
 
 TEST(NestModel, ChoicesAreLegalAndDifferent) {
   const PerfectNest nest = product_nest(200);
-  const auto choices = nest_choices(nest);
+  const auto choices = nest_choices(nest, NestMachine{});
   EXPECT_GT(choices.size(), 50u);
   EXPECT_EQ(choices.front(), NestChoice::none(nest));
   for (std::size_t i = 0; i < choices.size(); ++i) {
     EXPECT_TRUE(legal(nest, choices[i]));
     for (std::size_t j = 0; j < i && i < 200; ++j) EXPECT_FALSE(choices[i] == choices[j]);
+  }
+}
+
+/// c[i] += a[...] over `count` loops of 8, where only the loop `along` walks along the rows of a.
+PerfectNest deep_nest(std::size_t count, std::size_t along) {
+  PerfectNest nest;
+  NestAccess one;
+  one.shape.assign(count, 8);
+  one.steps.assign(count, std::vector<std::int64_t>(count, 0));
+  one.strides.assign(count, 0);
+  for (std::size_t loop = 0; loop < count; ++loop) {
+    nest.loops.push_back({8.0, true, {}});
+    // The buffer's last dimension is the loop `along`, the others keep their order.
+    const std::size_t dim = loop == along ? count - 1 : loop < along ? loop : loop - 1;
+    one.steps[dim][loop] = 1;
+    one.strides[loop] = 1;
+    for (std::size_t inner = dim + 1; inner < count; ++inner) one.strides[loop] *= 8;
+  }
+  nest.accesses = {one, one};
+  nest.accesses[1].store = true;
+  nest.operations = {{PerfectNest::Kind::arithmetic, (1u << count) - 1}};
+  return nest;
+}
+
+TEST(NestModel, DeepNestsHaveOtherOrdersToo) {
+  for (const std::size_t count : {6u, 7u, 9u}) {
+    const PerfectNest nest = deep_nest(count, 1);
+    const auto choices = nest_choices(nest, NestMachine{}, 500);
+    EXPECT_EQ(choices.front(), NestChoice::none(nest));
+    EXPECT_EQ(choices.size(), 500u);
+    EXPECT_TRUE(std::any_of(choices.begin(), choices.end(), [](const NestChoice& choice) {
+      return choice.order.back() == 1;
+    })) << count;
+    for (const auto& choice : choices) EXPECT_TRUE(legal(nest, choice));
   }
 }
 

@@ -214,7 +214,7 @@ TEST_F(Label, PreparedAndTransformedNestsComputeTheSameBits) {
     const auto nests = nests_of(frontend(), prepared);
     std::vector<cost::NestChoice> choices;
     for (const auto& nest : nests) {
-      const auto all = cost::nest_choices(nest);
+      const auto all = cost::nest_choices(nest, cost::NestMachine{});
       choices.push_back(all[all.size() / 2]);
     }
     EXPECT_EQ(difference(kernel.text, transform_nests(frontend(), prepared, choices)), 0.0) << kernel.name;
