@@ -230,6 +230,20 @@ struct Frontend::Implementation {
     run(module, kToLoops, file);
   }
 
+  /// Accesses to parts of buffers become accesses to the buffers, where the compiler can.
+  void fold_views(mlir::OwningOpRef<mlir::ModuleOp>& module, const std::string& file) const {
+    bool views = false;
+    module->walk([&](mlir::memref::SubViewOp) { views = true; });
+    if (!views) return;
+    mlir::OwningOpRef<mlir::ModuleOp> folded = module->clone();
+    try {
+      run(*folded, "fold-memref-alias-ops,canonicalize", file);
+    } catch (const Error&) {
+      return;
+    }
+    module = std::move(folded);
+  }
+
   static mlir::func::FuncOp function_of(mlir::ModuleOp module, const std::string& file) {
     mlir::func::FuncOp found;
     for (auto function : module.getOps<mlir::func::FuncOp>()) {
@@ -269,6 +283,7 @@ std::string Frontend::to_affine(const std::string& text, const std::string& file
   auto module = implementation_->parse(text, file);
   implementation_->to_buffers(*module, file);
   implementation_->run(*module, "func.func(convert-linalg-to-affine-loops)", file);
+  implementation_->fold_views(module, file);
   return Implementation::print(*module);
 }
 

@@ -13,6 +13,7 @@
 
 #include "hone/base/error.h"
 #include "hone/label/loop_access.h"
+#include "hone/label/raise.h"
 
 namespace hone::label {
 
@@ -34,70 +35,6 @@ std::string print(mlir::ModuleOp module) {
   module.print(stream);
   stream << "\n";
   return stream.str();
-}
-
-// Sums through memory.
-
-/// The store that a loop's result ends in, where the sum may as well be kept there all along.
-AffineStoreOp target_of(AffineForOp loop, unsigned result) {
-  const mlir::Value value = loop.getResult(result);
-  if (!value.hasOneUse()) return {};
-  auto store = mlir::dyn_cast<AffineStoreOp>(*value.user_begin());
-  if (!store || store->getBlock() != loop->getBlock() || store.getValueToStore() != value) return {};
-  for (const mlir::Value index : store.getMapOperands())
-    if (mlir::Operation* source = index.getDefiningOp();
-        source != nullptr && source->getBlock() == loop->getBlock() && !source->isBeforeInBlock(loop))
-      return {};
-  // Nobody else may look at the buffer while the loop runs, nor between it and the store.
-  bool alone = accesses_below(loop).has_value();
-  const auto look = [&](mlir::Operation* operation) {
-    if (mlir::isa<mlir::affine::AffineLoadOp, AffineStoreOp>(operation)) {
-      if (mlir::affine::MemRefAccess(operation).memref == store.getMemRef()) alone = false;
-    } else if (operation->getNumRegions() == 0 && !mlir::isMemoryEffectFree(operation)) {
-      alone = false;
-    }
-  };
-  loop->walk([&](mlir::Operation* operation) {
-    if (!mlir::isa<mlir::affine::AffineYieldOp>(operation)) look(operation);
-  });
-  for (mlir::Operation* between = loop->getNextNode(); between != store.getOperation();
-       between = between->getNextNode())
-    between->walk(look);
-  return alone ? store : AffineStoreOp();
-}
-
-bool to_memory(AffineForOp loop) {
-  std::vector<AffineStoreOp> targets;
-  for (unsigned i = 0; i < loop.getNumResults(); ++i) {
-    targets.push_back(target_of(loop, i));
-    if (!targets.back()) return false;
-  }
-  for (std::size_t i = 0; i < targets.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (targets[i].getMemRef() == targets[j].getMemRef()) return false;
-  mlir::OpBuilder builder(loop);
-  const auto put = [&](mlir::Value value, AffineStoreOp target) {
-    builder.create<AffineStoreOp>(loop.getLoc(), value, target.getMemRef(), target.getAffineMap(),
-                                  target.getMapOperands());
-  };
-  for (std::size_t i = 0; i < targets.size(); ++i) put(loop.getInits()[i], targets[i]);
-  auto plain =
-      builder.create<AffineForOp>(loop.getLoc(), loop.getLowerBoundOperands(), loop.getLowerBoundMap(),
-                                  loop.getUpperBoundOperands(), loop.getUpperBoundMap(), loop.getStepAsInt());
-  builder.setInsertionPointToStart(plain.getBody());
-  mlir::IRMapping map;
-  map.map(loop.getInductionVar(), plain.getInductionVar());
-  for (std::size_t i = 0; i < targets.size(); ++i)
-    map.map(loop.getRegionIterArgs()[i], builder.create<mlir::affine::AffineLoadOp>(
-                                             loop.getLoc(), targets[i].getMemRef(), targets[i].getAffineMap(),
-                                             targets[i].getMapOperands()));
-  for (mlir::Operation& operation : loop.getBody()->without_terminator()) builder.clone(operation, map);
-  auto yield = mlir::cast<mlir::affine::AffineYieldOp>(loop.getBody()->getTerminator());
-  for (std::size_t i = 0; i < targets.size(); ++i)
-    put(map.lookupOrDefault(yield.getOperand(static_cast<unsigned>(i))), targets[i]);
-  for (AffineStoreOp target : targets) target.erase();
-  loop.erase();
-  return true;
 }
 
 // Distribution.
@@ -272,19 +209,9 @@ std::string prepare_loops(const Frontend& frontend, const std::string& text, con
   {
     auto module = parse(frontend, now, file);
     for (auto function : module->getOps<mlir::func::FuncOp>()) {
-      if (preparation.to_memory)
-        for (bool changed = true; changed;) {
-          changed = false;
-          std::vector<AffineForOp> loops;
-          function.walk<mlir::WalkOrder::PreOrder>([&](AffineForOp loop) {
-            if (loop.getNumResults() > 0) loops.push_back(loop);
-          });
-          for (AffineForOp loop : loops)
-            if (to_memory(loop)) {
-              changed = true;
-              break;  // what was below it is new
-            }
-        }
+      parallel_to_loops(function);
+      if (preparation.to_memory) sums_to_memory(function);
+      if (preparation.distribute) sink_into_loops(function);
       if (preparation.distribute) distribute_all(function);
       if (preparation.contract || preparation.reassociate) {
         auto flags =

@@ -11,8 +11,10 @@ namespace hone::label {
 /// What may be done to a function of affine loops before its nests are reordered one by one. All of it keeps
 /// the results bit for bit, but for `contract` and `reassociate`.
 struct Preparation {
-  bool to_memory = false;    ///< sums that loops carry in registers go through the memory they end in
-  bool distribute = false;   ///< loops are parted as far as dependences allow, so that perfect nests arise
+  bool to_memory = false;  ///< sums that loops carry in registers go through memory
+  /// What stands between loops goes into them, and loops are parted as far as dependences allow, so that
+  /// perfect nests arise.
+  bool distribute = false;
   std::string fuse;          ///< the compiler's affine-loop-fusion: "greedy", "producer", "sibling"; "": none
   bool contract = false;     ///< multiplications and additions may become fused multiply-adds
   bool reassociate = false;  ///< sums may be taken in another order

@@ -83,17 +83,31 @@ std::vector<Ranked> ranked_choices(const cost::PerfectNest& nest, const cost::Ne
   return ranked;
 }
 
-/// Why no loop of a function can be transformed.
-std::string why_untouched(const std::string& text) {
-  bool affine = false, other = false;
+/// Why no loop of a function can be transformed, where nothing is known of any of its nests.
+std::string why_unknown(const std::string& text) {
+  bool affine = false, other = false, carries = false;
   for (const auto& operation : cost::mlir::parse(text).operations) {
     affine = affine || operation.name == "affine.for";
+    carries = carries || (operation.name == "affine.for" && !operation.results.empty());
     other = other || operation.dialect() == "scf" || operation.dialect() == "cf";
   }
-  return std::string("no loop can be transformed: ") +
-         (affine  ? "none is of affine accesses and arithmetic alone"
-          : other ? "the loops are not affine (affine.for)"
-                  : "there is none");
+  return carries  ? "loops carry values (iter_args) that find no place in memory"
+         : affine ? "none is of affine accesses and arithmetic alone"
+         : other  ? "the loops are not affine (affine.for)"
+                  : "there is none";
+}
+
+/// Why nests that are known have no other choice than to stay as they are.
+std::string why_fixed(const std::vector<cost::Nest>& nests) {
+  bool nested = false, vary = false;
+  for (const auto& nest : nests) {
+    nested = nested || (nest.known && nest.loops.size() > 1);
+    for (const auto& loop : nest.loops) vary = vary || (nest.known && !loop.bounds_depend.empty());
+  }
+  return !nested ? "no loop is alone in another"
+         : vary  ? "dependences keep the order of the nests, or bounds that hang on outer loops, which are "
+                   "not swapped"
+                 : "dependences keep the order of the nests";
 }
 
 class Search {
@@ -196,8 +210,13 @@ class Search {
     }
     std::stable_sort(variants_.begin(), variants_.end(),
                      [](const auto& a, const auto& b) { return a.best < b.best; });
-    if (std::none_of(known_.begin(), known_.end(), [](const auto& nest) { return nest.known; }))
-      result_.note = why_untouched(original_);
+    const auto chooses = [](const Variant& variant) {
+      return std::any_of(variant.nests.begin(), variant.nests.end(),
+                         [](const auto& choices) { return choices.size() > 1; });
+    };
+    if (std::any_of(variants_.begin(), variants_.end(), chooses)) return;
+    const bool known = std::any_of(known_.begin(), known_.end(), [](const auto& nest) { return nest.known; });
+    result_.note = "no loop can be transformed: " + (known ? why_fixed(known_) : why_unknown(original_));
   }
 
   /// The point as beliefs compare it.
