@@ -1,5 +1,6 @@
 #include "hone/label/frontend.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <llvm/ADT/DenseSet.h>
 #include <llvm/Config/llvm-config.h>
@@ -258,6 +259,23 @@ struct Frontend::Implementation {
     return found;
   }
 
+  /// Throws Error at a call of a function that is neither in the file nor in this process (as cosf is).
+  static void need_callees(mlir::ModuleOp module, const std::string& file) {
+    module.walk([&](mlir::func::CallOp call) {
+      auto callee = module.lookupSymbol<mlir::func::FuncOp>(call.getCallee());
+      if (!callee || !callee.isDeclaration() ||
+          ::dlsym(RTLD_DEFAULT, call.getCallee().str().c_str()) != nullptr)
+        return;
+      Place place{file, 0, ""};
+      if (const auto at = call.getLoc()->findInstanceOf<mlir::FileLineColLoc>()) {
+        place.line = static_cast<int>(at.getLine());
+        place.column = static_cast<int>(at.getColumn());
+      }
+      throw Error(fmt::format("function '{}' is called and has no body", call.getCallee().str()), place,
+                  "write its operations where it is called: one function is all that a file holds");
+    });
+  }
+
   static std::string print(mlir::ModuleOp module) {
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -291,6 +309,7 @@ Lowered Frontend::lower(const std::string& text, const std::string& file) const 
   auto module = implementation_->parse(text, file);
   implementation_->to_buffers(*module, file);
   auto function = Implementation::function_of(*module, file);
+  Implementation::need_callees(*module, file);
   Lowered lowered;
   lowered.function = function.getName().str();
   for (const mlir::Type type : function.getArgumentTypes())

@@ -111,6 +111,31 @@ TEST_F(Label, ErrorsHaveTheirPlace) {
   EXPECT_THROW(frontend().transform(kProduct, "no-such-pass"), Error);
 }
 
+TEST_F(Label, AFunctionThatIsNowhereCannotBeCalled) {
+  const std::string text = R"(
+func.func private @elsewhere(f32) -> f32
+func.func @calls(%x: memref<4xf32>) {
+  %0 = affine.load %x[0] : memref<4xf32>
+  %1 = func.call @elsewhere(%0) : (f32) -> f32
+  affine.store %1, %x[1] : memref<4xf32>
+  return
+}
+)";
+  try {
+    frontend().lower(text, "calls.mlir");
+    FAIL() << "it was lowered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().file, "calls.mlir");
+    EXPECT_EQ(error.place().line, 5);
+    EXPECT_NE(error.message().find("elsewhere"), std::string::npos) << error.what();
+  }
+  // What this process has may be called.
+  std::string known = text;
+  for (auto at = known.find("elsewhere"); at != std::string::npos; at = known.find("elsewhere"))
+    known.replace(at, 9, "cosf");
+  EXPECT_NO_THROW(backend().compile(frontend().lower(known, "calls.mlir")));
+}
+
 TEST_F(Label, AFunctionMayReturnWhatItWasGiven) {
   const auto same = backend().compile(frontend().lower(
       "func.func @same(%x: tensor<8xf32>) -> tensor<8xf32> {\n  return %x : tensor<8xf32>\n}\n"));
