@@ -9,7 +9,8 @@
 namespace hone::label {
 
 /// What may be done to a function of affine loops before its nests are reordered one by one. All of it keeps
-/// the results bit for bit, but for `contract` and `reassociate`.
+/// the results bit for bit, but for `contract` and `reassociate`, and for `fuse` where the compiler's pass is
+/// wrong, as it is for two kernels of PolyBench: what comes of it must be compared with the original.
 struct Preparation {
   bool to_memory = false;  ///< sums that loops carry in registers go through memory
   /// What stands between loops goes into them, and loops are parted as far as dependences allow, so that

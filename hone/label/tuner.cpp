@@ -45,6 +45,7 @@ struct Variant {
   std::vector<std::vector<Ranked>> nests;  ///< best first; by nest
   std::vector<int> numbers;                ///< by nest: the same for those that are alike
   double best = 0.0;
+  bool wrong = false;  ///< fusion made something different of it
 };
 
 /// A point of the search: a variant and the place of each nest's choice in its list.
@@ -251,6 +252,7 @@ class Search {
 
   /// Compiles and runs a point. Returns its seconds, infinite where it does not count.
   double evaluate(const Point& point) {
+    if (variants_[point.variant].wrong) return kNever;  // so would all others be
     TuneTrial trial;
     trial.recipe = recipe_of(point);
     trial.predicted = program_of(point).cycles();
@@ -293,6 +295,7 @@ class Search {
       trial.difference = work_->difference(*expected_);
       if (!(trial.difference <= options_.tolerance)) {
         trial.failed = "different";
+        if (!variants_[point.variant].preparation.fuse.empty()) variants_[point.variant].wrong = true;
       } else {
         // What is several times slower need not be timed well; but a first call meets cold caches and pages
         // that the trial's process shared.
@@ -356,7 +359,7 @@ class Search {
       std::vector<Candidate> candidates;
       std::set<Point> listed;
       const auto list = [&](Point point) {
-        if (tried.contains(point) || !listed.insert(point).second) return;
+        if (variants_[point.variant].wrong || tried.contains(point) || !listed.insert(point).second) return;
         const auto belief = beliefs.of(program_of(point));
         candidates.push_back(
             {cost::expected_gain(belief, best_seconds_), belief.log_seconds, std::move(point)});

@@ -1,10 +1,12 @@
 #include <cmath>
 #include <fstream>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "../program.h"
 #include "hone/base/error.h"
+#include "hone/cost/bench_kernels.h"
 #include "hone/label/finalists.h"
 #include "hone/label/tuner.h"
 #include "label_fixture.h"
@@ -87,6 +89,24 @@ TEST_F(Label, NoToleranceIsAnError) {
   TuneOptions options;
   options.tolerance = std::nan("");
   EXPECT_THROW(tune(frontend(), backend(), kProduct, "product", options), Error);
+}
+
+// Fusing loops is not always right in the compiler: found out once, it is not tried again.
+TEST_F(Label, AFusionThatComputesSomethingElseIsTriedOnce) {
+  for (const auto& kernel : cost::bench_kernels()) {
+    if (kernel.name != "doitgen" && kernel.name != "covariance") continue;
+    TuneOptions options;
+    options.machine = cost::NestMachine{};
+    options.compilations = 12;
+    options.guided = false;  // which comes back to what failed
+    options.quiet = false;
+    const TuneResult result = tune(frontend(), backend(), kernel.text, kernel.name, options);
+    std::map<std::string, int> different;  // by what was done before the nests
+    for (const TuneTrial& trial : result.trials)
+      if (trial.failed == "different") ++different[trial.recipe.substr(0, trial.recipe.find("nest"))];
+    for (const auto& [preparation, count] : different)
+      EXPECT_LE(count, 1) << kernel.name << ": " << preparation;
+  }
 }
 
 TEST_F(Label, AFunctionThatCrashesIsAnError) {
