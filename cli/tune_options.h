@@ -32,8 +32,10 @@ inline void add_tuned_file(CLI::App* command, TuneArguments& arguments, const st
       "Examples:\n" +
       examples);
   command->add_option("FILE", arguments.file, "MLIR text")->required();
-  command->add_option("--out", arguments.out,
-                      "Write the faster function here; where none is faster, the original");
+  command->add_option(
+      "--out", arguments.out,
+      "Write the faster function here, on buffers also where FILE is on tensors; where none is "
+      "faster, the original");
 }
 
 /// The options of the search.
