@@ -97,22 +97,29 @@ TEST_F(WarmStart, FoldersAndNamesWithAColonAreFound) {
 }
 
 TEST_F(WarmStart, OfSeveralObjectivesTheFrontIsTakenFromItsEnds) {
-  std::string text = study_text("");
-  text.replace(text.find("minimize = \"value\""), 18, "minimize = [\"a\", \"b\"]");
+  std::string text = R"([study]
+minimize = ["f1", "f2"]
+[task]
+kind = "function"
+function = "zdt1"
+[search]
+searcher = "random"
+scheduler = { kind = "fixed", steps = 1 }
+)";
   const StudyFile old = StudyFile::parse(text, (folder / "two.toml").string());
   std::filesystem::create_directories(folder / "two.hone");
   Optimizer optimizer(setup_of(old, "test"),
                       study::open_store("sqlite:" + (folder / "two.hone/study.sqlite").string()));
   for (int i = 0; i < 20; ++i) {
     const auto job = optimizer.ask();
-    const double x = job->config.real("x");
-    optimizer.tell(*job, {{"a", x}, {"b", 1.0 - x}});  // all are on the front
+    const double x = value_real(job->config.entries()[0].second);
+    optimizer.tell(*job, {{"f1", x}, {"f2", 1.0 - x}});  // all are on the front
   }
   text += "warm_start = ['two.toml']\n";
   const auto results = StudyFile::parse(text, (folder / "new.toml").string()).header().warm.at(0).results;
   ASSERT_EQ(results.size(), 20u);
   std::vector<double> xs;
-  for (const auto& [config, values] : results) xs.push_back(config.real("x"));
+  for (const auto& [config, values] : results) xs.push_back(values[0]);
   std::vector<double> sorted = xs;
   std::sort(sorted.begin(), sorted.end());
   EXPECT_EQ(xs[0], sorted[0]);
