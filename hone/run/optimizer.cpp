@@ -66,6 +66,20 @@ void check_prior(const search::Prior& prior, const space::Space& space) {
   }
 }
 
+void check_warm(const Optimizer::Setup& setup) {
+  for (const study::WarmStudy& warm : setup.warm)
+    for (std::size_t i = 0; i < warm.results.size(); ++i) {
+      const std::vector<double>& values = warm.results[i].second;
+      if (values.size() != setup.objectives.size())
+        throw Error(fmt::format("result {} of the earlier study '{}' has {} values for {} objectives", i,
+                                warm.name, values.size(), setup.objectives.size()));
+      if (!std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); }))
+        throw Error(
+            fmt::format("result {} of the earlier study '{}' has a value that is not finite", i, warm.name),
+            {}, "leave out what failed");
+    }
+}
+
 /// The setup with its first configs canonical. Throws Error where something in it is wrong.
 Optimizer::Setup checked_setup(Optimizer::Setup setup) {
   check_measures(setup);
@@ -75,6 +89,7 @@ Optimizer::Setup checked_setup(Optimizer::Setup setup) {
                 "lease_s is a number of seconds above 0: a trial that is not renewed for so long is given "
                 "to others");
   check_prior(setup.prior, setup.space);
+  check_warm(setup);
   for (std::size_t i = 0; i < setup.first.size(); ++i) {
     space::Config& config = setup.first[i];
     if (const auto known = setup.space.adopt(config); known && *known == config) continue;

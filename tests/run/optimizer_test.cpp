@@ -746,6 +746,10 @@ TEST(Optimizer, RefusesAWrongSetup) {
   };
   const double nan = std::nan("");
   const Value x(0.5), i(std::int64_t{3}), c(std::string("b"));
+  const auto warm = [&](std::vector<double> second) {
+    const space::Config config({{"x", x}, {"i", i}, {"c", c}});
+    return [=](Setup& s) { s.warm = {{"old", {{config, {0.5}}, {config, second}}}}; };
+  };
   const std::vector<std::pair<std::function<void(Setup&)>, std::string>> wrong{
       {[](Setup& s) {
          s.objectives = {{"loss"}, {"loss", false}};
@@ -773,6 +777,9 @@ TEST(Optimizer, RefusesAWrongSetup) {
       {prior({.parameter = 2, .weights = {1.0, 2.0}}), "2 weights for 3 values"},
       {prior({.parameter = 2, .weights = {0.0, 0.0, 0.0}}), "'c'"},
       {prior({.parameter = 2, .weights = {1.0, nan, 1.0}}), "'c'"},
+      {warm({}), "result 1 of the earlier study 'old' has 0 values for 1 objectives"},
+      {warm({1.0, 2.0}), "has 2 values for 1 objectives"},
+      {warm({nan}), "result 1 of the earlier study 'old' has a value that is not finite"},
       {first({{"x", Value(7.0)}, {"i", i}, {"c", c}}), "first[0]: 7 is no value of 'x'"},
       {first({{"x", Value(nan)}, {"i", i}, {"c", c}}), "'x'"},
       {first({{"x", x}, {"i", i}}), "lacks c"},
@@ -787,6 +794,7 @@ TEST(Optimizer, RefusesAWrongSetup) {
   EXPECT_EQ(message([](Setup&) {}), "");
   EXPECT_EQ(message(prior({.parameter = 2, .weights = {1.0, 0.0, 1.0}})), "");
   EXPECT_EQ(message(first({{"x", x}, {"i", i}, {"c", c}})), "");
+  EXPECT_EQ(message(warm({0.25})), "");
 }
 
 TEST(Optimizer, FirstConfigsAreOfTheSpaceAndEachTriedOnce) {
