@@ -99,7 +99,7 @@ std::string why_unknown(const std::string& text) {
 }
 
 /// Why nests that are known have no other choice than to stay as they are.
-std::string why_fixed(const std::vector<cost::Nest>& nests) {
+std::string why_fixed(const std::vector<cost::PerfectNest>& nests) {
   bool nested = false, vary = false;
   for (const auto& nest : nests) {
     nested = nested || (nest.known && nest.loops.size() > 1);
