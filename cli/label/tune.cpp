@@ -94,6 +94,7 @@ int tune(const Arguments& arguments) {
                 {"compilations", result.trials.size()},
                 {"tolerance", arguments.tolerance},
                 {"note", result.note},
+                {"extents", result.extents},
                 {"interrupted", result.interrupted},
                 {"out", arguments.out},
                 {"trials", trials_json(result)}});
@@ -103,6 +104,7 @@ int tune(const Arguments& arguments) {
       (trial.failed == "different" ? different : failed) += trial.failed.empty() ? 0 : 1;
     std::printf("%s at -O3 on %s: %s a call\n", arguments.file.c_str(), backend.cpu().c_str(),
                 quantity_text("run_s", result.original_s).c_str());
+    if (!result.extents.empty()) std::printf("%s\n", result.extents.c_str());
     if (result.recipe.empty()) {
       if (!result.note.empty()) std::printf("%s\n", result.note.c_str());
       std::printf("nothing was surely faster among %zu compilations; the original stays\n",

@@ -21,6 +21,7 @@
 
 #include "hone/base/error.h"
 #include "hone/cost/mlir_text.h"
+#include "hone/label/extents.h"
 #include "hone/label/registration.h"
 
 namespace hone::label {
@@ -312,8 +313,10 @@ Lowered Frontend::lower(const std::string& text, const std::string& file) const 
   Implementation::need_callees(*module, file);
   Lowered lowered;
   lowered.function = function.getName().str();
-  for (const mlir::Type type : function.getArgumentTypes())
-    lowered.arguments.push_back(argument_of(type, file));
+  for (const mlir::Value value : function.getArguments()) {
+    lowered.arguments.push_back(argument_of(value.getType(), file));
+    if (value.getType().isIndex()) lowered.arguments.back().extent = extent_of(value);
+  }
   for (const mlir::Type type : function.getResultTypes()) {
     Argument result = argument_of(type, file);
     if (!result.scalar || function.getNumResults() > 1)

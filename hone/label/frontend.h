@@ -24,7 +24,10 @@ struct Argument {
   Element element = Element::f32;
   std::vector<std::int64_t> shape;  ///< empty: one element
   bool scalar = false;              ///< passed by value; the caller still keeps it in memory
-  bool result = false;              ///< what the function returned: now written through a pointer
+  /// Of a scalar of type index that bounds loops along dimensions of buffers: how far they may go, see
+  /// extent_of; 0: any number will do.
+  std::int64_t extent = 0;
+  bool result = false;  ///< what the function returned: now written through a pointer
   std::int64_t elements() const;
   std::size_t bytes() const;
 };

@@ -48,6 +48,7 @@ void fill_with(const Argument& argument, void* place, Rng& rng) {
   const auto count = static_cast<std::size_t>(argument.elements());
   for (std::size_t i = 0; i < count; i += kPeriod)
     std::memcpy(values + i, drawn.data(), std::min(kPeriod, count - i) * sizeof(T));
+  if (argument.extent > 0) values[0] = static_cast<T>(argument.extent);
   if (argument.shape.size() == 2 && argument.shape[0] == argument.shape[1])
     for (std::int64_t i = 0; i < argument.shape[0]; ++i)
       values[i * argument.shape[0] + i] += static_cast<T>(argument.shape[0]);
@@ -174,6 +175,14 @@ double Memory::difference(const Memory& other) const {
     }
   }
   return most;
+}
+
+std::string extents_text(const std::vector<Argument>& arguments) {
+  std::string text;
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].extent > 0)
+      text += fmt::format("{}argument {} is {}", text.empty() ? "" : ", ", i + 1, arguments[i].extent);
+  return text;
 }
 
 void need_memory(const std::vector<Argument>& arguments, const std::string& file, int copies) {

@@ -10,9 +10,9 @@
 namespace hone::label {
 
 /// Memory for a function's arguments, filled with random numbers: floating point in [0.1, 1.1), integers in
-/// [1, 16]; a square matrix has its number of rows added along the diagonal, so that solvers and
-/// factorisations of it exist. Buffers start at different places of their pages, so that none evicts another
-/// by accident.
+/// [1, 16], but for those that bound loops, which are as large as the buffers allow (Argument::extent); a
+/// square matrix has its number of rows added along the diagonal, so that solvers and factorisations of it
+/// exist. Buffers start at different places of their pages, so that none evicts another by accident.
 class Memory {
  public:
   Memory(const std::vector<Argument>& arguments, std::uint64_t seed);
@@ -52,6 +52,9 @@ struct RunOptions {
   double max_seconds = 0.25;
   bool quiet = true;  ///< take the machine's lock
 };
+
+/// What scalars that bound loops are given, for people: "argument 1 is 1500"; "" where there are none.
+std::string extents_text(const std::vector<Argument>& arguments);
 
 /// Throws Error at `file` where so many copies of the arguments' memory are more than this machine has.
 void need_memory(const std::vector<Argument>& arguments, const std::string& file, int copies = 1);

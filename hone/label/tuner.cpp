@@ -149,6 +149,7 @@ class Search {
   bool compile_original(const std::string& given) {
     program_ = backend_.compile(frontend_.lower(given, file_));
     need_memory(program_->arguments(), file_, 3);
+    result_.extents = extents_text(program_->arguments());
     expected_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
     if (!need_runnable(*program_, *expected_, file_, options_.interrupted, options_.call_seconds)) {
       result_.interrupted = true;
