@@ -106,9 +106,10 @@ std::string why_fixed(const std::vector<cost::PerfectNest>& nests) {
     for (const auto& loop : nest.loops) vary = vary || (nest.known && !loop.bounds_depend.empty());
   }
   return !nested ? "no loop is alone in another"
-         : vary  ? "dependences keep the order of the nests, or bounds that hang on outer loops, which are "
-                   "not swapped"
-                 : "dependences keep the order of the nests";
+         : vary
+             ? "dependences, as far as they are known, keep the order of the nests, or bounds that hang on "
+               "outer loops, which are not swapped"
+             : "dependences, as far as they are known, keep the order of the nests";
 }
 
 class Search {

@@ -85,6 +85,30 @@ TEST_F(Label, AFinalistIsChosenByPairsOfCalls) {
   EXPECT_EQ(result.note, "");
 }
 
+// A triangle whose inner loop begins at the outer one's variable.
+TEST_F(Label, WhatKeepsKnownNestsAsTheyAreIsSaid) {
+  const char* const triangle = R"(
+func.func @triangle(%a: memref<40x40xf64>) {
+  affine.for %j = 0 to 40 {
+    affine.for %i = affine_map<(d0) -> (d0)>(%j) to 40 {
+      %0 = affine.load %a[%i, %j] : memref<40x40xf64>
+      %1 = arith.addf %0, %0 : f64
+      affine.store %1, %a[%i, %j] : memref<40x40xf64>
+    }
+  }
+  return
+}
+)";
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 3;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), triangle, "triangle", options);
+  if (result.recipe.empty()) {
+    EXPECT_NE(result.note.find("outer loops, which are not swapped"), std::string::npos) << result.note;
+  }
+}
+
 TEST_F(Label, NoToleranceIsAnError) {
   TuneOptions options;
   options.tolerance = std::nan("");
