@@ -309,6 +309,17 @@ workers = 2
                          {"generate", model["model"], "--prompt", "the ", "--chars", "20", "--json"});
   ASSERT_EQ(generate.status(), 0) << generate.err();
   EXPECT_GE(Json::parse(generate.out())["text"].get<std::string>().size(), 20u);
+  const auto drawn = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", model["model"], "--prompt", "the ", "--chars", "40", "--json"});
+    test::Program program(folder_, more);
+    EXPECT_EQ(program.status(), 0) << program.err();
+    return Json::parse(program.out())["text"].get<std::string>();
+  };
+  const std::string first = drawn({"--seed", "1"});
+  EXPECT_EQ(drawn({"--seed", "1"}), first);
+  EXPECT_NE(drawn({"--seed", "2"}), first);
+  EXPECT_EQ(drawn({"--top-k", "1", "--seed", "1"}), drawn({"--temperature", "0", "--seed", "2"}))
+      << "always the likeliest";
   test::Program from_trial(folder_, {"generate", "s.toml", "--best", "bits_per_char", "--chars", "20"});
   EXPECT_EQ(from_trial.status(), 0) << from_trial.err();
 
