@@ -96,6 +96,25 @@ TEST(Carbs, AProposalIsTheBestOfItsCandidates) {
   EXPECT_NEAR(better({{"candidates_per_parameter", 1}}), 30, 14) << "there is none to choose";
 }
 
+TEST(Carbs, ABiasToExplorationGoesWhereLessIsKnown) {
+  // All cost the same; the best is in the middle of what was evaluated densely.
+  const auto step = [](double bias) {
+    const auto space = space::Space::Builder().real("x", 1e-6, 1.0, {.log = true}).build();
+    SimulatedStudy study("carbs", problem_of(space), Json{{"resample_every", 0}, {"exploration_bias", bias}});
+    for (int i = -8; i <= 8; ++i) {
+      study::Trial& trial = study.create(space::Config({{"x", std::pow(10.0, -3.0 + 0.08 * i)}}));
+      trial.spent_s = 1.0;
+      study.finish(trial, {0.01 * i * i + 0.05 * (i & 1)});
+    }
+    double mean = 0.0;
+    for (int number = 1000; number < 1060; ++number)
+      mean += std::abs(std::log10(study.searcher->ask(number, 0)->real("x")) + 3.0) / 60.0;
+    return mean;
+  };
+  const double greedy = step(0.0), exploring = step(5.0);
+  EXPECT_GT(exploring, 1.5 * greedy) << greedy;
+}
+
 TEST(Carbs, ProposesNearTheFront) {
   SimulatedStudy study("carbs", problem_of(scaling()), Json{{"resample_every", 0}});
   while (study.trials.size() < 30) {
