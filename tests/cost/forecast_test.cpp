@@ -81,6 +81,44 @@ TEST(Forecast, APlateauIsNotKnownToAHair) {
   EXPECT_NEAR(forecast.predict({0.5, 0.5, 0.0})->value, 10.0, 1.0);
 }
 
+TEST(Forecast, TheDeviationIsCorrectedByHowFarOffPredictionsWere) {
+  // After all that the process is fitted to come two hundred others: how sure is it then?
+  const auto deviation = [](double noise, double tail) {
+    Forecast forecast = made();
+    Rng rng(5, "forecast");
+    for (std::size_t i = 0; i < Forecast::kMost + 200; ++i) {
+      const auto row = design(rng);
+      double value = measured(row, rng);
+      if (i >= Forecast::kMost) value *= std::exp(noise * rng.normal()) * (i % 20 == 0 ? tail : 1.0);
+      forecast.tell(row, value);
+    }
+    return forecast.predict({0.5, 0.5, 0.0})->log_deviation;
+  };
+  const double usual = deviation(0.0, 1.0);
+  EXPECT_GT(deviation(0.12, 1.0), 2.0 * usual) << "all of them vary four times as much";
+  EXPECT_LT(deviation(0.0, 1.5), 1.6 * usual) << "one in twenty is far off: that is the tail's";
+}
+
+TEST(Forecast, IsFittedAnewWhereWhatIsToldVariesMore) {
+  // Sixty on a plateau, then a slope: long before half as many designs more are known.
+  Forecast forecast = made();
+  Rng rng(6, "forecast");
+  for (int i = 0; i < 60; ++i) {
+    auto row = design(rng);
+    row[0] *= 0.5;
+    forecast.tell(row, 10.0 * std::exp(0.01 * rng.normal()));
+  }
+  double off = 0.0;
+  for (int i = 0; i < 12; ++i) {
+    auto row = design(rng);
+    row[0] = 0.5 + 0.5 * row[0];
+    const double value = 10.0 * std::exp(4.0 * (row[0] - 0.5));
+    if (i >= 4) off += std::abs(std::log(forecast.predict(row)->value / value)) / 8.0;
+    forecast.tell(row, value);
+  }
+  EXPECT_LT(off, 0.15);
+}
+
 TEST(Forecast, AFunctionOfWhatWasTold) {
   Forecast one = made(), other = made();
   Rng rng(3, "forecast");
