@@ -165,7 +165,7 @@ TEST(OwnTask, ProgramsThatAreNone) {
   script(folder, "hangs", "#!/bin/sh\nsleep 60\n");
   const double began = test::seconds();
   expect_part(with("hangs"), "did not answer within 200");
-  EXPECT_LT(test::seconds() - began, 5.0) << "it waits for no child of the program";
+  EXPECT_LT(test::seconds() - began, 30.0) << "it waits for no child of the program";
   ::unsetenv("HONE_DESCRIBE_TIME");
 }
 

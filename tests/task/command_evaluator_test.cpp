@@ -27,7 +27,7 @@ sleep 0.05)");
   EXPECT_EQ(measure(outcome, "loss"), 0.3);
   EXPECT_EQ(measure(outcome, "extra"), 3.0);
   EXPECT_GT(measure(outcome, "seconds"), 0.0);
-  EXPECT_LT(measure(outcome, "seconds"), 5.0);
+  EXPECT_LT(measure(outcome, "seconds"), 30.0);
   EXPECT_GE(measure(outcome, "cpu_s"), 0.0);
   EXPECT_GT(measure(outcome, "memory_bytes"), 1e5);
   ASSERT_EQ(bench.listener.reports.size(), 2u) << "those below the target";
@@ -113,7 +113,7 @@ TEST(CommandEvaluator, OverItsTime) {
   const Outcome outcome = bench.run();
   EXPECT_EQ(outcome.ending, Ending::failed);
   EXPECT_EQ(outcome.cause, "time");
-  EXPECT_LT(test::seconds() - began, 5.0);
+  EXPECT_LT(test::seconds() - began, 30.0);
 }
 
 TEST(CommandEvaluator, OverItsMemoryInAGrandchild) {
@@ -181,7 +181,7 @@ TEST(CommandEvaluator, WhoIgnoresTheSignalIsKilled) {
   bench.listener.interrupt = [&] { return std::filesystem::exists(bench.folder.file("ready")); };
   const double began = test::seconds();
   EXPECT_EQ(bench.run().ending, Ending::interrupted);
-  EXPECT_LT(test::seconds() - began, 5.0);
+  EXPECT_LT(test::seconds() - began, 30.0);
   EXPECT_NE(bench.log().find("interrupted, killed by SIGKILL"), std::string::npos) << bench.log();
 }
 
@@ -192,7 +192,7 @@ while [ ! -s runaway ] || [ ! -s orphan ]; do sleep 0.01; done
 echo '{"loss": 1}' >&3)");
   const double began = test::seconds();
   EXPECT_EQ(bench.run().ending, Ending::reached);
-  EXPECT_LT(test::seconds() - began, 5.0) << "they hold the pipes open, and are not waited for";
+  EXPECT_LT(test::seconds() - began, 30.0) << "they hold the pipes open, and are not waited for";
   for (const char* name : {"runaway", "orphan"}) {
     const int pid = test::number_in(bench.folder, name);
     ASSERT_GT(pid, 0);
