@@ -115,6 +115,85 @@ TEST(Carbs, ABiasToExplorationGoesWhereLessIsKnown) {
   EXPECT_GT(exploring, 1.5 * greedy) << greedy;
 }
 
+TEST(Carbs, WhatIsBetterThanTheFrontAtItsOwnCostIsAnImprovement) {
+  // x is the cost, and beyond 1e-2 more of it gains nothing. The best y, 10^-1.5, is known there, and among
+  // the cheap ones was not tried: they can become better than others as cheap, but not the best of all.
+  const auto space =
+      space::Space::Builder().real("x", 1e-6, 1.0, {.log = true}).real("y", 1e-3, 1.0, {.log = true}).build();
+  SimulatedStudy study("carbs", problem_of(space), Json{{"resample_every", 0}});
+  const auto add = [&](double log_x, double log_y) {
+    study::Trial& trial =
+        study.create(space::Config({{"x", std::pow(10.0, log_x)}, {"y", std::pow(10.0, log_y)}}));
+    trial.spent_s = std::pow(10.0, log_x + 6.0);
+    study.finish(trial, {-std::min(log_x, -2.0) + std::pow(log_y + 1.5, 2)});
+  };
+  for (int i = 0; i < 8; ++i) add(-4.5 + 0.2 * i, -2.4);
+  for (int i = 0; i < 8; ++i) add(-2.0 + 0.2 * i, -1.5);
+  for (int i = 0; i < 6; ++i) add(-2.0 + 0.3 * i, -2.2);
+  for (int i = 0; i < 6; ++i) add(-2.0 + 0.3 * i, -1.0);
+  int cheap = 0;
+  for (int number = 1000; number < 1100; ++number)
+    cheap += std::log10(study.searcher->ask(number, 0)->real("x")) < -2.5 ? 1 : 0;
+  EXPECT_GT(cheap, 15);
+}
+
+/// A study of results that cost the same along a line of powers of ten from -5 to -1, with losses by them.
+SimulatedStudy along_a_line(const std::function<double(double)>& loss) {
+  const auto space = space::Space::Builder().real("x", 1e-6, 1.0, {.log = true}).build();
+  SimulatedStudy study("carbs", problem_of(space), Json{{"resample_every", 0}});
+  for (int i = -8; i <= 8; ++i) {
+    study::Trial& trial = study.create(space::Config({{"x", std::pow(10.0, -3.0 + 0.25 * i)}}));
+    trial.spent_s = 1.0;
+    study.finish(trial, {loss(-3.0 + 0.25 * i)});
+  }
+  return study;
+}
+
+std::vector<double> powers_proposed(const SimulatedStudy& study) {
+  std::vector<double> powers;
+  for (int number = 1000; number < 1100; ++number)
+    powers.push_back(std::log10(study.searcher->ask(number, 0)->real("x")));
+  std::sort(powers.begin(), powers.end());
+  return powers;
+}
+
+TEST(Carbs, WhatRunsIsNotProposedAgain) {
+  SimulatedStudy study = along_a_line([](double power) {
+    return std::pow(power + 3.0, 2) + (static_cast<int>(std::lround(4.0 * power)) % 2 == 0 ? 0.0 : 0.3);
+  });
+  const std::vector<double> before = powers_proposed(study);
+  for (std::size_t k = 5; k < before.size(); k += 10) {
+    study::Trial& trial = study.create(space::Config({{"x", std::pow(10.0, before[k])}}));
+    trial.state = study::TrialState::running;
+    study.tell(study::Change::Kind::started, trial);
+  }
+  int near = 0;
+  for (const double power : powers_proposed(study))
+    for (std::size_t k = 5; k < before.size(); k += 10)
+      if (std::abs(power - before[k]) < 0.03) {
+        ++near;
+        break;
+      }
+  EXPECT_LT(near, 30);
+}
+
+TEST(Carbs, LeavesWhereItFails) {
+  // More is better, but for noise, and beyond 10^-1 everything fails.
+  Rng rng(1, "noise");
+  SimulatedStudy study = along_a_line([&](double power) { return -power + 0.5 * rng.normal(); });
+  const auto beyond = [&] {
+    const std::vector<double> powers = powers_proposed(study);
+    return std::count_if(powers.begin(), powers.end(), [](double power) { return power > -0.95; });
+  };
+  EXPECT_GT(beyond(), 90);
+  for (int i = 0; i < 12; ++i) {
+    study::Trial& trial = study.create(space::Config({{"x", std::pow(10.0, -0.95 + 0.07 * i)}}));
+    trial.target = 1;
+    study.set_state(trial, study::TrialState::failed);
+  }
+  EXPECT_LT(beyond(), 50);
+}
+
 TEST(Carbs, ProposesNearTheFront) {
   SimulatedStudy study("carbs", problem_of(scaling()), Json{{"resample_every", 0}});
   while (study.trials.size() < 30) {
