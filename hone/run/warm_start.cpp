@@ -30,7 +30,7 @@ std::string url_of(const std::string& source, const std::string& folder) {
 }
 
 /// 0 to n - 1 in an order whose beginning lies far apart: the ends, the middle, the quarters, ...
-std::vector<std::size_t> spread(std::size_t n) {
+std::vector<std::size_t> spread_order(std::size_t n) {
   std::vector<std::size_t> order;
   std::vector<bool> taken(n, false);
   const auto take = [&](std::size_t i) {
@@ -126,7 +126,7 @@ study::WarmStudy warm_study(const std::string& source, const StudyFile& file) {
   for (std::size_t begin = 0, end = 0; file.objectives.size() > 1 && begin < order.size(); begin = end) {
     while (end < order.size() && rank[order[end]] == rank[order[begin]]) ++end;
     std::vector<std::size_t> along;
-    for (const std::size_t i : spread(end - begin)) along.push_back(order[begin + i]);
+    for (const std::size_t i : spread_order(end - begin)) along.push_back(order[begin + i]);
     std::copy(along.begin(), along.end(), order.begin() + static_cast<std::ptrdiff_t>(begin));
   }
   // All of the better half, and every so many of the rest: a model wants to know the bad ones too.
