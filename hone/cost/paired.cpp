@@ -12,6 +12,7 @@
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 #include "hone/cost/stopwatch.h"
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 
@@ -48,11 +49,11 @@ class Pairing {
     }
     result.pairs = static_cast<int>(ratios_.size());
     result.wins = wins_;
-    result.ratio = quantile(ratios_, 0.5);
-    const double low = quantile(ratios_, 0.2);
-    result.spread = ratios_.size() < 2 ? 0.0 : (quantile(ratios_, 0.8) - low) / low;
-    result.first_s = quantile(of_first_, kLow);
-    result.second_s = quantile(of_second_, kLow);
+    result.ratio = predict::quantile(ratios_, 0.5);
+    const double low = predict::quantile(ratios_, 0.2);
+    result.spread = ratios_.size() < 2 ? 0.0 : (predict::quantile(ratios_, 0.8) - low) / low;
+    result.first_s = predict::quantile(of_first_, kLow);
+    result.second_s = predict::quantile(of_second_, kLow);
     return result;
   }
 
