@@ -214,6 +214,27 @@ TEST(Gains, AllEvaluationsOfTheDefaultsCount) {
   EXPECT_EQ(better_everywhere(study, 0), std::vector<std::int64_t>{2});
 }
 
+TEST(Gains, TheStepThatHelpsMostIsNamedFirst) {
+  Gain gain;
+  gain.objective = "accuracy";
+  gain.before = 0.5;
+  gain.estimated = true;
+  for (const bool minimize : {false, true}) {
+    const double sign = minimize ? -1.0 : 1.0;
+    gain.minimize = minimize;
+    gain.after = 0.5 + 0.3 * sign;
+    gain.steps = {{"width", "8", "64", 0.1 * sign},
+                  {"layers", "1", "4", 0.25 * sign},
+                  {"tied", "no", "yes", -0.05 * sign}};
+    const std::string text = gain_text(gain);
+    const auto first = text.find("layers=4"), second = text.find("width=64");
+    ASSERT_NE(first, std::string::npos) << text;
+    ASSERT_NE(second, std::string::npos) << text;
+    EXPECT_LT(first, second) << text;
+    EXPECT_EQ(text.find("tied"), std::string::npos) << "it does not help: " << text;
+  }
+}
+
 TEST(Gains, WithoutDefaultsThereIsNothingToSay) {
   const MadeStudy made = made_study(0, 2);
   EXPECT_EQ(default_trial(*made.study, 16), -1);
