@@ -22,6 +22,7 @@
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
 #include <llvm/Transforms/Utils/Cloning.h>
+#include <mlir/ExecutionEngine/CRunnerUtils.h>
 
 #include "hone/base/error.h"
 #include "hone/label/machine_code.h"
@@ -58,6 +59,11 @@ struct Linked {
 
   explicit Linked(std::unique_ptr<llvm::MemoryBuffer> object) {
     jit = need(llvm::orc::LLJITBuilder().create());
+    // What MLIR lowers copies between buffers of unlike strides to.
+    need(jit->getMainJITDylib().define(
+        llvm::orc::absoluteSymbols({{jit->mangleAndIntern("memrefCopy"),
+                                     {llvm::orc::ExecutorAddr::fromPtr(&memrefCopy),
+                                      llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable}}})));
     need(jit->addObjectFile(std::move(object)));
   }
   template <typename T>

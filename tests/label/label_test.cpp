@@ -35,6 +35,25 @@ TEST_F(Label, CompiledCodeComputesWhatTheTextSays) {
     }
 }
 
+TEST_F(Label, CopiesBetweenBuffersOfUnlikeStridesRun) {
+  const std::string head = "func.func @f(%a: memref<4x8xf32>, %b: memref<4x32xf32>) {\n";
+  EXPECT_EQ(difference(head + R"(
+  %s = memref.subview %b[0, 16] [4, 8] [1, 1] : memref<4x32xf32> to memref<4x8xf32, strided<[32, 1], offset: 16>>
+  memref.copy %a, %s : memref<4x8xf32> to memref<4x8xf32, strided<[32, 1], offset: 16>>
+  return
+})",
+                       head + R"(
+  affine.for %i = 0 to 4 {
+    affine.for %j = 0 to 8 {
+      %0 = affine.load %a[%i, %j] : memref<4x8xf32>
+      affine.store %0, %b[%i, %j + 16] : memref<4x32xf32>
+    }
+  }
+  return
+})"),
+            0.0);
+}
+
 TEST_F(Label, CountsWhatIsExecuted) {
   const auto program = backend().compile(frontend().lower(kProduct));
   const Memory memory(program->arguments(), 1);
