@@ -206,7 +206,11 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
         (change.trial->state != TrialState::running && change.trial->state != TrialState::waiting))
       verdicts_.erase(change.trial->id);
     // What comes after a revision is of another space or other limits; the next optimizer is told it.
-    if (ready_ && outdated()) return;
+    if (ready_ && outdated()) {
+      if (change.kind == study::Change::Kind::created)
+        revised_from_ = std::min(revised_from_, change.trial->id);
+      return;
+    }
     if (change.kind == study::Change::Kind::deleted) first_known_ = 0;  // it may be tried again
     cache_.update(change);
     // A replicate speaks through the trial that it repeats.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -253,6 +254,8 @@ class Optimizer {
   /// these and those from the number on.
   std::unordered_set<std::int64_t> open_;
   std::int64_t open_from_ = 0;
+  // The first trial after a revision: of a space that this scheduler need not know.
+  std::int64_t revised_from_ = std::numeric_limits<std::int64_t>::max();
 };
 
 }  // namespace hone::run

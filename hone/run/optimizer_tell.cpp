@@ -215,6 +215,7 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
 /// there to hear it.
 void Optimizer::judge(const study::Trial& trial, std::int64_t fidelity) {
   if (trial.state != TrialState::running) return;
+  if (trial.id >= revised_from_) return;
   // Of most trials of a long journal all has been said and done.
   if (!ready_ && trial.id < open_from_ && !open_.contains(trial.id)) return;
   const bool arrived = fidelity >= trial.target;
@@ -234,9 +235,10 @@ std::optional<study::EndRecord> Optimizer::due_end(const study::Trial& trial,
     const study::Measures& measures = result->measures;
     for (const auto& objective : study_.objectives())
       if (!measures.find(objective.name)) return std::nullopt;
-    // Below the horizon it is the task that says which limits count.
+    // Below the horizon it is the task that says which limits count, and a measure may come with the end
+    // alone.
     for (const study::Limit& limit : study_.header().limits)
-      if (!limit.violation(measures).empty()) return std::nullopt;
+      if (!measures.find(limit.name) || !limit.violation(measures).empty()) return std::nullopt;
     const Job job{trial.id, trial.config, trial.seed, trial.from, trial.target, trial.attempts};
     const auto records = result_records({job, measures});
     if (!records) return std::nullopt;

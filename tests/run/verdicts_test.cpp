@@ -225,27 +225,74 @@ TEST(VerdictsAtRest, AreForgottenWhereTheUserRunsTheTrialAgain) {
 TEST(VerdictsAtRest, OnlyARunSaysWhatBecomesOfAResultThatCannotStand) {
   Optimizer::Setup setup = setup_for(cases().back());
   setup.limits = {{"size_bytes", 10.0, std::nullopt}};
-  setup.max_trials = 4;
+  setup.max_trials = 5;
   const auto store = study::open_store("memory:");
   Optimizer optimizer(setup, store);
   const std::vector<study::Measures> results{{{"loss", 1.0}, {"size_bytes", 5.0}},
                                              {{"loss", 1.0}, {"size_bytes", 11.0}},
                                              {{"loss", std::nan("")}, {"size_bytes", 5.0}},
-                                             {{"size_bytes", 5.0}}};
+                                             {{"size_bytes", 5.0}},
+                                             {{"loss", 1.0}}};
   for (const study::Measures& measures : results) {
     const auto job = *optimizer.ask();
     optimizer.report(job, job.to, measures);
   }
   all_gone(store);
-  const auto again = optimizer.ask(4);
+  const auto again = optimizer.ask(5);
   EXPECT_EQ(optimizer.study().trial(0).state, TrialState::completed);
   EXPECT_EQ(optimizer.study().trial(0).attempts, 1);
-  ASSERT_EQ(again.size(), 3u);
+  ASSERT_EQ(again.size(), 4u);
   EXPECT_EQ(again.front().from, again.front().to);
   EXPECT_TRUE(optimizer.tell(again[0], results[1]));
   EXPECT_EQ(optimizer.study().trial(1).state, TrialState::infeasible);
   EXPECT_TRUE(optimizer.tell(again[1], results[2]));
   EXPECT_EQ(optimizer.study().trial(2).state, TrialState::failed);
+}
+
+TEST(VerdictsAtRest, TrialsOfALaterSpaceAreLeftToThoseWhoKnowIt) {
+  const auto setup = [](bool later) {
+    Optimizer::Setup setup;
+    auto builder = space::Space::Builder();
+    builder.real("x", 0, 1);
+    if (later) builder.real("z", 0, 1);
+    setup.space = builder.build();
+    setup.objectives = {{"loss", true}};
+    setup.searcher = "random";
+    setup.scheduler = "curve_prediction";
+    setup.scheduler_options = {{"steps", 9}, {"n_train", 6}};
+    setup.revision = later ? 1 : 0;
+    return setup;
+  };
+  const auto store = study::open_store("memory:");
+  study::StudyRecord header;
+  header.text = "before";
+  header.file = "study.toml";
+  header.objectives = {{"loss", true}};
+  header.horizon = 9;
+  study::Study::create(*store, header);
+  Optimizer before(setup(false), store);
+  for (int i = 0; i < 8; ++i) {
+    const Job job = *before.ask();
+    const double x = job.config.real("x");
+    for (int step = 1; step < 9; ++step) before.report(job, step, {{"loss", x + 1.0 / step}});
+    before.tell(job, {{"loss", x}});
+  }
+  const Job own = *before.ask();
+  before.report(own, 1, {{"loss", 0.1}});
+  {
+    study::Study study(store);
+    study.sync();
+    study::RevisedRecord revised;
+    revised.file = "study.toml";
+    revised.text = "after";
+    study.commit({revised});
+  }
+  Optimizer after(setup(true), store);
+  const Job other = *after.ask();
+  after.report(other, 1, {{"loss", 0.5}});
+  EXPECT_NO_THROW(before.report(own, 2, {{"loss", 0.05}}));
+  EXPECT_TRUE(before.tell(own, {{"loss", 0.01}}));
+  EXPECT_TRUE(before.outdated());
 }
 
 class CurveTask : public task::Task {
