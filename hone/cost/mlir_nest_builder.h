@@ -149,6 +149,7 @@ class NestBuilder {
     }
   };
   bool constraints(int condition, std::vector<Constraint>& list);
+  bool constraint(int condition, int definer, std::vector<Constraint>& list);
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;
   Few<double> shares(const Operation& operation, At at);

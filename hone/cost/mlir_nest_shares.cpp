@@ -5,6 +5,11 @@
 #include "hone/cost/mlir_nest_builder.h"
 
 namespace hone::cost::mlir {
+namespace {
+
+constexpr std::size_t kMostConditions = 128;  // that a branch depends on, and `and`s of them
+
+}  // namespace
 
 bool chooses(std::string_view name) {
   const std::string_view last = name.substr(name.find_last_of("._") + 1);
@@ -31,6 +36,30 @@ bool NestBuilder::Constraint::holds(double at) const {
 
 /// Of a condition that loops alone decide, and `and`s of such; false: it is another one.
 bool NestBuilder::constraints(int condition, std::vector<Constraint>& list) {
+  // An `and` may be of what others are of, too: each value says once what it says.
+  std::vector<int> left{condition}, seen;
+  while (!left.empty()) {
+    const int value = left.back();
+    left.pop_back();
+    if (std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
+    if (seen.size() >= kMostConditions) return false;
+    seen.push_back(value);
+    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+    if (definer >= 0 && module_.constant(value) == kDynamic) {
+      const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+      if (operation.name == "arith.andi" && operation.operands.size() == 2) {
+        left.push_back(operation.operands[1]);
+        left.push_back(operation.operands[0]);
+        continue;
+      }
+    }
+    if (!constraint(value, definer, list)) return false;
+  }
+  return true;
+}
+
+/// Of one that is no `and`.
+bool NestBuilder::constraint(int condition, int definer, std::vector<Constraint>& list) {
   using Is = Constraint::Is;
   const std::int64_t fixed = module_.constant(condition);
   if (fixed != kDynamic) {
@@ -39,12 +68,9 @@ bool NestBuilder::constraints(int condition, std::vector<Constraint>& list) {
     list.push_back(std::move(constant));
     return true;
   }
-  const int definer = condition < 0 ? -1 : module_.values[static_cast<std::size_t>(condition)].operation;
   if (definer < 0 || chain_ > kMaxChain) return false;
   const Longer longer(*this);
   const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-  if (operation.name == "arith.andi" && operation.operands.size() == 2)
-    return constraints(operation.operands[0], list) && constraints(operation.operands[1], list);
   const std::string_view predicate = without_sign(predicate_of(module_, operation));
   if (predicate.empty()) return false;
   const Nest::Index right = index(operation.operands[1]);
