@@ -97,7 +97,8 @@ bool Vectorising::reduces(int id, int from, int to, int stores) {
     if (next == Nest::kNoValue) return true;
     at = next;
   }
-  return users_in(-1, from) <= 1;
+  // Where blocks jump to each other, what an iteration begins with is what others get behind the loop.
+  return users_in(id, from) <= 1;
 }
 
 int Vectorising::users_in(int loop, int value) const {

@@ -260,5 +260,39 @@ TEST(MlirRecurrences, CountersThatAreHandedOnMoveAsTheLoopDoes) {
   EXPECT_FALSE(counted.nest.loops.at(0).chased);
 }
 
+TEST(MlirRecurrences, ReductionsOfBlocksThatJumpAreThoseOfLoops) {
+  // What the first block is given is what stands behind the loop, too.
+  const auto jumps = [](const std::string& operation) {
+    return Left(fmt::format(R"(
+func.func @f(%a: memref<128xf32>, %o: memref<1xf32>, %begin: f32) {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 128 : index
+  cf.br ^bb1(%c0, %begin : index, f32)
+^bb1(%i: index, %s: f32):
+  %c = arith.cmpi slt, %i, %n : index
+  cf.cond_br %c, ^bb2, ^bb3
+^bb2:
+  %x = memref.load %a[%i] : memref<128xf32>
+  {}
+  %j = arith.addi %i, %c1 : index
+  cf.br ^bb1(%j, %t : index, f32)
+^bb3:
+  memref.store %s, %o[%c0] : memref<1xf32>
+  return
+}}
+)",
+                            operation),
+                kWithMasks);
+  };
+  const Left greatest = jumps("%t = arith.maximumf %x, %s : f32");
+  EXPECT_FALSE(greatest.lowered.body(0).real_chain);
+  EXPECT_GT(greatest.lowered.body(0).lanes, 1.0);
+  // Of which each is wanted for itself, not.
+  EXPECT_TRUE(jumps("%t = arith.maximumf %x, %s : f32\n  memref.store %s, %a[%i] : memref<128xf32>")
+                  .lowered.body(0)
+                  .real_chain);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
