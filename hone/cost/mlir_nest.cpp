@@ -164,7 +164,9 @@ void NestBuilder::operation(int id, At at) {
   for (const int result : operation.results) stands_[result] = at.loop;
   if (!dead_.empty() && dead_[static_cast<std::size_t>(id)]) return;
   if (!operation.loops.empty()) return loops(operation, at);
-  const Work work = work_of(operation.name);
+  Work work = work_of(operation.name);
+  // What a name only looks like says nothing of a body.
+  if ((work == Work::none || work == Work::call) && has_unknown_body(operation)) work = Work::unknown;
   const std::size_t steps = nest_.steps.size();
   if (tensors(operation, at, work)) return library_calls(operation, steps);
   // What ends a block of a dialect's own has no part in what the block does.
@@ -190,12 +192,16 @@ void NestBuilder::operation(int id, At at) {
       flow(operation, at, false);
       break;
     default:
-      if (work == Work::unknown && !operation.regions.empty() && !chooses(operation.name) &&
-          !goes_around(operation.name))
-        ++nest_.unknown_regions;
+      if (has_unknown_body(operation)) ++nest_.unknown_regions;
       step(operation, at, work);
       if (!operation.regions.empty()) branches(operation, at);
   }
+}
+
+bool has_unknown_body(const Operation& operation) {
+  const std::string_view name = operation.name;
+  return !operation.regions.empty() && !known_by_name(name) && !chooses(name) && !goes_around(name) &&
+         !name.ends_with("func");
 }
 
 double NestBuilder::count(At at) const {

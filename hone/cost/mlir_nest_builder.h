@@ -65,6 +65,8 @@ inline std::uint64_t code_of(const Operation& operation) {
 /// run them again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
 bool chooses(std::string_view name);
 bool goes_around(std::string_view name);
+/// Whether nothing says how often an operation's regions run; functions are none of what is around them.
+bool has_unknown_body(const Operation& operation);
 /// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
 std::string_view predicate_of(const Module& module, const Operation& operation);
 /// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.

@@ -52,8 +52,7 @@ bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
   if (work == Work::load || work == Work::store) return false;  // of one element
   if (!holds_tensors(operation)) return false;
   if (!operation.regions.empty() && !combines(operation.name)) {
-    if (work == Work::unknown && !chooses(operation.name) && !goes_around(operation.name))
-      ++nest_.unknown_regions;
+    if (has_unknown_body(operation)) ++nest_.unknown_regions;
     branches(operation, at);
     flow(operation, at, false);
     return true;

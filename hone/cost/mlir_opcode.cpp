@@ -63,14 +63,31 @@ const std::unordered_map<std::string_view, Work>& table() {
          "vector.extractelement", "vector.insertelement", "vector.interleave", "vector.deinterleave",
          "vector.create_mask", "vector.constant_mask", "llvm.shufflevector", "llvm.extractelement",
          "llvm.insertelement"});
-    put(Work::control, {"affine.for",         "affine.parallel",  "affine.if",
-                        "affine.yield",       "scf.for",          "scf.parallel",
-                        "scf.forall",         "scf.if",           "scf.while",
-                        "scf.yield",          "scf.condition",    "scf.reduce",
-                        "scf.execute_region", "scf.index_switch", "cf.br",
-                        "cf.cond_br",         "cf.switch",        "llvm.br",
-                        "llvm.cond_br",       "func.return",      "llvm.return",
-                        "linalg.yield",       "tensor.yield",     "memref.atomic_yield",
+    put(Work::control, {"affine.for",
+                        "affine.parallel",
+                        "affine.if",
+                        "affine.yield",
+                        "scf.for",
+                        "scf.parallel",
+                        "scf.forall",
+                        "scf.if",
+                        "scf.while",
+                        "scf.forall.in_parallel",
+                        "scf.yield",
+                        "scf.condition",
+                        "scf.reduce",
+                        "scf.execute_region",
+                        "scf.index_switch",
+                        "cf.br",
+                        "cf.cond_br",
+                        "cf.switch",
+                        "llvm.br",
+                        "llvm.cond_br",
+                        "func.return",
+                        "llvm.return",
+                        "linalg.yield",
+                        "tensor.yield",
+                        "memref.atomic_yield",
                         "cf.assert"});
     put(Work::control, {"memref.alloca_scope", "gpu.launch", "omp.parallel", "omp.wsloop", "omp.simd"});
     put(Work::call, {"func.call", "func.call_indirect", "llvm.call", "call"});
@@ -175,9 +192,10 @@ Work guess(std::string_view name) {
   if (holds(name, {"fma"})) return Work::fma;
   if (holds(name, {"add", "sub", "neg", "abs"})) return Work::add;
   if (holds(name, {"max", "min", "clamp", "relu", "compare", "cmp", "select", "where", "greater", "less",
-                   "equal", "floor", "ceil", "round", "sign", "not", "and", "or"}))
+                   "equal", "floor", "ceil", "round", "sign"}) ||
+      word({"not", "and", "or", "xor", "ori", "andi", "xori"}))
     return Work::compare;
-  if (holds(name, {"convert", "cast", "to", "quant"})) return Work::convert;
+  if (holds(name, {"convert", "cast", "quant", "NumToTensor"}) || word({"to"})) return Work::convert;
   if (holds(name, {"call"})) return Work::call;
   return Work::unknown;
 }
@@ -203,6 +221,8 @@ Work work_of(std::string_view operation) {
   if (dialect == "complex") return Work::transcendental;
   return guess(name);
 }
+
+bool known_by_name(std::string_view operation) { return table().contains(operation); }
 
 double flops_of(Work work) {
   switch (work) {

@@ -38,6 +38,8 @@ const char* work_name(Work work);
 /// By name; of dialects that are not known by what their names usually mean (`tosa.conv2d`,
 /// `torch.aten.mm`, `stablehlo.exponential`).
 Work work_of(std::string_view operation);
+/// Whether that is known of an operation by its whole name; of others it is a guess by the words in it.
+bool known_by_name(std::string_view operation);
 
 /// Additions that one application stands for: 1, of an fma 2; 0 for what is no arithmetic.
 double flops_of(Work work);

@@ -2,8 +2,10 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/cost/mlir_assumed.h"
 #include "hone/cost/mlir_features.h"
 #include "hone/cost/mlir_text.h"
 
@@ -276,6 +278,28 @@ TEST(MlirDialects, ASplatFillsItsTensor) {
   EXPECT_EQ(
       features_of({"f32"}, "tensor<64x32xf32>", "%r = tensor.splat %0 : tensor<64x32xf32>").at("store_count"),
       64.0 * 32);
+}
+
+TEST(MlirDialects, WhatNamesLookLikeSaysNothingOfBodies) {
+  for (const char* name : {"emitc.for", "my.forall", "my.vector_loop", "my.order", "my.add_loop",
+                           "my.dot_region", "my.subgraph", "my.mulgrid", "my.const_loop", "my.call_each"}) {
+    const Module module = parse(fmt::format(
+        "func.func @f(%a: memref<8xf32>) {{\n%i = arith.constant 0 : index\n\"{}\"() ({{\n"
+        "%x = memref.load %a[%i] : memref<8xf32>\n%y = math.exp %x : f32\n"
+        "memref.store %y, %a[%i] : memref<8xf32>\n\"my.yield\"() : () -> ()\n}}) : () -> ()\nreturn\n}}\n",
+        name));
+    const int function = module.functions().at(0);
+    EXPECT_EQ(
+        assumed(module, function),
+        std::vector<std::string>{"1 operation with a body is not known, counted as if the body ran once"})
+        << name;
+    EXPECT_EQ(features(module, function).at("transcendental_count"), 1.0) << name;
+  }
+  // Words, not parts of them.
+  EXPECT_EQ(work_of("my.floor_order"), Work::compare) << "floor";
+  EXPECT_EQ(work_of("my.vector_order"), Work::unknown);
+  for (const char* name : {"stablehlo.or", "stablehlo.xor", "tosa.logical_not", "torch.aten.__and__.Tensor"})
+    EXPECT_EQ(work_of(name), Work::compare) << name;
 }
 
 }  // namespace
