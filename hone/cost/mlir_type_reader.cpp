@@ -263,8 +263,16 @@ class TypeReader {
     std::size_t end = at_;
     if (peek() == '<') {
       int angles = 0;
+      bool quoted = false;
       for (; end < text_.size(); ++end) {
-        if (text_[end] == '-' && end + 1 < text_.size() && text_[end + 1] == '>') {
+        if (quoted) {
+          if (text_[end] == '\\')
+            ++end;
+          else
+            quoted = text_[end] != '"';
+        } else if (text_[end] == '"') {
+          quoted = true;
+        } else if (text_[end] == '-' && end + 1 < text_.size() && text_[end + 1] == '>') {
           ++end;
         } else if (text_[end] == '<') {
           ++angles;

@@ -302,5 +302,12 @@ TEST(MlirDialects, WhatNamesLookLikeSaysNothingOfBodies) {
     EXPECT_EQ(work_of(name), Work::compare) << name;
 }
 
+TEST(MlirDialects, BracketsInStringsOfTypesCloseNothing) {
+  for (const char* type : {R"(!foo.ty<"a>b">)", R"(!foo.ty<"a<b">)", R"(!foo.ty<"\">", i32>)"}) {
+    const Module module = parse(fmt::format("func.func @f(%x: {}) {{ return }}", type));
+    EXPECT_EQ(module.type_of(0).text, type);
+  }
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
