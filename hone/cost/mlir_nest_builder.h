@@ -71,6 +71,8 @@ bool has_unknown_body(const Operation& operation);
 std::string_view predicate_of(const Module& module, const Operation& operation);
 /// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
 std::string_view without_sign(std::string_view predicate);
+/// Of "ult" and its kin, which are "lt" only of numbers that are not below 0.
+bool unsigned_order(std::string_view predicate);
 std::string_view turned(std::string_view predicate);
 std::string_view opposite(std::string_view predicate);
 
@@ -151,6 +153,7 @@ class NestBuilder {
     }
   };
   bool constraints(int condition, std::vector<Constraint>& list);
+  double least(const Nest::Index& index) const;
   bool constraint(int condition, int definer, std::vector<Constraint>& list);
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;

@@ -90,6 +90,8 @@ std::string_view opposite(std::string_view predicate) {
                              : "eq";
 }
 
+bool unsigned_order(std::string_view predicate) { return predicate.starts_with('u'); }
+
 std::string_view without_sign(std::string_view predicate) {
   return predicate.size() == 3 ? predicate.substr(1) : predicate;
 }
@@ -135,7 +137,8 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
   if (made.comparison < 0 || made.addition < 0 || initial < 0) return std::nullopt;
   const Operation& comparison = module_.operations[static_cast<std::size_t>(made.comparison)];
   const Operation& sum = module_.operations[static_cast<std::size_t>(made.addition)];
-  std::string_view predicate = without_sign(predicate_of(module_, comparison));
+  const std::string_view written = predicate_of(module_, comparison);
+  std::string_view predicate = without_sign(written);
   const Added added = adds(sum);
   if (predicate.empty() || added == Added::nothing) return std::nullopt;
   const bool right = itself(comparison.operands[1]);
@@ -156,6 +159,9 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
     if (added == Added::minus) made.step[s] = -made.step[s];
     made.trips[s] = trips_until(predicate, bound[s] - made.first[s], made.step[s]);
     if (std::isnan(made.trips[s])) return std::nullopt;
+    // Without a sign what is below 0 is beyond all others.
+    const double last = made.first[s] + made.trips[s] * made.step[s];
+    if (unsigned_order(written) && std::min({bound[s], made.first[s], last}) < 0.0) return std::nullopt;
   }
   made.names = std::move(names);
   return made;

@@ -34,6 +34,19 @@ bool NestBuilder::Constraint::holds(double at) const {
   return false;
 }
 
+/// The least that it is; -infinity where that is not known.
+double NestBuilder::least(const Nest::Index& index) const {
+  if (!index.exact || index.indirect || index.unknown != Nest::kNoValue || index.offset != 0)
+    return -INFINITY;
+  double least = index.constant;
+  for (const auto& [at, step] : index.terms) {
+    if (step >= 0.0) continue;
+    const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
+    least += loop.known ? step * std::max(0.0, loop.most - 1.0) : -INFINITY;
+  }
+  return least;
+}
+
 /// Of a condition that loops alone decide, and `and`s of such; false: it is another one.
 bool NestBuilder::constraints(int condition, std::vector<Constraint>& list) {
   // An `and` may be of what others are of, too: each value says once what it says.
@@ -71,16 +84,16 @@ bool NestBuilder::constraint(int condition, int definer, std::vector<Constraint>
   if (definer < 0 || chain_ > kMaxChain) return false;
   const Longer longer(*this);
   const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-  const std::string_view predicate = without_sign(predicate_of(module_, operation));
+  const std::string_view written = predicate_of(module_, operation), predicate = without_sign(written);
   if (predicate.empty()) return false;
-  const Nest::Index right = index(operation.operands[1]);
-  Constraint one{sum(index(operation.operands[0]), scaled(right, -1.0)),
-                 predicate == "eq"   ? Is::zero
-                 : predicate == "ne" ? Is::other
-                 : predicate == "lt" ? Is::negative
-                 : predicate == "le" ? Is::not_positive
-                 : predicate == "gt" ? Is::positive
-                                     : Is::not_negative};
+  const Nest::Index left = index(operation.operands[0]), right = index(operation.operands[1]);
+  if (unsigned_order(written) && !(least(left) >= 0.0 && least(right) >= 0.0)) return false;
+  Constraint one{sum(left, scaled(right, -1.0)), predicate == "eq"   ? Is::zero
+                                                 : predicate == "ne" ? Is::other
+                                                 : predicate == "lt" ? Is::negative
+                                                 : predicate == "le" ? Is::not_positive
+                                                 : predicate == "gt" ? Is::positive
+                                                                     : Is::not_negative};
   list.push_back(std::move(one));
   return list.back().known();
 }

@@ -34,5 +34,36 @@ TEST(MlirBranches, AConditionThatIsNamedTwiceCountsOnce) {
   EXPECT_EQ(part_of_iterations(chain + "scf.if %p200"), 0.5);
 }
 
+TEST(MlirBranches, WithoutASignWhatIsBelowZeroIsBeyondAllOthers) {
+  const auto compared = [](const std::string& comparison) {
+    return part_of_iterations("%p = arith.cmpi " + comparison + " : index\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(compared("ult, %i, %c3"), 3.0 / 64.0);
+  EXPECT_DOUBLE_EQ(compared("uge, %c3, %i"), 4.0 / 64.0);
+  EXPECT_EQ(compared("slt, %i, %m1"), 0.0);
+  EXPECT_EQ(compared("ult, %i, %m1"), 0.5) << "not known";
+  EXPECT_EQ(part_of_iterations("%k = arith.subi %i, %c3 : index\n"
+                               "%p = arith.cmpi ult, %k, %c9 : index\nscf.if %p"),
+            0.5);
+  // Of what counts, too.
+  const auto trips = [](const std::string& predicate, int first, int step, int bound) {
+    const Module module = parse(fmt::format(
+        "func.func @f(%a: memref<64xf32>) {{\n%c0 = arith.constant 0 : index\n%b = arith.constant {} : "
+        "i32\n%s = arith.constant {} : i32\n"
+        "%n = arith.constant {} : i32\n%r = scf.while (%i = %b) : (i32) -> i32 {{\n"
+        "%c = arith.cmpi {}, %i, %n : i32\nscf.condition(%c) %i : i32\n}} do {{\n^bb0(%j: i32):\n"
+        "%x = memref.load %a[%c0] : memref<64xf32>\n%k = arith.addi %j, %s : i32\nscf.yield %k : i32\n}}\n"
+        "return\n}}\n",
+        first, step, bound, predicate));
+    const LoopFeatures loop = features(module, module.functions().at(0)).loops.at(0);
+    return loop.known ? loop.trips : -1.0;
+  };
+  EXPECT_EQ(trips("ult", 0, 1, 40), 40.0);
+  EXPECT_EQ(trips("ugt", 40, -2, 3), 19.0) << "the last is 2";
+  EXPECT_EQ(trips("ult", 0, 1, -1), -1.0);
+  EXPECT_EQ(trips("ugt", 5, -3, 1), -1.0) << "from 2 beyond all";
+  EXPECT_EQ(trips("uge", 5, -1, 0), -1.0) << "for ever";
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
