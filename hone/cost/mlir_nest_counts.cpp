@@ -64,10 +64,18 @@ std::string_view predicate_of(const Module& module, const Operation& operation) 
     return number->integer < 0 || number->integer > 9
                ? std::string_view()
                : kPredicates[static_cast<std::size_t>(number->integer)];
-  // In the pretty form it is the first word: `arith.cmpi slt, ...`, `llvm.icmp "slt" ...`.
   std::string_view text = operation.text;
-  text.remove_prefix(std::min(text.size(), operation.name.size()));
-  text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \"")));
+  if (const Attribute* own = module.attribute(operation, "pred"); own != nullptr) {
+    // `pred = #index<cmp_predicate slt>`.
+    constexpr std::string_view kKind = "cmp_predicate";
+    const std::size_t at = own->text.find(kKind);
+    text = at == std::string_view::npos ? std::string_view() : own->text.substr(at + kKind.size());
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(" (")));
+  } else {
+    // In the pretty form it is the first word: `arith.cmpi slt, ...`, `llvm.icmp "slt" ...`.
+    text.remove_prefix(std::min(text.size(), operation.name.size()));
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \"")));
+  }
   for (const std::string_view one : kPredicates)
     if (text.starts_with(one)) return one;
   return {};

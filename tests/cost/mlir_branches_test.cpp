@@ -65,5 +65,17 @@ TEST(MlirBranches, WithoutASignWhatIsBelowZeroIsBeyondAllOthers) {
   EXPECT_EQ(trips("uge", 5, -1, 0), -1.0) << "for ever";
 }
 
+TEST(MlirBranches, ComparisonsOfIndicesInEitherForm) {
+  EXPECT_DOUBLE_EQ(part_of_iterations("%p = index.cmp slt(%i, %c3)\nscf.if %p"), 3.0 / 64.0);
+  const auto generic = [](const std::string& predicate) {
+    return part_of_iterations("%p = \"index.cmp\"(%i, %c3) <{pred = " + predicate +
+                              "}> : (index, index) -> i1\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(generic("#index<cmp_predicate slt>"), 3.0 / 64.0);
+  EXPECT_DOUBLE_EQ(generic("#index<cmp_predicate uge>"), 61.0 / 64.0);
+  EXPECT_EQ(generic("#index<other slt>"), 0.5) << "not known";
+  EXPECT_EQ(generic("3"), 0.5);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
