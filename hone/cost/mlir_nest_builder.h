@@ -157,6 +157,7 @@ class NestBuilder {
   bool constraint(int condition, int definer, std::vector<Constraint>& list);
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;
+  double iterations(int loop, std::span<const Constraint> list) const;
   Few<double> shares(const Operation& operation, At at);
 
   Points points(const Bound& bound, bool lower, bool& known);

@@ -117,45 +117,75 @@ std::optional<double> NestBuilder::share(const Constraint& one) const {
   }
   const double trips = nest_.loops[static_cast<std::size_t>(terms[0].first)].most;
   if (!(trips > 0.0)) return 0.0;
-  const double step = terms[0].second, zero = -one.difference.constant / step;
-  const double before = std::clamp(std::ceil(zero), 0.0, trips),
-               after = trips - std::clamp(std::floor(zero) + 1.0, 0.0, trips);
-  const double share_before = before / trips, share_after = after / trips;
-  const double negative = step > 0.0 ? share_before : share_after,
-               positive = step > 0.0 ? share_after : share_before;
-  using Is = Constraint::Is;
-  switch (one.is) {
-    case Is::zero:
-      return (trips - before - after) / trips;
-    case Is::other:
-      return negative + positive;
-    case Is::positive:
-      return positive;
-    case Is::negative:
-      return negative;
-    case Is::not_positive:
-      return 1.0 - positive;
-    case Is::not_negative:
-      return 1.0 - negative;
-  }
-  return std::nullopt;
+  return iterations(terms[0].first, {&one, 1}) / trips;
 }
 
-/// Of all of them together: exactly where each is decided by another loop, else at the sample points.
+/// In how many iterations of a loop all those hold that it alone decides.
+double NestBuilder::iterations(int loop, std::span<const Constraint> list) const {
+  const double trips = nest_.loops[static_cast<std::size_t>(loop)].most;
+  double from = 0.0, to = trips;
+  std::vector<double> without;
+  for (const Constraint& one : list) {
+    if (one.difference.terms.size() != 1 || one.difference.terms[0].first != loop) continue;
+    if (one.difference.terms[0].second == 0.0) continue;
+    const double step = one.difference.terms[0].second, zero = -one.difference.constant / step;
+    // The iteration in which it is 0, if one is, and the first behind it.
+    const double at = std::clamp(std::ceil(zero), 0.0, trips),
+                 behind = std::clamp(std::floor(zero) + 1.0, 0.0, trips);
+    const bool up = step > 0.0;
+    const auto begins = [&](double begin) { from = std::max(from, begin); };
+    const auto ends = [&](double end) { to = std::min(to, end); };
+    switch (one.is) {
+      case Constraint::Is::zero:
+        begins(at);
+        ends(behind);
+        break;
+      case Constraint::Is::other:
+        if (at < behind) without.push_back(at);
+        break;
+      case Constraint::Is::positive:
+        up ? begins(behind) : ends(at);
+        break;
+      case Constraint::Is::negative:
+        up ? ends(at) : begins(behind);
+        break;
+      case Constraint::Is::not_positive:
+        up ? ends(behind) : begins(at);
+        break;
+      case Constraint::Is::not_negative:
+        up ? begins(at) : ends(behind);
+        break;
+    }
+  }
+  std::sort(without.begin(), without.end());
+  without.erase(std::unique(without.begin(), without.end()), without.end());
+  const auto left_out =
+      std::count_if(without.begin(), without.end(), [&](double one) { return one >= from && one < to; });
+  return std::max(0.0, to - from) - static_cast<double>(left_out);
+}
+
+/// Of all of them together: exactly where each is decided by one loop, else at the sample points.
 double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
-  double product = 1.0;
   bool exact = true;
-  std::vector<int> loops;
+  std::vector<int> loops, deciding;
   for (const Constraint& one : list) {
     const std::optional<double> alone = share(one);
+    if (alone == 0.0) return 0.0;
+    if (alone == 1.0) continue;
     exact = exact && alone.has_value();
-    product *= alone.value_or(1.0);
-    for (const auto& [loop, step] : one.difference.terms) loops.push_back(loop);
+    for (const auto& [loop, step] : one.difference.terms) {
+      loops.push_back(loop);
+      if (alone) deciding.push_back(loop);
+    }
   }
-  std::sort(loops.begin(), loops.end());
-  if (product == 0.0 || (exact && std::adjacent_find(loops.begin(), loops.end()) == loops.end()))
-    return product;
-  loops.erase(std::unique(loops.begin(), loops.end()), loops.end());
+  for (std::vector<int>* sorted : {&loops, &deciding}) {
+    std::sort(sorted->begin(), sorted->end());
+    sorted->erase(std::unique(sorted->begin(), sorted->end()), sorted->end());
+  }
+  double product = 1.0;
+  for (const int loop : deciding)
+    product *= iterations(loop, list) / nest_.loops[static_cast<std::size_t>(loop)].most;
+  if (exact || product == 0.0) return product;
   std::vector<Points> stands;
   for (const int loop : loops) {
     const Nest::Loop& one = nest_.loops[static_cast<std::size_t>(loop)];
@@ -185,7 +215,6 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   }
   // What no sample shows may be rare, and is not never.
   const double found = all > 0.0 ? true_for / all : 0.5;
-  if (exact && (found == 0.0 || found == 1.0)) return product;
   const double rare = 0.5 / static_cast<double>(samples_);
   return std::clamp(found, rare, 1.0 - rare);
 }

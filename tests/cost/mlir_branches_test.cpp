@@ -77,5 +77,32 @@ TEST(MlirBranches, ComparisonsOfIndicesInEitherForm) {
   EXPECT_EQ(generic("3"), 0.5);
 }
 
+TEST(MlirBranches, ConditionsOnOneLoopAreItsIterationsInWhichAllHold) {
+  const auto set = [](const std::string& constraints) {
+    return part_of_iterations("affine.if affine_set<(i, j)[m] : (" + constraints + ")>(%i, %j)[%m]");
+  };
+  EXPECT_DOUBLE_EQ(set("i - 5 >= 0, -i + 5 >= 0"), 1.0 / 64.0);
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, -i + 31 >= 0"), 22.0 / 64.0);
+  EXPECT_DOUBLE_EQ(set("2 * i - 5 >= 0, -2 * i + 9 >= 0"), 2.0 / 64.0) << "3 and 4";
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, j - 3 == 0, -i + 31 >= 0"), 22.0 / 6400.0);
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, i - 20 >= 0"), 44.0 / 64.0);
+  EXPECT_EQ(set("i - 10 >= 0, 9 - i >= 0"), 0.0);
+  EXPECT_DOUBLE_EQ(set("i + j >= 0, i - 5 >= 0"), 59.0 / 64.0) << "what always holds decides nothing";
+  EXPECT_EQ(set("i - j >= 0, i - 10 >= 0, 9 - i >= 0"), 0.0);
+  const auto both = [](const std::string& first, const std::string& second) {
+    return part_of_iterations("%p = arith.cmpi " + first + " : index\n%q = arith.cmpi " + second +
+                              " : index\n%r = arith.andi %p, %q : i1\nscf.if %r");
+  };
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c3", "ne, %i, %c9"), 62.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c3", "slt, %i, %c9"), 8.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c9", "slt, %i, %c9"), 9.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("sgt, %c9, %i", "sle, %c3, %i"), 6.0 / 64.0);
+  const std::string nothing = "%z = arith.constant 0 : index\n%0 = arith.muli %i, %z : index\n";
+  EXPECT_DOUBLE_EQ(part_of_iterations(nothing + "%p = arith.cmpi slt, %0, %c3 : index\n"
+                                                "%q = arith.cmpi slt, %i, %c9 : index\n"
+                                                "%r = arith.andi %p, %q : i1\nscf.if %r"),
+                   9.0 / 64.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
