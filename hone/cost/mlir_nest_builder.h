@@ -212,7 +212,7 @@ class NestBuilder {
   Jumps jumps_of(int region) const;
   void blocks(int region, const Jumps& jumps, int begin, int end, At at);
   static int before(const Jumps& jumps, int head);
-  const Few<int>* given(int region, const Jumps& jumps, int by, int head) const;
+  std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
   std::optional<Counter> counter(int region, const Jumps& jumps, int head);
   void handed_back(int region, const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
 

@@ -65,14 +65,23 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
   }
 }
 
-/// What a block's jump to a loop's first one gives; null where it may go elsewhere, too.
-const Few<int>* NestBuilder::given(int region, const Jumps& jumps, int by, int head) const {
+/// What a block's jump to another gives that one; none where that is not told. A jump to one of two has what
+/// it gives the first behind its condition, then what it gives the second.
+std::optional<std::span<const int>> NestBuilder::given(int region, const Jumps& jumps, int by,
+                                                       int block) const {
+  if (by < 0) return std::nullopt;
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  if (by < 0 || jumps.to[static_cast<std::size_t>(by)].size() != 1) return nullptr;
-  const Few<int>& operands =
-      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())]
-          .operands;
-  return operands.size() == blocks[static_cast<std::size_t>(head)].arguments.size() ? &operands : nullptr;
+  const auto taken = [&](int b) { return blocks[static_cast<std::size_t>(b)].arguments.size(); };
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(by)];
+  if (to.empty()) return std::nullopt;
+  const Operation& jump =
+      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())];
+  const std::span<const int> operands = span_of(jump.operands);
+  if (to.size() == 1) return operands.size() == taken(block) ? std::optional(operands) : std::nullopt;
+  if (to.size() != 2 || to[0] == to[1] || !jump.name.ends_with("cond_br") ||
+      operands.size() != 1 + taken(to[0]) + taken(to[1]))
+    return std::nullopt;
+  return operands.subspan(to[0] == block ? 1 : 1 + taken(to[0]), taken(block));
 }
 
 int NestBuilder::before(const Jumps& jumps, int head) {
@@ -87,15 +96,14 @@ int NestBuilder::before(const Jumps& jumps, int head) {
 std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
   const int last = jumps.last[static_cast<std::size_t>(head)];
-  const Few<int>*initial = given(region, jumps, before(jumps, head), head),
-        *next = given(region, jumps, last, head);
+  const auto initial = given(region, jumps, before(jumps, head), head),
+             next = given(region, jumps, last, head);
   const auto leaves = [&](int to) { return to < head || to > last; };
   for (int b = head + 1; b <= last; ++b)
     for (const int to : jumps.to[static_cast<std::size_t>(b)])
       if (leaves(to)) return std::nullopt;
   const Few<int>& to = jumps.to[static_cast<std::size_t>(head)];
-  if (initial == nullptr || next == nullptr || to.size() != 2 || leaves(to[0]) == leaves(to[1]))
-    return std::nullopt;
+  if (!initial || !next || to.size() != 2 || leaves(to[0]) == leaves(to[1])) return std::nullopt;
   const Block& first = blocks[static_cast<std::size_t>(head)];
   const Few<int>& decides = module_.operations[static_cast<std::size_t>(first.operations.back())].operands;
   if (decides.empty()) return std::nullopt;
@@ -111,8 +119,8 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
   const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
   const int last = jumps.last[static_cast<std::size_t>(head)];
-  const Few<int>*initial = given(region, jumps, before(jumps, head), head),
-        *next = given(region, jumps, last, head);
+  const auto initial = given(region, jumps, before(jumps, head), head),
+             next = given(region, jumps, last, head);
   if (counter) {
     counts_by(*counter, loop, nest_.loops[static_cast<std::size_t>(loop)].parent);
     // Jumps that are the loop's own, as those of loops that are written.
@@ -122,7 +130,7 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     stands_[arguments[i]] = loop;
-    if (initial == nullptr || next == nullptr || (counter && arguments[i] == counter->names[0])) continue;
+    if (!initial || !next || (counter && arguments[i] == counter->names[0])) continue;
     const Type& type = module_.type_of(arguments[i]);
     if (type.shaped() && type.kind != Type::Kind::vector) {
       same_place(arguments[i], (*initial)[i]);
