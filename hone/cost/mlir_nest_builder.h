@@ -207,12 +207,14 @@ class NestBuilder {
   struct Jumps {
     std::vector<Few<int>> to;  ///< by block
     std::vector<int> last;     ///< by block: the last that jumps back to it; -1: none does
+    std::vector<int> end;      ///< by block that is jumped back to: the last of its loop
   };
   void jumps(int region, At at);
   Jumps jumps_of(int region) const;
   void blocks(int region, const Jumps& jumps, int begin, int end, At at);
   static int before(const Jumps& jumps, int head);
   std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
+  Few<std::pair<int, int>> handed_in(int region, const Jumps& jumps, int head) const;
   std::optional<Counter> counter(int region, const Jumps& jumps, int head);
   void handed_back(int region, const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
 

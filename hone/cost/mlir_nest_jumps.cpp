@@ -15,7 +15,7 @@ bool in_name(char c) {
 
 NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  Jumps jumps{std::vector<Few<int>>(blocks.size()), std::vector<int>(blocks.size(), -1)};
+  Jumps jumps{std::vector<Few<int>>(blocks.size()), std::vector<int>(blocks.size(), -1), {}};
   std::unordered_map<std::string_view, int> labels;
   for (std::size_t b = 0; b < blocks.size(); ++b) labels.try_emplace(blocks[b].label, static_cast<int>(b));
   for (std::size_t b = 0; b < blocks.size(); ++b) {
@@ -32,6 +32,11 @@ NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
         jumps.last[static_cast<std::size_t>(found->second)] = static_cast<int>(b);
     }
   }
+  // The jump that leaves a loop may be the one that goes back in the loop around it, whose blocks end later.
+  jumps.end = jumps.last;
+  for (std::size_t head = blocks.size(); head-- > 0;)
+    for (int b = static_cast<int>(head) + 1; b <= jumps.end[head]; ++b)
+      jumps.end[head] = std::max(jumps.end[head], jumps.end[static_cast<std::size_t>(b)]);
   return jumps;
 }
 
@@ -44,7 +49,7 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
   const int entered = at.loop;
   for (int b = begin; b < end; ++b) {
-    const int last = std::min(jumps.last[static_cast<std::size_t>(b)], end - 1);
+    const int last = std::min(jumps.end[static_cast<std::size_t>(b)], end - 1);
     const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
     if (head && (b > begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
       const std::optional<Counter> counter = this->counter(region, jumps, b);
@@ -92,12 +97,29 @@ int NestBuilder::before(const Jumps& jumps, int head) {
   return before;
 }
 
+/// Arguments of the loop's blocks that only its first one jumps to, and what it gives them.
+Few<std::pair<int, int>> NestBuilder::handed_in(int region, const Jumps& jumps, int head) const {
+  Few<std::pair<int, int>> handed;
+  for (const int b : jumps.to[static_cast<std::size_t>(head)]) {
+    if (b <= head || b > jumps.end[static_cast<std::size_t>(head)]) continue;
+    bool others = false;
+    for (std::size_t by = 0; by < jumps.to.size() && !others; ++by)
+      others = static_cast<int>(by) != head && std::ranges::find(jumps.to[by], b) != jumps.to[by].end();
+    const auto values = given(region, jumps, head, b);
+    if (others || !values) continue;
+    const Few<int>& arguments =
+        module_.regions[static_cast<std::size_t>(region)].blocks[static_cast<std::size_t>(b)].arguments;
+    for (std::size_t i = 0; i < arguments.size(); ++i) handed.emplace_back(arguments[i], (*values)[i]);
+  }
+  return handed;
+}
+
 /// Of a loop that only its first block leaves, which compares a number.
 std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const int last = jumps.last[static_cast<std::size_t>(head)];
+  const int last = jumps.end[static_cast<std::size_t>(head)];
   const auto initial = given(region, jumps, before(jumps, head), head),
-             next = given(region, jumps, last, head);
+             next = given(region, jumps, jumps.last[static_cast<std::size_t>(head)], head);
   const auto leaves = [&](int to) { return to < head || to > last; };
   for (int b = head + 1; b <= last; ++b)
     for (const int to : jumps.to[static_cast<std::size_t>(b)])
@@ -107,9 +129,14 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps
   const Block& first = blocks[static_cast<std::size_t>(head)];
   const Few<int>& decides = module_.operations[static_cast<std::size_t>(first.operations.back())].operands;
   if (decides.empty()) return std::nullopt;
-  for (std::size_t i = 0; i < first.arguments.size(); ++i)
-    if (auto found = counter(decides[0], !leaves(to[0]), {first.arguments[i]}, (*initial)[i], (*next)[i]))
+  const auto handed = handed_in(region, jumps, head);
+  for (std::size_t i = 0; i < first.arguments.size(); ++i) {
+    Few<int> names = {first.arguments[i]};
+    for (const auto& [name, given] : handed)
+      if (given == first.arguments[i]) names.push_back(name);
+    if (auto found = counter(decides[0], !leaves(to[0]), std::move(names), (*initial)[i], (*next)[i]))
       return found;
+  }
   return std::nullopt;
 }
 
@@ -128,23 +155,30 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
       for (const int block : {head, last})
         dead_[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())] = true;
   }
+  const auto handed = handed_in(region, jumps, head);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    stands_[arguments[i]] = loop;
+    // As what an iteration knows it: what stands behind the first block has it from that.
+    Few<int> names = {arguments[i]};
+    for (const auto& [name, given] : handed)
+      if (given == arguments[i]) names.push_back(name);
+    for (const int name : names) stands_[name] = loop;
     if (!initial || !next || (counter && arguments[i] == counter->names[0])) continue;
     const Type& type = module_.type_of(arguments[i]);
     if (type.shaped() && type.kind != Type::Kind::vector) {
-      same_place(arguments[i], (*initial)[i]);
+      for (const int name : names) same_place(name, (*initial)[i]);
       continue;
     }
     Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
-    if (counted({&arguments[i], 1}, (*next)[i], (*initial)[i], loop)) {
-      made.variables.push_back(arguments[i]);
+    if (counted(span_of(names), (*next)[i], (*initial)[i], loop)) {
+      made.variables.insert(made.variables.end(), names.begin(), names.end());
       continue;
     }
     (type.real_elements() ? made.carries_real : made.carries_integer) = true;
-    made.carried.push_back(arguments[i]);
+    made.carried.push_back(names.back());
     made.yielded.push_back((*next)[i]);
     made.initial.push_back((*initial)[i]);
+    for (std::size_t k = 0; k + 1 < names.size(); ++k)
+      nest_.flows.push_back({loop, false, order_++, {names[k]}, {names.back()}, true});
   }
   const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
   const Few<int> from = made.carried, to = made.yielded;
