@@ -125,12 +125,14 @@ class NestBuilder {
   /// A number that a loop counts by, and the comparison that ends it.
   struct Counter {
     Few<int> names;  ///< as what an iteration knows it
+    Few<int> sums;   ///< as what it knows `next` behind the comparison
     int initial = -1, next = -1;
     int comparison = -1, addition = -1;  ///< operations
     int bound = -1, by = -1;             ///< values: what it is compared with, what is added
     Points first, step, trips;
   };
-  std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next);
+  std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next,
+                                 bool at_end);
   void counts_by(const Counter& counter, int loop, int around);
   void while_loop(const Operation& operation, At at);
   void launch(const Operation& operation, At at);

@@ -132,9 +132,10 @@ bool NestBuilder::counted(std::span<const int> names, int next, int initial, int
   return true;
 }
 
-/// `condition` ends the loop, where it `holds` it goes on; `next` is what the next iteration gets.
+/// `condition` ends the loop, where it `holds` it goes on; `next` is what the next iteration gets. `at_end`:
+/// an iteration has been when it is looked at.
 std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool holds, Few<int> names,
-                                                         int initial, int next) {
+                                                         int initial, int next, bool at_end) {
   const auto definer = [&](int value) {
     return value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
   };
@@ -149,8 +150,10 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
   std::string_view predicate = without_sign(written);
   const Added added = adds(sum);
   if (predicate.empty() || added == Added::nothing) return std::nullopt;
-  const bool right = itself(comparison.operands[1]);
-  if (right == itself(comparison.operands[0])) return std::nullopt;
+  const auto compared = [&](int value) { return value == next || itself(value); };
+  const bool right = compared(comparison.operands[1]);
+  if (right == compared(comparison.operands[0])) return std::nullopt;
+  const bool ahead = comparison.operands[right ? 1 : 0] == next;
   const std::size_t at = added == Added::plus && itself(sum.operands[1]) ? 1 : 0;
   if (!itself(sum.operands[at])) return std::nullopt;
   if (right) predicate = turned(predicate);
@@ -170,6 +173,9 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
     // Without a sign what is below 0 is beyond all others.
     const double last = made.first[s] + made.trips[s] * made.step[s];
     if (unsigned_order(written) && std::min({bound[s], made.first[s], last}) < 0.0) return std::nullopt;
+    // The first iteration is not asked for; nor is the last, where each asks for itself.
+    if (ahead) made.trips[s] = std::max(1.0, made.trips[s]);
+    if (!ahead && at_end) made.trips[s] += 1.0;
   }
   made.names = std::move(names);
   return made;
@@ -192,6 +198,13 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
     values_[name] = value;
     stands_[name] = loop;
   }
+  for (const int name : counter.sums) {
+    made.variables.push_back(name);
+    const Nest::Index next = index(counter.next);
+    indices_[name] = next;
+    values_[name] = points(counter.next);
+    stands_[name] = loop;
+  }
   made.step = std::max(1.0, std::abs(counter.step[0]));
   made.span = std::max(made.most, std::ceil((end - begin) / made.step));
   made.first = index(counter.initial);
@@ -200,8 +213,9 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
   // What counts and compares is the loop's own, as it is of loops that are written.
   if (dead_.empty()) return;
   for (const int operation : {counter.comparison, counter.addition}) {
-    const Few<int>& results = module_.operations[static_cast<std::size_t>(operation)].results;
-    if (users(results[0]).size() == 1) dead_[static_cast<std::size_t>(operation)] = true;
+    const Few<int>& used = users(module_.operations[static_cast<std::size_t>(operation)].results[0]);
+    if (static_cast<std::ptrdiff_t>(used.size()) - std::ranges::count(used, counter.comparison) == 1)
+      dead_[static_cast<std::size_t>(operation)] = true;
   }
 }
 
@@ -218,13 +232,27 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
       if (ended_with(operation.regions[0], k + 1) == before[i]) return static_cast<int>(k);
     return -1;
   };
+  // What comes back: where the other region only passes it on, what the first one has handed to it.
+  const auto back = [&](std::size_t i) {
+    const int yielded = ended_with(operation.regions[1], i);
+    for (std::size_t k = 0; k < after.size(); ++k)
+      if (const int given = ended_with(operation.regions[0], k + 1);
+          yielded == after[k] && given >= 0 && given != before[i])
+        return given;
+    return yielded;
+  };
+  const bool at_end =
+      two && module_.regions[static_cast<std::size_t>(operation.regions[1])].blocks[0].operations.size() == 1;
   const std::size_t values = std::min(before.size(), operation.operands.size());
   std::optional<Counter> counter;
-  for (std::size_t i = 0; i < values && !counter; ++i)
-    if (const int k = handed(i); k >= 0)
-      counter = this->counter(ended_with(operation.regions[0], 0), true,
-                              {before[i], after[static_cast<std::size_t>(k)]}, operation.operands[i],
-                              ended_with(operation.regions[1], i));
+  for (std::size_t i = 0; i < values && !counter; ++i) {
+    Few<int> names = {before[i]};
+    if (const int k = handed(i); k >= 0) names.push_back(after[static_cast<std::size_t>(k)]);
+    counter = this->counter(ended_with(operation.regions[0], 0), true, std::move(names),
+                            operation.operands[i], back(i), at_end);
+  }
+  for (std::size_t k = 0; counter && k < after.size(); ++k)
+    if (ended_with(operation.regions[0], k + 1) == counter->next) counter->sums.push_back(after[k]);
   const Points unknown(samples_, static_cast<double>(Nest::kUnknownTrips));
   const int around = at.loop;
   at = {add_loop(at, counter ? counter->trips : unknown, false, counter.has_value(), false), 1.0};
@@ -241,7 +269,7 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
         same_place(operation.results[static_cast<std::size_t>(k)], initial);
       continue;
     }
-    const int names[] = {before[i], name}, next = ended_with(operation.regions[1], i);
+    const int names[] = {before[i], name}, next = back(i);
     Nest::Loop& made = nest_.loops[static_cast<std::size_t>(at.loop)];
     if (counted(names, next, initial, at.loop)) {
       made.variables.insert(made.variables.end(), std::begin(names), std::end(names));

@@ -11,6 +11,14 @@ bool in_name(char c) {
          c == '.' || c == '-';
 }
 
+/// What comes back to a loop's first block as its argument: what that has itself handed on, where the others
+/// only pass it back.
+int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
+  for (const auto& [name, value] : handed)
+    if (name == next && value != argument) return value;
+  return next;
+}
+
 }  // namespace
 
 NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
@@ -114,28 +122,49 @@ Few<std::pair<int, int>> NestBuilder::handed_in(int region, const Jumps& jumps, 
   return handed;
 }
 
-/// Of a loop that only its first block leaves, which compares a number.
+/// Of a loop that only its first block leaves, or only the one that jumps back, which compares a number.
 std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const int last = jumps.end[static_cast<std::size_t>(head)];
+  const int end = jumps.end[static_cast<std::size_t>(head)],
+            last = jumps.last[static_cast<std::size_t>(head)];
   const auto initial = given(region, jumps, before(jumps, head), head),
-             next = given(region, jumps, jumps.last[static_cast<std::size_t>(head)], head);
-  const auto leaves = [&](int to) { return to < head || to > last; };
-  for (int b = head + 1; b <= last; ++b)
-    for (const int to : jumps.to[static_cast<std::size_t>(b)])
-      if (leaves(to)) return std::nullopt;
-  const Few<int>& to = jumps.to[static_cast<std::size_t>(head)];
-  if (!initial || !next || to.size() != 2 || leaves(to[0]) == leaves(to[1])) return std::nullopt;
-  const Block& first = blocks[static_cast<std::size_t>(head)];
-  const Few<int>& decides = module_.operations[static_cast<std::size_t>(first.operations.back())].operands;
-  if (decides.empty()) return std::nullopt;
+             next = given(region, jumps, last, head);
+  if (!initial || !next) return std::nullopt;
+  const auto leaves = [&](int to) { return to < head || to > end; };
+  int test = -1;
+  Few<int> others;  // that jump back, too
+  for (int b = head; b <= end; ++b)
+    for (const int to : jumps.to[static_cast<std::size_t>(b)]) {
+      if (to == head && b != last) others.push_back(b);
+      if (!leaves(to)) continue;
+      if ((test >= 0 && test != b) || (b != head && b != last)) return std::nullopt;
+      test = b;
+    }
+  if (test < 0 || (test != head && !others.empty())) return std::nullopt;
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(test)];
+  const auto& operations = blocks[static_cast<std::size_t>(test)].operations;
+  const Few<int>& decides = module_.operations[static_cast<std::size_t>(operations.back())].operands;
+  if (to.size() != 2 || leaves(to[0]) == leaves(to[1]) || decides.empty()) return std::nullopt;
+  bool at_end = true;  // nothing is done behind the test
+  for (int b = head + 1; b <= end && test != last; ++b)
+    at_end = at_end && blocks[static_cast<std::size_t>(b)].operations.size() == 1;
   const auto handed = handed_in(region, jumps, head);
-  for (std::size_t i = 0; i < first.arguments.size(); ++i) {
-    Few<int> names = {first.arguments[i]};
-    for (const auto& [name, given] : handed)
-      if (given == first.arguments[i]) names.push_back(name);
-    if (auto found = counter(decides[0], !leaves(to[0]), std::move(names), (*initial)[i], (*next)[i]))
-      return found;
+  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (std::ranges::any_of(others, [&](int b) {
+          const auto by_other = given(region, jumps, b, head);
+          return !by_other || (*by_other)[i] != (*next)[i];
+        }))
+      continue;
+    Few<int> names = {arguments[i]};
+    for (const auto& [name, value] : handed)
+      if (value == arguments[i]) names.push_back(name);
+    auto found = counter(decides[0], !leaves(to[0]), std::move(names), (*initial)[i],
+                         passed_on(handed, (*next)[i], arguments[i]), at_end);
+    if (!found) continue;
+    for (const auto& [name, value] : handed)
+      if (value == found->next) found->sums.push_back(name);
+    return found;
   }
   return std::nullopt;
 }
@@ -151,8 +180,9 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
   if (counter) {
     counts_by(*counter, loop, nest_.loops[static_cast<std::size_t>(loop)].parent);
     // Jumps that are the loop's own, as those of loops that are written.
-    if (!dead_.empty())
-      for (const int block : {head, last})
+    const auto own = [&](int to) { return to <= head || to > jumps.end[static_cast<std::size_t>(head)]; };
+    for (const int block : {head, last})
+      if (!dead_.empty() && std::ranges::any_of(jumps.to[static_cast<std::size_t>(block)], own))
         dead_[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())] = true;
   }
   const auto handed = handed_in(region, jumps, head);
@@ -169,13 +199,14 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
       continue;
     }
     Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
-    if (counted(span_of(names), (*next)[i], (*initial)[i], loop)) {
+    const int back = passed_on(handed, (*next)[i], arguments[i]);
+    if (counted(span_of(names), back, (*initial)[i], loop)) {
       made.variables.insert(made.variables.end(), names.begin(), names.end());
       continue;
     }
     (type.real_elements() ? made.carries_real : made.carries_integer) = true;
     made.carried.push_back(names.back());
-    made.yielded.push_back((*next)[i]);
+    made.yielded.push_back(back);
     made.initial.push_back((*initial)[i]);
     for (std::size_t k = 0; k + 1 < names.size(); ++k)
       nest_.flows.push_back({loop, false, order_++, {names[k]}, {names.back()}, true});

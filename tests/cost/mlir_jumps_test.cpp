@@ -1,5 +1,6 @@
 // Loops of blocks that jump to each other, as mlir-opt 19 prints what it makes of a product of matrices: they
 // are as long as those of the text that they come from.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hone/cost/mlir_features.h"
@@ -12,9 +13,7 @@ Features of(const std::string& text) {
   return features(module, module.functions().at(0));
 }
 
-/// What loops do is what those of the product as it is written do.
-void expect_written(const std::string& text) {
-  const Features written = of(R"(
+constexpr const char* kProduct = R"(
 func.func @f(%a: memref<48x40xf32>, %b: memref<40x56xf32>, %o: memref<48x56xf32>) {
   %z = arith.constant 0.0 : f32
   affine.for %i = 0 to 48 {
@@ -30,7 +29,11 @@ func.func @f(%a: memref<48x40xf32>, %b: memref<40x56xf32>, %o: memref<48x56xf32>
     }
   }
   return
-})");
+})";
+
+/// What loops do is what those that are written do.
+void expect_written(const std::string& text, const std::string& as = kProduct) {
+  const Features written = of(as);
   const Features loops = of(text);
   ASSERT_EQ(loops.loops.size(), written.loops.size());
   for (const char* name : {"flops", "load_count", "store_count", "innermost_trips", "footprint_bytes",
@@ -205,6 +208,115 @@ func.func @f(%arg0: memref<48x40xf32>, %arg1: memref<40x56xf32>, %arg2: memref<4
 ^bb8:
   return
 })");
+}
+
+// Loops that look at their number when an iteration is over.
+
+/// Sums of every third of a row.
+constexpr const char* kSums = R"(
+func.func @f(%a: memref<96x40xf32>, %o: memref<96xf32>) {
+  %z = arith.constant 0.0 : f32
+  affine.for %i = 0 to 96 {
+    %r = affine.for %j = 0 to 40 step 3 iter_args(%s = %z) -> (f32) {
+      %x = affine.load %a[%i, %j] : memref<96x40xf32>
+      %t = arith.addf %s, %x : f32
+      affine.yield %t : f32
+    }
+    affine.store %r, %o[%i] : memref<96xf32>
+  }
+  return
+})";
+
+TEST(MlirJumps, WhilesThatTestAtTheirEnd) {
+  expect_written(R"(
+func.func @f(%arg0: memref<96x40xf32>, %arg1: memref<96xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c96 = arith.constant 96 : index
+  %c40 = arith.constant 40 : index
+  %cst = arith.constant 0.000000e+00 : f32
+  %0 = scf.while (%arg2 = %c0) : (index) -> index {
+    %1:2 = scf.while (%arg3 = %c0, %arg4 = %cst) : (index, f32) -> (index, f32) {
+      %4 = memref.load %arg0[%arg2, %arg3] : memref<96x40xf32>
+      %5 = arith.addf %arg4, %4 : f32
+      %6 = arith.addi %arg3, %c3 : index
+      %7 = arith.cmpi slt, %6, %c40 : index
+      scf.condition(%7) %6, %5 : index, f32
+    } do {
+    ^bb0(%arg3: index, %arg4: f32):
+      scf.yield %arg3, %arg4 : index, f32
+    }
+    memref.store %1#1, %arg1[%arg2] : memref<96xf32>
+    %2 = arith.addi %arg2, %c1 : index
+    %3 = arith.cmpi slt, %2, %c96 : index
+    scf.condition(%3) %2 : index
+  } do {
+  ^bb0(%arg2: index):
+    scf.yield %arg2 : index
+  }
+  return
+})",
+                 kSums);
+}
+
+TEST(MlirJumps, BlocksThatTestAtTheirEnd) {
+  expect_written(R"(
+func.func @f(%arg0: memref<96x40xf32>, %arg1: memref<96xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c96 = arith.constant 96 : index
+  %c40 = arith.constant 40 : index
+  %cst = arith.constant 0.000000e+00 : f32
+  cf.br ^bb1(%c0 : index)
+^bb1(%0: index):
+  cf.br ^bb2(%c0, %cst : index, f32)
+^bb2(%1: index, %2: f32):
+  %3 = memref.load %arg0[%0, %1] : memref<96x40xf32>
+  %4 = arith.addf %2, %3 : f32
+  %5 = arith.addi %1, %c3 : index
+  %6 = arith.cmpi slt, %5, %c40 : index
+  cf.cond_br %6, ^bb2(%5, %4 : index, f32), ^bb3
+^bb3:
+  memref.store %4, %arg1[%0] : memref<96xf32>
+  %7 = arith.addi %0, %c1 : index
+  %8 = arith.cmpi slt, %7, %c96 : index
+  cf.cond_br %8, ^bb1(%7 : index), ^bb4
+^bb4:
+  return
+})",
+                 kSums);
+}
+
+/// Exponentials of a loop from 0 on that goes on while `compared`, %i or the next %k, is below `bound`.
+double exponentials(const char* compared, int bound) {
+  const std::string before = fmt::format(
+      "func.func @f(%a: memref<64xf32>) {{\n  %c0 = arith.constant 0 : index\n  %c1 = arith.constant 1 : "
+      "index\n"
+      "  %n = arith.constant {} : index\n",
+      bound);
+  const std::string body = fmt::format(
+      "  %x = memref.load %a[%i] : memref<64xf32>\n  %y = math.exp %x : f32\n"
+      "  memref.store %y, %a[%i] : memref<64xf32>\n  %k = arith.addi %i, %c1 : index\n"
+      "  %c = arith.cmpi slt, {}, %n : index\n",
+      compared);
+  const double blocks = of(before + "  cf.br ^loop(%c0 : index)\n^loop(%i: index):\n" + body +
+                           "  cf.cond_br %c, ^loop(%k : index), ^end\n^end:\n  return\n}\n")
+                            .at("transcendental_count");
+  const double regions = of(before + "  %r = scf.while (%i = %c0) : (index) -> index {\n" + body +
+                            "  scf.condition(%c) %k : index\n  } do {\n  ^bb0(%j: index):\n"
+                            "    scf.yield %j : index\n  }\n  return\n}\n")
+                             .at("transcendental_count");
+  EXPECT_EQ(blocks, regions);
+  return blocks;
+}
+
+TEST(MlirJumps, TheFirstIterationIsNotAskedFor) {
+  EXPECT_EQ(exponentials("%k", 40), 40.0);
+  EXPECT_EQ(exponentials("%k", 0), 1.0);
+  EXPECT_EQ(exponentials("%i", 40), 41.0);
+  EXPECT_EQ(exponentials("%i", 0), 1.0);
 }
 
 }  // namespace
