@@ -31,11 +31,20 @@ bool only_holds(AffineForOp outer, AffineForOp inner) {
          std::next(body.begin(), 2) == body.end();
 }
 
-/// A buffer of its own: an argument, an allocation or a global.
+/// A buffer of its own, which has no other name in its function: an argument of that, an allocation or a
+/// global that is named once.
 bool own_buffer(mlir::Value value) {
-  if (mlir::isa<mlir::BlockArgument>(value)) return true;
+  if (const auto argument = mlir::dyn_cast<mlir::BlockArgument>(value))
+    return mlir::isa<mlir::func::FuncOp>(argument.getOwner()->getParentOp());
   mlir::Operation* source = value.getDefiningOp();
-  return mlir::isa<mlir::memref::AllocOp, mlir::memref::AllocaOp, mlir::memref::GetGlobalOp>(source);
+  auto global = mlir::dyn_cast<mlir::memref::GetGlobalOp>(source);
+  if (!global) return mlir::isa<mlir::memref::AllocOp, mlir::memref::AllocaOp>(source);
+  auto function = source->getParentOfType<mlir::func::FuncOp>();
+  if (!function) return false;
+  int names = 0;
+  function.walk(
+      [&](mlir::memref::GetGlobalOp other) { names += other.getName() == global.getName() ? 1 : 0; });
+  return names == 1;
 }
 
 /// The mean of a bound where the variables around it have these means.

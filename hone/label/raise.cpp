@@ -54,8 +54,12 @@ AffineStoreOp target_of(AffineForOp loop, unsigned result) {
     if (!mlir::isa<mlir::affine::AffineYieldOp>(operation)) look(operation);
   });
   for (mlir::Operation* between = loop->getNextNode(); between != store.getOperation();
-       between = between->getNextNode())
+       between = between->getNextNode()) {
+    // What is accessed through a view may be the same buffer under another name.
+    alone = alone && accesses_below(between).has_value();
     between->walk(look);
+  }
+  alone = alone && accesses_below(store).has_value();
   return alone ? store : AffineStoreOp();
 }
 

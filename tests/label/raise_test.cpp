@@ -108,6 +108,67 @@ func.func @kept(%a: memref<12x12xf64>, %v: memref<12xf64>) {
   for (const auto& nest : nests_of(frontend(), prepared)) EXPECT_EQ(nest.loops.size(), 1u) << prepared;
 }
 
+// What is loaded between a sum and its store, through a view of the buffer that it is stored to, is what was
+// there before.
+TEST_F(Raised, ASumIsNotInABufferThatAViewLooksAt) {
+  const char* const body = R"(
+  %zero = arith.constant 0.0 : f64
+  affine.for %i = 0 to 4 {
+    %s = affine.for %j = 0 to 3 iter_args(%c = %zero) -> (f64) {
+      %t = affine.load %b[%j, %i] : memref<5x5xf64>
+      %u = arith.addf %c, %t : f64
+      affine.yield %u : f64
+    }
+)";
+  const std::string start =
+      std::string(
+          "func.func @seen(%a: memref<6x5xf64>, %b: memref<5x5xf64>, %y: memref<6xf64>) {\n"
+          "  %v = memref.collapse_shape %a [[0, 1]] : memref<6x5xf64> into memref<30xf64>\n") +
+      body;
+  const std::string loaded = start + R"(
+    %x = affine.load %v[%i * 5] : memref<30xf64>
+    affine.store %x, %y[%i] : memref<6xf64>
+    affine.store %s, %a[%i, 0] : memref<6x5xf64>
+  }
+  return
+}
+)";
+  const std::string stored = start + R"(
+    %x = affine.load %a[%i, 0] : memref<6x5xf64>
+    affine.store %x, %y[%i] : memref<6xf64>
+    affine.store %s, %v[%i * 5] : memref<30xf64>
+  }
+  return
+}
+)";
+  // The same buffer by two names of one global.
+  const std::string global = std::string(
+                                 "memref.global \"private\" @g : memref<6xf64>\n"
+                                 "func.func @seen(%b: memref<5x5xf64>, %y: memref<6xf64>) {\n"
+                                 "  %g = memref.get_global @g : memref<6xf64>\n"
+                                 "  affine.for %i = 0 to 4 {\n"
+                                 "    %1 = affine.load %b[0, %i] : memref<5x5xf64>\n"
+                                 "    affine.store %1, %g[%i] : memref<6xf64>\n"
+                                 "  }\n") +
+                             body + R"(
+    %h = memref.get_global @g : memref<6xf64>
+    %x = affine.load %h[%i] : memref<6xf64>
+    affine.store %x, %y[%i] : memref<6xf64>
+    affine.store %s, %g[%i] : memref<6xf64>
+  }
+  return
+}
+)";
+  for (const bool distribute : {false, true})
+    for (const std::string& text : {loaded, stored, global}) {
+      Preparation preparation;
+      preparation.to_memory = true;
+      preparation.distribute = distribute;
+      const std::string prepared = prepare_loops(frontend(), text, preparation);
+      EXPECT_EQ(difference(text, prepared), 0.0) << prepared;
+    }
+}
+
 TEST_F(Raised, SumsThatAreScaledBeforeTheyAreStored) {
   check({"means",
          R"(
