@@ -41,11 +41,13 @@ class Pairing {
     Paired result;
     const double error = options_.error / options_.looks;
     int wanted = options_.first_pairs;
-    for (int look = 0; look < options_.looks && !result.faster; ++look, wanted *= 2) {
-      if (look > 0 && spent_ >= options_.max_seconds) break;
-      if (!measure(wanted)) break;
-      result.faster = heads_probability(wins_, wanted) <= error;
-      if (heads_probability(wanted - wins_, wanted) <= error) break;
+    bool whole = true;
+    for (int look = 0; look < options_.looks && !result.faster && whole; ++look, wanted *= 2) {
+      // Where pairs end early, for reasons that ask no coin, this look is at fewer, and the last one.
+      whole = measure(wanted, look > 0);
+      const int pairs = static_cast<int>(ratios_.size());
+      result.faster = heads_probability(wins_, pairs) <= error;
+      if (heads_probability(pairs - wins_, pairs) <= error) break;
     }
     result.pairs = static_cast<int>(ratios_.size());
     result.wins = wins_;
@@ -66,16 +68,20 @@ class Pairing {
     return std::max(now() - start, std::numeric_limits<double>::min());
   }
 
-  /// Makes pairs until there are so many. False: interrupted before.
-  bool measure(int wanted) {
+  /// Makes pairs until there are so many. False: interrupted before, or out of time where that counts.
+  bool measure(int wanted, bool timed) {
+    const auto over = [&] {
+      return (timed && spent_ >= options_.max_seconds) || (interrupted_ && interrupted_());
+    };
     MachineLock lock;
     while (static_cast<int>(ratios_.size()) < wanted) {
+      if (over()) return false;
       if (!ratios_.empty() && options_.pause_seconds > 0.0)
         std::this_thread::sleep_for(std::chrono::duration<double>(options_.pause_seconds));
       std::optional<Quiet> quiet;
       if (options_.quiet && !quiet.emplace(lock, interrupted_).held()) return false;
       for (int pair = 0; pair < kPairsALock && static_cast<int>(ratios_.size()) < wanted; ++pair) {
-        if (interrupted_ && interrupted_()) return false;
+        if (over()) return false;
         add_pair();
       }
     }

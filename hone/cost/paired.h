@@ -35,8 +35,9 @@ struct PairedOptions {
 /// at any moment of the machine, a pair shows it faster with probability 1/2 at most, independently of all
 /// other pairs, however much neighbours disturb and whatever the phases of the machine. So no assumption on
 /// the noise stands behind `error`: it is shared out evenly among the looks, and at each as many pairs must
-/// agree as fair coins would with that probability. It ends undecided (not faster) after the last look, out
-/// of time, when interrupted, or early where as many pairs disagree. Throws internal Error on impossible
+/// agree as fair coins would with that probability. Out of time, or interrupted, it looks once more at the
+/// pairs there are. It ends undecided (not faster) after the last look, or early where as many pairs
+/// disagree. Throws internal Error on impossible
 /// options; what a subject throws passes through.
 Paired compare_pairs(const std::function<void()>& first, const std::function<void()>& second,
                      const PairedOptions& options = {}, const Interrupted& interrupted = {});

@@ -4,12 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "hone/base/clock.h"
+
 namespace hone::label {
 
 namespace {
 
 constexpr double kWorthwhile = 0.98;  ///< a winner takes less than so much of the original's time
 constexpr std::size_t kFinalists = 3;
+constexpr double kLeastGrace = 1.0, kMostGrace = 20.0;  ///< seconds of comparing after an interruption
 
 }  // namespace
 
@@ -26,10 +29,16 @@ void Finalists::decide(const Program& original, Memory& work, const TuneOptions&
   const double searched_s = result.trials.front().seconds;
   result.original_s = result.tuned_s = searched_s;
   Memory other(original.arguments(), options.seed);
+  double stopped_s = -1.0;  // when an interruption was first seen
+  const auto stopped = [&] {
+    if (stopped_s < 0.0 && (result.interrupted || (options.interrupted && options.interrupted()))) {
+      stopped_s = monotonic_s();
+      result.interrupted = true;
+    }
+    return stopped_s >= 0.0;
+  };
   for (const Finalist& finalist : finalists_) {
-    const bool stopped = options.interrupted && options.interrupted();
-    if (stopped) result.interrupted = true;
-    if (stopped && &finalist != &finalists_.front()) return;
+    if (stopped() && &finalist != &finalists_.front()) return;
     other.fill(options.seed + 1);
     work.fill(options.seed + 1);
     original.call(other.pointers());
@@ -42,8 +51,14 @@ void Finalists::decide(const Program& original, Memory& work, const TuneOptions&
     pairs.worthwhile = kWorthwhile;
     pairs.quiet = options.quiet;
     pairs.seed = options.seed;
-    if (stopped) pairs.looks = 1;
-    const cost::Paired paired = compare_programs(original, other, *finalist.program, work, pairs);
+    // What the search found is not thrown away for the few pairs that say whether it is sure.
+    const double grace =
+        std::clamp(1.2 * pairs.first_pairs * (searched_s + finalist.seconds), kLeastGrace, kMostGrace);
+    const cost::Paired paired = compare_programs(original, other, *finalist.program, work, pairs, [&] {
+      return stopped() && monotonic_s() >= stopped_s + grace;
+    });
+    stopped();
+    if (paired.pairs == 0) return;
     result.original_s = result.tuned_s = paired.first_s;
     result.spread = paired.spread;
     if (paired.faster) {

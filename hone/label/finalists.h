@@ -26,7 +26,8 @@ class Finalists {
   /// until one takes less than 98% of its time: each one that does not is taken for such with a probability
   /// of 0.5% at most, whatever disturbs the machine. Writes the result's times, its text and recipe where one
   /// was found; otherwise into its note what was seen. `work` is memory for a call; its values change.
-  /// Interrupted, it looks at the quickest alone, for ten pairs.
+  /// Interrupted, it ends the comparison it is at, or the first one, within the time that ten pairs should
+  /// take, a second at least and 20 s at most, and takes what is sure by then.
   void decide(const Program& original, Memory& work, const TuneOptions& options, TuneResult& result) const;
 
  private:

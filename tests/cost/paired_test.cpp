@@ -126,5 +126,37 @@ TEST(Paired, WhoStopsGetsNothingFaster) {
   EXPECT_THROW(compare_pairs([] {}, [] {}, options), Error);
 }
 
+// What the pairs say that were made before somebody stopped it counts, at the price of one look.
+TEST(Paired, WhatIsSureBeforeAStopCounts) {
+  PairedOptions options;
+  options.quiet = false;
+  options.pause_seconds = 0.0;
+  options.first_pairs = 100;
+  options.looks = 2;
+  double now = 0.0;
+  int calls = 0, most = 0;
+  options.clock = [&] { return now; };
+  const auto compare = [&](int pairs) {
+    calls = 0;
+    most = 2 * pairs;
+    return compare_pairs([&] { now += ++calls > 0 ? 2.0 : 0.0; }, [&] { now += ++calls > 0 ? 1.0 : 0.0; },
+                         options, [&] { return calls >= most; });
+  };
+  EXPECT_TRUE(compare(12).faster);
+  EXPECT_EQ(compare(12).pairs, 12);
+  EXPECT_FALSE(compare(6).faster);
+  EXPECT_FALSE(compare(0).faster);
+}
+
+TEST(Paired, NoPairIsBegunOutOfTime) {
+  Scripted machine(6);
+  bool odd = false;
+  const auto undecided = [&] { return (odd = !odd) ? 2.0 : 3.0; };
+  const Paired paired = machine.compare(
+      undecided, [] { return 2.5; }, 1, 60.0);
+  EXPECT_FALSE(paired.faster);
+  EXPECT_EQ(paired.pairs, 12);  // five seconds each
+}
+
 }  // namespace
 }  // namespace hone::cost

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
@@ -83,6 +84,46 @@ TEST_F(Label, AFinalistIsChosenByPairsOfCalls) {
   EXPECT_EQ(result.recipe, "one row");
   EXPECT_GT(result.speedup, 2.0);
   EXPECT_EQ(result.note, "");
+}
+
+// While others measure, the comparison waits: an interruption ends that, too. With the machine free, what is
+// faster is still found after one.
+TEST_F(Label, AnInterruptionEndsTheComparisonAndKeepsAWinner) {
+  const test::Folder folder;
+  const auto compiled = [&](int first) {
+    std::string text = kProduct;
+    text.replace(text.find("%i = 0 to 24"), 12, fmt::format("%i = {} to 24", first));
+    return backend().compile(frontend().lower(text));
+  };
+  const auto original = compiled(0);
+  Memory work(original->arguments(), 1);
+  TuneOptions options;
+  options.tolerance = 1e300;
+  options.interrupted = [] { return true; };
+  const char* const before = std::getenv("HONE_LOCK_DIR");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+  Finalists one;
+  one.add({1e-6, "one row", "one row", compiled(23)});
+  TuneResult waited, free;
+  waited.trials.push_back({"", 0.0, 1e-5, 0.0, ""});
+  free.trials = waited.trials;
+  {
+    cost::MachineLock lock;
+    const cost::Quiet others(lock);
+    one.decide(*original, work, options, waited);
+  }
+  one.decide(*original, work, options, free);
+  if (before == nullptr) {
+    ::unsetenv("HONE_LOCK_DIR");
+  } else {
+    ::setenv("HONE_LOCK_DIR", kept.c_str(), 1);
+  }
+  EXPECT_TRUE(waited.interrupted);
+  EXPECT_EQ(waited.recipe, "");
+  EXPECT_EQ(waited.original_s, 1e-5);
+  EXPECT_TRUE(free.interrupted);
+  EXPECT_EQ(free.recipe, "one row");
 }
 
 // A triangle whose inner loop begins at the outer one's variable.
