@@ -60,7 +60,7 @@ class Pairing {
   }
 
  private:
-  double now() const { return options_.clock ? options_.clock() : monotonic_s(); }
+  double now() const { return options_.clock ? options_.clock() : thread_s(); }
 
   double time_of(const std::function<void()>& subject) const {
     const double start = now();

@@ -27,18 +27,19 @@ struct PairedOptions {
   double pause_seconds = 5e-4;  ///< between ten pairs, so that waiting training steps get in
   bool quiet = true;            ///< take the machine's lock
   std::uint64_t seed = 1;       ///< of the order within each pair
-  std::function<double()> clock = {};  ///< for tests: seconds, monotonic; empty: hone::monotonic_s
+  std::function<double()> clock = {};  ///< for tests: seconds, monotonic; empty: hone::thread_s
 };
 
 /// Whether `second` takes less than `worthwhile` of the time of `first`, by a sign test over pairs of calls
-/// next to each other in time. A coin says which of a pair goes first: where the second would not take less
-/// at any moment of the machine, a pair shows it faster with probability 1/2 at most, independently of all
-/// other pairs, however much neighbours disturb and whatever the phases of the machine. So no assumption on
-/// the noise stands behind `error`: it is shared out evenly among the looks, and at each as many pairs must
-/// agree as fair coins would with that probability. Out of time, or interrupted, it looks once more at the
-/// pairs there are. It ends undecided (not faster) after the last look, or early where as many pairs
-/// disagree. Throws internal Error on impossible
-/// options; what a subject throws passes through.
+/// next to each other in time. Subjects compute in the calling thread, and their time is what that took of a
+/// processor: slices of time that other processes got in a call's midst are none of it. A coin says which of
+/// a pair goes first: where the second would not take less at any moment of the machine, a pair shows it
+/// faster with probability 1/2 at most, independently of all other pairs, however much neighbours disturb and
+/// whatever the phases of the machine. So no assumption on the noise stands behind `error`: it is shared out
+/// evenly among the looks, and at each as many pairs must agree as fair coins would with that probability.
+/// Out of time, or interrupted, it looks once more at the pairs there are. It ends undecided (not faster)
+/// after the last look, or early where as many pairs disagree. Throws internal Error on impossible options;
+/// what a subject throws passes through.
 Paired compare_pairs(const std::function<void()>& first, const std::function<void()>& second,
                      const PairedOptions& options = {}, const Interrupted& interrupted = {});
 

@@ -61,7 +61,9 @@ class Session {
   }
 
  private:
-  double now() const { return options_.clock ? options_.clock() : monotonic_s(); }
+  double now() const {
+    return options_.clock ? options_.clock() : options_.processor ? thread_s() : monotonic_s();
+  }
 
   bool stopped() const { return interrupted_ && interrupted_(); }
 

@@ -30,9 +30,10 @@ struct TimingOptions {
   double tolerance = 1.25;      ///< a reference run slower than this times the best one is a disturbed one
   double pause_seconds = 2e-3;  ///< between rounds, so that waiting training steps get in
   bool quiet = true;            ///< take the machine's lock
+  bool processor = false;       ///< of single threads that compute: hone::thread_s instead of the wall clock
 
   // For tests: time and the reference that is not the machine's own.
-  std::function<double()> clock = {};    ///< seconds, monotonic; empty: hone::monotonic_s
+  std::function<double()> clock = {};    ///< seconds, monotonic; empty: the machine's
   std::function<void()> reference = {};  ///< the yardstick; empty: reference_kernel
 };
 

@@ -75,9 +75,9 @@ double difference_of(const void* left, const void* right, std::size_t count) {
 double estimated_s(const Program& program, const Memory& memory) {
   double seconds = kInfinity;
   for (int call = 0, most = 3; call < most; ++call) {
-    const double start = monotonic_s();
+    const double start = thread_s();
     program.call(memory.pointers());
-    seconds = std::min(seconds, monotonic_s() - start);
+    seconds = std::min(seconds, thread_s() - start);
     if (seconds > 0.02) break;
   }
   return std::max(seconds, 1e-8);
@@ -284,6 +284,7 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
   timing.max_seconds = options.max_seconds;
   timing.pause_seconds = 5e-4;
   timing.quiet = options.quiet;
+  timing.processor = options.processor;
   if (slowest > 0.05) {  // long calls average over what disturbs them
     timing.warmup = 0;
     timing.rounds = 1;

@@ -50,7 +50,8 @@ struct RunOptions {
   int repeats = 4;
   double min_repeat_s = 1e-4;  ///< a repeat calls so often that it lasts so long at least
   double max_seconds = 0.25;
-  bool quiet = true;  ///< take the machine's lock
+  bool quiet = true;       ///< take the machine's lock
+  bool processor = false;  ///< seconds of a processor, in which other processes' slices do not count
 };
 
 /// What scalars that bound loops are given, for people: "argument 1 is 1500"; "" where there are none.
@@ -92,8 +93,8 @@ std::vector<cost::Timing> time_programs(const std::vector<const Program*>& progr
                                         const cost::Interrupted& interrupted = {});
 
 /// Whether the second program is faster than the first, each on its memory: cost::compare_pairs, of as many
-/// calls at a time as can be timed; seconds and ratio are of one call. Denormal numbers count as zero
-/// meanwhile. The values in memory change.
+/// calls at a time as can be timed; seconds and ratio are of one call, of a processor's time. Denormal
+/// numbers count as zero meanwhile. The values in memory change.
 cost::Paired compare_programs(const Program& first, const Memory& first_memory, const Program& second,
                               const Memory& second_memory, const cost::PairedOptions& options = {},
                               const cost::Interrupted& interrupted = {});

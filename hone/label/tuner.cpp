@@ -172,6 +172,7 @@ class Search {
     run.repeats = 3;
     run.max_seconds = 0.4;
     run.quiet = options_.quiet;
+    run.processor = true;
     return time_program(program, *work_, run, options_.interrupted).seconds;
   }
 
@@ -289,9 +290,9 @@ class Search {
         return kNever;
       }
       const auto call = [&] {
-        const double start = monotonic_s();
+        const double start = thread_s();
         program->call(work_->pointers());
-        return monotonic_s() - start;
+        return thread_s() - start;
       };
       const double first = call();
       trial.difference = work_->difference(*expected_);

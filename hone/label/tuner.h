@@ -31,7 +31,7 @@ struct TuneOptions {
 struct TuneTrial {
   std::string recipe;       ///< what was done, in words; "" is the original
   double predicted = 0.0;   ///< cycles by the analytic model
-  double seconds = 0.0;     ///< NaN where it was not timed
+  double seconds = 0.0;     ///< of a processor, a call; NaN where it was not timed
   double difference = 0.0;  ///< of its outputs from the original's
   std::string failed;       ///< why it does not count; "" where it does
 };
@@ -39,9 +39,9 @@ struct TuneTrial {
 struct TuneResult {
   std::string text;    ///< the winner: MLIR of affine loops; the original where nothing was better
   std::string recipe;  ///< "" where it is the original
-  double original_s = 0.0, tuned_s = 0.0;
-  double speedup = 1.0;           ///< median over pairs of calls of both, next to each other in time
-  double spread = 0.0;            ///< of that ratio over the pairs, (q80 - q20) / q20
+  double original_s = 0.0, tuned_s = 0.0;  ///< of a processor, a call
+  double speedup = 1.0;                    ///< median over pairs of calls of both, next to each other in time
+  double spread = 0.0;                     ///< of that ratio over the pairs, (q80 - q20) / q20
   std::vector<TuneTrial> trials;  ///< the original first; empty where it was interrupted before it ran
   std::string note;  ///< why no loop could be transformed, or why what seemed faster is not returned; or ""
   std::string extents;  ///< what scalars that bound loops were given: "argument 1 is 1500"; or ""

@@ -1,10 +1,13 @@
 #include "hone/cost/paired.h"
 
+#include <chrono>
 #include <cmath>
 #include <functional>
+#include <thread>
 
 #include <gtest/gtest.h>
 
+#include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/rng.h"
 
@@ -146,6 +149,24 @@ TEST(Paired, WhatIsSureBeforeAStopCounts) {
   EXPECT_EQ(compare(12).pairs, 12);
   EXPECT_FALSE(compare(6).faster);
   EXPECT_FALSE(compare(0).faster);
+}
+
+// What a call waits, as for a processor that others have, is none of its time.
+TEST(Paired, OnlyWhatASubjectComputesIsTimed) {
+  const auto compute = [] {
+    for (const double end = thread_s() + 4e-3; thread_s() < end;) {
+    }
+  };
+  PairedOptions options;
+  options.quiet = false;
+  const Paired paired = compare_pairs(
+      [&] {
+        compute();
+        std::this_thread::sleep_for(std::chrono::milliseconds(8));
+      },
+      compute, options);
+  EXPECT_NEAR(paired.ratio, 1.0, 0.2);
+  EXPECT_NEAR(paired.first_s, 4e-3, 1e-3);
 }
 
 TEST(Paired, NoPairIsBegunOutOfTime) {

@@ -1,7 +1,9 @@
 #include "hone/cost/stopwatch.h"
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -234,6 +236,19 @@ TEST(Stopwatch, WhatASubjectThrowsPassesAndTheLockIsFree) {
   } else {
     ::setenv("HONE_LOCK_DIR", saved.c_str(), 1);
   }
+}
+
+// Waiting takes no time of a processor.
+TEST(Stopwatch, ProcessorTimeLeavesOutWhatACallWaits) {
+  TimingOptions options;
+  options.quiet = false;
+  options.rounds = 1;
+  options.extra_rounds = 0;
+  options.extra_repeats = 0;
+  const auto wait = [] { std::this_thread::sleep_for(std::chrono::milliseconds(10)); };
+  EXPECT_GE(measure(wait, options).seconds, 10e-3);
+  options.processor = true;
+  EXPECT_LT(measure(wait, options).seconds, 2e-3);
 }
 
 }  // namespace
