@@ -1,13 +1,16 @@
 #include "command.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <new>
 
@@ -23,13 +26,23 @@ namespace {
 volatile std::sig_atomic_t g_interrupted = 0;
 void on_interrupt(int) { g_interrupted = 1; }
 
-/// The first asks to stop, the second is not asked for twice.
+constexpr std::int64_t kOneRequestNs = 500'000'000;  ///< signals so close to the first one are of its request
+std::atomic<std::int64_t> g_interrupted_ns = 0;      ///< when the first came
+static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler takes no locks");
+
+/// The first request asks to stop, the second is not asked for twice. One may come as several signals: to the
+/// process and to its group, as timeout sends them.
 void on_interrupt_or_end(int number) {
-  if (g_interrupted != 0) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t now_ns = now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+  if (g_interrupted == 0) {
+    g_interrupted_ns = now_ns;
+    g_interrupted = 1;
+  } else if (now_ns - g_interrupted_ns >= kOneRequestNs) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }
-  g_interrupted = 1;
 }
 
 /// A word as a shell takes it for one.
