@@ -78,7 +78,7 @@ int tune(const Arguments& arguments) {
       label::tune(frontend, backend, text, arguments.file, options_of(arguments, progress));
   progress.clear();
   if (result.trials.empty()) {
-    std::fprintf(stderr, "stopped before the function came back; nothing was written\n");
+    std::fprintf(stderr, "stopped before the function was timed; nothing was written\n");
     return kStopped;
   }
   if (!arguments.out.empty()) write_file_atomic(arguments.out, result.text);

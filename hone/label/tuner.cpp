@@ -146,7 +146,7 @@ class Search {
   }
   bool spent() { return static_cast<int>(result_.trials.size()) >= options_.compilations || stopped(); }
 
-  /// False: interrupted before it came back.
+  /// False: interrupted before it was timed.
   bool compile_original(const std::string& given) {
     program_ = backend_.compile(frontend_.lower(given, file_));
     need_memory(program_->arguments(), file_, 3);
@@ -159,8 +159,11 @@ class Search {
     program_->call(expected_->pointers());
     work_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
     TuneTrial trial;
-    trial.seconds = time(*program_);
-    best_seconds_ = trial.seconds;
+    trial.seconds = best_seconds_ = time(*program_);
+    if (std::isnan(trial.seconds)) {
+      result_.interrupted = true;
+      return false;
+    }
     result_.trials.push_back(trial);
     return true;
   }

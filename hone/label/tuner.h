@@ -42,7 +42,7 @@ struct TuneResult {
   double original_s = 0.0, tuned_s = 0.0;  ///< of a processor, a call
   double speedup = 1.0;                    ///< median over pairs of calls of both, next to each other in time
   double spread = 0.0;                     ///< of that ratio over the pairs, (q80 - q20) / q20
-  std::vector<TuneTrial> trials;  ///< the original first; empty where it was interrupted before it ran
+  std::vector<TuneTrial> trials;           ///< the original first; empty: interrupted before it was timed
   std::string note;  ///< why no loop could be transformed, or why what seemed faster is not returned; or ""
   std::string extents;  ///< what scalars that bound loops were given: "argument 1 is 1500"; or ""
   bool interrupted = false;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "../program.h"
+#include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/cost/bench_kernels.h"
 #include "hone/label/finalists.h"
@@ -124,6 +125,36 @@ TEST_F(Label, AnInterruptionEndsTheComparisonAndKeepsAWinner) {
   EXPECT_EQ(waited.original_s, 1e-5);
   EXPECT_TRUE(free.interrupted);
   EXPECT_EQ(free.recipe, "one row");
+}
+
+// While others have the machine the original comes back, and is not timed.
+TEST_F(Label, InterruptedBeforeTheOriginalIsTimedThereIsNoTrial) {
+  const test::Folder folder;
+  const char* const before = std::getenv("HONE_LOCK_DIR");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("HONE_LOCK_DIR", folder.path().c_str(), 1);
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 3;
+  double asked_s = 0.0;  // first
+  options.interrupted = [&] {
+    if (asked_s == 0.0) asked_s = monotonic_s();
+    return monotonic_s() >= asked_s + 1.0;
+  };
+  TuneResult result;
+  {
+    cost::MachineLock lock;
+    const cost::Quiet others(lock);
+    result = tune(frontend(), backend(), kProduct, "product", options);
+  }
+  if (before == nullptr) {
+    ::unsetenv("HONE_LOCK_DIR");
+  } else {
+    ::setenv("HONE_LOCK_DIR", kept.c_str(), 1);
+  }
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_TRUE(result.trials.empty());
+  EXPECT_EQ(result.text, kProduct);
 }
 
 // A triangle whose inner loop begins at the outer one's variable.
