@@ -86,16 +86,18 @@ std::vector<Ranked> ranked_choices(const cost::PerfectNest& nest, const cost::Ne
 
 /// Why no loop of a function can be transformed, where nothing is known of any of its nests.
 std::string why_unknown(const std::string& text) {
-  bool affine = false, other = false, carries = false;
+  bool affine = false, other = false, carries = false, reduces = false;
   for (const auto& operation : cost::mlir::parse(text).operations) {
-    affine = affine || operation.name == "affine.for";
+    affine = affine || operation.name == "affine.for" || operation.name == "affine.parallel";
+    reduces = reduces || (operation.name == "affine.parallel" && !operation.results.empty());
     carries = carries || (operation.name == "affine.for" && !operation.results.empty());
     other = other || operation.dialect() == "scf" || operation.dialect() == "cf";
   }
-  return carries  ? "loops carry values (iter_args) that find no place in memory"
-         : affine ? "none is of affine accesses and arithmetic alone"
-         : other  ? "the loops are not affine (affine.for)"
-                  : "there is none";
+  return carries   ? "loops carry values (iter_args) that find no place in memory"
+         : reduces ? "affine.parallel with results becomes no nest"
+         : affine  ? "none is of affine accesses and arithmetic alone"
+         : other   ? "the loops are not affine (affine.for)"
+                   : "there is none";
 }
 
 /// Why nests that are known have no other choice than to stay as they are.
@@ -105,11 +107,9 @@ std::string why_fixed(const std::vector<cost::PerfectNest>& nests) {
     nested = nested || (nest.known && nest.loops.size() > 1);
     for (const auto& loop : nest.loops) vary = vary || (nest.known && !loop.bounds_depend.empty());
   }
-  return !nested ? "no loop is alone in another"
-         : vary
-             ? "dependences, as far as they are known, keep the order of the nests, or bounds that hang on "
-               "outer loops, which are not swapped"
-             : "dependences, as far as they are known, keep the order of the nests";
+  const std::string kept = "dependences, as far as they are known, keep the order of the nests";
+  if (!nested) return "no loop is alone in another";
+  return vary ? kept + ", or bounds that hang on outer loops, which are not swapped" : kept;
 }
 
 class Search {
@@ -223,7 +223,9 @@ class Search {
     };
     if (std::any_of(variants_.begin(), variants_.end(), chooses)) return;
     const bool known = std::any_of(known_.begin(), known_.end(), [](const auto& nest) { return nest.known; });
-    result_.note = "no loop can be transformed: " + (known ? why_fixed(known_) : why_unknown(original_));
+    result_.note =
+        known || variants_.size() > 1 ? "no nest can be reordered: " : "no loop can be transformed: ";
+    result_.note += known ? why_fixed(known_) : why_unknown(original_);
   }
 
   /// The point as beliefs compare it.
@@ -414,9 +416,8 @@ class Search {
   }
 
   void search_at_random(Rng& rng) {
-    for (int draws = 0; !spent() && !variants_.empty() && draws < 20 * options_.compilations; ++draws) {
+    for (int draws = 0; !spent() && !variants_.empty() && draws < 20 * options_.compilations; ++draws)
       evaluate(random_point(rng));
-    }
   }
 
   const Frontend& frontend_;

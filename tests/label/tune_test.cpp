@@ -181,6 +181,41 @@ func.func @triangle(%a: memref<40x40xf64>) {
   }
 }
 
+TEST_F(Label, NotesSayWhichLoopsStayAndWhetherAnyWasChanged) {
+  // Single loops, which distribution parts all the same.
+  const char* const pair = R"(
+func.func @pair(%a: memref<4000xf64>, %b: memref<4000xf64>) {
+  affine.for %i = 0 to 4000 {
+    %0 = affine.load %a[%i] : memref<4000xf64>
+    %1 = arith.addf %0, %0 : f64
+    affine.store %1, %a[%i] : memref<4000xf64>
+    %2 = affine.load %b[%i] : memref<4000xf64>
+    %3 = arith.mulf %2, %2 : f64
+    affine.store %3, %b[%i] : memref<4000xf64>
+  }
+  return
+}
+)";
+  const char* const sum = R"(
+func.func @sum(%a: memref<400xf64>, %y: memref<1xf64>) {
+  %0 = affine.parallel (%i) = (0) to (400) reduce ("addf") -> f64 {
+    %1 = affine.load %a[%i] : memref<400xf64>
+    affine.yield %1 : f64
+  }
+  affine.store %0, %y[0] : memref<1xf64>
+  return
+}
+)";
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 3;
+  options.quiet = false;
+  const TuneResult single = tune(frontend(), backend(), pair, "pair", options);
+  EXPECT_EQ(single.note.find("can be transformed"), std::string::npos) << single.note;
+  const TuneResult reduced = tune(frontend(), backend(), sum, "sum", options);
+  EXPECT_EQ(reduced.note, "no loop can be transformed: affine.parallel with results becomes no nest");
+}
+
 TEST_F(Label, NoToleranceIsAnError) {
   TuneOptions options;
   options.tolerance = std::nan("");
