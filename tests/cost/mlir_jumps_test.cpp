@@ -8,7 +8,7 @@
 namespace hone::cost::mlir {
 namespace {
 
-Features of(const std::string& text) {
+Features features_in(const std::string& text) {
   const Module module = parse(text);
   return features(module, module.functions().at(0));
 }
@@ -33,8 +33,8 @@ func.func @f(%a: memref<48x40xf32>, %b: memref<40x56xf32>, %o: memref<48x56xf32>
 
 /// What loops do is what those that are written do.
 void expect_written(const std::string& text, const std::string& as = kProduct) {
-  const Features written = of(as);
-  const Features loops = of(text);
+  const Features written = features_in(as);
+  const Features loops = features_in(text);
   ASSERT_EQ(loops.loops.size(), written.loops.size());
   for (const char* name : {"flops", "load_count", "store_count", "innermost_trips", "footprint_bytes",
                            "integer_count", "unknown_loops"})
@@ -301,12 +301,12 @@ double exponentials(const char* compared, int bound) {
       "  memref.store %y, %a[%i] : memref<64xf32>\n  %k = arith.addi %i, %c1 : index\n"
       "  %c = arith.cmpi slt, {}, %n : index\n",
       compared);
-  const double blocks = of(before + "  cf.br ^loop(%c0 : index)\n^loop(%i: index):\n" + body +
-                           "  cf.cond_br %c, ^loop(%k : index), ^end\n^end:\n  return\n}\n")
+  const double blocks = features_in(before + "  cf.br ^loop(%c0 : index)\n^loop(%i: index):\n" + body +
+                                    "  cf.cond_br %c, ^loop(%k : index), ^end\n^end:\n  return\n}\n")
                             .at("transcendental_count");
-  const double regions = of(before + "  %r = scf.while (%i = %c0) : (index) -> index {\n" + body +
-                            "  scf.condition(%c) %k : index\n  } do {\n  ^bb0(%j: index):\n"
-                            "    scf.yield %j : index\n  }\n  return\n}\n")
+  const double regions = features_in(before + "  %r = scf.while (%i = %c0) : (index) -> index {\n" + body +
+                                     "  scf.condition(%c) %k : index\n  } do {\n  ^bb0(%j: index):\n"
+                                     "    scf.yield %j : index\n  }\n  return\n}\n")
                              .at("transcendental_count");
   EXPECT_EQ(blocks, regions);
   return blocks;
