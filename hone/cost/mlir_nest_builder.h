@@ -207,9 +207,9 @@ class NestBuilder {
   // Blocks that jump to each other (mlir_nest_jumps.cpp).
   /// Blocks one after the other, those from one that is jumped back to as a loop.
   struct Jumps {
-    std::vector<Few<int>> to;  ///< by block
-    std::vector<int> last;     ///< by block: the last that jumps back to it; -1: none does
-    std::vector<int> end;      ///< by block that is jumped back to: the last of its loop
+    std::vector<Few<int>> to, from;  ///< by block
+    std::vector<int> last;           ///< by block: the last that jumps back to it; -1: none does
+    std::vector<int> end;            ///< by block that is jumped back to: the last of its loop
   };
   void jumps(int region, At at);
   Jumps jumps_of(int region) const;

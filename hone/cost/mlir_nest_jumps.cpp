@@ -23,7 +23,8 @@ int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
 
 NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  Jumps jumps{std::vector<Few<int>>(blocks.size()), std::vector<int>(blocks.size(), -1), {}};
+  const std::vector<Few<int>> none(blocks.size());
+  Jumps jumps{none, none, std::vector<int>(blocks.size(), -1), {}};
   std::unordered_map<std::string_view, int> labels;
   for (std::size_t b = 0; b < blocks.size(); ++b) labels.try_emplace(blocks[b].label, static_cast<int>(b));
   for (std::size_t b = 0; b < blocks.size(); ++b) {
@@ -36,6 +37,7 @@ NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
       const auto found = labels.find(text.substr(at, end - at));
       if (found == labels.end()) continue;
       jumps.to[b].push_back(found->second);
+      jumps.from[static_cast<std::size_t>(found->second)].push_back(static_cast<int>(b));
       if (found->second <= static_cast<int>(b))
         jumps.last[static_cast<std::size_t>(found->second)] = static_cast<int>(b);
     }
@@ -43,8 +45,10 @@ NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
   // The jump that leaves a loop may be the one that goes back in the loop around it, whose blocks end later.
   jumps.end = jumps.last;
   for (std::size_t head = blocks.size(); head-- > 0;)
-    for (int b = static_cast<int>(head) + 1; b <= jumps.end[head]; ++b)
-      jumps.end[head] = std::max(jumps.end[head], jumps.end[static_cast<std::size_t>(b)]);
+    for (int b = static_cast<int>(head) + 1; b <= jumps.end[head]; ++b) {
+      b = std::max(b, jumps.end[static_cast<std::size_t>(b)]);
+      jumps.end[head] = std::max(jumps.end[head], b);
+    }
   return jumps;
 }
 
@@ -99,9 +103,8 @@ std::optional<std::span<const int>> NestBuilder::given(int region, const Jumps& 
 
 int NestBuilder::before(const Jumps& jumps, int head) {
   int before = -1;
-  for (int b = 0; b < head; ++b)
-    for (const int to : jumps.to[static_cast<std::size_t>(b)])
-      if (to == head) before = b;
+  for (const int b : jumps.from[static_cast<std::size_t>(head)])
+    if (b < head) before = b;
   return before;
 }
 
@@ -110,9 +113,7 @@ Few<std::pair<int, int>> NestBuilder::handed_in(int region, const Jumps& jumps, 
   Few<std::pair<int, int>> handed;
   for (const int b : jumps.to[static_cast<std::size_t>(head)]) {
     if (b <= head || b > jumps.end[static_cast<std::size_t>(head)]) continue;
-    bool others = false;
-    for (std::size_t by = 0; by < jumps.to.size() && !others; ++by)
-      others = static_cast<int>(by) != head && std::ranges::find(jumps.to[by], b) != jumps.to[by].end();
+    const bool others = jumps.from[static_cast<std::size_t>(b)].size() > 1;
     const auto values = given(region, jumps, head, b);
     if (others || !values) continue;
     const Few<int>& arguments =

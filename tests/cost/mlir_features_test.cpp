@@ -10,14 +10,10 @@
 #include "hone/cost/mlir_assumed.h"
 #include "hone/cost/mlir_tokens.h"
 #include "mlir_texts.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
-
-Features of(const std::string& text) {
-  const Module module = parse(text);
-  return features(module, module.functions().at(0));
-}
 
 /// C += A B as three loops in an order.
 std::string matmul(int n, const std::string& order) {
@@ -34,7 +30,7 @@ std::string matmul(int n, const std::string& order) {
 }
 
 TEST(MlirFeatures, AProductOfMatrices) {
-  const Features ijk = of(matmul(64, "ijk"));
+  const Features ijk = features_in(matmul(64, "ijk"));
   EXPECT_EQ(ijk.function, "matmul");
   EXPECT_EQ(ijk.at("flops"), 2.0 * 64 * 64 * 64);
   EXPECT_EQ(ijk.at("load_count"), 3.0 * 64 * 64 * 64);
@@ -52,7 +48,7 @@ TEST(MlirFeatures, AProductOfMatrices) {
   EXPECT_EQ(ijk.loops[2].working_set_bytes, (16.0 / 4 + 64.0 + 1.0) * 64)
       << "a row of A, a column of B, one line of C";
 
-  const Features ikj = of(matmul(64, "ikj"));
+  const Features ikj = features_in(matmul(64, "ikj"));
   EXPECT_EQ(ikj.at("flops"), ijk.at("flops"));
   EXPECT_EQ(ikj.at("real_reduction_iterations"), 0.0);
   EXPECT_EQ(ikj.at("vectorizable_iterations"), 64.0 * 64 * 64);
@@ -65,14 +61,14 @@ TEST(MlirFeatures, BytesOfTheArguments) {
     for (const double row : function.rows.arguments) sum += std::exp(row);
     return sum;
   };
-  EXPECT_NEAR(bytes(of(matmul(64, "ijk"))), 3.0 * 4.0 * 64 * 64, 0.1);
-  EXPECT_NEAR(bytes(of("func.func @f(%a: memref<10xf64>, %s: f64, %n: i32) {\naffine.for %i = 0 to 10 {\n"
+  EXPECT_NEAR(bytes(features_in(matmul(64, "ijk"))), 3.0 * 4.0 * 64 * 64, 0.1);
+  EXPECT_NEAR(bytes(features_in("func.func @f(%a: memref<10xf64>, %s: f64, %n: i32) {\naffine.for %i = 0 to 10 {\n"
                        "affine.store %s, %a[%i] : memref<10xf64>\n}\nreturn\n}\n")),
               80.0 + 8.0 + 4.0, 0.1);
 }
 
 TEST(MlirFeatures, TrafficFollowsTheCache) {
-  const Features small = of(matmul(64, "ikj")), large = of(matmul(1024, "ikj"));
+  const Features small = features_in(matmul(64, "ikj")), large = features_in(matmul(1024, "ikj"));
   // What fits is fetched once, and written back once.
   EXPECT_EQ(small.at("traffic_512k_bytes"), 4.0 * 64 * 64 * 4);
   // B comes anew for each row of A where it does not fit.
@@ -82,7 +78,7 @@ TEST(MlirFeatures, TrafficFollowsTheCache) {
 
 TEST(MlirFeatures, RowsStayInACacheThatHoldsAnIteration) {
   // Three rows of 8 KB are read and one written for each row of the result.
-  const Features stencil = of(R"(
+  const Features stencil = features_in(R"(
 func.func @f(%A: memref<1002x2000xf32>, %B: memref<1000x2000xf32>) {
   affine.for %i = 0 to 1000 {
     affine.for %j = 0 to 2000 {
@@ -100,7 +96,7 @@ func.func @f(%A: memref<1002x2000xf32>, %B: memref<1000x2000xf32>) {
   EXPECT_NEAR(stencil.at("traffic_8k_bytes") / rows, 5.0, 0.05) << "each row comes three times";
   EXPECT_NEAR(stencil.at("traffic_128k_bytes") / rows, 3.0, 0.05) << "and here once";
   // Columns of 14 lines each are still there when the next ones are due.
-  const Features columns = of(R"(
+  const Features columns = features_in(R"(
 func.func @f(%A: memref<14x1328xf32>) {
   affine.for %k = 0 to 100 {
     affine.for %j = 0 to 1328 {
@@ -118,7 +114,7 @@ func.func @f(%A: memref<14x1328xf32>) {
 
 TEST(MlirFeatures, TilesAndTrianglesAreCounted) {
   // A tile's last run is shorter: in all as many iterations as without tiles.
-  const Features tiled = of(R"(
+  const Features tiled = features_in(R"(
 func.func @f(%A: memref<100xf32>) {
   affine.for %i = 0 to 100 step 7 {
     affine.for %j = affine_map<(d0) -> (d0)>(%i) to min affine_map<(d0) -> (d0 + 7, 100)>(%i) {
@@ -131,7 +127,7 @@ func.func @f(%A: memref<100xf32>) {
 })");
   EXPECT_NEAR(tiled.at("add_count"), 100.0, 2.0);
   EXPECT_EQ(tiled.at("footprint_bytes"), std::ceil(400.0 / 64) * 64 > 400 ? 400.0 : 0.0);
-  const Features triangle = of(R"(
+  const Features triangle = features_in(R"(
 func.func @f(%A: memref<64x64xf32>) {
   affine.for %i = 0 to 64 {
     affine.for %j = 0 to affine_map<(d0) -> (d0 + 1)>(%i) {
@@ -146,12 +142,12 @@ func.func @f(%A: memref<64x64xf32>) {
 }
 
 TEST(MlirFeatures, OperationsOnTensorsAreTheLoopsThatTheyStandFor) {
-  const Features named = of(R"(
+  const Features named = features_in(R"(
 func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>) -> tensor<64x16xf32> {
   %0 = linalg.matmul ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%c : tensor<64x16xf32>) -> tensor<64x16xf32>
   return %0 : tensor<64x16xf32>
 })");
-  const Features generic = of(R"(
+  const Features generic = features_in(R"(
 func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>) -> tensor<64x16xf32> {
   %0 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%c : tensor<64x16xf32>) {
   ^bb0(%x: f32, %y: f32, %z: f32):
@@ -169,7 +165,7 @@ func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>
       EXPECT_EQ(named.at(name), generic.at(name)) << name;
     }
   // Other dialects, by their names and shapes.
-  const Features torch = of(R"(
+  const Features torch = features_in(R"(
 func.func @f(%a: !torch.vtensor<[64,32],f32>, %b: !torch.vtensor<[32,16],f32>) -> !torch.vtensor<[64,16],f32> {
   %0 = torch.aten.mm %a, %b : !torch.vtensor<[64,32],f32>, !torch.vtensor<[32,16],f32> -> !torch.vtensor<[64,16],f32>
   %1 = torch.aten.tanh %0 : !torch.vtensor<[64,16],f32> -> !torch.vtensor<[64,16],f32>
@@ -177,9 +173,9 @@ func.func @f(%a: !torch.vtensor<[64,32],f32>, %b: !torch.vtensor<[32,16],f32>) -
 })");
   EXPECT_EQ(torch.at("transcendental_count"), 64.0 * 16);
   EXPECT_EQ(torch.at("flops"), 2.0 * 64 * 32 * 16 + 64.0 * 16);
-  const Features tosa = of(test::mlir_texts()[4].text);
+  const Features tosa = features_in(test::mlir_texts()[4].text);
   EXPECT_EQ(tosa.at("multiply_count"), 8.0 * 8 * 16 * 3 * 3 * 4);
-  const Features convolution = of(R"(
+  const Features convolution = features_in(R"(
 func.func @f(%a: tensor<1x10x10x4xf32>, %w: tensor<3x3x4x16xf32>, %o: tensor<1x4x4x16xf32>) -> tensor<1x4x4x16xf32> {
   %0 = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>} ins(%a, %w : tensor<1x10x10x4xf32>, tensor<3x3x4x16xf32>) outs(%o : tensor<1x4x4x16xf32>) -> tensor<1x4x4x16xf32>
   return %0 : tensor<1x4x4x16xf32>
@@ -201,7 +197,7 @@ void expect_alike(const Features& a, const Features& b) {
 TEST(MlirFeatures, TilesThroughViewsAreWhereTheirOffsetsSay) {
   const auto copied = [](const std::string& views, const std::string& from, const std::string& to,
                          const std::string& types) {
-    return of(
+    return features_in(
         "func.func @f(%A: memref<512x512xf64>, %B: memref<512x512xf64>) {\n"
         "%c1 = arith.constant 1 : index\naffine.for %i = 0 to 512 step 32 {\n"
         "affine.for %j = 0 to 512 step 32 {\n" +
@@ -251,7 +247,7 @@ TEST(MlirFeatures, TilesThroughViewsAreWhereTheirOffsetsSay) {
 
 TEST(MlirFeatures, ViewsOfFewerDimensionsAndStrides) {
   const auto summed = [](const std::string& view, const std::string& load) {
-    return of("func.func @f(%A: memref<64x300x128xf32>, %s: memref<300xf32>) {\naffine.for %i = 0 to 64 {\n" +
+    return features_in("func.func @f(%A: memref<64x300x128xf32>, %s: memref<300xf32>) {\naffine.for %i = 0 to 64 {\n" +
               view + "affine.for %x = 0 to 60 {\n%0 = " + load +
               "\naffine.store %0, %s[%x] : memref<300xf32>\n}\n}\nreturn\n}\n");
   };
@@ -262,7 +258,7 @@ TEST(MlirFeatures, ViewsOfFewerDimensionsAndStrides) {
                summed("", "affine.load %A[%i, %x * 5 + 3, 7] : memref<64x300x128xf32>"));
   // What sees a row in two dimensions.
   const auto rows = [](const std::string& view, const std::string& load) {
-    return of(
+    return features_in(
         "func.func @f(%A: memref<65536xf32>, %s: memref<16xf32>) {\naffine.for %i = 0 to 65536 step 256 {\n" +
         view + "affine.for %x = 0 to 16 {\naffine.for %y = 0 to 16 {\n%0 = " + load +
         "\naffine.store %0, %s[%y] : memref<16xf32>\n}\n}\n}\nreturn\n}\n");
@@ -301,7 +297,7 @@ TEST(MlirFeatures, OperationsOnTiles) {
     view("a", "A", "i", "k");
     view("b", "B", "k", "j");
     view("c", "C", "i", "j");
-    return of(text + "linalg.matmul ins(%a, %b : " + part + ", " + part + ") outs(%c : " + part +
+    return features_in(text + "linalg.matmul ins(%a, %b : " + part + ", " + part + ") outs(%c : " + part +
               ")\n}\n}\n}\nreturn\n}\n");
   };
   const Features even = product(512, "16, 16", "16x16"), told = product(512, "", "?x?"),
@@ -315,7 +311,7 @@ TEST(MlirFeatures, OperationsOnTiles) {
 
 TEST(MlirFeatures, SizesThatWereCastAway) {
   const auto doubled = [](const std::string& cast, const std::string& type, const std::string& bound) {
-    return of(
+    return features_in(
         "func.func @f(%A: memref<300x200xf64>) {\n%c0 = arith.constant 0 : index\n"
         "%c1 = arith.constant 1 : index\n" +
         cast + "scf.for %i = %c0 to %n step %c1 {\nscf.for %j = %c0 to %m step %c1 {\n%0 = memref.load " +
@@ -351,14 +347,14 @@ std::string jumping(const std::string& more) {
 }
 
 TEST(MlirFeatures, BlocksThatAreJumpedBackToAreLoops) {
-  const Features once = of(jumping(""));
+  const Features once = features_in(jumping(""));
   ASSERT_EQ(once.loops.size(), 1u);
   EXPECT_EQ(once.loops[0].trips, 64.0);
   EXPECT_FALSE(once.loops[0].known);
   EXPECT_EQ(once.loops[0].unit, 2.0) << "what is handed back with one more each time";
   EXPECT_EQ(once.at("flops"), 64.0);
   // One around another, in the generic form.
-  const Features nested = of(
+  const Features nested = features_in(
       "\"func.func\"() <{function_type = (memref<9xf32>) -> (), sym_name = \"f\"}> ({\n^bb0(%A: "
       "memref<9xf32>):\n"
       "  %c = \"arith.constant\"() <{value = true}> : () -> i1\n  %k = \"arith.constant\"() <{value = 3 : "
@@ -399,13 +395,13 @@ TEST(MlirFeatures, PressureIsWhatLivesTogether) {
   text += "%s0 = arith.addf %x0, %x1 : f32\n";
   for (int i = 2; i < 20; ++i) text += fmt::format("%s{} = arith.addf %s{}, %x{} : f32\n", i - 1, i - 2, i);
   text += "return %s18 : f32\n}\n";
-  const Features all = of(text);
+  const Features all = features_in(text);
   EXPECT_NEAR(all.at("static_real_pressure"), 21.0, 1.0);
-  EXPECT_LT(of(matmul(8, "ijk")).at("static_real_pressure"), 6.0);
+  EXPECT_LT(features_in(matmul(8, "ijk")).at("static_real_pressure"), 6.0);
 }
 
 TEST(MlirFeatures, WhatACompilerTakesOutIsNotCounted) {
-  const Features all = of(R"(
+  const Features all = features_in(R"(
 func.func @f(%A: memref<64xi32>, %x: i32) {
   %zero = arith.constant 0 : i32
   %local = memref.alloc() : memref<64xi32>
@@ -458,7 +454,7 @@ TEST(MlirFeatures, WhateverIsReadHasFeatures) {
       "%c = arith.addi %d, %n : index\n%d = arith.addi %c, %n : index\n%z = memref.load %A[%c] : "
       "memref<?xf32>\n"
       "return %z : f32\n}\n";
-  EXPECT_EQ(of(chain).at("call_count"), 1.0);
+  EXPECT_EQ(features_in(chain).at("call_count"), 1.0);
 }
 
 TEST(MlirTokens, BothKinds) {

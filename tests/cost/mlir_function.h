@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "hone/cost/mlir_features.h"
 #include "hone/cost/mlir_lowered.h"
 #include "hone/cost/mlir_price.h"
 #include "hone/cost/mlir_text.h"
@@ -11,6 +12,12 @@ namespace hone::cost::mlir {
 
 /// AVX-512, put into vectors of 32 bytes.
 inline constexpr CodeTarget kWithMasks{32.0, 32.0, 50.0};
+
+/// What is read from the first function of a text.
+inline Features features_in(const std::string& text) {
+  const Module module = parse(text);
+  return features(module, module.functions().at(0));
+}
 
 /// The first function of a text: its loops, and what a compiler leaves of them.
 struct LoweredFunction {

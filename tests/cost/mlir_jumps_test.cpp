@@ -4,14 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "hone/cost/mlir_features.h"
+#include "tests/cost/mlir_function.h"
 
 namespace hone::cost::mlir {
 namespace {
-
-Features features_in(const std::string& text) {
-  const Module module = parse(text);
-  return features(module, module.functions().at(0));
-}
 
 constexpr const char* kProduct = R"(
 func.func @f(%a: memref<48x40xf32>, %b: memref<40x56xf32>, %o: memref<48x56xf32>) {

@@ -13,10 +13,6 @@ namespace {
 
 using List = std::vector<std::string>;
 
-Features of(const std::string& text) {
-  const Module module = parse(text);
-  return features(module, module.functions().at(0));
-}
 /// Of the last function.
 List said(const std::string& text) {
   const Module module = parse(text);
@@ -36,17 +32,17 @@ std::string row(const std::string& before) {
 }
 
 TEST(MlirNest, OneLessIsTheOneBefore) {
-  const Features less = of(row("    %k = arith.constant -1 : index\n    %j = arith.addi %i, %k : index\n"));
-  const Features before = of(row("    %k = arith.constant 1 : index\n    %j = arith.subi %i, %k : index\n"));
+  const Features less = features_in(row("    %k = arith.constant -1 : index\n    %j = arith.addi %i, %k : index\n"));
+  const Features before = features_in(row("    %k = arith.constant 1 : index\n    %j = arith.subi %i, %k : index\n"));
   const Features generic =
-      of(row("    %k = \"arith.constant\"() <{value = -1 : index}> : () -> index\n"
+      features_in(row("    %k = \"arith.constant\"() <{value = -1 : index}> : () -> index\n"
              "    %j = arith.addi %i, %k : index\n"));
   EXPECT_EQ(less.at("hot_shifts"), 1.0);
   EXPECT_EQ(less.values, before.values);
   EXPECT_EQ(less.values, generic.values);
   EXPECT_EQ(less.rows.estimates, generic.rows.estimates);
   // A loop that begins below 0.
-  const Features below = of(R"(
+  const Features below = features_in(R"(
 func.func @f(%a: memref<100xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -66,7 +62,7 @@ func.func @f(%a: memref<100xf32>) {
 // Regions of other dialects.
 
 TEST(MlirNest, RegionsOfOtherDialectsAreWalked) {
-  const auto exponentials = [](const std::string& text) { return of(text).at("transcendental_count"); };
+  const auto exponentials = [](const std::string& text) { return features_in(text).at("transcendental_count"); };
   const std::string tosa = R"(
 func.func @f(%x: tensor<16x32xf32>, %i: tensor<i32>, %n: tensor<i32>) -> tensor<16x32xf32> {
   %one = "tosa.const"() <{value = dense<1> : tensor<i32>}> : () -> tensor<i32>
@@ -161,7 +157,7 @@ func.func @f() -> tensor<512x256xf32> {
   return %0 : tensor<512x256xf32>
 })");
   EXPECT_EQ(generated.steps(Work::transcendental, 1), 1.0);
-  const Features transposed = of(R"(
+  const Features transposed = features_in(R"(
 func.func @f(%a: memref<512x512xf32>, %o: memref<512x512xf32>) {
   "linalg.generic"(%o) <{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>], iterator_types = [#linalg.iterator_type<parallel>, #linalg.iterator_type<parallel>], operandSegmentSizes = array<i32: 0, 1>}> ({
   ^bb0(%out: f32):
@@ -233,7 +229,7 @@ func.func @f(%a: memref<512x256xf32>, %o: memref<512x256xf32>) {
 TEST(MlirNest, WhileLoopsThatCountAreAsLongAsTheyCount) {
   // Of the numbers from `first`, `step` further each time, those that are `predicate` a bound.
   const auto trips = [](const std::string& predicate, int first, int step, int bound, bool swapped = false) {
-    const Features loop = of(
+    const Features loop = features_in(
         fmt::format("func.func @f(%A: memref<1000xf64>) {{\n  %c0 = arith.constant {} : index\n"
                     "  %c1 = arith.constant {} : index\n  %n = arith.constant {} : index\n"
                     "  %r = scf.while (%i = %c0) : (index) -> index {{\n    %d = arith.cmpi {}, {} : index\n"
@@ -259,7 +255,7 @@ TEST(MlirNest, WhileLoopsThatCountAreAsLongAsTheyCount) {
 
 TEST(MlirNest, WhileLoopsAreAsLoopsThatAreWritten) {
   // What scf-for-to-while and convert-scf-to-cf make of a triangle of sums.
-  const Features written = of(R"(
+  const Features written = features_in(R"(
 func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -275,7 +271,7 @@ func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
   }
   return
 })");
-  const Features loops = of(R"(
+  const Features loops = features_in(R"(
 func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -302,7 +298,7 @@ func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
   }
   return
 })");
-  const Features blocks = of(R"(
+  const Features blocks = features_in(R"(
 func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -341,7 +337,7 @@ func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
 
 /// A body of exponentials behind a condition, in two loops of 512 and 100.
 double exponentials(const std::string& condition) {
-  return of("func.func @f(%A: memref<512x100xf32>, %p: i1, %m: index) {\n  affine.for %i = 0 to 512 {\n"
+  return features_in("func.func @f(%A: memref<512x100xf32>, %p: i1, %m: index) {\n  affine.for %i = 0 to 512 {\n"
             "    affine.for %j = 0 to 100 {\n" +
             condition +
             " {\n        %x = affine.load %A[%i, %j] : memref<512x100xf32>\n        %y = math.exp %x : f32\n"
@@ -398,7 +394,7 @@ TEST(MlirNest, BodiesThatRunForAllOfAGrid) {
             body + "gpu.terminator\n}\n",
         "memref.alloca_scope {\nscf.for %i = %c0 to %n step %c1 {\n" + body + "}\n}\n"}) {
     const std::string whole = head + text + "return\n}\n";
-    const Features all = of(whole);
+    const Features all = features_in(whole);
     EXPECT_EQ(all.at("transcendental_count"), 4096.0) << text;
     EXPECT_EQ(all.at("hot_unit"), 2.0) << text;
     EXPECT_EQ(said(whole), List{}) << text;
@@ -421,7 +417,7 @@ TEST(MlirNest, WhatIsLeftOutIsSaid) {
   EXPECT_EQ(said(deep),
             List{"1 call is too deep inside others or one of too many, counted as the call alone"});
   // A function that is known by its value.
-  EXPECT_EQ(of("func.func @f(%A: memref<8xf32>) {\n%g = constant @g : (memref<8xf32>) -> ()\n"
+  EXPECT_EQ(features_in("func.func @f(%A: memref<8xf32>) {\n%g = constant @g : (memref<8xf32>) -> ()\n"
                "func.call_indirect %g(%A) : (memref<8xf32>) -> ()\nreturn\n}\n"
                "func.func private @g(%A: memref<8xf32>) {\naffine.for %i = 0 to 8 {\n"
                "%x = affine.load %A[%i] : memref<8xf32>\n%y = math.exp %x : f32\n"
@@ -432,7 +428,7 @@ TEST(MlirNest, WhatIsLeftOutIsSaid) {
   for (const std::string type : {"tensor<*xf32>", "!torch.vtensor<*,f32>", "!torch.tensor"}) {
     const std::string text = "func.func @f(%x: " + type + ") {\n%y = torch.aten.exp %x : " + type + " -> " +
                              type + "\nreturn\n}\n";
-    EXPECT_EQ(of(text).at("transcendental_count"), 64.0) << type;
+    EXPECT_EQ(features_in(text).at("transcendental_count"), 64.0) << type;
     EXPECT_EQ(said(text).size(), 2u) << type;
   }
 }
