@@ -255,7 +255,7 @@ class Search {
     for (std::size_t nest = 0; nest < choices.size(); ++nest)
       if (const std::string text = choices[nest].text(); !text.empty())
         recipe += fmt::format("{}nest {}: {}", recipe.empty() ? "" : "; ", nest, text);
-    return recipe;
+    return recipe.empty() ? "canonicalize" : recipe;  // none is the original as it was given
   }
 
   /// Compiles and runs a point. Returns its seconds, infinite where it does not count.

@@ -181,9 +181,8 @@ func.func @triangle(%a: memref<40x40xf64>) {
   }
 }
 
-TEST_F(Label, NotesSayWhichLoopsStayAndWhetherAnyWasChanged) {
-  // Single loops, which distribution parts all the same.
-  const char* const pair = R"(
+// Single loops, which distribution parts all the same.
+const char* const kPair = R"(
 func.func @pair(%a: memref<4000xf64>, %b: memref<4000xf64>) {
   affine.for %i = 0 to 4000 {
     %0 = affine.load %a[%i] : memref<4000xf64>
@@ -196,6 +195,8 @@ func.func @pair(%a: memref<4000xf64>, %b: memref<4000xf64>) {
   return
 }
 )";
+
+TEST_F(Label, NotesSayWhichLoopsStayAndWhetherAnyWasChanged) {
   const char* const sum = R"(
 func.func @sum(%a: memref<400xf64>, %y: memref<1xf64>) {
   %0 = affine.parallel (%i) = (0) to (400) reduce ("addf") -> f64 {
@@ -210,10 +211,28 @@ func.func @sum(%a: memref<400xf64>, %y: memref<1xf64>) {
   options.machine = cost::NestMachine{};
   options.compilations = 3;
   options.quiet = false;
-  const TuneResult single = tune(frontend(), backend(), pair, "pair", options);
+  const TuneResult single = tune(frontend(), backend(), kPair, "pair", options);
   EXPECT_EQ(single.note.find("can be transformed"), std::string::npos) << single.note;
   const TuneResult reduced = tune(frontend(), backend(), sum, "sum", options);
   EXPECT_EQ(reduced.note, "no loop can be transformed: affine.parallel with results becomes no nest");
+}
+
+// Of a function that was only put in canonical form the text is another, too.
+TEST_F(Label, EveryCandidateHasARecipe) {
+  TuneOptions options;
+  options.machine = cost::NestMachine{};
+  options.compilations = 6;
+  options.tolerance = 1e-9;
+  options.quiet = false;
+  const TuneResult result = tune(frontend(), backend(), kPair, "pair", options);
+  ASSERT_GE(result.trials.size(), 2u);
+  EXPECT_EQ(result.trials.front().recipe, "");
+  for (std::size_t trial = 1; trial < result.trials.size(); ++trial)
+    EXPECT_NE(result.trials[trial].recipe, "") << trial;
+  if (result.recipe.empty()) {
+    EXPECT_EQ(result.speedup, 1.0);
+    EXPECT_EQ(result.text, kPair);
+  }
 }
 
 TEST_F(Label, NoToleranceIsAnError) {
