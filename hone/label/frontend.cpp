@@ -235,7 +235,7 @@ struct Frontend::Implementation {
   /// Accesses to parts of buffers become accesses to the buffers, where the compiler can.
   void fold_views(mlir::OwningOpRef<mlir::ModuleOp>& module, const std::string& file) const {
     bool views = false;
-    module->walk([&](mlir::memref::SubViewOp) { views = true; });
+    module->walk([&](mlir::ViewLikeOpInterface) { views = true; });
     if (!views) return;
     mlir::OwningOpRef<mlir::ModuleOp> folded = module->clone();
     try {

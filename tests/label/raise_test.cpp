@@ -253,5 +253,40 @@ func.func @part(%a: memref<40x40xf32>, %b: memref<20x20xf32>) {
          {1, 0}});
 }
 
+TEST_F(Raised, OtherShapesOfBuffers) {
+  check({"rows",
+         R"(
+func.func @rows(%a: memref<400xf32>, %b: memref<20x20xf32>) {
+  %v = memref.expand_shape %a [[0, 1]] output_shape [20, 20] : memref<400xf32> into memref<20x20xf32>
+  affine.for %j = 0 to 20 {
+    affine.for %i = 0 to 20 {
+      %0 = affine.load %v[%i, %j] : memref<20x20xf32>
+      %1 = affine.load %b[%i, %j] : memref<20x20xf32>
+      %2 = arith.addf %0, %1 : f32
+      affine.store %2, %b[%i, %j] : memref<20x20xf32>
+    }
+  }
+  return
+}
+)",
+         {1, 0}});
+  check({"flat",
+         R"(
+func.func @flat(%a: memref<20x20xf32>, %b: memref<20x20xf32>) {
+  %v = memref.collapse_shape %a [[0, 1]] : memref<20x20xf32> into memref<400xf32>
+  affine.for %j = 0 to 20 {
+    affine.for %i = 0 to 20 {
+      %0 = affine.load %v[%i * 20 + %j] : memref<400xf32>
+      %1 = affine.load %b[%i, %j] : memref<20x20xf32>
+      %2 = arith.addf %0, %1 : f32
+      affine.store %2, %b[%i, %j] : memref<20x20xf32>
+    }
+  }
+  return
+}
+)",
+         {1, 0}});
+}
+
 }  // namespace
 }  // namespace hone::label
