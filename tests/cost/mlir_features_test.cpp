@@ -62,9 +62,10 @@ TEST(MlirFeatures, BytesOfTheArguments) {
     return sum;
   };
   EXPECT_NEAR(bytes(features_in(matmul(64, "ijk"))), 3.0 * 4.0 * 64 * 64, 0.1);
-  EXPECT_NEAR(bytes(features_in("func.func @f(%a: memref<10xf64>, %s: f64, %n: i32) {\naffine.for %i = 0 to 10 {\n"
-                       "affine.store %s, %a[%i] : memref<10xf64>\n}\nreturn\n}\n")),
-              80.0 + 8.0 + 4.0, 0.1);
+  EXPECT_NEAR(
+      bytes(features_in("func.func @f(%a: memref<10xf64>, %s: f64, %n: i32) {\naffine.for %i = 0 to 10 {\n"
+                        "affine.store %s, %a[%i] : memref<10xf64>\n}\nreturn\n}\n")),
+      80.0 + 8.0 + 4.0, 0.1);
 }
 
 TEST(MlirFeatures, TrafficFollowsTheCache) {
@@ -247,9 +248,10 @@ TEST(MlirFeatures, TilesThroughViewsAreWhereTheirOffsetsSay) {
 
 TEST(MlirFeatures, ViewsOfFewerDimensionsAndStrides) {
   const auto summed = [](const std::string& view, const std::string& load) {
-    return features_in("func.func @f(%A: memref<64x300x128xf32>, %s: memref<300xf32>) {\naffine.for %i = 0 to 64 {\n" +
-              view + "affine.for %x = 0 to 60 {\n%0 = " + load +
-              "\naffine.store %0, %s[%x] : memref<300xf32>\n}\n}\nreturn\n}\n");
+    return features_in(
+        "func.func @f(%A: memref<64x300x128xf32>, %s: memref<300xf32>) {\naffine.for %i = 0 to 64 {\n" +
+        view + "affine.for %x = 0 to 60 {\n%0 = " + load +
+        "\naffine.store %0, %s[%x] : memref<300xf32>\n}\n}\nreturn\n}\n");
   };
   const std::string column = "memref<60xf32, strided<[640], offset: ?>>";
   expect_alike(summed("%v = memref.subview %A[%i, 3, 7] [1, 60, 1] [1, 5, 1] : memref<64x300x128xf32> to " +
@@ -298,7 +300,7 @@ TEST(MlirFeatures, OperationsOnTiles) {
     view("b", "B", "k", "j");
     view("c", "C", "i", "j");
     return features_in(text + "linalg.matmul ins(%a, %b : " + part + ", " + part + ") outs(%c : " + part +
-              ")\n}\n}\n}\nreturn\n}\n");
+                       ")\n}\n}\n}\nreturn\n}\n");
   };
   const Features even = product(512, "16, 16", "16x16"), told = product(512, "", "?x?"),
                  last = product(520, "", "?x?");

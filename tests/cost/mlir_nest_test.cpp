@@ -32,11 +32,13 @@ std::string row(const std::string& before) {
 }
 
 TEST(MlirNest, OneLessIsTheOneBefore) {
-  const Features less = features_in(row("    %k = arith.constant -1 : index\n    %j = arith.addi %i, %k : index\n"));
-  const Features before = features_in(row("    %k = arith.constant 1 : index\n    %j = arith.subi %i, %k : index\n"));
+  const Features less =
+      features_in(row("    %k = arith.constant -1 : index\n    %j = arith.addi %i, %k : index\n"));
+  const Features before =
+      features_in(row("    %k = arith.constant 1 : index\n    %j = arith.subi %i, %k : index\n"));
   const Features generic =
       features_in(row("    %k = \"arith.constant\"() <{value = -1 : index}> : () -> index\n"
-             "    %j = arith.addi %i, %k : index\n"));
+                      "    %j = arith.addi %i, %k : index\n"));
   EXPECT_EQ(less.at("hot_shifts"), 1.0);
   EXPECT_EQ(less.values, before.values);
   EXPECT_EQ(less.values, generic.values);
@@ -62,7 +64,9 @@ func.func @f(%a: memref<100xf32>) {
 // Regions of other dialects.
 
 TEST(MlirNest, RegionsOfOtherDialectsAreWalked) {
-  const auto exponentials = [](const std::string& text) { return features_in(text).at("transcendental_count"); };
+  const auto exponentials = [](const std::string& text) {
+    return features_in(text).at("transcendental_count");
+  };
   const std::string tosa = R"(
 func.func @f(%x: tensor<16x32xf32>, %i: tensor<i32>, %n: tensor<i32>) -> tensor<16x32xf32> {
   %one = "tosa.const"() <{value = dense<1> : tensor<i32>}> : () -> tensor<i32>
@@ -337,11 +341,12 @@ func.func @f(%A: memref<96x96xf64>, %B: memref<96xf64>) {
 
 /// A body of exponentials behind a condition, in two loops of 512 and 100.
 double exponentials(const std::string& condition) {
-  return features_in("func.func @f(%A: memref<512x100xf32>, %p: i1, %m: index) {\n  affine.for %i = 0 to 512 {\n"
-            "    affine.for %j = 0 to 100 {\n" +
-            condition +
-            " {\n        %x = affine.load %A[%i, %j] : memref<512x100xf32>\n        %y = math.exp %x : f32\n"
-            "        affine.store %y, %A[%i, %j] : memref<512x100xf32>\n      }\n    }\n  }\n  return\n}\n")
+  return features_in(
+             "func.func @f(%A: memref<512x100xf32>, %p: i1, %m: index) {\n  affine.for %i = 0 to 512 {\n"
+             "    affine.for %j = 0 to 100 {\n" +
+             condition +
+             " {\n        %x = affine.load %A[%i, %j] : memref<512x100xf32>\n        %y = math.exp %x : f32\n"
+             "        affine.store %y, %A[%i, %j] : memref<512x100xf32>\n      }\n    }\n  }\n  return\n}\n")
       .at("transcendental_count");
 }
 
@@ -418,10 +423,10 @@ TEST(MlirNest, WhatIsLeftOutIsSaid) {
             List{"1 call is too deep inside others or one of too many, counted as the call alone"});
   // A function that is known by its value.
   EXPECT_EQ(features_in("func.func @f(%A: memref<8xf32>) {\n%g = constant @g : (memref<8xf32>) -> ()\n"
-               "func.call_indirect %g(%A) : (memref<8xf32>) -> ()\nreturn\n}\n"
-               "func.func private @g(%A: memref<8xf32>) {\naffine.for %i = 0 to 8 {\n"
-               "%x = affine.load %A[%i] : memref<8xf32>\n%y = math.exp %x : f32\n"
-               "affine.store %y, %A[%i] : memref<8xf32>\n}\nreturn\n}\n")
+                        "func.call_indirect %g(%A) : (memref<8xf32>) -> ()\nreturn\n}\n"
+                        "func.func private @g(%A: memref<8xf32>) {\naffine.for %i = 0 to 8 {\n"
+                        "%x = affine.load %A[%i] : memref<8xf32>\n%y = math.exp %x : f32\n"
+                        "affine.store %y, %A[%i] : memref<8xf32>\n}\nreturn\n}\n")
                 .at("transcendental_count"),
             8.0);
   // Tensors of any shape.
