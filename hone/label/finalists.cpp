@@ -72,9 +72,8 @@ void Finalists::decide(const Program& original, Memory& work, const TuneOptions&
     const double seen = searched_s / finalist.seconds;
     if (result.note.empty() && seen * kWorthwhile > 1.0)
       result.note = fmt::format(
-          "the search measured something {:.3g} times as fast, which is not confirmed: it was faster in {} "
-          "of "
-          "{} pairs of calls, and repeats differ by {:.0f}%",
+          "the search measured something {:.3g} times as fast, which is not confirmed: it was faster in "
+          "{} of {} pairs of calls, and repeats differ by {:.0f}%",
           seen, paired.wins, paired.pairs, 100.0 * paired.spread);
   }
 }

@@ -122,8 +122,7 @@ TEST(MlirJumps, ConditionsGiveItInTheGenericForm) {
 // scf-for-to-while, convert-scf-to-cf: the block behind a condition has the number from the one that compares
 // it.
 
-TEST(MlirJumps, ConditionsHandOnWhatTheyCompare) {
-  expect_written(R"(
+constexpr const char* kHandedOn = R"(
 func.func @f(%arg0: memref<48x40xf32>, %arg1: memref<40x56xf32>, %arg2: memref<48x56xf32>) {
   %c40 = arith.constant 40 : index
   %c56 = arith.constant 56 : index
@@ -161,49 +160,22 @@ func.func @f(%arg0: memref<48x40xf32>, %arg1: memref<40x56xf32>, %arg2: memref<4
   cf.br ^bb1(%3 : index)
 ^bb9:
   return
-})");
-}
+})";
+
+TEST(MlirJumps, ConditionsHandOnWhatTheyCompare) { expect_written(kHandedOn); }
 
 // ... canonicalize: the jump that leaves a loop goes back in the one around it.
 
 TEST(MlirJumps, LoopsAreLeftByTheJumpBackOfTheOneAround) {
-  expect_written(R"(
-func.func @f(%arg0: memref<48x40xf32>, %arg1: memref<40x56xf32>, %arg2: memref<48x56xf32>) {
-  %c40 = arith.constant 40 : index
-  %c56 = arith.constant 56 : index
-  %cst = arith.constant 0.000000e+00 : f32
-  %c0 = arith.constant 0 : index
-  %c48 = arith.constant 48 : index
-  %c1 = arith.constant 1 : index
-  cf.br ^bb1(%c0 : index)
-^bb1(%0: index):
-  %1 = arith.cmpi slt, %0, %c48 : index
-  cf.cond_br %1, ^bb2(%0 : index), ^bb8
-^bb2(%2: index):
-  %3 = arith.addi %2, %c1 : index
-  cf.br ^bb3(%c0 : index)
-^bb3(%4: index):
-  %5 = arith.cmpi slt, %4, %c56 : index
-  cf.cond_br %5, ^bb4(%4 : index), ^bb1(%3 : index)
-^bb4(%6: index):
-  %7 = arith.addi %6, %c1 : index
-  cf.br ^bb5(%c0, %cst : index, f32)
-^bb5(%8: index, %9: f32):
-  %10 = arith.cmpi slt, %8, %c40 : index
-  cf.cond_br %10, ^bb6(%8, %9 : index, f32), ^bb7
-^bb6(%11: index, %12: f32):
-  %13 = arith.addi %11, %c1 : index
-  %14 = memref.load %arg0[%2, %11] : memref<48x40xf32>
-  %15 = memref.load %arg1[%11, %6] : memref<40x56xf32>
-  %16 = arith.mulf %14, %15 : f32
-  %17 = arith.addf %16, %12 : f32
-  cf.br ^bb5(%13, %17 : index, f32)
-^bb7:
-  memref.store %9, %arg2[%2, %6] : memref<48x56xf32>
-  cf.br ^bb3(%7 : index)
-^bb8:
-  return
-})");
+  std::string text = kHandedOn;
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+  };
+  replace("^bb4(%4 : index), ^bb8", "^bb4(%4 : index), ^bb1(%3 : index)");
+  replace("^bb8:\n  cf.br ^bb1(%3 : index)\n", "");
+  expect_written(text);
 }
 
 // Loops that look at their number when an iteration is over.

@@ -1,5 +1,7 @@
 // Loops as people and compilers write them become nests that can be reordered.
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -11,7 +13,7 @@ namespace {
 
 struct Shape {
   const char* name;
-  const char* text;
+  std::string text;
   /// The original loops in another order, innermost last, of the nest that matters.
   std::vector<int> order;
 };
@@ -234,57 +236,46 @@ func.func @parallel(%a: memref<15x16xf32>, %b: memref<16x17xf32>, %c: memref<15x
          {0, 2, 1}});
 }
 
-TEST_F(Raised, PartsOfBuffers) {
-  check({"part",
-         R"(
-func.func @part(%a: memref<40x40xf32>, %b: memref<20x20xf32>) {
-  %v = memref.subview %a[3, 5] [20, 20] [1, 1] : memref<40x40xf32> to memref<20x20xf32, strided<[40, 1], offset: 125>>
-  affine.for %j = 0 to 20 {
-    affine.for %i = 0 to 20 {
-      %0 = affine.load %v[%i, %j] : memref<20x20xf32, strided<[40, 1], offset: 125>>
+/// b += a, columns first, where `view` makes %v, of `type`, of the argument %a, of `buffer`.
+std::string added_by_columns(const std::string& buffer, const std::string& view, const std::string& index,
+                             const std::string& type) {
+  return fmt::format(R"(
+func.func @added(%a: {}, %b: memref<20x20xf32>) {{
+  %v = {}
+  affine.for %j = 0 to 20 {{
+    affine.for %i = 0 to 20 {{
+      %0 = affine.load %v[{}] : {}
       %1 = affine.load %b[%i, %j] : memref<20x20xf32>
       %2 = arith.addf %0, %1 : f32
       affine.store %2, %b[%i, %j] : memref<20x20xf32>
-    }
-  }
+    }}
+  }}
   return
-}
+}}
 )",
+                     buffer, view, index, type);
+}
+
+TEST_F(Raised, PartsOfBuffers) {
+  check({"part",
+         added_by_columns("memref<40x40xf32>",
+                          "memref.subview %a[3, 5] [20, 20] [1, 1] : memref<40x40xf32> to "
+                          "memref<20x20xf32, strided<[40, 1], offset: 125>>",
+                          "%i, %j", "memref<20x20xf32, strided<[40, 1], offset: 125>>"),
          {1, 0}});
 }
 
 TEST_F(Raised, OtherShapesOfBuffers) {
   check({"rows",
-         R"(
-func.func @rows(%a: memref<400xf32>, %b: memref<20x20xf32>) {
-  %v = memref.expand_shape %a [[0, 1]] output_shape [20, 20] : memref<400xf32> into memref<20x20xf32>
-  affine.for %j = 0 to 20 {
-    affine.for %i = 0 to 20 {
-      %0 = affine.load %v[%i, %j] : memref<20x20xf32>
-      %1 = affine.load %b[%i, %j] : memref<20x20xf32>
-      %2 = arith.addf %0, %1 : f32
-      affine.store %2, %b[%i, %j] : memref<20x20xf32>
-    }
-  }
-  return
-}
-)",
+         added_by_columns("memref<400xf32>",
+                          "memref.expand_shape %a [[0, 1]] output_shape [20, 20] : memref<400xf32> into "
+                          "memref<20x20xf32>",
+                          "%i, %j", "memref<20x20xf32>"),
          {1, 0}});
   check({"flat",
-         R"(
-func.func @flat(%a: memref<20x20xf32>, %b: memref<20x20xf32>) {
-  %v = memref.collapse_shape %a [[0, 1]] : memref<20x20xf32> into memref<400xf32>
-  affine.for %j = 0 to 20 {
-    affine.for %i = 0 to 20 {
-      %0 = affine.load %v[%i * 20 + %j] : memref<400xf32>
-      %1 = affine.load %b[%i, %j] : memref<20x20xf32>
-      %2 = arith.addf %0, %1 : f32
-      affine.store %2, %b[%i, %j] : memref<20x20xf32>
-    }
-  }
-  return
-}
-)",
+         added_by_columns("memref<20x20xf32>",
+                          "memref.collapse_shape %a [[0, 1]] : memref<20x20xf32> into memref<400xf32>",
+                          "%i * 20 + %j", "memref<400xf32>"),
          {1, 0}});
 }
 
