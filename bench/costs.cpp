@@ -12,7 +12,7 @@
 #include "hone/base/error.h"
 #include "hone/cost/bench_kernels.h"
 #include "hone/cost/learn_labels.h"
-#include "hone/cost/mlir_text.h"
+#include "hone/cost/mlir/text.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/learn_labels.h"
-#include "hone/cost/neural_model.h"
+#include "hone/cost/neural/model.h"
 #include "hone/run/cost_bench.h"
 #include "hone/run/process.h"
 #include "progress_line.h"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "command.h"
-#include "hone/cost/mlir_text.h"
+#include "hone/cost/mlir/text.h"
 
 namespace hone::cli {
 

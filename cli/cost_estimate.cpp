@@ -5,7 +5,7 @@
 #include "cost_llm.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
-#include "hone/cost/llm_measured.h"
+#include "hone/cost/llm/measured.h"
 
 namespace hone::cli {
 namespace {

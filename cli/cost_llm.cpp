@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "cost.h"
-#include "hone/cost/llm_measured.h"
+#include "hone/cost/llm/measured.h"
 
 namespace hone::cli {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "command.h"
-#include "hone/cost/llm_compare.h"
+#include "hone/cost/llm/compare.h"
 
 namespace hone::cli {
 

@@ -6,7 +6,7 @@
 #include "cost.h"
 #include "given_design.h"
 #include "hone/base/files.h"
-#include "hone/cost/mlir_features.h"
+#include "hone/cost/mlir/features.h"
 #include "hone/graph/mlir.h"
 #include "hone/run/worker_main.h"
 

@@ -5,9 +5,9 @@
 
 #include "cost.h"
 #include "hone/base/files.h"
-#include "hone/cost/kernel_costs.h"
+#include "hone/cost/kernels/costs.h"
 #include "hone/cost/learn_labels.h"
-#include "hone/cost/mlir_assumed.h"
+#include "hone/cost/mlir/assumed.h"
 #include "progress_line.h"
 
 namespace hone::cli {

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "cost_llm.h"
-#include "hone/cost/llm_probe.h"
+#include "hone/cost/llm/probe.h"
 #include "progress_line.h"
 
 namespace hone::cli {

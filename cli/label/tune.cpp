@@ -8,7 +8,7 @@
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/cost/bench_kernels.h"
-#include "hone/cost/kernel_costs.h"
+#include "hone/cost/kernels/costs.h"
 #include "hone/label/nest_machine.h"
 #include "hone/label/tuner.h"
 #include "label.h"

@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "hone/cost/kernel_text.h"
+#include "hone/cost/kernels/text.h"
 
 namespace hone::cost {
 

@@ -9,7 +9,7 @@
 
 #include "hone/base/json.h"
 #include "hone/base/key.h"
-#include "hone/cost/mlir_target.h"
+#include "hone/cost/mlir/target.h"
 
 namespace hone::cost {
 

@@ -11,7 +11,7 @@
 #include "hone/base/json.h"
 #include "hone/base/numbers.h"
 #include "hone/cost/loop_sums.h"
-#include "hone/cost/mlir_features.h"
+#include "hone/cost/mlir/features.h"
 #include "hone/cost/simple_machine.h"
 #include "hone/predict/boosted_trees.h"
 #include "hone/predict/ridge.h"
@@ -49,7 +49,7 @@ struct PredictedCost {
 
 /// Costs of functions learned from labels, without Torch. Costs that add up (time, executed instructions,
 /// bytes, code) are learned loop by loop (loop_sums.h), from what a simple machine says of each and what it
-/// does (mlir_loop_features.h): kernels never seen are sums of loops that were. Of times the relative error
+/// does (mlir/loop_features.h): kernels never seen are sums of loops that were. Of times the relative error
 /// is made small, of counts that of the logarithm. Rates (operations and bytes a second, utilisation) are
 /// what a function does, which needs no clock, over a time of which the reciprocal's error is made small.
 /// The others (registers) are trees on the function's features, on what a linear model of their logarithms

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "hone/cost/mlir_features.h"
+#include "hone/cost/mlir/features.h"
 
 namespace hone::cost {
 

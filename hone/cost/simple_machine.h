@@ -4,7 +4,7 @@
 #include <span>
 
 #include "hone/base/json.h"
-#include "hone/cost/mlir_opcode.h"
+#include "hone/cost/mlir/opcode.h"
 
 namespace hone::cost::mlir {
 

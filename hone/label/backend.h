@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "hone/cost/mlir_target.h"
+#include "hone/cost/mlir/target.h"
 #include "hone/label/frontend.h"
 
 namespace hone::label {

@@ -20,7 +20,7 @@
 #include <mlir/Target/LLVMIR/Export.h>
 
 #include "hone/base/error.h"
-#include "hone/cost/mlir_text.h"
+#include "hone/cost/mlir/text.h"
 #include "hone/label/extents.h"
 #include "hone/label/registration.h"
 

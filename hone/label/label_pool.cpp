@@ -19,7 +19,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/json.h"
-#include "hone/cost/kernel_generator.h"
+#include "hone/cost/kernels/generator.h"
 #include "hone/label/label_worker.h"
 
 namespace hone::label {

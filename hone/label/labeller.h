@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "hone/cost/kernel_generator.h"
+#include "hone/cost/kernels/generator.h"
 #include "hone/cost/labels.h"
 #include "hone/label/backend.h"
 #include "hone/label/frontend.h"

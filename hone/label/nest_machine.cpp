@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "hone/base/error.h"
-#include "hone/cost/kernel_text.h"
+#include "hone/cost/kernels/text.h"
 #include "hone/label/loops.h"
 #include "hone/label/runner.h"
 

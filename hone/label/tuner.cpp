@@ -13,7 +13,7 @@
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
-#include "hone/cost/mlir_text.h"
+#include "hone/cost/mlir/text.h"
 #include "hone/cost/nest_beliefs.h"
 #include "hone/label/finalists.h"
 #include "hone/label/nest_machine.h"

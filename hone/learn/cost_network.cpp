@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/rng.h"
-#include "hone/cost/neural_cost.h"
+#include "hone/cost/neural/cost.h"
 #include "hone/train/ops/token_parameter_attention.h"
 
 namespace hone::learn {

@@ -7,7 +7,7 @@
 
 #include <torch/torch.h>
 
-#include "hone/cost/neural_model.h"
+#include "hone/cost/neural/model.h"
 
 namespace hone::learn {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "hone/cost/labels.h"
-#include "hone/cost/neural_cost.h"
+#include "hone/cost/neural/cost.h"
 
 namespace hone::learn {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hone/cost/labels.h"
-#include "hone/cost/neural_cost.h"
+#include "hone/cost/neural/cost.h"
 
 namespace hone::learn {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "hone/cost/llm_measured.h"
+#include "hone/cost/llm/measured.h"
 #include "hone/run/cost_bench.h"
 
 namespace hone::run {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "hone/cost/llm_fit.h"
+#include "hone/cost/llm/fit.h"
 #include "hone/run/llm_folds.h"
 
 namespace hone::run {

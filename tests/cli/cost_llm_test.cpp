@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "../cost/llm_api.h"
+#include "../cost/llm/api.h"
 #include "../program.h"
 #include "hone/base/json.h"
 

@@ -5,7 +5,7 @@
 #include "../program.h"
 #include "hone/base/json.h"
 #include "hone/cost/labels.h"
-#include "hone/cost/mlir_text.h"
+#include "hone/cost/mlir/text.h"
 
 namespace hone {
 namespace {

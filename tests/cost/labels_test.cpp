@@ -5,8 +5,8 @@
 
 #include "../program.h"
 #include "hone/base/error.h"
-#include "hone/cost/kernel_generator.h"
-#include "hone/cost/kernel_text.h"
+#include "hone/cost/kernels/generator.h"
+#include "hone/cost/kernels/text.h"
 
 namespace hone::cost {
 namespace {

@@ -3,18 +3,18 @@
 #include <cmath>
 #include <ctime>
 
-#include "../cost/mlir_texts.h"
+#include "../cost/mlir/texts.h"
 #include "../program.h"
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/rng.h"
 #include "hone/cost/device_profile.h"
-#include "hone/cost/kernel_generator.h"
+#include "hone/cost/kernels/generator.h"
 #include "hone/cost/labels.h"
 #include "hone/cost/learned_costs.h"
-#include "hone/cost/llm_compare.h"
-#include "hone/cost/llm_measured.h"
-#include "hone/cost/neural_cost.h"
+#include "hone/cost/llm/compare.h"
+#include "hone/cost/llm/measured.h"
+#include "hone/cost/neural/cost.h"
 #include "mutate.h"
 
 namespace hone::cost {

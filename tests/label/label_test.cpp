@@ -6,7 +6,7 @@
 #include "../program.h"
 #include "hone/base/error.h"
 #include "hone/cost/bench_kernels.h"
-#include "hone/cost/kernel_generator.h"
+#include "hone/cost/kernels/generator.h"
 #include "hone/cost/labels.h"
 #include "hone/label/label_pool.h"
 #include "hone/label/labeller.h"

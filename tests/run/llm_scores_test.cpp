@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "../program.h"
-#include "hone/cost/llm_measured.h"
+#include "hone/cost/llm/measured.h"
 #include "hone/run/cost_bench.h"
 
 namespace hone::run {

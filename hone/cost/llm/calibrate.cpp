@@ -1,0 +1,283 @@
+#include "hone/cost/llm/calibrate.h"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace hone::cost {
+namespace {
+
+// What is believed before anything is measured, as standard deviations of logarithms of times: 0.1 is a
+// tenth.
+/// Of an accelerator's host, and of its products' rate, around its profile.
+constexpr double kProfileSd = 0.2;
+/// Of each constant around where it starts, in the order of LlmStack: what software decides may be far from
+/// it, what the hardware attains is not.
+constexpr std::array<double, LlmStack::kCount> kFreedom{0.7,  0.5, 0.4, 0.3, 0.15, 0.7, 0.5,
+                                                        0.25, 0.4, 1.0, 0.7, 0.3,  0.5};
+/// Of a measured step around what the constants say: of decoding, and of a prompt, of which they say less.
+constexpr double kConstantsSd = 0.03, kPromptsSd = 0.1;
+// What the Gaussian process explains of that, level by level. "Level": the same at every batch and length;
+// the other part changes with them.
+constexpr double kSharedSd = 0.08, kSharedLevelSd = 0.01;  // of all deployments alike
+constexpr double kModelSd = 0.05;                          // of a model on an accelerator, half of it level
+constexpr double kOwnSd = 0.08, kOwnLevelSd = 0.1;         // of one deployment alone
+constexpr double kNoise = 0.008;                           // of a measurement repeated
+constexpr double kOctaves = 2.0;  ///< length over which residuals resemble each other
+/// One deployment's steps count as so many independent ones at most, however often it was measured.
+constexpr double kIndependent = 6.0;
+
+std::string model_key(const LlmDeployment& d) { return d.model.name + "|" + d.accelerator.name; }
+std::string deployment_key(const LlmDeployment& d) {
+  return fmt::format("{}|{}|{}|{}|{}|{}", model_key(d), d.tensor_parallel, d.pipeline_parallel, d.weight_bits,
+                     d.kv_bits, d.activation_bits);
+}
+
+double matern(double distance) {
+  const double r = std::sqrt(3.0) * std::abs(distance) / kOctaves;
+  return (1.0 + r) * std::exp(-r);
+}
+
+double likeness(const LlmStepMeasure& a, const LlmStepMeasure& b) {
+  return matern(std::log2(a.batch / b.batch)) * matern(std::log2(a.tokens / b.tokens));
+}
+
+double covariance(const LlmStepMeasure& a, const LlmStepMeasure& b, bool model, bool own) {
+  const double alike = likeness(a, b);
+  double sum = kSharedLevelSd * kSharedLevelSd + kSharedSd * kSharedSd * alike;
+  if (model) sum += kModelSd * kModelSd * (0.5 + 0.5 * alike);
+  if (own) sum += kOwnLevelSd * kOwnLevelSd + kOwnSd * kOwnSd * alike;
+  return sum;
+}
+
+/// The steps of one kind, by deployment, without copies: what another deployment of the group also has.
+struct Steps {
+  const MeasuredDeployment* of;
+  std::vector<LlmStepMeasure> steps;
+};
+std::vector<Steps> distinct(const std::vector<MeasuredDeployment>& measured, bool decode) {
+  std::vector<Steps> chosen;
+  for (const auto& one : measured) {
+    Steps own{&one, {}};
+    for (const auto& step : one.steps)
+      if (step.decode == decode) own.steps.push_back(step);
+    const auto copied = [&](const Steps& other) {
+      return other.of->group == one.group && other.steps == own.steps;
+    };
+    if (!own.steps.empty() && std::none_of(chosen.begin(), chosen.end(), copied))
+      chosen.push_back(std::move(own));
+  }
+  return chosen;
+}
+
+}  // namespace
+
+LlmStep llm_step(const LlmDeployment& deployment, const LlmStack& stack, const LlmStepMeasure& at) {
+  return at.decode ? decode_step(deployment, stack, at.batch, at.tokens)
+                   : prompt_step(deployment, stack, at.batch, at.tokens);
+}
+
+LlmDeployment LlmCalibration::adjusted(LlmDeployment deployment) const {
+  const auto found = profiles_.find(deployment.accelerator.name);
+  if (found == profiles_.end()) return deployment;
+  deployment.accelerator.host_factor *= found->second.host_factor;
+  deployment.accelerator.matrix_share *= found->second.matrix_share;
+  return deployment;
+}
+
+/// Damped least squares on logarithms with Huber weights, every constant pulled to where it starts. Decoding
+/// decides what it sees; prompts then decide the rest.
+void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options,
+                                   bool decode) {
+  const auto chosen = distinct(measured, decode);
+  std::vector<std::string> names;
+  struct Row {
+    const MeasuredDeployment* deployment;
+    const LlmStepMeasure* step;
+    double scale;
+  };
+  std::vector<Row> rows;
+  for (const auto& one : chosen) {
+    const std::string& name = one.of->deployment.accelerator.name;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    const double count = static_cast<double>(one.steps.size());
+    for (const auto& step : one.steps)
+      rows.push_back({one.of, &step,
+                      std::sqrt(std::min(1.0, kIndependent / count)) / (decode ? kConstantsSd : kPromptsSd)});
+  }
+  if (rows.empty()) return;
+  const std::size_t first = decode ? 0 : LlmStack::kDecoding;
+  const std::size_t constants = (decode ? LlmStack::kDecoding : LlmStack::kCount) - first;
+  const auto unknowns = static_cast<Eigen::Index>(constants + names.size());
+  const auto start = options.start.values();
+
+  const auto apply = [&](const Eigen::VectorXd& x) {
+    auto values = stack_.values();
+    for (std::size_t i = 0; i < constants; ++i)
+      values[first + i] = start[first + i] * std::exp(x[static_cast<Eigen::Index>(i)]);
+    stack_ = LlmStack::of(values);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      Profile& profile = profiles_[names[i]];
+      (decode ? profile.host_factor : profile.matrix_share) =
+          std::exp(x[static_cast<Eigen::Index>(constants + i)]);
+    }
+  };
+  const auto residuals = [&](const Eigen::VectorXd& x) {
+    apply(x);
+    Eigen::VectorXd r(static_cast<Eigen::Index>(rows.size()) + unknowns);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const double seconds =
+          llm_step(adjusted(rows[i].deployment->deployment), stack_, *rows[i].step).seconds;
+      r[static_cast<Eigen::Index>(i)] = rows[i].scale * std::log(seconds / rows[i].step->seconds);
+    }
+    for (Eigen::Index i = 0; i < unknowns; ++i)
+      r[static_cast<Eigen::Index>(rows.size()) + i] =
+          x[i] / (i < static_cast<Eigen::Index>(constants) ? kFreedom[first + static_cast<std::size_t>(i)]
+                                                           : kProfileSd);
+    return r;
+  };
+  const auto huber = [&](const Eigen::VectorXd& r) {  // sum and the square roots of weights
+    Eigen::VectorXd w = Eigen::VectorXd::Ones(r.size());
+    double sum = 0.0;
+    for (Eigen::Index i = 0; i < r.size(); ++i) {
+      const double size = std::abs(r[i]);
+      const bool far = i < static_cast<Eigen::Index>(rows.size()) && size > 1.0;
+      sum += far ? 2.0 * size - 1.0 : size * size;
+      if (far) w[i] = 1.0 / std::sqrt(size);
+    }
+    return std::pair{sum, w};
+  };
+
+  Eigen::VectorXd x = Eigen::VectorXd::Zero(unknowns);
+  Eigen::VectorXd r = residuals(x);
+  auto [cost, weight] = huber(r);
+  double damping = 1e-2;
+  for (int round = 0; round < 60; ++round) {
+    Eigen::MatrixXd jacobian(r.size(), unknowns);
+    constexpr double kStep = 1e-5;
+    for (Eigen::Index i = 0; i < unknowns; ++i) {
+      Eigen::VectorXd moved = x;
+      moved[i] += kStep;
+      jacobian.col(i) = (residuals(moved) - r) / kStep;
+    }
+    const Eigen::MatrixXd weighted = weight.asDiagonal() * jacobian;
+    const Eigen::VectorXd target = weight.asDiagonal() * r;
+    const Eigen::MatrixXd normal = weighted.transpose() * weighted;
+    const Eigen::VectorXd gradient = weighted.transpose() * target;
+    bool better = false;
+    for (int tries = 0; tries < 12 && !better; ++tries) {
+      Eigen::MatrixXd damped = normal;
+      damped.diagonal() += damping * normal.diagonal();
+      const Eigen::VectorXd next = x - damped.ldlt().solve(gradient).cwiseMax(-1.0).cwiseMin(1.0);
+      const Eigen::VectorXd moved = residuals(next);
+      auto [sum, w] = huber(moved);
+      if (std::isfinite(sum) && sum < cost) {
+        const bool small = cost - sum < 1e-9 * (1.0 + cost);
+        x = next;
+        r = moved;
+        cost = sum;
+        weight = w;
+        damping = std::max(1e-9, damping * 0.3);
+        better = true;
+        if (small) round = 60;
+      } else {
+        damping *= 4.0;
+      }
+    }
+    if (!better) break;
+  }
+  apply(x);
+}
+
+void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode) {
+  Process& process = processes_[decode ? 1 : 0];
+  std::vector<double> logs;
+  for (const auto& one : distinct(measured, decode))
+    for (const auto& step : one.steps) {
+      const LlmDeployment& deployment = one.of->deployment;
+      process.at.push_back(step);
+      process.model.push_back(model_key(deployment));
+      process.deployment.push_back(deployment_key(deployment));
+      logs.push_back(std::log(step.seconds / llm_step(adjusted(deployment), stack_, step).seconds));
+    }
+  const auto n = static_cast<Eigen::Index>(logs.size());
+  if (n == 0) return;
+  Eigen::MatrixXd gram(n, n);
+  for (Eigen::Index i = 0; i < n; ++i)
+    for (Eigen::Index j = 0; j <= i; ++j) {
+      const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
+      gram(i, j) = gram(j, i) = covariance(process.at[a], process.at[b], process.model[a] == process.model[b],
+                                           process.deployment[a] == process.deployment[b]) +
+                                (i == j ? kNoise * kNoise : 0.0);
+    }
+  const Eigen::LLT<Eigen::MatrixXd> factor(gram);
+  process.weights = factor.solve(Eigen::Map<const Eigen::VectorXd>(logs.data(), n));
+  process.factor = factor.matrixL();
+}
+
+LlmCalibration LlmCalibration::fit(const std::vector<MeasuredDeployment>& measured, const Options& options) {
+  std::size_t steps = 0;
+  for (const auto& one : measured)
+    for (const auto& step : one.steps) {
+      if (!(step.seconds > 0.0) || !(step.batch >= 1.0) || !(step.tokens >= 1.0))
+        throw Error(fmt::format("{}: a measured step of {} s at batch {} and {} tokens is impossible",
+                                one.name, step.seconds, step.batch, step.tokens));
+      ++steps;
+    }
+  if (steps == 0) throw Error("there are no measured deployments to learn from");
+  LlmCalibration calibration;
+  calibration.stack_ = options.start;
+  calibration.fit_constants(measured, options, true);
+  calibration.fit_constants(measured, options, false);
+  if (options.residuals)
+    for (const bool decode : {false, true}) calibration.fit_residuals(measured, decode);
+  return calibration;
+}
+
+LlmCalibration::Prediction LlmCalibration::predict(const LlmDeployment& deployment,
+                                                   const LlmStepMeasure& at) const {
+  const Process& process = processes_[at.decode ? 1 : 0];
+  Prediction prediction{llm_step(adjusted(deployment), stack_, at).seconds, 0.0};
+  if (process.at.empty()) return prediction;
+  const std::string model = model_key(deployment), own = deployment_key(deployment);
+  Eigen::VectorXd k(process.weights.size());
+  for (Eigen::Index i = 0; i < k.size(); ++i) {
+    const auto a = static_cast<std::size_t>(i);
+    k[i] = covariance(at, process.at[a], process.model[a] == model, process.deployment[a] == own);
+  }
+  prediction.seconds *= std::exp(k.dot(process.weights));
+  const Eigen::VectorXd solved = process.factor.triangularView<Eigen::Lower>().solve(k);
+  const double variance = covariance(at, at, true, true) - solved.squaredNorm() + kNoise * kNoise;
+  prediction.spread = std::sqrt(std::max(0.0, variance));
+  return prediction;
+}
+
+LlmRuntime LlmCalibration::runtime(const LlmDeployment& deployment, double batch,
+                                   const std::vector<double>& prompts, double context) const {
+  LlmRuntime runtime;
+  runtime.name = deployment.model.name;
+  runtime.batch = batch;
+  runtime.origin = "estimated";
+  const Prediction token = predict(deployment, {true, batch, context});
+  runtime.token_s = token.seconds;
+  for (const double prompt : prompts) {
+    runtime.prompt_tokens.push_back(prompt);
+    runtime.prompt_s.push_back(predict(deployment, {false, batch, prompt}).seconds);
+  }
+  runtime.provenance = {{"calibrated", !processes_[0].at.empty() || !processes_[1].at.empty()},
+                        {"relative_spread_of_token_s", token.spread}};
+  return runtime;
+}
+
+Json LlmCalibration::json() const {
+  Json constants = Json::object(), profiles = Json::object();
+  const auto values = stack_.values();
+  for (std::size_t i = 0; i < values.size(); ++i) constants[LlmStack::names()[i]] = values[i];
+  for (const auto& [name, profile] : profiles_)
+    profiles[name] = {{"host_factor", profile.host_factor}, {"matrix_share", profile.matrix_share}};
+  return {{"constants", constants}, {"times_the_profile", profiles}};
+}
+
+}  // namespace hone::cost

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hone/cost/llm/estimate.h"
+#include "hone/cost/llm/runtime.h"
+
+namespace hone::cost {
+
+/// One measured step of a deployment: decoding at `tokens` of context, or prompts of `tokens` each.
+struct LlmStepMeasure {
+  bool decode = true;
+  double batch = 1.0;
+  double tokens = 1.0;
+  double seconds = 0.0;
+  double prompt = 0.0;  ///< tokens of the prompt that it belongs to; 0: not known
+
+  bool operator==(const LlmStepMeasure&) const = default;
+};
+
+/// A deployment and what was measured on it.
+struct MeasuredDeployment {
+  std::string name;
+  LlmDeployment deployment;
+  std::vector<LlmStepMeasure> steps;
+  std::size_t group = 0;  ///< deployments of one group are copies of one measurement
+};
+
+/// The step that the constants alone predict.
+LlmStep llm_step(const LlmDeployment& deployment, const LlmStack& stack, const LlmStepMeasure& at);
+
+/// A stack learned from measured deployments, in three levels: the stack's constants, kept near where they
+/// start unless measurements say otherwise; for each accelerator how fast its host launches and how much of
+/// its rate products attain, kept near its profile; and what is left, a Gaussian process over the logarithms
+/// of batch and tokens with a part that all deployments share and parts of a model on an accelerator and of a
+/// deployment's own. A deployment that was measured is therefore predicted close to its measurements, another
+/// one of the same stack by the constants and what all have in common. Copies (one group) count once. One
+/// that was never fitted predicts by the constants where they start.
+/// A plain value; const members may be called from several threads.
+class LlmCalibration {
+ public:
+  struct Options {
+    LlmStack start = {};
+    bool residuals = true;  ///< the Gaussian process too; false: the constants alone
+  };
+  /// Throws Error where nothing positive was measured.
+  static LlmCalibration fit(const std::vector<MeasuredDeployment>& measured, const Options& options);
+  static LlmCalibration fit(const std::vector<MeasuredDeployment>& measured) { return fit(measured, {}); }
+
+  const LlmStack& stack() const { return stack_; }
+  /// The deployment with its accelerator's profile as it was learned.
+  LlmDeployment adjusted(LlmDeployment deployment) const;
+
+  struct Prediction {
+    double seconds = 0.0;
+    double spread = 0.0;  ///< relative standard deviation, as the Gaussian process has it
+  };
+  Prediction predict(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
+  /// T(p, o) of a deployment: prompts at the sizes given, steps of decoding at the context given.
+  LlmRuntime runtime(const LlmDeployment& deployment, double batch, const std::vector<double>& prompts,
+                     double context) const;
+  Json json() const;
+
+ private:
+  struct Profile {
+    double host_factor = 1.0, matrix_share = 1.0;  ///< times the accelerator's own
+  };
+  struct Process {
+    std::vector<LlmStepMeasure> at;
+    std::vector<std::string> model, deployment;  ///< keys of the levels
+    Eigen::VectorXd weights;
+    Eigen::MatrixXd factor;  ///< Cholesky factor, lower
+  };
+  void fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options, bool decode);
+  void fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode);
+
+  LlmStack stack_;
+  std::map<std::string, Profile> profiles_;
+  Process processes_[2];  ///< of prompts, of decoding
+};
+
+}  // namespace hone::cost

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hone/base/numbers.h"
+#include "hone/cost/llm/runtime.h"
+
+namespace hone::cost {
+
+/// One measured request.
+struct LlmPoint {
+  double prompt_tokens = 0.0;
+  double output_tokens = 0.0;
+  double seconds = 0.0;
+  double first_token_s = kNaN;  ///< until the first output token, where it was streamed
+  double batch = 1.0;
+  int line = 0;            ///< of the file it stands in
+  std::string model = {};  ///< where the file names one
+};
+
+/// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s, batch
+/// and model where there are such; other columns are ignored) or, told by its first character, from lines of
+/// JSON objects with the same keys (those that have "failed" are skipped). Throws Error with the line of what
+/// is malformed: no number, none positive, a token count that is not whole.
+std::vector<LlmPoint> read_llm_points(const std::string& path);
+/// The same from text; `name` is for messages.
+std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::string& name);
+
+struct LlmFitOptions {
+  std::string name = "model";
+  /// Of repeats of the same request: the fastest, which no contention disturbed; else their median.
+  bool fastest = true;
+  /// Tell apart what a request costs beyond its tokens: one prompt token is then taken to cost what one
+  /// output token does, as the published denoised runtimes have it.
+  bool separate_overhead = false;
+  double batch = 0.0;  ///< only points of this batch; 0: all, which must then be of one
+};
+
+struct LlmFit {
+  LlmRuntime runtime;  ///< provenance holds all below
+  std::int64_t points = 0;
+  std::int64_t cells = 0;              ///< different (prompt, output) sizes among them
+  std::int64_t outliers = 0;           ///< cells that the fit gave no weight
+  double token_error_s = 0.0;          ///< standard error of token_s; NaN where no cell is left to tell
+  std::vector<double> prompt_error_s;  ///< of prompt_s, likewise
+  double r2 = 0.0;                     ///< over the cells
+  double mape = 0.0;                   ///< over the cells
+  double spread = 0.0;  ///< median over repeated cells of (slowest - fastest) / fastest; NaN without repeats
+};
+
+/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all: weighted least squares on
+/// relative residuals with Tukey's biweight, so that single disturbed measurements do not count. It starts
+/// twice, from the median slope between cells of the same prompt size, weighted by their distance, and from
+/// the least absolute relative residuals, and keeps the first fit unless the second's loss is lower by a
+/// sixth at the smaller of the two scales. No scale is below 0.6 of the repeats' median spread, so that good
+/// cells are not left out where a few happen to lie on a line. An alpha below 0 is 0. Throws Error where
+/// there are too few points: at least one prompt size must have two output sizes, or a first token's time.
+LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options = {});
+
+}  // namespace hone::cost

@@ -1,0 +1,206 @@
+#include "hone/cost/llm/probe_request.h"
+
+#include <cctype>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "hone/base/clock.h"
+#include "hone/base/numbers.h"
+#include "hone/base/rng.h"
+
+namespace hone::cost {
+namespace {
+
+constexpr std::size_t kShown = 200;  ///< bytes of a server's message that are passed on
+
+std::string message_of(const std::string& body, const std::string& key) {
+  std::string text = body;
+  const Json json = Json::parse(body, nullptr, false);
+  if (json.is_object() && json.contains("error")) {
+    const Json& error = json["error"];
+    if (error.is_object() && error.contains("message") && error["message"].is_string())
+      text = error["message"].get<std::string>();
+    else if (error.is_string())
+      text = error.get<std::string>();
+  }
+  text = without_key(std::move(text), key);
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  if (text.size() > kShown) text.resize(kShown);
+  return text;
+}
+
+/// Whether an event holds output, and what it says of usage.
+struct Event {
+  bool valid = false, text = false, done = false;
+  std::int64_t prompt_tokens = -1, output_tokens = -1;
+  std::string error;
+};
+
+Event read_event(std::string_view data) {
+  Event event;
+  if (data == "[DONE]") {
+    event.valid = event.done = true;
+    return event;
+  }
+  const Json json = Json::parse(data, nullptr, false);
+  if (!json.is_object()) return event;
+  event.valid = true;
+  if (json.contains("error") && !json["error"].is_null()) event.error = std::string(data);
+  const auto nonempty = [](const Json& holder, const char* key) {
+    return holder.is_object() && holder.contains(key) && holder[key].is_string() &&
+           !holder[key].get_ref<const std::string&>().empty();
+  };
+  if (json.contains("choices") && json["choices"].is_array())
+    for (const Json& choice : json["choices"])
+      for (const char* part : {"delta", "message"})
+        if (nonempty(choice, "text") ||
+            (choice.is_object() && choice.contains(part) &&
+             (nonempty(choice[part], "content") || nonempty(choice[part], "reasoning_content"))))
+          event.text = true;
+  if (json.contains("usage") && json["usage"].is_object()) {
+    const auto count = [&](const char* key) -> std::int64_t {
+      const auto found = json["usage"].find(key);
+      return found != json["usage"].end() && found->is_number_integer() ? found->get<std::int64_t>() : -1;
+    };
+    event.prompt_tokens = count("prompt_tokens");
+    event.output_tokens = count("completion_tokens");
+  }
+  return event;
+}
+
+}  // namespace
+
+std::string without_key(std::string text, const std::string& key) {
+  for (std::size_t at; key.size() >= 4 && (at = text.find(key)) != std::string::npos;)
+    text.replace(at, key.size(), "***");
+  for (std::size_t at = 0; (at = text.find("sk-", at)) != std::string::npos; at += 3) {
+    std::size_t end = at;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 ||
+                                 text[end] == '-' || text[end] == '_' || text[end] == '*'))
+      ++end;
+    text.replace(at, end - at, "***");
+  }
+  return text;
+}
+
+void EventReader::feed(std::string_view piece, const std::function<void(std::string_view)>& event) {
+  rest_.append(piece);
+  std::size_t begin = 0;
+  for (std::size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    std::string_view line = std::string_view(rest_).substr(begin, end - begin);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (!line.starts_with("data:")) continue;
+    line.remove_prefix(5);
+    while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+    event(line);
+  }
+  rest_.erase(0, begin);
+}
+
+std::string probe_prompt(std::int64_t words, std::uint64_t salt) {
+  static constexpr const char* kWords[]{"the",  "cat", "sun",  "red", "one",  "day", "man",  "sea",
+                                        "tree", "dog", "book", "sky", "rain", "cup", "road", "new"};
+  Rng rng(salt, "probe");
+  std::string text;
+  for (std::int64_t i = 0; i < words; ++i) {
+    if (i > 0) text += ' ';
+    text += kWords[static_cast<std::size_t>(rng.below(16))];
+  }
+  return text + "\nCount from 1 upwards, on and on:";
+}
+
+ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
+                       std::int64_t output_tokens) {
+  Json body = {{"model", options.model}};
+  if (options.chat)
+    body["messages"] = Json::array({{{"role", "user"}, {"content", prompt}}});
+  else
+    body["prompt"] = prompt;
+  body["max_tokens"] = output_tokens;
+  body["temperature"] = 0;
+  body["stream"] = true;
+  body["stream_options"] = {{"include_usage", true}};
+  if (options.ignore_eos) {
+    body["ignore_eos"] = true;
+    body["min_tokens"] = output_tokens;
+  }
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (!options.key.empty()) headers.emplace_back("Authorization", "Bearer " + options.key);
+  std::string path = client.path();
+  if (!path.ends_with("/completions")) path += options.chat ? "/chat/completions" : "/completions";
+
+  ProbeAnswer answer;
+  EventReader reader;
+  bool malformed = false, finished = false, events = false;
+  std::string said;
+  const double start = monotonic_s();
+  const auto take = [&](std::string_view data) {
+    const Event event = read_event(data);
+    events = true;
+    malformed = malformed || !event.valid;
+    finished = finished || event.done;
+    if (!event.error.empty()) said = event.error;
+    if (event.text && std::isnan(answer.first_token_s)) answer.first_token_s = monotonic_s() - start;
+    if (event.prompt_tokens >= 0) answer.prompt_tokens = event.prompt_tokens;
+    if (event.output_tokens >= 0) answer.output_tokens = event.output_tokens;
+  };
+  const HttpResponse response = client.post(
+      path, headers, body.dump(),
+      [&](std::string_view piece) {
+        reader.feed(piece, take);
+        return true;
+      },
+      options.interrupted);
+  const double total = monotonic_s() - start;
+
+  answer.maybe_billed = response.sent;
+  if (options.interrupted && options.interrupted() && !response.failure.empty()) {
+    answer.kind = ProbeAnswer::Kind::interrupted;
+    answer.why = "interrupted";
+    return answer;
+  }
+  const int status = response.status;
+  if (status != 0 && status != 200 && response.failure.empty()) {
+    answer.why = fmt::format("status {}: {}", status, message_of(response.body, options.key));
+    answer.maybe_billed = status >= 500 && status != 503;
+    const bool passing = status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
+    answer.kind = passing ? ProbeAnswer::Kind::retry : ProbeAnswer::Kind::refused;
+    char* end = nullptr;
+    const double wait = std::strtod(response.retry_after.c_str(), &end);
+    if (end != response.retry_after.c_str() && wait >= 0.0) answer.wait_s = wait;
+    return answer;
+  }
+  if (!response.failure.empty()) {
+    answer.why = response.failure;
+    return answer;
+  }
+  if (!events && !response.body.empty()) {  // one document: this server knows no streaming
+    take(response.body);
+    finished = true;
+    answer.first_token_s = kNaN;
+  }
+  reader.feed("\n", take);
+  if (!said.empty())
+    answer.why = message_of(said, options.key);
+  else if (malformed || !events)
+    answer.why = "the answer is malformed";
+  else if (!finished && answer.output_tokens == 0)
+    answer.why = "the stream broke off";
+  else if (answer.prompt_tokens < 1 || answer.output_tokens < 1) {
+    // Without the API's own counts a time says nothing.
+    answer.kind = ProbeAnswer::Kind::refused;
+    answer.why = answer.prompt_tokens < 1 ? "the API does not tell how many tokens it counted ('usage')"
+                                          : "the model answered with no token";
+    if (answer.prompt_tokens < 1)
+      answer.hint = "use a server that reports usage in its last event (stream_options.include_usage)";
+    if (answer.prompt_tokens >= 1) answer.kind = ProbeAnswer::Kind::retry;
+  } else {
+    answer.kind = ProbeAnswer::Kind::done;
+    answer.seconds = total;
+  }
+  return answer;
+}
+
+}  // namespace hone::cost

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "hone/base/http.h"
+#include "hone/base/numbers.h"
+#include "hone/cost/llm/probe.h"
+
+namespace hone::cost {
+
+/// One request's answer.
+struct ProbeAnswer {
+  enum class Kind { done, retry, refused, interrupted } kind = Kind::retry;
+  std::string why;        ///< where it is not done; holds no key
+  std::string hint = {};  ///< what to do about it, where that is known
+  double wait_s = -1.0;   ///< what Retry-After says; < 0: nothing
+  bool maybe_billed = false;
+  double seconds = 0.0;  ///< until the whole answer was there
+  double first_token_s = kNaN;
+  std::int64_t prompt_tokens = 0, output_tokens = 0;
+};
+
+/// A text of `words` short words that begins differently for every `salt`, so that no cache of prefixes knows
+/// it, and asks for a long answer.
+std::string probe_prompt(std::int64_t words, std::uint64_t salt);
+
+/// Sends one request with streaming and reads it.
+ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
+                       std::int64_t output_tokens);
+
+/// Pieces of a stream of server-sent events put together: data lines as they are complete. Also a body that
+/// is one JSON document, as servers send that know no streaming.
+class EventReader {
+ public:
+  /// Calls `event` with every "data:" line's text that has become whole.
+  void feed(std::string_view piece, const std::function<void(std::string_view)>& event);
+
+ private:
+  std::string rest_;
+};
+
+/// The text without the key, nor anything that looks like one ("sk-...").
+std::string without_key(std::string text, const std::string& key);
+
+}  // namespace hone::cost

@@ -1,0 +1,270 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include "hone/cost/mlir/nest.h"
+
+namespace hone::cost::mlir {
+
+/// Of an operation on whole tensors: its loops and how they index its operands.
+struct Domain {
+  std::vector<std::int64_t> sizes;  ///< kDynamic: unknown
+  std::vector<bool> reduction;
+  struct Operand {
+    int value = -1;
+    bool store = false;
+    std::vector<std::vector<std::pair<int, std::int64_t>>> indices;  ///< a dimension: (loop, factor), ...
+    int number = -1;                                                 ///< among the operation's operands
+  };
+  std::vector<Operand> operands;
+};
+
+/// How loops index operands, a letter a loop: `loops` in their order, of them `reductions`.
+struct Layout {
+  std::string_view loops;
+  /// Between commas, the output last. `(h*s+p*d)`: two loops in one dimension with the strides and dilations
+  /// of a window; `(c*k+m)`: the second is inside one position of the first; `-`: no loop.
+  std::string_view operands;
+  std::string_view reductions;
+  bool windows = false;  ///< a pooling: the second operand is only a shape
+};
+/// The loops over values that are operands in a layout; none where their ranks are not the layout's.
+/// `strides` and `dilations` are the windows', 1 where there are none.
+std::optional<Domain> domain_of(const Module& module, const Layout& layout, std::span<const int> values,
+                                std::span<const std::int64_t> strides,
+                                std::span<const std::int64_t> dilations);
+/// The whole numbers that a constant or a list of constants (`torch.prim.ListConstruct`) gives; empty where a
+/// value is none.
+std::vector<std::int64_t> constants(const Module& module, int value);
+
+/// The loops of a named linalg operation (linalg.matmul, linalg.conv_2d_nhwc_hwcf, ...), from its operands'
+/// shapes; none where it is not known or the shapes do not fit. `combine` is what one innermost iteration
+/// does.
+std::optional<Domain> named_domain(const Module& module, const Operation& operation,
+                                   std::vector<Work>& combine);
+
+/// Sample points.
+inline constexpr std::size_t kSamples = 32;
+
+/// Operations between a value and what it is computed from, at most.
+inline constexpr int kMaxChain = 200;
+
+/// The same for operations that give the same of the same operands. Predicates and the like stand in the text
+/// before those.
+inline std::uint64_t code_of(const Operation& operation) {
+  return std::hash<std::string_view>()(operation.name) +
+         std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
+}
+
+/// Operations that run one of their regions (scf.if, tosa.cond_if, stablehlo.case, torch.prim.If), and that
+/// run them again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
+bool chooses(std::string_view name);
+bool goes_around(std::string_view name);
+/// Whether nothing says how often an operation's regions run; functions are none of what is around them.
+bool has_unknown_body(const Operation& operation);
+/// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
+std::string_view predicate_of(const Module& module, const Operation& operation);
+/// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
+std::string_view without_sign(std::string_view predicate);
+/// Of "ult" and its kin, which are "lt" only of numbers that are not below 0.
+bool unsigned_order(std::string_view predicate);
+std::string_view turned(std::string_view predicate);
+std::string_view opposite(std::string_view predicate);
+
+class NestBuilder {
+ public:
+  NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}
+  void function(int operation);
+
+ private:
+  /// Where the walk is: the loop around, and how often what stands here runs beside it.
+  struct At {
+    int loop = -1;
+    double share = 1.0;
+  };
+  /// The values of an index at the sample points.
+  using Points = std::vector<double>;
+
+  void region(int id, At at);
+  void block(const Block& block, At at);
+  int ended_with(int region, std::size_t number) const;
+  void returned(std::span<const int> values);
+  void operation(int id, At at);
+  void loops(const Operation& operation, At at);
+  void branches(const Operation& operation, At at);
+  void call(const Operation& operation, At at);
+  void access(const Operation& operation, At at, bool store);
+  void keep_inside(Nest::Access& access, const Type& type) const;
+  void step(const Operation& operation, At at, Work work);
+  void add_step(Nest::Step step, bool brain);
+  void contract(Nest::Step step);
+  void atomic(const Operation& operation, At at);
+  void library_calls(const Operation& operation, std::size_t first);
+  Few<Work> works_of(const Operation& operation, Work work) const;
+  void flow(const Operation& operation, At at, bool ended);
+  int add_loop(At at, const Points& trips, bool parallel, bool known, bool implied);
+  double count(At at) const;
+  struct Longer {
+    explicit Longer(NestBuilder& builder) : builder_(builder) { ++builder_.chain_; }
+    ~Longer() { --builder_.chain_; }
+    NestBuilder& builder_;
+  };
+  bool varies(const Bound& bound) const;
+  bool bounds_vary(int function) const;
+  void bounded_by(int loop, int around, int value);
+  int callee(const Operation& operation);
+
+  // What loops count by (mlir/nest_counts.cpp).
+  Points stands_at(int loop, const Points& trips) const;
+  bool counted(std::span<const int> names, int next, int initial, int loop);
+  /// A number that a loop counts by, and the comparison that ends it.
+  struct Counter {
+    Few<int> names;  ///< as what an iteration knows it
+    Few<int> sums;   ///< as what it knows `next` behind the comparison
+    int initial = -1, next = -1;
+    int comparison = -1, addition = -1;  ///< operations
+    int bound = -1, by = -1;             ///< values: what it is compared with, what is added
+    Points first, step, trips;
+  };
+  std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next,
+                                 bool at_end);
+  void counts_by(const Counter& counter, int loop, int around);
+  void while_loop(const Operation& operation, At at);
+  void launch(const Operation& operation, At at);
+  const Few<int>& users(int value);
+  void numbered(int value, std::span<const std::pair<int, std::int64_t>> terms, At at);
+  void number_body(int body, std::span<const std::vector<std::pair<int, std::int64_t>>> dimensions,
+                   std::span<const int> loops, At at);
+
+  // How often sides of branches are taken (mlir/nest_shares.cpp).
+  /// What is compared with 0: a difference, and how it has to be.
+  struct Constraint {
+    enum class Is : std::uint8_t { zero, other, positive, negative, not_positive, not_negative };
+    Nest::Index difference;
+    Is is = Is::zero;
+    bool holds(double at) const;
+    /// Whether loops alone decide it.
+    bool known() const {
+      return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
+             difference.offset == 0;
+    }
+  };
+  bool constraints(int condition, std::vector<Constraint>& list);
+  double least(const Nest::Index& index) const;
+  bool constraint(int condition, int definer, std::vector<Constraint>& list);
+  double share(const std::vector<Constraint>& list, At at) const;
+  std::optional<double> share(const Constraint& one) const;
+  double iterations(int loop, std::span<const Constraint> list) const;
+  Few<double> shares(const Operation& operation, At at);
+
+  Points points(const Bound& bound, bool lower, bool& known);
+  Points points(int value);
+  const Nest::Index& index(int value);
+  void known_only_when_it_runs(Nest::Index& index, int value) const;
+  Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);
+  /// A result with quotients or remainders, where what enters them is whole multiples of the divisor and a
+  /// rest below it, as in blocks of a loop: a sum again. None where it is not so for certain.
+  std::optional<Nest::Index> divided_exactly(const AffineMap& map, std::size_t result,
+                                             std::span<const int> operands);
+  std::optional<Nest::Index> divided_exactly(const AffineNode& node, int dims,
+                                             std::span<const std::optional<Nest::Index>> values,
+                                             std::span<const int> operands);
+  Nest::Index scaled(Nest::Index index, double factor) const;
+  Nest::Index sum(Nest::Index a, const Nest::Index& b) const;
+  int buffer(int value);
+
+  // Parts of buffers (mlir/nest_views.cpp).
+  /// How positions in a part of a buffer are positions in the buffer.
+  struct View {
+    struct Dimension {
+      Nest::Index offset;
+      Few<std::pair<int, double>, 2> by;  ///< dimension of the part, how far one position of it goes
+    };
+    std::vector<Dimension> dimensions;  ///< of the buffer
+  };
+  View view_of(int value) const;
+  bool part(const Operation& operation, int value);
+  std::optional<std::vector<Nest::Index>> numbers(const Operation& operation, std::string_view name,
+                                                  std::size_t& operand);
+  Nest::Index composed(const View::Dimension& dimension, std::span<const Nest::Index> indices) const;
+  void moved_whole(int value, int of, Nest::Buffer& made);
+  void same_place(int value, int as);
+  void in_buffer(int value, Nest::Access& access) const;
+  Points extent(int value, std::size_t dimension);
+
+  // What iterations wait for (mlir/chains.cpp).
+  Way latency(int from, int to);
+  /// Of a comparison, choice or rounding of reals: what it takes, knowing which operands are constants.
+  Choice choice(const Operation& operation) const;
+  void carried_chain(const Operation& operation, int loop);
+  void carried_chain(std::span<const int> from, std::span<const int> to, int loop);
+
+  // Blocks that jump to each other (mlir/nest_jumps.cpp).
+  /// Blocks one after the other, those from one that is jumped back to as a loop.
+  struct Jumps {
+    std::vector<Few<int>> to, from;  ///< by block
+    std::vector<int> last;           ///< by block: the last that jumps back to it; -1: none does
+    std::vector<int> end;            ///< by block that is jumped back to: the last of its loop
+  };
+  void jumps(int region, At at);
+  Jumps jumps_of(int region) const;
+  void blocks(int region, const Jumps& jumps, int begin, int end, At at);
+  static int before(const Jumps& jumps, int head);
+  std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
+  Few<std::pair<int, int>> handed_in(int region, const Jumps& jumps, int head) const;
+  std::optional<Counter> counter(int region, const Jumps& jumps, int head);
+  void handed_back(int region, const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
+
+  // Operations on whole tensors (mlir/nest_tensors.cpp).
+  bool tensors(const Operation& operation, At at, Work work);
+  void structured(const Operation& operation, At at);
+  bool fuses(const Operation& operation, const Domain& domain);
+  /// An element-wise operation whose one use computes it: what linalg-fuse-elementwise-ops does.
+  struct Fused {
+    Domain domain;
+    int body = -1;
+    At at;  ///< where it stands
+    int bits = 0;
+    bool real = false;
+  };
+  int load(const Domain::Operand& operand, std::span<const int> loops, At at);
+  Nest::Access moved(const Domain::Operand& operand, std::span<const int> loops, At at);
+  void element_wise(const Operation& operation, At at, Work work);
+  void reduction(const Operation& operation, At at, bool pooling);
+  bool windows(const Operation& operation, const Type& input, const Type& output, Domain& loops,
+               Domain::Operand& from, Domain::Operand& to);
+  std::vector<std::int64_t> permutation(const Operation& operation, std::size_t rank) const;
+  void contraction(const Operation& operation, At at);
+  void copy(const Operation& operation, At at);
+  void domain(const Domain& domain, At at, std::span<const Work> work, int bits, bool real, int body);
+  std::optional<Points> told_size(const Domain& domain, std::size_t loop);
+  std::optional<Domain> generic_domain(const Operation& operation) const;
+  bool holds_tensors(const Operation& operation) const;
+
+  const Module& module_;
+  Nest& nest_;
+  std::size_t samples_ = 1;
+  std::vector<bool> dead_;          ///< by operation
+  Few<std::pair<int, int>> heads_;  ///< of loops of blocks that are being walked: region, block
+  Few<int> calling_;                ///< functions being walked, the outermost first
+  int walked_ = 0, chain_ = 0, order_ = 0, implied_ = Nest::kNoValue;
+  std::map<std::pair<int, std::string_view>, int> callees_;  ///< by region and symbol
+  std::unordered_map<int, Way> paths_;                       ///< by value, while latency() walks
+  bool chased_ = false;                                      ///< it went through a load's place
+  std::vector<Points> weights_;  ///< of a loop at each sample point: how often its body runs
+  std::unordered_map<int, Nest::Index> indices_;
+  std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
+  std::unordered_map<int, Points> values_;
+  std::unordered_map<int, int> buffers_;
+  std::unordered_map<int, View> views_;                ///< by value: where it is no whole buffer
+  std::unordered_map<std::string_view, int> globals_;  ///< by symbol: buffers
+  std::map<int, Fused> fused_;                         ///< by result
+  std::unordered_map<int, Few<int>> users_;            ///< by value: operations
+};
+
+}  // namespace hone::cost::mlir

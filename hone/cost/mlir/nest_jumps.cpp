@@ -1,0 +1,220 @@
+// Blocks that jump to each other: those that are jumped back to are loops.
+#include <algorithm>
+
+#include "hone/cost/mlir/nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+bool in_name(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+         c == '.' || c == '-';
+}
+
+/// What comes back to a loop's first block as its argument: what that has itself handed on, where the others
+/// only pass it back.
+int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
+  for (const auto& [name, value] : handed)
+    if (name == next && value != argument) return value;
+  return next;
+}
+
+}  // namespace
+
+NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const std::vector<Few<int>> none(blocks.size());
+  Jumps jumps{none, none, std::vector<int>(blocks.size(), -1), {}};
+  std::unordered_map<std::string_view, int> labels;
+  for (std::size_t b = 0; b < blocks.size(); ++b) labels.try_emplace(blocks[b].label, static_cast<int>(b));
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    if (blocks[b].operations.empty()) continue;
+    const std::string_view text =
+        module_.operations[static_cast<std::size_t>(blocks[b].operations.back())].text;
+    for (std::size_t at = text.find('^'); at != std::string_view::npos; at = text.find('^', at + 1)) {
+      std::size_t end = at + 1;
+      while (end < text.size() && in_name(text[end])) ++end;
+      const auto found = labels.find(text.substr(at, end - at));
+      if (found == labels.end()) continue;
+      jumps.to[b].push_back(found->second);
+      jumps.from[static_cast<std::size_t>(found->second)].push_back(static_cast<int>(b));
+      if (found->second <= static_cast<int>(b))
+        jumps.last[static_cast<std::size_t>(found->second)] = static_cast<int>(b);
+    }
+  }
+  // The jump that leaves a loop may be the one that goes back in the loop around it, whose blocks end later.
+  jumps.end = jumps.last;
+  for (std::size_t head = blocks.size(); head-- > 0;)
+    for (int b = static_cast<int>(head) + 1; b <= jumps.end[head]; ++b) {
+      b = std::max(b, jumps.end[static_cast<std::size_t>(b)]);
+      jumps.end[head] = std::max(jumps.end[head], b);
+    }
+  return jumps;
+}
+
+void NestBuilder::jumps(int region, At at) {
+  const auto count = static_cast<int>(module_.regions[static_cast<std::size_t>(region)].blocks.size());
+  blocks(region, jumps_of(region), 0, count, at);
+}
+
+void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At at) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const int entered = at.loop;
+  for (int b = begin; b < end; ++b) {
+    const int last = std::min(jumps.end[static_cast<std::size_t>(b)], end - 1);
+    const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
+    if (head && (b > begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
+      const std::optional<Counter> counter = this->counter(region, jumps, b);
+      const Points trips =
+          counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
+      const int loop = add_loop({entered, at.share}, trips, false, counter.has_value(), false);
+      handed_back(region, jumps, b, loop, counter);
+      heads_.emplace_back(region, b);
+      this->blocks(region, jumps, b, last + 1, {loop, 1.0});
+      heads_.pop_back();
+      b = last;
+      continue;
+    }
+    const auto& to = jumps.to[static_cast<std::size_t>(b)];
+    const bool back = std::any_of(to.begin(), to.end(), [&](int other) { return other <= b; });
+    if (to.size() > 1 && !head && !back) ++nest_.branches;
+    block(blocks[static_cast<std::size_t>(b)], at);
+  }
+}
+
+/// What a block's jump to another gives that one; none where that is not told. A jump to one of two has what
+/// it gives the first behind its condition, then what it gives the second.
+std::optional<std::span<const int>> NestBuilder::given(int region, const Jumps& jumps, int by,
+                                                       int block) const {
+  if (by < 0) return std::nullopt;
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const auto taken = [&](int b) { return blocks[static_cast<std::size_t>(b)].arguments.size(); };
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(by)];
+  if (to.empty()) return std::nullopt;
+  const Operation& jump =
+      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())];
+  const std::span<const int> operands = span_of(jump.operands);
+  if (to.size() == 1) return operands.size() == taken(block) ? std::optional(operands) : std::nullopt;
+  if (to.size() != 2 || to[0] == to[1] || !jump.name.ends_with("cond_br") ||
+      operands.size() != 1 + taken(to[0]) + taken(to[1]))
+    return std::nullopt;
+  return operands.subspan(to[0] == block ? 1 : 1 + taken(to[0]), taken(block));
+}
+
+int NestBuilder::before(const Jumps& jumps, int head) {
+  int before = -1;
+  for (const int b : jumps.from[static_cast<std::size_t>(head)])
+    if (b < head) before = b;
+  return before;
+}
+
+/// Arguments of the loop's blocks that only its first one jumps to, and what it gives them.
+Few<std::pair<int, int>> NestBuilder::handed_in(int region, const Jumps& jumps, int head) const {
+  Few<std::pair<int, int>> handed;
+  for (const int b : jumps.to[static_cast<std::size_t>(head)]) {
+    if (b <= head || b > jumps.end[static_cast<std::size_t>(head)]) continue;
+    const bool others = jumps.from[static_cast<std::size_t>(b)].size() > 1;
+    const auto values = given(region, jumps, head, b);
+    if (others || !values) continue;
+    const Few<int>& arguments =
+        module_.regions[static_cast<std::size_t>(region)].blocks[static_cast<std::size_t>(b)].arguments;
+    for (std::size_t i = 0; i < arguments.size(); ++i) handed.emplace_back(arguments[i], (*values)[i]);
+  }
+  return handed;
+}
+
+/// Of a loop that only its first block leaves, or only the one that jumps back, which compares a number.
+std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const int end = jumps.end[static_cast<std::size_t>(head)],
+            last = jumps.last[static_cast<std::size_t>(head)];
+  const auto initial = given(region, jumps, before(jumps, head), head),
+             next = given(region, jumps, last, head);
+  if (!initial || !next) return std::nullopt;
+  const auto leaves = [&](int to) { return to < head || to > end; };
+  int test = -1;
+  Few<int> others;  // that jump back, too
+  for (int b = head; b <= end; ++b)
+    for (const int to : jumps.to[static_cast<std::size_t>(b)]) {
+      if (to == head && b != last) others.push_back(b);
+      if (!leaves(to)) continue;
+      if ((test >= 0 && test != b) || (b != head && b != last)) return std::nullopt;
+      test = b;
+    }
+  if (test < 0 || (test != head && !others.empty())) return std::nullopt;
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(test)];
+  const auto& operations = blocks[static_cast<std::size_t>(test)].operations;
+  const Few<int>& decides = module_.operations[static_cast<std::size_t>(operations.back())].operands;
+  if (to.size() != 2 || leaves(to[0]) == leaves(to[1]) || decides.empty()) return std::nullopt;
+  bool at_end = true;  // nothing is done behind the test
+  for (int b = head + 1; b <= end && test != last; ++b)
+    at_end = at_end && blocks[static_cast<std::size_t>(b)].operations.size() == 1;
+  const auto handed = handed_in(region, jumps, head);
+  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (std::ranges::any_of(others, [&](int b) {
+          const auto by_other = given(region, jumps, b, head);
+          return !by_other || (*by_other)[i] != (*next)[i];
+        }))
+      continue;
+    Few<int> names = {arguments[i]};
+    for (const auto& [name, value] : handed)
+      if (value == arguments[i]) names.push_back(name);
+    auto found = counter(decides[0], !leaves(to[0]), std::move(names), (*initial)[i],
+                         passed_on(handed, (*next)[i], arguments[i]), at_end);
+    if (!found) continue;
+    for (const auto& [name, value] : handed)
+      if (value == found->next) found->sums.push_back(name);
+    return found;
+  }
+  return std::nullopt;
+}
+
+/// What a loop's first block is given by the jump to it and the jump back.
+void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop,
+                              const std::optional<Counter>& counter) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+  const int last = jumps.last[static_cast<std::size_t>(head)];
+  const auto initial = given(region, jumps, before(jumps, head), head),
+             next = given(region, jumps, last, head);
+  if (counter) {
+    counts_by(*counter, loop, nest_.loops[static_cast<std::size_t>(loop)].parent);
+    // Jumps that are the loop's own, as those of loops that are written.
+    const auto own = [&](int to) { return to <= head || to > jumps.end[static_cast<std::size_t>(head)]; };
+    for (const int block : {head, last})
+      if (!dead_.empty() && std::ranges::any_of(jumps.to[static_cast<std::size_t>(block)], own))
+        dead_[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())] = true;
+  }
+  const auto handed = handed_in(region, jumps, head);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    // As what an iteration knows it: what stands behind the first block has it from that.
+    Few<int> names = {arguments[i]};
+    for (const auto& [name, given] : handed)
+      if (given == arguments[i]) names.push_back(name);
+    for (const int name : names) stands_[name] = loop;
+    if (!initial || !next || (counter && arguments[i] == counter->names[0])) continue;
+    const Type& type = module_.type_of(arguments[i]);
+    if (type.shaped() && type.kind != Type::Kind::vector) {
+      for (const int name : names) same_place(name, (*initial)[i]);
+      continue;
+    }
+    Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+    const int back = passed_on(handed, (*next)[i], arguments[i]);
+    if (counted(span_of(names), back, (*initial)[i], loop)) {
+      made.variables.insert(made.variables.end(), names.begin(), names.end());
+      continue;
+    }
+    (type.real_elements() ? made.carries_real : made.carries_integer) = true;
+    made.carried.push_back(names.back());
+    made.yielded.push_back(back);
+    made.initial.push_back((*initial)[i]);
+    for (std::size_t k = 0; k + 1 < names.size(); ++k)
+      nest_.flows.push_back({loop, false, order_++, {names[k]}, {names.back()}, true});
+  }
+  const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+  const Few<int> from = made.carried, to = made.yielded;
+  carried_chain(span_of(from), span_of(to), loop);
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,253 @@
+// How often the sides of branches are taken.
+#include <algorithm>
+#include <cmath>
+
+#include "hone/cost/mlir/nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+constexpr std::size_t kMostConditions = 128;  // that a branch depends on, and `and`s of them
+
+}  // namespace
+
+bool chooses(std::string_view name) {
+  const std::string_view last = name.substr(name.find_last_of("._") + 1);
+  return last == "if" || last == "If" || last == "IfRegion" || last == "case" || last == "switch";
+}
+
+bool NestBuilder::Constraint::holds(double at) const {
+  switch (is) {
+    case Is::zero:
+      return at == 0.0;
+    case Is::other:
+      return at != 0.0;
+    case Is::positive:
+      return at > 0.0;
+    case Is::negative:
+      return at < 0.0;
+    case Is::not_positive:
+      return at <= 0.0;
+    case Is::not_negative:
+      return at >= 0.0;
+  }
+  return false;
+}
+
+/// The least that it is; -infinity where that is not known.
+double NestBuilder::least(const Nest::Index& index) const {
+  if (!index.exact || index.indirect || index.unknown != Nest::kNoValue || index.offset != 0)
+    return -INFINITY;
+  double least = index.constant;
+  for (const auto& [at, step] : index.terms) {
+    if (step >= 0.0) continue;
+    const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
+    least += loop.known ? step * std::max(0.0, loop.most - 1.0) : -INFINITY;
+  }
+  return least;
+}
+
+/// Of a condition that loops alone decide, and `and`s of such; false: it is another one.
+bool NestBuilder::constraints(int condition, std::vector<Constraint>& list) {
+  // An `and` may be of what others are of, too: each value says once what it says.
+  std::vector<int> left{condition}, seen;
+  while (!left.empty()) {
+    const int value = left.back();
+    left.pop_back();
+    if (std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
+    if (seen.size() >= kMostConditions) return false;
+    seen.push_back(value);
+    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
+    if (definer >= 0 && module_.constant(value) == kDynamic) {
+      const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+      if (operation.name == "arith.andi" && operation.operands.size() == 2) {
+        left.push_back(operation.operands[1]);
+        left.push_back(operation.operands[0]);
+        continue;
+      }
+    }
+    if (!constraint(value, definer, list)) return false;
+  }
+  return true;
+}
+
+/// Of one that is no `and`.
+bool NestBuilder::constraint(int condition, int definer, std::vector<Constraint>& list) {
+  using Is = Constraint::Is;
+  const std::int64_t fixed = module_.constant(condition);
+  if (fixed != kDynamic) {
+    Constraint constant;
+    constant.difference.constant = fixed == 0 ? 1.0 : 0.0;
+    list.push_back(std::move(constant));
+    return true;
+  }
+  if (definer < 0 || chain_ > kMaxChain) return false;
+  const Longer longer(*this);
+  const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+  const std::string_view written = predicate_of(module_, operation), predicate = without_sign(written);
+  if (predicate.empty()) return false;
+  const Nest::Index left = index(operation.operands[0]), right = index(operation.operands[1]);
+  if (unsigned_order(written) && !(least(left) >= 0.0 && least(right) >= 0.0)) return false;
+  Constraint one{sum(left, scaled(right, -1.0)), predicate == "eq"   ? Is::zero
+                                                 : predicate == "ne" ? Is::other
+                                                 : predicate == "lt" ? Is::negative
+                                                 : predicate == "le" ? Is::not_positive
+                                                 : predicate == "gt" ? Is::positive
+                                                                     : Is::not_negative};
+  list.push_back(std::move(one));
+  return list.back().known();
+}
+
+/// Of one that a single loop decides, exactly, or of one that always or never holds.
+std::optional<double> NestBuilder::share(const Constraint& one) const {
+  const auto& terms = one.difference.terms;
+  double least = one.difference.constant, most = least;
+  for (const auto& [at, step] : terms) {
+    const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
+    if (!loop.known) return std::nullopt;
+    (step > 0.0 ? most : least) += step * std::max(0.0, loop.most - 1.0);
+  }
+  const bool at_least = one.holds(least), at_most = one.holds(most);
+  if (least == most) return at_least ? 1.0 : 0.0;
+  if (least > 0.0 || most < 0.0) return at_least ? 1.0 : 0.0;
+  if (terms.size() != 1 || !nest_.loops[static_cast<std::size_t>(terms[0].first)].fixed) {
+    const bool ends = one.is == Constraint::Is::zero || one.is == Constraint::Is::other;
+    if (!ends && at_least == at_most) return at_least ? 1.0 : 0.0;
+    return std::nullopt;
+  }
+  const double trips = nest_.loops[static_cast<std::size_t>(terms[0].first)].most;
+  if (!(trips > 0.0)) return 0.0;
+  return iterations(terms[0].first, {&one, 1}) / trips;
+}
+
+/// In how many iterations of a loop all those hold that it alone decides.
+double NestBuilder::iterations(int loop, std::span<const Constraint> list) const {
+  const double trips = nest_.loops[static_cast<std::size_t>(loop)].most;
+  double from = 0.0, to = trips;
+  std::vector<double> without;
+  for (const Constraint& one : list) {
+    if (one.difference.terms.size() != 1 || one.difference.terms[0].first != loop) continue;
+    if (one.difference.terms[0].second == 0.0) continue;
+    const double step = one.difference.terms[0].second, zero = -one.difference.constant / step;
+    // The iteration in which it is 0, if one is, and the first behind it.
+    const double at = std::clamp(std::ceil(zero), 0.0, trips),
+                 behind = std::clamp(std::floor(zero) + 1.0, 0.0, trips);
+    const bool up = step > 0.0;
+    const auto begins = [&](double begin) { from = std::max(from, begin); };
+    const auto ends = [&](double end) { to = std::min(to, end); };
+    switch (one.is) {
+      case Constraint::Is::zero:
+        begins(at);
+        ends(behind);
+        break;
+      case Constraint::Is::other:
+        if (at < behind) without.push_back(at);
+        break;
+      case Constraint::Is::positive:
+        up ? begins(behind) : ends(at);
+        break;
+      case Constraint::Is::negative:
+        up ? ends(at) : begins(behind);
+        break;
+      case Constraint::Is::not_positive:
+        up ? ends(behind) : begins(at);
+        break;
+      case Constraint::Is::not_negative:
+        up ? begins(at) : ends(behind);
+        break;
+    }
+  }
+  std::sort(without.begin(), without.end());
+  without.erase(std::unique(without.begin(), without.end()), without.end());
+  const auto left_out =
+      std::count_if(without.begin(), without.end(), [&](double one) { return one >= from && one < to; });
+  return std::max(0.0, to - from) - static_cast<double>(left_out);
+}
+
+/// Of all of them together: exactly where each is decided by one loop, else at the sample points.
+double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
+  bool exact = true;
+  std::vector<int> loops, deciding;
+  for (const Constraint& one : list) {
+    const std::optional<double> alone = share(one);
+    if (alone == 0.0) return 0.0;
+    if (alone == 1.0) continue;
+    exact = exact && alone.has_value();
+    for (const auto& [loop, step] : one.difference.terms) {
+      loops.push_back(loop);
+      if (alone) deciding.push_back(loop);
+    }
+  }
+  for (std::vector<int>* sorted : {&loops, &deciding}) {
+    std::sort(sorted->begin(), sorted->end());
+    sorted->erase(std::unique(sorted->begin(), sorted->end()), sorted->end());
+  }
+  double product = 1.0;
+  for (const int loop : deciding)
+    product *= iterations(loop, list) / nest_.loops[static_cast<std::size_t>(loop)].most;
+  if (exact || product == 0.0) return product;
+  std::vector<Points> stands;
+  for (const int loop : loops) {
+    const Nest::Loop& one = nest_.loops[static_cast<std::size_t>(loop)];
+    const bool outermost = one.parent < 0;
+    const double entered = outermost ? 1.0 : nest_.loops[static_cast<std::size_t>(one.parent)].iterations;
+    Points trips(samples_, one.trips);
+    for (std::size_t s = 0; s < samples_ && !one.fixed; ++s) {
+      const double around = outermost ? 1.0 : weights_[static_cast<std::size_t>(one.parent)][s];
+      // What runs in it at a sample, an entry.
+      if (around > 0.0 && one.entries > 0.0)
+        trips[s] = weights_[static_cast<std::size_t>(loop)][s] / around * entered / one.entries;
+    }
+    stands.push_back(stands_at(loop, trips));
+  }
+  double all = 0.0, true_for = 0.0;
+  for (std::size_t s = 0; s < samples_; ++s) {
+    const double weight = at.loop < 0 ? 1.0 : weights_[static_cast<std::size_t>(at.loop)][s];
+    const bool holds = std::all_of(list.begin(), list.end(), [&](const Constraint& one) {
+      double difference = one.difference.constant;
+      for (const auto& [loop, step] : one.difference.terms)
+        difference += step * stands[static_cast<std::size_t>(
+                                 std::lower_bound(loops.begin(), loops.end(), loop) - loops.begin())][s];
+      return one.holds(difference);
+    });
+    all += weight;
+    if (holds) true_for += weight;
+  }
+  // What no sample shows may be rare, and is not never.
+  const double found = all > 0.0 ? true_for / all : 0.5;
+  const double rare = 0.5 / static_cast<double>(samples_);
+  return std::clamp(found, rare, 1.0 - rare);
+}
+
+/// By region of an operation that is no loop: how often it runs, each time that the operation does.
+Few<double> NestBuilder::shares(const Operation& operation, At at) {
+  Few<double> sides(operation.regions.size(), 1.0);
+  if (!chooses(operation.name)) return sides;
+  std::vector<Constraint> list;
+  bool known = false;
+  if (operation.name == "scf.if" && !operation.operands.empty()) {
+    known = constraints(operation.operands[0], list);
+  } else if (operation.name == "affine.if") {
+    for (const auto& [name, id] : operation.attributes) {
+      const Attribute& set = module_.attributes[static_cast<std::size_t>(id)];
+      if (set.kind != Attribute::Kind::set || set.map < 0) continue;
+      known = true;
+      const AffineMap& map = module_.maps[static_cast<std::size_t>(set.map)];
+      for (std::size_t k = 0; k < map.results.size(); ++k) {
+        list.push_back({mapped(map, k, span_of(operation.operands)),
+                        set.numbers[k] != 0.0 ? Constraint::Is::zero : Constraint::Is::not_negative});
+        known = known && list.back().known();
+      }
+    }
+  }
+  if (!known) {
+    ++nest_.even_branches;
+    sides.assign(sides.size(), 1.0 / static_cast<double>(std::max<std::size_t>(2, sides.size())));
+    return sides;
+  }
+  const double taken = share(list, at);
+  for (std::size_t k = 0; k < sides.size(); ++k) sides[k] = k == 0 ? taken : 1.0 - taken;
+  return sides;
+}
+
+}  // namespace hone::cost::mlir

@@ -1,0 +1,174 @@
+#include "hone/cost/llm/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "../../program.h"
+#include "hone/base/rng.h"
+#include "hone/cost/llm/measured.h"
+
+namespace hone::cost {
+namespace {
+
+/// Deployments as a stack of other constants would serve them, 1% noise.
+std::vector<MeasuredDeployment> made(const LlmStack& truth, const std::vector<std::string>& models) {
+  std::vector<MeasuredDeployment> all;
+  Rng rng(3, "steps");
+  for (const std::string& name : models) {
+    MeasuredDeployment one;
+    one.name = name;
+    one.deployment.model = need_architecture(name);
+    one.deployment.accelerator = accelerator("a100-80gb");
+    one.deployment = fitted(one.deployment, 1, 2048, 2048);
+    one.group = all.size();
+    one.steps.push_back({true, 1, 128, 0.0, 0.0});
+    one.steps.push_back({true, 16, 512, 0.0, 0.0});
+    for (const double prompt : {1.0, 64.0, 256.0, 512.0, 1024.0, 2048.0})
+      one.steps.push_back({false, 1, prompt, 0.0, prompt});
+    for (auto& step : one.steps)
+      step.seconds = llm_step(one.deployment, truth, step).seconds * (1.0 + 0.01 * rng.normal());
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+LlmStack other_stack() {
+  LlmStack truth;
+  truth.launch_s = 0.3e-3;
+  truth.memory_share = 0.7;
+  truth.matrix_share = 0.45;
+  truth.sequence_s = 0.4e-3;
+  return truth;
+}
+
+TEST(LlmCalibration, LearnsAStackAndPredictsAModelNobodyMeasured) {
+  const LlmStack truth = other_stack();
+  const auto all = made(truth, {"gpt-j-6b", "gpt-neox-20b", "opt-66b", "opt-13b", "bloom-176b", "yalm-100b"});
+  std::vector<double> learned, default_errors;
+  for (std::size_t out = 0; out < all.size(); ++out) {
+    auto train = all;
+    train.erase(train.begin() + static_cast<std::ptrdiff_t>(out));
+    const LlmCalibration calibration = LlmCalibration::fit(train);
+    for (const auto& step : all[out].steps) {
+      const double known = llm_step(all[out].deployment, truth, step).seconds;
+      learned.push_back(std::abs(calibration.predict(all[out].deployment, step).seconds / known - 1.0));
+      default_errors.push_back(
+          std::abs(llm_step(all[out].deployment, LlmStack{}, step).seconds / known - 1.0));
+      EXPECT_LT(learned.back(), 0.25) << all[out].name << " " << step.tokens;
+    }
+  }
+  std::sort(learned.begin(), learned.end());
+  std::sort(default_errors.begin(), default_errors.end());
+  EXPECT_LT(learned[learned.size() / 2], 0.04);
+  EXPECT_GT(default_errors[default_errors.size() / 2], 0.15);
+  EXPECT_NEAR(LlmCalibration::fit(all).stack().launch_s, truth.launch_s, 0.1e-3);
+}
+
+TEST(LlmCalibration, IsNearWhatWasMeasuredAndLessSureElsewhere) {
+  auto all = made(other_stack(), {"gpt-j-6b", "gpt-neox-20b", "opt-66b"});
+  // One deployment is its own way slow.
+  for (auto& step : all[1].steps) step.seconds *= 1.3;
+  const LlmCalibration calibration = LlmCalibration::fit(all);
+  for (const auto& one : all)
+    for (const auto& step : one.steps)
+      EXPECT_NEAR(calibration.predict(one.deployment, step).seconds / step.seconds, 1.0, 0.025);
+  LlmDeployment unseen = all[0].deployment;
+  unseen.model = need_architecture("opt-30b");
+  EXPECT_GT(calibration.predict(unseen, {true, 1, 128}).spread,
+            3.0 * calibration.predict(all[0].deployment, {true, 1, 128}).spread);
+}
+
+TEST(LlmCalibration, CountsCopiesOnce) {
+  auto all = made(other_stack(), {"gpt-j-6b", "gpt-neox-20b", "opt-66b"});
+  const double once = LlmCalibration::fit(all).stack().launch_s;
+  for (int copy = 0; copy < 20; ++copy) all.push_back(all[0]);
+  EXPECT_NEAR(LlmCalibration::fit(all).stack().launch_s, once, 1e-9);
+}
+
+TEST(LlmCalibration, RefusesNothingAndTheImpossible) {
+  EXPECT_THROW(LlmCalibration::fit({}), Error);
+  auto all = made(other_stack(), {"gpt-j-6b"});
+  all[0].steps[0].seconds = std::nan("");
+  EXPECT_THROW(LlmCalibration::fit(all), Error);
+}
+
+const char* kTable =
+    "model,hardware,prompt_size,batch_size,token_size,prompt_time,token_time,e2e_time,tensor_parallel\n"
+    "llama2-70b,a100-80gb,512,1,128,200,50,6550,2\n"
+    "llama2-70b,a100-80gb,512,1,128,210,52,6814,2\n"
+    "llama2-70b,a100-80gb,512,1,128,190,48,6286,2\n"
+    "llama2-70b,a100-80gb,512,64,128,900,60,99999,2\n"
+    "llama2-70b,a100-80gb-pcap,512,1,128,260,50,6610,2\n"
+    "who-knows,a100-80gb,512,1,128,200,50,6550,2\n";
+
+TEST(ServingTable, BecomesDeployments) {
+  const test::Folder folder;
+  folder.write("t.csv", kTable);
+  const auto rows = read_serving_table(folder.file("t.csv"));
+  ASSERT_TRUE(rows.has_value());
+  ASSERT_EQ(rows->size(), 6u);
+  ServingRest rest;
+  const auto measured = measured_deployments(*rows, {}, &rest);
+  ASSERT_EQ(measured.size(), 2u);
+  EXPECT_EQ(rest.unknown, std::vector<std::string>{"who-knows"});
+  EXPECT_EQ(rest.unlike, 1) << "its parts do not add up";
+  EXPECT_EQ(measured[0].group, measured[1].group) << "token times are copies";
+  ASSERT_EQ(measured[0].steps.size(), 2u);
+  EXPECT_DOUBLE_EQ(measured[0].steps[0].seconds, 0.2) << "the median";
+  EXPECT_EQ(measured[0].deployment.tensor_parallel, 2);
+  folder.write("other.csv", "a,b\n1,2\n");
+  EXPECT_FALSE(read_serving_table(folder.file("other.csv")).has_value());
+  folder.write("bad.csv", std::string(kTable) + "llama2-70b,a100-80gb,512,1,128,fast,50,6550,2\n");
+  EXPECT_THROW(read_serving_table(folder.file("bad.csv")), Error);
+  for (const char* count : {"0.5", "1e300"}) {
+    folder.write("bad.csv", fmt::format("{}llama2-70b,a100-80gb,{},1,128,512,50,6550,2\n", kTable, count));
+    EXPECT_THROW(read_serving_table(folder.file("bad.csv")), Error) << count << " accelerators";
+  }
+}
+
+TEST(ServingTable, NamesTheColumnsThatItLacks) {
+  const test::Folder folder;
+  for (const auto& [header, lacking] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"model,hardware,tensor_parallel,batch_size,prompt_size,token_size,prompt_time,e2e_time",
+            "column token_time"},
+           {"Model,hardware,batch_size,prompt_size,token_size,prompt_time,token_time",
+            "columns model, tensor_parallel"}}) {
+    folder.write("t.csv", fmt::format("{}\n", header));
+    try {
+      read_serving_table(folder.file("t.csv"));
+      ADD_FAILURE() << header << " was read";
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(lacking), std::string::npos) << error.what();
+      EXPECT_EQ(error.place().file, folder.file("t.csv"));
+    }
+  }
+  // A table of points beside it has the model's name too.
+  folder.write("points.csv", "model,prompt_tokens,output_tokens,seconds\n");
+  EXPECT_FALSE(read_serving_table(folder.file("points.csv")).has_value());
+}
+
+TEST(DeploymentNotes, SayWhatNamesDoNot) {
+  const test::Folder folder;
+  folder.write("deployments.json",
+               R"({"x/y": {"architecture": "opt-30b", "accelerators": 4, "tensor_parallel": 2,
+    "accelerator": "h100"}, "z": {"architecture": {"layers": 2, "width": 64, "heads": 2, "vocabulary": 100}},
+    "bad": {"accelerators": 3, "tensor_parallel": 2, "architecture": "opt-30b"}})");
+  const auto notes = DeploymentNotes::read(folder.file("deployments.json"));
+  const Accelerator device = accelerator("a100");
+  const auto noted = deployment_named("x/y", device, notes);
+  ASSERT_TRUE(noted.has_value());
+  EXPECT_EQ(noted->model.name, "opt-30b");
+  EXPECT_EQ(noted->pipeline_parallel, 2);
+  EXPECT_EQ(noted->accelerator.name, "h100-80gb");
+  EXPECT_EQ(deployment_named("z", device, notes)->model.layers, 2);
+  EXPECT_THROW(deployment_named("bad", device, notes), Error);
+  EXPECT_FALSE(deployment_named("unknown", device, notes).has_value());
+  EXPECT_EQ(deployment_named("microsoft/TNLGv2_530B", device)->accelerators(), 24);
+  EXPECT_EQ(deployment_named("somebody/model-30b", device)->model.assumed, true);
+}
+
+}  // namespace
+}  // namespace hone::cost

@@ -1,0 +1,108 @@
+// How often branches are taken whose conditions loops alone decide.
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "function.h"
+#include "hone/cost/mlir/features.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+/// The part of 64 * 100 iterations in which a branch runs; `condition` is what stands before its body.
+double part_of_iterations(const std::string& condition) {
+  const Module module = parse(
+      "func.func @f(%a: memref<64x100xf32>, %m: index) {\naffine.for %i = 0 to 64 {\n"
+      "affine.for %j = 0 to 100 {\n%c3 = arith.constant 3 : index\n%c9 = arith.constant 9 : index\n"
+      "%m1 = arith.constant -1 : index\n" +
+      condition +
+      " {\n%x = affine.load %a[%i, %j] : memref<64x100xf32>\n%y = math.exp %x : f32\n"
+      "affine.store %y, %a[%i, %j] : memref<64x100xf32>\n}\n}\n}\nreturn\n}\n");
+  return features(module, module.functions().at(0)).at("transcendental_count") / 6400.0;
+}
+
+TEST(MlirBranches, AConditionThatIsNamedTwiceCountsOnce) {
+  const std::string first = "%p0 = arith.cmpi slt, %i, %c3 : index\n";
+  EXPECT_DOUBLE_EQ(part_of_iterations(first + "%p1 = arith.andi %p0, %p0 : i1\nscf.if %p1"), 3.0 / 64.0);
+  // Written out this one has 2^60 comparisons.
+  std::string chain = first;
+  for (int i = 0; i < 60; ++i) chain += fmt::format("%p{0} = arith.andi %p{1}, %p{1} : i1\n", i + 1, i);
+  EXPECT_DOUBLE_EQ(part_of_iterations(chain + "scf.if %p60"), 3.0 / 64.0);
+  // Of too many nothing is known.
+  for (int i = 60; i < 200; ++i) chain += fmt::format("%p{0} = arith.andi %p{1}, %p{1} : i1\n", i + 1, i);
+  EXPECT_EQ(part_of_iterations(chain + "scf.if %p200"), 0.5);
+}
+
+TEST(MlirBranches, WithoutASignWhatIsBelowZeroIsBeyondAllOthers) {
+  const auto compared = [](const std::string& comparison) {
+    return part_of_iterations("%p = arith.cmpi " + comparison + " : index\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(compared("ult, %i, %c3"), 3.0 / 64.0);
+  EXPECT_DOUBLE_EQ(compared("uge, %c3, %i"), 4.0 / 64.0);
+  EXPECT_EQ(compared("slt, %i, %m1"), 0.0);
+  EXPECT_EQ(compared("ult, %i, %m1"), 0.5) << "not known";
+  EXPECT_EQ(part_of_iterations("%k = arith.subi %i, %c3 : index\n"
+                               "%p = arith.cmpi ult, %k, %c9 : index\nscf.if %p"),
+            0.5);
+  // Of what counts, too.
+  const auto trips = [](const std::string& predicate, int first, int step, int bound) {
+    const Module module = parse(fmt::format(
+        "func.func @f(%a: memref<64xf32>) {{\n%c0 = arith.constant 0 : index\n%b = arith.constant {} : "
+        "i32\n%s = arith.constant {} : i32\n"
+        "%n = arith.constant {} : i32\n%r = scf.while (%i = %b) : (i32) -> i32 {{\n"
+        "%c = arith.cmpi {}, %i, %n : i32\nscf.condition(%c) %i : i32\n}} do {{\n^bb0(%j: i32):\n"
+        "%x = memref.load %a[%c0] : memref<64xf32>\n%k = arith.addi %j, %s : i32\nscf.yield %k : i32\n}}\n"
+        "return\n}}\n",
+        first, step, bound, predicate));
+    const LoopFeatures loop = features(module, module.functions().at(0)).loops.at(0);
+    return loop.known ? loop.trips : -1.0;
+  };
+  EXPECT_EQ(trips("ult", 0, 1, 40), 40.0);
+  EXPECT_EQ(trips("ugt", 40, -2, 3), 19.0) << "the last is 2";
+  EXPECT_EQ(trips("ult", 0, 1, -1), -1.0);
+  EXPECT_EQ(trips("ugt", 5, -3, 1), -1.0) << "from 2 beyond all";
+  EXPECT_EQ(trips("uge", 5, -1, 0), -1.0) << "for ever";
+}
+
+TEST(MlirBranches, ComparisonsOfIndicesInEitherForm) {
+  EXPECT_DOUBLE_EQ(part_of_iterations("%p = index.cmp slt(%i, %c3)\nscf.if %p"), 3.0 / 64.0);
+  const auto generic = [](const std::string& predicate) {
+    return part_of_iterations("%p = \"index.cmp\"(%i, %c3) <{pred = " + predicate +
+                              "}> : (index, index) -> i1\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(generic("#index<cmp_predicate slt>"), 3.0 / 64.0);
+  EXPECT_DOUBLE_EQ(generic("#index<cmp_predicate uge>"), 61.0 / 64.0);
+  EXPECT_EQ(generic("#index<other slt>"), 0.5) << "not known";
+  EXPECT_EQ(generic("3"), 0.5);
+}
+
+TEST(MlirBranches, ConditionsOnOneLoopAreItsIterationsInWhichAllHold) {
+  const auto set = [](const std::string& constraints) {
+    return part_of_iterations("affine.if affine_set<(i, j)[m] : (" + constraints + ")>(%i, %j)[%m]");
+  };
+  EXPECT_DOUBLE_EQ(set("i - 5 >= 0, -i + 5 >= 0"), 1.0 / 64.0);
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, -i + 31 >= 0"), 22.0 / 64.0);
+  EXPECT_DOUBLE_EQ(set("2 * i - 5 >= 0, -2 * i + 9 >= 0"), 2.0 / 64.0) << "3 and 4";
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, j - 3 == 0, -i + 31 >= 0"), 22.0 / 6400.0);
+  EXPECT_DOUBLE_EQ(set("i - 10 >= 0, i - 20 >= 0"), 44.0 / 64.0);
+  EXPECT_EQ(set("i - 10 >= 0, 9 - i >= 0"), 0.0);
+  EXPECT_DOUBLE_EQ(set("i + j >= 0, i - 5 >= 0"), 59.0 / 64.0) << "what always holds decides nothing";
+  EXPECT_EQ(set("i - j >= 0, i - 10 >= 0, 9 - i >= 0"), 0.0);
+  const auto both = [](const std::string& first, const std::string& second) {
+    return part_of_iterations("%p = arith.cmpi " + first + " : index\n%q = arith.cmpi " + second +
+                              " : index\n%r = arith.andi %p, %q : i1\nscf.if %r");
+  };
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c3", "ne, %i, %c9"), 62.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c3", "slt, %i, %c9"), 8.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("ne, %i, %c9", "slt, %i, %c9"), 9.0 / 64.0);
+  EXPECT_DOUBLE_EQ(both("sgt, %c9, %i", "sle, %c3, %i"), 6.0 / 64.0);
+  const std::string nothing = "%z = arith.constant 0 : index\n%0 = arith.muli %i, %z : index\n";
+  EXPECT_DOUBLE_EQ(part_of_iterations(nothing + "%p = arith.cmpi slt, %0, %c3 : index\n"
+                                                "%q = arith.cmpi slt, %i, %c9 : index\n"
+                                                "%r = arith.andi %p, %q : i1\nscf.if %r"),
+                   9.0 / 64.0);
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir
