@@ -129,10 +129,12 @@ class NestBuilder {
     int initial = -1, next = -1;
     int comparison = -1, addition = -1;  ///< operations
     int bound = -1, by = -1;             ///< values: what it is compared with, what is added
+    bool known = true;                   ///< from where to where; else kUnknownTrips
     Points first, step, trips;
   };
   std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next,
                                  bool at_end);
+  bool given_to_function(int value) const;
   void counts_by(const Counter& counter, int loop, int around);
   void while_loop(const Operation& operation, At at);
   void launch(const Operation& operation, At at);

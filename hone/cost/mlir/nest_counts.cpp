@@ -132,6 +132,16 @@ bool NestBuilder::counted(std::span<const int> names, int next, int initial, int
   return true;
 }
 
+/// Whether a value is an argument of the function itself, the same all through it.
+bool NestBuilder::given_to_function(int value) const {
+  if (value < 0 || stands_.contains(value)) return false;
+  const Value& one = module_.values[static_cast<std::size_t>(value)];
+  if (one.operation >= 0 || one.region < 0) return false;
+  const Region& around = module_.regions[static_cast<std::size_t>(one.region)];
+  return module_.operations[static_cast<std::size_t>(around.operation)].name.ends_with("func") &&
+         std::ranges::count(around.blocks[0].arguments, value) > 0;
+}
+
 /// `condition` ends the loop, where it `holds` it goes on; `next` is what the next iteration gets. `at_end`:
 /// an iteration has been when it is looked at.
 std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool holds, Few<int> names,
@@ -169,6 +179,13 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
   for (std::size_t s = 0; s < samples_; ++s) {
     if (added == Added::minus) made.step[s] = -made.step[s];
     made.trips[s] = trips_until(predicate, bound[s] - made.first[s], made.step[s]);
+    if (std::isnan(bound[s] - made.first[s]) && !std::isnan(trips_until(predicate, 0.0, made.step[s])) &&
+        (given_to_function(made.bound) || stands_.contains(made.bound))) {
+      // From or to a number that the text does not tell, which is the same in all iterations.
+      made.known = false;
+      made.trips[s] = static_cast<double>(Nest::kUnknownTrips);
+      continue;
+    }
     if (std::isnan(made.trips[s])) return std::nullopt;
     // Without a sign what is below 0 is beyond all others.
     const double last = made.first[s] + made.trips[s] * made.step[s];
@@ -188,7 +205,7 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
   Points value(samples_);
   double begin = INFINITY, end = -INFINITY;
   for (std::size_t s = 0; s < samples_; ++s) {
-    value[s] = counter.first[s] + at[s] * counter.step[s];
+    value[s] = (std::isfinite(counter.first[s]) ? counter.first[s] : 0.0) + at[s] * counter.step[s];
     const double last = counter.first[s] + counter.trips[s] * counter.step[s];
     begin = std::min({begin, counter.first[s], last});
     end = std::max({end, counter.first[s], last});
@@ -206,7 +223,7 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
     stands_[name] = loop;
   }
   made.step = std::max(1.0, std::abs(counter.step[0]));
-  made.span = std::max(made.most, std::ceil((end - begin) / made.step));
+  if (counter.known) made.span = std::max(made.most, std::ceil((end - begin) / made.step));
   made.first = index(counter.initial);
   made.shifted = module_.constant(counter.initial) == kDynamic;
   for (const int bound : {counter.initial, counter.bound, counter.by}) bounded_by(loop, around, bound);
@@ -255,7 +272,7 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
     if (ended_with(operation.regions[0], k + 1) == counter->next) counter->sums.push_back(after[k]);
   const Points unknown(samples_, static_cast<double>(Nest::kUnknownTrips));
   const int around = at.loop;
-  at = {add_loop(at, counter ? counter->trips : unknown, false, counter.has_value(), false), 1.0};
+  at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0};
   if (counter) counts_by(*counter, at.loop, around);
   Few<int> from, to;
   for (std::size_t i = 0; i < values; ++i) {

@@ -67,7 +67,7 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
       const std::optional<Counter> counter = this->counter(region, jumps, b);
       const Points trips =
           counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
-      const int loop = add_loop({entered, at.share}, trips, false, counter.has_value(), false);
+      const int loop = add_loop({entered, at.share}, trips, false, counter && counter->known, false);
       handed_back(region, jumps, b, loop, counter);
       heads_.emplace_back(region, b);
       this->blocks(region, jumps, b, last + 1, {loop, 1.0});
@@ -78,6 +78,10 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
     const auto& to = jumps.to[static_cast<std::size_t>(b)];
     const bool back = std::any_of(to.begin(), to.end(), [&](int other) { return other <= b; });
     if (to.size() > 1 && !head && !back) ++nest_.branches;
+    // What goes on with the next block is no jump.
+    const auto& operations = blocks[static_cast<std::size_t>(b)].operations;
+    if (to.size() == 1 && to[0] == b + 1 && !dead_.empty())
+      dead_[static_cast<std::size_t>(operations.back())] = true;
     block(blocks[static_cast<std::size_t>(b)], at);
   }
 }

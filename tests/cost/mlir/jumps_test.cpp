@@ -33,7 +33,7 @@ void expect_written(const std::string& text, const std::string& as = kProduct) {
   const Features loops = features_in(text);
   ASSERT_EQ(loops.loops.size(), written.loops.size());
   for (const char* name : {"flops", "load_count", "store_count", "innermost_trips", "footprint_bytes",
-                           "integer_count", "unknown_loops"})
+                           "integer_count", "control_count", "unknown_loops"})
     EXPECT_EQ(loops.at(name), written.at(name)) << name;
 }
 
@@ -285,6 +285,56 @@ TEST(MlirJumps, TheFirstIterationIsNotAskedFor) {
   EXPECT_EQ(exponentials("%k", 0), 1.0);
   EXPECT_EQ(exponentials("%i", 40), 41.0);
   EXPECT_EQ(exponentials("%i", 0), 1.0);
+}
+
+// Blocks that one jump leads to, the one before, and that one to nothing else: as mlir-opt prints loops
+// inside loops when nothing has made one of such blocks.
+
+TEST(MlirJumps, WhatGoesOnWithTheNextBlockIsNoJump) {
+  std::string text = kHandedOn;
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+  };
+  const double jumps = features_in(text).at("control_count");
+  replace("  memref.store %9, %arg2", "  cf.br ^between\n^between:\n  memref.store %9, %arg2");
+  EXPECT_EQ(features_in(text).at("control_count"), jumps);
+  EXPECT_EQ(features_in(text).at("control_count"), features_in(kProduct).at("control_count"));
+}
+
+// Loops to a number that the text does not tell are as those that are written, which nothing ends sooner.
+
+TEST(MlirJumps, BoundsThatTheTextDoesNotTell) {
+  expect_written(R"(
+func.func @f(%a: memref<?xf32>, %n: index, %o: memref<1xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %z = arith.constant 0.0 : f32
+  cf.br ^head(%c0, %z : index, f32)
+^head(%i: index, %s: f32):
+  %goes = arith.cmpi slt, %i, %n : index
+  cf.cond_br %goes, ^body, ^end
+^body:
+  %x = memref.load %a[%i] : memref<?xf32>
+  %t = arith.addf %s, %x : f32
+  %next = arith.addi %i, %c1 : index
+  cf.br ^head(%next, %t : index, f32)
+^end:
+  memref.store %s, %o[%c0] : memref<1xf32>
+  return
+})",
+                 R"(
+func.func @f(%a: memref<?xf32>, %n: index, %o: memref<1xf32>) {
+  %z = arith.constant 0.0 : f32
+  %r = affine.for %i = 0 to %n iter_args(%s = %z) -> (f32) {
+    %x = affine.load %a[%i] : memref<?xf32>
+    %t = arith.addf %s, %x : f32
+    affine.yield %t : f32
+  }
+  affine.store %r, %o[0] : memref<1xf32>
+  return
+})");
 }
 
 }  // namespace
