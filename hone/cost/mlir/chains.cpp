@@ -24,7 +24,8 @@ Way NestBuilder::latency(int from, int to) {
   Way longest;
   for (const int operand : operation.operands) {
     // A load waits for its place.
-    const bool number = module_.type_of(operand).kind == Type::Kind::scalar;
+    const Type& type = module_.type_of(operand);
+    const bool number = type.kind == Type::Kind::scalar || type.text.starts_with("!llvm.ptr");
     if (work != Work::load || number) longest.longest(latency(from, operand));
   }
   if (work == Work::load) {

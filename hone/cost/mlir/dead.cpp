@@ -59,37 +59,38 @@ class Analysis {
     static const std::unordered_set<std::string_view> kChoices = {
         "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
         "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
-    if (origin(one.operands[0]) == origin(one.operands[1]) && kChoices.contains(one.name)) {
+    const std::string_view name = plain_name(one.name);
+    if (origin(one.operands[0]) == origin(one.operands[1]) && kChoices.contains(name)) {
       same_[one.results[0]] = origin(one.operands[0]);
       return;
     }
     const bool left = zero(one.operands[0]), right = zero(one.operands[1]);
     const bool becomes_zero =
-        ((one.name == "arith.muli" || one.name == "arith.andi") && (left || right)) ||
-        ((one.name == "arith.addi" || one.name == "arith.ori" || one.name == "arith.xori") && left &&
-         right) ||
-        (one.name == "arith.subi" && (one.operands[0] == one.operands[1] || (left && right))) ||
-        (one.name == "arith.xori" && one.operands[0] == one.operands[1]);
+        ((name == "arith.muli" || name == "arith.andi") && (left || right)) ||
+        ((name == "arith.addi" || name == "arith.ori" || name == "arith.xori") && left && right) ||
+        (name == "arith.subi" && (one.operands[0] == one.operands[1] || (left && right))) ||
+        (name == "arith.xori" && one.operands[0] == one.operands[1]);
     if (becomes_zero) {
       zeros_.insert(one.results[0]);
       return;
     }
-    const bool sum = one.name == "arith.addi" || one.name == "arith.ori" || one.name == "arith.xori";
-    if (right && (sum || one.name == "arith.subi")) same_[one.results[0]] = origin(one.operands[0]);
+    const bool sum = name == "arith.addi" || name == "arith.ori" || name == "arith.xori";
+    if (right && (sum || name == "arith.subi")) same_[one.results[0]] = origin(one.operands[0]);
     if (left && sum) same_[one.results[0]] = origin(one.operands[1]);
     if (const int value = cancelled(one); value >= 0) same_[one.results[0]] = value;
   }
 
   /// Of sums and differences, modulo 2^bits: (a + b) - b, a - (a - b), (a - b) + b; -1: of no such.
   int cancelled(const Operation& one) const {
-    const bool difference = one.name == "arith.subi";
-    if (!difference && one.name != "arith.addi") return -1;
+    const std::string_view name = plain_name(one.name);
+    const bool difference = name == "arith.subi";
+    if (!difference && name != "arith.addi") return -1;
     const int a = origin(one.operands[0]), b = origin(one.operands[1]);
-    const auto parts = [&](int value, std::string_view name) -> const Operation* {
+    const auto parts = [&](int value, std::string_view sought) -> const Operation* {
       const int made = definer(value);
       if (made < static_cast<int>(begin_)) return nullptr;
       const Operation& from = operation(static_cast<std::size_t>(made));
-      return from.name == name && from.operands.size() == 2 ? &from : nullptr;
+      return plain_name(from.name) == sought && from.operands.size() == 2 ? &from : nullptr;
     };
     const auto part = [&](const Operation& from, std::size_t k) { return origin(from.operands[k]); };
     if (const Operation* from = parts(a, difference ? "arith.addi" : "arith.subi")) {
@@ -144,8 +145,9 @@ class Analysis {
     const Work work = work_of(one.name);
     bool needed = true;
     if (one.regions.empty() && one.results.size() == 1) {
-      const bool pure = one.dialect() == "arith" || one.dialect() == "math" || work == Work::load ||
-                        work == Work::none || one.name == "affine.apply";
+      const std::string_view plain = plain_name(one.name);
+      const bool pure = plain.starts_with("arith.") || plain.starts_with("math.") || work == Work::load ||
+                        work == Work::none || one.name == "affine.apply" || one.name == "llvm.getelementptr";
       if (pure)
         needed = used_.count(one.results[0]) > 0 && zeros_.count(one.results[0]) == 0 &&
                  same_.count(one.results[0]) == 0;

@@ -90,11 +90,12 @@ void NestBuilder::function(int operation) {
   const Operation& whole = module_.operations[static_cast<std::size_t>(operation)];
   calling_.push_back(operation);
   dead_ = dead_operations(module_, operation);
+  find_addresses();
   for (const int region : whole.regions) {
     for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
       if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty()) {
         nest_.buffers[static_cast<std::size_t>(buffer(argument))].argument = true;
-      } else {
+      } else if (!describes_memory(argument)) {
         nest_.arguments.push_back(argument);
         nest_.arguments_bytes += std::ceil(module_.type_of(argument).bits / 8.0);
       }
@@ -118,6 +119,7 @@ void NestBuilder::function(int operation) {
     fused_.erase(fused_.begin());
     domain(fused.domain, fused.at, {}, fused.bits, fused.real, fused.body);
   }
+  place_accesses();
 }
 
 void NestBuilder::returned(std::span<const int> values) {
@@ -168,6 +170,7 @@ void NestBuilder::operation(int id, At at) {
   // What a name only looks like says nothing of a body.
   if ((work == Work::none || work == Work::call) && has_unknown_body(operation)) work = Work::unknown;
   const std::size_t steps = nest_.steps.size();
+  if (operation.name.starts_with("llvm.intr.mem") && moves_memory(operation, at)) return;
   if (tensors(operation, at, work)) return library_calls(operation, steps);
   // What ends a block of a dialect's own has no part in what the block does.
   const bool named = operation.name.find('.') != std::string_view::npos || operation.name == "return" ||
@@ -376,6 +379,7 @@ int NestBuilder::callee(const Operation& operation) {
 }
 
 void NestBuilder::call(const Operation& operation, At at) {
+  if (allocates(operation)) return;
   nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
   const int callee_id = callee(operation);
   const bool recursive = std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end();
@@ -389,6 +393,8 @@ void NestBuilder::call(const Operation& operation, At at) {
   std::unordered_map<int, Points> values;
   std::unordered_map<int, int> buffers;
   std::unordered_map<int, View> views;
+  std::unordered_map<int, Pointer> pointers;
+  std::unordered_map<int, Sum> sums;
   const Few<int>& arguments =
       module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
   // Of an indirect call the first operand is the function.
@@ -399,7 +405,8 @@ void NestBuilder::call(const Operation& operation, At at) {
     if (type.shaped()) {
       buffers[arguments[i]] = buffer(given);
       if (const auto part = views_.find(given); part != views_.end()) views[arguments[i]] = part->second;
-    } else if (type.scalar == Type::Scalar::index) {
+    } else if (type.scalar == Type::Scalar::index || operation.name == "llvm.call") {
+      if (type.text.starts_with("!llvm.ptr")) pointers[arguments[i]] = pointer(given);
       indices[arguments[i]] = index(given);
       values[arguments[i]] = points(given);
     }
@@ -408,6 +415,8 @@ void NestBuilder::call(const Operation& operation, At at) {
   values.swap(values_);
   buffers.swap(buffers_);
   views.swap(views_);
+  pointers.swap(pointers_);
+  sums.swap(sums_);
   calling_.push_back(callee_id);
   for (const int id : callee.regions) region(id, at);
   calling_.pop_back();
@@ -415,6 +424,8 @@ void NestBuilder::call(const Operation& operation, At at) {
   values.swap(values_);
   buffers.swap(buffers_);
   views.swap(views_);
+  pointers.swap(pointers_);
+  sums.swap(sums_);
 }
 
 }  // namespace hone::cost::mlir

@@ -199,6 +199,59 @@ class NestBuilder {
   void in_buffer(int value, Nest::Access& access) const;
   Points extent(int value, std::size_t dimension);
 
+  // Pointers (mlir/nest_pointers.cpp), and where what is loaded and stored by them lies
+  // (mlir/nest_places.cpp).
+  /// A sum of whole numbers: what loops and constants say of it, and what else enters, times a factor and,
+  /// where there is one, a number that is the same all through the function.
+  struct Sum {
+    struct Part {
+      Nest::Index index;
+      double factor = 1.0;
+      int stride = Nest::kNoValue;   ///< value
+      std::uint64_t stride_key = 0;  ///< the same for equal strides
+    };
+    Nest::Index known;
+    std::vector<Part> parts;
+  };
+  /// A pointer: memory, and how many bytes behind its begin.
+  struct Pointer {
+    int memory = -1;
+    Sum bytes;
+  };
+  /// What pointers point into: all that one value of the function does, or a member of it, or a global.
+  struct Memory {
+    Few<std::pair<double, int>> buffers;  ///< by the bytes of an element
+    double bytes = 0.0;                   ///< 0: the text does not say
+    bool argument = false, heap = false;
+  };
+  /// A value, or a member of one: where it comes from through what makes structs of it and takes them apart.
+  struct Origin {
+    int value = -1;
+    Few<std::int64_t> member;
+  };
+  struct Pointed {
+    std::size_t access = 0;
+    Sum bytes;
+  };
+  Origin origin(int value) const;
+  const Operation* definer(int value) const;
+  const Pointer& pointer(int value);
+  int memory(const Origin& origin);
+  void index_memory(const Operation& operation, Pointer& pointer);
+  Sum sum_of(int value);
+  Sum calculated(int value);
+  void add(Sum& sum, const Sum& more, double factor) const;
+  std::optional<Sum> times(const Sum& sum, int stride, std::uint64_t key) const;
+  bool hands_on_pointer(std::span<const int> names, int next, int initial, int loop);
+  void access_by_pointer(Nest::Access access, int pointer);
+  bool moves_memory(const Operation& operation, At at);
+  int buffer_in(int memory, double element_bytes);
+  bool allocates(const Operation& operation) const;
+  bool describes_memory(int argument);
+  void find_addresses();
+  void place_accesses();
+  class Places;
+
   // What iterations wait for (mlir/chains.cpp).
   Way latency(int from, int to);
   /// Of a comparison, choice or rounding of reals: what it takes, knowing which operands are constants.
@@ -265,8 +318,15 @@ class NestBuilder {
   std::unordered_map<int, int> buffers_;
   std::unordered_map<int, View> views_;                ///< by value: where it is no whole buffer
   std::unordered_map<std::string_view, int> globals_;  ///< by symbol: buffers
-  std::map<int, Fused> fused_;                         ///< by result
-  std::unordered_map<int, Few<int>> users_;            ///< by value: operations
+  std::unordered_map<int, Pointer> pointers_;          ///< by value
+  std::unordered_map<int, Sum> sums_;                  ///< by value
+  std::unordered_map<int, int> again_;                 ///< by value: that of before the loop that hands it on
+  std::vector<Memory> memories_;
+  std::map<std::pair<int, std::uint64_t>, int> memories_of_;  ///< by value and member
+  std::vector<Pointed> pointed_;                              ///< accesses by pointers
+  std::vector<bool> addresses_;              ///< by operation: of the llvm dialect, for addresses alone
+  std::map<int, Fused> fused_;               ///< by result
+  std::unordered_map<int, Few<int>> users_;  ///< by value: operations
 };
 
 }  // namespace hone::cost::mlir

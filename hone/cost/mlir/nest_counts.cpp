@@ -30,10 +30,10 @@ double place(std::size_t sample, int depth) {
 enum class Added { nothing, plus, minus };
 /// Whether an operation is a sum or a difference of two whole numbers.
 Added adds(const Operation& operation) {
-  const std::string_view name = operation.name;
+  const std::string_view name = plain_name(operation.name);
   if (operation.operands.size() != 2) return Added::nothing;
-  if (name == "arith.addi" || name == "index.add" || name == "llvm.add") return Added::plus;
-  return name == "arith.subi" || name == "index.sub" || name == "llvm.sub" ? Added::minus : Added::nothing;
+  if (name == "arith.addi" || name == "index.add") return Added::plus;
+  return name == "arith.subi" || name == "index.sub" ? Added::minus : Added::nothing;
 }
 
 /// Of a number that begins at 0 and goes on by `step`: how often `predicate`, without its sign, holds of it
@@ -231,8 +231,10 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
   if (dead_.empty()) return;
   for (const int operation : {counter.comparison, counter.addition}) {
     const Few<int>& used = users(module_.operations[static_cast<std::size_t>(operation)].results[0]);
-    if (static_cast<std::ptrdiff_t>(used.size()) - std::ranges::count(used, counter.comparison) == 1)
-      dead_[static_cast<std::size_t>(operation)] = true;
+    const auto others = std::ranges::count_if(used, [&](int user) {
+      return user != counter.comparison && !addresses_[static_cast<std::size_t>(user)];
+    });
+    if (others == 1) dead_[static_cast<std::size_t>(operation)] = true;
   }
 }
 

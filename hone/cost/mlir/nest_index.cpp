@@ -46,21 +46,25 @@ NestBuilder::Points NestBuilder::points(int value) {
   const Longer longer(*this);
   values_[value] = result;  // a value that depends on itself ends here
   const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
+  const std::string_view whole = plain_name(operation.name);
   const auto operand = [&](std::size_t i) { return points(operation.operands[i]); };
   if (operation.map >= 0 && (operation.name == "affine.apply" || operation.name == "affine.min" ||
                              operation.name == "affine.max")) {
     bool known = true;
     result = points({operation.map, operation.operands}, operation.name == "affine.max", known);
-  } else if (operation.name.ends_with("index_cast") || operation.name.ends_with("extsi") ||
-             operation.name == "index.casts") {
+  } else if (const Origin from = origin(value); from.value != value) {
+    if (from.member.empty()) result = points(from.value);
+  } else if (whole.ends_with("index_cast") || whole.ends_with("extsi") || whole == "index.casts" ||
+             operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
     if (!operation.operands.empty()) result = operand(0);
   } else if (operation.operands.size() == 2) {
-    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
+    const std::string_view name = whole.substr(whole.find('.') + 1);
     const Points a = operand(0), b = operand(1);
     for (std::size_t s = 0; s < samples_; ++s) {
       if (name == "addi" || name == "add") result[s] = a[s] + b[s];
       if (name == "subi" || name == "sub") result[s] = a[s] - b[s];
       if (name == "muli" || name == "mul") result[s] = a[s] * b[s];
+      if (name == "shli") result[s] = a[s] * std::exp2(b[s]);
       if (name == "minsi" || name == "mins" || name == "minui") result[s] = std::min(a[s], b[s]);
       if (name == "maxsi" || name == "maxs" || name == "maxui") result[s] = std::max(a[s], b[s]);
       if (name == "divsi" || name == "floordivsi" || name == "divui")
@@ -224,9 +228,19 @@ const Nest::Index& NestBuilder::index(int value) {
     const Longer longer(*this);
     indices_[value] = result;  // a value that depends on itself ends here
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-    const std::string_view name = operation.name.substr(operation.name.find('.') + 1);
+    const std::string_view whole = plain_name(operation.name), name = whole.substr(whole.find('.') + 1);
     const Work work = work_of(operation.name);
-    if (!operation.regions.empty()) {  // what comes of a loop or a branch
+    if (const Origin from = origin(value); from.value != value) {
+      if (from.member.empty()) {
+        result = Nest::Index(index(from.value));
+      } else {
+        result.exact = !stands_.contains(from.value);
+        result.indirect = !result.exact;
+        if (!result.exact) known_only_when_it_runs(result, value);
+        result.offset = mixed(2, from.value);
+        for (const std::int64_t number : from.member) result.offset = mixed(result.offset, number);
+      }
+    } else if (!operation.regions.empty()) {  // what comes of a loop or a branch
       result.exact = false;
       result.indirect = true;
       known_only_when_it_runs(result, value);
@@ -248,7 +262,12 @@ const Nest::Index& NestBuilder::index(int value) {
       const std::size_t constant = module_.constant(operation.operands[0]) != kDynamic ? 0 : 1;
       result = scaled(index(operation.operands[1 - constant]),
                       static_cast<double>(module_.constant(operation.operands[constant])));
-    } else if (name.ends_with("index_cast") || name.ends_with("casts") || name.ends_with("extsi")) {
+    } else if (name == "shli" && operation.operands.size() == 2 &&
+               module_.constant(operation.operands[1]) >= 0) {
+      result = scaled(index(operation.operands[0]),
+                      std::exp2(static_cast<double>(module_.constant(operation.operands[1]))));
+    } else if (name.ends_with("index_cast") || name.ends_with("casts") || name.ends_with("extsi") ||
+               operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
       if (!operation.operands.empty()) result = index(operation.operands[0]);
     } else {  // what enters it moves it somehow
       std::uint64_t same = mixed(code_of(operation), operation.map);

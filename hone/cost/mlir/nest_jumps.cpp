@@ -203,8 +203,9 @@ void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop
       for (const int name : names) same_place(name, (*initial)[i]);
       continue;
     }
-    Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
     const int back = passed_on(handed, (*next)[i], arguments[i]);
+    if (hands_on_pointer(span_of(names), back, (*initial)[i], loop)) continue;
+    Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
     if (counted(span_of(names), back, (*initial)[i], loop)) {
       made.variables.insert(made.variables.end(), names.begin(), names.end());
       continue;

@@ -35,7 +35,8 @@ namespace {
 double real_constant(const Module& module, int value) {
   if (const std::int64_t whole = module.constant(value); whole != kDynamic) return static_cast<double>(whole);
   const int definer = value < 0 ? -1 : module.values[static_cast<std::size_t>(value)].operation;
-  if (definer < 0 || module.operations[static_cast<std::size_t>(definer)].name != "arith.constant")
+  if (definer < 0 ||
+      plain_name(module.operations[static_cast<std::size_t>(definer)].name) != "arith.constant")
     return NAN;
   for (const auto& [name, index] : module.operations[static_cast<std::size_t>(definer)].attributes) {
     const Attribute& attribute = module.attributes[static_cast<std::size_t>(index)];
@@ -58,14 +59,14 @@ bool in_longer(Work work) {
 /// and for whole exponents SelectionDAGBuilder's expandPowI).
 Few<Work> NestBuilder::works_of(const Operation& operation, Work work) const {
   if (operation.operands.size() != 2) return {work};
-  const double exponent = operation.name == "math.powf" || operation.name == "math.fpowi"
-                              ? real_constant(module_, operation.operands[1])
-                              : NAN;
+  const std::string_view name = plain_name(operation.name);
+  const double exponent =
+      name == "math.powf" || name == "math.fpowi" ? real_constant(module_, operation.operands[1]) : NAN;
   if (std::isnan(exponent)) return {work};
   if (exponent == 1.0 || exponent == 0.0) return {};
   if (exponent == 2.0) return {Work::multiply};
   if (exponent == -1.0) return {Work::divide};
-  if (operation.name == "math.powf") {
+  if (name == "math.powf") {
     // The sign goes, and what came from -infinity is chosen.
     if (exponent == 0.5) return {Work::root, Work::add, Work::compare, Work::compare};
     return {work};
@@ -207,15 +208,16 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   static const std::set<std::string_view> kIdempotent = {
       "arith.maximumf", "arith.minimumf", "arith.maxnumf", "arith.minnumf", "arith.maxsi",
       "arith.minsi",    "arith.maxui",    "arith.minui",   "arith.andi",    "arith.ori"};
-  step.idempotent = operation.operands.size() == 2 && kIdempotent.count(operation.name) > 0;
-  step.extremum =
-      step.idempotent && work == Work::integer && operation.name.find(".m") != std::string_view::npos;
-  step.difference = operation.name == "arith.subi" && operation.operands.size() == 2;
-  step.sum = step.difference || operation.name == "arith.addi";
+  const std::string_view plain = plain_name(operation.name);
+  step.idempotent = operation.operands.size() == 2 && kIdempotent.count(plain) > 0;
+  step.extremum = step.idempotent && work == Work::integer && plain.find(".m") != std::string_view::npos;
+  step.difference = plain == "arith.subi" && operation.operands.size() == 2;
+  step.sum = step.difference || plain == "arith.addi";
   step.code = code_of(operation);
   if (!operation.results.empty()) {
     const Type& given = module_.type_of(operation.results[0]);
-    step.address = given.kind == Type::Kind::scalar && given.scalar == Type::Scalar::index;
+    step.address = (given.kind == Type::Kind::scalar && given.scalar == Type::Scalar::index) ||
+                   addresses_[static_cast<std::size_t>(&operation - module_.operations.data())];
   }
   step.loop = at.loop;
   step.work = work;
@@ -241,9 +243,8 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   if (work == Work::compare && step.real) step.choice = choice(operation);
   // A power of two is exp2's.
   if (work == Work::transcendental)
-    step.called = called_for(
-        operation.name == "math.powf" && real_constant(module_, shown) == 2.0 ? "exp2" : operation.name,
-        step.bits);
+    step.called =
+        called_for(plain == "math.powf" && real_constant(module_, shown) == 2.0 ? "exp2" : plain, step.bits);
   if (operation.name == "vector.contract") return contract(std::move(step));
   const bool brain =
       type.text.find("bf16") != std::string_view::npos || operand.text.find("bf16") != std::string_view::npos;
@@ -252,9 +253,9 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
     const int shorter = std::min(operand.bits, result.bits), longer = std::max(operand.bits, result.bits);
     if (longer >= 80 || shorter == 16) step.bits = longer >= 80 ? longer : shorter;
   }
-  static const std::set<std::string_view> kByBits = {"arith.select",  "arith.negf",  "math.absf",
-                                                     "math.copysign", "llvm.select", "llvm.fneg"};
-  if (step.bits == 16 && kByBits.contains(operation.name)) return nest_.steps.push_back(std::move(step));
+  static const std::set<std::string_view> kByBits = {"arith.select", "arith.negf", "math.absf",
+                                                     "math.copysign"};
+  if (step.bits == 16 && kByBits.contains(plain)) return nest_.steps.push_back(std::move(step));
   const Few<Work> works = works_of(operation, work);
   if (works.size() == 1 && works[0] == work) return add_step(std::move(step), brain);
   const int value = step.value;
@@ -320,6 +321,12 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     access.uses = {moved};
   else
     access.value = moved;
+  if (place == operation.operands.size() && operation.dialect() == "llvm" &&
+      operation.operands.size() > (store ? 1U : 0U)) {
+    access.operation = static_cast<int>(&operation - module_.operations.data());
+    access.masked = operation.name.starts_with("llvm.intr.masked");
+    return access_by_pointer(std::move(access), operation.operands[store ? 1 : 0]);
+  }
   if (place == operation.operands.size()) {  // a bare pointer
     Nest::Step step;
     step.loop = at.loop;

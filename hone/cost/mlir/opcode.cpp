@@ -46,12 +46,13 @@ const std::unordered_map<std::string_view, Work>& table() {
         {"arith.divsi", "arith.divui", "arith.remsi", "arith.remui", "arith.ceildivsi", "arith.ceildivui",
          "arith.floordivsi", "index.divs", "index.divu", "index.rems", "index.remu", "index.ceildivs",
          "index.floordivs", "llvm.sdiv", "llvm.udiv", "llvm.srem", "llvm.urem"});
-    put(Work::load,
-        {"affine.load", "affine.vector_load", "memref.load", "vector.load", "vector.transfer_read",
-         "vector.maskedload", "vector.gather", "vector.expandload", "tensor.extract", "llvm.load"});
-    put(Work::store, {"affine.store", "affine.vector_store", "memref.store", "vector.store",
-                      "vector.transfer_write", "vector.maskedstore", "vector.scatter", "vector.compressstore",
-                      "tensor.insert", "llvm.store", "memref.atomic_rmw", "memref.generic_atomic_rmw"});
+    put(Work::load, {"affine.load", "affine.vector_load", "memref.load", "vector.load",
+                     "vector.transfer_read", "vector.maskedload", "vector.gather", "vector.expandload",
+                     "tensor.extract", "llvm.load", "llvm.intr.masked.load"});
+    put(Work::store,
+        {"affine.store", "affine.vector_store", "memref.store", "vector.store", "vector.transfer_write",
+         "vector.maskedstore", "vector.scatter", "vector.compressstore", "tensor.insert", "llvm.store",
+         "llvm.intr.masked.store", "memref.atomic_rmw", "memref.generic_atomic_rmw"});
     put(Work::copy, {"memref.copy", "tensor.pad", "tensor.concat", "tensor.insert_slice", "tensor.pack",
                      "tensor.unpack", "tensor.gather", "tensor.scatter", "bufferization.clone",
                      "tensor.splat", "linalg.copy", "linalg.transpose", "linalg.broadcast", "linalg.fill"});
@@ -83,6 +84,8 @@ const std::unordered_map<std::string_view, Work>& table() {
                         "cf.switch",
                         "llvm.br",
                         "llvm.cond_br",
+                        "llvm.switch",
+                        "llvm.unreachable",
                         "func.return",
                         "llvm.return",
                         "linalg.yield",
@@ -127,6 +130,17 @@ const std::unordered_map<std::string_view, Work>& table() {
                      "llvm.mlir.constant",
                      "llvm.mlir.undef",
                      "llvm.mlir.poison",
+                     "llvm.mlir.zero",
+                     "llvm.mlir.addressof",
+                     "llvm.alloca",
+                     "llvm.addrspacecast",
+                     "llvm.freeze",
+                     "llvm.intr.assume",
+                     "llvm.intr.lifetime.start",
+                     "llvm.intr.lifetime.end",
+                     "llvm.intr.stacksave",
+                     "llvm.intr.stackrestore",
+                     "llvm.intr.prefetch",
                      "llvm.insertvalue",
                      "llvm.extractvalue",
                      "llvm.ptrtoint",
@@ -217,6 +231,7 @@ Work work_of(std::string_view operation) {
   const std::size_t dot = operation.find('.');
   const std::string_view dialect = operation.substr(0, dot);
   const std::string_view name = dot == std::string_view::npos ? operation : operation.substr(dot + 1);
+  if (const std::string_view plain = plain_name(operation); plain != operation) return work_of(plain);
   if (dialect == "math") return Work::transcendental;
   if (dialect == "complex") return Work::transcendental;
   return guess(name);

@@ -38,6 +38,9 @@ const char* work_name(Work work);
 /// By name; of dialects that are not known by what their names usually mean (`tosa.conv2d`,
 /// `torch.aten.mm`, `stablehlo.exponential`).
 Work work_of(std::string_view operation);
+/// Of an operation of the llvm dialect the name that arith or math has for the same: "arith.addi" of
+/// "llvm.add", "math.exp" of "llvm.intr.exp". Others' names are what they are.
+std::string_view plain_name(std::string_view operation);
 /// Whether that is known of an operation by its whole name; of others it is a guess by the words in it.
 bool known_by_name(std::string_view operation);
 

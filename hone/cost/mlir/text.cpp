@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hone/cost/mlir/opcode.h"
 #include "hone/cost/mlir/parser.h"
 
 namespace hone::cost::mlir {
@@ -95,7 +96,8 @@ std::string Module::name_of(int function) const {
 bool Module::zero(int value) const {
   if (constant(value) == 0) return true;
   const int definer = value < 0 ? -1 : values[static_cast<std::size_t>(value)].operation;
-  if (definer < 0 || operations[static_cast<std::size_t>(definer)].name != "arith.constant") return false;
+  if (definer < 0 || plain_name(operations[static_cast<std::size_t>(definer)].name) != "arith.constant")
+    return false;
   for (const auto& [name, index] : operations[static_cast<std::size_t>(definer)].attributes) {
     const Attribute& attribute = attributes[static_cast<std::size_t>(index)];
     if (attribute.kind == Attribute::Kind::real) return attribute.real == 0.0;
