@@ -25,6 +25,11 @@ class JobReporter final : public task::Reporter {
     if (fidelity > job_.to)
       throw std::runtime_error(
           fmt::format("its task reported at {}, and was to run to {}", fidelity, job_.to));
+    // There it ends, whatever is said of it, and its end may tell more.
+    if (fidelity == job_.to) {
+      last_.merge(measures);
+      return Verdict::go_on;
+    }
     switch (optimizer_.report(job_, fidelity, measures)) {
       case schedule::Scheduler::Verdict::go_on:
         return Verdict::go_on;
@@ -36,10 +41,17 @@ class JobReporter final : public task::Reporter {
     return Verdict::stop;
   }
   bool interrupted() override { return interrupted_ && interrupted_(); }
+  /// A result at the target, with what was reported there.
+  study::Measures with_last(const study::Measures& measures) const {
+    study::Measures all = last_;
+    all.merge(measures);
+    return all;
+  }
 
  private:
   Optimizer& optimizer_;
   const Job& job_;
+  study::Measures last_;  // reported at the target
   std::function<bool()> interrupted_;
 };
 
@@ -121,7 +133,8 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
     const auto reached = outcome.fidelity > job.from ? std::optional(outcome.fidelity) : std::nullopt;
     switch (outcome.ending) {
       case task::Ending::reached: {
-        const study::Measures all = optimizer.with_costs(trial, outcome.measures);
+        outcome.measures = reporter.with_last(outcome.measures);
+        const study::Measures all = optimizer.whole_result(job, outcome.measures);
         std::string missing;
         for (const auto& objective : file.objectives)
           if (!all.find(objective.name)) missing = objective.name;

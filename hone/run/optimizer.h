@@ -140,6 +140,9 @@ class Optimizer {
   bool finished() const { return finished_; }
   /// What a trial reported, with the costs that are known of it before training.
   study::Measures with_costs(const study::Trial& trial, const study::Measures& measures) const;
+  /// What the job's result at job.to is once these measures are told with its end: what was reported there
+  /// stands, they add what it lacks. Throws Error where this attempt reported another value of one of them.
+  study::Measures whole_result(const Job& job, const study::Measures& measures) const;
   /// The study was revised since this optimizer was made (another process took a changed study file): nothing
   /// is given out any more; make a new one from the study's header.
   bool outdated() const { return study_.revision() != revision_; }
@@ -147,8 +150,9 @@ class Optimizer {
   // What is told of a job throws Error, and nothing is written, where the study has no such trial, where
   // job.to is not what its attempt was begun for, or where seconds are no number of 0 or more.
 
-  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data.
-  /// Throws Error where it lacks an objective.
+  /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data. What
+  /// was reported at job.to need not be told again: it stands. Throws Error where both together lack an
+  /// objective, or where they contradict each other.
   bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
             const study::Curve& curve = {});
   /// The results of several jobs in one transaction. Returns how many were in time; of a trial that is there
@@ -160,12 +164,16 @@ class Optimizer {
     study::Curve curve = {};
   };
   std::size_t tell(const std::vector<Told>& told);
-  /// A result that is outside a limit: kept, and the trial is infeasible.
+  /// A result that is outside a limit: kept, and the trial is infeasible. Throws Error where it contradicts
+  /// what was reported.
   bool refuse(const Job& job, const study::Measures& measures, const std::string& violation,
               double spent_s = 0.0, const study::Curve& curve = {});
   /// An intermediate result, and what the scheduler says of it. That holds also where this process is gone
   /// before it acts on it: it is a function of the journal up to the report, so whoever asks next knows it
-  /// and ends the trial. Throws Error unless job.from < fidelity <= job.to.
+  /// and ends the trial. Of several at one fidelity the first that has a measure says what it is. One at
+  /// job.to may be all that there is: where this process is gone before it tells the end, the trial ends by
+  /// it, unless it breaks a limit, is not finite, or lacks an objective, or what a limit, `max_spend` or
+  /// `cost` counts. Throws Error unless job.from < fidelity <= job.to.
   schedule::Scheduler::Verdict report(const Job& job, std::int64_t fidelity, const study::Measures& measures);
   /// The trial ended otherwise: failed, infeasible or pruned, and why; not running, and completed only where
   /// its result at job.to was reported (throws Error). untrained: before

@@ -74,12 +74,33 @@ study::Measures Optimizer::with_costs(const study::Trial& trial, const study::Me
   return all;
 }
 
+study::Measures Optimizer::whole_result(const Job& job, const study::Measures& measures) const {
+  const study::Trial& trial = checked(job);
+  study::Measures all = with_costs(trial, measures);
+  const study::Result* stands = trial.at(job.to);
+  // What a lost attempt measured is kept as it is.
+  const bool runs = trial.state == TrialState::running && trial.attempts == job.attempt;
+  if (stands == nullptr || !runs) return all;
+  // An attempt that began there measured again what an earlier one had reported.
+  if (job.from < job.to)
+    for (const auto& [name, value] : measures.entries()) {
+      const auto reported = stands->measures.find(name);
+      const bool same = !reported || *reported == value || (std::isnan(*reported) && std::isnan(value));
+      if (!same && !trial.costs.find(name))
+        throw Error(fmt::format("trial {} is told {} of {} at {}, where it reported {}", trial.id, name,
+                                value, job.to, *reported),
+                    {}, "a report at the job's target stands; tell with the end what it lacks");
+    }
+  all.merge(stands->measures);
+  return all;
+}
+
 /// The records of a result that is as it should be; nullopt where tell must look closer. Throws Error where
 /// it lacks an objective.
 std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
   const study::Trial& trial = checked(told.job);
   checked_s(told.spent_s);
-  study::Measures all = with_costs(trial, told.measures);
+  study::Measures all = whole_result(told.job, told.measures);
   for (const auto& objective : study_.objectives())
     if (!all.find(objective.name))
       throw Error(fmt::format("trial {}'s result lacks the objective '{}'", trial.id, objective.name));
@@ -102,7 +123,7 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
                      const study::Curve& curve) {
   if (auto records = result_records({job, measures, spent_s, curve}))
     return write(job, std::move(*records), true);
-  const study::Measures all = with_costs(study_.trial(job.trial), measures);
+  const study::Measures all = whole_result(job, measures);
   for (const auto& objective : study_.objectives()) {
     const auto value = all.find(objective.name);
     if (!std::isfinite(*value)) {
@@ -163,7 +184,7 @@ bool Optimizer::refuse(const Job& job, const study::Measures& measures, const st
   end.cause = "limit";
   end.spent_s = spent_s;
   end.curve = curve;
-  const study::Measures all = with_costs(study_.trial(job.trial), measures);
+  const study::Measures all = whole_result(job, measures);
   return write(job, {study::ResultRecord{job.trial, job.attempt, {job.to, all}}, std::move(end)}, true);
 }
 
@@ -235,8 +256,11 @@ std::optional<study::EndRecord> Optimizer::due_end(const study::Trial& trial,
     const study::Measures& measures = result->measures;
     for (const auto& objective : study_.objectives())
       if (!measures.find(objective.name)) return std::nullopt;
-    // Below the horizon it is the task that says which limits count, and a measure may come with the end
-    // alone.
+    // A measure may come with the end alone.
+    for (const auto& [measure, bound] : setup_.max_spend.entries())
+      if (!measures.find(measure)) return std::nullopt;
+    if (!setup_.cost.empty() && !measures.find(setup_.cost)) return std::nullopt;
+    // Below the horizon it is the task that says which limits count.
     for (const study::Limit& limit : study_.header().limits)
       if (!measures.find(limit.name) || !limit.violation(measures).empty()) return std::nullopt;
     const Job job{trial.id, trial.config, trial.seed, trial.from, trial.target, trial.attempts};

@@ -10,22 +10,26 @@ std::int64_t Spending::remaining(const Trial& trial) {
   return std::max<std::int64_t>(0, trial.target - (last == nullptr ? 0 : last->fidelity));
 }
 
-/// A measure tells what the trial cost so far: only what came since its last result is new.
-void Spending::add(const Measures& now, const Result* before) {
-  for (const auto& [name, value] : now.entries()) {
-    if (!std::isfinite(value)) continue;
-    const double known = before == nullptr ? 0.0 : before->measures.find(name).value_or(0.0);
-    const double more = value - (std::isfinite(known) ? known : 0.0);
-    if (more != 0.0) sums_.set(name, sums_.find(name).value_or(0.0) + more);
-  }
+/// A measure tells what the trial cost so far: only what came since the last result that has it is new.
+void Spending::add(const Trial& trial, const std::string& measure, double now) {
+  if (!std::isfinite(now)) return;
+  double known = 0.0;
+  for (auto result = trial.results.rbegin(); result != trial.results.rend(); ++result)
+    if (const auto value = result->measures.find(measure); value && std::isfinite(*value)) {
+      known = *value;
+      break;
+    }
+  if (now != known) sums_.set(measure, sums_.find(measure).value_or(0.0) + now - known);
 }
 
 void Spending::take(const Trial& trial, const Result& result) {
   const Result* last = trial.last();
   const std::int64_t from = last == nullptr ? 0 : last->fidelity;
-  if (result.fidelity <= from) return;
+  if (result.fidelity < std::max<std::int64_t>(1, from)) return;
   units_ += result.fidelity - from;
-  add(result.measures, last);
+  for (const auto& [name, value] : result.measures.entries())
+    // What stands at that fidelity stands.
+    if (result.fidelity > from || !last->measures.find(name)) add(trial, name, value);
 }
 
 void Spending::take(const Trial& trial, const EndRecord& end) {
@@ -39,7 +43,7 @@ void Spending::take(const Trial& trial, const EndRecord& end) {
     units_ += std::clamp<std::int64_t>(*end.reached - (last == nullptr ? 0 : last->fidelity), 0, left);
   else if (!given_back && !(stopped && reported))
     lost_ += left;
-  add(end.spent, trial.last());
+  for (const auto& [name, value] : end.spent.entries()) add(trial, name, value);
 }
 
 double Spending::total(const std::string& measure) const {

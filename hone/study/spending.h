@@ -17,10 +17,11 @@ namespace hone::study {
 /// Where nobody knows (it ended without saying or reporting, its worker died or vanished) it counts in full,
 /// up to its target, as lost. One that is infeasible before training pays nothing. What an attempt that was
 /// given back did is in its checkpoint, and counts when the next one goes on from there. O(1) a change,
-/// O(measures) a result.
+/// O(measures) a result; a measure that few results of a trial have is looked for in those before.
 class Spending {
  public:
-  /// Before a result is put into its trial.
+  /// Before a result is put into its trial. Of one at a fidelity where one stands, what that one lacks
+  /// counts.
   void take(const Trial& trial, const Result& result);
   /// Before the end of an attempt is.
   void take(const Trial& trial, const EndRecord& end);
@@ -42,7 +43,7 @@ class Spending {
 
  private:
   static std::int64_t remaining(const Trial& trial);
-  void add(const Measures& now, const Result* before);
+  void add(const Trial& trial, const std::string& measure, double now);
 
   std::int64_t units_ = 0, lost_ = 0, running_ = 0;
   Measures sums_;

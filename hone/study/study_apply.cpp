@@ -135,7 +135,8 @@ void Study::add_result(Trial& trial, const Result& result) {
 }
 
 bool Study::add_own(Trial& trial, const Result& result) {
-  if (trial.at(result.fidelity) != nullptr) return false;  // a result stands once it is there
+  if (!adds(trial, result)) return false;
+  const bool fresh = trial.at(result.fidelity) == nullptr;
   const bool final = result.fidelity >= header_.horizon;
   // With its first result it has the outcome of its function.
   const Points before = final || trial.results.empty() ? points_around(trial) : Points{};
@@ -146,7 +147,7 @@ bool Study::add_own(Trial& trial, const Result& result) {
   move_points(before);
   if (trial.state == TrialState::deleted) return true;
   const Result* added = trial.at(result.fidelity);
-  if (trial.same_as >= 0)
+  if (trial.same_as >= 0 && fresh)
     saved_.fidelity += result.fidelity - (added == trial.results.data() ? 0 : (added - 1)->fidelity);
   if (trial.same_as < 0 && trial.of < 0) known_in_a_row_ = 0;
   tell(Change::Kind::result, trial, added);
@@ -303,9 +304,9 @@ void Study::apply(const Record& record, double time_s) {
   } else if (const auto* r = std::get_if<ResultRecord>(&record)) {
     Trial& trial = at(r->trial);
     spending_.take(trial, r->result);
-    const bool fresh = trial.at(r->result.fidelity) == nullptr;
+    const bool says_more = adds(trial, r->result);
     add_result(trial, r->result);
-    if (fresh && report_listener_) report_listener_(trial, r->result.fidelity);
+    if (says_more && report_listener_) report_listener_(trial, r->result.fidelity);
   } else if (const auto* r = std::get_if<EndRecord>(&record)) {
     apply_end(at(r->trial), *r, time_s);
   } else if (const auto* r = std::get_if<RetryRecord>(&record)) {

@@ -83,8 +83,7 @@ Trial Study::as_same(std::int64_t id, std::int64_t twin) const {
   Trial trial = at(id);
   const Trial& known = at(twin);
   trial.same_as = twin;
-  for (const Result& result : known.results)
-    if (trial.at(result.fidelity) == nullptr) put_result(trial, mirrored(result, known, trial));
+  for (const Result& result : known.results) put_result(trial, mirrored(result, known, trial));
   trial.state = judged(trial, TrialState::completed, &known, rules());
   explain(trial, trial.state, &known, rules());
   return trial;

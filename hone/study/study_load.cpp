@@ -180,7 +180,7 @@ class Study::Replay {
     std::vector<std::pair<std::int64_t, Result>> due{{first, result}};
     for (std::size_t i = 0; i < due.size(); ++i) {
       Trial& trial = trials_[due[i].first];
-      if (trial.at(due[i].second.fidelity) != nullptr) continue;
+      if (!adds(trial, due[i].second)) continue;
       put_result(trial, due[i].second);
       for (const std::int64_t taker : takers_[trial.id])
         due.emplace_back(taker, study_.mirrored(*trial.at(due[i].second.fidelity), trial, trials_[taker]));

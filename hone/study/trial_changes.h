@@ -8,7 +8,24 @@ namespace hone::study {
 
 // What the records say of their trial alone, but for its state. For the files of this room only.
 
+/// Whether the result says of its fidelity what the trial's results do not say yet: what stands there stands,
+/// measure by measure.
+inline bool adds(const Trial& trial, const Result& result) {
+  const Result* stands = trial.at(result.fidelity);
+  if (stands == nullptr) return true;
+  const auto& told = result.measures.entries();
+  return std::any_of(told.begin(), told.end(),
+                     [&](const auto& entry) { return !stands->measures.find(entry.first); });
+}
+
 inline void put_result(Trial& trial, const Result& result) {
+  const auto stands = std::find_if(trial.results.begin(), trial.results.end(),
+                                   [&](const Result& known) { return known.fidelity == result.fidelity; });
+  if (stands != trial.results.end()) {
+    for (const auto& [name, value] : result.measures.entries())
+      if (!stands->measures.find(name)) stands->measures.add(name, value);
+    return;
+  }
   const auto place =
       std::upper_bound(trial.results.begin(), trial.results.end(), result.fidelity,
                        [](std::int64_t fidelity, const Result& known) { return fidelity < known.fidelity; });

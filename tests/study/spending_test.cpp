@@ -32,6 +32,20 @@ TEST(Spending, ATrialThatGoesOnPaysForWhatIsNewAlone) {
   EXPECT_DOUBLE_EQ(spending.expected("energy_j", 6), 12.0) << "at two joules a unit";
 }
 
+TEST(Spending, AMeasureThatFewResultsHaveIsPaidOnce) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  const Measures nothing_paid{{"loss", 1.0}};
+  for (const Result& result : {energy_at(3, 6.0), Result{6, nothing_paid}, Result{9, nothing_paid}}) {
+    spending.take(trial, result);
+    trial.results.push_back(result);
+  }
+  spending.take(trial, energy_at(9, 20.0));  // what it lacked
+  EXPECT_EQ(spending.units(), 9);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 20.0);
+}
+
 TEST(Spending, WhatIsLostCountsInFullAtTheMeanPrice) {
   Spending spending;
   Trial trial;
