@@ -227,7 +227,8 @@ schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fide
              false))
     return schedule::Scheduler::Verdict::stop;
   // At the target it ends anyway.
-  if (fidelity >= job.to) return scheduler_->judge(trial, fidelity);
+  if (fidelity >= job.to)
+    return trial.of >= 0 ? schedule::Scheduler::Verdict::go_on : scheduler_->judge(trial, fidelity);
   const auto verdict = verdicts_.find(job.trial);
   return verdict == verdicts_.end() ? schedule::Scheduler::Verdict::go_on : verdict->second;
 }
@@ -240,7 +241,10 @@ void Optimizer::judge(const study::Trial& trial, std::int64_t fidelity) {
   // Of most trials of a long journal all has been said and done.
   if (!ready_ && trial.id < open_from_ && !open_.contains(trial.id)) return;
   const bool arrived = fidelity >= trial.target;
-  const auto verdict = arrived ? schedule::Scheduler::Verdict::go_on : scheduler_->judge(trial, fidelity);
+  // A replicate says how much of a result is chance: where the unlucky ones were stopped, the rest would say
+  // too well of it.
+  const bool asks = !arrived && trial.of < 0;
+  const auto verdict = asks ? scheduler_->judge(trial, fidelity) : schedule::Scheduler::Verdict::go_on;
   if (!arrived && verdict == schedule::Scheduler::Verdict::go_on)
     verdicts_.erase(trial.id);
   else

@@ -55,8 +55,9 @@ class Scheduler {
   virtual std::int64_t alike() const { return 1; }
 
   /// What becomes of a running trial that just reported at `fidelity` (below its target; at the target it
-  /// ends anyway). The change itself was told by update before. It is asked after every report of every
-  /// worker, before anything later is told, and often nobody needs the answer: asking decides nothing.
+  /// ends anyway), no replicate: those run to their end. The change itself was told by update before. It is
+  /// asked after every report of every worker, before anything later is told, and often nobody needs the
+  /// answer: asking decides nothing.
   virtual Verdict judge(const study::Trial& trial, std::int64_t fidelity) = 0;
 
   /// The state of a trial that reached `fidelity`, its target: paused (it may be promoted) or completed.

@@ -249,6 +249,41 @@ TEST(VerdictsAtRest, OnlyARunSaysWhatBecomesOfAResultThatCannotStand) {
   EXPECT_EQ(optimizer.study().trial(2).state, TrialState::failed);
 }
 
+TEST(Verdicts, ReplicatesAreNotStopped) {
+  for (const char* scheduler : {"median", "curve_prediction"}) {
+    Optimizer::Setup setup;
+    setup.space = space::Space::Builder().real("x", 0, 1).build();
+    setup.objectives = {{"loss", true}};
+    setup.searcher = "random";
+    setup.scheduler = scheduler;
+    setup.scheduler_options = {{"steps", 5}};
+    setup.scheduler_options[std::string(scheduler) == "median" ? "min_trials" : "n_train"] = 6;
+    setup.replicates = 4;
+    setup.max_trials = 40;
+    Optimizer optimizer(setup);
+    std::int64_t stopped = 0, replicates = 0;
+    while (const auto job = optimizer.ask()) {
+      const bool replicate = optimizer.study().trial(job->trial).of >= 0;
+      replicates += replicate ? 1 : 0;
+      // Unlucky ones are far worse than what they repeat.
+      const double luck = replicate ? 10.0 : 0.0;
+      bool over = false;
+      for (std::int64_t step = 1; !over && step <= job->to; ++step)
+        over = optimizer.report(*job, step, {{"loss", job->config.real("x") + luck + 1.0 / step}}) ==
+               Verdict::stop;
+      EXPECT_FALSE(replicate && over);
+      if (over) {
+        ++stopped;
+        optimizer.end(*job, TrialState::pruned, "");
+      } else {
+        optimizer.tell(*job, {});
+      }
+    }
+    EXPECT_GT(replicates, 0) << scheduler;
+    EXPECT_GT(stopped, 0) << scheduler;
+  }
+}
+
 TEST(VerdictsAtRest, TrialsOfALaterSpaceAreLeftToThoseWhoKnowIt) {
   const auto setup = [](bool later) {
     Optimizer::Setup setup;
