@@ -38,8 +38,9 @@ class StoppingAsha : public Scheduler {
   void update(const study::Change& change) override;
   std::optional<Job> next(bool may_create) override;
   Verdict judge(const study::Trial& trial, std::int64_t fidelity) override;
-  study::TrialState reached(const study::Trial&, std::int64_t) const override {
-    return study::TrialState::completed;
+  /// Below the horizon an earlier scheduler sent it: it goes on as those do that rest there.
+  study::TrialState reached(const study::Trial&, std::int64_t fidelity) const override {
+    return fidelity >= horizon() ? study::TrialState::completed : study::TrialState::paused;
   }
   std::int64_t horizon() const override { return steps_.back(); }
   std::vector<std::int64_t> rungs() const override { return {horizon()}; }

@@ -18,8 +18,9 @@ class OneFidelity : public Scheduler {
   void update(const study::Change& change) override { resting_.update(change); }
   std::optional<Job> next(bool may_create) override;
   std::int64_t alike() const override { return std::numeric_limits<std::int64_t>::max(); }
-  study::TrialState reached(const study::Trial&, std::int64_t) const override {
-    return study::TrialState::completed;
+  /// Below the horizon an earlier scheduler sent it: it goes on as those do that rest there.
+  study::TrialState reached(const study::Trial&, std::int64_t fidelity) const override {
+    return fidelity >= steps_ ? study::TrialState::completed : study::TrialState::paused;
   }
   std::int64_t horizon() const override { return steps_; }
   std::vector<std::int64_t> rungs() const override { return {steps_}; }

@@ -74,6 +74,37 @@ TEST(ChangedRungs, NoTrialIsSentBack) {
   }
 }
 
+TEST(ChangedRungs, WhoWaitsBelowTheHorizonGoesOnToIt) {
+  std::vector<Ladder> next{{"fixed", {{"steps", 9}}},
+                           {"median", {{"steps", 9}}},
+                           {"curve_prediction", {{"steps", 9}}},
+                           {"asha", {{"steps", {1, 9}}, {"type", "stopping"}}},
+                           {"asha", {{"steps", {3, 9}}}}};
+  for (const Ladder& ladder : next)
+    for (const bool reported : {false, true}) {
+      SCOPED_TRACE(ladder.scheduler + ladder.options.dump());
+      const auto store = study::open_store("memory:");
+      {
+        Optimizer before(setup_on({"asha", {{"steps", {1, 9}}, {"measured", false}}}, 1), store);
+        const Job job = *before.ask();
+        EXPECT_EQ(job.to, 1);
+        if (reported) before.report(job, 1, {{"loss", 0.5}});
+        give_back(before.study(), Blame::nobody, [](const study::HeldLease&) { return true; });
+      }
+      Optimizer optimizer(setup_on(ladder, 1), store);
+      for (int asks = 0; asks < 5; ++asks) {
+        const auto job = optimizer.ask();
+        if (!job) break;
+        optimizer.tell(*job, {{"loss", 0.5}});
+      }
+      EXPECT_TRUE(optimizer.finished());
+      ASSERT_NE(optimizer.best(), nullptr);
+      EXPECT_EQ(optimizer.best()->state, TrialState::completed);
+      EXPECT_EQ(optimizer.best()->last()->fidelity, 9);
+      EXPECT_EQ(optimizer.study().spending().units(), 9);
+    }
+}
+
 TEST(ChangedRungs, ABracketGoesOnFromWhereItsTrialsAre) {
   const auto store = study::open_store("memory:");
   const auto run = [&](const Ladder& ladder, std::int64_t trials) {
