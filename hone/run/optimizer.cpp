@@ -174,12 +174,17 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   for (const space::Config& config : setup_.first) first_keys_.push_back(config.key());
   scheduler_ = schedule::make_scheduler(setup_.scheduler, {setup_.objectives, setup_.seed, &setup_.space},
                                         setup_.scheduler_options);
+  std::int64_t begun_head = 0;
   {
     study::Study begun(study_.store_pointer(), study::Study::Depth::light);
+    begun.sync();
+    begun_head = begun.head();
+    open_from_ = begun.size();
+    // What runs then is still held, or has been given back meanwhile and waits. What others start later is
+    // known by its start.
     for (const auto& held : begun.store().leases("trial/")) open_.insert(trial_of(held));
     begun.sync();
     open_.insert(begun.waiting().begin(), begun.waiting().end());
-    open_from_ = begun.size();
     check_continued(setup_, scheduler_->horizon(), begun);
     // Only where the space may have been another once: adopting costs what reading a trial does. A study
     // file's space was compared with the one before when it was revised.
@@ -200,7 +205,9 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   problem.warm = study_.header().warm;
   problem.signature = signature();
   searcher_ = search::make_searcher(setup_.searcher, problem, setup_.searcher_options);
-  study_.listen([this](const study::Change& change) {
+  study_.listen([this, begun_head](const study::Change& change) {
+    if (!ready_ && change.kind == study::Change::Kind::started && study_.head() >= begun_head)
+      open_.insert(change.trial->id);
     // The attempt has ended by it, or another one began without.
     if (change.kind == study::Change::Kind::started ||
         (change.trial->state != TrialState::running && change.trial->state != TrialState::waiting))

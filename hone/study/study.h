@@ -55,6 +55,9 @@ class Study {
 
   /// Applies what is new in the journal. Returns whether anything was.
   bool sync();
+  /// The sequence number of the last event that was applied, while changes are told that of the one before;
+  /// 0: none.
+  std::int64_t head() const { return applied_; }
   /// Writes records in one transaction, under the given leases, and applies them (and what others wrote
   /// before). false: a needed lease was lost; nothing was written.
   /// later: where others wrote before, all of it is left for the next sync.
