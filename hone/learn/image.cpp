@@ -73,28 +73,20 @@ class ImageEvaluator final : public task::Evaluator {
   }
 
   task::Outcome run(const task::Assignment& assignment, task::Reporter& reporter) override {
-    // What the design needs, whatever earlier trials left and the allocator keeps: by the first steps.
-    std::optional<cost::LargeBlocksReturned> returned(std::in_place);
-    const cost::PeakMemory memory;
-    double memory_bytes = 0.0;
+    TrainingMemory memory;
     std::optional<cost::Working> building(std::in_place, lock_, [&] { return reporter.interrupted(); });
     ImageTraining training(*task_, assignment.trial.config, assignment.trial.seed, assignment.horizon);
     building.reset();
     TrainingRun run;
     run.steps_per_unit = training.steps_per_unit();
-    run.begun = [&] {
-      memory_bytes = static_cast<double>(memory.growth_bytes());
-      returned.reset();
-    };
     run.judge = [&](double tail, const std::function<bool()>& interrupted) {
       const ImageTraining::Judged judged = training.judge(task::Split::validation, interrupted);
       return study::Measures{{"error", judged.error},
                              {"accuracy", 1.0 - judged.error},
                              {"loss", judged.loss},
-                             {"memory_bytes", memory_bytes},
                              {"train_loss", tail}};
     };
-    return run_training(training, assignment, reporter, lock_, run);
+    return run_training(training, assignment, reporter, lock_, memory, run);
   }
 
  private:

@@ -78,10 +78,7 @@ class TextEvaluator final : public task::Evaluator {
   }
 
   task::Outcome run(const task::Assignment& assignment, task::Reporter& reporter) override {
-    // What the design needs, whatever earlier trials left and the allocator keeps: by the first steps.
-    std::optional<cost::LargeBlocksReturned> returned(std::in_place);
-    const cost::PeakMemory memory;
-    double memory_bytes = 0.0;
+    TrainingMemory memory;
     std::optional<cost::Working> building(std::in_place, lock_, [&] { return reporter.interrupted(); });
     TextTraining training(*task_, assignment.trial.config, assignment.trial.seed, assignment.horizon);
     building.reset();
@@ -92,17 +89,12 @@ class TextEvaluator final : public task::Evaluator {
       if (loss <= 10.0 * uniform_nats) return {};
       return fmt::format("diverged: loss {:.1f} nats at step {}, {:.1f} is chance", loss, step, uniform_nats);
     };
-    run.begun = [&] {
-      memory_bytes = static_cast<double>(memory.growth_bytes());
-      returned.reset();
-    };
     run.judge = [&](double tail, const std::function<bool()>& interrupted) {
       const double bits = training.bits_per_char(task::Split::validation,
                                                  task_->options().integer("validation_chars"), interrupted);
-      return study::Measures{
-          {"bits_per_char", bits}, {"memory_bytes", memory_bytes}, {"train_bits_per_char", tail}};
+      return study::Measures{{"bits_per_char", bits}, {"train_bits_per_char", tail}};
     };
-    return run_training(training, assignment, reporter, lock_, run);
+    return run_training(training, assignment, reporter, lock_, memory, run);
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/cost/machine_lock.h"
+#include "hone/cost/memory.h"
 #include "hone/learn/training.h"
 #include "hone/task/command_log.h"
 #include "hone/task/task.h"
@@ -21,22 +23,40 @@ namespace hone::learn {
 inline constexpr std::int64_t kProbeSteps = 3;
 inline constexpr std::uint64_t kProbeSeed = 20260101;
 
+/// After so many everything that a step needs has been there: gradients, the optimiser's state, tables.
+constexpr std::int64_t kFirstSteps = 2;
+
+/// The memory that a design takes to train, whatever earlier trials left and the allocator keeps. Made before
+/// the design is built. One at a time a process.
+class TrainingMemory {
+ public:
+  /// By how many bytes memory has grown, after kFirstSteps steps.
+  double measured() const { return static_cast<double>(whole_.growth_bytes()); }
+  /// The same with steps that are taken for its sake, whatever else was done before.
+  double measured_by(const std::function<void()>& steps) const {
+    const cost::PeakMemory apart;
+    steps();
+    const std::uint64_t peak = apart.peak_bytes();
+    return peak > whole_.start_bytes() ? static_cast<double>(peak - whole_.start_bytes()) : 0.0;
+  }
+  /// The allocator is free to keep what it likes, since nothing is measured any more.
+  void done() { returned_.reset(); }
+
+ private:
+  std::optional<cost::LargeBlocksReturned> returned_{std::in_place};
+  cost::PeakMemory whole_;
+};
+
 /// What differs between tasks when a trial is trained.
 struct TrainingRun {
   std::int64_t steps_per_unit = 1;  ///< of fidelity
   double nats = 1.0;                ///< of a unit of the curve's losses: ln 2 for bits
   /// Why training ends at a step whose loss is finite; "" where it goes on. May be empty.
   std::function<std::string(double loss, std::int64_t step)> fault = {};
-  /// Called once: after the first kFirstSteps steps of this run, or before it is judged where it has fewer.
-  /// May be empty.
-  std::function<void()> begun = {};
-  /// The measures of what was trained, given the mean loss of the last steps in the curve's unit. Not finite
-  /// where it has diverged. Asked under the machine's lock.
+  /// The measures of what was trained, but for memory_bytes and train_s, given the mean loss of the last
+  /// steps in the curve's unit. Not finite where it has diverged. Asked under the machine's lock.
   std::function<study::Measures(double tail, const std::function<bool()>& interrupted)> judge;
 };
-
-/// After so many everything that a step needs has been there: gradients, the optimiser's state, tables.
-constexpr std::int64_t kFirstSteps = 2;
 
 /// A killed worker loses no more than this.
 constexpr double kSaveEvery_s = 30.0;
@@ -58,9 +78,14 @@ inline void put_aside(const task::Assignment& assignment, const Error& error) {
   log.finish();
 }
 
-/// Trains from the trial's checkpoint, where it has one, to where it is assigned, and judges.
+/// Trains from the trial's checkpoint, where it has one, to where it is assigned, and judges. What is trained
+/// is of no use afterwards. `memory` is older than the training.
+///
+/// The memory that the trial takes is measured over the first kFirstSteps steps of the first run that takes
+/// so many, and later ones find it in the checkpoint; where no run did, over further steps at the end.
 inline task::Outcome run_training(Training& training, const task::Assignment& assignment,
-                                  task::Reporter& reporter, cost::MachineLock& lock, const TrainingRun& run) {
+                                  task::Reporter& reporter, cost::MachineLock& lock, TrainingMemory& memory,
+                                  const TrainingRun& run) {
   const auto interrupted = [&] { return reporter.interrupted(); };
   if (!assignment.checkpoint.empty() && std::filesystem::exists(assignment.checkpoint)) {
     try {
@@ -82,9 +107,15 @@ inline task::Outcome run_training(Training& training, const task::Assignment& as
   // Points of the curve that no journal has yet: a worker that is killed leaves them in the checkpoint.
   Json unsaid = training.notes.value("curve", Json::array());
   for (const Json& point : unsaid) outcome.curve.emplace_back(point.at(0), point.at(1));
+  std::optional<double> memory_bytes;
+  if (const auto noted = training.notes.find("memory_bytes"); noted != training.notes.end()) {
+    memory_bytes = noted->get<double>();
+    memory.done();
+  }
   const auto save = [&] {
     training.train_s = before + monotonic_s() - began;
     training.notes = {{"recent", recent}, {"recent_steps", recent_steps}, {"tail", tail}, {"curve", unsaid}};
+    if (memory_bytes) training.notes["memory_bytes"] = *memory_bytes;
     training.save(assignment.checkpoint);
   };
   const auto finish = [&](task::Ending ending) {
@@ -111,7 +142,10 @@ inline task::Outcome run_training(Training& training, const task::Assignment& as
       if (!working.held()) return finish(task::Ending::interrupted);
       step = training.step();
     }
-    if (run.begun && training.steps() == first + kFirstSteps) run.begun();
+    if (!memory_bytes && training.steps() == first + kFirstSteps) {
+      memory_bytes = memory.measured();
+      memory.done();
+    }
     if (!step.finite)
       return diverged(fmt::format("diverged: loss or gradient is not finite at step {}", training.steps()));
     if (run.fault)
@@ -132,7 +166,6 @@ inline task::Outcome run_training(Training& training, const task::Assignment& as
       recent_steps = 0;
     }
   }
-  if (run.begun && training.steps() < first + kFirstSteps) run.begun();
   study::Measures measures;
   {
     const cost::Working working(lock, interrupted);
@@ -143,7 +176,19 @@ inline task::Outcome run_training(Training& training, const task::Assignment& as
   finish(task::Ending::reached);
   for (const auto& [name, value] : measures.entries())
     if (!std::isfinite(value)) return diverged("diverged: validation loss is not finite");
+  if (!memory_bytes) {
+    // All that is to be kept has been saved.
+    const cost::Working working(lock, interrupted);
+    if (!working.held()) {
+      outcome.ending = task::Ending::interrupted;
+      return outcome;
+    }
+    memory_bytes = memory.measured_by([&] {
+      for (std::int64_t i = 0; i < kFirstSteps; ++i) training.step();
+    });
+  }
   outcome.measures = std::move(measures);
+  outcome.measures.set("memory_bytes", *memory_bytes);
   outcome.measures.set("train_s", training.train_s);
   return outcome;
 }

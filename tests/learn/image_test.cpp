@@ -137,6 +137,12 @@ TEST_F(Image, LearnsShapesAndGoesOnFromItsCheckpoint) {
   ASSERT_EQ(rest.ending, task::Ending::reached);
   EXPECT_EQ(*rest.measures.find("loss"), *whole.measures.find("loss"));
   EXPECT_EQ(*rest.measures.find("error"), *whole.measures.find("error"));
+  // Interrupted while it was validated: no step is left to measure its memory by.
+  assignment.from = 4;
+  const auto judged = evaluator(task)->run(assignment, reporter);
+  ASSERT_EQ(judged.ending, task::Ending::reached);
+  EXPECT_EQ(*judged.measures.find("memory_bytes"), *rest.measures.find("memory_bytes"));
+  EXPECT_EQ(*judged.measures.find("loss"), *whole.measures.find("loss"));
 }
 
 TEST_F(Image, AugmentsAndDiverges) {

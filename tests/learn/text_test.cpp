@@ -124,6 +124,35 @@ TEST_F(Text, StopsAndGoesOnBitForBit) {
     EXPECT_TRUE(torch::equal(a.tensors[i].second, b.tensors[i].second)) << a.tensors[i].first;
 }
 
+TEST_F(Text, MemoryIsTheSameWhereverATrialWasInterrupted) {
+  const auto task = make({{"context", 64}});
+  const auto design = config({"attention", "attention"}, 128);
+  const auto bytes = [&](std::int64_t from, std::int64_t to, const std::string& file) {
+    Silent reporter;
+    const auto outcome = evaluator(task)->run(assignment(design, from, to, file), reporter);
+    EXPECT_EQ(outcome.ending, task::Ending::reached) << outcome.reason;
+    return *outcome.measures.find("memory_bytes");
+  };
+  bytes(0, 3, "first");  // a process's first trial makes what its libraries keep
+  const double whole = bytes(0, 10, "whole");
+  EXPECT_GT(whole, 5e6) << "weights, gradients and two moments of 0.4 million parameters alone are 6 MB";
+  EXPECT_EQ(bytes(10, 10, "whole"), whole) << "interrupted while it was validated";
+  EXPECT_EQ(bytes(10, 11, "whole"), whole);
+  EXPECT_EQ(bytes(11, 20, "whole"), whole);
+  // A checkpoint that says nothing of it.
+  const auto forget = [&](const std::string& file) {
+    auto checkpoint = train::Checkpoint::load(folder_.file(file));
+    EXPECT_EQ(checkpoint.header.at("notes").erase("memory_bytes"), 1u);
+    checkpoint.save(folder_.file(file));
+  };
+  forget("whole");
+  EXPECT_NEAR(bytes(20, 20, "whole") / whole, 1.0, 0.3);
+  EXPECT_EQ(train::Checkpoint::load(folder_.file("whole")).header.at("trainer").at("steps"), 20)
+      << "what is trained to measure it alone is not kept";
+  EXPECT_NEAR(bytes(20, 21, "whole") / whole, 1.0, 0.3);
+  EXPECT_NEAR(bytes(0, 1, "short") / whole, 1.0, 0.3) << "a trial of one step";
+}
+
 TEST_F(Text, ADamagedCheckpointIsPutAside) {
   folder_.write("part", "HONECKPT but no more");
   Silent reporter;
