@@ -15,6 +15,11 @@ constexpr std::size_t kMaxCalls = 16;  // around each other
 constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
 constexpr double kMost = 1e18;
 
+/// Whether it makes a buffer or tensor, of as many sizes as it is told of beside its type.
+bool makes_room(std::string_view name) {
+  return name == "memref.alloc" || name == "memref.alloca" || name == "tensor.empty";
+}
+
 double mean(const std::vector<double>& values) {
   double sum = 0.0;
   for (const double value : values) sum += value;
@@ -78,8 +83,13 @@ bool NestBuilder::bounds_vary(int function) const {
       const std::vector<std::int64_t> known = module_.integers(*sizes);
       if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
     }
-    if (std::any_of(operation.loops.begin(), operation.loops.end(),
-                    [&](const Loop& loop) { return varies(loop.lower) || varies(loop.upper); }))
+    if (makes_room(operation.name) &&
+        std::any_of(operation.operands.begin(), operation.operands.end(),
+                    [&](int size) { return module_.constant(size) == kDynamic; }))
+      return true;
+    if (std::any_of(operation.loops.begin(), operation.loops.end(), [&](const Loop& loop) {
+          return varies(loop.lower) || varies(loop.upper) || varies(loop.step);
+        }))
       return true;
   }
   return false;
@@ -260,6 +270,13 @@ void NestBuilder::loops(const Operation& operation, At at) {
       trips[s] = known ? std::clamp(std::ceil((upper[s] - lower[s]) / stride), 0.0, kMost)
                        : static_cast<double>(Nest::kUnknownTrips);
     }
+    // Of steps that vary the mean of those that are made: trips of it lead from begin to end.
+    double by = std::max(1.0, step[0]);
+    if (known && std::any_of(step.begin(), step.end(), [&](double one) { return one != step[0]; })) {
+      double way = 0.0, made = 0.0;
+      for (std::size_t s = 0; s < samples_; ++s) way += trips[s] * std::max(1.0, step[s]), made += trips[s];
+      by = made > 0.0 ? std::max(1.0, std::round(way / made)) : by;
+    }
     const int id = add_loop(at, trips, loop.parallel, known, false);
     if (operation.loops.size() == 1)
       nest_.loops[static_cast<std::size_t>(id)].operation =
@@ -268,7 +285,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
       Nest::Loop& made = nest_.loops[static_cast<std::size_t>(id)];
       const double begin = *std::min_element(lower.begin(), lower.end()),
                    end = *std::max_element(upper.begin(), upper.end());
-      made.span = std::max(made.most, std::ceil((end - begin) / std::max(1.0, step[0])));
+      made.span = std::max(made.most, std::ceil((end - begin) / by));
     }
     for (const int operand : loop.lower.operands)
       if (module_.constant(operand) == kDynamic) nest_.loops[static_cast<std::size_t>(id)].shifted = true;
@@ -297,8 +314,8 @@ void NestBuilder::loops(const Operation& operation, At at) {
       const AffineMap& map = module_.maps[static_cast<std::size_t>(loop.lower.map)];
       index = mapped(map, 0, span_of(loop.lower.operands));
       nest_.loops[static_cast<std::size_t>(id)].first = index;
-      nest_.loops[static_cast<std::size_t>(id)].step = std::max(1.0, step[0]);
-      index.terms.emplace_back(id, std::max(1.0, step[0]));
+      nest_.loops[static_cast<std::size_t>(id)].step = by;
+      index.terms.emplace_back(id, by);
       indices_[loop.variable] = std::move(index);
     }
     at = {id, 1.0};
