@@ -23,7 +23,7 @@ class Sheet {
   Sheet(std::vector<std::string>* names, std::vector<double>* values) : names_(names), values_(values) {}
   void put(const std::string& name, double value) {
     if (names_ != nullptr) names_->push_back(name);
-    if (values_ != nullptr) values_->push_back(std::isfinite(value) ? std::min(value, 1e18) : 0.0);
+    if (values_ != nullptr) values_->push_back(std::isfinite(value) ? std::min(value, Nest::kMost) : 0.0);
   }
   bool naming() const { return names_ != nullptr; }
 

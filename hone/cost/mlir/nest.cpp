@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxCalls = 16;  // around each other
 constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
-constexpr double kMost = 1e18;
+constexpr double kLongest = 1e18;      // iterations of a loop, each time that it is entered
 
 /// Whether it makes a buffer or tensor, of as many sizes as it is told of beside its type.
 bool makes_room(std::string_view name) {
@@ -219,7 +219,7 @@ bool has_unknown_body(const Operation& operation) {
 
 double NestBuilder::count(At at) const {
   const double entered = at.loop < 0 ? 1.0 : nest_.loops[static_cast<std::size_t>(at.loop)].iterations;
-  return std::min(kMost, entered * at.share);
+  return std::min(Nest::kMost, entered * at.share);
 }
 
 int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known, bool implied) {
@@ -235,11 +235,13 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
     ++around.children;
     for (std::size_t s = 0; s < samples_; ++s) weights[s] *= weights_[static_cast<std::size_t>(at.loop)][s];
   }
-  loop.entries = std::min(kMost, mean(weights));
-  for (std::size_t s = 0; s < samples_; ++s)
-    weights[s] = std::min(kMost, weights[s] * trips[std::min(s, trips.size() - 1)]);
+  loop.entries = mean(weights);
+  for (std::size_t s = 0; s < samples_; ++s) weights[s] *= trips[std::min(s, trips.size() - 1)];
   loop.iterations = mean(weights);
   loop.trips = loop.entries > 0.0 ? loop.iterations / loop.entries : mean(trips);
+  // What is too much for all that is computed of it is cut off behind that.
+  loop.iterations = std::min(Nest::kMost, loop.iterations);
+  for (double& weight : weights) weight = std::min(Nest::kMost, weight);
   loop.most = trips.empty() ? loop.trips : *std::max_element(trips.begin(), trips.end());
   loop.span = loop.most;
   loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
@@ -267,7 +269,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
     Points trips(samples_), variable(samples_);
     for (std::size_t s = 0; s < samples_; ++s) {
       const double stride = std::max(1.0, step[s]);
-      trips[s] = known ? std::clamp(std::ceil((upper[s] - lower[s]) / stride), 0.0, kMost)
+      trips[s] = known ? std::clamp(std::ceil((upper[s] - lower[s]) / stride), 0.0, kLongest)
                        : static_cast<double>(Nest::kUnknownTrips);
     }
     // Of steps that vary the mean of those that are made: trips of it lead from begin to end.

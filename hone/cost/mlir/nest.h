@@ -21,6 +21,8 @@ namespace hone::cost::mlir {
 /// counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
+  /// Counts are at most this, of which a double still holds the square.
+  static constexpr double kMost = 1e150;
   /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the
   /// function's.
   static constexpr int kNoValue = -1;

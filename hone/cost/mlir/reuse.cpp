@@ -211,21 +211,21 @@ void Reuse::crowd(Group& group) const {
 double Reuse::traffic(double cache_bytes) const {
   double bytes = 0.0;
   for (const double part : traffic_by_loop(cache_bytes)) bytes += part;
-  return std::min(bytes, 1e18);
+  return std::min(bytes, Nest::kMost);
 }
 
 std::vector<double> Reuse::traffic_by_loop(double cache_bytes, std::span<const AtOnce> at_once) const {
   std::vector<double> bytes(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_)
     bytes[static_cast<std::size_t>(group.loop + 1)] +=
-        std::min(1e18, fetched(group, cache_bytes, at_once) * line_ * (group.stored ? 2.0 : 1.0));
+        std::min(Nest::kMost, fetched(group, cache_bytes, at_once) * line_ * (group.stored ? 2.0 : 1.0));
   return bytes;
 }
 
 std::vector<double> Reuse::fetched_by_loop(double cache_bytes) const {
   std::vector<double> lines(nest_.loops.size() + 1, 0.0);
   for (const Group& group : groups_)
-    lines[static_cast<std::size_t>(group.loop + 1)] += std::min(1e18, fetched(group, cache_bytes, {}));
+    lines[static_cast<std::size_t>(group.loop + 1)] += std::min(Nest::kMost, fetched(group, cache_bytes, {}));
   return lines;
 }
 

@@ -37,5 +37,32 @@ TEST(MlirCounts, SizesThatBuffersAreMadeWith) {
   EXPECT_NEAR(filled.at("store_count"), 499500.0, 1000.0);
 }
 
+TEST(MlirCounts, BeyondAllThatRuns) {
+  const auto loops = [](double first, double second) {
+    return of(fmt::format("affine.for %i = 0 to {:.0f} {{\naffine.for %j = 0 to {:.0f} {{\n{}}}\n}}\n", first,
+                          second, kAdd));
+  };
+  for (const double first : {1e15, 5e16, 1e18}) {
+    const Features twice = loops(first, 1000.0);
+    EXPECT_DOUBLE_EQ(twice.at("flops"), first * 1000.0);
+    EXPECT_DOUBLE_EQ(twice.loops.at(1).trips, 1000.0);
+    EXPECT_DOUBLE_EQ(twice.loops.at(1).entries, first);
+  }
+  std::string deep = kAdd;
+  for (int i = 0; i < 64; ++i)
+    deep = fmt::format("affine.for %{} = 0 to 3 {{\n{}}}\n", i == 0 ? "j" : fmt::format("i{}", i), deep);
+  const Features many = of(deep);
+  EXPECT_NEAR(many.at("flops") / 3.4336838202925e30, 1.0, 1e-9);
+  EXPECT_DOUBLE_EQ(many.loops.back().trips, 3.0);
+  // What no double has room for ends somewhere.
+  std::string most = kAdd;
+  for (int i = 0; i < 20; ++i)
+    most = fmt::format("affine.for %{} = 0 to 1000000000000000000 {{\n{}}}\n",
+                       i == 0 ? "j" : fmt::format("i{}", i), most);
+  const Features beyond = of(most);
+  EXPECT_DOUBLE_EQ(beyond.at("flops"), Nest::kMost);
+  EXPECT_DOUBLE_EQ(beyond.loops.back().trips, 1e18);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
