@@ -150,6 +150,7 @@ class NestBuilder {
     Nest::Index difference;
     Is is = Is::zero;
     bool holds(double at) const;
+    bool equality() const { return is == Is::zero || is == Is::other; }
     /// Whether loops alone decide it.
     bool known() const {
       return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
@@ -161,6 +162,7 @@ class NestBuilder {
   bool constraint(int condition, int definer, std::vector<Constraint>& list);
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;
+  double equal_in(const Constraint& one) const;
   double iterations(int loop, std::span<const Constraint> list) const;
   Few<double> shares(const Operation& operation, At at);
 

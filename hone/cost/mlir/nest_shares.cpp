@@ -1,6 +1,7 @@
 // How often the sides of branches are taken.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "hone/cost/mlir/nest_builder.h"
 
@@ -164,15 +165,43 @@ double NestBuilder::iterations(int loop, std::span<const Constraint> list) const
   return std::max(0.0, to - from) - static_cast<double>(left_out);
 }
 
+/// How often a sum is 0 that no one loop of a fixed length decides: wherever the others stand, the one of the
+/// widest range does in one of its places. Sample points seldom show that.
+double NestBuilder::equal_in(const Constraint& one) const {
+  const auto& terms = one.difference.terms;
+  double widest = 0.0, unit = 0.0;
+  for (const auto& [at, step] : terms) {
+    if (step == 0.0) continue;
+    for (double rest = std::abs(step); rest > 0.0;) unit = std::exchange(rest, std::fmod(unit, rest));
+    // Of a loop that is the bound of another one the latter's range says more.
+    const bool bounds = std::any_of(terms.begin(), terms.end(), [&, loop = at](const auto& term) {
+      const Few<int>& by = nest_.loops[static_cast<std::size_t>(term.first)].bounded_by;
+      return term.second != 0.0 && std::find(by.begin(), by.end(), loop) != by.end();
+    });
+    const double trips = std::max(1.0, nest_.loops[static_cast<std::size_t>(at)].trips);
+    if (!bounds) widest = std::max(widest, std::abs(step) * trips);
+  }
+  if (!(widest > 0.0)) return 1.0;
+  return std::fmod(one.difference.constant, unit) != 0.0 ? 0.0 : std::min(1.0, unit / widest);
+}
+
 /// Of all of them together: exactly where each is decided by one loop, else at the sample points.
 double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   bool exact = true;
+  double equal = 1.0;
+  std::vector<Constraint> seen;  // at the sample points
   std::vector<int> loops, deciding;
   for (const Constraint& one : list) {
     const std::optional<double> alone = share(one);
     if (alone == 0.0) return 0.0;
     if (alone == 1.0) continue;
+    if (!alone && one.equality()) {
+      const double in = equal_in(one);
+      equal *= one.is == Constraint::Is::zero ? in : 1.0 - in;
+      continue;
+    }
     exact = exact && alone.has_value();
+    seen.push_back(one);
     for (const auto& [loop, step] : one.difference.terms) {
       loops.push_back(loop);
       if (alone) deciding.push_back(loop);
@@ -185,7 +214,7 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   double product = 1.0;
   for (const int loop : deciding)
     product *= iterations(loop, list) / nest_.loops[static_cast<std::size_t>(loop)].most;
-  if (exact || product == 0.0) return product;
+  if (exact || product == 0.0) return product * equal;
   std::vector<Points> stands;
   for (const int loop : loops) {
     const Nest::Loop& one = nest_.loops[static_cast<std::size_t>(loop)];
@@ -203,7 +232,7 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   double all = 0.0, true_for = 0.0;
   for (std::size_t s = 0; s < samples_; ++s) {
     const double weight = at.loop < 0 ? 1.0 : weights_[static_cast<std::size_t>(at.loop)][s];
-    const bool holds = std::all_of(list.begin(), list.end(), [&](const Constraint& one) {
+    const bool holds = std::all_of(seen.begin(), seen.end(), [&](const Constraint& one) {
       double difference = one.difference.constant;
       for (const auto& [loop, step] : one.difference.terms)
         difference += step * stands[static_cast<std::size_t>(
@@ -216,7 +245,7 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   // What no sample shows may be rare, and is not never.
   const double found = all > 0.0 ? true_for / all : 0.5;
   const double rare = 0.5 / static_cast<double>(samples_);
-  return std::clamp(found, rare, 1.0 - rare);
+  return std::clamp(found, rare, 1.0 - rare) * equal;
 }
 
 /// By region of an operation that is no loop: how often it runs, each time that the operation does.

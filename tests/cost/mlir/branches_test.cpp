@@ -104,5 +104,46 @@ TEST(MlirBranches, ConditionsOnOneLoopAreItsIterationsInWhichAllHold) {
                    9.0 / 64.0);
 }
 
+/// How often a function computes in 1,000 iterations of `i` what `body` does there.
+double computed(const std::string& body, const std::string& called = "") {
+  std::string numbers;
+  for (const int number : {0, 1, 5, 10, 50, 500, 900, 950, 1000})
+    numbers += fmt::format("%c{0} = arith.constant {0} : index\n", number);
+  const Features features =
+      features_in("func.func @f(%a: memref<1000xf32>) {\n" + numbers +
+                  "scf.for %i = %c0 to %c1000 step %c1 {\n" + body + "}\nreturn\n}\n" + called);
+  return features.at("transcendental_count");
+}
+
+const std::string kExp =
+    "%x = memref.load %a[%c0] : memref<1000xf32>\n%y = math.exp %x : f32\n"
+    "memref.store %y, %a[%c0] : memref<1000xf32>\n";
+
+std::string when(const std::string& comparison, const std::string& body, const std::string& other = "") {
+  static int number = 0;
+  const std::string name = fmt::format("%when{}", ++number);
+  return name + " = arith.cmpi " + comparison + " : index\nscf.if " + name + " {\n" + body + "}" +
+         (other.empty() ? "" : " else {\n" + other + "}") + "\n";
+}
+
+std::string each(const std::string& from, const std::string& to, const std::string& body) {
+  return "scf.for %j = " + from + " to " + to + " step %c1 {\n" + body + "}\n";
+}
+
+TEST(MlirBranches, TwoLoopsThatStandAtTheSame) {
+  EXPECT_DOUBLE_EQ(computed(each("%c0", "%c1000", when("eq, %i, %j", kExp))), 1000.0);
+  EXPECT_DOUBLE_EQ(computed(each("%c0", "%c1000", when("ne, %i, %j", kExp))), 999000.0);
+  EXPECT_DOUBLE_EQ(computed(each("%c0", "%c10", when("eq, %i, %j", kExp))), 10.0);
+  EXPECT_NEAR(computed(each("%c0", "%i", when("eq, %j, %c0", kExp))), 999.0, 10.0) << "of each entry one";
+  EXPECT_NEAR(
+      computed("%before = arith.subi %i, %c1 : index\n" + each("%c0", "%i", when("eq, %j, %before", kExp))),
+      999.0, 10.0);
+  EXPECT_DOUBLE_EQ(computed("%even = affine.apply affine_map<(i) -> (2 * i)>(%i)\n" +
+                            each("%c0", "%c1000",
+                                 "%odd = affine.apply affine_map<(j) -> (2 * j + 1)>(%j)\n" +
+                                     when("eq, %even, %odd", kExp))),
+                   0.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
