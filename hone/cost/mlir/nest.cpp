@@ -228,7 +228,8 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
   loop.parallel = parallel;
   loop.known = known;
   loop.implied = implied;
-  Points weights(samples_, at.share);
+  Points weights = shown(at);
+  for (double& weight : weights) weight *= at.share;
   if (at.loop >= 0) {
     Nest::Loop& around = nest_.loops[static_cast<std::size_t>(at.loop)];
     loop.depth = around.depth + 1;
@@ -246,6 +247,7 @@ int NestBuilder::add_loop(At at, const Points& trips, bool parallel, bool known,
   loop.span = loop.most;
   loop.fixed = known && std::all_of(trips.begin(), trips.end(), [&](double one) { return one == trips[0]; });
   weights_.push_back(std::move(weights));
+  trips_.push_back(trips);
   nest_.loops.push_back(loop);
   return static_cast<int>(nest_.loops.size()) - 1;
 }
@@ -320,7 +322,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
       index.terms.emplace_back(id, by);
       indices_[loop.variable] = std::move(index);
     }
-    at = {id, 1.0};
+    at = {id, 1.0, at.under};
   }
   // Arguments beyond the variables are carried from iteration to iteration.
   if (!operation.regions.empty()) {
@@ -368,11 +370,12 @@ void NestBuilder::branches(const Operation& operation, At at) {
   }
   if (goes_around(operation.name)) return while_loop(operation, at);
   if (operation.name == "gpu.launch") return launch(operation, at);
-  const Few<double> sides = shares(operation, at);
+  std::vector<Constraint> list;
+  const Few<double> sides = shares(operation, at, list);
   if (std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; }))
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
   for (std::size_t k = 0; k < sides.size(); ++k)
-    if (sides[k] > 0.0) region(operation.regions[k], {at.loop, at.share * sides[k]});
+    if (sides[k] > 0.0) side(operation.regions[k], {at.loop, at.share * sides[k], at.under}, list, k == 0);
 }
 
 /// The function that is called by its name, as the nearest module around the call knows it; -1: none.

@@ -86,6 +86,7 @@ class NestBuilder {
   struct At {
     int loop = -1;
     double share = 1.0;
+    int under = -1;  ///< what is known to hold, among held_; -1: nothing is
   };
   /// The values of an index at the sample points.
   using Points = std::vector<double>;
@@ -150,6 +151,9 @@ class NestBuilder {
     Nest::Index difference;
     Is is = Is::zero;
     bool holds(double at) const;
+    /// That which holds where it does not.
+    Constraint negated() const;
+    bool same_as(const Constraint& other) const;
     bool equality() const { return is == Is::zero || is == Is::other; }
     /// Whether loops alone decide it.
     bool known() const {
@@ -163,8 +167,48 @@ class NestBuilder {
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;
   double equal_in(const Constraint& one) const;
-  double iterations(int loop, std::span<const Constraint> list) const;
-  Few<double> shares(const Operation& operation, At at);
+  struct Iterations {
+    double from = 0.0, to = 0.0;  ///< the first of them, and the first behind the last
+    double count = 0.0;
+  };
+  Iterations iterations(int loop, std::span<const Constraint> list) const;
+  Few<double> shares(const Operation& operation, At at, std::vector<Constraint>& list);
+
+  // What holds on a side of a branch (mlir/nest_held.cpp).
+  struct Held {
+    int outer = -1;  ///< what holds around the branch, too
+    std::vector<Constraint> list;
+    bool all = true;  ///< false: at least one of them does not
+  };
+  /// All that holds somewhere.
+  struct Around {
+    std::vector<Constraint> all;
+    std::vector<std::vector<Constraint>> not_all;
+  };
+  /// Where loops stand at the sample points, by loop ascending.
+  struct Stands {
+    std::vector<std::pair<int, Points>> loops;
+    bool hold(std::span<const Constraint> list, std::size_t sample) const;
+  };
+  /// What a side of a branch changes of that.
+  struct Narrowed {
+    struct Loop {
+      int loop = -1;
+      Points stands, moved;  ///< the iteration, and by how many it is another one than outside
+    };
+    std::vector<Loop> loops;
+    bool settled = false;                     ///< values_ are of there
+    std::unordered_map<int, Points> outside;  ///< what they were
+  };
+  Around around(int under) const;
+  double decided(const std::vector<Constraint>& list) const;
+  double decided(std::vector<Constraint> list, std::span<const std::vector<Constraint>> not_all) const;
+  void add(Stands& stands, std::span<const Constraint> list) const;
+  Points stands(int loop) const;
+  Points shown(At at) const;
+  Narrowed narrowed(At at) const;
+  void settle();
+  void side(int region, At at, const std::vector<Constraint>& list, bool taken);
 
   Points points(const Bound& bound, bool lower, bool& known);
   Points points(int value);
@@ -314,6 +358,9 @@ class NestBuilder {
   std::unordered_map<int, Way> paths_;                       ///< by value, while latency() walks
   bool chased_ = false;                                      ///< it went through a load's place
   std::vector<Points> weights_;  ///< of a loop at each sample point: how often its body runs
+  std::vector<Points> trips_;    ///< ... and iterations of an entry
+  std::vector<Held> held_;
+  std::vector<Narrowed> narrowed_;  ///< by sides of branches around, the outermost first
   std::unordered_map<int, Nest::Index> indices_;
   std::unordered_map<int, int> stands_;  ///< by value: the innermost loop around what gives it
   std::unordered_map<int, Points> values_;

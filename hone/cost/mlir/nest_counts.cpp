@@ -274,7 +274,7 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
     if (ended_with(operation.regions[0], k + 1) == counter->next) counter->sums.push_back(after[k]);
   const Points unknown(samples_, static_cast<double>(Nest::kUnknownTrips));
   const int around = at.loop;
-  at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0};
+  at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0, at.under};
   if (counter) counts_by(*counter, at.loop, around);
   Few<int> from, to;
   for (std::size_t i = 0; i < values; ++i) {
@@ -332,7 +332,7 @@ void NestBuilder::launch(const Operation& operation, At at) {
     for (double& size : trips)
       size = known ? std::clamp(size, 0.0, kMostTrips) : static_cast<double>(Nest::kUnknownTrips);
     const bool single = std::all_of(trips.begin(), trips.end(), [](double size) { return size == 1.0; });
-    if (!single) at = {add_loop(at, trips, true, known, false), 1.0};
+    if (!single) at = {add_loop(at, trips, true, known, false), 1.0, at.under};
     const std::pair<int, std::int64_t> term{at.loop, 1};
     if (d < arguments.size()) numbered(arguments[d], {&term, single ? 0u : 1u}, at);
     if (d + kSizes >= arguments.size()) continue;

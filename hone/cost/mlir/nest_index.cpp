@@ -38,6 +38,7 @@ Nest::Index finite(Nest::Index index) {
 }  // namespace
 
 NestBuilder::Points NestBuilder::points(int value) {
+  if (!narrowed_.empty() && !narrowed_.back().settled) settle();
   if (const auto found = values_.find(value); found != values_.end()) return found->second;
   const std::int64_t fixed = module_.constant(value);
   Points result(samples_, fixed == kDynamic ? NAN : static_cast<double>(fixed));

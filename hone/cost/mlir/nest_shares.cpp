@@ -118,11 +118,11 @@ std::optional<double> NestBuilder::share(const Constraint& one) const {
   }
   const double trips = nest_.loops[static_cast<std::size_t>(terms[0].first)].most;
   if (!(trips > 0.0)) return 0.0;
-  return iterations(terms[0].first, {&one, 1}) / trips;
+  return iterations(terms[0].first, {&one, 1}).count / trips;
 }
 
 /// In how many iterations of a loop all those hold that it alone decides.
-double NestBuilder::iterations(int loop, std::span<const Constraint> list) const {
+NestBuilder::Iterations NestBuilder::iterations(int loop, std::span<const Constraint> list) const {
   const double trips = nest_.loops[static_cast<std::size_t>(loop)].most;
   double from = 0.0, to = trips;
   std::vector<double> without;
@@ -162,7 +162,7 @@ double NestBuilder::iterations(int loop, std::span<const Constraint> list) const
   without.erase(std::unique(without.begin(), without.end()), without.end());
   const auto left_out =
       std::count_if(without.begin(), without.end(), [&](double one) { return one >= from && one < to; });
-  return std::max(0.0, to - from) - static_cast<double>(left_out);
+  return {from, to, std::max(0.0, to - from) - static_cast<double>(left_out)};
 }
 
 /// How often a sum is 0 that no one loop of a fixed length decides: wherever the others stand, the one of the
@@ -185,16 +185,21 @@ double NestBuilder::equal_in(const Constraint& one) const {
   return std::fmod(one.difference.constant, unit) != 0.0 ? 0.0 : std::min(1.0, unit / widest);
 }
 
-/// Of all of them together: exactly where each is decided by one loop, else at the sample points.
+/// Of all of them together, each time that the walk comes by: exactly where each is decided by one loop, else
+/// at the sample points.
 double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
+  const Around outer = around(at.under);
+  const auto said = [&](const Constraint& one) {
+    return std::any_of(outer.all.begin(), outer.all.end(),
+                       [&](const Constraint& known) { return known.same_as(one); });
+  };
   bool exact = true;
   double equal = 1.0;
   std::vector<Constraint> seen;  // at the sample points
-  std::vector<int> loops, deciding;
   for (const Constraint& one : list) {
     const std::optional<double> alone = share(one);
-    if (alone == 0.0) return 0.0;
-    if (alone == 1.0) continue;
+    if (alone == 0.0 || (!alone && said(one.negated()))) return 0.0;
+    if (alone == 1.0 || (!alone && said(one))) continue;
     if (!alone && one.equality()) {
       const double in = equal_in(one);
       equal *= one.is == Constraint::Is::zero ? in : 1.0 - in;
@@ -202,57 +207,47 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
     }
     exact = exact && alone.has_value();
     seen.push_back(one);
-    for (const auto& [loop, step] : one.difference.terms) {
-      loops.push_back(loop);
-      if (alone) deciding.push_back(loop);
-    }
   }
-  for (std::vector<int>* sorted : {&loops, &deciding}) {
-    std::sort(sorted->begin(), sorted->end());
-    sorted->erase(std::unique(sorted->begin(), sorted->end()), sorted->end());
+  double product = decided(seen, outer.not_all);
+  if (!outer.all.empty() || !outer.not_all.empty()) {
+    const double before = decided(outer.all, outer.not_all);
+    seen.insert(seen.end(), outer.all.begin(), outer.all.end());
+    product = before > 0.0 ? std::min(1.0, decided(seen, outer.not_all) / before) : product;
+    seen.resize(seen.size() - outer.all.size());
+    // What samples alone show of the loops around may bear on it.
+    const auto shares_loop = [&](const Constraint& one) {
+      return std::ranges::any_of(one.difference.terms, [&](const auto& term) {
+        return std::ranges::any_of(seen, [&](const Constraint& own) {
+          return std::ranges::any_of(own.difference.terms,
+                                     [&](const auto& mine) { return mine.first == term.first; });
+        });
+      });
+    };
+    for (const Constraint& one : outer.all)
+      if (!one.equality() && !share(one) && shares_loop(one)) exact = false;
   }
-  double product = 1.0;
-  for (const int loop : deciding)
-    product *= iterations(loop, list) / nest_.loops[static_cast<std::size_t>(loop)].most;
   if (exact || product == 0.0) return product * equal;
-  std::vector<Points> stands;
-  for (const int loop : loops) {
-    const Nest::Loop& one = nest_.loops[static_cast<std::size_t>(loop)];
-    const bool outermost = one.parent < 0;
-    const double entered = outermost ? 1.0 : nest_.loops[static_cast<std::size_t>(one.parent)].iterations;
-    Points trips(samples_, one.trips);
-    for (std::size_t s = 0; s < samples_ && !one.fixed; ++s) {
-      const double around = outermost ? 1.0 : weights_[static_cast<std::size_t>(one.parent)][s];
-      // What runs in it at a sample, an entry.
-      if (around > 0.0 && one.entries > 0.0)
-        trips[s] = weights_[static_cast<std::size_t>(loop)][s] / around * entered / one.entries;
-    }
-    stands.push_back(stands_at(loop, trips));
-  }
-  double all = 0.0, true_for = 0.0;
+  Stands stands;
+  add(stands, seen);
+  const Points weights = shown(at);
+  double all = 0.0, true_for = 0.0, samples = 0.0;
   for (std::size_t s = 0; s < samples_; ++s) {
-    const double weight = at.loop < 0 ? 1.0 : weights_[static_cast<std::size_t>(at.loop)][s];
-    const bool holds = std::all_of(seen.begin(), seen.end(), [&](const Constraint& one) {
-      double difference = one.difference.constant;
-      for (const auto& [loop, step] : one.difference.terms)
-        difference += step * stands[static_cast<std::size_t>(
-                                 std::lower_bound(loops.begin(), loops.end(), loop) - loops.begin())][s];
-      return one.holds(difference);
-    });
+    const double weight = weights[s] * (at.loop < 0 ? 1.0 : weights_[static_cast<std::size_t>(at.loop)][s]);
     all += weight;
-    if (holds) true_for += weight;
+    samples += weights[s] > 0.0 ? 1.0 : 0.0;
+    if (stands.hold(seen, s)) true_for += weight;
   }
   // What no sample shows may be rare, and is not never.
   const double found = all > 0.0 ? true_for / all : 0.5;
-  const double rare = 0.5 / static_cast<double>(samples_);
+  const double rare = 0.5 / samples;
   return std::clamp(found, rare, 1.0 - rare) * equal;
 }
 
-/// By region of an operation that is no loop: how often it runs, each time that the operation does.
-Few<double> NestBuilder::shares(const Operation& operation, At at) {
+/// By region of an operation that is no loop: how often it runs, each time that the operation does. `list`:
+/// what holds in the first one and not in the others, where that is known.
+Few<double> NestBuilder::shares(const Operation& operation, At at, std::vector<Constraint>& list) {
   Few<double> sides(operation.regions.size(), 1.0);
   if (!chooses(operation.name)) return sides;
-  std::vector<Constraint> list;
   bool known = false;
   if (operation.name == "scf.if" && !operation.operands.empty()) {
     known = constraints(operation.operands[0], list);
@@ -271,6 +266,7 @@ Few<double> NestBuilder::shares(const Operation& operation, At at) {
   }
   if (!known) {
     ++nest_.even_branches;
+    list.clear();
     sides.assign(sides.size(), 1.0 / static_cast<double>(std::max<std::size_t>(2, sides.size())));
     return sides;
   }

@@ -98,7 +98,7 @@ void NestBuilder::domain(const Domain& domain, At at, std::span<const Work> work
     Points trips(samples_, static_cast<double>(known(domain.sizes[i])));
     if (!is_known)
       if (const auto sizes = told_size(domain, i)) trips = *sizes, is_known = true;
-    at = {add_loop(at, trips, !domain.reduction[i], is_known, true), 1.0};
+    at = {add_loop(at, trips, !domain.reduction[i], is_known, true), 1.0, at.under};
     loops.push_back(at.loop);
   }
   // Values of a body are its arguments, an operand each; without a body one step follows another.

@@ -145,5 +145,55 @@ TEST(MlirBranches, TwoLoopsThatStandAtTheSame) {
                    0.0);
 }
 
+TEST(MlirBranches, ConditionsInsideConditions) {
+  const auto below = [](const std::string& bound, const std::string& body, const std::string& other = "") {
+    return when("slt, %i, %c" + bound, body, other);
+  };
+  EXPECT_DOUBLE_EQ(computed(below("10", below("10", kExp))), 10.0);
+  EXPECT_DOUBLE_EQ(computed(below("10", below("5", kExp))), 5.0);
+  EXPECT_DOUBLE_EQ(computed(below("5", below("10", kExp))), 5.0);
+  EXPECT_DOUBLE_EQ(computed(below("10", when("sge, %i, %c10", kExp))), 0.0);
+  EXPECT_DOUBLE_EQ(computed(below("900", below("500", "", kExp))), 400.0);
+  EXPECT_NEAR(computed(below("900", "%z = arith.addi %i, %i : index\n", below("950", "", kExp))), 50.0, 1e-9);
+  const auto in = [](const std::string& set, const std::string& body) {
+    return "affine.if affine_set<(i) : (" + set + ")>(%i) {\n} else {\n" + body + "}\n";
+  };
+  EXPECT_NEAR(computed(in("i - 10 >= 0, 19 - i >= 0", below("50", kExp))), 40.0, 1e-9);
+  EXPECT_NEAR(computed(in("i - 10 >= 0, 19 - i >= 0", in("i - 15 >= 0, 24 - i >= 0", below("50", kExp)))),
+              35.0, 1e-9);
+  // With loops between them, and of another one.
+  EXPECT_DOUBLE_EQ(computed(below("10", each("%c0", "%c1000", below("10", kExp)))), 10000.0);
+  EXPECT_DOUBLE_EQ(computed(below("10", each("%c0", "%c1000", when("slt, %j, %c50", kExp)))), 500.0);
+  // Of two loops together.
+  EXPECT_NEAR(computed(each("%c0", "%c1000", when("slt, %j, %i", below("500", kExp)))), 124750.0, 20000.0);
+  EXPECT_NEAR(computed(each("%c0", "%c1000", when("slt, %j, %i", when("slt, %j, %i", kExp)))), 499500.0,
+              30000.0);
+  EXPECT_EQ(computed(each("%c0", "%c1000", when("slt, %j, %i", when("sge, %j, %i", kExp)))), 0.0);
+}
+
+TEST(MlirBranches, LoopsInsideConditionsAreThoseOfWhereTheyHold) {
+  EXPECT_NEAR(computed(when("slt, %i, %c10", each("%c0", "%i", kExp))), 45.0, 3.0);
+  EXPECT_DOUBLE_EQ(computed(when("eq, %i, %c5", each("%c0", "%i", kExp))), 5.0);
+  EXPECT_NEAR(computed(when("slt, %i, %c500", "%z = arith.addi %i, %i : index\n", each("%c500", "%i", kExp))),
+              124750.0, 1500.0);
+  // What is computed of where the loop stands, there, outside and behind it.
+  const std::string half = "%half = affine.apply affine_map<(i) -> (i floordiv 2)>(%i)\n";
+  EXPECT_NEAR(computed(half + each("%c0", "%half", "") + when("slt, %i, %c10", each("%c0", "%half", kExp))),
+              20.0, 2.0);
+  EXPECT_NEAR(computed(half + when("slt, %i, %c10", each("%c0", "%half", "")) + each("%c0", "%half", kExp)),
+              249500.0, 1500.0);
+  // In a function that is told of it.
+  EXPECT_NEAR(computed(when("slt, %i, %c10", "func.call @g(%a, %i) : (memref<1000xf32>, index) -> ()\n"),
+                       "func.func private @g(%a: memref<1000xf32>, %n: index) {\n"
+                       "%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n" +
+                           each("%c0", "%n", kExp) + "return\n}\n"),
+              45.0, 3.0);
+  // A condition that no single loop decides leaves the samples that show it.
+  EXPECT_NEAR(computed(each("%c0", "%c1000",
+                            when("slt, %j, %i", "scf.for %k = %j to %i step %c1 {\n" + kExp + "}\n"))) /
+                  166666500.0,
+              1.0, 0.15);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
