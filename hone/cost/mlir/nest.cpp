@@ -11,9 +11,7 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr std::size_t kMaxCalls = 16;  // around each other
-constexpr int kMaxWalked = 20000;      // operations after which calls are counted only
-constexpr double kLongest = 1e18;      // iterations of a loop, each time that it is entered
+constexpr double kLongest = 1e18;  // iterations of a loop, each time that it is entered
 
 /// Whether it makes a buffer or tensor, of as many sizes as it is told of beside its type.
 bool makes_room(std::string_view name) {
@@ -70,8 +68,10 @@ bool NestBuilder::varies(const Bound& bound) const {
                                   [&](int operand) { return module_.constant(operand) == kDynamic; });
 }
 
-/// Whether trip counts differ from one entry to the next.
-bool NestBuilder::bounds_vary(int function) const {
+/// Whether trip counts differ from one entry to the next, in a function or in what it calls.
+bool NestBuilder::bounds_vary(int function, Few<int>& seen) {
+  if (std::find(seen.begin(), seen.end(), function) != seen.end()) return false;
+  seen.push_back(function);
   const int around = module_.operations[static_cast<std::size_t>(function)].region;
   for (std::size_t i = static_cast<std::size_t>(function); i < module_.operations.size(); ++i) {
     const Operation& operation = module_.operations[i];
@@ -83,6 +83,8 @@ bool NestBuilder::bounds_vary(int function) const {
       const std::vector<std::int64_t> known = module_.integers(*sizes);
       if (std::find(known.begin(), known.end(), kDynamic) != known.end()) return true;
     }
+    if (operation.regions.empty() && operation.name.find("call") != std::string_view::npos)
+      if (const int called = callee(operation); called >= 0 && bounds_vary(called, seen)) return true;
     if (makes_room(operation.name) &&
         std::any_of(operation.operands.begin(), operation.operands.end(),
                     [&](int size) { return module_.constant(size) == kDynamic; }))
@@ -96,7 +98,8 @@ bool NestBuilder::bounds_vary(int function) const {
 }
 
 void NestBuilder::function(int operation) {
-  samples_ = bounds_vary(operation) ? kSamples : 1;
+  Few<int> seen;
+  samples_ = bounds_vary(operation, seen) ? kSamples : 1;
   const Operation& whole = module_.operations[static_cast<std::size_t>(operation)];
   calling_.push_back(operation);
   dead_ = dead_operations(module_, operation);
@@ -376,78 +379,6 @@ void NestBuilder::branches(const Operation& operation, At at) {
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
   for (std::size_t k = 0; k < sides.size(); ++k)
     if (sides[k] > 0.0) side(operation.regions[k], {at.loop, at.share * sides[k], at.under}, list, k == 0);
-}
-
-/// The function that is called by its name, as the nearest module around the call knows it; -1: none.
-int NestBuilder::callee(const Operation& operation) {
-  std::string_view symbol = operation.symbol;
-  if (operation.name.ends_with("call_indirect") && !operation.operands.empty()) {
-    const int value = operation.operands[0];
-    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
-    if (definer < 0 || module_.operations[static_cast<std::size_t>(definer)].name != "func.constant")
-      return -1;
-    symbol = module_.operations[static_cast<std::size_t>(definer)].symbol;
-  }
-  if (callees_.empty())
-    for (std::size_t i = 0; i < module_.operations.size(); ++i)
-      if (const Operation& one = module_.operations[i]; one.name.ends_with(".func") && !one.regions.empty())
-        callees_.try_emplace({one.region, one.symbol}, static_cast<int>(i));
-  for (int region = operation.region; region >= 0;) {
-    const int around = module_.regions[static_cast<std::size_t>(region)].operation;
-    region = module_.operations[static_cast<std::size_t>(around)].region;
-    if (const auto found = callees_.find({region, symbol}); found != callees_.end()) return found->second;
-  }
-  return -1;
-}
-
-void NestBuilder::call(const Operation& operation, At at) {
-  if (allocates(operation)) return;
-  nest_.steps.push_back({at.loop, Work::call, count(at), 1.0, 0, false});
-  const int callee_id = callee(operation);
-  const bool recursive = std::find(calling_.begin(), calling_.end(), callee_id) != calling_.end();
-  if (callee_id < 0 || recursive || calling_.size() >= kMaxCalls || walked_ > kMaxWalked) {
-    ++(callee_id < 0 ? nest_.unknown_calls : recursive ? nest_.recursive_calls : nest_.cut_calls);
-    return;
-  }
-  const Operation& callee = module_.operations[static_cast<std::size_t>(callee_id)];
-  // Values of the callee mean something else at every call.
-  std::unordered_map<int, Nest::Index> indices;
-  std::unordered_map<int, Points> values;
-  std::unordered_map<int, int> buffers;
-  std::unordered_map<int, View> views;
-  std::unordered_map<int, Pointer> pointers;
-  std::unordered_map<int, Sum> sums;
-  const Few<int>& arguments =
-      module_.regions[static_cast<std::size_t>(callee.regions[0])].blocks[0].arguments;
-  // Of an indirect call the first operand is the function.
-  const std::size_t first = operation.name.ends_with("call_indirect") ? 1 : 0;
-  for (std::size_t i = 0; i < arguments.size() && first + i < operation.operands.size(); ++i) {
-    const Type& type = module_.type_of(arguments[i]);
-    const int given = operation.operands[first + i];
-    if (type.shaped()) {
-      buffers[arguments[i]] = buffer(given);
-      if (const auto part = views_.find(given); part != views_.end()) views[arguments[i]] = part->second;
-    } else if (type.scalar == Type::Scalar::index || operation.name == "llvm.call") {
-      if (type.text.starts_with("!llvm.ptr")) pointers[arguments[i]] = pointer(given);
-      indices[arguments[i]] = index(given);
-      values[arguments[i]] = points(given);
-    }
-  }
-  indices.swap(indices_);
-  values.swap(values_);
-  buffers.swap(buffers_);
-  views.swap(views_);
-  pointers.swap(pointers_);
-  sums.swap(sums_);
-  calling_.push_back(callee_id);
-  for (const int id : callee.regions) region(id, at);
-  calling_.pop_back();
-  indices.swap(indices_);
-  values.swap(values_);
-  buffers.swap(buffers_);
-  views.swap(views_);
-  pointers.swap(pointers_);
-  sums.swap(sums_);
 }
 
 }  // namespace hone::cost::mlir

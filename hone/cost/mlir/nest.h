@@ -23,8 +23,8 @@ struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Counts are at most this, of which a double still holds the square.
   static constexpr double kMost = 1e150;
-  /// Values are the module's, below 0 those of implied loops; a value that nothing here gives is the
-  /// function's.
+  /// Values are the module's, below 0 those of implied loops and of called functions; a value that nothing
+  /// here gives is the function's.
   static constexpr int kNoValue = -1;
 
   /// Position along one dimension of a buffer, in elements.

@@ -98,7 +98,6 @@ class NestBuilder {
   void operation(int id, At at);
   void loops(const Operation& operation, At at);
   void branches(const Operation& operation, At at);
-  void call(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
   void keep_inside(Nest::Access& access, const Type& type) const;
   void step(const Operation& operation, At at, Work work);
@@ -116,9 +115,8 @@ class NestBuilder {
     NestBuilder& builder_;
   };
   bool varies(const Bound& bound) const;
-  bool bounds_vary(int function) const;
+  bool bounds_vary(int function, Few<int>& seen);
   void bounded_by(int loop, int around, int value);
-  int callee(const Operation& operation);
 
   // What loops count by (mlir/nest_counts.cpp).
   Points stands_at(int loop, const Points& trips) const;
@@ -297,6 +295,25 @@ class NestBuilder {
   void find_addresses();
   void place_accesses();
   class Places;
+
+  // Functions that are called (mlir/nest_calls.cpp).
+  int callee(const Operation& operation);
+  void call(const Operation& operation, At at);
+  /// How much there was of everything.
+  struct Since {
+    std::size_t loops, accesses, steps, flows, pointed;
+  };
+  void name_anew(const Since& since, std::unordered_map<int, int>& names);
+  void name_anew(Nest::Index& index, std::unordered_map<int, int>& names);
+  /// What a call gives: what the function returns, by the numbers that it has here.
+  struct Returned {
+    Few<int> values;  ///< one of them: of each return
+    int buffer = -1;
+    std::optional<View> view;
+    std::optional<Nest::Index> index;
+    Points points;
+  };
+  std::vector<Returned> returned(const Operation& call, int callee, std::unordered_map<int, int>& names);
 
   // What iterations wait for (mlir/chains.cpp).
   Way latency(int from, int to);
