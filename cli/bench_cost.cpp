@@ -90,6 +90,8 @@ int bench_cost(const BenchCostArguments& arguments) {
   options.seeds = arguments.seeds;
   options.progress = [&](const std::string& what) { progress.show(what); };
   options.interrupted = interrupted;
+  std::vector<std::string> skipped;
+  options.skipped = [&](const std::string& why) { skipped.push_back(why); };
   std::vector<run::CostScore> scores;
   for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores})
     if (!interrupted())
@@ -102,8 +104,11 @@ int bench_cost(const BenchCostArguments& arguments) {
       }
   progress.clear();
   if (scores.empty() && !interrupted())
-    throw Error("there is nothing to compare on", Place{arguments.data, 0, ""},
+    throw Error(skipped.empty() ? std::string("there is nothing to compare on")
+                                : fmt::format("there is nothing to compare on: {}", fmt::join(skipped, "; ")),
+                Place{arguments.data, 0, ""},
                 "it wants latency/ or llm/ as docs/bench.md describes them, or what hone-label wrote");
+  for (const std::string& why : skipped) std::fprintf(stderr, "no figures of %s\n", why.c_str());
   if (arguments.json)
     print_json(run::scores_json(scores));
   else

@@ -20,28 +20,39 @@ struct CostEstimateArguments {
   cost::LlmRates rates;
 };
 
-/// What was measured, and in `unknown` the names that say nothing.
-std::vector<cost::MeasuredDeployment> measured_of(const CostEstimateArguments& arguments,
-                                                  std::vector<std::string>& unknown) {
-  std::vector<cost::MeasuredDeployment> all;
+/// What the files of --measured hold.
+struct Measured {
+  std::vector<cost::MeasuredDeployment> deployments;
+  std::vector<std::string> files;  ///< those of which something is used
+  cost::ServingRest rest;          ///< of all of them
+};
+
+Measured measured_of(const CostEstimateArguments& arguments) {
+  Measured all;
   for (const std::string& file : arguments.measured) {
     std::vector<cost::MeasuredDeployment> more;
+    cost::ServingRest rest;
     if (file.ends_with(".csv")) {
       const auto rows = cost::read_serving_table(file);
       if (!rows)
         throw Error("its header is none of a table of serving measurements", Place{file, 0, ""},
                     "see docs/llm-costs.md for its columns");
-      cost::ServingRest rest;
       more = cost::measured_deployments(*rows, {}, &rest);
-      unknown.insert(unknown.end(), rest.unknown.begin(), rest.unknown.end());
     } else {
       const std::string folder = file.substr(0, file.find_last_of('/') + 1);
-      more = cost::measured_deployments(cost::read_llm_runtimes(file), cost::accelerator("a100-80gb"),
-                                        cost::DeploymentNotes::read(folder + "deployments.json"), &unknown);
+      more =
+          cost::measured_deployments(cost::read_llm_runtimes(file), cost::accelerator("a100-80gb"),
+                                     cost::DeploymentNotes::read(folder + "deployments.json"), &rest.unknown);
     }
+    all.rest.unlike += rest.unlike;
+    all.rest.swapped += rest.swapped;
+    all.rest.unknown.insert(all.rest.unknown.end(), rest.unknown.begin(), rest.unknown.end());
+    std::erase_if(more, [](const auto& one) { return one.steps.empty(); });
+    if (!more.empty()) all.files.push_back(file);
+    const std::size_t before = all.deployments.size();
     for (auto& one : more) {
-      one.group += all.size();  // groups are indices within their file
-      all.push_back(std::move(one));
+      one.group += before;  // groups are indices within their file
+      all.deployments.push_back(std::move(one));
     }
   }
   return all;
@@ -59,10 +70,7 @@ cost::LlmDeployment deployment_of(const CostEstimateArguments& arguments, double
   if (arguments.tensor > 0) {
     deployment.tensor_parallel = arguments.tensor;
     deployment.pipeline_parallel = arguments.stages;
-    if (deployment.model.heads % arguments.tensor != 0 || arguments.stages > deployment.model.layers)
-      throw Error(fmt::format("{} with {} heads and {} layers cannot be split over {} x {} accelerators",
-                              deployment.model.name, deployment.model.heads, deployment.model.layers,
-                              arguments.tensor, arguments.stages));
+    cost::check_split(deployment);
     return deployment;
   }
   if (arguments.gpus > 0) return cost::split_over(deployment, arguments.gpus);
@@ -82,11 +90,10 @@ int estimate(const CostEstimateArguments& arguments) {
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);
-  std::vector<std::string> unknown;
-  const auto measured = measured_of(arguments, unknown);
+  const Measured measured = measured_of(arguments);
   cost::LlmCalibration calibration;
-  const bool calibrated = !measured.empty();
-  if (calibrated) calibration = cost::LlmCalibration::fit(measured);
+  const bool calibrated = !measured.deployments.empty();
+  if (calibrated) calibration = cost::LlmCalibration::fit(measured.deployments);
   const cost::LlmStepMeasure decode{true, arguments.batch, arguments.prompt + 0.5 * arguments.output};
   const cost::LlmStepMeasure prompt{false, arguments.batch, arguments.prompt};
   const cost::LlmDeployment adjusted = calibration.adjusted(deployment);
@@ -106,7 +113,7 @@ int estimate(const CostEstimateArguments& arguments) {
     cost::LlmRuntime runtime = calibration.runtime(deployment, arguments.batch, sizes, decode.tokens);
     runtime.provenance["accelerator"] = deployment.accelerator.name;
     runtime.provenance["accelerators"] = deployment.accelerators();
-    runtime.provenance["measured"] = arguments.measured;
+    runtime.provenance["measured"] = measured.files;
     write_file_atomic(arguments.output_file, runtime.json().dump(2) + "\n");
   }
   if (arguments.json) {
@@ -126,8 +133,10 @@ int estimate(const CostEstimateArguments& arguments) {
     json["relative_spread"] = {{"prompt_s", first.spread}, {"token_s", token.spread}};
     json["prompt"] = step_json(prompt_step);
     json["token"] = step_json(decode_step);
-    json["calibrated_on"] = arguments.measured;
-    json["left_out"] = unknown;
+    json["calibrated_on"] = measured.files;
+    json["left_out"] = measured.rest.unknown;
+    json["rows_left_out"] = {{"parts_unlike_request", measured.rest.unlike},
+                             {"beyond_memory", measured.rest.swapped}};
     json["stack"] = calibration.json();
     print_json(json);
     return kDone;
@@ -155,12 +164,12 @@ int estimate(const CostEstimateArguments& arguments) {
   std::printf("  request       %s\n", seconds_text(seconds).c_str());
   for (const auto& [what, text] : price_texts(price))
     std::printf("  %s  %s%s\n", what.c_str(), text.c_str(), arguments.batch > 1.0 ? " a request" : "");
-  if (!unknown.empty())
-    std::printf("left out of what was measured, for they are not known: %s\n",
-                fmt::format("{}", fmt::join(unknown, ", ")).c_str());
+  if (const std::string left_out = measured.rest.text(); !left_out.empty())
+    std::printf("left out of what was measured: %s\n", left_out.c_str());
+  if (!calibrated && !arguments.measured.empty()) std::printf("nothing that was measured is left\n");
   std::printf("%s\n",
               calibrated
-                  ? fmt::format("calibrated on {} measured deployments", measured.size()).c_str()
+                  ? fmt::format("calibrated on {} measured deployments", measured.deployments.size()).c_str()
                   : "not calibrated: the serving software may be 2x off; give measurements with --measured");
   return kDone;
 }

@@ -23,6 +23,8 @@ struct CostBenchOptions {
   std::int64_t seeds = 5;  ///< repetitions where samples are drawn; scores are means over them
   std::function<void(const std::string&)> progress;  ///< what is being done; may be empty
   std::function<bool()> interrupted;                 ///< may be empty
+  /// Told of a file that gives no scores, and why: "llm/s.csv: ..."; may be empty.
+  std::function<void(const std::string&)> skipped = {};
 };
 
 // The comparisons of cost models over a folder: each looks for what it knows there and gives no scores where

@@ -73,6 +73,10 @@ void append(std::vector<CostScore>& all, std::vector<CostScore> more) {
   for (auto& one : more) all.push_back(std::move(one));
 }
 
+void skipped(const fs::path& file, const std::string& why, const CostBenchOptions& options) {
+  if (options.skipped) options.skipped(fmt::format("llm/{}: {}", file.filename().string(), why));
+}
+
 /// A size as a key that sorts.
 std::string sized(const char* what, double size) { return fmt::format("{} {:06.0f}", what, size); }
 
@@ -91,7 +95,10 @@ std::vector<CostScore> runtime_scores(const fs::path& file, const cost::Deployme
     if (std::none_of(measured.begin(), measured.end(),
                      [&](const auto& other) { return other.group == one.group; }))
       measured.push_back(one);
-  if (measured.size() < 3) return scores;
+  if (measured.size() < 3) {
+    if (scores.empty()) skipped(file, "it holds fewer than 3 prompt sizes, and 3 deployments", options);
+    return scores;
+  }
   append(scores, fold_scores(name + ", in sample", measured, {}, options));
   append(scores, fold_scores(
                      name + ", a prompt size left out everywhere", measured,
@@ -147,9 +154,14 @@ double most_common(const std::vector<cost::MeasuredDeployment>& measured,
 std::vector<CostScore> table_scores(const fs::path& file, const std::vector<cost::ServingRow>& rows,
                                     const cost::DeploymentNotes& notes, const CostBenchOptions& options) {
   const std::string name = file.stem().string();
-  const auto measured = cost::measured_deployments(rows, notes);
+  cost::ServingRest rest;
+  const auto measured = cost::measured_deployments(rows, notes, &rest);
   std::vector<CostScore> scores;
-  if (measured.empty()) return scores;
+  if (measured.empty()) {
+    const std::string left_out = rest.text();
+    skipped(file, left_out.empty() ? "it has no rows" : "all is left out: " + left_out, options);
+    return scores;
+  }
   using Of = const cost::MeasuredDeployment&;
   using At = const cost::LlmStepMeasure&;
   append(scores, fold_scores(name + ", in sample", measured, {}, options));

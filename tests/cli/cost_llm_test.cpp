@@ -96,6 +96,31 @@ TEST(CostProgram, EstimatesAModelNobodyMeasured) {
   EXPECT_NE(crowded.out().find("DOES NOT FIT"), std::string::npos);
 }
 
+TEST(CostProgram, SaysWhatOfTheMeasurementsIsLeftOut) {
+  const Folder folder;
+  const std::string header =
+      "model,hardware,prompt_size,batch_size,token_size,prompt_time,token_time,e2e_time,tensor_parallel\n";
+  std::filesystem::create_directories(folder.file("llm"));
+  folder.write("llm/s.csv", header + "llama2-7b,a100-80gb,512,1,128,40,20,9580,1\n");
+  folder.write("good.csv", header + "llama2-7b,a100-80gb,512,1,128,40,20,2580,1\n");
+  Program text(folder, {"cost", "estimate", "llama2-7b", "--measured", "llm/s.csv"});
+  ASSERT_EQ(text.status(), 0) << text.err();
+  EXPECT_NE(text.out().find("left out of what was measured: 1 row whose parts do not add up"),
+            std::string::npos)
+      << text.out();
+  EXPECT_NE(text.out().find("not calibrated"), std::string::npos) << text.out();
+  Program both(folder, {"cost", "estimate", "llama2-7b", "--measured", "llm/s.csv", "good.csv", "--json"});
+  ASSERT_EQ(both.status(), 0) << both.err();
+  const Json json = Json::parse(both.out());
+  EXPECT_EQ(json["calibrated_on"], Json::array({"good.csv"}));
+  EXPECT_EQ(json["rows_left_out"]["parts_unlike_request"], 1);
+  EXPECT_EQ(json["rows_left_out"]["beyond_memory"], 0);
+  Program bench(folder, {"bench", "cost", "--data", folder.path()});
+  EXPECT_EQ(bench.status(), 2);
+  EXPECT_NE(bench.err().find("llm/s.csv: all is left out: 1 row whose parts"), std::string::npos)
+      << bench.err();
+}
+
 TEST(CostProgram, FewerBitsTakeLessMemory) {
   const Folder folder;
   const auto memory = [&](std::vector<std::string> more) {

@@ -46,6 +46,9 @@ constexpr double kUsableMemory = 0.95;
 LlmDeployment fitted(LlmDeployment deployment, double batch, double context, double prompt,
                      std::int64_t machine = 8);
 
+/// Throws Error at `place` where a layer's heads, or the layers, cannot be shared as the deployment says.
+void check_split(const LlmDeployment& deployment, const Place& place = {});
+
 /// Splits a known number of accelerators: tensor parallelism within a machine of `machine`, stages beyond.
 /// Throws Error where `accelerators` < 1 or cannot be split so.
 LlmDeployment split_over(LlmDeployment deployment, std::int64_t accelerators, std::int64_t machine = 8);

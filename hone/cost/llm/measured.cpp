@@ -20,6 +20,27 @@ constexpr double kShortContext = 128.0;
 constexpr double kUnlike = 0.05;
 /// Prompt tokens that a server computes at once, where memory is reckoned.
 constexpr double kPromptAtOnce = 2048.0;
+/// A step that takes less than this share of the roofline's time is none of that model. Not nearer to 1:
+/// weights of 8 bits are read in half of the time.
+constexpr double kPossible = 0.5;
+
+std::string rows_text(std::int64_t count, const char* one, const char* several) {
+  return count == 1 ? fmt::format("1 row {}", one) : fmt::format("{} rows {}", count, several);
+}
+
+double context_of(const ServingRow& row) { return row.prompt_tokens + 0.5 * row.output_tokens; }
+
+/// Throws where the row cannot be of the deployment.
+void check_possible(const LlmDeployment& deployment, const ServingRow& row) {
+  const auto check = [&](const char* what, double seconds, double least) {
+    if (seconds < kPossible * least)
+      throw Error(fmt::format("{} of {:.3g} ms is impossible: memory and arithmetic of {} {} take {:.3g} ms",
+                              what, 1e3 * seconds, row.tensor_parallel, row.hardware, 1e3 * least),
+                  row.place, "the table's times are milliseconds, and weights are taken to be of 16 bits");
+  };
+  check("prompt_time", row.prompt_s, roofline_prompt_s(deployment, row.batch, row.prompt_tokens));
+  check("token_time", row.token_s, roofline_decode_s(deployment, row.batch, context_of(row)));
+}
 
 }  // namespace
 
@@ -93,6 +114,7 @@ std::optional<LlmDeployment> deployment_named(const std::string& name, const Acc
                 Place{notes.file, 0, name});
   deployment.tensor_parallel = tensor;
   deployment.pipeline_parallel = count / tensor;
+  check_split(deployment, Place{notes.file, 0, name});
   return deployment;
 }
 
@@ -183,9 +205,21 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
     };
     rows.push_back({std::string(cells[column[0]]), std::string(cells[column[1]]),
                     static_cast<std::int64_t>(whole(2)), whole(3), whole(4), whole(5), value(6) * 1e-3,
-                    value(7) * 1e-3, column[8] == std::string::npos ? 0.0 : value(8) * 1e-3});
+                    value(7) * 1e-3, column[8] == std::string::npos ? 0.0 : value(8) * 1e-3, place});
   }
   return rows;
+}
+
+std::string ServingRest::text() const {
+  std::vector<std::string> parts;
+  if (unlike > 0)
+    parts.push_back(rows_text(unlike, "whose parts do not add up to its e2e_time",
+                              "whose parts do not add up to their e2e_time"));
+  if (swapped > 0)
+    parts.push_back(rows_text(swapped, "that does not fit the memory", "that do not fit the memory"));
+  if (!unknown.empty())
+    parts.push_back(fmt::format("names that are not known ({})", fmt::join(unknown, ", ")));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRow>& rows,
@@ -195,21 +229,17 @@ std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRo
   *rest = {};
   using Key = std::tuple<std::string, std::string, std::int64_t>;
   using Size = std::tuple<bool, double, double, double>;
-  std::map<Key, std::map<Size, std::vector<double>>> cells;
+  std::map<Key, std::vector<const ServingRow*>> kept;
   for (const ServingRow& row : rows) {
     const double sum = row.prompt_s + (row.output_tokens - 1.0) * row.token_s;
-    if (row.request_s > 0.0 && std::abs(sum / row.request_s - 1.0) > kUnlike) {
+    if (row.request_s > 0.0 && std::abs(sum / row.request_s - 1.0) > kUnlike)
       ++rest->unlike;
-      continue;
-    }
-    auto& own = cells[{row.model, row.hardware, row.tensor_parallel}];
-    own[{false, row.batch, row.prompt_tokens, row.prompt_tokens}].push_back(row.prompt_s);
-    own[{true, row.batch, row.prompt_tokens + 0.5 * row.output_tokens, row.prompt_tokens}].push_back(
-        row.token_s);
+    else
+      kept[{row.model, row.hardware, row.tensor_parallel}].push_back(&row);
   }
   std::vector<MeasuredDeployment> measured;
   std::map<std::tuple<std::string, std::int64_t, std::vector<double>>, std::size_t> groups;
-  for (const auto& [key, sizes] : cells) {
+  for (const auto& [key, own] : kept) {
     const auto& [model, hardware, tensor] = key;
     const auto device = find_accelerator(hardware);
     const auto named = device ? deployment_named(model, *device, notes) : std::nullopt;
@@ -223,12 +253,20 @@ std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRo
     one.deployment.tensor_parallel = tensor;
     one.deployment.pipeline_parallel = 1;
     one.deployment.accelerator.name = hardware;
+    check_split(one.deployment, own.front()->place);
+    std::map<Size, std::vector<double>> sizes;
+    for (const ServingRow* row : own) {
+      check_possible(one.deployment, *row);
+      sizes[{false, row->batch, row->prompt_tokens, row->prompt_tokens}].push_back(row->prompt_s);
+      sizes[{true, row->batch, context_of(*row), row->prompt_tokens}].push_back(row->token_s);
+    }
     std::vector<double> tokens;
     for (const auto& [size, seconds] : sizes) {
       const auto& [decode, batch, count, prompt] = size;
       if (decode) tokens.push_back(predict::median(seconds));
       if (!llm_memory(one.deployment, batch, count, std::min(count, kPromptAtOnce)).fits()) {
-        ++rest->swapped;
+        // Whoever's prompt does not fit, its tokens do not either.
+        if (decode) rest->swapped += static_cast<std::int64_t>(seconds.size());
         continue;
       }
       one.steps.push_back({decode, batch, count, predict::median(seconds), prompt});

@@ -37,6 +37,7 @@ struct ServingRow {
   std::int64_t tensor_parallel = 1;
   double batch = 1.0, prompt_tokens = 1.0, output_tokens = 1.0;
   double prompt_s = 0.0, token_s = 0.0, request_s = 0.0;  ///< request_s: 0 where the table has none
+  Place place = {};                                       ///< of the row in its file
 };
 
 /// Reads a CSV table with the columns model, hardware, tensor_parallel, batch_size, prompt_size, token_size,
@@ -51,10 +52,15 @@ struct ServingRest {
   std::vector<std::string> unknown;  ///< models of unknown architecture, accelerators without a profile
   std::int64_t unlike = 0;           ///< rows whose prompt and tokens do not add up to the request's time
   std::int64_t swapped = 0;          ///< rows that do not fit the accelerators' memory
+  /// "2 rows whose parts do not add up to e2e_time, 1 row that does not fit the memory"; "" where there is
+  /// nothing.
+  std::string text() const;
 };
 
 /// Repeats as their median, by deployment. Copies (the same token times for the same model and parallelism on
-/// hardware of another name) share a group. What `rest` names is left out.
+/// hardware of another name) share a group. What `rest` names is left out. Throws Error at a row whose model
+/// cannot be split so, or whose prompt or token takes less than half of what reading the weights in 16 bits
+/// or the products take at the accelerators' peaks: its times are no milliseconds, or of another model.
 std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRow>& rows,
                                                      const DeploymentNotes& notes = {},
                                                      ServingRest* rest = nullptr);

@@ -54,6 +54,15 @@ LlmDeployment fitted(LlmDeployment deployment, double batch, double context, dou
               {}, "a smaller batch or context, fewer bits a weight, or accelerators with more memory");
 }
 
+void check_split(const LlmDeployment& deployment, const Place& place) {
+  const LlmArchitecture& model = deployment.model;
+  if (model.heads % deployment.tensor_parallel == 0 && deployment.pipeline_parallel <= model.layers) return;
+  throw Error(
+      fmt::format("{} with {} heads and {} layers cannot be split over {} x {} accelerators", model.name,
+                  model.heads, model.layers, deployment.tensor_parallel, deployment.pipeline_parallel),
+      place, "tensor parallelism divides the heads, and every stage has a layer");
+}
+
 LlmDeployment split_over(LlmDeployment deployment, std::int64_t accelerators, std::int64_t machine) {
   if (accelerators < 1) throw Error(fmt::format("{} accelerators are none", accelerators));
   deployment.tensor_parallel = shared_by(deployment, accelerators, machine);

@@ -129,6 +129,43 @@ TEST(ServingTable, BecomesDeployments) {
   }
 }
 
+TEST(ServingTable, RefusesWhatNoAcceleratorCanDo) {
+  const test::Folder folder;
+  const std::string header = std::string(kTable).substr(0, std::string(kTable).find('\n') + 1);
+  const std::string good = "llama2-7b,a100-80gb,512,1,128,40,20,2580,1\n";
+  const auto fails = [&](const std::string& row, const std::string& says) {
+    folder.write("t.csv", header + good + row);
+    try {
+      measured_deployments(*read_serving_table(folder.file("t.csv")));
+      ADD_FAILURE() << row << " was taken";
+    } catch (const Error& error) {
+      EXPECT_NE((error.message() + error.hint()).find(says), std::string::npos) << error.what();
+      EXPECT_EQ(error.place().line, 3) << row;
+      EXPECT_EQ(error.place().file, folder.file("t.csv"));
+    }
+  };
+  fails("llama2-7b,a100-80gb,512,1,128,0.04,0.02,2.58,1\n", "milliseconds");
+  fails("llama2-7b,a100-80gb,512,1,128,40,3,421,1\n", "token_time of 3 ms is impossible");
+  fails("llama2-7b,a100-80gb,512,1,128,5,20,2545,1\n", "prompt_time of 5 ms is impossible");
+  fails("llama2-7b,a100-80gb,512,1,128,40,20,2580,5\n", "cannot be split over 5 x 1");
+  // As fast as weights of 8 bits are read.
+  folder.write("t.csv", header + "llama2-7b,a100-80gb,512,1,128,40,4,548,1\n");
+  EXPECT_EQ(measured_deployments(*read_serving_table(folder.file("t.csv"))).size(), 1u);
+}
+
+TEST(ServingTable, CountsTheRowsThatItLeavesOut) {
+  const test::Folder folder;
+  folder.write("t.csv", std::string(kTable) + "llama2-70b,a100-80gb,4096,64,128,90000,60,97620,2\n" +
+                            "llama2-70b,a100-80gb,4096,64,128,90000,61,97747,2\n");
+  ServingRest rest;
+  measured_deployments(*read_serving_table(folder.file("t.csv")), {}, &rest);
+  EXPECT_EQ(rest.swapped, 2) << "of two rows, not of what they hold";
+  EXPECT_EQ(rest.text(),
+            "1 row whose parts do not add up to its e2e_time, 2 rows that do not fit the memory, names that "
+            "are not known (who-knows)");
+  EXPECT_EQ(ServingRest{}.text(), "");
+}
+
 TEST(ServingTable, NamesTheColumnsThatItLacks) {
   const test::Folder folder;
   for (const auto& [header, lacking] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -155,7 +192,8 @@ TEST(DeploymentNotes, SayWhatNamesDoNot) {
   folder.write("deployments.json",
                R"({"x/y": {"architecture": "opt-30b", "accelerators": 4, "tensor_parallel": 2,
     "accelerator": "h100"}, "z": {"architecture": {"layers": 2, "width": 64, "heads": 2, "vocabulary": 100}},
-    "bad": {"accelerators": 3, "tensor_parallel": 2, "architecture": "opt-30b"}})");
+    "bad": {"accelerators": 3, "tensor_parallel": 2, "architecture": "opt-30b"},
+    "odd": {"tensor_parallel": 5, "architecture": "opt-30b"}})");
   const auto notes = DeploymentNotes::read(folder.file("deployments.json"));
   const Accelerator device = accelerator("a100");
   const auto noted = deployment_named("x/y", device, notes);
@@ -165,6 +203,7 @@ TEST(DeploymentNotes, SayWhatNamesDoNot) {
   EXPECT_EQ(noted->accelerator.name, "h100-80gb");
   EXPECT_EQ(deployment_named("z", device, notes)->model.layers, 2);
   EXPECT_THROW(deployment_named("bad", device, notes), Error);
+  EXPECT_THROW(deployment_named("odd", device, notes), Error) << "56 heads over 5";
   EXPECT_FALSE(deployment_named("unknown", device, notes).has_value());
   EXPECT_EQ(deployment_named("microsoft/TNLGv2_530B", device)->accelerators(), 24);
   EXPECT_EQ(deployment_named("somebody/model-30b", device)->model.assumed, true);
