@@ -87,6 +87,34 @@ LlmDeployment LlmCalibration::adjusted(LlmDeployment deployment) const {
   return deployment;
 }
 
+Eigen::Index LlmCalibration::place_of(const std::string& accelerator) const {
+  const auto found = std::find(accelerators_.begin(), accelerators_.end(), accelerator);
+  return static_cast<Eigen::Index>(LlmStack::kCount) + 2 * (found - accelerators_.begin());
+}
+
+Eigen::VectorXd LlmCalibration::sensitivity(const LlmDeployment& deployment, const LlmStepMeasure& at) const {
+  constexpr double kStep = 1e-4;
+  const LlmDeployment own = adjusted(deployment);
+  const double before = std::log(llm_step(own, stack_, at).seconds);
+  const auto change = [&](const LlmDeployment& moved, const LlmStack& stack) {
+    return (std::log(llm_step(moved, stack, at).seconds) - before) / kStep;
+  };
+  Eigen::VectorXd slopes = Eigen::VectorXd::Zero(covariance_.rows());
+  for (std::size_t i = 0; i < LlmStack::kCount; ++i) {
+    auto values = stack_.values();
+    values[i] *= std::exp(kStep);
+    slopes[static_cast<Eigen::Index>(i)] = change(own, LlmStack::of(values));
+  }
+  const Eigen::Index place = place_of(own.accelerator.name);
+  LlmDeployment moved = own;
+  moved.accelerator.host_factor *= std::exp(kStep);
+  slopes[place] = change(moved, stack_);
+  moved = own;
+  moved.accelerator.matrix_share *= std::exp(kStep);
+  slopes[place + 1] = change(moved, stack_);
+  return slopes;
+}
+
 /// Damped least squares on logarithms with Huber weights, every constant pulled to where it starts. Decoding
 /// decides what it sees; prompts then decide the rest.
 void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options,
@@ -154,7 +182,7 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
   Eigen::VectorXd r = residuals(x);
   auto [cost, weight] = huber(r);
   double damping = 1e-2;
-  for (int round = 0; round < 60; ++round) {
+  const auto slopes = [&] {
     Eigen::MatrixXd jacobian(r.size(), unknowns);
     constexpr double kStep = 1e-5;
     for (Eigen::Index i = 0; i < unknowns; ++i) {
@@ -162,7 +190,10 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
       moved[i] += kStep;
       jacobian.col(i) = (residuals(moved) - r) / kStep;
     }
-    const Eigen::MatrixXd weighted = weight.asDiagonal() * jacobian;
+    return jacobian;
+  };
+  for (int round = 0; round < 60; ++round) {
+    const Eigen::MatrixXd weighted = weight.asDiagonal() * slopes();
     const Eigen::VectorXd target = weight.asDiagonal() * r;
     const Eigen::MatrixXd normal = weighted.transpose() * weighted;
     const Eigen::VectorXd gradient = weighted.transpose() * target;
@@ -188,7 +219,17 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
     }
     if (!better) break;
   }
+  const Eigen::MatrixXd weighted = weight.asDiagonal() * slopes();
   apply(x);
+  // What the measurements and what was believed before leave open: the inverse of the normal matrix.
+  const Eigen::MatrixXd open =
+      (weighted.transpose() * weighted).ldlt().solve(Eigen::MatrixXd::Identity(unknowns, unknowns));
+  std::vector<Eigen::Index> places;
+  for (std::size_t i = 0; i < constants; ++i) places.push_back(static_cast<Eigen::Index>(first + i));
+  for (const std::string& name : names) places.push_back(place_of(name) + (decode ? 0 : 1));
+  for (Eigen::Index i = 0; i < unknowns; ++i)
+    for (Eigen::Index j = 0; j < unknowns; ++j)
+      covariance_(places[static_cast<std::size_t>(i)], places[static_cast<std::size_t>(j)]) = open(i, j);
 }
 
 void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode) {
@@ -215,6 +256,11 @@ void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measur
   const Eigen::LLT<Eigen::MatrixXd> factor(gram);
   process.weights = factor.solve(Eigen::Map<const Eigen::VectorXd>(logs.data(), n));
   process.factor = factor.matrixL();
+  process.sensitivities.resize(n, covariance_.rows());
+  Eigen::Index row = 0;
+  for (const auto& one : distinct(measured, decode))
+    for (const auto& step : one.steps)
+      process.sensitivities.row(row++) = sensitivity(one.of->deployment, step).transpose();
 }
 
 LlmCalibration LlmCalibration::fit(const std::vector<MeasuredDeployment>& measured, const Options& options) {
@@ -229,6 +275,16 @@ LlmCalibration LlmCalibration::fit(const std::vector<MeasuredDeployment>& measur
   if (steps == 0) throw Error("there are no measured deployments to learn from");
   LlmCalibration calibration;
   calibration.stack_ = options.start;
+  auto& names = calibration.accelerators_;
+  for (const auto& one : measured)
+    if (const std::string& name = one.deployment.accelerator.name;
+        std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(name);
+  const auto constants = static_cast<Eigen::Index>(LlmStack::kCount);
+  Eigen::VectorXd believed =
+      Eigen::VectorXd::Constant(constants + 2 * static_cast<Eigen::Index>(names.size() + 1), kProfileSd);
+  believed.head(constants) = Eigen::Map<const Eigen::VectorXd>(kFreedom.data(), constants);
+  calibration.covariance_ = believed.cwiseAbs2().asDiagonal();
   calibration.fit_constants(measured, options, true);
   calibration.fit_constants(measured, options, false);
   if (options.residuals)
@@ -240,7 +296,13 @@ LlmCalibration::Prediction LlmCalibration::predict(const LlmDeployment& deployme
                                                    const LlmStepMeasure& at) const {
   const Process& process = processes_[at.decode ? 1 : 0];
   Prediction prediction{llm_step(adjusted(deployment), stack_, at).seconds, 0.0};
-  if (process.at.empty()) return prediction;
+  if (covariance_.size() == 0) return prediction;
+  double variance = covariance(at, at, true, true) + kNoise * kNoise;
+  Eigen::VectorXd slopes = sensitivity(deployment, at);
+  if (process.at.empty()) {
+    prediction.spread = std::sqrt(variance + slopes.dot(covariance_ * slopes));
+    return prediction;
+  }
   const std::string model = model_key(deployment), own = deployment_key(deployment);
   Eigen::VectorXd k(process.weights.size());
   for (Eigen::Index i = 0; i < k.size(); ++i) {
@@ -249,8 +311,12 @@ LlmCalibration::Prediction LlmCalibration::predict(const LlmDeployment& deployme
   }
   prediction.seconds *= std::exp(k.dot(process.weights));
   const Eigen::VectorXd solved = process.factor.triangularView<Eigen::Lower>().solve(k);
-  const double variance = covariance(at, at, true, true) - solved.squaredNorm() + kNoise * kNoise;
-  prediction.spread = std::sqrt(std::max(0.0, variance));
+  variance = std::max(0.0, variance - solved.squaredNorm());
+  // Where the constants are off, so are the residuals of the steps that this one is told from: only the
+  // difference is left.
+  const Eigen::VectorXd told = process.factor.transpose().triangularView<Eigen::Upper>().solve(solved);
+  slopes -= process.sensitivities.transpose() * told;
+  prediction.spread = std::sqrt(variance + std::max(0.0, slopes.dot(covariance_ * slopes)));
   return prediction;
 }
 

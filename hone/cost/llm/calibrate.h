@@ -56,7 +56,9 @@ class LlmCalibration {
 
   struct Prediction {
     double seconds = 0.0;
-    double spread = 0.0;  ///< relative standard deviation, as the Gaussian process has it
+    /// Relative standard deviation: of what the Gaussian process leaves open, and of the constants that the
+    /// measurements do not tell as far as the step depends on them. 0 where nothing was fitted.
+    double spread = 0.0;
   };
   Prediction predict(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
   /// T(p, o) of a deployment: prompts at the sizes given, steps of decoding at the context given.
@@ -72,14 +74,23 @@ class LlmCalibration {
     std::vector<LlmStepMeasure> at;
     std::vector<std::string> model, deployment;  ///< keys of the levels
     Eigen::VectorXd weights;
-    Eigen::MatrixXd factor;  ///< Cholesky factor, lower
+    Eigen::MatrixXd factor;         ///< Cholesky factor, lower
+    Eigen::MatrixXd sensitivities;  ///< a row a step
   };
   void fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options, bool decode);
   void fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode);
+  /// Where an accelerator's host stands among the unknowns, its products' rate behind it.
+  Eigen::Index place_of(const std::string& accelerator) const;
+  /// How the logarithm of a step's time changes with those of the unknowns.
+  Eigen::VectorXd sensitivity(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
 
   LlmStack stack_;
   std::map<std::string, Profile> profiles_;
   Process processes_[2];  ///< of prompts, of decoding
+  /// Of the logarithms of the unknowns: the stack's constants, host and products of every measured
+  /// accelerator, and of one that was not measured. Empty where nothing was fitted.
+  Eigen::MatrixXd covariance_;
+  std::vector<std::string> accelerators_;  ///< that were measured
 };
 
 }  // namespace hone::cost

@@ -81,6 +81,35 @@ TEST(LlmCalibration, IsNearWhatWasMeasuredAndLessSureElsewhere) {
             3.0 * calibration.predict(all[0].deployment, {true, 1, 128}).spread);
 }
 
+TEST(LlmCalibration, IsLessSureWhereTheConstantsDecideThatNothingTold) {
+  // Launches are almost free, and all but one model are so wide that none of them tells how free.
+  LlmStack truth;
+  truth.launch_s = 0.02e-3;
+  truth.launch_shared_s = 0.01e-3;
+  truth.kernel_s = 0.03e-3;
+  const auto all = made(truth, {"llama2-7b", "llama2-13b", "llama2-70b", "llama3-8b", "opt-13b", "opt-30b",
+                                "opt-66b", "gpt-neox-20b", "falcon-40b", "gpt2-xl"});
+  std::vector<double> wide;
+  for (std::size_t out = 0; out < all.size(); ++out) {
+    auto train = all;
+    train.erase(train.begin() + static_cast<std::ptrdiff_t>(out));
+    const auto predicted = LlmCalibration::fit(train).predict(all[out].deployment, all[out].steps[0]);
+    const double error = std::abs(std::log(predicted.seconds / all[out].steps[0].seconds));
+    EXPECT_LT(error, 3.0 * predicted.spread) << all[out].name;
+    if (all[out].name == "gpt2-xl")
+      EXPECT_GT(predicted.spread, 2.0 * *std::max_element(wide.begin(), wide.end()));
+    else
+      wide.push_back(predicted.spread);
+  }
+  EXPECT_LT(*std::max_element(wide.begin(), wide.end()), 0.25);
+  // An accelerator that nobody measured.
+  LlmDeployment other = all[0].deployment;
+  other.accelerator = accelerator("h100-80gb");
+  const auto calibration = LlmCalibration::fit(all);
+  EXPECT_GT(calibration.predict(other, {false, 1, 2048}).spread,
+            calibration.predict(all[0].deployment, {false, 1, 2048}).spread);
+}
+
 TEST(LlmCalibration, CountsCopiesOnce) {
   auto all = made(other_stack(), {"gpt-j-6b", "gpt-neox-20b", "opt-66b"});
   const double once = LlmCalibration::fit(all).stack().launch_s;

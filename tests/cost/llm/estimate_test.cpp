@@ -1,5 +1,7 @@
 #include "hone/cost/llm/estimate.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "../../program.h"

@@ -1,5 +1,7 @@
 #include "hone/cost/llm/probe.h"
 
+#include <algorithm>
+
 #include "../../program.h"
 #include "api.h"
 #include "hone/base/http.h"
