@@ -96,6 +96,20 @@ TEST(CostProgram, EstimatesAModelNobodyMeasured) {
   EXPECT_NE(crowded.out().find("DOES NOT FIT"), std::string::npos);
 }
 
+TEST(CostProgram, ShowsThePartThatIsLargest) {
+  const Folder folder;
+  const std::vector<std::string> ask{"cost",    "estimate", "llama3-8b", "--on", "h100-80gb", "--gpus", "1",
+                                     "--batch", "256",      "-p",        "512",  "-o",        "512"};
+  Program text(folder, ask);
+  EXPECT_NE(text.out().find("bound by sequences (host"), std::string::npos) << text.out();
+  EXPECT_NE(text.out().find("sequences 51.2 ms"), std::string::npos) << text.out();
+  auto machine = ask;
+  machine.emplace_back("--json");
+  const Json token = Json::parse(Program(folder, machine).out())["token"];
+  EXPECT_NEAR(token["sequences_s"].get<double>(), 0.0512, 1e-9);
+  EXPECT_EQ(token["bound"], "sequences");
+}
+
 TEST(CostProgram, SaysWhatOfTheMeasurementsIsLeftOut) {
   const Folder folder;
   const std::string header =

@@ -95,9 +95,19 @@ const std::array<const char*, LlmStack::kCount>& LlmStack::names() {
 }
 
 std::string LlmStep::bound() const {
-  if (host >= device) return "launches";
-  if (links > std::max(memory, compute)) return "links";
-  return compute > memory ? "compute" : "memory";
+  const auto largest = [](std::initializer_list<std::pair<double, const char*>> parts) {
+    return std::max_element(parts.begin(), parts.end(),
+                            [](const auto& a, const auto& b) { return a.first < b.first; })
+        ->second;
+  };
+  const char* const what = largest(
+      {{host, "launches"}, {device, ""}, {sequences, "sequences"}, {stages, "stages"}, {setup, "set-up"}});
+  if (*what != '\0') return what;
+  return largest({{memory, "memory"},
+                  {compute, "compute"},
+                  {links, "links"},
+                  {kernels, "kernels"},
+                  {activations, "activations"}});
 }
 
 LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, double batch, double context) {
@@ -112,9 +122,11 @@ LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.compute =
       flops / parts.tensor / (parts.rate * deployment.accelerator.matrix_share * stack.matrix_share);
   step.links = latency_s(deployment, stack);
-  step.device = parts.layers * stack.kernel_s + step.links + std::max(step.memory, step.compute);
-  step.seconds =
-      longer(step.host, step.device) + stack.sequence_s * batch + (parts.stages - 1.0) * stack.stage_s;
+  step.kernels = parts.layers * stack.kernel_s;
+  step.device = step.kernels + step.links + std::max(step.memory, step.compute);
+  step.sequences = stack.sequence_s * batch;
+  step.stages = (parts.stages - 1.0) * stack.stage_s;
+  step.seconds = longer(step.host, step.device) + step.sequences + step.stages;
   return step;
 }
 
@@ -135,7 +147,7 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.memory = parts.weights_read / parts.tensor / (parts.bandwidth * stack.memory_share);
   // Scores and what is computed element by element; of the latter half is the residual stream, which tensor
   // parallelism does not split.
-  const double passes =
+  step.activations =
       2.0 * parts.layers *
       (stack.score_passes * scores * static_cast<double>(model.heads) / parts.tensor +
        stack.activation_passes * tokens * static_cast<double>(model.width) * (0.5 + 0.5 / parts.tensor)) /
@@ -145,11 +157,19 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
       latency_s(deployment, stack) + 2.0 * parts.layers * tokens * static_cast<double>(model.width) * 2.0 *
                                          2.0 * (parts.tensor - 1.0) / parts.tensor /
                                          (deployment.accelerator.link_bytes_per_s * stack.link_share);
-  step.device = parts.layers * stack.kernel_s + step.links + std::max(step.compute, step.memory) + passes;
-  step.seconds = longer(step.host, step.device) + stack.sequence_s * batch + stack.request_s +
-                 (parts.stages - 1.0) * stack.stage_s;
+  step.kernels = parts.layers * stack.kernel_s;
+  step.device = step.kernels + step.links + std::max(step.compute, step.memory) + step.activations;
+  step.sequences = stack.sequence_s * batch;
+  step.stages = (parts.stages - 1.0) * stack.stage_s;
+  step.setup = stack.request_s;
+  step.seconds = longer(step.host, step.device) + step.sequences + step.setup + step.stages;
+  if (!encoder) return step;
   // The encoder read the prompt; the decoder now makes the first token.
-  if (encoder) step.seconds += decode_step(deployment, stack, batch, prompt).seconds;
+  const LlmStep first = decode_step(deployment, stack, batch, prompt);
+  for (double LlmStep::*part :
+       {&LlmStep::seconds, &LlmStep::host, &LlmStep::device, &LlmStep::memory, &LlmStep::compute,
+        &LlmStep::links, &LlmStep::kernels, &LlmStep::sequences, &LlmStep::stages})
+    step.*part += first.*part;
   return step;
 }
 

@@ -35,15 +35,22 @@ struct LlmStack {
   static constexpr std::size_t kDecoding = 7;
 };
 
-/// Where an estimate's time comes from, seconds.
+/// Where an estimate's time comes from, seconds: the longer of host and device, which overlap, and behind it
+/// sequences, stages and setup. Of an encoder's pass and the decoder's first step together.
 struct LlmStep {
   double seconds = 0.0;
-  double host = 0.0;     ///< launching: L x (launch + launch_shared)
-  double device = 0.0;   ///< what the accelerators take
-  double memory = 0.0;   ///< of it reading weights, keys and values
-  double compute = 0.0;  ///< of it products
-  double links = 0.0;    ///< of it collectives
-  /// "launches", "memory", "compute" or "links": what is largest.
+  double host = 0.0;         ///< launching: L x (launch + launch_shared)
+  double device = 0.0;       ///< what the accelerators take
+  double memory = 0.0;       ///< of it reading weights, keys and values; overlaps with compute
+  double compute = 0.0;      ///< of it products
+  double links = 0.0;        ///< of it collectives
+  double kernels = 0.0;      ///< of it kernels' ramps
+  double activations = 0.0;  ///< of it a prompt's activations and scores through memory
+  double sequences = 0.0;    ///< what the host does for each sequence of the batch: sampling
+  double stages = 0.0;       ///< passing from one pipeline stage to the next
+  double setup = 0.0;        ///< of a prompt's first step
+  /// What is largest: "launches", "sequences", "stages", "set-up", or where the device takes longest what of
+  /// it: "memory", "compute", "links", "kernels" or "activations".
   std::string bound() const;
 };
 

@@ -197,6 +197,30 @@ TEST(LlmEstimate, KnowsLaunchesBesideBytesAndOperations) {
   EXPECT_EQ(prompt_step(large, stack, 1, 2048).bound(), "compute");
 }
 
+TEST(LlmEstimate, SaysWhatIsLargest) {
+  const LlmStack stack;
+  const auto crowd = decode_step(on("llama3-8b", "h100-80gb"), stack, 256, 768);
+  EXPECT_DOUBLE_EQ(crowd.sequences, 256 * stack.sequence_s);
+  EXPECT_EQ(crowd.bound(), "sequences") << "neither host's launches nor device";
+  LlmDeployment staged = on("gpt2", "a100-80gb");
+  staged.pipeline_parallel = 12;
+  EXPECT_EQ(decode_step(staged, stack, 1, 128).bound(), "stages");
+  LlmStack captured;
+  captured.launch_s = 1e-6;
+  EXPECT_EQ(decode_step(on("gpt2", "h200"), captured, 1, 128).bound(), "kernels");
+  // The parts add up, but for the overlap of host and device.
+  for (const char* model : {"llama2-70b", "t5-11b"})
+    for (const auto& step :
+         {decode_step(on(model, "h200"), stack, 8, 512), prompt_step(on(model, "h200"), stack, 8, 512)}) {
+      const double beside = step.sequences + step.stages + step.setup;
+      EXPECT_GE(step.seconds, std::max(step.host, step.device) + beside);
+      EXPECT_LE(step.seconds, step.host + step.device + beside);
+      EXPECT_NEAR(step.device,
+                  std::max(step.memory, step.compute) + step.links + step.kernels + step.activations,
+                  0.05 * step.device);
+    }
+}
+
 TEST(LlmEstimate, GrowsWithBatchContextAndPrompt) {
   const LlmStack stack;
   const LlmDeployment deployment = on("llama2-70b", "h100-80gb", 2);
