@@ -11,7 +11,7 @@ namespace hone::cli {
 namespace {
 
 struct CostEstimateArguments {
-  std::string model, on = "a100-80gb", output_file;
+  std::string model, on = "a100-80gb", stack = "eager", output_file;
   std::vector<std::string> measured;
   std::int64_t gpus = 0, tensor = 0, stages = 1;
   double batch = 1.0, prompt = 512.0, output = 128.0;
@@ -97,15 +97,26 @@ std::string parts_text(const cost::LlmStep& step) {
   return text;
 }
 
+std::string uncalibrated_text(const std::string& stack) {
+  if (stack == "graphs")
+    return "not calibrated: of a stack with captured graphs as such are reported, which nothing here was "
+           "fitted to;\ngive measurements of yours with --measured";
+  return "not calibrated: of a stack that launches every kernel from its host, and such differ by 2x. Stacks "
+         "with captured\ngraphs take a half to a third of this a token at small batches (--stack graphs); "
+         "give "
+         "measurements of yours with --measured";
+}
+
 int estimate(const CostEstimateArguments& arguments) {
   if (!arguments.output_file.empty()) need_writable(arguments.output_file);
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);
   const Measured measured = measured_of(arguments);
-  cost::LlmCalibration calibration;
+  const cost::LlmStack start = cost::LlmStack::named(arguments.stack);
   const bool calibrated = !measured.deployments.empty();
-  if (calibrated) calibration = cost::LlmCalibration::fit(measured.deployments);
+  const auto calibration = calibrated ? cost::LlmCalibration::fit(measured.deployments, {.start = start})
+                                      : cost::LlmCalibration(start);
   const cost::LlmStepMeasure decode{true, arguments.batch, arguments.prompt + 0.5 * arguments.output};
   const cost::LlmStepMeasure prompt{false, arguments.batch, arguments.prompt};
   const cost::LlmDeployment adjusted = calibration.adjusted(deployment);
@@ -126,6 +137,7 @@ int estimate(const CostEstimateArguments& arguments) {
     runtime.provenance["accelerator"] = deployment.accelerator.name;
     runtime.provenance["accelerators"] = deployment.accelerators();
     runtime.provenance["measured"] = measured.files;
+    runtime.provenance["stack"] = arguments.stack;
     write_file_atomic(arguments.output_file, runtime.json().dump(2) + "\n");
   }
   if (arguments.json) {
@@ -150,6 +162,7 @@ int estimate(const CostEstimateArguments& arguments) {
     json["rows_left_out"] = {{"parts_unlike_request", measured.rest.unlike},
                              {"beyond_memory", measured.rest.swapped}};
     json["stack"] = calibration.json();
+    json["stack"]["start"] = arguments.stack;
     print_json(json);
     return kDone;
   }
@@ -179,10 +192,10 @@ int estimate(const CostEstimateArguments& arguments) {
   if (const std::string left_out = measured.rest.text(); !left_out.empty())
     std::printf("left out of what was measured: %s\n", left_out.c_str());
   if (!calibrated && !arguments.measured.empty()) std::printf("nothing that was measured is left\n");
-  std::printf("%s\n",
-              calibrated
-                  ? fmt::format("calibrated on {} measured deployments", measured.deployments.size()).c_str()
-                  : "not calibrated: the serving software may be 2x off; give measurements with --measured");
+  if (calibrated)
+    std::printf("calibrated on %zu measured deployments\n", measured.deployments.size());
+  else
+    std::printf("%s\n", uncalibrated_text(arguments.stack).c_str());
   return kDone;
 }
 
@@ -198,6 +211,7 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
       "Examples:\n"
       "  hone cost estimate llama2-70b --on h100-80gb -p 512 -o 128\n"
       "  hone cost estimate mixtral-8x7b --gpus 2 --batch 16 --weight-bits 4.25\n"
+      "  hone cost estimate llama3-8b --on h100-80gb --stack graphs --batch 32\n"
       "  hone cost estimate opt-30b --measured idealized_runtimes.json --gpus 2 -p 512 -o 32 -f "
       "opt-30b.json\n"
       "  hone cost estimate config.json --measured serving.csv --on h100-80gb --json");
@@ -234,6 +248,12 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
                    "Watts that each accelerator is held to: slower products")
       ->check(positive());
   command->add_flag("--int8", arguments->int8, "Products run in 8-bit arithmetic");
+  command
+      ->add_option("--stack", arguments->stack,
+                   "Serving software, or where learning it starts: eager launches every kernel from the "
+                   "host, graphs captures them")
+      ->check(CLI::IsMember({"eager", "graphs"}))
+      ->capture_default_str();
   command->add_option("--measured", arguments->measured,
                       "Files of measured deployments of the same serving stack");
   command->add_option("-f,--file", arguments->output_file, "Write T(p, o) here, for hone cost llm");

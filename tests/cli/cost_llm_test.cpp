@@ -110,6 +110,25 @@ TEST(CostProgram, ShowsThePartThatIsLargest) {
   EXPECT_EQ(token["bound"], "sequences");
 }
 
+TEST(CostProgram, EstimatesStacksThatCaptureGraphs) {
+  const Folder folder;
+  const std::vector<std::string> ask{"cost", "estimate", "llama2-70b", "--gpus", "8"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    auto command = ask;
+    command.insert(command.end(), more.begin(), more.end());
+    return command;
+  };
+  Program eager(folder, ask);
+  EXPECT_NE(eager.out().find("--stack graphs"), std::string::npos) << eager.out();
+  EXPECT_EQ(eager.out().find("may be 2x off"), std::string::npos) << "they are off by more";
+  const Json slow = Json::parse(Program(folder, with({"--json"})).out());
+  const Json fast = Json::parse(Program(folder, with({"--stack", "graphs", "--json"})).out());
+  EXPECT_LT(fast["token_s"].get<double>(), 0.5 * slow["token_s"].get<double>());
+  EXPECT_EQ(fast["stack"]["start"], "graphs");
+  EXPECT_EQ(slow["stack"]["start"], "eager");
+  EXPECT_EQ(Program(folder, with({"--stack", "lazy"})).status(), 2);
+}
+
 TEST(CostProgram, SaysWhatOfTheMeasurementsIsLeftOut) {
   const Folder folder;
   const std::string header =

@@ -50,6 +50,10 @@ class LlmCalibration {
   static LlmCalibration fit(const std::vector<MeasuredDeployment>& measured, const Options& options);
   static LlmCalibration fit(const std::vector<MeasuredDeployment>& measured) { return fit(measured, {}); }
 
+  LlmCalibration() = default;
+  /// Never fitted: predicts by these constants.
+  explicit LlmCalibration(const LlmStack& stack) : stack_(stack) {}
+
   const LlmStack& stack() const { return stack_; }
   /// The deployment with its accelerator's profile as it was learned.
   LlmDeployment adjusted(LlmDeployment deployment) const;

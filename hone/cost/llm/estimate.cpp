@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "hone/cost/cost_method.h"
 
 namespace hone::cost {
@@ -92,6 +94,22 @@ const std::array<const char*, LlmStack::kCount>& LlmStack::names() {
       "sequence_s", "stage_s",         "matrix_share",     "link_share",   "score_passes",
       "request_s",  "prompt_launches", "activation_passes"};
   return kNames;
+}
+
+LlmStack LlmStack::named(const std::string& name) {
+  LlmStack stack;
+  if (name == "eager") return stack;
+  if (name != "graphs")
+    throw Error(fmt::format("there is no stack '{}'", name), {}, suggest(name, {"eager", "graphs"}));
+  stack.launch_s = 0.03e-3;
+  stack.launch_shared_s = 0.01e-3;
+  stack.kernel_s = 0.05e-3;
+  stack.collective_s = 0.04e-3;
+  stack.sequence_s = 0.02e-3;
+  stack.stage_s = 1e-3;
+  stack.score_passes = 0.1;
+  stack.prompt_launches = 8.0;  // prompts are seldom captured: a quarter of a millisecond a layer
+  return stack;
 }
 
 std::string LlmStep::bound() const {

@@ -31,6 +31,10 @@ struct LlmStack {
   std::array<double, kCount> values() const;
   static LlmStack of(const std::array<double, kCount>& values);
   static const std::array<const char*, kCount>& names();
+  /// "eager", the defaults: every kernel of every step is launched from the host's program. "graphs": a
+  /// token's kernels are captured once and launched as one graph, attention is fused, and sampling runs on
+  /// the accelerator; judged from reported speeds of such stacks, not fitted to measurements. Throws Error.
+  static LlmStack named(const std::string& name);
   /// The first seven decide a step of decoding; the others only prompts.
   static constexpr std::size_t kDecoding = 7;
 };

@@ -197,6 +197,22 @@ TEST(LlmEstimate, KnowsLaunchesBesideBytesAndOperations) {
   EXPECT_EQ(prompt_step(large, stack, 1, 2048).bound(), "compute");
 }
 
+TEST(LlmEstimate, KnowsStacksThatCaptureGraphs) {
+  const LlmStack eager = LlmStack::named("eager"), graphs = LlmStack::named("graphs");
+  EXPECT_EQ(eager.values(), LlmStack{}.values());
+  EXPECT_THROW(LlmStack::named("eagre"), Error);
+  // What such stacks are reported to take a token at batch 1.
+  const auto token = [&](const char* model, const char* device, std::int64_t tensor) {
+    return decode_step(on(model, device, tensor), graphs, 1, 512).seconds;
+  };
+  EXPECT_GT(token("llama2-70b", "a100-80gb", 8), 22e-3);
+  EXPECT_LT(token("llama2-70b", "a100-80gb", 8), 30e-3);
+  EXPECT_GT(token("llama3-8b", "h100-80gb", 1), 6.5e-3);
+  EXPECT_LT(token("llama3-8b", "h100-80gb", 1), 9e-3);
+  EXPECT_GT(decode_step(on("llama2-70b", "a100-80gb", 8), eager, 1, 512).seconds,
+            2.0 * token("llama2-70b", "a100-80gb", 8));
+}
+
 TEST(LlmEstimate, SaysWhatIsLargest) {
   const LlmStack stack;
   const auto crowd = decode_step(on("llama3-8b", "h100-80gb"), stack, 256, 768);
