@@ -95,6 +95,7 @@ HttpResponse HttpClient::post(const std::string& path,
   request.response_handler = [&](const httplib::Response& head) {
     response.status = head.status;
     response.retry_after = head.get_header_value("Retry-After");
+    response.location = head.get_header_value("Location");
     return !stop.load();
   };
   request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {

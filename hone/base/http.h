@@ -13,6 +13,7 @@ struct HttpResponse {
   int status = 0;  ///< 0: no answer came; `failure` says why
   std::string body;
   std::string retry_after;  ///< the header of that name; "" without
+  std::string location;     ///< likewise
   std::string failure;      ///< "could not connect", "no answer in 30 s", ...; "" where the answer is whole
   bool sent = false;        ///< the server may have begun to work on it: the connection stood
 };

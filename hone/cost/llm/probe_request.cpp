@@ -1,6 +1,8 @@
 #include "hone/cost/llm/probe_request.h"
 
+#include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -12,7 +14,8 @@
 namespace hone::cost {
 namespace {
 
-constexpr std::size_t kShown = 200;  ///< bytes of a server's message that are passed on
+constexpr std::size_t kShown = 200;    ///< bytes of a server's message that are passed on
+constexpr double kMostCounted = 1e15;  ///< tokens
 
 std::string message_of(const std::string& body, const std::string& key) {
   std::string text = body;
@@ -31,7 +34,7 @@ std::string message_of(const std::string& body, const std::string& key) {
   return text;
 }
 
-/// Whether an event holds output, and what it says of usage.
+/// Whether an event holds output or says that it was the last, and what it says of usage.
 struct Event {
   bool valid = false, text = false, done = false;
   std::int64_t prompt_tokens = -1, output_tokens = -1;
@@ -53,16 +56,22 @@ Event read_event(std::string_view data) {
            !holder[key].get_ref<const std::string&>().empty();
   };
   if (json.contains("choices") && json["choices"].is_array())
-    for (const Json& choice : json["choices"])
+    for (const Json& choice : json["choices"]) {
+      event.done = event.done || nonempty(choice, "finish_reason");
       for (const char* part : {"delta", "message"})
         if (nonempty(choice, "text") ||
             (choice.is_object() && choice.contains(part) &&
              (nonempty(choice[part], "content") || nonempty(choice[part], "reasoning_content"))))
           event.text = true;
+    }
   if (json.contains("usage") && json["usage"].is_object()) {
     const auto count = [&](const char* key) -> std::int64_t {
       const auto found = json["usage"].find(key);
-      return found != json["usage"].end() && found->is_number_integer() ? found->get<std::int64_t>() : -1;
+      if (found == json["usage"].end() || !found->is_number()) return -1;
+      const double value = found->get<double>();  // some servers write 15.0
+      return value >= 0.0 && value <= kMostCounted && value == std::floor(value)
+                 ? static_cast<std::int64_t>(value)
+                 : -1;
     };
     event.prompt_tokens = count("prompt_tokens");
     event.output_tokens = count("completion_tokens");
@@ -85,18 +94,44 @@ std::string without_key(std::string text, const std::string& key) {
   return text;
 }
 
-void EventReader::feed(std::string_view piece, const std::function<void(std::string_view)>& event) {
-  rest_.append(piece);
-  std::size_t begin = 0;
-  for (std::size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    std::string_view line = std::string_view(rest_).substr(begin, end - begin);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (!line.starts_with("data:")) continue;
-    line.remove_prefix(5);
-    while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-    event(line);
+void EventReader::feed(std::string_view piece, const Take& take) {
+  while (!piece.empty()) {
+    if (returned_ && piece.front() == '\n') piece.remove_prefix(1);
+    returned_ = false;
+    const std::size_t end = piece.find_first_of("\r\n");
+    line_.append(piece.substr(0, end));
+    if (end == piece.npos) return;
+    returned_ = piece[end] == '\r';
+    piece.remove_prefix(end + 1);
+    end_line(take);
   }
-  rest_.erase(0, begin);
+}
+
+void EventReader::finish(const Take& take) {
+  end_line(take);
+  end_event(take);
+}
+
+void EventReader::end_line(const Take& take) {
+  const std::string whole = std::move(line_);
+  line_.clear();
+  if (whole.empty()) return end_event(take);
+  if (!whole.starts_with("data:")) return;
+  std::string_view text = std::string_view(whole).substr(5);
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  if (!event_.empty()) event_ += '\n';
+  event_ += text;
+  // Not every server ends an event with an empty line, and a first token's time does not wait for it.
+  if (event_ == "[DONE]" || (event_.starts_with('{') && event_.ends_with('}') && Json::accept(event_)))
+    end_event(take);
+}
+
+void EventReader::end_event(const Take& take) {
+  if (event_.empty()) return;
+  const std::string whole = std::move(event_);
+  event_.clear();
+  take(whole);
 }
 
 std::string probe_prompt(std::int64_t words, std::uint64_t salt) {
@@ -133,13 +168,13 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
 
   ProbeAnswer answer;
   EventReader reader;
-  bool malformed = false, finished = false, events = false;
-  std::string said;
+  bool finished = false, events = false;
+  std::string said, malformed;
   const double start = monotonic_s();
   const auto take = [&](std::string_view data) {
     const Event event = read_event(data);
     events = true;
-    malformed = malformed || !event.valid;
+    if (!event.valid && malformed.empty()) malformed = data;
     finished = finished || event.done;
     if (!event.error.empty()) said = event.error;
     if (event.text && std::isnan(answer.first_token_s)) answer.first_token_s = monotonic_s() - start;
@@ -162,6 +197,13 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     return answer;
   }
   const int status = response.status;
+  if (status / 100 == 3 && !response.location.empty() && response.failure.empty()) {
+    answer.kind = ProbeAnswer::Kind::refused;
+    answer.maybe_billed = false;
+    answer.why = fmt::format("status {}: it sends to {}", status, message_of(response.location, options.key));
+    answer.hint = "no redirection is followed, for the key goes with it; give that address if you trust it";
+    return answer;
+  }
   if (status != 0 && status != 200 && response.failure.empty()) {
     answer.why = fmt::format("status {}: {}", status, message_of(response.body, options.key));
     answer.maybe_billed = status >= 500 && status != 503;
@@ -176,17 +218,19 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     answer.why = response.failure;
     return answer;
   }
+  reader.finish(take);
   if (!events && !response.body.empty()) {  // one document: this server knows no streaming
     take(response.body);
     finished = true;
     answer.first_token_s = kNaN;
   }
-  reader.feed("\n", take);
   if (!said.empty())
     answer.why = message_of(said, options.key);
-  else if (malformed || !events)
-    answer.why = "the answer is malformed";
-  else if (!finished && answer.output_tokens == 0)
+  else if (!malformed.empty())
+    answer.why = "the answer is malformed: " + message_of(malformed, options.key);
+  else if (!events)
+    answer.why = "the answer is empty";
+  else if (!finished && answer.output_tokens < output_tokens)  // usage may be counted as it runs
     answer.why = "the stream broke off";
   else if (answer.prompt_tokens < 1 || answer.output_tokens < 1) {
     // Without the API's own counts a time says nothing.
@@ -199,6 +243,7 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
   } else {
     answer.kind = ProbeAnswer::Kind::done;
     answer.seconds = total;
+    answer.first_token_s = std::min(answer.first_token_s, total);  // its line may have had no end
   }
   return answer;
 }

@@ -29,15 +29,23 @@ std::string probe_prompt(std::int64_t words, std::uint64_t salt);
 ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
                        std::int64_t output_tokens);
 
-/// Pieces of a stream of server-sent events put together: data lines as they are complete. Also a body that
-/// is one JSON document, as servers send that know no streaming.
+/// Pieces of a stream of server-sent events put together. Lines end with LF, CR or both; an event's text may
+/// stand on several "data:" lines and is told of as soon as it is a JSON object or "[DONE]", else at the
+/// empty line that ends it. Spaces around a line's text are no part of it.
 class EventReader {
  public:
-  /// Calls `event` with every "data:" line's text that has become whole.
-  void feed(std::string_view piece, const std::function<void(std::string_view)>& event);
+  using Take = std::function<void(std::string_view)>;
+  /// Calls `take` with the text of every event that has become whole.
+  void feed(std::string_view piece, const Take& take);
+  /// The stream has ended: what is left is an event.
+  void finish(const Take& take);
 
  private:
-  std::string rest_;
+  void end_line(const Take& take);
+  void end_event(const Take& take);
+
+  std::string line_, event_;  ///< as far as they came
+  bool returned_ = false;     ///< the last character was a CR: an LF belongs to it
 };
 
 /// The text without the key, nor anything that looks like one ("sk-...").
