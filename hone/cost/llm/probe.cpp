@@ -243,7 +243,7 @@ class Probe {
       const std::string text = probe_prompt(words, salt);
       const auto most_in = static_cast<std::int64_t>(text.size()) + kWrapping;
       if (!affordable(most_in, output)) return false;
-      const ProbeAnswer answer = send_probe(client_, options_, text, output);
+      const ProbeAnswer answer = send_probe(client_, options_, text, output, dialect_);
       if (answer.kind == ProbeAnswer::Kind::done) {
         accept(head, answer, words);
         if (answer.output_tokens > output || answer.prompt_tokens > most_in)
@@ -305,6 +305,7 @@ class Probe {
 
   ProbeOptions options_;
   HttpClient client_;
+  ProbeDialect dialect_;
   Spent spent_;
   ProbeResult result_;
   std::string last_failure_;

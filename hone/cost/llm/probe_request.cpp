@@ -146,21 +146,41 @@ std::string probe_prompt(std::int64_t words, std::uint64_t salt) {
   return text + "\nCount from 1 upwards, on and on:";
 }
 
-ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
-                       std::int64_t output_tokens) {
+namespace {
+
+std::string body_of(const ProbeOptions& options, const std::string& prompt, std::int64_t output_tokens,
+                    const ProbeDialect& dialect) {
   Json body = {{"model", options.model}};
   if (options.chat)
     body["messages"] = Json::array({{{"role", "user"}, {"content", prompt}}});
   else
     body["prompt"] = prompt;
-  body["max_tokens"] = output_tokens;
-  body["temperature"] = 0;
+  body[dialect.completion_tokens ? "max_completion_tokens" : "max_tokens"] = output_tokens;
+  if (dialect.temperature) body["temperature"] = 0;
   body["stream"] = true;
   body["stream_options"] = {{"include_usage", true}};
   if (options.ignore_eos) {
     body["ignore_eos"] = true;
     body["min_tokens"] = output_tokens;
   }
+  return body.dump();
+}
+
+/// Whether the refusal names something that can be asked otherwise; `dialect` then says how.
+bool learned(const std::string& refusal, ProbeDialect& dialect) {
+  const auto names = [&](const char* what) { return refusal.find(what) != std::string::npos; };
+  if (!dialect.completion_tokens && names("max_completion_tokens"))
+    dialect.completion_tokens = true;
+  else if (dialect.temperature && names("temperature"))
+    dialect.temperature = false;
+  else
+    return false;
+  return true;
+}
+
+/// One request; `refusal` is what came with a status 400 or 422.
+ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std::string& body,
+                     std::int64_t output_tokens, std::string& refusal) {
   std::vector<std::pair<std::string, std::string>> headers;
   if (!options.key.empty()) headers.emplace_back("Authorization", "Bearer " + options.key);
   std::string path = client.path();
@@ -182,7 +202,7 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     if (event.output_tokens >= 0) answer.output_tokens = event.output_tokens;
   };
   const HttpResponse response = client.post(
-      path, headers, body.dump(),
+      path, headers, body,
       [&](std::string_view piece) {
         reader.feed(piece, take);
         return true;
@@ -197,6 +217,7 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     return answer;
   }
   const int status = response.status;
+  if (status == 400 || status == 422) refusal = response.body;
   if (status / 100 == 3 && !response.location.empty() && response.failure.empty()) {
     answer.kind = ProbeAnswer::Kind::refused;
     answer.maybe_billed = false;
@@ -246,6 +267,18 @@ ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const st
     answer.first_token_s = std::min(answer.first_token_s, total);  // its line may have had no end
   }
   return answer;
+}
+
+}  // namespace
+
+ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
+                       std::int64_t output_tokens, ProbeDialect& dialect) {
+  while (true) {
+    std::string refusal;
+    ProbeAnswer answer =
+        exchange(client, options, body_of(options, prompt, output_tokens, dialect), output_tokens, refusal);
+    if (refusal.empty() || !learned(refusal, dialect)) return answer;
+  }
 }
 
 }  // namespace hone::cost

@@ -25,9 +25,16 @@ struct ProbeAnswer {
 /// it, and asks for a long answer.
 std::string probe_prompt(std::int64_t words, std::uint64_t salt);
 
-/// Sends one request with streaming and reads it.
+/// What an API was found to refuse: it is asked otherwise from then on.
+struct ProbeDialect {
+  bool completion_tokens = false;  ///< it wants max_completion_tokens in place of max_tokens
+  bool temperature = true;         ///< it lets the temperature be chosen
+};
+
+/// Sends one request with streaming and reads it; once more for each parameter that the API refuses by name
+/// (status 400 or 422, which cost nothing), as `dialect` then says.
 ProbeAnswer send_probe(HttpClient& client, const ProbeOptions& options, const std::string& prompt,
-                       std::int64_t output_tokens);
+                       std::int64_t output_tokens, ProbeDialect& dialect);
 
 /// Pieces of a stream of server-sent events put together. Lines end with LF, CR or both; an event's text may
 /// stand on several "data:" lines and is told of as soon as it is a JSON object or "[DONE]", else at the

@@ -433,6 +433,47 @@ TEST(LlmProbe, ReadsEveryFormOfEvents) {
       << "half a token";
 }
 
+TEST(LlmProbe, AsksAsTheApiWantsIt) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ++asked;
+    Json body = Json::parse(request.body);
+    ServerReply reply;
+    reply.status = 400;
+    if (body.contains("max_tokens")) {
+      reply.pieces = {
+          R"({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this )"
+          R"(model. Use 'max_completion_tokens' instead."}})"};
+      return reply;
+    }
+    if (body.contains("temperature")) {
+      reply.pieces = {
+          R"({"error": {"message": "Unsupported value: 'temperature' does not support 0 with this )"
+          R"(model. Only the default (1) value is supported."}})"};
+      return reply;
+    }
+    ServerRequest plain = request;
+    body["max_tokens"] = body["max_completion_tokens"];
+    plain.body = body.dump();
+    return test::model_reply(plain);
+  });
+  const ProbeResult result = probe_llm(options_for(server, folder));
+  EXPECT_EQ(result.measured, 8);
+  EXPECT_EQ(result.failed + result.retried, 0);
+  EXPECT_EQ(asked.load(), 8 + 2) << "it is remembered";
+  // What is refused whatever is asked is refused.
+  SmallServer never([&](const ServerRequest&) {
+    ServerReply reply;
+    reply.status = 400;
+    reply.pieces = {"neither temperature nor max_completion_tokens"};
+    return reply;
+  });
+  ProbeOptions options = options_for(never, folder);
+  options.file = folder.file("other.jsonl");
+  EXPECT_THROW(probe_llm(options), Error);
+}
+
 TEST(LlmProbe, QuotesWhatCameInstead) {
   EXPECT_EQ(answered({"<html>login</html>"}).last_failure, "the answer is malformed: <html>login</html>");
   EXPECT_EQ(answered({}).last_failure, "the answer is empty");
