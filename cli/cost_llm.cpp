@@ -62,11 +62,8 @@ struct CostLlmArguments {
 /// How many accelerators serve a request, and who says so.
 std::pair<double, std::string> accelerators_of(const cost::LlmRuntime& runtime, double stated) {
   if (stated > 0.0) return {stated, "stated"};
-  const auto noted = runtime.provenance.find("accelerators");
-  if (noted != runtime.provenance.end() && noted->is_number() && noted->get<double>() >= 1.0)
-    return {noted->get<double>(), "of the estimate"};
-  if (const auto published = cost::published_accelerators(runtime.name); published > 0)
-    return {static_cast<double>(published), "as published"};
+  if (const double known = cost::llm_accelerators(runtime); known > 0.0)
+    return {known, runtime.provenance.contains("accelerators") ? "of the estimate" : "as published"};
   return {1.0, "assumed; --gpus tells"};
 }
 

@@ -1,5 +1,6 @@
 // hone cost llms: language models side by side.
 #include <cstdio>
+#include <tuple>
 
 #include "cost_llm.h"
 #include "hone/run/summary.h"
@@ -40,26 +41,73 @@ int compare_two(const CostLlmsArguments& arguments) {
     throw Error(
         "the two have no model in common", Place{arguments.compared[1], 0, ""},
         "models are matched by name; two files of one model each are compared whatever they are called");
+  // Of one request, with one accelerator where nobody says how many.
+  const auto price = [&](double seconds, double accelerators, double batch) {
+    cost::LlmRates rates = arguments.rates;
+    rates.accelerators = std::max(1.0, accelerators);
+    rates.batch = batch;
+    return cost::llm_price(seconds, rates);
+  };
+  std::vector<std::pair<cost::LlmPrice, cost::LlmPrice>> prices;
+  for (const auto& ratio : ratios)
+    prices.emplace_back(price(ratio.first_s, ratio.first_accelerators, ratio.first_batch),
+                        price(ratio.second_s, ratio.second_accelerators, ratio.second_batch));
   if (arguments.json) {
     Json list = Json::array();
-    for (const auto& ratio : ratios)
+    for (std::size_t i = 0; i < ratios.size(); ++i) {
+      const auto& ratio = ratios[i];
       list.push_back({{"name", ratio.name},
                       {"first_s", ratio.first_s},
                       {"second_s", ratio.second_s},
+                      {"first_batch", ratio.first_batch},
+                      {"second_batch", ratio.second_batch},
+                      {"first_accelerators", ratio.first_accelerators},
+                      {"second_accelerators", ratio.second_accelerators},
                       {"request", ratio.request},
                       {"token", real_to_json(ratio.token)},
-                      {"prompt", real_to_json(ratio.prompt)}});
+                      {"prompt", real_to_json(ratio.prompt)},
+                      {"cost", real_to_json(ratio.cost)},
+                      {"first", price_json(prices[i].first)},
+                      {"second", price_json(prices[i].second)}});
+    }
     print_json(list);
     return kDone;
   }
   std::printf("%s relative to %s, %.0f prompt and %.0f output tokens\n\n", arguments.compared[1].c_str(),
               arguments.compared[0].c_str(), arguments.prompt, arguments.output);
-  std::vector<std::vector<std::string>> rows{{"model", "first", "second", "request", "token", "prompt"}};
-  for (const auto& ratio : ratios)
+  std::vector<std::string> head{"model",  "first",   "second", "request", "token",
+                                "prompt", "batches", "gpus",   "cost"};
+  const std::tuple<const char*, double cost::LlmPrice::*> columns[]{{"USD", &cost::LlmPrice::dollars},
+                                                                    {"J", &cost::LlmPrice::joules},
+                                                                    {"g CO2", &cost::LlmPrice::grams_co2}};
+  for (const auto& [unit, part] : columns)
+    if (std::isfinite(prices.front().first.*part)) head.emplace_back(unit);
+  const auto gpus = [](double count) {
+    return count > 0.0 ? fmt::format("{:.0f}", count) : std::string("?");
+  };
+  std::vector<std::vector<std::string>> rows{head};
+  bool batches = false, unknown = false;
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    const auto& ratio = ratios[i];
+    batches = batches || ratio.first_batch != ratio.second_batch;
+    unknown = unknown || std::min(ratio.first_accelerators, ratio.second_accelerators) < 1.0;
     rows.push_back({ratio.name, seconds_text(ratio.first_s), seconds_text(ratio.second_s),
                     fmt::format("{:.2f}x", ratio.request), fmt::format("{:.2f}x", ratio.token),
-                    fmt::format("{:.2f}x", ratio.prompt)});
-  std::printf("%s", run::table_text(rows).c_str());
+                    fmt::format("{:.2f}x", ratio.prompt),
+                    fmt::format("{:.0f} / {:.0f}", ratio.first_batch, ratio.second_batch),
+                    fmt::format("{} / {}", gpus(ratio.first_accelerators), gpus(ratio.second_accelerators)),
+                    std::isfinite(ratio.cost) ? fmt::format("{:.2f}x", ratio.cost) : "-"});
+    for (const auto& [unit, part] : columns)
+      if (std::isfinite(prices[i].first.*part))
+        rows.back().push_back(
+            fmt::format("{} / {}", figure(prices[i].first.*part, 3), figure(prices[i].second.*part, 3)));
+  }
+  std::printf("%s\ncost: of the accelerators' time for one request: time x accelerators / batch\n",
+              run::table_text(rows, output_columns()).c_str());
+  if (batches) std::printf("the batches differ: the times are of whole batches\n");
+  if (unknown)
+    std::printf("?: not known; both are taken to have as many%s\n",
+                head.size() > 9 ? ", and money, energy and carbon are of one" : "");
   return kDone;
 }
 

@@ -61,6 +61,33 @@ TEST(CostProgram, ComparesModels) {
   EXPECT_NE(stacks.out().find("0.50x"), std::string::npos) << stacks.out();
 }
 
+TEST(CostProgram, ComparesStacksOfDifferentBatches) {
+  const Folder folder;
+  for (const std::string batch : {"1", "16"})
+    ASSERT_EQ(Program(folder, {"cost", "estimate", "llama2-7b", "--gpus", batch == "1" ? "1" : "2", "--batch",
+                               batch, "-f", "b" + batch + ".json"})
+                  .status(),
+              0);
+  const std::vector<std::string> ask{"cost", "llms", "--compare", "b1.json", "b16.json"};
+  auto machine = ask;
+  machine.insert(machine.end(), {"--price-per-hour", "3.6", "--json"});
+  Program compared(folder, machine);
+  ASSERT_EQ(compared.status(), 0) << compared.err();
+  const Json one = Json::parse(compared.out())[0];
+  EXPECT_EQ(one["first_batch"], 1.0);
+  EXPECT_EQ(one["second_batch"], 16.0);
+  EXPECT_GT(one["request"].get<double>(), 1.0);
+  EXPECT_NEAR(one["cost"].get<double>(), one["request"].get<double>() * 2 / 16, 1e-9) << "on 2, shared by 16";
+  const double dollars = one["first"]["dollars"].get<double>();
+  EXPECT_NEAR(dollars, one["first_s"].get<double>() * 1e-3, 1e-9);
+  EXPECT_NEAR(one["second"]["dollars"].get<double>() / dollars, one["cost"].get<double>(), 1e-9);
+  auto priced = ask;
+  priced.insert(priced.end(), {"--price-per-hour", "3.6"});
+  Program text(folder, priced);
+  for (const char* says : {"1 / 16", "1 / 2", "USD", "the batches differ"})
+    EXPECT_NE(text.out().find(says), std::string::npos) << says << " in " << text.out();
+}
+
 TEST(CostProgram, KnowsWhatServesARequest) {
   const Folder folder;
   folder.write("ideal.json", R"({"together/bloom": {"runtime_per_output_token": 0.06,
@@ -279,6 +306,8 @@ TEST(CostProgram, AnswersMistakes) {
         "other.jsonl:1");
   fails({"cost", "llms"}, "nothing to compare");
   fails({"cost", "llms", "two.json", "--quality", "bad.csv"}, "model,quality");
+  folder.write("twice.csv", "model,quality\na,0.5\nb,0.6\na,0.7\n");
+  fails({"cost", "llms", "two.json", "--quality", "twice.csv"}, "twice.csv:4: 'a' has a quality in line 2");
   fails({"cost", "estimate", "no-such-model"}, "unknown model");
   fails({"cost", "estimate", "gpt2", "--on", "abacus"}, "unknown accelerator");
   fails({"cost", "estimate", "gpt2", "--measured", "bad.csv"}, "header");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -90,6 +91,13 @@ std::vector<LlmRow> compare_llms(const LlmComparison& comparison) {
   return rows;
 }
 
+double llm_accelerators(const LlmRuntime& runtime) {
+  const auto noted = runtime.provenance.find("accelerators");
+  if (noted != runtime.provenance.end() && noted->is_number() && noted->get<double>() >= 1.0)
+    return noted->get<double>();
+  return static_cast<double>(published_accelerators(runtime.name));
+}
+
 std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
                                      const std::vector<LlmRuntime>& second, double prompt_tokens,
                                      double output_tokens, PromptRule rule) {
@@ -102,7 +110,14 @@ std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
     ratio.name = a.name == b->name ? a.name : a.name + " / " + b->name;
     ratio.first_s = a.seconds(prompt_tokens, output_tokens, rule);
     ratio.second_s = b->seconds(prompt_tokens, output_tokens, rule);
+    ratio.first_batch = a.batch;
+    ratio.second_batch = b->batch;
+    ratio.first_accelerators = llm_accelerators(a);
+    ratio.second_accelerators = llm_accelerators(*b);
     ratio.request = ratio.second_s / ratio.first_s;
+    if ((ratio.first_accelerators > 0.0) == (ratio.second_accelerators > 0.0))
+      ratio.cost = ratio.request * std::max(1.0, ratio.second_accelerators) /
+                   std::max(1.0, ratio.first_accelerators) * a.batch / b->batch;
     ratio.token = b->token_s / a.token_s;
     ratio.prompt = b->prompt_cost(prompt_tokens, rule) / a.prompt_cost(prompt_tokens, rule);
     ratios.push_back(std::move(ratio));
@@ -113,6 +128,7 @@ std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
 std::vector<std::pair<std::string, double>> read_llm_quality(const std::string& path) {
   std::istringstream lines(read_file(path));
   std::vector<std::pair<std::string, double>> quality;
+  std::map<std::string, int> seen;  // models, and where
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
@@ -130,7 +146,10 @@ std::vector<std::pair<std::string, double>> read_llm_quality(const std::string& 
     const double value = std::strtod(text.c_str(), &end);
     if (text.empty() || *end != '\0' || !std::isfinite(value))
       throw Error(fmt::format("'{}' is not a number", text), place);
-    quality.emplace_back(line.substr(0, comma), value);
+    const std::string model = line.substr(0, comma);
+    if (const auto [first, fresh] = seen.emplace(model, number); !fresh)
+      throw Error(fmt::format("'{}' has a quality in line {} already", model, first->second), place);
+    quality.emplace_back(model, value);
   }
   if (quality.empty()) throw Error("there are no models", Place{path, 0, ""});
   return quality;

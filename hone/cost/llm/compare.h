@@ -40,12 +40,19 @@ struct LlmComparison {
 /// asked for. The front is of quality against dollars, or against idealized seconds where there is no price.
 std::vector<LlmRow> compare_llms(const LlmComparison& comparison);
 
-/// What one stack takes relative to another for each model that both have.
+/// What one stack takes relative to another for each model that both have. Times are of a whole batch.
 struct LlmRatio {
   std::string name;
   double first_s = 0.0, second_s = 0.0;
-  double request = 0.0, token = 0.0, prompt = 0.0;  ///< second / first
+  double first_batch = 1.0, second_batch = 1.0;
+  double first_accelerators = 0.0, second_accelerators = 0.0;  ///< 0: not known
+  double request = 0.0, token = 0.0, prompt = 0.0;             ///< second / first
+  /// Of the accelerators' time for one request of the batch, and so of its money: second / first. Where
+  /// neither stack tells its accelerators they are taken to have as many; NaN where only one does.
+  double cost = kNaN;
 };
+/// Accelerators that serve a runtime: what its provenance says, else what was published; 0: not known.
+double llm_accelerators(const LlmRuntime& runtime);
 std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
                                      const std::vector<LlmRuntime>& second, double prompt_tokens,
                                      double output_tokens, PromptRule rule);
