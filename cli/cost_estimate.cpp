@@ -62,6 +62,10 @@ cost::LlmDeployment deployment_of(const CostEstimateArguments& arguments, double
   cost::LlmDeployment deployment;
   deployment.model = cost::need_architecture(arguments.model);
   deployment.accelerator = cost::accelerator(arguments.on);
+  if (arguments.power_cap > deployment.accelerator.power_w)
+    throw Error(fmt::format("--power-cap: {} draws {} W at most, {} W hold it to nothing",
+                            deployment.accelerator.name, deployment.accelerator.power_w,
+                            arguments.power_cap));
   if (arguments.power_cap > 0.0)
     deployment.accelerator = power_capped(deployment.accelerator, arguments.power_cap);
   deployment.weight_bits = arguments.weight_bits;

@@ -88,7 +88,12 @@ Accelerator accelerator(const std::string& name, const Place& place) {
 }
 
 Accelerator power_capped(Accelerator accelerator, double power_w) {
-  if (!(power_w > 0.0)) throw Error(fmt::format("a power limit of {} W is none", power_w));
+  constexpr double kLowest = 0.25;  // A100: 100 of 400 W, H100: 200 of 700 W
+  if (!(power_w >= kLowest * accelerator.power_w))
+    throw Error(
+        fmt::format("{} cannot be held to {} W: its limit is {} W, and boards take a quarter of theirs "
+                    "at least",
+                    accelerator.name, power_w, accelerator.power_w));
   if (power_w >= accelerator.power_w) return accelerator;
   accelerator.matrix_share *= std::cbrt(power_w / accelerator.power_w);
   accelerator.power_w = power_w;

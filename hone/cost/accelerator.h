@@ -43,7 +43,8 @@ std::optional<Accelerator> find_accelerator(const std::string& name);  ///< noth
 std::string accelerator_key(const std::string& name);
 
 /// One watt limit for another: the profile drawing at most `power_w`, with the rate of its products scaled by
-/// the cube root of the share (dynamic power grows with the cube of the clock). `power_w` > 0.
+/// the cube root of the share (dynamic power grows with the cube of the clock). Throws Error below a quarter
+/// of the board's limit: boards take no such limit, and the rule does not hold there.
 Accelerator power_capped(Accelerator accelerator, double power_w);
 
 }  // namespace hone::cost

@@ -299,6 +299,8 @@ TEST(CostProgram, AnswersMistakes) {
   fails({"cost", "llms", "two.json", "two.json"}, "an idealized runtime in another file too");
   fails({"cost", "estimate", "gpt2", "--stages", "2"}, "--tensor");
   fails({"cost", "estimate", "gpt2", "--tensor", "5"}, "cannot be split");
+  fails({"cost", "estimate", "gpt2", "--power-cap", "1"}, "a100-80gb cannot be held to 1 W");
+  fails({"cost", "estimate", "gpt2", "--power-cap", "401"}, "draws 400 W at most");
   fails({"cost", "estimate", "gpt2", "--tensor", "2", "--gpus", "2"}, "--gpus");
   folder.write("other.jsonl", "{\"model\": 5}\n");
   fails({"cost", "probe", "http://127.0.0.1:1/v1", "--model", "m", "--max-tokens", "100", "--file",

@@ -302,7 +302,8 @@ TEST(Accelerator, IsFoundAndCapped) {
   const Accelerator capped = power_capped(accelerator("h100"), 350.0);
   EXPECT_LT(capped.matrix_share, accelerator("h100").matrix_share);
   EXPECT_EQ(power_capped(accelerator("h100"), 1000.0), accelerator("h100"));
-  EXPECT_THROW(power_capped(accelerator("h100"), 0.0), Error);
+  for (const double watts : {0.0, 1.0, 170.0})
+    EXPECT_THROW(power_capped(accelerator("h100"), watts), Error) << watts;
 }
 
 }  // namespace
