@@ -51,13 +51,15 @@ struct LlmFit {
   double spread = 0.0;  ///< median over repeated cells of (slowest - fastest) / fastest; NaN without repeats
 };
 
-/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all: weighted least squares on
-/// relative residuals with Tukey's biweight, so that single disturbed measurements do not count. It starts
-/// twice, from the median slope between cells of the same prompt size, weighted by their distance, and from
-/// the least absolute relative residuals, and keeps the first fit unless the second's loss is lower by a
-/// sixth at the smaller of the two scales. No scale is below 0.6 of the repeats' median spread, so that good
-/// cells are not left out where a few happen to lie on a line. An alpha below 0 is 0. Throws Error where
-/// there are too few points: at least one prompt size must have two output sizes, or a first token's time.
+/// Fits alpha at every prompt size (sizes within 2% are one) and one beta for all: MM-estimation (Yohai 1987)
+/// of relative residuals with Tukey's biweight, so that single disturbed measurements do not count. How far
+/// an undisturbed cell is off is told by the differences between cells of one prompt size at a slope that
+/// withstands outliers, and held fixed. Then each prompt size takes the alpha of least loss, the lowest of
+/// several since contention only adds, and beta is what all that counts has in common; of two starts, the
+/// median slope between cells of one size, weighted by their distance, and least absolute residuals, the one
+/// that ends lower. Nothing is left out with fewer than four cells beyond one a prompt size. An alpha below 0
+/// is 0. Throws Error where there are too few points: at least one prompt size must have two output sizes, or
+/// a first token's time.
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options = {});
 
 }  // namespace hone::cost

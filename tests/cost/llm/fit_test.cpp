@@ -109,6 +109,53 @@ TEST(LlmFit, KeepsGoodCells) {
   EXPECT_LT(two, 0.28) << "two of three cells of one prompt cannot be told from the third";
 }
 
+/// The mean relative error of T(p, o) over 40 seeds, in shares: alpha(p) = 0.02 + 2e-4 p, beta = 0.03;
+/// `slowed` of the requests wait for up to twice their time.
+double request_error(const std::vector<double>& prompts, const std::vector<double>& outputs, double noise,
+                     int repeats = 1, double slowed = 0.0) {
+  double sum = 0.0, count = 0.0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Rng rng(seed, "requests");
+    const auto truth = [](double p, double o) { return 0.02 + 2e-4 * p + 0.03 * (o - 1.0); };
+    std::vector<LlmPoint> points;
+    for (const double p : prompts)
+      for (const double o : outputs)
+        for (int repeat = 0; repeat < repeats; ++repeat) {
+          double seconds = truth(p, o) * (1.0 + noise * rng.normal());
+          if (rng.uniform() < slowed) seconds += rng.uniform(0.0, 2.0) * seconds;
+          points.push_back({p, o, seconds, std::nan(""), 1.0, 0, {}});
+        }
+    const LlmRuntime runtime = fit_llm_runtime(points).runtime;
+    for (const double p : prompts)
+      for (const double o : outputs) {
+        sum += std::abs(runtime.seconds(p, o) / truth(p, o) - 1.0);
+        count += 1.0;
+      }
+  }
+  return sum / count;
+}
+
+TEST(LlmFit, LeavesNothingOutOfCleanMeasurements) {
+  std::vector<LlmPoint> points;
+  constexpr double kMeasured[][3]{{16, 1, 0.02350},   {16, 64, 1.94093},  {128, 1, 0.04563},
+                                  {128, 64, 1.92080}, {512, 1, 0.12106},  {512, 64, 2.01303},
+                                  {1024, 1, 0.22250}, {1024, 64, 2.08441}};
+  for (const auto& [p, o, seconds] : kMeasured) points.push_back({p, o, seconds, std::nan(""), 1, 0, {}});
+  const LlmFit fit = fit_llm_runtime(points);
+  EXPECT_EQ(fit.outliers, 0);
+  EXPECT_NEAR(fit.runtime.prompt_s[0], 0.0235, 0.0005);
+  EXPECT_LT(fit.mape, 0.01);
+  const std::vector<double> four{16, 128, 512, 1024};
+  const std::vector<double> many{1, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1536};
+  EXPECT_LT(request_error(many, {1, 64}, 0.01), 0.0065) << "least squares: 0.55%";
+  EXPECT_LT(request_error(many, {1, 16, 64}, 0.01), 0.0045) << "least squares: 0.39%";
+  EXPECT_LT(request_error(four, {1, 16, 64}, 0.02), 0.012) << "least squares: 0.96%";
+}
+
+TEST(LlmFit, ManyRepeatsUnderContentionAreNoWorseThanTheirFastest) {
+  EXPECT_LT(request_error({1, 64, 128, 256, 512, 1024, 1536}, {1, 2, 4, 8, 16, 32, 64}, 0.005, 3, 0.5), 0.01);
+}
+
 TEST(LlmFit, TellsOfWhatItReturns) {
   // The line passes below 0 at no output tokens: what is returned does not, and is off by that.
   std::vector<LlmPoint> points;
