@@ -112,7 +112,11 @@ std::string uncalibrated_text(const std::string& stack) {
 }
 
 int estimate(const CostEstimateArguments& arguments) {
-  if (!arguments.output_file.empty()) need_writable(arguments.output_file);
+  if (!arguments.output_file.empty()) {
+    need_writable(arguments.output_file);
+    need_other_file(arguments.output_file, arguments.measured);
+    need_other_file(arguments.output_file, {arguments.model});
+  }
   const double context = arguments.prompt + arguments.output;
   const cost::LlmDeployment deployment = deployment_of(arguments, context);
   const cost::LlmMemory memory = cost::llm_memory(deployment, arguments.batch, context, arguments.prompt);

@@ -26,6 +26,7 @@ Json rules_json(const cost::RuleErrors& errors) {
 
 int fit(const CostFitArguments& arguments) {
   need_writable(arguments.output);
+  need_other_file(arguments.output, {arguments.points});
   cost::LlmFitOptions options;
   options.name =
       arguments.name.empty() ? std::filesystem::path(arguments.points).stem().string() : arguments.name;

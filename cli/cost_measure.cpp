@@ -146,6 +146,7 @@ void print(const Json& entry, const std::string& shown) {
 }
 
 int measure(const CostMeasureArguments& arguments) {
+  if (!arguments.out.empty()) need_other_file(arguments.out, {arguments.design.file});
   const bool mlir = arguments.design.file.ends_with(".mlir");
   const std::vector<Subject> subjects = mlir ? function(arguments) : designs(arguments);
   const auto known = earlier(arguments);

@@ -20,7 +20,10 @@ struct MlirArguments {
 };
 
 int mlir(const MlirArguments& arguments) {
-  if (!arguments.out.empty()) need_writable(arguments.out);
+  if (!arguments.out.empty()) {
+    need_writable(arguments.out);
+    need_other_file(arguments.out, {arguments.design.file});
+  }
   const run::StudyFile file = run::StudyFile::read(arguments.design.file);
   run::prepare_task(file);
   const space::Config config = arguments.design.of(file);

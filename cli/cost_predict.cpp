@@ -37,6 +37,7 @@ int learn_network(const LearnArguments& arguments) {
 
 int learn(const LearnArguments& arguments) {
   need_writable(arguments.out);
+  need_other_file(arguments.out, {arguments.labels, arguments.tokens});
   if (arguments.model != "trees") return learn_network(arguments);
   if (!arguments.time.empty() || !arguments.tokens.empty())
     throw Error("--time and --tokens are networks'", Place{"", 0, "--model"});

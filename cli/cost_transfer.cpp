@@ -27,7 +27,10 @@ int transfer(const CostTransferArguments& arguments) {
   if (arguments.measured.empty() && arguments.choose == 0)
     throw Error("there is nothing to do", {},
                 "--choose N names designs to measure, --measured FILE predicts the rest");
-  if (!arguments.out.empty()) need_writable(arguments.out);
+  if (!arguments.out.empty()) {
+    need_writable(arguments.out);
+    need_other_file(arguments.out, {arguments.measured});
+  }
   run::NewDevice device(arguments.tables, arguments.family, arguments.target);
   Json document{{"family", device.family().name}, {"known", device.known()}};
   std::string csv;

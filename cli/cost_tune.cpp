@@ -9,7 +9,10 @@ namespace {
 
 int tune(const TuneArguments& arguments) {
   (void)read_file(arguments.file);  // told here where it cannot be read
-  if (!arguments.out.empty()) need_writable(arguments.out);
+  if (!arguments.out.empty()) {
+    need_writable(arguments.out);
+    need_other_file(arguments.out, {arguments.file, arguments.model});
+  }
   std::vector<std::string> words{"tune",           arguments.file,
                                  "--compilations", fmt::format("{}", arguments.compilations),
                                  "--tolerance",    fmt::format("{}", arguments.tolerance),

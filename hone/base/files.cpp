@@ -95,6 +95,15 @@ void need_writable(const std::string& path) {
     throw Error(fmt::format("cannot be written: {}", std::strerror(errno)), Place{path, 0, ""});
 }
 
+void need_other_file(const std::string& path, const std::vector<std::string>& read) {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(path, code)) return;
+  for (const std::string& one : read)
+    if (std::filesystem::equivalent(path, one, code))
+      throw Error("what is read would be overwritten by the result", Place{path, 0, ""},
+                  "name another file for the result");
+}
+
 std::string program_on_path(const std::string& name, const std::string& folder) {
   const char* variable = std::getenv("PATH");
   const std::string folders = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hone {
 
@@ -21,6 +22,9 @@ void write_file_atomic(const std::string& path, std::string_view content);
 /// Throws Error (input) where write_file_atomic could not write there: told before the work whose result it
 /// is to hold.
 void need_writable(const std::string& path);
+/// Throws Error (input) where that file is one of those that are read, however it is named: writing it would
+/// lose what stands there. Devices, folders, and names of what is no file are never it.
+void need_other_file(const std::string& path, const std::vector<std::string>& read);
 
 /// The program of that name as execvp looks it up: the first executable file in the folders of PATH, of which
 /// relative ones start at `folder` ("": where the process is). "": there is none.

@@ -28,6 +28,17 @@ TEST(Files, ProgramsAreFoundAsExecvpFindsThem) {
   EXPECT_NE(program_on_path("sh"), "");
 }
 
+TEST(Files, WhatIsReadIsNotWritten) {
+  const test::Folder folder;
+  folder.write("read", "1");
+  folder.write("other", "1");
+  std::filesystem::create_symlink("read", folder.file("link"));
+  EXPECT_THROW(need_other_file(folder.file("link"), {"", folder.file("read")}), Error);
+  EXPECT_NO_THROW(need_other_file(folder.file("other"), {"", folder.file("read"), folder.path()}));
+  EXPECT_NO_THROW(need_other_file(folder.file("new"), {folder.file("new")})) << "there is nothing to lose";
+  EXPECT_NO_THROW(need_other_file("/dev/null", {"/dev/null"}));
+}
+
 TEST(Files, WhatCannotBeWrittenIsToldBefore) {
   const test::Folder folder;
   folder.write("file", "");

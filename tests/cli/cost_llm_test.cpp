@@ -37,6 +37,27 @@ TEST(CostProgram, FitsAndPredictsARequest) {
   EXPECT_NE(beyond.out().find("beyond the largest prompt"), std::string::npos);
 }
 
+TEST(CostProgram, NeverOverwritesWhatItReads) {
+  const Folder folder;
+  const std::string points =
+      "prompt_tokens,output_tokens,seconds\n16,1,0.1\n16,64,0.73\n512,1,0.2\n512,64,0.83\n";
+  folder.write("points.csv", points);
+  std::filesystem::create_hard_link(folder.file("points.csv"), folder.file("other.csv"));
+  std::filesystem::create_symlink("points.csv", folder.file("link.csv"));
+  for (const std::string output : {"points.csv", "./points.csv", "other.csv", "link.csv"}) {
+    Program fit(folder, {"cost", "fit", "points.csv", "-o", output});
+    EXPECT_EQ(fit.status(), 2) << output;
+    EXPECT_NE(fit.err().find("would be overwritten"), std::string::npos) << fit.err();
+    EXPECT_EQ(folder.read("points.csv"), points);
+  }
+  ASSERT_EQ(Program(folder, {"cost", "fit", "points.csv", "-o", "m.json"}).status(), 0);
+  const std::string model = folder.read("m.json");
+  EXPECT_EQ(Program(folder, {"cost", "estimate", "opt-30b", "--measured", "m.json", "-f", "m.json"}).status(),
+            2);
+  EXPECT_EQ(folder.read("m.json"), model);
+  EXPECT_EQ(Program(folder, {"cost", "fit", "points.csv", "-o", "m.json"}).status(), 0) << "a model is";
+}
+
 TEST(CostProgram, ComparesModels) {
   const Folder folder;
   folder.write("ideal.json", R"({"together/bloom": {"runtime_per_output_token": 0.06,
