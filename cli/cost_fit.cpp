@@ -10,7 +10,7 @@ namespace hone::cli {
 namespace {
 
 struct CostFitArguments {
-  std::string points, output = "model.json", name;
+  std::string points, output = "model.json", name, model, hardware;
   double batch = 0.0;
   bool median = false, overhead = false, json = false;
 };
@@ -28,17 +28,21 @@ int fit(const CostFitArguments& arguments) {
   need_writable(arguments.output);
   need_other_file(arguments.output, {arguments.points});
   cost::LlmFitOptions options;
-  options.name =
-      arguments.name.empty() ? std::filesystem::path(arguments.points).stem().string() : arguments.name;
+  options.name = !arguments.name.empty()    ? arguments.name
+                 : !arguments.model.empty() ? arguments.model
+                                            : std::filesystem::path(arguments.points).stem().string();
   options.fastest = !arguments.median;
   options.separate_overhead = arguments.overhead;
   options.batch = arguments.batch;
+  options.model = arguments.model;
+  options.hardware = arguments.hardware;
   cost::LlmFit fitted;
   try {
     fitted = cost::fit_llm_runtime(cost::read_llm_points(arguments.points), options);
   } catch (const Error& error) {
     if (!error.place().file.empty()) throw;
-    throw Error(error.message(), Place{arguments.points, 0, ""}, error.hint());
+    throw Error(error.message(), Place{arguments.points, error.place().line, error.place().key},
+                error.hint());
   }
   cost::LlmRuntime& runtime = fitted.runtime;
   runtime.provenance["file"] = arguments.points;
@@ -83,16 +87,18 @@ int fit(const CostFitArguments& arguments) {
 void add_cost_fit(CLI::App& cost, Action& action) {
   auto* command = cost.add_subcommand("fit", "Fit a language model's runtime to measured requests");
   command->footer(
-      "POINTS is a CSV file with the columns prompt_tokens, output_tokens and seconds (first_token_s and "
-      "batch "
-      "where\nknown), or lines of JSON with these keys, as `hone cost probe` writes them.\n"
+      "POINTS is a CSV file with the columns prompt_tokens, output_tokens and seconds (first_token_s, "
+      "batch,\nmodel and hardware where known), or lines of JSON with these keys, as `hone cost probe` "
+      "writes them.\n"
       "Examples:\n"
       "  hone cost fit points.csv -o model.json\n"
       "  hone cost fit probe.jsonl --overhead -o api.json");
   auto arguments = std::make_shared<CostFitArguments>();
   command->add_option("POINTS", arguments->points, "Measured requests")->required();
   command->add_option("-o,--output", arguments->output, "The model's file")->capture_default_str();
-  command->add_option("--name", arguments->name, "The model's name; default: the file's");
+  command->add_option("--name", arguments->name, "The model's name; default: --model, else the file's");
+  command->add_option("--model", arguments->model, "Only points of this model, where they are of several");
+  command->add_option("--hardware", arguments->hardware, "Only points measured on this hardware");
   command->add_option("--batch", arguments->batch, "Only points of this batch")->check(between(1.0, 1e9));
   command->add_flag("--median", arguments->median,
                     "Repeats as their median; default: the fastest, without contention");

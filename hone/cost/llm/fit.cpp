@@ -32,6 +32,41 @@ std::map<double, double> merged_sizes(const std::vector<LlmPoint>& points) {
   return sizes;
 }
 
+/// Throws Error where the points chosen are of several models, or none is of the one chosen. `option`
+/// chooses.
+void need_one(const std::vector<LlmPoint>& points, std::string LlmPoint::*name, const std::string& chosen,
+              const std::string& option) {
+  const auto named = [](const std::string& given) { return given.empty() ? "none" : "'" + given + "'"; };
+  std::vector<std::string> names;
+  const LlmPoint* other = nullptr;
+  for (const LlmPoint& point : points) {
+    if (std::find(names.begin(), names.end(), point.*name) != names.end()) continue;
+    if (names.size() == 1) other = &point;
+    names.push_back(point.*name);
+  }
+  if (!chosen.empty()) {
+    if (std::find(names.begin(), names.end(), chosen) == names.end())
+      throw Error(fmt::format("there are no points of {} '{}'", option, chosen), {}, suggest(chosen, names));
+    return;
+  }
+  if (other == nullptr) return;
+  throw Error(
+      fmt::format("points of {} {} and of {} are not one runtime", option, named(names[0]), named(names[1])),
+      Place{"", other->line, option},
+      fmt::format("choose one with --{}: {}", option, fmt::join(names, ", ")));
+}
+
+/// The points that the options choose.
+std::vector<LlmPoint> chosen_of(std::vector<LlmPoint> points, const LlmFitOptions& options) {
+  need_one(points, &LlmPoint::model, options.model, "model");
+  std::erase_if(points,
+                [&](const auto& one) { return !options.model.empty() && one.model != options.model; });
+  need_one(points, &LlmPoint::hardware, options.hardware, "hardware");
+  std::erase_if(
+      points, [&](const auto& one) { return !options.hardware.empty() && one.hardware != options.hardware; });
+  return points;
+}
+
 Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& options) {
   const auto sizes = merged_sizes(points);
   Gathered all;
@@ -63,7 +98,7 @@ Gathered gather(const std::vector<LlmPoint>& points, const LlmFitOptions& option
 }  // namespace
 
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options) {
-  Gathered all = gather(points, options);
+  Gathered all = gather(chosen_of(points, options), options);
   const std::size_t prompts = all.prompts.size();
   LlmLine line = robust_line(all.cells, prompts);
   LlmFit fit;

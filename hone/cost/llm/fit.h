@@ -17,14 +17,15 @@ struct LlmPoint {
   double seconds = 0.0;
   double first_token_s = kNaN;  ///< until the first output token, where it was streamed
   double batch = 1.0;
-  int line = 0;            ///< of the file it stands in
-  std::string model = {};  ///< where the file names one
+  int line = 0;               ///< of the file it stands in
+  std::string model = {};     ///< where the file names one
+  std::string hardware = {};  ///< likewise
 };
 
-/// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s, batch
-/// and model where there are such; other columns are ignored) or, told by its first character, from lines of
-/// JSON objects with the same keys (those that have "failed" are skipped). Throws Error with the line of what
-/// is malformed: no number, none positive, a token count that is not whole.
+/// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s, batch,
+/// model and hardware where there are such; other columns are ignored) or, told by its first character, from
+/// lines of JSON objects with the same keys (those that have "failed" are skipped). Throws Error with the
+/// line of what is malformed: no number, none positive, a token count that is not whole.
 std::vector<LlmPoint> read_llm_points(const std::string& path);
 /// The same from text; `name` is for messages.
 std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::string& name);
@@ -36,7 +37,9 @@ struct LlmFitOptions {
   /// Tell apart what a request costs beyond its tokens: one prompt token is then taken to cost what one
   /// output token does, as the published denoised runtimes have it.
   bool separate_overhead = false;
-  double batch = 0.0;  ///< only points of this batch; 0: all, which must then be of one
+  double batch = 0.0;    ///< only points of this batch; 0: all, which must then be of one
+  std::string model;     ///< only points of this model; "": all, which must then be of one
+  std::string hardware;  ///< likewise
 };
 
 struct LlmFit {
@@ -58,8 +61,9 @@ struct LlmFit {
 /// several since contention only adds, and beta is what all that counts has in common; of two starts, the
 /// median slope between cells of one size, weighted by their distance, and least absolute residuals, the one
 /// that ends lower. Nothing is left out with fewer than four cells beyond one a prompt size. An alpha below 0
-/// is 0. Throws Error where there are too few points: at least one prompt size must have two output sizes, or
-/// a first token's time.
+/// is 0. Throws Error where the points are of several models, hardwares or batches, of which no option
+/// chooses one (with the line of the first that differs, and the names), and where there are too few: at
+/// least one prompt size must have two output sizes, or a first token's time.
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options = {});
 
 }  // namespace hone::cost

@@ -29,7 +29,7 @@ std::vector<std::string_view> cells_of(std::string_view line) {
 
 constexpr const char* kColumns[]{"prompt_tokens", "output_tokens", "seconds", "first_token_s", "batch"};
 constexpr std::size_t kNeeded = 3;
-constexpr int kIgnored = -1, kModelColumn = -2;
+constexpr int kIgnored = -1, kModelColumn = -2, kHardwareColumn = -3;
 
 double* field_of(LlmPoint& point, std::size_t column) {
   double* const fields[]{&point.prompt_tokens, &point.output_tokens, &point.seconds, &point.first_token_s,
@@ -67,6 +67,8 @@ LlmPoint point_of_json(const Json& json, const Place& place) {
   }
   if (const auto model = json.find("model"); model != json.end() && model->is_string())
     point.model = model->get<std::string>();
+  if (const auto hardware = json.find("hardware"); hardware != json.end() && hardware->is_string())
+    point.hardware = hardware->get<std::string>();
   return point;
 }
 
@@ -75,6 +77,7 @@ LlmPoint point_of_cells(const std::vector<std::string_view>& cells, const std::v
   LlmPoint point;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i] == kModelColumn) point.model = cells[i];
+    if (columns[i] == kHardwareColumn) point.hardware = cells[i];
     if (columns[i] < 0) continue;
     const auto column = static_cast<std::size_t>(columns[i]);
     const std::string_view cell = cells[i];
@@ -121,6 +124,7 @@ std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::stri
           const auto* const found = std::find(std::begin(kColumns), std::end(kColumns), cell);
           columns.push_back(found != std::end(kColumns) ? static_cast<int>(found - std::begin(kColumns))
                             : cell == "model"           ? kModelColumn
+                            : cell == "hardware"        ? kHardwareColumn
                                                         : kIgnored);
         }
         for (std::size_t need = 0; need < kNeeded; ++need)

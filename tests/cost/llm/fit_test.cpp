@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hone/base/rng.h"
@@ -204,6 +205,27 @@ TEST(LlmFit, SaysWhatIsTooLittle) {
   batches[3].batch = 8.0;
   EXPECT_THROW(fit_llm_runtime(batches), Error);
   EXPECT_EQ(fit_llm_runtime(batches, {.batch = 1.0}).points, 11);
+}
+
+TEST(LlmFit, NeverMixesModels) {
+  const std::string text =
+      "prompt_tokens,output_tokens,seconds,model,hardware\n16,1,0.1,a,x\n16,64,0.73,a,x\n"
+      "16,1,0.2,b,x\n16,64,1.46,b,x\n16,1,0.4,b,y\n16,64,2.92,b,y\n";
+  const auto points = parse_llm_points(text, "p.csv");
+  const auto says = [&](const LlmFitOptions& options) {
+    try {
+      fit_llm_runtime(points, options);
+    } catch (const Error& error) {
+      return fmt::format("{} {} {}", error.place().line, error.message(), error.hint());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(says({}), "4 points of model 'a' and of 'b' are not one runtime choose one with --model: a, b");
+  EXPECT_EQ(says({.model = "b"}),
+            "6 points of hardware 'x' and of 'y' are not one runtime choose one with --hardware: x, y");
+  EXPECT_NE(says({.model = "c"}).find("no points of model 'c'"), std::string::npos);
+  EXPECT_NEAR(fit_llm_runtime(points, {.model = "a"}).runtime.token_s, 0.01, 1e-9);
+  EXPECT_NEAR(fit_llm_runtime(points, {.model = "b", .hardware = "y"}).runtime.token_s, 0.04, 1e-9);
 }
 
 TEST(LlmPoints, AreReadFromBothForms) {
