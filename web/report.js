@@ -68,7 +68,7 @@ function cards() {
   if (volume.length) {
     const end = num(volume[volume.length - 1][2]);
     const reached = volume.find(([, , v]) => num(v) >= 0.95 * end);
-    made.push(card("Hypervolume", plain(end), "", reached ? [["95 % of it after", duration(num(reached[1]))], ["and after", count(num(reached[0]), "trial")]] : []));
+    made.push(card("Hypervolume", Number.isFinite(end) ? plain(end) : "–", "", Number.isFinite(end) && reached ? [["95 % of it after", duration(num(reached[1]))], ["and after", count(num(reached[0]), "trial")]] : []));
   }
   const ran = num(data.elapsed_s), spent = num(data.spent_s);
   const rows = [];
@@ -88,10 +88,11 @@ function front_note() {
     $("history-title").textContent = "Value against cost";
     $("history-plot").classList.add("tall");
     $("front-plot").classList.remove("tall");
+    if (!front.length) $("front-note").textContent = nothing_within();
     return;
   }
   const [first, last] = [front[0], front[front.length - 1]];
-  if (!front.length) $("front-note").textContent = "No trial is on the front yet.";
+  if (!front.length) $("front-note").textContent = nothing_within() || "No trial is on the front yet.";
   else if (front.length > 1) {
     const told = (t) => joined(objectives.map((o) => `${o.name} ${quantity(o.name, t.measures[o.name])}`));
     $("front-note").textContent = `${front.length} designs that no other one beats: from ${told(first)} to ${told(last)}.`;

@@ -42,7 +42,8 @@ function front_chart() {
     return;
   }
   const shown = trials.filter((t) => Number.isFinite(value(t, state.x)) || Number.isFinite(value(t, state.y)));
-  const controls = () => refill($("front-controls"),
+  // Without a measure, as where every trial failed, there is nothing to choose from.
+  const controls = () => names.length && refill($("front-controls"),
       chooser("Cost", names, state.x, (v) => { state.x = v; state.log_x = null; draw(); }),
       chooser("Quality", names, state.y, (v) => { state.y = v; state.log_y = null; draw(); }),
       checkbox("log cost", state.log_x, (v) => { state.log_x = v; draw(); }),
@@ -64,13 +65,13 @@ function front_chart() {
     const steps = state.x !== state.y && goals[0] !== null && goals[1] !== null ? staircase(members, ...goals) : [];
     const marked = single ? steps : front.map(point);
     controls();
-    const many = trials.length > 3000;
+    const many = trials.length > 3000, thin = (alpha) => veil(alpha, all.length);
     plot.draw({
       x: measure_axis(state.x, state.log_x), y: measure_axis(state.y, state.log_y),
-      dots: [{points: low, color: "low", radius: many ? 1.6 : 2.6, alpha: many ? .25 : .45},
-             {points: singles, color: "top", radius: 1.4, alpha: .35},
-             {points: out, color: "outside", radius: 2.8, alpha: many ? .35 : .7, cross: true},
-             {points: full, color: "top", radius: many ? 2.2 : 3.6, alpha: many ? .45 : .75},
+      dots: [{points: low, color: "low", radius: many ? 1.6 : 2.6, alpha: thin(many ? .25 : .45)},
+             {points: singles, color: "top", radius: 1.4, alpha: thin(.35)},
+             {points: out, color: "outside", radius: 2.8, alpha: thin(many ? .35 : .7), cross: true},
+             {points: full, color: "top", radius: many ? 2.2 : 3.6, alpha: thin(many ? .45 : .75)},
              {points: marked, color: "front", radius: 4.8}],
       lines: [{points: steps, color: "front", width: 1.8, alpha: .85, stepped: goals[0] ? "before" : "after"}],
       tip: (p) => trial_tip(p.trial, p.single ? single_note(state.y, p.y) : undefined), quiet: "No trial has both measures yet.",
@@ -84,7 +85,7 @@ function front_chart() {
                 singles.length ? ["top", `single evaluations (${singles.length})`, "small"] : null,
                 low.length ? ["low", `at less (${low.length})`] : null,
                 out.some((p) => Number.isFinite(p.x) && Number.isFinite(p.y)) ? ["outside", "outside the limits, or failed", "cross"] : null]),
-        better.length ? `Better is ${joined(better)}. ` : "", "Point at a dot for its config; click to select it.");
+        all.length ? `${better.length ? `Better is ${joined(better)}. ` : ""}Point at a dot for its config; click to select it.` : "");
   }
   draw();
   theme_listeners.push(draw);
@@ -104,6 +105,7 @@ function history_chart() {
     const x = (t) => (state.by === "time" ? ended_s(t) : t.id), min = minimized(state.y) !== false;
     const point = (t) => ({x: x(t), y: value(t, state.y), trial: t});
     const seen = trials.filter((t) => Number.isFinite(value(t, state.y)));
+    const out = seen.filter(outside).map(point);
     const full = seen.filter(at_top).map(point), low = seen.filter(at_less).map(point);
     const singles = single_evaluations(seen).map((t) => ({x: x(t), y: own_value(t, state.y), trial: t, single: true}));
     // Results below the top rung are not comparable: without one at the top there is no best yet.
@@ -113,19 +115,21 @@ function history_chart() {
       if (!best.length || (min ? p.y < best[best.length - 1].y : p.y > best[best.length - 1].y)) best.push(p);
     const last = state.by === "time" ? num(data.elapsed_s) : trials.length - 1;
     const line = best.length ? [...best, {...best[best.length - 1], x: Math.max(last || 0, most(ranked.map((p) => p.x)))}] : [];
-    state.log ??= spans_decades([...full, ...low].map((p) => p.y));
+    const all = [...full, ...low, ...singles, ...out];
+    state.log ??= spans_decades((full.length || low.length ? [...full, ...low] : out).map((p) => p.y));
     refill($("history-controls"),
         names.length > 1 ? chooser("Objective", names, state.y, (v) => { state.y = v; state.log = null; draw(); }) : el("strong", {}, state.y),
         chooser("by", ["time", "trial number"], state.by, (v) => { state.by = v; draw(); }),
         checkbox("log", state.log, (v) => { state.log = v; draw(); }));
-    const many = trials.length > 3000;
+    const many = trials.length > 3000, thin = (alpha) => veil(alpha, all.length);
     plot.draw({
       x: state.by === "time" ? {name: "elapsed", label: "time since the start (s, then m:ss)", clock: true, from_zero: true}
                              : {name: "trial", label: "trial number", from_zero: true},
       y: measure_axis(state.y, state.log),
-      dots: [{points: low, color: "low", radius: many ? 1.5 : 2.4, alpha: many ? .25 : .4},
-             {points: singles, color: "top", radius: 1.3, alpha: .35},
-             {points: full, color: "top", radius: many ? 2 : 3, alpha: many ? .4 : .7},
+      dots: [{points: low, color: "low", radius: many ? 1.5 : 2.4, alpha: thin(many ? .25 : .4)},
+             {points: singles, color: "top", radius: 1.3, alpha: thin(.35)},
+             {points: out, color: "outside", radius: 2.8, alpha: thin(many ? .35 : .7), cross: true},
+             {points: full, color: "top", radius: many ? 2 : 3, alpha: thin(many ? .4 : .7)},
              {points: best, color: "front", radius: 3.8}],
       lines: [{points: line, color: "front", width: 1.8, stepped: "before"}],
       tip: (p) => trial_tip(p.trial, p.single ? single_note(state.y, p.y) : undefined), quiet: "No trial has a result yet.",
@@ -134,19 +138,25 @@ function history_chart() {
         legend([line.length ? ["front", "best so far", "line"] : null,
                 full.length ? ["top", top_fidelity && unit ? `at ${units(top_fidelity)}` : "full results"] : null,
                 singles.length ? ["top", "single evaluations", "small"] : null,
-                low.length ? ["low", "at less: not comparable"] : null]));
+                low.length ? ["low", "at less: not comparable"] : null,
+                out.length ? ["outside", "outside the limits, or failed", "cross"] : null]));
   }
   draw();
   theme_listeners.push(draw);
 }
 
 function volume_chart() {
-  const rows = list(data.hypervolume).map(([ended, t, v]) => ({ended: num(ended), t: num(t), y: num(v)}));
-  if (!rows.length) {
+  const every = list(data.hypervolume).map(([ended, t, v]) => ({ended: num(ended), t: num(t), y: num(v)}));
+  const rows = every.filter((r) => Number.isFinite(r.y));
+  if (!every.length) {
     $("volume-figure").hidden = true;
     return;
   }
   const plot = new Plot($("volume-plot"), "Hypervolume over time");
+  if (!rows.length) {
+    plot.draw({quiet: "The hypervolume is beyond the numbers that a computer holds: its objectives span too much."});
+    return;
+  }
   const state = {by: "time"};
   function draw() {
     const time = state.by === "time", points = rows.map((r) => ({...r, x: time ? r.t : r.ended}));
@@ -170,6 +180,7 @@ function volume_chart() {
 // --- learning curves -------------------------------------------------------------------------------------
 
 const kMostCurves = 120;
+const kFewCurves = 40;  // that need not be pale to be told apart
 
 /** At most kMostCurves of `some`: the front's and the selected one, then an even choice of the rest. */
 function some_of(some, most_curves = kMostCurves) {
@@ -184,7 +195,7 @@ function curve_lines(pairs) {
   const rank = (t) => (t.id === selection.id ? 2 : on_front.has(t.id) ? 1 : 0);
   return pairs.sort((a, b) => rank(a[0]) - rank(b[0])).map(([trial, points]) => ({
     points: points.map(([x, y]) => ({x, y, trial})), hover: true,
-    color: ["low", "front", "accent"][rank(trial)], alpha: [.35, .9, 1][rank(trial)], width: [1, 1.6, 3][rank(trial)],
+    color: ["low", "front", "accent"][rank(trial)], alpha: [veil(.35, pairs.length, kFewCurves), .9, 1][rank(trial)], width: [1, 1.6, 3][rank(trial)],
   }));
 }
 

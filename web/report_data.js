@@ -16,6 +16,9 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** A box that scrolls, by the keyboard too. */
+const scroller = (label, ...children) => el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": label}, ...children);
+
 function num(value) {
   if (typeof value === "number") return value;
   if (value === "inf") return Infinity;
@@ -103,6 +106,12 @@ const at_top = (trial) => !outside(trial) && !is_repeat(trial) && trial.fidelity
 const at_less = (trial) => !outside(trial) && !is_repeat(trial) && !at_top(trial);
 /** What a trial's own evaluation gave, without the others of its config or function. */
 const own_value = (trial, name) => num(name in trial.alone ? trial.alone[name] : trial.measures[name]);
+/** What to say where every result there is breaks a limit; "" otherwise. */
+function nothing_within() {
+  const seen = trials.filter((t) => objectives.some((o) => Number.isFinite(value(t, o.name))));
+  const broken = Math.max(seen.length, num((data.counts || {}).infeasible) || 0);
+  return seen.length && seen.every((t) => t.state === "infeasible") ? (broken === 1 ? "The one result breaks a limit." : `All ${broken.toLocaleString("en-US")} results break a limit.`) : "";
+}
 /** The trials with an evaluation of their own that is not what they count as. */
 const single_evaluations = (some) => some.filter((t) => !outside(t) && (is_repeat(t) || Object.keys(t.alone).length > 0));
 const at_rung = (result, name) => num((result.measures || {})[name]);

@@ -24,7 +24,7 @@ function gains_part() {
       `after another, each time the most helpful, by a random forest (${joined(models.map((e) => `${e.measure}: explains ${share_text(num(e.explained))} of what it has not seen`))}).` : "");
   const table = rows.filter((r) => list(r.steps).length).map((r) => el("details", {},
       el("summary", {}, `${r.name}: all ${count(list(r.steps).length, "setting")} that differ`),
-      el("div", {class: "scroll"}, el("table", {class: "plain"},
+      scroller(`${r.name}: settings that differ`, el("table", {class: "plain"},
           el("thead", {}, el("tr", {}, ...["parameter", "default", "best", "estimated change"].map((h, k) =>
               el("th", {scope: "col", class: k < 3 ? "text" : null}, el("span", {}, h))))),
           el("tbody", {}, ...list(r.steps).map((s) => el("tr", {}, el("td", {class: "text"}, s.parameter), el("td", {class: "text"}, s.from),
@@ -60,9 +60,9 @@ function effects_chart() {
           const bar = el("div", {class: "share"}, el("i", {class: "with"}), el("i", {class: "alone"}));
           bar.children[0].style.width = `${100 * num(e.total)}%`;
           bar.children[1].style.width = `${100 * num(e.share)}%`;
-          return el("tr", {}, el("th", {scope: "row"}, e.name), el("td", {class: "wide-bar", "aria-hidden": "true"}, bar), el("td", {}, share_text(num(e.share))),
+          return el("tr", {}, el("th", {scope: "row", title: e.name}, e.name), el("td", {class: "wide-bar", "aria-hidden": "true"}, bar), el("td", {}, share_text(num(e.share))),
                     el("td", {class: "quiet"}, share_text(num(e.total))));
-        }))), legend([["top", "alone"], ["paused", "with interactions"]]), left > 0 ? el("p", {class: "quiet"}, `${count(left, "parameter")} below these${state.all ? "" : " or not shown"}.`) : "");
+        }))), legend([["top", "alone"], ["with", "with interactions"]]), left > 0 ? el("p", {class: "quiet"}, `${count(left, "parameter")} below these${state.all ? "" : " or not shown"}.`) : "");
     const at = num(found.fidelity);
     $("effects-method").textContent = `Share of the variance of ${state.y} over the whole space, by functional ANOVA over a random forest (Hutter et al. 2014); ` +
         `with interactions: total effect (Jansen). From ${count(num(found.used), "trial")}${at > 0 ? ` at ${units(at)}` : ""}` +
@@ -125,11 +125,12 @@ function effects_chart() {
     const best = has.filter((t) => on_front.has(t.id)).map(measured).filter(Number.isFinite);
     const range = [least([ys[edge], ...best, ...marginal.map((m) => m.low)]), most([ys[ys.length - 1 - edge], ...best, ...marginal.map((m) => m.high)])];
     const few = numeric ? [...new Set(has.map((t) => t.config[p.name]))] : [];
+    const thin = (alpha) => veil(alpha, has.length);
     plot.draw({
       x: {name: "", label: p.name, bare: true, at: few.length <= 5 ? few : null, log: numeric && p.log === true && has.every((t) => t.config[p.name] > 0), names: numeric ? null : kinds},
       y: measure_axis(state.y, state.log, {bare: true, range: range[0] < range[1] && (!state.log || range[0] > 0) ? range : null}),
-      dots: [{points: has.filter((t) => !at_top(t)).map(point), color: "low", radius: 2, alpha: .3},
-             {points: has.filter(at_top).map(point), color: "top", radius: 2.4, alpha: .4},
+      dots: [{points: has.filter((t) => !at_top(t)).map(point), color: "low", radius: 2, alpha: thin(.3)},
+             {points: has.filter(at_top).map(point), color: "top", radius: 2.4, alpha: thin(.4)},
              {points: has.filter((t) => on_front.has(t.id)).map(point), color: "front", radius: 3.6}],
       marginal: marginal.length ? {points: marginal, joined: numeric} : null,
       tip: (q) => trial_tip(q.trial),
@@ -157,7 +158,7 @@ function cost_chart() {
     const ends = [least(points.map((p) => Math.min(p.x, p.y))), most(points.map((p) => Math.max(p.x, p.y)))];
     plot.draw({
       x: measure_axis(pair.predicted, state.log_x), y: measure_axis(pair.measured, state.log_y),
-      dots: [{points: points.filter((p) => !on_front.has(p.trial.id)), color: "top", radius: points.length > 3000 ? 1.8 : 2.8, alpha: .4},
+      dots: [{points: points.filter((p) => !on_front.has(p.trial.id)), color: "top", radius: points.length > 3000 ? 1.8 : 2.8, alpha: veil(.4, points.length)},
              {points: points.filter((p) => on_front.has(p.trial.id)), color: "front", radius: 4}],
       lines: pair.same && points.length ? [{points: ends.map((v) => ({x: v, y: v})), color: "soft", width: 1}] : [],
       tip: (p) => trial_tip(p.trial),
@@ -170,7 +171,7 @@ function cost_chart() {
   theme_listeners.push(draw);
   const rows = pairs.map((p) => el("tr", {}, el("td", {class: "text"}, p.predicted), el("td", {class: "text"}, p.measured), el("td", {}, plain(num(p.rank), 3)),
                                    el("td", {}, p.same ? share_text(num(p.off)) : "–"), el("td", {}, num(p.trials).toLocaleString("en-US"))));
-  $("cost-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},
+  $("cost-table").replaceChildren(scroller("Predicted and measured cost", el("table", {class: "plain"},
       el("thead", {}, el("tr", {}, ...["known before", "measured", "rank correlation", "median error", "trials"].map((h, k) => el("th", {scope: "col", class: k < 2 ? "text" : null}, el("span", {}, h))))),
       el("tbody", {}, ...rows))));
   return true;

@@ -19,14 +19,14 @@ function linear_ticks(low, high, wanted, clock) {
 }
 
 function log_ticks(low, high, wanted) {
-  const decades = Math.log10(high / low);
+  const decades = Math.log10(high) - Math.log10(low);  // high / low can be beyond all numbers
   if (decades < 0.7) return linear_ticks(low, high, wanted).filter((v) => v > 0);
   const mantissas = decades <= wanted / 3 + 0.2 ? [1, 2, 5] : [1], ticks = [];
   const every = Math.max(1, Math.ceil(decades / wanted));
-  for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += every)
+  for (let e = Math.floor(Math.log10(low) / every) * every; e <= Math.ceil(Math.log10(high)); e += every)
     for (const m of mantissas) {
       const v = Number(`${m}e${e}`);
-      if (v >= low * 0.9999 && v <= high * 1.0001) ticks.push(v);
+      if (Number.isFinite(v) && v >= low * 0.9999 && v <= high * 1.0001) ticks.push(v);
     }
   return ticks.length ? ticks : [low, high];
 }
@@ -49,6 +49,9 @@ const spans_decades = (values) => {
   return low > 0 && most(finite) / low > 10;
 };
 
+// Ends of a linear axis, between which differences are still numbers.
+const kFarthest = Number.MAX_VALUE / 4;
+
 /** The axis with its ends: a little more than the values span, or than its own `range` says. `from_zero` keeps zero as the lower end. */
 function fitted(axis, values) {
   const good = axis.range || values.filter((v) => Number.isFinite(v) && (!axis.log || v > 0));
@@ -56,9 +59,10 @@ function fitted(axis, values) {
   if (!good.length) [low, high] = axis.log ? [1, 10] : [0, 1];
   if (axis.names) return {...axis, low: -0.5, high: axis.names.length - 0.5};
   if (axis.log) {
-    const pad = Math.max((high / low) ** 0.05, 1.03);
-    return {...axis, low: low / pad, high: high * pad};
+    const [from, to] = [Math.log10(low), Math.log10(high)], pad = Math.max((to - from) * 0.05, 0.0128);
+    return {...axis, low: Math.max(10 ** (from - pad), Number.MIN_VALUE), high: Math.min(10 ** (to + pad), Number.MAX_VALUE)};
   }
+  [low, high] = [Math.max(low, -kFarthest), Math.min(high, kFarthest)];
   const pad = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
   return {...axis, low: axis.from_zero ? Math.min(0, low) : low - pad, high: high + pad};
 }
@@ -99,7 +103,7 @@ class Plot {
     const dots = (spec.dots || []).map((group) => ({...group, points: group.points.filter(fits), tone: css(group.color)}));
     const lines = (spec.lines || []).map((line) => ({...line, points: line.points.filter(fits)}));
     this.points = [...dots.flatMap((g) => g.points), ...lines.filter((l) => l.hover).flatMap((l) => l.points)];
-    const marginal = spec.marginal ? {...spec.marginal, points: spec.marginal.points.filter(fits)} : null;
+    const marginal = spec.marginal ? {...spec.marginal, points: spec.marginal.points.filter((p) => fits(p) && Number.isFinite(p.low) && Number.isFinite(p.high))} : null;
     const every = [...this.points, ...lines.flatMap((l) => l.points), ...(marginal ? marginal.points : [])];
     this.host.classList.toggle("vacant", !every.length);
     if (!every.length) {
@@ -168,15 +172,8 @@ class Plot {
   show(index) {
     this.current = index;
     const [x, y] = [this.px[index], this.py[index]];
-    put(this.hover, x, y);
-    const box = this.host.getBoundingClientRect(), tip = $("tip");
-    tip.replaceChildren(...this.spec.tip(this.points[index]));
-    tip.hidden = false;
-    const right = box.left + x + 16, wide = tip.offsetWidth;
-    const left = right + wide < innerWidth - 8 ? right : Math.max(8, box.left + x - wide - 16);
-    const above = Math.min(Math.max(8, box.top + y - 20), Math.max(8, innerHeight - tip.offsetHeight - 8));
-    tip.style.left = `${left + scrollX}px`;
-    tip.style.top = `${above + scrollY}px`;
+    put(this.hover, x, y, this.host);
+    show_tip(this.host, x, y, this.spec.tip(this.points[index]));
   }
 
   leave() {
@@ -209,17 +206,35 @@ class Plot {
     this.ring.hidden = true;
     if (!this.chart || !this.px || selection.id === null) return;
     for (let k = this.points.length - 1; k >= 0; --k)
-      if (this.points[k].trial && this.points[k].trial.id === selection.id) return put(this.ring, this.px[k], this.py[k]);
+      if (this.points[k].trial && this.points[k].trial.id === selection.id) return put(this.ring, this.px[k], this.py[k], this.host);
   }
 }
 
-function put(mark, x, y) {
-  mark.hidden = false;
+/** A mark at a place of `host`; none outside of it, where it would widen the page. */
+function put(mark, x, y, host) {
+  mark.hidden = !(x >= 0 && y >= 0 && x <= host.clientWidth && y <= host.clientHeight);
   mark.style.left = `${x}px`;
   mark.style.top = `${y}px`;
 }
 
-const shortened = (text) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
+/** The tip, beside a place of `host`. */
+function show_tip(host, x, y, nodes) {
+  const box = host.getBoundingClientRect(), tip = $("tip");
+  tip.replaceChildren(...nodes);
+  tip.hidden = false;
+  const right = box.left + x + 16, wide = tip.offsetWidth;
+  const left = right + wide < innerWidth - 8 ? right : Math.max(8, box.left + x - wide - 16);
+  const above = Math.min(Math.max(8, box.top + y - 20), Math.max(8, innerHeight - tip.offsetHeight - 8));
+  tip.style.left = `${left + scrollX}px`;
+  tip.style.top = `${above + scrollY}px`;
+}
+
+/** In the middle: names that belong together often differ in their ends alone. */
+const shortened = (text, most = 16) => (text.length > most ? `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(-Math.floor(most / 2))}` : text);
+
+/** The opacity of marks: where they are few each is to be seen, where they are many how dense they lie. */
+const kFewMarks = 300;
+const veil = (alpha, n, few = kFewMarks) => (n < few ? 1 : alpha);
 
 /** A "#rrggbb" colour with an opacity. */
 function tinted(color, alpha) {

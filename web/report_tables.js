@@ -32,12 +32,25 @@ function text_width(text) {
 
 const kRow = 32;  // pixels; report.css gives rows this height
 
+/** Puts `wanted` in place of a node's children. Those that stay are not touched: one moved would lose the focus. */
+function settle_children(host, wanted) {
+  const stay = new Set(wanted);
+  for (const child of [...host.children]) if (!stay.has(child)) child.remove();
+  let at = host.firstChild;
+  for (const node of wanted) {
+    if (node === at) at = at.nextSibling;
+    else host.insertBefore(node, at);
+  }
+}
+
 /**
  * A table of trials in a box of its own: sortable by its headers, and only the rows in sight exist, so that
- * 20,000 are as quick as 20. Returns {set(trials)}.
+ * 20,000 are as quick as 20. To the Tab key its rows are one stop, in which arrows, PageUp, PageDown, Home and
+ * End move; the row that has it always exists, or scrolling would take the focus away. Returns {set(trials)}.
  */
 function trial_table(host, columns, caption, some, windowed) {
-  const state = {rows: some, column: null, up: true, shown: some};
+  const state = {rows: some, column: null, up: true, shown: some, at: 0};  // at: the row that Tab reaches
+  const made = new Map();  // the rows that exist, by trial
   const width = (c) => {
     // The widest of a sample of texts: fixed widths keep columns still while rows come and go.
     const every = Math.max(1, Math.floor(some.length / 400));
@@ -52,20 +65,22 @@ function trial_table(host, columns, caption, some, windowed) {
                    el("colgroup", {}, ...widths.map((w) => el("col", {style: null, width: Math.round(w)}))),
                    el("thead", {}, el("tr", {"aria-rowindex": 1}, ...heads)), body);
   table.style.width = `${Math.round(widths.reduce((a, b) => a + b, 0))}px`;
-  const box = el("div", {class: windowed ? "scroll window" : "scroll", tabindex: 0, role: "region", "aria-label": caption});
-  box.append(table);
+  const box = scroller(caption, table);
+  box.classList.toggle("window", windowed);
   host.replaceChildren(box);
 
   function row(t, index) {
-    const tr = el("tr", {"aria-rowindex": index + 2, class: t.id === selection.id ? "chosen" : null, click: () => select(t)});
+    if (made.has(t.id)) return made.get(t.id);
+    const tr = el("tr", {"aria-rowindex": index + 2, click: () => select(t)});
     columns.forEach((c, k) => {
       const text = c.show(t), td = el("td", {class: c.text ? "text" : null, title: text.length > 24 ? text : null});
-      if (k === 0) td.append(el("button", {type: "button", "aria-label": `Select trial ${t.id}`}, text),
+      if (k === 0) td.append(el("button", {type: "button", tabindex: -1, "aria-label": `Select trial ${t.id}`, focus: () => hold(index)}, text),
                              on_front.has(t.id) ? el("span", {class: "star", title: single ? "the best" : "on the front"}, "◆") : "");
       else if (c.node) td.append(c.node(t));
       else td.textContent = text;
       tr.append(td);
     });
+    made.set(t.id, tr);
     return tr;
   }
   const space = (rows) => {
@@ -73,16 +88,57 @@ function trial_table(host, columns, caption, some, windowed) {
     td.style.height = `${rows * kRow}px`;
     return el("tr", {class: "space", "aria-hidden": "true"}, td);
   };
+  const button_of = (t) => made.get(t.id).querySelector("button");
+  /** Which rows are marked, and which one Tab reaches. */
+  function mark() {
+    const at = state.shown[state.at];
+    for (const [id, tr] of made) {
+      tr.classList.toggle("chosen", id === selection.id);
+      const button = tr.querySelector("button");
+      button.tabIndex = at && id === at.id ? 0 : -1;
+      if (id === selection.id) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+  }
+  function hold(index) {
+    if (index === state.at) return;
+    state.at = index;
+    mark();
+  }
   let drawn = "";
-  function render(force) {
+  function render() {
     const total = state.shown.length, sight = windowed ? Math.ceil((box.clientHeight || 560) / kRow) : total;
     const from = windowed ? Math.max(0, Math.min(Math.floor(box.scrollTop / kRow) - 12, total - 1)) : 0;
-    const to = Math.min(total, from + sight + 24), key = `${from}-${to}`;
-    if (!force && key === drawn) return;
+    const to = Math.min(total, from + sight + 24), key = `${from}-${to}-${state.at}`;
+    if (key === drawn) return;
     drawn = key;
-    const rows = state.shown.slice(from, to).map((t, k) => row(t, from + k));
-    body.replaceChildren(...(from ? [space(from)] : []), ...rows, ...(to < total ? [space(total - to)] : []));
-    if (!total) body.append(el("tr", {class: "space"}, el("td", {colspan: columns.length}, el("p", {class: "empty"}, "No trials to show."))));
+    const indices = Array.from({length: to - from}, (_, k) => from + k);
+    if (state.at < from) indices.unshift(state.at);
+    if (state.at >= to && state.at < total) indices.push(state.at);
+    const wanted = [], stay = new Set();
+    let next = 0;
+    for (const index of indices) {
+      if (index > next) wanted.push(space(index - next));
+      wanted.push(row(state.shown[index], index));
+      stay.add(state.shown[index].id);
+      next = index + 1;
+    }
+    if (next < total) wanted.push(space(total - next));
+    if (!total) wanted.push(el("tr", {class: "space"}, el("td", {colspan: columns.length}, el("p", {class: "empty"}, "No trials to show."))));
+    settle_children(body, wanted);
+    for (const id of [...made.keys()]) if (!stay.has(id)) made.delete(id);
+    mark();
+  }
+  function step(event) {
+    const page = Math.max(1, Math.floor((box.clientHeight || 560) / kRow) - 2), last = state.shown.length - 1;
+    const to = {ArrowDown: state.at + 1, ArrowUp: state.at - 1, PageDown: state.at + page, PageUp: state.at - page, Home: 0, End: last}[event.key];
+    if (to === undefined || last < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    state.at = Math.min(last, Math.max(0, to));
+    render();
+    button_of(state.shown[state.at]).focus({preventScroll: true});
+    // The row, not its button: that one would scroll the table back to its first column.
+    made.get(state.shown[state.at].id).scrollIntoView({block: "nearest", inline: "nearest", behavior: "instant"});
   }
   function sort(column) {
     state.up = state.column === column ? !state.up : true;
@@ -98,16 +154,24 @@ function trial_table(host, columns, caption, some, windowed) {
     state.rows = rows;
     state.shown = state.column ? sorted_by(rows, state.column, state.up) : rows;
     table.setAttribute("aria-rowcount", rows.length + 1);
+    const focused = body.contains(document.activeElement);
     box.scrollTop = 0;
-    render(true);
+    state.at = 0;
+    drawn = "";
+    made.clear();
+    render();
+    if (focused && rows.length) button_of(state.shown[0]).focus({preventScroll: true});
   }
-  if (windowed) box.addEventListener("scroll", soon(() => render(false)));
+  body.addEventListener("keydown", step);
+  if (windowed) box.addEventListener("scroll", soon(render));
   selection.listeners.push(() => {
     // A trial selected elsewhere is brought into sight within the table; the page itself stays where it is.
-    const at = windowed ? state.shown.findIndex((t) => t.id === selection.id) * kRow : -1;
-    if (at >= 0 && (at < box.scrollTop || at > box.scrollTop + box.clientHeight - 3 * kRow))
+    const index = state.shown.findIndex((t) => t.id === selection.id), at = index * kRow;
+    if (index >= 0) state.at = index;
+    if (windowed && index >= 0 && (at < box.scrollTop || at > box.scrollTop + box.clientHeight - 3 * kRow))
       box.scrollTop = Math.max(0, at - box.clientHeight / 2);
-    render(true);
+    render();
+    mark();
   });
   set(some);
   return {set};
@@ -153,16 +217,21 @@ function trials_table() {
                       ...Object.entries(t.config).map(([k, v]) => `${k}=${setting(v)}`)].join(" ").toLowerCase());
     return lowered.get(t);
   };
+  const comparable = [...measures.keys(), ...parameters.map((p) => p.name), "trial"];
+  const known_as = (name) => comparable.find((n) => n.toLowerCase() === name);
+  /** The words of a filter; "lr < 0.01" and "mixer = attention" are one each, with blanks or without. */
+  const words_of = (text) => text.toLowerCase().replace(/([^\s<>=]+)\s*(<=|>=|<|>|=)\s*(?=\S)/g, (all, name, sign) => (known_as(name) ? name + sign : all))
+                                 .split(/\s+/).filter(Boolean);
   /** "lr<0.01", "latency_s>=0.001": a comparison with a measure or parameter; else a piece of text. */
   function test(part) {
     const [, name, sign, limit] = /^([^<>=]+)(<=|>=|<|>)([-+0-9.e]+)$/.exec(part) || [];
-    const known = [...measures.keys(), ...parameters.map((p) => p.name), "trial"].find((n) => n.toLowerCase() === name);
+    const known = known_as(name);
     if (!known || !Number.isFinite(Number(limit))) return (t) => haystack(t).includes(part);
     const of = (t) => (known === "trial" ? t.id : known in t.measures ? num(t.measures[known]) : num(t.config[known])), against = Number(limit);
     return {"<": (t) => of(t) < against, "<=": (t) => of(t) <= against, ">": (t) => of(t) > against, ">=": (t) => of(t) >= against}[sign];
   }
   function apply() {
-    const tests = sought.text.toLowerCase().split(/\s+/).filter(Boolean).map(test);
+    const tests = words_of(sought.text).map(test);
     const left = trials.filter((t) => !hidden.has(t.state) && tests.every((fits) => fits(t)));
     shown = left.length === trials.length ? count(trials.length, "trial")
             : `${left.length.toLocaleString("en-US")} of ${count(trials.length, "trial")}`;
@@ -203,7 +272,7 @@ function failures_table() {
     ...list(g.reasons).map((r) => el("tr", {}, el("td", {class: "text reason"}, words(r.example) || words(r.reason) || "no reason given"),
         el("td", {}, num(r.count).toLocaleString("en-US")), el("td", {}, ""), el("td", {class: "text"}, ...list(r.trials).map((id) => trial_link(id))))),
   ]);
-  $("failures-table").replaceChildren(el("div", {class: "scroll"}, el("table", {class: "plain"},
+  $("failures-table").replaceChildren(scroller("Failures by cause", el("table", {class: "plain"},
       el("thead", {}, el("tr", {}, ...["what went wrong", "trials", "share", "for example"].map((h, k) => el("th", {scope: "col", class: k === 0 || k === 3 ? "text" : null}, el("span", {}, h))))),
       el("tbody", {}, ...rows))));
 }
@@ -222,7 +291,7 @@ function saved_table() {
     bar.children[0].style.width = `${100 * num(w.count) / total}%`;
     return el("tr", {}, el("th", {scope: "row"}, words(w.kind)), el("td", {class: "wide-bar", "aria-hidden": "true"}, bar), el("td", {}, num(w.count).toLocaleString("en-US")), el("td", {class: "text quiet"}, words(w.reason)));
   };
-  $("saved-table").replaceChildren(el("div", {class: "panel"}, el("table", {class: "bars"}, el("caption", {class: "skip"}, "Saved evaluations by kind"), el("tbody", {}, ...why.map(row)))));
+  $("saved-table").replaceChildren(el("div", {class: "panel bars-box"}, el("table", {class: "bars"}, el("caption", {class: "skip"}, "Saved evaluations by kind"), el("tbody", {}, ...why.map(row)))));
   return true;
 }
 
@@ -235,7 +304,7 @@ function spark(points, label) {
   ctx.strokeStyle = css("top");
   ctx.lineWidth = 3;
   ctx.beginPath();
-  good.forEach(([x, y], k) => ctx[k ? "lineTo" : "moveTo"](6 + 548 * (x - x0) / (x1 - x0 || 1), 112 - 104 * (y - y0) / (y1 - y0 || 1)));
+  good.forEach(([x, y], k) => ctx[k ? "lineTo" : "moveTo"](6 + 548 * (x - x0) / (x1 - x0 || 1), 112 - 104 * (y / 2 - y0 / 2) / (y1 / 2 - y0 / 2 || 1)));
   ctx.stroke();
   return el("div", {}, canvas, el("div", {class: "quiet ends"}, el("span", {}, `${plain(x0)}`), el("span", {}, `${plain(good[0][1], 3)} → ${plain(good[good.length - 1][1], 3)}`), el("span", {}, `${plain(x1)} ${unit}`)));
 }

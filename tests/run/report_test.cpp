@@ -109,12 +109,38 @@ TEST(Report, TakesAnEmptyDocumentAndRefusesOtherThings) {
   EXPECT_THROW(report_page(Json("text")), Error);
 }
 
+/// Every result breaks a limit.
+Json limits_study() {
+  Json data = document(made_study(40, 2));
+  data["trials"]["state"] = {{"c", "infeasible"}};
+  data["counts"] = {{"infeasible", 40}};
+  data["front"] = Json::array();
+  data["hypervolume"] = Json::array();
+  return data;
+}
+
+/// Measures and a parameter whose differences and ratios are beyond all numbers, and so is the hypervolume.
+Json extreme_study() {
+  Json data = document(made_study(40, 2));
+  Json measures = Json::array(), rates = Json::array();
+  for (int i = 0; i < 40; ++i) {
+    measures.push_back(i % 3 == 0 ? 1.7e308 : i % 3 == 1 ? -1.7e308 : 1e-300);
+    rates.push_back(i % 2 == 0 ? 1e-300 : i == 7 ? 1.0 : 1e300);
+  }
+  data["trials"]["measures"]["bits_per_char"] = measures;
+  data["trials"]["config"]["lr"] = rates;
+  data["hypervolume"] = {{1, 1.0, "inf"}, {2, 2.0, nullptr}};
+  return data;
+}
+
 /// Runs in the page once all is drawn: tables must have a cell under every head, and one click sorts by a
 /// head, a second the other way round; what is for screen readers takes no room. What went wrong is left at
 /// the root, which the dumped document shows.
 constexpr const char* kProbe = R"js(<script>
-const probe = () => {
-  const wrong = [];
+const wrong = [];
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+async function probe_tables() {
   for (const id of ["front-table", "trials-table"]) {
     const table = document.querySelector(`#${id} table`);
     if (!table) continue;
@@ -136,13 +162,105 @@ const probe = () => {
       }
       if (title === "state" && cells(k).some((text) => !STATES.includes(text))) wrong.push(`${id}: below state stands ${cells(k)}`);
     }
+    await probe_keys(id, table);
   }
+}
+/** To Tab the rows are one stop, and the keyboard keeps its place over moving, choosing and scrolling. */
+async function probe_keys(id, table) {
+  const stops = () => [...table.querySelectorAll("tbody button[tabindex='0']")], last = Number(table.getAttribute("aria-rowcount"));
+  if (stops().length !== 1 || table.querySelectorAll("tbody button:not([tabindex])").length) return void wrong.push(`${id}: ${stops().length} stops`);
+  stops()[0].focus();
+  const at = (key) => {
+    const row = document.activeElement.closest(`#${id} tbody tr`);
+    if (!row || stops().length !== 1 || stops()[0] !== document.activeElement) wrong.push(`${id}: ${key} loses the focus`);
+    return row ? Number(row.getAttribute("aria-rowindex")) : 0;
+  };
+  let row = 2;
+  for (const [key, next] of [["Home", () => 2], ["ArrowDown", (n) => n + 1], ["ArrowUp", (n) => n - 1], ["End", () => last], ["ArrowDown", () => last], ["Home", () => 2]]) {
+    press(key);
+    row = Math.min(last, Math.max(2, next(row)));
+    if (at(key) !== row) wrong.push(`${id}: ${key} goes to row ${at(key)}, not ${row}`);
+  }
+  for (let k = 0; k < 6; ++k) press("PageDown");
+  await pause(100);
+  if (last > 5 && at("PageDown") < Math.min(last, 9)) wrong.push(`${id}: PageDown goes to row ${at("PageDown")} of ${last}`);
+  const kept = document.activeElement;
+  kept.click();
+  if (document.activeElement !== kept || !kept.closest("tr.chosen")) wrong.push(`${id}: choosing a row loses the focus`);
+  table.parentElement.scrollTop = 1e6;
+  await pause(200);
+  if (document.activeElement !== kept) wrong.push(`${id}: scrolling loses the focus`);
+}
+async function probe_filter() {
+  const search = document.querySelector("input[type=search]");
+  if (!search) return;
+  const found = async (text) => {
+    search.value = text;
+    search.dispatchEvent(new Event("input"));
+    await pause(200);
+    return $("trials-note").textContent.split(".")[0];
+  };
+  if (await found("trial < 5") !== await found("trial<5")) wrong.push("blanks about a comparison change the filter");
+  if (trials.length > 5 && trials.length === total_trials && !(await found("trial>= 2  trial <5")).startsWith("3 of")) wrong.push(`the filter leaves ${await found("trial>= 2  trial <5")}`);
+  await found("");
+}
+/** Lines of the parallel coordinates can be stepped through and chosen, and ranges written, by keys alone. */
+async function probe_parallel() {
+  const strip = document.querySelector(".sideways"), drawn = () => parseInt($("parallel-caption").textContent.replace(/^\D+|,/g, ""));
+  if (!strip || $("parallel").hidden) return;
+  strip.focus();
+  press("ArrowDown");
+  if ($("tip").hidden) wrong.push("an arrow key shows no line");
+  select(null);
+  press("Enter");
+  if (selection.id === null) wrong.push("Enter selects no line");
+  strip.blur();
+  await pause(100);
+  const field = (label) => [...document.querySelectorAll("#parallel-controls label")].find((l) => l.textContent.startsWith(label)).querySelector("select, input");
+  const set = (label, text) => { const box = field(label); box.value = text; box.dispatchEvent(new Event("change")); };
+  if (!told_apart.some((p) => p.name === "layers")) return;
+  set("Range of", "layers");
+  const all = drawn();
+  set("from", "2");
+  const some = drawn();
+  set("to", "2");
+  if (!(all > some && some > drawn() && drawn() > 0)) wrong.push(`ranges leave ${all}, ${some}, ${drawn()} lines`);
+}
+/** Marks and borders stand 3:1 against the ground. */
+function probe_contrast() {
+  const light = (name) => {
+    const [r, g, b] = [1, 3, 5].map((k) => parseInt(css(name).slice(k, k + 2), 16) / 255).map((v) => (v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4));
+    return .2126 * r + .7152 * g + .0722 * b + .05;
+  };
+  for (const name of ["front", "top", "low", "outside", "edge", ...STATES])
+    for (const ground of ["panel"]) {
+      const [a, b] = [light(name), light(ground)], ratio = Math.max(a, b) / Math.min(a, b);
+      if (ratio < 3) wrong.push(`${name} stands ${ratio.toFixed(2)}:1 against ${ground}`);
+    }
+}
+function probe_plots() {
+  for (const host of document.querySelectorAll(".plot:not(.vacant) > canvas")) {
+    const chart = Chart.getChart(host);
+    for (const [along, scale] of Object.entries(chart.scales))
+      if (!(scale.ticks.length > 0 && scale.ticks.every((t) => Number.isFinite(t.value)) && (along === "y" || scale.width > 40) && Number.isFinite(scale.getPixelForValue(scale.ticks[0].value))))
+        wrong.push(`${host.getAttribute("aria-label")}: an axis without ticks, or from ${scale.min} to ${scale.max}`);
+  }
+  if (document.documentElement.scrollWidth > innerWidth) wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  const [a, b] = [1, 2].map((k) => shortened(`a_rather_long_parameter_name_${k}`));
+  if (a === b) wrong.push(`different names are shortened to ${a}`);
+}
+async function probe() {
+  probe_contrast();
+  probe_plots();
+  await probe_tables();
+  await probe_filter();
+  await probe_parallel();
   for (const node of document.querySelectorAll(".skip"))
     if (node.getBoundingClientRect().width > 1.5) wrong.push(`what is for screen readers shows: ${node.textContent}`);
   document.documentElement.dataset.probed = wrong.length ? wrong.slice(0, 5).join("; ") : "well";
-};
+}
 if (document.documentElement.dataset.ready) probe();
-else queue.done.push(probe);
+else queue.done.push(() => document.documentElement.dataset.probed || probe());
 </script>
 )js";
 
@@ -157,6 +275,8 @@ class ReportInBrowser : public testing::TestWithParam<std::string> {
     if (name == "three") return document(made_study(150, 3));
     if (name == "many") return document(made_study(20000, 2));
     if (name == "hostile") return hostile_study();
+    if (name == "limits") return limits_study();
+    if (name == "extreme") return extreme_study();
     if (name == "well") {  // nothing failed and nothing was reused: columns that no trial fills are left out
       Json data = document(made_study(60, 2));
       for (const char* column : {"cause", "reason", "same_as"}) data["trials"][column] = nullptr;
@@ -226,11 +346,19 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   if (GetParam() == "none") {
     EXPECT_NE(dom.find("No trials yet."), std::string::npos);
   }
+  if (GetParam() == "limits") {
+    EXPECT_NE(dom.find("All 40 results break a limit."), std::string::npos);
+    EXPECT_EQ(dom.find(">No trial"), std::string::npos);
+    EXPECT_NE(dom.find("outside the limits, or failed", dom.find("id=\"history-caption\"")), std::string::npos);
+  }
+  if (GetParam() == "extreme") {
+    EXPECT_NE(dom.find("The hypervolume is beyond the numbers"), std::string::npos);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Pages, ReportInBrowser,
                          testing::Values("front", "none", "single", "three", "many", "hostile", "well",
-                                         "empty"),
+                                         "empty", "limits", "extreme"),
                          [](const auto& param) { return param.param; });
 
 }  // namespace
