@@ -46,21 +46,26 @@ const round_ticks = (low, high) => {
   return ticks;
 };
 
-/** Lines on logarithmic axes; `lines`: [{contender, points}]. A regret of 0 lies on the floor, which says so. */
+const kMostRegret = 10;
+
+/**
+ * Lines on logarithmic axes; `lines`: [{contender, points}]. A regret of 0 lies on the floor and one above
+ * kMostRegret at the top, which say so.
+ */
 function curves(host, lines, label) {
   const width = Math.max(300, host.clientWidth || 600), height = host.classList.contains("tall") ? 380 : 230;
   const left = 48, right = 10, top = 8, bottom = 36;
   const ys = lines.flatMap((l) => l.points.map((p) => p[1])).filter((y) => y > 0);
   const zero = lines.some((l) => l.points.some((p) => p[1] <= 0));
   const least = Math.max(1e-6, Math.min(0.5, ...ys)), low = zero ? least / 3 : least;
-  const high = Math.max(low * 2, Math.min(10, Math.max(1, ...ys)));
+  const high = Math.max(low * 2, Math.min(kMostRegret, Math.max(1, ...ys))), cut = ys.some((y) => y > high);
   const x = (v) => left + (width - left - right) * Math.log(v) / Math.log(Math.max(2, data.trials));
   const y = (v) => top + (height - top - bottom) * (Math.log(high) - Math.log(Math.min(high, Math.max(low, v)))) / (Math.log(high) - Math.log(low));
   const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
   if (zero) picture.append(svg("text", {x: left - 6, y: y(low) + 4, "text-anchor": "end"}, "0"));
   for (const t of round_ticks(least, high))
     picture.append(svg("line", {class: "grid-line", x1: left, x2: width - right, y1: y(t), y2: y(t)}),
-                   svg("text", {x: left - 6, y: y(t) + 4, "text-anchor": "end"}, shown(t)));
+                   svg("text", {x: left - 6, y: y(t) + 4, "text-anchor": "end"}, cut && t >= high * 0.999 ? `≥ ${t}` : shown(t)));
   for (const t of round_ticks(1, data.trials))
     picture.append(svg("line", {class: "grid-line", y1: top, y2: height - bottom, x1: x(t), x2: x(t)}),
                    svg("text", {x: x(t), y: height - bottom + 16, "text-anchor": "middle"}, String(t)));
@@ -170,7 +175,7 @@ function problem_section() {
     }
     table.append(body);
     $("problem-plots").append(el("div", {class: "panel"}, el("h3", {}, p.name), el("p", {class: "quiet"}, `${p.title}; ${p.suite}, ${p.parameters} parameters`), host,
-                                 el("details", {}, el("summary", {}, "Figures"), el("div", {class: "scroll"}, table))));
+                                 el("details", {}, el("summary", {}, "Figures"), scroller(`Figures of ${p.name}`, table))));
     redraw.push(() => curves(host, contenders.filter((c) => visible.has(c.name) && p.results[c.name]).map((contender) => ({contender, points: p.results[contender.name].curve})), `Regret on ${p.name}`));
   }
 }

@@ -22,5 +22,9 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// Okabe and Ito's colours, then the same dashed.
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f"];
+/** A box that scrolls, by the keyboard too. */
+const scroller = (label, ...children) => el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": label}, ...children);
+
+// Okabe and Ito's colours, of which those that would be too pale on white are darker; then the same dashed. Each
+// stands 3:1 against the ground in light and in dark mode.
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b37c00", "#3595cf", "#8c6d31", "#7f7f7f"];

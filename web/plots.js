@@ -31,7 +31,7 @@ function draw(host, plot) {
   }
   const range = (values, log) => {
     let low = Math.min(...values), high = Math.max(...values);
-    if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) * 0.05, high + (Math.abs(high) || 1) * 0.05];
+    if (low === high) [low, high] = log ? [low / 2, high * 2] : [low && low - Math.abs(low) * 0.05, high ? high + Math.abs(high) * 0.05 : 1];  // shares and counts do not fall below 0
     const room = log ? 0 : (high - low) * 0.04;
     return [low - (low >= 0 && low - room < 0 ? low : room), high + room];
   };
@@ -72,13 +72,13 @@ function panel(plot) {
   return el("div", {class: "panel"}, el("h3", {}, plot.title), el("p", {class: "quiet"}, plot.y), host, plot.lines.length > 1 ? legend : null);
 }
 
-function table_of(table) {
+function table_of(table, section) {
   const text = (cell) => !/^[-+]?[\d.]/.test(cell) && cell !== "";
   const words = table.columns.map((_, i) => table.rows.some((row) => text(row[i] || "")));
   const head = el("tr", {}, ...table.columns.map((name, i) => el("th", words[i] ? {class: "text"} : {}, el("span", {}, name))));
   const body = table.rows.map((row) => el("tr", {}, ...row.map((cell, i) => el("td", words[i] ? {class: "text"} : {}, cell))));
   return [table.title ? el("h3", {class: "above"}, table.title) : null,
-          el("div", {class: "scroll"}, el("table", {class: "plain"}, el("thead", {}, head), el("tbody", {}, ...body)))];
+          scroller(table.title || section, el("table", {class: "plain"}, el("thead", {}, head), el("tbody", {}, ...body)))];
 }
 
 $("lead").textContent = data.lead;
@@ -87,7 +87,7 @@ data.sections.forEach((section, i) => {
   $("sections").append(el("section", {"aria-labelledby": `section-${i}`}, el("h2", {id: `section-${i}`}, section.title),
                           section.note ? el("p", {class: "quiet"}, section.note) : null,
                           section.plots.length ? el("div", {class: "pair"}, ...section.plots.map(panel)) : null,
-                          ...section.tables.filter((t) => t.rows.length).flatMap(table_of)));
+                          ...section.tables.filter((t) => t.rows.length).flatMap((t) => table_of(t, section.title))));
 });
 $("foot").textContent = `Written by hone ${data.hone}. Everything is in this one file; it loads nothing.`;
 redraw.forEach((again) => again());

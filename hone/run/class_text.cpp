@@ -193,9 +193,10 @@ std::string class_page(const ClassCount& count, const std::vector<ProposalCurve>
         "How many of a searcher's proposals compute something new. The rest need no training.",
         {},
         {}};
-    Plot found{"Different functions", "proposals", "functions", {}},
-        share{"Repeats", "proposals", "share", {}};
-    PlotTable ends{"", {"searcher", "proposals", "different functions", "repeats"}, {}};
+    // Without a probe nothing is known of functions: what differs is the config.
+    const std::string what = count.functional ? "functions" : "configs";
+    Plot found{"Different " + what, "proposals", what, {}}, share{"Repeats", "proposals", "share", {}};
+    PlotTable ends{"", {"searcher", "proposals", "different " + what, "repeats"}, {}};
     for (const auto& curve : curves) {
       PlotLine functions{curve.searcher, {}}, repeats{curve.searcher, {}};
       for (const auto& at : curve.points) {

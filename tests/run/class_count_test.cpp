@@ -63,7 +63,12 @@ TEST(ClassCount, ACommandsFunctionsAreCounted) {
   const ProposalCurve curve = proposal_curve("random", probe_all(file, proposals, options));
   EXPECT_EQ(curve.points.back().functions, 17);
   EXPECT_NEAR(curve.repeats(), 1.0 / 18.0, 1e-12);
-  EXPECT_NE(class_page(count, {curve}).find("</html>"), std::string::npos);
+  EXPECT_NE(class_page(count, {curve}).find("Different functions"), std::string::npos);
+  ClassCount without_probe = count;
+  without_probe.functional.reset();
+  const std::string page = class_page(without_probe, {curve});
+  EXPECT_NE(page.find("Different configs"), std::string::npos);
+  EXPECT_EQ(page.find("ifferent functions"), std::string::npos) << "of functions nothing is known";
   EXPECT_THROW(proposals_of(file, "tpe", 5), Error) << "it learns, and there is nothing to learn from";
 
   options.interrupted = [] { return true; };

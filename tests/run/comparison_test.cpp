@@ -402,6 +402,11 @@ TEST_F(Peers, SummaryByHand) {
   const std::string page = comparison_page(comparison, results, summary, "a < b");
   EXPECT_NE(page.find("<h1>a &lt; b</h1>"), std::string::npos);
   EXPECT_EQ(page.find("{{"), std::string::npos);
+  // What scrolls can be reached by Tab.
+  for (const char* scrolls : {"<div class=\"scroll\"", "<div class=\"panel sideways\""})
+    for (auto at = page.find(scrolls); at != std::string::npos; at = page.find(scrolls, at + 1))
+      EXPECT_NE(page.substr(at, page.find('>', at) - at).find("tabindex=\"0\" role=\"region\" aria-label="),
+                std::string::npos);
 }
 
 TEST_F(Peers, RanksAreOverTheSeedsThatAllHave) {
