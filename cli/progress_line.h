@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "hone/base/clock.h"
+#include "hone/base/display.h"
 
 namespace hone::cli {
 
@@ -23,8 +24,8 @@ class ProgressLine {
     const double now = monotonic_s();
     if (quiet_ || now - last_ < (terminal_ ? 0.1 : 30.0)) return;
     last_ = now;
-    if (const std::size_t columns = output_columns(); terminal_ && columns > 0 && text.size() >= columns)
-      text.resize(columns - 1);
+    if (const std::size_t columns = output_columns(); terminal_ && columns > 0)
+      text = cut_to_width(text, columns - 1);
     std::fprintf(stderr, terminal_ ? "\r\x1b[K%s" : "%s\n", text.c_str());
     std::fflush(stderr);
     shown_ = terminal_;

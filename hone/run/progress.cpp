@@ -6,18 +6,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hone/base/display.h"
 #include "hone/base/numbers.h"
 #include "hone/base/units.h"
 #include "hone/run/saved.h"
-#include "hone/run/summary.h"
 
 namespace hone::run {
 
 using study::TrialState;
-
-namespace {
-constexpr std::size_t kMostForVolume = 200;
-}  // namespace
 
 Progress::Progress(Out out, bool terminal, int columns, double plain_every_s)
     : out_(std::move(out)),
@@ -73,10 +69,6 @@ std::string Progress::block(const study::Study& study, const Budget& budget, dou
       front += fmt::format("   {} {}", name, quantity_text(name, low));
       if (high > low) front += " .. " + quantity_text(name, high);
     }
-    // Ten times a second: beyond two objectives a large front's volume takes too long for that.
-    const bool cheap = study.objectives().size() == 2 || study.front().members().size() <= kMostForVolume;
-    if (const double volume = several && cheap ? front_hypervolume(study) : 0.0; volume > 0)
-      front += fmt::format("   hypervolume {:.4g}", volume);
   }
   const auto& saved = study.saved();
 
@@ -123,8 +115,8 @@ void Progress::draw(const study::Study& study, const Budget& budget, double now,
   std::size_t start = 0;
   while (start <= text.size()) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
-    drawn +=
-        "\r\x1b[K" + text.substr(start, std::min(end - start, static_cast<std::size_t>(columns_ - 1))) + "\n";
+    const auto line = std::string_view(text).substr(start, end - start);
+    drawn += "\r\x1b[K" + cut_to_width(line, static_cast<std::size_t>(columns_ - 1)) + "\n";
     ++lines_;
     start = end + 1;
   }
