@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <filesystem>
 #include <new>
 
 #include <sys/ioctl.h>
@@ -134,8 +133,7 @@ int guarded(const std::function<int()>& body) {
 Opened open_study(const std::string& study_file, const std::string& store_url, study::Study::Depth depth) {
   const auto file = run::StudyFile::read(study_file);
   const std::string url = store_url.empty() ? file.default_store() : store_url;
-  const std::string path = url.starts_with("sqlite:") ? url.substr(7) : url;
-  if (!url.starts_with("memory:") && !std::filesystem::exists(path))
+  if (!study::store_exists(url))
     throw Error("this study has not begun", Place{study_file, 0, ""},
                 "run: " + search_command(study_file, store_url));
   // What the trials were made with, not what the file says by now.

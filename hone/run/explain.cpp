@@ -33,13 +33,12 @@ std::string workers_text(const StudyFile& file) {
 
 /// What the next search finds in the store.
 Json resume_json(const StudyFile& file, const std::string& url) {
-  const std::string path = url.starts_with("sqlite:") ? url.substr(7) : url;
   Json resume = {{"exists", false}, {"text", "no study is there yet: hone search begins one"}};
   if (url.starts_with("memory:")) {
     resume["text"] = "a store in memory is gone with its program: every search begins anew";
     return resume;
   }
-  if (url.find("://") == std::string::npos && !std::filesystem::exists(path)) return resume;
+  if (!study::store_exists(url)) return resume;
   const auto store = study::open_store(url);
   if (!study::Study::exists(*store)) return resume;
   study::Study study(store, study::Study::Depth::light);

@@ -19,7 +19,9 @@ std::pair<std::string, std::string> parts_of(const std::string& url) {
                     : std::pair(std::string("sqlite"), url);
 }
 
-void check_named(const std::string& scheme, const std::string& path, const std::string& url) {
+/// Throws where no store can have that URL.
+void check_url(const std::string& scheme, const std::string& path, const std::string& url) {
+  methods().need("store", scheme, Place{"", 0, "store"});
   if (scheme == "sqlite" && path.empty())
     throw Error(fmt::format("'{}' names no file to keep the study in", url), Place{"", 0, "store"},
                 "a store's URL is sqlite:PATH, or memory: for one that is gone with its program");
@@ -29,15 +31,19 @@ void check_named(const std::string& scheme, const std::string& path, const std::
 
 std::shared_ptr<Store> open_store(const std::string& url) {
   const auto [scheme, rest] = parts_of(url);
-  check_named(scheme, rest, url);
+  check_url(scheme, rest, url);
   return methods().maker<MakeStore>("store", scheme, Place{"", 0, "store"})(rest);
 }
 
-std::shared_ptr<Store> open_existing_store(const std::string& url) {
+bool store_exists(const std::string& url) {
   const auto [scheme, rest] = parts_of(url);
-  check_named(scheme, rest, url);
+  check_url(scheme, rest, url);
   std::error_code code;
-  if (scheme == "sqlite" && !std::filesystem::exists(rest, code))
+  return scheme != "sqlite" || std::filesystem::exists(rest, code);
+}
+
+std::shared_ptr<Store> open_existing_store(const std::string& url) {
+  if (!store_exists(url))
     throw Error(
         "there is no study there", Place{url, 0, ""},
         "hone search begins one; a store's URL is sqlite:PATH, usually sqlite:NAME.hone/study.sqlite");

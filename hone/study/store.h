@@ -92,6 +92,10 @@ class Store {
 /// Opens or creates a store by URL: "memory:", "sqlite:PATH" or a path. Throws Error.
 std::shared_ptr<Store> open_store(const std::string& url);
 
+/// Whether a store is there: of those kept in files, whether the file is. Opens and makes nothing. Throws
+/// Error where no store is of the URL's scheme, or the URL names no file.
+bool store_exists(const std::string& url);
+
 /// Opens a store that is there already; makes none. Throws Error where there is none.
 std::shared_ptr<Store> open_existing_store(const std::string& url);
 

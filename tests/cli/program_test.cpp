@@ -154,6 +154,11 @@ TEST(Program, AnswersMistakes) {
   folder.write("s.toml", study_text(3, "0"));
   fails({"status", "s.toml"}, "has not begun; run: hone search s.toml\n");
   fails({"front", "s.toml", "--store", "sqlite:no pe"}, "run: hone search s.toml --store 'sqlite:no pe'\n");
+  // A URL of no store is told as such, not as a study that has not begun.
+  fails({"front", "s.toml", "--store", "foo:bar"}, "error: store: unknown store 'foo'");
+  fails({"status", "s.toml", "--store", "mysql://host/study"}, "error: store: unknown store 'mysql'");
+  fails({"report", "s.toml", "--store", "sqlite:"}, "'sqlite:' names no file");
+  fails({"search", "s.toml", "--explain", "--store", "foo:bar"}, "error: store: unknown store 'foo'");
   fails({"serch", "s.toml"}, "serch");
   fails({"search", "s.toml", "--workers", "none"}, "none");
   fails({"search", "s.toml", "--time", "soon"}, "soon");

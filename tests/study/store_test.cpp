@@ -237,7 +237,12 @@ TEST(SqliteStore, SaysWhatIsWrongWithAFile) {
   for (const char* nothing : {"", "sqlite:"}) {
     EXPECT_THROW(open_store(nothing), Error) << "no file is named";
     EXPECT_THROW(open_existing_store(nothing), Error);
+    EXPECT_THROW(store_exists(nothing), Error);
   }
+  EXPECT_THROW(store_exists("postgres:x"), Error) << "no store is of that scheme";
+  EXPECT_TRUE(store_exists("sqlite:" + other));
+  EXPECT_FALSE(store_exists(folder.file("nowhere.sqlite")));
+  EXPECT_TRUE(store_exists("memory:"));
 }
 
 }  // namespace
