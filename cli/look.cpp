@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "hone/base/display.h"
 #include "hone/base/files.h"
 #include "hone/run/front_text.h"
 #include "hone/run/report.h"
@@ -31,7 +32,7 @@ std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
 /// Prints the status again and again: in a terminal in place, elsewhere one block after another.
 int watch_status(const Opened& opened) {
   catch_interrupts();
-  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  const bool terminal = moves_cursor(STDOUT_FILENO);
   while (!interrupted()) {
     opened.study->sync();
     const std::string text = run::status_text(*opened.study, opened.file);

@@ -15,7 +15,7 @@ namespace hone::cli {
 /// elsewhere a new one every half minute.
 class ProgressLine {
  public:
-  explicit ProgressLine(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
+  explicit ProgressLine(bool quiet) : quiet_(quiet), terminal_(moves_cursor(STDERR_FILENO)) {}
   ~ProgressLine() { clear(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;

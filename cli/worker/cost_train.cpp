@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hone/base/clock.h"
+#include "hone/base/display.h"
 #include "hone/base/files.h"
 #include "hone/base/units.h"
 #include "hone/learn/cost_scores.h"
@@ -115,7 +116,7 @@ int cost_train(CostTrainArguments arguments, const std::function<bool()>& interr
   training.split.held_out = arguments.held_out;
 
   const double began = monotonic_s();
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const bool terminal = moves_cursor(STDERR_FILENO);
   double last = -1e9;
   training.progress = [&](const learn::CostTraining::Progress& now) {
     const bool final = now.epoch == now.epochs;

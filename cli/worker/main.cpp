@@ -12,6 +12,7 @@
 #include "../worker_flags.h"
 #include "cost_train.h"
 #include "hone/base/clock.h"
+#include "hone/base/display.h"
 #include "hone/base/units.h"
 #include "hone/learn/language_model.h"
 #include "hone/learn/torch_pass.h"
@@ -44,7 +45,7 @@ int train(const std::string& store_url, const std::string& path, std::int64_t tr
   design.steps = steps;
   design.output = output;
   design.interrupted = [] { return g_stop != 0; };
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const bool terminal = hone::moves_cursor(STDERR_FILENO);
   double last = -1e9;
   const std::string loss_unit = hone::learn::loss_unit(*file.task), unit = file.task->fidelity_unit();
   design.progress = [&](double reached, double loss, double elapsed_s) {

@@ -1,6 +1,11 @@
 #include "hone/base/display.h"
 
+#include <cstdlib>
+#include <string>
+
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace hone {
 namespace {
@@ -21,6 +26,27 @@ TEST(Display, CutsBetweenCharacters) {
   EXPECT_EQ(cut_to_width("e\u0301a", 1), "e\u0301");
   EXPECT_EQ(cut_to_width("ab", 0), "");
   EXPECT_EQ(cut_to_width("a\xff\xe2\x82", 3), "a\xff\xe2");
+}
+
+/// A terminal of a test's own, and what TERM says of it.
+TEST(Display, ADumbTerminalsCursorIsNotMoved) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  const char* const was = std::getenv("TERM");
+  const std::string before = was == nullptr ? "" : was;
+  ::setenv("TERM", "xterm", 1);
+  EXPECT_TRUE(moves_cursor(terminal));
+  const int file = ::open("/dev/null", O_RDWR);
+  EXPECT_FALSE(moves_cursor(file));
+  ::close(file);
+  for (const char* kind : {"dumb", ""}) {
+    ::setenv("TERM", kind, 1);
+    EXPECT_FALSE(moves_cursor(terminal)) << kind;
+  }
+  ::unsetenv("TERM");
+  EXPECT_FALSE(moves_cursor(terminal));
+  if (was != nullptr) ::setenv("TERM", before.c_str(), 1);
+  ::close(terminal);
 }
 
 }  // namespace
