@@ -141,7 +141,7 @@ std::vector<std::pair<std::size_t, double>> EffectModel::path(const space::Confi
   return steps;
 }
 
-std::vector<Effect> EffectModel::effects() const {
+std::vector<Effect> EffectModel::effects(std::size_t most_totals, std::size_t most_shapes) const {
   std::vector<Effect> effects;
   if (!forest_) return effects;
   // Base points and, for each, the same with one entry drawn anew.
@@ -162,32 +162,45 @@ std::vector<Effect> EffectModel::effects() const {
       squares += value * value;
     }
   const double n = 2.0 * kBasePoints, variance = squares / n - sum * sum / (n * n);
+  std::vector<std::size_t> by_share(features_.size());
   for (std::size_t f = 0; f < features_.size(); ++f) {
+    by_share[f] = f;
     Effect effect;
     effect.parameter = f;
     effect.active =
         std::count_if(points_.begin(), points_.end(), [f](const Point& p) { return !std::isnan(p[f]); });
-    if (variance > 0.0) {
+    if (variance > 0.0)
       effect.share = std::min(1.0, predict::Forest::Marginal(*forest_, f).variance() / variance);
-      double differences = 0.0;
-      for (std::size_t i = 0; i < kBasePoints; ++i) {
-        const double before = std::exchange(base[i][f], other[i][f]);
-        const double change = forest_->predict(base[i]) - at_base[i];
-        base[i][f] = before;
-        differences += change * change;
-      }
-      effect.total = std::max(effect.share, std::min(1.0, differences / (2.0 * kBasePoints) / variance));
-    }
-    effect.shape = levels(f);
+    effect.total = effect.share;
     effects.push_back(std::move(effect));
   }
+  std::stable_sort(by_share.begin(), by_share.end(),
+                   [&](std::size_t a, std::size_t b) { return effects[a].share > effects[b].share; });
+  if (by_share.size() > most_totals) by_share.resize(most_totals);
+  std::sort(by_share.begin(), by_share.end());
+  for (const std::size_t f : by_share) {
+    if (!(variance > 0.0)) break;
+    double differences = 0.0;
+    for (std::size_t i = 0; i < kBasePoints; ++i) {
+      const double before = std::exchange(base[i][f], other[i][f]);
+      const double change = forest_->predict(base[i]) - at_base[i];
+      base[i][f] = before;
+      differences += change * change;
+    }
+    effects[f].total =
+        std::max(effects[f].share, std::min(1.0, differences / (2.0 * kBasePoints) / variance));
+  }
+  std::stable_sort(effects.begin(), effects.end(),
+                   [](const Effect& a, const Effect& b) { return a.total > b.total; });
 
   // The shapes: parameters that are active in the same trials share a forest.
   std::map<std::vector<bool>, std::vector<std::size_t>> groups;
-  for (std::size_t f = 0; f < features_.size(); ++f) {
+  for (std::size_t e = 0; e < std::min(effects.size(), most_shapes); ++e) {
+    const std::size_t f = effects[e].parameter;
+    effects[e].shape = levels(f);
     std::vector<bool> active;
     for (const Point& point : points_) active.push_back(!std::isnan(point[f]));
-    groups[std::move(active)].push_back(f);
+    groups[std::move(active)].push_back(e);
   }
   for (const auto& [active, members] : groups) {
     std::shared_ptr<const predict::Forest> forest = forest_;
@@ -210,13 +223,14 @@ std::vector<Effect> EffectModel::effects() const {
                    : std::make_shared<predict::Forest>(features_, rows, values,
                                                        predict::ForestOptions{.trees = 24, .seed = seed_});
     }
-    for (const std::size_t f : members) {
+    for (const std::size_t e : members) {
       if (!forest) {
-        effects[f].shape.clear();
+        effects[e].shape.clear();
         continue;
       }
+      const std::size_t f = effects[e].parameter;
       const predict::Forest::Marginal marginal(*forest, f);
-      for (auto& level : effects[f].shape) {
+      for (auto& level : effects[e].shape) {
         const auto by_tree = marginal.at((level.position + shift_[f]) * scale_[f]);
         const auto trees = static_cast<double>(by_tree.size());
         level.mean = std::accumulate(by_tree.begin(), by_tree.end(), 0.0) / trees;
@@ -226,8 +240,6 @@ std::vector<Effect> EffectModel::effects() const {
       }
     }
   }
-  std::stable_sort(effects.begin(), effects.end(),
-                   [](const Effect& a, const Effect& b) { return a.total > b.total; });
   return effects;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,6 +46,7 @@ class EffectModel {
     const space::Config* config = nullptr;  ///< of the space; needed during construction only
     double value = 0.0;                     ///< finite
   };
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t kFewest = 20;  ///< observations, for a model at all
   static constexpr std::size_t kMost = 3000;  ///< beyond them a random choice is looked at
 
@@ -57,8 +59,10 @@ class EffectModel {
   std::int64_t clipped() const { return clipped_; }
   /// Of the variance of trials that trees have not seen: how far the rest can be trusted.
   double explained() const { return forest_ ? forest_->explained() : 0.0; }
-  /// By descending total effect. Empty where lacking().
-  std::vector<Effect> effects() const;
+  /// By descending total effect. Empty where lacking(). Total effects are those of the `most_totals`
+  /// parameters with the largest shares, the others' are taken for their shares; shapes are those of the
+  /// first `most_shapes`.
+  std::vector<Effect> effects(std::size_t most_totals = kAll, std::size_t most_shapes = kAll) const;
 
   /// What the forest expects of a config.
   double predict(const space::Config& config) const;

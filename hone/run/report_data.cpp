@@ -25,16 +25,20 @@ using study::TrialState;
 namespace {
 
 constexpr std::size_t kShapes = 60;  // of parameters, for each objective: those with the largest effects
+constexpr double kLittle =
+    0.1;  // explained: then fewer parameters are told of, since little is known of them
+constexpr std::size_t kFewShapes = 12;
 
 Json effects_json(const EffectModel& model, const Measured& of, const std::string& measure,
                   const space::Space& space) {
   Json list = Json::array();
-  for (const Effect& effect : model.effects()) {
+  const bool little = !(model.explained() >= kLittle);
+  for (const Effect& effect :
+       model.effects(little ? kFewShapes : EffectModel::kAll, little ? kFewShapes : kShapes)) {
     Json shape = Json::array();
-    if (list.size() < kShapes)
-      for (const auto& level : effect.shape)
-        shape.push_back(Json::array({value_to_json(level.value), real_to_json(level.mean),
-                                     real_to_json(level.spread), level.trials}));
+    for (const auto& level : effect.shape)
+      shape.push_back(Json::array(
+          {value_to_json(level.value), real_to_json(level.mean), real_to_json(level.spread), level.trials}));
     const double share = std::round(effect.share * 1e4) / 1e4, total = std::round(effect.total * 1e4) / 1e4;
     list.push_back({{"name", space.parameter(effect.parameter).name},
                     {"share", share},

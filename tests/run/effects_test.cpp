@@ -31,6 +31,24 @@ const Effect& of(const std::vector<Effect>& effects, const Space& space, const s
   throw std::runtime_error("no effect of " + name);
 }
 
+TEST(Effects, OfManyParametersThoseAskedForAreTakenApart) {
+  Space::Builder builder;
+  for (int i = 0; i < 6; ++i) builder.real("x" + std::to_string(i), 0, 1);
+  const Space space = builder.build();
+  const Observed seen(space, 300,
+                      [](const Config& c) { return 3.0 * c.real("x4") * c.real("x2") + c.real("x1"); });
+  const EffectModel model(space, seen.observations, 1);
+  const auto all = model.effects(), few = model.effects(2, 1);
+  ASSERT_EQ(few.size(), all.size());
+  EXPECT_FALSE(all.back().shape.empty());
+  for (std::size_t i = 0; i < few.size(); ++i) {
+    EXPECT_EQ(few[i].shape.empty(), i >= 1) << i;
+    const Effect& same = of(all, space, space.parameter(few[i].parameter).name);
+    EXPECT_EQ(few[i].share, same.share);
+    EXPECT_EQ(few[i].total, i < 2 ? same.total : same.share) << i;
+  }
+}
+
 /// Ishigami and Homma 1990, with a = 7, b = 0.1; indices as in Saltelli et al. 2008, section 4.6.
 TEST(Effects, FindIshigamisSensitivities) {
   const Space space =
