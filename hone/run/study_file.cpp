@@ -129,12 +129,17 @@ std::vector<space::Config> read_first(const Node& node, const space::Space& spac
   return first;
 }
 
+constexpr std::size_t kLongestName = 200;  // bytes, of a study; of a measure, too
+
 void read_study(const Node& study, bool by_user, StudyFile& file) {
   study.only({"name", "minimize", "maximize", "seed"});
   if (const Node name = study["name"]) {
     file.name = name.text();
     if (by_user && file.name.find_first_not_of(" \t\r\n") == std::string::npos)
       throw name.expected("a name", "leave it out, and the study is called as its file is");
+    if (by_user && file.name.size() > kLongestName)
+      throw name.expected(fmt::format("a name of at most {} bytes", kLongestName),
+                          fmt::format("it has {}", file.name.size()));
   }
   if (const Node seed = study["seed"]) {
     if (seed.integer() < 0) throw seed.expected("an integer of 0 or more");
