@@ -266,7 +266,7 @@ void add_bench_ask(CLI::App& bench, Action& action) {
   command->add_option("--methods", arguments->methods,
                       "Comma separated: tpe, gp, random, nsga2; default: all");
   command->add_option("--most", arguments->most, "No studies of more trials; default: 100000")
-      ->check(CLI::Range(1, 10000000));
+      ->check(whole_number(1, 10000000));
   command->add_option("--peers", arguments->peers, "Folder of peers' adapters; default: bench/peers");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] {
@@ -321,20 +321,20 @@ void add_bench(CLI::App& app, Action& action) {
   command
       ->add_option("--workers", arguments->workers,
                    "Above 1: so many simulated workers on recorded times, compared by time")
-      ->check(CLI::Range(1, 100000));
+      ->check(whole_number(1, 100000));
   command
       ->add_option("--trials", arguments->trials,
                    "Evaluations a run; with workers, the time in which they finish so many; default: 100")
-      ->check(CLI::Range(1, 1000000));
+      ->check(whole_number(1, 1000000));
   command->add_option("--seeds", arguments->seeds, "Runs of each contender on each problem; default: 5")
-      ->check(CLI::Range(1, 10000));
+      ->check(whole_number(1, 10000));
   command->add_option("--suite", arguments->suites,
                       "Comma separated: tables, curves, devices (of --data), functions or one of its suites; "
                       "default: tables,curves with --data, else classic,mixed");
   command
       ->add_option("--dimension", arguments->dimension,
                    "Parameters of the functions that exist with any number of them; default: 5")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command->add_option("--problems", arguments->problems, "Comma separated: only these, of any suite");
   command->add_option("--peers", arguments->peers, "Folder of peers' adapters; default: bench/peers");
   command->add_option("--out", arguments->out,

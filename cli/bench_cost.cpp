@@ -135,7 +135,7 @@ void add_bench_cost(CLI::App& bench, Action& action) {
       ->add_option("--data", arguments->data, "Folder with latency/ and llm/, or one that hone-label wrote")
       ->required();
   command->add_option("--seeds", arguments->seeds, "Repetitions where samples are drawn")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   command
       ->add_option("--networks", arguments->networks,

@@ -61,9 +61,9 @@ void add_bench_identity(CLI::App& bench, Action& action) {
   auto arguments = std::make_shared<BenchIdentityArguments>();
   command->add_option("--data", arguments->data, "Folder of recorded tables (docs/bench.md)")->required();
   command->add_option("--seeds", arguments->seeds, "Searches with each setting; default: 5")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command->add_option("--proposals", arguments->proposals, "Proposals of each search; default: 2000")
-      ->check(CLI::Range(10, 1000000));
+      ->check(whole_number(10, 1000000));
   command->add_option("--out", arguments->out, "Folder for identity.html, with plots, and identity.json");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");

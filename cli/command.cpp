@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -97,6 +98,19 @@ CLI::Validator between(double low, double high) {
       fmt::format("in [{:g} - {:g}]", low, high));
 }
 
+CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
+  return CLI::Validator(
+      [low, high](std::string& input) {
+        std::int64_t value = 0;
+        const char* const end = input.data() + input.size();
+        const auto read = std::from_chars(input.data(), end, value);
+        return read.ec == std::errc() && read.ptr == end && value >= low && value <= high
+                   ? std::string()
+                   : fmt::format("expected a whole number from {} to {}, found '{}'", low, high, input);
+      },
+      fmt::format("in [{} - {}]", low, high));
+}
+
 int become_worker(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), run::find_program("hone-worker"));
   for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);
@@ -108,15 +122,24 @@ int become_worker(std::vector<std::string> arguments) {
   throw environment_error(fmt::format("cannot run {}", arguments[0]));
 }
 
+void flush_output() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  if (errno == 0) {
+    // An earlier flush failed, and its reason is gone: what is lost already is no worse for a further line.
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+  }
+  throw environment_error(fmt::format("standard output cannot be written{}",
+                                      errno == 0 ? "" : fmt::format(": {}", std::strerror(errno))));
+}
+
 int guarded(const std::function<int()>& body) {
   // A file that may not grow is an error that can be told, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int status = body();
-    errno = 0;
-    if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status != kOwnFault)
-      throw environment_error(fmt::format("standard output cannot be written{}",
-                                          errno == 0 ? "" : fmt::format(": {}", std::strerror(errno))));
+    if (status != kOwnFault) flush_output();
     return status;
   } catch (const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

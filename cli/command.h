@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -65,8 +66,15 @@ CLI::Validator positive();
 /// For numbers from `low` to `high`: what is no number passes CLI11's own range.
 CLI::Validator between(double low, double high);
 
+/// For whole numbers from `low` to `high`: what is none is told as that, not as out of range.
+CLI::Validator whole_number(std::int64_t low, std::int64_t high);
+
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();
+
+/// Writes out what is left of standard output. Throws Error (environment) with the reason where any of it was
+/// lost.
+void flush_output();
 
 /// Prints one JSON document on standard output.
 void print_json(const Json& json);

@@ -73,7 +73,7 @@ void add_cost_design(CLI::App& cost, Action& action) {
       ->check(CLI::IsMember({"f64", "f32", "f16", "bf16", "i8"}))
       ->capture_default_str();
   command->add_option("--batch", arguments->options.batch, "Of inference")
-      ->check(CLI::Range(1, 1000000))
+      ->check(whole_number(1, 1000000))
       ->capture_default_str();
   command->add_flag("--one-thread", arguments->options.one_thread, "One thread of a calibrated machine");
   command

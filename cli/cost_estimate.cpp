@@ -229,12 +229,12 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
   auto* gpus =
       command
           ->add_option("--gpus", arguments->gpus, "How many of them; default: the fewest that hold the model")
-          ->check(CLI::Range(1, 100000));
+          ->check(whole_number(1, 100000));
   auto* tensor = command->add_option("--tensor", arguments->tensor, "Accelerators that share a layer")
-                     ->check(CLI::Range(1, 1024))
+                     ->check(whole_number(1, 1024))
                      ->excludes(gpus);
   command->add_option("--stages", arguments->stages, "Pipeline stages, with --tensor")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->needs(tensor);
   command->add_option("--batch", arguments->batch, "Sequences at once")
       ->check(between(1.0, 1e6))

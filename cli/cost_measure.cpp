@@ -247,12 +247,12 @@ void add_cost_measure(CLI::App& cost, Action& action) {
   command
       ->add_option("--designs", arguments->designs,
                    "Where no design is given, so many, drawn by the study's seed; default: 10")
-      ->check(CLI::Range(1, 1000000));
+      ->check(whole_number(1, 1000000));
   command->add_option("--batch", arguments->batch, "Inputs at once")
-      ->check(CLI::Range(1, 1000000))
+      ->check(whole_number(1, 1000000))
       ->capture_default_str();
   command->add_option("--repeats", arguments->repeats, "Of a design")
-      ->check(CLI::Range(1, 100000))
+      ->check(whole_number(1, 100000))
       ->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "Of measuring a design, at most")
       ->check(between(0.01, 3600.0))

@@ -169,9 +169,9 @@ void add_cost_predict(CLI::App& cost, Action& action) {
       ->check(CLI::IsMember({"operations", "operands"}));
   learn_command->add_option("--time", learning->time, "The longest that one of a network's trainings takes");
   learn_command->add_option("--trees", learning->trees, "Trees of each ensemble; default: 300")
-      ->check(CLI::Range(1, 100000));
+      ->check(whole_number(1, 100000));
   learn_command->add_option("--members", learning->members, "Ensembles averaged; default: 1")
-      ->check(CLI::Range(1, 100));
+      ->check(whole_number(1, 100));
   learn_command->add_flag("--json", learning->json, "Print one JSON document");
   learn_command->add_flag("--quiet", learning->quiet, "No progress");
   learn_command->callback([learning, &action] { action = [learning] { return learn(*learning); }; });

@@ -92,7 +92,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
   command
       ->add_option("--max-tokens", options.budget_tokens,
                    "Most tokens to spend, prompts and outputs together")
-      ->check(CLI::Range(1, 1000000000));
+      ->check(whole_number(1, 1000000000));
   command->add_option("--prompts", options.prompts, "Prompt sizes to aim at, in tokens")
       ->delimiter(',')
       ->capture_default_str();
@@ -100,7 +100,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--repeats", options.repeats, "Times that each is asked")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   command->add_option("--file", options.file, "Where the points go, a JSON line a request; appended")
       ->capture_default_str();
@@ -110,7 +110,7 @@ void add_cost_probe(CLI::App& cost, Action& action) {
       ->check(between(0.1, 36000.0))
       ->capture_default_str();
   command->add_option("--retries", options.retries, "Of one request, after 429, 5xx and broken connections")
-      ->check(CLI::Range(0, 100))
+      ->check(whole_number(0, 100))
       ->capture_default_str();
   command->add_option("--ca", options.ca_file, "File of certificates to trust");
   command->add_flag("--completions", arguments->completions, "The API of plain completions instead of chat");

@@ -106,7 +106,7 @@ void add_cost_transfer(CLI::App& cost, Action& action) {
   command->add_option("--target", arguments->target, "What was timed, where tables have several: decoder");
   command->add_option("--measured", arguments->measured, "What was measured on the new device");
   command->add_option("--choose", arguments->choose, "Name so many designs to measure next")
-      ->check(CLI::Range(0, 600));
+      ->check(whole_number(0, 600));
   command->add_option("--seed", arguments->seed, "Of the candidates that are looked at")
       ->check(not_negative())
       ->capture_default_str();

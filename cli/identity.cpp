@@ -88,23 +88,23 @@ void add_identity(CLI::App& app, Action& action) {
   command
       ->add_option("--limit", arguments->limit,
                    "A space of at most so many designs is gone through whole; default: 20000")
-      ->check(CLI::Range(1, 10000000));
+      ->check(whole_number(1, 10000000));
   command
       ->add_option("--samples", arguments->samples,
                    "Of a larger space so many designs are drawn; default: 2000")
-      ->check(CLI::Range(1, 10000000));
+      ->check(whole_number(1, 10000000));
   command
       ->add_option("--searcher", arguments->searchers,
                    "Comma separated: count how many of these searchers' proposals repeat a known function")
       ->delimiter(',');
   command->add_option("--proposals", arguments->proposals, "Proposals of each searcher; default: 1000")
-      ->check(CLI::Range(1, 10000000));
+      ->check(whole_number(1, 10000000));
   command
       ->add_option("--bits", arguments->bits,
                    "Bits of the mantissa that count; default: as the study file says, else the task")
-      ->check(CLI::Range(1, 52));
+      ->check(whole_number(1, 52));
   command->add_option("--workers", arguments->workers, "Probes at once; default: one a core")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
   command->add_option("--out", arguments->out, "Write a self-contained HTML page with plots here");
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");

@@ -270,12 +270,16 @@ void add_init(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<InitArguments>();
   command->add_option("FILE", arguments->file, "The file to write")->capture_default_str();
-  command
-      ->add_option("--task,--template", arguments->task,
-                   "Which template: text, image, command (with a program beside it), recorded (with a table "
-                   "beside it) or function")
-      ->check(CLI::IsMember({"text", "image", "command", "recorded", "function"}))
-      ->capture_default_str();
+  // Two options rather than two names of one, so that an error names the one that was given.
+  const auto add_kind = [&](const char* name, const char* summary) {
+    return command->add_option(name, arguments->task, summary)
+        ->check(CLI::IsMember({"text", "image", "command", "recorded", "function"}))
+        ->capture_default_str();
+  };
+  auto* kind = add_kind("--template",
+                        "Which template: text, image, command (with a program beside it), recorded (with a "
+                        "table beside it) or function");
+  add_kind("--task", "The same: which task")->excludes(kind);
   command->add_option(
       "--data", arguments->data,
       "The task's data: text (default: /usr/share/common-licenses), images (default: shapes, which are "

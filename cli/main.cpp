@@ -26,6 +26,30 @@ std::string near_options(const CLI::App& app, int argc, char** argv) {
   return text;
 }
 
+/// What stands on a command line that has no command: an option that hone itself does not have; "" where none
+/// does.
+std::string unknown_option(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string given = std::string(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+    if (given.size() > 1 && given[0] == '-' && app.get_option_no_throw(given) == nullptr) return given;
+  }
+  return "";
+}
+
+/// CLI11's message in the house's words.
+std::string message_of(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
+  std::string text = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && app.get_subcommands().empty())
+    if (const std::string option = unknown_option(app, argc, argv); !option.empty())
+      return fmt::format("there is no option '{}' without a command", option);
+  // "--trials: At Most 1 required but received 2"
+  const std::string_view often = ": At Most 1 required but received ";
+  if (const auto at = text.find(often); at != std::string::npos)
+    return fmt::format("{} is given {} times, and can be given once", text.substr(0, at),
+                       text.substr(at + often.size()));
+  return text;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,8 +65,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message([&app, argc, argv](const CLI::App*, const CLI::Error& error) {
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-    return fmt::format("error: {}\n{}run hone --help, or hone COMMAND --help\n", error.what(),
-                       unknown ? near_options(app, argc, argv) : "");
+    return fmt::format("error: {}\n{}run hone --help, or hone COMMAND --help\n",
+                       message_of(app, error, argc, argv), unknown ? near_options(app, argc, argv) : "");
   });
   Action action;
   add_init(app, action);

@@ -71,7 +71,7 @@ void add_train(CLI::App& app, Action& action) {
   command->add_option("--best", arguments->best,
                       "The front's best by this objective, where no --trial is given");
   command->add_option("--steps", arguments->steps, "Steps of training; default: the study's largest")
-      ->check(CLI::Range(1, 1 << 30));
+      ->check(whole_number(1, 1 << 30));
   command->add_option("-o,--output", arguments->output,
                       "Where to save it; default: models/trial-N.model in the study's folder");
   command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
@@ -118,7 +118,7 @@ void add_generate(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--prompt", arguments->prompt, "Text to continue");
   command->add_option("--chars", arguments->characters, "Characters to write")
-      ->check(CLI::Range(1, 1 << 30))
+      ->check(whole_number(1, 1 << 30))
       ->capture_default_str();
   command
       ->add_option("--temperature", arguments->temperature, "0: always the likeliest; 1: as the model says")
@@ -129,7 +129,7 @@ void add_generate(CLI::App& app, Action& action) {
       ->check(between(0.0, 100.0))
       ->capture_default_str();
   command->add_option("--top-k", arguments->top_k, "Only among the k likeliest; 0: all")
-      ->check(CLI::Range(0, 1 << 30));
+      ->check(whole_number(0, 1 << 30));
   command->add_option("--seed", arguments->seed, "Another seed, another text")
       ->check(not_negative())
       ->capture_default_str();

@@ -1,5 +1,8 @@
 #include "output_file.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,7 +15,7 @@ OutputFile::OutputFile(const std::string& path)
     : path_(is_device(path) ? path : write_target(path)),
       part_(is_device(path) ? path : fmt::format("{}.{}.part", path_, ::getpid())) {
   stream_ = std::fopen(part_.c_str(), "wb");
-  if (stream_ == nullptr) throw environment_error(fmt::format("{}: cannot be written", path_));
+  if (stream_ == nullptr) fail();
 }
 
 OutputFile::~OutputFile() {
@@ -33,7 +36,7 @@ void OutputFile::finish() {
 }
 
 void OutputFile::fail() const {
-  throw environment_error(fmt::format("{}: cannot be written", path_), "is the disk full?");
+  throw environment_error(fmt::format("{}: cannot be written: {}", path_, std::strerror(errno)));
 }
 
 }  // namespace hone::cli

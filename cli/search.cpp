@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "hone/base/display.h"
 #include "hone/base/units.h"
 #include "hone/run/explain.h"
 #include "hone/run/failures.h"
@@ -78,8 +79,9 @@ void say_what_begins(const run::StudyFile& file, const run::SuperviseOptions& op
   if (options.trials) budget.trials = options.trials;
   if (options.steps) budget.steps = options.steps;
   if (options.time_s) budget.time_s = options.time_s;
-  std::fprintf(stderr, "%s: %s over %zu parameters, %s\n", file.name.c_str(), file.searcher.c_str(),
-               file.space.size(), run::budget_text(budget).c_str());
+  std::fprintf(stderr, "%s: %s over %s, %s\n", file.name.c_str(), file.searcher.c_str(),
+               counted(static_cast<std::int64_t>(file.space.size()), "parameter").c_str(),
+               run::budget_text(budget).c_str());
   if (!about.empty()) std::fprintf(stderr, "data: %s\n", about.c_str());
 }
 
@@ -134,7 +136,7 @@ int run_search(const SearchArguments& arguments) {
 
   const std::string about = run::prepare_task(file);
   if (!arguments.quiet) say_what_begins(file, options, about);
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const bool terminal = moves_cursor(STDERR_FILENO);
   run::Progress progress(
       [quiet = arguments.quiet](const std::string& text) {
         if (!quiet) std::fwrite(text.data(), 1, text.size(), stderr);
@@ -156,15 +158,15 @@ void add_search(CLI::App& app, Action& action) {
       ->add_option(
           "--workers", arguments->workers,
           "Worker processes; default: as the file says, else one a core (or as many cores as the task wants)")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
   command->add_option("--time", arguments->time,
                       "Search for so long now ('90 s', '10 min', '2 h'), whatever the budget left");
   command->add_option("--trials", arguments->trials, "Trials in all, instead of the file's budget")
-      ->check(CLI::Range(1, 1 << 30));
+      ->check(whole_number(1, 1 << 30));
   command
       ->add_option("--steps", arguments->steps,
                    "Steps in all (or what the task's fidelity counts), instead of the file's budget")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
+      ->check(whole_number(1, std::int64_t{1} << 62));
   command->add_option("--store", arguments->store,
                       "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");

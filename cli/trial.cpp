@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include <fcntl.h>
@@ -174,7 +175,7 @@ int export_trials(const TrialArguments& given) {
   };
   if (given.output.empty() || given.output == "-") {
     write([](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); });
-    if (std::fflush(stdout) != 0) throw environment_error("standard output cannot be written");
+    flush_output();
     return kDone;
   }
   OutputFile out(given.output);
@@ -347,7 +348,7 @@ void add_trial(CLI::App& app, Action& action) {
   command->add_option("--sort", given->sort, "By a parameter, measure, or id, state, origin, spent_s, ...");
   command->add_option("--limit", given->limit, "How many at most")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 30));
+      ->check(whole_number(0, 1 << 30));
   json(command);
 
   command = add_verb(trial, action, "show", "Everything about one trial",
@@ -356,7 +357,9 @@ void add_trial(CLI::App& app, Action& action) {
                      "  hone trial show licences.toml 17 --output | less\n"
                      "  hone trial show licences.toml 17 --json | jq .config",
                      show, given);
-  command->add_option("ID", given->id, "The trial's number")->required();
+  command->add_option("ID", given->id, "The trial's number")
+      ->required()
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   command->add_flag("--output", given->all_output, "All that it printed, and nothing else");
   command->add_flag("--events", given->events, "Its events in the journal, one JSON object a line");
   json(command);
@@ -374,7 +377,8 @@ void add_trial(CLI::App& app, Action& action) {
   command->add_option("NAME=VALUE", given->words, "Values of parameters; a list's with commas");
   command->add_option("--config", given->config, "Values as a JSON object");
   command->add_option("--file", given->file_of_configs, "Many configs, one JSON object a line");
-  command->add_option("--like", given->like, "Begin with this trial's config")->check(not_negative());
+  command->add_option("--like", given->like, "Begin with this trial's config")
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   command->add_flag("--replicate", given->replicate,
                     "Evaluate a known config again, with a seed of its own; else it is refused");
   json(command);
@@ -387,7 +391,8 @@ void add_trial(CLI::App& app, Action& action) {
                "  hone trial retry licences.toml 17 18\n"
                "  hone trial retry licences.toml --state failed --cause time",
                retry, given);
-  command->add_option("ID", given->ids, "The trials' numbers");
+  command->add_option("ID", given->ids, "The trials' numbers")
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   add_filter(command, given);
   json(command);
 
@@ -399,7 +404,8 @@ void add_trial(CLI::App& app, Action& action) {
                "  hone trial delete licences.toml 17\n"
                "  hone trial delete licences.toml --state failed --yes",
                remove, given);
-  command->add_option("ID", given->ids, "The trials' numbers");
+  command->add_option("ID", given->ids, "The trials' numbers")
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
   add_filter(command, given);
   command->add_flag("--yes", given->yes, "Do not ask");
   json(command);

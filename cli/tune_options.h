@@ -43,7 +43,7 @@ inline void add_tuning(CLI::App* command, TuneArguments& arguments) {
   command
       ->add_option("--compilations", arguments.compilations,
                    "Compile and run so many functions at most, the original among them; default: 20")
-      ->check(CLI::Range(2, 100000));
+      ->check(whole_number(2, 100000));
   command
       ->add_option("--tolerance", arguments.tolerance,
                    "Largest relative difference of an output element; default: 0, bit for bit the same")

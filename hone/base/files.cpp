@@ -51,9 +51,11 @@ bool is_device(const std::string& path) {
 
 void write_file_atomic(const std::string& given, std::string_view content) {
   if (is_device(given)) {  // a device, a pipe: nothing that could be put in its place
+    errno = 0;
     std::ofstream stream(given, std::ios::binary);
     if (!(stream << content << std::flush))
-      throw environment_error(fmt::format("{}: cannot be written", given));
+      throw environment_error(fmt::format("{}: cannot be written{}", given,
+                                          errno == 0 ? "" : fmt::format(": {}", std::strerror(errno))));
     return;
   }
   const std::string path = write_target(given);

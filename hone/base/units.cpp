@@ -109,6 +109,11 @@ double read_quantity(const std::string& name, const Node& node) {
   return node.real();
 }
 
+std::string amount_of(std::int64_t n, const std::string& unit) {
+  const bool plural = unit.size() > 1 && unit.ends_with('s') && !unit.ends_with("ss");
+  return fmt::format("{} {}", n, n == 1 && plural ? unit.substr(0, unit.size() - 1) : unit);
+}
+
 std::string counted(std::int64_t n, const std::string& what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }

@@ -20,6 +20,9 @@ double read_quantity(const std::string& name, const Node& node);
 /// "1 trial", "3 trials", "0 trials".
 std::string counted(std::int64_t n, const std::string& what);
 
+/// The same of a unit that is written in its plural: "1 step", "180 steps".
+std::string amount_of(std::int64_t n, const std::string& unit);
+
 /// Whether a name ends as quantities do that are paid: seconds, bytes, joules, watts, dollars, grams.
 bool is_cost_name(const std::string& name);
 

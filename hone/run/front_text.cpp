@@ -89,7 +89,7 @@ std::string front_text(const study::Study& study, const StudyFile& file, std::si
   if (const std::string unkept = unkept_limits(study); !unkept.empty())
     warnings += fmt::format("warning: {}\n", unkept);
   if (ids.empty()) {
-    const std::string goal = fmt::format("{} {}", study.header().horizon, file.task->fidelity_unit());
+    const std::string goal = amount_of(study.header().horizon, file.task->fidelity_unit());
     const std::int64_t over = over_limit_at_horizon(study);
     const std::string what = over == 0 ? fmt::format("no trial has reached {} yet", goal)
                              : over == 1

@@ -7,6 +7,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/units.h"
 
 namespace hone::run {
 
@@ -150,7 +151,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
       }
       case task::Ending::stopped:
         optimizer.end(job, TrialState::pruned,
-                      fmt::format("stopped at {} {}", outcome.fidelity, file.task->fidelity_unit()), spent(),
+                      "stopped at " + amount_of(outcome.fidelity, file.task->fidelity_unit()), spent(),
                       outcome.curve, false, "", reached);
         break;
       case task::Ending::paused:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -202,8 +203,9 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
     text += fmt::format("\n  replicates: {} of the last {} trials repeat a config with another seed",
                         replicates, status["looked_back"].get<std::int64_t>());
   if (study.objectives().size() > 1) {
-    text += fmt::format("\n  front: {} at {} {}", status["front"].size(), study.header().horizon, unit);
-    if (const double volume = status["hypervolume"].get<double>(); volume > 0.0) {
+    text +=
+        fmt::format("\n  front: {} at {}", status["front"].size(), amount_of(study.header().horizon, unit));
+    if (const double volume = status["hypervolume"].get<double>(); volume > 0.0 && std::isfinite(volume)) {
       text +=
           fmt::format(", hypervolume {:.4g} from [{:.4g}]", volume, fmt::join(shown_reference(study), ", "));
       std::vector<std::string> trend;
@@ -216,9 +218,9 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
   } else if (const Shown shown(study, file); !shown.front().members().empty()) {
     const auto& best = shown.front().members().front();
     const auto& objective = study.objectives().front();
-    text += fmt::format("\n  best: {} {} in trial {} at {} {}", objective.name,
+    text += fmt::format("\n  best: {} {} in trial {} at {}", objective.name,
                         quantity_text(objective.name, objective.minimize ? best.values[0] : -best.values[0]),
-                        best.trial, study.header().horizon, unit);
+                        best.trial, amount_of(study.header().horizon, unit));
     if (shown.posterior())
       text += fmt::format(", the posterior mean of {}", counted(study.spread(best.trial).n, "evaluation"));
   }
@@ -262,7 +264,7 @@ std::string status_text(const study::Study& study, const StudyFile& file) {
                                quantity_text(name, amount)));
   if (!used.empty()) text += fmt::format(", used: {}", fmt::join(used, ", "));
   if (study.spending().units() > 0) {
-    text += fmt::format("\n  spent: {} {}", study.spending().units(), file.task->fidelity_unit());
+    text += fmt::format("\n  spent: {}", amount_of(study.spending().units(), file.task->fidelity_unit()));
     if (study.spending().lost() > 0)
       text += fmt::format(", {} of them by attempts that were lost", study.spending().lost());
   }

@@ -54,6 +54,8 @@ TEST(Units, QuantitiesTakeUnitsByTheirNames) {
 TEST(Suggestions, KnowExchangedLettersAndCase) {
   EXPECT_EQ(nearest("lgo", {"int", "log", "real"}), "log");
   EXPECT_EQ(nearest("rnu", {"run", "data"}), "run");
+  EXPECT_EQ(nearest("nope", {"tpe", "nsga2"}), "") << "half of its letters are others";
+  EXPECT_EQ(nearest("lrae", {"lrate", "lr"}), "lrate");
   EXPECT_EQ(nearest("mb", {"B", "kB", "MB"}), "MB");
   EXPECT_EQ(nearest("h", {"B", "kB"}), "");
   EXPECT_EQ(nearest("layer", {"layers", "width"}), "layers");
@@ -79,6 +81,13 @@ TEST(Suggestions, AMethodOfAnotherKindIsNamedAsSuch) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("scheduler = \"asha\""), std::string::npos) << error.what();
   }
+}
+
+TEST(Units, AnAmountOfOneIsSingular) {
+  EXPECT_EQ(amount_of(1, "steps"), "1 step");
+  EXPECT_EQ(amount_of(0, "steps"), "0 steps");
+  EXPECT_EQ(amount_of(180, "epochs"), "180 epochs");
+  EXPECT_EQ(amount_of(1, "mass"), "1 mass");
 }
 
 }  // namespace

@@ -266,7 +266,7 @@ TEST(CostProgram, OutputThatIsLostIsAnError) {
         fmt::format("cd {} && {}/hone {} > /dev/full 2> err", folder.path(), HONE_PROGRAMS, arguments)
             .c_str());
   };
-  for (const char* arguments : {"cost estimate opt-30b --json", "cost devices", "--help"}) {
+  for (const char* arguments : {"cost estimate opt-30b --json", "cost devices", "--help", "--version"}) {
     const int status = full(arguments);
     EXPECT_EQ(WEXITSTATUS(status), 1) << arguments;
     EXPECT_NE(folder.read("err").find("standard output cannot be written: No space left"), std::string::npos)

@@ -165,6 +165,17 @@ TEST(Program, AnswersMistakes) {
   fails({"worker", "--store", "sqlite:typo.sqlite"}, "there is no study there");
   EXPECT_FALSE(std::filesystem::exists(folder.file("typo.sqlite")));
   fails({"methods", "tpee"}, "did you mean 'tpe'?");
+  // A number that is none, an option that is none and one given twice are told as what they are.
+  fails({"search", "s.toml", "--trials", "1e3"},
+        "--trials: expected a whole number from 1 to 1073741824, found '1e3'");
+  fails({"search", "s.toml", "--workers", "0"},
+        "--workers: expected a whole number from 1 to 1024, found '0'");
+  fails({"trial", "show", "s.toml", "abc"}, "ID: expected a whole number");
+  fails({"search", "s.toml", "--trials", "1", "--trials", "2"},
+        "--trials is given 2 times, and can be given once");
+  fails({"--bogus"}, "error: there is no option '--bogus' without a command");
+  fails({"init", "new.toml", "--template", "foo"}, "--template: ");
+  fails({"init", "new.toml", "--task", "foo"}, "--task: ");
   std::string text = study_text(3, "0");
   text.replace(text.find("real"), 4, "reel");
   folder.write("bad.toml", text);
