@@ -99,6 +99,8 @@ class NestBuilder {
   void loops(const Operation& operation, At at);
   void branches(const Operation& operation, At at);
   void access(const Operation& operation, At at, bool store);
+  std::vector<int> rows_along(const Operation& operation, const Type& vector, std::size_t rank) const;
+  void rows(const Operation& operation, int held, int moved, Nest::Access access);
   void keep_inside(Nest::Access& access, const Type& type) const;
   void step(const Operation& operation, At at, Work work);
   void add_step(Nest::Step step, bool brain);

@@ -354,32 +354,7 @@ void NestBuilder::access(const Operation& operation, At at, bool store) {
     if (gathers && !access.indices.empty()) access.indices.back().indirect = true;
   }
   access.operation = static_cast<int>(&operation - module_.operations.data());
-  const int held = operation.operands[place];
-  if (access.apart && access.masked) keep_inside(access, module_.type_of(held));
-  in_buffer(held, access);
-  nest_.accesses.push_back(std::move(access));
-}
-
-/// Of elements one by one, behind a test each of whether they are there, those remain that are, where loops
-/// tell; where that is all of them nothing is tested.
-void NestBuilder::keep_inside(Nest::Access& access, const Type& type) const {
-  const auto dimension = static_cast<std::size_t>(access.along);
-  const std::vector<std::int64_t>& shape = type.shape;
-  if (dimension >= access.indices.size() || dimension >= shape.size() || shape[dimension] == kDynamic) return;
-  const Nest::Index& index = access.indices[dimension];
-  if (!index.exact || index.indirect || index.unknown != Nest::kNoValue || index.offset != 0) return;
-  double last = index.constant, positions = 1.0;
-  for (const auto& [at, step] : index.terms) {
-    const Nest::Loop& loop = nest_.loops[static_cast<std::size_t>(at)];
-    if (!loop.known || !loop.fixed) return;
-    last += std::max(0.0, step) * (loop.most - 1.0);
-    positions *= std::max(1.0, loop.most);
-  }
-  const double outside = last + access.elements - static_cast<double>(shape[dimension]);
-  if (outside <= 0.0)
-    access.masked = false;
-  else if (outside < access.elements)
-    access.elements -= outside / positions;  // of the last position
+  rows(operation, operation.operands[place], moved, std::move(access));
 }
 
 }  // namespace hone::cost::mlir
