@@ -30,7 +30,9 @@ bool Parser::known_head(Head& head) {
   } else if (name == "llvm.mlir.constant" && take("(")) {  // llvm.mlir.constant(5 : i64) : i64
     head.operation.attributes.emplace_back("value", attribute());
     need(")");
-  } else if (name == "memref.subview" || name == "memref.reinterpret_cast") {
+  } else if (name == "memref.subview" || name == "memref.reinterpret_cast" ||
+             name == "tensor.extract_slice" || name == "tensor.insert_slice" ||
+             name == "tensor.parallel_insert_slice") {
     static_numbers(head);
   }
   return false;

@@ -67,6 +67,8 @@ bool chooses(std::string_view name);
 bool goes_around(std::string_view name);
 /// Whether nothing says how often an operation's regions run; functions are none of what is around them.
 bool has_unknown_body(const Operation& operation);
+/// Whether an operation's result is in the memory of its first operand, by its name.
+bool is_view(std::string_view name);
 /// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
 std::string_view predicate_of(const Module& module, const Operation& operation);
 /// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
@@ -237,6 +239,9 @@ class NestBuilder {
   };
   View view_of(int value) const;
   bool part(const Operation& operation, int value);
+  std::optional<View> view_into(const Operation& operation, int from, const Type& type, std::size_t operand);
+  static bool same_view(const View& a, const View& b);
+  void insert_slice(const Operation& operation, At at);
   std::optional<std::vector<Nest::Index>> numbers(const Operation& operation, std::string_view name,
                                                   std::size_t& operand);
   Nest::Index composed(const View::Dimension& dimension, std::span<const Nest::Index> indices) const;

@@ -9,14 +9,6 @@
 namespace hone::cost::mlir {
 namespace {
 
-/// Whether an operation's result is in the memory of its first operand.
-bool is_view(std::string_view name) {
-  const std::string_view last = name.substr(name.find('.') + 1);
-  return last == "cast" || last == "expand_shape" || last == "collapse_shape" || last == "reshape" ||
-         last == "to_tensor" || last == "to_memref" || last == "view" || last == "subview" ||
-         last == "reinterpret_cast" || last == "memory_space_cast" || name == "memref.transpose";
-}
-
 /// Whether what an operation gives that is no view is in memory that the function takes from the heap:
 /// not constants, which are the module's.
 bool made_on_heap(std::string_view name) {
@@ -36,6 +28,14 @@ Nest::Index finite(Nest::Index index) {
 }
 
 }  // namespace
+
+bool is_view(std::string_view name) {
+  const std::string_view last = name.substr(name.find('.') + 1);
+  return last == "cast" || last == "expand_shape" || last == "collapse_shape" || last == "reshape" ||
+         last == "to_tensor" || last == "to_memref" || last == "view" || last == "subview" ||
+         last == "reinterpret_cast" || last == "memory_space_cast" || name == "memref.transpose" ||
+         name == "tensor.extract_slice";
+}
 
 NestBuilder::Points NestBuilder::points(int value) {
   if (!narrowed_.empty() && !narrowed_.back().settled) settle();

@@ -49,6 +49,10 @@ bool NestBuilder::tensors(const Operation& operation, At at, Work work) {
     copy(operation, at);
     return true;
   }
+  if (operation.name == "tensor.parallel_insert_slice") {
+    insert_slice(operation, at);
+    return true;
+  }
   if (work == Work::load || work == Work::store) return false;  // of one element
   if (!holds_tensors(operation)) return false;
   if (!operation.regions.empty() && !combines(operation.name)) {
@@ -164,7 +168,7 @@ void NestBuilder::structured(const Operation& operation, At at) {
   for (std::size_t i = 0; i < operation.results.size() && i < operation.operands.size(); ++i) {
     const int output =
         operation.operands[operation.operands.size() - std::min(outputs, operation.operands.size()) + i];
-    if (module_.type_of(output).shaped()) buffers_[operation.results[i]] = buffer(output);
+    if (module_.type_of(output).shaped()) same_place(operation.results[i], output);
   }
   const Type& type = module_.type_of(operation.operands.empty() ? -1 : operation.operands.back());
   if (operation.name == "linalg.generic") {
@@ -338,23 +342,10 @@ std::vector<std::int64_t> NestBuilder::permutation(const Operation& operation, s
 
 void NestBuilder::copy(const Operation& operation, At at) {
   if (operation.operands.empty()) return;
+  if (operation.name == "tensor.insert_slice") return insert_slice(operation, at);
   const int result = operation.results.empty() ? operation.operands.back() : operation.results[0];
   const Type& from = module_.type_of(operation.operands[0]);
   const Type& to = module_.type_of(result);
-  if (operation.name == "tensor.insert_slice") {  // into what is there already
-    if (operation.operands.size() > 1) buffers_[result] = buffer(operation.operands[1]);
-    Domain loops;
-    Domain::Operand source{operation.operands[0], false, {}}, destination{result, true, {}};
-    destination.indices.resize(std::max(to.shape.size(), from.shape.size()) - from.shape.size());
-    for (std::size_t k = 0; k < from.shape.size(); ++k) {
-      loops.sizes.push_back(from.shape[k]);
-      loops.reduction.push_back(false);
-      source.indices.push_back({{static_cast<int>(k), 1}});
-      destination.indices.push_back({{static_cast<int>(k), 1}});
-    }
-    loops.operands = {std::move(source), std::move(destination)};
-    return domain(loops, at, {}, from.bits, from.real_elements(), -1);
-  }
   // Dimension k of the result is dimension permutation[k] of the operand.
   const std::vector<std::int64_t> permutation = this->permutation(operation, from.shape.size());
   if (permutation.empty() || permutation.size() != to.shape.size() || permutation.size() != from.shape.size())

@@ -70,6 +70,10 @@ Nest::Index NestBuilder::composed(const View::Dimension& dimension,
 bool NestBuilder::part(const Operation& operation, int value) {
   const int from = operation.operands[0];
   const Type &source = module_.type_of(from), &type = module_.type_of(value);
+  if (operation.name == "tensor.cast" && views_.contains(from)) {
+    same_place(value, from);
+    return true;
+  }
   if (operation.name == "memref.cast") {
     bool tells = source.shape.size() == type.shape.size();
     for (std::size_t k = 0; tells && k < type.shape.size(); ++k)
@@ -78,13 +82,25 @@ bool NestBuilder::part(const Operation& operation, int value) {
     same_place(value, from);
     return true;
   }
+  if (operation.name != "memref.subview" && operation.name != "memref.reinterpret_cast" &&
+      operation.name != "tensor.extract_slice")
+    return false;
+  std::optional<View> view = view_into(operation, from, type, 1);
+  if (!view) return false;
+  views_[value] = std::move(*view);
+  return true;
+}
+
+/// Where a part of a type lies in the buffer of what it is a part of, by an operation's offsets, sizes and
+/// strides, `operand` being the first that belongs to them; none where they do not say.
+std::optional<NestBuilder::View> NestBuilder::view_into(const Operation& operation, int from,
+                                                        const Type& type, std::size_t operand) {
+  const Type& source = module_.type_of(from);
   const bool again = operation.name == "memref.reinterpret_cast";
-  if (operation.name != "memref.subview" && !again) return false;
-  std::size_t operand = 1;
   const auto offsets = numbers(operation, "static_offsets", operand);
   const auto sizes = numbers(operation, "static_sizes", operand);
   const auto strides = numbers(operation, "static_strides", operand);
-  if (!offsets || !sizes || !strides || sizes->size() != strides->size()) return false;
+  if (!offsets || !sizes || !strides || sizes->size() != strides->size()) return std::nullopt;
   // How far one position goes, by dimension of the source.
   std::vector<View::Dimension> inner(offsets->size());
   for (std::size_t k = 0; k < inner.size(); ++k) inner[k].offset = (*offsets)[k];
@@ -95,11 +111,11 @@ bool NestBuilder::part(const Operation& operation, int value) {
   if (again) {
     const bool row = source.shape.size() == 1 && source.shape[0] != kDynamic && inner.size() == 1 &&
                      (source.strides.empty() || source.strides[0] == 1);
-    if (!row || sizes->size() != type.shape.size()) return false;
+    if (!row || sizes->size() != type.shape.size()) return std::nullopt;
     for (std::size_t k = 0; k < strides->size(); ++k)
       inner[0].by.emplace_back(static_cast<int>(k), factor(k));
   } else {
-    if (inner.size() != source.shape.size() || sizes->size() != inner.size()) return false;
+    if (inner.size() != source.shape.size() || sizes->size() != inner.size()) return std::nullopt;
     const std::vector<int> kept = kept_dimensions(*sizes, type);
     for (std::size_t k = 0; k < inner.size(); ++k)
       if (kept[k] >= 0) inner[k].by = {{kept[k], factor(k)}};
@@ -114,8 +130,52 @@ bool NestBuilder::part(const Operation& operation, int value) {
           made.by.emplace_back(own, by * times);
     view.dimensions.push_back(std::move(made));
   }
-  views_[value] = std::move(view);
-  return true;
+  return view;
+}
+
+/// Whether two parts of one buffer are the same, for certain.
+bool NestBuilder::same_view(const View& a, const View& b) {
+  return std::equal(a.dimensions.begin(), a.dimensions.end(), b.dimensions.begin(), b.dimensions.end(),
+                    [](const View::Dimension& one, const View::Dimension& other) {
+                      const Nest::Index& place = one.offset;
+                      const bool told = (place.exact && !place.indirect) || place.unknown != Nest::kNoValue;
+                      return told && one.by == other.by && place.moves_like(other.offset) &&
+                             place.constant == other.offset.constant;
+                    });
+}
+
+/// What is put into a part of a tensor is there already where it was computed in its place; else it is
+/// copied.
+void NestBuilder::insert_slice(const Operation& operation, At at) {
+  if (operation.operands.size() < 2) return;
+  const int source = operation.operands[0], into = operation.operands[1];
+  const int result = operation.results.empty() ? into : operation.results[0];
+  const Type &from = module_.type_of(source), &to = module_.type_of(into);
+  const int whole = buffer(into);
+  std::optional<View> before;
+  if (const auto found = views_.find(into); found != views_.end()) before = found->second;
+  const std::optional<View> place = view_into(operation, into, from, 2);
+  buffers_[result] = whole;
+  if (!place || buffer(source) != whole || !same_view(view_of(source), *place)) {
+    Domain loops;
+    Domain::Operand part{source, false, {}}, destination{result, true, {}};
+    if (place)
+      views_[result] = *place;
+    else
+      destination.indices.resize(std::max(to.shape.size(), from.shape.size()) - from.shape.size());
+    for (std::size_t k = 0; k < from.shape.size(); ++k) {
+      loops.sizes.push_back(from.shape[k]);
+      loops.reduction.push_back(false);
+      part.indices.push_back({{static_cast<int>(k), 1}});
+      destination.indices.push_back({{static_cast<int>(k), 1}});
+    }
+    loops.operands = {std::move(part), std::move(destination)};
+    domain(loops, at, {}, from.bits, from.real_elements(), -1);
+  }
+  if (before)
+    views_[result] = std::move(*before);
+  else
+    views_.erase(result);
 }
 
 /// Of what sees a part, or memory from a place on that is computed, in dimensions of its own: where it
@@ -214,7 +274,7 @@ NestBuilder::Points NestBuilder::extent(int value, std::size_t dimension) {
         type.shape.begin(), type.shape.begin() + static_cast<std::ptrdiff_t>(dimension), kDynamic));
     return before < operands.size() ? points(operands[before]) : sizes;
   }
-  if (operation.name != "memref.subview") return sizes;
+  if (operation.name != "memref.subview" && operation.name != "tensor.extract_slice") return sizes;
   std::size_t operand = 1;
   const auto offsets = numbers(operation, "static_offsets", operand);
   const std::size_t first = operand;
