@@ -135,23 +135,6 @@ void NestBuilder::function(int operation) {
   place_accesses();
 }
 
-void NestBuilder::returned(std::span<const int> values) {
-  std::vector<bool> is_returned;
-  const auto root = [&](int buffer) {
-    const int of = nest_.buffers[static_cast<std::size_t>(buffer)].root;
-    return static_cast<std::size_t>(of >= 0 ? of : buffer);
-  };
-  for (const int value : values) {
-    if (!module_.type_of(value).shaped()) continue;
-    const std::size_t whole = root(buffer(value));
-    is_returned.resize(nest_.buffers.size());
-    is_returned[whole] = true;
-  }
-  for (std::size_t i = 0; i < nest_.buffers.size(); ++i)
-    if (const std::size_t whole = root(static_cast<int>(i)); whole < is_returned.size() && is_returned[whole])
-      nest_.buffers[i].heap = false;
-}
-
 void NestBuilder::region(int id, At at) {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(id)].blocks;
   if (blocks.size() == 1) return block(blocks[0], at);
