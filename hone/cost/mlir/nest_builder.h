@@ -215,6 +215,10 @@ class NestBuilder {
   void settle();
   void side(int region, At at, const std::vector<Constraint>& list, bool taken);
 
+  // What deciding takes (mlir/nest_conditions.cpp).
+  int whole_step(At at, Work work, Few<int> uses, std::uint64_t code, int bits);
+  void decide(const Operation& operation, At at);
+
   Points points(const Bound& bound, bool lower, bool& known);
   Points points(int value);
   const Nest::Index& index(int value);

@@ -195,5 +195,39 @@ TEST(MlirBranches, LoopsInsideConditionsAreThoseOfWhereTheyHold) {
               1.0, 0.15);
 }
 
+TEST(MlirBranches, WhatAnAffineIfDecidesByIsComputed) {
+  const auto function = [](const std::string& condition, double size) {
+    return features_in(fmt::format(
+        "func.func @f(%a: memref<{0}x{0}xf32>, %n: index) {{\n%c1 = arith.constant 1 : index\n"
+        "%c64 = arith.constant 64 : index\naffine.for %i = 0 to {0} {{\naffine.for %j = 0 to {0} {{\n{1} {{\n"
+        "%x = affine.load %a[%i, %j] : memref<{0}x{0}xf32>\n%y = arith.addf %x, %x : f32\n"
+        "affine.store %y, %a[%i, %j] : memref<{0}x{0}xf32>\n}}\n}}\n}}\nreturn\n}}\n",
+        size, condition));
+  };
+  const auto steps = [&](const std::string& condition) {
+    return function(condition, 130).at("integer_count") / (130.0 * 130.0);
+  };
+  const auto set = [&](const std::string& constraints) {
+    return "affine.if affine_set<(i, j)[n] : (" + constraints + ")>(%i, %j)[%n]";
+  };
+  EXPECT_EQ(steps(set("i - 1 >= 0, 128 - i >= 0, j - 1 >= 0, 128 - j >= 0")), 7.0) << "four, and three ands";
+  EXPECT_EQ(steps(set("i - j == 0")), 1.0);
+  EXPECT_EQ(steps(set("i - j - 5 == 0")), 2.0);
+  EXPECT_EQ(steps(set("i + j - n >= 0")), 2.0);
+  EXPECT_EQ(steps(set("i + 2 * j - n >= 0")), 3.0);
+  EXPECT_EQ(steps(set("i mod 4 == 0")), 2.0);
+  EXPECT_EQ(steps(set("i >= 0")), 0.0) << "it always holds";
+  EXPECT_GT(function(set("i + 3 * j - n >= 0"), 130).at("integer_multiply_count"), 0.0);
+  EXPECT_GT(function(set("i mod 3 == 0"), 130).at("integer_divide_count"), 0.0);
+  // As comparisons in the text are.
+  const Features written = function(
+      "%p = arith.cmpi sge, %i, %c1 : index\n%q = arith.cmpi sle, %j, %c64 : index\n"
+      "%r = arith.andi %p, %q : i1\nscf.if %r",
+      130);
+  const Features affine = function(set("i - 1 >= 0, 64 - j >= 0"), 130);
+  EXPECT_EQ(affine.at("integer_count"), written.at("integer_count"));
+  EXPECT_EQ(affine.rows.estimates, written.rows.estimates);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
