@@ -35,10 +35,13 @@ Way NestBuilder::latency(int from, int to) {
   if (longest.leads()) {
     const Type& type = module_.type_of(operation.operands.empty() ? to : operation.operands[0]);
     const Choice chosen = choice(operation);
-    for (const Work one : works_of(operation, work))
-      longest.add(
-          link_of(one, type.real_elements(), chosen),
-          latency_of(one, type.real_elements(), type.bits, chosen, called_for(operation.name, type.bits)));
+    // Onto what it is given, one element after the other.
+    const bool in_order = reduces_in_order(operation, type.real_elements());
+    const double times = in_order ? std::max(1.0, type.elements()) : 1.0;
+    for (const Work one : in_order ? Few<Work>{Work::add} : works_of(operation, work))
+      longest.add(link_of(one, type.real_elements(), chosen),
+                  times * latency_of(one, type.real_elements(), type.bits, chosen,
+                                     called_for(operation.name, type.bits)));
   }
   return paths_[to] = longest;
 }

@@ -65,6 +65,9 @@ inline std::uint64_t code_of(const Operation& operation) {
 /// run them again and again (scf.while, tosa.while_loop, torch.prim.Loop), by name.
 bool chooses(std::string_view name);
 bool goes_around(std::string_view name);
+/// Whether an operation puts a vector's elements together in their order, as sums and products of reals are
+/// (vector.reduction), unless it says that any other will do.
+bool reduces_in_order(const Operation& operation, bool real);
 /// Whether nothing says how often an operation's regions run; functions are none of what is around them.
 bool has_unknown_body(const Operation& operation);
 /// Whether an operation's result is in the memory of its first operand, by its name.
@@ -110,6 +113,7 @@ class NestBuilder {
   void step(const Operation& operation, At at, Work work);
   void add_step(Nest::Step step, bool brain);
   void contract(Nest::Step step);
+  void reduce_in_order(const Operation& operation, Nest::Step step);
   void atomic(const Operation& operation, At at);
   void library_calls(const Operation& operation, std::size_t first);
   Few<Work> works_of(const Operation& operation, Work work) const;

@@ -146,6 +146,44 @@ void NestBuilder::contract(Nest::Step step) {
   nest_.steps.push_back(std::move(sums));
 }
 
+bool reduces_in_order(const Operation& operation, bool real) {
+  if (operation.name != "vector.reduction" || !real) return false;
+  const std::string_view flags = "fastmath<";
+  if (const std::size_t found = operation.text.find(flags); found != std::string_view::npos) {
+    const std::string_view said = operation.text.substr(found, operation.text.find('>', found) - found);
+    if (said.find("reassoc") != std::string_view::npos ||
+        said.find("fast", flags.size()) != std::string_view::npos)
+      return false;
+  }
+  return operation.text.find("<add>") != std::string_view::npos ||
+         operation.text.find("<mul>") != std::string_view::npos;
+}
+
+/// Elements are added or multiplied one after the other, onto what is given or, of a sum, onto 0. What was
+/// loaded for that alone is loaded element by element, others are taken out of their vector.
+void NestBuilder::reduce_in_order(const Operation& operation, Nest::Step step) {
+  const int vector = operation.operands[0];
+  const int definer = module_.values[static_cast<std::size_t>(vector)].operation;
+  const bool loaded = definer >= 0 && users(vector).size() == 1 &&
+                      work_of(module_.operations[static_cast<std::size_t>(definer)].name) == Work::load;
+  const bool product = operation.text.find("<mul>") != std::string_view::npos;
+  const double elements = step.elements, before = step.count;
+  step.elements = 1.0;
+  step.code = 0;
+  if (!loaded && elements > 1.0) {
+    Nest::Step taken = step;
+    taken.work = Work::shuffle;
+    taken.count = before * (elements - 1.0);
+    taken.uses = {vector};
+    taken.value = step.uses[0] = --implied_;
+    nest_.steps.push_back(std::move(taken));
+    step.order = order_++;
+  }
+  step.work = product ? Work::multiply : Work::add;
+  step.count = before * (product && operation.operands.size() == 1 ? elements - 1.0 : elements);
+  nest_.steps.push_back(std::move(step));
+}
+
 /// Reads, changes and writes an element before another processor gets at it: what the result is was there.
 void NestBuilder::atomic(const Operation& operation, At at) {
   const std::size_t loads = nest_.accesses.size();
@@ -246,6 +284,7 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
     step.called =
         called_for(plain == "math.powf" && real_constant(module_, shown) == 2.0 ? "exp2" : plain, step.bits);
   if (operation.name == "vector.contract") return contract(std::move(step));
+  if (reduces_in_order(operation, step.real)) return reduce_in_order(operation, std::move(step));
   const bool brain =
       type.text.find("bf16") != std::string_view::npos || operand.text.find("bf16") != std::string_view::npos;
   if (work == Work::convert && operand.real_elements() && result.real_elements()) {

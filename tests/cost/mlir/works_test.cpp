@@ -140,5 +140,39 @@ TEST(MlirWorks, FunctionsOfWholeTensorsTakeWhatTheirCallsTake) {
     EXPECT_NEAR(named(name), written(name), 0.2 * written(name)) << name;
 }
 
+TEST(MlirWorks, SumsOfAVectorAreInOrderUnlessAnyWillDo) {
+  const auto each = [](const std::string& kind, const std::string& how, const std::string& before = "") {
+    return features_in(
+               "func.func @f(%a: memref<4096xf32>, %b: memref<512xf32>) {\naffine.for %i = 0 to 512 {\n"
+               "%x = affine.vector_load %a[8 * %i] : memref<4096xf32>, vector<8xf32>\n" +
+               before + "%y = vector.reduction " + how + " : vector<8xf32> into f32\n" +
+               "affine.store %y, %b[%i] : memref<512xf32>\n}\nreturn\n}\n")
+               .at(kind + "_count") /
+           512.0;
+  };
+  EXPECT_EQ(each("add", "<add>, %x"), 8.0);
+  EXPECT_EQ(each("shuffle", "<add>, %x"), 0.0) << "elements are loaded one by one";
+  EXPECT_EQ(each("multiply", "<mul>, %x"), 7.0);
+  const std::string twice = "%w = arith.mulf %x, %x : vector<8xf32>\n";
+  EXPECT_EQ(each("shuffle", "<add>, %w", twice), 7.0) << "taken out of their vector";
+  EXPECT_EQ(each("add", "<add>, %w", twice), 8.0);
+  EXPECT_EQ(each("add", "<add>, %x fastmath<reassoc>"), 0.0);
+  EXPECT_EQ(each("add", "<add>, %x fastmath<fast>"), 0.0);
+  EXPECT_EQ(each("add", "<add>, %x fastmath<nnan>"), 8.0);
+  EXPECT_EQ(each("reduction", "<maximumf>, %x"), 8.0) << "in any order";
+  // Each waits for the one before it.
+  const auto carried = [](const std::string& flags) {
+    return cycles_of(
+        "func.func @f(%a: memref<4096xf32>, %b: memref<1xf32>) {\n%z = arith.constant 0.0 : f32\n"
+        "%s = affine.for %i = 0 to 512 iter_args(%t = %z) -> f32 {\n"
+        "%x = affine.vector_load %a[8 * %i] : memref<4096xf32>, vector<8xf32>\n"
+        "%y = vector.reduction <add>, %x, %t" +
+        flags + " : vector<8xf32> into f32\naffine.yield %y : f32\n}\n" +
+        "affine.store %s, %b[0] : memref<1xf32>\nreturn\n}\n");
+  };
+  EXPECT_GT(carried(""), 512.0 * 8.0 * 3.0);
+  EXPECT_LT(carried(" fastmath<reassoc>"), 512.0 * 8.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
