@@ -114,6 +114,7 @@ class NestBuilder {
   void add_step(Nest::Step step, bool brain);
   void contract(Nest::Step step);
   void reduce_in_order(const Operation& operation, Nest::Step step);
+  bool of_complex(const Operation& operation, Nest::Step step);
   void atomic(const Operation& operation, At at);
   void library_calls(const Operation& operation, std::size_t first);
   Few<Work> works_of(const Operation& operation, Work work) const;
@@ -359,6 +360,8 @@ class NestBuilder {
   // Operations on whole tensors (mlir/nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);
   void structured(const Operation& operation, At at);
+  bool softmax(const Operation& operation, At at);
+  bool join(const Operation& operation, At at);
   bool fuses(const Operation& operation, const Domain& domain);
   /// An element-wise operation whose one use computes it: what linalg-fuse-elementwise-ops does.
   struct Fused {

@@ -295,6 +295,7 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   static const std::set<std::string_view> kByBits = {"arith.select", "arith.negf", "math.absf",
                                                      "math.copysign"};
   if (step.bits == 16 && kByBits.contains(plain)) return nest_.steps.push_back(std::move(step));
+  if (of_complex(operation, step)) return;
   const Few<Work> works = works_of(operation, work);
   if (works.size() == 1 && works[0] == work) return add_step(std::move(step), brain);
   const int value = step.value;

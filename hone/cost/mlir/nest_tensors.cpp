@@ -213,6 +213,7 @@ void NestBuilder::structured(const Operation& operation, At at) {
     return domain(loops, at, work, type.bits, type.real_elements(),
                   work.empty() && !operation.regions.empty() ? operation.regions[0] : -1);
   }
+  if (operation.name == "linalg.softmax" && softmax(operation, at)) return;
   const Work work = work_of(operation.name);
   if (work == Work::contraction) return contraction(operation, at);
   if (work == Work::reduction || work == Work::pooling)
@@ -346,6 +347,7 @@ void NestBuilder::copy(const Operation& operation, At at) {
   const int result = operation.results.empty() ? operation.operands.back() : operation.results[0];
   const Type& from = module_.type_of(operation.operands[0]);
   const Type& to = module_.type_of(result);
+  if (operation.name.find("concat") != std::string_view::npos && join(operation, at)) return;
   // Dimension k of the result is dimension permutation[k] of the operand.
   const std::vector<std::int64_t> permutation = this->permutation(operation, from.shape.size());
   if (permutation.empty() || permutation.size() != to.shape.size() || permutation.size() != from.shape.size())

@@ -174,5 +174,15 @@ TEST(MlirWorks, SumsOfAVectorAreInOrderUnlessAnyWillDo) {
   EXPECT_LT(carried(" fastmath<reassoc>"), 512.0 * 8.0);
 }
 
+TEST(MlirWorks, ComplexNumbersAreTwoParts) {
+  const auto flops = [](const std::string& name) {
+    return features_in(elements_of("%z = complex." + name + " %x, %y : complex<f32>", "complex<f32>"))
+        .at("flops");
+  };
+  EXPECT_EQ(flops("add"), 2.0 * 4096.0);
+  EXPECT_EQ(flops("sub"), 2.0 * 4096.0);
+  EXPECT_EQ(flops("mul"), 6.0 * 4096.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
