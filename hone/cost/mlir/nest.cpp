@@ -288,7 +288,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
              std::any_of(bound.operands.begin(), bound.operands.end(),
                          [&](int operand) { return module_.constant(operand) == kDynamic; });
     };
-    if (several(loop.lower) || several(loop.upper)) {
+    if ((several(loop.lower) || several(loop.upper)) && !one_length(loop)) {
       nest_.loops[static_cast<std::size_t>(id)].fixed = false;
       nest_.loops[static_cast<std::size_t>(id)].several_bounds = true;
     }

@@ -225,7 +225,9 @@ class NestBuilder {
   void decide(const Operation& operation, At at);
 
   Points points(const Bound& bound, bool lower, bool& known);
+  bool one_length(const Loop& loop);
   Points points(int value);
+  Points recast(const Operation& operation, Points points) const;
   const Nest::Index& index(int value);
   void known_only_when_it_runs(Nest::Index& index, int value) const;
   Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);

@@ -15,6 +15,12 @@ bool made_on_heap(std::string_view name) {
   return name != "memref.alloca" && name != "memref.get_global" && !name.ends_with(".constant");
 }
 
+/// Casts of whole numbers that do not keep all of them.
+bool recasts(std::string_view name) {
+  return name == "arith.extui" || name == "arith.trunci" || name == "arith.index_castui" ||
+         name == "index.castu";
+}
+
 /// Of what is beyond all numbers nothing is known but what moves it.
 Nest::Index finite(Nest::Index index) {
   bool known = std::isfinite(index.constant);
@@ -58,6 +64,8 @@ NestBuilder::Points NestBuilder::points(int value) {
   } else if (whole.ends_with("index_cast") || whole.ends_with("extsi") || whole == "index.casts" ||
              operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
     if (!operation.operands.empty()) result = operand(0);
+  } else if (operation.operands.size() == 1 && recasts(operation.name)) {
+    result = recast(operation, operand(0));
   } else if (operation.operands.size() == 2) {
     const std::string_view name = whole.substr(whole.find('.') + 1);
     const Points a = operand(0), b = operand(1);
@@ -70,6 +78,10 @@ NestBuilder::Points NestBuilder::points(int value) {
       if (name == "maxsi" || name == "maxs" || name == "maxui") result[s] = std::max(a[s], b[s]);
       if (name == "divsi" || name == "floordivsi" || name == "divui")
         result[s] = b[s] == 0.0 ? NAN : std::floor(a[s] / b[s]);
+      if (name.starts_with("ceildiv")) result[s] = b[s] == 0.0 ? NAN : std::ceil(a[s] / b[s]);
+      if (name.starts_with("rem")) result[s] = a[s] >= 0.0 && b[s] > 0.0 ? std::fmod(a[s], b[s]) : NAN;
+      if (name == "shli" || name == "shl")
+        result[s] = b[s] >= 0.0 && b[s] < 63.0 ? a[s] * std::exp2(b[s]) : NAN;
     }
     if (name == "dim")
       if (const std::int64_t at = module_.constant(operation.operands[1]); at >= 0)
@@ -77,6 +89,38 @@ NestBuilder::Points NestBuilder::points(int value) {
   }
   values_[value] = result;
   return result;
+}
+
+/// Whole numbers after such a cast; NaN where they are not kept.
+NestBuilder::Points NestBuilder::recast(const Operation& operation, Points points) const {
+  const int from = module_.type_of(operation.operands[0]).bits;
+  const int to = operation.results.empty() ? 0 : module_.type_of(operation.results[0]).bits;
+  for (double& point : points) {
+    if (to < from)
+      point = to > 0 && std::abs(point) < std::exp2(to - 1) ? point : NAN;
+    else if (point < 0.0)
+      point = from > 0 && from < 53 ? point + std::exp2(from) : NAN;
+  }
+  return points;
+}
+
+/// Whether one of the least of several ends (an exclusive one, of a loop with one begin) is always the same
+/// way from where the loop begins, and none before it: tiles that divide a size.
+bool NestBuilder::one_length(const Loop& loop) {
+  const AffineMap& lower = module_.maps[static_cast<std::size_t>(loop.lower.map)];
+  const AffineMap& upper = module_.maps[static_cast<std::size_t>(loop.upper.map)];
+  if (lower.results.size() != 1) return false;
+  const Nest::Index begin = scaled(mapped(lower, 0, span_of(loop.lower.operands)), -1.0);
+  double way = INFINITY, nearest = INFINITY;
+  for (std::size_t k = 0; k < upper.results.size(); ++k) {
+    const Nest::Index ahead = sum(mapped(upper, k, span_of(loop.upper.operands)), begin);
+    const double nearer = least(ahead);
+    if (std::all_of(ahead.terms.begin(), ahead.terms.end(),
+                    [](const auto& term) { return term.second == 0.0; }))
+      way = std::min(way, nearer);
+    nearest = std::min(nearest, nearer);
+  }
+  return std::isfinite(way) && nearest == way;
 }
 
 NestBuilder::Points NestBuilder::points(const Bound& bound, bool lower, bool& known) {

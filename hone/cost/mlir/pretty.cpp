@@ -32,7 +32,8 @@ bool ends_block(std::string_view word) {
 /// Where `{}` is an empty body.
 bool wants_region(const Operation& operation) {
   return (!operation.loops.empty() && operation.regions.empty()) || operation.name.ends_with(".func") ||
-         any_of(operation.name, {"scf.if", "affine.if", "builtin.module", "scf.execute_region"});
+         any_of(operation.name,
+                {"scf.if", "affine.if", "scf.index_switch", "builtin.module", "scf.execute_region"});
 }
 
 }  // namespace

@@ -229,5 +229,14 @@ TEST(MlirBranches, WhatAnAffineIfDecidesByIsComputed) {
   EXPECT_EQ(affine.rows.estimates, written.rows.estimates);
 }
 
+TEST(MlirBranches, ASideWithoutABodyIsASide) {
+  EXPECT_DOUBLE_EQ(features_in("func.func @f(%a: memref<64xf32>, %k: index) {\naffine.for %i = 0 to 64 {\n"
+                               "scf.index_switch %k\ncase 0 {\n%x = affine.load %a[%i] : memref<64xf32>\n"
+                               "%y = math.exp %x : f32\naffine.store %y, %a[%i] : memref<64xf32>\n"
+                               "scf.yield\n}\ncase 1 { scf.yield }\ndefault { }\n}\nreturn\n}\n")
+                       .at("transcendental_count"),
+                   64.0 / 3.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
