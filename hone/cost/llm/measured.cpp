@@ -21,8 +21,8 @@ constexpr double kUnlike = 0.05;
 /// Prompt tokens that a server computes at once, where memory is reckoned.
 constexpr double kPromptAtOnce = 2048.0;
 /// A step that takes less than this share of the roofline's time is none of that model. Not nearer to 1:
-/// weights of 8 bits are read in half of the time.
-constexpr double kPossible = 0.5;
+/// weights of 4 bits are read in a quarter of the time.
+constexpr double kPossible = 0.2;
 
 std::string rows_text(std::int64_t count, const char* one, const char* several) {
   return count == 1 ? fmt::format("1 row {}", one) : fmt::format("{} rows {}", count, several);

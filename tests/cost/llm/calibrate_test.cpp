@@ -174,8 +174,8 @@ TEST(ServingTable, RefusesWhatNoAcceleratorCanDo) {
     }
   };
   fails("llama2-7b,a100-80gb,512,1,128,0.04,0.02,2.58,1\n", "milliseconds");
-  fails("llama2-7b,a100-80gb,512,1,128,40,3,421,1\n", "token_time of 3 ms is impossible");
-  fails("llama2-7b,a100-80gb,512,1,128,5,20,2545,1\n", "prompt_time of 5 ms is impossible");
+  fails("llama2-7b,a100-80gb,512,1,128,40,1,167,1\n", "token_time of 1 ms is impossible");
+  fails("llama2-7b,a100-80gb,512,1,128,3,20,2543,1\n", "prompt_time of 3 ms is impossible");
   fails("llama2-7b,a100-80gb,512,1,128,40,20,2580,5\n", "cannot be split over 5 x 1");
   // As fast as weights of 8 bits are read.
   folder.write("t.csv", header + "llama2-7b,a100-80gb,512,1,128,40,4,548,1\n");
