@@ -101,7 +101,6 @@ class NestBuilder {
   int ended_with(int region, std::size_t number) const;
   void returned(std::span<const int> values);
   bool only_seen(int value);
-  bool reads_destination(const Operation& operation, int result);
   void copy_out(int value);
   void operation(int id, At at);
   void loops(const Operation& operation, At at);

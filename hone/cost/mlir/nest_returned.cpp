@@ -5,21 +5,8 @@
 
 namespace hone::cost::mlir {
 
-/// Whether a linalg operation adds to what is in its destination already, or looks at it.
-bool NestBuilder::reads_destination(const Operation& operation, int result) {
-  if (operation.name == "linalg.generic" && !operation.regions.empty()) {
-    const Few<int>& arguments =
-        module_.regions[static_cast<std::size_t>(operation.regions[0])].blocks[0].arguments;
-    const auto number = static_cast<std::size_t>(module_.values[static_cast<std::size_t>(result)].number);
-    const std::size_t inputs = arguments.size() - std::min(arguments.size(), operation.results.size());
-    return inputs + number < arguments.size() && !users(arguments[inputs + number]).empty();
-  }
-  const Work work = work_of(operation.name);
-  return work == Work::contraction || work == Work::pooling || work == Work::reduction;
-}
-
-/// Whether a tensor or memref lies elsewhere than where results are put: it is an argument or in its place, a
-/// constant, or a part of something or that in another shape.
+/// Whether a tensor or memref lies elsewhere than where results are put: it is an argument or what loops made
+/// of one, a constant, or a part of something or that in another shape.
 bool NestBuilder::only_seen(int value) {
   const int whole = buffer(value);
   const int root = nest_.buffers[static_cast<std::size_t>(whole)].root;
@@ -30,7 +17,7 @@ bool NestBuilder::only_seen(int value) {
     const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
     if (operation.name.ends_with(".constant") || operation.name == "memref.get_global") return true;
     if (!is_view(operation.name) || operation.operands.empty())
-      return in_argument && (operation.dialect() != "linalg" || reads_destination(operation, value));
+      return in_argument && operation.dialect() != "linalg";  // which is computed into what is given for it
     const bool cast = operation.name.ends_with("cast") && operation.name != "memref.reinterpret_cast";
     if (!cast && (operation.dialect() == "tensor" || operation.dialect() == "memref")) return true;
     value = operation.operands[0];

@@ -159,7 +159,7 @@ func.func @f(%a: tensor<64x32xf32>, %b: tensor<32x16xf32>, %c: tensor<64x16xf32>
   return %0 : tensor<64x16xf32>
 })");
   EXPECT_EQ(named.at("flops"), 2.0 * 64 * 32 * 16);
-  EXPECT_EQ(named.at("hot_trips_1"), 32.0);
+  EXPECT_EQ(named.at("innermost_trips"), 32.0);
   EXPECT_EQ(named.at("argument_bytes"), 4.0 * (64 * 32 + 32 * 16 + 64 * 16));
   for (const std::string& name : feature_names())
     if (!name.starts_with("static_")) {
