@@ -37,9 +37,9 @@ struct LlmFitOptions {
   /// Tell apart what a request costs beyond its tokens: one prompt token is then taken to cost what one
   /// output token does, as the published denoised runtimes have it.
   bool separate_overhead = false;
-  double batch = 0.0;    ///< only points of this batch; 0: all, which must then be of one
-  std::string model;     ///< only points of this model; "": all, which must then be of one
-  std::string hardware;  ///< likewise
+  double batch = 0.0;         ///< only points of this batch; 0: all, which must then be of one
+  std::string model = {};     ///< only points of this model; "": all, which must then be of one
+  std::string hardware = {};  ///< likewise
 };
 
 struct LlmFit {

@@ -13,6 +13,9 @@
 namespace hone::cost {
 namespace {
 
+/// Prompts of one tile of products take nearly the same time.
+constexpr double kFlatTokens = 128.0;
+
 double coordinate(double p, double tile, double share) {
   return tile > 0.0 ? (1.0 - share) * p + share * std::ceil(p / tile) * tile : p;
 }
@@ -63,8 +66,16 @@ double LlmRuntime::prompt_cost(double p, PromptRule rule) const {
       if (p <= prompt_tokens[i]) return prompt_s[i] * p / prompt_tokens[i];
     return prompt_s.back() * p / prompt_tokens.back();
   }
+  if (p < prompt_tokens.front() && falls_below_first())
+    return std::min(prompt_s[0],
+                    std::max(token_s, prompt_s[0] + (prompt_s[1] - prompt_s[0]) * (p - prompt_tokens[0]) /
+                                                        (prompt_tokens[1] - prompt_tokens[0])));
   const bool tiles = rule == PromptRule::tiled;
   return interpolated(prompt_tokens, prompt_s, p, tiles ? tile : 0.0, tile_share);
+}
+
+bool LlmRuntime::falls_below_first() const {
+  return prompt_tokens.front() > kFlatTokens && prompt_s.size() > 1 && prompt_s[1] > prompt_s[0];
 }
 
 double LlmRuntime::seconds(double p, double o, PromptRule rule) const {
@@ -75,8 +86,9 @@ double LlmRuntime::seconds(double p, double o, PromptRule rule) const {
 
 std::string LlmRuntime::extrapolation(double p) const {
   if (p < prompt_tokens.front())
-    return fmt::format("below the smallest prompt measured ({:.0f} tokens): its time is taken",
-                       prompt_tokens.front());
+    return fmt::format("below the smallest prompt measured ({:.0f} tokens): {}", prompt_tokens.front(),
+                       falls_below_first() ? "the first segment goes on, down to an output token's time"
+                                           : "its time is taken");
   const std::size_t n = prompt_tokens.size();
   if (p > prompt_tokens.back())
     return fmt::format(

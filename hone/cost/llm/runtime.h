@@ -10,8 +10,9 @@ namespace hone::cost {
 
 /// How the cost of a prompt whose size was not measured follows from those that were.
 enum class PromptRule {
-  /// Between the neighbours, flat below the first, beyond the last by the last segment's slope, flat where
-  /// that falls.
+  /// Between the neighbours; below the first flat, or where that has more than 128 tokens by the first
+  /// segment's slope, but not below what an output token takes; beyond the last by the last segment's slope,
+  /// flat where that falls.
   linear,
   /// Likewise, in a coordinate that mixes the size with the size rounded up to whole tiles of matrix
   /// products (LlmRuntime::tile), where that fits the measured sizes better.
@@ -47,6 +48,9 @@ struct LlmRuntime {
   Json json() const;
   /// Throws Error at `place` where the text is no model.
   static LlmRuntime of_json(const std::string& name, const Json& json, const Place& place);
+
+ private:
+  bool falls_below_first() const;  ///< whether shorter prompts than the first are taken to be cheaper
 };
 
 /// Chooses tile and tile_share so that each measured size is best predicted from the others (leave one out,

@@ -51,6 +51,26 @@ TEST(LlmRuntime, GoesOnFlatWhereLongerPromptsTookLess) {
   EXPECT_NE(runtime.extrapolation(1e6).find("its time is taken"), std::string::npos);
 }
 
+TEST(LlmRuntime, PromptsBelowALongFirstOneTakeLess) {
+  LlmRuntime runtime;
+  runtime.prompt_tokens = {512, 1024};
+  runtime.prompt_s = {0.12, 0.22};
+  runtime.token_s = 0.03;
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256), 0.07);
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256, PromptRule::linear), 0.07);
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.03) << "as an output token";
+  EXPECT_NE(runtime.extrapolation(1).find("the first segment goes on"), std::string::npos);
+  runtime.token_s = 0.2;
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.12) << "no more than a longer one";
+  runtime.token_s = 0.03;
+  runtime.prompt_s = {0.12, 0.11};
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.12);
+  runtime.prompt_tokens = {128, 256};
+  runtime.prompt_s = {0.05, 0.07};
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.05) << "within a tile";
+  EXPECT_NE(runtime.extrapolation(1).find("its time is taken"), std::string::npos);
+}
+
 TEST(LlmRuntime, FindsTilesWhereThereAreSteps) {
   LlmRuntime steps = made_runtime();
   steps.prompt_tokens.clear();
