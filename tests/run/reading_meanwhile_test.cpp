@@ -78,7 +78,9 @@ TrialState what_becomes_of_it(int begins, int reports, int goes) {
   const auto store = study::open_store("memory:");
   {
     Optimizer promoting(stopping_at(false, 2), store);
-    for (const double loss : {0.1, 0.2}) promoting.tell(*promoting.ask(), {{"loss", loss}});
+    const Job first = *promoting.ask(), second = *promoting.ask();
+    promoting.tell(first, {{"loss", 0.1}});
+    promoting.tell(second, {{"loss", 0.2}});
   }
   auto other = std::make_unique<Optimizer>(stopping_at(true, 2), store);
   const Job first = *other->ask();
@@ -104,7 +106,7 @@ TrialState what_becomes_of_it(int begins, int reports, int goes) {
   return reader.study().trial(1).state;
 }
 
-TEST(FirstReading, MissesNoVerdictWhateverOthersDoMeanwhile) {
+TEST(ReadingMeanwhile, MissesNoVerdictWhateverOthersDoMeanwhile) {
   // The reader looks at the journal and its leases a few times: each deed before any of them.
   constexpr int kLooks = 4;
   for (int begins = 1; begins <= kLooks; ++begins)

@@ -113,11 +113,12 @@ void EventReader::finish(const Take& take) {
 }
 
 void EventReader::end_line(const Take& take) {
-  const std::string whole = std::move(line_);
-  line_.clear();
-  if (whole.empty()) return end_event(take);
-  if (!whole.starts_with("data:")) return;
-  std::string_view text = std::string_view(whole).substr(5);
+  std::string whole;
+  whole.swap(line_);
+  std::string_view text = whole;
+  if (text.empty()) return end_event(take);
+  if (!text.starts_with("data:")) return;
+  text.remove_prefix(5);
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   if (!event_.empty()) event_ += '\n';

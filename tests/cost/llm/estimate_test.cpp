@@ -233,7 +233,8 @@ TEST(LlmEstimate, SaysWhatIsLargest) {
       EXPECT_LE(step.seconds, step.host + step.device + beside);
       EXPECT_NEAR(step.device,
                   std::max(step.memory, step.compute) + step.links + step.kernels + step.activations,
-                  0.05 * step.device);
+                  0.1 * step.device)
+          << "an encoder and a decoder are bound by different ones";
     }
 }
 
