@@ -349,7 +349,8 @@ TEST_P(ReportInBrowser, DrawsEverySectionWithoutAnError) {
   if (GetParam() == "limits") {
     EXPECT_NE(dom.find("All 40 results break a limit."), std::string::npos);
     EXPECT_EQ(dom.find(">No trial"), std::string::npos);
-    EXPECT_NE(dom.find("outside the limits, or failed", dom.find("id=\"history-caption\"")), std::string::npos);
+    EXPECT_NE(dom.find("outside the limits, or failed", dom.find("id=\"history-caption\"")),
+              std::string::npos);
   }
   if (GetParam() == "extreme") {
     EXPECT_NE(dom.find("The hypervolume is beyond the numbers"), std::string::npos);

@@ -73,7 +73,8 @@ void NestBuilder::call(const Operation& operation, At at) {
       values[arguments[i]] = points(given);
     }
   }
-  const Since since{nest_.loops.size(), nest_.accesses.size(), nest_.steps.size(), nest_.flows.size(), pointed_.size()};
+  const Since since{nest_.loops.size(), nest_.accesses.size(), nest_.steps.size(), nest_.flows.size(),
+                    pointed_.size()};
   const auto swap = [&] {
     indices.swap(indices_);
     values.swap(values_);

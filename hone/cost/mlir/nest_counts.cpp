@@ -274,7 +274,8 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
     if (ended_with(operation.regions[0], k + 1) == counter->next) counter->sums.push_back(after[k]);
   const Points unknown(samples_, static_cast<double>(Nest::kUnknownTrips));
   const int around = at.loop;
-  at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0, at.under};
+  at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0,
+        at.under};
   if (counter) counts_by(*counter, at.loop, around);
   Few<int> from, to;
   for (std::size_t i = 0; i < values; ++i) {
