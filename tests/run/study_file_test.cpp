@@ -58,8 +58,8 @@ TEST(StudyFile, ReadsEverything) {
 }
 
 struct Mistake {
-  const char* from;
-  const char* to;
+  std::string from;
+  std::string to;
   std::vector<std::string> says;
 };
 

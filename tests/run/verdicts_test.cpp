@@ -24,14 +24,14 @@ namespace {
 using study::TrialState;
 using Verdict = schedule::Scheduler::Verdict;
 
-struct Case {
+struct Judging {
   const char* name;
   const char* scheduler;
   Json options;
   bool stops;  // it ends trials on their way
 };
 
-std::vector<Case> cases() {
+std::vector<Judging> judgings() {
   return {{"asha_stopping", "asha", {{"steps", {1, 9}}, {"type", "stopping"}, {"measured", false}}, true},
           {"asha_stopping_measured", "asha", {{"steps", {1, 9}}, {"type", "stopping"}}, true},
           {"median", "median", {{"steps", 9}, {"min_trials", 3}}, true},
@@ -42,9 +42,9 @@ std::vector<Case> cases() {
           {"fixed", "fixed", {{"steps", 9}}, false}};
 }
 
-void PrintTo(const Case& one, std::ostream* stream) { *stream << one.name; }
+void PrintTo(const Judging& one, std::ostream* stream) { *stream << one.name; }
 
-Optimizer::Setup setup_for(const Case& one) {
+Optimizer::Setup judging_setup(const Judging& one) {
   Optimizer::Setup setup;
   setup.space = space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build();
   setup.objectives = {{"loss", true}};
@@ -82,10 +82,10 @@ std::vector<std::string> outcome(const study::Study& study) {
 
 /// One process after the other works on a study; `dies`: whether it does, having been told this verdict.
 /// `report_last`: the result at the target is reported, too, before it is told.
-std::vector<std::string> study_of(const Case& one, bool report_last,
+std::vector<std::string> study_of(const Judging& one, bool report_last,
                                   const std::function<bool(Verdict)>& dies) {
   const auto store = study::open_store("memory:");
-  auto optimizer = std::make_unique<Optimizer>(setup_for(one), store);
+  auto optimizer = std::make_unique<Optimizer>(judging_setup(one), store);
   for (int asks = 0; asks < 2000; ++asks) {
     const auto job = optimizer->ask();
     if (!job) {
@@ -100,7 +100,7 @@ std::vector<std::string> study_of(const Case& one, bool report_last,
         if (dies(verdict)) {
           optimizer.reset();
           all_gone(store);
-          optimizer = std::make_unique<Optimizer>(setup_for(one), store);
+          optimizer = std::make_unique<Optimizer>(judging_setup(one), store);
           over = true;
         } else if (step < job->to && verdict != Verdict::go_on) {
           over = optimizer->end(*job, verdict == Verdict::stop ? TrialState::pruned : TrialState::paused, "");
@@ -113,8 +113,8 @@ std::vector<std::string> study_of(const Case& one, bool report_last,
   return {};
 }
 
-class Verdicts : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Schedulers, Verdicts, testing::ValuesIn(cases()),
+class Verdicts : public testing::TestWithParam<Judging> {};
+INSTANTIATE_TEST_SUITE_P(Schedulers, Verdicts, testing::ValuesIn(judgings()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST_P(Verdicts, HoldWhereverAProcessDies) {
@@ -142,7 +142,7 @@ TEST_P(Verdicts, AreThoseThatWereGivenWhoeverAsksNext) {
   constexpr std::size_t kWorkers = 4;
   std::vector<std::unique_ptr<Optimizer>> optimizers;
   for (std::size_t i = 0; i < kWorkers; ++i)
-    optimizers.push_back(std::make_unique<Optimizer>(setup_for(GetParam()), store));
+    optimizers.push_back(std::make_unique<Optimizer>(judging_setup(GetParam()), store));
   struct Running {
     Job job;
     std::int64_t step;
@@ -174,7 +174,7 @@ TEST_P(Verdicts, AreThoseThatWereGivenWhoeverAsksNext) {
       give_back(study, Blame::nobody, [&, trial = job.trial](const study::HeldLease& held) {
         return held.lease.name == fmt::format("trial/{}", trial);
       });
-      if (rng.below(2) == 0) optimizers[i] = std::make_unique<Optimizer>(setup_for(GetParam()), store);
+      if (rng.below(2) == 0) optimizers[i] = std::make_unique<Optimizer>(judging_setup(GetParam()), store);
       deaths += verdict == Verdict::stop ? 1 : 0;
     } else if (verdict == Verdict::stop) {
       optimizers[i]->end(job, TrialState::pruned, "");
@@ -198,7 +198,7 @@ TEST_P(Verdicts, AreThoseThatWereGivenWhoeverAsksNext) {
 
 TEST(VerdictsAtRest, AreForgottenWhereTheUserRunsTheTrialAgain) {
   const auto store = study::open_store("memory:");
-  Optimizer::Setup setup = setup_for(cases().front());
+  Optimizer::Setup setup = judging_setup(judgings().front());
   setup.max_trials = 2;
   Optimizer optimizer(setup, store);
   const auto good = *optimizer.ask(), bad = *optimizer.ask();
@@ -223,7 +223,7 @@ TEST(VerdictsAtRest, AreForgottenWhereTheUserRunsTheTrialAgain) {
 }
 
 TEST(VerdictsAtRest, OnlyARunSaysWhatBecomesOfAResultThatCannotStand) {
-  Optimizer::Setup setup = setup_for(cases().back());
+  Optimizer::Setup setup = judging_setup(judgings().back());
   setup.limits = {{"size_bytes", 10.0, std::nullopt}};
   setup.max_trials = 5;
   const auto store = study::open_store("memory:");
@@ -367,7 +367,7 @@ TEST_P(Verdicts, HoldWhereAWorkersProcessDies) {
   file.task = std::make_shared<CurveTask>();
   file.task_kind = "curves";
   file.objectives = {{"loss", true}};
-  file.space = setup_for(GetParam()).space;
+  file.space = judging_setup(GetParam()).space;
   file.searcher = "random";
   file.searcher_options = Options(methods().need("searcher", "random").info.options);
   file.scheduler = GetParam().scheduler;
