@@ -71,6 +71,14 @@ double interpolated(const std::vector<Sample>& train, const Sample& sample) {
       runtime.prompt_s.push_back(seconds);
     }
     if (tokens) choose_tile(runtime);
+    if (sizes.empty()) return runtime;
+    // Below the first size only prompts go on falling, towards what an output token takes.
+    std::vector<double> decoded;
+    for (const Sample& other : train)
+      if (!sample.step.decode && other.step.decode && other.deployment == sample.deployment &&
+          other.step.batch == sample.step.batch)
+        decoded.push_back(other.step.seconds);
+    runtime.token_s = decoded.empty() ? runtime.prompt_s.front() : predict::median(decoded);
     return runtime;
   };
   for (const bool tokens : {true, false})

@@ -66,10 +66,12 @@ double LlmRuntime::prompt_cost(double p, PromptRule rule) const {
       if (p <= prompt_tokens[i]) return prompt_s[i] * p / prompt_tokens[i];
     return prompt_s.back() * p / prompt_tokens.back();
   }
-  if (p < prompt_tokens.front() && falls_below_first())
+  if (p < prompt_tokens.front() && falls_below_first()) {
+    const double slope = (prompt_s[1] - prompt_s[0]) / (prompt_tokens[1] - prompt_tokens[0]);
+    // Launches and weights take what they do for an output token; the products overlap with them in part.
     return std::min(prompt_s[0],
-                    std::max(token_s, prompt_s[0] + (prompt_s[1] - prompt_s[0]) * (p - prompt_tokens[0]) /
-                                                        (prompt_tokens[1] - prompt_tokens[0])));
+                    std::hypot(token_s, std::max(0.0, prompt_s[0] + slope * (p - prompt_tokens[0]))));
+  }
   const bool tiles = rule == PromptRule::tiled;
   return interpolated(prompt_tokens, prompt_s, p, tiles ? tile : 0.0, tile_share);
 }
@@ -87,7 +89,7 @@ double LlmRuntime::seconds(double p, double o, PromptRule rule) const {
 std::string LlmRuntime::extrapolation(double p) const {
   if (p < prompt_tokens.front())
     return fmt::format("below the smallest prompt measured ({:.0f} tokens): {}", prompt_tokens.front(),
-                       falls_below_first() ? "the first segment goes on, down to an output token's time"
+                       falls_below_first() ? "the first segment goes on, towards an output token's time"
                                            : "its time is taken");
   const std::size_t n = prompt_tokens.size();
   if (p > prompt_tokens.back())

@@ -10,9 +10,10 @@ namespace hone::cost {
 
 /// How the cost of a prompt whose size was not measured follows from those that were.
 enum class PromptRule {
-  /// Between the neighbours; below the first flat, or where that has more than 128 tokens by the first
-  /// segment's slope, but not below what an output token takes; beyond the last by the last segment's slope,
-  /// flat where that falls.
+  /// Between the neighbours; below the first flat, or where that has more than 128 tokens and the second
+  /// takes
+  /// longer the root of the squares' sum of an output token's time and the first segment's line, no more than
+  /// the first; beyond the last by the last segment's slope, flat where that falls.
   linear,
   /// Likewise, in a coordinate that mixes the size with the size rounded up to whole tiles of matrix
   /// products (LlmRuntime::tile), where that fits the measured sizes better.

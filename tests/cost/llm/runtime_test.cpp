@@ -56,9 +56,10 @@ TEST(LlmRuntime, PromptsBelowALongFirstOneTakeLess) {
   runtime.prompt_tokens = {512, 1024};
   runtime.prompt_s = {0.12, 0.22};
   runtime.token_s = 0.03;
-  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256), 0.07);
-  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256, PromptRule::linear), 0.07);
-  EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.03) << "as an output token";
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256), std::hypot(0.03, 0.07));
+  EXPECT_DOUBLE_EQ(runtime.prompt_cost(256, PromptRule::linear), std::hypot(0.03, 0.07));
+  EXPECT_NEAR(runtime.prompt_cost(1), 0.036, 1e-3) << "nearly an output token";
+  EXPECT_NEAR(runtime.prompt_cost(511.999), 0.12, 1e-6) << "without a step";
   EXPECT_NE(runtime.extrapolation(1).find("the first segment goes on"), std::string::npos);
   runtime.token_s = 0.2;
   EXPECT_DOUBLE_EQ(runtime.prompt_cost(1), 0.12) << "no more than a longer one";
