@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <limits>
 #include <new>
 
 #include <sys/ioctl.h>
@@ -104,8 +105,9 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
         std::int64_t value = 0;
         const char* const end = input.data() + input.size();
         const auto read = std::from_chars(input.data(), end, value);
-        return read.ec == std::errc() && read.ptr == end && value >= low && value <= high
-                   ? std::string()
+        if (read.ec == std::errc() && read.ptr == end && value >= low && value <= high) return std::string();
+        return high == std::numeric_limits<std::int64_t>::max()
+                   ? fmt::format("expected a whole number of {} or more, found '{}'", low, input)
                    : fmt::format("expected a whole number from {} to {}, found '{}'", low, high, input);
       },
       fmt::format("in [{} - {}]", low, high));

@@ -51,6 +51,8 @@ const spans_decades = (values) => {
 
 // Ends of a linear axis, between which differences are still numbers.
 const kFarthest = Number.MAX_VALUE / 4;
+// ... of a logarithmic one, between which Chart.js's own ticks end: powers of ten below have lost their digits.
+const kSmallest = 1e-306, kLargest = 1e307;
 
 /** The axis with its ends: a little more than the values span, or than its own `range` says. `from_zero` keeps zero as the lower end. */
 function fitted(axis, values) {
@@ -60,7 +62,7 @@ function fitted(axis, values) {
   if (axis.names) return {...axis, low: -0.5, high: axis.names.length - 0.5};
   if (axis.log) {
     const [from, to] = [Math.log10(low), Math.log10(high)], pad = Math.max((to - from) * 0.05, 0.0128);
-    return {...axis, low: Math.max(10 ** (from - pad), Number.MIN_VALUE), high: Math.min(10 ** (to + pad), Number.MAX_VALUE)};
+    return {...axis, low: Math.max(10 ** (from - pad), kSmallest), high: Math.min(10 ** (to + pad), kLargest)};
   }
   [low, high] = [Math.max(low, -kFarthest), Math.min(high, kFarthest)];
   const pad = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;

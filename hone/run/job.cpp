@@ -44,8 +44,9 @@ class JobReporter final : public task::Reporter {
   bool interrupted() override { return interrupted_ && interrupted_(); }
   /// A result at the target, with what was reported there.
   study::Measures with_last(const study::Measures& measures) const {
-    study::Measures all = last_;
-    all.merge(measures);
+    study::Measures all = measures;
+    for (const auto& [name, value] : last_.entries())
+      if (!all.find(name)) all.add(name, value);
     return all;
   }
 

@@ -47,7 +47,7 @@ TEST(TrialProgram, EnqueuesIntoARunningSearch) {
   EXPECT_NE(again.err().find("is trial"), std::string::npos) << again.err();
   Program nobody(folder, {"trial", "enqueue", "s.toml", "--like", "-1"});
   EXPECT_EQ(nobody.status(), 2);
-  EXPECT_NE(nobody.err().find("--like: expected a number of 0 or more, found '-1'"), std::string::npos)
+  EXPECT_NE(nobody.err().find("--like: expected a whole number of 0 or more, found '-1'"), std::string::npos)
       << nobody.err();
   Program check(folder, {"store", "check", "s.toml"});
   EXPECT_EQ(check.status(), 0) << check.out();

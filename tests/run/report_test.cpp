@@ -207,7 +207,8 @@ async function probe_filter() {
 /** Lines of the parallel coordinates can be stepped through and chosen, and ranges written, by keys alone. */
 async function probe_parallel() {
   const strip = document.querySelector(".sideways"), drawn = () => parseInt($("parallel-caption").textContent.replace(/^\D+|,/g, ""));
-  if (!strip || $("parallel").hidden) return;
+  // Without an objective that is a number there are no lines.
+  if (!strip || $("parallel").hidden || !drawn()) return;
   strip.focus();
   press("ArrowDown");
   if ($("tip").hidden) wrong.push("an arrow key shows no line");

@@ -38,7 +38,8 @@ void check_possible(const LlmDeployment& deployment, const ServingRow& row) {
                               what, 1e3 * seconds, row.tensor_parallel, row.hardware, 1e3 * least),
                   row.place, "the table's times are milliseconds, and weights are taken to be of 16 bits");
   };
-  check("prompt_time", row.prompt_s, roofline_prompt_s(deployment, row.batch, row.prompt_tokens));
+  // Of one prompt: tables differ in whether a batch's are read together.
+  check("prompt_time", row.prompt_s, roofline_prompt_s(deployment, 1.0, row.prompt_tokens));
   check("token_time", row.token_s, roofline_decode_s(deployment, row.batch, context_of(row)));
 }
 
