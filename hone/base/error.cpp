@@ -62,12 +62,15 @@ std::string lowered(std::string text) {
 
 std::string nearest(const std::string& found, const std::vector<std::string>& allowed) {
   std::string best;
-  // Of a single letter any other one would be near, and of four letters half of them are another word.
-  std::size_t best_distance = found.size() < 2 ? 1 : found.size() < 5 ? 2 : (found.size() + 2) / 3 + 1;
+  // Of a single letter any other one would be near, and of four letters half of them are another word, unless
+  // one of the two only goes on.
+  std::size_t best_distance = found.size() < 2 ? 1 : (found.size() + 2) / 3 + 1;
   const std::string word = lowered(found);
   for (const auto& name : allowed) {
-    const std::size_t distance = edit_distance(word, lowered(name));
-    if (distance < best_distance) {
+    const std::string other = lowered(name);
+    const std::size_t distance = edit_distance(word, other);
+    const bool goes_on = other.starts_with(word) || word.starts_with(other);
+    if (distance < best_distance && (goes_on || found.size() > 4 || distance < 2)) {
       best_distance = distance;
       best = name;
     }
