@@ -1,5 +1,6 @@
 // hone cost transfer: a device's latencies from a few measurements and what other devices took.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 
@@ -29,7 +30,11 @@ int transfer(const CostTransferArguments& arguments) {
                 "--choose N names designs to measure, --measured FILE predicts the rest");
   if (!arguments.out.empty()) {
     need_writable(arguments.out);
-    need_other_file(arguments.out, {arguments.measured});
+    std::vector<std::string> read{arguments.measured};
+    std::error_code code;
+    for (const auto& table : std::filesystem::directory_iterator(arguments.tables, code))
+      read.push_back(table.path().string());
+    need_other_file(arguments.out, read);
   }
   run::NewDevice device(arguments.tables, arguments.family, arguments.target);
   Json document{{"family", device.family().name}, {"known", device.known()}};

@@ -113,6 +113,9 @@ TEST(CostTransfer, ErrorsNameWhatIsWrong) {
   fails({"--measured", "m.csv"}, "no column 'op_0_2'");
   folder.write("m.csv", "op_0_1,op_0_2,op_1_2,op_0_3,op_1_3,op_2_3,latency\na,b,c,d,e,f,1\n");
   fails({"--measured", "m.csv"}, "m.csv:2: no table has this design");
+  const std::string table = folder.read("latency/cells.csv");
+  fails({"--measured", "m.csv", "--out", "latency/cells.csv"}, "would be overwritten");
+  EXPECT_EQ(folder.read("latency/cells.csv"), table);
 }
 
 }  // namespace

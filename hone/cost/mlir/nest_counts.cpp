@@ -7,7 +7,7 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr double kMostTrips = 1e18;
+constexpr double kMostIterations = 1e18;
 
 /// Where in its range a loop of a depth stands at a sample point. The first dimension is even but for a shift
 /// inside each part, without which a range of a power of two would be seen at one remainder by 4, 8, 16
@@ -43,7 +43,7 @@ double trips_until(std::string_view predicate, double bound, double step) {
   const bool strict = predicate == "ne" || predicate == (up ? "lt" : "gt");
   if (step == 0.0 || (!strict && predicate != (up ? "le" : "ge"))) return NAN;
   const double steps = strict ? std::ceil(bound / step) : std::floor(bound / step) + 1.0;
-  return std::isnan(steps) ? NAN : std::clamp(steps, 0.0, kMostTrips);
+  return std::isnan(steps) ? NAN : std::clamp(steps, 0.0, kMostIterations);
 }
 
 }  // namespace
@@ -331,7 +331,7 @@ void NestBuilder::launch(const Operation& operation, At at) {
     Points trips = points(sizes[d]);
     const bool known = std::none_of(trips.begin(), trips.end(), [](double size) { return std::isnan(size); });
     for (double& size : trips)
-      size = known ? std::clamp(size, 0.0, kMostTrips) : static_cast<double>(Nest::kUnknownTrips);
+      size = known ? std::clamp(size, 0.0, kMostIterations) : static_cast<double>(Nest::kUnknownTrips);
     const bool single = std::all_of(trips.begin(), trips.end(), [](double size) { return size == 1.0; });
     if (!single) at = {add_loop(at, trips, true, known, false), 1.0, at.under};
     const std::pair<int, std::int64_t> term{at.loop, 1};
