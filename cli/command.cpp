@@ -113,6 +113,19 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
       fmt::format("in [{} - {}]", low, high));
 }
 
+CLI::Validator shared_store() {
+  return CLI::Validator(
+      [](std::string& url) {
+        if (url.empty()) return std::string("names no store; leave it out for the one beside the study file");
+        if (url.starts_with("memory:"))
+          return std::string(
+                     "a store in memory is gone with its program and no other process sees it: give ") +
+                 "sqlite:PATH";
+        return std::string();
+      },
+      "");
+}
+
 int become_worker(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), run::find_program("hone-worker"));
   for (const auto& [name, value] : run::worker_environment()) ::setenv(name.c_str(), value.c_str(), 1);
@@ -153,6 +166,15 @@ int guarded(const std::function<int()>& body) {
     std::fprintf(stderr, "error: %s; this is a fault in hone, please report it\n", error.what());
     return kOwnFault;
   }
+}
+
+void need_other_output(const std::string& path, const Opened& opened, std::vector<std::string> read) {
+  if (path.empty()) return;
+  read.push_back(opened.file.path);
+  const std::string url = opened.study->store().url();
+  if (constexpr std::string_view kSqlite = "sqlite:"; url.starts_with(kSqlite))
+    for (const char* part : {"", "-wal", "-shm"}) read.push_back(url.substr(kSqlite.size()) + part);
+  need_other_file(path, read);
 }
 
 Opened open_study(const std::string& study_file, const std::string& store_url, study::Study::Depth depth) {

@@ -43,6 +43,10 @@ using Opened = run::OpenedStudy;
 Opened open_study(const std::string& study_file, const std::string& store_url,
                   study::Study::Depth depth = study::Study::Depth::whole);
 
+/// Throws Error where a result written to `path` would overwrite the study file, the study's store, or one of
+/// `read`, files that the result is made from.
+void need_other_output(const std::string& path, const Opened& opened, std::vector<std::string> read = {});
+
 /// "hone search licences.toml --store sqlite:x", for advice: with what was given, quoted for a shell where it
 /// must be. An empty store is none.
 std::string search_command(const std::string& study_file, const std::string& store_url);
@@ -68,6 +72,10 @@ CLI::Validator between(double low, double high);
 
 /// For whole numbers from `low` to `high`: what is none is told as that, not as out of range.
 CLI::Validator whole_number(std::int64_t low, std::int64_t high);
+
+/// For a store's URL: not empty, as a variable is that was never set, and not in memory, where no other
+/// process would see it.
+CLI::Validator shared_store();
 
 /// How wide standard output is: the terminal's columns, 0 where it is none.
 std::size_t output_columns();

@@ -14,7 +14,8 @@ void GivenDesign::add_to(CLI::App& command) {
                      ->excludes(values)
                      ->excludes(object);
   command.add_option("--store", store, "Where the trial's study is kept, if not beside the file")
-      ->needs(number);
+      ->needs(number)
+      ->check(shared_store());
 }
 
 space::Config GivenDesign::of(const run::StudyFile& study) const {

@@ -21,7 +21,10 @@ struct IdentityArguments {
 int identity(const IdentityArguments& arguments) {
   const run::StudyFile file = run::StudyFile::read(arguments.file);
   for (const auto& searcher : arguments.searchers) methods().need("searcher", searcher);
-  if (!arguments.out.empty()) need_writable(arguments.out);
+  if (!arguments.out.empty()) {
+    need_writable(arguments.out);
+    need_other_file(arguments.out, {arguments.file, file.default_store().substr(sizeof("sqlite:") - 1)});
+  }
   catch_interrupts();
   run::prepare_task(file);
 

@@ -24,7 +24,8 @@ struct LookArguments {
 std::shared_ptr<LookArguments> look_arguments(CLI::App* command) {
   auto arguments = std::make_shared<LookArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
-  command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
+  command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file")
+      ->check(shared_store());
   command->add_flag("--json", arguments->json, "Print one JSON document");
   return arguments;
 }
@@ -94,6 +95,7 @@ void add_report(CLI::App& app, Action& action) {
     action = [arguments] {
       if (!arguments->output.empty()) need_writable(arguments->output);
       const Opened opened = open_study(arguments->file, arguments->store);
+      need_other_output(arguments->output, opened, {arguments->sample});
       const std::string sample = arguments->sample.empty() ? "" : read_file(arguments->sample);
       const Json data = run::report_json(*opened.study, opened.file, sample);
       std::string path = arguments->output;

@@ -117,11 +117,12 @@ void add_methods_command(CLI::App& app, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       std::vector<const Registry::Method*> chosen;
-      std::vector<std::string> names, kinds;
+      std::vector<std::string> names, kinds, also;
       for (const auto& method : methods().methods()) {
         // Evaluators and lowerings are how tasks and operators are run, not something to choose.
         if (method.kind == "evaluator" || method.kind == "lowering") continue;
-        names.push_back(method.info.name);
+        if (arguments->kind.empty() || method.kind == arguments->kind) names.push_back(method.info.name);
+        if (!arguments->name.empty() && method.info.name == arguments->name) also.push_back(method.kind);
         if (std::find(kinds.begin(), kinds.end(), method.kind) == kinds.end()) kinds.push_back(method.kind);
         if (!arguments->name.empty() && method.info.name != arguments->name) continue;
         if (!arguments->kind.empty() && method.kind != arguments->kind) continue;
@@ -131,8 +132,11 @@ void add_methods_command(CLI::App& app, Action& action) {
         throw Error(fmt::format("there is no kind '{}'", arguments->kind), {},
                     suggest(arguments->kind, kinds));
       if (chosen.empty())
-        throw Error(fmt::format("there is no method '{}'", arguments->name), {},
-                    suggest(arguments->name, names));
+        throw Error(fmt::format("there is no {} '{}'", arguments->kind.empty() ? "method" : arguments->kind,
+                                arguments->name),
+                    {},
+                    also.empty() ? suggest(arguments->name, names)
+                                 : fmt::format("'{}' is a {}", arguments->name, fmt::join(also, " and a ")));
       if (arguments->json) {
         Json list = Json::array();
         for (const auto* method : chosen) list.push_back(method_json(*method));

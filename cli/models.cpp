@@ -17,7 +17,7 @@ namespace hone::cli {
 namespace {
 
 /// Trials count from 0.
-const CLI::Range kTrial(std::int64_t{0}, std::numeric_limits<std::int64_t>::max());
+CLI::Validator trial_number() { return whole_number(0, std::numeric_limits<std::int64_t>::max()); }
 
 /// Throws Error where the study's task has no models. `kinds`: those that have what is asked for.
 void need_models(const Opened& opened, const std::vector<std::string>& kinds, const std::string& what) {
@@ -67,14 +67,15 @@ void add_train(CLI::App& app, Action& action) {
   };
   auto arguments = std::make_shared<ModelsArguments>();
   command->add_option("FILE", arguments->file, "The study file")->required();
-  command->add_option("--trial", arguments->trial, "Which trial's design")->check(kTrial);
+  command->add_option("--trial", arguments->trial, "Which trial's design")->check(trial_number());
   command->add_option("--best", arguments->best,
                       "The front's best by this objective, where no --trial is given");
   command->add_option("--steps", arguments->steps, "Steps of training; default: the study's largest")
       ->check(whole_number(1, 1 << 30));
   command->add_option("-o,--output", arguments->output,
                       "Where to save it; default: models/trial-N.model in the study's folder");
-  command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file");
+  command->add_option("--store", arguments->store, "Where the study is kept, if not beside the file")
+      ->check(shared_store());
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] {
     action = [arguments] {
@@ -85,6 +86,7 @@ void add_train(CLI::App& app, Action& action) {
       std::string output = arguments->output;
       if (output.empty())
         output = fmt::format("{}/models/trial-{}.model", run::folder_of(opened.study->store()), trial);
+      need_other_output(output, opened);
       std::vector<std::string> command{"train",
                                        "--store",
                                        opened.study->store().url(),
@@ -133,9 +135,10 @@ void add_generate(CLI::App& app, Action& action) {
   command->add_option("--seed", arguments->seed, "Another seed, another text")
       ->check(not_negative())
       ->capture_default_str();
-  command->add_option("--trial", arguments->trial, "With a study file: which trial")->check(kTrial);
+  command->add_option("--trial", arguments->trial, "With a study file: which trial")->check(trial_number());
   command->add_option("--best", arguments->best, "With a study file: the front's best by this objective");
-  command->add_option("--store", arguments->store, "With a study file: where the study is kept");
+  command->add_option("--store", arguments->store, "With a study file: where the study is kept")
+      ->check(shared_store());
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->callback([arguments, &action] {
     action = [arguments] {

@@ -128,7 +128,11 @@ int run_search(const SearchArguments& arguments) {
   options.workers = arguments.workers;
   if (arguments.trials > 0) options.trials = arguments.trials;
   if (arguments.steps > 0) options.steps = arguments.steps;
-  if (!arguments.time.empty()) options.time_s = parse_duration_s(arguments.time, "--time");
+  if (!arguments.time.empty()) {
+    options.time_s = parse_duration_s(arguments.time, "--time");
+    if (*options.time_s <= 0.0)
+      throw Error("--time: a search needs some time", {}, "for example --time '1 min'");
+  }
   if (arguments.explain) return explain_search(arguments, file, options);
   options.worker_program = run::worker_program(file);
   listen_for_interrupts(options);
@@ -168,12 +172,14 @@ void add_search(CLI::App& app, Action& action) {
                    "Steps in all (or what the task's fidelity counts), instead of the file's budget")
       ->check(whole_number(1, std::int64_t{1} << 62));
   command->add_option("--store", arguments->store,
-                      "Where the study is kept (sqlite:PATH); default: FILE's name with .hone");
+                      "Where the study is kept (sqlite:PATH)
+      ->check(shared_store()); default: FILE's name with .hone");
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->add_flag("--explain", arguments->explain,
                     "Run nothing: print every setting that holds, defaults too, and where each comes from");
-  command->callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });
+  command->callback([arguments, &action] {
+    action = [arguments] { return run_search(*arguments); }; });
 }
 
 void add_worker(CLI::App& app, Action& action) {
@@ -185,6 +191,8 @@ void add_worker(CLI::App& app, Action& action) {
   command->callback([words, &action] {
     action = [words] {
       const run::WorkerArguments arguments = run::read_worker_arguments(*words);
+      if (const std::string problem = shared_store()(arguments.store); !problem.empty())
+        throw Error("--store: " + problem);
       auto store = study::open_existing_store(arguments.store);
       const std::string program = run::worker_program(run::study_file_of(store, arguments.file));
       store.reset();

@@ -149,7 +149,7 @@ void add_store(CLI::App& app, Action& action) {
       "  hone store check licences.toml --mend");
   auto given = std::make_shared<StoreArguments>();
   command->add_option("FILE", given->file, "The study file");
-  command->add_option("--store", given->store, "The store itself, instead of FILE's");
+  command->add_option("--store", given->store, "The store itself, instead of FILE's")->check(shared_store());
   command->add_flag(
       "--mend", given->mend,
       "Mend what can be mended, in a new file; the old one is kept beside it as NAME.before-mend");

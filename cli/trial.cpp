@@ -35,7 +35,8 @@ using Given = std::shared_ptr<TrialArguments>;
 Given add(CLI::App* command) {
   auto given = std::make_shared<TrialArguments>();
   command->add_option("FILE", given->file, "The study file")->required();
-  command->add_option("--store", given->store, "Where the study is kept, if not beside the file");
+  command->add_option("--store", given->store, "Where the study is kept, if not beside the file")
+      ->check(shared_store());
   return given;
 }
 
@@ -178,8 +179,20 @@ int export_trials(const TrialArguments& given) {
     flush_output();
     return kDone;
   }
+  need_other_output(given.output, opened);
+  // A part of a file is not left behind.
+  struct Stopped {};
+  catch_interrupts();
   OutputFile out(given.output);
-  write([&](std::string_view text) { out.write(text); });
+  try {
+    write([&](std::string_view text) {
+      if (interrupted()) throw Stopped{};
+      out.write(text);
+    });
+  } catch (const Stopped&) {
+    std::fprintf(stderr, "stopped; %s was not written\n", given.output.c_str());
+    return kStopped;
+  }
   out.finish();
   return kDone;
 }

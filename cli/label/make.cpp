@@ -182,12 +182,12 @@ void add_label_make(CLI::App& app, Action& action) {
       "  hone-label make products.jsonl --families matmul,matmul_chain --count 400 --workers 2");
   command->add_option("FILE", arguments->file, "The data set, JSON lines")->required();
   command->add_option("--count", arguments->count, "The generator's first so many functions; default: 1000")
-      ->check(CLI::Range(1, 100000000));
+      ->check(whole_number(1, 100000000));
   add_generator(command, arguments);
   command
       ->add_option("--workers", arguments->workers,
                    "Processes that compile; timing is always one at a time; default: one a core")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
   command
       ->add_option("--kernel-seconds", arguments->kernel_seconds,
                    "Give a function up after so long; default: 60")
@@ -197,7 +197,7 @@ void add_label_make(CLI::App& app, Action& action) {
           "--visits", arguments->visits,
           "Where the repeats of a function disagree, measure it again when all others have been, up to "
           "so often in all; default: 3")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command->add_flag("--json", arguments->json, "Print one JSON document");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->callback([arguments, &action] { action = [arguments] { return make(*arguments); }; });

@@ -33,7 +33,7 @@ class Reports {
   }
   void end() {
     for (const auto& line : lines_.end()) hear(line);
-    if (notes_ > kMaxNotes) log_.note(fmt::format("{} more reports were not understood", notes_ - kMaxNotes));
+    if (notes_ > kMaxNotes) log_.note(fmt::format("{} more reports were not taken", notes_ - kMaxNotes));
   }
 
   RunEars::Wish wish() const { return wish_; }
@@ -51,17 +51,26 @@ class Reports {
   }
 
  private:
+  void refuse(const JsonLines::Line& line, const std::string& problem) {
+    if (refused_.empty())
+      refused_ = fmt::format("its report line {} {}: {}", line.number, problem, line.shown);
+    if (++notes_ <= kMaxNotes)
+      log_.note(fmt::format("report line {} {}: {}", line.number, problem, line.shown));
+  }
+
   void hear(const JsonLines::Line& line) {
     for (const auto& name : line.texts)
       if (texts_.size() < kMostInVain) texts_.insert(name);
     if (!line.problem.empty()) {
-      if (refused_.empty())
-        refused_ = fmt::format("its report line {} {}: {}", line.number, line.problem, line.shown);
-      if (++notes_ <= kMaxNotes)
-        log_.note(fmt::format("report line {} {}: {}", line.number, line.problem, line.shown));
+      refuse(line, line.problem);
       return;
     }
-    if (!line.fidelity || *line.fidelity >= to_) {
+    if (line.fidelity && *line.fidelity > to_) {
+      refuse(line, fmt::format("is of fidelity {}, and this run was to go to {} (HONE_FIDELITY)",
+                               *line.fidelity, to_));
+      return;
+    }
+    if (!line.fidelity || *line.fidelity == to_) {
       result_.merge(line.measures);
       return;
     }
@@ -88,7 +97,7 @@ class Reports {
   study::Measures result_;
   RunEars::Wish wish_ = RunEars::Wish::go_on;
   std::int64_t notes_ = 0;
-  std::string refused_;  ///< the first line that was not understood
+  std::string refused_;  ///< the first line that was not taken, and why
   std::set<std::string> texts_;
 };
 

@@ -165,6 +165,12 @@ TEST(Program, AnswersMistakes) {
   fails({"worker", "--store", "sqlite:typo.sqlite"}, "there is no study there");
   EXPECT_FALSE(std::filesystem::exists(folder.file("typo.sqlite")));
   fails({"methods", "tpee"}, "did you mean 'tpe'?");
+  fails({"methods", "tpe", "--kind", "scheduler"}, "there is no scheduler 'tpe'; 'tpe' is a searcher");
+  fails({"search", "s.toml", "--store", ""}, "--store: names no store");
+  fails({"search", "s.toml", "--store", "memory:"}, "a store in memory is gone with its program");
+  fails({"worker", "--store", "memory:"}, "a store in memory is gone with its program");
+  fails({"search", "s.toml", "--time", "0"}, "--time: a search needs some time");
+  fails({"train", "s.toml", "--trial", "1e3"}, "--trial: expected a whole number of 0 or more, found '1e3'");
   // A number that is none, an option that is none and one given twice are told as what they are.
   fails({"search", "s.toml", "--trials", "1e3"},
         "--trials: expected a whole number from 1 to 1073741824, found '1e3'");

@@ -182,6 +182,24 @@ TEST(TrialProgram, AFileThatCannotBeWrittenIsRefusedBeforeTheWork) {
     }
 }
 
+TEST(TrialProgram, ResultsDoNotOverwriteTheStudy) {
+  const Folder folder;
+  folder.write("s.toml", study_text("0 s", 3));
+  ASSERT_EQ(Program(folder, {"search", "s.toml", "--quiet"}).status(), 0);
+  const std::string file = folder.read("s.toml");
+  for (const std::string& path : {"s.toml", "s.hone/../s.toml", "s.hone/study.sqlite"})
+    for (auto command : {std::vector<std::string>{"report", "s.toml", "-o"},
+                         std::vector<std::string>{"trial", "export", "s.toml", "-o"},
+                         std::vector<std::string>{"identity", "s.toml", "--samples", "5", "--out"}}) {
+      command.push_back(path);
+      Program program(folder, command);
+      EXPECT_EQ(program.status(), 2) << command[0] << ' ' << path;
+      EXPECT_NE(program.err().find("would be overwritten"), std::string::npos) << program.err();
+    }
+  EXPECT_EQ(folder.read("s.toml"), file);
+  EXPECT_EQ(Program(folder, {"status", "s.toml"}).status(), 0);
+}
+
 TEST(TrialProgram, TrainAndGenerateSayWhatIsWrongWithWhatWasAsked) {
   const Folder folder;
   folder.write("s.toml", study_text("0 s", 3));

@@ -75,7 +75,23 @@ i=0; while [ $i -lt 50 ]; do echo "[$i]" >&3; i=$((i+1)); done)");
   EXPECT_NE(bench.log().find("--- report line 1 is not a JSON object: garbage"), std::string::npos)
       << bench.log();
   EXPECT_NE(bench.log().find("--- report line 2 is not valid JSON"), std::string::npos);
-  EXPECT_NE(bench.log().find("--- 32 more reports were not understood"), std::string::npos) << bench.log();
+  EXPECT_NE(bench.log().find("--- 32 more reports were not taken"), std::string::npos) << bench.log();
+}
+
+TEST(CommandEvaluator, ReportsBeyondTheTargetAreNotTheResult) {
+  // A program that goes on beyond what it was asked for: its value at the target counts, and the log says why
+  // the others do not.
+  CommandBench bench("for e in 1 2 3 4 5; do echo \"{\\\"fidelity\\\": $e, \\\"loss\\\": 1$e}\" >&3; done");
+  const Outcome outcome = bench.run(3);
+  EXPECT_EQ(measure(outcome, "loss"), 13.0);
+  EXPECT_EQ(bench.listener.reports.size(), 2u);
+  EXPECT_NE(bench.log().find("report line 4 is of fidelity 4, and this run was to go to 3 (HONE_FIDELITY)"),
+            std::string::npos)
+      << bench.log();
+  CommandBench late("echo '{\"fidelity\": 9, \"loss\": 1}' >&3", {{"metrics", {"loss"}}});
+  EXPECT_EQ(late.run(3).reason,
+            "it did not report loss | its report line 1 is of fidelity 9, and this run was to go to 3 "
+            "(HONE_FIDELITY): {\"fidelity\": 9, \"loss\": 1}");
 }
 
 TEST(CommandEvaluator, AMissingMetricFails) {
