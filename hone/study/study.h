@@ -114,7 +114,7 @@ class Study {
 
   std::int64_t count(TrialState state) const { return counts_[static_cast<std::size_t>(state)]; }
   /// Trials that wait to be run (given back or enqueued), oldest first; without those behind another.
-  const std::vector<std::int64_t>& waiting() const { return waiting_; }
+  const std::deque<std::int64_t>& waiting() const { return waiting_; }
 
   /// Where a trial lies among the others at the horizon, by all its evaluations together; nullopt: it has no
   /// place on the front, whatever else there is.
@@ -247,7 +247,7 @@ class Study {
   std::map<std::int64_t, std::vector<std::int64_t>> joined_;  // by the trial that they joined
   std::map<std::int64_t, std::vector<std::int64_t>> behind_;
   std::array<std::int64_t, kTrialStates> counts_{};
-  std::vector<std::int64_t> waiting_;
+  std::deque<std::int64_t> waiting_;  ///< mostly left from its front
   PointSet points_;
   Saved saved_;
   std::int64_t known_in_a_row_ = 0;

@@ -21,8 +21,9 @@ bool Study::leave(const Trial& trial) {
   if (trial.state == TrialState::waiting) {
     if (trial.behind >= 0)
       std::erase(behind_[trial.behind], trial.id);
-    else
-      std::erase(waiting_, trial.id);
+    else if (const auto found = std::find(waiting_.begin(), waiting_.end(), trial.id);
+             found != waiting_.end())
+      waiting_.erase(found);
   }
   if (trial.state == TrialState::running) spending_.drop_running(trial);
   if (trial.state == TrialState::failed && --causes_[trial.cause] <= 0) causes_.erase(trial.cause);

@@ -108,7 +108,7 @@ void Study::take_views(const Json& views) {
   }
   size_ = views.at("size");
   counts_ = views.at("counts").get<decltype(counts_)>();
-  waiting_ = views.at("waiting").get<std::vector<std::int64_t>>();
+  waiting_ = views.at("waiting").get<std::deque<std::int64_t>>();
   behind_ = lists_of(views.at("behind"));
   followers_ = lists_of(views.at("followers"));
   replicates_ = lists_of(views.at("replicates"));

@@ -104,7 +104,7 @@ TEST(Study, AnotherProcessSeesTheSame) {
     EXPECT_EQ(writer.trial(id).state, reader.trial(id).state);
     EXPECT_EQ(writer.trial(id).config, reader.trial(id).config);
   }
-  EXPECT_EQ(writer.waiting(), std::vector<std::int64_t>{1});
+  EXPECT_EQ(writer.waiting(), std::deque<std::int64_t>{1});
 }
 
 TEST(Study, AResultStandsOnceItIsThere) {
