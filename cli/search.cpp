@@ -171,15 +171,15 @@ void add_search(CLI::App& app, Action& action) {
       ->add_option("--steps", arguments->steps,
                    "Steps in all (or what the task's fidelity counts), instead of the file's budget")
       ->check(whole_number(1, std::int64_t{1} << 62));
-  command->add_option("--store", arguments->store,
-                      "Where the study is kept (sqlite:PATH)
-      ->check(shared_store()); default: FILE's name with .hone");
+  command
+      ->add_option("--store", arguments->store,
+                   "Where the study is kept (sqlite:PATH); default: FILE's name with .hone")
+      ->check(shared_store());
   command->add_flag("--json", arguments->json, "Print one JSON document at the end, and nothing else there");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->add_flag("--explain", arguments->explain,
                     "Run nothing: print every setting that holds, defaults too, and where each comes from");
-  command->callback([arguments, &action] {
-    action = [arguments] { return run_search(*arguments); }; });
+  command->callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });
 }
 
 void add_worker(CLI::App& app, Action& action) {
