@@ -249,7 +249,7 @@ TEST(StoreCheck, FindsOrphansAndGarbageAmongLeases) {
   MendReport mend;
   const auto study = mended(path, mend);
   EXPECT_EQ(mend.waiting_again, std::vector<std::int64_t>{10});
-  EXPECT_EQ(study->waiting(), std::vector<std::int64_t>{10});
+  EXPECT_EQ(study->waiting(), std::deque<std::int64_t>{10});
   EXPECT_TRUE(study->store().acquire("ask", "me", 1.0));
 }
 
