@@ -187,7 +187,7 @@ TEST(TrialProgram, ResultsDoNotOverwriteTheStudy) {
   folder.write("s.toml", study_text("0 s", 3));
   ASSERT_EQ(Program(folder, {"search", "s.toml", "--quiet"}).status(), 0);
   const std::string file = folder.read("s.toml");
-  for (const std::string& path : {"s.toml", "s.hone/../s.toml", "s.hone/study.sqlite"})
+  for (const std::string path : {"s.toml", "s.hone/../s.toml", "s.hone/study.sqlite"})
     for (auto command : {std::vector<std::string>{"report", "s.toml", "-o"},
                          std::vector<std::string>{"trial", "export", "s.toml", "-o"},
                          std::vector<std::string>{"identity", "s.toml", "--samples", "5", "--out"}}) {
