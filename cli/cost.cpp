@@ -12,6 +12,7 @@ void add_cost(CLI::App& app, Action& action) {
   add_cost_mlir(*cost, action);
   add_cost_predict(*cost, action);
   add_cost_tune(*cost, action);
+  add_cost_recur(*cost, action);
 }
 
 }  // namespace hone::cli

@@ -1,5 +1,7 @@
 #include "hone/cost/nvml.h"
 
+#include <cmath>
+
 #include <dlfcn.h>
 
 namespace hone::cost {
@@ -14,6 +16,10 @@ struct Nvml::Library {
   int (*device_by_index)(unsigned, Device*) = nullptr;
   int (*total_energy)(Device, unsigned long long*) = nullptr;
   int (*power_usage)(Device, unsigned*) = nullptr;
+  int (*power_limit)(Device, unsigned*) = nullptr;
+  int (*power_limit_range)(Device, unsigned*, unsigned*) = nullptr;
+  int (*set_power_limit)(Device, unsigned) = nullptr;
+  const char* (*error_string)(int) = nullptr;
   bool started = false;
 
   ~Library() {
@@ -38,6 +44,10 @@ std::optional<Nvml> Nvml::open() {
       !library->load(library->power_usage, "nvmlDeviceGetPowerUsage"))
     return std::nullopt;
   library->load(library->total_energy, "nvmlDeviceGetTotalEnergyConsumption");
+  library->load(library->power_limit, "nvmlDeviceGetPowerManagementLimit");
+  library->load(library->power_limit_range, "nvmlDeviceGetPowerManagementLimitConstraints");
+  library->load(library->set_power_limit, "nvmlDeviceSetPowerManagementLimit");
+  library->load(library->error_string, "nvmlErrorString");
   if (library->init() != 0) return std::nullopt;
   library->started = true;
   unsigned count = 0;
@@ -65,6 +75,36 @@ std::optional<double> Nvml::power_w(int gpu) const {
       library_->power_usage(device, &milliwatts) != 0)
     return std::nullopt;
   return static_cast<double>(milliwatts) * 1e-3;
+}
+
+std::optional<double> Nvml::power_limit_w(int gpu) const {
+  Library::Device device = nullptr;
+  unsigned milliwatts = 0;
+  if (gpu < 0 || library_->power_limit == nullptr ||
+      library_->device_by_index(static_cast<unsigned>(gpu), &device) != 0 ||
+      library_->power_limit(device, &milliwatts) != 0)
+    return std::nullopt;
+  return static_cast<double>(milliwatts) * 1e-3;
+}
+
+std::optional<std::pair<double, double>> Nvml::power_limit_range_w(int gpu) const {
+  Library::Device device = nullptr;
+  unsigned low = 0, high = 0;
+  if (gpu < 0 || library_->power_limit_range == nullptr ||
+      library_->device_by_index(static_cast<unsigned>(gpu), &device) != 0 ||
+      library_->power_limit_range(device, &low, &high) != 0)
+    return std::nullopt;
+  return std::pair{static_cast<double>(low) * 1e-3, static_cast<double>(high) * 1e-3};
+}
+
+std::string Nvml::set_power_limit(int gpu, double watts) const {
+  Library::Device device = nullptr;
+  if (library_->set_power_limit == nullptr) return "the driver's library cannot";
+  if (gpu < 0 || library_->device_by_index(static_cast<unsigned>(gpu), &device) != 0) return "there is no such GPU";
+  const int code = library_->set_power_limit(device, static_cast<unsigned>(std::lround(watts * 1e3)));
+  if (code == 0) return "";
+  const char* text = library_->error_string == nullptr ? nullptr : library_->error_string(code);
+  return text == nullptr ? "the driver refuses" : text;
 }
 
 }  // namespace hone::cost

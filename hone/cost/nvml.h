@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace hone::cost {
 
@@ -16,6 +18,13 @@ class Nvml {
   std::optional<std::uint64_t> energy_mj(int gpu) const;
   /// Watts drawn now.
   std::optional<double> power_w(int gpu) const;
+
+  /// The power limit that is set, and the lowest and highest that may be, in watts; nothing where the GPU has
+  /// none.
+  std::optional<double> power_limit_w(int gpu) const;
+  std::optional<std::pair<double, double>> power_limit_range_w(int gpu) const;
+  /// Sets it; "" or why not ("not permitted", mostly: it wants root).
+  std::string set_power_limit(int gpu, double watts) const;
 
  private:
   struct Library;

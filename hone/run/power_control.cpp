@@ -1,0 +1,168 @@
+#include "hone/run/power_control.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/wait.h>
+
+#include "hone/base/error.h"
+#include "hone/cost/nvml.h"
+#include "hone/task/command_lines.h"
+#include "hone/task/command_run.h"
+
+namespace hone::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The user's own commands.
+class CommandPower final : public PowerControl {
+ public:
+  explicit CommandPower(const RecurringJob& job) : job_(job) {}
+
+  Json current() override {
+    if (job_.power.get.empty()) return job_.power.limits_w.front();
+    const std::string said = run(job_.power.get, "");
+    const std::size_t at = said.find_first_of("0123456789");
+    const double watts = at == std::string::npos ? 0.0 : std::strtod(said.c_str() + at, nullptr);
+    if (!(watts > 0.0))
+      throw environment_error(fmt::format("'{}' printed no power limit: {}", fmt::join(job_.power.get, " "),
+                                          task::printable(said, 200)));
+    return watts;
+  }
+  void set(double watts) override { run(job_.power.set, fmt::format("{:.0f}", watts)); }
+  void restore(const Json& before) override { set(json_to_real(before)); }
+
+ private:
+  std::string run(std::vector<std::string> words, const std::string& watts) const {
+    for (std::string& word : words)
+      for (std::size_t at; (at = word.find("{watts}")) != std::string::npos;) word.replace(at, 7, watts);
+    task::Launch launch;
+    launch.program = job_.command->program(words[0]);
+    launch.arguments = words;
+    for (char** entry = environ; *entry != nullptr; ++entry) launch.environment.emplace_back(*entry);
+    launch.folder = job_.folder;
+    std::string said;
+    task::RunEars ears;
+    ears.output = [&](std::string_view bytes) {
+      if (said.size() < 4096) said += bytes;
+    };
+    task::RunRules rules;
+    rules.time_s = 30.0;
+    rules.grace_s = 1.0;
+    const task::RunEnd end = task::run_program(launch, rules, ears);
+    while (!said.empty() && said.back() == '\n') said.pop_back();
+    if (end.how != task::RunEnd::How::ended || !WIFEXITED(end.status) || WEXITSTATUS(end.status) != 0)
+      throw environment_error(
+          fmt::format("'{}' failed{}{}", fmt::join(words, " "),
+                      end.how == task::RunEnd::How::over_time ? ": it took over 30 s" : "",
+                      said.empty() ? "" : ": " + task::printable(said, 300)),
+          "[power] set and get are commands that must work for you by hand");
+    return said;
+  }
+
+  const RecurringJob& job_;
+};
+
+/// NVIDIA's management library.
+class NvmlPower final : public PowerControl {
+ public:
+  explicit NvmlPower(const RecurringJob& job) : nvml_(cost::Nvml::open()), gpus_(job.power.gpus) {
+    if (!nvml_)
+      throw environment_error("via = \"nvml\" finds no GPU of NVIDIA's on this machine",
+                              "set = [...] names a command of your own");
+    for (int gpu = 0; job.power.gpus.empty() && gpu < nvml_->count(); ++gpu) gpus_.push_back(gpu);
+    for (const int gpu : gpus_) {
+      const auto range = nvml_->power_limit_range_w(gpu);
+      if (!range) throw environment_error(fmt::format("GPU {} tells no power limits", gpu));
+      for (const double limit : job.power.limits_w)
+        if (limit < range->first || limit > range->second)
+          throw Error(fmt::format("GPU {} takes limits from {:.0f} to {:.0f} W, not {} W", gpu, range->first,
+                                  range->second, real_text(limit)),
+                      Place{job.path, 0, "power.limits_w"});
+    }
+  }
+  Json current() override {
+    Json list = Json::array();
+    for (const int gpu : gpus_) list.push_back(nvml_->power_limit_w(gpu).value_or(0.0));
+    return list;
+  }
+  void set(double watts) override {
+    for (const int gpu : gpus_) set_one(gpu, watts);
+  }
+  void restore(const Json& before) override {
+    for (std::size_t i = 0; i < gpus_.size() && i < before.size(); ++i)
+      if (const double watts = json_to_real(before[i]); watts > 0.0) set_one(gpus_[i], watts);
+  }
+
+ private:
+  void set_one(int gpu, double watts) const {
+    if (const std::string why = nvml_->set_power_limit(gpu, watts); !why.empty())
+      throw environment_error(fmt::format("the power limit of GPU {} cannot be set to {:.0f} W: {}", gpu, watts, why),
+                              "it wants root, or a command in [power] set that has the right to");
+  }
+
+  std::optional<cost::Nvml> nvml_;
+  std::vector<int> gpus_;
+};
+
+/// The kernel's powercap files: the long-term limit of every processor package, each an equal share.
+class PowercapPower final : public PowerControl {
+ public:
+  explicit PowercapPower(const RecurringJob& job) {
+    std::error_code code;
+    for (const auto& entry : fs::directory_iterator(job.power.powercap, code)) {
+      std::string name;
+      std::ifstream(entry.path() / "name") >> name;
+      if (entry.path().filename().string().starts_with("intel-rapl-mmio")) continue;  // the same package again
+      const fs::path file = entry.path() / "constraint_0_power_limit_uw";
+      if (name.starts_with("package") && fs::exists(file, code)) files_.push_back(file);
+    }
+    std::sort(files_.begin(), files_.end());
+    if (files_.empty())
+      throw environment_error(fmt::format("there are no power limits of processors in {}", job.power.powercap),
+                              "set = [...] names a command of your own");
+  }
+  Json current() override {
+    Json list = Json::array();
+    for (const fs::path& file : files_) {
+      std::int64_t microwatts = 0;
+      std::ifstream(file) >> microwatts;
+      list.push_back(microwatts);
+    }
+    return list;
+  }
+  void set(double watts) override {
+    for (const fs::path& file : files_)
+      write(file, std::llround(watts * 1e6 / static_cast<double>(files_.size())));
+  }
+  void restore(const Json& before) override {
+    for (std::size_t i = 0; i < files_.size() && i < before.size(); ++i)
+      if (const auto microwatts = before[i].get<std::int64_t>(); microwatts > 0) write(files_[i], microwatts);
+  }
+
+ private:
+  static void write(const fs::path& file, std::int64_t microwatts) {
+    std::ofstream stream(file);
+    if (!(stream << microwatts << std::flush))
+      throw environment_error(fmt::format("{} cannot be written", file.string()), "it wants root");
+  }
+
+  std::vector<fs::path> files_;
+};
+
+}  // namespace
+
+std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job) {
+  if (job.power.via == "command") return std::make_unique<CommandPower>(job);
+  if (job.power.via == "nvml") return std::make_unique<NvmlPower>(job);
+  if (job.power.via == "powercap") return std::make_unique<PowercapPower>(job);
+  return nullptr;
+}
+
+}  // namespace hone::run

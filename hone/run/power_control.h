@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "hone/base/json.h"
+#include "hone/run/recurring_job.h"
+
+namespace hone::run {
+
+/// Sets the power limit of what a job runs on. Not thread safe.
+class PowerControl {
+ public:
+  virtual ~PowerControl() = default;
+  /// What there is now, as restore() takes it and a journal keeps it. Throws Error (environment).
+  virtual Json current() = 0;
+  /// Throws Error (environment) with what the device or the command said.
+  virtual void set(double watts) = 0;
+  virtual void restore(const Json& before) = 0;
+};
+
+/// By the job's [power]; null where no limits are set. Throws Error (environment) where there is no such device.
+std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job);
+
+}  // namespace hone::run

@@ -1,0 +1,337 @@
+#include "hone/run/recurrence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include "hone/base/error.h"
+#include "hone/base/units.h"
+#include "hone/run/power_control.h"
+#include "hone/run/recurrence_watch.h"
+#include "hone/task/command_log.h"
+
+namespace hone::run {
+namespace {
+
+namespace fs = std::filesystem;
+using cost::RecurringHistory;
+using cost::RecurringJournal;
+using cost::RecurringRun;
+using cost::RunEnding;
+
+/// The environment of a run: a study's trials share a machine, a training job has it to itself.
+std::vector<std::string> recurrence_environment(const RecurringJob& job, const space::Config& config,
+                                                const task::RunContext& context) {
+  auto list = task::command_environment(job.command->options(), config, context);
+  std::erase_if(list, [](const std::string& entry) {
+    for (const char* name : {"HONE_FIDELITY=", "HONE_FROM=", "HONE_HORIZON="})
+      if (entry.starts_with(name)) return true;
+    return false;
+  });
+  if (job.cores_given) return list;
+  const std::set<std::string> stated(job.command->options().environment.begin(),
+                                     job.command->options().environment.end());
+  for (const std::string name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HONE_CORES"}) {
+    std::erase_if(list, [&](const std::string& entry) {
+      return entry.starts_with(name + "=") && !stated.contains(entry);
+    });
+    if (const char* own = std::getenv(name.c_str());
+        own != nullptr && std::none_of(list.begin(), list.end(),
+                                       [&](const std::string& entry) { return entry.starts_with(name + "="); }))
+      list.push_back(name + "=" + own);
+  }
+  return list;
+}
+
+/// One run, from its choice to its end.
+class OneRun {
+ public:
+  OneRun(const RecurringJob& job, const RecurrenceEars& ears, RecurringJournal& journal, PowerControl* control)
+      : job_(job), ears_(ears), journal_(journal), control_(control) {}
+
+  /// `recurrence`: of the first try nothing.
+  FinishedRun go(std::optional<std::int64_t> recurrence, int tries) {
+    begin(recurrence, tries);
+    try {
+      run_command();
+    } catch (const Error& error) {
+      // It could not be started, or no limit could be set: nothing is known of the batch size.
+      done_.run.ending = RunEnding::wrong;
+      done_.reason = error.what();
+      record();
+      throw;
+    }
+    record();
+    verdict();
+    return done_;
+  }
+
+ private:
+  void begin(std::optional<std::int64_t> recurrence, int tries) {
+    const RecurringJournal::Hold hold(journal_);
+    RecurringHistory history = journal_.read();
+    if (history.job.is_null()) {
+      Json line{{"event", "job"}, {"format", 1}};
+      const Json identity = job_.identity();
+      line.update(identity);
+      journal_.append(line);
+    } else {
+      const Json identity = job_.identity();
+      for (const auto& [key, value] : identity.items())
+        if (history.job.value(key, Json()) != value)
+          throw Error(fmt::format("recurrences were recorded with {} = {}, and the file now says {}", key,
+                                  history.job.value(key, Json()).dump(), value.dump()),
+                      Place{job_.path, 0, ""},
+                      fmt::format("costs of both cannot be compared: give the job file another name, or move {} away",
+                                  journal_.path()));
+    }
+    journal_.give_up_dead(history);
+    const cost::ZeusChoice choice = next_choice(job_, history);
+    RecurringRun& run = done_.run;
+    run.zeus.run = history.next_run;
+    run.zeus.batch_size = choice.batch_size;
+    run.zeus.stage = choice.stage;
+    run.zeus.threshold = choice.threshold;
+    run.recurrence = recurrence.value_or(history.next_recurrence);
+    run.tries = tries;
+    if (const auto found = history.profiles.find(choice.batch_size); found != history.profiles.end())
+      profile_ = found->second;
+    none_reached_ = std::none_of(history.ended.begin(), history.ended.end(),
+                                 [](const RecurringRun& one) { return one.zeus.reached; });
+    Json before;
+    if (control_ != nullptr) {
+      // Under another run's limit, or one that a killed run left, what there is now is not what there was.
+      before = history.limits_before.empty() ? control_->current() : history.limits_before.begin()->second;
+    }
+    journal_.claim(run.zeus.run);
+    journal_.append({{"event", "started"},
+                     {"run", run.zeus.run},
+                     {"recurrence", run.recurrence},
+                     {"try", tries},
+                     {"batch_size", choice.batch_size},
+                     {"stage", cost::stage_name(choice.stage)},
+                     {"threshold", real_to_json(choice.threshold)},
+                     {"why", choice.why}});
+    if (control_ != nullptr) {
+      before_ = before;
+      journal_.append({{"event", "limits"}, {"run", run.zeus.run}, {"before", before}});
+      for (const auto& [other, limits] : history.limits_before)  // taken over from the dead
+        if (!journal_.alive(other)) journal_.append({{"event", "restored"}, {"run", other}});
+    }
+    if (ears_.said)
+      ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
+                             std::isfinite(choice.threshold)
+                                 ? fmt::format("; stopped at a cost of {}",
+                                               quantity_text("cost_j", choice.threshold))
+                                 : ""));
+  }
+
+  void run_command() {
+    const task::CommandOptions& options = job_.command->options();
+    const std::int64_t number = done_.run.zeus.run;
+    const space::Config config({{"batch_size", Value(done_.run.zeus.batch_size)}});
+    task::RunContext context;
+    context.trial = number;
+    context.attempt = done_.run.tries;
+    context.seed = job_.zeus.seed + static_cast<std::uint64_t>(number);
+    context.study_folder = job_.folder;
+    context.folder = fmt::format("{}/runs/{}", job_.state_folder(), number);
+    std::error_code code;
+    fs::create_directories(context.folder, code);
+    if (code) throw environment_error(fmt::format("cannot make the folder {}: {}", context.folder, code.message()));
+    task::Launch launch;
+    launch.arguments = task::command_arguments(options, config, context);
+    launch.program = job_.command->program(launch.arguments[0]);
+    launch.environment = recurrence_environment(job_, config, context);
+    launch.folder = job_.folder;
+    launch.apart = options.report_on_output;
+    if (options.config_on_input) launch.input = config.json().dump() + "\n";
+
+    task::CommandLog log(context.folder + "/output.log", options.output_bytes);
+    watch_.emplace(job_, done_.run.zeus, profile_, control_, [&](const cost::PowerSlice& slice, double seconds) {
+      const RecurringJournal::Hold hold(journal_);
+      journal_.append({{"event", "slice"},
+                       {"run", number},
+                       {"batch_size", done_.run.zeus.batch_size},
+                       {"power_limit_w", slice.limit_w},
+                       {"average_power_w", slice.average_power_w},
+                       {"throughput", slice.throughput},
+                       {"seconds", seconds},
+                       {"measured", watch_->energy().measured()}});
+    });
+    task::RunEars ears;
+    ears.output = [&](std::string_view bytes) { log.add(bytes); };
+    ears.report = [&](std::string_view bytes) { watch_->hear(bytes); };
+    ears.apart = [&](std::string_view bytes) {
+      log.add(bytes);
+      watch_->hear(bytes);
+    };
+    ears.wish = [&] {
+      const auto wish = watch_->wish();
+      if (ears_.progress)
+        ears_.progress(fmt::format("run {}, batch size {}: {}", number, done_.run.zeus.batch_size, watch_->shown()));
+      return wish;
+    };
+    ears.interrupted = ears_.interrupted;
+    log.note(fmt::format("run {}, batch size {}", number, done_.run.zeus.batch_size));
+    watch_->start();
+    const task::RunEnd end = task::run_program(launch, options.rules, ears);
+    watch_->end_of_reports();
+    judge(end, log);
+    log.note(done_.reason.empty() ? cost::ending_name(done_.run.ending)
+                                  : fmt::format("{}: {}", cost::ending_name(done_.run.ending), done_.reason));
+  }
+
+  void judge(const task::RunEnd& end, const task::CommandLog& log) {
+    using How = task::RunEnd::How;
+    RecurringRun& run = done_.run;
+    std::string said = log.last_lines(3);
+    std::replace(said.begin(), said.end(), '\n', '|');
+    said = said.empty() ? "" : ": " + task::printable(said, 300);
+    const bool well = WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0;
+    if (watch_->reached()) {
+      run.ending = RunEnding::reached;
+    } else if (!watch_->broken().empty()) {
+      run.ending = RunEnding::wrong;
+      done_.reason = watch_->broken();
+    } else if (end.how == How::interrupted) {
+      run.ending = RunEnding::interrupted;
+      done_.reason = "interrupted";
+    } else if (watch_->over_cost()) {
+      run.ending = RunEnding::stopped;
+      done_.reason = fmt::format("its cost came to {:g} times the least", job_.zeus.beta);
+    } else if (watch_->over_progress()) {
+      run.ending = RunEnding::unreached;
+      done_.reason = fmt::format("{} was not reached by {}", job_.target.text(), real_text(job_.max_progress));
+    } else if (end.how == How::over_time || end.how == How::over_memory || (!well && end.out_of_memory)) {
+      run.ending = RunEnding::failed;
+      done_.reason = end.how == How::over_time ? "over [command] time" : "out of memory" + said;
+    } else if (end.how == How::lost || WIFSIGNALED(end.status)) {
+      run.ending = RunEnding::wrong;
+      done_.reason = end.how == How::lost ? "its keeper was killed"
+                                          : fmt::format("killed by {}", task::signal_name(WTERMSIG(end.status)));
+    } else if (!well) {
+      run.ending = RunEnding::failed;
+      done_.reason = fmt::format("exit status {}{}", WEXITSTATUS(end.status), said);
+    } else if (job_.target.metric.empty()) {
+      run.ending = RunEnding::reached;
+    } else if (!watch_->heard_target()) {
+      run.ending = RunEnding::wrong;
+      done_.reason = fmt::format("it ended without having reported {}: {}", job_.target.metric,
+                                 !watch_->refused().empty()  ? watch_->refused()
+                                 : watch_->heard_anything() ? "its reports hold other names"
+                                                            : "it reported nothing");
+    } else {
+      run.ending = RunEnding::unreached;
+      done_.reason = fmt::format("it ended without {}", job_.target.text());
+    }
+    watch_->close(run.ending == RunEnding::reached);
+  }
+
+  /// The end, and the power limit as it was, which the last run that is under one puts back.
+  void record() {
+    RecurringRun& run = done_.run;
+    run.zeus.over = true;
+    run.zeus.reached = run.ending == RunEnding::reached;
+    if (watch_) {
+      watch_->close(run.zeus.reached);
+      run.zeus.energy_j = watch_->energy_j();
+      run.zeus.seconds = watch_->seconds();
+      run.total_energy_j = watch_->total_energy_j();
+      run.total_seconds = watch_->total_seconds();
+      run.power_limit_w = watch_->limit_w().value_or(kNaN);
+      run.progress = watch_->progress();
+      run.measured = watch_->energy().measured();
+      run.source = watch_->energy().source();
+    }
+    const RecurringJournal::Hold hold(journal_);
+    journal_.append({{"event", "ended"},
+                     {"run", run.zeus.run},
+                     {"how", cost::ending_name(run.ending)},
+                     {"energy_j", real_to_json(run.zeus.energy_j)},
+                     {"seconds", real_to_json(run.zeus.seconds)},
+                     {"total_energy_j", real_to_json(run.total_energy_j)},
+                     {"total_seconds", real_to_json(run.total_seconds)},
+                     {"power_limit_w", std::isnan(run.power_limit_w) ? Json() : Json(run.power_limit_w)},
+                     {"progress", run.progress},
+                     {"measured", run.measured},
+                     {"source", run.source},
+                     {"reason", done_.reason}});
+    if (control_ != nullptr && !before_.is_null()) {
+      const RecurringHistory history = journal_.read();
+      const bool shared = std::any_of(
+          history.limits_before.begin(), history.limits_before.end(),
+          [&](const auto& other) { return other.first != run.zeus.run && journal_.alive(other.first); });
+      if (!shared) control_->restore(before_);
+      journal_.append({{"event", "restored"}, {"run", run.zeus.run}});
+    }
+    journal_.release(run.zeus.run);
+  }
+
+  /// Throws where a run says that the job file or the machine is wrong, rather than the batch size.
+  void verdict() const {
+    const RecurringRun& run = done_.run;
+    const bool default_failed =
+        none_reached_ && run.zeus.batch_size == job_.zeus.default_batch &&
+        (run.ending == RunEnding::failed || run.ending == RunEnding::unreached);
+    if (default_failed)
+      throw Error(fmt::format("the default batch size {} did not reach the target: {}", run.zeus.batch_size,
+                              done_.reason),
+                  Place{job_.path, 0, "recur.default"},
+                  fmt::format("it must, as all others are held against it; its output is in {}/runs/{}/output.log",
+                              job_.state_folder(), run.zeus.run));
+    if (run.ending != RunEnding::wrong) return;
+    if (!watch_->broken().empty()) throw environment_error(watch_->broken());
+    throw Error(fmt::format("run {} counts as nothing: {}", run.zeus.run, done_.reason), Place{job_.path, 0, ""},
+                  fmt::format("its output is in {}/runs/{}/output.log", job_.state_folder(), run.zeus.run));
+  }
+
+  const RecurringJob& job_;
+  const RecurrenceEars& ears_;
+  RecurringJournal& journal_;
+  PowerControl* control_;
+  FinishedRun done_;
+  cost::PowerProfile profile_;
+  std::optional<RecurrenceWatch> watch_;
+  Json before_;
+  bool none_reached_ = false;
+};
+
+}  // namespace
+
+cost::ZeusChoice next_choice(const RecurringJob& job, const RecurringHistory& history) {
+  return cost::zeus_choose(job.zeus, history.runs(), history.next_run);
+}
+
+PowerPlan power_plan(const RecurringJob& job, const cost::PowerProfile& profile) {
+  PowerPlan plan;
+  if (job.power.via == "none") return plan;
+  plan.profile_w = profile.next(job.power.limits_w);
+  if (!plan.profile_w) plan.best = profile.best(job.power.limits_w, job.zeus.eta, job.zeus.max_power_w);
+  return plan;
+}
+
+RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& ears) {
+  const std::unique_ptr<PowerControl> control = make_power_control(job);
+  RecurringJournal journal(job.journal());
+  RecurrenceResult result;
+  std::optional<std::int64_t> recurrence;
+  for (int tries = 1; tries <= job.tries; ++tries) {
+    result.runs.push_back(OneRun(job, ears, journal, control.get()).go(recurrence, tries));
+    const cost::RecurringRun& run = result.runs.back().run;
+    recurrence = result.recurrence = run.recurrence;
+    result.reached = run.zeus.reached;
+    result.interrupted = run.ending == RunEnding::interrupted || (ears.interrupted && ears.interrupted());
+    if (result.reached || result.interrupted) return result;
+    if (ears.said && tries < job.tries)
+      ears.said(fmt::format("run {} did not reach the target ({}); again", run.zeus.run, result.runs.back().reason));
+  }
+  return result;
+}
+
+}  // namespace hone::run

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hone/cost/energy.h"
+#include "hone/run/power_control.h"
+#include "hone/run/recurrence.h"
+#include "hone/task/command_lines.h"
+#include "hone/task/command_run.h"
+
+namespace hone::run {
+
+/// Joules since a run began: from the command's own reports, from counters, or power x time.
+class RecurrenceEnergy {
+ public:
+  explicit RecurrenceEnergy(const RecurringJob& job);
+  void start();
+  /// The limit that is set from now on: power that is only modelled is no more than it.
+  void limit(std::optional<double> watts);
+  void reported(double joules) { reported_ = joules; }
+  double joules();
+  bool measured() const { return from_reports_ || meter_.measures(); }
+  std::string source() const;
+
+ private:
+  bool from_reports_;
+  cost::EnergyMeter meter_;
+  double power_w_ = 0.0;
+  std::string whose_, source_;
+  std::optional<double> limit_w_;
+  double reported_ = 0.0, modelled_ = 0.0, last_s_ = 0.0;
+};
+
+/// Watches one run: hears its reports, reckons its cost, profiles power limits, and says when it is to stop.
+class RecurrenceWatch {
+ public:
+  /// `control` null: no limits are set. `slice` is told of every limit that was profiled.
+  RecurrenceWatch(const RecurringJob& job, const cost::ZeusRun& run, cost::PowerProfile profile,
+                  PowerControl* control, std::function<void(const cost::PowerSlice&, double seconds)> slice);
+
+  void start();  ///< sets the first limit; the command starts now
+  void hear(std::string_view bytes);
+  void end_of_reports();
+  /// What is to become of the run; asked often.
+  task::RunEars::Wish wish();
+  std::string shown() const;  ///< "epoch 3, accuracy 0.81, 1.2 kJ"
+
+  bool reached() const { return reached_; }
+  bool over_cost() const { return over_cost_; }
+  bool over_progress() const { return over_progress_; }
+  bool heard_target() const { return value_.has_value(); }
+  bool heard_anything() const { return lines_heard_ > 0; }
+  const std::string& refused() const { return refused_; }
+  /// What went wrong with a power limit on the way; "": nothing.
+  const std::string& broken() const { return broken_; }
+  double progress() const { return progress_; }
+  std::optional<double> limit_w() const { return limit_; }
+  /// Fixes the cost where the run's end is the target, or where it ended without it.
+  void close(bool reached);
+  double energy_j() const { return energy_j_; }
+  double seconds() const { return seconds_; }
+  double total_energy_j() const { return total_energy_j_; }
+  double total_seconds() const { return total_seconds_; }
+  const RecurrenceEnergy& energy() const { return energy_; }
+
+ private:
+  double now() const;
+  double cost_now();
+  void line(const task::JsonLines::Line& line);
+  void advanced(double progress);
+  void next_limit();
+  void set_limit(double watts);
+
+  const RecurringJob& job_;
+  cost::ZeusRun run_;
+  cost::PowerProfile profile_;
+  PowerControl* control_;
+  std::function<void(const cost::PowerSlice&, double)> slice_;
+  RecurrenceEnergy energy_;
+  task::JsonLines lines_;
+  double began_ = 0.0, looked_ = -1.0, last_joules_ = 0.0;
+  bool reached_ = false, fixed_ = false, over_cost_ = false, over_progress_ = false;
+  std::int64_t lines_heard_ = 0;
+  std::optional<double> value_, limit_;
+  double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
+  std::string refused_, broken_;
+  bool profiling_ = false;
+  std::optional<double> slice_began_;  ///< seconds; nothing: the first report under the limit is awaited
+  double slice_progress_ = 0.0, slice_joules_ = 0.0;
+};
+
+}  // namespace hone::run

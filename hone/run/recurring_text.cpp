@@ -1,0 +1,258 @@
+#include "hone/run/recurring_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "hone/base/units.h"
+
+namespace hone::run {
+namespace {
+
+using cost::RecurringHistory;
+using cost::RecurringRun;
+
+double run_cost(const RecurringJob& job, const RecurringRun& run) {
+  return cost::zeus_cost(job.zeus.eta, job.zeus.max_power_w, run.zeus.energy_j, run.zeus.seconds);
+}
+
+/// What was spent, and what the default at full power would have been.
+struct Spent {
+  std::int64_t recurrences = 0, runs = 0;
+  double energy_j = 0.0, seconds = 0.0;
+  double default_energy_j = kNaN, default_seconds = kNaN;  ///< for as many recurrences
+  bool measured = true, modelled = true;                   ///< all runs of them
+};
+
+Spent spent(const RecurringJob& job, const RecurringHistory& history) {
+  Spent sum;
+  double energy = 0.0, seconds = 0.0, count = 0.0;
+  for (const RecurringRun& run : history.ended) {
+    ++sum.runs;
+    if (run.zeus.reached) ++sum.recurrences;
+    sum.energy_j += run.zeus.energy_j;
+    sum.seconds += run.zeus.seconds;
+    (run.measured ? sum.modelled : sum.measured) = false;
+    if (run.zeus.batch_size != job.zeus.default_batch || !run.zeus.reached) continue;
+    // At full power instead: by what a unit of progress took there.
+    double more_energy = 1.0, more_seconds = 1.0;
+    if (const auto found = history.profiles.find(run.zeus.batch_size);
+        found != history.profiles.end() && !job.power.limits_w.empty()) {
+      const cost::PowerSlice* full = found->second.of(job.power.limits_w.front());
+      const cost::PowerSlice* had = found->second.of(run.power_limit_w);
+      if (full != nullptr && had != nullptr && full->throughput > 0.0 && had->average_power_w > 0.0) {
+        more_seconds = had->throughput / full->throughput;
+        more_energy = more_seconds * full->average_power_w / had->average_power_w;
+      }
+    }
+    energy += run.zeus.energy_j * more_energy;
+    seconds += run.zeus.seconds * more_seconds;
+    count += 1.0;
+  }
+  if (count > 0.0) {
+    sum.default_energy_j = energy / count * static_cast<double>(sum.recurrences);
+    sum.default_seconds = seconds / count * static_cast<double>(sum.recurrences);
+  }
+  return sum;
+}
+
+std::string saved_text(double now, double otherwise) {
+  if (!(otherwise > 0.0)) return "?";
+  return fmt::format("{:.1f}% {}", std::abs(100.0 * (1.0 - now / otherwise)), now <= otherwise ? "less" : "more");
+}
+
+std::string joules(double value) { return std::isfinite(value) ? quantity_text("energy_j", value) : "-"; }
+
+std::string stage_text(const RecurringJob& job, const cost::ZeusState& state) {
+  if (state.default_failed) return "the default batch size has not reached the target yet";
+  if (state.exploring) return fmt::format("pruning exploration, round {} of {}", state.round, job.zeus.rounds);
+  return "Thompson sampling";
+}
+
+Json arm_json(const RecurringJob& job, const RecurringHistory& history, const cost::ZeusArm& arm) {
+  Json json{{"batch_size", arm.batch_size},
+            {"default", arm.batch_size == job.zeus.default_batch},
+            {"pruned", !arm.alive},
+            {"runs", arm.runs},
+            {"reached", arm.reached},
+            {"mean_cost_j", finite_or_null(arm.mean_cost)},
+            {"belief", {{"mean_j", finite_or_null(arm.belief_mean)}, {"sd_j", finite_or_null(arm.belief_sd)}}},
+            {"power_limit_w", nullptr}};
+  if (!arm.alive) json["pruned_because"] = arm.pruned_because;
+  if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
+    const PowerPlan plan = power_plan(job, found->second);
+    if (plan.best) json["power_limit_w"] = plan.best->limit_w;
+    Json& slices = json["profile"] = Json::array();
+    for (const cost::PowerSlice& slice : found->second.slices())
+      slices.push_back({{"power_limit_w", slice.limit_w},
+                        {"average_power_w", slice.average_power_w},
+                        {"throughput", slice.throughput},
+                        {"cost_of_progress_j",
+                         finite_or_null(cost::slice_cost(slice, job.zeus.eta, job.zeus.max_power_w))}});
+  }
+  return json;
+}
+
+}  // namespace
+
+Json recurring_status_json(const RecurringJob& job, const RecurringHistory& history) {
+  const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
+  const Spent sum = spent(job, history);
+  Json json{{"job", job.path},
+            {"stage", state.exploring ? "explore" : "sample"},
+            {"round", state.round},
+            {"best_batch_size", state.best},
+            {"least_cost_j", finite_or_null(state.least_cost)},
+            {"stops_at_j", finite_or_null(state.threshold)},
+            {"recurrences", sum.recurrences},
+            {"runs", sum.runs},
+            {"runs_that_count_as_neither", history.others.size()},
+            {"running", history.running.size()},
+            {"energy_j", sum.energy_j},
+            {"seconds", sum.seconds},
+            {"default_energy_j", finite_or_null(sum.default_energy_j)},
+            {"default_seconds", finite_or_null(sum.default_seconds)},
+            {"energy", sum.runs == 0 ? "none" : sum.measured ? "measured" : sum.modelled ? "modelled" : "mixed"},
+            {"arms", Json::array()}};
+  for (const cost::ZeusArm& arm : state.arms) json["arms"].push_back(arm_json(job, history, arm));
+  json["limits_not_put_back"] = history.limits_before.size();
+  return json;
+}
+
+std::string recurring_status_text(const RecurringJob& job, const RecurringHistory& history) {
+  const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
+  const Spent sum = spent(job, history);
+  std::string text = fmt::format("{}: {}, eta {:g}, target {}\n", job.name, stage_text(job, state), job.zeus.eta,
+                                 job.target.text());
+  text += fmt::format("{} in {}{}{}\n", counted(sum.recurrences, "recurrence"), counted(sum.runs, "run"),
+                      history.running.empty() ? "" : fmt::format(", {} running", history.running.size()),
+                      history.others.empty() ? ""
+                                             : fmt::format(", {} counted as neither", history.others.size()));
+  if (sum.runs > 0) {
+    text += fmt::format("{} and {} so far", joules(sum.energy_j), duration_text(sum.seconds));
+    if (std::isfinite(sum.default_energy_j))
+      text += fmt::format("; the default at full power, estimated: {} and {}: {} energy, {} time",
+                          joules(sum.default_energy_j), duration_text(sum.default_seconds),
+                          saved_text(sum.energy_j, sum.default_energy_j),
+                          saved_text(sum.seconds, sum.default_seconds));
+    text += fmt::format("\nenergy is {}\n", sum.measured   ? "measured (" + history.ended.back().source + ")"
+                                            : sum.modelled ? history.ended.back().source
+                                                           : "measured in some runs and modelled in others: "
+                                                             "their costs can hardly be compared");
+  }
+  text += fmt::format("\n{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}\n", "batch size", "runs", "reached", "mean cost",
+                      "belief", "limit");
+  for (const cost::ZeusArm& arm : state.arms) {
+    std::string limit = "-";
+    if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
+      const PowerPlan plan = power_plan(job, found->second);
+      if (plan.best) limit = fmt::format("{:g} W", plan.best->limit_w);
+    }
+    const std::string belief =
+        arm.costs.empty() ? "-" : fmt::format("{} +- {}", joules(arm.belief_mean), joules(arm.belief_sd));
+    text += fmt::format("{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}{}{}{}\n", arm.batch_size, arm.runs, arm.reached,
+                        joules(arm.mean_cost), belief, limit,
+                        arm.batch_size == job.zeus.default_batch ? "  default" : "",
+                        arm.batch_size == state.best && std::isfinite(state.least_cost) ? "  least cost" : "",
+                        arm.alive ? "" : "  pruned: " + arm.pruned_because);
+  }
+  if (!history.limits_before.empty() && history.running.empty())
+    text += "\na run was killed under a power limit; the next run puts it back at its end\n";
+  return text;
+}
+
+Json recurring_explain_json(const RecurringJob& job, const RecurringHistory& history) {
+  const cost::ZeusChoice choice = next_choice(job, history);
+  Json json{{"run", history.next_run},
+            {"batch_size", choice.batch_size},
+            {"stage", cost::stage_name(choice.stage)},
+            {"why", choice.why},
+            {"stops_at_j", finite_or_null(choice.threshold)},
+            {"sampled_j", Json::object()},
+            {"power_limit_w", nullptr},
+            {"profiles", Json::array()}};
+  for (const auto& [size, draw] : choice.sampled) json["sampled_j"][std::to_string(size)] = finite_or_null(draw);
+  const auto found = history.profiles.find(choice.batch_size);
+  const cost::PowerProfile profile = found == history.profiles.end() ? cost::PowerProfile() : found->second;
+  const PowerPlan plan = power_plan(job, profile);
+  if (plan.best) json["power_limit_w"] = plan.best->limit_w;
+  if (job.power.via != "none")
+    for (const double limit : job.power.limits_w)
+      if (profile.of(limit) == nullptr) json["profiles"].push_back(limit);
+  json["target"] = job.target.text();
+  json["max_power_w"] = job.zeus.max_power_w;
+  return json;
+}
+
+std::string recurring_explain_text(const RecurringJob& job, const RecurringHistory& history) {
+  const Json json = recurring_explain_json(job, history);
+  const cost::ZeusChoice choice = next_choice(job, history);
+  std::string text = fmt::format("the next run, number {}, gets batch size {}\n  {}\n", history.next_run,
+                                 choice.batch_size, choice.why);
+  for (const auto& [size, draw] : choice.sampled) text += fmt::format("  {:>10}: drew {}\n", size, joules(draw));
+  if (std::isfinite(choice.threshold))
+    text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n", joules(choice.threshold),
+                        job.zeus.beta);
+  else
+    text += "  never stopped for its cost: nothing has reached the target yet\n";
+  if (!json["profiles"].empty())
+    text += fmt::format("  profiles power limits on the way, {} each: {} W\n", duration_text(job.power.slice_s),
+                        fmt::join(json["profiles"].get<std::vector<double>>(), ", "));
+  else if (!json["power_limit_w"].is_null())
+    text += fmt::format("  power limit {:g} W, the cheapest of those profiled\n", json["power_limit_w"].get<double>());
+  else
+    text += "  no power limit is set: [power] of the job file names none\n";
+  text += fmt::format("  target: {}; a second weighs {:g} x {:g} W, a joule {:g}\n", job.target.text(),
+                      1.0 - job.zeus.eta, job.zeus.max_power_w, job.zeus.eta);
+  return text;
+}
+
+std::string finished_run_text(const RecurringJob& job, const FinishedRun& finished) {
+  const RecurringRun& run = finished.run;
+  std::string text =
+      fmt::format("run {}, batch size {}{}: {}, {} in {}, cost {}", run.zeus.run, run.zeus.batch_size,
+                  std::isnan(run.power_limit_w) ? "" : fmt::format(" at {:g} W", run.power_limit_w),
+                  cost::ending_name(run.ending), joules(run.zeus.energy_j), quantity_text("seconds", run.zeus.seconds),
+                  joules(run_cost(job, run)));
+  if (!finished.reason.empty()) text += fmt::format(" ({})", finished.reason);
+  return text;
+}
+
+Json finished_run_json(const RecurringJob& job, const FinishedRun& finished) {
+  const RecurringRun& run = finished.run;
+  return {{"run", run.zeus.run},
+          {"recurrence", run.recurrence},
+          {"batch_size", run.zeus.batch_size},
+          {"stage", cost::stage_name(run.zeus.stage)},
+          {"ending", cost::ending_name(run.ending)},
+          {"reached", run.zeus.reached},
+          {"reason", finished.reason},
+          {"energy_j", run.zeus.energy_j},
+          {"seconds", run.zeus.seconds},
+          {"cost_j", run_cost(job, run)},
+          {"power_limit_w", finite_or_null(run.power_limit_w)},
+          {"measured", run.measured},
+          {"source", run.source}};
+}
+
+std::string replay_text(const cost::ReplayResult& result) {
+  std::string text = fmt::format("{}; the best is batch size {} at {:g} W: {} a recurrence is expected\n\n",
+                                 counted(result.recurrences, "recurrence"), result.best_batch, result.best_limit_w,
+                                 joules(result.best_cost));
+  text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   last five: energy, time\n", "policy", "energy",
+                      "time", "cost", "regret", "runs", "unreached");
+  for (const cost::ReplayTotals& one : result.policies)
+    text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   {}, {}\n", one.policy, joules(one.energy_j),
+                        duration_text(one.seconds), joules(one.cost), joules(one.regret), one.runs, one.unreached,
+                        joules(one.last_energy_j), duration_text(one.last_seconds));
+  const auto &zeus = result.of("zeus"), &usual = result.of("default");
+  text += fmt::format("\nzeus against the default: {} energy, {} time; over the last five {} and {}\n",
+                      saved_text(zeus.energy_j, usual.energy_j), saved_text(zeus.seconds, usual.seconds),
+                      saved_text(zeus.last_energy_j, usual.last_energy_j),
+                      saved_text(zeus.last_seconds, usual.last_seconds));
+  return text;
+}
+
+}  // namespace hone::run
