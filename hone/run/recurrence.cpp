@@ -127,7 +127,7 @@ class OneRun {
       ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
                              std::isfinite(choice.threshold)
                                  ? fmt::format("; stopped at a cost of {}",
-                                               quantity_text("cost_j", choice.threshold))
+                                               joules_text(choice.threshold))
                                  : ""));
   }
 
@@ -314,6 +314,22 @@ PowerPlan power_plan(const RecurringJob& job, const cost::PowerProfile& profile)
   plan.profile_w = profile.next(job.power.limits_w);
   if (!plan.profile_w) plan.best = profile.best(job.power.limits_w, job.zeus.eta, job.zeus.max_power_w);
   return plan;
+}
+
+std::string joules_text(double joules) {
+  if (!std::isfinite(joules)) return "-";
+  double value = joules;
+  const char* unit = "J";
+  for (const char* larger : {"kJ", "MJ", "GJ"}) {
+    if (std::abs(value) < 1000.0) break;
+    value /= 1000.0;
+    unit = larger;
+  }
+  return fmt::format("{:.4g} {}", value, unit);
+}
+
+std::string elapsed_text(double seconds) {
+  return seconds < 60.0 ? quantity_text("seconds", seconds) : duration_text(seconds);
 }
 
 RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& ears) {

@@ -53,4 +53,7 @@ struct PowerPlan {
 };
 PowerPlan power_plan(const RecurringJob& job, const cost::PowerProfile& profile);
 
+std::string joules_text(double joules);    ///< "512 J", "8.4 kJ", "-" for what is not finite
+std::string elapsed_text(double seconds);  ///< "175 ms", "2:05"
+
 }  // namespace hone::run

@@ -205,7 +205,7 @@ void RecurrenceWatch::close(bool reached) {
 
 std::string RecurrenceWatch::shown() const {
   std::string text = fmt::format("{}, {}", progress_ > 0.0 ? "at " + real_text(progress_) : "no report yet",
-                                 quantity_text("energy_j", last_joules_));
+                                 joules_text(last_joules_));
   if (value_) text += fmt::format(", {} {:.5g}", job_.target.metric, *value_);
   if (limit_) text += fmt::format(", {} {:g} W", profiling_ ? "profiling" : "limit", *limit_);
   return text;

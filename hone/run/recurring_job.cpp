@@ -35,7 +35,7 @@ RecurringTarget read_target(const Node& node) {
 }
 
 PowerOptions read_power(const Node& root) {
-  const Options options(RecurringJob::power_specs(), root["power"]);
+  const Options options(RecurringJob::power_specs(), root["power"], {"limits_w"});
   PowerOptions power;
   if (const Node table = root["power"]; table.has("limits_w")) {
     const Node list = table["limits_w"];
@@ -65,9 +65,9 @@ PowerOptions read_power(const Node& root) {
       }))
     throw Error("does not say where the limit stands", options.place("set"), "{watts} stands for it");
   if (power.via != "none" && power.limits_w.empty())
-    throw Error("names no limits to choose from", options.place("via"), "limits_w = [250, 200, 150]");
+    throw Error("names no limits to choose from", root["power"]["limits_w"].place(), "limits_w = [250, 200, 150]");
   if (power.via == "none" && !power.limits_w.empty())
-    throw Error("there are limits, and nothing sets them", options.place("limits_w"),
+    throw Error("there are limits, and nothing sets them", root["power"]["limits_w"].place(),
                 "via = \"nvml\" or \"powercap\", or set = [\"nvidia-smi\", \"-pl\", \"{watts}\"]");
   return power;
 }
@@ -138,8 +138,6 @@ std::vector<OptionSpec> RecurringJob::specs() {
 
 std::vector<OptionSpec> RecurringJob::power_specs() {
   return {
-      {.name = "limits_w", .type = Type::table, .fallback = nullptr, .summary = "power limits to choose from, watts",
-       .optional = true},
       {.name = "via", .type = Type::text, .fallback = nullptr,
        .summary = "what sets them: a command, NVIDIA's library, or the kernel's powercap files",
        .allowed = {"none", "command", "nvml", "powercap"}, .optional = true},

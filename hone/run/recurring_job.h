@@ -56,7 +56,7 @@ struct RecurringJob {
   static RecurringJob read(const std::string& path);
   static RecurringJob parse(const std::string& text, const std::string& path);
   static std::vector<OptionSpec> specs();        ///< of [recur]
-  static std::vector<OptionSpec> power_specs();  ///< of [power]
+  static std::vector<OptionSpec> power_specs();  ///< of [power], beside the list limits_w
 };
 
 }  // namespace hone::run

@@ -63,8 +63,6 @@ std::string saved_text(double now, double otherwise) {
   return fmt::format("{:.1f}% {}", std::abs(100.0 * (1.0 - now / otherwise)), now <= otherwise ? "less" : "more");
 }
 
-std::string joules(double value) { return std::isfinite(value) ? quantity_text("energy_j", value) : "-"; }
-
 std::string stage_text(const RecurringJob& job, const cost::ZeusState& state) {
   if (state.default_failed) return "the default batch size has not reached the target yet";
   if (state.exploring) return fmt::format("pruning exploration, round {} of {}", state.round, job.zeus.rounds);
@@ -131,10 +129,10 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
                       history.others.empty() ? ""
                                              : fmt::format(", {} counted as neither", history.others.size()));
   if (sum.runs > 0) {
-    text += fmt::format("{} and {} so far", joules(sum.energy_j), duration_text(sum.seconds));
+    text += fmt::format("{} and {} so far", joules_text(sum.energy_j), elapsed_text(sum.seconds));
     if (std::isfinite(sum.default_energy_j))
       text += fmt::format("; the default at full power, estimated: {} and {}: {} energy, {} time",
-                          joules(sum.default_energy_j), duration_text(sum.default_seconds),
+                          joules_text(sum.default_energy_j), elapsed_text(sum.default_seconds),
                           saved_text(sum.energy_j, sum.default_energy_j),
                           saved_text(sum.seconds, sum.default_seconds));
     text += fmt::format("\nenergy is {}\n", sum.measured   ? "measured (" + history.ended.back().source + ")"
@@ -151,9 +149,9 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
       if (plan.best) limit = fmt::format("{:g} W", plan.best->limit_w);
     }
     const std::string belief =
-        arm.costs.empty() ? "-" : fmt::format("{} +- {}", joules(arm.belief_mean), joules(arm.belief_sd));
+        arm.costs.empty() ? "-" : fmt::format("{} +- {}", joules_text(arm.belief_mean), joules_text(arm.belief_sd));
     text += fmt::format("{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}{}{}{}\n", arm.batch_size, arm.runs, arm.reached,
-                        joules(arm.mean_cost), belief, limit,
+                        joules_text(arm.mean_cost), belief, limit,
                         arm.batch_size == job.zeus.default_batch ? "  default" : "",
                         arm.batch_size == state.best && std::isfinite(state.least_cost) ? "  least cost" : "",
                         arm.alive ? "" : "  pruned: " + arm.pruned_because);
@@ -191,14 +189,14 @@ std::string recurring_explain_text(const RecurringJob& job, const RecurringHisto
   const cost::ZeusChoice choice = next_choice(job, history);
   std::string text = fmt::format("the next run, number {}, gets batch size {}\n  {}\n", history.next_run,
                                  choice.batch_size, choice.why);
-  for (const auto& [size, draw] : choice.sampled) text += fmt::format("  {:>10}: drew {}\n", size, joules(draw));
+  for (const auto& [size, draw] : choice.sampled) text += fmt::format("  {:>10}: drew {}\n", size, joules_text(draw));
   if (std::isfinite(choice.threshold))
-    text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n", joules(choice.threshold),
+    text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n", joules_text(choice.threshold),
                         job.zeus.beta);
   else
     text += "  never stopped for its cost: nothing has reached the target yet\n";
   if (!json["profiles"].empty())
-    text += fmt::format("  profiles power limits on the way, {} each: {} W\n", duration_text(job.power.slice_s),
+    text += fmt::format("  profiles power limits on the way, {} each: {} W\n", elapsed_text(job.power.slice_s),
                         fmt::join(json["profiles"].get<std::vector<double>>(), ", "));
   else if (!json["power_limit_w"].is_null())
     text += fmt::format("  power limit {:g} W, the cheapest of those profiled\n", json["power_limit_w"].get<double>());
@@ -214,8 +212,8 @@ std::string finished_run_text(const RecurringJob& job, const FinishedRun& finish
   std::string text =
       fmt::format("run {}, batch size {}{}: {}, {} in {}, cost {}", run.zeus.run, run.zeus.batch_size,
                   std::isnan(run.power_limit_w) ? "" : fmt::format(" at {:g} W", run.power_limit_w),
-                  cost::ending_name(run.ending), joules(run.zeus.energy_j), quantity_text("seconds", run.zeus.seconds),
-                  joules(run_cost(job, run)));
+                  cost::ending_name(run.ending), joules_text(run.zeus.energy_j), elapsed_text(run.zeus.seconds),
+                  joules_text(run_cost(job, run)));
   if (!finished.reason.empty()) text += fmt::format(" ({})", finished.reason);
   return text;
 }
@@ -240,13 +238,13 @@ Json finished_run_json(const RecurringJob& job, const FinishedRun& finished) {
 std::string replay_text(const cost::ReplayResult& result) {
   std::string text = fmt::format("{}; the best is batch size {} at {:g} W: {} a recurrence is expected\n\n",
                                  counted(result.recurrences, "recurrence"), result.best_batch, result.best_limit_w,
-                                 joules(result.best_cost));
+                                 joules_text(result.best_cost));
   text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   last five: energy, time\n", "policy", "energy",
                       "time", "cost", "regret", "runs", "unreached");
   for (const cost::ReplayTotals& one : result.policies)
-    text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   {}, {}\n", one.policy, joules(one.energy_j),
-                        duration_text(one.seconds), joules(one.cost), joules(one.regret), one.runs, one.unreached,
-                        joules(one.last_energy_j), duration_text(one.last_seconds));
+    text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   {}, {}\n", one.policy, joules_text(one.energy_j),
+                        elapsed_text(one.seconds), joules_text(one.cost), joules_text(one.regret), one.runs, one.unreached,
+                        joules_text(one.last_energy_j), elapsed_text(one.last_seconds));
   const auto &zeus = result.of("zeus"), &usual = result.of("default");
   text += fmt::format("\nzeus against the default: {} energy, {} time; over the last five {} and {}\n",
                       saved_text(zeus.energy_j, usual.energy_j), saved_text(zeus.seconds, usual.seconds),
