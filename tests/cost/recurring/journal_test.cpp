@@ -1,0 +1,156 @@
+// The journal of a recurring job: what survives, what is given up, and who may write.
+#include "hone/cost/recurring/journal.h"
+
+#include <cmath>
+#include <csignal>
+
+#include "../../program.h"
+#include "hone/base/error.h"
+
+namespace hone::cost {
+namespace {
+
+using test::Folder;
+
+Json started(std::int64_t run, std::int64_t batch, const char* stage = "explore") {
+  return {{"event", "started"}, {"run", run},     {"recurrence", run}, {"try", 1},
+          {"batch_size", batch}, {"stage", stage}, {"threshold", "inf"}};
+}
+
+Json ended(std::int64_t run, const char* how, double energy) {
+  return {{"event", "ended"},       {"run", run},           {"how", how},           {"energy_j", energy},
+          {"seconds", 1.0},         {"total_energy_j", energy}, {"total_seconds", 1.0}, {"power_limit_w", nullptr},
+          {"progress", 3.0},        {"measured", false},    {"source", "modelled"}, {"reason", ""}};
+}
+
+TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
+  const Folder folder;
+  RecurringJournal journal(folder.file("deep/r.jsonl"));
+  {
+    const RecurringJournal::Hold hold(journal);
+    journal.append({{"event", "job"}, {"format", 1}});
+    journal.append(started(0, 32));
+    journal.append({{"event", "slice"}, {"run", 0}, {"batch_size", 32}, {"power_limit_w", 200.0},
+                    {"average_power_w", 180.0}, {"throughput", 4.0}});
+    journal.append(ended(0, "reached", 100));
+    journal.append(started(1, 16));
+    journal.append(ended(1, "interrupted", 5));
+    journal.append(started(2, 16));
+    journal.append(ended(2, "failed", 7));
+    journal.append({{"event", "something new"}, {"x", 1}});
+    journal.append(started(3, 64));
+    journal.append({{"event", "limits"}, {"run", 3}, {"before", 250.0}});
+  }
+  const RecurringHistory history = journal.read();
+  ASSERT_EQ(history.ended.size(), 2u);
+  EXPECT_TRUE(history.ended[0].zeus.reached);
+  EXPECT_EQ(history.ended[1].ending, RunEnding::failed);
+  EXPECT_EQ(history.others.size(), 1u);
+  ASSERT_EQ(history.running.size(), 1u);
+  EXPECT_EQ(history.next_run, 4);
+  EXPECT_EQ(history.runs().size(), 3u);
+  EXPECT_EQ(history.profiles.at(32).of(200.0)->throughput, 4.0);
+  EXPECT_EQ(history.limits_before.at(3), 250.0);
+  EXPECT_TRUE(std::isnan(history.ended[0].power_limit_w));
+}
+
+TEST(RecurringJournal, AnUnfinishedLineIsNoneAndIsCutOff) {
+  const Folder folder;
+  const std::string path = folder.file("r.jsonl");
+  {
+    RecurringJournal journal(path);
+    const RecurringJournal::Hold hold(journal);
+    journal.append(started(0, 32));
+  }
+  folder.write("r.jsonl", folder.read("r.jsonl") + "{\"event\": \"ended\", \"run\": 0, \"ho");
+  RecurringJournal journal(path);
+  EXPECT_EQ(journal.read().running.size(), 1u);
+  const RecurringJournal::Hold hold(journal);
+  journal.append(ended(0, "reached", 10));
+  EXPECT_EQ(journal.read().ended.size(), 1u);
+  EXPECT_EQ(folder.read("r.jsonl").find("\"ho{"), std::string::npos);
+}
+
+TEST(RecurringJournal, MalformedLinesAreNamed) {
+  const Folder folder;
+  folder.write("r.jsonl", "{\"event\": \"job\", \"format\": 1}\nnonsense\n");
+  try {
+    (void)RecurringJournal::read(folder.file("r.jsonl"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.place().line, 2);
+  }
+  folder.write("r.jsonl", "{\"event\": \"started\", \"run\": \"x\"}\n");
+  EXPECT_THROW((void)RecurringJournal::read(folder.file("r.jsonl")), Error);
+  EXPECT_EQ(RecurringJournal::read(folder.file("none")).next_run, 0);
+}
+
+TEST(RecurringJournal, ARunWhoseProcessWasKilledIsGivenUpAndCountsAsNeither) {
+  const Folder folder;
+  const std::string path = folder.file("r.jsonl");
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    RecurringJournal journal(path);
+    journal.claim(0);
+    {
+      const RecurringJournal::Hold hold(journal);
+      journal.append(started(0, 32));
+    }
+    (void)!::write(ready[1], "x", 1);
+    for (;;) ::pause();
+  }
+  char mark = 0;
+  ASSERT_EQ(::read(ready[0], &mark, 1), 1);
+  RecurringJournal journal(path);
+  {
+    const RecurringJournal::Hold hold(journal);
+    RecurringHistory history = journal.read();
+    journal.give_up_dead(history);
+    EXPECT_EQ(history.running.size(), 1u);  // it lives
+    EXPECT_TRUE(journal.alive(0));
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  EXPECT_FALSE(journal.alive(0));
+  const RecurringJournal::Hold hold(journal);
+  RecurringHistory history = journal.read();
+  journal.give_up_dead(history);
+  EXPECT_TRUE(history.running.empty());
+  EXPECT_TRUE(history.runs().empty());
+  // Its end, should one come all the same, is not heard any more.
+  journal.append(ended(0, "reached", 10));
+  EXPECT_TRUE(journal.read().ended.empty());
+  EXPECT_EQ(journal.read().others.size(), 1u);
+}
+
+TEST(RecurringJournal, TheSameFileGivesTheSameChoices) {
+  ZeusOptions options;
+  options.batch_sizes = {16, 32};
+  options.default_batch = 32;
+  options.max_power_w = 100;
+  const Folder folder;
+  RecurringJournal journal(folder.file("r.jsonl"));
+  const RecurringJournal::Hold hold(journal);
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t run = 0; run < 20; ++run) {
+    const ZeusChoice choice = zeus_choose(options, journal.read().runs(), run);
+    chosen.push_back(choice.batch_size);
+    journal.append(started(run, choice.batch_size, stage_name(choice.stage)));
+    journal.append(ended(run, "reached", 100.0 + static_cast<double>((run * 37) % 11)));
+  }
+  // From the lines up to each start the same choice follows.
+  const std::string text = folder.read("r.jsonl");
+  std::size_t at = 0;
+  for (std::int64_t run = 0; run < 20; ++run) {
+    EXPECT_EQ(zeus_choose(options, recurring_history(text.substr(0, at), "r").runs(), run).batch_size,
+              chosen[static_cast<std::size_t>(run)]);
+    at = text.find('\n', text.find('\n', at) + 1) + 1;
+  }
+}
+
+}  // namespace
+}  // namespace hone::cost
