@@ -267,7 +267,8 @@ class OneRun {
       const bool shared = std::any_of(
           history.limits_before.begin(), history.limits_before.end(),
           [&](const auto& other) { return other.first != run.zeus.run && journal_.alive(other.first); });
-      if (!shared) control_->restore(before_);
+      // A limit that could not be set is not put back either.
+      if (!shared && (watch_ && watch_->limit_w())) control_->restore(before_);
       journal_.append({{"event", "restored"}, {"run", run.zeus.run}});
     }
     journal_.release(run.zeus.run);

@@ -166,8 +166,8 @@ RecurringJob RecurringJob::parse(const std::string& text, const std::string& pat
   const Node root = Node::parse_toml(text, path);
   root.only({"command", "recur", "power"});
   RecurringJob job;
-  job.path = fs::absolute(path).lexically_normal().string();
-  job.folder = fs::path(job.path).parent_path().string();
+  job.path = path;
+  job.folder = fs::absolute(path).lexically_normal().parent_path().string();
   job.name = fs::path(path).stem().string();
   const Node command_table = root.need("command"), table = root.need("recur");
   const Options command(task::CommandOptions::specs(), command_table), options(specs(), table);

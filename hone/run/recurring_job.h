@@ -33,7 +33,9 @@ struct PowerOptions {
 
 /// A training job that recurs, as its file describes it (docs/recurring.md).
 struct RecurringJob {
-  std::string path, folder, name;
+  std::string path;    ///< as it was given
+  std::string folder;  ///< that holds it, absolute
+  std::string name;    ///< the file's, without its ending
   std::shared_ptr<const task::CommandTask> command;
   bool cores_given = false;  ///< else the command has as many threads as it likes
   cost::ZeusOptions zeus;

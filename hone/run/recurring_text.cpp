@@ -157,7 +157,7 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
                         arm.alive ? "" : "  pruned: " + arm.pruned_because);
   }
   if (!history.limits_before.empty() && history.running.empty())
-    text += "\na run was killed under a power limit; the next run puts it back at its end\n";
+    text += "\na run ended without putting its power limit back; the next run does so at its end\n";
   return text;
 }
 

@@ -118,6 +118,15 @@ struct flock byte_lock(short kind, std::int64_t at) {
   return lock;
 }
 
+/// A run whose process is gone counts as neither.
+void bury(RecurringHistory& history, std::size_t at) {
+  RecurringRun run = std::move(history.running[at]);
+  history.running.erase(history.running.begin() + static_cast<std::ptrdiff_t>(at));
+  run.zeus.over = true;
+  run.ending = RunEnding::interrupted;
+  history.others.push_back(std::move(run));
+}
+
 /// Byte 0 is the journal's, byte 1 + N run N's.
 constexpr std::int64_t run_byte(std::int64_t run) { return run + 1; }
 
@@ -188,12 +197,19 @@ void RecurringJournal::lock(bool take) {
   }
 }
 
-RecurringHistory RecurringJournal::read() const { return read(path_); }
+RecurringHistory RecurringJournal::read() const { return recurring_history(read_file(path_), path_); }
 
 RecurringHistory RecurringJournal::read(const std::string& path) {
   std::error_code code;
   if (!std::filesystem::exists(path, code)) return {};
-  return recurring_history(read_file(path), path);
+  RecurringHistory history = recurring_history(read_file(path), path);
+  for (std::size_t i = 0; i < history.running.size();) {
+    if (alive(path, history.running[i].zeus.run))
+      ++i;
+    else
+      bury(history, i);
+  }
+  return history;
 }
 
 void RecurringJournal::append(Json line) {
@@ -227,12 +243,14 @@ void RecurringJournal::release(std::int64_t run) {
   ::fcntl(lock_fd_, F_OFD_SETLK, &lock);
 }
 
-bool RecurringJournal::alive(std::int64_t run) const {
+bool RecurringJournal::alive(std::int64_t run) const { return alive(path_, run); }
+
+bool RecurringJournal::alive(const std::string& path, std::int64_t run) {
   // Asked through a description of its own: a lock is no obstacle to the one that holds it.
-  const int fd = ::open((path_ + ".lock").c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return true;  // not known to be dead
+  const int fd = ::open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno != ENOENT;  // not known to be dead
   struct flock lock = byte_lock(F_WRLCK, run_byte(run));
-  const bool held = ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  const bool held = ::fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
   ::close(fd);
   return held;
 }
@@ -245,10 +263,7 @@ void RecurringJournal::give_up_dead(RecurringHistory& history) {
       continue;
     }
     append(Json{{"event", "abandoned"}, {"run", run}});
-    history.running[i].zeus.over = true;
-    history.running[i].ending = RunEnding::interrupted;
-    history.others.push_back(std::move(history.running[i]));
-    history.running.erase(history.running.begin() + static_cast<std::ptrdiff_t>(i));
+    bury(history, i);
   }
 }
 

@@ -81,7 +81,8 @@ class RecurringJournal {
   /// All lines so far. Throws Error naming file and line on what is malformed; an unfinished last line is
   /// none.
   RecurringHistory read() const;
-  /// Of a file, without locks and without making it; an empty history where there is none.
+  /// Of a file, without writing anything; an empty history where there is none. Runs whose process was killed
+  /// are taken as given up.
   static RecurringHistory read(const std::string& path);
   /// Appends one line and waits until it is on the disk. Under a Hold. Adds "time_s".
   void append(Json line);
@@ -97,6 +98,7 @@ class RecurringJournal {
 
  private:
   void lock(bool take);
+  static bool alive(const std::string& path, std::int64_t run);
 
   std::string path_;
   int fd_ = -1, lock_fd_ = -1;

@@ -1,0 +1,124 @@
+// Job files of recurring jobs, and who sets power limits.
+#include "hone/run/recurring_job.h"
+
+#include <gtest/gtest.h>
+
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/run/power_control.h"
+
+namespace hone::run {
+namespace {
+
+constexpr const char* kRecurringFile =
+    "[command]\n"
+    "run = [\"sh\", \"-c\", \"echo {batch_size}\"]\n"
+    "[recur]\n"
+    "batch_sizes = [16, 32, 64]\n"
+    "default = 32\n"
+    "target = { metric = \"loss\", max = 0.5 }\n"
+    "[power]\n"
+    "limits_w = [150, 250.5]\n"
+    "set = [\"echo\", \"{watts}\"]\n";
+
+std::string replaced_in_job(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+std::string recurring_error(const std::string& text) {
+  try {
+    RecurringJob::parse(text, "j.toml");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RecurringJob, ReadsWithThePapersDefaults) {
+  const RecurringJob job = RecurringJob::parse(kRecurringFile, "j.toml");
+  EXPECT_EQ(job.name, "j");
+  EXPECT_EQ(job.zeus.eta, 0.5);
+  EXPECT_EQ(job.zeus.beta, 2.0);
+  EXPECT_EQ(job.zeus.rounds, 2);
+  EXPECT_EQ(job.zeus.window, 0);
+  EXPECT_EQ(job.power.slice_s, 5.0);
+  EXPECT_EQ(job.power.via, "command");
+  EXPECT_EQ(job.power.limits_w, (std::vector<double>{250.5, 150}));
+  EXPECT_EQ(job.zeus.max_power_w, 250.5);
+  EXPECT_TRUE(job.target.reached(0.5));
+  EXPECT_FALSE(job.target.reached(0.51));
+  EXPECT_FALSE(job.target.reached(kNaN));
+  EXPECT_EQ(job.target.text(), "loss <= 0.5");
+}
+
+TEST(RecurringJob, ErrorsNameLineAndKey) {
+  const std::string good = kRecurringFile;
+  const auto expect = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(recurring_error(text).find(part), std::string::npos) << recurring_error(text);
+  };
+  expect(replaced_in_job(good, "default = 32", "default = 33"), "j.toml:5: recur.default: 33 is not among");
+  expect(replaced_in_job(good, "default", "defualt"), "j.toml:5: recur.defualt: unknown key 'defualt'; did you mean 'default'?");
+  expect(replaced_in_job(good, "[16, 32, 64]", "[16, 32, 32]"), "j.toml:4: recur.batch_sizes: 32 stands there twice");
+  expect(replaced_in_job(good, "[16, 32, 64]", "[]"), "j.toml:4: recur.batch_sizes: names no batch size");
+  expect(replaced_in_job(good, "{batch_size}", "{batch}"), "j.toml:2: command.run: {batch} is no parameter");
+  expect(replaced_in_job(good, ", max = 0.5", ""), "j.toml:6: recur.target: says of what, and not how much");
+  expect(replaced_in_job(good, "max = 0.5", "maxi = 0.5"), "j.toml:6: recur.target.maxi: unknown key");
+  expect(replaced_in_job(good, "150,", "0,"), "power limit in watts");
+  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]", "set = [\"echo\"]"), "j.toml:9: power.set: does not say where");
+  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]\n", ""), "j.toml:8: power.limits_w: there are limits");
+  expect(replaced_in_job(good, "limits_w = [150, 250.5]\n", ""), "power.limits_w: names no limits");
+  expect(replaced_in_job(good, "\"sh\"", "\"no-such-program\""), "j.toml:2: command.run: there is no program");
+  expect(replaced_in_job(good, "default = 32", "default = 32\nmax_power_w = 200"), "is below the limit of 250.5 W");
+  expect(replaced_in_job(good, "default = 32", "default = 32\nwindow = 1"), "j.toml:6: recur.window");
+  expect(replaced_in_job(good, "default = 32", "default = 32\nbeta = 1"), "j.toml:6: recur.beta");
+  expect("[command]\nrun = \"true\"\n", "recur");
+  expect(good + "[tusk]\n", "unknown key 'tusk'");
+}
+
+TEST(PowerControl, WritesThePowercapFilesOfAllPackages) {
+  const test::Folder folder;
+  for (const char* zone : {"intel-rapl:0", "intel-rapl:1", "intel-rapl:0:0"}) {
+    std::filesystem::create_directories(folder.file(zone));
+    folder.write(std::string(zone) + "/name", std::string(zone).size() > 12 ? "core\n" : "package-0\n");
+    folder.write(std::string(zone) + "/constraint_0_power_limit_uw", "90000000\n");
+  }
+  RecurringJob job = RecurringJob::parse(kRecurringFile, "j.toml");
+  job.power.via = "powercap";
+  job.power.powercap = folder.path();
+  const auto control = make_power_control(job);
+  const Json before = control->current();
+  control->set(100);
+  EXPECT_EQ(folder.read("intel-rapl:0/constraint_0_power_limit_uw"), "50000000");
+  EXPECT_EQ(folder.read("intel-rapl:1/constraint_0_power_limit_uw"), "50000000");
+  EXPECT_EQ(folder.read("intel-rapl:0:0/constraint_0_power_limit_uw"), "90000000\n");
+  control->restore(before);
+  EXPECT_EQ(folder.read("intel-rapl:1/constraint_0_power_limit_uw"), "90000000");
+  job.power.powercap = folder.file("none");
+  EXPECT_THROW((void)make_power_control(job), Error);
+}
+
+TEST(PowerControl, AsksAndSetsByTheUsersCommands) {
+  const test::Folder folder;
+  folder.write("limit", "Power limit: 270.5 W\n");
+  RecurringJob job = RecurringJob::parse(kRecurringFile, folder.file("j.toml"));
+  job.power.set = {"sh", "-c", "echo {watts} >limit"};
+  job.power.get = {"cat", "limit"};
+  const auto control = make_power_control(job);
+  const Json before = control->current();
+  EXPECT_EQ(before, 270.5);
+  control->set(150);
+  EXPECT_EQ(folder.read("limit"), "150\n");
+  job.power.set = {"sh", "-c", "echo no permission; exit 4"};
+  try {
+    control->set(100);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("no permission"), std::string::npos);
+    EXPECT_EQ(error.fault(), Fault::environment);
+  }
+  job.power.get = {"true"};
+  EXPECT_THROW((void)control->current(), Error);
+}
+
+}  // namespace
+}  // namespace hone::run
