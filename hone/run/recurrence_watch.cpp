@@ -153,6 +153,11 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
     reached_ = true;
     close(true);
   }
+  // Joules of the command's own come with its reports: what they amount to is known now, not at the next look.
+  if (!fixed_ && !job_.energy.empty() && cost_now() >= run_.threshold) {
+    over_cost_ = true;
+    close(false);
+  }
 }
 
 void RecurrenceWatch::advanced(double progress) {

@@ -35,6 +35,7 @@ RecurringTarget read_target(const Node& node) {
 }
 
 PowerOptions read_power(const Node& root) {
+  if (!root.has("power")) return {};
   const Options options(RecurringJob::power_specs(), root["power"], {"limits_w"});
   PowerOptions power;
   if (const Node table = root["power"]; table.has("limits_w")) {

@@ -1,0 +1,248 @@
+// hone cost recur as people use it: jobs are small shell scripts that take known numbers of steps.
+#include <csignal>
+#include <set>
+
+#include "../program.h"
+#include "hone/base/json.h"
+#include "hone/cost/recurring/journal.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+using test::wait_until;
+
+/// Joules are the script's own, so that nothing hangs on the clock: 32 is the cheapest, 128 never reaches.
+constexpr const char* kRecurScript =
+    "case $1 in 8) need=7;; 16) need=6;; 32) need=4;; 64) need=7;; *) need=99;; esac\n"
+    "i=0\n"
+    "while [ $i -lt 30 ]; do\n"
+    "  i=$((i + 1)); a=0.5; [ $i -ge $need ] && a=0.95\n"
+    "  printf '{\"fidelity\": %d, \"accuracy\": %s, \"joules\": %d}\\n' $i $a $((i * 100)) >&$HONE_REPORT_FD\n"
+    "  [ $i -ge $need ] && exit 0\n"
+    "  [ $i -ge 15 ] && sleep 0.3\n"
+    "done\n";
+
+constexpr const char* kRecurJob =
+    "[command]\nrun = [\"sh\", \"job.sh\", \"{batch_size}\"]\n"
+    "[recur]\nbatch_sizes = [8, 16, 32, 64, 128]\ndefault = 64\n"
+    "target = { metric = \"accuracy\", min = 0.9 }\neta = 1\nenergy = \"joules\"\nmax_power_w = 100\n";
+
+std::vector<std::int64_t> recur_order(const Folder& folder, const std::string& journal) {
+  std::vector<std::int64_t> order;
+  for (const auto& run : cost::RecurringJournal::read(folder.file(journal)).ended)
+    order.push_back(run.zeus.batch_size);
+  return order;
+}
+
+TEST(CostRecur, ExploresStopsEarlyAndSettlesOnTheCheapest) {
+  const Folder folder;
+  folder.write("job.sh", kRecurScript);
+  folder.write("job.toml", kRecurJob);
+  Program explain(folder, {"cost", "recur", "job.toml", "--explain", "--json"});
+  ASSERT_EQ(explain.status(), 0) << explain.err();
+  EXPECT_EQ(Json::parse(explain.out())["batch_size"], 64);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("job.hone")));  // nothing ran, nothing was written
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "14", "--json", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  const Json json = Json::parse(run.out());
+  EXPECT_EQ(json["status"]["recurrences"], 14);
+  EXPECT_EQ(json["status"]["best_batch_size"], 32);
+  EXPECT_EQ(json["status"]["stage"], "sample");
+  const auto order = recur_order(folder, "job.hone/recurrences.jsonl");
+  ASSERT_GE(order.size(), 15u);
+  // Its retry is the next that exploration asks for: after 128 the second round, from the cheapest.
+  EXPECT_EQ((std::vector<std::int64_t>(order.begin(), order.begin() + 9)),
+            (std::vector<std::int64_t>{64, 32, 16, 8, 128, 32, 16, 8, 64}));
+  for (std::size_t i = 9; i < order.size(); ++i) EXPECT_EQ(order[i], 32);  // costs without noise
+  EXPECT_EQ(json["runs"][4]["ending"], "stopped");
+  EXPECT_LT(json["status"]["energy_j"].get<double>(), json["status"]["default_energy_j"].get<double>());
+  for (const Json& arm : json["status"]["arms"]) EXPECT_EQ(arm["pruned"], arm["batch_size"] == 128);
+  Program status(folder, {"cost", "recur", "job.toml", "--status"});
+  EXPECT_NE(status.out().find("pruned: run 4 did not reach the target"), std::string::npos) << status.out();
+  EXPECT_NE(status.out().find("reported by the command as joules"), std::string::npos);
+}
+
+TEST(CostRecur, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
+  const Folder folder;
+  folder.write("limit", "270\n");
+  // Half of the power takes a quarter more steps' energy away than time: the lowest is the cheapest.
+  folder.write("job.sh",
+               "i=0; e=0\nwhile [ $i -lt 40 ]; do\n  i=$((i + 1)); e=$((e + $(cat limit))); sleep 0.01\n"
+               "  printf '{\"fidelity\": %d, \"loss\": %d, \"joules\": %d}\\n' $i $((40 - i)) $e >&3\ndone\n");
+  folder.write("job.toml",
+               "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\neta = 1\n"
+               "energy = \"joules\"\ntarget = { metric = \"loss\", max = 0 }\n"
+               "[power]\nlimits_w = [100, 200, 300]\nset = [\"sh\", \"-c\", \"echo {watts} >l && mv l limit\"]\n"
+               "get = [\"cat\", \"limit\"]\nslice = \"1 ms\"\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "2", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  EXPECT_EQ(folder.read("limit"), "270\n");
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  ASSERT_EQ(history.ended.size(), 2u);
+  const auto& slices = history.profiles.at(16).slices();
+  ASSERT_EQ(slices.size(), 3u);
+  EXPECT_EQ(slices[0].limit_w, 300.0);
+  EXPECT_EQ(slices[2].limit_w, 100.0);
+  EXPECT_GT(slices[0].average_power_w / slices[0].throughput, slices[2].average_power_w / slices[2].throughput);
+  EXPECT_EQ(history.ended[1].power_limit_w, 100.0);
+  EXPECT_LE(history.ended[1].zeus.energy_j, history.ended[0].zeus.energy_j);  // nothing to profile any more
+  EXPECT_TRUE(history.limits_before.empty());
+}
+
+TEST(CostRecur, APowerLimitThatCannotBeSetStopsItAndCountsAsNothing) {
+  const Folder folder;
+  folder.write("job.sh", kRecurScript);
+  folder.write("job.toml", std::string(kRecurJob) +
+                               "[power]\nlimits_w = [100, 50]\nset = [\"sh\", \"-c\", \"echo no right to {watts}; exit 4\"]\n");
+  Program run(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(run.status(), 1);
+  EXPECT_NE(run.err().find("no right to 100"), std::string::npos) << run.err();
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  EXPECT_TRUE(history.ended.empty());
+  EXPECT_EQ(history.others.size(), 1u);
+}
+
+TEST(CostRecur, ACommandThatReportsNothingOrFailsIsTold) {
+  const Folder folder;
+  const auto job = [](const std::string& script) {
+    return "[command]\nrun = [\"sh\", \"-c\", \"" + script +
+           "\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\ntarget = { metric = \"accuracy\", min = 0.9 }\n";
+  };
+  folder.write("silent.toml", job("true"));
+  Program silent(folder, {"cost", "recur", "silent.toml"});
+  EXPECT_EQ(silent.status(), 2);
+  EXPECT_NE(silent.err().find("without having reported accuracy: it reported nothing"), std::string::npos)
+      << silent.err();
+  folder.write("broken.toml", job("echo no data; exit 3"));
+  Program broken(folder, {"cost", "recur", "broken.toml"});
+  EXPECT_EQ(broken.status(), 2);
+  EXPECT_NE(broken.err().find("default batch size 16 did not reach the target: exit status 3: no data"),
+            std::string::npos)
+      << broken.err();
+  // Put right, it begins where it was: with the default.
+  folder.write("broken.sh", "echo '{\"accuracy\": 0.95}' >&3\n");
+  Program explain(folder, {"cost", "recur", "broken.toml", "--explain", "--json"});
+  EXPECT_EQ(Json::parse(explain.out())["batch_size"], 16);
+  folder.write("broken.toml", job("exit 4"));
+  Program other(folder, {"cost", "recur", "broken.toml"});
+  EXPECT_EQ(other.status(), 2);
+  EXPECT_NE(other.err().find("give the job file another name"), std::string::npos) << other.err();
+}
+
+TEST(CostRecur, WithoutATargetTheExitStatusSays) {
+  const Folder folder;
+  folder.write("job.toml",
+               "[command]\nrun = [\"sh\", \"-c\", \"test {batch_size} -lt 32\"]\n"
+               "[recur]\nbatch_sizes = [8, 16, 32]\ndefault = 16\nbeta = inf\npower_w = 50\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "5", "--json", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  const Json json = Json::parse(run.out());
+  EXPECT_EQ(json["runs"][2]["ending"], "failed");
+  EXPECT_EQ(json["runs"][2]["batch_size"], 32);
+  EXPECT_TRUE(json["status"]["arms"][2]["pruned"].get<bool>());
+}
+
+/// Reports for ever, and leaves a mark once it runs.
+constexpr const char* kEndlessScript =
+    "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\nsleep 600\n";
+constexpr const char* kEndlessJob =
+    "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\n"
+    "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n"
+    "[power]\nlimits_w = [50, 40]\nset = [\"sh\", \"-c\", \"echo {watts} >limit\"]\nget = [\"cat\", \"limit\"]\n";
+
+TEST(CostRecur, ControlCPutsTheLimitBackAndCountsAsNothing) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  Program run(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  run.signal(SIGINT);
+  EXPECT_EQ(run.status(), 3) << run.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).ended.empty());
+}
+
+TEST(CostRecur, AKilledRunIsGivenUpAndTheNextPutsItsLimitBack) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  const auto journal = folder.file("job.hone/recurrences.jsonl");
+  {
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+    run.signal(SIGKILL);
+    EXPECT_EQ(run.status(), -SIGKILL);
+  }
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).running.empty());
+  std::filesystem::remove(folder.file("mark"));
+  Program again(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(cost::RecurringJournal::read(journal).running.size(), 1u);
+  again.signal(SIGTERM);
+  EXPECT_EQ(again.status(), 3);
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_EQ(cost::RecurringJournal::read(journal).others.size(), 2u);
+}
+
+TEST(CostRecur, TwoProcessesAtOnceShareOneJob) {
+  const Folder folder;
+  folder.write("job.sh", kRecurScript);
+  folder.write("job.toml", kRecurJob);
+  {
+    Program a(folder, {"cost", "recur", "job.toml", "--times", "8", "--quiet"});
+    Program b(folder, {"cost", "recur", "job.toml", "--times", "8", "--quiet"});
+    EXPECT_EQ(a.status(), 0) << a.err();
+    EXPECT_EQ(b.status(), 0) << b.err();
+  }
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  std::set<std::int64_t> runs, recurrences;
+  for (const auto& run : history.ended) {
+    EXPECT_TRUE(runs.insert(run.zeus.run).second);
+    recurrences.insert(run.recurrence);
+  }
+  EXPECT_EQ(recurrences.size(), 16u);
+  EXPECT_TRUE(history.running.empty());
+  // What exploration asked for was run once each, in its order, whatever ran beside it.
+  std::vector<std::int64_t> explored;
+  for (const auto& run : history.ended)
+    if (run.zeus.stage == cost::ZeusStage::explore) explored.push_back(run.zeus.batch_size);
+  const std::vector<std::int64_t> order{64, 32, 16, 8, 128, 32, 16, 8, 64};
+  ASSERT_LE(explored.size(), order.size());
+  EXPECT_TRUE(std::equal(explored.begin(), explored.end(), order.begin()));
+}
+
+TEST(CostRecur, ReplaysATraceAndNamesWhatIsWrong) {
+  const Folder folder;
+  folder.write("t.csv",
+               "batch_size,power_limit_w,epochs,seconds_per_epoch,average_power_w\n"
+               "16,100,4,12,98\n16,200,5,10,180\n32,100,3,9,99\n32,200,3,7,190\n64,100,,8,100\n64,200,,6,195\n");
+  Program replay(folder, {"cost", "recur", "--replay", "t.csv", "--default", "16", "--eta", "1", "--json"});
+  ASSERT_EQ(replay.status(), 0) << replay.err();
+  const Json json = Json::parse(replay.out());
+  EXPECT_EQ(json["best"]["batch_size"], 32);
+  EXPECT_EQ(json["recurrences"], 12);
+  EXPECT_EQ(json["policies"].size(), 3u);
+  Program text(folder, {"cost", "recur", "--replay", "t.csv", "--default", "16"});
+  EXPECT_NE(text.out().find("zeus against the default"), std::string::npos) << text.out();
+  for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"cost", "recur", "--replay", "t.csv"}, "--default 32"},
+           {{"cost", "recur", "--replay", "t.csv", "--default", "24"}, "24 is not among the batch sizes"},
+           {{"cost", "recur", "--replay", "t.csv", "--default", "64"}, "the default batch size must reach it"},
+           {{"cost", "recur", "--replay", "none.csv", "--default", "64"}, "none.csv: cannot be read"},
+           {{"cost", "recur"}, "names no job"},
+           {{"cost", "recur", "job.toml", "--eta", "1"}, "--replay"},
+           {{"cost", "recur", "job.toml", "--explain", "--status"}, "excludes"}}) {
+    Program wrong(folder, arguments);
+    EXPECT_EQ(wrong.status(), 2) << part;
+    EXPECT_NE(wrong.err().find(part), std::string::npos) << wrong.err();
+  }
+}
+
+}  // namespace
+}  // namespace hone
