@@ -18,6 +18,6 @@ void add_cost_llm(CLI::App& cost, Action& action);       ///< fit, probe, estima
 void add_cost_mlir(CLI::App& cost, Action& action);      ///< mlir, features
 void add_cost_predict(CLI::App& cost, Action& action);   ///< learn, predict
 void add_cost_tune(CLI::App& cost, Action& action);      ///< tune
-void add_cost_recur(CLI::App& cost, Action& action);    ///< recur
+void add_cost_recur(CLI::App& cost, Action& action);     ///< recur
 
 }  // namespace hone::cli

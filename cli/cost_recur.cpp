@@ -37,7 +37,8 @@ int replay(const CostRecurArguments& arguments) {
     result = cost::replay_trace(trace, options);
   } catch (const Error& error) {
     const std::string key = error.place().key;
-    throw Error((key.empty() ? "" : key + ": ") + error.message(), Place{arguments.trace, 0, ""}, error.hint());
+    throw Error((key.empty() ? "" : key + ": ") + error.message(), Place{arguments.trace, 0, ""},
+                error.hint());
   }
   if (arguments.json)
     print_json(result.json());
@@ -85,7 +86,8 @@ int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job)
 int recur(const CostRecurArguments& arguments) {
   if (!arguments.trace.empty()) return replay(arguments);
   if (arguments.file.empty())
-    throw Error("names no job", {}, "hone cost recur JOB.toml, or --replay TRACE.csv; --help shows a job file");
+    throw Error("names no job", {},
+                "hone cost recur JOB.toml, or --replay TRACE.csv; --help shows a job file");
   const run::RecurringJob job = run::RecurringJob::read(arguments.file);
   if (!arguments.explain && !arguments.status) return recur_now(arguments, job);
   const cost::RecurringHistory history = cost::RecurringJournal::read(job.journal());
@@ -100,8 +102,10 @@ int recur(const CostRecurArguments& arguments) {
 }
 
 constexpr const char* kRecurFooter =
-    "\nRuns a training job that you run again and again, each time with the batch size and power limit that promise\n"
-    "the least eta x energy + (1 - eta) x maximum power x time to its target. It first explores from the default\n"
+    "\nRuns a training job that you run again and again, each time with the batch size and power limit that "
+    "promise\n"
+    "the least eta x energy + (1 - eta) x maximum power x time to its target. It first explores from the "
+    "default\n"
     "downward and upward, then draws from what it has learned; docs/recurring.md tells all. A job file:\n\n"
     "  [command]\n"
     "  run = [\"python3\", \"train.py\", \"--batch\", \"{batch_size}\"]   # reports as docs/command.md says\n"
@@ -117,24 +121,29 @@ constexpr const char* kRecurFooter =
     "  hone cost recur job.toml                 # one recurrence\n"
     "  hone cost recur job.toml --times 10\n"
     "  hone cost recur job.toml --status --json\n"
-    "  hone cost recur --replay trace.csv --default 64 --eta 1   # Zeus, the default and grid search on a trace";
+    "  hone cost recur --replay trace.csv --default 64 --eta 1   # Zeus, the default and grid search on a "
+    "trace";
 
 }  // namespace
 
 void add_cost_recur(CLI::App& cost, Action& action) {
   auto* command = cost.add_subcommand(
-      "recur", "Run a training job that recurs with the batch size and power limit that cost least energy and time");
+      "recur",
+      "Run a training job that recurs with the batch size and power limit that cost least energy and time");
   command->footer(kRecurFooter);
   auto arguments = std::make_shared<CostRecurArguments>();
   command->add_option("JOB", arguments->file, "The job file (TOML)");
   auto* times = command->add_option("--times", arguments->times, "Recurrences to run, one after the other")
                     ->check(whole_number(1, 1000000000))
                     ->capture_default_str();
-  auto* explain = command->add_flag("--explain", arguments->explain, "Show what the next run would get; run nothing");
-  auto* status = command->add_flag("--status", arguments->status, "Show the batch sizes, beliefs and savings so far");
-  auto* trace = command->add_option("--replay", arguments->trace,
-                                    "Play recurrences on a trace instead: a CSV of batch_size, power_limit_w, "
-                                    "epochs, seconds_per_epoch, average_power_w");
+  auto* explain =
+      command->add_flag("--explain", arguments->explain, "Show what the next run would get; run nothing");
+  auto* status =
+      command->add_flag("--status", arguments->status, "Show the batch sizes, beliefs and savings so far");
+  auto* trace =
+      command->add_option("--replay", arguments->trace,
+                          "Play recurrences on a trace instead: a CSV of batch_size, power_limit_w, "
+                          "epochs, seconds_per_epoch, average_power_w");
   explain->excludes(status)->excludes(times)->excludes(trace);
   status->excludes(times)->excludes(trace);
   trace->excludes(times);
@@ -153,7 +162,9 @@ void add_cost_recur(CLI::App& cost, Action& action) {
   command->add_option("--window", arguments->window, "Of a replay: latest costs that count; 0: all")
       ->check(whole_number(0, 1000000000))
       ->needs(trace);
-  command->add_option("--seed", arguments->seed, "Of a replay")->check(whole_number(1, 1000000000))->needs(trace);
+  command->add_option("--seed", arguments->seed, "Of a replay")
+      ->check(whole_number(1, 1000000000))
+      ->needs(trace);
   command->add_option("--max-epochs", arguments->max_epochs, "Of a replay: where a run is given up")
       ->check(positive())
       ->needs(trace);

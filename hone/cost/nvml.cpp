@@ -100,7 +100,8 @@ std::optional<std::pair<double, double>> Nvml::power_limit_range_w(int gpu) cons
 std::string Nvml::set_power_limit(int gpu, double watts) const {
   Library::Device device = nullptr;
   if (library_->set_power_limit == nullptr) return "the driver's library cannot";
-  if (gpu < 0 || library_->device_by_index(static_cast<unsigned>(gpu), &device) != 0) return "there is no such GPU";
+  if (gpu < 0 || library_->device_by_index(static_cast<unsigned>(gpu), &device) != 0)
+    return "there is no such GPU";
   const int code = library_->set_power_limit(device, static_cast<unsigned>(std::lround(watts * 1e3)));
   if (code == 0) return "";
   const char* text = library_->error_string == nullptr ? nullptr : library_->error_string(code);

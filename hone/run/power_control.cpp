@@ -103,8 +103,9 @@ class NvmlPower final : public PowerControl {
  private:
   void set_one(int gpu, double watts) const {
     if (const std::string why = nvml_->set_power_limit(gpu, watts); !why.empty())
-      throw environment_error(fmt::format("the power limit of GPU {} cannot be set to {:.0f} W: {}", gpu, watts, why),
-                              "it wants root, or a command in [power] set that has the right to");
+      throw environment_error(
+          fmt::format("the power limit of GPU {} cannot be set to {:.0f} W: {}", gpu, watts, why),
+          "it wants root, or a command in [power] set that has the right to");
   }
 
   std::optional<cost::Nvml> nvml_;
@@ -119,14 +120,16 @@ class PowercapPower final : public PowerControl {
     for (const auto& entry : fs::directory_iterator(job.power.powercap, code)) {
       std::string name;
       std::ifstream(entry.path() / "name") >> name;
-      if (entry.path().filename().string().starts_with("intel-rapl-mmio")) continue;  // the same package again
+      if (entry.path().filename().string().starts_with("intel-rapl-mmio"))
+        continue;  // the same package again
       const fs::path file = entry.path() / "constraint_0_power_limit_uw";
       if (name.starts_with("package") && fs::exists(file, code)) files_.push_back(file);
     }
     std::sort(files_.begin(), files_.end());
     if (files_.empty())
-      throw environment_error(fmt::format("there are no power limits of processors in {}", job.power.powercap),
-                              "set = [...] names a command of your own");
+      throw environment_error(
+          fmt::format("there are no power limits of processors in {}", job.power.powercap),
+          "set = [...] names a command of your own");
   }
   Json current() override {
     Json list = Json::array();

@@ -19,7 +19,8 @@ class PowerControl {
   virtual void restore(const Json& before) = 0;
 };
 
-/// By the job's [power]; null where no limits are set. Throws Error (environment) where there is no such device.
+/// By the job's [power]; null where no limits are set. Throws Error (environment) where there is no such
+/// device.
 std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job);
 
 }  // namespace hone::run

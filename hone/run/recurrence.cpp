@@ -36,13 +36,15 @@ std::vector<std::string> recurrence_environment(const RecurringJob& job, const s
   if (job.cores_given) return list;
   const std::set<std::string> stated(job.command->options().environment.begin(),
                                      job.command->options().environment.end());
-  for (const std::string name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HONE_CORES"}) {
+  for (const std::string name :
+       {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HONE_CORES"}) {
     std::erase_if(list, [&](const std::string& entry) {
       return entry.starts_with(name + "=") && !stated.contains(entry);
     });
     if (const char* own = std::getenv(name.c_str());
-        own != nullptr && std::none_of(list.begin(), list.end(),
-                                       [&](const std::string& entry) { return entry.starts_with(name + "="); }))
+        own != nullptr && std::none_of(list.begin(), list.end(), [&](const std::string& entry) {
+          return entry.starts_with(name + "=");
+        }))
       list.push_back(name + "=" + own);
   }
   return list;
@@ -51,7 +53,8 @@ std::vector<std::string> recurrence_environment(const RecurringJob& job, const s
 /// One run, from its choice to its end.
 class OneRun {
  public:
-  OneRun(const RecurringJob& job, const RecurrenceEars& ears, RecurringJournal& journal, PowerControl* control)
+  OneRun(const RecurringJob& job, const RecurrenceEars& ears, RecurringJournal& journal,
+         PowerControl* control)
       : job_(job), ears_(ears), journal_(journal), control_(control) {}
 
   /// `recurrence`: of the first try nothing.
@@ -84,11 +87,12 @@ class OneRun {
       const Json identity = job_.identity();
       for (const auto& [key, value] : identity.items())
         if (history.job.value(key, Json()) != value)
-          throw Error(fmt::format("recurrences were recorded with {} = {}, and the file now says {}", key,
-                                  history.job.value(key, Json()).dump(), value.dump()),
-                      Place{job_.path, 0, ""},
-                      fmt::format("costs of both cannot be compared: give the job file another name, or move {} away",
-                                  journal_.path()));
+          throw Error(
+              fmt::format("recurrences were recorded with {} = {}, and the file now says {}", key,
+                          history.job.value(key, Json()).dump(), value.dump()),
+              Place{job_.path, 0, ""},
+              fmt::format("costs of both cannot be compared: give the job file another name, or move {} away",
+                          journal_.path()));
     }
     journal_.give_up_dead(history);
     const cost::ZeusChoice choice = next_choice(job_, history);
@@ -126,8 +130,7 @@ class OneRun {
     if (ears_.said)
       ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
                              std::isfinite(choice.threshold)
-                                 ? fmt::format("; stopped at a cost of {}",
-                                               joules_text(choice.threshold))
+                                 ? fmt::format("; stopped at a cost of {}", joules_text(choice.threshold))
                                  : ""));
   }
 
@@ -143,7 +146,8 @@ class OneRun {
     context.folder = fmt::format("{}/runs/{}", job_.state_folder(), number);
     std::error_code code;
     fs::create_directories(context.folder, code);
-    if (code) throw environment_error(fmt::format("cannot make the folder {}: {}", context.folder, code.message()));
+    if (code)
+      throw environment_error(fmt::format("cannot make the folder {}: {}", context.folder, code.message()));
     task::Launch launch;
     launch.arguments = task::command_arguments(options, config, context);
     launch.program = job_.command->program(launch.arguments[0]);
@@ -153,17 +157,18 @@ class OneRun {
     if (options.config_on_input) launch.input = config.json().dump() + "\n";
 
     task::CommandLog log(context.folder + "/output.log", options.output_bytes);
-    watch_.emplace(job_, done_.run.zeus, profile_, control_, [&](const cost::PowerSlice& slice, double seconds) {
-      const RecurringJournal::Hold hold(journal_);
-      journal_.append({{"event", "slice"},
-                       {"run", number},
-                       {"batch_size", done_.run.zeus.batch_size},
-                       {"power_limit_w", slice.limit_w},
-                       {"average_power_w", slice.average_power_w},
-                       {"throughput", slice.throughput},
-                       {"seconds", seconds},
-                       {"measured", watch_->energy().measured()}});
-    });
+    watch_.emplace(job_, done_.run.zeus, profile_, control_,
+                   [&](const cost::PowerSlice& slice, double seconds) {
+                     const RecurringJournal::Hold hold(journal_);
+                     journal_.append({{"event", "slice"},
+                                      {"run", number},
+                                      {"batch_size", done_.run.zeus.batch_size},
+                                      {"power_limit_w", slice.limit_w},
+                                      {"average_power_w", slice.average_power_w},
+                                      {"throughput", slice.throughput},
+                                      {"seconds", seconds},
+                                      {"measured", watch_->energy().measured()}});
+                   });
     task::RunEars ears;
     ears.output = [&](std::string_view bytes) { log.add(bytes); };
     ears.report = [&](std::string_view bytes) { watch_->hear(bytes); };
@@ -174,7 +179,8 @@ class OneRun {
     ears.wish = [&] {
       const auto wish = watch_->wish();
       if (ears_.progress)
-        ears_.progress(fmt::format("run {}, batch size {}: {}", number, done_.run.zeus.batch_size, watch_->shown()));
+        ears_.progress(
+            fmt::format("run {}, batch size {}: {}", number, done_.run.zeus.batch_size, watch_->shown()));
       return wish;
     };
     ears.interrupted = ears_.interrupted;
@@ -207,14 +213,16 @@ class OneRun {
       done_.reason = fmt::format("its cost came to {:g} times the least", job_.zeus.beta);
     } else if (watch_->over_progress()) {
       run.ending = RunEnding::unreached;
-      done_.reason = fmt::format("{} was not reached by {}", job_.target.text(), real_text(job_.max_progress));
+      done_.reason =
+          fmt::format("{} was not reached by {}", job_.target.text(), real_text(job_.max_progress));
     } else if (end.how == How::over_time || end.how == How::over_memory || (!well && end.out_of_memory)) {
       run.ending = RunEnding::failed;
       done_.reason = end.how == How::over_time ? "over [command] time" : "out of memory" + said;
     } else if (end.how == How::lost || WIFSIGNALED(end.status)) {
       run.ending = RunEnding::wrong;
-      done_.reason = end.how == How::lost ? "its keeper was killed"
-                                          : fmt::format("killed by {}", task::signal_name(WTERMSIG(end.status)));
+      done_.reason = end.how == How::lost
+                         ? "its keeper was killed"
+                         : fmt::format("killed by {}", task::signal_name(WTERMSIG(end.status)));
     } else if (!well) {
       run.ending = RunEnding::failed;
       done_.reason = fmt::format("exit status {}{}", WEXITSTATUS(end.status), said);
@@ -223,7 +231,7 @@ class OneRun {
     } else if (!watch_->heard_target()) {
       run.ending = RunEnding::wrong;
       done_.reason = fmt::format("it ended without having reported {}: {}", job_.target.metric,
-                                 !watch_->refused().empty()  ? watch_->refused()
+                                 !watch_->refused().empty() ? watch_->refused()
                                  : watch_->heard_anything() ? "its reports hold other names"
                                                             : "it reported nothing");
     } else {
@@ -277,19 +285,20 @@ class OneRun {
   /// Throws where a run says that the job file or the machine is wrong, rather than the batch size.
   void verdict() const {
     const RecurringRun& run = done_.run;
-    const bool default_failed =
-        none_reached_ && run.zeus.batch_size == job_.zeus.default_batch &&
-        (run.ending == RunEnding::failed || run.ending == RunEnding::unreached);
+    const bool default_failed = none_reached_ && run.zeus.batch_size == job_.zeus.default_batch &&
+                                (run.ending == RunEnding::failed || run.ending == RunEnding::unreached);
     if (default_failed)
-      throw Error(fmt::format("the default batch size {} did not reach the target: {}", run.zeus.batch_size,
-                              done_.reason),
-                  Place{job_.path, 0, "recur.default"},
-                  fmt::format("it must, as all others are held against it; its output is in {}/runs/{}/output.log",
-                              job_.state_folder(), run.zeus.run));
+      throw Error(
+          fmt::format("the default batch size {} did not reach the target: {}", run.zeus.batch_size,
+                      done_.reason),
+          Place{job_.path, 0, "recur.default"},
+          fmt::format("it must, as all others are held against it; its output is in {}/runs/{}/output.log",
+                      job_.state_folder(), run.zeus.run));
     if (run.ending != RunEnding::wrong) return;
     if (!watch_->broken().empty()) throw environment_error(watch_->broken());
-    throw Error(fmt::format("run {} counts as nothing: {}", run.zeus.run, done_.reason), Place{job_.path, 0, ""},
-                  fmt::format("its output is in {}/runs/{}/output.log", job_.state_folder(), run.zeus.run));
+    throw Error(fmt::format("run {} counts as nothing: {}", run.zeus.run, done_.reason),
+                Place{job_.path, 0, ""},
+                fmt::format("its output is in {}/runs/{}/output.log", job_.state_folder(), run.zeus.run));
   }
 
   const RecurringJob& job_;
@@ -346,7 +355,8 @@ RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& e
     result.interrupted = run.ending == RunEnding::interrupted || (ears.interrupted && ears.interrupted());
     if (result.reached || result.interrupted) return result;
     if (ears.said && tries < job.tries)
-      ears.said(fmt::format("run {} did not reach the target ({}); again", run.zeus.run, result.runs.back().reason));
+      ears.said(fmt::format("run {} did not reach the target ({}); again", run.zeus.run,
+                            result.runs.back().reason));
   }
   return result;
 }

@@ -30,17 +30,18 @@ struct RecurrenceResult {
   bool interrupted = false;
 };
 
-/// One recurrence of the job: chooses a batch size (zeus_choose), runs the command, profiles power limits just
-/// in time where the batch size's are not known yet, stops the run at its threshold, puts the power limit back,
-/// records everything, and tries again until the target is reached. Several processes may do so at once.
+/// One recurrence of the job: chooses a batch size (zeus_choose), runs the command, profiles power limits
+/// just in time where the batch size's are not known yet, stops the run at its threshold, puts the power
+/// limit back, records everything, and tries again until the target is reached. Several processes may do so
+/// at once.
 ///
-/// Cost counts up to the report that reaches the target. A limit's slice goes from the first report under it to
-/// the first one that comes at least `slice` later, so that throughput and energy belong to whole progress; the
-/// paper measures slices of so many seconds. A run that ends before all limits were profiled leaves the rest to
-/// the next run of its batch size.
+/// Cost counts up to the report that reaches the target. A limit's slice goes from the first report under it
+/// to the first one that comes at least `slice` later, so that throughput and energy belong to whole
+/// progress; the paper measures slices of so many seconds. A run that ends before all limits were profiled
+/// leaves the rest to the next run of its batch size.
 ///
-/// Throws Error where the default batch size does not reach the target (input: nothing is known to compare with
-/// then), where the command reports nothing that the target asks for, where a power limit cannot be set
+/// Throws Error where the default batch size does not reach the target (input: nothing is known to compare
+/// with then), where the command reports nothing that the target asks for, where a power limit cannot be set
 /// (environment), and where the journal is another job's. What ran is recorded all the same.
 RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& ears = {});
 

@@ -65,12 +65,13 @@ double RecurrenceEnergy::joules() {
 std::string RecurrenceEnergy::source() const {
   if (from_reports_) return whose_;
   if (!meter_.measures())
-    return fmt::format("modelled: {:g} W x time{}, {}", power_w_, limit_w_ ? ", at most the limit" : "", whose_);
+    return fmt::format("modelled: {:g} W x time{}, {}", power_w_, limit_w_ ? ", at most the limit" : "",
+                       whose_);
   return source_;
 }
 
-RecurrenceWatch::RecurrenceWatch(const RecurringJob& job, const cost::ZeusRun& run, cost::PowerProfile profile,
-                                 PowerControl* control,
+RecurrenceWatch::RecurrenceWatch(const RecurringJob& job, const cost::ZeusRun& run,
+                                 cost::PowerProfile profile, PowerControl* control,
                                  std::function<void(const cost::PowerSlice&, double)> slice)
     : job_(job),
       run_(run),
@@ -153,7 +154,8 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
     reached_ = true;
     close(true);
   }
-  // Joules of the command's own come with its reports: what they amount to is known now, not at the next look.
+  // Joules of the command's own come with its reports: what they amount to is known now, not at the next
+  // look.
   if (!fixed_ && !job_.energy.empty() && cost_now() >= run_.threshold) {
     over_cost_ = true;
     close(false);

@@ -22,13 +22,13 @@ struct RecurringTarget {
 
 /// Where power limits are set.
 struct PowerOptions {
-  std::string via = "none";          ///< "none", "command", "nvml", "powercap"
-  std::vector<double> limits_w;      ///< to choose from, high to low; empty: none is set
-  std::vector<std::string> set;      ///< of "command"; {watts} stands for the limit, a whole number
-  std::vector<std::string> get;      ///< of "command": prints the present limit; empty: the highest is put back
-  double slice_s = 5.0;              ///< of profiling a limit
+  std::string via = "none";      ///< "none", "command", "nvml", "powercap"
+  std::vector<double> limits_w;  ///< to choose from, high to low; empty: none is set
+  std::vector<std::string> set;  ///< of "command"; {watts} stands for the limit, a whole number
+  std::vector<std::string> get;  ///< of "command": prints the present limit; empty: the highest is put back
+  double slice_s = 5.0;          ///< of profiling a limit
   std::string powercap = "/sys/class/powercap";
-  std::vector<int> gpus;             ///< of "nvml", and whose energy counts; empty: all
+  std::vector<int> gpus;  ///< of "nvml", and whose energy counts; empty: all
 };
 
 /// A training job that recurs, as its file describes it (docs/recurring.md).
@@ -45,8 +45,8 @@ struct RecurringJob {
   int tries = 20;                     ///< of one recurrence, until it reaches the target
   bool stop_at_target = false;        ///< ask the command to end once it has reached it
   std::string energy;                 ///< a report that says the joules so far; "": hone measures
-  std::string device;                 ///< whose power is taken where no counter can be read; "": the processor's
-  double power_w = 0.0;               ///< likewise, stated; 0: it is not
+  std::string device;    ///< whose power is taken where no counter can be read; "": the processor's
+  double power_w = 0.0;  ///< likewise, stated; 0: it is not
   PowerOptions power;
 
   std::string state_folder() const;  ///< JOB.hone beside the file

@@ -60,24 +60,27 @@ Spent spent(const RecurringJob& job, const RecurringHistory& history) {
 
 std::string saved_text(double now, double otherwise) {
   if (!(otherwise > 0.0)) return "?";
-  return fmt::format("{:.1f}% {}", std::abs(100.0 * (1.0 - now / otherwise)), now <= otherwise ? "less" : "more");
+  return fmt::format("{:.1f}% {}", std::abs(100.0 * (1.0 - now / otherwise)),
+                     now <= otherwise ? "less" : "more");
 }
 
 std::string stage_text(const RecurringJob& job, const cost::ZeusState& state) {
   if (state.default_failed) return "the default batch size has not reached the target yet";
-  if (state.exploring) return fmt::format("pruning exploration, round {} of {}", state.round, job.zeus.rounds);
+  if (state.exploring)
+    return fmt::format("pruning exploration, round {} of {}", state.round, job.zeus.rounds);
   return "Thompson sampling";
 }
 
 Json arm_json(const RecurringJob& job, const RecurringHistory& history, const cost::ZeusArm& arm) {
-  Json json{{"batch_size", arm.batch_size},
-            {"default", arm.batch_size == job.zeus.default_batch},
-            {"pruned", !arm.alive},
-            {"runs", arm.runs},
-            {"reached", arm.reached},
-            {"mean_cost_j", finite_or_null(arm.mean_cost)},
-            {"belief", {{"mean_j", finite_or_null(arm.belief_mean)}, {"sd_j", finite_or_null(arm.belief_sd)}}},
-            {"power_limit_w", nullptr}};
+  Json json{
+      {"batch_size", arm.batch_size},
+      {"default", arm.batch_size == job.zeus.default_batch},
+      {"pruned", !arm.alive},
+      {"runs", arm.runs},
+      {"reached", arm.reached},
+      {"mean_cost_j", finite_or_null(arm.mean_cost)},
+      {"belief", {{"mean_j", finite_or_null(arm.belief_mean)}, {"sd_j", finite_or_null(arm.belief_sd)}}},
+      {"power_limit_w", nullptr}};
   if (!arm.alive) json["pruned_because"] = arm.pruned_because;
   if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
     const PowerPlan plan = power_plan(job, found->second);
@@ -112,7 +115,10 @@ Json recurring_status_json(const RecurringJob& job, const RecurringHistory& hist
             {"seconds", sum.seconds},
             {"default_energy_j", finite_or_null(sum.default_energy_j)},
             {"default_seconds", finite_or_null(sum.default_seconds)},
-            {"energy", sum.runs == 0 ? "none" : sum.measured ? "measured" : sum.modelled ? "modelled" : "mixed"},
+            {"energy", sum.runs == 0  ? "none"
+                       : sum.measured ? "measured"
+                       : sum.modelled ? "modelled"
+                                      : "mixed"},
             {"arms", Json::array()}};
   for (const cost::ZeusArm& arm : state.arms) json["arms"].push_back(arm_json(job, history, arm));
   json["limits_not_put_back"] = history.limits_before.size();
@@ -122,12 +128,12 @@ Json recurring_status_json(const RecurringJob& job, const RecurringHistory& hist
 std::string recurring_status_text(const RecurringJob& job, const RecurringHistory& history) {
   const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
   const Spent sum = spent(job, history);
-  std::string text = fmt::format("{}: {}, eta {:g}, target {}\n", job.name, stage_text(job, state), job.zeus.eta,
-                                 job.target.text());
-  text += fmt::format("{} in {}{}{}\n", counted(sum.recurrences, "recurrence"), counted(sum.runs, "run"),
-                      history.running.empty() ? "" : fmt::format(", {} running", history.running.size()),
-                      history.others.empty() ? ""
-                                             : fmt::format(", {} counted as neither", history.others.size()));
+  std::string text = fmt::format("{}: {}, eta {:g}, target {}\n", job.name, stage_text(job, state),
+                                 job.zeus.eta, job.target.text());
+  text += fmt::format(
+      "{} in {}{}{}\n", counted(sum.recurrences, "recurrence"), counted(sum.runs, "run"),
+      history.running.empty() ? "" : fmt::format(", {} running", history.running.size()),
+      history.others.empty() ? "" : fmt::format(", {} counted as neither", history.others.size()));
   if (sum.runs > 0) {
     text += fmt::format("{} and {} so far", joules_text(sum.energy_j), elapsed_text(sum.seconds));
     if (std::isfinite(sum.default_energy_j))
@@ -140,8 +146,8 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
                                                            : "measured in some runs and modelled in others: "
                                                              "their costs can hardly be compared");
   }
-  text += fmt::format("\n{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}\n", "batch size", "runs", "reached", "mean cost",
-                      "belief", "limit");
+  text += fmt::format("\n{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}\n", "batch size", "runs", "reached",
+                      "mean cost", "belief", "limit");
   for (const cost::ZeusArm& arm : state.arms) {
     std::string limit = "-";
     if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
@@ -149,9 +155,10 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
       if (plan.best) limit = fmt::format("{:g} W", plan.best->limit_w);
     }
     const std::string belief =
-        arm.costs.empty() ? "-" : fmt::format("{} +- {}", joules_text(arm.belief_mean), joules_text(arm.belief_sd));
-    text += fmt::format("{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}{}{}{}\n", arm.batch_size, arm.runs, arm.reached,
-                        joules_text(arm.mean_cost), belief, limit,
+        arm.costs.empty() ? "-"
+                          : fmt::format("{} +- {}", joules_text(arm.belief_mean), joules_text(arm.belief_sd));
+    text += fmt::format("{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}{}{}{}\n", arm.batch_size, arm.runs,
+                        arm.reached, joules_text(arm.mean_cost), belief, limit,
                         arm.batch_size == job.zeus.default_batch ? "  default" : "",
                         arm.batch_size == state.best && std::isfinite(state.least_cost) ? "  least cost" : "",
                         arm.alive ? "" : "  pruned: " + arm.pruned_because);
@@ -171,7 +178,8 @@ Json recurring_explain_json(const RecurringJob& job, const RecurringHistory& his
             {"sampled_j", Json::object()},
             {"power_limit_w", nullptr},
             {"profiles", Json::array()}};
-  for (const auto& [size, draw] : choice.sampled) json["sampled_j"][std::to_string(size)] = finite_or_null(draw);
+  for (const auto& [size, draw] : choice.sampled)
+    json["sampled_j"][std::to_string(size)] = finite_or_null(draw);
   const auto found = history.profiles.find(choice.batch_size);
   const cost::PowerProfile profile = found == history.profiles.end() ? cost::PowerProfile() : found->second;
   const PowerPlan plan = power_plan(job, profile);
@@ -189,17 +197,20 @@ std::string recurring_explain_text(const RecurringJob& job, const RecurringHisto
   const cost::ZeusChoice choice = next_choice(job, history);
   std::string text = fmt::format("the next run, number {}, gets batch size {}\n  {}\n", history.next_run,
                                  choice.batch_size, choice.why);
-  for (const auto& [size, draw] : choice.sampled) text += fmt::format("  {:>10}: drew {}\n", size, joules_text(draw));
+  for (const auto& [size, draw] : choice.sampled)
+    text += fmt::format("  {:>10}: drew {}\n", size, joules_text(draw));
   if (std::isfinite(choice.threshold))
-    text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n", joules_text(choice.threshold),
-                        job.zeus.beta);
+    text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n",
+                        joules_text(choice.threshold), job.zeus.beta);
   else
     text += "  never stopped for its cost: nothing has reached the target yet\n";
   if (!json["profiles"].empty())
-    text += fmt::format("  profiles power limits on the way, {} each: {} W\n", elapsed_text(job.power.slice_s),
-                        fmt::join(json["profiles"].get<std::vector<double>>(), ", "));
+    text +=
+        fmt::format("  profiles power limits on the way, {} each: {} W\n", elapsed_text(job.power.slice_s),
+                    fmt::join(json["profiles"].get<std::vector<double>>(), ", "));
   else if (!json["power_limit_w"].is_null())
-    text += fmt::format("  power limit {:g} W, the cheapest of those profiled\n", json["power_limit_w"].get<double>());
+    text += fmt::format("  power limit {:g} W, the cheapest of those profiled\n",
+                        json["power_limit_w"].get<double>());
   else
     text += "  no power limit is set: [power] of the job file names none\n";
   text += fmt::format("  target: {}; a second weighs {:g} x {:g} W, a joule {:g}\n", job.target.text(),
@@ -212,8 +223,8 @@ std::string finished_run_text(const RecurringJob& job, const FinishedRun& finish
   std::string text =
       fmt::format("run {}, batch size {}{}: {}, {} in {}, cost {}", run.zeus.run, run.zeus.batch_size,
                   std::isnan(run.power_limit_w) ? "" : fmt::format(" at {:g} W", run.power_limit_w),
-                  cost::ending_name(run.ending), joules_text(run.zeus.energy_j), elapsed_text(run.zeus.seconds),
-                  joules_text(run_cost(job, run)));
+                  cost::ending_name(run.ending), joules_text(run.zeus.energy_j),
+                  elapsed_text(run.zeus.seconds), joules_text(run_cost(job, run)));
   if (!finished.reason.empty()) text += fmt::format(" ({})", finished.reason);
   return text;
 }
@@ -237,14 +248,15 @@ Json finished_run_json(const RecurringJob& job, const FinishedRun& finished) {
 
 std::string replay_text(const cost::ReplayResult& result) {
   std::string text = fmt::format("{}; the best is batch size {} at {:g} W: {} a recurrence is expected\n\n",
-                                 counted(result.recurrences, "recurrence"), result.best_batch, result.best_limit_w,
-                                 joules_text(result.best_cost));
-  text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   last five: energy, time\n", "policy", "energy",
-                      "time", "cost", "regret", "runs", "unreached");
+                                 counted(result.recurrences, "recurrence"), result.best_batch,
+                                 result.best_limit_w, joules_text(result.best_cost));
+  text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   last five: energy, time\n", "policy",
+                      "energy", "time", "cost", "regret", "runs", "unreached");
   for (const cost::ReplayTotals& one : result.policies)
-    text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   {}, {}\n", one.policy, joules_text(one.energy_j),
-                        elapsed_text(one.seconds), joules_text(one.cost), joules_text(one.regret), one.runs, one.unreached,
-                        joules_text(one.last_energy_j), elapsed_text(one.last_seconds));
+    text += fmt::format("{:8} {:>12} {:>12} {:>12} {:>12} {:>5} {:>10}   {}, {}\n", one.policy,
+                        joules_text(one.energy_j), elapsed_text(one.seconds), joules_text(one.cost),
+                        joules_text(one.regret), one.runs, one.unreached, joules_text(one.last_energy_j),
+                        elapsed_text(one.last_seconds));
   const auto &zeus = result.of("zeus"), &usual = result.of("default");
   text += fmt::format("\nzeus against the default: {} energy, {} time; over the last five {} and {}\n",
                       saved_text(zeus.energy_j, usual.energy_j), saved_text(zeus.seconds, usual.seconds),

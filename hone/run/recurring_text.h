@@ -8,9 +8,9 @@
 
 namespace hone::run {
 
-/// Where a recurring job stands: arms with their costs and beliefs, what was spent, and what the default batch
-/// size at full power would have taken, by the mean of its own runs and, where limits were profiled, its slice at
-/// the highest one.
+/// Where a recurring job stands: arms with their costs and beliefs, what was spent, and what the default
+/// batch size at full power would have taken, by the mean of its own runs and, where limits were profiled,
+/// its slice at the highest one.
 Json recurring_status_json(const RecurringJob& job, const cost::RecurringHistory& history);
 std::string recurring_status_text(const RecurringJob& job, const cost::RecurringHistory& history);
 

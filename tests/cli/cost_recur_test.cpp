@@ -19,7 +19,8 @@ constexpr const char* kRecurScript =
     "i=0\n"
     "while [ $i -lt 30 ]; do\n"
     "  i=$((i + 1)); a=0.5; [ $i -ge $need ] && a=0.95\n"
-    "  printf '{\"fidelity\": %d, \"accuracy\": %s, \"joules\": %d}\\n' $i $a $((i * 100)) >&$HONE_REPORT_FD\n"
+    "  printf '{\"fidelity\": %d, \"accuracy\": %s, \"joules\": %d}\\n' $i $a $((i * 100)) "
+    ">&$HONE_REPORT_FD\n"
     "  [ $i -ge $need ] && exit 0\n"
     "  [ $i -ge 15 ] && sleep 0.3\n"
     "done\n";
@@ -68,14 +69,16 @@ TEST(CostRecur, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
   const Folder folder;
   folder.write("limit", "270\n");
   // Half of the power takes a quarter more steps' energy away than time: the lowest is the cheapest.
-  folder.write("job.sh",
-               "i=0; e=0\nwhile [ $i -lt 40 ]; do\n  i=$((i + 1)); e=$((e + $(cat limit))); sleep 0.01\n"
-               "  printf '{\"fidelity\": %d, \"loss\": %d, \"joules\": %d}\\n' $i $((40 - i)) $e >&3\ndone\n");
-  folder.write("job.toml",
-               "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\neta = 1\n"
-               "energy = \"joules\"\ntarget = { metric = \"loss\", max = 0 }\n"
-               "[power]\nlimits_w = [100, 200, 300]\nset = [\"sh\", \"-c\", \"echo {watts} >l && mv l limit\"]\n"
-               "get = [\"cat\", \"limit\"]\nslice = \"1 ms\"\n");
+  folder.write(
+      "job.sh",
+      "i=0; e=0\nwhile [ $i -lt 40 ]; do\n  i=$((i + 1)); e=$((e + $(cat limit))); sleep 0.01\n"
+      "  printf '{\"fidelity\": %d, \"loss\": %d, \"joules\": %d}\\n' $i $((40 - i)) $e >&3\ndone\n");
+  folder.write(
+      "job.toml",
+      "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\neta = 1\n"
+      "energy = \"joules\"\ntarget = { metric = \"loss\", max = 0 }\n"
+      "[power]\nlimits_w = [100, 200, 300]\nset = [\"sh\", \"-c\", \"echo {watts} >l && mv l limit\"]\n"
+      "get = [\"cat\", \"limit\"]\nslice = \"1 ms\"\n");
   Program run(folder, {"cost", "recur", "job.toml", "--times", "2", "--quiet"});
   ASSERT_EQ(run.status(), 0) << run.err();
   EXPECT_EQ(folder.read("limit"), "270\n");
@@ -85,7 +88,8 @@ TEST(CostRecur, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
   ASSERT_EQ(slices.size(), 3u);
   EXPECT_EQ(slices[0].limit_w, 300.0);
   EXPECT_EQ(slices[2].limit_w, 100.0);
-  EXPECT_GT(slices[0].average_power_w / slices[0].throughput, slices[2].average_power_w / slices[2].throughput);
+  EXPECT_GT(slices[0].average_power_w / slices[0].throughput,
+            slices[2].average_power_w / slices[2].throughput);
   EXPECT_EQ(history.ended[1].power_limit_w, 100.0);
   EXPECT_LE(history.ended[1].zeus.energy_j, history.ended[0].zeus.energy_j);  // nothing to profile any more
   EXPECT_TRUE(history.limits_before.empty());
@@ -94,8 +98,10 @@ TEST(CostRecur, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
 TEST(CostRecur, APowerLimitThatCannotBeSetStopsItAndCountsAsNothing) {
   const Folder folder;
   folder.write("job.sh", kRecurScript);
-  folder.write("job.toml", std::string(kRecurJob) +
-                               "[power]\nlimits_w = [100, 50]\nset = [\"sh\", \"-c\", \"echo no right to {watts}; exit 4\"]\n");
+  folder.write(
+      "job.toml",
+      std::string(kRecurJob) +
+          "[power]\nlimits_w = [100, 50]\nset = [\"sh\", \"-c\", \"echo no right to {watts}; exit 4\"]\n");
   Program run(folder, {"cost", "recur", "job.toml"});
   EXPECT_EQ(run.status(), 1);
   EXPECT_NE(run.err().find("no right to 100"), std::string::npos) << run.err();
@@ -108,7 +114,8 @@ TEST(CostRecur, ACommandThatReportsNothingOrFailsIsTold) {
   const Folder folder;
   const auto job = [](const std::string& script) {
     return "[command]\nrun = [\"sh\", \"-c\", \"" + script +
-           "\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\ntarget = { metric = \"accuracy\", min = 0.9 }\n";
+           "\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\ntarget = { metric = \"accuracy\", min = 0.9 "
+           "}\n";
   };
   folder.write("silent.toml", job("true"));
   Program silent(folder, {"cost", "recur", "silent.toml"});
@@ -150,7 +157,8 @@ constexpr const char* kEndlessScript =
 constexpr const char* kEndlessJob =
     "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\n"
     "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n"
-    "[power]\nlimits_w = [50, 40]\nset = [\"sh\", \"-c\", \"echo {watts} >limit\"]\nget = [\"cat\", \"limit\"]\n";
+    "[power]\nlimits_w = [50, 40]\nset = [\"sh\", \"-c\", \"echo {watts} >limit\"]\nget = [\"cat\", "
+    "\"limit\"]\n";
 
 TEST(CostRecur, ControlCPutsTheLimitBackAndCountsAsNothing) {
   const Folder folder;
@@ -219,9 +227,10 @@ TEST(CostRecur, TwoProcessesAtOnceShareOneJob) {
 
 TEST(CostRecur, ReplaysATraceAndNamesWhatIsWrong) {
   const Folder folder;
-  folder.write("t.csv",
-               "batch_size,power_limit_w,epochs,seconds_per_epoch,average_power_w\n"
-               "16,100,4,12,98\n16,200,5,10,180\n32,100,3,9,99\n32,200,3,7,190\n64,100,,8,100\n64,200,,6,195\n");
+  folder.write(
+      "t.csv",
+      "batch_size,power_limit_w,epochs,seconds_per_epoch,average_power_w\n"
+      "16,100,4,12,98\n16,200,5,10,180\n32,100,3,9,99\n32,200,3,7,190\n64,100,,8,100\n64,200,,6,195\n");
   Program replay(folder, {"cost", "recur", "--replay", "t.csv", "--default", "16", "--eta", "1", "--json"});
   ASSERT_EQ(replay.status(), 0) << replay.err();
   const Json json = Json::parse(replay.out());
@@ -233,7 +242,8 @@ TEST(CostRecur, ReplaysATraceAndNamesWhatIsWrong) {
   for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"cost", "recur", "--replay", "t.csv"}, "--default 32"},
            {{"cost", "recur", "--replay", "t.csv", "--default", "24"}, "24 is not among the batch sizes"},
-           {{"cost", "recur", "--replay", "t.csv", "--default", "64"}, "the default batch size must reach it"},
+           {{"cost", "recur", "--replay", "t.csv", "--default", "64"},
+            "the default batch size must reach it"},
            {{"cost", "recur", "--replay", "none.csv", "--default", "64"}, "none.csv: cannot be read"},
            {{"cost", "recur"}, "names no job"},
            {{"cost", "recur", "job.toml", "--eta", "1"}, "--replay"},

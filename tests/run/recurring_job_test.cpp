@@ -57,18 +57,24 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
     EXPECT_NE(recurring_error(text).find(part), std::string::npos) << recurring_error(text);
   };
   expect(replaced_in_job(good, "default = 32", "default = 33"), "j.toml:5: recur.default: 33 is not among");
-  expect(replaced_in_job(good, "default", "defualt"), "j.toml:5: recur.defualt: unknown key 'defualt'; did you mean 'default'?");
-  expect(replaced_in_job(good, "[16, 32, 64]", "[16, 32, 32]"), "j.toml:4: recur.batch_sizes: 32 stands there twice");
+  expect(replaced_in_job(good, "default", "defualt"),
+         "j.toml:5: recur.defualt: unknown key 'defualt'; did you mean 'default'?");
+  expect(replaced_in_job(good, "[16, 32, 64]", "[16, 32, 32]"),
+         "j.toml:4: recur.batch_sizes: 32 stands there twice");
   expect(replaced_in_job(good, "[16, 32, 64]", "[]"), "j.toml:4: recur.batch_sizes: names no batch size");
   expect(replaced_in_job(good, "{batch_size}", "{batch}"), "j.toml:2: command.run: {batch} is no parameter");
   expect(replaced_in_job(good, ", max = 0.5", ""), "j.toml:6: recur.target: says of what, and not how much");
   expect(replaced_in_job(good, "max = 0.5", "maxi = 0.5"), "j.toml:6: recur.target.maxi: unknown key");
   expect(replaced_in_job(good, "150,", "0,"), "power limit in watts");
-  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]", "set = [\"echo\"]"), "j.toml:9: power.set: does not say where");
-  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]\n", ""), "j.toml:8: power.limits_w: there are limits");
+  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]", "set = [\"echo\"]"),
+         "j.toml:9: power.set: does not say where");
+  expect(replaced_in_job(good, "set = [\"echo\", \"{watts}\"]\n", ""),
+         "j.toml:8: power.limits_w: there are limits");
   expect(replaced_in_job(good, "limits_w = [150, 250.5]\n", ""), "power.limits_w: names no limits");
-  expect(replaced_in_job(good, "\"sh\"", "\"no-such-program\""), "j.toml:2: command.run: there is no program");
-  expect(replaced_in_job(good, "default = 32", "default = 32\nmax_power_w = 200"), "is below the limit of 250.5 W");
+  expect(replaced_in_job(good, "\"sh\"", "\"no-such-program\""),
+         "j.toml:2: command.run: there is no program");
+  expect(replaced_in_job(good, "default = 32", "default = 32\nmax_power_w = 200"),
+         "is below the limit of 250.5 W");
   expect(replaced_in_job(good, "default = 32", "default = 32\nwindow = 1"), "j.toml:6: recur.window");
   expect(replaced_in_job(good, "default = 32", "default = 32\nbeta = 1"), "j.toml:6: recur.beta");
   expect("[command]\nrun = \"true\"\n", "recur");

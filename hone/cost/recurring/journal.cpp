@@ -49,8 +49,7 @@ class HistoryReader {
 
   void hear(const std::string& event, const Json& json) {
     if (event == "job") {
-      if (json.at("format").get<int>() > 1)
-        throw Error("was written by a newer hone", Place{file_, 0, ""});
+      if (json.at("format").get<int>() > 1) throw Error("was written by a newer hone", Place{file_, 0, ""});
       history_.job = json;
     } else if (event == "started") {
       RecurringRun run;
@@ -187,8 +186,8 @@ RecurringJournal::~RecurringJournal() {
 
 void RecurringJournal::lock(bool take) {
   struct flock lock = byte_lock(take ? F_WRLCK : F_UNLCK, 0);
-  // Held for a moment at a time: nobody keeps it while a command runs. A signal must not break the wait, as what
-  // comes after it (the end of a run) is to be written all the more.
+  // Held for a moment at a time: nobody keeps it while a command runs. A signal must not break the wait, as
+  // what comes after it (the end of a run) is to be written all the more.
   while (::fcntl(lock_fd_, F_OFD_SETLKW, &lock) != 0) {
     if (errno == EINTR) continue;
     if (!take) return;

@@ -27,8 +27,8 @@ bool ending_counts(RunEnding ending);
 struct RecurringRun {
   ZeusRun zeus;
   std::int64_t recurrence = 0;
-  int tries = 1;                     ///< which try of its recurrence
-  RunEnding ending = RunEnding::reached;  ///< of one that is over
+  int tries = 1;                                     ///< which try of its recurrence
+  RunEnding ending = RunEnding::reached;             ///< of one that is over
   double total_energy_j = 0.0, total_seconds = 0.0;  ///< to the end of the program
   double power_limit_w = kNaN;  ///< under which it ran after profiling; NaN: none was set
   double progress = 0.0;
@@ -38,9 +38,9 @@ struct RecurringRun {
 
 /// What a journal comes to; a function of its lines.
 struct RecurringHistory {
-  std::vector<RecurringRun> ended;    ///< that count, in the order in which they ended
-  std::vector<RecurringRun> others;   ///< that ended and do not count
-  std::vector<RecurringRun> running;  ///< started, and neither ended nor given up
+  std::vector<RecurringRun> ended;                ///< that count, in the order in which they ended
+  std::vector<RecurringRun> others;               ///< that ended and do not count
+  std::vector<RecurringRun> running;              ///< started, and neither ended nor given up
   std::map<std::int64_t, PowerProfile> profiles;  ///< by batch size
   /// Of runs whose power limit was not put back: what it was before, as whoever set it wrote it.
   std::map<std::int64_t, Json> limits_before;
@@ -92,8 +92,8 @@ class RecurringJournal {
   void release(std::int64_t run);
   /// Whether a process, or another journal of this one, has claimed the run.
   bool alive(std::int64_t run) const;
-  /// Appends "abandoned" for runs that are not over and that nobody holds: their process was killed. They count
-  /// as neither. Under a Hold.
+  /// Appends "abandoned" for runs that are not over and that nobody holds: their process was killed. They
+  /// count as neither. Under a Hold.
   void give_up_dead(RecurringHistory& history);
 
  private:

@@ -9,7 +9,8 @@ namespace hone::cost {
 struct PowerSlice {
   double limit_w = 0.0;
   double average_power_w = 0.0;
-  double throughput = 0.0;  ///< progress a second, in any unit that is the same for all slices of a batch size
+  double throughput =
+      0.0;  ///< progress a second, in any unit that is the same for all slices of a batch size
 };
 
 /// A unit of progress's cost under a limit: (eta x average power + (1 - eta) x maximum power) / throughput
@@ -22,7 +23,8 @@ class PowerProfile {
   /// A later slice of the same limit replaces the earlier one.
   void add(const PowerSlice& slice);
   const std::vector<PowerSlice>& slices() const { return slices_; }
-  /// The highest of `limits_w` that was not measured yet: profiling goes from high to low; nothing: it is done.
+  /// The highest of `limits_w` that was not measured yet: profiling goes from high to low; nothing: it is
+  /// done.
   std::optional<double> next(const std::vector<double>& limits_w) const;
   /// The cheapest measured one among `limits_w`; nothing where none was measured.
   std::optional<PowerSlice> best(const std::vector<double>& limits_w, double eta, double max_power_w) const;

@@ -14,9 +14,24 @@ const std::vector<SyntheticJob>& synthetic_jobs() {
       {"questions", {8, 12, 16, 24, 32, 48, 56}, 32, 16, 2.6, 2400.0, 6.0, 50.0, 0.10},
       {"sentiment", {8, 16, 32, 64, 128}, 128, 32, 2.4, 800.0, 8.0, 1e9, 0.12},
       {"images", {64, 128, 192, 256, 360}, 256, 192, 42.0, 1600.0, 40.0, 330.0, 0.10},
-      {"small images", {8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096}, 1024, 128, 24.0, 14.0, 48.0, 1500.0, 0.18},
-      {"recommendation", {32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, 1024, 4096, 9.0, 20.0, 512.0,
-       12000.0, 0.20}};
+      {"small images",
+       {8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096},
+       1024,
+       128,
+       24.0,
+       14.0,
+       48.0,
+       1500.0,
+       0.18},
+      {"recommendation",
+       {32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384},
+       1024,
+       4096,
+       9.0,
+       20.0,
+       512.0,
+       12000.0,
+       0.20}};
   return jobs;
 }
 
@@ -29,12 +44,12 @@ RecurringTrace synthetic_trace(const SyntheticJob& job, int repeats, std::uint64
     RecurringTrace::Batch& batch = trace.batches[size];
     // Below the best batch size gradients are noisy and the learning rate is not made for them; above, each
     // epoch has fewer updates.
-    const double mean = job.epochs * (0.25 * std::pow(ratio, -0.6) + 0.75 * std::max(1.0, std::pow(ratio, 0.75)));
+    const double mean =
+        job.epochs * (0.25 * std::pow(ratio, -0.6) + 0.75 * std::max(1.0, std::pow(ratio, 0.75)));
     Rng rng(seed, "synthetic-trace", i);
     for (int k = 0; k < repeats; ++k)
-      batch.epochs.push_back(b >= job.fails_from
-                                 ? kInfinity
-                                 : mean * std::max(0.4, 1.0 + job.noise * rng.normal()));
+      batch.epochs.push_back(b >= job.fails_from ? kInfinity
+                                                 : mean * std::max(0.4, 1.0 + job.noise * rng.normal()));
     // Small batches leave the device idle between steps: it draws less and gives less.
     const double use = b / (b + job.overhead_batch);
     const double demand = kIdle + (kMaxPower - kIdle) * std::pow(use, 0.7);

@@ -89,7 +89,9 @@ RecurringTrace RecurringTrace::parse(const std::string& text, const std::string&
     if (cells.size() != width)
       throw Error(fmt::format("has {} cells where the first line has {}", cells.size(), width),
                   Place{file, number, ""});
-    const auto cell = [&](int column) { return cells[static_cast<std::size_t>(where[static_cast<std::size_t>(column)])]; };
+    const auto cell = [&](int column) {
+      return cells[static_cast<std::size_t>(where[static_cast<std::size_t>(column)])];
+    };
     const auto place = [&](int column) {
       return Place{file, number, trace_columns()[static_cast<std::size_t>(column)]};
     };

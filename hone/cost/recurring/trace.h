@@ -18,7 +18,7 @@ struct RecurringTrace {
     double average_power_w = 0.0;
   };
   struct Batch {
-    std::vector<double> epochs;       ///< a repeat each; infinity: it did not reach the target
+    std::vector<double> epochs;        ///< a repeat each; infinity: it did not reach the target
     std::map<double, Point> by_limit;  ///< power limit in watts; all batches have the same limits
   };
   std::map<std::int64_t, Batch> batches;
@@ -27,7 +27,8 @@ struct RecurringTrace {
   double max_epochs() const;   ///< the most that any repeat needed: where others are given up
 
   /// A CSV with the columns batch_size, power_limit_w, epochs, seconds_per_epoch, average_power_w in any
-  /// order. A line is a repeat of one batch size under one limit; `epochs` may also hold several, separated by
+  /// order. A line is a repeat of one batch size under one limit; `epochs` may also hold several, separated
+  /// by
   /// ';'. Empty or inf: the target was not reached. Lines of the same batch size and limit are averaged.
   /// Throws Error naming file and line on what is malformed, and where a batch size lacks a limit.
   static RecurringTrace parse(const std::string& text, const std::string& file);
@@ -64,18 +65,18 @@ struct ReplayResult {
   Json json() const;
 };
 
-/// Plays the recurrences of a job against its trace, a policy after the other: Zeus; the default batch size at
-/// the highest limit; grid search with pruning, which tries one batch size and limit a recurrence, leaves out a
-/// batch size that did not reach, and keeps the cheapest. Each run draws one of its batch size's repeats. Zeus
-/// profiles limits over the first epoch of a batch size's first run, all limits in equal parts. A run is given
-/// up at its threshold exactly, as a real one is that is watched (the authors' simulator: at the last whole
-/// epoch before). Throws Error where the default never reaches the target.
+/// Plays the recurrences of a job against its trace, a policy after the other: Zeus; the default batch size
+/// at the highest limit; grid search with pruning, which tries one batch size and limit a recurrence, leaves
+/// out a batch size that did not reach, and keeps the cheapest. Each run draws one of its batch size's
+/// repeats. Zeus profiles limits over the first epoch of a batch size's first run, all limits in equal parts.
+/// A run is given up at its threshold exactly, as a real one is that is watched (the authors' simulator: at
+/// the last whole epoch before). Throws Error where the default never reaches the target.
 ReplayResult replay_trace(const RecurringTrace& trace, ReplayOptions options);
 
 /// Traces made by formula whose shape follows the paper's measurements (section 2): energy and time to
-/// accuracy convex over batch size, more epochs for larger batches beyond a point, the largest ones that do not
-/// reach the target, throughput that falls slower than power does under a limit; repeats differ by `noise`
-/// (standard deviation over mean; the paper reports up to 14% for time to accuracy).
+/// accuracy convex over batch size, more epochs for larger batches beyond a point, the largest ones that do
+/// not reach the target, throughput that falls slower than power does under a limit; repeats differ by
+/// `noise` (standard deviation over mean; the paper reports up to 14% for time to accuracy).
 struct SyntheticJob {
   std::string name;
   std::vector<std::int64_t> batch_sizes;

@@ -45,14 +45,14 @@ class TraceWorld {
       epochs += std::min(one, options_.max_epochs);
     }
     const Point& point = batch(size).by_limit.at(limit);
-    return epochs / reached *
-           cost(point.average_power_w * point.seconds_per_epoch, point.seconds_per_epoch);
+    return epochs / reached * cost(point.average_power_w * point.seconds_per_epoch, point.seconds_per_epoch);
   }
 
   /// Run number `run` of a policy. Policies of one seed meet the same luck in the same run.
   ZeusRun play(std::int64_t run, std::int64_t size, double limit, bool profiled, double threshold) const {
     const RecurringTrace::Batch& one = batch(size);
-    Rng rng(options_.zeus.seed, "zeus-replay", static_cast<std::uint64_t>(run), static_cast<std::uint32_t>(size));
+    Rng rng(options_.zeus.seed, "zeus-replay", static_cast<std::uint64_t>(run),
+            static_cast<std::uint32_t>(size));
     const double wanted = one.epochs[rng.below(one.epochs.size())];
     ZeusRun result;
     result.run = run;
@@ -135,8 +135,9 @@ class Account {
 };
 
 Error never_reached(std::int64_t size, int tries) {
-  return Error(fmt::format("the target was not reached in {} tries, the last with batch size {}", tries, size),
-               {}, "the default batch size must reach it");
+  return Error(
+      fmt::format("the target was not reached in {} tries, the last with batch size {}", tries, size), {},
+      "the default batch size must reach it");
 }
 
 ReplayTotals play_zeus(const TraceWorld& world, const ReplayOptions& options, double best_cost) {
@@ -147,9 +148,8 @@ ReplayTotals play_zeus(const TraceWorld& world, const ReplayOptions& options, do
     for (int tries = 1;; ++tries) {
       const auto number = static_cast<std::int64_t>(runs.size());
       const ZeusChoice choice = zeus_choose(options.zeus, runs, number);
-      const bool known = std::any_of(runs.begin(), runs.end(), [&](const ZeusRun& run) {
-        return run.batch_size == choice.batch_size;
-      });
+      const bool known = std::any_of(runs.begin(), runs.end(),
+                                     [&](const ZeusRun& run) { return run.batch_size == choice.batch_size; });
       ZeusRun run = world.play(number, choice.batch_size, world.best_limit(choice.batch_size), !known,
                                choice.threshold);
       run.stage = choice.stage;
@@ -235,18 +235,17 @@ Json ReplayResult::json() const {
   for (const ReplayTotals& one : policies) {
     Json chosen = Json::object();
     for (const auto& [size, runs] : one.chosen) chosen[std::to_string(size)] = runs;
-    json["policies"].push_back({{"policy", one.policy},
-                                {"energy_j", one.energy_j},
-                                {"seconds", one.seconds},
-                                {"cost", one.cost},
-                                {"regret", one.regret},
-                                {"runs", one.runs},
-                                {"unreached", one.unreached},
-                                {"last", {{"energy_j", one.last_energy_j},
-                                          {"seconds", one.last_seconds},
-                                          {"cost", one.last_cost}}},
-                                {"runs_by_batch_size", chosen},
-                                {"cumulative_regret", one.regrets}});
+    json["policies"].push_back(
+        {{"policy", one.policy},
+         {"energy_j", one.energy_j},
+         {"seconds", one.seconds},
+         {"cost", one.cost},
+         {"regret", one.regret},
+         {"runs", one.runs},
+         {"unreached", one.unreached},
+         {"last", {{"energy_j", one.last_energy_j}, {"seconds", one.last_seconds}, {"cost", one.last_cost}}},
+         {"runs_by_batch_size", chosen},
+         {"cumulative_regret", one.regrets}});
   }
   return json;
 }

@@ -95,8 +95,9 @@ class Exploration {
       const bool beyond = down_ ? i <= at_ : i >= at_;
       if (!beyond || std::find(good_.begin(), good_.end(), alive_[i]) != good_.end()) continue;
       pruned_[alive_[i]] =
-          i == at_ ? fmt::format("run {} did not reach the target within its threshold", run.run)
-                   : fmt::format("beyond {}, which did not reach the target (run {})", run.batch_size, run.run);
+          i == at_
+              ? fmt::format("run {} did not reach the target within its threshold", run.run)
+              : fmt::format("beyond {}, which did not reach the target (run {})", run.batch_size, run.run);
     }
   }
 
@@ -209,8 +210,8 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
   for (auto& [batch, arm] : arms) {
     if (options.window > 0 && arm.costs.size() > static_cast<std::size_t>(options.window))
       arm.costs.erase(arm.costs.begin(), arm.costs.end() - static_cast<std::ptrdiff_t>(options.window));
-    arm.alive = std::find(exploration.alive().begin(), exploration.alive().end(), batch) !=
-                exploration.alive().end();
+    arm.alive =
+        std::find(exploration.alive().begin(), exploration.alive().end(), batch) != exploration.alive().end();
     if (const auto why = exploration.pruned().find(batch); why != exploration.pruned().end()) {
       arm.alive = false;
       arm.pruned_because = why->second;
@@ -260,7 +261,8 @@ ZeusChoice zeus_choose(const ZeusOptions& options, const std::vector<ZeusRun>& r
   bool lacking = false;
   for (const ZeusArm& arm : state.arms) {
     if (!arm.alive) continue;
-    Rng rng(options.seed, "zeus", static_cast<std::uint64_t>(run), static_cast<std::uint32_t>(arm.batch_size));
+    Rng rng(options.seed, "zeus", static_cast<std::uint64_t>(run),
+            static_cast<std::uint32_t>(arm.batch_size));
     const double draw = arm.belief_mean + (std::isfinite(arm.belief_sd) ? arm.belief_sd : 0.0) * rng.normal();
     choice.sampled[arm.batch_size] = draw;
     if (arm.costs.size() < 2) {
@@ -286,8 +288,9 @@ HONE_REGISTER(cost, zeus) {
   using namespace hone;
   cost::add_cost_method(
       registry,
-      MethodInfo{.name = "zeus",
-                 .summary = "Energy against time of training jobs that recur: batch size and power limit.",
-                 .paper = "Zeus: Understanding and Optimizing GPU Energy Consumption of DNN Training",
-                 .traits = "joules; pruning exploration, Gaussian Thompson sampling, power profiled just in time"});
+      MethodInfo{
+          .name = "zeus",
+          .summary = "Energy against time of training jobs that recur: batch size and power limit.",
+          .paper = "Zeus: Understanding and Optimizing GPU Energy Consumption of DNN Training",
+          .traits = "joules; pruning exploration, Gaussian Thompson sampling, power profiled just in time"});
 }

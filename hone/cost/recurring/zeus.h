@@ -48,20 +48,20 @@ struct ZeusRun {
   std::int64_t batch_size = 0;
   ZeusStage stage = ZeusStage::explore;
   bool over = false;
-  bool reached = false;      ///< the target
-  double energy_j = 0.0;     ///< up to the target, or to where it was given up
-  double seconds = 0.0;      ///< likewise
+  bool reached = false;          ///< the target
+  double energy_j = 0.0;         ///< up to the target, or to where it was given up
+  double seconds = 0.0;          ///< likewise
   double threshold = kInfinity;  ///< the cost at which it would be stopped, as of its start
 };
 
 /// What is believed of a batch size.
 struct ZeusArm {
   std::int64_t batch_size = 0;
-  bool alive = true;                 ///< not pruned
-  std::string pruned_because;        ///< "run 3 did not reach the target", ...; "" where it is alive
-  std::vector<double> costs;         ///< that count, the latest `window`, oldest first
+  bool alive = true;                   ///< not pruned
+  std::string pruned_because;          ///< "run 3 did not reach the target", ...; "" where it is alive
+  std::vector<double> costs;           ///< that count, the latest `window`, oldest first
   std::int64_t runs = 0, reached = 0;  ///< all that are over
-  double mean_cost = kNaN;           ///< of `costs`
+  double mean_cost = kNaN;             ///< of `costs`
   // The belief about its mean cost: normal with this mean and standard deviation (Algorithm 2).
   double belief_mean = kNaN, belief_sd = kInfinity;
 };
@@ -70,13 +70,13 @@ struct ZeusArm {
 struct ZeusState {
   std::vector<ZeusArm> arms;  ///< by batch size, smallest first
   bool exploring = true;
-  int round = 1;                        ///< of exploration, from 1
-  std::int64_t expected = 0;            ///< the batch size that exploration asks for; 0: it is over
-  bool expected_runs = false;           ///< a run of exploration is at it
-  std::int64_t best = 0;                ///< of the least cost so far; the default where nothing reached
-  double least_cost = kInfinity;        ///< see zeus_state
-  double threshold = kInfinity;         ///< a run is stopped there: beta x least_cost
-  bool default_failed = false;          ///< the default's latest run did not reach, and nothing else ever has
+  int round = 1;                  ///< of exploration, from 1
+  std::int64_t expected = 0;      ///< the batch size that exploration asks for; 0: it is over
+  bool expected_runs = false;     ///< a run of exploration is at it
+  std::int64_t best = 0;          ///< of the least cost so far; the default where nothing reached
+  double least_cost = kInfinity;  ///< see zeus_state
+  double threshold = kInfinity;   ///< a run is stopped there: beta x least_cost
+  bool default_failed = false;    ///< the default's latest run did not reach, and nothing else ever has
   const ZeusArm& arm(std::int64_t batch_size) const;
 };
 

@@ -13,14 +13,17 @@ namespace {
 using test::Folder;
 
 Json started(std::int64_t run, std::int64_t batch, const char* stage = "explore") {
-  return {{"event", "started"}, {"run", run},     {"recurrence", run}, {"try", 1},
+  return {{"event", "started"},  {"run", run},     {"recurrence", run}, {"try", 1},
           {"batch_size", batch}, {"stage", stage}, {"threshold", "inf"}};
 }
 
 Json ended(std::int64_t run, const char* how, double energy) {
-  return {{"event", "ended"},       {"run", run},           {"how", how},           {"energy_j", energy},
-          {"seconds", 1.0},         {"total_energy_j", energy}, {"total_seconds", 1.0}, {"power_limit_w", nullptr},
-          {"progress", 3.0},        {"measured", false},    {"source", "modelled"}, {"reason", ""}};
+  return {{"event", "ended"},     {"run", run},
+          {"how", how},           {"energy_j", energy},
+          {"seconds", 1.0},       {"total_energy_j", energy},
+          {"total_seconds", 1.0}, {"power_limit_w", nullptr},
+          {"progress", 3.0},      {"measured", false},
+          {"source", "modelled"}, {"reason", ""}};
 }
 
 TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
@@ -30,8 +33,12 @@ TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
     const RecurringJournal::Hold hold(journal);
     journal.append({{"event", "job"}, {"format", 1}});
     journal.append(started(0, 32));
-    journal.append({{"event", "slice"}, {"run", 0}, {"batch_size", 32}, {"power_limit_w", 200.0},
-                    {"average_power_w", 180.0}, {"throughput", 4.0}});
+    journal.append({{"event", "slice"},
+                    {"run", 0},
+                    {"batch_size", 32},
+                    {"power_limit_w", 200.0},
+                    {"average_power_w", 180.0},
+                    {"throughput", 4.0}});
     journal.append(ended(0, "reached", 100));
     journal.append(started(1, 16));
     journal.append(ended(1, "interrupted", 5));

@@ -61,10 +61,12 @@ TEST(RecurringTrace, NamesTheLineOfWhatIsWrong) {
   EXPECT_NE(message("batch_size,epochs\n").find("t.csv:1: has no column 'power_limit_w'"), std::string::npos);
   EXPECT_NE(message(head + "8,100,3,x,50\n").find("t.csv:2: seconds_per_epoch: expected a number, found 'x'"),
             std::string::npos);
-  EXPECT_NE(message(head + "8,100,3,-1,50\n").find("t.csv:2: seconds_per_epoch: must be above 0"), std::string::npos);
+  EXPECT_NE(message(head + "8,100,3,-1,50\n").find("t.csv:2: seconds_per_epoch: must be above 0"),
+            std::string::npos);
   EXPECT_NE(message(head + "8,100,3\n").find("t.csv:2: has 3 cells"), std::string::npos);
   EXPECT_NE(message(head + "8.5,100,3,1,50\n").find("whole number"), std::string::npos);
-  EXPECT_NE(message(head + "8,100,3,1,50\n16,200,3,1,50\n").find("different power limits"), std::string::npos);
+  EXPECT_NE(message(head + "8,100,3,1,50\n16,200,3,1,50\n").find("different power limits"),
+            std::string::npos);
   EXPECT_NE(message(head).find("holds no measurements"), std::string::npos);
 }
 

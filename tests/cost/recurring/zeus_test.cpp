@@ -148,7 +148,8 @@ TEST(Zeus, AWindowFollowsDataThatDrift) {
     for (int i = 0; i < 160; ++i) {
       Rng noise(7, "zeus-test", static_cast<std::uint64_t>(i));
       std::map<std::int64_t, double> costs;
-      for (const auto& [batch, mean] : std::map<std::int64_t, double>{{8, 150}, {16, 70}, {32, 100}, {64, 120}, {128, 130}})
+      for (const auto& [batch, mean] :
+           std::map<std::int64_t, double>{{8, 150}, {16, 70}, {32, 100}, {64, 120}, {128, 130}})
         costs[batch] = (i >= 40 && batch == 16 ? 400.0 : mean) * (1.0 + 0.1 * noise.normal());
       const std::int64_t batch = play.play(costs);
       if (i >= 120) ++counts[batch];
@@ -171,7 +172,8 @@ TEST(Zeus, DrawsDependOnTheHistoryAndTheSeedAlone) {
   }
   std::set<std::int64_t> chosen;
   for (std::int64_t run = 30; run < 60; ++run) {
-    const ZeusChoice a = zeus_choose(play.options, play.runs, run), b = zeus_choose(play.options, play.runs, run);
+    const ZeusChoice a = zeus_choose(play.options, play.runs, run),
+                     b = zeus_choose(play.options, play.runs, run);
     EXPECT_EQ(a.batch_size, b.batch_size);
     EXPECT_EQ(a.sampled, b.sampled);
     chosen.insert(a.batch_size);
