@@ -26,7 +26,7 @@ struct Spent {
   bool measured = true, modelled = true;                   ///< all runs of them
 };
 
-Spent spent(const RecurringJob& job, const RecurringHistory& history) {
+Spent spent_so_far(const RecurringJob& job, const RecurringHistory& history) {
   Spent sum;
   double energy = 0.0, seconds = 0.0, count = 0.0;
   for (const RecurringRun& run : history.ended) {
@@ -58,7 +58,7 @@ Spent spent(const RecurringJob& job, const RecurringHistory& history) {
   return sum;
 }
 
-std::string saved_text(double now, double otherwise) {
+std::string against_text(double now, double otherwise) {
   if (!(otherwise > 0.0)) return "?";
   return fmt::format("{:.1f}% {}", std::abs(100.0 * (1.0 - now / otherwise)),
                      now <= otherwise ? "less" : "more");
@@ -100,7 +100,7 @@ Json arm_json(const RecurringJob& job, const RecurringHistory& history, const co
 
 Json recurring_status_json(const RecurringJob& job, const RecurringHistory& history) {
   const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
-  const Spent sum = spent(job, history);
+  const Spent sum = spent_so_far(job, history);
   Json json{{"job", job.path},
             {"stage", state.exploring ? "explore" : "sample"},
             {"round", state.round},
@@ -127,7 +127,7 @@ Json recurring_status_json(const RecurringJob& job, const RecurringHistory& hist
 
 std::string recurring_status_text(const RecurringJob& job, const RecurringHistory& history) {
   const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
-  const Spent sum = spent(job, history);
+  const Spent sum = spent_so_far(job, history);
   std::string text = fmt::format("{}: {}, eta {:g}, target {}\n", job.name, stage_text(job, state),
                                  job.zeus.eta, job.target.text());
   text += fmt::format(
@@ -139,8 +139,8 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
     if (std::isfinite(sum.default_energy_j))
       text += fmt::format("; the default at full power, estimated: {} and {}: {} energy, {} time",
                           joules_text(sum.default_energy_j), elapsed_text(sum.default_seconds),
-                          saved_text(sum.energy_j, sum.default_energy_j),
-                          saved_text(sum.seconds, sum.default_seconds));
+                          against_text(sum.energy_j, sum.default_energy_j),
+                          against_text(sum.seconds, sum.default_seconds));
     text += fmt::format("\nenergy is {}\n", sum.measured   ? "measured (" + history.ended.back().source + ")"
                                             : sum.modelled ? history.ended.back().source
                                                            : "measured in some runs and modelled in others: "
@@ -259,9 +259,9 @@ std::string replay_text(const cost::ReplayResult& result) {
                         elapsed_text(one.last_seconds));
   const auto &zeus = result.of("zeus"), &usual = result.of("default");
   text += fmt::format("\nzeus against the default: {} energy, {} time; over the last five {} and {}\n",
-                      saved_text(zeus.energy_j, usual.energy_j), saved_text(zeus.seconds, usual.seconds),
-                      saved_text(zeus.last_energy_j, usual.last_energy_j),
-                      saved_text(zeus.last_seconds, usual.last_seconds));
+                      against_text(zeus.energy_j, usual.energy_j), against_text(zeus.seconds, usual.seconds),
+                      against_text(zeus.last_energy_j, usual.last_energy_j),
+                      against_text(zeus.last_seconds, usual.last_seconds));
   return text;
 }
 
