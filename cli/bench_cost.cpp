@@ -78,7 +78,7 @@ void network_scores(const std::string& labels, const std::string& kind, const Be
 int bench_cost(const BenchCostArguments& arguments) {
   if (!std::filesystem::is_directory(arguments.data))
     throw Error("there is no such folder", Place{arguments.data, 0, ""},
-                "--data is a folder with latency/ or llm/, or one that hone-label wrote");
+                "--data is a folder with latency/, llm/ or gemm/, or one that hone-label wrote");
   (void)parse_duration_s(arguments.time, "--time");
   const std::vector<std::string> labels = cost::label_files(arguments.data);
   if (!arguments.networks.empty() && labels.empty())
@@ -93,7 +93,8 @@ int bench_cost(const BenchCostArguments& arguments) {
   std::vector<std::string> skipped;
   options.skipped = [&](const std::string& why) { skipped.push_back(why); };
   std::vector<run::CostScore> scores;
-  for (const auto& suite : {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores})
+  for (const auto& suite :
+       {run::device_scores, run::llm_scores, run::kernel_scores, run::loop_scores, run::gemm_scores})
     if (!interrupted())
       for (auto& score : suite(arguments.data, options)) scores.push_back(std::move(score));
   for (const std::string& kind : arguments.networks)
@@ -107,7 +108,7 @@ int bench_cost(const BenchCostArguments& arguments) {
     throw Error(skipped.empty() ? std::string("there is nothing to compare on")
                                 : fmt::format("there is nothing to compare on: {}", fmt::join(skipped, "; ")),
                 Place{arguments.data, 0, ""},
-                "it wants latency/ or llm/ as docs/bench.md describes them, or what hone-label wrote");
+                "it wants latency/, llm/ or gemm/ as docs/bench.md describes them, or what hone-label wrote");
   for (const std::string& why : skipped) std::fprintf(stderr, "no figures of %s\n", why.c_str());
   if (arguments.json)
     print_json(run::scores_json(scores));
@@ -124,7 +125,8 @@ int bench_cost(const BenchCostArguments& arguments) {
 
 void add_bench_cost(CLI::App& bench, Action& action) {
   auto* command = bench.add_subcommand(
-      "cost", "Compare cost models: devices and deployments held out, kernel families held out");
+      "cost",
+      "Compare cost models: devices, deployments, kernel families and shapes of matrix products held out");
   command->footer(
       "\nExamples:\n"
       "  hone bench cost --data data\n"
@@ -132,7 +134,8 @@ void add_bench_cost(CLI::App& bench, Action& action) {
       "  hone bench cost --data labels --networks bag,conv1d --time \"2 min\"");
   auto arguments = std::make_shared<BenchCostArguments>();
   command
-      ->add_option("--data", arguments->data, "Folder with latency/ and llm/, or one that hone-label wrote")
+      ->add_option("--data", arguments->data,
+                   "Folder with latency/, llm/, gemm/, or one that hone-label wrote")
       ->required();
   command->add_option("--seeds", arguments->seeds, "Repetitions where samples are drawn")
       ->check(whole_number(1, 1000))

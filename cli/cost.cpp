@@ -8,6 +8,7 @@ void add_cost(CLI::App& app, Action& action) {
       app.add_subcommand("cost", "Know what a design, an MLIR file or an LLM call costs before running it");
   cost->require_subcommand(1);
   add_cost_devices(*cost, action);
+  add_cost_gemm(*cost, action);
   add_cost_llm(*cost, action);
   add_cost_mlir(*cost, action);
   add_cost_predict(*cost, action);

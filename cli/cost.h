@@ -14,6 +14,7 @@ void add_cost_design(CLI::App& cost, Action& action);    ///< design
 void add_cost_measure(CLI::App& cost, Action& action);   ///< measure
 void add_cost_runner(CLI::App& cost, Action& action);    ///< runner
 void add_cost_transfer(CLI::App& cost, Action& action);  ///< transfer
+void add_cost_gemm(CLI::App& cost, Action& action);      ///< gemm
 void add_cost_llm(CLI::App& cost, Action& action);       ///< fit, probe, estimate, llms
 void add_cost_mlir(CLI::App& cost, Action& action);      ///< mlir, features
 void add_cost_predict(CLI::App& cost, Action& action);   ///< learn, predict

@@ -43,6 +43,10 @@ std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOpt
 /// What hone-label wrote: kernels, whole families of which are held out. For run times also what is said by
 /// trees on what no text has: the counts of the compiled code.
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
+/// `gemm/`: tables of measured matrix products; shapes are held out with all their configurations. In `more`
+/// by how much of the best configuration's time the one that is chosen takes longer, and how much faster it
+/// is than the one that was measured most often.
+std::vector<CostScore> gemm_scores(const std::string& folder, const CostBenchOptions& options);
 /// The suite's name of one of its files.
 std::string kernel_suite(const std::string& labels);
 

@@ -1,0 +1,248 @@
+// hone cost gemm predict, choose: what was learned of matrix products, asked.
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "cost_gemm.h"
+#include "hone/cost/gemm/measure.h"
+#include "hone/run/summary.h"
+
+namespace hone::cli {
+namespace {
+
+struct GemmUseArguments {
+  std::string model, type, config, fixed, goal = "time";
+  cost::GemmRun shape;
+  std::int64_t batch = 1, top = 5;
+  double weight = 0.5;
+  bool json = false, verify = false;
+};
+
+cost::GemmRun gemm_run_of(const GemmUseArguments& arguments, const cost::GemmForest::Kernel& kernel) {
+  cost::GemmRun run = arguments.shape;
+  run.batch = static_cast<double>(arguments.batch);
+  run.config = kernel.config;
+  run.type = kernel.type;
+  run.sum_type = kernel.sum_type;
+  return run;
+}
+
+/// The configuration that is given, of the types of the model's; else the model's baseline.
+cost::GemmForest::Kernel gemm_kernel_of(const GemmUseArguments& arguments, const cost::GemmForest& forest) {
+  cost::GemmForest::Kernel kernel = forest.baseline(arguments.type);
+  if (!arguments.config.empty()) kernel.config = cost::GemmConfig::parse(arguments.config, "--config");
+  return kernel;
+}
+
+std::string gemm_config_text(const cost::GemmForest::Kernel& kernel) {
+  const std::string text = kernel.config.text();
+  return text.empty() ? "nothing known" : text;
+}
+
+std::string gemm_watts(double value) { return std::isfinite(value) ? fmt::format("{:.4g} W", value) : "-"; }
+std::string gemm_joules(double value) { return std::isfinite(value) ? fmt::format("{:.4g} J", value) : "-"; }
+std::string gemm_seconds(double value) { return std::isfinite(value) ? seconds_text(value) : "-"; }
+
+Json gemm_json(const cost::GemmPrediction& prediction) {
+  return {{"runtime_s", prediction.runtime_s.json()},
+          {"power_w", prediction.power_w.json()},
+          {"energy_j", prediction.energy_j.json()},
+          {"flops_per_s", prediction.flops_per_s}};
+}
+
+void say_beyond(const GemmUseArguments& arguments, const cost::GemmForest& forest) {
+  if (!forest.within(arguments.shape.shape))
+    std::fprintf(stderr,
+                 "this shape lies beyond those that were measured; trees do not know where that leads\n");
+}
+
+int gemm_predict(const GemmUseArguments& arguments) {
+  const auto forest = cost::GemmForest::load(arguments.model);
+  const auto kernel = gemm_kernel_of(arguments, forest);
+  const cost::GemmPrediction found = forest.predict(gemm_run_of(arguments, kernel));
+  const cost::GemmShape& shape = arguments.shape.shape;
+  if (arguments.json) {
+    Json json = gemm_json(found);
+    json["m"] = shape.m;
+    json["n"] = shape.n;
+    json["k"] = shape.k;
+    json["type"] = kernel.type;
+    json["config"] = kernel.config.text();
+    json["within_measured"] = forest.within(shape);
+    json["device"] = forest.device();
+    print_json(json);
+    return kDone;
+  }
+  std::printf("%lld x %lld x %lld, %s, %s%s\n\n", static_cast<long long>(shape.m),
+              static_cast<long long>(shape.n), static_cast<long long>(shape.k), kernel.type.c_str(),
+              gemm_config_text(kernel).c_str(),
+              arguments.config.empty() ? " (the model's baseline: --config names another)" : "");
+  std::vector<std::vector<std::string>> rows{{"", "predicted", "9 of 10 lie from", "to"}};
+  const auto add = [&](const char* name, const cost::GemmFigure& figure, auto text) {
+    rows.push_back({name, text(figure.value), text(figure.low), text(figure.high)});
+  };
+  add("time", found.runtime_s, gemm_seconds);
+  if (forest.power()) {
+    add("power", found.power_w, gemm_watts);
+    add("energy", found.energy_j, gemm_joules);
+  }
+  std::printf("%s\n%.4g GFLOP/s\n", run::table_text(rows, output_columns()).c_str(), found.flops_per_s / 1e9);
+  if (!forest.power()) std::printf("power and energy are not known: none was measured\n");
+  say_beyond(arguments, forest);
+  return kDone;
+}
+
+int gemm_choose(const GemmUseArguments& arguments) {
+  const auto forest = cost::GemmForest::load(arguments.model);
+  const cost::GemmGoal goal = arguments.goal == "time"     ? cost::GemmGoal::time
+                              : arguments.goal == "energy" ? cost::GemmGoal::energy
+                                                           : cost::GemmGoal::weighted;
+  const auto baseline = gemm_kernel_of(arguments, forest);
+  if (arguments.verify && forest.device() != cost::cpu_gemm_device())
+    throw Error(
+        fmt::format("the model is of '{}', and this machine is '{}'",
+                    forest.device().empty() ? "a device that its table does not name" : forest.device(),
+                    cost::cpu_gemm_device()),
+        Place{arguments.model, 0, ""}, "--verify measures only where the table was measured");
+  std::vector<std::pair<cost::GemmConfig::Field, std::int64_t>> fixed;
+  if (!arguments.fixed.empty()) fixed = cost::GemmConfig::parse_fields(arguments.fixed, "--fixed");
+  cost::GemmRun shape = arguments.shape;
+  shape.batch = static_cast<double>(arguments.batch);
+  const auto list = forest.choose(shape, goal, arguments.weight, [&](const auto& kernel) {
+    if (kernel.type != baseline.type || kernel.sum_type != baseline.sum_type) return false;
+    return std::all_of(fixed.begin(), fixed.end(),
+                       [&](const auto& one) { return kernel.config.*one.first.value == one.second; });
+  });
+  const cost::GemmForest::Candidate& best = list.front();
+  const cost::GemmPrediction usual = forest.predict(gemm_run_of(arguments, baseline));
+  const double faster = usual.runtime_s.value / best.predicted.runtime_s.value;
+  const double power = best.predicted.power_w.value / usual.power_w.value;
+  const double energy = best.predicted.energy_j.value / usual.energy_j.value;
+  std::vector<cost::GemmRun> measured;
+  if (arguments.verify) {
+    catch_interrupts();
+    cost::GemmMeasureOptions options;
+    options.type = baseline.type;
+    options.repeats = 15;
+    measured =
+        cost::measure_gemm(shape.shape, {best.kernel.config, baseline.config}, options, nullptr, interrupted);
+  }
+  const bool stopped = arguments.verify && measured.size() != 2;
+  if (arguments.json) {
+    Json json{{"m", shape.shape.m},
+              {"n", shape.shape.n},
+              {"k", shape.shape.k},
+              {"type", baseline.type},
+              {"goal", arguments.goal},
+              {"config", best.kernel.config.text()},
+              {"predicted", gemm_json(best.predicted)},
+              {"baseline", {{"config", baseline.config.text()}, {"predicted", gemm_json(usual)}}},
+              {"times_as_fast", faster},
+              {"power_ratio", finite_or_null(power)},
+              {"energy_ratio", finite_or_null(energy)},
+              {"within_measured", forest.within(shape.shape)}};
+    if (measured.size() == 2)
+      json["measured"] = {{"runtime_s", measured[0].runtime_s},
+                          {"baseline_runtime_s", measured[1].runtime_s},
+                          {"times_as_fast", measured[1].runtime_s / measured[0].runtime_s}};
+    Json others = Json::array();
+    for (std::size_t i = 1; i < list.size() && i < static_cast<std::size_t>(arguments.top); ++i)
+      others.push_back({{"config", list[i].kernel.config.text()},
+                        {"score", list[i].score},
+                        {"predicted", gemm_json(list[i].predicted)}});
+    json["next"] = others;
+    print_json(json);
+    return stopped ? kStopped : kDone;
+  }
+  std::printf("%lld x %lld x %lld, %s, the least %s of %zu configurations\n\n",
+              static_cast<long long>(shape.shape.m), static_cast<long long>(shape.shape.n),
+              static_cast<long long>(shape.shape.k), baseline.type.c_str(),
+              arguments.goal == "weighted"
+                  ? fmt::format("time^{:g} x energy^{:g}", arguments.weight, 1.0 - arguments.weight).c_str()
+                  : arguments.goal.c_str(),
+              list.size());
+  std::vector<std::vector<std::string>> rows{{"", "time", "power", "energy", "configuration"}};
+  const auto add = [&](const std::string& name, const cost::GemmPrediction& prediction,
+                       const cost::GemmForest::Kernel& kernel) {
+    rows.push_back({name, gemm_seconds(prediction.runtime_s.value), gemm_watts(prediction.power_w.value),
+                    gemm_joules(prediction.energy_j.value), gemm_config_text(kernel)});
+    if (!forest.power()) rows.back().erase(rows.back().begin() + 2, rows.back().begin() + 4);
+  };
+  if (!forest.power()) rows[0].erase(rows[0].begin() + 2, rows[0].begin() + 4);
+  for (std::size_t i = 0; i < list.size() && i < static_cast<std::size_t>(arguments.top); ++i)
+    add(i == 0 ? "best" : fmt::format("{}", i + 1), list[i].predicted, list[i].kernel);
+  add("baseline", usual, baseline);
+  std::printf("%s\npredicted: %.2f times as fast as the baseline",
+              run::table_text(rows, output_columns()).c_str(), faster);
+  if (forest.power()) std::printf(", with %.2f times its power and %.2f times its energy", power, energy);
+  std::printf("\n");
+  if (measured.size() == 2)
+    std::printf("measured: %s against the baseline's %s: %.2f times as fast\n",
+                gemm_seconds(measured[0].runtime_s).c_str(), gemm_seconds(measured[1].runtime_s).c_str(),
+                measured[1].runtime_s / measured[0].runtime_s);
+  say_beyond(arguments, forest);
+  if (stopped) std::fprintf(stderr, "stopped before both were measured\n");
+  return stopped ? kStopped : kDone;
+}
+
+void add_gemm_shape(CLI::App* command, GemmUseArguments& arguments) {
+  command->add_option("MODEL", arguments.model, "What hone cost gemm learn wrote")->required();
+  command->add_option("-m,--m", arguments.shape.shape.m, "Rows of A and C")
+      ->required()
+      ->check(whole_number(1, 1000000000));
+  command->add_option("-n,--n", arguments.shape.shape.n, "Columns of B and C")
+      ->required()
+      ->check(whole_number(1, 1000000000));
+  command->add_option("-k,--k", arguments.shape.shape.k, "Columns of A, rows of B")
+      ->required()
+      ->check(whole_number(1, 1000000000));
+  command->add_option("--type", arguments.type, "Of A and B; otherwise that of most rows of the table");
+  command->add_option("--batch", arguments.batch, "Products of that shape at once")
+      ->check(whole_number(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--beta", arguments.shape.beta, "C = A B + beta C")->capture_default_str();
+  command->add_flag("--json", arguments.json, "Print one JSON document");
+}
+
+}  // namespace
+
+void add_cost_gemm_use(CLI::App& gemm, Action& action) {
+  auto* predict = gemm.add_subcommand("predict", "Time, power and energy of a product, with error bars");
+  predict->footer(
+      "\nFrom and to: where 9 of 10 products of shapes that learning held out lay.\n"
+      "Examples:\n"
+      "  hone cost gemm predict cpu.json -m 300 -n 500 -k 700\n"
+      "  hone cost gemm predict rtx4070.json -m 4096 -n 4096 -k 4096 --config "
+      "tile_m=128,tile_n=128,tile_k=8,stages=2,warps_m=4,warps_n=2,warps_k=1,inst_m=1,inst_n=1,inst_k=1");
+  auto asked = std::make_shared<GemmUseArguments>();
+  add_gemm_shape(predict, *asked);
+  predict->add_option("--config", asked->config,
+                      "tile_m=..,tile_n=..; what is not named is 0 (otherwise the model's baseline)");
+  predict->callback([=, &action] { action = [=] { return gemm_predict(*asked); }; });
+
+  auto* choose = gemm.add_subcommand("choose", "The best configuration of a product, of those measured");
+  choose->footer(
+      "\nThe baseline is the configuration that was measured most often; --baseline names another.\n"
+      "Examples:\n"
+      "  hone cost gemm choose cpu.json -m 300 -n 500 -k 700 --verify\n"
+      "  hone cost gemm choose rtx4070.json -m 4096 -n 512 -k 512 --goal energy --fixed "
+      "column_a=1,column_b=1\n"
+      "  hone cost gemm choose rtx4070.json -m 4096 -n 512 -k 512 --goal weighted --weight 0.8 --json");
+  auto chosen = std::make_shared<GemmUseArguments>();
+  add_gemm_shape(choose, *chosen);
+  choose->add_option("--goal", chosen->goal, "time, energy, or weighted: time^w x energy^(1-w)")
+      ->check(CLI::IsMember({"time", "energy", "weighted"}))
+      ->capture_default_str();
+  choose->add_option("--weight", chosen->weight, "w: 1 is all time, 0 all energy")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
+  choose->add_option("--fixed", chosen->fixed, "What a configuration must have: column_a=1,tensor=0");
+  choose->add_option("--baseline", chosen->config, "Compare with this configuration: tile_m=..,tile_n=..");
+  choose->add_option("--top", chosen->top, "So many of the best are listed")
+      ->check(whole_number(1, 1000))
+      ->capture_default_str();
+  choose->add_flag("--verify", chosen->verify, "Measure the best one and the baseline on this machine");
+  choose->callback([=, &action] { action = [=] { return gemm_choose(*chosen); }; });
+}
+
+}  // namespace hone::cli

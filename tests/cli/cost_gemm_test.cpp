@@ -1,0 +1,155 @@
+// hone cost gemm as people use it.
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "../program.h"
+#include "hone/base/json.h"
+#include "hone/base/rng.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+
+/// A table in the profiler's columns with a power column joined: larger tiles are faster and draw more.
+std::string profiled_table() {
+  std::string text =
+      "OperationKind,Operation,Disposition,Status,m,n,k,A,B,C,accum,op_class,cta_m,cta_n,cta_k,stages,warps_"
+      "m,"
+      "warps_n,warps_k,Runtime,power_w\n";
+  Rng rng(1, "shapes");
+  for (int s = 0; s < 12; ++s) {
+    const auto size = [&] { return 64 << rng.below(5); };
+    const int m = size(), n = size(), k = size();
+    for (const int tile : {32, 64, 128}) {
+      const double rate = 1e9 * tile;  // operations a millisecond
+      text += fmt::format(
+          "gemm,k{0},passed,success,{1},{2},{3},f32:row,f32:row,f32:row,f32,simt,{0},{0},8,2,2,2,1,{4},{5}\n",
+          tile, m, n, k, 2.0 * m * n * k / rate + 0.001, 40 + tile);
+    }
+  }
+  return text + "gemm,k0,failed,error,1,1,1,f32:row,f32:row,f32:row,f32,simt,1,1,1,1,1,1,1,,\n";
+}
+
+TEST(CostGemm, LearnsPredictsAndChooses) {
+  const Folder folder;
+  folder.write("gpu.csv", profiled_table());
+  Program learn(
+      folder, {"cost", "gemm", "learn", "gpu.csv", "--gpu", "rtx4070", "--trees", "20", "--out", "gpu.json"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  EXPECT_NE(learn.out().find("36 products of 12 shapes, 3 configurations"), std::string::npos) << learn.out();
+  EXPECT_NE(learn.out().find("power_w"), std::string::npos);
+  EXPECT_NE(learn.out().find("left out: 1 row that says it failed"), std::string::npos) << learn.out();
+
+  Program predict(folder,
+                  {"cost", "gemm", "predict", "gpu.json", "-m", "256", "-n", "256", "-k", "256", "--config",
+                   "tile_m=64,tile_n=64,tile_k=8,stages=2,warps_m=2,warps_n=2,warps_k=1", "--json"});
+  ASSERT_EQ(predict.status(), 0) << predict.err();
+  const Json predicted = Json::parse(predict.out());
+  EXPECT_GT(predicted["runtime_s"]["value"].get<double>(), predicted["runtime_s"]["low"].get<double>());
+  EXPECT_GT(predicted["energy_j"]["value"].get<double>(), 0.0);
+
+  Program choose(folder,
+                 {"cost", "gemm", "choose", "gpu.json", "-m", "1000", "-n", "1000", "-k", "900", "--json"});
+  ASSERT_EQ(choose.status(), 0) << choose.err();
+  const Json chosen = Json::parse(choose.out());
+  EXPECT_NE(chosen["config"].get<std::string>().find("tile_m=128"), std::string::npos);
+  EXPECT_GT(chosen["times_as_fast"].get<double>(), 1.5);
+  EXPECT_EQ(chosen["next"].size(), 2U);
+  Program fixed(folder,
+                {"cost", "gemm", "choose", "gpu.json", "-m", "1000", "-n", "1000", "-k", "900", "--goal",
+                 "energy", "--fixed", "tile_m=64", "--baseline", "tile_m=32,tile_n=32,tile_k=8"});
+  ASSERT_EQ(fixed.status(), 0) << fixed.err();
+  EXPECT_NE(fixed.out().find("the least energy of 1 configurations"), std::string::npos) << fixed.out();
+  Program published(folder, {"cost", "gemm", "learn", "gpu.csv", "--published", "--out", "p.json", "--json"});
+  ASSERT_EQ(published.status(), 0) << published.err();
+  EXPECT_EQ(Json::parse(published.out())["importance"].size(), 9U);
+}
+
+TEST(CostGemm, MeasuresThisMachineAndVerifies) {
+  const Folder folder;
+  const std::vector<std::string> measure{"cost", "gemm",      "measure", "--out",     "cpu.csv", "--shapes",
+                                         "3",    "--configs", "3",       "--largest", "32",      "--json"};
+  Program first(folder, measure);
+  ASSERT_EQ(first.status(), 0) << first.err();
+  const Json json = Json::parse(first.out());
+  EXPECT_EQ(json["shapes"], 3);
+  if (json["power"] == false) {
+    EXPECT_EQ(folder.read("cpu.csv").find("power_w"), std::string::npos);
+    EXPECT_NE(first.err().find("power is not measured"), std::string::npos);
+  }
+  Program again(folder, measure);
+  ASSERT_EQ(again.status(), 0);
+  EXPECT_EQ(Json::parse(again.out())["rows"], 0);
+  Program learn(folder,
+                {"cost", "gemm", "learn", "cpu.csv", "--trees", "10", "--out", "cpu.json", "--quiet"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  Program choose(folder,
+                 {"cost", "gemm", "choose", "cpu.json", "-m", "20", "-n", "20", "-k", "20", "--verify"});
+  ASSERT_EQ(choose.status(), 0) << choose.err();
+  EXPECT_NE(choose.out().find("measured: "), std::string::npos) << choose.out();
+}
+
+TEST(CostGemm, CtrlCKeepsWhatIsFinished) {
+  const Folder folder;
+  Program program(folder, {"cost", "gemm", "measure", "--out", "cpu.csv", "--configs", "2", "--largest", "16",
+                           "--time", "10 min"});
+  for (int i = 0; i < 600 && !std::filesystem::exists(folder.file("cpu.csv")); ++i) ::usleep(100000);
+  program.signal(SIGINT);
+  EXPECT_EQ(program.status(), 3) << program.err();
+  EXPECT_NE(program.err().find("the same command goes on"), std::string::npos);
+  const std::string text = folder.read("cpu.csv");
+  ASSERT_FALSE(text.empty());
+  EXPECT_EQ(text.back(), '\n');
+}
+
+TEST(CostGemm, TheBenchReadsItsTables) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.file("data/gemm"));
+  folder.write("data/gemm/gpu.csv", profiled_table());
+  Program bench(folder, {"bench", "cost", "--data", "data", "--json"});
+  ASSERT_EQ(bench.status(), 0) << bench.err();
+  std::set<std::string> models;
+  for (const Json& row : Json::parse(bench.out())) {
+    EXPECT_EQ(row["suite"], "gemm, shapes held out");
+    models.insert(row["target"].get<std::string>() + " " + row["model"].get<std::string>());
+  }
+  for (const char* one :
+       {"runtime_s gemm_forest", "runtime_s gemm_forest, as published", "runtime_s mean",
+        "runtime_s linear regression", "runtime_s roofline, fitted", "power_w gemm_forest", "energy_j mean"})
+    EXPECT_TRUE(models.contains(one)) << one;
+}
+
+TEST(CostGemm, ErrorsNameWhatIsWrong) {
+  const Folder folder;
+  folder.write("gpu.csv", profiled_table());
+  const auto fails = [&](const std::vector<std::string>& more, const std::string& part) {
+    std::vector<std::string> words{"cost", "gemm"};
+    words.insert(words.end(), more.begin(), more.end());
+    Program program(folder, words);
+    EXPECT_EQ(program.status(), 2) << part;
+    EXPECT_NE(program.err().find(part), std::string::npos) << program.err();
+  };
+  fails({"learn", "none.csv", "--out", "x.json"}, "none.csv");
+  fails({"learn", "gpu.csv", "--out", "gpu.csv"}, "gpu.csv");
+  fails({"learn", "gpu.csv", "--gpu", "rtx4071", "--out", "x.json"}, "did you mean 'rtx4070'");
+  folder.write("bad.csv", "m,n,k,runtime_s\n4,4,4,fast\n");
+  fails({"learn", "bad.csv", "--out", "x.json"}, "bad.csv:2: runtime_s: 'fast' is not a number");
+  fails({"predict", "gpu.csv", "-m", "1", "-n", "1", "-k", "1"}, "gpu.csv");
+  Program learn(folder, {"cost", "gemm", "learn", "gpu.csv", "--trees", "5", "--out", "gpu.json", "--quiet"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  fails({"predict", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--config", "tilem=3"},
+        "did you mean 'tile_m'");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--verify"}, "--verify measures only where");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--type", "f16"}, "no product of f16");
+  fails({"choose", "gpu.json", "-m", "0", "-n", "8", "-k", "8"}, "-m");
+  fails({"measure", "--out", "gpu.csv"}, "gpu.csv");
+  fails({"measure", "--out", "x.csv", "--time", "soon"}, "--time");
+  EXPECT_EQ(folder.read("gpu.csv"), profiled_table());
+}
+
+}  // namespace
+}  // namespace hone

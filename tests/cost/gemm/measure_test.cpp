@@ -1,0 +1,151 @@
+#include "hone/cost/gemm/measure.h"
+
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+#include "hone/base/files.h"
+
+namespace hone::cost {
+namespace {
+
+GemmMeasureOptions small_measurement(const ScratchFolder& folder) {
+  GemmMeasureOptions options;
+  options.least = 4;
+  options.largest = 24;
+  options.configs = 4;
+  options.shapes = 3;
+  options.repeats = 1;
+  options.sample_seconds = 1e-6;
+  options.quiet = false;
+  options.energy.powercap = folder.path() + "/none";
+  return options;
+}
+
+TEST(GemmMeasurement, GoesOnWhereItStopped) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  GemmMeasureOptions options = small_measurement(folder);
+  options.shapes = 2;
+  {
+    GemmMeasurement measurement(file, options);
+    EXPECT_FALSE(measurement.power());
+    EXPECT_EQ(measurement.without_power(), "there is none");
+    const auto outcome = measurement.run({}, {});
+    EXPECT_EQ(outcome.shapes, 2U);
+    EXPECT_FALSE(outcome.interrupted);
+  }
+  const std::string before = read_file(file);
+  EXPECT_EQ(before.find("power_w"), std::string::npos) << "no column for what was not measured";
+  {
+    std::ofstream(file, std::ios::app) << "17,18,";  // as kill -9 leaves it
+  }
+  options.shapes = 4;
+  GemmMeasurement measurement(file, options);
+  std::vector<GemmShape> begun;
+  const auto outcome = measurement.run([&](const auto& now) { begun.push_back(now.shape); }, {});
+  EXPECT_EQ(outcome.shapes, 2U);
+  EXPECT_EQ(begun, (std::vector<GemmShape>{planned_shape(options, 2), planned_shape(options, 3)}));
+  EXPECT_EQ(read_file(file).substr(0, before.size()), before);
+  const GemmTable table = read_gemm_table(file);
+  std::set<std::pair<GemmShape, GemmConfig>> distinct;
+  for (const GemmRun& run : table.runs) {
+    EXPECT_GT(run.runtime_s, 0.0);
+    EXPECT_EQ(run.device, cpu_gemm_device());
+    distinct.insert({run.shape, run.config});
+  }
+  EXPECT_EQ(distinct.size(), table.runs.size());
+  GemmMeasurement again(file, options);
+  EXPECT_EQ(again.earlier(), table.runs.size());
+  EXPECT_EQ(again.run({}, {}).rows, 0U) << "all there";
+}
+
+TEST(GemmMeasurement, AnInterruptedShapeLeavesNoRows) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  const GemmMeasureOptions options = small_measurement(folder);
+  GemmMeasurement measurement(file, options);
+  bool stop = false;
+  int shapes = 0;
+  const auto outcome = measurement.run([&](const auto&) { stop = ++shapes == 2; }, [&] { return stop; });
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_EQ(outcome.shapes, 1U);
+  EXPECT_EQ(read_gemm_table(file).runs.size(), outcome.rows);
+}
+
+TEST(GemmMeasurement, OtherFilesAreLeftAlone) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  const GemmMeasureOptions options = small_measurement(folder);
+  for (const std::string text :
+       {std::string("m,n,k,runtime_s\n1,1,1,1\n"), std::string("notes of mine\n"),
+        std::string("m,n,k,cta_m,Runtime\n1,1,1,1,1\n"),
+        gemm_table_header(false) + "1,1,1,f32,f32,1,0" + std::string(18, ',') + ",1e-5,,cpu of another\n"}) {
+    std::ofstream(file) << text;
+    EXPECT_THROW(GemmMeasurement(file, options), Error) << text;
+    EXPECT_EQ(read_file(file), text);
+  }
+  EXPECT_THROW(GemmMeasurement(folder.path() + "/no/such/folder.csv", options), Error);
+  GemmMeasureOptions other = options;
+  other.type = "f16";
+  EXPECT_THROW(GemmMeasurement(folder.path() + "/u.csv", other), Error);
+}
+
+TEST(GemmMeasurement, PowerIsTheCountersOrNothing) {
+  const ScratchFolder folder("hone-test");
+  const std::string zone = folder.path() + "/intel-rapl:0";
+  std::filesystem::create_directories(zone);
+  std::ofstream(zone + "/name") << "package-0";
+  std::ofstream(zone + "/max_energy_range_uj") << "262143328850";
+  std::ofstream(zone + "/energy_uj") << 1000;
+  GemmMeasureOptions options = small_measurement(folder);
+  options.energy.powercap = folder.path();
+  options.shapes = 1;
+  options.configs = 2;
+  options.power_seconds = 0.05;
+  const std::string file = folder.path() + "/t.csv";
+  // Somebody draws power: the counter runs.
+  std::atomic<bool> done = false;
+  std::thread counter([&] {
+    for (long joules = 1; !done; ++joules) {
+      std::ofstream(zone + "/energy_new") << joules * 100000;
+      std::filesystem::rename(zone + "/energy_new", zone + "/energy_uj");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  });
+  GemmMeasurement measurement(file, options);
+  EXPECT_TRUE(measurement.power());
+  const auto outcome = measurement.run({}, {});
+  done = true;
+  counter.join();
+  const GemmTable table = read_gemm_table(file);
+  ASSERT_EQ(table.runs.size(), outcome.rows);
+  EXPECT_TRUE(table.power);
+  for (const GemmRun& run : table.runs) EXPECT_GT(run.power_w, 0.0);
+  options.energy.powercap = folder.path() + "/none";
+  EXPECT_THROW(GemmMeasurement(file, options), Error) << "the rest would be without it";
+}
+
+TEST(GemmMeasurement, PlansAreTheSameAtASeed) {
+  GemmMeasureOptions options;
+  for (std::size_t i = 0; i < 30; ++i) {
+    const GemmShape shape = planned_shape(options, i);
+    EXPECT_EQ(shape, planned_shape(options, i));
+    EXPECT_LE(2.0 * static_cast<double>(shape.m * shape.n * shape.k), options.most_flops);
+    EXPECT_GE(std::min({shape.m, shape.n, shape.k}), options.least);
+    EXPECT_LE(std::max({shape.m, shape.n, shape.k}), options.largest);
+    const auto configs = planned_configs(options, shape, i);
+    EXPECT_EQ(configs.front(), cpu_gemm_default(options.type));
+    EXPECT_EQ(std::set<GemmConfig>(configs.begin(), configs.end()).size(), configs.size());
+    EXPECT_LE(configs.size(), options.configs);
+  }
+}
+
+}  // namespace
+}  // namespace hone::cost
