@@ -45,7 +45,7 @@ std::vector<CostScore> loop_scores(const std::string& folder, const CostBenchOpt
 std::vector<CostScore> kernel_scores(const std::string& folder, const CostBenchOptions& options);
 /// `gemm/`: tables of measured matrix products; shapes are held out with all their configurations. In `more`
 /// by how much of the best configuration's time the one that is chosen takes longer, and how much faster it
-/// is than the one that was measured most often.
+/// is than the middle one and than the one that was measured most often.
 std::vector<CostScore> gemm_scores(const std::string& folder, const CostBenchOptions& options);
 /// The suite's name of one of its files.
 std::string kernel_suite(const std::string& labels);

@@ -84,6 +84,7 @@ void add_rivals(const std::string& suite, const char* target, double (*value)(co
     if (chooses && value == gemm_runtime) {
       const cost::GemmChoices choices = cost::gemm_choices(runs, predicted, kernels);
       score.more.emplace_back("chosen_over_best", choices.over_best - 1.0);
+      score.more.emplace_back("faster_than_middle", choices.over_middle - 1.0);
       score.more.emplace_back("faster_than_baseline", choices.gain - 1.0);
     }
     scores.push_back(std::move(score));
@@ -111,6 +112,7 @@ void add_forest(const std::string& suite, const std::vector<cost::GemmRun>& runs
     score.more = {{"median_error", one.median_error}, {"in_interval", one.in_interval}};
     if (one.target == "runtime_s") {
       score.more.emplace_back("chosen_over_best", forest.choices().over_best - 1.0);
+      score.more.emplace_back("faster_than_middle", forest.choices().over_middle - 1.0);
       score.more.emplace_back("faster_than_baseline", forest.choices().gain - 1.0);
     }
     scores.push_back(std::move(score));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -20,6 +21,7 @@ GemmForest::Kernel kernel_of(const GemmRun& run) { return {run.config, run.type,
 /// Log value, its deviation among trees, and what it was measured as.
 struct HeldOut {
   double log = 0.0, sd = 0.0, truth = 0.0;
+  std::size_t fold = 0;
 };
 
 double floor_of(const std::vector<HeldOut>& all) {
@@ -37,15 +39,24 @@ double factor_of(const std::vector<HeldOut>& all, double floor) {
   return predict::quantile(off, 0.9);
 }
 
-GemmScore score_of(const std::string& target, const std::vector<HeldOut>& all, double floor, double factor) {
+GemmScore score_of(const std::string& target, const std::vector<HeldOut>& all, std::size_t folds) {
   std::vector<double> predicted, measured;
-  std::size_t within = 0;
   for (const HeldOut& one : all) {
     predicted.push_back(std::exp(one.log));
     measured.push_back(one.truth);
-    within += std::abs(one.log - std::log(one.truth)) <= factor * std::sqrt(one.sd * one.sd + floor * floor)
-                  ? 1
-                  : 0;
+  }
+  // Each part by the error bars that the other parts would set.
+  std::size_t within = 0;
+  for (std::size_t fold = 0; fold < folds; ++fold) {
+    std::vector<HeldOut> rest;
+    for (const HeldOut& one : all)
+      if (one.fold != fold) rest.push_back(one);
+    if (rest.empty()) continue;
+    const double floor = floor_of(rest), factor = factor_of(rest, floor);
+    for (const HeldOut& one : all)
+      if (one.fold == fold &&
+          std::abs(one.log - std::log(one.truth)) <= factor * std::sqrt(one.sd * one.sd + floor * floor))
+        ++within;
   }
   return {target, predict::accuracy(predicted, measured), predict::median_error(predicted, measured),
           static_cast<double>(within) / static_cast<double>(all.size())};
@@ -79,7 +90,17 @@ std::vector<GemmForest::Kernel> gemm_kernels(const std::vector<GemmRun>& runs) {
   return kernels;
 }
 
-std::vector<std::size_t> gemm_folds(const std::vector<GemmRun>& runs, std::size_t folds, std::uint64_t seed) {
+std::vector<std::size_t> gemm_folds(const std::vector<GemmRun>& runs, std::size_t folds, std::uint64_t seed,
+                                    bool rows) {
+  if (rows) {
+    std::vector<std::size_t> order(runs.size()), fold(runs.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    Rng rng(seed, "gemm folds of rows");
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      fold[order[i]] = i % std::max<std::size_t>(1, std::min(folds, order.size()));
+    return fold;
+  }
   std::set<GemmShape> distinct;
   for (const GemmRun& run : runs) distinct.insert(run.shape);
   std::vector<GemmShape> shapes(distinct.begin(), distinct.end());
@@ -106,7 +127,7 @@ GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<dou
         .push_back(i);
   }
   GemmChoices choices;
-  double over = 0.0, gain = 0.0;
+  double over = 0.0, gain = 0.0, middle = 0.0;
   for (const auto& [group, members] : groups) {
     if (members.size() < 2) continue;
     const auto least = [&](const auto& value) {
@@ -117,6 +138,9 @@ GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<dou
     const double best = runs[least([&](auto i) { return runs[i].runtime_s; })].runtime_s;
     ++choices.shapes;
     over += std::log(chosen / best);
+    std::vector<double> times;
+    for (const std::size_t i : members) times.push_back(runs[i].runtime_s);
+    middle += std::log(predict::median(times) / chosen);
     choices.worst = choices.shapes == 1 ? chosen / best : std::max(choices.worst, chosen / best);
     const auto baseline = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) {
       const GemmRun& run = runs[members.front()];
@@ -125,14 +149,17 @@ GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<dou
     });
     for (const std::size_t i : members)
       if (baseline != kernels.end() && kernel_of(runs[i]) == *baseline) {
-        const double times = runs[i].runtime_s / chosen;
-        gain += std::log(times);
-        choices.most_gain = choices.with_baseline == 0 ? times : std::max(choices.most_gain, times);
+        const double faster = runs[i].runtime_s / chosen;
+        gain += std::log(faster);
+        choices.most_gain = choices.with_baseline == 0 ? faster : std::max(choices.most_gain, faster);
         ++choices.with_baseline;
         break;
       }
   }
-  if (choices.shapes > 0) choices.over_best = std::exp(over / static_cast<double>(choices.shapes));
+  if (choices.shapes > 0) {
+    choices.over_best = std::exp(over / static_cast<double>(choices.shapes));
+    choices.over_middle = std::exp(middle / static_cast<double>(choices.shapes));
+  }
   if (choices.with_baseline > 0) choices.gain = std::exp(gain / static_cast<double>(choices.with_baseline));
   return choices;
 }
@@ -200,13 +227,15 @@ GemmForest::Logs GemmForest::logs(const GemmRun& run) const {
 }
 
 void GemmForest::evaluate(const std::vector<GemmRun>& runs, const GemmForestOptions& options) {
-  const auto fold_of = gemm_folds(runs, options.folds, options.forest.seed);
+  const auto fold_of = gemm_folds(runs, options.folds, options.forest.seed, options.rows_held_out);
   const std::size_t folds = *std::max_element(fold_of.begin(), fold_of.end()) + 1;
   if (options.folds < 2 || folds < 2) return;
   std::vector<double> predicted(runs.size(), 0.0);
   std::vector<HeldOut> runtime, rate, power, energy;
   for (std::size_t fold = 0; fold < folds; ++fold) {
-    if (options.progress) options.progress(fmt::format("held-out shapes, part {} of {}", fold + 1, folds));
+    if (options.progress)
+      options.progress(fmt::format("held-out {}, part {} of {}", options.rows_held_out ? "rows" : "shapes",
+                                   fold + 1, folds));
     if (options.interrupted && options.interrupted()) throw Error("interrupted; nothing was written");
     std::vector<const GemmRun*> rest;
     for (std::size_t i = 0; i < runs.size(); ++i)
@@ -216,32 +245,32 @@ void GemmForest::evaluate(const std::vector<GemmRun>& runs, const GemmForestOpti
       if (fold_of[i] != fold) continue;
       const Logs found = logs(runs[i]);
       predicted[i] = std::exp(found.runtime);
-      runtime.push_back({found.runtime, found.runtime_sd, runs[i].runtime_s});
+      runtime.push_back({found.runtime, found.runtime_sd, runs[i].runtime_s, fold});
       const double flops = gemm_flops(runs[i]);
-      rate.push_back({std::log(flops) - found.runtime, found.runtime_sd, flops / runs[i].runtime_s});
+      rate.push_back({std::log(flops) - found.runtime, found.runtime_sd, flops / runs[i].runtime_s, fold});
       if (!power_) continue;
-      power.push_back({found.power, found.power_sd, runs[i].power_w});
+      power.push_back({found.power, found.power_sd, runs[i].power_w, fold});
       energy.push_back({found.runtime + found.power, std::hypot(found.runtime_sd, found.power_sd),
-                        runs[i].runtime_s * runs[i].power_w});
+                        runs[i].runtime_s * runs[i].power_w, fold});
     }
   }
   const auto calibrate = [&](std::size_t which, const std::vector<HeldOut>& all) {
     calibration_[which].floor = floor_of(all);
     calibration_[which].factor = factor_of(all, calibration_[which].floor);
   };
-  const auto add = [&](const char* target, std::size_t which, const std::vector<HeldOut>& all) {
-    scores_.push_back(score_of(target, all, calibration_[which].floor, calibration_[which].factor));
+  const auto add = [&](const char* target, const std::vector<HeldOut>& all) {
+    scores_.push_back(score_of(target, all, folds));
   };
   calibrate(0, runtime);
-  add("runtime_s", 0, runtime);
-  add("flops_per_s", 0, rate);
+  add("runtime_s", runtime);
+  add("flops_per_s", rate);
   if (power_) {
     calibrate(1, power);
     calibrate(2, energy);
-    add("power_w", 1, power);
-    add("energy_j", 2, energy);
+    add("power_w", power);
+    add("energy_j", energy);
   }
-  choices_ = gemm_choices(runs, predicted, kernels_);
+  if (!options.rows_held_out) choices_ = gemm_choices(runs, predicted, kernels_);
 }
 
 GemmForest GemmForest::learn(const std::vector<GemmRun>& runs, const GemmForestOptions& options) {
@@ -250,6 +279,7 @@ GemmForest GemmForest::learn(const std::vector<GemmRun>& runs, const GemmForestO
                 {}, "some hundreds of them, of many shapes and configurations, are few");
   GemmForest forest;
   forest.published_ = options.published;
+  forest.rows_held_out_ = options.rows_held_out;
   forest.gpu_ = options.gpu;
   forest.device_ = runs.front().device;
   forest.power_ = true;
@@ -272,7 +302,7 @@ GemmForest GemmForest::learn(const std::vector<GemmRun>& runs, const GemmForestO
   forest.shapes_ = shapes.size();
   forest.kernels_ = gemm_kernels(runs);
   forest.evaluate(runs, options);
-  if (options.progress) options.progress("all shapes");
+  if (options.progress) options.progress("all of them");
   forest.grow(all, options);
   return forest;
 }

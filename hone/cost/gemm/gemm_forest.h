@@ -22,6 +22,9 @@ struct GemmForestOptions {
   bool published = false;
   std::optional<Gpu> gpu;  ///< for occupancy; none: its features are 0
   std::size_t folds = 5;   ///< parts of all shapes that are held out in turn; under 2: none
+  /// Rows are held out rather than shapes, as the paper does it: other configurations of the same shape are
+  /// then learned from, which is easier, and says nothing of shapes that are new.
+  bool rows_held_out = false;
   std::function<void(const std::string&)> progress = {};  ///< what is being done; may be empty
   std::function<bool()> interrupted = {};                 ///< may be empty; then learning ends with Error
 };
@@ -37,19 +40,20 @@ struct GemmPrediction {
   double flops_per_s = 0.0;
 };
 
-/// How near a forest came on shapes that it was not shown.
+/// How near a forest came on shapes (or rows) that it was not shown.
 struct GemmScore {
   std::string target;  ///< "runtime_s", "flops_per_s", "power_w", "energy_j"
   predict::Accuracy accuracy;
   double median_error = kNaN;  ///< relative
-  double in_interval = kNaN;   ///< share of measured values that lay between low and high
+  double in_interval = kNaN;   ///< share of measured values that lay in intervals that the other parts set
 };
 
 /// What came of choosing among the configurations that were measured of a held-out shape.
 struct GemmChoices {
-  std::size_t shapes = 0;   ///< with two configurations or more of one type
-  double over_best = kNaN;  ///< the chosen one's measured time by the best one's, geometric mean; 1 at best
-  double worst = kNaN;      ///< the same, the worst shape's
+  std::size_t shapes = 0;     ///< with two configurations or more of one type
+  double over_best = kNaN;    ///< the chosen one's measured time by the best one's, geometric mean; 1 at best
+  double worst = kNaN;        ///< the same, the worst shape's
+  double over_middle = kNaN;  ///< the middle one's time by the chosen one's, geometric mean
   std::size_t with_baseline = 0;  ///< shapes of which the baseline was measured too
   double gain = kNaN;             ///< the baseline's time by the chosen one's, geometric mean
   double most_gain = kNaN;        ///< the same, the best shape's
@@ -97,7 +101,9 @@ class GemmForest {
                                 const std::function<bool(const Kernel&)>& may = {}) const;
 
   const std::vector<GemmScore>& scores() const { return scores_; }
+  /// Of shapes that were held out; none where rows were.
   const GemmChoices& choices() const { return choices_; }
+  bool rows_held_out() const { return rows_held_out_; }
   const std::string& device() const { return device_; }
   std::size_t runs() const { return runs_; }
   std::size_t shapes() const { return shapes_; }
@@ -130,7 +136,7 @@ class GemmForest {
   void evaluate(const std::vector<GemmRun>& runs, const GemmForestOptions& options);
 
   std::vector<predict::MultiForest> forests_;  ///< one, or one a target
-  bool published_ = false, power_ = false;
+  bool published_ = false, power_ = false, rows_held_out_ = false;
   std::optional<Gpu> gpu_;
   Calibration calibration_[3];  ///< runtime, power, energy
   std::vector<Kernel> kernels_;
@@ -142,8 +148,9 @@ class GemmForest {
 };
 
 /// The fold of each run, 0 to folds - 1 (fewer where there are fewer shapes): all runs of a shape in one,
-/// shapes by chance at a seed.
-std::vector<std::size_t> gemm_folds(const std::vector<GemmRun>& runs, std::size_t folds, std::uint64_t seed);
+/// shapes by chance at a seed. With `rows` runs by chance, each for itself.
+std::vector<std::size_t> gemm_folds(const std::vector<GemmRun>& runs, std::size_t folds, std::uint64_t seed,
+                                    bool rows = false);
 
 /// What came of choosing by `predicted` times (one a run) among measured ones of a shape and type.
 GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<double>& predicted,

@@ -70,6 +70,7 @@ Json GemmForest::json() const {
         {"hone", HONE_VERSION}}},
       {"published", published_},
       {"power", power_},
+      {"rows_held_out", rows_held_out_},
       {"features", published_ ? published_gemm_feature_names() : gemm_feature_names()},
       {"least", shape_json(least_)},
       {"largest", shape_json(largest_)},
@@ -102,7 +103,8 @@ GemmForest GemmForest::from_json(const Json& json, const Place& place) {
     forest.gpu_ = gpu_named(gpu, "gpu");
     forest.gpu_->name = json_text(provenance, "gpu_name", gpu);
   }
-  for (auto [key, flag] : {std::pair{"published", &forest.published_}, std::pair{"power", &forest.power_}}) {
+  for (auto [key, flag] : {std::pair{"published", &forest.published_}, std::pair{"power", &forest.power_},
+                           std::pair{"rows_held_out", &forest.rows_held_out_}}) {
     const Json& value = gemm_part(json, key, place);
     if (!value.is_boolean()) throw Error(fmt::format("'{}' is neither true nor false", key), place);
     *flag = value.get<bool>();
@@ -125,9 +127,10 @@ GemmForest GemmForest::from_json(const Json& json, const Place& place) {
     forest.scores_.push_back(std::move(score));
   }
   const Json& choices = gemm_part(json, "choices", place);
-  forest.choices_ = {gemm_count(choices, "shapes", place), gemm_number(choices, "over_best", place),
-                     gemm_number(choices, "worst", place), gemm_count(choices, "with_baseline", place),
-                     gemm_number(choices, "gain", place),  gemm_number(choices, "most_gain", place)};
+  forest.choices_ = {gemm_count(choices, "shapes", place),        gemm_number(choices, "over_best", place),
+                     gemm_number(choices, "worst", place),        gemm_number(choices, "over_middle", place),
+                     gemm_count(choices, "with_baseline", place), gemm_number(choices, "gain", place),
+                     gemm_number(choices, "most_gain", place)};
   const Json& calibration = gemm_part(json, "calibration", place);
   if (!calibration.is_array() || calibration.size() != 3)
     throw Error("'calibration' is no list of three", place);

@@ -83,7 +83,7 @@ TEST(GemmMeasurement, OtherFilesAreLeftAlone) {
   const ScratchFolder folder("hone-test");
   const std::string file = folder.path() + "/t.csv";
   const GemmMeasureOptions options = small_measurement(folder);
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("m,n,k,runtime_s\n1,1,1,1\n"), std::string("notes of mine\n"),
         std::string("m,n,k,cta_m,Runtime\n1,1,1,1,1\n"),
         gemm_table_header(false) + "1,1,1,f32,f32,1,0" + std::string(18, ',') + ",1e-5,,cpu of another\n"}) {
