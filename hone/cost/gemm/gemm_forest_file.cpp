@@ -79,6 +79,7 @@ Json GemmForest::json() const {
        {{"shapes", choices_.shapes},
         {"over_best", finite_or_null(choices_.over_best)},
         {"worst", finite_or_null(choices_.worst)},
+        {"over_middle", finite_or_null(choices_.over_middle)},
         {"with_baseline", choices_.with_baseline},
         {"gain", finite_or_null(choices_.gain)},
         {"most_gain", finite_or_null(choices_.most_gain)}}},
