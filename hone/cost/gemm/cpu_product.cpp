@@ -128,6 +128,11 @@ std::size_t gemm_type_size(const std::string& type) {
 
 std::int64_t whole_steps(std::int64_t size, std::int64_t step) { return (size + step - 1) / step * step; }
 
+}  // namespace
+
+// Not in the anonymous namespace, since a member of CpuGemm::Data is made of it.
+namespace gemm_detail {
+
 template <typename T>
 class GemmMatrices {
  public:
@@ -243,11 +248,11 @@ class GemmMatrices {
   std::vector<T> a_, b_, c_, panel_a_, panel_b_, edge_;
 };
 
-}  // namespace
+}  // namespace gemm_detail
 
 struct CpuGemm::Data {
-  std::unique_ptr<GemmMatrices<float>> f32;
-  std::unique_ptr<GemmMatrices<double>> f64;
+  std::unique_ptr<gemm_detail::GemmMatrices<float>> f32;
+  std::unique_ptr<gemm_detail::GemmMatrices<double>> f64;
 };
 
 CpuGemm::CpuGemm(const GemmShape& shape, const std::string& type, std::uint64_t seed) {
@@ -259,9 +264,9 @@ CpuGemm::CpuGemm(const GemmShape& shape, const std::string& type, std::uint64_t 
                 {}, "m, n and k are 1 or more, and the three matrices 4 GB together at most");
   data_ = std::make_unique<Data>();
   if (size == 4.0)
-    data_->f32 = std::make_unique<GemmMatrices<float>>(shape, seed);
+    data_->f32 = std::make_unique<gemm_detail::GemmMatrices<float>>(shape, seed);
   else
-    data_->f64 = std::make_unique<GemmMatrices<double>>(shape, seed);
+    data_->f64 = std::make_unique<gemm_detail::GemmMatrices<double>>(shape, seed);
 }
 
 CpuGemm::~CpuGemm() = default;
