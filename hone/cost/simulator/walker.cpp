@@ -1,0 +1,446 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "hone/base/mix.h"
+#include "hone/cost/simulator/program.h"
+#include "hone/cost/simulator/program_builder.h"
+
+namespace hone::cost::simulator {
+namespace {
+
+constexpr std::size_t kBatch = 2048;  // instructions handed on at once
+constexpr double kCallStep = 4.0;     // cycles of one link of a function's chain
+constexpr double kCallWidth = 2.0;    // instructions a cycle that a function executes
+constexpr double kHalvedFrom = 16.0;  // iterations at once from which on the rest runs in half as many lanes
+
+/// How an entry's iterations go: in lanes, in half as many, one by one.
+struct WalkedSplit {
+  double block = 1.0, blocks = 0.0, half = 0.0, halves = 0.0, rest = 0.0;
+};
+WalkedSplit walked(const Program::Node& node, double trips) {
+  WalkedSplit split;
+  split.block = node.lanes * node.interleave;
+  if (split.block <= 1.0) {
+    split.rest = trips;
+    return split;
+  }
+  split.blocks = std::floor(trips / split.block);
+  split.rest = trips - split.blocks * split.block;
+  if (node.masked && split.rest > 0.0) {
+    ++split.blocks;
+    split.rest = 0.0;
+  }
+  if (split.block >= kHalvedFrom && node.lanes >= 4.0) {
+    split.half = node.lanes / 2.0;
+    split.halves = std::floor(split.rest / split.half);
+    split.rest -= split.halves * split.half;
+  }
+  return split;
+}
+
+/// Instructions that an op is, where so many iterations run in lanes.
+struct Made {
+  double accesses = 0.0;  ///< loads or stores, or steps in a row that do not wait for each other
+  double chain = 1.0;     ///< ... each of so many that do
+  double beside = 0.0;    ///< shuffles, and what a function does beside its chain
+  double bytes = 0.0;     ///< of an access
+  double apart = 0.0;     ///< bytes from one access to the next
+  double all() const { return accesses * chain + beside; }
+};
+Made made_of(const Program::Op& op, double lanes, double vector_bytes, double lane_move) {
+  Made made;
+  const double width = op.copied ? lanes : op.row;
+  const double element = op.bits / 8.0, bytes = element * op.elements * width;
+  const double registers = std::max(1.0, std::ceil(bytes / vector_bytes));
+  if (op.kind == Kind::load || op.kind == Kind::store) {
+    const double stride = op.copied && width > 1.0 ? std::abs(lane_move) / element : 1.0;
+    made.bytes = std::min(bytes / registers, 64.0);
+    made.accesses = registers;
+    made.apart = made.bytes;
+    if (op.apart) {
+      made.accesses = op.elements * width, made.bytes = made.apart = element;
+    } else if (!op.anywhere.empty() && width > 1.0) {
+      made.accesses = width;  // gathered
+      made.bytes = std::min(64.0, element * op.elements);
+      made.apart = 0.0;
+      made.beside = width - 1.0;
+    } else if (stride == 0.0) {
+      made.accesses = 1.0, made.bytes = std::min(64.0, element * op.elements);
+    } else if (op.in_group && width > 1.0) {
+      made.accesses = std::max(1.0, std::ceil(bytes * stride / op.group / vector_bytes));
+      made.bytes = std::min(vector_bytes, 64.0);
+      made.apart = made.bytes;
+      made.beside = made.accesses;
+    } else if (stride != op.elements && stride != 1.0) {
+      made.accesses = width;  // one by one, put together or taken apart
+      made.bytes = std::min(64.0, element * op.elements);
+      made.apart = lane_move;
+      made.beside = width - 1.0;
+    }
+    return made;
+  }
+  if (op.call_latency > 0.0) {
+    made.accesses = op.elements * width;
+    made.chain = std::max(1.0, std::round(op.call_latency / kCallStep));
+    made.beside = made.accesses * std::max(0.0, std::round(op.call_cycles * kCallWidth) - made.chain);
+    return made;
+  }
+  const bool wide = op.elements * width > 1.0;
+  made.accesses = wide ? registers : 1.0;
+  made.chain = wide ? op.wide : op.single;
+  return made;
+}
+
+double lane_move_of(const Program::Op& op, int loop) {
+  for (const auto& [id, bytes] : op.moves)
+    if (id == loop) return bytes;
+  return 0.0;
+}
+
+}  // namespace
+
+class Walker {
+ public:
+  Walker(const Program& program, const TraceSink& sink)
+      : program_(program),
+        sink_(sink),
+        last_(static_cast<std::size_t>(program.registers_) * Program::kCopies),
+        iteration_(program.nodes_.size()),
+        trips_(program.nodes_.size()),
+        owed_(program.nodes_.size()),
+        times_(program.ops_.size()) {
+    batch_.reserve(kBatch);
+  }
+
+  std::uint64_t run() {
+    body(-1);
+    flush();
+    return handed_;
+  }
+
+ private:
+  double& iteration(int id) { return iteration_[static_cast<std::size_t>(id + 1)]; }
+  std::uint64_t& last(int reg, int copy) {
+    return last_[static_cast<std::size_t>(reg * Program::kCopies + copy)];
+  }
+
+  void flush() {
+    if (batch_.empty() || stopped_) return;
+    handed_ += batch_.size();
+    stopped_ = !sink_(batch_);
+    batch_.clear();
+  }
+
+  /// Its number, from 1.
+  std::uint64_t push(Instruction one, std::span<const std::uint64_t> sources) {
+    ++number_;
+    std::size_t k = 0;
+    for (const std::uint64_t from : sources.first(std::min<std::size_t>(3, sources.size()))) {
+      const std::uint64_t back = from == 0 ? 0 : number_ - from;
+      one.sources[k++] = back > 0xffffffffULL ? 0 : static_cast<std::uint32_t>(back);
+    }
+    batch_.push_back(one);
+    if (batch_.size() == kBatch) flush();
+    return number_;
+  }
+
+  double trips(int id) {
+    const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
+    double wanted = node.trips;
+    if (!node.fixed && node.bounded_by >= 0 && node.parent_trips > 1.0) {
+      const double at = std::clamp(iteration(node.bounded_by) / (node.parent_trips - 1.0), 0.0, 1.0);
+      wanted = node.shrinks ? node.most - at * (node.most - node.least)
+                            : node.least + at * (node.most - node.least);
+    }
+    // What rounding takes from one entry the next ones get.
+    double& owed = owed_[static_cast<std::size_t>(id + 1)];
+    const double whole = std::max(0.0, std::round(wanted + owed));
+    owed = std::clamp(owed + wanted - whole, -1.0, 1.0);
+    return whole;
+  }
+
+  void jump(const Program::Node& node, bool taken) {
+    const std::array<std::uint64_t, 1> counter = {last(node.counter, 0)};
+    Instruction one;
+    one.place = node.place;
+    last(node.counter, 0) = push(one, counter);
+    one.kind = Kind::branch;
+    one.place = node.place + 1;
+    one.taken = taken;
+    const std::array<std::uint64_t, 1> counted = {last(node.counter, 0)};
+    push(one, counted);
+  }
+
+  void hand_on(const Program::Node& node, int copies) {
+    if (node.carries.empty()) return;
+    handing_.clear();
+    for (const Program::Carry& carry : node.carries)
+      for (int u = 0; u < copies; ++u) handing_.push_back(last(carry.next, u));
+    std::size_t k = 0;
+    for (const Program::Carry& carry : node.carries)
+      for (int u = 0; u < copies; ++u) last(carry.to, u) = handing_[k++];
+  }
+
+  /// Copies and lanes of what a loop hands on become one.
+  void reduce(const Program::Node& node) {
+    std::uint32_t place = node.place + 2;
+    for (const Program::Carry& carry : node.carries) {
+      std::uint64_t sum = last(carry.to, 0);
+      Instruction one;
+      const Kind kind = carry.real ? Kind::fp_add : Kind::vector;
+      for (int u = 1; u < static_cast<int>(node.interleave); ++u) {
+        one.kind = kind, one.place = place++;
+        sum = push(one, std::array<std::uint64_t, 2>{sum, last(carry.to, u)});
+      }
+      for (double lanes = node.lanes; lanes > 1.0; lanes /= 2.0) {
+        one.kind = Kind::vector, one.place = place++;
+        const std::uint64_t moved = push(one, std::array<std::uint64_t, 1>{sum});
+        one.kind = kind, one.place = place++;
+        sum = push(one, std::array<std::uint64_t, 2>{sum, moved});
+      }
+      for (int u = 0; u < Program::kCopies; ++u) last(carry.to, u) = sum;
+      last(carry.next, 0) = sum;
+    }
+  }
+
+  /// Iterations of a loop from where it stands, `wide` at once.
+  void iterate(int id, double count, double lanes, int copies) {
+    const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
+    const double lanes_before = lanes_;
+    const int copies_before = copies_, loop_before = lanes_loop_;
+    if (node.left) lanes_ = lanes, copies_ = copies, lanes_loop_ = id;
+    const double step = node.left ? lanes * copies : 1.0;
+    double until_jump = node.unrolled;
+    for (double k = 0.0; k < count && !stopped_; ++k) {
+      body(id);
+      hand_on(node, node.left ? copies : 1);
+      if (!node.left || node.whole) {
+        iteration(id) += step;
+        continue;
+      }
+      if (--until_jump <= 0.5) {
+        jump(node, k + 1.0 < count);
+        until_jump = node.unrolled;
+      } else if (k + 1.0 >= count) {
+        jump(node, false);
+      }
+      iteration(id) += step;
+    }
+    lanes_ = lanes_before, copies_ = copies_before, lanes_loop_ = loop_before;
+  }
+
+  void enter(int id) {
+    const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
+    const double all = trips(id);
+    trips_[static_cast<std::size_t>(id + 1)] = all;
+    iteration(id) = 0.0;
+    if (all <= 0.0) return;
+    for (const Program::Carry& carry : node.carries) {
+      const std::uint64_t begin = carry.initial >= 0 ? last(carry.initial, 0) : 0;
+      for (int u = 0; u < Program::kCopies; ++u) last(carry.to, u) = begin;
+    }
+    last(node.counter, 0) = 0;
+    if (!node.left) {
+      iterate(id, all, 1.0, 1);
+    } else {
+      const WalkedSplit split = walked(node, all);
+      if (split.blocks > 0.0) {
+        iterate(id, split.blocks, node.lanes, static_cast<int>(node.interleave));
+        if (!node.carries.empty()) reduce(node);
+      }
+      if (split.halves > 0.0) iterate(id, split.halves, split.half, 1);
+      if (split.rest > 0.0) iterate(id, split.rest, 1.0, 1);
+    }
+    iteration(id) = all - 1.0;
+  }
+
+  void body(int id) {
+    ++turn_;
+    const std::uint64_t turn = turn_;
+    for (const Program::Event& event : program_.nodes_[static_cast<std::size_t>(id + 1)].events) {
+      if (stopped_) return;
+      if (event.loop)
+        enter(event.index);
+      else
+        emit(event.index, turn, id);
+    }
+  }
+
+  /// Whether a part of the iterations holds this one; the jump that decides it comes along, but in lanes,
+  /// where both sides are computed.
+  bool holds(const Program::Op& op, std::uint64_t turn, int id) {
+    if (op.share >= 1.0 - 1e-9 || (op.copied && lanes_ > 1.0)) return true;
+    double at = 0.0;
+    if (op.at_random) {
+      at = static_cast<double>(mixed(turn, 17) >> 11U) * 0x1p-53;
+    } else if (id >= 0) {
+      const double all = std::max(1.0, trips_[static_cast<std::size_t>(id + 1)]);
+      at = iteration(id) / all;
+    }
+    const bool is = op.share <= 0.5 ? at < op.share : at >= 1.0 - op.share;
+    if (turn != decided_turn_ || op.share != decided_share_) {
+      decided_turn_ = turn, decided_share_ = op.share;
+      Instruction one;
+      one.kind = Kind::branch;
+      one.place = op.place + Program::kPlaces - 1;
+      one.taken = !is;
+      std::array<std::uint64_t, 1> from = {number_};
+      push(one, from);
+    }
+    return is;
+  }
+
+  void emit(int index, std::uint64_t turn, int id) {
+    const Program::Op& op = program_.ops_[static_cast<std::size_t>(index)];
+    for (const int loop : op.first_of)
+      if (iteration(loop) > 0.5) return;
+    for (const int loop : op.last_of)
+      if (iteration(loop) + 1.0 < trips_[static_cast<std::size_t>(loop + 1)]) return;
+    const std::uint64_t time = times_[static_cast<std::size_t>(index)]++;
+    if (op.row > 1.0) {
+      const double at = op.along >= 0 ? iteration(op.along) : static_cast<double>(time);
+      if (std::fmod(at, op.row) != 0.0) return;
+    }
+    if (!holds(op, turn, id)) return;
+    const double lanes = op.copied ? lanes_ : 1.0;
+    const double lane_move = lane_move_of(op, lanes_loop_);
+    const Made made = made_of(op, lanes, program_.vector_bytes_, lane_move);
+    const int copies = op.copied ? copies_ : 1;
+    const bool access = op.kind == Kind::load || op.kind == Kind::store;
+    double offset = 0.0;
+    if (access) {
+      offset = op.constant;
+      for (const auto& [loop, bytes] : op.moves) offset += bytes * iteration(loop);
+    }
+    for (int u = 0; u < copies; ++u) {
+      std::array<std::uint64_t, 3> sources = {};
+      for (std::size_t k = 0; k < std::min<std::size_t>(3, op.sources.size()); ++k)
+        if (const auto [reg, copied] = op.sources[k]; reg >= 0) sources[k] = last(reg, copied ? u : 0);
+      const std::uint64_t made_now = access ? reach(op, made, sources, offset + lane_move * lanes * u,
+                                                    time * Program::kCopies + static_cast<std::uint64_t>(u))
+                                            : compute(op, made, sources);
+      if (op.result >= 0) last(op.result, u) = made_now;
+    }
+  }
+
+  std::uint64_t compute(const Program::Op& op, const Made& made, std::array<std::uint64_t, 3> sources) {
+    Instruction one;
+    one.kind = op.kind;
+    std::uint64_t result = 0;
+    std::uint32_t step = 0;
+    const auto chain = static_cast<int>(made.chain), rows = static_cast<int>(made.accesses);
+    const int beside = rows > 0 ? static_cast<int>(made.beside / rows) : 0;
+    for (int row = 0; row < rows; ++row) {
+      one.place = op.place + step++ % (Program::kPlaces - 1);
+      result = push(one, sources);
+      for (int k = 1; k < chain; ++k) {
+        one.place = op.place + step++ % (Program::kPlaces - 1);
+        result = push(one, std::array<std::uint64_t, 1>{result});
+      }
+      for (int k = 0; k < beside; ++k) {
+        Instruction other;
+        other.kind = k % 2 == 0 ? Kind::fp_add : Kind::integer;
+        other.place = op.place + step++ % (Program::kPlaces - 1);
+        push(other, std::array<std::uint64_t, 1>{sources[0]});
+      }
+    }
+    return result;
+  }
+
+  std::uint64_t reach(const Program::Op& op, const Made& made, std::array<std::uint64_t, 3> sources,
+                      double offset, std::uint64_t time) {
+    Instruction one;
+    one.kind = op.kind;
+    one.bytes = static_cast<std::uint16_t>(std::max(1.0, made.bytes));
+    std::uint64_t result = 0, shuffled = 0;
+    const auto count = static_cast<int>(made.accesses), beside = static_cast<int>(made.beside);
+    std::uint32_t step = 0;
+    Instruction other;
+    other.kind = Kind::vector;
+    if (op.kind == Kind::store)
+      for (int k = 0; k < beside; ++k) {
+        other.place = op.place + 32 + static_cast<std::uint32_t>(k % 31);
+        shuffled = push(other, std::array<std::uint64_t, 1>{sources[0]});
+      }
+    if (shuffled != 0) sources[0] = shuffled;
+    for (int k = 0; k < count; ++k) {
+      double place = offset + made.apart * k;
+      for (const auto& [size, bytes] : op.anywhere)
+        place +=
+            bytes * std::floor(static_cast<double>(mixed(mixed(mixed(op.place, time), k), bytes) >> 11U) *
+                               0x1p-53 * size);
+      auto at = static_cast<std::int64_t>(place);
+      const auto size = static_cast<std::int64_t>(op.buffer_bytes);
+      if (at < 0 || at >= size) at = ((at % size) + size) % size;  // of bounds that are means
+      one.address = op.base + static_cast<std::uint64_t>(at);
+      one.place = op.place + step++ % 32;
+      result = push(one, sources);
+      if (op.kind == Kind::load && k < beside) {
+        other.place = op.place + 32 + static_cast<std::uint32_t>(k % 31);
+        shuffled = push(other, std::array<std::uint64_t, 2>{result, shuffled});
+      }
+    }
+    return op.kind == Kind::load && shuffled != 0 ? shuffled : result;
+  }
+
+  const Program& program_;
+  const TraceSink& sink_;
+  std::vector<Instruction> batch_;
+  std::vector<std::uint64_t> last_;               ///< by register and copy: the number of what gave it last
+  std::vector<double> iteration_, trips_, owed_;  ///< by loop + 1
+  std::vector<std::uint64_t> times_;              ///< by op
+  std::vector<std::uint64_t> handing_;
+  std::uint64_t number_ = 0, handed_ = 0, turn_ = 0, decided_turn_ = 0;
+  double decided_share_ = -1.0;
+  double lanes_ = 1.0;
+  int copies_ = 1, lanes_loop_ = -1;
+  bool stopped_ = false;
+};
+
+std::uint64_t Program::run(const TraceSink& sink) const { return Walker(*this, sink).run(); }
+
+/// Instructions of an op each time that its loop's body is walked, in so many lanes.
+double ProgramBuilder::executed(const Program::Op& op, int at, double lanes, double copies) const {
+  double times = op.share;
+  for (const int id : op.first_of) times /= std::max(1.0, loop(id).trips);
+  for (const int id : op.last_of) times /= std::max(1.0, loop(id).trips);
+  if (op.row > 1.0) {
+    const double trips = op.along >= 0 ? std::max(1.0, loop(op.along).trips) : op.row;
+    times *= std::ceil(trips / op.row) / trips;
+  }
+  if (op.copied && lanes > 1.0) times /= std::max(1e-9, op.share);
+  return times * (op.copied ? copies : 1.0) *
+         made_of(op, op.copied ? lanes : 1.0, program_.vector_bytes_, lane_move_of(op, at)).all();
+}
+
+/// Instructions of an entry to a loop, or of what stands outside all.
+double ProgramBuilder::entry(int id, double lanes, double copies, int lanes_loop) const {
+  const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
+  const auto once = [&](double in_lanes, double in_copies, int in_loop) {
+    double sum = 0.0;
+    for (const Program::Event& event : node.events)
+      sum += event.loop ? entry(event.index, in_lanes, in_copies, in_loop)
+                        : executed(program_.ops_[static_cast<std::size_t>(event.index)], in_loop, in_lanes,
+                                   in_copies);
+    return sum;
+  };
+  if (id < 0) return once(1.0, 1.0, -1);
+  if (!node.left) return node.trips * once(lanes, copies, lanes_loop);
+  const WalkedSplit split = walked(node, node.trips);
+  const auto part = [&](double count, double in_lanes, double in_copies) {
+    if (count <= 0.0) return 0.0;
+    return count * once(in_lanes, in_copies, id) +
+           (node.whole ? 0.0 : 2.0 * std::ceil(count / node.unrolled));
+  };
+  double sum = part(split.blocks, node.lanes, node.interleave) + part(split.halves, split.half, 1.0) +
+               part(split.rest, 1.0, 1.0);
+  if (split.blocks > 0.0)
+    sum += static_cast<double>(node.carries.size()) *
+           (node.interleave - 1.0 + 2.0 * std::log2(std::max(1.0, node.lanes)));
+  return sum;
+}
+
+void ProgramBuilder::count() { program_.instructions_ = entry(-1, 1.0, 1.0, -1); }
+
+}  // namespace hone::cost::simulator

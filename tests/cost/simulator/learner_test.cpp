@@ -1,0 +1,95 @@
+#include "hone/cost/simulator/learner.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+
+namespace hone::cost::simulator {
+namespace {
+
+IpcPairOptions small() {
+  IpcPairOptions options;
+  options.fewest = 2e4, options.most = 1.5e5;
+  options.least = 2000;
+  options.cores_each = 2;
+  return options;
+}
+
+const std::vector<IpcSample>& pairs() {
+  static const std::vector<IpcSample> all = [] {
+    std::vector<IpcSample> list;
+    for (std::uint64_t kernel = 0; kernel < 90; ++kernel)
+      for (IpcSample& one : make_pairs(small(), kernel)) list.push_back(std::move(one));
+    return list;
+  }();
+  return all;
+}
+
+TEST(SimulatedIpc, SampledCoresFitTogetherAndRepeat) {
+  for (std::uint64_t number = 0; number < 200; ++number) {
+    const Core core = sampled_core(5, number);
+    EXPECT_NO_THROW(check_core(core)) << number;
+    EXPECT_EQ(core, sampled_core(5, number));
+  }
+}
+
+TEST(SimulatedIpc, FeaturesAreFiniteAndNamed) {
+  ASSERT_GT(pairs().size(), 20U);
+  for (const IpcSample& one : pairs()) {
+    ASSERT_EQ(one.features.size(), ipc_feature_names().size());
+    for (const double value : one.features) EXPECT_TRUE(std::isfinite(value));
+    EXPECT_GT(one.ipc, 0.0);
+    EXPECT_LT(one.portion_instructions, one.instructions);
+  }
+}
+
+TEST(SimulatedIpc, TheForestIsNearerThanTheMeanOnFamiliesHeldOut) {
+  const IpcEvaluation evaluation = evaluate_ipc(pairs());
+  ASSERT_EQ(evaluation.scores.size(), 4U);
+  EXPECT_EQ(evaluation.scores.front().name, "forest");
+  EXPECT_LT(evaluation.scores.front().rmse, 0.8 * evaluation.scores.back().rmse);
+  EXPECT_GT(evaluation.scores.front().correlation, 0.7);
+}
+
+TEST(SimulatedIpc, AFileGivesTheSameModel) {
+  const IpcModel model = IpcModel::fit(pairs(), small(), Json{{"date", "today"}});
+  const IpcModel again = IpcModel::parse(model.text(), "ipc.json");
+  EXPECT_EQ(again.samples(), model.samples());
+  EXPECT_NEAR(again.rmse(), model.rmse(), 1e-12);
+  EXPECT_EQ(again.options().portion, model.options().portion);
+  EXPECT_EQ(again.provenance()["date"], "today");
+  for (std::size_t i = 0; i < 10; ++i)
+    EXPECT_NEAR(again.predict(pairs()[i].features), model.predict(pairs()[i].features), 0.05);
+  EXPECT_EQ(again.text(), IpcModel::parse(again.text(), "ipc.json").text());
+}
+
+TEST(SimulatedIpc, WhatIsNoModelIsRefused) {
+  const auto error = [](const std::string& text) {
+    try {
+      (void)IpcModel::parse(text, "ipc.json");
+    } catch (const Error& wrong) {
+      return std::string(wrong.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(error("{}").find("ipc.json"), std::string::npos);
+  EXPECT_NE(error("[1]").find("no model"), std::string::npos);
+  EXPECT_NE(error(R"({"format": "hone-simulated-ipc", "version": 99})").find("version"), std::string::npos);
+  EXPECT_NE(error(R"({"format": "hone-simulated-ipc", "version": 1, "features": ["a"]})").find("features"),
+            std::string::npos);
+  EXPECT_THROW((void)IpcModel::fit({}, small()), Error);
+  EXPECT_THROW((void)ipc_sample_of("{\"fam", "pairs", 3), Error);
+}
+
+TEST(SimulatedIpc, PairsAreAsTheirLinesSay) {
+  const IpcSample& one = pairs().front();
+  const IpcSample again = ipc_sample_of(ipc_sample_line(one), "pairs", 1);
+  EXPECT_EQ(again.family, one.family);
+  EXPECT_EQ(again.core, one.core);
+  EXPECT_NEAR(again.ipc, one.ipc, 1e-5);
+}
+
+}  // namespace
+}  // namespace hone::cost::simulator

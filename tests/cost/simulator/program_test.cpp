@@ -1,0 +1,210 @@
+#include "hone/cost/simulator/program.h"
+
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "hone/base/error.h"
+#include "hone/cost/kernels/generator.h"
+#include "hone/cost/mlir/text.h"
+#include "hone/cost/simulator/simulate.h"
+
+namespace hone::cost::simulator {
+namespace {
+
+Program program(const std::string& text, const Core& core = {}) {
+  const mlir::Module module = mlir::parse(text, "test.mlir");
+  return program_of(module, module.functions().front(), core);
+}
+
+std::vector<Instruction> trace_of(const Program& one, std::size_t most = 1000000) {
+  std::vector<Instruction> all;
+  one.run([&](std::span<const Instruction> next) {
+    all.insert(all.end(), next.begin(), next.end());
+    return all.size() < most;
+  });
+  return all;
+}
+
+std::map<Kind, int> count(const std::vector<Instruction>& trace) {
+  std::map<Kind, int> kinds;
+  for (const Instruction& one : trace) ++kinds[one.kind];
+  return kinds;
+}
+
+const char* const kScale = R"(func.func @scale(%a: memref<1024xf32>, %b: memref<1024xf32>) {
+  %c = arith.constant 2.0 : f32
+  affine.for %i = 0 to 1024 {
+    %x = affine.load %a[%i] : memref<1024xf32>
+    %y = arith.mulf %x, %c : f32
+    affine.store %y, %b[%i] : memref<1024xf32>
+  }
+  return
+})";
+
+TEST(Program, ALoopInLanesTouchesEachElementOnce) {
+  const Program scale = program(kScale);
+  const std::vector<Instruction> trace = trace_of(scale);
+  std::set<std::uint64_t> loaded, stored;
+  for (const Instruction& one : trace)
+    if (one.kind == Kind::load || one.kind == Kind::store) {
+      for (unsigned k = 0; k < one.bytes; k += 4) {
+        EXPECT_TRUE((one.kind == Kind::load ? loaded : stored).insert(one.address + k).second);
+      }
+    }
+  EXPECT_EQ(loaded.size(), 1024U);
+  EXPECT_EQ(stored.size(), 1024U);
+  EXPECT_EQ(*loaded.rbegin() - *loaded.begin(), 4092U);
+  auto kinds = count(trace);
+  EXPECT_EQ(kinds[Kind::load], 128);  // of 32 bytes
+  EXPECT_EQ(kinds[Kind::fp_multiply], 128);
+  EXPECT_EQ(kinds[Kind::store], 128);
+  EXPECT_NEAR(scale.instructions(), static_cast<double>(trace.size()), 1.0);
+  // Narrower vectors: more of them.
+  EXPECT_EQ(count(trace_of(program(kScale, named_core("little"))))[Kind::load], 256);
+}
+
+TEST(Program, WhatIsUsedIsWhereItWasMade) {
+  const std::vector<Instruction> trace = trace_of(program(kScale));
+  for (std::size_t i = 0; i < trace.size(); ++i) {
+    if (trace[i].kind == Kind::fp_multiply) {
+      ASSERT_GT(trace[i].sources[0], 0U);
+      EXPECT_EQ(trace[i - trace[i].sources[0]].kind, Kind::load);
+    }
+    if (trace[i].kind == Kind::store) {
+      ASSERT_GT(trace[i].sources[0], 0U);
+      const Instruction& from = trace[i - trace[i].sources[0]];
+      EXPECT_EQ(from.kind, Kind::fp_multiply);
+      // The element that was loaded for it.
+      const std::size_t at = i - trace[i].sources[0];
+      EXPECT_EQ(trace[at - from.sources[0]].address & 4095U, trace[i].address & 4095U);
+    }
+  }
+}
+
+TEST(Program, ASumInARegisterIsAChain) {
+  const Program sum = program(R"(func.func @sum(%a: memref<5000xf64>, %r: memref<1xf64>) {
+  affine.for %i = 0 to 5000 {
+    %x = affine.load %a[%i] : memref<5000xf64>
+    %s = affine.load %r[0] : memref<1xf64>
+    %t = arith.addf %s, %x : f64
+    affine.store %t, %r[0] : memref<1xf64>
+  }
+  return
+})");
+  // Reals are not reordered: 5000 additions one behind the other, four cycles each.
+  const SimulatedRun run = simulate(sum, Core{});
+  EXPECT_EQ(run.part.kinds[static_cast<std::size_t>(Kind::fp_add)], 5000U);
+  EXPECT_NEAR(static_cast<double>(run.part.cycles), 20000.0, 1000.0);
+  EXPECT_LE(run.part.kinds[static_cast<std::size_t>(Kind::store)], 2U);
+}
+
+TEST(Program, AValueHandedOnIsAChain) {
+  const Program sum = program(R"(func.func @sum(%a: memref<5000xf64>) -> f64 {
+  %z = arith.constant 0.0 : f64
+  %r = affine.for %i = 0 to 5000 iter_args(%s = %z) -> (f64) {
+    %x = affine.load %a[%i] : memref<5000xf64>
+    %t = arith.addf %s, %x : f64
+    affine.yield %t : f64
+  }
+  return %r : f64
+})");
+  const SimulatedRun run = simulate(sum, Core{});
+  EXPECT_NEAR(static_cast<double>(run.part.cycles), 20000.0, 1000.0);
+}
+
+TEST(Program, OuterIterationsDoNotWaitForInnerSums) {
+  // Dot products of 16, written out: chains of 16 additions side by side, as many as the buffer reaches.
+  const Program dots = program(R"(func.func @dots(%a: memref<2000x16xf64>, %r: memref<2000xf64>) {
+  affine.for %i = 0 to 2000 {
+    affine.for %k = 0 to 16 {
+      %x = affine.load %a[%i, %k] : memref<2000x16xf64>
+      %s = affine.load %r[%i] : memref<2000xf64>
+      %t = arith.addf %s, %x : f64
+      affine.store %t, %r[%i] : memref<2000xf64>
+    }
+  }
+  return
+})");
+  const SimulatedRun run = simulate(dots, Core{});
+  EXPECT_LT(static_cast<double>(run.part.cycles), 0.6 * 2000.0 * 16.0 * 4.0);
+}
+
+TEST(Program, TrianglesHaveTheirElements) {
+  const Program triangle = program(R"(func.func @t(%a: memref<200x200xf64>, %b: memref<200x200xf64>) {
+  affine.for %i = 0 to 200 {
+    affine.for %j = affine_map<(d0) -> (d0)>(%i) to 200 {
+      %x = affine.load %a[%i, %j] : memref<200x200xf64>
+      %y = math.sqrt %x : f64
+      affine.store %y, %b[%i, %j] : memref<200x200xf64>
+    }
+  }
+  return
+})");
+  double elements = 0.0;
+  std::uint64_t last = 0;
+  for (const Instruction& one : trace_of(triangle))
+    if (one.kind == Kind::store) elements += one.bytes / 8.0, last = std::max(last, one.address);
+  EXPECT_NEAR(elements, 200.0 * 201.0 / 2.0, 0.03 * 20100.0);
+  EXPECT_NEAR(triangle.instructions(), static_cast<double>(trace_of(triangle).size()),
+              0.1 * triangle.instructions());
+}
+
+TEST(Program, GatheredPlacesWaitForTheirIndexAndStayInside) {
+  const Program gather =
+      program(R"(func.func @g(%i: memref<512xindex>, %a: memref<4096xf32>, %o: memref<512xf32>) {
+  affine.for %k = 0 to 512 {
+    %at = affine.load %i[%k] : memref<512xindex>
+    %x = memref.load %a[%at] : memref<4096xf32>
+    affine.store %x, %o[%k] : memref<512xf32>
+  }
+  return
+})");
+  std::set<std::uint64_t> places;
+  int waiting = 0;
+  const std::vector<Instruction> trace = trace_of(gather);
+  for (std::size_t i = 0; i < trace.size(); ++i)
+    if (trace[i].kind == Kind::load && trace[i].sources[0] > 0) ++waiting, places.insert(trace[i].address);
+  EXPECT_GE(waiting, 500);
+  EXPECT_GT(places.size(), 300U);
+  EXPECT_LE(*places.rbegin() - *places.begin(), 4096U * 4U);
+}
+
+TEST(Program, TheGeneratorsFunctionsRunAndAreAsLongAsExpected) {
+  int far = 0, all = 0;
+  for (std::uint64_t number = 0; number < 60; ++number) {
+    const GeneratedKernel kernel = generate_kernel(3, number * 8);
+    SCOPED_TRACE(kernel.family);
+    const Program one = program(kernel.text);
+    if (one.instructions() > 3e5) continue;
+    const std::uint64_t handed = one.run([](std::span<const Instruction> next) {
+      for (const Instruction& instruction : next)
+        if (instruction.kind == Kind::load || instruction.kind == Kind::store) {
+          EXPECT_GT(instruction.bytes, 0U);
+          EXPECT_LE(instruction.bytes, 64U);
+          EXPECT_GT(instruction.address, 4095U);
+        }
+      return true;
+    });
+    ++all;
+    if (std::abs(std::log(static_cast<double>(handed) / one.instructions())) > 0.1) ++far;
+  }
+  EXPECT_GT(all, 15);
+  EXPECT_LE(far, all / 10);
+}
+
+TEST(Program, StopsWhenNoMoreIsWantedAndRepeats) {
+  const Program scale = program(kScale);
+  int calls = 0;
+  scale.run([&](std::span<const Instruction>) { return ++calls < 1; });
+  EXPECT_EQ(calls, 1);
+  const std::vector<Instruction> a = trace_of(scale), b = trace_of(scale);
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].address, b[i].address);
+}
+
+TEST(Program, NothingToExecuteIsAnError) { EXPECT_THROW((void)program("func.func @f() { return }"), Error); }
+
+}  // namespace
+}  // namespace hone::cost::simulator
