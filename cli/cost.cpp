@@ -14,6 +14,8 @@ void add_cost(CLI::App& app, Action& action) {
   add_cost_predict(*cost, action);
   add_cost_tune(*cost, action);
   add_cost_recur(*cost, action);
+  add_cost_simulate(*cost, action);
+  add_cost_simulate_learn(*cost, action);
 }
 
 }  // namespace hone::cli

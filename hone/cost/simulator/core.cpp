@@ -94,10 +94,12 @@ bool fits(const CoreKey& key, double value) {
          (!key.whole || value == std::floor(value));
 }
 
-std::vector<std::string> key_names() {
+/// There are too many to list.
+std::string near_key(const std::string& name) {
   std::vector<std::string> names;
   for (const CoreKey& key : core_keys()) names.push_back(key.name);
-  return names;
+  const std::string near = nearest(name, names);
+  return near.empty() ? "docs/simulator.md lists them" : fmt::format("did you mean '{}'?", near);
 }
 
 void read_value(Core& core, const CoreKey& key, const Node& node) {
@@ -249,8 +251,7 @@ Core core_of(const std::string& name_or_file) {
 void set_core_key(Core& core, const std::string& name, const std::string& value) {
   const auto key = std::find_if(core_keys().begin(), core_keys().end(),
                                 [&](const CoreKey& one) { return one.name == name; });
-  if (key == core_keys().end())
-    throw Error(fmt::format("a core has no '{}'", name), {}, suggest(name, key_names()));
+  if (key == core_keys().end()) throw Error(fmt::format("a core has no '{}'", name), {}, near_key(name));
   // As it would stand in a file: a number as it is, else a text.
   char* end = nullptr;
   const double number = std::strtod(value.c_str(), &end);

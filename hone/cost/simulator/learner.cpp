@@ -31,6 +31,14 @@ predict::ForestOptions forest_options() {
   return options;
 }
 
+/// Of a row of features.
+double portion_ipc_of(const std::vector<double>& features) {
+  static const auto at = static_cast<std::size_t>(
+      std::find(ipc_feature_names().begin(), ipc_feature_names().end(), "portion_ipc") -
+      ipc_feature_names().begin());
+  return features[at];
+}
+
 double per(std::uint64_t count, double all) { return all > 0.0 ? static_cast<double>(count) / all : 0.0; }
 
 /// The columns of samples brought to [0, 1], which the forest wants.
@@ -54,18 +62,33 @@ struct Ranges {
   }
 };
 
-predict::Forest grown(const std::vector<const IpcSample*>& samples, const Ranges& ranges) {
+predict::Forest grown(const std::vector<const IpcSample*>& samples, const Ranges& ranges, IpcTarget target) {
   std::vector<predict::Row> rows;
   std::vector<double> targets;
   for (const IpcSample* one : samples) {
     rows.push_back(scaled(one->features, ranges.low, ranges.high));
-    targets.push_back(one->ipc);
+    targets.push_back(target == IpcTarget::ipc ? one->ipc : one->ipc - portion_ipc_of(one->features));
   }
   return {std::vector<predict::Feature>(ranges.low.size()), rows, targets, forest_options()};
 }
 
+double predicted(const predict::Forest& forest, IpcTarget target, const std::vector<double>& features,
+                 const std::vector<double>& low, const std::vector<double>& high) {
+  const double said = forest.predict(scaled(features, low, high));
+  if (target == IpcTarget::ipc) return said;
+  // Nothing runs at no pace at all.
+  const double portion = portion_ipc_of(features);
+  return std::max(said + portion, 0.1 * portion);
+}
+
 /// By sample, a fold of its family's: families go to the folds one after the other, the largest first.
-std::vector<int> folds_of(const std::vector<IpcSample>& samples) {
+std::vector<int> folds_of(const std::vector<IpcSample>& samples, bool by_family) {
+  std::vector<int> result;
+  if (!by_family) {
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      result.push_back(static_cast<int>(Rng(1, "folds of pairs", i).below(kFolds)));
+    return result;
+  }
   std::map<std::string, int> sizes;
   for (const IpcSample& one : samples) ++sizes[one.family];
   std::vector<std::pair<int, std::string>> order;
@@ -73,7 +96,6 @@ std::vector<int> folds_of(const std::vector<IpcSample>& samples) {
   std::sort(order.begin(), order.end());
   std::map<std::string, int> fold;
   for (std::size_t i = 0; i < order.size(); ++i) fold[order[i].second] = static_cast<int>(i) % kFolds;
-  std::vector<int> result;
   for (const IpcSample& one : samples) result.push_back(fold[one.family]);
   return result;
 }
@@ -140,6 +162,14 @@ std::vector<double> ipc_features(const Simulated& portion, const Core& core) {
   row.push_back(portion.ipc());
   for (const CoreKey& key : core_keys()) row.push_back(key.get(core));
   return row;
+}
+
+const char* ipc_target_name(IpcTarget target) { return target == IpcTarget::ipc ? "ipc" : "correction"; }
+
+IpcTarget ipc_target_of(const std::string& name) {
+  if (name == "ipc") return IpcTarget::ipc;
+  if (name == "correction") return IpcTarget::correction;
+  throw Error("a forest learns 'ipc' or 'correction'", {}, suggest(name, {"ipc", "correction"}));
 }
 
 Json ipc_options_json(const IpcPairOptions& options) {
@@ -234,43 +264,48 @@ void IpcModel::grow() {
   for (const IpcSample& one : samples_) all.push_back(&one);
   const Ranges ranges(all);
   low_ = ranges.low, high_ = ranges.high;
-  forest_ = std::make_shared<const predict::Forest>(grown(all, ranges));
+  forest_ = std::make_shared<const predict::Forest>(grown(all, ranges, target_));
 }
 
-IpcModel IpcModel::fit(std::vector<IpcSample> samples, const IpcPairOptions& options, Json provenance) {
+IpcModel IpcModel::fit(std::vector<IpcSample> samples, const IpcPairOptions& options, Json provenance,
+                       IpcTarget target) {
   if (samples.size() < 10)
     throw Error(fmt::format("{} simulated pairs are too few to learn from", samples.size()), {},
                 "at least 10; more kernels or more cores give more");
   IpcModel model;
   model.options_ = options;
+  model.target_ = target;
   model.provenance_ = provenance.is_object() ? std::move(provenance) : Json::object();
   std::set<std::string> families;
   for (const IpcSample& one : samples) families.insert(one.family);
-  model.rmse_ = families.size() > 1 ? evaluate_ipc(samples).scores.front().rmse : kNaN;
+  model.rmse_ =
+      families.size() > 1 ? evaluate_ipc(samples).scores[target == IpcTarget::ipc ? 0 : 1].rmse : kNaN;
   model.samples_ = std::move(samples);
   model.grow();
   return model;
 }
 
 double IpcModel::predict(const std::vector<double>& features) const {
-  return forest_->predict(scaled(features, low_, high_));
+  return predicted(*forest_, target_, features, low_, high_);
 }
 
 double IpcModel::predict(const Simulated& portion, const Core& core) const {
   return predict(ipc_features(portion, core));
 }
 
-IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples) {
+IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples, bool by_family) {
   IpcEvaluation evaluation;
+  evaluation.by_family = by_family;
   evaluation.samples = samples.size();
   std::set<std::string> families;
   for (const IpcSample& one : samples) families.insert(one.family);
   evaluation.families = families.size();
-  if (families.size() < 2)
+  if (by_family && families.size() < 2)
     throw Error("one family of functions says nothing of others", {}, "pairs of at least two families");
-  const std::vector<int> folds = folds_of(samples);
-  std::vector<double> forest(samples.size()), linear(samples.size()), mean(samples.size()),
-      portion(samples.size()), truth(samples.size());
+  if (samples.size() < 10) throw Error("these pairs are too few", {}, "at least 10");
+  const std::vector<int> folds = folds_of(samples, by_family);
+  std::vector<double> forest(samples.size()), corrected(samples.size()), linear(samples.size()),
+      mean(samples.size()), portion(samples.size()), truth(samples.size());
   double predicting_s = 0.0;
   for (int fold = 0; fold < kFolds; ++fold) {
     std::vector<const IpcSample*> seen;
@@ -278,7 +313,8 @@ IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples) {
       if (folds[i] != fold) seen.push_back(&samples[i]);
     if (seen.size() == samples.size()) continue;
     const Ranges ranges(seen);
-    const predict::Forest trees = grown(seen, ranges);
+    const predict::Forest trees = grown(seen, ranges, IpcTarget::ipc);
+    const predict::Forest above = grown(seen, ranges, IpcTarget::correction);
     std::vector<double> rows, targets;
     for (const IpcSample* one : seen) {
       rows.insert(rows.end(), one->features.begin(), one->features.end());
@@ -290,16 +326,19 @@ IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples) {
     for (std::size_t i = 0; i < samples.size(); ++i) {
       if (folds[i] != fold) continue;
       const double begin = monotonic_s();
-      forest[i] = trees.predict(scaled(samples[i].features, ranges.low, ranges.high));
+      const std::vector<double>& row = samples[i].features;
+      forest[i] = predicted(trees, IpcTarget::ipc, row, ranges.low, ranges.high);
       predicting_s += monotonic_s() - begin;
+      corrected[i] = predicted(above, IpcTarget::correction, row, ranges.low, ranges.high);
       linear[i] = line.predict(samples[i].features);
       mean[i] = average;
       portion[i] = samples[i].portion_ipc;
       truth[i] = samples[i].ipc;
     }
   }
-  evaluation.scores = {score_of("forest", forest, truth), score_of("linear", linear, truth),
-                       score_of("portion", portion, truth), score_of("mean", mean, truth)};
+  evaluation.scores = {score_of("forest", forest, truth), score_of("correction", corrected, truth),
+                       score_of("linear", linear, truth), score_of("portion", portion, truth),
+                       score_of("mean", mean, truth)};
   double whole = 0.0, part = 0.0, instructions = 0.0, simulated = 0.0;
   for (const IpcSample& one : samples) {
     whole += one.whole_s, part += one.portion_s;

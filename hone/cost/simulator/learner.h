@@ -41,6 +41,12 @@ struct IpcPairOptions {
 };
 Json ipc_options_json(const IpcPairOptions& options);
 
+/// What a forest learns: the IPC of the whole run (the paper), or what it is above the portion's own.
+enum class IpcTarget { ipc, correction };
+/// "ipc", "correction"; throws Error for other names.
+const char* ipc_target_name(IpcTarget target);
+IpcTarget ipc_target_of(const std::string& name);
+
 /// Core `number` of an endless sequence: each key drawn by itself from what is usual between a small core and
 /// a large one. A pure function of (seed, number).
 Core sampled_core(std::uint64_t seed, std::uint64_t number);
@@ -55,17 +61,20 @@ std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t k
 /// Counts are taken per instruction, as there, so that a portion of any length says the same.
 /// Deviations: the simulator, cores and functions are hone's own (theirs: gem5's O3CPU, NAS and GAP
 /// benchmarks); features are those that this simulator has; the forest's size is not given there: 100 trees.
+/// IpcTarget::correction is hone's own: near what the portion says, the trees have less to find out.
 /// A plain value; predicting is thread safe.
 class IpcModel {
  public:
   /// Throws Error (input) where there are fewer than 10 samples.
-  static IpcModel fit(std::vector<IpcSample> samples, const IpcPairOptions& options, Json provenance = {});
+  static IpcModel fit(std::vector<IpcSample> samples, const IpcPairOptions& options, Json provenance = {},
+                      IpcTarget target = IpcTarget::ipc);
 
   double predict(const Simulated& portion, const Core& core) const;
   double predict(const std::vector<double>& features) const;
   /// Root of the mean squared error of families that the forest was not fitted to; NaN where there was one.
   double rmse() const { return rmse_; }
   const IpcPairOptions& options() const { return options_; }
+  IpcTarget target() const { return target_; }
   const Json& provenance() const { return provenance_; }
   std::size_t samples() const { return samples_.size(); }
 
@@ -81,6 +90,7 @@ class IpcModel {
   std::vector<IpcSample> samples_;
   IpcPairOptions options_;
   Json provenance_;
+  IpcTarget target_ = IpcTarget::ipc;
   double rmse_ = 0.0;
   std::vector<double> low_, high_;
   std::shared_ptr<const predict::Forest> forest_;
@@ -95,13 +105,17 @@ struct IpcScore {
   double correlation = 0.0;  ///< of ranks
 };
 struct IpcEvaluation {
-  std::vector<IpcScore> scores;  ///< the forest first, then linear regression, the portion's IPC, the mean
+  /// "forest", "correction" (the forest of IpcTarget::correction), then "linear" regression, the "portion"'s
+  /// own IPC, and the "mean".
+  std::vector<IpcScore> scores;
+  bool by_family = true;
   std::size_t samples = 0, families = 0;
   double simulated_share = 0.0;  ///< of all instructions
   double speedup = 0.0;          ///< time of whole simulations over that of portions and predictions
 };
-/// By five folds of families. Throws Error (input) where there are fewer than two families.
-IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples);
+/// By five folds: of families, or of single pairs, as the paper parts them, where a function's other cores
+/// are known. Throws Error (input) where there are fewer than two families, or ten pairs.
+IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples, bool by_family = true);
 Json ipc_evaluation_json(const IpcEvaluation& evaluation);
 
 /// One line of a file of pairs, and back. Reading throws Error (at line `line` of `file`).

@@ -72,6 +72,7 @@ IpcSample ipc_sample_of(const std::string& line, const std::string& file, int nu
 Json ipc_evaluation_json(const IpcEvaluation& evaluation) {
   Json json{{"pairs", evaluation.samples},
             {"families", evaluation.families},
+            {"held_out_by", evaluation.by_family ? "family" : "pair"},
             {"simulated_share", evaluation.simulated_share},
             {"speedup", evaluation.speedup}};
   Json& list = json["held_out"] = Json::array();
@@ -89,6 +90,7 @@ std::string IpcModel::text() const {
             {"version", kVersion},
             {"provenance", provenance_},
             {"pairs_of", ipc_options_json(options_)},
+            {"target", ipc_target_name(target_)},
             {"held_out", "families"},
             {"rmse", finite_or_null(rmse_)},
             {"features", ipc_feature_names()}};
@@ -118,6 +120,11 @@ IpcModel IpcModel::parse(const std::string& text, const std::string& file) {
   if (!json.contains("pairs") || !json["pairs"].is_array() || json["pairs"].size() < 10)
     throw Error("it holds no pairs to grow a forest from", place, "learn it again");
   IpcModel model;
+  try {
+    model.target_ = ipc_target_of(json_text(json, "target", "ipc"));
+  } catch (const Error& error) {
+    throw Error(error.message(), place, error.hint());
+  }
   for (const Json& one : json["pairs"]) model.samples_.push_back(sample_of(one, place));
   try {
     const Json& of = json.at("pairs_of");

@@ -47,7 +47,7 @@ TEST(SimulatedIpc, FeaturesAreFiniteAndNamed) {
 
 TEST(SimulatedIpc, TheForestIsNearerThanTheMeanOnFamiliesHeldOut) {
   const IpcEvaluation evaluation = evaluate_ipc(pairs());
-  ASSERT_EQ(evaluation.scores.size(), 4U);
+  ASSERT_EQ(evaluation.scores.size(), 5U);
   EXPECT_EQ(evaluation.scores.front().name, "forest");
   EXPECT_LT(evaluation.scores.front().rmse, 0.8 * evaluation.scores.back().rmse);
   EXPECT_GT(evaluation.scores.front().correlation, 0.7);
