@@ -1,0 +1,93 @@
+// hone cost simulate, simulate-learn.
+#include <gtest/gtest.h>
+
+#include "../program.h"
+#include "hone/base/json.h"
+
+namespace hone {
+namespace {
+
+const char* const kSimulatedKernel = R"(func.func @sum(%a: memref<20000xf64>, %r: memref<1xf64>) {
+  affine.for %i = 0 to 20000 {
+    %x = affine.load %a[%i] : memref<20000xf64>
+    %s = affine.load %r[0] : memref<1xf64>
+    %t = arith.addf %s, %x : f64
+    affine.store %t, %r[0] : memref<1xf64>
+  }
+  return
+})";
+
+TEST(CostSimulate, TellsCyclesOfEachCore) {
+  const test::Folder folder;
+  folder.write("k.mlir", kSimulatedKernel);
+  folder.write("mine.toml", "base = \"big\"\nunits.fp_add.latency = 2\n");
+  test::Program program(folder, {"cost", "simulate", "k.mlir", "--core", "mine.toml", "--json"});
+  ASSERT_EQ(program.status(), 0) << program.err();
+  const Json json = Json::parse(program.out());
+  EXPECT_EQ(json[0]["function"], "sum");
+  EXPECT_FALSE(json[0]["predicted"].get<bool>());
+  EXPECT_NEAR(json[0]["cycles"].get<double>(), 40000.0, 2000.0);
+  EXPECT_EQ(json[0]["description"]["units"]["fp_add"]["latency"], 2);
+  test::Program explored(folder,
+                         {"cost", "simulate", "k.mlir", "--explore", "units.fp_add.latency=3,6", "--json"});
+  ASSERT_EQ(explored.status(), 0) << explored.err();
+  const Json two = Json::parse(explored.out());
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_NEAR(two[1]["cycles"].get<double>() / two[0]["cycles"].get<double>(), 2.0, 0.1);
+  test::Program text(folder, {"cost", "simulate", "k.mlir", "--portion", "0.5"});
+  ASSERT_EQ(text.status(), 0) << text.err();
+  EXPECT_NE(text.out().find("the portion's own"), std::string::npos) << text.out();
+  EXPECT_NE(text.out().find("memory bound"), std::string::npos) << text.out();
+}
+
+TEST(CostSimulate, WrongInputIsTold) {
+  const test::Folder folder;
+  folder.write("k.mlir", kSimulatedKernel);
+  folder.write("bad.toml", "clock_ghz = 3\nreorder_bufer = 5\n");
+  const auto fails = [&](std::vector<std::string> more, const std::string& says) {
+    std::vector<std::string> words{"cost", "simulate", "k.mlir"};
+    words.insert(words.end(), more.begin(), more.end());
+    test::Program program(folder, words);
+    EXPECT_EQ(program.status(), 2);
+    EXPECT_NE(program.err().find(says), std::string::npos) << program.err();
+  };
+  fails({"--core", "bad.toml"}, "bad.toml:2");
+  fails({"--core", "bigg"}, "did you mean 'big'");
+  fails({"--explore", "reorder_bufer=3"}, "did you mean 'reorder_buffer'");
+  fails({"--explore", "reorder_buffer"}, "--explore");
+  fails({"--portion", "2"}, "--portion");
+  fails({"--model", "bad.toml"}, "bad.toml");
+}
+
+TEST(CostSimulate, LearnsGoesOnAndPredicts) {
+  const test::Folder folder;
+  folder.write("k.mlir", kSimulatedKernel);
+  const std::vector<std::string> options{"--out",  "ipc.json", "--fewest", "20000",  "--most",
+                                         "150000", "--least",  "2000",     "--json", "--quiet"};
+  const auto learn = [&](const std::string& kernels) {
+    std::vector<std::string> words{"cost", "simulate-learn", "--kernels", kernels};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  };
+  test::Program first(folder, learn("40"));
+  ASSERT_EQ(first.status(), 0) << first.err();
+  const Json json = Json::parse(first.out());
+  EXPECT_EQ(json["held_out"][0]["predictor"], "forest");
+  test::Program again(folder, learn("40"));
+  ASSERT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(Json::parse(again.out())["held_out"], json["held_out"]);
+  std::vector<std::string> other = learn("40");
+  other.insert(other.end(), {"--seed", "2"});
+  test::Program wrong(folder, other);
+  EXPECT_EQ(wrong.status(), 2);
+  EXPECT_NE(wrong.err().find("ipc.json.pairs:1"), std::string::npos) << wrong.err();
+  test::Program predicted(folder, {"cost", "simulate", "k.mlir", "--model", "ipc.json", "--json"});
+  ASSERT_EQ(predicted.status(), 0) << predicted.err();
+  const Json said = Json::parse(predicted.out());
+  EXPECT_TRUE(said[0]["predicted"].get<bool>());
+  EXPECT_EQ(said[0]["predicted_by"], "forest");
+  EXPECT_LT(said[0]["simulated_share"].get<double>(), 0.2);
+}
+
+}  // namespace
+}  // namespace hone
