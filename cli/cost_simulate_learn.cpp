@@ -124,7 +124,9 @@ int simulate_learn(SimulateLearnArguments arguments) {
       file << lines << fmt::format("{{\"done\":{}}}\n", kernel) << std::flush;
       if (!file)
         throw environment_error(fmt::format("{} could not be written", arguments.pairs), "is the disk full?");
-      for (ipc::IpcSample& one : made) pairs.samples.push_back(std::move(one));
+      // As their lines say, so that a run that goes on learns the same.
+      for (const ipc::IpcSample& one : made)
+        pairs.samples.push_back(ipc::ipc_sample_of(ipc::ipc_sample_line(one), arguments.pairs, 0));
     }
     progress.show(fmt::format("{} of {} functions, {} pairs", kernel + 1, all, pairs.samples.size()));
     stopped = interrupted();
