@@ -1,11 +1,7 @@
 #include "hone/cost/llm/probe.h"
 
-#include <algorithm>
-
-#include "../../program.h"
-#include "api.h"
 #include "hone/base/http.h"
-#include "hone/cost/llm/probe_request.h"
+#include "probe_options.h"
 
 namespace hone::cost {
 namespace {
@@ -15,26 +11,13 @@ using test::ServerReply;
 using test::ServerRequest;
 using test::SmallServer;
 
-ProbeOptions options_for(const SmallServer& server, const Folder& folder) {
-  ProbeOptions options;
-  options.url = server.url();
-  options.model = "m";
-  options.prompts = {16, 64};
-  options.outputs = {1, 4};
-  options.repeats = 2;
-  options.budget_tokens = 1000000;
-  options.file = folder.file("probe.jsonl");
-  options.sleep = [](double) {};
-  return options;
-}
-
 TEST(LlmProbe, MeasuresWhatTheApiCounts) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) {
     EXPECT_EQ(request.target, "/v1/chat/completions");
     return test::model_reply(request);
   });
-  const ProbeResult result = probe_llm(options_for(server, folder));
+  const ProbeResult result = probe_llm(test::probe_options(server, folder));
   EXPECT_EQ(result.measured, 8);
   EXPECT_EQ(result.failed, 0);
   EXPECT_EQ(result.stopped, "");
@@ -45,7 +28,7 @@ TEST(LlmProbe, MeasuresWhatTheApiCounts) {
     EXPECT_LE(point.first_token_s, point.seconds);
   }
   // Measured once, it is not asked again.
-  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 0);
+  EXPECT_EQ(probe_llm(test::probe_options(server, folder)).measured, 0);
   // And it can be fitted.
   EXPECT_EQ(fit_llm_runtime(read_llm_points(folder.file("probe.jsonl"))).points, 8);
 }
@@ -57,7 +40,7 @@ TEST(LlmProbe, AsksPlainCompletionsToo) {
     EXPECT_NE(request.body.find("\"prompt\""), std::string::npos);
     return test::model_reply(request);
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.chat = false;
   EXPECT_EQ(probe_llm(options).measured, 8);
 }
@@ -69,14 +52,14 @@ TEST(LlmProbe, AnErrorThatIsNullIsNone) {
     reply.pieces.insert(reply.pieces.begin(), "data: {\"choices\": [], \"error\": null}\n\n");
     return reply;
   });
-  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 8);
+  EXPECT_EQ(probe_llm(test::probe_options(server, folder)).measured, 8);
 }
 
 TEST(LlmProbe, WithoutUsageItSaysWhatIsMissing) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) { return test::model_reply(request, false); });
   try {
-    probe_llm(options_for(server, folder));
+    probe_llm(test::probe_options(server, folder));
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(error.hint().find("usage"), std::string::npos) << error.what();
@@ -95,7 +78,7 @@ TEST(LlmProbe, NeverPassesTheBudget) {
       out += usage["completion_tokens"].get<std::int64_t>();
       return reply;
     });
-    ProbeOptions options = options_for(server, folder);
+    ProbeOptions options = test::probe_options(server, folder);
     options.budget_tokens = 0;
     options.repeats = 50;
     options.budget_dollars = dollars;
@@ -129,7 +112,7 @@ TEST(LlmProbe, CountsWhatBrokeOffAtItsWorst) {
     reply.cut = true;
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.budget_tokens = 900;
   const ProbeResult result = probe_llm(options);
   EXPECT_EQ(result.measured, 0);
@@ -163,7 +146,7 @@ TEST(LlmProbe, RetriesWhatPasses) {
     }
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.repeats = 1;
   options.sleep = [&](double seconds) { waits.push_back(seconds); };
   const ProbeResult result = probe_llm(options);
@@ -182,7 +165,7 @@ TEST(LlmProbe, EndsAfterFailuresInARow) {
     reply.status = 503;
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.retries = 1;
   const ProbeResult result = probe_llm(options);
   EXPECT_EQ(result.failed, 3);
@@ -200,7 +183,7 @@ TEST(LlmProbe, TellsRefusalsWithoutTheKey) {
     reply.pieces = {"{\"error\": {\"message\": \"Incorrect key " + key + " given\"}}"};
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.key = key;
   try {
     probe_llm(options);
@@ -222,9 +205,9 @@ TEST(LlmProbe, StopsWhereNoLimitCanBeKept) {
     more.body = body.dump();
     return test::model_reply(more);
   });
-  EXPECT_THROW(probe_llm(options_for(server, folder)), Error);
+  EXPECT_THROW(probe_llm(test::probe_options(server, folder)), Error);
   SmallServer silent([](const ServerRequest& request) { return test::model_reply(request, false); });
-  EXPECT_THROW(probe_llm(options_for(silent, folder)), Error) << "no usage, no counts";
+  EXPECT_THROW(probe_llm(test::probe_options(silent, folder)), Error) << "no usage, no counts";
 }
 
 TEST(LlmProbe, WaitsForNoServerForEver) {
@@ -234,7 +217,7 @@ TEST(LlmProbe, WaitsForNoServerForEver) {
     reply.mute = true;
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.timeout_s = 0.15;
   options.retries = 0;
   const ProbeResult result = probe_llm(options);
@@ -255,7 +238,7 @@ TEST(LlmProbe, StopsWhenInterrupted) {
     reply.mute = ++asked == 3;
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.interrupted = [&] { return asked.load() >= 3; };
   const ProbeResult result = probe_llm(options);
   EXPECT_EQ(result.stopped, "interrupted");
@@ -266,7 +249,7 @@ TEST(LlmProbe, StopsWhenInterrupted) {
 TEST(LlmProbe, GoesOnBehindALineThatWasCutOff) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });
-  const ProbeOptions options = options_for(server, folder);
+  const ProbeOptions options = test::probe_options(server, folder);
   const std::int64_t all = probe_llm(options).tokens;
   const std::string before = folder.read("probe.jsonl");
   const std::size_t last = before.rfind('\n', before.size() - 2) + 1;
@@ -303,8 +286,8 @@ TEST(LlmProbe, HasItsFileAlone) {
     }
     return test::model_reply(request);
   });
-  second = options_for(server, folder);
-  EXPECT_EQ(probe_llm(options_for(server, folder)).measured, 8);
+  second = test::probe_options(server, folder);
+  EXPECT_EQ(probe_llm(test::probe_options(server, folder)).measured, 8);
   EXPECT_EQ(refused.load(), 8);
 }
 
@@ -319,7 +302,7 @@ TEST(LlmProbe, WhatFailedIsLeft) {
     }
     return reply;
   });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.retries = 0;
   const ProbeResult result = probe_llm(options);
   EXPECT_EQ(result.measured, 7);
@@ -360,12 +343,12 @@ TEST(LlmProbe, ARequestTakesNoLongerThanItMay) {
 TEST(LlmProbe, ChecksItsOptions) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });
-  ProbeOptions options = options_for(server, folder);
+  ProbeOptions options = test::probe_options(server, folder);
   options.budget_tokens = 0;
   EXPECT_THROW(probe_llm(options), Error) << "no limit";
   options.budget_dollars = 1.0;
   EXPECT_THROW(probe_llm(options), Error) << "no prices";
-  options = options_for(server, folder);
+  options = test::probe_options(server, folder);
   folder.write("probe.jsonl", "{\"model\": \"other\", \"billed_in\": 1, \"billed_out\": 1}\n");
   EXPECT_THROW(probe_llm(options), Error) << "another model's file";
   for (const char* line : {"hello\n", "{\"model\": 3, \"billed_in\": 1, \"billed_out\": 1}\n",
@@ -379,126 +362,6 @@ TEST(HttpClient, ChecksUrls) {
   for (const std::string bad : {"", "host", "ftp://host", "http://", "http://host:port", "http://user@host/"})
     EXPECT_THROW(HttpClient client(bad), Error) << bad;
   EXPECT_EQ(HttpClient("https://host:8000/v1/").path(), "/v1");
-}
-
-/// A stream of `pieces`, whatever was asked; the number that the answer is told as follows.
-ProbeResult answered(const std::vector<std::string>& pieces, const std::string& headers = "",
-                     int status = 200) {
-  const Folder folder;
-  SmallServer server([&](const ServerRequest&) {
-    ServerReply reply;
-    reply.status = status;
-    reply.headers += headers;
-    reply.pieces = pieces;
-    return reply;
-  });
-  ProbeOptions options = options_for(server, folder);
-  options.prompts = {16};
-  options.outputs = {4};
-  options.repeats = 1;
-  options.retries = 0;
-  return probe_llm(options);
-}
-
-std::string counted(int output, const char* more = "") {
-  return fmt::format(
-      "data: {{\"choices\": [{{\"delta\": {{\"content\": \"1\"}}{}}}], \"usage\": "
-      "{{\"prompt_tokens\": 16, \"completion_tokens\": {}}}}}\n\n",
-      more, output);
-}
-
-TEST(LlmProbe, AStreamIsWholeOnlyWhereItSaysSo) {
-  // Usage that is counted as it runs says of a stream that broke off only how far it came.
-  const ProbeResult cut = answered({counted(1), counted(2)});
-  EXPECT_EQ(cut.measured, 0);
-  EXPECT_EQ(cut.last_failure, "the stream broke off");
-  EXPECT_GT(cut.tokens, 16 + 4) << "it may have been billed whole";
-  EXPECT_EQ(answered({counted(1), counted(2), "data: [DONE]\n\n"}).measured, 1) << "it ended early";
-  EXPECT_EQ(answered({counted(1), counted(2, ", \"finish_reason\": \"stop\"")}).measured, 1);
-  EXPECT_EQ(answered({counted(1), counted(2, ", \"finish_reason\": null")}).measured, 0);
-  EXPECT_EQ(answered({counted(4)}).measured, 1) << "all that was asked for";
-}
-
-TEST(LlmProbe, ReadsEveryFormOfEvents) {
-  const std::string usage = "{\"prompt_tokens\": 16.0, \"completion_tokens\": 4.0}";
-  const std::string one = "{\"choices\": [{\"text\": \"1\"}],\ndata: \"usage\": " + usage + "}";
-  EXPECT_EQ(answered({"data: " + one + "\n\n", "data: [DONE] \n\n"}).measured, 1);
-  EXPECT_EQ(answered({"data: " + one}).measured, 1) << "no end of its line";
-  std::string returns = "data: " + one + "\n\ndata: [DONE]\n\n";
-  std::replace(returns.begin(), returns.end(), '\n', '\r');
-  EXPECT_EQ(answered({returns}).measured, 1);
-  EXPECT_THROW(answered({"data: {\"choices\": [], \"usage\": {\"prompt_tokens\": 16.5, "
-                         "\"completion_tokens\": 4}}\n\ndata: [DONE]\n\n"}),
-               Error)
-      << "half a token";
-}
-
-TEST(LlmProbe, AsksAsTheApiWantsIt) {
-  const Folder folder;
-  std::atomic<int> asked{0};
-  SmallServer server([&](const ServerRequest& request) {
-    ++asked;
-    Json body = Json::parse(request.body);
-    ServerReply reply;
-    reply.status = 400;
-    if (body.contains("max_tokens")) {
-      reply.pieces = {
-          R"({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this )"
-          R"(model. Use 'max_completion_tokens' instead."}})"};
-      return reply;
-    }
-    if (body.contains("temperature")) {
-      reply.pieces = {
-          R"({"error": {"message": "Unsupported value: 'temperature' does not support 0 with this )"
-          R"(model. Only the default (1) value is supported."}})"};
-      return reply;
-    }
-    ServerRequest plain = request;
-    body["max_tokens"] = body["max_completion_tokens"];
-    plain.body = body.dump();
-    return test::model_reply(plain);
-  });
-  const ProbeResult result = probe_llm(options_for(server, folder));
-  EXPECT_EQ(result.measured, 8);
-  EXPECT_EQ(result.failed + result.retried, 0);
-  EXPECT_EQ(asked.load(), 8 + 2) << "it is remembered";
-  // What is refused whatever is asked is refused.
-  SmallServer never([&](const ServerRequest&) {
-    ServerReply reply;
-    reply.status = 400;
-    reply.pieces = {"neither temperature nor max_completion_tokens"};
-    return reply;
-  });
-  ProbeOptions options = options_for(never, folder);
-  options.file = folder.file("other.jsonl");
-  EXPECT_THROW(probe_llm(options), Error);
-}
-
-TEST(LlmProbe, QuotesWhatCameInstead) {
-  EXPECT_EQ(answered({"<html>login</html>"}).last_failure, "the answer is malformed: <html>login</html>");
-  EXPECT_EQ(answered({}).last_failure, "the answer is empty");
-  try {
-    answered({}, "Location: http://127.0.0.1:1/v1/chat/completions\r\n", 307);
-    ADD_FAILURE() << "it was taken";
-  } catch (const Error& error) {
-    EXPECT_NE(error.message().find("status 307: it sends to http://127.0.0.1:1/v1/chat"), std::string::npos)
-        << error.what();
-  }
-}
-
-TEST(EventReader, PutsPiecesTogether) {
-  EventReader reader;
-  std::vector<std::string> events;
-  const auto take = [&](std::string_view event) { events.emplace_back(event); };
-  for (const char* piece : {"da", "ta: {\"a\"", ": 1}\r\n\r\n: comment\nda", "ta:[DONE]", "\n"})
-    reader.feed(piece, take);
-  EXPECT_EQ(events, (std::vector<std::string>{"{\"a\": 1}", "[DONE]"}));
-  events.clear();
-  for (const char* piece :
-       {"data: {\"b\":\r", "\ndata:  2}", "\r\rdata: no\n", "data: object\n\ndata:\n", "data: end"})
-    reader.feed(piece, take);
-  reader.finish(take);
-  EXPECT_EQ(events, (std::vector<std::string>{"{\"b\":\n2}", "no\nobject", "end"}));
 }
 
 }  // namespace
