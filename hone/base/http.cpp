@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
+#include "hone/base/numbers.h"
 
 namespace hone {
 
@@ -20,6 +22,11 @@ struct HttpClient::Connection {
 };
 
 namespace {
+
+/// Seconds that an answer of which nothing more is needed has for its end.
+constexpr double kEnding = 0.2;
+/// Seconds by which waiting for one piece may outlast the whole request: its deadline is what ends it.
+constexpr double kBeyondDeadline = 10.0;
 
 /// Host and path of a URL, checked.
 std::pair<std::string, std::string> parts_of(const std::string& url) {
@@ -73,8 +80,10 @@ HttpClient::HttpClient(const std::string& url, HttpOptions options)
   client.set_tcp_nodelay(true);
   client.set_connection_timeout(std::chrono::milliseconds(
       static_cast<std::int64_t>(1e3 * std::min(options_.connect_timeout_s, options_.timeout_s))));
-  client.set_read_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
-  client.set_write_timeout(std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * options_.timeout_s)));
+  const std::chrono::milliseconds patience(
+      static_cast<std::int64_t>(1e3 * (options_.timeout_s + kBeyondDeadline)));
+  client.set_read_timeout(patience);
+  client.set_write_timeout(patience);
   if (!options_.ca_file.empty()) client.set_ca_cert_path(options_.ca_file);
 }
 
@@ -86,6 +95,9 @@ HttpResponse HttpClient::post(const std::string& path,
                               const std::function<bool()>& interrupted) {
   HttpResponse response;
   std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::condition_variable changed;
+  double enough_s = kNaN;  // when nothing more was needed
   httplib::Request request;
   request.method = "POST";
   request.path = path;
@@ -100,12 +112,15 @@ HttpResponse HttpClient::post(const std::string& path,
   };
   request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
     response.body.append(data, size);
-    return !stop.load() && (!received || received(std::string_view(data, size)));
+    if (received && !received(std::string_view(data, size))) {
+      const std::scoped_lock lock(mutex);
+      if (std::isnan(enough_s)) enough_s = monotonic_s();
+      changed.notify_all();
+    }
+    return !stop.load();
   };
 
   // The request runs beside, so that an interruption or the deadline ends it whatever the server does.
-  std::mutex mutex;
-  std::condition_variable changed;
   bool done = false;
   httplib::Error error = httplib::Error::Success;
   std::thread worker([&] {
@@ -122,10 +137,15 @@ HttpResponse HttpClient::post(const std::string& path,
     while (!done) {
       changed.wait_for(lock, std::chrono::milliseconds(50));
       if (done) break;
-      const bool late = monotonic_s() > deadline;
-      if (!late && !(interrupted && interrupted())) continue;
-      if (ended.empty())
-        ended = late ? fmt::format("no answer in {:.6g} s", options_.timeout_s) : "interrupted";
+      const double now = monotonic_s();
+      if (std::isnan(enough_s)) {
+        const bool late = now > deadline;
+        if (!late && !(interrupted && interrupted())) continue;
+        if (ended.empty())
+          ended = late ? fmt::format("no answer in {:.6g} s", options_.timeout_s) : "interrupted";
+      } else if (now < enough_s + kEnding && !(interrupted && interrupted())) {
+        continue;
+      }
       stop.store(true);
       lock.unlock();
       connection_->client->stop();
@@ -133,7 +153,9 @@ HttpResponse HttpClient::post(const std::string& path,
     }
   }
   worker.join();
-  if (!ended.empty())
+  if (!std::isnan(enough_s))
+    response.failure.clear();
+  else if (!ended.empty())
     response.failure = ended;
   else if (error != httplib::Error::Success)
     response.failure = reason_of(error);

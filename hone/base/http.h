@@ -14,8 +14,10 @@ struct HttpResponse {
   std::string body;
   std::string retry_after;  ///< the header of that name; "" without
   std::string location;     ///< likewise
-  std::string failure;      ///< "could not connect", "no answer in 30 s", ...; "" where the answer is whole
-  bool sent = false;        ///< the server may have begun to work on it: the connection stood
+  /// "could not connect", "no answer in 30 s", ...; "" where the answer is whole, or as much of it came as
+  /// `received` wanted
+  std::string failure;
+  bool sent = false;  ///< the server may have begun to work on it: the connection stood
 };
 
 struct HttpOptions {
@@ -36,8 +38,9 @@ class HttpClient {
 
   const std::string& path() const { return path_; }  ///< of the URL, without a slash at its end
 
-  /// Posts JSON. `received` sees the body's pieces as they come, whatever the status; returning false ends
-  /// the request. `interrupted` is asked twenty times a second. Never throws for what the network does.
+  /// Posts JSON. `received` sees the body's pieces as they come, whatever the status; once it returned false
+  /// nothing more is needed: the answer may still end, so that the connection can be kept, but not for long.
+  /// `interrupted` is asked twenty times a second. Never throws for what the network does.
   HttpResponse post(const std::string& path, const std::vector<std::pair<std::string, std::string>>& headers,
                     const std::string& body, const std::function<bool(std::string_view)>& received = {},
                     const std::function<bool()>& interrupted = {});

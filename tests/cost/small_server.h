@@ -28,6 +28,7 @@ struct ServerReply {
   bool cut = false;      ///< the connection ends after the pieces, the body not
   bool mute = false;     ///< no answer at all until the server ends
   double pause_s = 0.0;  ///< before every piece
+  double late_s = 0.0;   ///< from the last piece to the body's end
 };
 
 /// An HTTP/1.1 server on a free port of the loopback interface, one thread a connection.
@@ -125,6 +126,7 @@ class SmallServer {
         std::snprintf(size, sizeof(size), "%zx\r\n", piece.size());
         send_all(fd, size + piece + "\r\n");
       }
+      for (double waited = 0.0; waited < reply.late_s && !ending_.load(); waited += 0.005) ::usleep(5000);
       if (reply.cut) return static_cast<void>(::close(fd));
       send_all(fd, "0\r\n\r\n");
     }

@@ -34,9 +34,10 @@ std::string message_of(const std::string& body, const std::string& key) {
   return text;
 }
 
-/// Whether an event holds output or says that it was the last, and what it says of usage.
+/// Whether an event holds output, says that no more will come or that it is the stream's end, and what it
+/// says of usage.
 struct Event {
-  bool valid = false, text = false, done = false;
+  bool valid = false, text = false, done = false, end = false;
   std::int64_t prompt_tokens = -1, output_tokens = -1;
   std::string error;
 };
@@ -44,7 +45,7 @@ struct Event {
 Event read_event(std::string_view data) {
   Event event;
   if (data == "[DONE]") {
-    event.valid = event.done = true;
+    event.valid = event.done = event.end = true;
     return event;
   }
   const Json json = Json::parse(data, nullptr, false);
@@ -191,6 +192,7 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
   EventReader reader;
   bool finished = false, events = false;
   std::string said, malformed;
+  double whole_s = kNaN;  // when the stream told that it was whole: how late its connection ends is no matter
   const double start = monotonic_s();
   const auto take = [&](std::string_view data) {
     const Event event = read_event(data);
@@ -201,12 +203,15 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     if (event.text && std::isnan(answer.first_token_s)) answer.first_token_s = monotonic_s() - start;
     if (event.prompt_tokens >= 0) answer.prompt_tokens = event.prompt_tokens;
     if (event.output_tokens >= 0) answer.output_tokens = event.output_tokens;
+    // Usage before the finish may be counted as it runs.
+    const bool usage = event.prompt_tokens >= 0 && event.output_tokens >= 0;
+    if (std::isnan(whole_s) && (event.end || (finished && usage))) whole_s = monotonic_s() - start;
   };
   const HttpResponse response = client.post(
       path, headers, body,
       [&](std::string_view piece) {
         reader.feed(piece, take);
-        return true;
+        return std::isnan(whole_s);
       },
       options.interrupted);
   const double total = monotonic_s() - start;
@@ -264,8 +269,8 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     if (answer.prompt_tokens >= 1) answer.kind = ProbeAnswer::Kind::retry;
   } else {
     answer.kind = ProbeAnswer::Kind::done;
-    answer.seconds = total;
-    answer.first_token_s = std::min(answer.first_token_s, total);  // its line may have had no end
+    answer.seconds = std::isnan(whole_s) ? total : std::min(whole_s, total);  // its line may have had no end
+    answer.first_token_s = std::min(answer.first_token_s, answer.seconds);
   }
   return answer;
 }

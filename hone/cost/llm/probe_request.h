@@ -16,7 +16,7 @@ struct ProbeAnswer {
   std::string hint = {};  ///< what to do about it, where that is known
   double wait_s = -1.0;   ///< what Retry-After says; < 0: nothing
   bool maybe_billed = false;
-  double seconds = 0.0;  ///< until the whole answer was there
+  double seconds = 0.0;  ///< until the whole answer was there, however long its connection stayed open
   double first_token_s = kNaN;
   std::int64_t prompt_tokens = 0, output_tokens = 0;
 };

@@ -53,6 +53,43 @@ TEST(LlmProbe, AStreamIsWholeOnlyWhereItSaysSo) {
   EXPECT_EQ(answered({counted(4)}).measured, 1) << "all that was asked for";
 }
 
+TEST(LlmProbe, AStreamThatSaidItIsWholeIsNotWaitedFor) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    if (asked++ % 2 == 1) {  // as some end: the last choice with its usage, no [DONE]
+      reply.pieces.pop_back();
+      Json usage = Json::parse(reply.pieces.back().substr(6));
+      usage["choices"] = Json::parse(R"([{"delta": {}, "finish_reason": "length"}])");
+      reply.pieces.back() = "data: " + usage.dump() + "\n\n";
+    }
+    reply.late_s = 20.0;
+    return reply;
+  });
+  ProbeOptions options = test::probe_options(server, folder);
+  options.repeats = 1;
+  options.retries = 0;
+  options.timeout_s = 5.0;
+  const double start = test::seconds();
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 4) << result.last_failure;
+  EXPECT_LT(test::seconds() - start, 15.0);
+  EXPECT_LT(result.tokens, 4 * (64 + 6 + 4)) << "what the API counted, not the worst";
+  // Nor does an end that comes late count as the model's time.
+  SmallServer late([&](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    reply.late_s = 0.15;
+    return reply;
+  });
+  options = test::probe_options(late, folder);
+  options.file = folder.file("late.jsonl");
+  options.prompts = {16};
+  double fastest = 1.0;
+  for (const auto& point : probe_llm(options).points) fastest = std::min(fastest, point.seconds);
+  EXPECT_LT(fastest, 0.1);
+}
+
 TEST(LlmProbe, ReadsEveryFormOfEvents) {
   const std::string usage = "{\"prompt_tokens\": 16.0, \"completion_tokens\": 4.0}";
   const std::string one = "{\"choices\": [{\"text\": \"1\"}],\ndata: \"usage\": " + usage + "}";
