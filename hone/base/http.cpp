@@ -5,7 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <cstdlib>
+#include <ctime>
+#include <iomanip>
+#include <locale>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -46,6 +51,26 @@ std::pair<std::string, std::string> parts_of(const std::string& url) {
       throw Error(fmt::format("'{}' has no port number after its colon", url));
   while (path.ends_with('/')) path.pop_back();
   return {host, path};
+}
+
+/// Seconds since 1970 of "Sun, 06 Nov 1994 08:49:37 GMT"; NaN for a text of another form.
+double date_s(const std::string& text) {
+  std::istringstream stream(text);
+  stream.imbue(std::locale::classic());
+  std::tm date{};
+  stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
+  return stream.fail() ? kNaN : static_cast<double>(::timegm(&date));
+}
+
+/// What HttpResponse::retry_after_s says.
+double wait_of(const std::string& retry_after, const std::string& date) {
+  char* end = nullptr;
+  const double seconds = std::strtod(retry_after.c_str(), &end);
+  if (end != retry_after.c_str()) return seconds >= 0.0 ? seconds : -1.0;
+  const double until = date_s(retry_after);
+  if (std::isnan(until)) return -1.0;
+  const double now = date_s(date);  // by the server's clock, which may be wrong in both
+  return std::max(0.0, until - (std::isnan(now) ? wall_s() : now));
 }
 
 std::string reason_of(httplib::Error error) {
@@ -106,7 +131,7 @@ HttpResponse HttpClient::post(const std::string& path,
   request.body = body;
   request.response_handler = [&](const httplib::Response& head) {
     response.status = head.status;
-    response.retry_after = head.get_header_value("Retry-After");
+    response.retry_after_s = wait_of(head.get_header_value("Retry-After"), head.get_header_value("Date"));
     response.location = head.get_header_value("Location");
     return !stop.load();
   };

@@ -12,8 +12,9 @@ namespace hone {
 struct HttpResponse {
   int status = 0;  ///< 0: no answer came; `failure` says why
   std::string body;
-  std::string retry_after;  ///< the header of that name; "" without
-  std::string location;     ///< likewise
+  /// Seconds that Retry-After asks to wait; where it names a date, from the answer's own Date. < 0: nothing
+  double retry_after_s = -1.0;
+  std::string location;  ///< the header of that name; "" without
   /// "could not connect", "no answer in 30 s", ...; "" where the answer is whole, or as much of it came as
   /// `received` wanted
   std::string failure;

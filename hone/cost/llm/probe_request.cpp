@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -236,9 +235,7 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     answer.maybe_billed = status >= 500 && status != 503;
     const bool passing = status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
     answer.kind = passing ? ProbeAnswer::Kind::retry : ProbeAnswer::Kind::refused;
-    char* end = nullptr;
-    const double wait = std::strtod(response.retry_after.c_str(), &end);
-    if (end != response.retry_after.c_str() && wait >= 0.0) answer.wait_s = wait;
+    answer.wait_s = response.retry_after_s;
     return answer;
   }
   if (!response.failure.empty()) {

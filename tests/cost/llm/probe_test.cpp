@@ -158,6 +158,36 @@ TEST(LlmProbe, RetriesWhatPasses) {
   EXPECT_GT(waits[2], waits[1]) << "the wait doubles";
 }
 
+TEST(LlmProbe, WaitsUntilADateToo) {
+  // The server's clock is years behind: its own Date tells how long it means.
+  std::vector<std::string> headers{
+      "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+      "Retry-After: Sun, 06 Nov 1994 08:49:07 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+      "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "Retry-After: soon\r\n", "Retry-After: 1e9\r\n"};
+  const Folder folder;
+  std::atomic<std::size_t> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    const std::size_t number = asked++;
+    if (number >= headers.size()) return test::model_reply(request);
+    ServerReply reply;
+    reply.status = 429;
+    reply.headers = headers[number];
+    return reply;
+  });
+  ProbeOptions options = test::probe_options(server, folder);
+  options.backoff_s = 0.01;
+  std::vector<double> waits;
+  options.sleep = [&](double seconds) { waits.push_back(seconds); };
+  EXPECT_EQ(probe_llm(options).measured, 8);
+  ASSERT_EQ(waits.size(), 5u);
+  EXPECT_EQ(waits[0], 30.0);
+  EXPECT_EQ(waits[1], 0.0);
+  EXPECT_EQ(waits[2], 0.0) << "long past by this machine's clock";
+  EXPECT_GT(waits[3], 0.0) << "it says nothing that is understood";
+  EXPECT_LT(waits[3], 1.0);
+  EXPECT_EQ(waits[4], 60.0);
+}
+
 TEST(LlmProbe, EndsAfterFailuresInARow) {
   const Folder folder;
   SmallServer server([](const ServerRequest&) {
