@@ -52,6 +52,11 @@ int probe(CostProbeArguments arguments) {
                 static_cast<long long>(result.retried), static_cast<long long>(result.tokens));
     if (std::isfinite(result.dollars)) std::printf(", at most %.4f USD", result.dollars);
     std::printf(" in all\n");
+    if (result.untimed > 0)
+      std::printf(
+          "%lld answers came all at once or after thinking that was not streamed: the time of their "
+          "first token is left out\n",
+          static_cast<long long>(result.untimed));
     if (!result.stopped.empty())
       std::printf("stopped with %lld requests left: %s\n", static_cast<long long>(result.left),
                   result.stopped.c_str());

@@ -290,6 +290,7 @@ class Probe {
     append(line);
     learn(line["target_prompt"].get<std::int64_t>(), words, answer.prompt_tokens);
     ++result_.measured;
+    if (answer.untimed) ++result_.untimed;
   }
 
   /// Writes down what a failed request may have cost.
@@ -314,9 +315,16 @@ class Probe {
 }  // namespace
 
 Json ProbeResult::json() const {
-  return {{"points", points.size()}, {"measured", measured}, {"failed", failed},
-          {"retried", retried},      {"left", left},         {"dollars", real_to_json(dollars)},
-          {"tokens", tokens},        {"stopped", stopped},   {"last_failure", last_failure}};
+  return {{"points", points.size()},
+          {"measured", measured},
+          {"failed", failed},
+          {"retried", retried},
+          {"untimed", untimed},
+          {"left", left},
+          {"dollars", real_to_json(dollars)},
+          {"tokens", tokens},
+          {"stopped", stopped},
+          {"last_failure", last_failure}};
 }
 
 ProbeResult probe_llm(const ProbeOptions& options) { return Probe(options).run(); }

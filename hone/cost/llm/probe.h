@@ -40,6 +40,7 @@ struct ProbeResult {
   std::int64_t measured = 0;     ///< in this run
   std::int64_t failed = 0;       ///< in this run, after their retries
   std::int64_t retried = 0;
+  std::int64_t untimed = 0;  ///< in this run, of the measured: no first token's time could be told
   std::int64_t left = 0;     ///< requests of the plan that the file has no answer to: not made, or failed
   std::string last_failure;  ///< why the last failed request did; "" where none failed for good
   double dollars = 0.0;      ///< at the prices given; NaN without
@@ -51,7 +52,8 @@ struct ProbeResult {
 
 /// Asks for every prompt size x output size x repeat, cheap ones first, streaming, one at a time, and appends
 /// each answer to the file as it comes, so that it may be stopped anywhere and goes on later. Token counts
-/// are the API's own (`usage`).
+/// are the API's own (`usage`). The first token's time is left out where an answer came all at once, as
+/// proxies that buffer pass it on, or where the model thought first and its thinking was not streamed.
 ///
 /// One probe at a time has the file: a second one throws Error. A last line that was cut off is taken out and
 /// counted at the worst that a request of this plan may cost; one without its line's end gets it.

@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::size_t kShown = 200;    ///< bytes of a server's message that are passed on
 constexpr double kMostCounted = 1e15;  ///< tokens
+/// What a model writes stands under one of these.
+constexpr const char* kWritten[]{"content", "refusal", "tool_calls", "function_call"};
+constexpr const char* kThought[]{"reasoning_content", "reasoning"};
+/// An answer that something on its way held back until it was whole: its first token comes at more than this
+/// share of its time, and those behind it in less than this many seconds each, as no model writes.
+constexpr double kHeldBackShare = 0.98, kHeldBackToken = 1e-3;
 
 std::string message_of(const std::string& body, const std::string& key) {
   std::string text = body;
@@ -37,7 +43,9 @@ std::string message_of(const std::string& body, const std::string& key) {
 /// says of usage.
 struct Event {
   bool valid = false, text = false, done = false, end = false;
+  bool thought = false;  ///< its output is thinking
   std::int64_t prompt_tokens = -1, output_tokens = -1;
+  std::int64_t thought_tokens = -1;  ///< of the output's
   std::string error;
 };
 
@@ -52,29 +60,36 @@ Event read_event(std::string_view data) {
   event.valid = true;
   if (json.contains("error") && !json["error"].is_null()) event.error = std::string(data);
   const auto nonempty = [](const Json& holder, const char* key) {
-    return holder.is_object() && holder.contains(key) && holder[key].is_string() &&
-           !holder[key].get_ref<const std::string&>().empty();
+    if (!holder.is_object()) return false;
+    const auto found = holder.find(key);
+    if (found == holder.end()) return false;
+    return found->is_string() ? !found->get_ref<const std::string&>().empty()
+                              : found->is_structured() && !found->empty();
   };
   if (json.contains("choices") && json["choices"].is_array())
     for (const Json& choice : json["choices"]) {
       event.done = event.done || nonempty(choice, "finish_reason");
-      for (const char* part : {"delta", "message"})
-        if (nonempty(choice, "text") ||
-            (choice.is_object() && choice.contains(part) &&
-             (nonempty(choice[part], "content") || nonempty(choice[part], "reasoning_content"))))
-          event.text = true;
+      if (nonempty(choice, "text")) event.text = true;
+      for (const char* part : {"delta", "message"}) {
+        if (!nonempty(choice, part)) continue;
+        for (const char* key : kWritten) event.text = event.text || nonempty(choice[part], key);
+        for (const char* key : kThought) event.thought = event.thought || nonempty(choice[part], key);
+      }
     }
   if (json.contains("usage") && json["usage"].is_object()) {
-    const auto count = [&](const char* key) -> std::int64_t {
-      const auto found = json["usage"].find(key);
-      if (found == json["usage"].end() || !found->is_number()) return -1;
+    const auto count = [](const Json& usage, const char* key) -> std::int64_t {
+      const auto found = usage.find(key);
+      if (found == usage.end() || !found->is_number()) return -1;
       const double value = found->get<double>();  // some servers write 15.0
       return value >= 0.0 && value <= kMostCounted && value == std::floor(value)
                  ? static_cast<std::int64_t>(value)
                  : -1;
     };
-    event.prompt_tokens = count("prompt_tokens");
-    event.output_tokens = count("completion_tokens");
+    const Json& usage = json["usage"];
+    event.prompt_tokens = count(usage, "prompt_tokens");
+    event.output_tokens = count(usage, "completion_tokens");
+    if (nonempty(usage, "completion_tokens_details"))
+      event.thought_tokens = count(usage["completion_tokens_details"], "reasoning_tokens");
   }
   return event;
 }
@@ -189,7 +204,8 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
 
   ProbeAnswer answer;
   EventReader reader;
-  bool finished = false, events = false;
+  bool finished = false, events = false, thought = false;
+  std::int64_t thought_tokens = 0;
   std::string said, malformed;
   double whole_s = kNaN;  // when the stream told that it was whole: how late its connection ends is no matter
   const double start = monotonic_s();
@@ -199,7 +215,10 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     if (!event.valid && malformed.empty()) malformed = data;
     finished = finished || event.done;
     if (!event.error.empty()) said = event.error;
-    if (event.text && std::isnan(answer.first_token_s)) answer.first_token_s = monotonic_s() - start;
+    if ((event.text || event.thought) && std::isnan(answer.first_token_s))
+      answer.first_token_s = monotonic_s() - start;
+    thought = thought || event.thought;
+    thought_tokens = std::max(thought_tokens, event.thought_tokens);
     if (event.prompt_tokens >= 0) answer.prompt_tokens = event.prompt_tokens;
     if (event.output_tokens >= 0) answer.output_tokens = event.output_tokens;
     // Usage before the finish may be counted as it runs.
@@ -268,6 +287,12 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     answer.kind = ProbeAnswer::Kind::done;
     answer.seconds = std::isnan(whole_s) ? total : std::min(whole_s, total);  // its line may have had no end
     answer.first_token_s = std::min(answer.first_token_s, answer.seconds);
+    // What came first was the answer's first token only where nothing before it was kept back.
+    const double rest = answer.seconds - answer.first_token_s;
+    const bool held_back = answer.first_token_s > kHeldBackShare * answer.seconds &&
+                           rest < kHeldBackToken * static_cast<double>(answer.output_tokens - 1);
+    answer.untimed = held_back || (!std::isnan(answer.first_token_s) && thought_tokens > 0 && !thought);
+    if (answer.untimed) answer.first_token_s = kNaN;
   }
   return answer;
 }

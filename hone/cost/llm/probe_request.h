@@ -18,6 +18,7 @@ struct ProbeAnswer {
   bool maybe_billed = false;
   double seconds = 0.0;  ///< until the whole answer was there, however long its connection stayed open
   double first_token_s = kNaN;
+  bool untimed = false;  ///< it was streamed, yet not from its first token on: first_token_s is NaN
   std::int64_t prompt_tokens = 0, output_tokens = 0;
 };
 

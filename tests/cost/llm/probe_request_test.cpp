@@ -2,6 +2,7 @@
 #include "hone/cost/llm/probe_request.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -88,6 +89,69 @@ TEST(LlmProbe, AStreamThatSaidItIsWholeIsNotWaitedFor) {
   double fastest = 1.0;
   for (const auto& point : probe_llm(options).points) fastest = std::min(fastest, point.seconds);
   EXPECT_LT(fastest, 0.1);
+}
+
+TEST(LlmProbe, WhateverTheModelWritesFirstIsItsFirstToken) {
+  const auto first_of = [](const std::string& delta, const char* details = "") {
+    const Folder folder;
+    SmallServer server([&](const ServerRequest&) {
+      ServerReply reply;
+      reply.pieces = {
+          "data: {\"choices\": [{\"delta\": {\"role\": \"assistant\", \"content\": \"\", \"tool_calls\": "
+          "[]}}]}\n\n",
+          "data: {\"choices\": [{\"delta\": " + delta + "}]}\n\n",
+          "data: {\"choices\": [{\"delta\": {}}]}\n\n",
+          "data: {\"choices\": [{\"delta\": {\"content\": \"1\"}}]}\n\n",
+          fmt::format("data: {{\"choices\": [], \"usage\": {{\"prompt_tokens\": 16, \"completion_tokens\": "
+                      "4{}}}}}\n\n",
+                      details),
+          "data: [DONE]\n\n"};
+      reply.pause_s = 0.01;
+      return reply;
+    });
+    ProbeOptions options = test::probe_options(server, folder);
+    options.prompts = {16};
+    options.outputs = {4};
+    const ProbeResult result = probe_llm(options);
+    std::pair<double, double> shares{1.0, 0.0};  // of the time, until the first token: least and most
+    for (const auto& point : result.points) {
+      const double share = point.first_token_s / point.seconds;
+      shares = {std::min(shares.first, share), std::max(shares.second, share)};
+      EXPECT_EQ(std::isnan(share), details[0] != '\0') << delta;
+    }
+    EXPECT_EQ(result.json()["untimed"], details[0] == '\0' ? 0 : 2) << delta;
+    return shares;
+  };
+  for (const char* delta : {R"({"content": "1"})", R"({"reasoning_content": "1"})", R"({"reasoning": "1"})",
+                            R"({"refusal": "1"})", R"({"tool_calls": [{"function": {"name": "one"}}]})",
+                            R"({"content": [{"type": "thinking"}]})"})
+    EXPECT_LT(first_of(delta).first, 0.5) << delta;
+  for (const char* delta : {R"({})", R"({"reasoning": null})", R"({"reasoning": "", "content": ""})"})
+    EXPECT_GT(first_of(delta).second, 0.5) << delta;
+  first_of("{}", R"(, "completion_tokens_details": {"reasoning_tokens": 3})");  // thought, and did not say it
+}
+
+TEST(LlmProbe, AnAnswerThatCameAllAtOnceHasNoFirstTokensTime) {
+  const Folder folder;
+  SmallServer server([](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request);
+    std::string whole;
+    for (const std::string& piece : reply.pieces) whole += piece;
+    reply.pieces = {whole};
+    reply.pause_s = 0.2;
+    return reply;
+  });
+  ProbeOptions options = test::probe_options(server, folder);
+  options.prompts = {16};
+  options.outputs = {1, 32};
+  options.repeats = 3;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 6);
+  EXPECT_GE(result.json()["untimed"], 1) << "unless this machine was held up as it read";
+  for (const auto& point : result.points)
+    if (point.output_tokens == 1.0) {
+      EXPECT_FALSE(std::isnan(point.first_token_s)) << "of one token there is nothing to tell apart";
+    }
 }
 
 TEST(LlmProbe, ReadsEveryFormOfEvents) {
