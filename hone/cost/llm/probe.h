@@ -68,8 +68,8 @@ struct ProbeResult {
 /// 429 and 5xx, broken connections, timeouts and malformed answers are retried after a wait that doubles,
 /// with jitter, or as long as Retry-After says, in seconds or with a date (at most 60 s). Three requests in a
 /// row that fail for good end the probe. An API that refuses max_tokens for max_completion_tokens, or a
-/// temperature, by name is asked so from then on. Other refusals (401, 404, 400) throw Error with what the
-/// server said; the key is never part of it.
+/// temperature or stream_options, by name is asked so from then on. Other refusals (401, 404, 400) throw
+/// Error with what the server said; the key is never part of it.
 ProbeResult probe_llm(const ProbeOptions& options);
 
 }  // namespace hone::cost

@@ -174,7 +174,7 @@ std::string body_of(const ProbeOptions& options, const std::string& prompt, std:
   body[dialect.completion_tokens ? "max_completion_tokens" : "max_tokens"] = output_tokens;
   if (dialect.temperature) body["temperature"] = 0;
   body["stream"] = true;
-  body["stream_options"] = {{"include_usage", true}};
+  if (dialect.stream_options) body["stream_options"] = {{"include_usage", true}};
   if (options.ignore_eos) {
     body["ignore_eos"] = true;
     body["min_tokens"] = output_tokens;
@@ -189,6 +189,8 @@ bool learned(const std::string& refusal, ProbeDialect& dialect) {
     dialect.completion_tokens = true;
   else if (dialect.temperature && names("temperature"))
     dialect.temperature = false;
+  else if (dialect.stream_options && names("stream_options"))
+    dialect.stream_options = false;
   else
     return false;
   return true;

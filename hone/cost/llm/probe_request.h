@@ -30,6 +30,7 @@ std::string probe_prompt(std::int64_t words, std::uint64_t salt);
 struct ProbeDialect {
   bool completion_tokens = false;  ///< it wants max_completion_tokens in place of max_tokens
   bool temperature = true;         ///< it lets the temperature be chosen
+  bool stream_options = true;      ///< it lets usage be asked for; without, it may tell it all the same
 };
 
 /// Sends one request with streaming and reads it; once more for each parameter that the API refuses by name

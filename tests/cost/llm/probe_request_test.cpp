@@ -188,6 +188,12 @@ TEST(LlmProbe, AsksAsTheApiWantsIt) {
           R"(model. Only the default (1) value is supported."}})"};
       return reply;
     }
+    if (body.contains("stream_options")) {
+      reply.status = 422;
+      reply.pieces = {R"({"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not )"
+                      R"(permitted"}]})"};
+      return reply;
+    }
     ServerRequest plain = request;
     body["max_tokens"] = body["max_completion_tokens"];
     plain.body = body.dump();
@@ -196,12 +202,12 @@ TEST(LlmProbe, AsksAsTheApiWantsIt) {
   const ProbeResult result = probe_llm(test::probe_options(server, folder));
   EXPECT_EQ(result.measured, 8);
   EXPECT_EQ(result.failed + result.retried, 0);
-  EXPECT_EQ(asked.load(), 8 + 2) << "it is remembered";
+  EXPECT_EQ(asked.load(), 8 + 3) << "it is remembered";
   // What is refused whatever is asked is refused.
   SmallServer never([&](const ServerRequest&) {
     ServerReply reply;
     reply.status = 400;
-    reply.pieces = {"neither temperature nor max_completion_tokens"};
+    reply.pieces = {"neither temperature nor max_completion_tokens nor stream_options"};
     return reply;
   });
   ProbeOptions options = test::probe_options(never, folder);
