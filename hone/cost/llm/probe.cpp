@@ -26,6 +26,9 @@ namespace {
 
 using Target = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  ///< prompt, output, repeat
 
+using Sizes = std::pair<std::int64_t, std::int64_t>;  ///< prompt, output
+Sizes sizes_of(const Target& target) { return {std::get<0>(target), std::get<1>(target)}; }
+
 /// Tokens that a server's template may put around a prompt.
 constexpr std::int64_t kWrapping = 64;
 /// Tokens of the prompt's last line, about.
@@ -111,8 +114,13 @@ class Probe {
         options_.progress(fmt::format("{} of {} requests, {} tokens{}", next + 1, plan.size(),
                                       spent_.tokens_in + spent_.tokens_out,
                                       priced() ? fmt::format(", {:.4f} USD", dollars()) : ""));
+      if (refused_.contains(sizes_of(plan[next]))) {
+        ++result_.failed;
+        continue;
+      }
       const bool done = measure(plan[next]);
       if (!result_.stopped.empty()) break;
+      if (refused_.contains(sizes_of(plan[next]))) continue;  // says nothing of the next
       in_a_row = done ? 0 : in_a_row + 1;
       if (in_a_row >= kFailuresInARow)
         result_.stopped = fmt::format("{} requests in a row failed, the last: {}", in_a_row, last_failure_);
@@ -255,10 +263,13 @@ class Probe {
         return true;
       }
       spend(head, answer, most_in, output);
-      if (answer.kind == ProbeAnswer::Kind::refused)
-        throw Error(fmt::format("the API refuses: {}", answer.why), {},
-                    answer.hint.empty() ? "look at the URL, --model, and the variable that holds the key"
-                                        : answer.hint);
+      if (answer.kind == ProbeAnswer::Kind::refused) {
+        if (!answer.of_this || (spent_.done.empty() && result_.measured == 0))
+          throw Error(fmt::format("the API refuses: {}", answer.why), {}, answer.hint);
+        refused_.insert(sizes_of(target));
+        last_failure_ = answer.why;
+        break;
+      }
       if (answer.kind == ProbeAnswer::Kind::interrupted) {
         result_.stopped = "interrupted";
         return false;
@@ -307,6 +318,7 @@ class Probe {
   ProbeOptions options_;
   HttpClient client_;
   ProbeDialect dialect_;
+  std::set<Sizes> refused_;
   Spent spent_;
   ProbeResult result_;
   std::string last_failure_;

@@ -38,7 +38,7 @@ struct ProbeOptions {
 struct ProbeResult {
   std::vector<LlmPoint> points;  ///< all of the file
   std::int64_t measured = 0;     ///< in this run
-  std::int64_t failed = 0;       ///< in this run, after their retries
+  std::int64_t failed = 0;       ///< in this run, after their retries or for their size
   std::int64_t retried = 0;
   std::int64_t untimed = 0;  ///< in this run, of the measured: no first token's time could be told
   std::int64_t left = 0;     ///< requests of the plan that the file has no answer to: not made, or failed
@@ -68,8 +68,10 @@ struct ProbeResult {
 /// 429 and 5xx, broken connections, timeouts and malformed answers are retried after a wait that doubles,
 /// with jitter, or as long as Retry-After says, in seconds or with a date (at most 60 s). Three requests in a
 /// row that fail for good end the probe. An API that refuses max_tokens for max_completion_tokens, or a
-/// temperature or stream_options, by name is asked so from then on. Other refusals (401, 404, 400) throw
-/// Error with what the server said; the key is never part of it.
+/// temperature or stream_options, by name is asked so from then on. Once something was answered, a size that
+/// is refused (400, 413, 422: the prompt is longer than the model's context, say) has failed and is asked for
+/// no more in this run; the others are. Other refusals (401, 404) throw Error with what the server said; the
+/// key is never part of it.
 ProbeResult probe_llm(const ProbeOptions& options);
 
 }  // namespace hone::cost

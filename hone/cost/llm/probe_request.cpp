@@ -196,6 +196,25 @@ bool learned(const std::string& refusal, ProbeDialect& dialect) {
   return true;
 }
 
+/// What to do about a refusal with this status.
+std::string hint_for(int status, const std::string& refusal, const ProbeOptions& options) {
+  if (options.ignore_eos &&
+      (refusal.find("ignore_eos") != std::string::npos || refusal.find("min_tokens") != std::string::npos))
+    return "leave out --ignore-eos";
+  switch (status) {
+    case 400:
+    case 413:
+    case 422:
+      return "look at --prompts and --outputs, whose sizes it may not take, and at --model";
+    case 401:
+    case 402:
+    case 403:
+      return "look at the variable that holds the key (--key-env), and at what the key may use";
+    default:
+      return "look at the URL and --model";
+  }
+}
+
 /// One request; `refusal` is what came with a status 400 or 422.
 ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std::string& body,
                      std::int64_t output_tokens, std::string& refusal) {
@@ -256,6 +275,8 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     answer.maybe_billed = status >= 500 && status != 503;
     const bool passing = status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
     answer.kind = passing ? ProbeAnswer::Kind::retry : ProbeAnswer::Kind::refused;
+    answer.of_this = status == 400 || status == 413 || status == 422;
+    if (!passing) answer.hint = hint_for(status, response.body, options);
     answer.wait_s = response.retry_after_s;
     return answer;
   }

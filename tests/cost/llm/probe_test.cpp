@@ -222,6 +222,7 @@ TEST(LlmProbe, TellsRefusalsWithoutTheKey) {
     const std::string what = error.what();
     EXPECT_NE(what.find("401: Incorrect key *** given"), std::string::npos) << what;
     EXPECT_EQ(what.find("secret"), std::string::npos);
+    EXPECT_NE(error.hint().find("--key-env"), std::string::npos) << error.hint();
   }
   EXPECT_EQ(folder.read("probe.jsonl").find("secret"), std::string::npos);
 }
@@ -368,6 +369,41 @@ TEST(LlmProbe, ARequestTakesNoLongerThanItMay) {
   const double begin = test::seconds();
   EXPECT_EQ(patient.post(patient.path(), {}, "{}").failure, "no answer in 0.4 s");
   EXPECT_LT(test::seconds() - begin, 10.0);
+}
+
+TEST(LlmProbe, ASizeThatIsRefusedLeavesTheOthers) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  std::atomic<std::size_t> most{1200};  // bytes of a request
+  SmallServer server([&](const ServerRequest& request) {
+    ++asked;
+    if (request.body.size() <= most.load()) return test::model_reply(request);
+    ServerReply reply;
+    reply.status = 400;
+    reply.pieces = {R"({"error": {"message": "This model's maximum context length is 300 tokens"}})"};
+    return reply;
+  });
+  ProbeOptions options = test::probe_options(server, folder);
+  options.prompts = {16, 64, 500, 1000};
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 8) << "every repeat of what is taken";
+  EXPECT_EQ(result.failed, 8);
+  EXPECT_EQ(result.left, 8);
+  EXPECT_EQ(result.stopped, "");
+  EXPECT_NE(result.last_failure.find("maximum context length"), std::string::npos) << result.last_failure;
+  EXPECT_EQ(asked.load(), 8 + 4) << "each of the refused sizes once";
+  most = 1000000;
+  EXPECT_EQ(probe_llm(options).measured, 8) << "it is asked again by the next run";
+  // Where nothing was answered it is an error, and says where to look.
+  most = 0;
+  options.file = folder.file("other.jsonl");
+  try {
+    probe_llm(options);
+    ADD_FAILURE() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(error.hint().find("--prompts"), std::string::npos) << error.hint();
+    EXPECT_EQ(error.hint().find("key"), std::string::npos) << error.hint();
+  }
 }
 
 TEST(LlmProbe, ChecksItsOptions) {
