@@ -5,6 +5,8 @@
 #include <cmath>
 #include <functional>
 
+#include <fmt/format.h>
+
 namespace hone::cost::simulator {
 namespace {
 
@@ -242,7 +244,7 @@ Json simulated_json(const Simulated& simulated, const Core& core) {
             {"seconds", simulated.seconds(core)}};
   Json& misses = json["miss_rate"] = Json::object();
   for (int k = 0; k < core.levels(); ++k)
-    misses["l" + std::to_string(k + 1)] = simulated.miss_rate(static_cast<std::size_t>(k));
+    misses[fmt::format("l{}", k + 1)] = simulated.miss_rate(static_cast<std::size_t>(k));
   json["mispredicted"] = simulated.mispredicted_share();
   json["memory_bytes"] = simulated.memory.memory_bytes;
   Json& kinds = json["instructions_by_kind"] = Json::object();
