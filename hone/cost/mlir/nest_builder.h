@@ -68,6 +68,8 @@ bool goes_around(std::string_view name);
 /// Whether an operation puts a vector's elements together in their order, as sums and products of reals are
 /// (vector.reduction), unless it says that any other will do.
 bool reduces_in_order(const Operation& operation, bool real);
+/// Whether an operation gives what one of its two regions ends with, as a condition says.
+bool gives_a_side(const Operation& operation);
 /// Whether nothing says how often an operation's regions run; functions are none of what is around them.
 bool has_unknown_body(const Operation& operation);
 /// Whether an operation's result is in the memory of its first operand, by its name.
@@ -223,10 +225,17 @@ class NestBuilder {
   int whole_step(At at, Work work, Few<int> uses, std::uint64_t code, int bits);
   void decide(const Operation& operation, At at);
 
-  Points points(const Bound& bound, bool lower, bool& known);
   bool one_length(const Loop& loop);
+  // What numbers and truth values are at the sample points (mlir/nest_points.cpp); NaN: it is not known.
   Points points(int value);
+  std::vector<Points> points(std::span<const int> values);
+  Points points(const Bound& bound, bool lower, bool& known);
+  Points points(const AffineMap& map, std::size_t result, std::span<const Points> operands) const;
+  Points of_operands(const Operation& operation, int value);
+  Points chosen(const Points& truth, int value, int other);
+  Points taken_at(const Operation& operation);
   Points recast(const Operation& operation, Points points) const;
+
   const Nest::Index& index(int value);
   void known_only_when_it_runs(Nest::Index& index, int value) const;
   Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);

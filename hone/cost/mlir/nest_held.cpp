@@ -184,10 +184,11 @@ void NestBuilder::settle() {
       Points& points = values_[value] = outside;
       const auto index = indices_.find(value);
       if (index == indices_.end()) continue;
+      const bool truth = module_.type_of(value).bits == 1;  // which moves with nothing
       for (const auto& [at, step] : index->second.terms)
         for (const Narrowed::Loop& moved : side.loops)
           if (moved.loop == at)
-            for (std::size_t s = 0; s < samples_; ++s) points[s] += step * moved.moved[s];
+            for (std::size_t s = 0; s < samples_; ++s) points[s] += truth ? NAN : step * moved.moved[s];
     }
   }
 }

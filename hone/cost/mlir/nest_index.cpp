@@ -1,4 +1,4 @@
-// What indices and bounds are, as sums over loop variables and at the sample points; buffers.
+// What indices and bounds are, as sums over loop variables; buffers.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -13,12 +13,6 @@ namespace {
 /// not constants, which are the module's.
 bool made_on_heap(std::string_view name) {
   return name != "memref.alloca" && name != "memref.get_global" && !name.ends_with(".constant");
-}
-
-/// Casts of whole numbers that do not keep all of them.
-bool recasts(std::string_view name) {
-  return name == "arith.extui" || name == "arith.trunci" || name == "arith.index_castui" ||
-         name == "index.castu";
 }
 
 /// Of what is beyond all numbers nothing is known but what moves it.
@@ -43,67 +37,6 @@ bool is_view(std::string_view name) {
          name == "tensor.extract_slice";
 }
 
-NestBuilder::Points NestBuilder::points(int value) {
-  if (!narrowed_.empty() && !narrowed_.back().settled) settle();
-  if (const auto found = values_.find(value); found != values_.end()) return found->second;
-  const std::int64_t fixed = module_.constant(value);
-  Points result(samples_, fixed == kDynamic ? NAN : static_cast<double>(fixed));
-  const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
-  if (fixed != kDynamic || definer < 0 || chain_ > kMaxChain) return result;
-  const Longer longer(*this);
-  values_[value] = result;  // a value that depends on itself ends here
-  const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-  const std::string_view whole = plain_name(operation.name);
-  const auto operand = [&](std::size_t i) { return points(operation.operands[i]); };
-  if (operation.map >= 0 && (operation.name == "affine.apply" || operation.name == "affine.min" ||
-                             operation.name == "affine.max")) {
-    bool known = true;
-    result = points({operation.map, operation.operands}, operation.name == "affine.max", known);
-  } else if (const Origin from = origin(value); from.value != value) {
-    if (from.member.empty()) result = points(from.value);
-  } else if (whole.ends_with("index_cast") || whole.ends_with("extsi") || whole == "index.casts" ||
-             operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
-    if (!operation.operands.empty()) result = operand(0);
-  } else if (operation.operands.size() == 1 && recasts(operation.name)) {
-    result = recast(operation, operand(0));
-  } else if (operation.operands.size() == 2) {
-    const std::string_view name = whole.substr(whole.find('.') + 1);
-    const Points a = operand(0), b = operand(1);
-    for (std::size_t s = 0; s < samples_; ++s) {
-      if (name == "addi" || name == "add") result[s] = a[s] + b[s];
-      if (name == "subi" || name == "sub") result[s] = a[s] - b[s];
-      if (name == "muli" || name == "mul") result[s] = a[s] * b[s];
-      if (name == "shli") result[s] = a[s] * std::exp2(b[s]);
-      if (name == "minsi" || name == "mins" || name == "minui") result[s] = std::min(a[s], b[s]);
-      if (name == "maxsi" || name == "maxs" || name == "maxui") result[s] = std::max(a[s], b[s]);
-      if (name == "divsi" || name == "floordivsi" || name == "divui")
-        result[s] = b[s] == 0.0 ? NAN : std::floor(a[s] / b[s]);
-      if (name.starts_with("ceildiv")) result[s] = b[s] == 0.0 ? NAN : std::ceil(a[s] / b[s]);
-      if (name.starts_with("rem")) result[s] = a[s] >= 0.0 && b[s] > 0.0 ? std::fmod(a[s], b[s]) : NAN;
-      if (name == "shli" || name == "shl")
-        result[s] = b[s] >= 0.0 && b[s] < 63.0 ? a[s] * std::exp2(b[s]) : NAN;
-    }
-    if (name == "dim")
-      if (const std::int64_t at = module_.constant(operation.operands[1]); at >= 0)
-        result = extent(operation.operands[0], static_cast<std::size_t>(at));
-  }
-  values_[value] = result;
-  return result;
-}
-
-/// Whole numbers after such a cast; NaN where they are not kept.
-NestBuilder::Points NestBuilder::recast(const Operation& operation, Points points) const {
-  const int from = module_.type_of(operation.operands[0]).bits;
-  const int to = operation.results.empty() ? 0 : module_.type_of(operation.results[0]).bits;
-  for (double& point : points) {
-    if (to < from)
-      point = to > 0 && std::abs(point) < std::exp2(to - 1) ? point : NAN;
-    else if (point < 0.0)
-      point = from > 0 && from < 53 ? point + std::exp2(from) : NAN;
-  }
-  return points;
-}
-
 /// Whether one of the least of several ends (an exclusive one, of a loop with one begin) is always the same
 /// way from where the loop begins, and none before it: tiles that divide a size.
 bool NestBuilder::one_length(const Loop& loop) {
@@ -121,28 +54,6 @@ bool NestBuilder::one_length(const Loop& loop) {
     nearest = std::min(nearest, nearer);
   }
   return std::isfinite(way) && nearest == way;
-}
-
-NestBuilder::Points NestBuilder::points(const Bound& bound, bool lower, bool& known) {
-  const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
-  std::vector<Points> operands;
-  for (const int operand : bound.operands) operands.push_back(points(operand));
-  Points result(samples_);
-  std::vector<std::int64_t> at(operands.size());
-  for (std::size_t s = 0; s < samples_; ++s) {
-    for (std::size_t i = 0; i < operands.size(); ++i)
-      at[i] = std::abs(operands[i][s]) < 1e15 ? static_cast<std::int64_t>(operands[i][s]) : kDynamic;
-    double best = NAN;
-    for (std::size_t r = 0; r < map.results.size(); ++r) {
-      const std::int64_t value = map.evaluate(r, at);
-      if (value == kDynamic) continue;  // of several bounds one that is known still bounds
-      const auto real = static_cast<double>(value);
-      best = std::isnan(best) ? real : lower ? std::max(best, real) : std::min(best, real);
-    }
-    result[s] = best;
-    known = known && !std::isnan(best);
-  }
-  return result;
 }
 
 Nest::Index NestBuilder::scaled(Nest::Index index, double factor) const {
