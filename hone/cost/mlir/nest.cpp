@@ -356,14 +356,15 @@ void NestBuilder::branches(const Operation& operation, At at) {
   }
   if (goes_around(operation.name)) return while_loop(operation, at);
   if (operation.name == "gpu.launch") return launch(operation, at);
-  std::vector<Constraint> list;
-  const Few<double> sides = shares(operation, at, list);
+  Condition condition;
+  const Few<double> sides = shares(operation, at, condition);
   if (std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; })) {
     if (operation.name == "affine.if") decide(operation, at);
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
   }
   for (std::size_t k = 0; k < sides.size(); ++k)
-    if (sides[k] > 0.0) side(operation.regions[k], {at.loop, at.share * sides[k], at.under}, list, k == 0);
+    if (sides[k] > 0.0)
+      side(operation.regions[k], {at.loop, at.share * sides[k], at.under}, condition, k == 0);
 }
 
 }  // namespace hone::cost::mlir

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 
 #include "hone/cost/mlir/nest.h"
+#include "hone/cost/mlir/nest_condition.h"
 
 namespace hone::cost::mlir {
 
@@ -156,25 +158,11 @@ class NestBuilder {
                    std::span<const int> loops, At at);
 
   // How often sides of branches are taken (mlir/nest_shares.cpp).
-  /// What is compared with 0: a difference, and how it has to be.
-  struct Constraint {
-    enum class Is : std::uint8_t { zero, other, positive, negative, not_positive, not_negative };
-    Nest::Index difference;
-    Is is = Is::zero;
-    bool holds(double at) const;
-    /// That which holds where it does not.
-    Constraint negated() const;
-    bool same_as(const Constraint& other) const;
-    bool equality() const { return is == Is::zero || is == Is::other; }
-    /// Whether loops alone decide it.
-    bool known() const {
-      return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
-             difference.offset == 0;
-    }
-  };
-  bool constraints(int condition, std::vector<Constraint>& list);
+  using Constraint = Condition::Constraint;
+  using Literal = Condition::Literal;
+  using Pair = Condition::Pair;
+  using Computed = Condition::Computed;
   double least(const Nest::Index& index) const;
-  bool constraint(int condition, int definer, std::vector<Constraint>& list);
   double share(const std::vector<Constraint>& list, At at) const;
   std::optional<double> share(const Constraint& one) const;
   double equal_in(const Constraint& one) const;
@@ -183,7 +171,27 @@ class NestBuilder {
     double count = 0.0;
   };
   Iterations iterations(int loop, std::span<const Constraint> list) const;
-  Few<double> shares(const Operation& operation, At at, std::vector<Constraint>& list);
+  double share(const std::vector<Constraint>& all, std::span<const std::vector<Constraint>> not_all,
+               At at) const;
+  Few<double> shares(const Operation& operation, At at, Condition& condition);
+
+  // What truth values are joined of (mlir/nest_joined.cpp).
+  bool condition(Literal literal, Condition& made, std::size_t& seen);
+  bool either(const Literal& whole, const Pair& pair, Condition& made, std::size_t& seen);
+  std::optional<std::array<int, 3>> choice_of(int value) const;
+  std::optional<Literal> same_truth(const Literal& literal) const;
+  std::optional<Pair> pair(const Literal& literal) const;
+  std::optional<Constraint> constraint(const Literal& literal);
+
+  // How often what is computed holds (mlir/nest_computed.cpp).
+  struct Entering {
+    Few<int> loops, values;
+  };
+  std::optional<double> share_computed(const Condition& condition, At at);
+  Points truth(const Computed& one);
+  bool enters(const Computed& one, Entering& entering);
+  std::optional<double> in_iterations(const Entering& entering, std::span<const Computed* const> list,
+                                      const Condition& condition, At at);
 
   // What holds on a side of a branch (mlir/nest_held.cpp).
   struct Held {
@@ -219,7 +227,7 @@ class NestBuilder {
   Points shown(At at) const;
   Narrowed narrowed(At at) const;
   void settle();
-  void side(int region, At at, const std::vector<Constraint>& list, bool taken);
+  void side(int region, At at, const Condition& condition, bool taken);
 
   // What deciding takes (mlir/nest_conditions.cpp).
   int whole_step(At at, Work work, Few<int> uses, std::uint64_t code, int bits);

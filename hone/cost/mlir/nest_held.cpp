@@ -14,7 +14,7 @@ constexpr std::size_t kMostNegations = 4;
 
 }  // namespace
 
-NestBuilder::Constraint NestBuilder::Constraint::negated() const {
+Condition::Constraint Condition::Constraint::negated() const {
   Constraint other = *this;
   other.is = is == Is::zero           ? Is::other
              : is == Is::other        ? Is::zero
@@ -25,7 +25,7 @@ NestBuilder::Constraint NestBuilder::Constraint::negated() const {
   return other;
 }
 
-bool NestBuilder::Constraint::same_as(const Constraint& other) const {
+bool Condition::Constraint::same_as(const Constraint& other) const {
   return is == other.is && difference.constant == other.difference.constant &&
          difference.terms == other.difference.terms;
 }
@@ -193,14 +193,22 @@ void NestBuilder::settle() {
   }
 }
 
-/// A region that runs where constraints hold (`taken`), or where at least one of them does not.
-void NestBuilder::side(int region, At at, const std::vector<Constraint>& list, bool taken) {
-  if (list.empty()) return this->region(region, at);
-  if (!taken && list.size() == 1)
-    held_.push_back({at.under, {list[0].negated()}, true});
-  else
-    held_.push_back({at.under, list, taken});
-  at.under = static_cast<int>(held_.size()) - 1;
+/// A region that runs where a condition holds (`taken`), or where it does not.
+void NestBuilder::side(int region, At at, const Condition& condition, bool taken) {
+  const int outer = at.under;
+  const auto hold = [&](std::vector<Constraint> list, bool all) {
+    held_.push_back({at.under, std::move(list), all});
+    at.under = static_cast<int>(held_.size()) - 1;
+  };
+  if (taken) {
+    for (const std::vector<Constraint>& list : condition.not_all) hold(list, false);
+    if (!condition.all.empty()) hold(condition.all, true);
+  } else if (condition.computed.empty()) {  // of several parts nobody knows which one does not hold
+    if (condition.all.empty() && condition.not_all.size() == 1) hold(condition.not_all[0], true);
+    if (condition.not_all.empty() && condition.all.size() == 1) hold({condition.all[0].negated()}, true);
+    if (condition.not_all.empty() && condition.all.size() > 1) hold(condition.all, false);
+  }
+  if (at.under == outer) return this->region(region, at);
   Narrowed here = narrowed(at);
   const bool moves = !here.loops.empty();
   if (moves) narrowed_.push_back(std::move(here));

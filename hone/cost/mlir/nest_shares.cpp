@@ -6,18 +6,13 @@
 #include "hone/cost/mlir/nest_builder.h"
 
 namespace hone::cost::mlir {
-namespace {
-
-constexpr std::size_t kMostConditions = 128;  // that a branch depends on, and `and`s of them
-
-}  // namespace
 
 bool chooses(std::string_view name) {
   const std::string_view last = name.substr(name.find_last_of("._") + 1);
   return last == "if" || last == "If" || last == "IfRegion" || last == "case" || last == "switch";
 }
 
-bool NestBuilder::Constraint::holds(double at) const {
+bool Condition::Constraint::holds(double at) const {
   switch (is) {
     case Is::zero:
       return at == 0.0;
@@ -46,57 +41,6 @@ double NestBuilder::least(const Nest::Index& index) const {
     least += loop.known ? step * std::max(0.0, loop.most - 1.0) : -INFINITY;
   }
   return least;
-}
-
-/// Of a condition that loops alone decide, and `and`s of such; false: it is another one.
-bool NestBuilder::constraints(int condition, std::vector<Constraint>& list) {
-  // An `and` may be of what others are of, too: each value says once what it says.
-  std::vector<int> left{condition}, seen;
-  while (!left.empty()) {
-    const int value = left.back();
-    left.pop_back();
-    if (std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
-    if (seen.size() >= kMostConditions) return false;
-    seen.push_back(value);
-    const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;
-    if (definer >= 0 && module_.constant(value) == kDynamic) {
-      const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-      if (operation.name == "arith.andi" && operation.operands.size() == 2) {
-        left.push_back(operation.operands[1]);
-        left.push_back(operation.operands[0]);
-        continue;
-      }
-    }
-    if (!constraint(value, definer, list)) return false;
-  }
-  return true;
-}
-
-/// Of one that is no `and`.
-bool NestBuilder::constraint(int condition, int definer, std::vector<Constraint>& list) {
-  using Is = Constraint::Is;
-  const std::int64_t fixed = module_.constant(condition);
-  if (fixed != kDynamic) {
-    Constraint constant;
-    constant.difference.constant = fixed == 0 ? 1.0 : 0.0;
-    list.push_back(std::move(constant));
-    return true;
-  }
-  if (definer < 0 || chain_ > kMaxChain) return false;
-  const Longer longer(*this);
-  const Operation& operation = module_.operations[static_cast<std::size_t>(definer)];
-  const std::string_view written = predicate_of(module_, operation), predicate = without_sign(written);
-  if (predicate.empty()) return false;
-  const Nest::Index left = index(operation.operands[0]), right = index(operation.operands[1]);
-  if (unsigned_order(written) && !(least(left) >= 0.0 && least(right) >= 0.0)) return false;
-  Constraint one{sum(left, scaled(right, -1.0)), predicate == "eq"   ? Is::zero
-                                                 : predicate == "ne" ? Is::other
-                                                 : predicate == "lt" ? Is::negative
-                                                 : predicate == "le" ? Is::not_positive
-                                                 : predicate == "gt" ? Is::positive
-                                                                     : Is::not_negative};
-  list.push_back(std::move(one));
-  return list.back().known();
 }
 
 /// Of one that a single loop decides, exactly, or of one that always or never holds.
@@ -243,14 +187,25 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   return std::clamp(found, rare, 1.0 - rare) * equal;
 }
 
-/// By region of an operation that is no loop: how often it runs, each time that the operation does. `list`:
-/// what holds in the first one and not in the others, where that is known.
-Few<double> NestBuilder::shares(const Operation& operation, At at, std::vector<Constraint>& list) {
+/// ... and of lists of which not all hold, each.
+double NestBuilder::share(const std::vector<Constraint>& all,
+                          std::span<const std::vector<Constraint>> not_all, At at) const {
+  if (not_all.empty()) return all.empty() ? 1.0 : share(all, at);
+  std::vector<Constraint> both = all;
+  both.insert(both.end(), not_all[0].begin(), not_all[0].end());
+  const std::span rest = not_all.subspan(1);
+  return std::clamp(share(all, rest, at) - share(both, rest, at), 0.0, 1.0);
+}
+
+/// By region of an operation that is no loop: how often it runs, each time that the operation does.
+/// `condition`: what holds in the first one and not in the others, where that is known.
+Few<double> NestBuilder::shares(const Operation& operation, At at, Condition& condition) {
   Few<double> sides(operation.regions.size(), 1.0);
   if (!chooses(operation.name)) return sides;
   bool known = false;
   if (operation.name == "scf.if" && !operation.operands.empty()) {
-    known = constraints(operation.operands[0], list);
+    std::size_t seen = 0;
+    known = this->condition({operation.operands[0], true}, condition, seen);
   } else if (operation.name == "affine.if") {
     for (const auto& [name, id] : operation.attributes) {
       const Attribute& set = module_.attributes[static_cast<std::size_t>(id)];
@@ -258,19 +213,24 @@ Few<double> NestBuilder::shares(const Operation& operation, At at, std::vector<C
       known = true;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(set.map)];
       for (std::size_t k = 0; k < map.results.size(); ++k) {
-        list.push_back({mapped(map, k, span_of(operation.operands)),
-                        set.numbers[k] != 0.0 ? Constraint::Is::zero : Constraint::Is::not_negative});
-        known = known && list.back().known();
+        const bool zero = set.numbers[k] != 0.0;
+        Constraint one{mapped(map, k, span_of(operation.operands)),
+                       zero ? Constraint::Is::zero : Constraint::Is::not_negative};
+        if (one.known())
+          condition.all.push_back(std::move(one));
+        else
+          condition.computed.push_back({{}, set.map, k, zero, operation.operands});
       }
     }
   }
-  if (!known) {
+  const std::optional<double> computed = known ? share_computed(condition, at) : std::nullopt;
+  if (!computed) {
     ++nest_.even_branches;
-    list.clear();
+    condition = {};
     sides.assign(sides.size(), 1.0 / static_cast<double>(std::max<std::size_t>(2, sides.size())));
     return sides;
   }
-  const double taken = share(list, at);
+  const double taken = *computed * share(condition.all, condition.not_all, at);
   for (std::size_t k = 0; k < sides.size(); ++k) sides[k] = k == 0 ? taken : 1.0 - taken;
   return sides;
 }

@@ -41,10 +41,12 @@ TEST(MlirBranches, WithoutASignWhatIsBelowZeroIsBeyondAllOthers) {
   EXPECT_DOUBLE_EQ(compared("ult, %i, %c3"), 3.0 / 64.0);
   EXPECT_DOUBLE_EQ(compared("uge, %c3, %i"), 4.0 / 64.0);
   EXPECT_EQ(compared("slt, %i, %m1"), 0.0);
-  EXPECT_EQ(compared("ult, %i, %m1"), 0.5) << "not known";
-  EXPECT_EQ(part_of_iterations("%k = arith.subi %i, %c3 : index\n"
-                               "%p = arith.cmpi ult, %k, %c9 : index\nscf.if %p"),
-            0.5);
+  EXPECT_EQ(compared("ult, %i, %m1"), 1.0);
+  EXPECT_EQ(compared("ult, %i, %m"), 0.5) << "not known";
+  EXPECT_DOUBLE_EQ(part_of_iterations("%k = arith.subi %i, %c3 : index\n"
+                                      "%p = arith.cmpi ult, %k, %c9 : index\nscf.if %p"),
+                   9.0 / 64.0)
+      << "from 3 on";
   // Of what counts, too.
   const auto trips = [](const std::string& predicate, int first, int step, int bound) {
     const Module module = parse(fmt::format(
@@ -169,6 +171,108 @@ TEST(MlirBranches, ConditionsInsideConditions) {
   EXPECT_NEAR(computed(each("%c0", "%c1000", when("slt, %j, %i", when("slt, %j, %i", kExp)))), 499500.0,
               30000.0);
   EXPECT_EQ(computed(each("%c0", "%c1000", when("slt, %j, %i", when("sge, %j, %i", kExp)))), 0.0);
+}
+
+/// How often `body` runs where `joined` makes `%r` of `%p` and `%q`: 5 and 50 iterations, at the two ends.
+double where(const std::string& joined, const std::string& body = kExp, const std::string& other = "") {
+  return computed(
+      "%true = arith.constant true\n%false = arith.constant false\n"
+      "%p = arith.cmpi slt, %i, %c5 : index\n%q = arith.cmpi sge, %i, %c950 : index\n" +
+      joined + "\nscf.if %r {\n" + body + "} else {\n" + other + "}\n");
+}
+
+TEST(MlirBranches, ConditionsThatOneOfSeveralMeets) {
+  const std::string either = "%r = arith.ori %p, %q : i1";
+  EXPECT_NEAR(where(either), 55.0, 1e-9);
+  EXPECT_NEAR(where(either, "", kExp), 945.0, 1e-9);
+  EXPECT_NEAR(where("%s = arith.ori %p, %q : i1\n%t = arith.cmpi slt, %i, %c500 : index\n"
+                    "%r = arith.andi %s, %t : i1"),
+              5.0, 1e-9);
+  EXPECT_NEAR(where("%s = arith.cmpi eq, %i, %c500 : index\n%t = arith.ori %p, %q : i1\n"
+                    "%r = arith.ori %s, %t : i1"),
+              56.0, 1e-9);
+  // What holds in one of its sides.
+  EXPECT_NEAR(where(either, when("slt, %i, %c10", kExp)), 5.0, 1e-9);
+  EXPECT_NEAR(where(either, "", when("slt, %i, %c10", kExp)), 5.0, 1e-9);
+  EXPECT_NEAR(where(either, "", each("%c0", "%i", kExp)), 945.0 * 477.0, 5000.0) << "from 5 to 949";
+  // Of two loops: the border of a square.
+  EXPECT_NEAR(computed(each("%c0", "%c1000",
+                            "%p = arith.cmpi slt, %i, %c1 : index\n%q = arith.cmpi slt, %j, %c1 : index\n"
+                            "%r = arith.ori %p, %q : i1\nscf.if %r {\n" +
+                                kExp + "}\n")),
+              1999.0, 1e-6);
+  EXPECT_EQ(part_of_iterations("%p = arith.cmpi slt, %i, %c3 : index\n%q = arith.cmpi slt, %i, %m : index\n"
+                               "%r = arith.ori %p, %q : i1\nscf.if %r"),
+            0.5)
+      << "not known";
+}
+
+TEST(MlirBranches, ConditionsTurnedRound) {
+  EXPECT_DOUBLE_EQ(where("%r = arith.xori %p, %true : i1"), 995.0);
+  EXPECT_DOUBLE_EQ(where("%r = arith.xori %false, %p : i1"), 5.0);
+  EXPECT_DOUBLE_EQ(where("%r = arith.cmpi eq, %p, %false : i1"), 995.0);
+  EXPECT_DOUBLE_EQ(where("%r = arith.cmpi ne, %p, %false : i1"), 5.0);
+  const std::string turned = "%s = arith.xori %p, %true : i1\n%t = arith.xori %q, %true : i1\n";
+  EXPECT_DOUBLE_EQ(where(turned + "%r = arith.andi %s, %t : i1"), 945.0);
+  EXPECT_DOUBLE_EQ(where(turned + "%r = arith.ori %s, %t : i1"), 1000.0);
+  EXPECT_DOUBLE_EQ(where("%s = arith.ori %p, %q : i1\n%r = arith.xori %s, %true : i1"), 945.0);
+  EXPECT_DOUBLE_EQ(where("%s = arith.andi %p, %q : i1\n%r = arith.xori %s, %true : i1"), 1000.0);
+}
+
+TEST(MlirBranches, ConditionsThatAConditionChooses) {
+  const auto chosen = [](const std::string& yes, const std::string& no) {
+    const double select = where("%r = arith.select %p, " + yes + ", " + no + " : i1");
+    EXPECT_DOUBLE_EQ(
+        where("%r = scf.if %p -> i1 {\nscf.yield " + yes + " : i1\n} else {\nscf.yield " + no + " : i1\n}"),
+        select)
+        << yes << " " << no;
+    return select;
+  };
+  EXPECT_DOUBLE_EQ(chosen("%true", "%false"), 5.0);
+  EXPECT_DOUBLE_EQ(chosen("%false", "%true"), 995.0);
+  EXPECT_NEAR(chosen("%true", "%q"), 55.0, 1e-9);
+  EXPECT_DOUBLE_EQ(chosen("%false", "%q"), 50.0);
+  EXPECT_DOUBLE_EQ(chosen("%q", "%false"), 0.0);
+  EXPECT_DOUBLE_EQ(chosen("%q", "%true"), 995.0);
+  EXPECT_DOUBLE_EQ(chosen("%true", "%true"), 1000.0);
+}
+
+TEST(MlirBranches, ConditionsOnRemaindersAndQuotients) {
+  const auto set = [](const std::string& constraints, const std::string& body = kExp,
+                      const std::string& other = "") {
+    return "affine.if affine_set<(i) : (" + constraints + ")>(%i) {\n" + body + "} else {\n" + other + "}\n";
+  };
+  EXPECT_DOUBLE_EQ(computed(set("i mod 10 == 0")), 100.0);
+  EXPECT_DOUBLE_EQ(computed(set("i mod 10 == 0", "", kExp)), 900.0);
+  EXPECT_DOUBLE_EQ(computed(set("i mod 10 == 0, i - 500 >= 0")), 50.0);
+  EXPECT_DOUBLE_EQ(computed(set("i mod 10 == 0, i mod 4 == 0")), 50.0);
+  EXPECT_DOUBLE_EQ(computed(set("i floordiv 100 - 3 == 0")), 100.0);
+  EXPECT_DOUBLE_EQ(computed(when("slt, %i, %c50", set("i mod 10 == 0"))), 5.0);
+  EXPECT_DOUBLE_EQ(computed(set("i mod 10 == 0", when("slt, %i, %c50", kExp))), 5.0);
+  for (const std::string remainder : {"arith.remui", "arith.remsi"})
+    EXPECT_DOUBLE_EQ(computed("%k = " + remainder + " %i, %c10 : index\n" + when("eq, %k, %c0", kExp)),
+                     100.0);
+  EXPECT_DOUBLE_EQ(computed("%k = arith.andi %i, %c1 : index\n" + when("eq, %k, %c0", kExp)), 500.0);
+  EXPECT_DOUBLE_EQ(computed("%k = arith.divui %i, %c500 : index\n" + when("eq, %k, %c1", kExp)), 500.0);
+  // As a remainder is lowered.
+  EXPECT_DOUBLE_EQ(computed("%k = arith.remsi %i, %c10 : index\n%n = arith.cmpi slt, %k, %c0 : index\n"
+                            "%e = arith.addi %k, %c10 : index\n%m = arith.select %n, %e, %k : index\n" +
+                            when("eq, %m, %c0", kExp)),
+                   100.0);
+  // In a function that is told of it.
+  EXPECT_DOUBLE_EQ(computed("func.call @g(%a, %i) : (memref<1000xf32>, index) -> ()\n",
+                            "func.func private @g(%a: memref<1000xf32>, %n: index) {\n"
+                            "%c0 = arith.constant 0 : index\n%c10 = arith.constant 10 : index\n"
+                            "%k = arith.remui %n, %c10 : index\n" +
+                                when("eq, %k, %c0", kExp) + "return\n}\n"),
+                   100.0);
+  // Of more iterations than are looked at, and of a loop whose length differs.
+  EXPECT_NEAR(computed(each("%c0", "%c1000",
+                            "%k = arith.addi %i, %j : index\n%m = arith.remui %k, %c10 : index\n" +
+                                when("eq, %m, %c0", kExp))),
+              100000.0, 5000.0);
+  EXPECT_NEAR(computed(each("%c0", "%i", "%m = arith.remui %j, %c5 : index\n" + when("sge, %m, %c1", kExp))),
+              399600.0, 100000.0);
 }
 
 TEST(MlirBranches, LoopsInsideConditionsAreThoseOfWhereTheyHold) {

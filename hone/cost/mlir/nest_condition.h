@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hone/cost/mlir/nest.h"
+
+namespace hone::cost::mlir {
+
+/// What has to hold for a side of a branch: all that stands in it. A plain value.
+struct Condition {
+  /// What is compared with 0: a difference, and how it has to be.
+  struct Constraint {
+    enum class Is : std::uint8_t { zero, other, positive, negative, not_positive, not_negative };
+    Nest::Index difference;
+    Is is = Is::zero;
+    bool holds(double at) const;
+    /// That which holds where it does not.
+    Constraint negated() const;
+    bool same_as(const Constraint& other) const;
+    bool equality() const { return is == Is::zero || is == Is::other; }
+    /// Whether loops alone decide it.
+    bool known() const {
+      return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
+             difference.offset == 0;
+    }
+  };
+  /// A truth value, and whether it has to be true.
+  struct Literal {
+    int value = -1;
+    bool holds = true;
+    bool operator==(const Literal&) const = default;
+  };
+  /// Two that have to hold together, or of which one is enough.
+  struct Pair {
+    bool both = true;
+    Literal first, second;
+  };
+  /// What is no difference that loops alone decide: where it holds is computed.
+  struct Computed {
+    Literal literal;         ///< where `map` is -1
+    int map = -1;            ///< index into Module::maps
+    std::size_t result = 0;  ///< of the map: that it is 0, or not below it
+    bool zero = false;
+    Few<int> operands = {};  ///< of the map, values
+  };
+
+  std::vector<Constraint> all;
+  std::vector<std::vector<Constraint>> not_all;  ///< of each list at least one does not hold
+  std::vector<Computed> computed;
+};
+
+}  // namespace hone::cost::mlir
