@@ -364,7 +364,8 @@ void NestBuilder::branches(const Operation& operation, At at) {
   }
   for (std::size_t k = 0; k < sides.size(); ++k)
     if (sides[k] > 0.0)
-      side(operation.regions[k], {at.loop, at.share * sides[k], at.under}, condition, k == 0);
+      side({at.loop, at.share * sides[k], at.under}, condition, k == 0,
+           [&](At inside) { region(operation.regions[k], inside); });
 }
 
 }  // namespace hone::cost::mlir

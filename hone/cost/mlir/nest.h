@@ -17,8 +17,8 @@ namespace hone::cost::mlir {
 /// of sample points; a `?` and a bound that depends on data count as kUnknownTrips. A side of a branch counts
 /// as often as its condition holds where loops alone decide that, else all sides evenly. While loops, and
 /// blocks that are jumped back to (cf), are as long as a number that they count by stays on one side of a
-/// bound, else of unknown length; what other jumps lead to counts once. Called functions of the module are
-/// counted where they are called.
+/// bound, else of unknown length; what other jumps lead to counts as sides of a branch do where two ways meet
+/// again, else once. Called functions of the module are counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Counts are at most this, of which a double still holds the square.

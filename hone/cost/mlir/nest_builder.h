@@ -173,6 +173,8 @@ class NestBuilder {
   Iterations iterations(int loop, std::span<const Constraint> list) const;
   double share(const std::vector<Constraint>& all, std::span<const std::vector<Constraint>> not_all,
                At at) const;
+  std::optional<double> share(const Condition& condition, At at);
+  std::optional<double> share(Literal literal, Condition& condition, At at);
   Few<double> shares(const Operation& operation, At at, Condition& condition);
 
   // What truth values are joined of (mlir/nest_joined.cpp).
@@ -227,7 +229,7 @@ class NestBuilder {
   Points shown(At at) const;
   Narrowed narrowed(At at) const;
   void settle();
-  void side(int region, At at, const Condition& condition, bool taken);
+  void side(At at, const Condition& condition, bool taken, const std::function<void(At)>& walk);
 
   // What deciding takes (mlir/nest_conditions.cpp).
   int whole_step(At at, Work work, Few<int> uses, std::uint64_t code, int bits);
@@ -369,6 +371,11 @@ class NestBuilder {
   void jumps(int region, At at);
   Jumps jumps_of(int region) const;
   void blocks(int region, const Jumps& jumps, int begin, int end, At at);
+  struct Ways {
+    int second = -1, meet = -1;
+  };
+  std::optional<Ways> ways(const Jumps& jumps, int block, int end) const;
+  bool both_ways(int region, const Jumps& jumps, int block, const Ways& ways, At at);
   static int before(const Jumps& jumps, int head);
   std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
   Few<std::pair<int, int>> handed_in(int region, const Jumps& jumps, int head) const;

@@ -193,8 +193,8 @@ void NestBuilder::settle() {
   }
 }
 
-/// A region that runs where a condition holds (`taken`), or where it does not.
-void NestBuilder::side(int region, At at, const Condition& condition, bool taken) {
+/// Walks what runs where a condition holds (`taken`), or where it does not.
+void NestBuilder::side(At at, const Condition& condition, bool taken, const std::function<void(At)>& walk) {
   const int outer = at.under;
   const auto hold = [&](std::vector<Constraint> list, bool all) {
     held_.push_back({at.under, std::move(list), all});
@@ -208,11 +208,11 @@ void NestBuilder::side(int region, At at, const Condition& condition, bool taken
     if (condition.not_all.empty() && condition.all.size() == 1) hold({condition.all[0].negated()}, true);
     if (condition.not_all.empty() && condition.all.size() > 1) hold(condition.all, false);
   }
-  if (at.under == outer) return this->region(region, at);
+  if (at.under == outer) return walk(at);
   Narrowed here = narrowed(at);
   const bool moves = !here.loops.empty();
   if (moves) narrowed_.push_back(std::move(here));
-  this->region(region, at);
+  walk(at);
   if (!moves) return;
   if (narrowed_.back().settled) values_ = std::move(narrowed_.back().outside);
   narrowed_.pop_back();

@@ -67,23 +67,79 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
       const std::optional<Counter> counter = this->counter(region, jumps, b);
       const Points trips =
           counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
-      const int loop = add_loop({entered, at.share}, trips, false, counter && counter->known, false);
+      const int loop =
+          add_loop({entered, at.share, at.under}, trips, false, counter && counter->known, false);
       handed_back(region, jumps, b, loop, counter);
       heads_.emplace_back(region, b);
-      this->blocks(region, jumps, b, last + 1, {loop, 1.0});
+      this->blocks(region, jumps, b, last + 1, {loop, 1.0, at.under});
       heads_.pop_back();
       b = last;
       continue;
     }
     const auto& to = jumps.to[static_cast<std::size_t>(b)];
     const bool back = std::any_of(to.begin(), to.end(), [&](int other) { return other <= b; });
-    if (to.size() > 1 && !head && !back) ++nest_.branches;
     // What goes on with the next block is no jump.
     const auto& operations = blocks[static_cast<std::size_t>(b)].operations;
     if (to.size() == 1 && to[0] == b + 1 && !dead_.empty())
       dead_[static_cast<std::size_t>(operations.back())] = true;
     block(blocks[static_cast<std::size_t>(b)], at);
+    if (to.size() < 2 || head || back) continue;
+    const std::optional<Ways> ways = this->ways(jumps, b, end);
+    if (ways && both_ways(region, jumps, b, *ways, at))
+      b = ways->meet - 1;
+    else
+      ++nest_.branches;
   }
+}
+
+/// Of a block that jumps to the next one or to another further on: the latter, and the block before `end` in
+/// which all ways from the two meet, which nothing else comes to. The latter may be the one where they meet.
+std::optional<NestBuilder::Ways> NestBuilder::ways(const Jumps& jumps, int block, int end) const {
+  const Few<int>& to = jumps.to[static_cast<std::size_t>(block)];
+  if (to.size() != 2 || std::min(to[0], to[1]) != block + 1) return std::nullopt;
+  const int second = std::max(to[0], to[1]);
+  // Where blocks that only `block` jumps to from outside go behind their end; -1: to several, or nowhere.
+  const auto leads = [&](int from, int behind) {
+    int meet = -1;
+    for (int b = from; b < behind; ++b) {
+      const Few<int>&next = jumps.to[static_cast<std::size_t>(b)],
+            &before = jumps.from[static_cast<std::size_t>(b)];
+      const bool entered = std::ranges::any_of(
+          before, [&](int by) { return (by < from || by >= behind) && (by != block || b != from); });
+      if (entered || next.empty()) return -1;
+      for (const int other : next) {
+        if (other >= from && other < behind) continue;
+        if (other < behind || (meet >= 0 && meet != other)) return -1;
+        meet = other;
+      }
+    }
+    return meet;
+  };
+  if (second <= block + 1 || second >= end) return std::nullopt;
+  const int meet = leads(block + 1, second);
+  if (meet < 0 || meet >= end || (meet != second && leads(second, meet) != meet)) return std::nullopt;
+  return Ways{second, meet};
+}
+
+/// Walks the two ways of a block whose condition is known, each as often as it is taken; false: it is not.
+bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const Ways& ways, At at) {
+  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+  const Operation& jump =
+      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())];
+  if (!jump.name.ends_with("cond_br") || jump.operands.empty()) return false;
+  Condition condition;
+  const std::optional<double> taken = share({jump.operands[0], true}, condition, at);
+  if (!taken) return false;
+  const bool next = jumps.to[static_cast<std::size_t>(block)][0] == block + 1;
+  const auto way = [&](int begin, int end, bool holds) {
+    const double share = holds ? *taken : 1.0 - *taken;
+    if (share > 0.0 && begin < end)
+      side({at.loop, at.share * share, at.under}, condition, holds,
+           [&](At inside) { this->blocks(region, jumps, begin, end, inside); });
+  };
+  way(block + 1, ways.second, next);
+  way(ways.second, ways.meet, !next);
+  return true;
 }
 
 /// What a block's jump to another gives that one; none where that is not told. A jump to one of two has what

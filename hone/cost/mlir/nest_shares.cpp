@@ -197,20 +197,32 @@ double NestBuilder::share(const std::vector<Constraint>& all,
   return std::clamp(share(all, rest, at) - share(both, rest, at), 0.0, 1.0);
 }
 
+/// How often a condition holds, each time that the walk comes by; none where that is not known.
+std::optional<double> NestBuilder::share(const Condition& condition, At at) {
+  const std::optional<double> computed = share_computed(condition, at);
+  if (!computed) return std::nullopt;
+  return *computed * share(condition.all, condition.not_all, at);
+}
+
+/// ... of what a literal takes to hold.
+std::optional<double> NestBuilder::share(Literal literal, Condition& condition, At at) {
+  std::size_t seen = 0;
+  if (!this->condition(literal, condition, seen)) return std::nullopt;
+  return share(condition, at);
+}
+
 /// By region of an operation that is no loop: how often it runs, each time that the operation does.
 /// `condition`: what holds in the first one and not in the others, where that is known.
 Few<double> NestBuilder::shares(const Operation& operation, At at, Condition& condition) {
   Few<double> sides(operation.regions.size(), 1.0);
   if (!chooses(operation.name)) return sides;
-  bool known = false;
+  std::optional<double> taken;
   if (operation.name == "scf.if" && !operation.operands.empty()) {
-    std::size_t seen = 0;
-    known = this->condition({operation.operands[0], true}, condition, seen);
+    taken = share({operation.operands[0], true}, condition, at);
   } else if (operation.name == "affine.if") {
     for (const auto& [name, id] : operation.attributes) {
       const Attribute& set = module_.attributes[static_cast<std::size_t>(id)];
       if (set.kind != Attribute::Kind::set || set.map < 0) continue;
-      known = true;
       const AffineMap& map = module_.maps[static_cast<std::size_t>(set.map)];
       for (std::size_t k = 0; k < map.results.size(); ++k) {
         const bool zero = set.numbers[k] != 0.0;
@@ -221,17 +233,16 @@ Few<double> NestBuilder::shares(const Operation& operation, At at, Condition& co
         else
           condition.computed.push_back({{}, set.map, k, zero, operation.operands});
       }
+      taken = share(condition, at);
     }
   }
-  const std::optional<double> computed = known ? share_computed(condition, at) : std::nullopt;
-  if (!computed) {
+  if (!taken) {
     ++nest_.even_branches;
     condition = {};
     sides.assign(sides.size(), 1.0 / static_cast<double>(std::max<std::size_t>(2, sides.size())));
     return sides;
   }
-  const double taken = *computed * share(condition.all, condition.not_all, at);
-  for (std::size_t k = 0; k < sides.size(); ++k) sides[k] = k == 0 ? taken : 1.0 - taken;
+  for (std::size_t k = 0; k < sides.size(); ++k) sides[k] = k == 0 ? *taken : 1.0 - *taken;
   return sides;
 }
 

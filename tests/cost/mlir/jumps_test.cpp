@@ -337,5 +337,61 @@ func.func @f(%a: memref<?xf32>, %n: index, %o: memref<1xf32>) {
 })");
 }
 
+/// What 1,000 iterations of `%i` do that jump to `^yes` or `^no` where `%p` holds; all goes on with `^next`.
+Features ways(const std::string& condition, const std::string& blocks) {
+  return features_in(R"(
+func.func @f(%a: memref<1000xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c10 = arith.constant 10 : index
+  %c1000 = arith.constant 1000 : index
+  cf.br ^head(%c0 : index)
+^head(%i: index):
+  %goes = arith.cmpi slt, %i, %c1000 : index
+  cf.cond_br %goes, ^body, ^end
+^body:
+  )" + condition + blocks +
+                     R"(
+^next:
+  %k = arith.addi %i, %c1 : index
+  cf.br ^head(%k : index)
+^end:
+  return
+})");
+}
+
+TEST(MlirJumps, WaysThatMeetAgainCountAsOftenAsTheyAreTaken) {
+  const std::string exp =
+      "%x = memref.load %a[%i] : memref<1000xf32>\n%y = math.exp %x : f32\n"
+      "memref.store %y, %a[%i] : memref<1000xf32>\n";
+  const std::string sum =
+      "%v = memref.load %a[%i] : memref<1000xf32>\n%w = arith.addf %v, %v : f32\n"
+      "memref.store %w, %a[%i] : memref<1000xf32>\n";
+  const std::string below = "%p = arith.cmpi slt, %i, %c10 : index\n";
+  const std::string both =
+      "cf.cond_br %p, ^yes, ^no\n^yes:\n" + exp + "cf.br ^next\n^no:\n" + sum + "cf.br ^next";
+  const Features two = ways(below, both);
+  EXPECT_DOUBLE_EQ(two.at("transcendental_count"), 10.0);
+  EXPECT_DOUBLE_EQ(two.at("load_count"), 1000.0);
+  const auto one = [&](const std::string& condition, const std::string& jump) {
+    return ways(condition, jump + "\n^way:\n" + exp + "cf.br ^next").at("transcendental_count");
+  };
+  EXPECT_DOUBLE_EQ(one(below, "cf.cond_br %p, ^way, ^next"), 10.0);
+  EXPECT_DOUBLE_EQ(one(below, "cf.cond_br %p, ^next, ^way"), 990.0);
+  const std::string tenth = "%r = arith.remui %i, %c10 : index\n%p = arith.cmpi eq, %r, %c0 : index\n";
+  EXPECT_DOUBLE_EQ(one(tenth, "cf.cond_br %p, ^way, ^next"), 100.0);
+  // With a loop on the way, which is as long as it is there.
+  const std::string loop =
+      "cf.br ^in(%c0 : index)\n^in(%j: index):\n%on = arith.cmpi slt, %j, %i : index\n"
+      "cf.cond_br %on, ^inside, ^out\n^inside:\n" +
+      exp + "%l = arith.addi %j, %c1 : index\ncf.br ^in(%l : index)\n^out:\ncf.br ^next";
+  EXPECT_NEAR(ways(below, "cf.cond_br %p, ^yes, ^next\n^yes:\n" + loop).at("transcendental_count"), 45.0,
+              3.0);
+  // Where nothing tells the condition each counts once.
+  const Features unknown = ways("%p = arith.cmpi slt, %i, %n : index\n", both);
+  EXPECT_DOUBLE_EQ(unknown.at("transcendental_count"), 1000.0);
+  EXPECT_DOUBLE_EQ(unknown.at("load_count"), 2000.0);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
