@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hone/base/files.h"
 #include "hone/run/process.h"
 #include "hone/run/worker.h"
 
