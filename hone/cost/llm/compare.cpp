@@ -9,6 +9,7 @@
 
 #include "hone/base/files.h"
 #include "hone/base/numbers.h"
+#include "hone/cost/llm/csv.h"
 #include "hone/cost/llm/measured.h"
 #include "hone/predict/score.h"
 
@@ -126,27 +127,28 @@ std::vector<LlmRatio> compare_stacks(const std::vector<LlmRuntime>& first,
 }
 
 std::vector<std::pair<std::string, double>> read_llm_quality(const std::string& path) {
-  std::istringstream lines(read_file(path));
+  std::istringstream lines(std::string(without_mark(read_file(path))));
   std::vector<std::pair<std::string, double>> quality;
   std::map<std::string, int> seen;  // models, and where
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty()) continue;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
     const Place place{path, number, ""};
-    const std::size_t comma = line.rfind(',');
-    if (comma == std::string::npos) throw Error("this line is not 'model,quality'", place);
+    const auto cells = csv_cells(line);
+    if (!cells || cells->size() < 2) throw Error("this line is not 'model,quality'", place);
     if (number == 1) {
-      if (line != "model,quality") throw Error("the header must be 'model,quality'", place);
+      if (*cells != std::vector<std::string>{"model", "quality"})
+        throw Error("the header must be 'model,quality'", place);
       continue;
     }
-    const std::string text = line.substr(comma + 1);
+    const std::string& text = cells->back();
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
     if (text.empty() || *end != '\0' || !std::isfinite(value))
       throw Error(fmt::format("'{}' is not a number", text), place);
-    const std::string model = line.substr(0, comma);
+    // A name that was not quoted may hold commas all the same.
+    const std::string model = fmt::format("{}", fmt::join(cells->begin(), cells->end() - 1, ","));
     if (const auto [first, fresh] = seen.emplace(model, number); !fresh)
       throw Error(fmt::format("'{}' has a quality in line {} already", model, first->second), place);
     quality.emplace_back(model, value);

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
+#include "hone/base/numbers.h"
+#include "hone/cost/llm/csv.h"
 #include "hone/predict/score.h"
 
 namespace hone::cost {
@@ -151,25 +153,22 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
                                         "batch_size",  "prompt_size", "token_size",
                                         "prompt_time", "token_time",  "e2e_time"};
   constexpr std::size_t kNeeded = 8;
-  const std::string text = read_file(path);
+  const std::string file = read_file(path);
+  const std::string_view text = without_mark(file);
   std::vector<ServingRow> rows;
   std::vector<std::size_t> column(std::size(kNames), std::string::npos);
   int number = 0;
   std::size_t width = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = std::string_view(text).substr(begin, end - begin);
+    const std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.empty()) continue;
-    std::vector<std::string_view> cells;
-    for (std::size_t from = 0;;) {
-      const std::size_t to = line.find(',', from);
-      cells.push_back(line.substr(from, to == line.npos ? line.npos : to - from));
-      if (to == line.npos) break;
-      from = to + 1;
-    }
+    const Place place{path, ++number, ""};
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    const auto read_cells = csv_cells(line);
+    if (!read_cells && width == 0) return std::nullopt;
+    if (!read_cells) throw Error("a quoted cell does not end on its line, or something follows it", place);
+    const std::vector<std::string>& cells = *read_cells;
     if (width == 0) {
       width = cells.size();
       std::vector<std::string> missing;
@@ -183,15 +182,14 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
       if (!missing.empty())
         throw Error(fmt::format("a table of serving measurements lacks the column{} {}",
                                 missing.size() > 1 ? "s" : "", fmt::join(missing, ", ")),
-                    Place{path, number, ""}, "see docs/llm-costs.md for its columns");
+                    place, "see docs/llm-costs.md for its columns");
       continue;
     }
-    const Place place{path, number, ""};
     if (cells.size() != width)
       throw Error(fmt::format("{} cells where the header has {}", cells.size(), width), place);
     const auto value = [&](std::size_t i) {
       double read = 0.0;
-      const std::string_view cell = cells[column[i]];
+      const std::string& cell = cells[column[i]];
       const auto [stop, code] = std::from_chars(cell.data(), cell.data() + cell.size(), read);
       if (code != std::errc() || stop != cell.data() + cell.size() || !(read > 0.0) || !std::isfinite(read))
         throw Error(fmt::format("'{}' is not a positive number", cell), Place{path, number, kNames[i]});
@@ -204,9 +202,9 @@ std::optional<std::vector<ServingRow>> read_serving_table(const std::string& pat
                     Place{path, number, kNames[i]});
       return read;
     };
-    rows.push_back({std::string(cells[column[0]]), std::string(cells[column[1]]),
-                    static_cast<std::int64_t>(whole(2)), whole(3), whole(4), whole(5), value(6) * 1e-3,
-                    value(7) * 1e-3, column[8] == std::string::npos ? 0.0 : value(8) * 1e-3, place});
+    rows.push_back({cells[column[0]], cells[column[1]], static_cast<std::int64_t>(whole(2)), whole(3),
+                    whole(4), whole(5), value(6) * 1e-3, value(7) * 1e-3,
+                    column[8] == std::string::npos ? 0.0 : value(8) * 1e-3, place});
   }
   return rows;
 }

@@ -1,30 +1,20 @@
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
+#include "hone/cost/llm/csv.h"
 #include "hone/cost/llm/fit.h"
 
 namespace hone::cost {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  return text;
-}
-
-std::vector<std::string_view> cells_of(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = line.find(',', begin);
-    cells.push_back(trimmed(line.substr(begin, end == line.npos ? line.npos : end - begin)));
-    if (end == line.npos) return cells;
-    begin = end + 1;
-  }
+/// The line's cells. Throws Error at `place` where they are malformed.
+std::vector<std::string> need_cells(std::string_view line, const Place& place) {
+  auto cells = csv_cells(line);
+  if (!cells) throw Error("a quoted cell does not end on its line, or something follows it", place);
+  return *std::move(cells);
 }
 
 constexpr const char* kColumns[]{"prompt_tokens", "output_tokens", "seconds", "first_token_s", "batch"};
@@ -72,7 +62,7 @@ LlmPoint point_of_json(const Json& json, const Place& place) {
   return point;
 }
 
-LlmPoint point_of_cells(const std::vector<std::string_view>& cells, const std::vector<int>& columns,
+LlmPoint point_of_cells(const std::vector<std::string>& cells, const std::vector<int>& columns,
                         const Place& place) {
   LlmPoint point;
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -94,7 +84,7 @@ LlmPoint point_of_cells(const std::vector<std::string_view>& cells, const std::v
 }  // namespace
 
 std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::string& name) {
-  const std::string_view text = std::string_view(given).substr(given.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+  const std::string_view text = without_mark(given);
   std::vector<LlmPoint> points;
   std::vector<int> columns;
   const std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -103,10 +93,10 @@ std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::stri
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = text.find('\n', begin);
     if (end == text.npos) end = text.size();
-    const std::string_view line = trimmed(text.substr(begin, end - begin));
+    const std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
     const Place place{name, ++number, ""};
-    if (line.empty()) continue;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
     if (json) {
       Json parsed;
       try {
@@ -118,9 +108,9 @@ std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::stri
       if (parsed.contains("failed")) continue;
       points.push_back(point_of_json(parsed, place));
     } else {
-      const auto cells = cells_of(line);
+      const auto cells = need_cells(line, place);
       if (columns.empty()) {
-        for (const auto cell : cells) {
+        for (const std::string& cell : cells) {
           const auto* const found = std::find(std::begin(kColumns), std::end(kColumns), cell);
           columns.push_back(found != std::end(kColumns) ? static_cast<int>(found - std::begin(kColumns))
                             : cell == "model"           ? kModelColumn

@@ -182,6 +182,21 @@ TEST(ServingTable, RefusesWhatNoAcceleratorCanDo) {
   EXPECT_EQ(measured_deployments(*read_serving_table(folder.file("t.csv"))).size(), 1u);
 }
 
+TEST(ServingTable, IsReadAsSpreadsheetsWriteIt) {
+  const test::Folder folder;
+  folder.write(
+      "t.csv",
+      "\xEF\xBB\xBF\"model\",\"hardware\",\"prompt_size\",\"batch_size\",\"token_size\",\"prompt_time\","
+      "\"token_time\",\"tensor_parallel\",\"note\"\r\n"
+      "\"llama2-70b\",\"a100-80gb\",\"512\",\"1\",\"128\",\"200\",\"50\",\"2\",\"cold, first\"\r\n");
+  const auto rows = read_serving_table(folder.file("t.csv"));
+  ASSERT_TRUE(rows.has_value());
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().model, "llama2-70b");
+  EXPECT_DOUBLE_EQ(rows->front().token_s, 0.05);
+  EXPECT_EQ(rows->front().tensor_parallel, 2);
+}
+
 TEST(ServingTable, CountsTheRowsThatItLeavesOut) {
   const test::Folder folder;
   folder.write("t.csv", std::string(kTable) + "llama2-70b,a100-80gb,4096,64,128,90000,60,97620,2\n" +

@@ -271,3 +271,10 @@ TEST(LlmPoints, NameTheLineOfWhatIsMalformed) {
 
 }  // namespace
 }  // namespace hone::cost
+  const auto quoted = parse_llm_points(
+      "\"prompt_tokens\",\"output_tokens\",\"seconds\",\"model\"\n\"16\",\"1\",\"0.5\",\"a, \"\"b\"\"\"\n",
+      "p.csv");
+  ASSERT_EQ(quoted.size(), 1u);
+  EXPECT_EQ(quoted[0].model, "a, \"b\"");
+  EXPECT_EQ(quoted[0].prompt_tokens, 16.0);
+  says(head + "1,2,\"1\n", "p:3: a quoted cell does not end");

@@ -165,6 +165,15 @@ TEST(LlmCompare, MarksTheFrontOfCostAndQuality) {
   EXPECT_NEAR(ratios[0].prompt, 1.0, 1e-12);
 }
 
+TEST(LlmCompare, ReadsQualityAsSpreadsheetsWriteIt) {
+  const test::Folder folder;
+  folder.write("q.csv", "\xEF\xBB\xBF\"model\",\"quality\"\r\n\"a, large\",\"0.5\"\r\nb,0.25\r\n");
+  const auto quality = read_llm_quality(folder.file("q.csv"));
+  ASSERT_EQ(quality.size(), 2u);
+  EXPECT_EQ(quality[0], std::pair(std::string("a, large"), 0.5));
+  EXPECT_EQ(quality[1], std::pair(std::string("b"), 0.25));
+}
+
 TEST(LlmPrice, IsTimeTimesAcceleratorsTimesRate) {
   const LlmPrice price = llm_price(36.0, {8.0, 4.0, 400.0, 500.0});
   EXPECT_DOUBLE_EQ(price.dollars, 0.32);
