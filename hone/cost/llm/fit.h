@@ -58,12 +58,13 @@ struct LlmFit {
 /// of relative residuals with Tukey's biweight, so that single disturbed measurements do not count. How far
 /// an undisturbed cell is off is told by the differences between cells of one prompt size at a slope that
 /// withstands outliers, and held fixed. Then each prompt size takes the alpha of least loss, the lowest of
-/// several since contention only adds, and beta is what all that counts has in common; of two starts, the
-/// median slope between cells of one size, weighted by their distance, and least absolute residuals, the one
-/// that ends lower. Nothing is left out with fewer than four cells beyond one a prompt size. An alpha below 0
-/// is 0. Throws Error where the points are of several models, hardwares or batches, of which no option
-/// chooses one (with the line of the first that differs, and the names), and where there are too few: at
-/// least one prompt size must have two output sizes, or a first token's time.
+/// several; since contention only adds, a cell that would have to be too fast costs as much as 1.5 that are
+/// too slow. Beta is what all that counts has in common; of two starts, the median slope between cells of one
+/// size, weighted by their distance, and least absolute residuals, the one that ends lower. Nothing is left
+/// out with fewer than four cells beyond one a prompt size. An alpha below 0 is 0. Throws Error where the
+/// points are of several models, hardwares or batches, of which no option chooses one (with the line of the
+/// first that differs, and the names), and where there are too few: at least one prompt size must have two
+/// output sizes, or a first token's time.
 LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions& options = {});
 
 }  // namespace hone::cost

@@ -129,7 +129,12 @@ double scale_of(const std::vector<LlmCell>& cells, std::size_t prompts, double s
   return std::max(kLeastScale, few * quantile_of(differences, share) / quantile.deviations);
 }
 
-/// Tukey's biweight loss, 1 for a cell that counts nothing.
+/// Contention only adds: a cell that took too little is as unlikely as so many that took too long. Fewer than
+/// two, so that two cells of one size that differ by their noise still outvote a third that took too little.
+constexpr double kTooFast = 1.5;
+
+  if (residual < -kBiweight * scale) return kTooFast;
+/// Tukey's biweight loss, 1 for a cell that counts nothing, kTooFast for one that would have to be too fast.
 double loss_of(double residual, double scale) {
   const double u = std::min(1.0, std::abs(residual) / (kBiweight * scale)), v = 1.0 - u * u;
   return 1.0 - v * v * v;

@@ -157,6 +157,31 @@ TEST(LlmFit, ManyRepeatsUnderContentionAreNoWorseThanTheirFastest) {
   EXPECT_LT(request_error({1, 64, 128, 256, 512, 1024, 1536}, {1, 2, 4, 8, 16, 32, 64}, 0.005, 3, 0.5), 0.01);
 }
 
+TEST(LlmFit, ContentionSpreadEvenlyIsNoWorseThanForLeastSquares) {
+  const std::vector<double> four{16, 128, 512, 1024};
+  EXPECT_LT(request_error(four, {1, 16, 64}, 0.02, 1, 0.2), 0.1) << "least squares: 11.5%";
+  EXPECT_LT(request_error(four, {1, 16, 64, 128, 256}, 0.02, 1, 0.2), 0.045) << "least squares: 8.2%";
+}
+
+TEST(LlmFit, TwoCellsOutvoteOneThatWasTooFast) {
+  Rng rng(2, "fast");
+  std::vector<LlmPoint> points;
+  for (const double p : {16.0, 128.0, 512.0, 1024.0})
+    for (const double o : {1.0, 16.0, 64.0}) {
+      const double times = p == 512.0 && o == 1.0 ? 0.4 : 1.0;
+      points.push_back({p,
+                        o,
+                        times * (0.1 + 2e-4 * p + 0.01 * (o - 1.0)) * (1.0 + 0.01 * rng.normal()),
+                        std::nan(""),
+                        1.0,
+                        0,
+                        {}});
+    }
+  const LlmFit fit = fit_llm_runtime(points);
+  EXPECT_EQ(fit.outliers, 1);
+  EXPECT_NEAR(fit.runtime.prompt_s[2], 0.2024, 0.02);
+}
+
 TEST(LlmFit, TellsOfWhatItReturns) {
   // The line passes below 0 at no output tokens: what is returned does not, and is off by that.
   std::vector<LlmPoint> points;
@@ -238,6 +263,12 @@ TEST(LlmPoints, AreReadFromBothForms) {
   EXPECT_EQ(csv[1].line, 3);
   EXPECT_EQ(parse_llm_points("\xEF\xBB\xBFprompt_tokens,output_tokens,seconds\n1,1,1\n", "p.csv").size(), 1u)
       << "as spreadsheets write it";
+  const auto quoted = parse_llm_points(
+      "\"prompt_tokens\",\"output_tokens\",\"seconds\",\"model\"\n\"16\",\"1\",\"0.5\",\"a, \"\"b\"\"\"\n",
+      "p.csv");
+  ASSERT_EQ(quoted.size(), 1u);
+  EXPECT_EQ(quoted[0].model, "a, \"b\"");
+  EXPECT_EQ(quoted[0].prompt_tokens, 16.0);
   const auto lines = parse_llm_points(
       "{\"prompt_tokens\": 3, \"output_tokens\": 4, \"seconds\": 2, \"first_token_s\": 0.5}\n"
       "{\"failed\": \"status 500\"}\n",
@@ -260,6 +291,7 @@ TEST(LlmPoints, NameTheLineOfWhatIsMalformed) {
   says(head + "1,2,fast\n", "p:3: seconds: 'fast'");
   says(head + "1,2,-1\n", "p:3");
   says(head + "1,2,nan\n", "p:3");
+  says(head + "1,2,\"1\n", "p:3: a quoted cell does not end");
   says(head + "1.5,2,1\n", "whole");
   says(head + "0,2,1\n", "p:3");
   says("prompt,seconds\n", "prompt_tokens");
@@ -271,10 +303,3 @@ TEST(LlmPoints, NameTheLineOfWhatIsMalformed) {
 
 }  // namespace
 }  // namespace hone::cost
-  const auto quoted = parse_llm_points(
-      "\"prompt_tokens\",\"output_tokens\",\"seconds\",\"model\"\n\"16\",\"1\",\"0.5\",\"a, \"\"b\"\"\"\n",
-      "p.csv");
-  ASSERT_EQ(quoted.size(), 1u);
-  EXPECT_EQ(quoted[0].model, "a, \"b\"");
-  EXPECT_EQ(quoted[0].prompt_tokens, 16.0);
-  says(head + "1,2,\"1\n", "p:3: a quoted cell does not end");
