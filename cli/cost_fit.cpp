@@ -24,6 +24,25 @@ Json rules_json(const cost::RuleErrors& errors) {
           {"published_below_256", real_to_json(errors.published_short)}};
 }
 
+/// What the fit could not be sure of, a line each.
+std::vector<std::string> doubts_of(const cost::LlmFit& fitted) {
+  // Noise of more than this hides outliers among the others.
+  constexpr double kNoisy = 0.15;
+  std::vector<std::string> doubts;
+  if (fitted.scale > kNoisy)
+    doubts.push_back(fmt::format(
+        "times of one prompt size differ by {} from the fit even without the outliers: too much to "
+        "tell which were disturbed; measure more output sizes or repeats",
+        share(fitted.scale)));
+  for (const double size : fitted.left_out_prompts)
+    doubts.push_back(fmt::format(
+        "{:.0f} prompt tokens: the only time is far above what the neighbours say, and left out", size));
+  for (const double size : fitted.doubted_prompts)
+    doubts.push_back(fmt::format(
+        "{:.0f} prompt tokens: the only time is far below what the neighbours say; measure it again", size));
+  return doubts;
+}
+
 int fit(const CostFitArguments& arguments) {
   need_writable(arguments.output);
   need_other_file(arguments.output, {arguments.points});
@@ -64,7 +83,9 @@ int fit(const CostFitArguments& arguments) {
   std::printf("  error in sample %s, R^2 %s", share(fitted.mape).c_str(), figure(fitted.r2, 5).c_str());
   if (std::isfinite(fitted.spread))
     std::printf(", repeats spread %s at the median", share(fitted.spread).c_str());
-  std::printf("\n\n");
+  std::printf("\n");
+  for (const std::string& doubt : doubts_of(fitted)) std::printf("  %s\n", doubt.c_str());
+  std::printf("\n");
   std::vector<std::vector<std::string>> rows{{"prompt tokens", "time", "+-"}};
   for (std::size_t i = 0; i < runtime.prompt_tokens.size(); ++i)
     rows.push_back({fmt::format("{:.0f}", runtime.prompt_tokens[i]), seconds_text(runtime.prompt_s[i]),

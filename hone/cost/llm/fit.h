@@ -45,12 +45,21 @@ struct LlmFitOptions {
 struct LlmFit {
   LlmRuntime runtime;  ///< provenance holds all below
   std::int64_t points = 0;
-  std::int64_t cells = 0;              ///< different (prompt, output) sizes among them
-  std::int64_t outliers = 0;           ///< cells that the fit gave no weight
-  double token_error_s = 0.0;          ///< standard error of token_s; NaN where no cell is left to tell
-  std::vector<double> prompt_error_s;  ///< of prompt_s, likewise
-  double r2 = 0.0;                     ///< over the cells
-  double mape = 0.0;                   ///< over the cells
+  std::int64_t cells = 0;     ///< different (prompt, output) sizes among them
+  std::int64_t outliers = 0;  ///< cells that the fit gave no weight
+  /// The standard error of token_s, wider by Student's t where few cells tell of it, so that twice as much to
+  /// either side is 95% sure. Not in it is how far the fastest of repeats lies below what is usual. NaN where
+  /// no cell is left to tell.
+  double token_error_s = 0.0;
+  std::vector<double>
+      prompt_error_s;   ///< of prompt_s, likewise; of doubted sizes the gap to their neighbours
+  double r2 = 0.0;      ///< over the cells
+  double mape = 0.0;    ///< over the cells
+  double scale = kNaN;  ///< relative standard deviation of a cell that is no outlier; NaN where too few tell
+  /// Prompt sizes whose only cell contradicts their neighbours, by at least 35% of its time: those that took
+  /// too long, which the runtime leaves to interpolation and `outliers` counts; and those that took too
+  /// little, which it keeps.
+  std::vector<double> left_out_prompts, doubted_prompts;
   double spread = 0.0;  ///< median over repeated cells of (slowest - fastest) / fastest; NaN without repeats
 };
 

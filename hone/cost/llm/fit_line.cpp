@@ -12,8 +12,6 @@ namespace hone::cost {
 namespace {
 
 constexpr int kRounds = 30;
-/// Where cells count nothing, in scales.
-constexpr double kBiweight = 4.685;
 /// No scale is less: times are not told finer.
 constexpr double kLeastScale = 1e-3;
 /// So many cells a prompt size tell by themselves which of them are off.
@@ -133,9 +131,9 @@ double scale_of(const std::vector<LlmCell>& cells, std::size_t prompts, double s
 /// two, so that two cells of one size that differ by their noise still outvote a third that took too little.
 constexpr double kTooFast = 1.5;
 
-  if (residual < -kBiweight * scale) return kTooFast;
 /// Tukey's biweight loss, 1 for a cell that counts nothing, kTooFast for one that would have to be too fast.
 double loss_of(double residual, double scale) {
+  if (residual < -kBiweight * scale) return kTooFast;
   const double u = std::min(1.0, std::abs(residual) / (kBiweight * scale)), v = 1.0 - u * u;
   return 1.0 - v * v * v;
 }

@@ -182,6 +182,64 @@ TEST(LlmFit, TwoCellsOutvoteOneThatWasTooFast) {
   EXPECT_NEAR(fit.runtime.prompt_s[2], 0.2024, 0.02);
 }
 
+TEST(LlmFit, TwoErrorsHoldWhatFewCellsTell) {
+  const auto covered = [](const std::vector<double>& prompts, const std::vector<double>& outputs) {
+    int held = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      Rng rng(seed, "few cells");
+      std::vector<LlmPoint> points;
+      for (const double p : prompts)
+        for (const double o : outputs)
+          points.push_back({p,
+                            o,
+                            (0.02 + 2e-4 * p + 0.03 * (o - 1.0)) * (1.0 + 0.02 * rng.normal()),
+                            std::nan(""),
+                            1.0,
+                            0,
+                            {}});
+      const LlmFit fit = fit_llm_runtime(points);
+      held += std::abs(fit.runtime.token_s - 0.03) < 2.0 * fit.token_error_s ? 1 : 0;
+    }
+    return held / 200.0;
+  };
+  EXPECT_GT(covered({16, 128, 512, 1024}, {1, 64}), 0.9) << "3 degrees of freedom";
+  EXPECT_GT(covered({16, 512}, {1, 16, 64}), 0.9) << "likewise";
+  EXPECT_GT(covered({16, 128, 512, 1024}, {1, 16, 64}), 0.9);
+}
+
+TEST(LlmFit, HoldsASizesOnlyCellAgainstItsNeighbours) {
+  const auto fit_with = [](double times, double lone) {
+    Rng rng(5, "neighbours");
+    std::vector<LlmPoint> points;
+    for (const double p : {16.0, 64.0, 128.0, 256.0, 384.0, 512.0, 768.0, 1024.0})
+      for (const double o : p == lone ? std::vector<double>{1} : std::vector<double>{1, 16, 64})
+        points.push_back(
+            {p,
+             o,
+             (0.02 + 2e-4 * p + 0.03 * (o - 1.0)) * (1.0 + 0.01 * rng.normal()) * (p == lone ? times : 1.0),
+             std::nan(""),
+             1.0,
+             0,
+             {}});
+    return fit_llm_runtime(points);
+  };
+  const LlmFit slow = fit_with(3.0, 384.0);
+  EXPECT_EQ(slow.left_out_prompts, std::vector<double>{384.0});
+  EXPECT_EQ(slow.outliers, 1);
+  EXPECT_EQ(slow.runtime.prompt_tokens.size(), 7u);
+  EXPECT_EQ(slow.prompt_error_s.size(), 7u);
+  EXPECT_NEAR(slow.runtime.prompt_cost(384.0), 0.0968, 0.003);
+  EXPECT_GT(slow.mape, 0.02) << "what was measured there counts";
+  const LlmFit fast = fit_with(0.3, 384.0);
+  EXPECT_EQ(fast.doubted_prompts, std::vector<double>{384.0});
+  EXPECT_EQ(fast.outliers, 0);
+  EXPECT_NEAR(fast.runtime.prompt_s[4], 0.3 * 0.0968, 0.003) << "nothing makes a request too fast";
+  EXPECT_NEAR(fast.prompt_error_s[4], 0.7 * 0.0968, 0.005);
+  for (const double sound : {0.8, 1.0, 1.25})
+    EXPECT_EQ(fit_with(sound, 384.0).runtime.prompt_tokens.size(), 8u) << sound;
+  EXPECT_EQ(fit_with(3.0, 1024.0).runtime.prompt_tokens.size(), 8u) << "the last has one neighbour";
+}
+
 TEST(LlmFit, TellsOfWhatItReturns) {
   // The line passes below 0 at no output tokens: what is returned does not, and is off by that.
   std::vector<LlmPoint> points;
