@@ -23,8 +23,9 @@ struct CostEstimateArguments {
 /// What the files of --measured hold.
 struct Measured {
   std::vector<cost::MeasuredDeployment> deployments;
-  std::vector<std::string> files;  ///< those of which something is used
-  cost::ServingRest rest;          ///< of all of them
+  std::vector<std::string> files;   ///< those of which something is used
+  cost::ServingRest rest;           ///< of all of them
+  std::vector<std::string> doubts;  ///< files whose times are hardly of such models, and why
 };
 
 Measured measured_of(const CostEstimateArguments& arguments) {
@@ -49,6 +50,10 @@ Measured measured_of(const CostEstimateArguments& arguments) {
     all.rest.unknown.insert(all.rest.unknown.end(), rest.unknown.begin(), rest.unknown.end());
     std::erase_if(more, [](const auto& one) { return one.steps.empty(); });
     if (!more.empty()) all.files.push_back(file);
+    if (const double times = cost::times_the_roofline(more); times > cost::kFarFromRoofline)
+      all.doubts.push_back(
+          fmt::format("{}: steps take {:.0f} times what memory and arithmetic need: are its times {}?", file,
+                      times, file.ends_with(".csv") ? "milliseconds" : "seconds"));
     const std::size_t before = all.deployments.size();
     for (auto& one : more) {
       one.group += before;  // groups are indices within their file
@@ -169,6 +174,7 @@ int estimate(const CostEstimateArguments& arguments) {
     json["left_out"] = measured.rest.unknown;
     json["rows_left_out"] = {{"parts_unlike_request", measured.rest.unlike},
                              {"beyond_memory", measured.rest.swapped}};
+    json["doubts"] = measured.doubts;
     json["stack"] = calibration.json();
     json["stack"]["start"] = arguments.stack;
     print_json(json);
@@ -199,6 +205,7 @@ int estimate(const CostEstimateArguments& arguments) {
     std::printf("  %s  %s%s\n", what.c_str(), text.c_str(), arguments.batch > 1.0 ? " a request" : "");
   if (const std::string left_out = measured.rest.text(); !left_out.empty())
     std::printf("left out of what was measured: %s\n", left_out.c_str());
+  for (const std::string& doubt : measured.doubts) std::printf("warning: %s\n", doubt.c_str());
   if (!calibrated && !arguments.measured.empty()) std::printf("nothing that was measured is left\n");
   if (calibrated)
     std::printf("calibrated on %zu measured deployments\n", measured.deployments.size());

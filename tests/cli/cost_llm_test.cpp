@@ -196,6 +196,11 @@ TEST(CostProgram, SaysWhatOfTheMeasurementsIsLeftOut) {
   EXPECT_EQ(json["calibrated_on"], Json::array({"good.csv"}));
   EXPECT_EQ(json["rows_left_out"]["parts_unlike_request"], 1);
   EXPECT_EQ(json["rows_left_out"]["beyond_memory"], 0);
+  EXPECT_EQ(json["doubts"], Json::array());
+  // Microseconds.
+  folder.write("micro.csv", header + "llama2-7b,a100-80gb,512,1,128,40000,20000,2580000,1\n");
+  Program micro(folder, {"cost", "estimate", "llama2-7b", "--measured", "micro.csv"});
+  EXPECT_NE(micro.out().find("warning: micro.csv: steps take"), std::string::npos) << micro.out();
   Program bench(folder, {"bench", "cost", "--data", folder.path()});
   EXPECT_EQ(bench.status(), 2);
   EXPECT_NE(bench.err().find("llm/s.csv: all is left out: 1 row whose parts"), std::string::npos)

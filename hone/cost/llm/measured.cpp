@@ -276,4 +276,17 @@ std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRo
   return measured;
 }
 
+double times_the_roofline(const std::vector<MeasuredDeployment>& measured) {
+  for (const bool decode : {true, false}) {
+    std::vector<double> times;
+    for (const auto& one : measured)
+      for (const auto& step : one.steps)
+        if (step.decode == decode)
+          times.push_back(step.seconds / (decode ? roofline_decode_s : roofline_prompt_s)(
+                                             one.deployment, step.batch, step.tokens));
+    if (!times.empty()) return predict::median(times);
+  }
+  return kNaN;
+}
+
 }  // namespace hone::cost

@@ -59,10 +59,16 @@ struct ServingRest {
 
 /// Repeats as their median, by deployment. Copies (the same token times for the same model and parallelism on
 /// hardware of another name) share a group. What `rest` names is left out. Throws Error at a row whose model
-/// cannot be split so, or whose prompt or token takes less than half of what reading the weights in 16 bits
-/// or the products take at the accelerators' peaks: its times are no milliseconds, or of another model.
+/// cannot be split so, or whose prompt or token takes less than a fifth of what reading the weights in 16
+/// bits or the products take at the accelerators' peaks: its times are no milliseconds, or of another model.
 std::vector<MeasuredDeployment> measured_deployments(const std::vector<ServingRow>& rows,
                                                      const DeploymentNotes& notes = {},
                                                      ServingRest* rest = nullptr);
+
+/// How many times longer steps take than bytes and operations at the accelerators' peaks, at the median; of
+/// decoding, or of prompts where nothing else was measured. NaN where nothing was. Launches make it 2 to 50;
+/// beyond kFarFromRoofline the times are hardly seconds, or of another model.
+double times_the_roofline(const std::vector<MeasuredDeployment>& measured);
+constexpr double kFarFromRoofline = 100.0;
 
 }  // namespace hone::cost

@@ -182,6 +182,18 @@ TEST(ServingTable, RefusesWhatNoAcceleratorCanDo) {
   EXPECT_EQ(measured_deployments(*read_serving_table(folder.file("t.csv"))).size(), 1u);
 }
 
+TEST(ServingTable, TellsOfTimesThatAreHardlyMilliseconds) {
+  const test::Folder folder;
+  const std::string header = std::string(kTable).substr(0, std::string(kTable).find('\n') + 1);
+  const auto times = [&](const std::string& row) {
+    folder.write("t.csv", header + row);
+    return times_the_roofline(measured_deployments(*read_serving_table(folder.file("t.csv"))));
+  };
+  EXPECT_LT(times("llama2-7b,a100-80gb,512,1,128,40,20,2580,1\n"), 5.0);
+  EXPECT_GT(times("llama2-7b,a100-80gb,512,1,128,40000,20000,2580000,1\n"), kFarFromRoofline);
+  EXPECT_TRUE(std::isnan(times_the_roofline({})));
+}
+
 TEST(ServingTable, IsReadAsSpreadsheetsWriteIt) {
   const test::Folder folder;
   folder.write(
