@@ -244,13 +244,13 @@ void add_cost_estimate(CLI::App& cost, Action& action) {
       ->check(whole_number(1, 1024))
       ->needs(tensor);
   command->add_option("--batch", arguments->batch, "Sequences at once")
-      ->check(between(1.0, 1e6))
+      ->check(whole_number(1, 1000000))
       ->capture_default_str();
   command->add_option("-p,--prompt", arguments->prompt, "Prompt tokens")
-      ->check(between(1.0, 1e8))
+      ->check(whole_number(1, 100000000))
       ->capture_default_str();
   command->add_option("-o,--output", arguments->output, "Output tokens")
-      ->check(between(1.0, 1e8))
+      ->check(whole_number(1, 100000000))
       ->capture_default_str();
   command->add_option("--weight-bits", arguments->weight_bits, "Bits of a stored parameter, scales included")
       ->check(between(1.0, 64.0))

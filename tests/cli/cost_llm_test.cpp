@@ -325,6 +325,8 @@ TEST(CostProgram, AnswersMistakes) {
   fails({"cost", "llms", "two.json", "two.json"}, "an idealized runtime in another file too");
   fails({"cost", "estimate", "gpt2", "--stages", "2"}, "--tensor");
   fails({"cost", "estimate", "gpt2", "--tensor", "5"}, "cannot be split");
+  fails({"cost", "estimate", "gpt2", "--batch", "1.5"}, "whole number from 1");
+  fails({"cost", "estimate", "gpt2", "-o", "1.5"}, "whole number from 1");
   fails({"cost", "estimate", "gpt2", "--power-cap", "1"}, "a100-80gb cannot be held to 1 W");
   fails({"cost", "estimate", "gpt2", "--power-cap", "401"}, "draws 400 W at most");
   fails({"cost", "estimate", "gpt2", "--tensor", "2", "--gpus", "2"}, "--gpus");
