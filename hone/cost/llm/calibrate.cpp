@@ -15,8 +15,12 @@ namespace {
 constexpr double kProfileSd = 0.2;
 /// Of each constant around where it starts, in the order of LlmStack: what software decides may be far from
 /// it, what the hardware attains is not.
-constexpr std::array<double, LlmStack::kCount> kFreedom{0.7,  0.5, 0.4, 0.3, 0.15, 0.7, 0.5,
-                                                        0.25, 0.4, 1.0, 0.7, 0.3,  0.5};
+constexpr std::array<double, LlmStack::kCount> kFreedom{0.7, 0.5,  0.4, 0.3, 0.15, 0.7, 0.5,
+                                                        1.0, 0.25, 0.4, 1.0, 0.7,  0.3, 0.5};
+/// How host and device overlap stays as it starts unless the constants fit plainly better without that: to so
+/// much of their loss.
+constexpr std::size_t kOverlap = 7;
+constexpr double kHeld = 1e-3, kPlainly = 0.5;
 /// Of a measured step around what the constants say: of decoding, and of a prompt, of which they say less.
 constexpr double kConstantsSd = 0.03, kPromptsSd = 0.1;
 // What the Gaussian process explains of that, level by level. "Level": the same at every batch and length;
@@ -117,8 +121,8 @@ Eigen::VectorXd LlmCalibration::sensitivity(const LlmDeployment& deployment, con
 
 /// Damped least squares on logarithms with Huber weights, every constant pulled to where it starts. Decoding
 /// decides what it sees; prompts then decide the rest.
-void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options,
-                                   bool decode) {
+double LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options,
+                                     bool decode, bool turns) {
   const auto chosen = distinct(measured, decode);
   std::vector<std::string> names;
   struct Row {
@@ -135,7 +139,9 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
       rows.push_back({one.of, &step,
                       std::sqrt(std::min(1.0, kIndependent / count)) / (decode ? kConstantsSd : kPromptsSd)});
   }
-  if (rows.empty()) return;
+  if (rows.empty()) return 0.0;
+  auto freedom = kFreedom;
+  if (!turns) freedom[kOverlap] = kHeld;
   const std::size_t first = decode ? 0 : LlmStack::kDecoding;
   const std::size_t constants = (decode ? LlmStack::kDecoding : LlmStack::kCount) - first;
   const auto unknowns = static_cast<Eigen::Index>(constants + names.size());
@@ -162,7 +168,7 @@ void LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& measur
     }
     for (Eigen::Index i = 0; i < unknowns; ++i)
       r[static_cast<Eigen::Index>(rows.size()) + i] =
-          x[i] / (i < static_cast<Eigen::Index>(constants) ? kFreedom[first + static_cast<std::size_t>(i)]
+          x[i] / (i < static_cast<Eigen::Index>(constants) ? freedom[first + static_cast<std::size_t>(i)]
                                                            : kProfileSd);
     return r;
   };
@@ -243,6 +249,7 @@ void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measur
       process.deployment.push_back(deployment_key(deployment));
       logs.push_back(std::log(step.seconds / llm_step(adjusted(deployment), stack_, step).seconds));
     }
+  return cost;
   const auto n = static_cast<Eigen::Index>(logs.size());
   if (n == 0) return;
   Eigen::MatrixXd gram(n, n);
@@ -285,8 +292,11 @@ LlmCalibration LlmCalibration::fit(const std::vector<MeasuredDeployment>& measur
       Eigen::VectorXd::Constant(constants + 2 * static_cast<Eigen::Index>(names.size() + 1), kProfileSd);
   believed.head(constants) = Eigen::Map<const Eigen::VectorXd>(kFreedom.data(), constants);
   calibration.covariance_ = believed.cwiseAbs2().asDiagonal();
-  calibration.fit_constants(measured, options, true);
-  calibration.fit_constants(measured, options, false);
+  LlmCalibration turns = calibration;
+  const double overlapping = calibration.fit_constants(measured, options, true, false);
+  if (turns.fit_constants(measured, options, true, true) < kPlainly * overlapping)
+    calibration = std::move(turns);
+  calibration.fit_constants(measured, options, false, false);
   if (options.residuals)
     for (const bool decode : {false, true}) calibration.fit_residuals(measured, decode);
   return calibration;

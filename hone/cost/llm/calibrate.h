@@ -81,7 +81,9 @@ class LlmCalibration {
     Eigen::MatrixXd factor;         ///< Cholesky factor, lower
     Eigen::MatrixXd sensitivities;  ///< a row a step
   };
-  void fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options, bool decode);
+  /// The loss at its end. `turns`: whether the overlap of host and device is learned too.
+  double fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options, bool decode,
+                       bool turns);
   void fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode);
   /// Where an accelerator's host stands among the unknowns, its products' rate behind it.
   Eigen::Index place_of(const std::string& accelerator) const;

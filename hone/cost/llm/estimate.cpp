@@ -13,12 +13,13 @@
 namespace hone::cost {
 namespace {
 
-/// The longer of two that overlap; 9% above it where they are equal.
-double longer(double a, double b) {
-  constexpr double kSharpness = 8.0;
+constexpr double kLeastOverlap = 1.0, kMostOverlap = 16.0;
+
+/// The longer of two that overlap: at 8, 9% above it where they are equal; at 1 their sum.
+double longer(double a, double b, double overlap) {
   const double most = std::max(a, b);
   if (!(most > 0.0)) return 0.0;
-  return most * std::pow(std::pow(a / most, kSharpness) + std::pow(b / most, kSharpness), 1.0 / kSharpness);
+  return most * std::pow(std::pow(a / most, overlap) + std::pow(b / most, overlap), 1.0 / overlap);
 }
 
 /// What of a model a step goes through: its decoder, or for a prompt the encoder where there is one.
@@ -79,20 +80,21 @@ constexpr double kTile = 128.0;
 }  // namespace
 
 std::array<double, LlmStack::kCount> LlmStack::values() const {
-  return {launch_s,   launch_shared_s, kernel_s,         collective_s, memory_share,
-          sequence_s, stage_s,         matrix_share,     link_share,   score_passes,
-          request_s,  prompt_launches, activation_passes};
+  return {launch_s,     launch_shared_s, kernel_s,        collective_s,     memory_share,
+          sequence_s,   stage_s,         overlap,         matrix_share,     link_share,
+          score_passes, request_s,       prompt_launches, activation_passes};
 }
 
 LlmStack LlmStack::of(const std::array<double, kCount>& v) {
-  return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12]};
+  const double overlap = std::clamp(v[7], kLeastOverlap, kMostOverlap);
+  return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], overlap, v[8], v[9], v[10], v[11], v[12], v[13]};
 }
 
 const std::array<const char*, LlmStack::kCount>& LlmStack::names() {
   static constexpr std::array<const char*, kCount> kNames{
-      "launch_s",   "launch_shared_s", "kernel_s",         "collective_s", "memory_share",
-      "sequence_s", "stage_s",         "matrix_share",     "link_share",   "score_passes",
-      "request_s",  "prompt_launches", "activation_passes"};
+      "launch_s",     "launch_shared_s", "kernel_s",        "collective_s",     "memory_share",
+      "sequence_s",   "stage_s",         "overlap",         "matrix_share",     "link_share",
+      "score_passes", "request_s",       "prompt_launches", "activation_passes"};
   return kNames;
 }
 
@@ -144,7 +146,7 @@ LlmStep decode_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.device = step.kernels + step.links + std::max(step.memory, step.compute);
   step.sequences = stack.sequence_s * batch;
   step.stages = (parts.stages - 1.0) * stack.stage_s;
-  step.seconds = longer(step.host, step.device) + step.sequences + step.stages;
+  step.seconds = longer(step.host, step.device, stack.overlap) + step.sequences + step.stages;
   return step;
 }
 
@@ -180,7 +182,7 @@ LlmStep prompt_step(const LlmDeployment& deployment, const LlmStack& stack, doub
   step.sequences = stack.sequence_s * batch;
   step.stages = (parts.stages - 1.0) * stack.stage_s;
   step.setup = stack.request_s;
-  step.seconds = longer(step.host, step.device) + step.sequences + step.setup + step.stages;
+  step.seconds = longer(step.host, step.device, stack.overlap) + step.sequences + step.setup + step.stages;
   if (!encoder) return step;
   // The encoder read the prompt; the decoder now makes the first token.
   const LlmStep first = decode_step(deployment, stack, batch, prompt);

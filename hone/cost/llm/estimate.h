@@ -18,29 +18,33 @@ struct LlmStack {
   double memory_share = 0.8;        ///< of the memory bandwidth that reading weights and keys attains
   double sequence_s = 0.2e-3;       ///< host time of one step for each sequence of the batch: sampling
   double stage_s = 4e-3;            ///< of passing from one pipeline stage to the next
-  double matrix_share = 0.65;       ///< of matrix_flops x the accelerator's matrix_share that prompts attain
-  double link_share = 0.35;         ///< of link_bytes_per_s that collectives of prompts attain
-  double score_passes = 4.0;        ///< times that attention's scores go through memory; ~0: fused attention
-  double request_s = 4e-3;          ///< of a prompt's first step beyond an output token's: set-up
-  double prompt_launches = 1.2;     ///< host time of a prompt's layer relative to an output token's
+  /// How host and device overlap: the step takes (host^p + device^p)^(1/p). At 1, the least, they take turns
+  /// and add up; at 8 the longer hides the other, but for 9% where they are equal; 16 is the most.
+  double overlap = 8.0;
+  double matrix_share = 0.65;    ///< of matrix_flops x the accelerator's matrix_share that prompts attain
+  double link_share = 0.35;      ///< of link_bytes_per_s that collectives of prompts attain
+  double score_passes = 4.0;     ///< times that attention's scores go through memory; ~0: fused attention
+  double request_s = 4e-3;       ///< of a prompt's first step beyond an output token's: set-up
+  double prompt_launches = 1.2;  ///< host time of a prompt's layer relative to an output token's
 
   double activation_passes =
       30.0;  ///< times that a layer's activations go through memory: norms, sums, gates
 
-  static constexpr std::size_t kCount = 13;
+  static constexpr std::size_t kCount = 14;
   std::array<double, kCount> values() const;
+  /// From such values, `overlap` held within its bounds.
   static LlmStack of(const std::array<double, kCount>& values);
   static const std::array<const char*, kCount>& names();
   /// "eager", the defaults: every kernel of every step is launched from the host's program. "graphs": a
   /// token's kernels are captured once and launched as one graph, attention is fused, and sampling runs on
   /// the accelerator; judged from reported speeds of such stacks, not fitted to measurements. Throws Error.
   static LlmStack named(const std::string& name);
-  /// The first seven decide a step of decoding; the others only prompts.
-  static constexpr std::size_t kDecoding = 7;
+  /// The first eight decide a step of decoding; the others only prompts.
+  static constexpr std::size_t kDecoding = 8;
 };
 
-/// Where an estimate's time comes from, seconds: the longer of host and device, which overlap, and behind it
-/// sequences, stages and setup. Of an encoder's pass and the decoder's first step together.
+/// Where an estimate's time comes from, seconds: the longer of host and device as far as they overlap, and
+/// behind it sequences, stages and setup. Of an encoder's pass and the decoder's first step together.
 struct LlmStep {
   double seconds = 0.0;
   double host = 0.0;         ///< launching: L x (launch + launch_shared)
@@ -59,7 +63,7 @@ struct LlmStep {
 };
 
 /// One step of decoding for `batch` sequences with `context` tokens behind them: host and device work at the
-/// same time, so the step takes the longer of the two (smoothly, where they are near). The device takes, a
+/// same time, so the step takes the longer of the two (as far as LlmStack::overlap goes). The device takes, a
 /// layer, its kernels' ramps, the collectives' latency, and the longer of bytes / bandwidth and operations /
 /// rate. Bytes are weights (of the experts that the batch reaches) and the cache; operations are the weights'
 /// and those of latent attention.

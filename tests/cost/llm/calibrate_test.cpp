@@ -110,6 +110,24 @@ TEST(LlmCalibration, IsLessSureWhereTheConstantsDecideThatNothingTold) {
             calibration.predict(all[0].deployment, {false, 1, 2048}).spread);
 }
 
+TEST(LlmCalibration, LearnsThatHostAndDeviceTakeTurns) {
+  LlmStack truth;
+  truth.overlap = 1.0;
+  const std::vector<std::string> models{"opt-1.3b",  "opt-2.7b",   "opt-6.7b", "opt-13b",   "opt-30b",
+                                        "llama2-7b", "llama2-13b", "gpt-j-6b", "llama2-70b"};
+  const auto all = made(truth, models);
+  EXPECT_LT(LlmCalibration::fit(all).stack().overlap, 2.0);
+  double sum = 0.0;
+  for (std::size_t out = 0; out < all.size(); ++out) {
+    auto train = all;
+    train.erase(train.begin() + static_cast<std::ptrdiff_t>(out));
+    const auto& step = all[out].steps[0];
+    sum +=
+        std::abs(LlmCalibration::fit(train).predict(all[out].deployment, step).seconds / step.seconds - 1.0);
+  }
+  EXPECT_LT(sum / static_cast<double>(all.size()), 0.05);
+}
+
 TEST(LlmCalibration, CountsCopiesOnce) {
   auto all = made(other_stack(), {"gpt-j-6b", "gpt-neox-20b", "opt-66b"});
   const double once = LlmCalibration::fit(all).stack().launch_s;
