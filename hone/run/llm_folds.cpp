@@ -98,7 +98,8 @@ std::vector<std::pair<std::string, Model>> models_of(const std::vector<Sample>& 
     }
     measured[found->second].steps.push_back(sample.step);
   }
-  const auto whole = std::make_shared<cost::LlmCalibration>(cost::LlmCalibration::fit(measured));
+  const auto whole =
+      std::make_shared<cost::LlmCalibration>(cost::LlmCalibration::fit(measured, {.spreads = false}));
   cost::LlmCalibration::Options bare;
   bare.residuals = false;
   const auto constants = std::make_shared<cost::LlmCalibration>(cost::LlmCalibration::fit(measured, bare));

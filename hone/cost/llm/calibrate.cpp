@@ -3,8 +3,11 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
+
+#include "hone/predict/score.h"
 
 namespace hone::cost {
 namespace {
@@ -32,6 +35,16 @@ constexpr double kNoise = 0.008;                           // of a measurement r
 constexpr double kOctaves = 2.0;  ///< length over which residuals resemble each other
 /// One deployment's steps count as so many independent ones at most, however often it was measured.
 constexpr double kIndependent = 6.0;
+
+// How far the Gaussian process is off for a deployment that was not measured, relative to what is believed
+// above.
+/// Fewer groups do not tell it.
+constexpr std::size_t kFewGroups = 4;
+constexpr double kLeastWidening = 0.3, kMostWidening = 3.0;
+/// What is believed before counts as much as so many groups.
+constexpr double kBelievedGroups = 4.0;
+/// The share of normal variables within one standard deviation.
+constexpr double kWithin = 0.683;
 
 std::string model_key(const LlmDeployment& d) { return d.model.name + "|" + d.accelerator.name; }
 std::string deployment_key(const LlmDeployment& d) {
@@ -236,6 +249,7 @@ double LlmCalibration::fit_constants(const std::vector<MeasuredDeployment>& meas
   for (Eigen::Index i = 0; i < unknowns; ++i)
     for (Eigen::Index j = 0; j < unknowns; ++j)
       covariance_(places[static_cast<std::size_t>(i)], places[static_cast<std::size_t>(j)]) = open(i, j);
+  return cost;
 }
 
 void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode) {
@@ -249,7 +263,6 @@ void LlmCalibration::fit_residuals(const std::vector<MeasuredDeployment>& measur
       process.deployment.push_back(deployment_key(deployment));
       logs.push_back(std::log(step.seconds / llm_step(adjusted(deployment), stack_, step).seconds));
     }
-  return cost;
   const auto n = static_cast<Eigen::Index>(logs.size());
   if (n == 0) return;
   Eigen::MatrixXd gram(n, n);
@@ -299,35 +312,97 @@ LlmCalibration LlmCalibration::fit(const std::vector<MeasuredDeployment>& measur
   calibration.fit_constants(measured, options, false, false);
   if (options.residuals)
     for (const bool decode : {false, true}) calibration.fit_residuals(measured, decode);
+  if (options.residuals && options.spreads) calibration.fit_spreads(measured, options);
   return calibration;
+}
+
+/// A standard deviation of prompts and one of decoding that hold 68% of the groups left out in turn.
+void LlmCalibration::fit_spreads(const std::vector<MeasuredDeployment>& measured, const Options& options) {
+  std::set<std::size_t> groups;
+  for (const auto& one : measured) groups.insert(one.group);
+  if (groups.size() < kFewGroups) return;
+  Options inner = options;
+  inner.spreads = false;
+  /// A group's steps, which are off together: means of the squared logarithm and of its variances.
+  struct Left {
+    double off = 0.0, process = 0.0, constants = 0.0, steps = 0.0;
+  };
+  std::vector<Left> left[2];
+  for (const std::size_t group : groups) {
+    std::vector<MeasuredDeployment> rest, out;
+    for (const auto& one : measured) (one.group == group ? out : rest).push_back(one);
+    if (std::all_of(rest.begin(), rest.end(), [](const auto& one) { return one.steps.empty(); })) continue;
+    const LlmCalibration others = fit(rest, inner);
+    for (const bool decode : {false, true}) {
+      if (others.processes_[decode ? 1 : 0].at.empty()) continue;
+      Left own;
+      for (const auto& one : distinct(out, decode))
+        for (const auto& step : one.steps) {
+          const Parts parts = others.parts_of(one.of->deployment, step);
+          if (parts.measured) continue;
+          const double off = std::log(step.seconds / parts.seconds);
+          own.off += off * off;
+          own.process += parts.process;
+          own.constants += parts.constants;
+          own.steps += 1.0;
+        }
+      if (own.steps > 0.0)
+        left[decode ? 1 : 0].push_back(
+            {own.off / own.steps, own.process / own.steps, own.constants / own.steps, own.steps});
+    }
+  }
+  for (const bool decode : {false, true}) {
+    const auto& all = left[decode ? 1 : 0];
+    if (all.size() < kFewGroups) continue;
+    const auto held = [&](double widening) {  // how wide the groups are, in standard deviations
+      std::vector<double> sizes;
+      for (const Left& one : all)
+        sizes.push_back(std::sqrt(one.off / (widening * widening * one.process + one.constants)));
+      return predict::quantile(sizes, kWithin);
+    };
+    double low = kLeastWidening, high = kMostWidening;
+    for (int halving = 0; halving < 40; ++halving) {
+      const double middle = std::sqrt(low * high);
+      (held(middle) > 1.0 ? low : high) = middle;
+    }
+    const double count = static_cast<double>(all.size());
+    processes_[decode ? 1 : 0].widening = std::pow(high, count / (count + kBelievedGroups));
+  }
+}
+
+LlmCalibration::Parts LlmCalibration::parts_of(const LlmDeployment& deployment,
+                                               const LlmStepMeasure& at) const {
+  const Process& process = processes_[at.decode ? 1 : 0];
+  Parts parts{llm_step(adjusted(deployment), stack_, at).seconds};
+  if (covariance_.size() == 0) return parts;
+  parts.process = covariance(at, at, true, true) + kNoise * kNoise;
+  Eigen::VectorXd slopes = sensitivity(deployment, at);
+  if (!process.at.empty()) {
+    const std::string model = model_key(deployment), own = deployment_key(deployment);
+    Eigen::VectorXd k(process.weights.size());
+    for (Eigen::Index i = 0; i < k.size(); ++i) {
+      const auto a = static_cast<std::size_t>(i);
+      const bool same = process.deployment[a] == own;
+      parts.measured = parts.measured || same;
+      k[i] = covariance(at, process.at[a], process.model[a] == model, same);
+    }
+    parts.seconds *= std::exp(k.dot(process.weights));
+    const Eigen::VectorXd solved = process.factor.triangularView<Eigen::Lower>().solve(k);
+    parts.process = std::max(0.0, parts.process - solved.squaredNorm());
+    // Where the constants are off, so are the residuals of the steps that this one is told from: only the
+    // difference is left.
+    const Eigen::VectorXd told = process.factor.transpose().triangularView<Eigen::Upper>().solve(solved);
+    slopes -= process.sensitivities.transpose() * told;
+  }
+  parts.constants = std::max(0.0, slopes.dot(covariance_ * slopes));
+  return parts;
 }
 
 LlmCalibration::Prediction LlmCalibration::predict(const LlmDeployment& deployment,
                                                    const LlmStepMeasure& at) const {
-  const Process& process = processes_[at.decode ? 1 : 0];
-  Prediction prediction{llm_step(adjusted(deployment), stack_, at).seconds, 0.0};
-  if (covariance_.size() == 0) return prediction;
-  double variance = covariance(at, at, true, true) + kNoise * kNoise;
-  Eigen::VectorXd slopes = sensitivity(deployment, at);
-  if (process.at.empty()) {
-    prediction.spread = std::sqrt(variance + slopes.dot(covariance_ * slopes));
-    return prediction;
-  }
-  const std::string model = model_key(deployment), own = deployment_key(deployment);
-  Eigen::VectorXd k(process.weights.size());
-  for (Eigen::Index i = 0; i < k.size(); ++i) {
-    const auto a = static_cast<std::size_t>(i);
-    k[i] = covariance(at, process.at[a], process.model[a] == model, process.deployment[a] == own);
-  }
-  prediction.seconds *= std::exp(k.dot(process.weights));
-  const Eigen::VectorXd solved = process.factor.triangularView<Eigen::Lower>().solve(k);
-  variance = std::max(0.0, variance - solved.squaredNorm());
-  // Where the constants are off, so are the residuals of the steps that this one is told from: only the
-  // difference is left.
-  const Eigen::VectorXd told = process.factor.transpose().triangularView<Eigen::Upper>().solve(solved);
-  slopes -= process.sensitivities.transpose() * told;
-  prediction.spread = std::sqrt(variance + std::max(0.0, slopes.dot(covariance_ * slopes)));
-  return prediction;
+  const Parts parts = parts_of(deployment, at);
+  const double widening = parts.measured ? 1.0 : processes_[at.decode ? 1 : 0].widening;
+  return {parts.seconds, std::sqrt(widening * widening * parts.process + parts.constants)};
 }
 
 LlmRuntime LlmCalibration::runtime(const LlmDeployment& deployment, double batch,
@@ -353,7 +428,9 @@ Json LlmCalibration::json() const {
   for (std::size_t i = 0; i < values.size(); ++i) constants[LlmStack::names()[i]] = values[i];
   for (const auto& [name, profile] : profiles_)
     profiles[name] = {{"host_factor", profile.host_factor}, {"matrix_share", profile.matrix_share}};
-  return {{"constants", constants}, {"times_the_profile", profiles}};
+  return {{"constants", constants},
+          {"times_the_profile", profiles},
+          {"times_the_spread", {{"prompt_s", processes_[0].widening}, {"token_s", processes_[1].widening}}}};
 }
 
 }  // namespace hone::cost

@@ -45,6 +45,9 @@ class LlmCalibration {
   struct Options {
     LlmStack start = {};
     bool residuals = true;  ///< the Gaussian process too; false: the constants alone
+    /// Learns how far deployments that were not measured are off by leaving measured ones out, one fit for
+    /// each group; false: the spread of their predictions stays as it is believed before.
+    bool spreads = true;
   };
   /// Throws Error where nothing positive was measured.
   static LlmCalibration fit(const std::vector<MeasuredDeployment>& measured, const Options& options);
@@ -61,7 +64,9 @@ class LlmCalibration {
   struct Prediction {
     double seconds = 0.0;
     /// Relative standard deviation: of what the Gaussian process leaves open, and of the constants that the
-    /// measurements do not tell as far as the step depends on them. 0 where nothing was fitted.
+    /// measurements do not tell as far as the step depends on them. Of a deployment that was not measured the
+    /// first part is as wide as four or more measured groups show, each predicted by the others. 0 where
+    /// nothing was fitted.
     double spread = 0.0;
   };
   Prediction predict(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
@@ -77,6 +82,8 @@ class LlmCalibration {
   struct Process {
     std::vector<LlmStepMeasure> at;
     std::vector<std::string> model, deployment;  ///< keys of the levels
+    /// Times the standard deviation of deployments that were not measured, as leaving groups out shows.
+    double widening = 1.0;
     Eigen::VectorXd weights;
     Eigen::MatrixXd factor;         ///< Cholesky factor, lower
     Eigen::MatrixXd sensitivities;  ///< a row a step
@@ -85,6 +92,14 @@ class LlmCalibration {
   double fit_constants(const std::vector<MeasuredDeployment>& measured, const Options& options, bool decode,
                        bool turns);
   void fit_residuals(const std::vector<MeasuredDeployment>& measured, bool decode);
+  void fit_spreads(const std::vector<MeasuredDeployment>& measured, const Options& options);
+  /// A prediction's seconds, and the variances of their logarithm.
+  struct Parts {
+    double seconds = 0.0;
+    double process = 0.0, constants = 0.0;  ///< what the Gaussian process and what the constants leave open
+    bool measured = false;                  ///< whether the deployment has steps of this kind
+  };
+  Parts parts_of(const LlmDeployment& deployment, const LlmStepMeasure& at) const;
   /// Where an accelerator's host stands among the unknowns, its products' rate behind it.
   Eigen::Index place_of(const std::string& accelerator) const;
   /// How the logarithm of a step's time changes with those of the unknowns.

@@ -128,6 +128,37 @@ TEST(LlmCalibration, LearnsThatHostAndDeviceTakeTurns) {
   EXPECT_LT(sum / static_cast<double>(all.size()), 0.05);
 }
 
+TEST(LlmCalibration, SpreadsAreAsWideAsMeasuredDeploymentsShow) {
+  const std::vector<std::string> models{"gpt-j-6b", "gpt-neox-20b", "opt-66b",   "opt-13b",
+                                        "opt-30b",  "opt-6.7b",     "llama2-7b", "llama2-13b"};
+  const auto exact = made(LlmStack{}, models);
+  auto unlike = exact;
+  Rng rng(11, "unlike");
+  for (auto& one : unlike) {
+    const double times = std::exp(0.4 * rng.normal());
+    for (auto& step : one.steps) step.seconds *= times;
+  }
+  LlmDeployment unseen = exact[0].deployment;
+  unseen.model = need_architecture("llama3-8b");
+  for (const bool decode : {false, true}) {
+    const LlmStepMeasure step{decode, 1, 256};
+    const double known = LlmCalibration::fit(exact).predict(unseen, step).spread;
+    const double believed = LlmCalibration::fit(exact, {.spreads = false}).predict(unseen, step).spread;
+    const double wide = LlmCalibration::fit(unlike).predict(unseen, step).spread;
+    EXPECT_LT(known, 0.7 * believed) << decode;
+    EXPECT_GT(wide, 1.3 * believed) << decode;
+    // What was measured is known as well as ever.
+    EXPECT_EQ(LlmCalibration::fit(unlike).predict(exact[1].deployment, step).spread,
+              LlmCalibration::fit(unlike, {.spreads = false}).predict(exact[1].deployment, step).spread);
+  }
+  auto few = exact;
+  few.resize(3);
+  const LlmStepMeasure step{true, 1, 256};
+  EXPECT_EQ(LlmCalibration::fit(few).predict(unseen, step).spread,
+            LlmCalibration::fit(few, {.spreads = false}).predict(unseen, step).spread)
+      << "three tell nothing of others";
+}
+
 TEST(LlmCalibration, CountsCopiesOnce) {
   auto all = made(other_stack(), {"gpt-j-6b", "gpt-neox-20b", "opt-66b"});
   const double once = LlmCalibration::fit(all).stack().launch_s;
