@@ -180,7 +180,7 @@ class NestBuilder {
   // What truth values are joined of (mlir/nest_joined.cpp).
   bool condition(Literal literal, Condition& made, std::size_t& seen);
   bool either(const Literal& whole, const Pair& pair, Condition& made, std::size_t& seen);
-  std::optional<std::array<int, 3>> choice_of(int value) const;
+  std::optional<std::array<int, 3>> chosen_by(int value) const;
   std::optional<Literal> same_truth(const Literal& literal) const;
   std::optional<Pair> pair(const Literal& literal) const;
   std::optional<Constraint> constraint(const Literal& literal);

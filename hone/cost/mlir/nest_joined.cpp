@@ -59,7 +59,7 @@ bool NestBuilder::either(const Literal& whole, const Pair& pair, Condition& made
 }
 
 /// Of a choice between two truth values: what decides, and the two.
-std::optional<std::array<int, 3>> NestBuilder::choice_of(int value) const {
+std::optional<std::array<int, 3>> NestBuilder::chosen_by(int value) const {
   const Operation* operation = definer(value);
   if (operation == nullptr || module_.type_of(value).bits != 1) return std::nullopt;
   const Few<int>& operands = operation->operands;
@@ -75,7 +75,7 @@ std::optional<std::array<int, 3>> NestBuilder::choice_of(int value) const {
 /// Of a literal that says what another one does: that one.
 std::optional<NestBuilder::Literal> NestBuilder::same_truth(const Literal& literal) const {
   const auto fixed = [&](int value) { return module_.constant(value); };
-  if (const auto choice = choice_of(literal.value)) {
+  if (const auto choice = chosen_by(literal.value)) {
     const std::int64_t yes = fixed((*choice)[1]), no = fixed((*choice)[2]);
     if (yes == kDynamic || no == kDynamic || yes == no) return std::nullopt;
     return Literal{(*choice)[0], literal.holds == (yes != 0)};
@@ -99,7 +99,7 @@ std::optional<NestBuilder::Pair> NestBuilder::pair(const Literal& literal) const
     if (literal.holds) return {both, first, second};
     return {!both, negated(first), negated(second)};
   };
-  if (const auto choice = choice_of(literal.value)) {
+  if (const auto choice = chosen_by(literal.value)) {
     const auto [decides, yes, no] = *choice;
     // Where one of the two is a constant, what decides and the other one are joined.
     if (const std::int64_t fixed = module_.constant(no); fixed != kDynamic)
