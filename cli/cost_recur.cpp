@@ -1,5 +1,6 @@
 // hone cost recur: training jobs that recur, with the batch size and power limit that cost least.
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "cost.h"
@@ -156,8 +157,18 @@ void add_cost_recur(CLI::App& cost, Action& action) {
   command->add_option("--eta", arguments->eta, "Of a replay: 1 energy, 0 time; otherwise the job's, or 0.5")
       ->check(between(0.0, 1.0))
       ->needs(trace);
-  command->add_option("--beta", arguments->beta, "Of a replay: early stopping; otherwise the job's, or 2")
-      ->check(positive())
+  command
+      ->add_option("--beta", arguments->beta,
+                   "Of a replay: early stopping, inf: none; otherwise the job's, or 2")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            char* end = nullptr;
+            const double value = std::strtod(text.c_str(), &end);
+            return !text.empty() && *end == '\0' && value > 0.0
+                       ? std::string()
+                       : fmt::format("expected a number above 0 or inf, found '{}'", text);
+          },
+          ""))
       ->needs(trace);
   command->add_option("--window", arguments->window, "Of a replay: latest costs that count; 0: all")
       ->check(whole_number(0, 1000000000))

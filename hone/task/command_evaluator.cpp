@@ -52,10 +52,10 @@ class Reports {
 
  private:
   void refuse(const JsonLines::Line& line, const std::string& problem) {
-    if (refused_.empty())
-      refused_ = fmt::format("its report line {} {}: {}", line.number, problem, line.shown);
-    if (++notes_ <= kMaxNotes)
-      log_.note(fmt::format("report line {} {}: {}", line.number, problem, line.shown));
+    const std::string text = fmt::format("report line {} {}{}{}", line.number, problem,
+                                         line.shown.empty() ? "" : ": ", line.shown);
+    if (refused_.empty()) refused_ = "its " + text;
+    if (++notes_ <= kMaxNotes) log_.note(text);
   }
 
   void hear(const JsonLines::Line& line) {

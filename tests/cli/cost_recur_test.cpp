@@ -237,6 +237,8 @@ TEST(CostRecur, ReplaysATraceAndNamesWhatIsWrong) {
   EXPECT_EQ(json["best"]["batch_size"], 32);
   EXPECT_EQ(json["recurrences"], 12);
   EXPECT_EQ(json["policies"].size(), 3u);
+  Program unstopped(folder, {"cost", "recur", "--replay", "t.csv", "--default", "16", "--beta", "inf"});
+  EXPECT_EQ(unstopped.status(), 0) << unstopped.err();
   Program text(folder, {"cost", "recur", "--replay", "t.csv", "--default", "16"});
   EXPECT_NE(text.out().find("zeus against the default"), std::string::npos) << text.out();
   for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{

@@ -91,7 +91,7 @@ TEST(CommandEvaluator, ReportsBeyondTheTargetAreNotTheResult) {
   CommandBench late("echo '{\"fidelity\": 9, \"loss\": 1}' >&3", {{"metrics", {"loss"}}});
   EXPECT_EQ(late.run(3).reason,
             "it did not report loss | its report line 1 is of fidelity 9, and this run was to go to 3 "
-            "(HONE_FIDELITY): {\"fidelity\": 9, \"loss\": 1}");
+            "(HONE_FIDELITY)");
 }
 
 TEST(CommandEvaluator, AMissingMetricFails) {

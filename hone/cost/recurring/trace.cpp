@@ -43,7 +43,7 @@ double trace_number(const std::string& text, const Place& place, double low) {
 
 /// Epochs of a repeat; empty, inf, none and nan: not reached.
 double trace_epochs(const std::string& text, const Place& place) {
-  for (const char* word : {"", "inf", "Inf", "Infinity", "nan", "NaN", "none"})
+  for (const char* word : {"", "inf", "Inf", "Infinity", "nan", "NaN", "NAN", "none"})
     if (text == word) return kInfinity;
   return trace_number(text, place, 0.0);
 }

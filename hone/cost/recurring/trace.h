@@ -27,9 +27,9 @@ struct RecurringTrace {
   double max_epochs() const;   ///< the most that any repeat needed: where others are given up
 
   /// A CSV with the columns batch_size, power_limit_w, epochs, seconds_per_epoch, average_power_w in any
-  /// order. A line is a repeat of one batch size under one limit; `epochs` may also hold several, separated
-  /// by
-  /// ';'. Empty or inf: the target was not reached. Lines of the same batch size and limit are averaged.
+  /// order. A line is a repeat of one batch size under one limit; `epochs` may also hold several, with ';'
+  /// between them. Empty, inf or nan: the target was not reached. Lines of one batch size and limit are
+  /// averaged.
   /// Throws Error naming file and line on what is malformed, and where a batch size lacks a limit.
   static RecurringTrace parse(const std::string& text, const std::string& file);
   static RecurringTrace read(const std::string& path);

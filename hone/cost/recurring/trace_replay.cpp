@@ -137,7 +137,8 @@ class Account {
 Error never_reached(std::int64_t size, int tries) {
   return Error(
       fmt::format("the target was not reached in {} tries, the last with batch size {}", tries, size), {},
-      "the default batch size must reach it");
+      "the default batch size must reach it, at less than beta times the least cost: raise beta where runs "
+      "differ more");
 }
 
 ReplayTotals play_zeus(const TraceWorld& world, const ReplayOptions& options, double best_cost) {
