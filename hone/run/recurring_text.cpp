@@ -258,10 +258,11 @@ std::string replay_text(const cost::ReplayResult& result) {
                         joules_text(one.regret), one.runs, one.unreached, joules_text(one.last_energy_j),
                         elapsed_text(one.last_seconds));
   const auto &zeus = result.of("zeus"), &usual = result.of("default");
-  text += fmt::format("\nzeus against the default: {} energy, {} time; over the last five of both {} and {}\n",
-                      against_text(zeus.energy_j, usual.energy_j), against_text(zeus.seconds, usual.seconds),
-                      against_text(zeus.last_energy_j, usual.last_energy_j),
-                      against_text(zeus.last_seconds, usual.last_seconds));
+  text +=
+      fmt::format("\nzeus against the default: {} energy, {} time; over the last five of both {} and {}\n",
+                  against_text(zeus.energy_j, usual.energy_j), against_text(zeus.seconds, usual.seconds),
+                  against_text(zeus.last_energy_j, usual.last_energy_j),
+                  against_text(zeus.last_seconds, usual.last_seconds));
   return text;
 }
 
