@@ -103,7 +103,7 @@ void NestBuilder::function(int operation) {
   const Operation& whole = module_.operations[static_cast<std::size_t>(operation)];
   calling_.push_back(operation);
   dead_ = dead_operations(module_, operation);
-  find_addresses();
+  enter(operation);
   for (const int region : whole.regions) {
     for (const int argument : module_.regions[static_cast<std::size_t>(region)].blocks[0].arguments)
       if (module_.type_of(argument).shaped() || !module_.type_of(argument).shape.empty()) {

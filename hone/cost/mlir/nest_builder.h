@@ -331,11 +331,13 @@ class NestBuilder {
   int buffer_in(int memory, double element_bytes);
   bool allocates(const Operation& operation) const;
   bool describes_memory(int argument);
-  void find_addresses();
+  void find_addresses(std::size_t first, std::size_t end);
   void place_accesses();
   class Places;
 
   // Functions that are called (mlir/nest_calls.cpp).
+  /// Before a function is looked at: what is known of its operations beforehand.
+  void enter(int function);
   int callee(const Operation& operation);
   void call(const Operation& operation, At at);
   /// How much there was of everything.
@@ -439,6 +441,9 @@ class NestBuilder {
   std::vector<bool> addresses_;              ///< by operation: of the llvm dialect, for addresses alone
   std::map<int, Fused> fused_;               ///< by result
   std::unordered_map<int, Few<int>> users_;  ///< by value: operations
+  /// Operations of the functions looked at, first and end, and how many of them are in users_.
+  std::vector<std::pair<std::size_t, std::size_t>> entered_;
+  std::size_t counted_ = 0;
 };
 
 }  // namespace hone::cost::mlir

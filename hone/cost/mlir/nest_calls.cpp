@@ -16,6 +16,20 @@ bool whole_number(const Type& type) { return type.kind == Type::Kind::scalar && 
 
 }  // namespace
 
+void NestBuilder::enter(int function) {
+  const auto begins = static_cast<std::size_t>(function);
+  std::size_t first = begins, end = begins + 1;
+  const int around = module_.operations[begins].region;
+  while (end < module_.operations.size() && module_.operations[end].region > around) ++end;
+  // What is no function may see values from outside.
+  if (!module_.operations[begins].name.ends_with(".func")) first = 0, end = module_.operations.size();
+  if (std::any_of(entered_.begin(), entered_.end(),
+                  [&](const auto& known) { return known.first <= first && end <= known.second; }))
+    return;
+  entered_.emplace_back(first, end);
+  find_addresses(first, end);
+}
+
 /// The function that is called by its name, as the nearest module around the call knows it; -1: none.
 int NestBuilder::callee(const Operation& operation) {
   std::string_view symbol = operation.symbol;
@@ -85,6 +99,7 @@ void NestBuilder::call(const Operation& operation, At at) {
     sums.swap(sums_);
   };
   swap();
+  enter(callee_id);
   calling_.push_back(callee_id);
   for (const int id : callee.regions) region(id, at);
   calling_.pop_back();

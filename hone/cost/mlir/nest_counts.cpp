@@ -344,8 +344,8 @@ void NestBuilder::launch(const Operation& operation, At at) {
 }
 
 const Few<int>& NestBuilder::users(int value) {
-  if (users_.empty())
-    for (std::size_t i = 0; i < module_.operations.size(); ++i)
+  for (; counted_ < entered_.size(); ++counted_)
+    for (std::size_t i = entered_[counted_].first; i < entered_[counted_].second; ++i)
       for (const int operand : module_.operations[i].operands) users_[operand].push_back(static_cast<int>(i));
   return users_[value];
 }

@@ -366,10 +366,10 @@ void NestBuilder::access_by_pointer(Nest::Access access, int pointer) {
 
 /// Whole numbers of the llvm dialect have no type of their own where they are indices: those that nothing
 /// but addresses needs are.
-void NestBuilder::find_addresses() {
-  addresses_.assign(module_.operations.size(), false);
+void NestBuilder::find_addresses(std::size_t first, std::size_t end) {
+  addresses_.resize(module_.operations.size(), false);
   std::unordered_map<int, bool> other;  // by value: something else needs it
-  for (std::size_t i = module_.operations.size(); i-- > 0;) {
+  for (std::size_t i = end; i-- > first;) {
     const Operation& one = module_.operations[i];
     if (one.dialect() != "llvm") {
       for (const int operand : one.operands) other[operand] = true;

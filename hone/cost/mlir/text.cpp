@@ -81,6 +81,12 @@ std::vector<int> Module::functions() const {
 std::string Module::name_of(int function) const {
   const Operation& named = operations[static_cast<std::size_t>(function)];
   std::string name(named.symbol);
+  // By their regions, which are far fewer than operations are.
+  const bool alone = std::none_of(regions.begin(), regions.end(), [&](const Region& region) {
+    return region.operation >= 0 && region.operation != function &&
+           operations[static_cast<std::size_t>(region.operation)].symbol == named.symbol;
+  });
+  if (alone) return name;
   const std::vector<int> all = functions();
   const auto same = [&](int one) { return operations[static_cast<std::size_t>(one)].symbol == named.symbol; };
   if (std::count_if(all.begin(), all.end(), same) < 2) return name;
