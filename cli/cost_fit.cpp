@@ -29,6 +29,9 @@ std::vector<std::string> doubts_of(const cost::LlmFit& fitted) {
   // Noise of more than this hides outliers among the others.
   constexpr double kNoisy = 0.15;
   std::vector<std::string> doubts;
+  if (fitted.runtime.token_s == 0.0)
+    doubts.push_back(
+        "all output sizes took the same time: the clock is too coarse, or the output size was not heeded");
   if (fitted.scale > kNoisy)
     doubts.push_back(fmt::format(
         "times of one prompt size differ by {} from the fit even without the outliers: too much to "
@@ -74,9 +77,9 @@ int fit(const CostFitArguments& arguments) {
     print_json(json);
     return kDone;
   }
-  std::printf("%s: %lld points, %lld sizes, %lld of them outliers\n", runtime.name.c_str(),
-              static_cast<long long>(fitted.points), static_cast<long long>(fitted.cells),
-              static_cast<long long>(fitted.outliers));
+  std::printf("%s: %lld points in %lld cells of prompt and output size, %lld of them outliers\n",
+              runtime.name.c_str(), static_cast<long long>(fitted.points),
+              static_cast<long long>(fitted.cells), static_cast<long long>(fitted.outliers));
   std::printf("  output token  %s +- %s\n", seconds_text(runtime.token_s).c_str(),
               seconds_text(fitted.token_error_s).c_str());
   if (runtime.overhead_s > 0.0) std::printf("  overhead      %s\n", seconds_text(runtime.overhead_s).c_str());

@@ -226,10 +226,12 @@ LlmFit fit_llm_runtime(const std::vector<LlmPoint>& points, const LlmFitOptions&
   }
   fit.token_error_s = std::sqrt(variance / line.distance);
   for (std::size_t p = 0; p < prompts; ++p)
-    if (!left_out[p])
-      fit.prompt_error_s.push_back(std::max(
-          gap[p],
-          std::sqrt(variance / line.weight[p] + variance / line.distance * line.middle[p] * line.middle[p])));
+    if (!left_out[p]) {
+      const double own =
+          std::sqrt(variance / line.weight[p] + variance / line.distance * line.middle[p] * line.middle[p]);
+      // Where nothing tells of it, it is not 0.
+      fit.prompt_error_s.push_back(std::isnan(own) ? own : std::max(gap[p], own));
+    }
 
   Json errors = Json::array();
   for (const double error : fit.prompt_error_s) errors.push_back(real_to_json(error));

@@ -255,6 +255,13 @@ TEST(LlmFit, TellsOfWhatItReturns) {
   EXPECT_NEAR(fit.mape, off, 1e-9);
 }
 
+TEST(LlmFit, WhatNothingTellsOfHasNoError) {
+  const LlmFit fit =
+      fit_llm_runtime({{100, 1, 1.0, std::nan(""), 1, 0, {}}, {100, 11, 2.0, std::nan(""), 1, 0, {}}});
+  EXPECT_TRUE(std::isnan(fit.token_error_s));
+  EXPECT_TRUE(std::isnan(fit.prompt_error_s[0]));
+}
+
 TEST(LlmFit, UsesTheFirstTokensTime) {
   std::vector<LlmPoint> points{{100, 32, 0.72, 0.1, 1, 0, {}}, {200, 32, 0.77, 0.15, 1, 0, {}}};
   const LlmFit fit = fit_llm_runtime(points);
