@@ -98,14 +98,16 @@ Gpu gpu_named(const std::string& name, const std::string& what) {
 
 Occupancy gpu_occupancy(const GemmConfig& config, double bytes, double sum_bytes, const GpuLimits& limits) {
   Occupancy use;
-  const std::int64_t warps = std::max<std::int64_t>(config.warps_m, 1) *
-                             std::max<std::int64_t>(config.warps_n, 1) *
-                             std::max<std::int64_t>(config.warps_k, 1);
+  // What fits nowhere is as large as one likes; products of such numbers must not wrap around.
+  constexpr std::int64_t kMost = 1'000'000'000;
+  std::int64_t warps = 1;
+  for (const std::int64_t side : {config.warps_m, config.warps_n, config.warps_k})
+    warps = std::min(kMost, warps * std::clamp<std::int64_t>(side, 1, kMost));
   use.threads = 32 * warps;
   use.shared_bytes = static_cast<std::int64_t>(
-      std::ceil(static_cast<double>(std::max<std::int64_t>(config.stages, 1) *
-                                    (config.tile_m + config.tile_n) * config.tile_k) *
-                bytes));
+      std::min(1e15, std::ceil(static_cast<double>(std::max<std::int64_t>(config.stages, 1)) *
+                               (static_cast<double>(config.tile_m) + static_cast<double>(config.tile_n)) *
+                               static_cast<double>(config.tile_k) * bytes)));
   use.registers = config.registers;
   if (use.registers == 0) {
     const double share = 1.0 / static_cast<double>(use.threads);
@@ -117,8 +119,8 @@ Occupancy gpu_occupancy(const GemmConfig& config, double bytes, double sum_bytes
     const double columns =
         static_cast<double>(config.tile_n) / static_cast<double>(std::max<std::int64_t>(config.warps_n, 1));
     const double fragments = 2.0 * (rows + columns) * step * bytes / 4.0 / 32.0;
-    use.registers = std::min<std::int64_t>(limits.thread_registers,
-                                           static_cast<std::int64_t>(std::ceil(sums + fragments)) + 32);
+    use.registers = static_cast<std::int64_t>(
+        std::min(static_cast<double>(limits.thread_registers), std::ceil(sums + fragments) + 32.0));
   }
   use.bound = "blocks";
   use.blocks = limits.blocks;
@@ -133,7 +135,7 @@ Occupancy gpu_occupancy(const GemmConfig& config, double bytes, double sum_bytes
            ? 0
            : limits.shared_bytes / std::max<std::int64_t>(1, use.shared_bytes + limits.reserved_bytes),
        "shared memory");
-  bind(use.registers > limits.thread_registers
+  bind(use.registers > limits.thread_registers || use.threads > limits.block_threads
            ? 0
            : limits.registers / (up_to(use.registers * 32, 256) * up_to(warps, 4)),
        "registers");

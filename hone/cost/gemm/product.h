@@ -31,12 +31,14 @@ struct GemmConfig {
   struct Field {
     const char* name;  ///< of the column in hone's own tables
     std::int64_t GemmConfig::*value;
+    std::int64_t most =
+        1'000'000;  ///< that a table or a user may say; of warps 1,024, more than any GPU takes
   };
   static const std::vector<Field>& fields();
   /// "tile_m=64 tile_n=128 ..." of what is not 0, in the order of fields().
   std::string text() const;
   /// Reads text() back; commas may stand for spaces. parse_fields() has those that are named, also where they
-  /// are 0. Throw Error on names or numbers that are none, named `what`.
+  /// are 0. Throw Error on names or numbers that are none or above Field::most, named `what`.
   static std::vector<std::pair<Field, std::int64_t>> parse_fields(const std::string& text,
                                                                   const std::string& what);
   static GemmConfig parse(const std::string& text, const std::string& what);

@@ -134,7 +134,12 @@ bool cutlass_run(const GemmLine& line, GemmRun& run) {
       {"warps_k", &GemmConfig::warps_k},       {"inst_m", &GemmConfig::inst_m},
       {"inst_n", &GemmConfig::inst_n},         {"inst_k", &GemmConfig::inst_k},
       {"split_k_slices", &GemmConfig::split_k}};
-  for (const auto& [name, field] : columns) run.config.*field = line.whole(name, 0, 1'000'000, 0);
+  for (const auto& [name, field] : columns) {
+    const auto& fields = GemmConfig::fields();
+    const auto known = std::find_if(fields.begin(), fields.end(),
+                                    [&, value = field](const auto& one) { return one.value == value; });
+    run.config.*field = line.whole(name, 0, known->most, 0);
+  }
   run.config.tensor = gemm_lower(line.text("op_class")).find("tensor") != std::string::npos ? 1 : 0;
   for (const char* name : kPowerColumns)
     if (const auto power = line.number(name)) run.power_w = line.positive(name, 1e6);
@@ -156,7 +161,7 @@ GemmRun own_run(const GemmLine& line) {
   run.spread = line.number("spread").value_or(kNaN);
   run.device = line.text("device");
   for (const GemmConfig::Field& field : GemmConfig::fields())
-    run.config.*field.value = line.whole(field.name, 0, 1'000'000, 0);
+    run.config.*field.value = line.whole(field.name, 0, field.most, 0);
   return run;
 }
 

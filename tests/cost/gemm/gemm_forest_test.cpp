@@ -208,6 +208,25 @@ TEST(GpuLimits, OccupancyIsBoundByWhatRunsOutFirst) {
   EXPECT_THROW((void)gpu_named("1.3x10", "--gpu"), Error);
 }
 
+TEST(GpuLimits, BlocksOfAnyNumberOfWarpsAreReckonedWith) {
+  GemmConfig config;
+  config.tile_m = config.tile_n = 64;
+  config.tile_k = 8;
+  config.registers = 255;
+  for (const std::int64_t warps : {33, 1024, 131072, 2097152}) {
+    config.warps_m = config.warps_n = config.warps_k = warps;
+    const Occupancy use = gpu_occupancy(config, 4.0, 4.0, gpu_named("rtx4070", "").limits);
+    EXPECT_EQ(use.blocks, 0) << warps;
+    EXPECT_EQ(use.bound, "threads") << warps;
+    EXPECT_GT(use.threads, 1024) << warps;
+  }
+  config.warps_m = config.warps_n = config.warps_k = 1;
+  config.stages = config.tile_m = config.tile_n = config.tile_k = 1000000;
+  const Occupancy use = gpu_occupancy(config, 16.0, 16.0, gpu_named("rtx4070", "").limits);
+  EXPECT_EQ(use.blocks, 0);
+  EXPECT_GT(use.shared_bytes, 1000000000);
+}
+
 TEST(GemmFeatures, AreFiniteAndNamed) {
   GemmRun run;
   run.shape = {100, 200, 300};

@@ -62,6 +62,8 @@ TEST(GemmConfig, ReadsWhatPeopleType) {
   fails("tile_m=x", "'x' is no number for tile_m");
   fails("tile_m", "'' is no number");
   fails("tile_m=-1", "no number");
+  fails("tile_m=64,warps_n=131072", "--config: warps_n is at most 1024, not 131072");
+  fails("tile_m=1000001", "tile_m is at most 1000000");
   fails(" , ", "there is no configuration");
 }
 

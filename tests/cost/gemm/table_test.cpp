@@ -100,6 +100,16 @@ TEST(GemmTable, ErrorsSayWhereInTheFile) {
             std::string::npos);
 }
 
+TEST(GemmTable, MoreWarpsThanAnyBlockHasAreRefused) {
+  EXPECT_NE(gemm_table_error("m,n,k,warps_k,runtime_s\n8,8,8,131072,1\n")
+                .find("t.csv:2: warps_k: '131072' is not a whole number from 0 to 1024"),
+            std::string::npos);
+  std::string text = kRow;
+  text.replace(text.find(",2,4,2,1,"), 9, ",2,4096,2,1,");
+  EXPECT_NE(gemm_table_error(kProfile + "\n" + text + "\n").find("t.csv:2: warps_m: '4096'"),
+            std::string::npos);
+}
+
 TEST(GemmTable, ItsOwnComesBackAndALineThatWasCutOffIsNone) {
   GemmRun run;
   run.shape = {10, 20, 30};
