@@ -58,7 +58,8 @@ int gemm_measure(const GemmMeasureArguments& arguments) {
                 {"disturbed_rows", outcome.disturbed},
                 {"power", measurement.power()},
                 {"without_power", measurement.power() ? Json(nullptr) : Json(measurement.without_power())},
-                {"interrupted", outcome.interrupted}});
+                {"interrupted", outcome.interrupted},
+                {"exhausted", outcome.exhausted}});
   else
     std::printf("%s: %s of %s added, %zu in all%s\n", arguments.out.c_str(),
                 counted(static_cast<std::int64_t>(outcome.rows), "row").c_str(),
@@ -67,6 +68,12 @@ int gemm_measure(const GemmMeasureArguments& arguments) {
                 outcome.disturbed > 0
                     ? fmt::format("; repeats of {} disagreed by more than a tenth", outcome.disturbed).c_str()
                     : "");
+  if (outcome.exhausted)
+    std::fprintf(stderr,
+                 "there are no new shapes: --least, --largest, --configs and --seed say what is measured\n");
+  if (outcome.unfinished && outcome.rows == 0)
+    std::fprintf(stderr,
+                 "the time was over before a shape was finished, which leaves no rows: --time says more\n");
   if (outcome.interrupted) {
     std::fprintf(stderr, "stopped; all finished shapes are in the file, and the same command goes on\n");
     return kStopped;

@@ -21,6 +21,8 @@ namespace {
 constexpr std::int64_t kTileRows[]{16, 32, 64, 128, 256};
 constexpr std::int64_t kTileColumns[]{16, 32, 64, 128, 256, 512};
 constexpr std::int64_t kTileDepths[]{32, 64, 128, 256, 512};
+/// After so many planned shapes without anything new there is nothing new.
+constexpr std::size_t kKnownInTurn = 10000;
 
 std::int64_t log_uniform(Rng& rng, std::int64_t low, std::int64_t high) {
   const double at =
@@ -120,8 +122,10 @@ std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<Gemm
     if (meter != nullptr) {
       meter->start();
       const double began = monotonic_s();
-      do subjects[i]();
-      while (monotonic_s() - began < options.power_seconds);
+      do {
+        subjects[i]();
+        if (interrupted && interrupted()) return {};
+      } while (monotonic_s() - began < options.power_seconds);
       const Energy energy = meter->stop();
       if (energy.measured && energy.joules > 0.0 && energy.seconds > 0.0)
         run.power_w = energy.joules / energy.seconds;
@@ -162,9 +166,9 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
                               options.type, device_),
                   Place{file, run.line, run.device != device_ ? "device" : "type"},
                   "name another file; one table is of one device and type");
-    earlier_.emplace_back(run.shape, run.config);
+    known_.emplace(run.shape, run.config);
   }
-  std::sort(earlier_.begin(), earlier_.end());
+  earlier_ = table.runs.size();
   if (had_power && !power_)
     throw Error(fmt::format("the table has power, which cannot be measured now: {}", without_power_),
                 Place{file, 1, "power_w"}, "name another file");
@@ -192,25 +196,43 @@ GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Pro
                                               const Interrupted& interrupted) {
   Outcome outcome;
   const double began = monotonic_s();
+  const auto over = [&] { return monotonic_s() - began >= options_.seconds; };
+  // A small range of sizes has few shapes, which are drawn again and again.
+  std::size_t known_in_turn = 0;
   for (std::size_t i = 0; options_.shapes == 0 || i < options_.shapes; ++i) {
-    const GemmShape shape = planned_shape(options_, i);
-    const auto configs = planned_configs(options_, shape, i);
-    const auto known = [&](const GemmConfig& config) {
-      return std::binary_search(earlier_.begin(), earlier_.end(), std::pair{shape, config});
-    };
-    if (std::all_of(configs.begin(), configs.end(), known)) continue;
-    const double spent = monotonic_s() - began;
-    if (spent >= options_.seconds) break;
-    if (progress) progress({outcome.shapes, outcome.rows, spent, shape});
-    const auto runs = measure_gemm(shape, configs, options_, power_ ? &meter_ : nullptr, interrupted);
     if (interrupted && interrupted()) {
       outcome.interrupted = true;
       break;
     }
+    if (over()) break;
+    const GemmShape shape = planned_shape(options_, i);
+    auto configs = planned_configs(options_, shape, i);
+    std::erase_if(configs, [&](const GemmConfig& config) { return known_.contains({shape, config}); });
+    if (configs.empty()) {
+      // An earlier run's shapes come first, all of them known.
+      if (++known_in_turn <= kKnownInTurn + known_.size()) continue;
+      outcome.exhausted = true;
+      break;
+    }
+    known_in_turn = 0;
+    if (progress) progress({outcome.shapes, outcome.rows, monotonic_s() - began, shape});
+    const auto runs = measure_gemm(shape, configs, options_, power_ ? &meter_ : nullptr,
+                                   [&] { return over() || (interrupted && interrupted()); });
+    if (interrupted && interrupted()) {
+      outcome.interrupted = true;
+      break;
+    }
+    if (runs.empty()) {
+      outcome.unfinished = over();
+      continue;
+    }
     append(runs);
-    outcome.shapes += runs.empty() ? 0 : 1;
+    ++outcome.shapes;
     outcome.rows += runs.size();
-    for (const GemmRun& run : runs) outcome.disturbed += run.spread > 0.1 ? 1 : 0;
+    for (const GemmRun& run : runs) {
+      known_.emplace(run.shape, run.config);
+      outcome.disturbed += run.spread > 0.1 ? 1 : 0;
+    }
   }
   return outcome;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct GemmMeasureOptions {
   std::int64_t largest = 1024;   ///< likewise
   double most_flops = 5e8;       ///< of a shape, so that none takes all the time
   std::size_t configs = 20;      ///< a shape, the usual one (cpu_gemm_default) among them
-  double seconds = 120.0;        ///< of measuring; the shape at hand is finished
+  double seconds = 120.0;        ///< of wall clock to measure in
   std::size_t shapes = 0;        ///< at most; 0: as many as there is time for
   std::uint64_t seed = 1;        ///< of shapes and configurations
   int repeats = 5;               ///< timed calls, or groups of short ones, a configuration
@@ -38,8 +39,8 @@ std::vector<GemmConfig> planned_configs(const GemmMeasureOptions& options, const
                                         std::size_t i);
 
 /// Products of matrices measured on this machine's CPU, appended to a table of hone's own, shape by shape. It
-/// goes on where an earlier run with the same seed stopped: shapes whose planned configurations all stand in
-/// the table are not measured again. Time is the calling thread's on a processor (CLOCK_THREAD_CPUTIME_ID),
+/// goes on where an earlier run with the same seed stopped: what stands in the table, a configuration of a
+/// shape, is not measured again. Time is the calling thread's on a processor (CLOCK_THREAD_CPUTIME_ID),
 /// the low quantile of repeats among which all configurations of a shape take turns; power is that of the
 /// machine's counters, with all that runs on it, and never anything else.
 class GemmMeasurement {
@@ -52,7 +53,7 @@ class GemmMeasurement {
   bool power() const { return power_; }
   const std::string& without_power() const { return without_power_; }
   /// Rows that the file held at first.
-  std::size_t earlier() const { return earlier_.size(); }
+  std::size_t earlier() const { return earlier_; }
 
   struct Progress {
     std::size_t shapes = 0, rows = 0;  ///< measured by this run
@@ -63,9 +64,11 @@ class GemmMeasurement {
     std::size_t shapes = 0, rows = 0;
     std::size_t disturbed = 0;  ///< of the rows, whose repeats disagreed by more than a tenth
     bool interrupted = false;
+    bool unfinished = false;  ///< the time was over amid a shape
+    bool exhausted = false;   ///< planned shapes have long been nothing but known ones: there are no more
   };
-  /// Measures until the time is over, all shapes are there, or `interrupted`; every shape's rows are in the
-  /// file once it is finished, and a shape that was interrupted leaves none.
+  /// Measures until the time is over, all shapes are there, there are no new ones, or `interrupted`; every
+  /// shape's rows are in the file once it is finished, and one that was not leaves none.
   Outcome run(const std::function<void(const Progress&)>& progress, const Interrupted& interrupted);
 
  private:
@@ -76,10 +79,11 @@ class GemmMeasurement {
   EnergyMeter meter_;
   bool power_ = false;
   std::string without_power_, device_;
-  std::vector<std::pair<GemmShape, GemmConfig>> earlier_;
+  std::size_t earlier_ = 0;
+  std::set<std::pair<GemmShape, GemmConfig>> known_;  ///< all that the file has
 };
 
-/// Runs of one shape measured together, one a configuration; less than asked where interrupted. Power is
+/// Runs of one shape measured together, one a configuration; none where interrupted. Power is
 /// measured where a meter is given.
 std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<GemmConfig>& configs,
                                   const GemmMeasureOptions& options, EnergyMeter* meter,

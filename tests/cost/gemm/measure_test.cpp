@@ -79,6 +79,67 @@ TEST(GemmMeasurement, AnInterruptedShapeLeavesNoRows) {
   EXPECT_EQ(read_gemm_table(file).runs.size(), outcome.rows);
 }
 
+TEST(GemmMeasurement, EndsWhereThereAreNoNewShapes) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  GemmMeasureOptions options = small_measurement(folder);
+  options.least = options.largest = 16;
+  options.configs = 1;
+  options.shapes = 0;
+  options.seconds = 300.0;
+  GemmMeasurement measurement(file, options);
+  const auto outcome = measurement.run({}, {});
+  EXPECT_TRUE(outcome.exhausted);
+  EXPECT_EQ(outcome.rows, 1U) << "the one shape with the one configuration, once";
+  GemmMeasurement again(file, options);
+  EXPECT_TRUE(again.run({}, {}).exhausted);
+  EXPECT_EQ(read_gemm_table(file).runs.size(), 1U);
+  GemmMeasurement stopped(file, options);
+  const auto nothing = stopped.run({}, [] { return true; });
+  EXPECT_TRUE(nothing.interrupted) << "also amid shapes that are known";
+  EXPECT_FALSE(nothing.exhausted);
+}
+
+TEST(GemmMeasurement, OnlyWhatIsNotInTheTableIsMeasured) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  GemmMeasureOptions options = small_measurement(folder);
+  options.largest = 200;
+  const std::size_t before = GemmMeasurement(file, options).run({}, {}).rows;
+  // More configurations of the same shapes, and a file that was cut amid a shape.
+  std::string text = read_file(file);
+  text.erase(text.rfind('\n', text.size() - 2) + 1);
+  write_file_atomic(file, text);
+  options.configs = 7;
+  GemmMeasurement measurement(file, options);
+  const auto outcome = measurement.run({}, {});
+  const GemmTable table = read_gemm_table(file);
+  EXPECT_EQ(table.runs.size(), before - 1 + outcome.rows);
+  std::set<std::pair<GemmShape, GemmConfig>> distinct, planned;
+  for (const GemmRun& run : table.runs) distinct.insert({run.shape, run.config});
+  EXPECT_EQ(distinct.size(), table.runs.size()) << "no row stands there twice";
+  for (std::size_t i = 0; i < options.shapes; ++i)
+    for (const GemmConfig& config : planned_configs(options, planned_shape(options, i), i))
+      planned.insert({planned_shape(options, i), config});
+  EXPECT_EQ(distinct, planned);
+}
+
+TEST(GemmMeasurement, TheTimeIsKeptAmidAShape) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  GemmMeasureOptions options = small_measurement(folder);
+  options.least = options.largest = 400;
+  options.configs = 40;
+  options.repeats = 50;
+  options.shapes = 1;
+  options.seconds = 0.02;  // less than one call of each takes
+  const auto outcome = GemmMeasurement(file, options).run({}, {});
+  EXPECT_EQ(outcome.rows, 0U);
+  EXPECT_TRUE(outcome.unfinished);
+  EXPECT_FALSE(outcome.interrupted);
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 TEST(GemmMeasurement, OtherFilesAreLeftAlone) {
   const ScratchFolder folder("hone-test");
   const std::string file = folder.path() + "/t.csv";
