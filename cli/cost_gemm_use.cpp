@@ -15,7 +15,7 @@ struct GemmUseArguments {
   cost::GemmRun shape;
   std::int64_t batch = 1, top = 5;
   double weight = 0.5;
-  bool json = false, verify = false;
+  bool json = false, verify = false, any_layout = false;
 };
 
 cost::GemmRun gemm_run_of(const GemmUseArguments& arguments, const cost::GemmForest::Kernel& kernel) {
@@ -27,11 +27,46 @@ cost::GemmRun gemm_run_of(const GemmUseArguments& arguments, const cost::GemmFor
   return run;
 }
 
-/// The configuration that is given, of the types of the model's; else the model's baseline.
-cost::GemmForest::Kernel gemm_kernel_of(const GemmUseArguments& arguments, const cost::GemmForest& forest) {
-  cost::GemmForest::Kernel kernel = forest.baseline(arguments.type);
-  if (!arguments.config.empty()) kernel.config = cost::GemmConfig::parse(arguments.config, "--config");
+/// A kernel with what `config` says of it in its place; "": nothing.
+cost::GemmForest::Kernel gemm_with(cost::GemmForest::Kernel kernel, const std::string& config,
+                                   const std::string& what) {
+  if (!config.empty())
+    for (const auto& [field, value] : cost::GemmConfig::parse_fields(config, what))
+      kernel.config.*field.value = value;
   return kernel;
+}
+
+using GemmFixed = std::vector<std::pair<cost::GemmConfig::Field, std::int64_t>>;
+constexpr std::int64_t cost::GemmConfig::*kGemmLayout[]{
+    &cost::GemmConfig::column_a, &cost::GemmConfig::column_b, &cost::GemmConfig::column_c};
+
+bool of_layout(const cost::GemmConfig::Field& field) {
+  return std::find(std::begin(kGemmLayout), std::end(kGemmLayout), field.value) != std::end(kGemmLayout);
+}
+
+/// What is compared with: the first kernel of the type and of the layouts that --fixed asks for, with what
+/// --baseline says in its place.
+cost::GemmForest::Kernel gemm_baseline_of(const GemmUseArguments& arguments, const cost::GemmForest& forest,
+                                          const GemmFixed& fixed) {
+  cost::GemmForest::Kernel baseline = forest.baseline(arguments.type);
+  const auto alike = [&](const cost::GemmForest::Kernel& kernel) {
+    return kernel.type == baseline.type && kernel.sum_type == baseline.sum_type &&
+           std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
+             return !of_layout(one.first) || kernel.config.*one.first.value == one.second;
+           });
+  };
+  const auto found = std::find_if(forest.kernels().begin(), forest.kernels().end(), alike);
+  if (found != forest.kernels().end()) baseline = *found;
+  return gemm_with(baseline, arguments.config, "--baseline");
+}
+
+/// The caller's data lie as they lie: where --fixed says nothing of a layout, it is the baseline's.
+void fix_layout(const cost::GemmConfig& baseline, GemmFixed& fixed) {
+  for (const auto& field : cost::GemmConfig::fields()) {
+    const bool said = std::any_of(fixed.begin(), fixed.end(),
+                                  [&](const auto& one) { return one.first.value == field.value; });
+    if (of_layout(field) && !said) fixed.emplace_back(field, baseline.*field.value);
+  }
 }
 
 std::string gemm_config_text(const cost::GemmForest::Kernel& kernel) {
@@ -50,16 +85,22 @@ Json gemm_json(const cost::GemmPrediction& prediction) {
           {"flops_per_s", prediction.flops_per_s}};
 }
 
-void say_beyond(const GemmUseArguments& arguments, const cost::GemmForest& forest) {
-  if (!forest.within(arguments.shape.shape))
-    std::fprintf(stderr,
-                 "this shape lies beyond those that were measured; trees do not know where that leads\n");
+void say_beyond(std::vector<std::string> beyond) {
+  if (std::erase(beyond, "configuration") > 0)
+    std::fprintf(stderr, "this configuration was not measured; the forest tells of it by those that were\n");
+  if (!beyond.empty())
+    std::fprintf(
+        stderr,
+        "this product lies beyond those that were measured in %s; trees do not know where that leads\n",
+        fmt::format("{}", fmt::join(beyond, ", ")).c_str());
 }
 
 int gemm_predict(const GemmUseArguments& arguments) {
   const auto forest = cost::GemmForest::load(arguments.model);
-  const auto kernel = gemm_kernel_of(arguments, forest);
-  const cost::GemmPrediction found = forest.predict(gemm_run_of(arguments, kernel));
+  const auto kernel = gemm_with(forest.baseline(arguments.type), arguments.config, "--config");
+  const cost::GemmRun run = gemm_run_of(arguments, kernel);
+  const cost::GemmPrediction found = forest.predict(run);
+  const std::vector<std::string> beyond = forest.beyond(run);
   const cost::GemmShape& shape = arguments.shape.shape;
   if (arguments.json) {
     Json json = gemm_json(found);
@@ -68,7 +109,8 @@ int gemm_predict(const GemmUseArguments& arguments) {
     json["k"] = shape.k;
     json["type"] = kernel.type;
     json["config"] = kernel.config.text();
-    json["within_measured"] = forest.within(shape);
+    json["within_measured"] = beyond.empty();
+    json["beyond"] = beyond;
     json["device"] = forest.device();
     print_json(json);
     return kDone;
@@ -88,7 +130,7 @@ int gemm_predict(const GemmUseArguments& arguments) {
   }
   std::printf("%s\n%.4g GFLOP/s\n", run::table_text(rows, output_columns()).c_str(), found.flops_per_s / 1e9);
   if (!forest.power()) std::printf("power and energy are not known: none was measured\n");
-  say_beyond(arguments, forest);
+  say_beyond(beyond);
   return kDone;
 }
 
@@ -97,15 +139,19 @@ int gemm_choose(const GemmUseArguments& arguments) {
   const cost::GemmGoal goal = arguments.goal == "time"     ? cost::GemmGoal::time
                               : arguments.goal == "energy" ? cost::GemmGoal::energy
                                                            : cost::GemmGoal::weighted;
-  const auto baseline = gemm_kernel_of(arguments, forest);
+  GemmFixed fixed;
+  if (!arguments.fixed.empty()) fixed = cost::GemmConfig::parse_fields(arguments.fixed, "--fixed");
+  const auto baseline = gemm_baseline_of(arguments, forest, fixed);
+  if (!arguments.any_layout) fix_layout(baseline.config, fixed);
+  if (arguments.verify && (arguments.batch != 1 || arguments.shape.beta != 0.0))
+    throw Error("one product without beta is what --verify measures, and not what is asked for",
+                Place{"", 0, "--verify"}, "leave out --verify, or --batch and --beta");
   if (arguments.verify && forest.device() != cost::cpu_gemm_device())
     throw Error(
         fmt::format("the model is of '{}', and this machine is '{}'",
                     forest.device().empty() ? "a device that its table does not name" : forest.device(),
                     cost::cpu_gemm_device()),
         Place{arguments.model, 0, ""}, "--verify measures only where the table was measured");
-  std::vector<std::pair<cost::GemmConfig::Field, std::int64_t>> fixed;
-  if (!arguments.fixed.empty()) fixed = cost::GemmConfig::parse_fields(arguments.fixed, "--fixed");
   cost::GemmRun shape = arguments.shape;
   shape.batch = static_cast<double>(arguments.batch);
   const auto list = forest.choose(shape, goal, arguments.weight, [&](const auto& kernel) {
@@ -115,6 +161,7 @@ int gemm_choose(const GemmUseArguments& arguments) {
   });
   const cost::GemmForest::Candidate& best = list.front();
   const cost::GemmPrediction usual = forest.predict(gemm_run_of(arguments, baseline));
+  const std::vector<std::string> beyond = forest.beyond(gemm_run_of(arguments, best.kernel));
   const double faster = usual.runtime_s.value / best.predicted.runtime_s.value;
   const double power = best.predicted.power_w.value / usual.power_w.value;
   const double energy = best.predicted.energy_j.value / usual.energy_j.value;
@@ -140,7 +187,8 @@ int gemm_choose(const GemmUseArguments& arguments) {
               {"times_as_fast", faster},
               {"power_ratio", finite_or_null(power)},
               {"energy_ratio", finite_or_null(energy)},
-              {"within_measured", forest.within(shape.shape)}};
+              {"within_measured", beyond.empty()},
+              {"beyond", beyond}};
     if (measured.size() == 2)
       json["measured"] = {{"runtime_s", measured[0].runtime_s},
                           {"baseline_runtime_s", measured[1].runtime_s},
@@ -180,7 +228,10 @@ int gemm_choose(const GemmUseArguments& arguments) {
     std::printf("measured: %s against the baseline's %s: %.2f times as fast\n",
                 gemm_seconds(measured[0].runtime_s).c_str(), gemm_seconds(measured[1].runtime_s).c_str(),
                 measured[1].runtime_s / measured[0].runtime_s);
-  say_beyond(arguments, forest);
+  say_beyond(beyond);
+  if (std::any_of(std::begin(kGemmLayout), std::end(kGemmLayout),
+                  [&](const auto field) { return best.kernel.config.*field != baseline.config.*field; }))
+    std::fprintf(stderr, "the best one wants the data in another layout than the baseline has them in\n");
   if (stopped) std::fprintf(stderr, "stopped before both were measured\n");
   return stopped ? kStopped : kDone;
 }
@@ -200,7 +251,9 @@ void add_gemm_shape(CLI::App* command, GemmUseArguments& arguments) {
   command->add_option("--batch", arguments.batch, "Products of that shape at once")
       ->check(whole_number(1, 1000000))
       ->capture_default_str();
-  command->add_option("--beta", arguments.shape.beta, "C = A B + beta C")->capture_default_str();
+  command->add_option("--beta", arguments.shape.beta, "C = A B + beta C")
+      ->check(between(-1e30, 1e30))
+      ->capture_default_str();
   command->add_flag("--json", arguments.json, "Print one JSON document");
 }
 
@@ -217,12 +270,14 @@ void add_cost_gemm_use(CLI::App& gemm, Action& action) {
   auto asked = std::make_shared<GemmUseArguments>();
   add_gemm_shape(predict, *asked);
   predict->add_option("--config", asked->config,
-                      "tile_m=..,tile_n=..; what is not named is 0 (otherwise the model's baseline)");
+                      "tile_m=..,tile_n=..; what is not named is the model's baseline's");
   predict->callback([=, &action] { action = [=] { return gemm_predict(*asked); }; });
 
   auto* choose = gemm.add_subcommand("choose", "The best configuration of a product, of those measured");
   choose->footer(
-      "\nThe baseline is the configuration that was measured most often; --baseline names another.\n"
+      "\nThe baseline is the configuration that was measured most often; --baseline names another. Only\n"
+      "configurations of its layouts are chosen from, for the data lie as they lie: --fixed says which they\n"
+      "are, --any-layout that they may be any.\n"
       "Examples:\n"
       "  hone cost gemm choose cpu.json -m 300 -n 500 -k 700 --verify\n"
       "  hone cost gemm choose rtx4070.json -m 4096 -n 512 -k 512 --goal energy --fixed "
@@ -237,7 +292,11 @@ void add_cost_gemm_use(CLI::App& gemm, Action& action) {
       ->check(between(0.0, 1.0))
       ->capture_default_str();
   choose->add_option("--fixed", chosen->fixed, "What a configuration must have: column_a=1,tensor=0");
-  choose->add_option("--baseline", chosen->config, "Compare with this configuration: tile_m=..,tile_n=..");
+  choose->add_flag("--any-layout", chosen->any_layout,
+                   "Also other layouts of A, B and C than the baseline's (column_a, column_b, column_c)");
+  choose->add_option(
+      "--baseline", chosen->config,
+      "Compare with this configuration: tile_m=..,tile_n=..; what is not named is the model's");
   choose->add_option("--top", chosen->top, "So many of the best are listed")
       ->check(whole_number(1, 1000))
       ->capture_default_str();

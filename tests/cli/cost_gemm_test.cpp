@@ -69,6 +69,76 @@ TEST(CostGemm, LearnsPredictsAndChooses) {
   EXPECT_EQ(Json::parse(published.out())["importance"].size(), 9U);
 }
 
+/// Rows stored by columns are twice as fast; the first configuration is the one most often measured.
+std::string table_of_layouts() {
+  std::string text = "m,n,k,tile_m,column_a,runtime_s\n";
+  for (int size = 16; size <= 512; size *= 2)
+    for (const auto& [tile, column, factor] :
+         {std::tuple{32, 0, 4.0}, {64, 0, 2.0}, {32, 1, 2.0}, {64, 1, 1.0}})
+      text +=
+          fmt::format("{0},{0},{0},{1},{2},{3}\n", size, tile, column, factor * 1e-9 * size * size * size);
+  return text;
+}
+
+TEST(CostGemm, TheLayoutOfTheDataIsNoChoice) {
+  const Folder folder;
+  folder.write("t.csv", table_of_layouts());
+  Program learn(folder, {"cost", "gemm", "learn", "t.csv", "--trees", "20", "--out", "t.json", "--quiet"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  const auto choose = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"cost", "gemm", "choose", "t.json", "-m", "128", "-n", "128", "-k", "128"});
+    more.emplace_back("--json");
+    Program program(folder, more);
+    EXPECT_EQ(program.status(), 0) << program.err();
+    return Json::parse(program.out());
+  };
+  const Json usual = choose({});
+  EXPECT_EQ(usual["config"], "tile_m=64");
+  EXPECT_EQ(usual["baseline"]["config"], "tile_m=32");
+  EXPECT_EQ(usual["next"].size(), 1U);
+  const Json any = choose({"--any-layout"});
+  EXPECT_EQ(any["config"], "tile_m=64 column_a=1");
+  EXPECT_GT(any["times_as_fast"].get<double>(), usual["times_as_fast"].get<double>());
+  const Json fixed = choose({"--fixed", "column_a=1"});
+  EXPECT_EQ(fixed["config"], "tile_m=64 column_a=1");
+  EXPECT_EQ(fixed["baseline"]["config"], "tile_m=32 column_a=1") << "of the layout that is asked for";
+  EXPECT_EQ(choose({"--fixed", "column_a=1", "--baseline", "tile_m=64"})["baseline"]["config"],
+            "tile_m=64 column_a=1");
+}
+
+TEST(CostGemm, SaysWhereItReckonsBeyondWhatWasMeasured) {
+  const Folder folder;
+  folder.write("t.csv", table_of_layouts());
+  Program learn(folder, {"cost", "gemm", "learn", "t.csv", "--trees", "5", "--out", "t.json", "--quiet"});
+  ASSERT_EQ(learn.status(), 0) << learn.err();
+  const auto beyond = [&](std::vector<std::string> more, const char* model = "t.json") {
+    more.insert(more.begin(), {"cost", "gemm", "predict", model, "-n", "128", "-k", "128", "--json"});
+    Program program(folder, more);
+    EXPECT_EQ(program.status(), 0) << program.err();
+    const Json json = Json::parse(program.out());
+    EXPECT_EQ(json["within_measured"], json["beyond"].empty());
+    return json["beyond"].dump();
+  };
+  EXPECT_EQ(beyond({"-m", "128"}), "[]");
+  EXPECT_EQ(beyond({"-m", "1024"}), R"(["m"])");
+  EXPECT_EQ(beyond({"-m", "128", "--batch", "16"}), R"(["batch"])");
+  EXPECT_EQ(beyond({"-m", "128", "--batch", "1000"}), R"(["operations","batch"])");
+  EXPECT_EQ(beyond({"-m", "128", "--beta", "1"}), R"(["beta"])");
+  EXPECT_EQ(beyond({"-m", "128", "--config", "column_a=1"}), "[]") << "the tile is the baseline's";
+  EXPECT_EQ(beyond({"-m", "128", "--config", "tile_m=48"}), R"(["configuration"])");
+  Program words(folder, {"cost", "gemm", "predict", "t.json", "-m", "128", "-n", "128", "-k", "128",
+                         "--batch", "16", "--config", "tile_m=48"});
+  EXPECT_EQ(words.status(), 0);
+  EXPECT_NE(words.err().find("measured in batch;"), std::string::npos) << words.err();
+  EXPECT_NE(words.err().find("this configuration was not measured"), std::string::npos) << words.err();
+  // As it was written before there were ranges.
+  Json old = Json::parse(folder.read("t.json"));
+  old.erase("ranges");
+  folder.write("old.json", old.dump());
+  EXPECT_EQ(beyond({"-m", "128", "--batch", "16"}, "old.json"), "[]");
+  EXPECT_EQ(beyond({"-m", "8"}, "old.json"), R"(["m"])");
+}
+
 TEST(CostGemm, MeasuresThisMachineAndVerifies) {
   const Folder folder;
   const std::vector<std::string> measure{"cost", "gemm",      "measure", "--out",     "cpu.csv", "--shapes",
@@ -144,6 +214,12 @@ TEST(CostGemm, ErrorsNameWhatIsWrong) {
   fails({"predict", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--config", "tilem=3"},
         "did you mean 'tile_m'");
   fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--verify"}, "--verify measures only where");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--verify", "--batch", "2"},
+        "--verify: one product without beta");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--verify", "--beta", "1"},
+        "--verify: one product without beta");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--beta", "nan"}, "--beta");
+  fails({"predict", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--beta", "inf"}, "--beta");
   fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--type", "f16"}, "no product of f16");
   fails({"choose", "gpu.json", "-m", "0", "-n", "8", "-k", "8"}, "-m");
   fails({"measure", "--out", "gpu.csv"}, "gpu.csv");

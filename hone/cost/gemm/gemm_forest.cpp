@@ -145,7 +145,8 @@ GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<dou
     const auto baseline = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) {
       const GemmRun& run = runs[members.front()];
       return kernel.type == run.type && kernel.sum_type == run.sum_type &&
-             kernel.config.column_a == run.config.column_a && kernel.config.column_b == run.config.column_b;
+             kernel.config.column_a == run.config.column_a && kernel.config.column_b == run.config.column_b &&
+             kernel.config.column_c == run.config.column_c;
     });
     for (const std::size_t i : members)
       if (baseline != kernels.end() && kernel_of(runs[i]) == *baseline) {
@@ -295,6 +296,12 @@ GemmForest GemmForest::learn(const std::vector<GemmRun>& runs, const GemmForestO
       forest.least_.*size = std::min(forest.least_.*size, run.shape.*size);
       forest.largest_.*size = std::max(forest.largest_.*size, run.shape.*size);
     }
+    for (const auto& [range, value] : {std::pair{&forest.operations_, gemm_flops(run)},
+                                       {&forest.batch_, run.batch},
+                                       {&forest.beta_, run.beta}}) {
+      range->least = std::fmin(range->least, value);
+      range->largest = std::fmax(range->largest, value);
+    }
     shapes.insert(run.shape);
     all.push_back(&run);
   }
@@ -375,9 +382,17 @@ std::vector<std::pair<std::string, double>> GemmForest::importance() const {
   return list;
 }
 
-bool GemmForest::within(const GemmShape& shape) const {
-  return shape.m >= least_.m && shape.n >= least_.n && shape.k >= least_.k && shape.m <= largest_.m &&
-         shape.n <= largest_.n && shape.k <= largest_.k;
+std::vector<std::string> GemmForest::beyond(const GemmRun& run) const {
+  std::vector<std::string> list;
+  for (const auto& [name, size] : {std::pair{"m", &GemmShape::m}, {"n", &GemmShape::n}, {"k", &GemmShape::k}})
+    if (run.shape.*size < least_.*size || run.shape.*size > largest_.*size) list.emplace_back(name);
+  for (const auto& [name, value, range] : {std::tuple{"operations", gemm_flops(run), operations_},
+                                           {"batch", run.batch, batch_},
+                                           {"beta", run.beta, beta_}})
+    if (value < range.least || value > range.largest) list.emplace_back(name);
+  if (std::find(kernels_.begin(), kernels_.end(), kernel_of(run)) == kernels_.end())
+    list.emplace_back("configuration");
+  return list;
 }
 
 }  // namespace hone::cost

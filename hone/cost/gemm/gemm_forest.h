@@ -111,8 +111,10 @@ class GemmForest {
   bool published() const { return published_; }
   /// Feature names with the share of variance that splits on them removed, the largest first.
   std::vector<std::pair<std::string, double>> importance() const;
-  /// Whether m, n and k lie between the least and the largest measured ones.
-  bool within(const GemmShape& shape) const;
+  /// In which of m, n, k, "operations", "batch" and "beta" a run lies below the least or above the largest
+  /// measured one, and "configuration" where its kernel is not among kernels(); empty: in none. Operations,
+  /// batch and beta are not known of files that an earlier hone wrote.
+  std::vector<std::string> beyond(const GemmRun& run) const;
 
   /// docs/formats.md, "Learned matrix products". Read back, it predicts the same.
   Json json() const;
@@ -145,6 +147,10 @@ class GemmForest {
   std::string device_;
   std::size_t runs_ = 0, shapes_ = 0;
   GemmShape least_, largest_;
+  struct Range {
+    double least = kNaN, largest = kNaN;  ///< NaN: not known
+  };
+  Range operations_, batch_, beta_;
 };
 
 /// The fold of each run, 0 to folds - 1 (fewer where there are fewer shapes): all runs of a shape in one,

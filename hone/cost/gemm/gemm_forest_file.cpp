@@ -74,6 +74,10 @@ Json GemmForest::json() const {
       {"features", published_ ? published_gemm_feature_names() : gemm_feature_names()},
       {"least", shape_json(least_)},
       {"largest", shape_json(largest_)},
+      {"ranges",
+       {{"operations", {finite_or_null(operations_.least), finite_or_null(operations_.largest)}},
+        {"batch", {finite_or_null(batch_.least), finite_or_null(batch_.largest)}},
+        {"beta", {finite_or_null(beta_.least), finite_or_null(beta_.largest)}}}},
       {"held_out", scores},
       {"choices",
        {{"shapes", choices_.shapes},
@@ -116,6 +120,17 @@ GemmForest GemmForest::from_json(const Json& json, const Place& place) {
                 "learn it anew with this hone");
   forest.least_ = shape_from(gemm_part(json, "least", place), place);
   forest.largest_ = shape_from(gemm_part(json, "largest", place), place);
+  // Files of before there were ranges read on; what lies beyond is then not known.
+  if (json.contains("ranges"))
+    for (auto [key, range] : {std::pair{"operations", &forest.operations_},
+                              std::pair{"batch", &forest.batch_}, std::pair{"beta", &forest.beta_}}) {
+      const Json& both = gemm_part(json["ranges"], key, place);
+      const auto known = [](const Json& value) { return value.is_number() || value.is_null(); };
+      if (!both.is_array() || both.size() != 2 || !known(both[0]) || !known(both[1]))
+        throw Error(fmt::format("the range of '{}' is not two numbers", key), place);
+      *range = {both[0].is_null() ? kNaN : both[0].get<double>(),
+                both[1].is_null() ? kNaN : both[1].get<double>()};
+    }
   for (const Json& one : gemm_part(json, "held_out", place)) {
     GemmScore score;
     score.target = json_text(one, "target");

@@ -94,6 +94,26 @@ TEST(GemmForest, ChoosesTilesBesideTheBest) {
   EXPECT_THROW((void)forest.choose(shape, GemmGoal::time, 0.5, [](const auto&) { return false; }), Error);
 }
 
+TEST(GemmForest, TheBaselineOfAChoiceHasItsLayouts) {
+  // Stored by columns C takes other kernels, and the one most often measured is of C stored by rows.
+  std::vector<GemmRun> runs;
+  std::vector<double> predicted;
+  for (const std::int64_t column : {0, 0, 1})
+    for (const std::int64_t tile : {32, 64}) {
+      GemmRun run;
+      run.shape = {runs.size() < 2 ? 10 : 20, 20, 20};
+      run.config.tile_m = tile;
+      run.config.column_c = column;
+      run.runtime_s = 1.0 / static_cast<double>(tile);
+      runs.push_back(run);
+      predicted.push_back(run.runtime_s);
+    }
+  const GemmChoices choices = gemm_choices(runs, predicted, gemm_kernels(runs));
+  EXPECT_EQ(choices.shapes, 3U);
+  EXPECT_EQ(choices.with_baseline, 3U);
+  EXPECT_NEAR(choices.gain, 2.0, 1e-12);
+}
+
 TEST(GemmForest, WithoutMeasuredPowerThereIsNone) {
   auto runs = made_up_runs(10, true);
   runs[3].power_w = kNaN;
