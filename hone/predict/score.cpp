@@ -78,7 +78,8 @@ Accuracy accuracy(const std::vector<double>& predicted, const std::vector<double
     compared += 1.0;
   }
   result.mape = compared > 0.0 ? relative / compared : kNaN;
-  result.r2 = total > 0.0 ? 1.0 - residual / total : kNaN;
+  // What the mean's own rounding leaves of equal values is no variance.
+  result.r2 = total > 1e-20 * count * mean * mean ? 1.0 - residual / total : kNaN;
   return result;
 }
 

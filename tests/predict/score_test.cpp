@@ -39,6 +39,16 @@ TEST(CostPairs, RankCorrelation) {
   EXPECT_TRUE(std::isnan(rank_correlation({1}, {1})));
 }
 
+TEST(Score, EqualValuesHaveNoVarianceThatRoundingLeaves) {
+  const std::vector<double> measured(7, 0.1);
+  EXPECT_TRUE(std::isnan(accuracy(std::vector<double>(7, 0.2), measured).r2));
+  std::vector<double> nearly = measured;
+  nearly[3] = std::nextafter(0.1, 1.0);
+  EXPECT_TRUE(std::isnan(accuracy(std::vector<double>(7, 0.2), nearly).r2));
+  nearly[3] = 0.1 * (1.0 + 1e-6);
+  EXPECT_FALSE(std::isnan(accuracy(measured, nearly).r2)) << "a little is some";
+}
+
 TEST(Score, AccuracyIsRelativeErrorRankAndVarianceExplained) {
   const auto close = accuracy({1.1, 2.0, 2.7}, {1.0, 2.0, 3.0});
   EXPECT_EQ(close.samples, 3);
