@@ -24,6 +24,7 @@ cost::GemmRun gemm_run_of(const GemmUseArguments& arguments, const cost::GemmFor
   run.config = kernel.config;
   run.type = kernel.type;
   run.sum_type = kernel.sum_type;
+  run.out_type = kernel.out_type;
   return run;
 }
 
@@ -51,6 +52,7 @@ cost::GemmForest::Kernel gemm_baseline_of(const GemmUseArguments& arguments, con
   cost::GemmForest::Kernel baseline = forest.baseline(arguments.type);
   const auto alike = [&](const cost::GemmForest::Kernel& kernel) {
     return kernel.type == baseline.type && kernel.sum_type == baseline.sum_type &&
+           kernel.out_type == baseline.out_type &&
            std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
              return !of_layout(one.first) || kernel.config.*one.first.value == one.second;
            });
@@ -155,7 +157,9 @@ int gemm_choose(const GemmUseArguments& arguments) {
   cost::GemmRun shape = arguments.shape;
   shape.batch = static_cast<double>(arguments.batch);
   const auto list = forest.choose(shape, goal, arguments.weight, [&](const auto& kernel) {
-    if (kernel.type != baseline.type || kernel.sum_type != baseline.sum_type) return false;
+    if (kernel.type != baseline.type || kernel.sum_type != baseline.sum_type ||
+        kernel.out_type != baseline.out_type)
+      return false;
     return std::all_of(fixed.begin(), fixed.end(),
                        [&](const auto& one) { return kernel.config.*one.first.value == one.second; });
   });

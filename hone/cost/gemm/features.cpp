@@ -8,17 +8,24 @@ namespace {
 
 double pieces(double size, double piece) { return piece > 0.0 ? std::ceil(size / piece) : 1.0; }
 
+/// Of a number of C.
+double out_bytes(const GemmRun& run) {
+  return gemm_type_bytes(run.out_type.empty() ? run.type : run.out_type);
+}
+
 }  // namespace
 
 double gemm_flops(const GemmRun& run) {
-  return 2.0 * run.batch * static_cast<double>(run.shape.m) * static_cast<double>(run.shape.n) *
-         static_cast<double>(run.shape.k);
+  // A complex product and sum are four real ones each.
+  return (run.type.starts_with("cf") ? 8.0 : 2.0) * run.batch * static_cast<double>(run.shape.m) *
+         static_cast<double>(run.shape.n) * static_cast<double>(run.shape.k);
 }
 
 double gemm_bytes(const GemmRun& run) {
   const auto m = static_cast<double>(run.shape.m), n = static_cast<double>(run.shape.n),
              k = static_cast<double>(run.shape.k);
-  return run.batch * gemm_type_bytes(run.type) * (m * k + k * n + m * n * (run.beta != 0.0 ? 2.0 : 1.0));
+  return run.batch * (gemm_type_bytes(run.type) * (m * k + k * n) +
+                      out_bytes(run) * m * n * (run.beta != 0.0 ? 2.0 : 1.0));
 }
 
 const std::vector<std::string>& gemm_feature_names() {
@@ -52,7 +59,7 @@ std::vector<double> gemm_features(const GemmRun& run, const std::optional<Gpu>& 
   const double whole =
       (tm > 0.0 ? rows * tm : m) * (tn > 0.0 ? columns * tn : n) * (tk > 0.0 ? slices * steps * tk : k);
   // Every block reads its rows of A and columns of B, whoever read them before.
-  const double moved = number * run.batch * (columns * m * k + rows * k * n + m * n);
+  const double moved = run.batch * (number * (columns * m * k + rows * k * n) + out_bytes(run) * m * n);
   for (const double value : {number, sum, run.batch, run.beta, blocks, m * n * k / whole, steps,
                              number * (tm * tk + tk * tn + tm * tn), moved, flops / moved})
     row.push_back(value);

@@ -9,9 +9,10 @@
 
 namespace hone::cost {
 
-/// Floating-point operations of a run: 2 m n k, as often as there are products in its batch.
+/// Floating-point operations of a run: 2 m n k, of complex numbers 8 m n k, as often as there are products in
+/// its batch.
 double gemm_flops(const GemmRun& run);
-/// Bytes that a run must move at least: A, B and C once, C twice where beta is not 0.
+/// Bytes that a run must move at least: A, B and C once, C twice where beta is not 0, each in its own type.
 double gemm_bytes(const GemmRun& run);
 
 /// What the forest is given of a product, by name: its sizes and their ratio, operations, least bytes,

@@ -16,7 +16,9 @@
 namespace hone::cost {
 namespace {
 
-GemmForest::Kernel kernel_of(const GemmRun& run) { return {run.config, run.type, run.sum_type}; }
+GemmForest::Kernel kernel_of(const GemmRun& run) {
+  return {run.config, run.type, run.sum_type, run.out_type};
+}
 
 /// Log value, its deviation among trees, and what it was measured as.
 struct HeldOut {
@@ -117,13 +119,13 @@ std::vector<std::size_t> gemm_folds(const std::vector<GemmRun>& runs, std::size_
 GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<double>& predicted,
                          const std::vector<GemmForest::Kernel>& kernels) {
   // What is the caller's to give is no choice: types, layouts, batch and beta.
-  using Group = std::tuple<GemmShape, std::string, std::string, double, double, std::int64_t, std::int64_t,
-                           std::int64_t>;
+  using Group = std::tuple<GemmShape, std::string, std::string, std::string, double, double, std::int64_t,
+                           std::int64_t, std::int64_t>;
   std::map<Group, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const GemmRun& run = runs[i];
-    groups[{run.shape, run.type, run.sum_type, run.batch, run.beta, run.config.column_a, run.config.column_b,
-            run.config.column_c}]
+    groups[{run.shape, run.type, run.sum_type, run.out_type, run.batch, run.beta, run.config.column_a,
+            run.config.column_b, run.config.column_c}]
         .push_back(i);
   }
   GemmChoices choices;
@@ -144,7 +146,7 @@ GemmChoices gemm_choices(const std::vector<GemmRun>& runs, const std::vector<dou
     choices.worst = choices.shapes == 1 ? chosen / best : std::max(choices.worst, chosen / best);
     const auto baseline = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) {
       const GemmRun& run = runs[members.front()];
-      return kernel.type == run.type && kernel.sum_type == run.sum_type &&
+      return kernel.type == run.type && kernel.sum_type == run.sum_type && kernel.out_type == run.out_type &&
              kernel.config.column_a == run.config.column_a && kernel.config.column_b == run.config.column_b &&
              kernel.config.column_c == run.config.column_c;
     });
@@ -352,6 +354,7 @@ std::vector<GemmForest::Candidate> GemmForest::choose(const GemmRun& shape, Gemm
     run.config = kernel.config;
     run.type = kernel.type;
     run.sum_type = kernel.sum_type;
+    run.out_type = kernel.out_type;
     Candidate candidate{kernel, predict(run)};
     const double time = candidate.predicted.runtime_s.value, energy = candidate.predicted.energy_j.value;
     candidate.score = goal == GemmGoal::time     ? time

@@ -71,7 +71,7 @@ class GemmForest {
   /// A way to compute a product that was measured: everything but the shape and its results.
   struct Kernel {
     GemmConfig config;
-    std::string type, sum_type;
+    std::string type, sum_type, out_type = {};
     auto operator<=>(const Kernel&) const = default;
   };
 

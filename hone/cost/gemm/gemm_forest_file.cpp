@@ -44,9 +44,11 @@ GemmShape shape_from(const Json& json, const Place& place) {
 
 Json GemmForest::json() const {
   Json kernels = Json::array(), scores = Json::array(), forests = Json::array(), calibration = Json::array();
-  for (const Kernel& kernel : kernels_)
+  for (const Kernel& kernel : kernels_) {
     kernels.push_back(
         {{"config", kernel.config.text()}, {"type", kernel.type}, {"sum_type", kernel.sum_type}});
+    if (!kernel.out_type.empty()) kernels.back()["out_type"] = kernel.out_type;
+  }
   for (const GemmScore& score : scores_)
     scores.push_back({{"target", score.target},
                       {"samples", score.accuracy.samples},
@@ -154,7 +156,12 @@ GemmForest GemmForest::from_json(const Json& json, const Place& place) {
     forest.calibration_[i] = {gemm_number(calibration[i], "floor", place),
                               gemm_number(calibration[i], "factor", place)};
   for (const Json& one : gemm_part(json, "kernels", place)) {
-    Kernel kernel{{}, json_text(one, "type"), json_text(one, "sum_type")};
+    Kernel kernel{{}, json_text(one, "type"), json_text(one, "sum_type"), json_text(one, "out_type")};
+    if (!kernel.out_type.empty()) (void)gemm_type_bytes(kernel.out_type, place);
+    // Operations a second were then of a quarter of the operations, which would be told as a fourfold time.
+    if (kernel.type.starts_with("cf") && !forest.published_ && !json.contains("ranges"))
+      throw Error("it was learned when operations of complex numbers were counted otherwise", place,
+                  "learn it anew with this hone");
     (void)gemm_type_bytes(kernel.type, place);
     (void)gemm_type_bytes(kernel.sum_type, place);
     // A table may say nothing of how products were computed.

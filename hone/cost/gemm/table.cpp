@@ -121,10 +121,13 @@ bool cutlass_run(const GemmLine& line, GemmRun& run) {
   run.type = operand(line, "A", run.config.column_a);
   std::int64_t ignored = 0;
   (void)operand(line, "B", run.config.column_b);
-  (void)operand(line, line.text("D").empty() ? "C" : "D", run.config.column_c);
+  const std::string out = line.text("D").empty() ? "C" : "D";
+  const std::string out_type = operand(line, out, run.config.column_c);
+  if (!line.text(out).empty() && out_type != run.type) run.out_type = out_type;
   run.sum_type = line.text("accum").empty() ? run.type : operand(line, "accum", ignored);
   (void)gemm_type_bytes(run.type, line.at("A"));
   (void)gemm_type_bytes(run.sum_type, line.at("accum"));
+  if (!run.out_type.empty()) (void)gemm_type_bytes(run.out_type, line.at(out));
   run.batch = static_cast<double>(line.whole("batch_count", 1, kMostSize, 1));
   run.beta = line.number("beta").value_or(0.0);
   const std::pair<const char*, std::int64_t GemmConfig::*> columns[]{
@@ -155,6 +158,10 @@ GemmRun own_run(const GemmLine& line) {
   run.sum_type = sums.empty() ? run.type : sums;
   (void)gemm_type_bytes(run.type, line.at("type"));
   (void)gemm_type_bytes(run.sum_type, line.at("sum_type"));
+  if (const std::string& out = line.text("out_type"); !out.empty() && out != run.type) {
+    (void)gemm_type_bytes(out, line.at("out_type"));
+    run.out_type = out;
+  }
   run.batch = static_cast<double>(line.whole("batch", 1, kMostSize, 1));
   run.beta = line.number("beta").value_or(0.0);
   if (line.number("power_w")) run.power_w = line.positive("power_w", 1e6);
@@ -174,7 +181,8 @@ std::vector<std::string> own_columns() {
 
 void check_header(const std::vector<std::string>& header, bool cutlass, const Place& place) {
   const auto there = [&](const std::string& name) { return std::count(header.begin(), header.end(), name); };
-  const std::vector<std::string> own = own_columns();
+  std::vector<std::string> own = own_columns();
+  own.emplace_back("out_type");  // read, and never written: hone's own product keeps its type
   for (const std::string& name : header) {
     if (!name.empty() && there(name) > 1)
       throw Error("this column stands there twice", {place.file, place.line, name});

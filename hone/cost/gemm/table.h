@@ -16,6 +16,7 @@ struct GemmRun {
   GemmConfig config;
   std::string type = "f32";      ///< of A and B: f64, f32, tf32, f16, bf16, i8, u8, ...
   std::string sum_type = "f32";  ///< that sums are kept in
+  std::string out_type;          ///< that C is stored in; "": as A and B
   double batch = 1.0;            ///< products of that shape, one launch
   double beta = 0.0;             ///< C = alpha A B + beta C: where it is not 0, C is read too
   double runtime_s = 0.0;        ///< of all of the batch
@@ -42,7 +43,8 @@ double gemm_type_bytes(const std::string& type, const Place& place = {});
 ///   milliseconds; a power column that the user joined: Power, power_w or "Power [W]", in watts. Rows whose
 ///   Status is not success, whose Disposition is incorrect or failed, or that have no Runtime are counted as
 ///   failed and left out. Rows of other operations than gemm are errors.
-/// - hone's own: columns m, n, k, runtime_s, and any of type, sum_type, batch, beta, power_w, spread, device
+/// - hone's own: columns m, n, k, runtime_s, and any of type, sum_type, out_type, batch, beta, power_w,
+/// spread, device
 ///   and GemmConfig::fields(); unknown columns are errors, with the name that was meant.
 /// A last line without its end, as a machine that lost power leaves it, is left out of hone's own where it is
 /// not whole. Throws Error with file, line and column.

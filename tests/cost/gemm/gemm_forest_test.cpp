@@ -177,6 +177,28 @@ TEST(GemmForest, TheFileKeepsEverything) {
   }
 }
 
+TEST(GemmForest, AFileOfBeforeReadsOnButForComplexNumbers) {
+  auto runs = made_up_runs(3, false);
+  for (const char* type : {"f32", "cf32"}) {
+    for (GemmRun& run : runs) {
+      run.type = run.sum_type = type;
+      run.out_type = "f64";
+    }
+    Json json = GemmForest::learn(runs, quick_options()).json();
+    const auto read = [&] {
+      return GemmForest::from_json(parse_json(json.dump(), "f.json"), Place{"f.json", 0, ""});
+    };
+    const GemmForest same = read();
+    EXPECT_EQ(same.kernels().front().out_type, "f64");
+    EXPECT_EQ(same.json().dump(), json.dump());
+    json.erase("ranges");
+    if (std::string(type) == "f32")
+      EXPECT_NO_THROW((void)read());
+    else
+      EXPECT_THROW((void)read(), Error);
+  }
+}
+
 TEST(GemmForest, ShapesAreHeldOutWhole) {
   const auto runs = made_up_runs(17, false);
   const auto folds = gemm_folds(runs, 5, 1);
@@ -245,6 +267,21 @@ TEST(GpuLimits, BlocksOfAnyNumberOfWarpsAreReckonedWith) {
   const Occupancy use = gpu_occupancy(config, 16.0, 16.0, gpu_named("rtx4070", "").limits);
   EXPECT_EQ(use.blocks, 0);
   EXPECT_GT(use.shared_bytes, 1000000000);
+}
+
+TEST(GemmFeatures, OperationsAndBytesAreOfTheTypes) {
+  GemmRun run;
+  run.shape = {10, 20, 30};
+  EXPECT_EQ(gemm_flops(run), 2.0 * 6000);
+  run.type = run.sum_type = "cf32";
+  EXPECT_EQ(gemm_flops(run), 8.0 * 6000);
+  EXPECT_EQ(gemm_bytes(run), 8.0 * (300 + 600 + 200));
+  run.type = "i8";
+  run.sum_type = run.out_type = "i32";
+  EXPECT_EQ(gemm_flops(run), 2.0 * 6000);
+  EXPECT_EQ(gemm_bytes(run), 300 + 600 + 4.0 * 200);
+  run.beta = 1.0;
+  EXPECT_EQ(gemm_bytes(run), 300 + 600 + 2 * 4.0 * 200);
 }
 
 TEST(GemmFeatures, AreFiniteAndNamed) {

@@ -52,6 +52,19 @@ TEST(GemmTable, ReadsWhatCutlassProfilerWrites) {
   EXPECT_EQ(table.runs[1].config.column_a, 0);
 }
 
+TEST(GemmTable, TheTypeOfCIsReadWhereItIsAnother) {
+  std::string bytes = kRow;
+  bytes.replace(bytes.find("f32:column,f32:row,f32:column"), 29, "s8:row,s8:column,s32:row");
+  const GemmTable table = parse_gemm_table(kProfile + "\n" + bytes + "\n" + kRow + "\n", "t.csv");
+  EXPECT_EQ(table.runs[0].type, "i8");
+  EXPECT_EQ(table.runs[0].out_type, "i32");
+  EXPECT_EQ(table.runs[1].out_type, "") << "as A and B";
+  const GemmTable own = parse_gemm_table("m,n,k,type,out_type,runtime_s\n1,1,1,f16,f32,1\n", "t.csv");
+  EXPECT_EQ(own.runs[0].out_type, "f32");
+  EXPECT_NE(gemm_table_error("m,n,k,out_type,runtime_s\n1,1,1,f33,1\n").find("t.csv:2: out_type: 'f33'"),
+            std::string::npos);
+}
+
 TEST(GemmTable, APowerColumnThatSomebodyJoinedIsRead) {
   for (const std::string name : {"power_w", "Power", "Power [W]"}) {
     const GemmTable table =
