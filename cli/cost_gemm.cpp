@@ -35,8 +35,16 @@ int gemm_learn(const GemmLearnArguments& arguments) {
       throw Error(table.failed > 0 ? "no row is a measurement that succeeded" : "the table has no rows",
                   Place{file, 0, ""});
     failed += table.failed;
+    const std::string& device = runs.empty() ? table.runs.front().device : runs.front().device;
+    for (const cost::GemmRun& run : table.runs)
+      if (run.device != device)
+        throw Error(fmt::format("this row is of '{}', and those before it of '{}'", run.device, device),
+                    Place{file, run.line, "device"}, "learn each device's by itself");
     std::move(table.runs.begin(), table.runs.end(), std::back_inserter(runs));
   }
+  if (runs.size() < 2)
+    throw Error("one measured product is too little to learn from", Place{arguments.tables.front(), 0, ""},
+                "some hundreds of them, of many shapes and configurations, are few");
   cost::GemmForestOptions options;
   if (!arguments.gpu.empty()) options.gpu = cost::gpu_named(arguments.gpu, "--gpu");
   options.published = arguments.published;
@@ -87,8 +95,8 @@ int gemm_learn(const GemmLearnArguments& arguments) {
                         100.0 * importance[i].second);
   if (!what.empty()) std::printf("trees split on: %s\n", what.c_str());
   if (failed > 0)
-    std::printf("left out: %s\n",
-                counted(static_cast<std::int64_t>(failed), "row that says it failed").c_str());
+    std::printf("left out: %s\n", failed == 1 ? "1 row that says it failed"
+                                              : fmt::format("{} rows that say they failed", failed).c_str());
   if (!forest->power()) std::printf("power was not learned: not every row has it\n");
   bool warps = false;
   for (const auto& kernel : forest->kernels()) warps = warps || kernel.config.warps_m > 0;
@@ -169,11 +177,14 @@ std::string gemm_scores_text(const cost::GemmForest& forest) {
   text += run::table_text(rows, output_columns());
   const cost::GemmChoices& choices = forest.choices();
   if (choices.shapes == 0) return text;
+  // With several layouts or types a shape is a choice in each of them.
+  const bool several = choices.shapes > forest.shapes();
   text += fmt::format(
       "chosen among what was measured of {}: {:.2f} times the best one's time (worst {:.2f}),\n"
       "{:.2f} times as fast as the middle one",
-      counted(static_cast<std::int64_t>(choices.shapes), "held-out shape"), choices.over_best, choices.worst,
-      choices.over_middle);
+      several ? fmt::format("{} groups of a held-out shape, layout and type", choices.shapes)
+              : counted(static_cast<std::int64_t>(choices.shapes), "held-out shape"),
+      choices.over_best, choices.worst, choices.over_middle);
   if (choices.with_baseline > 0)
     text += fmt::format(", {:.2f} times as fast as the baseline (at most {:.1f} times)", choices.gain,
                         choices.most_gain);

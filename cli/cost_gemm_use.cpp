@@ -49,7 +49,7 @@ bool of_layout(const cost::GemmConfig::Field& field) {
 /// --baseline says in its place.
 cost::GemmForest::Kernel gemm_baseline_of(const GemmUseArguments& arguments, const cost::GemmForest& forest,
                                           const GemmFixed& fixed) {
-  cost::GemmForest::Kernel baseline = forest.baseline(arguments.type);
+  cost::GemmForest::Kernel baseline = forest.baseline(arguments.type, Place{arguments.model, 0, ""});
   const auto alike = [&](const cost::GemmForest::Kernel& kernel) {
     return kernel.type == baseline.type && kernel.sum_type == baseline.sum_type &&
            kernel.out_type == baseline.out_type &&
@@ -99,7 +99,8 @@ void say_beyond(std::vector<std::string> beyond) {
 
 int gemm_predict(const GemmUseArguments& arguments) {
   const auto forest = cost::GemmForest::load(arguments.model);
-  const auto kernel = gemm_with(forest.baseline(arguments.type), arguments.config, "--config");
+  const auto kernel =
+      gemm_with(forest.baseline(arguments.type, Place{arguments.model, 0, ""}), arguments.config, "--config");
   const cost::GemmRun run = gemm_run_of(arguments, kernel);
   const cost::GemmPrediction found = forest.predict(run);
   const std::vector<std::string> beyond = forest.beyond(run);

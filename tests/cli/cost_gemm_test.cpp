@@ -80,6 +80,21 @@ std::string table_of_layouts() {
   return text;
 }
 
+TEST(CostGemm, CountsRowsThatFailedAndChoicesThatAShapeIs) {
+  const Folder folder;
+  const std::string failed = "gemm,k0,failed,error,1,1,1,f32:row,f32:row,f32:row,f32,simt,1,1,1,1,1,1,1,,\n";
+  folder.write("gpu.csv", profiled_table() + failed);
+  folder.write("t.csv", table_of_layouts());
+  Program rows(folder, {"cost", "gemm", "learn", "gpu.csv", "--trees", "5", "--out", "gpu.json", "--quiet"});
+  ASSERT_EQ(rows.status(), 0) << rows.err();
+  EXPECT_NE(rows.out().find("left out: 2 rows that say they failed"), std::string::npos) << rows.out();
+  EXPECT_NE(rows.out().find("of 12 held-out shapes: "), std::string::npos) << rows.out();
+  Program layouts(folder, {"cost", "gemm", "learn", "t.csv", "--trees", "5", "--out", "t.json", "--quiet"});
+  ASSERT_EQ(layouts.status(), 0) << layouts.err();
+  EXPECT_NE(layouts.out().find("of 12 groups of a held-out shape, layout and type: "), std::string::npos)
+      << layouts.out();
+}
+
 TEST(CostGemm, TheLayoutOfTheDataIsNoChoice) {
   const Folder folder;
   folder.write("t.csv", table_of_layouts());
@@ -220,8 +235,18 @@ TEST(CostGemm, ErrorsNameWhatIsWrong) {
         "--verify: one product without beta");
   fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--beta", "nan"}, "--beta");
   fails({"predict", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--beta", "inf"}, "--beta");
-  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--type", "f16"}, "no product of f16");
+  fails({"choose", "gpu.json", "-m", "8", "-n", "8", "-k", "8", "--type", "f16"},
+        "gpu.json: no product of f16");
   fails({"choose", "gpu.json", "-m", "0", "-n", "8", "-k", "8"}, "-m");
+  folder.write("one.csv", "m,n,k,runtime_s\n4,4,4,1\n");
+  fails({"learn", "one.csv", "--out", "x.json"}, "one.csv: one measured product");
+  folder.write("two.csv", "m,n,k,runtime_s,device\n4,4,4,1,a\n4,4,8,1,b\n");
+  fails({"learn", "two.csv", "--out", "x.json"}, "two.csv:3: device: this row is of 'b'");
+  Json unknown = Json::parse(folder.read("gpu.json"));
+  unknown["provenance"]["gpu"] = "1.3x10";
+  folder.write("unknown.json", unknown.dump());
+  fails({"predict", "unknown.json", "-m", "8", "-n", "8", "-k", "8"},
+        "unknown.json: hone does not know the GPU");
   fails({"measure", "--out", "gpu.csv"}, "gpu.csv");
   fails({"measure", "--out", "x.csv", "--time", "soon"}, "--time");
   EXPECT_EQ(folder.read("gpu.csv"), profiled_table());

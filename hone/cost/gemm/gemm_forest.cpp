@@ -332,13 +332,13 @@ GemmPrediction GemmForest::predict(const GemmRun& run) const {
   return prediction;
 }
 
-const GemmForest::Kernel& GemmForest::baseline(const std::string& type) const {
+const GemmForest::Kernel& GemmForest::baseline(const std::string& type, const Place& place) const {
   std::set<std::string> types;
   for (const Kernel& kernel : kernels_) {
     if (type.empty() || kernel.type == type) return kernel;
     types.insert(kernel.type);
   }
-  throw Error(fmt::format("no product of {} was measured", type), {},
+  throw Error(fmt::format("no product of {} was measured", type), place,
               fmt::format("there are {}", fmt::join(types, ", ")));
 }
 

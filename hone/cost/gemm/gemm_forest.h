@@ -86,8 +86,9 @@ class GemmForest {
   /// Kernels of the table, by how often they were measured, then as in the table; the first of a type is the
   /// baseline: what is compared with where nobody says otherwise.
   const std::vector<Kernel>& kernels() const { return kernels_; }
-  /// The first kernel's of that type; "": of any. Throws Error where there is none, with the types there are.
-  const Kernel& baseline(const std::string& type) const;
+  /// The first kernel's of that type; "": of any. Throws Error at `place` where there is none, with the types
+  /// there are.
+  const Kernel& baseline(const std::string& type, const Place& place = {}) const;
 
   struct Candidate {
     Kernel kernel;

@@ -107,7 +107,11 @@ GemmForest GemmForest::from_json(const Json& json, const Place& place) {
   forest.runs_ = gemm_count(provenance, "runs", place);
   forest.shapes_ = gemm_count(provenance, "shapes", place);
   if (const std::string gpu = json_text(provenance, "gpu"); !gpu.empty()) {
-    forest.gpu_ = gpu_named(gpu, "gpu");
+    try {
+      forest.gpu_ = gpu_named(gpu, "gpu");
+    } catch (const Error& error) {
+      throw Error(error.message(), place, error.hint());
+    }
     forest.gpu_->name = json_text(provenance, "gpu_name", gpu);
   }
   for (auto [key, flag] : {std::pair{"published", &forest.published_}, std::pair{"power", &forest.power_},

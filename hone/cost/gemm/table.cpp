@@ -223,6 +223,12 @@ GemmTable parse_gemm_table(const std::string& given, const std::string& name) {
     const std::string_view line = text.substr(begin, ended ? end - begin : text.npos);
     begin = ended ? end + 1 : text.size();
     const Place place{name, ++number, ""};
+    // Other bytes would be written to the terminal with the error that they give.
+    for (const char c : line)
+      if (const auto byte = static_cast<unsigned char>(c);
+          (byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f)
+        throw Error(fmt::format("this is no text: it has the byte {:#04x}", byte), place,
+                    "a table is a CSV file (docs/formats.md)");
     std::vector<std::string> cells = gemm_cells(line);
     if (cells.size() == 1 && cells[0].empty()) continue;
     if (header.empty()) {

@@ -113,6 +113,17 @@ TEST(GemmTable, ErrorsSayWhereInTheFile) {
             std::string::npos);
 }
 
+TEST(GemmTable, BytesThatAreNoTextAreNotRepeated) {
+  for (const std::string& text : {std::string("m,n,k\x1b[31m,runtime_s\n"),
+                                  std::string("\x7f"
+                                              "ELF\x02\n"),
+                                  std::string("m,n,k,runtime_s\n1,1,1,\x07\n")}) {
+    const std::string error = gemm_table_error(text);
+    EXPECT_NE(error.find("this is no text: it has the byte 0x"), std::string::npos) << error;
+    for (const char c : error) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << error;
+  }
+}
+
 TEST(GemmTable, MoreWarpsThanAnyBlockHasAreRefused) {
   EXPECT_NE(gemm_table_error("m,n,k,warps_k,runtime_s\n8,8,8,131072,1\n")
                 .find("t.csv:2: warps_k: '131072' is not a whole number from 0 to 1024"),
