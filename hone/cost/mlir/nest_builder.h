@@ -372,12 +372,12 @@ class NestBuilder {
   };
   void jumps(int region, At at);
   Jumps jumps_of(int region) const;
-  void blocks(int region, const Jumps& jumps, int begin, int end, At at);
-  struct Ways {
-    int second = -1, meet = -1;
+  struct Walk {
+    int begin = 0, end = 0, then = -1;  ///< blocks; `then`: the one that a way goes on with; -1: it is no way
   };
-  std::optional<Ways> ways(const Jumps& jumps, int block, int end) const;
-  bool both_ways(int region, const Jumps& jumps, int block, const Ways& ways, At at);
+  void blocks(int region, const Jumps& jumps, Walk walk, At at);
+  std::optional<std::pair<Walk, Walk>> ways(const Jumps& jumps, int block, Walk walk) const;
+  bool both_ways(int region, const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways, At at);
   static int before(const Jumps& jumps, int head);
   std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
   Few<std::pair<int, int>> handed_in(int region, const Jumps& jumps, int head) const;

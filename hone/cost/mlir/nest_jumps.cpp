@@ -54,16 +54,16 @@ NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
 
 void NestBuilder::jumps(int region, At at) {
   const auto count = static_cast<int>(module_.regions[static_cast<std::size_t>(region)].blocks.size());
-  blocks(region, jumps_of(region), 0, count, at);
+  blocks(region, jumps_of(region), {0, count, -1}, at);
 }
 
-void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At at) {
+void NestBuilder::blocks(int region, const Jumps& jumps, Walk walk, At at) {
   const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
   const int entered = at.loop;
-  for (int b = begin; b < end; ++b) {
-    const int last = std::min(jumps.end[static_cast<std::size_t>(b)], end - 1);
+  for (int b = walk.begin; b < walk.end; ++b) {
+    const int last = std::min(jumps.end[static_cast<std::size_t>(b)], walk.end - 1);
     const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
-    if (head && (b > begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
+    if (head && (b > walk.begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
       const std::optional<Counter> counter = this->counter(region, jumps, b);
       const Points trips =
           counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
@@ -71,7 +71,7 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
           add_loop({entered, at.share, at.under}, trips, false, counter && counter->known, false);
       handed_back(region, jumps, b, loop, counter);
       heads_.emplace_back(region, b);
-      this->blocks(region, jumps, b, last + 1, {loop, 1.0, at.under});
+      this->blocks(region, jumps, {b, last + 1, -1}, {loop, 1.0, at.under});
       heads_.pop_back();
       b = last;
       continue;
@@ -84,20 +84,25 @@ void NestBuilder::blocks(int region, const Jumps& jumps, int begin, int end, At 
       dead_[static_cast<std::size_t>(operations.back())] = true;
     block(blocks[static_cast<std::size_t>(b)], at);
     if (to.size() < 2 || head || back) continue;
-    const std::optional<Ways> ways = this->ways(jumps, b, end);
+    const auto ways = this->ways(jumps, b, walk);
     if (ways && both_ways(region, jumps, b, *ways, at))
-      b = ways->meet - 1;
+      b = ways->second.end - 1;
     else
       ++nest_.branches;
   }
 }
 
-/// Of a block that jumps to the next one or to another further on: the latter, and the block before `end` in
-/// which all ways from the two meet, which nothing else comes to. The latter may be the one where they meet.
-std::optional<NestBuilder::Ways> NestBuilder::ways(const Jumps& jumps, int block, int end) const {
+/// Of a block that jumps to the next one or to another further on: the blocks of both ways, up to the one in
+/// which all of them meet, which nothing else comes to. The second way may have none. Ways inside a way may
+/// meet where that goes on: at the end of the walk.
+std::optional<std::pair<NestBuilder::Walk, NestBuilder::Walk>> NestBuilder::ways(const Jumps& jumps,
+                                                                                 int block, Walk walk) const {
+  const auto place = [&](int to) { return to == walk.then ? walk.end : to; };
   const Few<int>& to = jumps.to[static_cast<std::size_t>(block)];
-  if (to.size() != 2 || std::min(to[0], to[1]) != block + 1) return std::nullopt;
-  const int second = std::max(to[0], to[1]);
+  if (to.size() != 2) return std::nullopt;
+  const auto [first, second] = std::minmax({place(to[0]), place(to[1])});
+  const int furthest = walk.then < 0 ? walk.end - 1 : walk.end;
+  if (first != block + 1 || second == first || second > furthest) return std::nullopt;
   // Where blocks that only `block` jumps to from outside go behind their end; -1: to several, or nowhere.
   const auto leads = [&](int from, int behind) {
     int meet = -1;
@@ -108,37 +113,39 @@ std::optional<NestBuilder::Ways> NestBuilder::ways(const Jumps& jumps, int block
           before, [&](int by) { return (by < from || by >= behind) && (by != block || b != from); });
       if (entered || next.empty()) return -1;
       for (const int other : next) {
-        if (other >= from && other < behind) continue;
-        if (other < behind || (meet >= 0 && meet != other)) return -1;
-        meet = other;
+        const int goes = place(other);
+        if (goes >= from && goes < behind) continue;
+        if (goes < behind || (meet >= 0 && meet != goes)) return -1;
+        meet = goes;
       }
     }
     return meet;
   };
-  if (second <= block + 1 || second >= end) return std::nullopt;
-  const int meet = leads(block + 1, second);
-  if (meet < 0 || meet >= end || (meet != second && leads(second, meet) != meet)) return std::nullopt;
-  return Ways{second, meet};
+  const int meet = leads(first, second);
+  if (meet < 0 || meet > furthest || (meet != second && leads(second, meet) != meet)) return std::nullopt;
+  const int then = meet == walk.end ? walk.then : meet;
+  return std::pair(Walk{first, second, then}, Walk{second, meet, then});
 }
 
 /// Walks the two ways of a block whose condition is known, each as often as it is taken; false: it is not.
-bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const Ways& ways, At at) {
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const Operation& jump =
-      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())];
+bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways,
+                            At at) {
+  const Block& from =
+      module_.regions[static_cast<std::size_t>(region)].blocks[static_cast<std::size_t>(block)];
+  const Operation& jump = module_.operations[static_cast<std::size_t>(from.operations.back())];
   if (!jump.name.ends_with("cond_br") || jump.operands.empty()) return false;
   Condition condition;
   const std::optional<double> taken = share({jump.operands[0], true}, condition, at);
   if (!taken) return false;
   const bool next = jumps.to[static_cast<std::size_t>(block)][0] == block + 1;
-  const auto way = [&](int begin, int end, bool holds) {
+  const auto way = [&](const Walk& walk, bool holds) {
     const double share = holds ? *taken : 1.0 - *taken;
-    if (share > 0.0 && begin < end)
+    if (share > 0.0 && walk.begin < walk.end)
       side({at.loop, at.share * share, at.under}, condition, holds,
-           [&](At inside) { this->blocks(region, jumps, begin, end, inside); });
+           [&](At inside) { blocks(region, jumps, walk, inside); });
   };
-  way(block + 1, ways.second, next);
-  way(ways.second, ways.meet, !next);
+  way(ways.first, next);
+  way(ways.second, !next);
   return true;
 }
 

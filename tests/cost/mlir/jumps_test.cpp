@@ -393,5 +393,40 @@ TEST(MlirJumps, WaysThatMeetAgainCountAsOftenAsTheyAreTaken) {
   EXPECT_DOUBLE_EQ(unknown.at("load_count"), 2000.0);
 }
 
+TEST(MlirJumps, WaysInsideAWayMeetWhereThatGoesOn) {
+  const auto does = [](const char* function) {
+    return fmt::format(
+        "%x{0} = memref.load %a[%i] : memref<1000xf32>\n%y{0} = math.{0} %x{0} : f32\n"
+        "memref.store %y{0}, %a[%i] : memref<1000xf32>\n",
+        function);
+  };
+  const std::string below =
+      "%c2 = arith.constant 2 : index\n%p = arith.cmpi slt, %i, %c10 : index\n"
+      "%q = arith.cmpi slt, %i, %c2 : index\n";
+  // As mlir-opt prints an scf.if that ends another one once it is canonical.
+  const std::string last = "cf.cond_br %q, ^inner, ^next\n^inner:\n" + does("exp") + "cf.br ^next";
+  const Features inside = ways(below, "cf.cond_br %p, ^way, ^next\n^way:\n" + does("sqrt") + last);
+  EXPECT_DOUBLE_EQ(inside.at("root_count"), 10.0);
+  EXPECT_DOUBLE_EQ(inside.at("transcendental_count"), 2.0);
+  // The other way comes in between, or has the ways inside.
+  const std::string other = "\n^no:\n" + does("sqrt") + "cf.br ^next";
+  const Features first = ways(below, "cf.cond_br %p, ^way, ^no\n^way:\n" + last + other);
+  EXPECT_DOUBLE_EQ(first.at("root_count"), 990.0);
+  EXPECT_DOUBLE_EQ(first.at("transcendental_count"), 2.0);
+  const Features second =
+      ways(below, "cf.cond_br %p, ^way, ^no\n^way:\n" + does("sqrt") + "cf.br ^next\n^no:\n" +
+                      "cf.cond_br %q, ^next, ^inner\n^inner:\n" + does("exp") + "cf.br ^next");
+  EXPECT_DOUBLE_EQ(second.at("root_count"), 10.0);
+  EXPECT_DOUBLE_EQ(second.at("transcendental_count"), 990.0);
+  // Both have to hold; or what goes on early does so by either of two.
+  EXPECT_DOUBLE_EQ(ways(below, "cf.cond_br %p, ^way, ^next\n^way:\n" + last).at("transcendental_count"), 2.0);
+  EXPECT_NEAR(ways(below,
+                   "%late = arith.cmpi sge, %i, %c10 : index\ncf.cond_br %late, ^next, ^rest\n^rest:\n"
+                   "cf.cond_br %q, ^next, ^more\n^more:\n" +
+                       does("exp") + "cf.br ^next")
+                  .at("transcendental_count"),
+              8.0, 1e-9);
+}
+
 }  // namespace
 }  // namespace hone::cost::mlir
