@@ -27,7 +27,15 @@ class Analysis {
     for (int round = 0; round < kMostRounds; ++round) {
       find_unread();
       used_.clear();
-      for (std::size_t i = end_; i-- > begin_;) mark(i);
+      for (std::size_t i = end_; i-- > begin_;) {
+        at_ = i;
+        mark(i);
+        while (!again_.empty()) {
+          const std::size_t made = again_.back();
+          again_.pop_back();
+          mark(made);
+        }
+      }
       if (unread_.size() == before) break;
       before = unread_.size();
     }
@@ -160,14 +168,21 @@ class Analysis {
         needed = false;
     }
     dead_[i] = !needed;
-    if (needed)
-      for (const int operand : one.operands)
-        if (zeros_.count(operand) == 0) used_.insert(origin(operand));
+    if (!needed) return;
+    for (const int operand : one.operands) {
+      if (zeros_.count(operand) > 0 || !used_.insert(origin(operand)).second) continue;
+      // Blocks may be written before those that compute what they use.
+      const int made = definer(origin(operand));
+      if (made > static_cast<int>(at_) && made < static_cast<int>(end_) &&
+          dead_[static_cast<std::size_t>(made)])
+        again_.push_back(static_cast<std::size_t>(made));
+    }
   }
 
   const Module& module_;
   std::vector<bool> dead_;
-  std::size_t begin_ = 0, end_ = 0;
+  std::size_t begin_ = 0, end_ = 0, at_ = 0;  ///< `at_`: all from there on have been looked at
+  std::vector<std::size_t> again_;            ///< operations passed as dead that turned out to be used
   std::unordered_set<int> zeros_, used_, unread_;
   std::unordered_map<int, int> same_;
 };

@@ -1,4 +1,5 @@
 // What any compiler takes out of a function, as LLVM 19 does.
+#include <algorithm>
 #include <string>
 
 #include <fmt/format.h>
@@ -46,6 +47,21 @@ TEST(MlirDead, SumsOfWholeNumbersThatCancel) {
   EXPECT_EQ(steps("%p = arith.subi %x, %y : i32\n%r = arith.addi %p, %x : i32\n", "i32"), 2u);
   EXPECT_EQ(steps("%p = arith.addf %x, %y : f32\n%r = arith.subf %p, %y : f32\n", "f32"), 2u)
       << "reals are rounded";
+}
+
+TEST(MlirDead, WhatIsUsedInABlockThatIsWrittenBefore) {
+  // Only ^use, written before ^make, needs what that computes; nothing needs %z.
+  const Function f(
+      "func.func @f(%a: memref<64xf32>, %b: memref<64xf32>, %i: index) {\ncf.br ^make\n"
+      "^use:\nmemref.store %y, %b[%i] : memref<64xf32>\nreturn\n"
+      "^make:\n%x = memref.load %a[%i] : memref<64xf32>\n%y = math.exp %x : f32\n"
+      "%z = arith.divf %x, %x : f32\ncf.br ^use\n}\n");
+  const auto does = [&](Work work) {
+    return std::ranges::count_if(f.nest.steps, [&](const auto& step) { return step.work == work; });
+  };
+  EXPECT_EQ(does(Work::transcendental), 1);
+  EXPECT_EQ(does(Work::divide), 0);
+  EXPECT_EQ(f.nest.accesses.size(), 2u);
 }
 
 }  // namespace
