@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "hone/cost/mlir/jumps.h"
 #include "hone/cost/mlir/nest.h"
 #include "hone/cost/mlir/nest_condition.h"
 
@@ -365,24 +366,18 @@ class NestBuilder {
 
   // Blocks that jump to each other (mlir/nest_jumps.cpp).
   /// Blocks one after the other, those from one that is jumped back to as a loop.
-  struct Jumps {
-    std::vector<Few<int>> to, from;  ///< by block
-    std::vector<int> last;           ///< by block: the last that jumps back to it; -1: none does
-    std::vector<int> end;            ///< by block that is jumped back to: the last of its loop
-  };
   void jumps(int region, At at);
-  Jumps jumps_of(int region) const;
   struct Walk {
     int begin = 0, end = 0, then = -1;  ///< blocks; `then`: the one that a way goes on with; -1: it is no way
   };
-  void blocks(int region, const Jumps& jumps, Walk walk, At at);
+  void blocks(const Jumps& jumps, Walk walk, At at);
   std::optional<std::pair<Walk, Walk>> ways(const Jumps& jumps, int block, Walk walk) const;
-  bool both_ways(int region, const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways, At at);
+  bool both_ways(const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways, At at);
   static int before(const Jumps& jumps, int head);
-  std::optional<std::span<const int>> given(int region, const Jumps& jumps, int by, int block) const;
-  Few<std::pair<int, int>> handed_in(int region, const Jumps& jumps, int head) const;
-  std::optional<Counter> counter(int region, const Jumps& jumps, int head);
-  void handed_back(int region, const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
+  std::optional<std::span<const int>> given(const Jumps& jumps, int by, int block) const;
+  Few<std::pair<int, int>> handed_in(const Jumps& jumps, int head) const;
+  std::optional<Counter> counter(const Jumps& jumps, int head);
+  void handed_back(const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter);
 
   // Operations on whole tensors (mlir/nest_tensors.cpp).
   bool tensors(const Operation& operation, At at, Work work);

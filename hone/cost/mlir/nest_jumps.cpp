@@ -6,11 +6,6 @@
 namespace hone::cost::mlir {
 namespace {
 
-bool in_name(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
-         c == '.' || c == '-';
-}
-
 /// What comes back to a loop's first block as its argument: what that has itself handed on, where the others
 /// only pass it back.
 int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
@@ -21,57 +16,25 @@ int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
 
 }  // namespace
 
-NestBuilder::Jumps NestBuilder::jumps_of(int region) const {
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const std::vector<Few<int>> none(blocks.size());
-  Jumps jumps{none, none, std::vector<int>(blocks.size(), -1), {}};
-  std::unordered_map<std::string_view, int> labels;
-  for (std::size_t b = 0; b < blocks.size(); ++b) labels.try_emplace(blocks[b].label, static_cast<int>(b));
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
-    if (blocks[b].operations.empty()) continue;
-    const std::string_view text =
-        module_.operations[static_cast<std::size_t>(blocks[b].operations.back())].text;
-    for (std::size_t at = text.find('^'); at != std::string_view::npos; at = text.find('^', at + 1)) {
-      std::size_t end = at + 1;
-      while (end < text.size() && in_name(text[end])) ++end;
-      const auto found = labels.find(text.substr(at, end - at));
-      if (found == labels.end()) continue;
-      jumps.to[b].push_back(found->second);
-      jumps.from[static_cast<std::size_t>(found->second)].push_back(static_cast<int>(b));
-      if (found->second <= static_cast<int>(b))
-        jumps.last[static_cast<std::size_t>(found->second)] = static_cast<int>(b);
-    }
-  }
-  // The jump that leaves a loop may be the one that goes back in the loop around it, whose blocks end later.
-  jumps.end = jumps.last;
-  for (std::size_t head = blocks.size(); head-- > 0;)
-    for (int b = static_cast<int>(head) + 1; b <= jumps.end[head]; ++b) {
-      b = std::max(b, jumps.end[static_cast<std::size_t>(b)]);
-      jumps.end[head] = std::max(jumps.end[head], b);
-    }
-  return jumps;
-}
-
 void NestBuilder::jumps(int region, At at) {
-  const auto count = static_cast<int>(module_.regions[static_cast<std::size_t>(region)].blocks.size());
-  blocks(region, jumps_of(region), {0, count, -1}, at);
+  const Jumps jumps = jumps_of(module_, region);
+  blocks(jumps, {0, static_cast<int>(jumps.blocks.size()), -1}, at);
 }
 
-void NestBuilder::blocks(int region, const Jumps& jumps, Walk walk, At at) {
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+void NestBuilder::blocks(const Jumps& jumps, Walk walk, At at) {
   const int entered = at.loop;
   for (int b = walk.begin; b < walk.end; ++b) {
     const int last = std::min(jumps.end[static_cast<std::size_t>(b)], walk.end - 1);
     const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
-    if (head && (b > walk.begin || heads_.empty() || heads_.back() != std::pair(region, b))) {
-      const std::optional<Counter> counter = this->counter(region, jumps, b);
+    if (head && (b > walk.begin || heads_.empty() || heads_.back() != std::pair(jumps.region, b))) {
+      const std::optional<Counter> counter = this->counter(jumps, b);
       const Points trips =
           counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
       const int loop =
           add_loop({entered, at.share, at.under}, trips, false, counter && counter->known, false);
-      handed_back(region, jumps, b, loop, counter);
-      heads_.emplace_back(region, b);
-      this->blocks(region, jumps, {b, last + 1, -1}, {loop, 1.0, at.under});
+      handed_back(jumps, b, loop, counter);
+      heads_.emplace_back(jumps.region, b);
+      blocks(jumps, {b, last + 1, -1}, {loop, 1.0, at.under});
       heads_.pop_back();
       b = last;
       continue;
@@ -79,13 +42,13 @@ void NestBuilder::blocks(int region, const Jumps& jumps, Walk walk, At at) {
     const auto& to = jumps.to[static_cast<std::size_t>(b)];
     const bool back = std::any_of(to.begin(), to.end(), [&](int other) { return other <= b; });
     // What goes on with the next block is no jump.
-    const auto& operations = blocks[static_cast<std::size_t>(b)].operations;
+    const auto& operations = jumps.block(b).operations;
     if (to.size() == 1 && to[0] == b + 1 && !dead_.empty())
       dead_[static_cast<std::size_t>(operations.back())] = true;
-    block(blocks[static_cast<std::size_t>(b)], at);
+    block(jumps.block(b), at);
     if (to.size() < 2 || head || back) continue;
     const auto ways = this->ways(jumps, b, walk);
-    if (ways && both_ways(region, jumps, b, *ways, at))
+    if (ways && both_ways(jumps, b, *ways, at))
       b = ways->second.end - 1;
     else
       ++nest_.branches;
@@ -128,11 +91,8 @@ std::optional<std::pair<NestBuilder::Walk, NestBuilder::Walk>> NestBuilder::ways
 }
 
 /// Walks the two ways of a block whose condition is known, each as often as it is taken; false: it is not.
-bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways,
-                            At at) {
-  const Block& from =
-      module_.regions[static_cast<std::size_t>(region)].blocks[static_cast<std::size_t>(block)];
-  const Operation& jump = module_.operations[static_cast<std::size_t>(from.operations.back())];
+bool NestBuilder::both_ways(const Jumps& jumps, int block, const std::pair<Walk, Walk>& ways, At at) {
+  const Operation& jump = module_.operations[static_cast<std::size_t>(jumps.block(block).operations.back())];
   if (!jump.name.ends_with("cond_br") || jump.operands.empty()) return false;
   Condition condition;
   const std::optional<double> taken = share({jump.operands[0], true}, condition, at);
@@ -142,7 +102,7 @@ bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const std
     const double share = holds ? *taken : 1.0 - *taken;
     if (share > 0.0 && walk.begin < walk.end)
       side({at.loop, at.share * share, at.under}, condition, holds,
-           [&](At inside) { blocks(region, jumps, walk, inside); });
+           [&](At inside) { blocks(jumps, walk, inside); });
   };
   way(ways.first, next);
   way(ways.second, !next);
@@ -151,15 +111,12 @@ bool NestBuilder::both_ways(int region, const Jumps& jumps, int block, const std
 
 /// What a block's jump to another gives that one; none where that is not told. A jump to one of two has what
 /// it gives the first behind its condition, then what it gives the second.
-std::optional<std::span<const int>> NestBuilder::given(int region, const Jumps& jumps, int by,
-                                                       int block) const {
+std::optional<std::span<const int>> NestBuilder::given(const Jumps& jumps, int by, int block) const {
   if (by < 0) return std::nullopt;
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const auto taken = [&](int b) { return blocks[static_cast<std::size_t>(b)].arguments.size(); };
+  const auto taken = [&](int b) { return jumps.block(b).arguments.size(); };
   const Few<int>& to = jumps.to[static_cast<std::size_t>(by)];
   if (to.empty()) return std::nullopt;
-  const Operation& jump =
-      module_.operations[static_cast<std::size_t>(blocks[static_cast<std::size_t>(by)].operations.back())];
+  const Operation& jump = module_.operations[static_cast<std::size_t>(jumps.block(by).operations.back())];
   const std::span<const int> operands = span_of(jump.operands);
   if (to.size() == 1) return operands.size() == taken(block) ? std::optional(operands) : std::nullopt;
   if (to.size() != 2 || to[0] == to[1] || !jump.name.ends_with("cond_br") ||
@@ -176,27 +133,24 @@ int NestBuilder::before(const Jumps& jumps, int head) {
 }
 
 /// Arguments of the loop's blocks that only its first one jumps to, and what it gives them.
-Few<std::pair<int, int>> NestBuilder::handed_in(int region, const Jumps& jumps, int head) const {
+Few<std::pair<int, int>> NestBuilder::handed_in(const Jumps& jumps, int head) const {
   Few<std::pair<int, int>> handed;
   for (const int b : jumps.to[static_cast<std::size_t>(head)]) {
     if (b <= head || b > jumps.end[static_cast<std::size_t>(head)]) continue;
     const bool others = jumps.from[static_cast<std::size_t>(b)].size() > 1;
-    const auto values = given(region, jumps, head, b);
+    const auto values = given(jumps, head, b);
     if (others || !values) continue;
-    const Few<int>& arguments =
-        module_.regions[static_cast<std::size_t>(region)].blocks[static_cast<std::size_t>(b)].arguments;
+    const Few<int>& arguments = jumps.block(b).arguments;
     for (std::size_t i = 0; i < arguments.size(); ++i) handed.emplace_back(arguments[i], (*values)[i]);
   }
   return handed;
 }
 
 /// Of a loop that only its first block leaves, or only the one that jumps back, which compares a number.
-std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps& jumps, int head) {
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
+std::optional<NestBuilder::Counter> NestBuilder::counter(const Jumps& jumps, int head) {
   const int end = jumps.end[static_cast<std::size_t>(head)],
             last = jumps.last[static_cast<std::size_t>(head)];
-  const auto initial = given(region, jumps, before(jumps, head), head),
-             next = given(region, jumps, last, head);
+  const auto initial = given(jumps, before(jumps, head), head), next = given(jumps, last, head);
   if (!initial || !next) return std::nullopt;
   const auto leaves = [&](int to) { return to < head || to > end; };
   int test = -1;
@@ -210,17 +164,17 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps
     }
   if (test < 0 || (test != head && !others.empty())) return std::nullopt;
   const Few<int>& to = jumps.to[static_cast<std::size_t>(test)];
-  const auto& operations = blocks[static_cast<std::size_t>(test)].operations;
+  const auto& operations = jumps.block(test).operations;
   const Few<int>& decides = module_.operations[static_cast<std::size_t>(operations.back())].operands;
   if (to.size() != 2 || leaves(to[0]) == leaves(to[1]) || decides.empty()) return std::nullopt;
   bool at_end = true;  // nothing is done behind the test
   for (int b = head + 1; b <= end && test != last; ++b)
-    at_end = at_end && blocks[static_cast<std::size_t>(b)].operations.size() == 1;
-  const auto handed = handed_in(region, jumps, head);
-  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+    at_end = at_end && jumps.block(b).operations.size() == 1;
+  const auto handed = handed_in(jumps, head);
+  const Few<int>& arguments = jumps.block(head).arguments;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (std::ranges::any_of(others, [&](int b) {
-          const auto by_other = given(region, jumps, b, head);
+          const auto by_other = given(jumps, b, head);
           return !by_other || (*by_other)[i] != (*next)[i];
         }))
       continue;
@@ -238,22 +192,19 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int region, const Jumps
 }
 
 /// What a loop's first block is given by the jump to it and the jump back.
-void NestBuilder::handed_back(int region, const Jumps& jumps, int head, int loop,
-                              const std::optional<Counter>& counter) {
-  const std::vector<Block>& blocks = module_.regions[static_cast<std::size_t>(region)].blocks;
-  const Few<int>& arguments = blocks[static_cast<std::size_t>(head)].arguments;
+void NestBuilder::handed_back(const Jumps& jumps, int head, int loop, const std::optional<Counter>& counter) {
+  const Few<int>& arguments = jumps.block(head).arguments;
   const int last = jumps.last[static_cast<std::size_t>(head)];
-  const auto initial = given(region, jumps, before(jumps, head), head),
-             next = given(region, jumps, last, head);
+  const auto initial = given(jumps, before(jumps, head), head), next = given(jumps, last, head);
   if (counter) {
     counts_by(*counter, loop, nest_.loops[static_cast<std::size_t>(loop)].parent);
     // Jumps that are the loop's own, as those of loops that are written.
     const auto own = [&](int to) { return to <= head || to > jumps.end[static_cast<std::size_t>(head)]; };
     for (const int block : {head, last})
       if (!dead_.empty() && std::ranges::any_of(jumps.to[static_cast<std::size_t>(block)], own))
-        dead_[static_cast<std::size_t>(blocks[static_cast<std::size_t>(block)].operations.back())] = true;
+        dead_[static_cast<std::size_t>(jumps.block(block).operations.back())] = true;
   }
-  const auto handed = handed_in(region, jumps, head);
+  const auto handed = handed_in(jumps, head);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     // As what an iteration knows it: what stands behind the first block has it from that.
     Few<int> names = {arguments[i]};

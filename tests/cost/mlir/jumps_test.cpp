@@ -1,10 +1,13 @@
 // Loops of blocks that jump to each other, as mlir-opt 19 prints what it makes of a product of matrices: they
 // are as long as those of the text that they come from.
+#include <random>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "function.h"
 #include "hone/cost/mlir/features.h"
+#include "shuffled.h"
 
 namespace hone::cost::mlir {
 namespace {
@@ -426,6 +429,17 @@ TEST(MlirJumps, WaysInsideAWayMeetWhereThatGoesOn) {
                        does("exp") + "cf.br ^next")
                   .at("transcendental_count"),
               8.0, 1e-9);
+}
+
+// Blocks may be written in any order once the first has begun.
+
+TEST(MlirJumps, BlocksStandInAnyOrder) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 50; ++i) {
+    const std::string text = shuffled(kHandedOn, random);
+    SCOPED_TRACE(text);
+    expect_written(text);
+  }
 }
 
 }  // namespace
