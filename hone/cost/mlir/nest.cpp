@@ -292,6 +292,12 @@ void NestBuilder::loops(const Operation& operation, At at) {
       nest_.loops[static_cast<std::size_t>(id)].fixed = false;
       nest_.loops[static_cast<std::size_t>(id)].several_bounds = true;
     }
+    if (known && !nest_.loops[static_cast<std::size_t>(id)].fixed && !varies(loop.step) &&
+        module_.maps[static_cast<std::size_t>(loop.lower.map)].results.size() == 1) {
+      Few<int> bounds = loop.lower.operands;
+      bounds.insert(bounds.end(), loop.upper.operands.begin(), loop.upper.operands.end());
+      lengths_[id] = {std::move(bounds), [this, &loop] { return this->trips(loop); }};
+    }
     const Points stands = stands_at(id, trips);
     for (std::size_t s = 0; s < samples_; ++s) {
       const double begin = std::isfinite(lower[s]) ? lower[s] : 0.0;

@@ -145,6 +145,8 @@ class NestBuilder {
     int comparison = -1, addition = -1;  ///< operations
     int bound = -1, by = -1;             ///< values: what it is compared with, what is added
     bool known = true;                   ///< from where to where; else kUnknownTrips
+    int condition = -1;                  ///< value
+    bool holds = true, at_end = false;   ///< the condition where it goes on; see counter()
     Points first, step, trips;
   };
   std::optional<Counter> counter(int condition, bool holds, Few<int> names, int initial, int next,
@@ -164,7 +166,7 @@ class NestBuilder {
   using Pair = Condition::Pair;
   using Computed = Condition::Computed;
   double least(const Nest::Index& index) const;
-  double share(const std::vector<Constraint>& list, At at) const;
+  double share(const std::vector<Constraint>& list, At at);
   std::optional<double> share(const Constraint& one) const;
   double equal_in(const Constraint& one) const;
   struct Iterations {
@@ -172,8 +174,7 @@ class NestBuilder {
     double count = 0.0;
   };
   Iterations iterations(int loop, std::span<const Constraint> list) const;
-  double share(const std::vector<Constraint>& all, std::span<const std::vector<Constraint>> not_all,
-               At at) const;
+  double share(const std::vector<Constraint>& all, std::span<const std::vector<Constraint>> not_all, At at);
   std::optional<double> share(const Condition& condition, At at);
   std::optional<double> share(Literal literal, Condition& condition, At at);
   Few<double> shares(const Operation& operation, At at, Condition& condition);
@@ -196,33 +197,23 @@ class NestBuilder {
   std::optional<double> in_iterations(const Entering& entering, std::span<const Computed* const> list,
                                       const Condition& condition, At at);
 
+  // All iterations of the loops that decide a condition (mlir/nest_grid.cpp).
+  /// How long a loop is whose entries differ.
+  struct Length {
+    Few<int> bounds;  ///< values
+    /// Of an entry, at the sample points; none where it is not known.
+    std::function<std::optional<Points>()> trips;
+  };
+  void in_grid(const Grid& grid, std::span<const int> known, const std::function<void()>& look);
+  std::optional<Points> trips(const Loop& loop);
+  bool length_of(int loop, Entering& entering);
+  std::optional<Points> lengths(int loop, const Grid& grid);
+  std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied);
+  std::optional<double> share_of_all(std::span<const Constraint> list, At at);
+
   // What holds on a side of a branch (mlir/nest_held.cpp).
-  struct Held {
-    int outer = -1;  ///< what holds around the branch, too
-    std::vector<Constraint> list;
-    bool all = true;  ///< false: at least one of them does not
-  };
-  /// All that holds somewhere.
-  struct Around {
-    std::vector<Constraint> all;
-    std::vector<std::vector<Constraint>> not_all;
-  };
-  /// Where loops stand at the sample points, by loop ascending.
-  struct Stands {
-    std::vector<std::pair<int, Points>> loops;
-    bool hold(std::span<const Constraint> list, std::size_t sample) const;
-  };
-  /// What a side of a branch changes of that.
-  struct Narrowed {
-    struct Loop {
-      int loop = -1;
-      Points stands, moved;  ///< the iteration, and by how many it is another one than outside
-    };
-    std::vector<Loop> loops;
-    bool settled = false;                     ///< values_ are of there
-    std::unordered_map<int, Points> outside;  ///< what they were
-  };
   Around around(int under) const;
+  void leave_around(const Around& around, Grid& grid) const;
   double decided(const std::vector<Constraint>& list) const;
   double decided(std::vector<Constraint> list, std::span<const std::vector<Constraint>> not_all) const;
   void add(Stands& stands, std::span<const Constraint> list) const;
@@ -439,6 +430,8 @@ class NestBuilder {
   /// Operations of the functions looked at, first and end, and how many of them are in users_.
   std::vector<std::pair<std::size_t, std::size_t>> entered_;
   std::size_t counted_ = 0;
+  std::unordered_map<int, Length> lengths_;  ///< by loop
+  std::size_t looked_at_ = 0;                ///< iterations of grids
 };
 
 }  // namespace hone::cost::mlir

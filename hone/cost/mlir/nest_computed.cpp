@@ -84,7 +84,7 @@ NestBuilder::Points NestBuilder::truth(const Computed& one) {
 }
 
 /// Adds the loops that decide it, and the sums of where they stand of which it is computed. False: something
-/// else enters, too, or a loop whose length differs.
+/// else enters, too.
 bool NestBuilder::enters(const Computed& one, Entering& entering) {
   Entering all = entering;
   Few<int> left = one.operands, seen;
@@ -100,7 +100,7 @@ bool NestBuilder::enters(const Computed& one, Entering& entering) {
     if (index.exact && !index.indirect && index.unknown == Nest::kNoValue && index.offset == 0) {
       for (const auto& [loop, step] : index.terms) {
         const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
-        if (!made.known || !made.fixed || !(made.most >= 1.0)) return false;
+        if (!made.known || !(made.most >= 1.0)) return false;
         if (std::find(all.loops.begin(), all.loops.end(), loop) == all.loops.end()) all.loops.push_back(loop);
       }
       all.values.push_back(value);
@@ -122,65 +122,35 @@ bool NestBuilder::enters(const Computed& one, Entering& entering) {
 std::optional<double> NestBuilder::in_iterations(const Entering& entering,
                                                  std::span<const Computed* const> list,
                                                  const Condition& condition, At at) {
-  double all = 1.0;
-  for (const int loop : entering.loops) all *= nest_.loops[static_cast<std::size_t>(loop)].most;
-  const bool every = all <= static_cast<double>(kMostLooked);
-  const std::size_t count = every ? static_cast<std::size_t>(all) : kMostLooked;
-  std::vector<std::pair<int, Points>> stands;
-  std::size_t inside = 1;
-  for (const int loop : entering.loops) {
-    const double trips = nest_.loops[static_cast<std::size_t>(loop)].most;
-    Points& here = stands.emplace_back(loop, Points(count)).second;
-    for (std::size_t k = 0; k < count; ++k)
-      here[k] = every ? static_cast<double>(k / inside % static_cast<std::size_t>(trips))
-                      : std::floor(spread(k, stands.size() - 1) * trips);
-    if (every) inside *= static_cast<std::size_t>(trips);
-  }
-  const auto sum = [&](const Nest::Index& index) {
-    Points points(count, index.constant);
-    for (const auto& [loop, step] : index.terms)
-      for (const auto& [of, here] : stands)
-        for (std::size_t k = 0; of == loop && k < count; ++k) points[k] += step * here[k];
-    return points;
-  };
-  // These points are the sample points for as long as that takes.
-  if (!narrowed_.empty()) settle();
-  std::unordered_map<int, Points> values;
-  for (const int value : entering.values) values[value] = sum(index(value));
-  values_.swap(values);
-  const std::size_t samples = std::exchange(samples_, count);
-  Points holds(count, 1.0);
-  for (const Computed* one : list) both_hold(holds, truth(*one));
-  samples_ = samples;
-  values_.swap(values);
-  // Of all else that holds there what the same loops decide.
-  const auto same_loops = [&](const Constraint& one) {
-    return std::ranges::all_of(one.difference.terms, [&](const auto& term) {
-      return std::find(entering.loops.begin(), entering.loops.end(), term.first) != entering.loops.end();
-    });
-  };
-  const auto both = [&](std::span<const Constraint> constraints, Points& weights) {
-    for (const Constraint& one : constraints) {
-      const Points difference = sum(one.difference);
-      for (std::size_t k = 0; k < count; ++k)
-        if (!one.holds(difference[k])) weights[k] = 0.0;
+  std::optional<Grid> grid = this->grid(span_of(entering.loops), at, false);
+  const bool every = grid.has_value();
+  if (!every) {
+    if (std::ranges::any_of(entering.loops,
+                            [&](int loop) { return !nest_.loops[static_cast<std::size_t>(loop)].fixed; }))
+      return std::nullopt;
+    grid.emplace().weights.assign(kMostLooked, 1.0);
+    for (const int loop : entering.loops) {
+      Points here(kMostLooked);
+      for (std::size_t k = 0; k < kMostLooked; ++k)
+        here[k] =
+            std::floor(spread(k, grid->stands.size()) * nest_.loops[static_cast<std::size_t>(loop)].most);
+      grid->stands.emplace_back(loop, std::move(here));
     }
-  };
-  Points weights(count, 1.0);
+  }
+  Points holds(grid->weights.size(), 1.0);
+  in_grid(*grid, span_of(entering.values), [&] {
+    for (const Computed* one : list) both_hold(holds, truth(*one));
+  });
+  // Of all else that holds there what the same loops decide.
+  Points& weights = grid->weights;
+  const Points alone = weights;
   Around around = this->around(at.under);
   around.all.insert(around.all.end(), condition.all.begin(), condition.all.end());
   around.not_all.insert(around.not_all.end(), condition.not_all.begin(), condition.not_all.end());
-  std::erase_if(around.all, [&](const Constraint& one) { return !same_loops(one); });
-  both(around.all, weights);
-  for (const std::vector<Constraint>& constraints : around.not_all) {
-    if (!std::ranges::all_of(constraints, same_loops)) continue;
-    Points hold(count, 1.0);
-    both(constraints, hold);
-    for (std::size_t k = 0; k < count; ++k) weights[k] *= 1.0 - hold[k];
-  }
-  if (std::ranges::all_of(weights, [](double weight) { return weight == 0.0; })) weights.assign(count, 1.0);
+  leave_around(around, *grid);
+  if (std::ranges::all_of(weights, [](double weight) { return weight == 0.0; })) weights = alone;
   std::optional<double> found = weighed(holds, weights);
-  const double rare = every ? 0.0 : 0.5 / static_cast<double>(count);
+  const double rare = every ? 0.0 : 0.5 / static_cast<double>(weights.size());
   if (found) found = std::clamp(*found, rare, 1.0 - rare);
   return found;
 }

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "hone/cost/mlir/nest.h"
@@ -48,6 +51,47 @@ struct Condition {
   std::vector<Constraint> all;
   std::vector<std::vector<Constraint>> not_all;  ///< of each list at least one does not hold
   std::vector<Computed> computed;
+};
+
+/// Iterations of several loops together.
+struct Grid {
+  std::vector<std::pair<int, std::vector<double>>>
+      stands;                   ///< by loop, the outermost first: in which iteration
+  std::vector<double> weights;  ///< how often the walk comes by in them
+  std::vector<double> sum(const Nest::Index& index) const;
+  bool has(int loop) const;
+  bool decides(const Condition::Constraint& one) const;
+  void leave(std::span<const Condition::Constraint> list, std::vector<double>& weighed) const;
+};
+
+/// What holds on a side of a branch.
+struct Held {
+  int outer = -1;  ///< what holds around the branch, too
+  std::vector<Condition::Constraint> list;
+  bool all = true;  ///< false: at least one of them does not
+};
+
+/// All that holds somewhere.
+struct Around {
+  std::vector<Condition::Constraint> all;
+  std::vector<std::vector<Condition::Constraint>> not_all;
+};
+
+/// Where loops stand at the sample points, by loop ascending.
+struct Stands {
+  std::vector<std::pair<int, std::vector<double>>> loops;
+  bool hold(std::span<const Condition::Constraint> list, std::size_t sample) const;
+};
+
+/// What a side of a branch changes of that.
+struct Narrowed {
+  struct Loop {
+    int loop = -1;
+    std::vector<double> stands, moved;  ///< the iteration, and by how many it is another one than outside
+  };
+  std::vector<Loop> loops;
+  bool settled = false;                                  ///< values_ are of there
+  std::unordered_map<int, std::vector<double>> outside;  ///< what they were
 };
 
 }  // namespace hone::cost::mlir

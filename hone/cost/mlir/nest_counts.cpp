@@ -195,6 +195,9 @@ std::optional<NestBuilder::Counter> NestBuilder::counter(int condition, bool hol
     if (!ahead && at_end) made.trips[s] += 1.0;
   }
   made.names = std::move(names);
+  made.condition = condition;
+  made.holds = holds;
+  made.at_end = at_end;
   return made;
 }
 
@@ -227,6 +230,15 @@ void NestBuilder::counts_by(const Counter& counter, int loop, int around) {
   made.first = index(counter.initial);
   made.shifted = module_.constant(counter.initial) == kDynamic;
   for (const int bound : {counter.initial, counter.bound, counter.by}) bounded_by(loop, around, bound);
+  if (!made.fixed && made.known)
+    lengths_[loop] = {
+        {counter.initial, counter.bound, counter.by},
+        [this, condition = counter.condition, holds = counter.holds, names = counter.names,
+         initial = counter.initial, next = counter.next, at_end = counter.at_end]() -> std::optional<Points> {
+          const auto again = this->counter(condition, holds, names, initial, next, at_end);
+          if (!again || !again->known) return std::nullopt;
+          return again->trips;
+        }};
   // What counts and compares is the loop's own, as it is of loops that are written.
   if (dead_.empty()) return;
   for (const int operation : {counter.comparison, counter.addition}) {

@@ -30,8 +30,8 @@ bool Condition::Constraint::same_as(const Constraint& other) const {
          difference.terms == other.difference.terms;
 }
 
-bool NestBuilder::Stands::hold(std::span<const Constraint> list, std::size_t sample) const {
-  return std::all_of(list.begin(), list.end(), [&](const Constraint& one) {
+bool Stands::hold(std::span<const Condition::Constraint> list, std::size_t sample) const {
+  return std::all_of(list.begin(), list.end(), [&](const Condition::Constraint& one) {
     double difference = one.difference.constant;
     for (const auto& [loop, step] : one.difference.terms) {
       const auto found = std::lower_bound(loops.begin(), loops.end(), loop,
@@ -63,7 +63,7 @@ NestBuilder::Points NestBuilder::stands(int loop) const {
   return stands_at(loop, trips);
 }
 
-NestBuilder::Around NestBuilder::around(int under) const {
+Around NestBuilder::around(int under) const {
   Around around;
   std::size_t count = 0;
   for (; under >= 0 && count < kMostAround; under = held_[static_cast<std::size_t>(under)].outer) {
@@ -140,7 +140,7 @@ NestBuilder::Points NestBuilder::shown(At at) const {
 
 /// Loops that stand in some of their iterations alone where the innermost of what is held holds. Only those
 /// in which nothing that is around the side is longer or shorter for it.
-NestBuilder::Narrowed NestBuilder::narrowed(At at) const {
+Narrowed NestBuilder::narrowed(At at) const {
   Narrowed made;
   const Held& own = held_[static_cast<std::size_t>(at.under)];
   if (!own.all || samples_ == 1) return made;

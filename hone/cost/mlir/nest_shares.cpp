@@ -129,9 +129,9 @@ double NestBuilder::equal_in(const Constraint& one) const {
   return std::fmod(one.difference.constant, unit) != 0.0 ? 0.0 : std::min(1.0, unit / widest);
 }
 
-/// Of all of them together, each time that the walk comes by: exactly where each is decided by one loop, else
-/// at the sample points.
-double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
+/// Of all of them together, each time that the walk comes by: exactly where each is decided by one loop, or
+/// where the loops that decide them have few enough iterations to look at each, else at the sample points.
+double NestBuilder::share(const std::vector<Constraint>& list, At at) {
   const Around outer = around(at.under);
   const auto said = [&](const Constraint& one) {
     return std::any_of(outer.all.begin(), outer.all.end(),
@@ -139,11 +139,16 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
   };
   bool exact = true;
   double equal = 1.0;
-  std::vector<Constraint> seen;  // at the sample points
+  std::vector<Constraint> seen, open;  // at the sample points; of all that is not decided yet
   for (const Constraint& one : list) {
     const std::optional<double> alone = share(one);
     if (alone == 0.0 || (!alone && said(one.negated()))) return 0.0;
-    if (alone == 1.0 || (!alone && said(one))) continue;
+    if (alone != 1.0 && (alone || !said(one))) open.push_back(one);
+  }
+  if (open.empty()) return 1.0;
+  if (const std::optional<double> found = share_of_all(open, at)) return *found;
+  for (const Constraint& one : open) {
+    const std::optional<double> alone = share(one);
     if (!alone && one.equality()) {
       const double in = equal_in(one);
       equal *= one.is == Constraint::Is::zero ? in : 1.0 - in;
@@ -189,7 +194,7 @@ double NestBuilder::share(const std::vector<Constraint>& list, At at) const {
 
 /// ... and of lists of which not all hold, each.
 double NestBuilder::share(const std::vector<Constraint>& all,
-                          std::span<const std::vector<Constraint>> not_all, At at) const {
+                          std::span<const std::vector<Constraint>> not_all, At at) {
   if (not_all.empty()) return all.empty() ? 1.0 : share(all, at);
   std::vector<Constraint> both = all;
   both.insert(both.end(), not_all[0].begin(), not_all[0].end());

@@ -1,0 +1,205 @@
+// All iterations of the loops that decide a condition, each as often as the walk comes by in it.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "hone/cost/mlir/nest_builder.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+constexpr std::size_t kMostInGrid = 4096;                   // iterations, of all loops together
+constexpr std::size_t kMostInFunction = 128 * kMostInGrid;  // ... of all conditions together
+
+}  // namespace
+
+std::vector<double> Grid::sum(const Nest::Index& index) const {
+  std::vector<double> points(weights.size(), index.constant);
+  for (const auto& [loop, step] : index.terms)
+    for (const auto& [of, here] : stands)
+      for (std::size_t k = 0; of == loop && k < points.size(); ++k) points[k] += step * here[k];
+  return points;
+}
+
+bool Grid::has(int loop) const {
+  return std::ranges::any_of(stands, [&](const auto& one) { return one.first == loop; });
+}
+
+bool Grid::decides(const Condition::Constraint& one) const {
+  return std::ranges::all_of(one.difference.terms, [&](const auto& term) { return has(term.first); });
+}
+
+void Grid::leave(std::span<const Condition::Constraint> list, std::vector<double>& weighed) const {
+  for (const Condition::Constraint& one : list) {
+    const std::vector<double> difference = sum(one.difference);
+    for (std::size_t k = 0; k < weighed.size(); ++k)
+      if (!one.holds(difference[k])) weighed[k] = 0.0;
+  }
+}
+
+/// Does something with values_ as they are at the points of a grid instead of the sample points.
+void NestBuilder::in_grid(const Grid& grid, std::span<const int> known, const std::function<void()>& look) {
+  if (!narrowed_.empty()) settle();
+  std::unordered_map<int, Points> values;
+  for (const int value : known) values[value] = grid.sum(index(value));
+  values_.swap(values);
+  const std::size_t samples = std::exchange(samples_, grid.weights.size());
+  look();
+  samples_ = samples;
+  values_.swap(values);
+}
+
+/// Iterations of an entry of a loop that is written as one.
+std::optional<NestBuilder::Points> NestBuilder::trips(const Loop& loop) {
+  bool known = true;
+  const Points lower = points(loop.lower, true, known), upper = points(loop.upper, false, known);
+  const Points step = points(loop.step, true, known);
+  if (!known) return std::nullopt;
+  Points trips(samples_);
+  for (std::size_t s = 0; s < samples_; ++s)
+    trips[s] = std::max(0.0, std::ceil((upper[s] - lower[s]) / std::max(1.0, step[s])));
+  return trips;
+}
+
+/// Loops that the length of a loop depends on, and values that it is computed of; false: that is not known.
+bool NestBuilder::length_of(int loop, Entering& entering) {
+  const auto found = lengths_.find(loop);
+  return found != lengths_.end() && std::ranges::all_of(found->second.bounds, [&](int bound) {
+           return enters({.literal = {bound, true}}, entering);
+         });
+}
+
+/// Iterations of an entry of a loop at each point of a grid of all loops that its length depends on.
+std::optional<NestBuilder::Points> NestBuilder::lengths(int loop, const Grid& grid) {
+  const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+  if (made.fixed || !made.known) return Points(grid.weights.size(), made.most);
+  Entering entering;
+  if (!length_of(loop, entering)) return std::nullopt;
+  std::optional<Points> trips;
+  in_grid(grid, span_of(entering.values), [&] { trips = lengths_.at(loop).trips(); });
+  return trips;
+}
+
+/// Of loops around `at`, those that the lengths of loops around it tie them to among them. None where they
+/// have too many iterations, or where it is not known how many. `tied`: nor where no length depends on one.
+std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool tied) {
+  enum class Needed : std::uint8_t { no, length, each };
+  struct Link {
+    int loop = -1;
+    Needed needed = Needed::no;
+    Few<int> by = {};  // loops that its length depends on
+  };
+  std::vector<Link> chain;
+  for (int loop = at.loop; loop >= 0; loop = nest_.loops[static_cast<std::size_t>(loop)].parent)
+    chain.push_back({loop});
+  std::reverse(chain.begin(), chain.end());
+  const auto of = [&](int loop) {
+    return std::ranges::find_if(chain, [&](const Link& one) { return one.loop == loop; });
+  };
+  for (const int loop : deciding) {
+    if (of(loop) == chain.end() || !nest_.loops[static_cast<std::size_t>(loop)].known) return std::nullopt;
+    of(loop)->needed = Needed::each;
+  }
+  for (Link& one : chain) {
+    const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(one.loop)];
+    if (made.fixed || !made.known) continue;
+    Entering entering;
+    if (length_of(one.loop, entering))
+      one.by = entering.loops;
+    else if (one.needed == Needed::each)
+      return std::nullopt;
+  }
+  bool ties = false;
+  for (bool more = true; std::exchange(more, false);)
+    for (Link& one : chain) {
+      const auto each = [&](int loop) { return of(loop) != chain.end() && of(loop)->needed == Needed::each; };
+      if (one.needed == Needed::no && std::ranges::any_of(one.by, each)) one.needed = Needed::length;
+      if (one.needed == Needed::no) continue;
+      ties = ties || !one.by.empty();
+      for (const int loop : one.by) {
+        if (of(loop) == chain.end()) return std::nullopt;
+        more = more || !each(loop);
+        of(loop)->needed = Needed::each;
+      }
+    }
+  if (tied && !ties) return std::nullopt;
+  Grid grid;
+  grid.weights = {1.0};
+  for (const Link& one : chain) {
+    if (one.needed == Needed::no) continue;
+    const std::optional<Points> trips = lengths(one.loop, grid);
+    if (!trips) return std::nullopt;
+    if (one.needed == Needed::length) {
+      for (std::size_t k = 0; k < trips->size(); ++k) grid.weights[k] *= (*trips)[k];
+      continue;
+    }
+    double all = 0.0;
+    for (const double length : *trips) all += length;
+    if (!(all >= 1.0 && all <= static_cast<double>(kMostInGrid))) return std::nullopt;
+    Grid next;
+    for (const auto& [loop, here] : grid.stands) next.stands.emplace_back(loop, Points());
+    Points own;
+    for (std::size_t k = 0; k < trips->size(); ++k)
+      for (double iteration = 0.0; iteration < (*trips)[k]; ++iteration) {
+        for (std::size_t i = 0; i < grid.stands.size(); ++i)
+          next.stands[i].second.push_back(grid.stands[i].second[k]);
+        own.push_back(iteration);
+        next.weights.push_back(grid.weights[k]);
+      }
+    next.stands.emplace_back(one.loop, std::move(own));
+    grid = std::move(next);
+  }
+  looked_at_ += grid.weights.size();
+  if (looked_at_ > kMostInFunction) return std::nullopt;
+  return grid;
+}
+
+/// How often all of a list hold where what is around does, looking at all iterations of the loops that decide
+/// it. None where single loops of their own decide it, and where there are too many.
+std::optional<double> NestBuilder::share_of_all(std::span<const Constraint> list, At at) {
+  Around around = this->around(at.under);
+  Few<int> loops;
+  bool joint = false;
+  const auto add = [&](const Constraint& one) {
+    for (const auto& [loop, step] : one.difference.terms)
+      if (std::find(loops.begin(), loops.end(), loop) == loops.end()) loops.push_back(loop);
+    joint = joint || !share(one);
+  };
+  const auto shares_loop = [&](const Constraint& one) {
+    return std::ranges::any_of(one.difference.terms, [&](const auto& term) {
+      return std::find(loops.begin(), loops.end(), term.first) != loops.end();
+    });
+  };
+  for (const Constraint& one : list) add(one);
+  for (std::size_t before = 0; before != loops.size();) {
+    before = loops.size();
+    for (const Constraint& one : around.all)
+      if (shares_loop(one)) add(one);
+    for (const std::vector<Constraint>& constraints : around.not_all)
+      if (std::ranges::any_of(constraints, shares_loop)) std::ranges::for_each(constraints, add);
+  }
+  if (loops.empty()) return std::nullopt;
+  std::optional<Grid> grid = this->grid(span_of(loops), at, !joint);
+  if (!grid) return std::nullopt;
+  leave_around(around, *grid);
+  Points holds = grid->weights;
+  grid->leave(list, holds);
+  double all = 0.0, held = 0.0;
+  for (std::size_t k = 0; k < holds.size(); ++k) all += grid->weights[k], held += holds[k];
+  if (!(all > 0.0)) return std::nullopt;
+  return held / all;
+}
+
+/// Leaves of a grid what holds around.
+void NestBuilder::leave_around(const Around& around, Grid& grid) const {
+  for (const Constraint& one : around.all)
+    if (grid.decides(one)) grid.leave({&one, 1}, grid.weights);
+  for (const std::vector<Constraint>& list : around.not_all) {
+    if (!std::ranges::all_of(list, [&](const Constraint& one) { return grid.decides(one); })) continue;
+    Points hold(grid.weights.size(), 1.0);
+    grid.leave(list, hold);
+    for (std::size_t k = 0; k < hold.size(); ++k) grid.weights[k] *= 1.0 - hold[k];
+  }
+}
+
+}  // namespace hone::cost::mlir
