@@ -193,6 +193,7 @@ class NestBuilder {
   };
   std::optional<double> share_computed(const Condition& condition, At at);
   Points truth(const Computed& one);
+  Points truth(const Held& held);
   bool enters(const Computed& one, Entering& entering);
   std::optional<double> in_iterations(const Entering& entering, std::span<const Computed* const> list,
                                       const Condition& condition, At at);
@@ -213,12 +214,13 @@ class NestBuilder {
 
   // What holds on a side of a branch (mlir/nest_held.cpp).
   Around around(int under) const;
-  void leave_around(const Around& around, Grid& grid) const;
+  void leave_around(const Around& around, Grid& grid);
+  bool bind(const Around& around, Few<int>& loops);
   double decided(const std::vector<Constraint>& list) const;
   double decided(std::vector<Constraint> list, std::span<const std::vector<Constraint>> not_all) const;
   void add(Stands& stands, std::span<const Constraint> list) const;
   Points stands(int loop) const;
-  Points shown(At at) const;
+  Points shown(At at);
   Narrowed narrowed(At at) const;
   void settle();
   void side(At at, const Condition& condition, bool taken, const std::function<void(At)>& walk);

@@ -83,6 +83,13 @@ NestBuilder::Points NestBuilder::truth(const Computed& one) {
   return points;
 }
 
+/// Where all that is computed of what is held holds; NaN where that is not known.
+NestBuilder::Points NestBuilder::truth(const Held& held) {
+  Points all(samples_, 1.0);
+  for (const Computed& one : held.computed) both_hold(all, truth(one));
+  return all;
+}
+
 /// Adds the loops that decide it, and the sums of where they stand of which it is computed. False: something
 /// else enters, too.
 bool NestBuilder::enters(const Computed& one, Entering& entering) {
@@ -122,7 +129,13 @@ bool NestBuilder::enters(const Computed& one, Entering& entering) {
 std::optional<double> NestBuilder::in_iterations(const Entering& entering,
                                                  std::span<const Computed* const> list,
                                                  const Condition& condition, At at) {
-  std::optional<Grid> grid = this->grid(span_of(entering.loops), at, false);
+  Around around = this->around(at.under);
+  around.all.insert(around.all.end(), condition.all.begin(), condition.all.end());
+  around.not_all.insert(around.not_all.end(), condition.not_all.begin(), condition.not_all.end());
+  Few<int> loops = entering.loops;
+  bind(around, loops);
+  std::optional<Grid> grid = this->grid(span_of(loops), at, false);
+  if (!grid && loops.size() > entering.loops.size()) grid = this->grid(span_of(entering.loops), at, false);
   const bool every = grid.has_value();
   if (!every) {
     if (std::ranges::any_of(entering.loops,
@@ -144,9 +157,6 @@ std::optional<double> NestBuilder::in_iterations(const Entering& entering,
   // Of all else that holds there what the same loops decide.
   Points& weights = grid->weights;
   const Points alone = weights;
-  Around around = this->around(at.under);
-  around.all.insert(around.all.end(), condition.all.begin(), condition.all.end());
-  around.not_all.insert(around.not_all.end(), condition.not_all.begin(), condition.not_all.end());
   leave_around(around, *grid);
   if (std::ranges::all_of(weights, [](double weight) { return weight == 0.0; })) weights = alone;
   std::optional<double> found = weighed(holds, weights);

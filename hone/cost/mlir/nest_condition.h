@@ -68,13 +68,15 @@ struct Grid {
 struct Held {
   int outer = -1;  ///< what holds around the branch, too
   std::vector<Condition::Constraint> list;
-  bool all = true;  ///< false: at least one of them does not
+  bool all = true;  ///< false: at least one of them, or of what is computed, does not
+  std::vector<Condition::Computed> computed = {};
 };
 
 /// All that holds somewhere.
 struct Around {
   std::vector<Condition::Constraint> all;
-  std::vector<std::vector<Condition::Constraint>> not_all;
+  std::vector<std::vector<Condition::Constraint>> not_all;  ///< where loops alone decide
+  std::vector<const Held*> computed;                        ///< where something is
 };
 
 /// Where loops stand at the sample points, by loop ascending.

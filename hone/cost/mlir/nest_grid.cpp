@@ -8,8 +8,9 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr std::size_t kMostInGrid = 4096;                   // iterations, of all loops together
-constexpr std::size_t kMostInFunction = 128 * kMostInGrid;  // ... of all conditions together
+constexpr std::size_t kMostInGrid = 4096;                  // iterations, of all loops together
+constexpr std::size_t kMostInFunction = 16 * kMostInGrid;  // ... of all grids of a function
+constexpr std::size_t kComputed = 8;  // iterations that take as long as one in which something is computed
 
 }  // namespace
 
@@ -123,6 +124,12 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
       }
     }
   if (tied && !ties) return std::nullopt;
+  double all = 1.0;
+  for (const Link& one : chain)
+    if (const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(one.loop)];
+        one.needed == Needed::each && made.fixed)
+      all *= made.most;
+  if (all > static_cast<double>(kMostInGrid) || looked_at_ > kMostInFunction) return std::nullopt;
   Grid grid;
   grid.weights = {1.0};
   for (const Link& one : chain) {
@@ -133,7 +140,7 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
       for (std::size_t k = 0; k < trips->size(); ++k) grid.weights[k] *= (*trips)[k];
       continue;
     }
-    double all = 0.0;
+    all = 0.0;
     for (const double length : *trips) all += length;
     if (!(all >= 1.0 && all <= static_cast<double>(kMostInGrid))) return std::nullopt;
     Grid next;
@@ -148,37 +155,60 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
       }
     next.stands.emplace_back(one.loop, std::move(own));
     grid = std::move(next);
+    looked_at_ += grid.weights.size();
   }
-  looked_at_ += grid.weights.size();
-  if (looked_at_ > kMostInFunction) return std::nullopt;
   return grid;
 }
 
-/// How often all of a list hold where what is around does, looking at all iterations of the loops that decide
-/// it. None where single loops of their own decide it, and where there are too many.
-std::optional<double> NestBuilder::share_of_all(std::span<const Constraint> list, At at) {
-  Around around = this->around(at.under);
-  Few<int> loops;
+/// Adds the loops that what is around ties to loops. Whether there is something that no single loop decides.
+bool NestBuilder::bind(const Around& around, Few<int>& loops) {
   bool joint = false;
+  const auto has = [&](int loop) { return std::find(loops.begin(), loops.end(), loop) != loops.end(); };
+  const auto shares_loop = [&](const Constraint& one) {
+    return std::ranges::any_of(one.difference.terms, [&](const auto& term) { return has(term.first); });
+  };
   const auto add = [&](const Constraint& one) {
     for (const auto& [loop, step] : one.difference.terms)
-      if (std::find(loops.begin(), loops.end(), loop) == loops.end()) loops.push_back(loop);
+      if (!has(loop)) loops.push_back(loop);
     joint = joint || !share(one);
   };
-  const auto shares_loop = [&](const Constraint& one) {
-    return std::ranges::any_of(one.difference.terms, [&](const auto& term) {
-      return std::find(loops.begin(), loops.end(), term.first) != loops.end();
-    });
-  };
-  for (const Constraint& one : list) add(one);
+  std::vector<Few<int>> entering;  // by what is computed
+  for (const Held* one : around.computed) {
+    Entering all;
+    bool known = true;
+    for (const Computed& computed : one->computed) known = known && enters(computed, all);
+    entering.push_back(known ? all.loops : Few<int>());
+  }
   for (std::size_t before = 0; before != loops.size();) {
     before = loops.size();
     for (const Constraint& one : around.all)
       if (shares_loop(one)) add(one);
     for (const std::vector<Constraint>& constraints : around.not_all)
       if (std::ranges::any_of(constraints, shares_loop)) std::ranges::for_each(constraints, add);
+    for (std::size_t k = 0; k < entering.size(); ++k) {
+      if (std::ranges::none_of(entering[k], has)) continue;
+      joint = true;
+      for (const int loop : entering[k])
+        if (!has(loop)) loops.push_back(loop);
+      if (!around.computed[k]->all) std::ranges::for_each(around.computed[k]->list, add);
+    }
+  }
+  return joint;
+}
+
+/// How often all of a list hold where what is around does, looking at all iterations of the loops that decide
+/// it. None where single loops of their own decide it, and where there are too many.
+std::optional<double> NestBuilder::share_of_all(std::span<const Constraint> list, At at) {
+  const Around around = this->around(at.under);
+  Few<int> loops;
+  bool joint = false;
+  for (const Constraint& one : list) {
+    for (const auto& [loop, step] : one.difference.terms)
+      if (std::find(loops.begin(), loops.end(), loop) == loops.end()) loops.push_back(loop);
+    joint = joint || !share(one);
   }
   if (loops.empty()) return std::nullopt;
+  joint = bind(around, loops) || joint;
   std::optional<Grid> grid = this->grid(span_of(loops), at, !joint);
   if (!grid) return std::nullopt;
   leave_around(around, *grid);
@@ -191,7 +221,7 @@ std::optional<double> NestBuilder::share_of_all(std::span<const Constraint> list
 }
 
 /// Leaves of a grid what holds around.
-void NestBuilder::leave_around(const Around& around, Grid& grid) const {
+void NestBuilder::leave_around(const Around& around, Grid& grid) {
   for (const Constraint& one : around.all)
     if (grid.decides(one)) grid.leave({&one, 1}, grid.weights);
   for (const std::vector<Constraint>& list : around.not_all) {
@@ -199,6 +229,21 @@ void NestBuilder::leave_around(const Around& around, Grid& grid) const {
     Points hold(grid.weights.size(), 1.0);
     grid.leave(list, hold);
     for (std::size_t k = 0; k < hold.size(); ++k) grid.weights[k] *= 1.0 - hold[k];
+  }
+  for (const Held* one : around.computed) {
+    Entering entering;
+    if (looked_at_ > kMostInFunction) return;
+    if (!std::ranges::all_of(one->computed, [&](const Computed& part) { return enters(part, entering); }) ||
+        !std::ranges::all_of(entering.loops, [&](int loop) { return grid.has(loop); }) ||
+        (!one->all &&
+         !std::ranges::all_of(one->list, [&](const Constraint& part) { return grid.decides(part); })))
+      continue;
+    looked_at_ += kComputed * one->computed.size() * grid.weights.size();
+    Points hold;
+    in_grid(grid, span_of(entering.values), [&] { hold = truth(*one); });
+    if (!one->all) grid.leave(one->list, hold);
+    for (std::size_t k = 0; k < hold.size(); ++k)
+      if (hold[k] == (one->all ? 0.0 : 1.0)) grid.weights[k] = 0.0;
   }
 }
 

@@ -68,10 +68,11 @@ Around NestBuilder::around(int under) const {
   std::size_t count = 0;
   for (; under >= 0 && count < kMostAround; under = held_[static_cast<std::size_t>(under)].outer) {
     const Held& one = held_[static_cast<std::size_t>(under)];
-    count += one.list.size();
+    count += one.list.size() + one.computed.size();
+    if (!one.computed.empty()) around.computed.push_back(&one);
     if (one.all)
       around.all.insert(around.all.end(), one.list.begin(), one.list.end());
-    else
+    else if (one.computed.empty())
       around.not_all.push_back(one.list);
   }
   return around;
@@ -111,7 +112,7 @@ double NestBuilder::decided(std::vector<Constraint> list,
 
 /// How much more, or less, than all of them a sample point shows: those where something of what holds there
 /// does not show nothing. All of them alike where none is left.
-NestBuilder::Points NestBuilder::shown(At at) const {
+NestBuilder::Points NestBuilder::shown(At at) {
   Points factors(samples_, 1.0);
   if (at.under < 0) return factors;
   Around around = this->around(at.under);
@@ -121,12 +122,19 @@ NestBuilder::Points NestBuilder::shown(At at) const {
   Stands stands;
   add(stands, around.all);
   for (const auto& list : around.not_all) add(stands, list);
+  Points computed(samples_, 1.0);
+  for (const Held* one : around.computed) {
+    Points hold = truth(*one);
+    if (one->all || one->list.empty())
+      for (std::size_t s = 0; s < samples_; ++s)
+        if (hold[s] == (one->all ? 0.0 : 1.0)) computed[s] = 0.0;
+  }
   double all = 0.0, left = 0.0;
   for (std::size_t s = 0; s < samples_; ++s) {
     const double weight = at.loop < 0 ? 1.0 : weights_[static_cast<std::size_t>(at.loop)][s];
-    const bool holds =
-        stands.hold(around.all, s) && std::none_of(around.not_all.begin(), around.not_all.end(),
-                                                   [&](const auto& list) { return stands.hold(list, s); });
+    const bool holds = computed[s] != 0.0 && stands.hold(around.all, s) &&
+                       std::none_of(around.not_all.begin(), around.not_all.end(),
+                                    [&](const auto& list) { return stands.hold(list, s); });
     all += weight;
     if (holds)
       left += weight;
@@ -196,14 +204,16 @@ void NestBuilder::settle() {
 /// Walks what runs where a condition holds (`taken`), or where it does not.
 void NestBuilder::side(At at, const Condition& condition, bool taken, const std::function<void(At)>& walk) {
   const int outer = at.under;
-  const auto hold = [&](std::vector<Constraint> list, bool all) {
-    held_.push_back({at.under, std::move(list), all});
+  const auto hold = [&](std::vector<Constraint> list, bool all, std::vector<Computed> computed = {}) {
+    held_.push_back({at.under, std::move(list), all, std::move(computed)});
     at.under = static_cast<int>(held_.size()) - 1;
   };
   if (taken) {
     for (const std::vector<Constraint>& list : condition.not_all) hold(list, false);
-    if (!condition.all.empty()) hold(condition.all, true);
-  } else if (condition.computed.empty()) {  // of several parts nobody knows which one does not hold
+    if (!condition.all.empty() || !condition.computed.empty()) hold(condition.all, true, condition.computed);
+  } else if (!condition.computed.empty()) {
+    if (condition.not_all.empty()) hold(condition.all, false, condition.computed);
+  } else {  // of several parts nobody knows which one does not hold
     if (condition.all.empty() && condition.not_all.size() == 1) hold(condition.not_all[0], true);
     if (condition.not_all.empty() && condition.all.size() == 1) hold({condition.all[0].negated()}, true);
     if (condition.not_all.empty() && condition.all.size() > 1) hold(condition.all, false);

@@ -1,0 +1,127 @@
+// How often branches are taken that several loops decide, or loops whose entries differ in length.
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "function.h"
+#include "hone/cost/mlir/features.h"
+
+namespace hone::cost::mlir {
+namespace {
+
+/// How often a branch runs inside a loop over %i, 64 times, and one over %j from `from` to before `to`.
+double times_in_two(const std::string& from, const std::string& to, const std::string& condition) {
+  const std::string before =
+      "func.func @f(%a: memref<64x64xf32>) {\n%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : "
+      "index\n"
+      "%c2 = arith.constant 2 : index\n%c4 = arith.constant 4 : index\n%c8 = arith.constant 8 : index\n"
+      "%c16 = arith.constant 16 : index\n%c32 = arith.constant 32 : index\n%c60 = arith.constant 60 : index\n"
+      "%c64 = arith.constant 64 : index\nscf.for %i = %c0 to %c64 step %c1 {\n"
+      "%i1 = arith.addi %i, %c1 : index\nscf.for %j = ";
+  return features_in(before + from + " to " + to + " step %c1 {\n" + condition +
+                     " {\n%x = memref.load %a[%i, %j] : memref<64x64xf32>\n%y = math.exp %x : f32\n"
+                     "memref.store %y, %a[%i, %j] : memref<64x64xf32>\n}\n}\n}\nreturn\n}\n")
+      .at("transcendental_count");
+}
+
+TEST(MlirJointConditions, EntriesOfALoopThatAreLongerCountMore) {
+  const auto compared = [](const std::string& from, const std::string& to, const std::string& comparison) {
+    return times_in_two(from, to, "%p = arith.cmpi " + comparison + " : index\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i", "slt, %i, %c32"), 496.0);
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i", "sge, %i, %c60"), 246.0);
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i", "eq, %i, %c4"), 4.0);
+  EXPECT_DOUBLE_EQ(compared("%i", "%c64", "slt, %i, %c4"), 250.0);
+  EXPECT_DOUBLE_EQ(compared("%i", "%c64", "eq, %i, %c4"), 60.0);
+  EXPECT_DOUBLE_EQ(compared("%i", "%c64", "eq, %i, %c60"), 4.0);
+  EXPECT_DOUBLE_EQ(times_in_two("%c0", "%i", "affine.if affine_set<(d0) : (31 - d0 >= 0)>(%i)"), 496.0);
+  EXPECT_DOUBLE_EQ(times_in_two("%c0", "%i", "affine.if affine_set<(d0) : (d0 floordiv 32 == 0)>(%i)"),
+                   496.0);
+  // As blocks that jump.
+  EXPECT_DOUBLE_EQ(
+      features_in("func.func @f(%a: memref<64xf32>) {\n%c0 = arith.constant 0 : index\n"
+                  "%c1 = arith.constant 1 : index\n%c32 = arith.constant 32 : index\n"
+                  "%c64 = arith.constant 64 : index\ncf.br ^bb1(%c0 : index)\n^bb1(%i: index):\n"
+                  "%p = arith.cmpi slt, %i, %c64 : index\ncf.cond_br %p, ^bb2(%c0 : index), ^bb6\n"
+                  "^bb2(%j: index):\n%q = arith.cmpi slt, %j, %i : index\ncf.cond_br %q, ^bb3, ^bb5\n^bb3:\n"
+                  "%r = arith.cmpi slt, %i, %c32 : index\ncf.cond_br %r, ^bb7, ^bb4\n^bb7:\n"
+                  "%x = memref.load %a[%j] : memref<64xf32>\n%y = math.exp %x : f32\n"
+                  "memref.store %y, %a[%j] : memref<64xf32>\ncf.br ^bb4\n^bb4:\n"
+                  "%k = arith.addi %j, %c1 : index\ncf.br ^bb2(%k : index)\n^bb5:\n"
+                  "%l = arith.addi %i, %c1 : index\ncf.br ^bb1(%l : index)\n^bb6:\nreturn\n}\n")
+          .at("transcendental_count"),
+      496.0);
+}
+
+TEST(MlirJointConditions, WhatSeveralLoopsDecideIsLookedAtInEachIteration) {
+  const auto compared = [](const std::string& from, const std::string& to, const std::string& comparison) {
+    return times_in_two(from, to, "%p = arith.cmpi " + comparison + " : index\nscf.if %p");
+  };
+  EXPECT_DOUBLE_EQ(compared("%i", "%c64", "eq, %j, %c4"), 5.0);
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i1", "eq, %j, %i"), 64.0);
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i", "slt, %j, %c4"), 246.0);
+  EXPECT_DOUBLE_EQ(compared("%c0", "%i1", "slt, %j, %c16"), 904.0);
+  EXPECT_DOUBLE_EQ(times_in_two("%c0", "%c64",
+                                "%d = arith.subi %i, %j : index\n%e = arith.subi %j, %i : index\n"
+                                "%p = arith.cmpi sle, %d, %c2 : index\n%q = arith.cmpi sle, %e, %c2 : index\n"
+                                "%r = arith.andi %p, %q : i1\nscf.if %r"),
+                   314.0);
+  // In sides of others.
+  const auto inside = [](const std::string& outer, const std::string& inner) {
+    return times_in_two("%c0", "%c64",
+                        "%p = arith.cmpi " + outer + " : index\nscf.if %p {\n%q = arith.cmpi " + inner +
+                            " : index\nscf.if %q {\n%z = memref.load %a[%j, %i] : memref<64x64xf32>\n"
+                            "%w = math.exp %z : f32\nmemref.store %w, %a[%j, %i] : memref<64x64xf32>\n}\n}\n"
+                            "%n = arith.cmpi slt, %i, %c0 : index\nscf.if %n");
+  };
+  EXPECT_DOUBLE_EQ(inside("slt, %j, %i", "slt, %j, %c8"), 476.0);
+  EXPECT_DOUBLE_EQ(inside("eq, %i, %j", "slt, %j, %i"), 0.0);
+  EXPECT_DOUBLE_EQ(inside("eq, %i, %j", "slt, %j, %c8"), 8.0);
+}
+
+TEST(MlirJointConditions, InASideWhatIsComputedHolds) {
+  // How often the second condition's sides run in 64 * 64 iterations where the first one holds, or does not.
+  const auto sides = [](const std::string& first, const std::string& second, bool holds = true) {
+    const auto leaf = [](const std::string& name) {
+      return "%x = memref.load %a[%i, %j] : memref<64x64xf32>\n%y = " + name +
+             " %x : f32\nmemref.store %y, %a[%i, %j] : memref<64x64xf32>\n";
+    };
+    const std::string inner =
+        second + "scf.if %q {\n" + leaf("math.exp") + "} else {\n" + leaf("math.sqrt") + "}\n";
+    const Features found = features_in(
+        "func.func @f(%a: memref<64x64xf32>) {\n%c0 = arith.constant 0 : index\n"
+        "%c1 = arith.constant 1 : index\n%c2 = arith.constant 2 : index\n%c4 = arith.constant 4 : index\n"
+        "%c8 = arith.constant 8 : index\n%c32 = arith.constant 32 : index\n"
+        "affine.for %i = 0 to 64 {\naffine.for %j = 0 to 64 {\n" +
+        first + "scf.if %p {\n" + (holds ? inner : "} else {\n" + inner) + "}\n}\n}\nreturn\n}\n");
+    return std::pair(found.at("transcendental_count"), found.at("root_count"));
+  };
+  const std::string odd = "%r = arith.remsi %i, %c2 : index\n%p = arith.cmpi eq, %r, %c0 : index\n",
+                    sum =
+                        "%s = arith.addi %i, %j : index\n%r = arith.remsi %s, %c2 : index\n"
+                        "%p = arith.cmpi eq, %r, %c0 : index\n",
+                    eighth = "%r = arith.divsi %i, %c8 : index\n%p = arith.cmpi eq, %r, %c0 : index\n",
+                    either =
+                        "%l = arith.cmpi slt, %i, %c32 : index\n%m = arith.cmpi slt, %i, %c4 : index\n"
+                        "%p = arith.xori %l, %m : i1\n";
+  EXPECT_EQ(sides(odd, "%q = arith.cmpi eq, %r, %c0 : index\n"), std::pair(2048.0, 0.0));
+  EXPECT_EQ(sides(odd, "%q = arith.cmpi eq, %r, %c1 : index\n"), std::pair(0.0, 2048.0));
+  EXPECT_EQ(sides(odd, "%q = arith.cmpi eq, %r, %c1 : index\n", false), std::pair(2048.0, 0.0));
+  EXPECT_EQ(sides(odd, "%t = arith.remsi %i, %c4 : index\n%q = arith.cmpi eq, %t, %c0 : index\n"),
+            std::pair(1024.0, 1024.0));
+  EXPECT_EQ(sides(sum, "%q = arith.cmpi eq, %r, %c1 : index\n"), std::pair(0.0, 2048.0));
+  EXPECT_EQ(sides(eighth, "%q = arith.cmpi slt, %i, %c8 : index\n"), std::pair(512.0, 0.0));
+  EXPECT_EQ(sides(either, "%q = arith.cmpi slt, %i, %c32 : index\n"), std::pair(28.0 * 64.0, 0.0));
+  // Loops there are those of where it holds.
+  EXPECT_DOUBLE_EQ(features_in("func.func @f(%a: memref<64xf32>) {\naffine.for %i = 0 to 64 {\n"
+                               "affine.if affine_set<(d0) : (d0 floordiv 32 - 1 == 0)>(%i) {\n"
+                               "affine.for %j = 0 to affine_map<(d0) -> (d0)>(%i) {\n"
+                               "%x = affine.load %a[%j] : memref<64xf32>\n%y = math.exp %x : f32\n"
+                               "affine.store %y, %a[%j] : memref<64xf32>\n}\n}\n}\nreturn\n}\n")
+                       .at("transcendental_count"),
+                   1520.0);
+}
+
+}  // namespace
+}  // namespace hone::cost::mlir
