@@ -120,6 +120,8 @@ class OneRun {
                      {"batch_size", choice.batch_size},
                      {"stage", cost::stage_name(choice.stage)},
                      {"threshold", real_to_json(choice.threshold)},
+                     {"eta", job_.zeus.eta},
+                     {"max_power_w", job_.zeus.max_power_w},
                      {"why", choice.why}});
     if (control_ != nullptr) {
       before_ = before;

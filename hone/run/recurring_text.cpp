@@ -202,8 +202,12 @@ std::string recurring_explain_text(const RecurringJob& job, const RecurringHisto
   if (std::isfinite(choice.threshold))
     text += fmt::format("  stopped at a cost of {}, {:g} times the least so far\n",
                         joules_text(choice.threshold), job.zeus.beta);
-  else
+  else if (const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
+           !std::isfinite(state.least_cost))
     text += "  never stopped for its cost: nothing has reached the target yet\n";
+  else
+    text += fmt::format("  never stopped for its cost: {}\n",
+                        state.least_cost > 0.0 ? "beta is inf" : "the least so far is 0");
   if (!json["profiles"].empty())
     text +=
         fmt::format("  profiles power limits on the way, {} each: {} W\n", elapsed_text(job.power.slice_s),

@@ -57,6 +57,8 @@ class HistoryReader {
       run.zeus.batch_size = json.at("batch_size").get<std::int64_t>();
       run.zeus.stage = stage_from_name(json.at("stage").get<std::string>()).value_or(ZeusStage::concurrent);
       run.zeus.threshold = real(json, "threshold");
+      if (json.contains("eta")) run.zeus.eta = real(json, "eta");
+      if (json.contains("max_power_w")) run.zeus.max_power_w = real(json, "max_power_w");
       run.recurrence = json.at("recurrence").get<std::int64_t>();
       run.tries = json.at("try").get<int>();
       history_.next_run = std::max(history_.next_run, run.zeus.run + 1);

@@ -114,6 +114,16 @@ double own_cost(const ZeusOptions& options, const ZeusRun& run) {
   return zeus_cost(options.eta, options.max_power_w, run.energy_j, run.seconds);
 }
 
+/// What a run that did not reach counts at least; `least`: the cost of the cheapest that had.
+double least_charge(const ZeusOptions& options, const ZeusRun& run, double least) {
+  const auto same = [](double then, double now) { return std::isnan(then) || then == now; };
+  // A maximum power that weighs nothing may change.
+  const bool same_unit = same(run.eta, options.eta) &&
+                         (options.eta >= 1.0 || same(run.max_power_w, options.max_power_w));
+  if (same_unit && std::isfinite(run.threshold)) return run.threshold;
+  return (std::isfinite(options.beta) ? options.beta : kUnstoppedCharge) * least;
+}
+
 void believe(const ZeusOptions& options, ZeusArm& arm) {
   const auto n = static_cast<double>(arm.costs.size());
   if (arm.costs.empty()) {
@@ -197,7 +207,7 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
         state.best = run.batch_size;
       }
     } else if (any_reached) {
-      cost = std::max(cost, std::isfinite(run.threshold) ? run.threshold : kUnstoppedCharge * least_reached);
+      cost = std::max(cost, least_charge(options, run, least_reached));
     }
     ZeusArm& arm = found->second;
     ++arm.runs;
@@ -236,7 +246,7 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
         }
     }
   }
-  state.threshold = options.beta * state.least_cost;
+  if (state.least_cost > 0.0) state.threshold = options.beta * state.least_cost;
   for (auto& [batch, arm] : arms) state.arms.push_back(std::move(arm));
   return state;
 }

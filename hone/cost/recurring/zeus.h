@@ -52,6 +52,8 @@ struct ZeusRun {
   double energy_j = 0.0;         ///< up to the target, or to where it was given up
   double seconds = 0.0;          ///< likewise
   double threshold = kInfinity;  ///< the cost at which it would be stopped, as of its start
+  /// The options by which the threshold was reckoned; NaN: not known, taken as those of now.
+  double eta = kNaN, max_power_w = kNaN;
 };
 
 /// What is believed of a batch size.
@@ -75,7 +77,7 @@ struct ZeusState {
   bool expected_runs = false;     ///< a run of exploration is at it
   std::int64_t best = 0;          ///< of the least cost so far; the default where nothing reached
   double least_cost = kInfinity;  ///< see zeus_state
-  double threshold = kInfinity;   ///< a run is stopped there: beta x least_cost
+  double threshold = kInfinity;   ///< a run is stopped there: beta x least_cost, where that is above 0
   bool default_failed = false;    ///< the default's latest run did not reach, and nothing else ever has
   const ZeusArm& arm(std::int64_t batch_size) const;
 };
@@ -90,7 +92,9 @@ struct ZeusState {
 ///   - a default batch size that does not reach before any other did prunes nothing: it is asked for again;
 ///   - where a later round prunes everything (costs are noisy), the arms of the round before stay;
 ///   - a run that did not reach counts at no less than the cost at which it would have been stopped: one that
-///     ended early without a result is not cheap;
+///     ended early without a result is not cheap; where it had no threshold, or one of another eta or maximum
+///     power, at beta times the least until then (twice where beta is infinite);
+///   - a least cost of 0 or less is no threshold: it would stop every run at once;
 ///   - the least cost is that of single runs that reached, and with a window the least of the costs within
 ///     the arms' windows, so that a drift to dearer data does not stop every run for ever.
 ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& runs);

@@ -61,6 +61,20 @@ TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
   EXPECT_TRUE(std::isnan(history.ended[0].power_limit_w));
 }
 
+TEST(RecurringJournal, ARunSaysByWhatItsThresholdWasReckoned) {
+  Json line = started(0, 32);
+  const std::string before = line.dump() + "\n";  // of a journal that lacks it
+  line["run"] = 1;
+  line["eta"] = 0.25;
+  line["max_power_w"] = 300.0;
+  const RecurringHistory history = recurring_history(before + line.dump() + "\n", "r");
+  ASSERT_EQ(history.running.size(), 2u);
+  EXPECT_TRUE(std::isnan(history.running[0].zeus.eta));
+  EXPECT_TRUE(std::isnan(history.running[0].zeus.max_power_w));
+  EXPECT_EQ(history.running[1].zeus.eta, 0.25);
+  EXPECT_EQ(history.running[1].zeus.max_power_w, 300.0);
+}
+
 TEST(RecurringJournal, AnUnfinishedLineIsNoneAndIsCutOff) {
   const Folder folder;
   const std::string path = folder.file("r.jsonl");

@@ -223,6 +223,44 @@ TEST(Zeus, AnEarlyEndWithoutTheTargetIsNotCheap) {
   EXPECT_DOUBLE_EQ(zeus_state(play.options, play.runs).arm(128).costs.back(), 160.0);
 }
 
+TEST(Zeus, AThresholdOfAnotherUnitIsNotCharged) {
+  ZeusPlay play;
+  const std::map<std::int64_t, double> costs{{8, 150}, {16, 80}, {32, 100}, {64, 120}, {128, 130}};
+  play.order(costs, 10);
+  for (ZeusRun& run : play.runs) run.seconds = 1.0;
+  ZeusRun crash;
+  crash.batch_size = 128;
+  crash.stage = ZeusStage::sample;
+  crash.over = true;
+  crash.energy_j = crash.seconds = 1.0;
+  crash.threshold = 160.0;  // joules of energy alone
+  crash.eta = 1.0;
+  crash.max_power_w = 250.0;
+  play.runs.push_back(crash);
+  EXPECT_DOUBLE_EQ(zeus_state(play.options, play.runs).arm(128).costs.back(), 160.0);
+  play.options.max_power_w = 300.0;  // weighs nothing where eta is 1
+  EXPECT_DOUBLE_EQ(zeus_state(play.options, play.runs).arm(128).costs.back(), 160.0);
+  play.options.eta = 0.0;  // all that reached cost 300
+  play.options.beta = 3.0;
+  EXPECT_DOUBLE_EQ(zeus_state(play.options, play.runs).arm(128).costs.back(), 900.0);
+  play.options.beta = kInfinity;
+  EXPECT_DOUBLE_EQ(zeus_state(play.options, play.runs).arm(128).costs.back(), 600.0);
+}
+
+TEST(Zeus, ALeastCostOfNothingStopsNoRun) {
+  for (const double energy : {0.0, -5.0}) {
+    ZeusPlay play;
+    ZeusRun free;
+    free.batch_size = 32;
+    free.over = free.reached = true;
+    free.energy_j = energy;
+    play.runs.push_back(free);
+    EXPECT_EQ(zeus_state(play.options, play.runs).threshold, kInfinity);
+    play.options.beta = kInfinity;  // and not NaN
+    EXPECT_EQ(zeus_state(play.options, play.runs).threshold, kInfinity);
+  }
+}
+
 TEST(Zeus, RefusesWhatIsOutOfRange) {
   const auto key_of = [](auto change) {
     ZeusOptions options = zeus_options();
