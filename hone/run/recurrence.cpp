@@ -103,8 +103,7 @@ class OneRun {
     run.zeus.threshold = choice.threshold;
     run.recurrence = recurrence.value_or(history.next_recurrence);
     run.tries = tries;
-    if (const auto found = history.profiles.find(choice.batch_size); found != history.profiles.end())
-      profile_ = found->second;
+    profile_ = history.profile(choice.batch_size, job_.progress);
     none_reached_ = std::none_of(history.ended.begin(), history.ended.end(),
                                  [](const RecurringRun& one) { return one.zeus.reached; });
     Json before;
@@ -168,6 +167,7 @@ class OneRun {
                                       {"power_limit_w", slice.limit_w},
                                       {"average_power_w", slice.average_power_w},
                                       {"throughput", slice.throughput},
+                                      {"progress", job_.progress},
                                       {"seconds", seconds},
                                       {"measured", watch_->energy().measured()}});
                    });

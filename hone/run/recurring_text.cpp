@@ -38,10 +38,10 @@ Spent spent_so_far(const RecurringJob& job, const RecurringHistory& history) {
     if (run.zeus.batch_size != job.zeus.default_batch || !run.zeus.reached) continue;
     // At full power instead: by what a unit of progress took there.
     double more_energy = 1.0, more_seconds = 1.0;
-    if (const auto found = history.profiles.find(run.zeus.batch_size);
-        found != history.profiles.end() && !job.power.limits_w.empty()) {
-      const cost::PowerSlice* full = found->second.of(job.power.limits_w.front());
-      const cost::PowerSlice* had = found->second.of(run.power_limit_w);
+    if (!job.power.limits_w.empty()) {
+      const cost::PowerProfile profile = history.profile(run.zeus.batch_size, job.progress);
+      const cost::PowerSlice* full = profile.of(job.power.limits_w.front());
+      const cost::PowerSlice* had = profile.of(run.power_limit_w);
       if (full != nullptr && had != nullptr && full->throughput > 0.0 && had->average_power_w > 0.0) {
         more_seconds = had->throughput / full->throughput;
         more_energy = more_seconds * full->average_power_w / had->average_power_w;
@@ -82,11 +82,12 @@ Json arm_json(const RecurringJob& job, const RecurringHistory& history, const co
       {"belief", {{"mean_j", finite_or_null(arm.belief_mean)}, {"sd_j", finite_or_null(arm.belief_sd)}}},
       {"power_limit_w", nullptr}};
   if (!arm.alive) json["pruned_because"] = arm.pruned_because;
-  if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
-    const PowerPlan plan = power_plan(job, found->second);
+  if (const cost::PowerProfile profile = history.profile(arm.batch_size, job.progress);
+      !profile.slices().empty()) {
+    const PowerPlan plan = power_plan(job, profile);
     if (plan.best) json["power_limit_w"] = plan.best->limit_w;
     Json& slices = json["profile"] = Json::array();
-    for (const cost::PowerSlice& slice : found->second.slices())
+    for (const cost::PowerSlice& slice : profile.slices())
       slices.push_back({{"power_limit_w", slice.limit_w},
                         {"average_power_w", slice.average_power_w},
                         {"throughput", slice.throughput},
@@ -149,11 +150,8 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
   text += fmt::format("\n{:>10} {:>5} {:>8} {:>12} {:>24} {:>8}\n", "batch size", "runs", "reached",
                       "mean cost", "belief", "limit");
   for (const cost::ZeusArm& arm : state.arms) {
-    std::string limit = "-";
-    if (const auto found = history.profiles.find(arm.batch_size); found != history.profiles.end()) {
-      const PowerPlan plan = power_plan(job, found->second);
-      if (plan.best) limit = fmt::format("{:g} W", plan.best->limit_w);
-    }
+    const PowerPlan plan = power_plan(job, history.profile(arm.batch_size, job.progress));
+    const std::string limit = plan.best ? fmt::format("{:g} W", plan.best->limit_w) : "-";
     const std::string belief =
         arm.costs.empty() ? "-"
                           : fmt::format("{} +- {}", joules_text(arm.belief_mean), joules_text(arm.belief_sd));
@@ -180,8 +178,7 @@ Json recurring_explain_json(const RecurringJob& job, const RecurringHistory& his
             {"profiles", Json::array()}};
   for (const auto& [size, draw] : choice.sampled)
     json["sampled_j"][std::to_string(size)] = finite_or_null(draw);
-  const auto found = history.profiles.find(choice.batch_size);
-  const cost::PowerProfile profile = found == history.profiles.end() ? cost::PowerProfile() : found->second;
+  const cost::PowerProfile profile = history.profile(choice.batch_size, job.progress);
   const PowerPlan plan = power_plan(job, profile);
   if (plan.best) json["power_limit_w"] = plan.best->limit_w;
   if (job.power.via != "none")

@@ -66,7 +66,8 @@ class HistoryReader {
       history_.running.push_back(std::move(run));
     } else if (event == "slice") {
       history_.profiles[json.at("batch_size").get<std::int64_t>()].add(
-          {real(json, "power_limit_w"), real(json, "average_power_w"), real(json, "throughput")});
+          {real(json, "power_limit_w"), real(json, "average_power_w"), real(json, "throughput"),
+           json.value("progress", std::string())});
     } else if (event == "limits") {
       history_.limits_before[json.at("run").get<std::int64_t>()] = json.at("before");
     } else if (event == "restored") {
@@ -148,6 +149,11 @@ std::vector<ZeusRun> RecurringHistory::runs() const {
   for (const RecurringRun& run : ended) list.push_back(run.zeus);
   for (const RecurringRun& run : running) list.push_back(run.zeus);
   return list;
+}
+
+PowerProfile RecurringHistory::profile(std::int64_t batch_size, const std::string& progress) const {
+  const auto found = profiles.find(batch_size);
+  return found == profiles.end() ? PowerProfile() : found->second.in_unit(progress);
 }
 
 RecurringHistory recurring_history(const std::string& text, const std::string& file) {

@@ -41,7 +41,7 @@ struct RecurringHistory {
   std::vector<RecurringRun> ended;                ///< that count, in the order in which they ended
   std::vector<RecurringRun> others;               ///< that ended and do not count
   std::vector<RecurringRun> running;              ///< started, and neither ended nor given up
-  std::map<std::int64_t, PowerProfile> profiles;  ///< by batch size
+  std::map<std::int64_t, PowerProfile> profiles;  ///< by batch size, of every unit of progress
   /// Of runs whose power limit was not put back: what it was before, as whoever set it wrote it.
   std::map<std::int64_t, Json> limits_before;
   std::int64_t next_run = 0, next_recurrence = 0;
@@ -49,6 +49,8 @@ struct RecurringHistory {
 
   /// For zeus_state and zeus_choose: those that count, then the running ones.
   std::vector<ZeusRun> runs() const;
+  /// What is known of a batch size in a unit of progress (PowerProfile::in_unit); empty where nothing is.
+  PowerProfile profile(std::int64_t batch_size, const std::string& progress) const;
 };
 
 /// The journal of a recurring job: JSON lines that are only ever appended (docs/formats.md, "Recurrences").

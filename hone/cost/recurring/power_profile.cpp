@@ -13,11 +13,20 @@ double slice_cost(const PowerSlice& slice, double eta, double max_power_w) {
 
 void PowerProfile::add(const PowerSlice& slice) {
   for (PowerSlice& known : slices_)
-    if (known.limit_w == slice.limit_w) {
+    if (known.limit_w == slice.limit_w && known.progress == slice.progress) {
       known = slice;
       return;
     }
   slices_.push_back(slice);
+}
+
+PowerProfile PowerProfile::in_unit(const std::string& progress) const {
+  PowerProfile same;
+  for (const PowerSlice& slice : slices_)
+    if (slice.progress == progress) same.add(slice);
+  for (const PowerSlice& slice : slices_)
+    if (slice.progress.empty() && same.of(slice.limit_w) == nullptr) same.add(slice);
+  return same;
 }
 
 const PowerSlice* PowerProfile::of(double limit_w) const {

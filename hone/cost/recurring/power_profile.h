@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace hone::cost {
@@ -9,8 +10,8 @@ namespace hone::cost {
 struct PowerSlice {
   double limit_w = 0.0;
   double average_power_w = 0.0;
-  double throughput =
-      0.0;  ///< progress a second, in any unit that is the same for all slices of a batch size
+  double throughput = 0.0;  ///< progress a second
+  std::string progress = {};  ///< the report that said the progress: its unit; "": not known
 };
 
 /// A unit of progress's cost under a limit: (eta x average power + (1 - eta) x maximum power) / throughput
@@ -20,8 +21,11 @@ double slice_cost(const PowerSlice& slice, double eta, double max_power_w);
 /// What is measured of one batch size, limit by limit. Plain value.
 class PowerProfile {
  public:
-  /// A later slice of the same limit replaces the earlier one.
+  /// A later slice of the same limit and unit of progress replaces the earlier one.
   void add(const PowerSlice& slice);
+  /// The slices whose progress that report said, and those of which it is not known: throughputs of two units
+  /// cannot be compared. What follows is asked of such a profile.
+  PowerProfile in_unit(const std::string& progress) const;
   const std::vector<PowerSlice>& slices() const { return slices_; }
   /// The highest of `limits_w` that was not measured yet: profiling goes from high to low; nothing: it is
   /// done.

@@ -61,6 +61,28 @@ TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
   EXPECT_TRUE(std::isnan(history.ended[0].power_limit_w));
 }
 
+TEST(RecurringJournal, SlicesOfAnotherUnitOfProgressAreLeftOut) {
+  const auto slice = [](double limit, double throughput, const char* progress) {
+    Json line{{"event", "slice"},       {"run", 0},
+              {"batch_size", 32},       {"power_limit_w", limit},
+              {"average_power_w", 1.0}, {"throughput", throughput}};
+    if (progress != nullptr) line["progress"] = progress;
+    return line.dump() + "\n";
+  };
+  const RecurringHistory history =
+      recurring_history(slice(300, 7.0, nullptr) + slice(300, 10.0, "step") + slice(200, 8.0, "step") +
+                            slice(300, 0.5, "epoch") + slice(200, 9.0, "step") + slice(100, 3.0, nullptr),
+                        "r");
+  const PowerProfile steps = history.profile(32, "step"), epochs = history.profile(32, "epoch");
+  EXPECT_EQ(steps.of(300)->throughput, 10.0);
+  EXPECT_EQ(steps.of(200)->throughput, 9.0);
+  EXPECT_EQ(epochs.of(300)->throughput, 0.5);
+  EXPECT_EQ(epochs.of(200), nullptr);
+  EXPECT_EQ(epochs.of(100)->throughput, 3.0);  // of a journal that does not say
+  EXPECT_EQ(epochs.next({300, 200}), 200.0);
+  EXPECT_TRUE(history.profile(64, "step").slices().empty());
+}
+
 TEST(RecurringJournal, ARunSaysByWhatItsThresholdWasReckoned) {
   Json line = started(0, 32);
   const std::string before = line.dump() + "\n";  // of a journal that lacks it
