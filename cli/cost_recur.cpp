@@ -18,6 +18,13 @@ struct CostRecurArguments {
   bool explain = false, status = false, json = false, quiet = false;
 };
 
+/// What the journal tells, as far as it is this job's.
+cost::RecurringHistory recurring_history_of(const run::RecurringJob& job) {
+  cost::RecurringHistory history = cost::RecurringJournal::read(job.journal());
+  job.check_recorded(history.job);
+  return history;
+}
+
 int replay(const CostRecurArguments& arguments) {
   const cost::RecurringTrace trace = cost::RecurringTrace::read(arguments.trace);
   cost::ReplayOptions options;
@@ -48,6 +55,15 @@ int replay(const CostRecurArguments& arguments) {
   return kDone;
 }
 
+/// Of a job whose recurrences just failed: its journal may be what is wrong.
+Json recurring_status_or_null(const run::RecurringJob& job) {
+  try {
+    return run::recurring_status_json(job, recurring_history_of(job));
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job) {
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
@@ -59,25 +75,35 @@ int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job)
     if (!arguments.quiet) std::fprintf(stderr, "%s\n", what.c_str());
   };
   Json list = Json::array();
-  bool stopped = false;
-  for (std::int64_t i = 0; i < arguments.times && !stopped; ++i) {
-    const run::RecurrenceResult result = run::run_recurrence(job, ears);
+  ears.finished = [&](const run::FinishedRun& run) {
     progress.clear();
-    for (const run::FinishedRun& run : result.runs) {
-      if (arguments.json)
-        list.push_back(run::finished_run_json(job, run));
-      else
-        std::printf("%s\n", run::finished_run_text(job, run).c_str());
-    }
+    if (arguments.json)
+      list.push_back(run::finished_run_json(job, run));
+    else
+      std::printf("%s\n", run::finished_run_text(job, run).c_str());
     std::fflush(stdout);
-    if (!result.reached && !result.interrupted)
-      throw Error(fmt::format("the target was not reached in {}", counted(job.tries, "run")),
-                  Place{job.path, 0, "recur.tries"});
-    stopped = result.interrupted;
+  };
+  bool stopped = false;
+  try {
+    for (std::int64_t i = 0; i < arguments.times && !stopped; ++i) {
+      const run::RecurrenceResult result = run::run_recurrence(job, ears);
+      progress.clear();
+      if (!result.reached && !result.interrupted)
+        throw Error(fmt::format("the target was not reached in {}", counted(job.tries, "run")),
+                    Place{job.path, 0, "recur.tries"});
+      stopped = result.interrupted;
+    }
+  } catch (const Error& error) {
+    // The runs before are no worse for it.
+    progress.clear();
+    if (arguments.json)
+      print_json({{"runs", list}, {"stopped", false}, {"error", error.what()}, {"status", recurring_status_or_null(job)}});
+    throw;
   }
-  const cost::RecurringHistory history = cost::RecurringJournal::read(job.journal());
   if (arguments.json) {
-    print_json({{"runs", list}, {"stopped", stopped}, {"status", run::recurring_status_json(job, history)}});
+    print_json({{"runs", list},
+                {"stopped", stopped},
+                {"status", run::recurring_status_json(job, cost::RecurringJournal::read(job.journal()))}});
   } else if (stopped) {
     std::fprintf(stderr, "stopped; what ended is recorded, and the same command goes on\n");
   }
@@ -91,7 +117,7 @@ int recur(const CostRecurArguments& arguments) {
                 "hone cost recur JOB.toml, or --replay TRACE.csv; --help shows a job file");
   const run::RecurringJob job = run::RecurringJob::read(arguments.file);
   if (!arguments.explain && !arguments.status) return recur_now(arguments, job);
-  const cost::RecurringHistory history = cost::RecurringJournal::read(job.journal());
+  const cost::RecurringHistory history = recurring_history_of(job);
   if (arguments.json)
     print_json(arguments.status ? run::recurring_status_json(job, history)
                                 : run::recurring_explain_json(job, history));

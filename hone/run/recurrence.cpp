@@ -67,9 +67,11 @@ class OneRun {
       done_.run.ending = RunEnding::wrong;
       done_.reason = error.what();
       record();
+      if (ears_.finished) ears_.finished(done_);
       throw;
     }
     record();
+    if (ears_.finished) ears_.finished(done_);
     verdict();
     return done_;
   }
@@ -83,17 +85,8 @@ class OneRun {
       const Json identity = job_.identity();
       line.update(identity);
       journal_.append(line);
-    } else {
-      const Json identity = job_.identity();
-      for (const auto& [key, value] : identity.items())
-        if (history.job.value(key, Json()) != value)
-          throw Error(
-              fmt::format("recurrences were recorded with {} = {}, and the file now says {}", key,
-                          history.job.value(key, Json()).dump(), value.dump()),
-              Place{job_.path, 0, ""},
-              fmt::format("costs of both cannot be compared: give the job file another name, or move {} away",
-                          journal_.path()));
     }
+    job_.check_recorded(history.job);
     journal_.give_up_dead(history);
     const cost::ZeusChoice choice = next_choice(job_, history);
     RecurringRun& run = done_.run;

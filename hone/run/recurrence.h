@@ -10,17 +10,19 @@
 
 namespace hone::run {
 
+/// A run that came to its end, and what is to be said of it.
+struct FinishedRun {
+  cost::RecurringRun run;
+  std::string reason;  ///< "exit status 1: ...", "its cost came to ..."; "" where it reached the target
+};
+
 /// Who hears of a recurrence; each may be empty.
 struct RecurrenceEars {
   std::function<bool()> interrupted;
   std::function<void(const std::string&)> progress;  ///< one line, often
   std::function<void(const std::string&)> said;      ///< one line, worth keeping
-};
-
-/// A run that came to its end, and what is to be said of it.
-struct FinishedRun {
-  cost::RecurringRun run;
-  std::string reason;  ///< "exit status 1: ...", "its cost came to ..."; "" where it reached the target
+  /// Each run once it is recorded, also where run_recurrence throws because of it.
+  std::function<void(const FinishedRun&)> finished = {};
 };
 
 struct RecurrenceResult {

@@ -233,6 +233,19 @@ Json RecurringJob::identity() const {
   return {{"run", command->options().run}, {"target", target.text()}, {"energy", energy}};
 }
 
+void RecurringJob::check_recorded(const Json& line) const {
+  if (line.is_null()) return;
+  const Json now = identity();
+  for (const auto& [key, value] : now.items())
+    if (line.value(key, Json()) != value)
+      throw Error(
+          fmt::format("recurrences were recorded with {} = {}, and the file now says {}", key,
+                      line.value(key, Json()).dump(), value.dump()),
+          Place{path, 0, ""},
+          fmt::format("costs of both cannot be compared: give the job file another name, or move {} away",
+                      journal()));
+}
+
 RecurringJob RecurringJob::read(const std::string& path) { return parse(read_file(path), path); }
 
 RecurringJob RecurringJob::parse(const std::string& text, const std::string& path) {

@@ -53,6 +53,8 @@ struct RecurringJob {
   std::string journal() const;       ///< recurrences.jsonl in it
   /// What may not change while recurrences are compared: the command and the target.
   Json identity() const;
+  /// Throws Error (input) where the journal's first line is of another job; null: there is none yet.
+  void check_recorded(const Json& line) const;
 
   /// Throws Error naming file, line and key on anything that is wrong or unknown.
   static RecurringJob read(const std::string& path);

@@ -136,6 +136,12 @@ TEST(CostRecur, ACommandThatReportsNothingOrFailsIsTold) {
   Program other(folder, {"cost", "recur", "broken.toml"});
   EXPECT_EQ(other.status(), 2);
   EXPECT_NE(other.err().find("give the job file another name"), std::string::npos) << other.err();
+  // What tells of the next run does not tell of one that would be refused.
+  for (const char* look : {"--status", "--explain"}) {
+    Program refused(folder, {"cost", "recur", "broken.toml", look});
+    EXPECT_EQ(refused.status(), 2) << look;
+    EXPECT_NE(refused.err().find("give the job file another name"), std::string::npos) << refused.err();
+  }
 }
 
 TEST(CostRecur, WithoutATargetTheExitStatusSays) {
@@ -149,6 +155,28 @@ TEST(CostRecur, WithoutATargetTheExitStatusSays) {
   EXPECT_EQ(json["runs"][2]["ending"], "failed");
   EXPECT_EQ(json["runs"][2]["batch_size"], 32);
   EXPECT_TRUE(json["status"]["arms"][2]["pruned"].get<bool>());
+}
+
+TEST(CostRecur, RunsThatEndedAreToldWhereALaterOneFails) {
+  const Folder folder;
+  folder.write("job.sh", "[ -e ran ] && exit 0\ntouch ran\necho '{\"accuracy\": 0.95}' >&3\n");
+  folder.write("job.toml",
+               "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\n"
+               "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "3", "--json", "--quiet"});
+  EXPECT_EQ(run.status(), 2);
+  const Json json = Json::parse(run.out());
+  ASSERT_EQ(json["runs"].size(), 2u);
+  EXPECT_EQ(json["runs"][0]["ending"], "reached");
+  EXPECT_EQ(json["runs"][1]["ending"], "wrong");
+  EXPECT_NE(json["error"].get<std::string>().find("run 1 counts as nothing"), std::string::npos);
+  EXPECT_EQ(json["status"]["recurrences"], 1);
+  EXPECT_NE(run.err().find("run 1 counts as nothing"), std::string::npos) << run.err();
+  std::filesystem::remove(folder.file("ran"));
+  Program text(folder, {"cost", "recur", "job.toml", "--times", "2", "--quiet"});
+  EXPECT_EQ(text.status(), 2);
+  EXPECT_NE(text.out().find("run 2, batch size 16: reached"), std::string::npos) << text.out();
+  EXPECT_NE(text.out().find("run 3, batch size 16: wrong"), std::string::npos) << text.out();
 }
 
 /// Reports for ever, and leaves a mark once it runs.

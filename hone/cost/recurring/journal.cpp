@@ -177,6 +177,8 @@ RecurringJournal::RecurringJournal(const std::string& path) : path_(path) {
   std::error_code code;
   if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, code);
+  if (code)
+    throw environment_error(fmt::format("the folder of the journal {} cannot be made: {}", path, code.message()));
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd_ < 0) throw cannot(errno);
   lock_fd_ = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -208,7 +210,10 @@ RecurringHistory RecurringJournal::read() const { return recurring_history(read_
 
 RecurringHistory RecurringJournal::read(const std::string& path) {
   std::error_code code;
-  if (!std::filesystem::exists(path, code)) return {};
+  const bool there = std::filesystem::exists(path, code);
+  if (code)  // none that is there and one that cannot be looked for are not the same
+    throw environment_error(fmt::format("the journal {} cannot be read: {}", path, code.message()));
+  if (!there) return {};
   RecurringHistory history = recurring_history(read_file(path), path);
   for (std::size_t i = 0; i < history.running.size();) {
     if (alive(path, history.running[i].zeus.run))

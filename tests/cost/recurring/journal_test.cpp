@@ -61,6 +61,26 @@ TEST(RecurringJournal, TellsRunsProfilesAndWhatDoesNotCount) {
   EXPECT_TRUE(std::isnan(history.ended[0].power_limit_w));
 }
 
+TEST(RecurringJournal, FoldersThatCannotBeMadeOrLookedIntoAreNamed) {
+  const Folder folder;
+  const auto said = [](auto act) {
+    try {
+      act();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::environment);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  // A link to itself: not even root gets through.
+  std::filesystem::create_symlink("loop", folder.file("loop"));
+  EXPECT_NE(said([&] { (void)RecurringJournal::read(folder.file("loop/r.jsonl")); }).find("cannot be read"),
+            std::string::npos);
+  folder.write("file", "");
+  EXPECT_NE(said([&] { RecurringJournal journal(folder.file("file/deep/r.jsonl")); }).find("folder"),
+            std::string::npos);
+}
+
 TEST(RecurringJournal, SlicesOfAnotherUnitOfProgressAreLeftOut) {
   const auto slice = [](double limit, double throughput, const char* progress) {
     Json line{{"event", "slice"},       {"run", 0},
