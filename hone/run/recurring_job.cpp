@@ -31,6 +31,10 @@ RecurringTarget read_target(const Node& node) {
   if (!target.min && !target.max)
     throw Error("says of what, and not how much", node.place(),
                 "target = { metric = \"accuracy\", min = 0.9 }, or max for what should be small");
+  if (target.min && target.max && !(*target.min <= *target.max))
+    throw Error(fmt::format("nothing is both at least {} and at most {}", real_text(*target.min),
+                            real_text(*target.max)),
+                node.place(), "min is the lower of the two");
   return target;
 }
 
@@ -279,6 +283,9 @@ RecurringJob RecurringJob::parse(const std::string& text, const std::string& pat
   job.target = read_target(table["target"]);
   job.progress = options.text("progress");
   if (options.has("max_progress")) job.max_progress = options.real("max_progress");
+  if (!(job.max_progress > 0.0))
+    throw Error("must be above 0: every run would be given up at its first report",
+                options.place("max_progress"));
   job.tries = static_cast<int>(options.integer("tries"));
   job.stop_at_target = options.text("at_target") == "stop";
   if (job.stop_at_target && job.target.metric.empty())
@@ -288,9 +295,10 @@ RecurringJob RecurringJob::parse(const std::string& text, const std::string& pat
   job.device = options.text("device");
   if (options.has("power_w")) job.power_w = options.real("power_w");
   job.power = read_power(root);
-  if (!job.device.empty() && job.power_w <= 0.0) {
-    try {
-      job.power_w = cost::find_device(job.device).watts;
+  if (!job.device.empty()) {
+    try {  // also where its power is stated: a name that is no device is a mistake
+      const double watts = cost::find_device(job.device).watts;
+      if (job.power_w <= 0.0) job.power_w = watts;
     } catch (const Error& error) {
       throw Error(error.message(), options.place("device"), error.hint());
     }

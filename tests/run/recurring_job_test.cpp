@@ -77,6 +77,12 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
          "is below the limit of 250.5 W");
   expect(replaced_in_job(good, "default = 32", "default = 32\nwindow = 1"), "j.toml:6: recur.window");
   expect(replaced_in_job(good, "default = 32", "default = 32\nbeta = 1"), "j.toml:6: recur.beta");
+  expect(replaced_in_job(good, "max = 0.5", "min = 0.9, max = 0.5"),
+         "j.toml:6: recur.target: nothing is both at least 0.9 and at most 0.5");
+  expect(replaced_in_job(good, "default = 32", "default = 32\nmax_progress = 0"),
+         "j.toml:6: recur.max_progress: must be above 0");
+  expect(replaced_in_job(good, "default = 32", "default = 32\npower_w = 90\ndevice = \"no-such-device\""),
+         "j.toml:7: recur.device: there is no device or file 'no-such-device'");
   expect("[command]\nrun = \"true\"\n", "recur");
   expect(good + "[tusk]\n", "unknown key 'tusk'");
 }

@@ -37,19 +37,29 @@ class HistoryReader {
                   "it holds JSON objects with \"event\"; move the file away to begin anew");
     const auto event = json["event"].get<std::string>();
     try {
+      if (event == "job" && json.at("format").get<int>() > 1)
+        throw Error("was written by a newer hone", {}, "update hone, or move the file away to begin anew");
       hear(event, json);
     } catch (const Json::exception& error) {
       throw Error(fmt::format("the event '{}' lacks something, or it is of another type", event), place,
                   "move the file away to begin anew");
+    } catch (const Error& error) {
+      throw Error(error.message(), place,
+                  error.hint().empty() ? "move the file away to begin anew" : error.hint());
     }
   }
 
  private:
-  static double real(const Json& json, const char* key) { return json_to_real(json.at(key)); }
+  static double real(const Json& json, const char* key) {
+    try {
+      return json_to_real(json.at(key));
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}: {}", key, error.message()));
+    }
+  }
 
   void hear(const std::string& event, const Json& json) {
     if (event == "job") {
-      if (json.at("format").get<int>() > 1) throw Error("was written by a newer hone", Place{file_, 0, ""});
       history_.job = json;
     } else if (event == "started") {
       RecurringRun run;
@@ -87,8 +97,12 @@ class HistoryReader {
     run.zeus.over = true;
     run.ending = RunEnding::interrupted;
     if (event == "ended") {
-      for (const auto& [ending, name] : ending_names())
-        if (json.at("how").get<std::string>() == name) run.ending = ending;
+      const auto how = json.at("how").get<std::string>();
+      const auto known = std::find_if(ending_names().begin(), ending_names().end(),
+                                      [&](const auto& one) { return how == one.second; });
+      // To count it as anything would be a guess.
+      if (known == ending_names().end()) throw Error(fmt::format("'{}' is no way for a run to end", how));
+      run.ending = known->first;
       run.zeus.reached = run.ending == RunEnding::reached;
       run.zeus.energy_j = real(json, "energy_j");
       run.zeus.seconds = real(json, "seconds");

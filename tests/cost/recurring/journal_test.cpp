@@ -143,6 +143,22 @@ TEST(RecurringJournal, MalformedLinesAreNamed) {
   } catch (const Error& error) {
     EXPECT_EQ(error.place().line, 2);
   }
+  const auto told = [](const Json& wrong) {
+    try {
+      (void)recurring_history(started(0, 32).dump() + "\n" + wrong.dump() + "\n", "r.jsonl");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.place().line, 2) << wrong;
+      EXPECT_EQ(error.place().file, "r.jsonl");
+      EXPECT_FALSE(error.hint().empty());
+      return error.message();
+    }
+    return std::string("nothing");
+  };
+  Json end = ended(0, "reached", 1);
+  end["power_limit_w"] = "x";
+  EXPECT_NE(told(end).find("power_limit_w"), std::string::npos) << told(end);
+  EXPECT_NE(told(ended(0, "vanished", 1)).find("'vanished' is no way"), std::string::npos);
+  EXPECT_NE(told({{"event", "job"}, {"format", 2}}).find("newer hone"), std::string::npos);
   folder.write("r.jsonl", "{\"event\": \"started\", \"run\": \"x\"}\n");
   EXPECT_THROW((void)RecurringJournal::read(folder.file("r.jsonl")), Error);
   EXPECT_EQ(RecurringJournal::read(folder.file("none")).next_run, 0);
