@@ -97,7 +97,10 @@ int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job)
     // The runs before are no worse for it.
     progress.clear();
     if (arguments.json)
-      print_json({{"runs", list}, {"stopped", false}, {"error", error.what()}, {"status", recurring_status_or_null(job)}});
+      print_json({{"runs", list},
+                  {"stopped", false},
+                  {"error", error.what()},
+                  {"status", recurring_status_or_null(job)}});
     throw;
   }
   if (arguments.json) {

@@ -72,6 +72,8 @@ class OneRun {
     }
     record();
     if (ears_.finished) ears_.finished(done_);
+    if (const std::string missing = job_.missing_progress(done_.run); !missing.empty() && ears_.said)
+      ears_.said(missing);
     verdict();
     return done_;
   }
@@ -251,6 +253,7 @@ class OneRun {
       run.progress = watch_->progress();
       run.measured = watch_->energy().measured();
       run.source = watch_->energy().source();
+      run.reports.assign(watch_->names().begin(), watch_->names().end());
     }
     const RecurringJournal::Hold hold(journal_);
     journal_.append({{"event", "ended"},
@@ -264,6 +267,7 @@ class OneRun {
                      {"progress", run.progress},
                      {"measured", run.measured},
                      {"source", run.source},
+                     {"reports", run.reports},
                      {"reason", done_.reason}});
     if (control_ != nullptr && !before_.is_null()) {
       const RecurringHistory history = journal_.read();

@@ -16,6 +16,8 @@ namespace {
 
 /// How often the cost of a run is looked at: counters of energy move some ten times a second.
 constexpr double kCostLook_s = 0.1;
+/// Names of reports that are kept, to tell people what there is.
+constexpr std::size_t kMostNames = 100;
 
 cost::EnergyOptions recurrence_meter(const RecurringJob& job) {
   cost::EnergyOptions options;
@@ -135,6 +137,9 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
     return;
   }
   ++lines_heard_;
+  if (line.fidelity) names_.insert("fidelity");
+  for (const auto& [name, value] : line.measures.entries())
+    if (names_.size() < kMostNames) names_.insert(name);
   if (!job_.energy.empty())
     if (const auto joules = line.measures.find(job_.energy); joules && std::isfinite(*joules))
       energy_.reported(*joules);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,7 @@ class RecurrenceWatch {
   bool over_progress() const { return over_progress_; }
   bool heard_target() const { return value_.has_value(); }
   bool heard_anything() const { return lines_heard_ > 0; }
+  const std::set<std::string>& names() const { return names_; }  ///< of what was reported
   const std::string& refused() const { return refused_; }
   /// What went wrong with a power limit on the way; "": nothing.
   const std::string& broken() const { return broken_; }
@@ -84,6 +86,7 @@ class RecurrenceWatch {
   double began_ = 0.0, looked_ = -1.0, last_joules_ = 0.0;
   bool reached_ = false, fixed_ = false, over_cost_ = false, over_progress_ = false;
   std::int64_t lines_heard_ = 0;
+  std::set<std::string> names_;
   std::optional<double> value_, limit_;
   double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
   std::string refused_, broken_;

@@ -250,6 +250,18 @@ void RecurringJob::check_recorded(const Json& line) const {
                       journal()));
 }
 
+std::string RecurringJob::missing_progress(const cost::RecurringRun& run) const {
+  const bool limits = power.via != "none", most = std::isfinite(max_progress);
+  if ((!limits && !most) || run.reports.empty() ||
+      std::find(run.reports.begin(), run.reports.end(), this->progress) != run.reports.end())
+    return {};
+  std::vector<std::string> lacking;
+  if (limits) lacking.emplace_back("power limits are not profiled");
+  if (most) lacking.emplace_back("max_progress gives no run up");
+  return fmt::format("no report named '{}' came in run {}: {}; it reports {} ([recur] progress names one)",
+                     this->progress, run.zeus.run, fmt::join(lacking, " and "), fmt::join(run.reports, ", "));
+}
+
 RecurringJob RecurringJob::read(const std::string& path) { return parse(read_file(path), path); }
 
 RecurringJob RecurringJob::parse(const std::string& text, const std::string& path) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hone/base/options.h"
+#include "hone/cost/recurring/journal.h"
 #include "hone/cost/recurring/zeus.h"
 #include "hone/task/command.h"
 
@@ -55,6 +56,9 @@ struct RecurringJob {
   Json identity() const;
   /// Throws Error (input) where the journal's first line is of another job; null: there is none yet.
   void check_recorded(const Json& line) const;
+  /// What follows from a run that reported things, and never the `progress` that power limits or max_progress
+  /// hang on: a sentence; "": nothing hangs on it, or it came.
+  std::string missing_progress(const cost::RecurringRun& run) const;
 
   /// Throws Error naming file, line and key on anything that is wrong or unknown.
   static RecurringJob read(const std::string& path);

@@ -97,6 +97,16 @@ Json arm_json(const RecurringJob& job, const RecurringHistory& history, const co
   return json;
 }
 
+/// Of the latest run that reported anything; null: nothing is to be said of it.
+Json last_warning(const RecurringJob& job, const RecurringHistory& history) {
+  const RecurringRun* last = nullptr;
+  for (const auto* runs : {&history.ended, &history.others})
+    for (const RecurringRun& run : *runs)
+      if (!run.reports.empty() && (last == nullptr || run.zeus.run > last->zeus.run)) last = &run;
+  const std::string text = last == nullptr ? "" : job.missing_progress(*last);
+  return text.empty() ? Json() : Json(text);
+}
+
 }  // namespace
 
 Json recurring_status_json(const RecurringJob& job, const RecurringHistory& history) {
@@ -120,6 +130,7 @@ Json recurring_status_json(const RecurringJob& job, const RecurringHistory& hist
                        : sum.measured ? "measured"
                        : sum.modelled ? "modelled"
                                       : "mixed"},
+            {"warning", last_warning(job, history)},
             {"arms", Json::array()}};
   for (const cost::ZeusArm& arm : state.arms) json["arms"].push_back(arm_json(job, history, arm));
   json["limits_not_put_back"] = history.limits_before.size();
@@ -161,6 +172,8 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
                         arm.batch_size == state.best && std::isfinite(state.least_cost) ? "  least cost" : "",
                         arm.alive ? "" : "  pruned: " + arm.pruned_because);
   }
+  if (const Json warning = last_warning(job, history); !warning.is_null())
+    text += fmt::format("\n{}\n", warning.get<std::string>());
   if (!history.limits_before.empty() && history.running.empty())
     text += "\na run ended without putting its power limit back; the next run does so at its end\n";
   return text;

@@ -179,6 +179,34 @@ TEST(CostRecur, RunsThatEndedAreToldWhereALaterOneFails) {
   EXPECT_NE(text.out().find("run 3, batch size 16: wrong"), std::string::npos) << text.out();
 }
 
+TEST(CostRecur, AProgressThatNeverComesIsTold) {
+  const Folder folder;
+  folder.write("job.sh", "echo '{\"step\": 3, \"accuracy\": 0.95}' >&3\n");
+  const auto job = [](const std::string& progress) {
+    return "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\nprogress = \"" +
+           progress +
+           "\"\nmax_progress = 9\ntarget = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n"
+           "[power]\nlimits_w = [50, 40]\nset = [\"true\", \"{watts}\"]\n";
+  };
+  folder.write("job.toml", job("steps"));
+  Program run(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(run.status(), 0);
+  const std::string part =
+      "no report named 'steps' came in run 0: power limits are not profiled and max_progress gives no run "
+      "up; "
+      "it reports accuracy, step";
+  EXPECT_NE(run.err().find(part), std::string::npos) << run.err();
+  Program status(folder, {"cost", "recur", "job.toml", "--status"});
+  EXPECT_NE(status.out().find(part), std::string::npos) << status.out();
+  Program json(folder, {"cost", "recur", "job.toml", "--status", "--json"});
+  EXPECT_TRUE(Json::parse(json.out())["warning"].is_string());
+  folder.write("job.toml", job("step"));
+  Program right(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(right.err().find("no report named"), std::string::npos) << right.err();
+  Program again(folder, {"cost", "recur", "job.toml", "--status", "--json"});
+  EXPECT_TRUE(Json::parse(again.out())["warning"].is_null());
+}
+
 /// Reports for ever, and leaves a mark once it runs.
 constexpr const char* kEndlessScript =
     "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\nsleep 600\n";

@@ -112,6 +112,7 @@ class HistoryReader {
       run.progress = real(json, "progress");
       run.measured = json.at("measured").get<bool>();
       run.source = json.at("source").get<std::string>();
+      if (json.contains("reports")) run.reports = json.at("reports").get<std::vector<std::string>>();
     }
     // Removed only now: what a malformed line says of it must not lose it.
     history_.running.erase(found);
@@ -192,7 +193,8 @@ RecurringJournal::RecurringJournal(const std::string& path) : path_(path) {
   if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
     std::filesystem::create_directories(folder, code);
   if (code)
-    throw environment_error(fmt::format("the folder of the journal {} cannot be made: {}", path, code.message()));
+    throw environment_error(
+        fmt::format("the folder of the journal {} cannot be made: {}", path, code.message()));
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (fd_ < 0) throw cannot(errno);
   lock_fd_ = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -32,8 +32,9 @@ struct RecurringRun {
   double total_energy_j = 0.0, total_seconds = 0.0;  ///< to the end of the program
   double power_limit_w = kNaN;  ///< under which it ran after profiling; NaN: none was set
   double progress = 0.0;
-  bool measured = false;  ///< the energy
-  std::string source;     ///< of the energy
+  bool measured = false;                  ///< the energy
+  std::string source;                     ///< of the energy
+  std::vector<std::string> reports = {};  ///< names of what the command reported
 };
 
 /// What a journal comes to; a function of its lines.

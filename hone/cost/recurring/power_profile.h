@@ -10,7 +10,7 @@ namespace hone::cost {
 struct PowerSlice {
   double limit_w = 0.0;
   double average_power_w = 0.0;
-  double throughput = 0.0;  ///< progress a second
+  double throughput = 0.0;    ///< progress a second
   std::string progress = {};  ///< the report that said the progress: its unit; "": not known
 };
 

@@ -118,8 +118,8 @@ double own_cost(const ZeusOptions& options, const ZeusRun& run) {
 double least_charge(const ZeusOptions& options, const ZeusRun& run, double least) {
   const auto same = [](double then, double now) { return std::isnan(then) || then == now; };
   // A maximum power that weighs nothing may change.
-  const bool same_unit = same(run.eta, options.eta) &&
-                         (options.eta >= 1.0 || same(run.max_power_w, options.max_power_w));
+  const bool same_unit =
+      same(run.eta, options.eta) && (options.eta >= 1.0 || same(run.max_power_w, options.max_power_w));
   if (same_unit && std::isfinite(run.threshold)) return run.threshold;
   return (std::isfinite(options.beta) ? options.beta : kUnstoppedCharge) * least;
 }
