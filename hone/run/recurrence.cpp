@@ -13,6 +13,7 @@
 #include "hone/base/units.h"
 #include "hone/run/power_control.h"
 #include "hone/run/recurrence_watch.h"
+#include "hone/task/command_lines.h"
 #include "hone/task/command_log.h"
 
 namespace hone::run {
@@ -48,6 +49,19 @@ std::vector<std::string> recurrence_environment(const RecurringJob& job, const s
       list.push_back(name + "=" + own);
   }
   return list;
+}
+
+/// Of a command that reported nothing: its reports may be on its standard output, where nobody reads them.
+std::string where_reports_went(const task::CommandLog& log) {
+  task::JsonLines lines(true);
+  auto found = lines.add(log.last_lines(20));
+  for (auto& last : lines.end()) found.push_back(std::move(last));
+  for (const auto& line : found)
+    if (line.problem.empty() && (line.fidelity || !line.measures.empty()))
+      return "; its output holds reports: write them to the descriptor HONE_REPORT_FD, or say [command] "
+             "report = "
+             "\"stdout\"";
+  return {};
 }
 
 /// One run, from its choice to its end.
@@ -227,10 +241,11 @@ class OneRun {
       run.ending = RunEnding::reached;
     } else if (!watch_->heard_target()) {
       run.ending = RunEnding::wrong;
-      done_.reason = fmt::format("it ended without having reported {}: {}", job_.target.metric,
-                                 !watch_->refused().empty() ? watch_->refused()
-                                 : watch_->heard_anything() ? "its reports hold other names"
-                                                            : "it reported nothing");
+      done_.reason =
+          fmt::format("it ended without having reported {}: {}", job_.target.metric,
+                      !watch_->refused().empty() ? watch_->refused()
+                      : watch_->heard_anything() ? "its reports hold other names"
+                                                 : "it reported nothing" + where_reports_went(log));
     } else {
       run.ending = RunEnding::unreached;
       done_.reason = fmt::format("it ended without {}", job_.target.text());

@@ -207,6 +207,24 @@ TEST(CostRecur, AProgressThatNeverComesIsTold) {
   EXPECT_TRUE(Json::parse(again.out())["warning"].is_null());
 }
 
+TEST(CostRecur, ReportsOnTheOutputAreTold) {
+  const Folder folder;
+  folder.write("job.sh", "echo begins\necho '{\"accuracy\": 0.95}'\n");
+  const std::string job =
+      "run = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\n"
+      "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n";
+  folder.write("job.toml", "[command]\n" + job);
+  Program run(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(run.status(), 2);
+  EXPECT_NE(run.err().find("it reported nothing; its output holds reports: write them to the descriptor "
+                           "HONE_REPORT_FD, or say [command] report = \"stdout\""),
+            std::string::npos)
+      << run.err();
+  folder.write("job.toml", "[command]\nreport = \"stdout\"\n" + job);
+  Program right(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(right.status(), 0) << right.err();
+}
+
 /// Reports for ever, and leaves a mark once it runs.
 constexpr const char* kEndlessScript =
     "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\nsleep 600\n";
