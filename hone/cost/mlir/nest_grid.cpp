@@ -9,7 +9,7 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr std::size_t kMostInGrid = 4096;                  // iterations, of all loops together
-constexpr std::size_t kMostInFunction = 16 * kMostInGrid;  // ... of all grids of a function
+constexpr std::size_t kMostInFunction = 12 * kMostInGrid;  // ... of all grids of a function
 constexpr std::size_t kComputed = 8;  // iterations that take as long as one in which something is computed
 
 }  // namespace
@@ -144,8 +144,11 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
     for (const double length : *trips) all += length;
     if (!(all >= 1.0 && all <= static_cast<double>(kMostInGrid))) return std::nullopt;
     Grid next;
-    for (const auto& [loop, here] : grid.stands) next.stands.emplace_back(loop, Points());
+    for (const auto& [loop, here] : grid.stands)
+      next.stands.emplace_back(loop, Points()).second.reserve(static_cast<std::size_t>(all));
     Points own;
+    own.reserve(static_cast<std::size_t>(all));
+    next.weights.reserve(static_cast<std::size_t>(all));
     for (std::size_t k = 0; k < trips->size(); ++k)
       for (double iteration = 0.0; iteration < (*trips)[k]; ++iteration) {
         for (std::size_t i = 0; i < grid.stands.size(); ++i)
