@@ -37,10 +37,10 @@ struct RecurrenceResult {
 /// limit back, records everything, and tries again until the target is reached. Several processes may do so
 /// at once.
 ///
-/// Cost counts up to the report that reaches the target. A limit's slice goes from the first report under it
-/// to the first one that comes at least `slice` later, so that throughput and energy belong to whole
-/// progress; the paper measures slices of so many seconds. A run that ends before all limits were profiled
-/// leaves the rest to the next run of its batch size.
+/// Cost counts up to the report that reaches the target. A limit's slice goes from the first report that was
+/// written under it, rather than while it was being set, to the first one that comes at least `slice` later,
+/// so that throughput and energy belong to whole progress; the paper measures slices of so many seconds. A
+/// run that ends before all limits were profiled leaves the rest to the next run of its batch size.
 ///
 /// Throws Error where the default batch size does not reach the target (input: nothing is known to compare
 /// with then), where the command reports nothing that the target asks for, where a power limit cannot be set

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -96,6 +97,7 @@ void RecurrenceWatch::start() {
   next_limit();
   if (!broken_.empty()) throw environment_error(broken_);
   began_ = monotonic_s();  // what setting a limit took is not the command's
+  behind_ = false;         // nor was anything said meanwhile
   energy_.start();
 }
 
@@ -115,6 +117,7 @@ void RecurrenceWatch::next_limit() {
   const PowerPlan plan = power_plan(job_, profile_);
   profiling_ = plan.profile_w.has_value();
   slice_began_.reset();
+  behind_ = true;
   if (plan.profile_w) {
     set_limit(*plan.profile_w);
   } else if (plan.best && limit_ != plan.best->limit_w) {
@@ -123,7 +126,11 @@ void RecurrenceWatch::next_limit() {
 }
 
 void RecurrenceWatch::hear(std::string_view bytes) {
+  heard_now_ = true;
+  // One read takes all that a pipe holds: after the next one what is heard is new.
+  const bool catches_up = behind_;
   for (const auto& one : lines_.add(bytes)) line(one);
+  if (catches_up) behind_ = false;
 }
 
 void RecurrenceWatch::end_of_reports() {
@@ -172,6 +179,7 @@ void RecurrenceWatch::advanced(double progress) {
   if (!profiling_ || !limit_) return;
   const double at = now(), joules = energy_.joules();
   if (!slice_began_) {
+    if (behind_) return;
     slice_began_ = at;
     slice_progress_ = progress;
     slice_joules_ = joules;
@@ -188,6 +196,7 @@ void RecurrenceWatch::advanced(double progress) {
 
 task::RunEars::Wish RecurrenceWatch::wish() {
   using Wish = task::RunEars::Wish;
+  if (!std::exchange(heard_now_, false)) behind_ = false;  // nothing was waiting
   if (!broken_.empty() || over_cost_) return Wish::stop;
   if (fixed_) return reached_ && job_.stop_at_target ? Wish::stop : Wish::go_on;
   if (over_progress_) {

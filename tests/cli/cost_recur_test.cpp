@@ -95,6 +95,29 @@ TEST(CostRecur, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
   EXPECT_TRUE(history.limits_before.empty());
 }
 
+TEST(CostRecur, WhatWasReportedWhileALimitWasBeingSetIsNotProfiled) {
+  const Folder folder;
+  // A step every 50 ms whatever the limit; reports wait in their pipe while the command that sets one sleeps.
+  folder.write("job.py",
+               "import os, time\nbegan = time.monotonic()\nfor i in range(1, 61):\n"
+               "  time.sleep(max(0, began + 0.05 * i - time.monotonic()))\n"
+               "  os.write(3, b'{\"fidelity\": %d, \"loss\": %d}\\n' % (i, 60 - i))\n");
+  folder.write("job.toml",
+               "[command]\nrun = [\"python3\", \"job.py\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\n"
+               "power_w = 50\ntarget = { metric = \"loss\", max = 0 }\n"
+               "[power]\nlimits_w = [50, 49, 48]\nset = [\"sh\", \"-c\", \"sleep 0.5; echo {watts}\"]\n"
+               "slice = \"0.3 s\"\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  const auto& slices = history.profiles.at(16).slices();
+  ASSERT_EQ(slices.size(), 3u);
+  for (const auto& slice : slices) {
+    EXPECT_GT(slice.throughput, 14.0) << slice.limit_w;
+    EXPECT_LT(slice.throughput, 26.0) << slice.limit_w;
+  }
+}
+
 TEST(CostRecur, APowerLimitThatCannotBeSetStopsItAndCountsAsNothing) {
   const Folder folder;
   folder.write("job.sh", kRecurScript);
