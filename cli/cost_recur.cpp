@@ -1,4 +1,5 @@
 // hone cost recur: training jobs that recur, with the batch size and power limit that cost least.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -66,6 +67,8 @@ Json recurring_status_or_null(const run::RecurringJob& job) {
 
 int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job) {
   catch_interrupts();
+  // Whoever read what it says may be gone before the run is: its power limit is put back all the same.
+  std::signal(SIGPIPE, SIG_IGN);
   ProgressLine progress(arguments.quiet);
   run::RecurrenceEars ears;
   ears.interrupted = interrupted;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -70,6 +71,15 @@ class OneRun {
   OneRun(const RecurringJob& job, const RecurrenceEars& ears, RecurringJournal& journal,
          PowerControl* control)
       : job_(job), ears_(ears), journal_(journal), control_(control) {}
+  /// Whatever went wrong on the way, a limit does not stay.
+  ~OneRun() {
+    try {
+      put_limit_back();
+    } catch (const std::exception&) {  // what went wrong before is told already
+    }
+  }
+  OneRun(const OneRun&) = delete;
+  OneRun& operator=(const OneRun&) = delete;
 
   /// `recurrence`: of the first try nothing.
   FinishedRun go(std::optional<std::int64_t> recurrence, int tries) {
@@ -80,7 +90,11 @@ class OneRun {
       // It could not be started, or no limit could be set: nothing is known of the batch size.
       done_.run.ending = RunEnding::wrong;
       done_.reason = error.what();
-      record();
+      try {
+        record();
+      } catch (const Error& second) {  // beside the first, which is why there is a second
+        if (ears_.said) ears_.said(second.what());
+      }
       if (ears_.finished) ears_.finished(done_);
       throw;
     }
@@ -133,6 +147,7 @@ class OneRun {
                      {"why", choice.why}});
     if (control_ != nullptr) {
       before_ = before;
+      taken_over_ = !history.limits_before.empty();
       journal_.append({{"event", "limits"}, {"run", run.zeus.run}, {"before", before}});
       for (const auto& [other, limits] : history.limits_before)  // taken over from the dead
         if (!journal_.alive(other)) journal_.append({{"event", "restored"}, {"run", other}});
@@ -253,7 +268,34 @@ class OneRun {
     watch_->close(run.ending == RunEnding::reached);
   }
 
-  /// The end, and the power limit as it was, which the last run that is under one puts back.
+  /// Puts the power limit back, unless another run is under one: the last of them does. Once; under a Hold.
+  /// Throws Error where it cannot be set; the journal then still says what it was.
+  void put_limit_back() {
+    if (before_.is_null()) return;
+    const Json before = std::exchange(before_, Json());
+    const std::int64_t own = done_.run.zeus.run;
+    std::vector<std::int64_t> over{own};
+    bool shared = false;
+    try {
+      for (const auto& [other, limits] : journal_.read().limits_before) {
+        if (other == own) continue;
+        if (journal_.alive(other))
+          shared = true;
+        else
+          over.push_back(other);
+      }
+    } catch (const Error&) {  // better put back too early than never
+    }
+    if (shared) {
+      put_back_ = {own};
+      return;
+    }
+    // A limit that could not be set is not put back either, unless another run had set one.
+    if (taken_over_ || (watch_ && watch_->limit_w())) control_->restore(before);
+    put_back_ = over;
+  }
+
+  /// The power limit as it was, and the end.
   void record() {
     RecurringRun& run = done_.run;
     run.zeus.over = true;
@@ -271,6 +313,13 @@ class OneRun {
       run.reports.assign(watch_->names().begin(), watch_->names().end());
     }
     const RecurringJournal::Hold hold(journal_);
+    // The limit first: the journal may be on a disk that is full.
+    std::optional<Error> not_put_back;
+    try {
+      put_limit_back();
+    } catch (const Error& error) {
+      not_put_back = error;
+    }
     journal_.append({{"event", "ended"},
                      {"run", run.zeus.run},
                      {"how", cost::ending_name(run.ending)},
@@ -284,16 +333,9 @@ class OneRun {
                      {"source", run.source},
                      {"reports", run.reports},
                      {"reason", done_.reason}});
-    if (control_ != nullptr && !before_.is_null()) {
-      const RecurringHistory history = journal_.read();
-      const bool shared = std::any_of(
-          history.limits_before.begin(), history.limits_before.end(),
-          [&](const auto& other) { return other.first != run.zeus.run && journal_.alive(other.first); });
-      // A limit that could not be set is not put back either.
-      if (!shared && (watch_ && watch_->limit_w())) control_->restore(before_);
-      journal_.append({{"event", "restored"}, {"run", run.zeus.run}});
-    }
+    for (const std::int64_t one : put_back_) journal_.append({{"event", "restored"}, {"run", one}});
     journal_.release(run.zeus.run);
+    if (not_put_back) throw *not_put_back;
   }
 
   /// Throws where a run says that the job file or the machine is wrong, rather than the batch size.
@@ -322,7 +364,9 @@ class OneRun {
   FinishedRun done_;
   cost::PowerProfile profile_;
   std::optional<RecurrenceWatch> watch_;
-  Json before_;
+  Json before_;                         ///< the power limit that is to be put back; null: none is
+  bool taken_over_ = false;             ///< from another run, under whose limit this one began
+  std::vector<std::int64_t> put_back_;  ///< runs whose limit is no more to be put back
   bool none_reached_ = false;
 };
 

@@ -1,6 +1,9 @@
 // hone cost recur as people use it: jobs are small shell scripts that take known numbers of steps.
 #include <csignal>
+#include <cstdlib>
 #include <set>
+
+#include <sys/resource.h>
 
 #include "../program.h"
 #include "hone/base/json.h"
@@ -293,6 +296,88 @@ TEST(CostRecur, AKilledRunIsGivenUpAndTheNextPutsItsLimitBack) {
   EXPECT_EQ(again.status(), 3);
   EXPECT_EQ(folder.read("limit"), "45\n");
   EXPECT_EQ(cost::RecurringJournal::read(journal).others.size(), 2u);
+}
+
+TEST(CostRecur, AKilledRunsLimitIsPutBackThoughTheNextCannotSetOne) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("set.sh",
+               "[ -e busy ] && exit 1\n[ -e once ] && rm once && echo device busy && exit 1\necho $1 >limit\n");
+  std::string job = kEndlessJob;
+  const std::string set = "\"-c\", \"echo {watts} >limit\"";
+  job.replace(job.find(set), set.size(), "\"set.sh\", \"{watts}\"");
+  folder.write("job.toml", job);
+  const auto journal = folder.file("job.hone/recurrences.jsonl");
+  {
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+    run.signal(SIGKILL);
+  }
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  folder.write("busy", "");
+  Program never(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(never.status(), 1);
+  // It could not be put back: the journal still knows it, of one run.
+  EXPECT_EQ(cost::RecurringJournal::read(journal).limits_before,
+            (std::map<std::int64_t, Json>{{1, Json(45.0)}}));
+  std::filesystem::remove(folder.file("busy"));
+  folder.write("once", "");
+  Program next(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(next.status(), 1);
+  EXPECT_NE(next.err().find("device busy"), std::string::npos) << next.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).limits_before.empty());
+}
+
+TEST(CostRecur, WhoPutsTheLimitBackDoesSoForTheDeadToo) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", "touch mark$HONE_TRIAL\nsleep 600\n");
+  folder.write("job.toml", kEndlessJob);
+  const auto begun = [&](const char* mark) {
+    return wait_until([&] { return std::filesystem::exists(folder.file(mark)); });
+  };
+  Program a(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(begun("mark0"));
+  Program b(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(begun("mark1"));
+  a.signal(SIGKILL);
+  EXPECT_EQ(a.status(), -SIGKILL);
+  b.signal(SIGTERM);
+  EXPECT_EQ(b.status(), 3) << b.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(
+      cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).limits_before.empty());
+}
+
+TEST(CostRecur, TheLimitIsPutBackThoughTheJournalCannotBeWritten) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  const auto size = std::filesystem::file_size(folder.file("job.hone/recurrences.jsonl"));
+  const rlimit full{size, size};
+  ASSERT_EQ(::prlimit(run.pid(), RLIMIT_FSIZE, &full, nullptr), 0);
+  run.signal(SIGINT);
+  EXPECT_EQ(run.status(), 1);
+  EXPECT_NE(run.err().find("cannot be written"), std::string::npos) << run.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+}
+
+TEST(CostRecur, GoesOnWhenNobodyReadsWhatItSays) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", "sleep 0.2; echo '{\"fidelity\": 1, \"accuracy\": 0.95}' >&3\n");
+  folder.write("job.toml", kEndlessJob);
+  const std::string line = "cd '" + folder.path() + "' && '" + HONE_PROGRAMS +
+                           "/hone' cost recur job.toml --times 2 2>&1 | head -n 1 >said";
+  ASSERT_EQ(std::system(line.c_str()), 0);
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_EQ(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).ended.size(), 2u);
 }
 
 TEST(CostRecur, TwoProcessesAtOnceShareOneJob) {
