@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,14 +21,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// How long a command of the user's may take: training goes on unwatched meanwhile.
+constexpr double kPowerCommand_s = 10.0;
+
 /// The user's own commands.
 class CommandPower final : public PowerControl {
  public:
-  explicit CommandPower(const RecurringJob& job) : job_(job) {}
+  CommandPower(const RecurringJob& job, std::function<bool()> interrupted)
+      : job_(job), interrupted_(std::move(interrupted)) {}
 
   Json current() override {
     if (job_.power.get.empty()) return job_.power.limits_w.front();
-    const std::string said = run(job_.power.get, "");
+    const std::string said = run(job_.power.get, "", interrupted_);
     const std::size_t at = said.find_first_of("0123456789");
     const double watts = at == std::string::npos ? 0.0 : std::strtod(said.c_str() + at, nullptr);
     if (!(watts > 0.0))
@@ -35,11 +40,15 @@ class CommandPower final : public PowerControl {
                                           task::printable(said, 200)));
     return watts;
   }
-  void set(double watts) override { run(job_.power.set, fmt::format("{:.0f}", watts)); }
-  void restore(const Json& before) override { set(json_to_real(before)); }
+  void set(double watts) override { set_one(watts, interrupted_); }
+  void restore(const Json& before) override { set_one(json_to_real(before), {}); }
 
  private:
-  std::string run(std::vector<std::string> words, const std::string& watts) const {
+  void set_one(double watts, const std::function<bool()>& interrupted) const {
+    run(job_.power.set, fmt::format("{:.0f}", watts), interrupted);
+  }
+  std::string run(std::vector<std::string> words, const std::string& watts,
+                  const std::function<bool()>& interrupted) const {
     for (std::string& word : words)
       for (std::size_t at; (at = word.find("{watts}")) != std::string::npos;) word.replace(at, 7, watts);
     task::Launch launch;
@@ -52,21 +61,26 @@ class CommandPower final : public PowerControl {
     ears.output = [&](std::string_view bytes) {
       if (said.size() < 4096) said += bytes;
     };
+    ears.interrupted = interrupted;
     task::RunRules rules;
-    rules.time_s = 30.0;
+    rules.time_s = kPowerCommand_s;
     rules.grace_s = 1.0;
     const task::RunEnd end = task::run_program(launch, rules, ears);
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (end.how != task::RunEnd::How::ended || !WIFEXITED(end.status) || WEXITSTATUS(end.status) != 0)
       throw environment_error(
           fmt::format("'{}' failed{}{}", fmt::join(words, " "),
-                      end.how == task::RunEnd::How::over_time ? ": it took over 30 s" : "",
+                      end.how == task::RunEnd::How::over_time
+                          ? fmt::format(": it took over {:g} s", kPowerCommand_s)
+                      : end.how == task::RunEnd::How::interrupted ? ": interrupted"
+                                                                  : "",
                       said.empty() ? "" : ": " + task::printable(said, 300)),
           "[power] set and get are commands that must work for you by hand");
     return said;
   }
 
   const RecurringJob& job_;
+  std::function<bool()> interrupted_;
 };
 
 /// NVIDIA's management library.
@@ -161,8 +175,8 @@ class PowercapPower final : public PowerControl {
 
 }  // namespace
 
-std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job) {
-  if (job.power.via == "command") return std::make_unique<CommandPower>(job);
+std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job, std::function<bool()> interrupted) {
+  if (job.power.via == "command") return std::make_unique<CommandPower>(job, std::move(interrupted));
   if (job.power.via == "nvml") return std::make_unique<NvmlPower>(job);
   if (job.power.via == "powercap") return std::make_unique<PowercapPower>(job);
   return nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,10 @@ class PowerControl {
   virtual void restore(const Json& before) = 0;
 };
 
-/// By the job's [power]; null where no limits are set. Throws Error (environment) where there is no such
-/// device.
-std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job);
+/// By the job's [power]; null where no limits are set. `interrupted` is asked while a command of the user's
+/// runs: current() and set() then end it and throw; restore() goes on all the same. Throws Error
+/// (environment) where there is no such device. The job must outlive it.
+std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job,
+                                                 std::function<bool()> interrupted = {});
 
 }  // namespace hone::run

@@ -81,12 +81,24 @@ class OneRun {
   OneRun(const OneRun&) = delete;
   OneRun& operator=(const OneRun&) = delete;
 
-  /// `recurrence`: of the first try nothing.
-  FinishedRun go(std::optional<std::int64_t> recurrence, int tries) {
-    begin(recurrence, tries);
+  /// `recurrence`: of the first try nothing. Nothing: it was interrupted before it began.
+  std::optional<FinishedRun> go(std::optional<std::int64_t> recurrence, int tries) {
+    try {
+      while (!begin(recurrence, tries)) {
+      }
+    } catch (const Error&) {
+      if (interrupted() && !begun_) return std::nullopt;
+      throw;
+    }
     try {
       run_command();
     } catch (const Error& error) {
+      if (interrupted()) {  // while the first limit was being set
+        done_.run.ending = RunEnding::interrupted;
+        done_.reason = "interrupted";
+        record();
+        return done_;
+      }
       // It could not be started, or no limit could be set: nothing is known of the batch size.
       done_.run.ending = RunEnding::wrong;
       done_.reason = error.what();
@@ -107,9 +119,23 @@ class OneRun {
   }
 
  private:
-  void begin(std::optional<std::int64_t> recurrence, int tries) {
+  bool interrupted() const { return ears_.interrupted && ears_.interrupted(); }
+
+  /// False: another run began or ended meanwhile, and what was asked of the device may be its limit.
+  bool begin(std::optional<std::int64_t> recurrence, int tries) {
+    // Asked before the journal is held: a command that hangs keeps nobody else from it.
+    Json present;
+    std::int64_t next_run = 0;
+    if (control_ != nullptr) {
+      const RecurringHistory seen = journal_.read();
+      next_run = seen.next_run;
+      if (seen.limits_before.empty()) present = control_->current();
+    }
     const RecurringJournal::Hold hold(journal_);
     RecurringHistory history = journal_.read();
+    if (control_ != nullptr && history.limits_before.empty() &&
+        (present.is_null() || history.next_run != next_run))
+      return false;
     if (history.job.is_null()) {
       Json line{{"event", "job"}, {"format", 1}};
       const Json identity = job_.identity();
@@ -132,8 +158,9 @@ class OneRun {
     Json before;
     if (control_ != nullptr) {
       // Under another run's limit, or one that a killed run left, what there is now is not what there was.
-      before = history.limits_before.empty() ? control_->current() : history.limits_before.begin()->second;
+      before = history.limits_before.empty() ? present : history.limits_before.begin()->second;
     }
+    begun_ = true;
     journal_.claim(run.zeus.run);
     journal_.append({{"event", "started"},
                      {"run", run.zeus.run},
@@ -157,6 +184,7 @@ class OneRun {
                              std::isfinite(choice.threshold)
                                  ? fmt::format("; stopped at a cost of {}", joules_text(choice.threshold))
                                  : ""));
+    return true;
   }
 
   void run_command() {
@@ -228,12 +256,12 @@ class OneRun {
     const bool well = WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0;
     if (watch_->reached()) {
       run.ending = RunEnding::reached;
+    } else if (end.how == How::interrupted || (!watch_->broken().empty() && interrupted())) {
+      run.ending = RunEnding::interrupted;
+      done_.reason = "interrupted";
     } else if (!watch_->broken().empty()) {
       run.ending = RunEnding::wrong;
       done_.reason = watch_->broken();
-    } else if (end.how == How::interrupted) {
-      run.ending = RunEnding::interrupted;
-      done_.reason = "interrupted";
     } else if (watch_->over_cost()) {
       run.ending = RunEnding::stopped;
       done_.reason = fmt::format("its cost came to {:g} times the least", job_.zeus.beta);
@@ -367,7 +395,7 @@ class OneRun {
   Json before_;                         ///< the power limit that is to be put back; null: none is
   bool taken_over_ = false;             ///< from another run, under whose limit this one began
   std::vector<std::int64_t> put_back_;  ///< runs whose limit is no more to be put back
-  bool none_reached_ = false;
+  bool none_reached_ = false, begun_ = false;
 };
 
 }  // namespace
@@ -401,12 +429,17 @@ std::string elapsed_text(double seconds) {
 }
 
 RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& ears) {
-  const std::unique_ptr<PowerControl> control = make_power_control(job);
+  const std::unique_ptr<PowerControl> control = make_power_control(job, ears.interrupted);
   RecurringJournal journal(job.journal());
   RecurrenceResult result;
   std::optional<std::int64_t> recurrence;
   for (int tries = 1; tries <= job.tries; ++tries) {
-    result.runs.push_back(OneRun(job, ears, journal, control.get()).go(recurrence, tries));
+    const auto done = OneRun(job, ears, journal, control.get()).go(recurrence, tries);
+    if (!done) {
+      result.interrupted = true;
+      return result;
+    }
+    result.runs.push_back(*done);
     const cost::RecurringRun& run = result.runs.back().run;
     recurrence = result.recurrence = run.recurrence;
     result.reached = run.zeus.reached;

@@ -380,6 +380,44 @@ TEST(CostRecur, GoesOnWhenNobodyReadsWhatItSays) {
   EXPECT_EQ(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).ended.size(), 2u);
 }
 
+TEST(CostRecur, ControlCIsHeardWhileAPowerCommandHangs) {
+  const std::string set = "echo {watts} >limit", get = "\"cat\", \"limit\"";
+  for (const std::string hangs : {"get", "first set", "later set"}) {
+    const Folder folder;
+    folder.write("limit", "45\n");
+    folder.write("job.sh",
+                 "for i in 1 2 3 4 5 6 7 8 9; do echo \"{\\\"fidelity\\\": $i, \\\"accuracy\\\": 0.1}\" >&3; "
+                 "sleep 0.02; done\nsleep 600\n");
+    // It hangs at 40 W, which is the second limit, at 50 W, which is the first, or where it asks.
+    folder.write("set.sh",
+                 "if [ $1 = " + std::string(hangs == "first set" ? "50" : hangs == "later set" ? "40" : "0") +
+                     " ]; then touch hangs; exec sleep 60; fi\necho $1 >limit\n");
+    folder.write("get.sh", hangs == "get" ? "touch hangs; exec sleep 60\n" : "cat limit\n");
+    std::string job = kEndlessJob;
+    const std::string by_hand = "\"-c\", \"" + set + "\"";
+    job.replace(job.find(by_hand), by_hand.size(), "\"set.sh\", \"{watts}\"");
+    job.replace(job.find(get), get.size(), "\"sh\", \"get.sh\"");
+    folder.write("job.toml", job + "slice = \"1 ms\"\n");
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("hangs")); })) << hangs;
+    const auto journal = folder.file("job.hone/recurrences.jsonl");
+    {  // Nobody is kept from the journal meanwhile.
+      cost::RecurringJournal other(journal);
+      const double began = test::seconds();
+      const cost::RecurringJournal::Hold hold(other);
+      EXPECT_LT(test::seconds() - began, 5.0) << hangs;
+    }
+    const double began = test::seconds();
+    run.signal(SIGINT);
+    EXPECT_EQ(run.status(), 3) << hangs << ": " << run.err();
+    EXPECT_LT(test::seconds() - began, 8.0) << hangs;
+    EXPECT_EQ(folder.read("limit"), "45\n") << hangs;
+    const auto history = cost::RecurringJournal::read(journal);
+    EXPECT_EQ(history.others.size(), hangs == "get" ? 0u : 1u);
+    for (const auto& one : history.others) EXPECT_EQ(one.ending, cost::RunEnding::interrupted);
+  }
+}
+
 TEST(CostRecur, TwoProcessesAtOnceShareOneJob) {
   const Folder folder;
   folder.write("job.sh", kRecurScript);
