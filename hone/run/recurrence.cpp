@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -63,6 +64,12 @@ std::string where_reports_went(const task::CommandLog& log) {
              "report = "
              "\"stdout\"";
   return {};
+}
+
+/// Whether a signal that ended a command came from outside, rather than from a crash of its own, which says
+/// something of its batch size.
+bool sent_by_somebody(int signal) {
+  return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
 }
 
 /// One run, from its choice to its end.
@@ -272,11 +279,12 @@ class OneRun {
     } else if (end.how == How::over_time || end.how == How::over_memory || (!well && end.out_of_memory)) {
       run.ending = RunEnding::failed;
       done_.reason = end.how == How::over_time ? "over [command] time" : "out of memory" + said;
-    } else if (end.how == How::lost || WIFSIGNALED(end.status)) {
+    } else if (end.how == How::lost) {
       run.ending = RunEnding::wrong;
-      done_.reason = end.how == How::lost
-                         ? "its keeper was killed"
-                         : fmt::format("killed by {}", task::signal_name(WTERMSIG(end.status)));
+      done_.reason = "its keeper was killed";
+    } else if (WIFSIGNALED(end.status)) {
+      run.ending = sent_by_somebody(WTERMSIG(end.status)) ? RunEnding::wrong : RunEnding::failed;
+      done_.reason = fmt::format("killed by {}{}", task::signal_name(WTERMSIG(end.status)), said);
     } else if (!well) {
       run.ending = RunEnding::failed;
       done_.reason = fmt::format("exit status {}{}", WEXITSTATUS(end.status), said);

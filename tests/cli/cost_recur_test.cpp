@@ -170,6 +170,29 @@ TEST(CostRecur, ACommandThatReportsNothingOrFailsIsTold) {
   }
 }
 
+TEST(CostRecur, ACrashSpeaksAgainstItsBatchSizeAndASignalOfSomebodysDoesNot) {
+  for (const std::string signal : {"ABRT", "SEGV", "FPE", "TERM", "KILL"}) {
+    const bool crash = signal != "TERM" && signal != "KILL";
+    const Folder folder;
+    folder.write("job.sh", "[ $1 -ge 64 ] && kill -" + signal +
+                               " $$\necho '{\"fidelity\": 1, \"accuracy\": 0.95, \"joules\": 50}' >&3\n");
+    folder.write("job.toml",
+                 "[command]\nrun = [\"sh\", \"job.sh\", \"{batch_size}\"]\n[recur]\nbatch_sizes = [32, 64]\n"
+                 "default = 32\nenergy = \"joules\"\nbeta = inf\neta = 1\n"
+                 "target = { metric = \"accuracy\", min = 0.9 }\n");
+    Program run(folder, {"cost", "recur", "job.toml", "--times", "3", "--quiet"});
+    EXPECT_EQ(run.status(), crash ? 0 : 2) << signal << ": " << run.err();
+    const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+    ASSERT_GE(history.ended.size(), 1u);
+    if (crash) {
+      ASSERT_EQ(history.ended.size(), 4u) << signal;
+      EXPECT_EQ(history.ended[1].ending, cost::RunEnding::failed);
+    } else {
+      EXPECT_NE(run.err().find("counts as nothing: killed by SIG" + signal), std::string::npos) << run.err();
+    }
+  }
+}
+
 TEST(CostRecur, WithoutATargetTheExitStatusSays) {
   const Folder folder;
   folder.write("job.toml",
