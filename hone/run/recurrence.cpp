@@ -302,6 +302,10 @@ class OneRun {
       done_.reason = fmt::format("it ended without {}", job_.target.text());
     }
     watch_->close(run.ending == RunEnding::reached);
+    if (run.ending != RunEnding::interrupted && !watch_->no_cost().empty()) {
+      run.ending = RunEnding::wrong;
+      done_.reason = watch_->no_cost();
+    }
   }
 
   /// Puts the power limit back, unless another run is under one: the last of them does. Once; under a Hold.
@@ -389,7 +393,7 @@ class OneRun {
     if (run.ending != RunEnding::wrong) return;
     if (!watch_->broken().empty()) throw environment_error(watch_->broken());
     throw Error(fmt::format("run {} counts as nothing: {}", run.zeus.run, done_.reason),
-                Place{job_.path, 0, ""},
+                Place{job_.path, 0, watch_->no_cost().empty() ? "" : "recur.energy"},
                 fmt::format("its output is in {}/runs/{}/output.log", job_.state_folder(), run.zeus.run));
   }
 

@@ -56,8 +56,17 @@ void RecurrenceEnergy::limit(std::optional<double> watts) {
   limit_w_ = watts;
 }
 
+std::string RecurrenceEnergy::reported(double joules) {
+  if (joules < 0.0) return fmt::format("{} J is below 0", real_text(joules));
+  if (reported_ && joules < *reported_)
+    return fmt::format("{} J comes after {} J, and joules only add up", real_text(joules),
+                       real_text(*reported_));
+  reported_ = joules;
+  return {};
+}
+
 double RecurrenceEnergy::joules() {
-  if (from_reports_) return reported_;
+  if (from_reports_) return reported_.value_or(0.0);
   if (meter_.measures()) return meter_.stop().joules;
   const double now = monotonic_s();
   modelled_ += (now - last_s_) * (limit_w_ ? std::min(*limit_w_, power_w_) : power_w_);
@@ -148,8 +157,11 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
   for (const auto& [name, value] : line.measures.entries())
     if (names_.size() < kMostNames) names_.insert(name);
   if (!job_.energy.empty())
-    if (const auto joules = line.measures.find(job_.energy); joules && std::isfinite(*joules))
-      energy_.reported(*joules);
+    if (const auto joules = line.measures.find(job_.energy); joules && std::isfinite(*joules)) {
+      const std::string why = energy_.reported(*joules);
+      if (!why.empty() && no_cost_.empty())
+        no_cost_ = fmt::format("its report line {} says {}: {}", line.number, job_.energy, why);
+    }
   std::optional<double> progress;
   if (job_.progress == "fidelity") {
     if (line.fidelity) progress = static_cast<double>(*line.fidelity);
@@ -220,6 +232,8 @@ void RecurrenceWatch::close(bool reached) {
   if (fixed_) return;
   fixed_ = true;
   reached_ = reached;
+  if (reached && !energy_.known() && no_cost_.empty())
+    no_cost_ = fmt::format("it reached its target without having reported {}", job_.energy);
   seconds_ = total_seconds_;
   energy_j_ = total_energy_j_;
 }

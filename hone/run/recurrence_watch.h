@@ -21,7 +21,10 @@ class RecurrenceEnergy {
   void start();
   /// The limit that is set from now on: power that is only modelled is no more than it.
   void limit(std::optional<double> watts);
-  void reported(double joules) { reported_ = joules; }
+  /// What the command says. "" or why it cannot be: it is then not taken.
+  std::string reported(double joules);
+  /// Whether there is anything to say yet: joules of the command's own may never come.
+  bool known() const { return !from_reports_ || reported_; }
   double joules();
   bool measured() const { return from_reports_ || meter_.measures(); }
   std::string source() const;
@@ -32,7 +35,8 @@ class RecurrenceEnergy {
   double power_w_ = 0.0;
   std::string whose_, source_;
   std::optional<double> limit_w_;
-  double reported_ = 0.0, modelled_ = 0.0, last_s_ = 0.0;
+  std::optional<double> reported_;
+  double modelled_ = 0.0, last_s_ = 0.0;
 };
 
 /// Watches one run: hears its reports, reckons its cost, profiles power limits, and says when it is to stop.
@@ -58,6 +62,8 @@ class RecurrenceWatch {
   const std::string& refused() const { return refused_; }
   /// What went wrong with a power limit on the way; "": nothing.
   const std::string& broken() const { return broken_; }
+  /// Why the joules that the command reports give no cost; "": they do.
+  const std::string& no_cost() const { return no_cost_; }
   double progress() const { return progress_; }
   std::optional<double> limit_w() const { return limit_; }
   /// Fixes the cost where the run's end is the target, or where it ended without it.
@@ -89,7 +95,7 @@ class RecurrenceWatch {
   std::set<std::string> names_;
   std::optional<double> value_, limit_;
   double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
-  std::string refused_, broken_;
+  std::string refused_, broken_, no_cost_;
   bool profiling_ = false;
   /// Whether what is heard may be from before the limit was set: setting it takes a while, and reports wait in
   /// their pipe meanwhile. No slice begins with such a one.

@@ -1,4 +1,5 @@
 // hone cost recur as people use it: jobs are small shell scripts that take known numbers of steps.
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <set>
@@ -190,6 +191,36 @@ TEST(CostRecur, ACrashSpeaksAgainstItsBatchSizeAndASignalOfSomebodysDoesNot) {
     } else {
       EXPECT_NE(run.err().find("counts as nothing: killed by SIG" + signal), std::string::npos) << run.err();
     }
+  }
+}
+
+TEST(CostRecur, JoulesThatDoNotComeOrCannotBeGiveNoCost) {
+  const std::string target = "target = { metric = \"accuracy\", min = 0.9 }\n";
+  for (const auto& [reports, aim, part] : std::vector<std::array<std::string, 3>>{
+           {R"({"accuracy": 0.95, "joule": 50})", target,
+            "recur.energy: run 0 counts as nothing: it reached its target without having reported joules"},
+           {R"({"accuracy": 0.95}'; echo '{"joules": 50})", target, "without having reported joules"},
+           {R"({"accuracy": 0.95})", "", "without having reported joules"},
+           {R"({"accuracy": 0.95, "joules": -50})", target,
+            "recur.energy: run 0 counts as nothing: its report line 1 says joules: -50 J is below 0"},
+           {R"({"joules": 50}'; echo '{"accuracy": 0.95, "joules": 40})", target,
+            "its report line 2 says joules: 40 J comes after 50 J"}}) {
+    const Folder folder;
+    folder.write("job.sh", "( echo '" + reports + "' ) >&3\n");
+    folder.write("job.toml",
+                 "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [32, 64]\ndefault = 64\n"
+                 "eta = 1\nenergy = \"joules\"\n" +
+                     aim);
+    Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(run.status(), 2) << part;
+    EXPECT_NE(run.err().find(part), std::string::npos) << run.err();
+    // Put right, the job goes on: nothing was held against anything.
+    folder.write("job.sh", "echo '{\"accuracy\": 0.95, \"joules\": 50}' >&3\n");
+    Program again(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(again.status(), 0) << again.err();
+    const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+    EXPECT_EQ(history.ended.size(), 1u);
+    EXPECT_EQ(history.others.size(), 1u);
   }
 }
 
