@@ -52,7 +52,12 @@ class CommandPower final : public PowerControl {
     for (std::string& word : words)
       for (std::size_t at; (at = word.find("{watts}")) != std::string::npos;) word.replace(at, 7, watts);
     task::Launch launch;
-    launch.program = job_.command->program(words[0]);
+    try {
+      launch.program = job_.command->program(words[0]);
+    } catch (const Error& error) {  // it is gone since the file was read; the place is the run's
+      throw Error(error.message(), Place{job_.path, 0, watts.empty() ? "power.get" : "power.set"},
+                  error.hint(), Fault::environment);
+    }
     launch.arguments = words;
     for (char** entry = environ; *entry != nullptr; ++entry) launch.environment.emplace_back(*entry);
     launch.folder = job_.folder;

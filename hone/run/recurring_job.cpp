@@ -326,6 +326,14 @@ RecurringJob RecurringJob::parse(const std::string& text, const std::string& pat
     throw Error(error.message(), options.place(error.place().key), error.hint());
   }
   (void)job.command->program(job.command->options().run[0]);
+  for (const auto& [key, words] : {std::pair{"set", &job.power.set}, std::pair{"get", &job.power.get}}) {
+    if (words->empty() || words->front().find("{watts}") != std::string::npos) continue;
+    try {
+      (void)job.command->program(words->front());
+    } catch (const Error& error) {  // whose place is the run's
+      throw Error(error.message(), root["power"][key].place(), error.hint());
+    }
+  }
   return job;
 }
 

@@ -73,6 +73,9 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
   expect(replaced_in_job(good, "limits_w = [150, 250.5]\n", ""), "power.limits_w: names no limits");
   expect(replaced_in_job(good, "\"sh\"", "\"no-such-program\""),
          "j.toml:2: command.run: there is no program");
+  expect(replaced_in_job(good, "\"echo\", \"{watts}\"", "\"no-such-program\", \"{watts}\""),
+         "j.toml:9: power.set: there is no program 'no-such-program'");
+  expect(good + "get = [\"no-such-program\"]\n", "j.toml:10: power.get: there is no program");
   expect(replaced_in_job(good, "default = 32", "default = 32\nmax_power_w = 200"),
          "is below the limit of 250.5 W");
   expect(replaced_in_job(good, "default = 32", "default = 32\nwindow = 1"), "j.toml:6: recur.window");
