@@ -73,14 +73,13 @@ class CommandPower final : public PowerControl {
     const task::RunEnd end = task::run_program(launch, rules, ears);
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (end.how != task::RunEnd::How::ended || !WIFEXITED(end.status) || WEXITSTATUS(end.status) != 0)
-      throw environment_error(
-          fmt::format("'{}' failed{}{}", fmt::join(words, " "),
-                      end.how == task::RunEnd::How::over_time
-                          ? fmt::format(": it took over {:g} s", kPowerCommand_s)
-                      : end.how == task::RunEnd::How::interrupted ? ": interrupted"
-                                                                  : "",
-                      said.empty() ? "" : ": " + task::printable(said, 300)),
-          "[power] set and get are commands that must work for you by hand");
+      throw environment_error(fmt::format("'{}' failed{}{}", fmt::join(words, " "),
+                                          end.how == task::RunEnd::How::over_time
+                                              ? fmt::format(": it took over {:g} s", kPowerCommand_s)
+                                          : end.how == task::RunEnd::How::interrupted ? ": interrupted"
+                                                                                      : "",
+                                          said.empty() ? "" : ": " + task::printable(said, 300)),
+                              "[power] set and get are commands that must work for you by hand");
     return said;
   }
 

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +12,7 @@
 #include "hone/base/error.h"
 #include "hone/base/units.h"
 #include "hone/run/power_control.h"
+#include "hone/run/recurrence_launch.h"
 #include "hone/run/recurrence_watch.h"
 #include "hone/task/command_lines.h"
 #include "hone/task/command_log.h"
@@ -26,32 +25,6 @@ using cost::RecurringHistory;
 using cost::RecurringJournal;
 using cost::RecurringRun;
 using cost::RunEnding;
-
-/// The environment of a run: a study's trials share a machine, a training job has it to itself.
-std::vector<std::string> recurrence_environment(const RecurringJob& job, const space::Config& config,
-                                                const task::RunContext& context) {
-  auto list = task::command_environment(job.command->options(), config, context);
-  std::erase_if(list, [](const std::string& entry) {
-    for (const char* name : {"HONE_FIDELITY=", "HONE_FROM=", "HONE_HORIZON="})
-      if (entry.starts_with(name)) return true;
-    return false;
-  });
-  if (job.cores_given) return list;
-  const std::set<std::string> stated(job.command->options().environment.begin(),
-                                     job.command->options().environment.end());
-  for (const std::string name :
-       {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HONE_CORES"}) {
-    std::erase_if(list, [&](const std::string& entry) {
-      return entry.starts_with(name + "=") && !stated.contains(entry);
-    });
-    if (const char* own = std::getenv(name.c_str());
-        own != nullptr && std::none_of(list.begin(), list.end(), [&](const std::string& entry) {
-          return entry.starts_with(name + "=");
-        }))
-      list.push_back(name + "=" + own);
-  }
-  return list;
-}
 
 /// Of a command that reported nothing: its reports may be on its standard output, where nobody reads them.
 std::string where_reports_went(const task::CommandLog& log) {
@@ -208,13 +181,7 @@ class OneRun {
     fs::create_directories(context.folder, code);
     if (code)
       throw environment_error(fmt::format("cannot make the folder {}: {}", context.folder, code.message()));
-    task::Launch launch;
-    launch.arguments = task::command_arguments(options, config, context);
-    launch.program = job_.command->program(launch.arguments[0]);
-    launch.environment = recurrence_environment(job_, config, context);
-    launch.folder = job_.folder;
-    launch.apart = options.report_on_output;
-    if (options.config_on_input) launch.input = config.json().dump() + "\n";
+    const task::Launch launch = recurrence_launch(job_, config, context);
 
     task::CommandLog log(context.folder + "/output.log", options.output_bytes);
     watch_.emplace(job_, done_.run.zeus, profile_, control_,

@@ -97,10 +97,10 @@ class RecurrenceWatch {
   double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
   std::string refused_, broken_, no_cost_;
   bool profiling_ = false;
-  /// Whether what is heard may be from before the limit was set: setting it takes a while, and reports wait in
-  /// their pipe meanwhile. No slice begins with such a one.
+  /// Whether what is heard may be from before the limit was set: setting it takes a while, and reports wait
+  /// in their pipe meanwhile. No slice begins with such a one.
   bool behind_ = false;
-  bool heard_now_ = false;  ///< since wish() was asked last
+  bool heard_now_ = false;             ///< since wish() was asked last
   std::optional<double> slice_began_;  ///< seconds; nothing: the first report under the limit is awaited
   double slice_progress_ = 0.0, slice_joules_ = 0.0;
 };

@@ -1,0 +1,241 @@
+// hone cost recur and power limits: how they are profiled, and that they are put back whatever happens.
+#include <csignal>
+#include <cstdlib>
+
+#include <sys/resource.h>
+
+#include "../program.h"
+#include "hone/base/json.h"
+#include "hone/cost/recurring/journal.h"
+
+namespace hone {
+namespace {
+
+using test::Folder;
+using test::Program;
+using test::wait_until;
+
+/// Reports for ever, and leaves a mark once it runs.
+constexpr const char* kEndlessScript =
+    "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\nsleep 600\n";
+constexpr const char* kEndlessJob =
+    "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\n"
+    "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n"
+    "[power]\nlimits_w = [50, 40]\nset = [\"sh\", \"-c\", \"echo {watts} >limit\"]\nget = [\"cat\", "
+    "\"limit\"]\n";
+
+TEST(CostRecurPower, ProfilesPowerLimitsOnceAndPutsTheLimitBack) {
+  const Folder folder;
+  folder.write("limit", "270\n");
+  // Half of the power takes a quarter more steps' energy away than time: the lowest is the cheapest.
+  folder.write(
+      "job.sh",
+      "i=0; e=0\nwhile [ $i -lt 40 ]; do\n  i=$((i + 1)); e=$((e + $(cat limit))); sleep 0.01\n"
+      "  printf '{\"fidelity\": %d, \"loss\": %d, \"joules\": %d}\\n' $i $((40 - i)) $e >&3\ndone\n");
+  folder.write(
+      "job.toml",
+      "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\neta = 1\n"
+      "energy = \"joules\"\ntarget = { metric = \"loss\", max = 0 }\n"
+      "[power]\nlimits_w = [100, 200, 300]\nset = [\"sh\", \"-c\", \"echo {watts} >l && mv l limit\"]\n"
+      "get = [\"cat\", \"limit\"]\nslice = \"1 ms\"\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "2", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  EXPECT_EQ(folder.read("limit"), "270\n");
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  ASSERT_EQ(history.ended.size(), 2u);
+  const auto& slices = history.profiles.at(16).slices();
+  ASSERT_EQ(slices.size(), 3u);
+  EXPECT_EQ(slices[0].limit_w, 300.0);
+  EXPECT_EQ(slices[2].limit_w, 100.0);
+  EXPECT_GT(slices[0].average_power_w / slices[0].throughput,
+            slices[2].average_power_w / slices[2].throughput);
+  EXPECT_EQ(history.ended[1].power_limit_w, 100.0);
+  EXPECT_LE(history.ended[1].zeus.energy_j, history.ended[0].zeus.energy_j);  // nothing to profile any more
+  EXPECT_TRUE(history.limits_before.empty());
+}
+
+TEST(CostRecurPower, WhatWasReportedWhileALimitWasBeingSetIsNotProfiled) {
+  const Folder folder;
+  // A step every 50 ms whatever the limit; reports wait in their pipe while the command that sets one sleeps.
+  folder.write("job.py",
+               "import os, time\nbegan = time.monotonic()\nfor i in range(1, 61):\n"
+               "  time.sleep(max(0, began + 0.05 * i - time.monotonic()))\n"
+               "  os.write(3, b'{\"fidelity\": %d, \"loss\": %d}\\n' % (i, 60 - i))\n");
+  folder.write("job.toml",
+               "[command]\nrun = [\"python3\", \"job.py\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\n"
+               "power_w = 50\ntarget = { metric = \"loss\", max = 0 }\n"
+               "[power]\nlimits_w = [50, 49, 48]\nset = [\"sh\", \"-c\", \"sleep 0.5; echo {watts}\"]\n"
+               "slice = \"0.3 s\"\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+  ASSERT_EQ(run.status(), 0) << run.err();
+  const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
+  const auto& slices = history.profiles.at(16).slices();
+  ASSERT_EQ(slices.size(), 3u);
+  for (const auto& slice : slices) {
+    EXPECT_GT(slice.throughput, 14.0) << slice.limit_w;
+    EXPECT_LT(slice.throughput, 26.0) << slice.limit_w;
+  }
+}
+
+TEST(CostRecurPower, ControlCPutsTheLimitBackAndCountsAsNothing) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  Program run(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  run.signal(SIGINT);
+  EXPECT_EQ(run.status(), 3) << run.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).ended.empty());
+}
+
+TEST(CostRecurPower, ControlCIsHeardWhileAPowerCommandHangs) {
+  const std::string set = "echo {watts} >limit", get = "\"cat\", \"limit\"";
+  for (const std::string hangs : {"get", "first set", "later set"}) {
+    const Folder folder;
+    folder.write("limit", "45\n");
+    folder.write("job.sh",
+                 "for i in 1 2 3 4 5 6 7 8 9; do echo \"{\\\"fidelity\\\": $i, \\\"accuracy\\\": 0.1}\" >&3; "
+                 "sleep 0.02; done\nsleep 600\n");
+    // It hangs at 40 W, which is the second limit, at 50 W, which is the first, or where it asks.
+    folder.write("set.sh", "if [ $1 = " +
+                               std::string(hangs == "first set"   ? "50"
+                                           : hangs == "later set" ? "40"
+                                                                  : "0") +
+                               " ]; then touch hangs; exec sleep 60; fi\necho $1 >limit\n");
+    folder.write("get.sh", hangs == "get" ? "touch hangs; exec sleep 60\n" : "cat limit\n");
+    std::string job = kEndlessJob;
+    const std::string by_hand = "\"-c\", \"" + set + "\"";
+    job.replace(job.find(by_hand), by_hand.size(), "\"set.sh\", \"{watts}\"");
+    job.replace(job.find(get), get.size(), "\"sh\", \"get.sh\"");
+    folder.write("job.toml", job + "slice = \"1 ms\"\n");
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("hangs")); })) << hangs;
+    const auto journal = folder.file("job.hone/recurrences.jsonl");
+    {  // Nobody is kept from the journal meanwhile.
+      cost::RecurringJournal other(journal);
+      const double began = test::seconds();
+      const cost::RecurringJournal::Hold hold(other);
+      EXPECT_LT(test::seconds() - began, 5.0) << hangs;
+    }
+    const double began = test::seconds();
+    run.signal(SIGINT);
+    EXPECT_EQ(run.status(), 3) << hangs << ": " << run.err();
+    EXPECT_LT(test::seconds() - began, 8.0) << hangs;
+    EXPECT_EQ(folder.read("limit"), "45\n") << hangs;
+    const auto history = cost::RecurringJournal::read(journal);
+    EXPECT_EQ(history.others.size(), hangs == "get" ? 0u : 1u);
+    for (const auto& one : history.others) EXPECT_EQ(one.ending, cost::RunEnding::interrupted);
+  }
+}
+
+TEST(CostRecurPower, AKilledRunIsGivenUpAndTheNextPutsItsLimitBack) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  const auto journal = folder.file("job.hone/recurrences.jsonl");
+  {
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+    run.signal(SIGKILL);
+    EXPECT_EQ(run.status(), -SIGKILL);
+  }
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).running.empty());
+  std::filesystem::remove(folder.file("mark"));
+  Program again(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(cost::RecurringJournal::read(journal).running.size(), 1u);
+  again.signal(SIGTERM);
+  EXPECT_EQ(again.status(), 3);
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_EQ(cost::RecurringJournal::read(journal).others.size(), 2u);
+}
+
+TEST(CostRecurPower, AKilledRunsLimitIsPutBackThoughTheNextCannotSetOne) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write(
+      "set.sh",
+      "[ -e busy ] && exit 1\n[ -e once ] && rm once && echo device busy && exit 1\necho $1 >limit\n");
+  std::string job = kEndlessJob;
+  const std::string set = "\"-c\", \"echo {watts} >limit\"";
+  job.replace(job.find(set), set.size(), "\"set.sh\", \"{watts}\"");
+  folder.write("job.toml", job);
+  const auto journal = folder.file("job.hone/recurrences.jsonl");
+  {
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+    run.signal(SIGKILL);
+  }
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  folder.write("busy", "");
+  Program never(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(never.status(), 1);
+  // It could not be put back: the journal still knows it, of one run.
+  EXPECT_EQ(cost::RecurringJournal::read(journal).limits_before,
+            (std::map<std::int64_t, Json>{{1, Json(45.0)}}));
+  std::filesystem::remove(folder.file("busy"));
+  folder.write("once", "");
+  Program next(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(next.status(), 1);
+  EXPECT_NE(next.err().find("device busy"), std::string::npos) << next.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).limits_before.empty());
+}
+
+TEST(CostRecurPower, WhoPutsTheLimitBackDoesSoForTheDeadToo) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", "touch mark$HONE_TRIAL\nsleep 600\n");
+  folder.write("job.toml", kEndlessJob);
+  const auto begun = [&](const char* mark) {
+    return wait_until([&] { return std::filesystem::exists(folder.file(mark)); });
+  };
+  Program a(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(begun("mark0"));
+  Program b(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(begun("mark1"));
+  a.signal(SIGKILL);
+  EXPECT_EQ(a.status(), -SIGKILL);
+  b.signal(SIGTERM);
+  EXPECT_EQ(b.status(), 3) << b.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).limits_before.empty());
+}
+
+TEST(CostRecurPower, TheLimitIsPutBackThoughTheJournalCannotBeWritten) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", kEndlessJob);
+  Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  EXPECT_EQ(folder.read("limit"), "50\n");
+  const auto size = std::filesystem::file_size(folder.file("job.hone/recurrences.jsonl"));
+  const rlimit full{size, size};
+  ASSERT_EQ(::prlimit(run.pid(), RLIMIT_FSIZE, &full, nullptr), 0);
+  run.signal(SIGINT);
+  EXPECT_EQ(run.status(), 1);
+  EXPECT_NE(run.err().find("cannot be written"), std::string::npos) << run.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+}
+
+TEST(CostRecurPower, GoesOnWhenNobodyReadsWhatItSays) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write("job.sh", "sleep 0.2; echo '{\"fidelity\": 1, \"accuracy\": 0.95}' >&3\n");
+  folder.write("job.toml", kEndlessJob);
+  const std::string line = "cd '" + folder.path() + "' && '" + HONE_PROGRAMS +
+                           "/hone' cost recur job.toml --times 2 2>&1 | head -n 1 >said";
+  ASSERT_EQ(std::system(line.c_str()), 0);
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_EQ(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).ended.size(), 2u);
+}
+
+}  // namespace
+}  // namespace hone
