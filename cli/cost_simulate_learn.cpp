@@ -4,6 +4,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "cost.h"
@@ -24,7 +25,7 @@ struct SimulateLearnArguments {
 };
 
 /// Pairs that a run before has written, and which kernels it has done with. The first line says how they were
-/// made; of a line that was cut at the end nothing is taken.
+/// made.
 struct Pairs {
   std::vector<ipc::IpcSample> samples;
   std::set<std::uint64_t> done;
@@ -38,21 +39,22 @@ Json pairs_head(const ipc::IpcPairOptions& options) {
   return head;
 }
 
+/// What follows the last kernel that was done with is taken off the file: that run was ended while it wrote,
+/// and the kernel is made again.
 Pairs read_pairs(const std::string& file, const ipc::IpcPairOptions& options) {
   Pairs pairs;
   if (!std::filesystem::exists(file)) return pairs;
   const std::string text = read_file(file);
-  std::size_t at = 0;
+  const std::string head_line = pairs_head(options).dump();
+  std::size_t at = 0, kept = 0;
   int number = 0;
+  std::vector<ipc::IpcSample> undone;
   while (at < text.size()) {
     const std::size_t end = text.find('\n', at);
-    if (end == std::string::npos) {
-      // Cut while it was written: it is made again.
-      std::filesystem::resize_file(file, at);
-      break;
-    }
+    // A first line without an end is another's file, but for the beginning of ours.
+    if (end == std::string::npos && (number > 0 || head_line.starts_with(text))) break;
     const std::string line = text.substr(at, end - at);
-    at = end + 1;
+    at = std::min(end, text.size() - 1) + 1;
     ++number;
     const Place place{file, number, ""};
     if (number == 1) {
@@ -68,16 +70,19 @@ Pairs read_pairs(const std::string& file, const ipc::IpcPairOptions& options) {
         throw Error("its pairs were made with other options", place,
                     fmt::format("the same options, or another file; it has {}",
                                 head.value("pairs_of", Json{}).dump()));
+      kept = at;
       continue;
     }
     if (line.starts_with("{\"done\":")) {
       pairs.done.insert(static_cast<std::uint64_t>(std::strtoull(line.c_str() + 8, nullptr, 10)));
+      std::move(undone.begin(), undone.end(), std::back_inserter(pairs.samples));
+      undone.clear();
+      kept = at;
       continue;
     }
-    pairs.samples.push_back(ipc::ipc_sample_of(line, file, number));
+    undone.push_back(ipc::ipc_sample_of(line, file, number));
   }
-  // A kernel that was not done with is made again.
-  std::erase_if(pairs.samples, [&](const ipc::IpcSample& one) { return !pairs.done.contains(one.kernel); });
+  if (kept < text.size()) std::filesystem::resize_file(file, kept);
   return pairs;
 }
 

@@ -1,4 +1,6 @@
 // hone cost simulate, simulate-learn.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "../program.h"
@@ -76,6 +78,15 @@ TEST(CostSimulate, LearnsGoesOnAndPredicts) {
   test::Program again(folder, learn("40"));
   ASSERT_EQ(again.status(), 0) << again.err();
   EXPECT_EQ(Json::parse(again.out())["held_out"], json["held_out"]);
+  // Ended between a function's pairs and the line that says that they are all: they are made again, once.
+  const std::string all = folder.read("ipc.json.pairs");
+  const std::size_t begin_of_last = all.rfind("{\"family\"");
+  folder.write("ipc.json.pairs", all.substr(0, all.find('\n', begin_of_last) + 1));
+  test::Program after(folder, learn("40"));
+  ASSERT_EQ(after.status(), 0) << after.err();
+  EXPECT_EQ(Json::parse(after.out())["pairs"], json["pairs"]);
+  const std::string made_again = folder.read("ipc.json.pairs");
+  EXPECT_EQ(std::count(made_again.begin(), made_again.end(), '\n'), std::count(all.begin(), all.end(), '\n'));
   std::vector<std::string> other = learn("40");
   other.insert(other.end(), {"--seed", "2"});
   test::Program wrong(folder, other);
@@ -87,6 +98,18 @@ TEST(CostSimulate, LearnsGoesOnAndPredicts) {
   EXPECT_TRUE(said[0]["predicted"].get<bool>());
   EXPECT_EQ(said[0]["predicted_by"], "forest");
   EXPECT_LT(said[0]["simulated_share"].get<double>(), 0.2);
+}
+
+TEST(CostSimulate, AnotherPairsFileIsLeftAsItIs) {
+  const test::Folder folder;
+  for (const std::string text : {"one line of notes, without an end", "[1, 2, 3]", "two\nlines"}) {
+    folder.write("notes.txt", text);
+    test::Program program(folder,
+                          {"cost", "simulate-learn", "--pairs", "notes.txt", "--kernels", "1", "--quiet"});
+    EXPECT_EQ(program.status(), 2);
+    EXPECT_NE(program.err().find("holds no simulated pairs"), std::string::npos) << program.err();
+    EXPECT_EQ(folder.read("notes.txt"), text);
+  }
 }
 
 }  // namespace
