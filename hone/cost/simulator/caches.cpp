@@ -9,15 +9,30 @@ namespace hone::cost::simulator {
 namespace {
 
 constexpr int kMemoryWindow = 4, kMissWindow = 3;  // logarithms of cycles
+constexpr int kRing = 12;                          // of windows at first, a logarithm
 constexpr std::size_t kStreams = 256;              // instructions whose strides are remembered
+
+/// A line takes a few windows of memory's at most, however slow it is.
+int memory_window(const Core& core) {
+  const double cycles = core.line_bytes / 4.0 / core.memory_bytes_per_cycle();
+  return std::max(kMemoryWindow, static_cast<int>(std::ceil(std::log2(cycles))));
+}
 
 }  // namespace
 
-Booking::Booking(double capacity, int window_log2, int ring_log2)
+Booking::Booking(double capacity, int window_log2)
     : capacity_(capacity),
       shift_(window_log2),
-      mask_((std::uint64_t{1} << ring_log2) - 1),
-      ring_(std::size_t{1} << ring_log2) {}
+      mask_((std::uint64_t{1} << kRing) - 1),
+      ring_(std::size_t{1} << kRing) {}
+
+void Booking::grow() {
+  std::vector<Window> longer(2 * ring_.size());
+  mask_ = longer.size() - 1;
+  for (const Window& one : ring_)
+    if (one.number != ~std::uint64_t{0} && one.number >= first_) longer[one.number & mask_] = one;
+  ring_ = std::move(longer);
+}
 
 std::uint64_t Booking::room(std::uint64_t at, double amount) const {
   const std::uint64_t first = at >> shift_;
@@ -65,7 +80,8 @@ Caches::Caches(const Core& core)
       prefetcher_(static_cast<Prefetcher>(static_cast<int>(core.prefetcher))),
       prefetch_lines_(static_cast<std::uint64_t>(core.prefetch_lines)),
       streams_(kStreams) {
-  memory_ = Booking(std::ldexp(memory_bytes_per_cycle_, kMemoryWindow), kMemoryWindow);
+  const int window = memory_window(core);
+  memory_ = Booking(std::ldexp(memory_bytes_per_cycle_, window), window);
   for (int k = 0; k < core.levels(); ++k) {
     const Core::Cache& one = core.caches[static_cast<std::size_t>(k)];
     Level level;
@@ -195,6 +211,11 @@ Caches::Answer Caches::access(std::uint64_t address, std::uint32_t bytes, bool s
   }
   if (prefetcher_ != Prefetcher::none) prefetch(address, first, answer.level > 0, place, at);
   return answer;
+}
+
+void Caches::forget(std::uint64_t before) {
+  memory_.forget(before);
+  for (Level& level : levels_) level.misses.forget(before), level.bytes.forget(before);
 }
 
 void Caches::warm(std::uint64_t address, std::uint64_t bytes) {

@@ -9,12 +9,13 @@
 namespace hone::cost::simulator {
 
 /// How much of something that there is so much of is taken, window of cycles by window. What is booked may be
-/// in any order of time: what is asked for later in the program may happen earlier. Windows further apart
-/// than the ring is long forget the earlier one, where by then hardly anything waits.
+/// in any order of time: what is asked for later in the program may happen earlier. Windows are kept until
+/// forget() says that their time is over, in a ring that grows with how far ahead bookings lie (16 bytes a
+/// window).
 class Booking {
  public:
   /// `capacity`: how much a window holds; `window`: cycles, a power of two's logarithm.
-  explicit Booking(double capacity = 1.0, int window_log2 = 0, int ring_log2 = 14);
+  explicit Booking(double capacity = 1.0, int window_log2 = 0);
 
   /// Takes `amount` from a cycle on, in pieces where windows have no room for all of it; the first cycle of
   /// the window that has the last piece, or `at` where its own window has.
@@ -26,6 +27,8 @@ class Booking {
   /// The first cycle from `at` on from which on `cycles` in a row have room for 1, which is taken there. For
   /// windows of one cycle.
   std::uint64_t take_in_row(std::uint64_t at, std::uint64_t cycles);
+  /// Nothing will be asked for or taken before this cycle any more.
+  void forget(std::uint64_t before) { first_ = before >> shift_; }
 
  private:
   struct Window {
@@ -37,16 +40,21 @@ class Booking {
     return one.number == window ? one.taken : 0.0;
   }
   void add(std::uint64_t window, double amount) {
-    Window& one = ring_[window & mask_];
-    if (one.number == window) {
-      one.taken += amount;
-    } else if (one.number == ~std::uint64_t{0} || one.number < window) {
-      one = {window, amount};
+    Window* one = &ring_[window & mask_];
+    if (one->number == window) {
+      one->taken += amount;
+      return;
     }
+    while (one->number != ~std::uint64_t{0} && one->number >= first_) {
+      grow();
+      one = &ring_[window & mask_];
+    }
+    *one = {window, amount};
   }
+  void grow();
   double capacity_;
   int shift_;
-  std::uint64_t mask_;
+  std::uint64_t mask_, first_ = 0;
   std::vector<Window> ring_;
 };
 
@@ -74,6 +82,8 @@ class Caches {
   /// Bytes that were touched before the trace begins: lines of them are in every level that has room, as if
   /// they had been walked through once. Counts and time stay as they are.
   void warm(std::uint64_t address, std::uint64_t bytes);
+  /// No access will be at a cycle before this one any more: what was booked until then needs no memory.
+  void forget(std::uint64_t before);
   const MemoryCounts& counts() const { return counts_; }
 
  private:

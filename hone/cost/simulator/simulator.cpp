@@ -10,8 +10,9 @@
 namespace hone::cost::simulator {
 namespace {
 
-constexpr std::size_t kHeld = 4096;  // places of eight bytes that stores are remembered for
-constexpr std::uint64_t kFirst = 1;  // cycle, so that 0 is "long ago"
+constexpr std::size_t kHeld = 4096;     // places of eight bytes that stores are remembered for
+constexpr std::uint64_t kFirst = 1;     // cycle, so that 0 is "long ago"
+constexpr std::uint64_t kForget = 256;  // instructions after which what lies behind them is forgotten
 
 std::size_t held_at(std::uint64_t word) { return word & (kHeld - 1); }
 
@@ -143,6 +144,12 @@ void CoreSimulator::retire(std::uint64_t entered, std::uint64_t complete, Cause 
 void CoreSimulator::step(const Instruction& one) {
   Cause late = Cause::front_end;
   const std::uint64_t entered = enters(one, late);
+  // Nothing that comes later happens before this enters.
+  if (number_ % kForget == 0) {
+    for (Booking& units : units_) units.forget(entered);
+    issue_.forget(entered);
+    caches_.forget(entered);
+  }
   std::uint64_t ready = entered + 1, data = 0;
   std::uint32_t nearest = 0;
   bool on_memory = false;

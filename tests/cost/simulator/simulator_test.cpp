@@ -258,5 +258,37 @@ TEST(Caches, WarmLinesHit) {
   EXPECT_GT(caches.access(1 << 24, 8, false, 1, 10).ready, 200U);
 }
 
+TEST(CoreSimulator, WhatWaitsLongerThanUsualIsNotForgotten) {
+  // A thousand cycles a division, as many as the scheduler holds ahead.
+  Core core = plain_core();
+  core.units[static_cast<std::size_t>(Kind::divide)] = {1.0, 1000.0, 1000.0};
+  EXPECT_NEAR(cycles_each(run(core, std::vector<Instruction>(1000, of(Kind::divide)))), 1000.0, 2.0);
+
+  std::vector<Instruction> trace;
+  for (std::uint64_t k = 0; k < 1000; ++k) trace.push_back(access(Kind::load, (1ULL << 30U) + k * 64));
+  core = plain_core();
+  core.memory_gb_per_s = 0.01;
+  const double line = 64.0 / core.memory_bytes_per_cycle();  // 19,200 cycles
+  EXPECT_NEAR(cycles_each(run(core, trace)), line, 0.02 * line);
+
+  core = plain_core();
+  core.caches[0].misses = 1.0;
+  core.memory_latency_ns = 3000.0;
+  const double whole = core.memory_cycles() + core.caches[2].latency;
+  EXPECT_NEAR(cycles_each(run(core, trace)), whole, 0.01 * whole);
+}
+
+TEST(Booking, KeepsWhatWasTakenHoweverFarAheadTheRestLies) {
+  Booking booking(1.0);
+  for (std::uint64_t at = 0; at < 100; ++at) EXPECT_EQ(booking.take(at, 1.0), at);
+  EXPECT_EQ(booking.take(1 << 20, 1.0), 1U << 20);
+  EXPECT_EQ(booking.room(0, 1.0), 100U);
+  EXPECT_EQ(booking.take((1 << 16) + 5, 1.0), (1U << 16) + 5);
+  EXPECT_EQ(booking.room(5, 1.0), 100U);
+  booking.forget(1 << 16);
+  EXPECT_EQ(booking.room((1 << 16) + 5, 1.0), (1U << 16) + 6);
+  EXPECT_EQ(booking.room(1 << 20, 1.0), (1U << 20) + 1);
+}
+
 }  // namespace
 }  // namespace hone::cost::simulator
