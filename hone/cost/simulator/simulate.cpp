@@ -43,7 +43,7 @@ class Feeding {
     core_.run(next.first(take));
     left_ -= take;
     done_ += take;
-    if (options_.going && done_ >= ask_at_) {
+    if (options_.going && (done_ >= ask_at_ || next.empty())) {
       ask_at_ = done_ + kAskEvery;
       if (!options_.going(done_)) stopped = true;
     }

@@ -36,7 +36,8 @@ struct Instruction {
   bool taken = false;  ///< branches
 };
 
-/// Takes the next instructions of a trace, in the program's order; false: no more are wanted.
+/// Takes the next instructions of a trace, in the program's order; false: no more are wanted. Where long
+/// nothing comes it is asked with none.
 using TraceSink = std::function<bool(std::span<const Instruction>)>;
 
 }  // namespace hone::cost::simulator

@@ -9,9 +9,10 @@
 namespace hone::cost::simulator {
 namespace {
 
-constexpr std::size_t kBatch = 2048;  // instructions handed on at once
-constexpr double kCallStep = 4.0;     // cycles of one link of a function's chain
-constexpr double kCallWidth = 2.0;    // instructions a cycle that a function executes
+constexpr std::size_t kBatch = 2048;          // instructions handed on at once
+constexpr std::uint64_t kAskEvery = 1 << 20;  // turns of loops after which the sink is asked, come what may
+constexpr double kCallStep = 4.0;             // cycles of one link of a function's chain
+constexpr double kCallWidth = 2.0;            // instructions a cycle that a function executes
 constexpr double kHalvedFrom = 16.0;  // iterations at once from which on the rest runs in half as many lanes
 
 /// How an entry's iterations go: in lanes, in half as many, one by one.
@@ -109,6 +110,7 @@ class Walker {
         iteration_(program.nodes_.size()),
         trips_(program.nodes_.size()),
         owed_(program.nodes_.size()),
+        inside_(program.nodes_.size()),
         times_(program.ops_.size()) {
     batch_.reserve(kBatch);
   }
@@ -204,6 +206,32 @@ class Walker {
     }
   }
 
+  /// Whether what a loop holds gives no instruction in its iterations between the first and the last, where
+  /// loops around it stand as they do: all of it has left the loop.
+  bool silent_between(int loop, int id) {
+    for (const Program::Event& event : program_.nodes_[static_cast<std::size_t>(id + 1)].events) {
+      if (!event.loop) {
+        if (!silent_between(loop, program_.ops_[static_cast<std::size_t>(event.index)])) return false;
+        continue;
+      }
+      const Program::Node& inner = program_.nodes_[static_cast<std::size_t>(event.index + 1)];
+      if (inner.fixed && inner.trips == 0.0) continue;
+      if (inner.left || !silent_between(loop, event.index)) return false;
+    }
+    return true;
+  }
+  bool silent_between(int loop, const Program::Op& op) {
+    const auto left_it = [&](const std::vector<int>& loops, bool first) {
+      return std::any_of(loops.begin(), loops.end(), [&](int one) {
+        if (one == loop) return true;
+        if (!inside_[static_cast<std::size_t>(one + 1)]) return false;
+        return first ? iteration(one) > 0.5
+                     : iteration(one) + 1.0 < trips_[static_cast<std::size_t>(one + 1)];
+      });
+    };
+    return left_it(op.first_of, true) || left_it(op.last_of, false);
+  }
+
   /// Iterations of a loop from where it stands, `wide` at once.
   void iterate(int id, double count, double lanes, int copies) {
     const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
@@ -212,9 +240,16 @@ class Walker {
     if (node.left) lanes_ = lanes, copies_ = copies, lanes_loop_ = id;
     const double step = node.left ? lanes * copies : 1.0;
     double until_jump = node.unrolled;
+    const bool silent = !node.left && count > 3.0 && silent_between(id, id);
     for (double k = 0.0; k < count && !stopped_; ++k) {
       body(id);
       hand_on(node, node.left ? copies : 1);
+      if (silent && k == 1.0) {
+        // The turns up to the last one are all like this one.
+        for (std::size_t j = 0; j < node.carries.size(); ++j) hand_on(node, 1);
+        iteration(id) += count - 3.0;
+        k = count - 2.0;
+      }
       if (!node.left || node.whole) {
         iteration(id) += step;
         continue;
@@ -241,6 +276,7 @@ class Walker {
       for (int u = 0; u < Program::kCopies; ++u) last(carry.to, u) = begin;
     }
     last(node.counter, 0) = 0;
+    inside_[static_cast<std::size_t>(id + 1)] = true;
     if (!node.left) {
       iterate(id, all, 1.0, 1);
     } else {
@@ -253,10 +289,12 @@ class Walker {
       if (split.rest > 0.0) iterate(id, split.rest, 1.0, 1);
     }
     iteration(id) = all - 1.0;
+    inside_[static_cast<std::size_t>(id + 1)] = false;
   }
 
   void body(int id) {
     ++turn_;
+    if (turn_ % kAskEvery == 0 && !stopped_) stopped_ = !sink_({});
     const std::uint64_t turn = turn_;
     for (const Program::Event& event : program_.nodes_[static_cast<std::size_t>(id + 1)].events) {
       if (stopped_) return;
@@ -389,6 +427,7 @@ class Walker {
   std::vector<Instruction> batch_;
   std::vector<std::uint64_t> last_;               ///< by register and copy: the number of what gave it last
   std::vector<double> iteration_, trips_, owed_;  ///< by loop + 1
+  std::vector<bool> inside_;                      ///< by loop + 1: it is being walked
   std::vector<std::uint64_t> times_;              ///< by op
   std::vector<std::uint64_t> handing_;
   std::uint64_t number_ = 0, handed_ = 0, turn_ = 0, decided_turn_ = 0;

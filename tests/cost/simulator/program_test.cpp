@@ -206,5 +206,38 @@ TEST(Program, StopsWhenNoMoreIsWantedAndRepeats) {
 
 TEST(Program, NothingToExecuteIsAnError) { EXPECT_THROW((void)program("func.func @f() { return }"), Error); }
 
+/// Loops of which nothing is left between their first and last iteration.
+TEST(Program, LoopsThatWhatTheyHoldHasLeftAreNotWalked) {
+  const auto repeated = [](const std::string& times) {
+    return program("func.func @repeated(%A: memref<16xf32>, %B: memref<16xf32>) {\n  affine.for %t = 0 to " +
+                   times + R"( {
+    affine.for %i = 0 to 16 {
+      %a = affine.load %A[%i] : memref<16xf32>
+      %b = arith.addf %a, %a : f32
+      affine.store %b, %B[%i] : memref<16xf32>
+    }
+  }
+  return
+})");
+  };
+  const std::vector<Instruction> few = trace_of(repeated("10")), many = trace_of(repeated("1000000000000"));
+  ASSERT_EQ(few.size(), many.size());
+  for (std::size_t k = 0; k < few.size(); ++k) {
+    EXPECT_EQ(few[k].kind, many[k].kind);
+    EXPECT_EQ(few[k].address, many[k].address);
+  }
+  const Program empty = program(R"(func.func @empty(%x: f32, %A: memref<4xf32>) {
+  %c0 = arith.constant 0 : index
+  affine.for %i = 0 to 1000000000000 {
+    affine.for %j = 0 to 0 {
+      affine.store %x, %A[%j] : memref<4xf32>
+    }
+  }
+  memref.store %x, %A[%c0] : memref<4xf32>
+  return
+})");
+  EXPECT_EQ(count(trace_of(empty))[Kind::store], 1);
+}
+
 }  // namespace
 }  // namespace hone::cost::simulator
