@@ -148,13 +148,15 @@ Caches::Answer Caches::fetch(std::size_t index, std::uint64_t number, std::uint6
   return answer;
 }
 
-Caches::Answer Caches::line(std::uint64_t number, bool store, std::uint64_t at) {
+Caches::Answer Caches::line(std::uint64_t number, double bytes, bool store, std::uint64_t at) {
   Level& first = levels_[0];
   ++counts_.asked[0];
   if (Line* line = find(first, number)) {
     line->used = ++clock_;
     line->dirty = line->dirty || store;
-    if (line->ready <= at + first.latency) return {at + first.latency, 0};
+    // What a store writes comes the other way.
+    const std::uint64_t begin = store ? at : first.bytes.take(at, bytes);
+    if (line->ready <= begin + first.latency) return {begin + first.latency, 0};
     return {line->ready, static_cast<int>(line->level)};
   }
   ++counts_.missed[0];
@@ -204,9 +206,13 @@ Caches::Answer Caches::access(std::uint64_t address, std::uint32_t bytes, bool s
                               std::uint64_t at) {
   const std::uint64_t first = address >> line_shift_;
   const std::uint64_t last = (address + std::max(1U, bytes) - 1) >> line_shift_;
-  Answer answer = line(first, store, at);
+  const double all = std::max(1U, bytes);
+  const double in_first =
+      first == last ? all
+                    : static_cast<double>((last << line_shift_) - std::min(address, last << line_shift_));
+  Answer answer = line(first, in_first, store, at);
   if (last != first) {
-    const Answer other = line(last, store, at + 1);
+    const Answer other = line(last, all - in_first, store, at + 1);
     if (other.ready > answer.ready) answer = other;
   }
   if (prefetcher_ != Prefetcher::none) prefetch(address, first, answer.level > 0, place, at);

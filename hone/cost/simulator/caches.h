@@ -108,7 +108,8 @@ class Caches {
     std::uint64_t ahead = ~std::uint64_t{0};  ///< the line asked for last
   };
 
-  Answer line(std::uint64_t number, bool store, std::uint64_t at);
+  /// `bytes`: of the access in this line.
+  Answer line(std::uint64_t number, double bytes, bool store, std::uint64_t at);
   /// The line from `level` on, as it comes to the level before.
   Answer fetch(std::size_t level, std::uint64_t number, std::uint64_t at, bool counted);
   Answer from_memory(std::uint64_t at);

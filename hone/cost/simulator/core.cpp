@@ -215,7 +215,7 @@ Core named_core(const std::string& name) {
     units(Kind::load, 3.0, 1.0, 1.0);
     units(Kind::store, 2.0, 1.0, 1.0);
     units(Kind::branch, 2.0, 1.0, 1.0);
-    core.caches = {{{65536.0, 8.0, 4.0, 16.0, 64.0},
+    core.caches = {{{65536.0, 8.0, 4.0, 16.0, 96.0},
                     {2097152.0, 16.0, 15.0, 48.0, 64.0},
                     {33554432.0, 16.0, 50.0, 64.0, 32.0}}};
     core.memory_latency_ns = 75.0, core.memory_gb_per_s = 40.0, core.prefetch_lines = 8.0;

@@ -213,7 +213,9 @@ Core sampled_core(std::uint64_t seed, std::uint64_t number) {
   units(Kind::store, {1.0, 2.0}, {1.0}, {1.0});
   units(Kind::branch, {1.0, 2.0}, {1.0}, {1.0});
   core.caches[0] = {one_of({16384.0, 32768.0, 65536.0, 131072.0}), one_of({4.0, 8.0}),
-                    one_of({3.0, 4.0, 5.0}), one_of({6.0, 12.0, 16.0}), 64.0};
+                    one_of({3.0, 4.0, 5.0}), one_of({6.0, 12.0, 16.0}),
+                    // What all its loads ask for.
+                    core.units[static_cast<std::size_t>(Kind::load)].count * core.vector_bytes};
   core.caches[1] = {one_of({131072.0, 262144.0, 524288.0, 1048576.0, 2097152.0}), one_of({8.0, 16.0}),
                     one_of({10.0, 13.0, 16.0}), one_of({16.0, 32.0, 48.0}), one_of({32.0, 64.0})};
   core.caches[2] = {one_of({0.0, 4194304.0, 8388608.0, 33554432.0}), 16.0, one_of({30.0, 40.0, 55.0}),

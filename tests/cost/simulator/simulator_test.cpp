@@ -290,5 +290,21 @@ TEST(Booking, KeepsWhatWasTakenHoweverFarAheadTheRestLies) {
   EXPECT_EQ(booking.room(1 << 20, 1.0), (1U << 20) + 1);
 }
 
+TEST(CoreSimulator, TheFirstLevelHandsOnSoManyBytesACycle) {
+  std::vector<Instruction> trace;
+  for (std::uint64_t k = 0; k < 256; ++k) trace.push_back(access(Kind::load, 65536 + k * 32, 32));
+  const auto pace = [&](double bytes) {
+    Core core = plain_core();
+    core.caches[0].bytes_per_cycle = bytes;
+    CoreSimulator simulator(core);
+    simulator.warm(65536, 8192);
+    for (int k = 0; k < 100; ++k) simulator.run(trace);
+    return simulator.result().ipc();
+  };
+  EXPECT_NEAR(pace(128.0), 4.0, 0.2);
+  EXPECT_NEAR(pace(32.0), 1.0, 0.05);
+  EXPECT_NEAR(pace(8.0), 0.25, 0.01);
+}
+
 }  // namespace
 }  // namespace hone::cost::simulator
