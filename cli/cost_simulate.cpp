@@ -73,8 +73,10 @@ Json outcome_json(const Outcome& one, const std::optional<sim::IpcModel>& model)
              std::min(1.0, static_cast<double>(one.run.part.instructions) / std::max(1.0, one.instructions))},
             {"simulated", sim::simulated_json(one.run.part, one.core)},
             {"wall_s", one.run.wall_s}};
-  if (one.predicted) json["predicted_by"] = model ? "forest" : "portion";
-  if (one.predicted && model) json["ipc_rmse"] = finite_or_null(model->rmse());
+  const bool forest = model && !one.run.stopped;
+  if (one.run.stopped) json["stopped"] = true;
+  if (one.predicted) json["predicted_by"] = forest ? "forest" : "portion";
+  if (one.predicted && forest) json["ipc_rmse"] = finite_or_null(model->rmse());
   json["description"] = sim::core_json(one.core);
   return json;
 }
@@ -127,9 +129,10 @@ void print_table(const std::vector<Outcome>& all) {
   std::printf("%-*s %10s %12s %6s %9s %8s\n", static_cast<int>(width), "core", "time", "cycles", "IPC",
               "memory %", "core %");
   for (const Outcome& one : all)
-    std::printf("%-*s %10s %12.0f %6.3f %9.1f %8.1f\n", static_cast<int>(width), one.core.name.c_str(),
+    std::printf("%-*s %10s %12.0f %6.3f %9.1f %8.1f%s\n", static_cast<int>(width), one.core.name.c_str(),
                 time_text(one.seconds).c_str(), one.cycles, one.ipc,
-                100.0 * one.run.part.top_down.memory_bound, 100.0 * one.run.part.top_down.core_bound);
+                100.0 * one.run.part.top_down.memory_bound, 100.0 * one.run.part.top_down.core_bound,
+                one.run.stopped ? "  stopped: of the part" : "");
 }
 
 int simulate(const SimulateArguments& arguments) {
@@ -150,6 +153,15 @@ int simulate(const SimulateArguments& arguments) {
   bool first = true;
   for (const int function : module.functions()) {
     std::vector<Outcome> outcomes;
+    if (!sim::executes(module, function)) {
+      const std::string name = module.name_of(function);
+      const Error nothing("the function holds nothing that executes", Place{arguments.file, 0, name},
+                          "a body with loads, stores or arithmetic");
+      if (module.functions().size() == 1) throw nothing;
+      list.push_back({{"function", name}, {"instructions", 0}});
+      std::fprintf(stderr, "note: %s\n", nothing.what());
+      continue;
+    }
     for (const sim::Core& core : cores) {
       Outcome one;
       one.function = module.name_of(function);

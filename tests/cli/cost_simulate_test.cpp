@@ -98,6 +98,18 @@ TEST(CostSimulate, LearnsGoesOnAndPredicts) {
   EXPECT_TRUE(said[0]["predicted"].get<bool>());
   EXPECT_EQ(said[0]["predicted_by"], "forest");
   EXPECT_LT(said[0]["simulated_share"].get<double>(), 0.2);
+  // The forest says nothing of a part that is shorter than what it was taught with.
+  std::string text = kSimulatedKernel;
+  for (std::size_t at = 0; (at = text.find("20000", at)) != std::string::npos; at += 10)
+    text.replace(at, 5, "4000000000");
+  folder.write("long.mlir", text);
+  test::Program stopped(folder, {"cost", "simulate", "long.mlir", "--model", "ipc.json", "--json"});
+  ::usleep(2000000);
+  stopped.signal(SIGINT);
+  ASSERT_EQ(stopped.status(), 3) << stopped.err();
+  const Json part = Json::parse(stopped.out());
+  EXPECT_TRUE(part[0]["stopped"].get<bool>());
+  EXPECT_EQ(part[0]["predicted_by"], "portion");
 }
 
 TEST(CostSimulate, AnotherPairsFileIsLeftAsItIs) {
@@ -110,6 +122,23 @@ TEST(CostSimulate, AnotherPairsFileIsLeftAsItIs) {
     EXPECT_NE(program.err().find("holds no simulated pairs"), std::string::npos) << program.err();
     EXPECT_EQ(folder.read("notes.txt"), text);
   }
+}
+
+TEST(CostSimulate, AFunctionThatHoldsNothingDoesNotEndTheOthers) {
+  const test::Folder folder;
+  const std::string nothing = "func.func @nothing() { return }\n";
+  folder.write("k.mlir", nothing + kSimulatedKernel);
+  folder.write("nothing.mlir", nothing);
+  test::Program both(folder, {"cost", "simulate", "k.mlir", "--json", "--quiet"});
+  ASSERT_EQ(both.status(), 0) << both.err();
+  const Json json = Json::parse(both.out());
+  ASSERT_EQ(json.size(), 2u);
+  EXPECT_EQ(json[0], (Json{{"function", "nothing"}, {"instructions", 0}}));
+  EXPECT_EQ(json[1]["function"], "sum");
+  EXPECT_NE(both.err().find("nothing"), std::string::npos);
+  test::Program alone(folder, {"cost", "simulate", "nothing.mlir"});
+  EXPECT_EQ(alone.status(), 2);
+  EXPECT_NE(alone.err().find("nothing.mlir"), std::string::npos) << alone.err();
 }
 
 }  // namespace

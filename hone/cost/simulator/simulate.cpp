@@ -15,6 +15,11 @@ Program program_of(const mlir::Module& module, int function, const Core& core) {
   return Program(nest, mlir::lowered(nest, core.code_target()));
 }
 
+bool executes(const mlir::Module& module, int function) {
+  const mlir::Nest nest = mlir::nest(module, function);
+  return !nest.steps.empty() || !nest.accesses.empty();
+}
+
 std::uint64_t portion_of(const Program& program, const SimulateOptions& options) {
   if (options.portion >= 1.0)
     return options.most > 0 ? options.most : std::numeric_limits<std::uint64_t>::max();

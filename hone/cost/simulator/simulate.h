@@ -14,6 +14,9 @@ namespace hone::cost::simulator {
 /// Module::functions(). Throws Error as Program does.
 Program program_of(const mlir::Module& module, int function, const Core& core);
 
+/// Whether a function holds anything that program_of takes.
+bool executes(const mlir::Module& module, int function);
+
 struct SimulateOptions {
   /// Part of the instructions that is simulated, in (0, 1]; 1: all.
   double portion = 1.0;
