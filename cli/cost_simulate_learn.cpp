@@ -123,7 +123,12 @@ int simulate_learn(SimulateLearnArguments arguments) {
   bool stopped = false;
   for (std::uint64_t kernel = 0; kernel < all && !stopped; ++kernel) {
     if (!pairs.done.contains(kernel)) {
-      std::vector<ipc::IpcSample> made = ipc::make_pairs(options, kernel);
+      std::vector<ipc::IpcSample> made = ipc::make_pairs(options, kernel, [] { return !interrupted(); });
+      // Of a function that was not done with nothing is kept.
+      if (interrupted()) {
+        stopped = true;
+        break;
+      }
       std::string lines;
       for (const ipc::IpcSample& one : made) lines += ipc::ipc_sample_line(one) + "\n";
       file << lines << fmt::format("{{\"done\":{}}}\n", kernel) << std::flush;

@@ -227,7 +227,8 @@ Core sampled_core(std::uint64_t seed, std::uint64_t number) {
   return core;
 }
 
-std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t kernel) {
+std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t kernel,
+                                  const std::function<bool()>& going) {
   // One of each group of eight, the same computation in other schedules.
   const GeneratedKernel generated = generate_kernel(options.seed, kernel * 8);
   std::vector<IpcSample> samples;
@@ -245,7 +246,10 @@ std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t k
     how.portion = options.portion;
     how.least = options.least;
     how.most = static_cast<std::uint64_t>(2.0 * options.most);
+    bool stopped = false;
+    if (going) how.going = [&](std::uint64_t) { return !(stopped = stopped || !going()); };
     const PortionAndWhole both = simulate_both(program, core, how);
+    if (stopped) return {};
     if (!both.finished) continue;
     IpcSample sample;
     sample.family = generated.family;

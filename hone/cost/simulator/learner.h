@@ -52,8 +52,10 @@ IpcTarget ipc_target_of(const std::string& name);
 Core sampled_core(std::uint64_t seed, std::uint64_t number);
 
 /// One pair, of kernel number `kernel` and core number `core`; no value where the function's length is not
-/// between the options' or it could not be simulated.
-std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t kernel);
+/// between the options' or it could not be simulated. `going` is asked now and then; once it says false all
+/// pairs of the kernel are dropped.
+std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t kernel,
+                                  const std::function<bool()>& going = {});
 
 /// The IPC of a whole run from its first portion, after "Accelerating Computer Architecture Simulation
 /// through Machine Learning" (Ali and Akram, arXiv 2402.18746, 2024): a random forest, their best of several

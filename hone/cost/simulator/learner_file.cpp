@@ -140,6 +140,14 @@ IpcModel IpcModel::parse(const std::string& text, const std::string& file) {
   } catch (const nlohmann::json::exception&) {
     throw Error("it does not say how its pairs were made", place, "learn it again");
   }
+  const auto need = [&](bool holds, const char* key, const char* what) {
+    if (!holds) throw Error(what, Place{file, 0, key}, "learn it again");
+  };
+  const IpcPairOptions& of = model.options_;
+  need(of.portion > 0.0 && of.portion < 1.0, "pairs_of.portion", "a portion lies between 0 and 1");
+  need(of.least >= 1, "pairs_of.least", "a portion is at least one instruction");
+  need(of.fewest < of.most, "pairs_of.fewest", "the fewest instructions are not fewer than the most");
+  need(std::isnan(model.rmse_) || model.rmse_ >= 0.0, "rmse", "an error is not below 0");
   model.grow();
   return model;
 }

@@ -91,5 +91,36 @@ TEST(SimulatedIpc, PairsAreAsTheirLinesSay) {
   EXPECT_NEAR(again.ipc, one.ipc, 1e-5);
 }
 
+TEST(SimulatedIpc, AModelOfImpossibleNumbersIsRefused) {
+  Json model = Json::parse(IpcModel::fit(pairs(), small()).text());
+  const auto error = [](const Json& json) {
+    try {
+      (void)IpcModel::parse(json.dump(), "ipc.json");
+    } catch (const Error& wrong) {
+      return std::string(wrong.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(error(model), "");
+  for (const auto& [key, value] :
+       {std::pair{"portion", -3.0}, {"portion", 1.0}, {"least", 0.0}, {"most", 1.0}}) {
+    Json wrong = model;
+    wrong["pairs_of"][key] = value;
+    EXPECT_NE(error(wrong).find("ipc.json"), std::string::npos) << key;
+  }
+  model["rmse"] = -1.0;
+  EXPECT_NE(error(model).find("rmse"), std::string::npos);
+}
+
+TEST(SimulatedIpc, OfAKernelThatIsStoppedNoPairIsKept) {
+  IpcPairOptions options = small();
+  options.fewest = 2e5, options.most = 1e7;
+  std::uint64_t kernel = 0;
+  while (make_pairs(options, kernel).empty()) ++kernel;
+  int asked = 0;
+  EXPECT_TRUE(make_pairs(options, kernel, [&] { return ++asked, false; }).empty());
+  EXPECT_EQ(asked, 1);
+}
+
 }  // namespace
 }  // namespace hone::cost::simulator
