@@ -10,8 +10,9 @@
 namespace hone::cost::simulator {
 namespace {
 
-constexpr std::size_t kBatch = 2048;          // instructions handed on at once
-constexpr std::uint64_t kAskEvery = 1 << 20;  // turns of loops after which the sink is asked, come what may
+constexpr std::size_t kBatch = 2048;  // instructions handed on at once
+constexpr std::uint64_t kTurnsUnasked = 1
+                                        << 20;  // turns of loops after which the sink is asked, come what may
 
 }  // namespace
 
@@ -208,7 +209,7 @@ class Walker {
 
   void body(int id) {
     ++turn_;
-    if (turn_ % kAskEvery == 0 && !stopped_) stopped_ = !sink_({});
+    if (turn_ % kTurnsUnasked == 0 && !stopped_) stopped_ = !sink_({});
     const std::uint64_t turn = turn_;
     for (const Program::Event& event : program_.nodes_[static_cast<std::size_t>(id + 1)].events) {
       if (stopped_) return;
