@@ -12,29 +12,10 @@
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/json.h"
+#include "hone/cost/csv.h"
 
 namespace hone::cost {
 namespace {
-
-/// A line's cells, quotes around a cell taken off; commas within quotes are the cell's.
-std::vector<std::string> gemm_cells(std::string_view line) {
-  std::vector<std::string> cells(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"')
-      quoted = !quoted;
-    else if (c == ',' && !quoted)
-      cells.emplace_back();
-    else
-      cells.back() += c;
-  }
-  for (std::string& cell : cells) {
-    const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-    cell.erase(std::find_if_not(cell.rbegin(), cell.rend(), blank).base(), cell.end());
-    cell.erase(cell.begin(), std::find_if_not(cell.begin(), cell.end(), blank));
-  }
-  return cells;
-}
 
 std::string gemm_lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -212,7 +193,7 @@ double gemm_type_bytes(const std::string& type, const Place& place) {
 }
 
 GemmTable parse_gemm_table(const std::string& given, const std::string& name) {
-  const std::string_view text = std::string_view(given).substr(given.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+  const std::string_view text = without_mark(given);
   GemmTable table;
   table.file = name;
   std::vector<std::string> header;
@@ -229,7 +210,10 @@ GemmTable parse_gemm_table(const std::string& given, const std::string& name) {
           (byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f)
         throw Error(fmt::format("this is no text: it has the byte {:#04x}", byte), place,
                     "a table is a CSV file (docs/formats.md)");
-    std::vector<std::string> cells = gemm_cells(line);
+    auto read = csv_cells(line);
+    if (!read && !ended && !header.empty() && !table.cutlass) break;
+    if (!read) throw Error("a quoted cell does not end on its line, or something follows it", place);
+    std::vector<std::string> cells = std::move(*read);
     if (cells.size() == 1 && cells[0].empty()) continue;
     if (header.empty()) {
       header = std::move(cells);

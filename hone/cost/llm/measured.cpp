@@ -10,7 +10,7 @@
 
 #include "hone/base/files.h"
 #include "hone/base/numbers.h"
-#include "hone/cost/llm/csv.h"
+#include "hone/cost/csv.h"
 #include "hone/predict/score.h"
 
 namespace hone::cost {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "hone/base/files.h"
-#include "hone/cost/llm/csv.h"
+#include "hone/cost/csv.h"
 #include "hone/cost/llm/fit.h"
 
 namespace hone::cost {

@@ -9,6 +9,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/cost/csv.h"
 
 namespace hone::cost {
 namespace {
@@ -71,10 +72,13 @@ RecurringTrace RecurringTrace::parse(const std::string& text, const std::string&
   std::map<std::pair<std::int64_t, double>, int> counted;
   std::map<std::pair<std::int64_t, double>, std::vector<double>> epochs;
   int number = 0;
-  for (const std::string& line : split_at(text, '\n')) {
+  for (const std::string& line : split_at(std::string(without_mark(text)), '\n')) {
     ++number;
     if (line.empty() || line[0] == '#') continue;
-    const std::vector<std::string> cells = split_at(line, ',');
+    const auto read = csv_cells(line);
+    if (!read)
+      throw Error("a quoted cell does not end on its line, or something follows it", Place{file, number, ""});
+    const std::vector<std::string>& cells = *read;
     if (where.empty()) {
       for (const std::string& name : trace_columns()) {
         const auto found = std::find(cells.begin(), cells.end(), name);

@@ -1,4 +1,4 @@
-#include "hone/cost/llm/csv.h"
+#include "hone/cost/csv.h"
 
 #include <algorithm>
 
