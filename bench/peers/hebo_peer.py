@@ -9,11 +9,28 @@ import numpy as np
 warnings.simplefilter("ignore")
 
 import pandas as pd
+import pymoo.core.duplicate
 import torch
 from hebo.design_space.design_space import DesignSpace
 from hebo.optimizers.hebo import HEBO
 
 from protocol import Unable, Worst, categories, grid, serve, unit_size, versions
+
+
+def mark_duplicates(_, population, others, is_duplicate):
+    """What pymoo's own finds by comparing every pair (the last of equals stays; what is in OTHERS goes), by
+    hashing. HEBO proposes the same to the last bit, in about two thirds of its time."""
+    keys = [frozenset(individual.X.items()) for individual in population]
+    seen = set() if others is None else {frozenset(individual.X.items()) for individual in others}
+    for i in reversed(range(len(keys))):
+        if keys[i] in seen:
+            is_duplicate[i] = True
+        elif others is None:
+            seen.add(keys[i])
+    return is_duplicate
+
+
+pymoo.core.duplicate.ElementwiseDuplicateElimination._do = mark_duplicates
 
 
 def dimension(parameter):
