@@ -103,7 +103,6 @@ void GpModel::update(const study::Change& change) {
   if (trial.state == TrialState::failed) {
     set_outcome(row, false);
     forget(row, false);
-    count_poor(row, 0);
   }
   if (it.infeasible) {
     // What is known before training: the costs.
@@ -147,7 +146,6 @@ void GpModel::told(std::size_t row, const study::Result& result) {
   }
   count_limits(row, result.fidelity, result.measures);
   set_outcome(row, finite);
-  if (!finite) count_poor(row, result.fidelity - 1);
 }
 
 void GpModel::count_limits(std::size_t row, std::int64_t fidelity, const study::Measures& measures) {

@@ -33,9 +33,13 @@ struct GpModelOptions {
 /// - Success: a trial that failed, gave NaN or infinity, or was found infeasible without a value for any
 ///   limit, is a 1, others with a result are 0; the regression on it, and how far it stays below 1/2 in
 ///   deviations, gives a probability (after Rasmussen and Williams, section 6.5).
-/// - Failed, and pruned trials at fidelities that they have not reached, count as poor: with the upper
-///   quartile of the values there at that time, never among the best (joint models: nothing is made up). A
-///   failed trial's own values do not count.
+/// - A failed trial's own values do not count. Where the model of success expects a failure also without
+///   that trial (leave one out), as beyond an edge, it counts as poor: with the upper quartile of the values,
+///   in the objectives' means and deviations but not in their hyperparameters. A failure alone among
+///   successes, as by chance, counts in the model of success only: a bad value made up beside good ones would
+///   bend the objectives. At most the 100 last; joint models: nothing is made up.
+/// - Pruned trials at fidelities that they have not reached count as poor: with the upper quartile of the
+///   values there at that time, never among the best (joint models: nothing is made up).
 /// - A trial that breaks a limit counts for the objectives' models too, but is never among the best. By how
 ///   much limits are broken is modelled as OutputTransform::Kind::limit says: however far some values lie,
 ///   the edge stays apart from them.
@@ -97,6 +101,7 @@ class GpModel {
   void count_poor(std::size_t row, std::int64_t reached);
   void forget(std::size_t row, bool with_limits);
   void choose_level();
+  void count_failures();
   void add_earlier(GpAcquisition& acquisition);
   std::vector<std::vector<double>> imagine_running(const GpAcquisition& acquisition);
   void choose_best(GpAcquisition& acquisition, const std::vector<std::vector<double>>& believed);

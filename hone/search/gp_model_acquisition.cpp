@@ -7,7 +7,7 @@
 namespace hone::search {
 namespace {
 
-constexpr std::size_t kMaxPending = 100;
+constexpr std::size_t kMaxPending = 100, kMaxSupposed = 100;
 constexpr std::size_t kMaxFront = 50;
 constexpr std::size_t kSeeds = 6;
 
@@ -56,6 +56,7 @@ GpAcquisition GpModel::acquisition() {
   if (n_failed_ > 0 && success_.size() > 1) {
     success_.refresh();
     result.success = GpAcquisition::Bound{&success_.process(), success_.transformed(0.5)};
+    count_failures();
   }
   if (options_.cost_exponent > 0.0 && cost_.size() > 1) {
     cost_.refresh();
@@ -69,6 +70,23 @@ GpAcquisition GpModel::acquisition() {
   if (!earlier_.empty()) add_earlier(result);
   choose_best(result, imagine_running(result));
   return result;
+}
+
+/// Puts the failures that others lead to expect into the objectives' models.
+void GpModel::count_failures() {
+  if (options_.joint) return;
+  const std::vector<std::int64_t>& keys = success_.keys();
+  Eigen::VectorXd expected, variances;
+  success_.process().likeliest().leave_one_out(expected, variances);
+  std::vector<std::vector<double>> rows;
+  for (std::size_t k = keys.size(); k-- > 0 && rows.size() < kMaxSupposed;) {
+    const Row& row = rows_[static_cast<std::size_t>(keys[k])];
+    if (row.failed && expected[static_cast<Eigen::Index>(k)] > success_.transformed(0.5) &&
+        !level_->objectives.front().holds(keys[k]))
+      rows.push_back(coding_.row(row.point));
+  }
+  for (Surrogate& it : level_->objectives)
+    if (it.size() >= 4) it.suppose(rows, it.upper_quartile());
 }
 
 void GpModel::add_earlier(GpAcquisition& acquisition) {

@@ -173,6 +173,10 @@ std::vector<double> Surrogate::imagine(const std::vector<std::vector<double>>& r
   return means;
 }
 
+void Surrogate::suppose(const std::vector<std::vector<double>>& rows, double value) {
+  for (const auto& row : rows) process_.append(row, transform_(value));
+}
+
 void Surrogate::forget_imagined() { process_.truncate(keys_.size()); }
 
 }  // namespace hone::search

@@ -77,6 +77,9 @@ class Surrogate {
   /// to be learnt there. Until forget_imagined() or refresh().
   /// Returns those values.
   std::vector<double> imagine(const std::vector<std::vector<double>>& rows);
+  /// Adds rows with one value, as if it had been observed there. Likewise until forget_imagined() or
+  /// refresh().
+  void suppose(const std::vector<std::vector<double>>& rows, double value);
   void forget_imagined();
 
  private:
