@@ -25,7 +25,7 @@ std::string path_of(const StoreArguments& given) {
   if (url.starts_with("sqlite:")) return url.substr(7);
   if (url.find(':') != std::string::npos && !std::filesystem::exists(url))
     throw Error(fmt::format("'{}' is no SQLite store", url), Place{"", 0, "--store"},
-                "other stores check themselves");
+                "a store is named sqlite:PATH, or by its path");
   return url;
 }
 

@@ -174,6 +174,9 @@ std::string why_finished(const study::Study& study, const StudyFile& file, const
   const std::string unit = file.task->fidelity_unit();
   if (budget.steps && spending.units() >= *budget.steps)
     return fmt::format("the budget of {} {} is spent", *budget.steps, unit);
+  if (budget.steps && study.size() == 0 && *budget.steps < study.header().horizon)
+    return fmt::format("nothing was begun: no job fits into the budget of {} {}, a whole trial takes {}",
+                       *budget.steps, unit, study.header().horizon);
   if (budget.steps && *budget.steps - spending.units() < study.header().horizon)
     return fmt::format("{} of {} {} are spent, and no further job fits in", spending.units(), *budget.steps,
                        unit);

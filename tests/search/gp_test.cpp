@@ -169,7 +169,7 @@ TEST(Gp, KeepsAwayFromWhatFails) {
 
 TEST(Gp, FailuresByChanceDoNotLeadItAstray) {
   // Every seventh trial is lost, whatever its config: with bad values made up for these the searchers ended
-  // behind random search (1.9 here).
+  // behind random search.
   for (const std::string name : {"gp", "turbo"}) {
     std::vector<double> regrets;
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
