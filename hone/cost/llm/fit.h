@@ -24,8 +24,8 @@ struct LlmPoint {
 
 /// Reads points from a CSV file with a header (prompt_tokens, output_tokens, seconds; first_token_s, batch,
 /// model and hardware where there are such; other columns are ignored) or, told by its first character, from
-/// lines of JSON objects with the same keys (those that have "failed" are skipped). Throws Error with the
-/// line of what is malformed: no number, none positive, a token count that is not whole.
+/// lines of JSON objects with the same keys (those that have "failed" or "asked" are skipped). Throws Error
+/// with the line of what is malformed: no number, none positive, a token count that is not whole.
 std::vector<LlmPoint> read_llm_points(const std::string& path);
 /// The same from text; `name` is for messages.
 std::vector<LlmPoint> parse_llm_points(const std::string& text, const std::string& name);

@@ -105,7 +105,7 @@ std::vector<LlmPoint> parse_llm_points(const std::string& given, const std::stri
         throw Error("this line is not valid JSON", place);
       }
       if (!parsed.is_object()) throw Error("this line is no JSON object", place);
-      if (parsed.contains("failed")) continue;
+      if (parsed.contains("failed") || parsed.contains("asked")) continue;
       points.push_back(point_of_json(parsed, place));
     } else {
       const auto cells = need_cells(line, place);

@@ -1,20 +1,18 @@
 #include "hone/cost/llm/probe.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <tuple>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "hone/base/appended_file.h"
 #include "hone/base/clock.h"
 #include "hone/base/files.h"
 #include "hone/base/numbers.h"
@@ -36,36 +34,18 @@ constexpr double kQuestion = 12.0;
 constexpr std::int64_t kFailuresInARow = 3;
 constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one request, in a file
 
+/// A request that the file says was made, and what it may cost at most.
+struct Asked {
+  Target target;
+  std::int64_t in = 0, out = 0;
+};
+
 /// What the file says was done and spent.
 struct Spent {
   std::set<Target> done;
   std::map<std::int64_t, std::int64_t> words;  ///< of the prompts made for a target size
   std::int64_t tokens_in = 0, tokens_out = 0;
   double words_per_token = 1.0;
-};
-
-/// Keeps other probes from the file while it lives: what they spend would not be seen. Throws Error where one
-/// has it already.
-class LedgerLock {
- public:
-  explicit LedgerLock(const std::string& path) {
-    if (is_device(path)) return;
-    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file_ < 0)
-      throw environment_error(fmt::format("'{}' cannot be written: {}", path, std::strerror(errno)));
-    if (::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-    ::close(file_);
-    throw Error("another probe is writing this file", Place{path, 0, ""},
-                "wait until it has ended: a spending limit is kept by one at a time");
-  }
-  ~LedgerLock() {
-    if (file_ >= 0) ::close(file_);
-  }
-  LedgerLock(const LedgerLock&) = delete;
-  LedgerLock& operator=(const LedgerLock&) = delete;
-
- private:
-  int file_ = -1;
 };
 
 /// Whether this is the beginning of a line about a model, cut off, and not a line or anything else.
@@ -95,7 +75,8 @@ class Probe {
   }
 
   ProbeResult run() {
-    const LedgerLock lock(options_.file);
+    ledger_.emplace(options_.file, "another probe is writing this file",
+                    "wait until it has ended: a spending limit is kept by one at a time");
     read_ledger();
     std::vector<Target> plan;
     for (std::int64_t repeat = 0; repeat < options_.repeats; ++repeat)
@@ -150,6 +131,7 @@ class Probe {
     const bool torn = is_torn(std::string_view(text).substr(end), options_.model);
     if (torn) text.resize(end);
     std::istringstream lines(text);
+    std::optional<Asked> asked;  // in the line before
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
@@ -165,19 +147,38 @@ class Probe {
       if (!json.is_object()) throw Error("this is no line of a probe", place, "choose another file");
       if (const std::string model = json_text(json, "model"); model != options_.model)
         throw Error(fmt::format("this file is of another model, '{}'", model), place, "one file a model");
-      spent_.tokens_in += whole("billed_in");
-      spent_.tokens_out += whole("billed_out");
+      const std::int64_t in = whole("billed_in"), out = whole("billed_out");
+      const auto target_of = [&] {
+        return Target{whole("target_prompt"), whole("target_output"), whole("repeat")};
+      };
+      // What came of a request stands in the line behind it, or was never written.
+      const bool came =
+          asked && !json.contains("asked") && json.contains("target_prompt") && target_of() == asked->target;
+      if (asked && !came) count(asked->in, asked->out);
+      asked.reset();
+      if (json.contains("asked")) {
+        asked = Asked{target_of(), in, out};
+        continue;
+      }
+      count(in, out);
       if (json.contains("failed")) continue;
-      const Target target{whole("target_prompt"), whole("target_output"), whole("repeat")};
+      const Target target = target_of();
       spent_.done.insert(target);
       learn(std::get<0>(target), whole("words"), whole("prompt_tokens"));
     }
+    if (asked) count(asked->in, asked->out);
     if (torn) {
-      std::filesystem::resize_file(options_.file, end);
-      count_torn();
+      ledger_->cut(end);
+      // Behind a request it was that one's answer, whose worst is counted.
+      if (!asked) count_torn();
     } else if (end < text.size()) {
-      append_text("\n");
+      ledger_->append("\n");
     }
+  }
+
+  void count(std::int64_t in, std::int64_t out) {
+    spent_.tokens_in += in;
+    spent_.tokens_out += out;
   }
 
   /// What a line was that a full disk or a crash cut off: nobody knows what its request cost.
@@ -215,15 +216,9 @@ class Probe {
     return false;
   }
 
-  /// Appends one line and sees it to the disk: what was spent must not be forgotten.
-  void append(const Json& line) const {
-    append_text(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-  }
-  void append_text(const std::string& text) const {
-    std::ofstream file(options_.file, std::ios::app);
-    file << text;
-    file.flush();
-    if (!file) throw environment_error(fmt::format("'{}' cannot be written", options_.file));
+  /// Appends one line: what was spent must not be forgotten.
+  void append(const Json& line) {
+    ledger_->append(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
 
   /// Waits, unless interrupted.
@@ -251,6 +246,8 @@ class Probe {
       const std::string text = probe_prompt(words, salt);
       const auto most_in = static_cast<std::int64_t>(text.size()) + kWrapping;
       if (!affordable(most_in, output)) return false;
+      // Before anything is paid: however this process ends, the file knows of the request.
+      bill(head, "asked", true, most_in, output);
       const ProbeAnswer answer = send_probe(client_, options_, text, output, dialect_);
       if (answer.kind == ProbeAnswer::Kind::done) {
         accept(head, answer, words);
@@ -288,8 +285,7 @@ class Probe {
   }
 
   void accept(Json line, const ProbeAnswer& answer, std::int64_t words) {
-    spent_.tokens_in += answer.prompt_tokens;
-    spent_.tokens_out += answer.output_tokens;
+    count(answer.prompt_tokens, answer.output_tokens);
     line["words"] = words;
     line["prompt_tokens"] = answer.prompt_tokens;
     line["output_tokens"] = answer.output_tokens;
@@ -305,11 +301,14 @@ class Probe {
   }
 
   /// Writes down what a failed request may have cost.
-  void spend(Json line, const ProbeAnswer& answer, std::int64_t most_in, std::int64_t output) {
+  void spend(const Json& head, const ProbeAnswer& answer, std::int64_t most_in, std::int64_t output) {
     const std::int64_t in = answer.maybe_billed ? most_in : 0, out = answer.maybe_billed ? output : 0;
-    spent_.tokens_in += in;
-    spent_.tokens_out += out;
-    line["failed"] = answer.why;
+    count(in, out);
+    bill(head, "failed", answer.why, in, out);
+  }
+
+  void bill(Json line, const char* what, const Json& value, std::int64_t in, std::int64_t out) {
+    line[what] = value;
     line["billed_in"] = in;
     line["billed_out"] = out;
     append(line);
@@ -317,6 +316,7 @@ class Probe {
 
   ProbeOptions options_;
   HttpClient client_;
+  std::optional<AppendedFile> ledger_;
   ProbeDialect dialect_;
   std::set<Sizes> refused_;
   Spent spent_;

@@ -28,7 +28,7 @@ struct ProbeOptions {
   std::int64_t retries = 5;        ///< of one request
   double backoff_s = 1.0;          ///< before the first retry; doubles
   std::string ca_file;
-  std::string file;  ///< lines of JSON, appended: one a request; what it holds is not asked again
+  std::string file;  ///< lines of JSON, appended (docs/formats.md); what it answers is not asked again
   std::function<void(const std::string&)> progress;
   std::function<bool()> interrupted;
   std::function<void(double)> sleep;  ///< for tests; empty: really
@@ -55,8 +55,11 @@ struct ProbeResult {
 /// are the API's own (`usage`). The first token's time is left out where an answer came all at once, as
 /// proxies that buffer pass it on, or where the model thought first and its thinking was not streamed.
 ///
-/// One probe at a time has the file: a second one throws Error. A last line that was cut off is taken out and
-/// counted at the worst that a request of this plan may cost; one without its line's end gets it.
+/// One probe at a time has the file: a second one throws Error. A request stands in it, on the disk, before
+/// it is sent: where the file cannot be written, Error (environment) is thrown and nothing is paid for, and
+/// one whose answer was never written, because the probe was killed, is counted at its worst. A last line
+/// that was cut off is taken out, and counted at the worst that a request of this plan may cost unless the
+/// line before it is its request; one without its line's end gets it.
 ///
 /// The budget is never passed, provided that the server bills no more than `max_tokens` outputs: before a
 /// request its worst case is reckoned (every byte of the prompt and of its wrapping a token, all outputs) and

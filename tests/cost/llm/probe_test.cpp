@@ -284,51 +284,6 @@ TEST(LlmProbe, StopsWhenInterrupted) {
   EXPECT_EQ(result.left, 6);
 }
 
-TEST(LlmProbe, GoesOnBehindALineThatWasCutOff) {
-  const Folder folder;
-  SmallServer server([](const ServerRequest& request) { return test::model_reply(request); });
-  const ProbeOptions options = test::probe_options(server, folder);
-  const std::int64_t all = probe_llm(options).tokens;
-  const std::string before = folder.read("probe.jsonl");
-  const std::size_t last = before.rfind('\n', before.size() - 2) + 1;
-  for (const std::size_t kept : {last + 1, last + 20, before.size() - 2}) {
-    folder.write("probe.jsonl", before.substr(0, kept));
-    const ProbeResult result = probe_llm(options);
-    EXPECT_EQ(result.measured, 1) << kept;
-    EXPECT_EQ(result.points.size(), 8u) << kept;
-    EXPECT_GT(result.tokens, all) << "nobody knows what it cost: " << kept;
-    EXPECT_EQ(probe_llm(options).tokens, result.tokens) << "counted once: " << kept;
-  }
-  folder.write("probe.jsonl", before.substr(0, before.size() - 1));  // whole, but for its end
-  const ProbeResult whole = probe_llm(options);
-  EXPECT_EQ(whole.measured, 0);
-  EXPECT_EQ(whole.tokens, all);
-  EXPECT_EQ(folder.read("probe.jsonl"), before);
-  // What is no line of a probe stays as it is.
-  for (const char* notes : {"notes", "{\"mine\": ", "{\"model\": \"m\"}"}) {
-    folder.write("probe.jsonl", notes);
-    EXPECT_THROW(probe_llm(options), Error) << notes;
-    EXPECT_EQ(folder.read("probe.jsonl"), notes);
-  }
-}
-
-TEST(LlmProbe, HasItsFileAlone) {
-  const Folder folder;
-  std::atomic<int> refused{0};
-  ProbeOptions second;
-  SmallServer server([&](const ServerRequest& request) {
-    try {
-      probe_llm(second);
-    } catch (const Error& error) {
-      if (error.message().find("another probe") != std::string::npos) ++refused;
-    }
-    return test::model_reply(request);
-  });
-  second = test::probe_options(server, folder);
-  EXPECT_EQ(probe_llm(test::probe_options(server, folder)).measured, 8);
-  EXPECT_EQ(refused.load(), 8);
-}
-
 TEST(LlmProbe, WhatFailedIsLeft) {
   const Folder folder;
   std::atomic<int> asked{0};
