@@ -3,11 +3,10 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "cost.h"
+#include "hone/base/appended_file.h"
 #include "hone/base/files.h"
 #include "hone/cost/simulator/learner.h"
 #include "progress_line.h"
@@ -27,7 +26,9 @@ struct SimulateLearnArguments {
 /// Pairs that a run before has written, and which kernels it has done with. The first line says how they were
 /// made.
 struct Pairs {
+  bool begun = false;  ///< there is a first line
   std::vector<ipc::IpcSample> samples;
+  std::set<std::uint64_t> cores;  ///< of them: each pair has its own
   std::set<std::uint64_t> done;
 };
 
@@ -40,10 +41,12 @@ Json pairs_head(const ipc::IpcPairOptions& options) {
 }
 
 /// What follows the last kernel that was done with is taken off the file: that run was ended while it wrote,
-/// and the kernel is made again.
-Pairs read_pairs(const std::string& file, const ipc::IpcPairOptions& options) {
+/// and the kernel is made again. A pair that is there twice, from two runs at once, is taken once: of one
+/// that is held out nothing may be learned.
+Pairs read_pairs(AppendedFile& appended, const ipc::IpcPairOptions& options) {
   Pairs pairs;
-  if (!std::filesystem::exists(file)) return pairs;
+  const std::string& file = appended.path();
+  if (!std::filesystem::is_regular_file(file)) return pairs;
   const std::string text = read_file(file);
   const std::string head_line = pairs_head(options).dump();
   std::size_t at = 0, kept = 0;
@@ -70,19 +73,21 @@ Pairs read_pairs(const std::string& file, const ipc::IpcPairOptions& options) {
         throw Error("its pairs were made with other options", place,
                     fmt::format("the same options, or another file; it has {}",
                                 head.value("pairs_of", Json{}).dump()));
+      pairs.begun = true;
       kept = at;
       continue;
     }
     if (line.starts_with("{\"done\":")) {
       pairs.done.insert(static_cast<std::uint64_t>(std::strtoull(line.c_str() + 8, nullptr, 10)));
-      std::move(undone.begin(), undone.end(), std::back_inserter(pairs.samples));
+      for (ipc::IpcSample& one : undone)
+        if (pairs.cores.insert(one.core).second) pairs.samples.push_back(std::move(one));
       undone.clear();
       kept = at;
       continue;
     }
     undone.push_back(ipc::ipc_sample_of(line, file, number));
   }
-  if (kept < text.size()) std::filesystem::resize_file(file, kept);
+  if (kept < text.size()) appended.cut(kept);
   return pairs;
 }
 
@@ -113,12 +118,10 @@ int simulate_learn(SimulateLearnArguments arguments) {
   need_other_file(arguments.out, {arguments.pairs});
   catch_interrupts();
   ProgressLine progress(arguments.quiet);
-  Pairs pairs = read_pairs(arguments.pairs, options);
-  const bool fresh =
-      !std::filesystem::exists(arguments.pairs) || std::filesystem::file_size(arguments.pairs) == 0;
-  std::ofstream file(arguments.pairs, std::ios::app);
-  if (fresh) file << pairs_head(options).dump() << '\n';
-  if (!file) throw Error("it cannot be written", Place{arguments.pairs, 0, ""}, "--pairs names another file");
+  AppendedFile file(arguments.pairs, "another run is writing these pairs",
+                    "wait until it has ended: this command then goes on behind it; or --pairs names another");
+  Pairs pairs = read_pairs(file, options);
+  if (!pairs.begun) file.append(pairs_head(options).dump() + "\n");
   const auto all = static_cast<std::uint64_t>(options.kernels);
   bool stopped = false;
   for (std::uint64_t kernel = 0; kernel < all && !stopped; ++kernel) {
@@ -131,9 +134,7 @@ int simulate_learn(SimulateLearnArguments arguments) {
       }
       std::string lines;
       for (const ipc::IpcSample& one : made) lines += ipc::ipc_sample_line(one) + "\n";
-      file << lines << fmt::format("{{\"done\":{}}}\n", kernel) << std::flush;
-      if (!file)
-        throw environment_error(fmt::format("{} could not be written", arguments.pairs), "is the disk full?");
+      file.append(lines + fmt::format("{{\"done\":{}}}\n", kernel));
       // As their lines say, so that a run that goes on learns the same.
       for (const ipc::IpcSample& one : made)
         pairs.samples.push_back(ipc::ipc_sample_of(ipc::ipc_sample_line(one), arguments.pairs, 0));

@@ -1,5 +1,6 @@
 // hone cost simulate, simulate-learn.
 #include <algorithm>
+#include <csignal>
 
 #include <gtest/gtest.h>
 
@@ -110,6 +111,34 @@ TEST(CostSimulate, LearnsGoesOnAndPredicts) {
   const Json part = Json::parse(stopped.out());
   EXPECT_TRUE(part[0]["stopped"].get<bool>());
   EXPECT_EQ(part[0]["predicted_by"], "portion");
+}
+
+TEST(CostSimulate, PairsAreTaughtOnceHoweverManyRunsWroteThem) {
+  const test::Folder folder;
+  const auto learn = [&](const std::string& kernels, const std::string& out) {
+    return std::vector<std::string>{
+        "cost",    "simulate-learn", "--kernels", kernels, "--fewest", "20000", "--most", "150000",
+        "--least", "2000",           "--pairs",   "pairs", "--out",    out,     "--json", "--quiet"};
+  };
+  {
+    test::Program first(folder, learn("100000", "a.json"));
+    ASSERT_TRUE(
+        test::wait_until([&] { return folder.read("pairs").find("{\"done\":3}") != std::string::npos; }));
+    test::Program second(folder, learn("40", "b.json"));
+    EXPECT_EQ(second.status(), 2);
+    EXPECT_NE(second.err().find("pairs: another run"), std::string::npos) << second.err();
+    first.signal(SIGINT);
+    EXPECT_EQ(first.status(), 3) << first.err();
+  }
+  test::Program all(folder, learn("40", "a.json"));
+  ASSERT_EQ(all.status(), 0) << all.err();
+  // As two runs at once of an earlier hone left it.
+  const std::string once = folder.read("pairs");
+  folder.write("pairs", once + once.substr(once.find('\n') + 1));
+  test::Program twice(folder, learn("40", "a.json"));
+  ASSERT_EQ(twice.status(), 0) << twice.err();
+  EXPECT_EQ(Json::parse(twice.out())["pairs"], Json::parse(all.out())["pairs"]);
+  EXPECT_EQ(Json::parse(twice.out())["held_out"], Json::parse(all.out())["held_out"]);
 }
 
 TEST(CostSimulate, AnotherPairsFileIsLeftAsItIs) {
