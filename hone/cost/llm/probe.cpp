@@ -64,9 +64,13 @@ class Probe {
     if (options_.model.empty())
       throw Error("the model's name is missing", {}, "--model NAME, as the API names it");
     if (options_.file.empty()) throw Error("a probe needs a file for its points");
-    for (const auto* sizes : {&options_.prompts, &options_.outputs})
+    for (auto* sizes : {&options_.prompts, &options_.outputs}) {
       for (const std::int64_t size : *sizes)
         if (size < 1 || size > 1000000) throw Error(fmt::format("{} tokens cannot be asked for", size));
+      // A size that is given twice is asked for once.
+      std::sort(sizes->begin(), sizes->end());
+      sizes->erase(std::unique(sizes->begin(), sizes->end()), sizes->end());
+    }
     if (std::isfinite(options_.budget_dollars) && !priced())
       throw Error("a budget in dollars needs what tokens cost", {},
                   "--price-in and --price-out, dollars per 1000 tokens");
@@ -181,6 +185,9 @@ class Probe {
     spent_.tokens_out += out;
   }
 
+  /// Whether there is an answer, of this run or an earlier one.
+  bool answered() const { return !spent_.done.empty() || result_.measured > 0; }
+
   /// What a line was that a full disk or a crash cut off: nobody knows what its request cost.
   void count_torn() {
     std::int64_t prompt = 1, output = 1;
@@ -248,7 +255,9 @@ class Probe {
       if (!affordable(most_in, output)) return false;
       // Before anything is paid: however this process ends, the file knows of the request.
       bill(head, "asked", true, most_in, output);
-      const ProbeAnswer answer = send_probe(client_, options_, text, output, dialect_);
+      ProbeAnswer answer = send_probe(client_, options_, text, output, dialect_);
+      // Who has counted before does count: the stream broke off between the answer's end and its counts.
+      if (answer.uncounted && answered()) answer.kind = ProbeAnswer::Kind::retry;
       if (answer.kind == ProbeAnswer::Kind::done) {
         accept(head, answer, words);
         if (answer.output_tokens > output || answer.prompt_tokens > most_in)
@@ -261,7 +270,7 @@ class Probe {
       }
       spend(head, answer, most_in, output);
       if (answer.kind == ProbeAnswer::Kind::refused) {
-        if (!answer.of_this || (spent_.done.empty() && result_.measured == 0))
+        if (!answer.of_this || !answered())
           throw Error(fmt::format("the API refuses: {}", answer.why), {}, answer.hint);
         refused_.insert(sizes_of(target));
         last_failure_ = answer.why;

@@ -17,7 +17,7 @@ struct ProbeOptions {
   std::string model;  ///< as the API names it
   bool chat = true;   ///< /chat/completions; false: /completions
   std::string key;    ///< sent as a bearer token where it is not empty; never written anywhere
-  std::vector<std::int64_t> prompts{16, 128, 512, 1024};  ///< tokens aimed at
+  std::vector<std::int64_t> prompts{16, 128, 512, 1024};  ///< tokens aimed at; in any order, repeats are one
   std::vector<std::int64_t> outputs{1, 16, 64};
   std::int64_t repeats = 3;
   bool ignore_eos = false;  ///< ask servers that know it for exactly so many tokens (vLLM's ignore_eos)
@@ -68,13 +68,14 @@ struct ProbeResult {
 /// (429, 503, 4xx, no connection) cost nothing. An answer with more output tokens than were asked for ends
 /// the probe with an Error.
 ///
-/// 429 and 5xx, broken connections, timeouts and malformed answers are retried after a wait that doubles,
-/// with jitter, or as long as Retry-After says, in seconds or with a date (at most 60 s). Three requests in a
-/// row that fail for good end the probe. An API that refuses max_tokens for max_completion_tokens, or a
-/// temperature or stream_options, by name is asked so from then on. Once something was answered, a size that
-/// is refused (400, 413, 422: the prompt is longer than the model's context, say) has failed and is asked for
-/// no more in this run; the others are. Other refusals (401, 404) throw Error with what the server said; the
-/// key is never part of it.
+/// 429 and 5xx, broken connections, timeouts, malformed answers, and answers without the API's counts where
+/// others had them, are retried after a wait that doubles, with jitter, or as long as Retry-After says, in
+/// seconds or with a date (at most 60 s). Three requests in a row that fail for good end the probe. An API
+/// that refuses max_tokens for max_completion_tokens, or a temperature or stream_options, by name is asked so
+/// from then on. Once something was answered, a size that is refused (400, 413, 422: the prompt is longer
+/// than the model's context, say) has failed and is asked for no more in this run; the others are. Other
+/// refusals (401, 404; no counts from the first answer on) throw Error with what the server said; the key is
+/// never part of it.
 ProbeResult probe_llm(const ProbeOptions& options);
 
 }  // namespace hone::cost

@@ -303,7 +303,8 @@ ProbeAnswer exchange(HttpClient& client, const ProbeOptions& options, const std:
     answer.kind = ProbeAnswer::Kind::refused;
     answer.why = answer.prompt_tokens < 1 ? "the API does not tell how many tokens it counted ('usage')"
                                           : "the model answered with no token";
-    if (answer.prompt_tokens < 1)
+    answer.uncounted = answer.prompt_tokens < 1;
+    if (answer.uncounted)
       answer.hint = "use a server that reports usage in its last event (stream_options.include_usage)";
     if (answer.prompt_tokens >= 1) answer.kind = ProbeAnswer::Kind::retry;
   } else {

@@ -12,10 +12,11 @@ namespace hone::cost {
 /// One request's answer.
 struct ProbeAnswer {
   enum class Kind { done, retry, refused, interrupted } kind = Kind::retry;
-  std::string why;        ///< where it is not done; holds no key
-  std::string hint = {};  ///< what to do about it, where that is known
-  double wait_s = -1.0;   ///< what Retry-After says; < 0: nothing
-  bool of_this = false;   ///< what is refused is what was asked: another size may be taken
+  std::string why;         ///< where it is not done; holds no key
+  std::string hint = {};   ///< what to do about it, where that is known
+  double wait_s = -1.0;    ///< what Retry-After says; < 0: nothing
+  bool of_this = false;    ///< what is refused is what was asked: another size may be taken
+  bool uncounted = false;  ///< refused, for it came without the API's counts
   bool maybe_billed = false;
   double seconds = 0.0;  ///< until the whole answer was there, however long its connection stayed open
   double first_token_s = kNaN;

@@ -245,7 +245,8 @@ TEST(LlmProbe, StopsWhereNoLimitCanBeKept) {
   });
   EXPECT_THROW(probe_llm(test::probe_options(server, folder)), Error);
   SmallServer silent([](const ServerRequest& request) { return test::model_reply(request, false); });
-  EXPECT_THROW(probe_llm(test::probe_options(silent, folder)), Error) << "no usage, no counts";
+  const Folder fresh;
+  EXPECT_THROW(probe_llm(test::probe_options(silent, fresh)), Error) << "no usage, no counts";
 }
 
 TEST(LlmProbe, WaitsForNoServerForEver) {
@@ -366,6 +367,45 @@ TEST(LlmProbe, ASizeThatIsRefusedLeavesTheOthers) {
     EXPECT_NE(error.hint().find("--prompts"), std::string::npos) << error.hint();
     EXPECT_EQ(error.hint().find("key"), std::string::npos) << error.hint();
   }
+}
+
+TEST(LlmProbe, AStreamCutBeforeItsCountsIsRetriedWhereOthersHadThem) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ServerReply reply = test::model_reply(request, ++asked % 3 != 0);
+    if (asked % 3 != 0) return reply;
+    reply.pieces.back() =
+        "data: {\"choices\": [{\"index\": 0, \"delta\": {}, \"finish_reason\": \"length\"}]}\n\n";
+    return reply;
+  });
+  const ProbeOptions options = test::probe_options(server, folder);
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 8);
+  EXPECT_EQ(result.retried, 3);
+  EXPECT_EQ(result.stopped, "");
+  // An answer of an earlier run tells it as well: the first of this run is without.
+  asked = 2;
+  ProbeOptions more = options;
+  more.repeats = 3;
+  EXPECT_EQ(probe_llm(more).measured, 4);
+}
+
+TEST(LlmProbe, ASizeThatIsGivenTwiceIsAskedForOnce) {
+  const Folder folder;
+  std::atomic<int> asked{0};
+  SmallServer server([&](const ServerRequest& request) {
+    ++asked;
+    return test::model_reply(request);
+  });
+  ProbeOptions options = test::probe_options(server, folder);
+  options.prompts = {16, 64, 16};
+  options.outputs = {4, 4};
+  options.repeats = 1;
+  const ProbeResult result = probe_llm(options);
+  EXPECT_EQ(result.measured, 2);
+  EXPECT_EQ(result.left, 0);
+  EXPECT_EQ(asked.load(), 2);
 }
 
 TEST(LlmProbe, ChecksItsOptions) {
