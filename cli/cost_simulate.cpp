@@ -61,6 +61,23 @@ std::vector<sim::Core> explored(const sim::Core& base, const std::vector<std::st
   return cores;
 }
 
+/// The core's numbers that the forest, where it was asked, was not taught.
+std::vector<sim::IpcOutside> outside_of(const Outcome& one, const std::optional<sim::IpcModel>& model) {
+  if (!one.predicted || one.run.stopped || !model) return {};
+  return model->outside(one.core);
+}
+
+std::string value_text(const sim::CoreKey& key, double value) {
+  return key.choices.empty() ? real_text(value) : key.choices[static_cast<std::size_t>(value)];
+}
+
+/// "fetch_width 1 (learned: 2 to 8)"
+std::string outside_text(const sim::IpcOutside& one) {
+  const std::string low = value_text(*one.key, one.low), high = value_text(*one.key, one.high);
+  return fmt::format("{} {} (learned: {})", one.key->name, value_text(*one.key, one.value),
+                     low == high ? low : low + " to " + high);
+}
+
 Json outcome_json(const Outcome& one, const std::optional<sim::IpcModel>& model) {
   Json json{{"function", one.function},
             {"core", one.core.name},
@@ -77,6 +94,17 @@ Json outcome_json(const Outcome& one, const std::optional<sim::IpcModel>& model)
   if (one.run.stopped) json["stopped"] = true;
   if (one.predicted) json["predicted_by"] = forest ? "forest" : "portion";
   if (one.predicted && forest) json["ipc_rmse"] = finite_or_null(model->rmse());
+  if (one.predicted && forest) {
+    Json& outside = json["outside"] = Json::array();
+    for (const sim::IpcOutside& two : outside_of(one, model)) {
+      const auto shown = [&](double value) {
+        return two.key->choices.empty() ? Json(value) : Json(value_text(*two.key, value));
+      };
+      outside.push_back({{"key", two.key->name},
+                         {"value", shown(two.value)},
+                         {"learned", Json::array({shown(two.low), shown(two.high)})}});
+    }
+  }
   json["description"] = sim::core_json(one.core);
   return json;
 }
@@ -102,8 +130,13 @@ void print_outcome(const Outcome& one, const std::optional<sim::IpcModel>& model
                               model->rmse())
                 : " (predicted; with what error is not known)";
   else if (one.predicted)
-    error = " (the portion's own; --model gives a better one)";
+    error = " (the portion's own)";
   std::printf("  %-18s %.3f%s\n", "IPC", one.ipc, error.c_str());
+  std::string outside;
+  for (const sim::IpcOutside& two : outside_of(one, model))
+    outside += (outside.empty() ? "" : ", ") + outside_text(two);
+  if (!outside.empty())
+    std::printf("  %-18s %s; of such a core the error is not known\n", "not learned", outside.c_str());
   const std::string share =
       one.run.whole ? "all"
                     : fmt::format("{} instructions, {:.1f}%; below: of these", part.instructions,
@@ -123,16 +156,20 @@ void print_outcome(const Outcome& one, const std::optional<sim::IpcModel>& model
       100.0 * down.core_bound, 100.0 * down.memory_bound);
 }
 
-void print_table(const std::vector<Outcome>& all) {
+void print_table(const std::vector<Outcome>& all, const std::optional<sim::IpcModel>& model) {
   std::size_t width = 4;
   for (const Outcome& one : all) width = std::max(width, one.core.name.size());
   std::printf("%-*s %10s %12s %6s %9s %8s\n", static_cast<int>(width), "core", "time", "cycles", "IPC",
               "memory %", "core %");
-  for (const Outcome& one : all)
+  for (const Outcome& one : all) {
+    std::string note = one.run.stopped ? "  stopped: of the part" : "";
+    for (const sim::IpcOutside& two : outside_of(one, model))
+      note += (note.empty() ? "  not learned: " : ", ") + two.key->name;
     std::printf("%-*s %10s %12.0f %6.3f %9.1f %8.1f%s\n", static_cast<int>(width), one.core.name.c_str(),
                 time_text(one.seconds).c_str(), one.cycles, one.ipc,
                 100.0 * one.run.part.top_down.memory_bound, 100.0 * one.run.part.top_down.core_bound,
-                one.run.stopped ? "  stopped: of the part" : "");
+                note.c_str());
+  }
 }
 
 int simulate(const SimulateArguments& arguments) {
@@ -191,7 +228,7 @@ int simulate(const SimulateArguments& arguments) {
       if (!first) std::printf("\n");
       if (cores.size() > 1) {
         std::printf("%s\n", outcomes.front().function.c_str());
-        print_table(outcomes);
+        print_table(outcomes, model);
       } else {
         print_outcome(outcomes.front(), outcomes.front().run.stopped ? std::nullopt : model);
       }

@@ -39,7 +39,7 @@ TEST(CostSimulate, TellsCyclesOfEachCore) {
   EXPECT_NEAR(two[1]["cycles"].get<double>() / two[0]["cycles"].get<double>(), 2.0, 0.1);
   test::Program text(folder, {"cost", "simulate", "k.mlir", "--portion", "0.5"});
   ASSERT_EQ(text.status(), 0) << text.err();
-  EXPECT_NE(text.out().find("the portion's own"), std::string::npos) << text.out();
+  EXPECT_NE(text.out().find("(the portion's own)"), std::string::npos) << text.out();
   EXPECT_NE(text.out().find("memory bound"), std::string::npos) << text.out();
 }
 
@@ -99,6 +99,23 @@ TEST(CostSimulate, LearnsGoesOnAndPredicts) {
   EXPECT_TRUE(said[0]["predicted"].get<bool>());
   EXPECT_EQ(said[0]["predicted_by"], "forest");
   EXPECT_LT(said[0]["simulated_share"].get<double>(), 0.2);
+  // A core unlike all that were learned from: no more than it can, and what of it is unlike them.
+  folder.write("narrow.toml",
+               "fetch_width = 1\nissue_width = 1\nretire_width = 1\n"
+               "branch.predictor = \"perfect\"\n");
+  test::Program narrow(
+      folder, {"cost", "simulate", "k.mlir", "--core", "narrow.toml", "--model", "ipc.json", "--json"});
+  ASSERT_EQ(narrow.status(), 0) << narrow.err();
+  const Json of_narrow = Json::parse(narrow.out())[0];
+  EXPECT_LE(of_narrow["ipc"].get<double>(), 1.0);
+  const Json first_outside{{"key", "fetch_width"}, {"value", 1.0}, {"learned", {2.0, 8.0}}};
+  EXPECT_EQ(of_narrow["outside"][0], first_outside) << of_narrow["outside"];
+  EXPECT_NE(of_narrow["outside"].dump().find("\"perfect\""), std::string::npos) << of_narrow["outside"];
+  test::Program told(folder, {"cost", "simulate", "k.mlir", "--core", "narrow.toml", "--model", "ipc.json"});
+  EXPECT_NE(told.out().find("fetch_width 1 (learned: 2 to 8)"), std::string::npos) << told.out();
+  test::Program table(folder, {"cost", "simulate", "k.mlir", "--model", "ipc.json", "--explore",
+                               "fetch_width=1,4", "--quiet"});
+  EXPECT_NE(table.out().find("not learned: fetch_width"), std::string::npos) << table.out();
   // The forest says nothing of a part that is shorter than what it was taught with.
   std::string text = kSimulatedKernel;
   for (std::size_t at = 0; (at = text.find("20000", at)) != std::string::npos; at += 10)

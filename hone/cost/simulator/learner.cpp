@@ -22,6 +22,7 @@ namespace hone::cost::simulator {
 namespace {
 
 constexpr int kFolds = 5;
+constexpr double kSixDigits = 1e-5;  ///< how near a number in a file is to what it was, relatively
 
 predict::ForestOptions forest_options() {
   predict::ForestOptions options;
@@ -31,12 +32,22 @@ predict::ForestOptions forest_options() {
   return options;
 }
 
+std::size_t feature_at(const std::string& name) {
+  const std::vector<std::string>& names = ipc_feature_names();
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
 /// Of a row of features.
 double portion_ipc_of(const std::vector<double>& features) {
-  static const auto at = static_cast<std::size_t>(
-      std::find(ipc_feature_names().begin(), ipc_feature_names().end(), "portion_ipc") -
-      ipc_feature_names().begin());
+  static const std::size_t at = feature_at("portion_ipc");
   return features[at];
+}
+
+/// The IPC that no run is above on the core of a row of features: what enters, begins or leaves in a cycle.
+double most_ipc_of(const std::vector<double>& features) {
+  static const std::size_t fetch = feature_at("core.fetch_width"), issue = feature_at("core.issue_width"),
+                           retire = feature_at("core.retire_width");
+  return std::min({features[fetch], features[issue], features[retire]});
 }
 
 double per(std::uint64_t count, double all) { return all > 0.0 ? static_cast<double>(count) / all : 0.0; }
@@ -74,11 +85,13 @@ predict::Forest grown(const std::vector<const IpcSample*>& samples, const Ranges
 
 double predicted(const predict::Forest& forest, IpcTarget target, const std::vector<double>& features,
                  const std::vector<double>& low, const std::vector<double>& high) {
-  const double said = forest.predict(scaled(features, low, high));
-  if (target == IpcTarget::ipc) return said;
-  // Nothing runs at no pace at all.
-  const double portion = portion_ipc_of(features);
-  return std::max(said + portion, 0.1 * portion);
+  double said = forest.predict(scaled(features, low, high));
+  if (target == IpcTarget::correction) {
+    // Nothing runs at no pace at all.
+    const double portion = portion_ipc_of(features);
+    said = std::max(said + portion, 0.1 * portion);
+  }
+  return std::min(said, most_ipc_of(features));
 }
 
 /// By sample, a fold of its family's: families go to the folds one after the other, the largest first.
@@ -299,6 +312,19 @@ double IpcModel::predict(const Simulated& portion, const Core& core) const {
   return predict(ipc_features(portion, core));
 }
 
+std::vector<IpcOutside> IpcModel::outside(const Core& core) const {
+  std::vector<IpcOutside> list;
+  const std::size_t first = low_.size() - core_keys().size();  // the core's numbers come last
+  for (std::size_t k = 0; k < core_keys().size(); ++k) {
+    const CoreKey& key = core_keys()[k];
+    const double value = key.get(core), low = low_[first + k], high = high_[first + k];
+    // A file's numbers have six digits.
+    if (value < low - kSixDigits * std::abs(low) || value > high + kSixDigits * std::abs(high))
+      list.push_back({&key, value, low, high});
+  }
+  return list;
+}
+
 IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples, bool by_family) {
   IpcEvaluation evaluation;
   evaluation.by_family = by_family;
@@ -336,7 +362,7 @@ IpcEvaluation evaluate_ipc(const std::vector<IpcSample>& samples, bool by_family
       forest[i] = predicted(trees, IpcTarget::ipc, row, ranges.low, ranges.high);
       predicting_s += monotonic_s() - begin;
       corrected[i] = predicted(above, IpcTarget::correction, row, ranges.low, ranges.high);
-      linear[i] = line.predict(samples[i].features);
+      linear[i] = std::min(line.predict(row), most_ipc_of(row));
       mean[i] = average;
       portion[i] = samples[i].portion_ipc;
       truth[i] = samples[i].ipc;

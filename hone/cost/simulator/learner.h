@@ -57,6 +57,12 @@ Core sampled_core(std::uint64_t seed, std::uint64_t number);
 std::vector<IpcSample> make_pairs(const IpcPairOptions& options, std::uint64_t kernel,
                                   const std::function<bool()>& going = {});
 
+/// One of a core's numbers that lies outside those of all cores that were learned from.
+struct IpcOutside {
+  const CoreKey* key;  ///< of core_keys()
+  double value = 0.0, low = 0.0, high = 0.0;
+};
+
 /// The IPC of a whole run from its first portion, after "Accelerating Computer Architecture Simulation
 /// through Machine Learning" (Ali and Akram, arXiv 2402.18746, 2024): a random forest, their best of several
 /// regressors, on features of the application and of the micro-architecture that a short simulation gives.
@@ -71,8 +77,12 @@ class IpcModel {
   static IpcModel fit(std::vector<IpcSample> samples, const IpcPairOptions& options, Json provenance = {},
                       IpcTarget target = IpcTarget::ipc);
 
+  /// Never above the least of the core's widths (fetch, issue, retire).
   double predict(const Simulated& portion, const Core& core) const;
   double predict(const std::vector<double>& features) const;
+  /// What of the core the forest takes for the nearest that it knows, in the order of core_keys(): of such a
+  /// core the error is not known.
+  std::vector<IpcOutside> outside(const Core& core) const;
   /// Root of the mean squared error of families that the forest was not fitted to; NaN where there was one.
   double rmse() const { return rmse_; }
   const IpcPairOptions& options() const { return options_; }
@@ -107,8 +117,8 @@ struct IpcScore {
   double correlation = 0.0;  ///< of ranks
 };
 struct IpcEvaluation {
-  /// "forest", "correction" (the forest of IpcTarget::correction), then "linear" regression, the "portion"'s
-  /// own IPC, and the "mean".
+  /// "forest", "correction" (the forest of IpcTarget::correction), then "linear" regression, these three up
+  /// to the core's width, the "portion"'s own IPC, and the "mean".
   std::vector<IpcScore> scores;
   bool by_family = true;
   std::size_t samples = 0, families = 0;

@@ -1,5 +1,6 @@
 #include "hone/cost/simulator/learner.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -110,6 +111,57 @@ TEST(SimulatedIpc, AModelOfImpossibleNumbersIsRefused) {
   }
   model["rmse"] = -1.0;
   EXPECT_NE(error(model).find("rmse"), std::string::npos);
+}
+
+std::size_t feature_of(const std::string& name) {
+  const auto& names = ipc_feature_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  EXPECT_NE(found, names.end()) << name;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+TEST(SimulatedIpc, NoPredictionIsAboveTheCoresWidth) {
+  for (const IpcTarget target : {IpcTarget::ipc, IpcTarget::correction}) {
+    const IpcModel model = IpcModel::fit(pairs(), small(), {}, target);
+    for (const char* width : {"core.fetch_width", "core.issue_width", "core.retire_width"})
+      for (const IpcSample& one : pairs()) {
+        std::vector<double> features = one.features;
+        features[feature_of(width)] = 0.01;
+        EXPECT_LE(model.predict(features), 0.01) << width;
+        EXPECT_GT(model.predict(features), 0.0) << width;
+      }
+  }
+  // Nor where they are evaluated: what narrow cores do is predicted from wide ones, and the other way round.
+  std::vector<IpcSample> samples;
+  for (int i = 0; i < 20; ++i) {
+    IpcSample one = pairs().front();
+    const double width = i < 10 ? 2.0 : 8.0;
+    one.family = i < 10 ? "narrow" : "wide";
+    for (const char* key : {"core.fetch_width", "core.issue_width", "core.retire_width", "portion_ipc"})
+      one.features[feature_of(key)] = width;
+    one.ipc = one.portion_ipc = width;
+    samples.push_back(one);
+  }
+  const IpcEvaluation evaluation = evaluate_ipc(samples);
+  EXPECT_NEAR(evaluation.scores[0].mean_error, 0.5 * 0.75, 1e-9) << "the narrow ones are right";
+}
+
+TEST(SimulatedIpc, SaysWhatOfACoreWasNotLearned) {
+  const IpcModel model = IpcModel::parse(IpcModel::fit(pairs(), small()).text(), "ipc.json");
+  for (const IpcSample& one : pairs())
+    EXPECT_TRUE(model.outside(sampled_core(small().seed, one.core)).empty()) << one.core;
+  Core core = sampled_core(small().seed, pairs().front().core);
+  core.fetch_width = 1.0;
+  core.predictor = 0.0;
+  core.line_bytes = 128.0;
+  const std::vector<IpcOutside> outside = model.outside(core);
+  ASSERT_EQ(outside.size(), 3U);
+  EXPECT_EQ(outside[0].key->name, "fetch_width");
+  EXPECT_EQ(outside[0].value, 1.0);
+  EXPECT_EQ(outside[0].low, 2.0);
+  EXPECT_EQ(outside[0].high, 8.0);
+  EXPECT_EQ(outside[1].key->name, "branch.predictor");
+  EXPECT_EQ(outside[2].key->name, "line_bytes");
 }
 
 TEST(SimulatedIpc, OfAKernelThatIsStoppedNoPairIsKept) {
