@@ -1,5 +1,8 @@
 #include "hone/cost/llm/probe.h"
 
+#include <chrono>
+#include <thread>
+
 #include "hone/base/http.h"
 #include "probe_options.h"
 
@@ -15,7 +18,10 @@ TEST(LlmProbe, MeasuresWhatTheApiCounts) {
   const Folder folder;
   SmallServer server([](const ServerRequest& request) {
     EXPECT_EQ(request.target, "/v1/chat/completions");
-    return test::model_reply(request);
+    ServerReply reply = test::model_reply(request);
+    // Tokens take so long that more of them take longer, whatever the machine is doing.
+    std::this_thread::sleep_for(std::chrono::milliseconds(10) * reply.pieces.size());
+    return reply;
   });
   const ProbeResult result = probe_llm(test::probe_options(server, folder));
   EXPECT_EQ(result.measured, 8);
