@@ -182,7 +182,12 @@ TEST(CostGemm, CtrlCKeepsWhatIsFinished) {
   const Folder folder;
   Program program(folder, {"cost", "gemm", "measure", "--out", "cpu.csv", "--configs", "2", "--largest", "16",
                            "--time", "10 min"});
-  for (int i = 0; i < 600 && !std::filesystem::exists(folder.file("cpu.csv")); ++i) ::usleep(100000);
+  // The file is there, and its own, from the beginning; rows come with the first shape.
+  ASSERT_TRUE(test::wait_until([&] { return !folder.read("cpu.csv").empty(); }, 60.0));
+  Program second(folder, {"cost", "gemm", "measure", "--out", "cpu.csv", "--time", "1 s"});
+  EXPECT_EQ(second.status(), 2);
+  EXPECT_NE(second.err().find("cpu.csv: another measurement is writing this table"), std::string::npos)
+      << second.err();
   program.signal(SIGINT);
   EXPECT_EQ(program.status(), 3) << program.err();
   EXPECT_NE(program.err().find("the same command goes on"), std::string::npos);

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -136,7 +135,7 @@ std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<Gemm
 }
 
 GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptions& options)
-    : file_(file), options_(options), meter_(options.energy), device_(cpu_gemm_device()) {
+    : options_(options), meter_(options.energy), device_(cpu_gemm_device()) {
   if (options.least < 1 || options.largest < options.least || options.configs < 1 || options.repeats < 1 ||
       !(options.seconds > 0.0) || !(options.most_flops >= 2.0))
     throw internal_error("impossible options for measuring products of matrices");
@@ -146,12 +145,9 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
   (void)cpu_gemm_registers(options.type);
   power_ = meter_.measures();
   without_power_ = meter_.without_rapl();
-  if (!std::filesystem::exists(file) ||
-      (std::filesystem::is_regular_file(file) && std::filesystem::file_size(file) == 0)) {
-    need_writable(file);
-    return;
-  }
-  std::string text = read_file(file);
+  file_ = std::make_unique<GemmTableFile>(file);
+  if (file_->size() == 0) return;
+  const std::string text = read_file(file);
   const GemmTable table = parse_gemm_table(text, file);
   if (table.cutlass)
     throw Error("this is a table of cutlass_profiler's, to which hone adds nothing", Place{file, 0, ""},
@@ -174,26 +170,20 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
                 Place{file, 1, "power_w"}, "name another file");
   power_ = had_power;
   if (!had_power && meter_.measures()) without_power_ = "the table was begun without it";
-  need_writable(file);
-  if (text.back() != '\n') {
-    text.erase(text.rfind('\n') + 1);
-    write_file_atomic(file, text);
-  }
+  if (text.back() != '\n') file_->cut(text.rfind('\n') + 1);
 }
 
-void GemmMeasurement::append(const std::vector<GemmRun>& runs) const {
+void GemmMeasurement::append(const GemmTableFile& file, const std::vector<GemmRun>& runs) const {
   std::string text;
-  if (!std::filesystem::exists(file_) ||
-      (std::filesystem::is_regular_file(file_) && std::filesystem::file_size(file_) == 0))
-    text = gemm_table_header(power_);
+  if (file.size() == 0) text = gemm_table_header(power_);
   for (const GemmRun& run : runs) text += gemm_table_line(run, power_);
-  std::ofstream stream(file_, std::ios::app | std::ios::binary);
-  if (!(stream << text) || !stream.flush())
-    throw environment_error(fmt::format("{} cannot be written", file_));
+  file.append(text);
 }
 
 GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Progress&)>& progress,
                                               const Interrupted& interrupted) {
+  const std::unique_ptr<GemmTableFile> file = std::move(file_);
+  if (!file) throw internal_error("products are measured once by what measures them");
   Outcome outcome;
   const double began = monotonic_s();
   const auto over = [&] { return monotonic_s() - began >= options_.seconds; };
@@ -226,7 +216,7 @@ GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Pro
       outcome.unfinished = over();
       continue;
     }
-    append(runs);
+    append(*file, runs);
     ++outcome.shapes;
     outcome.rows += runs.size();
     for (const GemmRun& run : runs) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "hone/cost/energy.h"
 #include "hone/cost/gemm/table.h"
+#include "hone/cost/gemm/table_file.h"
 #include "hone/cost/machine_lock.h"
 
 namespace hone::cost {
@@ -42,11 +44,13 @@ std::vector<GemmConfig> planned_configs(const GemmMeasureOptions& options, const
 /// goes on where an earlier run with the same seed stopped: what stands in the table, a configuration of a
 /// shape, is not measured again. Time is the calling thread's on a processor (CLOCK_THREAD_CPUTIME_ID),
 /// the low quantile of repeats among which all configurations of a shape take turns; power is that of the
-/// machine's counters, with all that runs on it, and never anything else.
+/// machine's counters, with all that runs on it, and never anything else. From its beginning until run() has
+/// ended the file is its own: two that measure into one file would measure the same, twice.
 class GemmMeasurement {
  public:
-  /// Throws Error on a file that is no table of hone's own, that is of another device or type, or that cannot
-  /// be written; on impossible options. A last line without its end is taken away.
+  /// Throws Error on a file that is no table of hone's own, that is of another device or type, that cannot be
+  /// written or that another measurement writes; on impossible options. A last line without its end is taken
+  /// away.
   GemmMeasurement(const std::string& file, const GemmMeasureOptions& options);
 
   /// Whether power is measured; else why not: "there is none", ...
@@ -67,14 +71,15 @@ class GemmMeasurement {
     bool unfinished = false;  ///< the time was over amid a shape
     bool exhausted = false;   ///< planned shapes have long been nothing but known ones: there are no more
   };
-  /// Measures until the time is over, all shapes are there, there are no new ones, or `interrupted`; every
-  /// shape's rows are in the file once it is finished, and one that was not leaves none.
+  /// Measures, once, until the time is over, all shapes are there, there are no new ones, or `interrupted`;
+  /// every shape's rows are in the file once it is finished, and one that was not leaves none. Throws Error
+  /// (environment) where they cannot be written, which leaves none of them either.
   Outcome run(const std::function<void(const Progress&)>& progress, const Interrupted& interrupted);
 
  private:
-  void append(const std::vector<GemmRun>& runs) const;
+  void append(const GemmTableFile& file, const std::vector<GemmRun>& runs) const;
 
-  std::string file_;
+  std::unique_ptr<GemmTableFile> file_;  ///< until run()
   GemmMeasureOptions options_;
   EnergyMeter meter_;
   bool power_ = false;

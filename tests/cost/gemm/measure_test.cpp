@@ -2,12 +2,15 @@
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
@@ -156,6 +159,106 @@ TEST(GemmMeasurement, OtherFilesAreLeftAlone) {
   GemmMeasureOptions other = options;
   other.type = "f16";
   EXPECT_THROW(GemmMeasurement(folder.path() + "/u.csv", other), Error);
+}
+
+/// The error of beginning a measurement; "": there was none.
+std::string error_of(const std::string& file, const GemmMeasureOptions& options) {
+  try {
+    GemmMeasurement(file, options);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(GemmMeasurement, AFileIsOfOneMeasurementAtATime) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  const GemmMeasureOptions options = small_measurement(folder);
+  {
+    GemmMeasurement first(file, options);
+    EXPECT_NE(error_of(file, options).find("t.csv: another measurement is writing this table"),
+              std::string::npos)
+        << error_of(file, options);
+    EXPECT_EQ(first.run({}, {}).shapes, 3U);
+    EXPECT_EQ(GemmMeasurement(file, options).run({}, {}).rows, 0U) << "all there";
+    EXPECT_THROW((void)first.run({}, {}), Error) << "the file is no longer its own";
+  }
+  // Threads that all begin a new file, as processes do: who is refused leaves it alone.
+  const std::string fresh = folder.path() + "/u.csv";
+  std::atomic<std::size_t> rows = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&] {
+      try {
+        rows += GemmMeasurement(fresh, options).run({}, {}).rows;
+      } catch (const Error&) {
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  const GemmTable table = read_gemm_table(fresh);
+  std::set<std::pair<GemmShape, GemmConfig>> distinct;
+  for (const GemmRun& run : table.runs) distinct.insert({run.shape, run.config});
+  EXPECT_EQ(table.runs.size(), rows);
+  EXPECT_EQ(distinct.size(), table.runs.size()) << "nothing was measured twice";
+}
+
+TEST(GemmMeasurement, OnlyARegularFileIsATable) {
+  const ScratchFolder folder("hone-test");
+  const GemmMeasureOptions options = small_measurement(folder);
+  const std::string pipe = folder.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_NE(error_of(pipe, options).find("pipe: is no regular file"), std::string::npos)
+      << error_of(pipe, options);
+  EXPECT_NE(error_of("/dev/null", options).find("is no regular file"), std::string::npos);
+  EXPECT_NE(error_of(folder.path(), options).find("is a folder"), std::string::npos);
+  EXPECT_NE(error_of(folder.path() + "/no/t.csv", options).find("cannot be written: No such file"),
+            std::string::npos)
+      << error_of(folder.path() + "/no/t.csv", options);
+}
+
+/// Files of this process end at so many bytes while it lives, as on a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST(GemmMeasurement, AFullDiskLeavesNoPartOfAShape) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  GemmMeasureOptions options = small_measurement(folder);
+  const auto error_with = [&](std::size_t bytes) {
+    GemmMeasurement measurement(file, options);
+    try {
+      const FullDisk full(bytes);
+      (void)measurement.run({}, {});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::size_t header = gemm_table_header(false).size();
+  EXPECT_NE(error_with(header + 70).find("t.csv cannot be written: File too large"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(file)) << "nothing is in it";
+  options.shapes = 1;
+  EXPECT_EQ(GemmMeasurement(file, options).run({}, {}).shapes, 1U);
+  const std::string before = read_file(file);
+  options.shapes = 2;
+  EXPECT_NE(error_with(before.size() + 100).find("File too large"), std::string::npos);
+  EXPECT_EQ(read_file(file), before);
 }
 
 TEST(GemmMeasurement, PowerIsTheCountersOrNothing) {
