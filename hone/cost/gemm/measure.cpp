@@ -148,6 +148,12 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
   file_ = std::make_unique<GemmTableFile>(file);
   if (file_->size() == 0) return;
   const std::string text = read_file(file);
+  // Cut off in its first line it is as good as empty.
+  if (text.find('\n') == text.npos &&
+      (gemm_table_header(false).starts_with(text) || gemm_table_header(true).starts_with(text))) {
+    file_->cut(0);
+    return;
+  }
   const GemmTable table = parse_gemm_table(text, file);
   if (table.cutlass)
     throw Error("this is a table of cutlass_profiler's, to which hone adds nothing", Place{file, 0, ""},

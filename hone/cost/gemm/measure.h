@@ -50,7 +50,7 @@ class GemmMeasurement {
  public:
   /// Throws Error on a file that is no table of hone's own, that is of another device or type, that cannot be
   /// written or that another measurement writes; on impossible options. A last line without its end is taken
-  /// away.
+  /// away, the header's too.
   GemmMeasurement(const std::string& file, const GemmMeasureOptions& options);
 
   /// Whether power is measured; else why not: "there is none", ...

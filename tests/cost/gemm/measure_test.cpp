@@ -69,6 +69,23 @@ TEST(GemmMeasurement, GoesOnWhereItStopped) {
   EXPECT_EQ(again.run({}, {}).rows, 0U) << "all there";
 }
 
+TEST(GemmMeasurement, GoesOnWhereTheHeaderWasCutOff) {
+  const ScratchFolder folder("hone-test");
+  const std::string file = folder.path() + "/t.csv";
+  const GemmMeasureOptions options = small_measurement(folder);
+  for (const bool power : {false, true}) {
+    const std::string header = gemm_table_header(power);
+    for (const std::size_t size : {std::size_t{1}, header.size() / 2, header.size() - 1}) {
+      std::ofstream(file) << header.substr(0, size);
+      GemmMeasurement measurement(file, options);
+      EXPECT_EQ(measurement.earlier(), 0U);
+      const auto outcome = measurement.run({}, {});
+      EXPECT_EQ(outcome.shapes, 3U);
+      EXPECT_EQ(read_gemm_table(file).runs.size(), outcome.rows);
+    }
+  }
+}
+
 TEST(GemmMeasurement, AnInterruptedShapeLeavesNoRows) {
   const ScratchFolder folder("hone-test");
   const std::string file = folder.path() + "/t.csv";
