@@ -212,6 +212,7 @@ MultiForest::MultiForest(const std::vector<Row>& rows, const std::vector<std::ve
   std::vector<double> unseen(rows.size() * targets_, 0.0);
   std::vector<std::size_t> unseen_n(rows.size(), 0);
   for (std::size_t tree = 0; tree < options.trees; ++tree) {
+    if (options.interrupted && options.interrupted()) throw Error("interrupted; nothing was learned");
     Rng rng(options.seed, "multi forest", tree);
     std::vector<std::uint32_t> sample(rows.size());
     std::vector<bool> seen(rows.size(), false);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct MultiForestOptions {
   std::size_t min_leaf = 1;   ///< rows in a leaf, repetitions of the bootstrap counted
   double features = 1.0;      ///< the share of features that each split looks at, in (0, 1]
   std::uint64_t seed = 0;
+  std::function<bool()> interrupted = {};  ///< asked before every tree; may be empty
 };
 
 /// A random forest for several targets at once (Breiman, "Random Forests", 2001; Segal and Xiao,
@@ -29,7 +31,8 @@ struct MultiForestOptions {
 class MultiForest {
  public:
   /// At most 254 features, 1 to 16 targets, all finite and as many in every row. Throws Error (internal) on
-  /// anything else and on impossible options. The same rows, options and seed give the same forest.
+  /// anything else and on impossible options, Error where `interrupted` said so. The same rows, options and
+  /// seed give the same forest.
   MultiForest(const std::vector<Row>& rows, const std::vector<std::vector<double>>& targets,
               const MultiForestOptions& options);
 

@@ -115,6 +115,21 @@ TEST(MultiForest, DepthAndLeavesAreBounded) {
   EXPECT_EQ(constant.predict(Row{9.0}).sd[0], 0.0);
 }
 
+TEST(MultiForest, IsAskedBeforeEveryTreeWhetherToGoOn) {
+  const auto sample = two_targets(100, 8);
+  MultiForestOptions options;
+  options.trees = 50;
+  int asked = 0;
+  options.interrupted = [&] { return ++asked == 4; };
+  EXPECT_THROW(MultiForest(sample.rows, sample.targets, options), Error);
+  EXPECT_EQ(asked, 4);
+  options.interrupted = [&] { return ++asked < 0; };
+  const MultiForest whole(sample.rows, sample.targets, options);
+  EXPECT_EQ(asked, 54);
+  options.interrupted = {};
+  EXPECT_EQ(whole.json().dump(), MultiForest(sample.rows, sample.targets, options).json().dump());
+}
+
 TEST(MultiForest, DamagedFilesAreErrorsThatSayWhere) {
   const auto sample = two_targets(50, 6);
   MultiForestOptions options;

@@ -145,7 +145,7 @@ class GemmMatrices {
     c_.resize(static_cast<std::size_t>(shape.m * shape.n));
   }
 
-  void run(const GemmConfig& config) {
+  bool run(const GemmConfig& config, const Interrupted& interrupted) {
     const auto [m, n, k] = shape_;
     const std::int64_t rm = config.reg_m, rn = config.reg_n;
     const GemmInner<T> inner = gemm_loop<T>(rm, rn);
@@ -162,6 +162,9 @@ class GemmMatrices {
     T* const panel_a = aligned(panel_a_);
     T* const panel_b = aligned(panel_b_);
     T* const edge = aligned(edge_);
+    // Small products are timed, and are not to wait for who is asked.
+    constexpr double kAskAfter = 5e7;  // multiplications
+    double since = 0.0;
     for (std::int64_t jc = 0; jc < n; jc += tn) {
       const std::int64_t columns = std::min(tn, n - jc);
       for (std::int64_t pc = 0; pc < k; pc += tk) {
@@ -169,6 +172,11 @@ class GemmMatrices {
         pack_b(panel_b, jc, columns, pc, depth, rn);
         for (std::int64_t ic = 0; ic < m; ic += tm) {
           const std::int64_t rows = std::min(tm, m - ic);
+          since += static_cast<double>(rows * columns * depth);
+          if (since > kAskAfter) {
+            if (interrupted && interrupted()) return false;
+            since = 0.0;
+          }
           pack_a(panel_a, ic, rows, pc, depth, rm);
           for (std::int64_t j = 0; j < columns; j += rn)
             for (std::int64_t i = 0; i < rows; i += rm) {
@@ -187,6 +195,7 @@ class GemmMatrices {
         }
       }
     }
+    return true;
   }
 
   double error() const {
@@ -271,11 +280,8 @@ CpuGemm::CpuGemm(const GemmShape& shape, const std::string& type, std::uint64_t 
 
 CpuGemm::~CpuGemm() = default;
 
-void CpuGemm::run(const GemmConfig& config) {
-  if (data_->f32)
-    data_->f32->run(config);
-  else
-    data_->f64->run(config);
+bool CpuGemm::run(const GemmConfig& config, const Interrupted& interrupted) {
+  return data_->f32 ? data_->f32->run(config, interrupted) : data_->f64->run(config, interrupted);
 }
 
 double CpuGemm::error() const { return data_->f32 ? data_->f32->error() : data_->f64->error(); }

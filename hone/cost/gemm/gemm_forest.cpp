@@ -186,10 +186,13 @@ void GemmForest::grow(const std::vector<const GemmRun*>& runs, const GemmForestO
   }
   forests_.clear();
   if (!published_) {
-    forests_.emplace_back(rows, targets, options.forest);
+    predict::MultiForestOptions forest = options.forest;
+    if (options.interrupted) forest.interrupted = options.interrupted;
+    forests_.emplace_back(rows, targets, forest);
     return;
   }
   predict::MultiForestOptions forest;  // scikit-learn's defaults, 100 trees, depth 6
+  forest.interrupted = options.interrupted;
   forest.max_depth = 6;
   forest.seed = options.forest.seed;
   for (std::size_t t = 0; t < targets.front().size(); ++t) {
@@ -239,7 +242,6 @@ void GemmForest::evaluate(const std::vector<GemmRun>& runs, const GemmForestOpti
     if (options.progress)
       options.progress(fmt::format("held-out {}, part {} of {}", options.rows_held_out ? "rows" : "shapes",
                                    fold + 1, folds));
-    if (options.interrupted && options.interrupted()) throw Error("interrupted; nothing was written");
     std::vector<const GemmRun*> rest;
     for (std::size_t i = 0; i < runs.size(); ++i)
       if (fold_of[i] != fold) rest.push_back(&runs[i]);

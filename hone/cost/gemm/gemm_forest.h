@@ -26,7 +26,8 @@ struct GemmForestOptions {
   /// then learned from, which is easier, and says nothing of shapes that are new.
   bool rows_held_out = false;
   std::function<void(const std::string&)> progress = {};  ///< what is being done; may be empty
-  std::function<bool()> interrupted = {};                 ///< may be empty; then learning ends with Error
+  /// Asked before every tree; may be empty. Where it says so, learning ends with Error.
+  std::function<bool()> interrupted = {};
 };
 
 /// Lies within low and high for 9 of 10 products of shapes that were held out; both NaN where none were.

@@ -85,16 +85,20 @@ std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<Gemm
   const std::string device = cpu_gemm_device();
   std::vector<std::function<void()>> subjects;
   std::vector<double> calls;
+  // Amid a product too, whose time says nothing then.
+  bool stopped = false;
+  const Interrupted asked = [&] { return stopped = stopped || (interrupted && interrupted()); };
   for (const GemmConfig& config : configs) {
-    if (interrupted && interrupted()) return {};
-    product.run(config);  // fills panels and caches, and throws where there is no such loop
+    if (asked()) return {};
+    // Fills panels and caches, and throws where there is no such loop.
+    if (!product.run(config, asked)) return {};
     const double began = thread_s();
-    product.run(config);
+    if (!product.run(config, asked)) return {};
     const double took = std::max(thread_s() - began, 1e-8);
     const double times = std::clamp(std::ceil(options.sample_seconds / took), 1.0, 1e6);
     calls.push_back(times);
-    subjects.emplace_back([&product, &config, times] {
-      for (double call = 0.0; call < times; call += 1.0) product.run(config);
+    subjects.emplace_back([&product, &config, &asked, &stopped, times] {
+      for (double call = 0.0; call < times && !stopped; call += 1.0) (void)product.run(config, asked);
     });
   }
   TimingOptions timing;
@@ -106,8 +110,8 @@ std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<Gemm
   timing.max_seconds = 20.0;
   timing.quiet = options.quiet;
   timing.processor = true;
-  const auto timings = measure_all(subjects, timing, interrupted);
-  if (interrupted && interrupted()) return {};
+  const auto timings = measure_all(subjects, timing, asked);
+  if (asked()) return {};
   std::vector<GemmRun> runs;
   for (std::size_t i = 0; i < configs.size(); ++i) {
     if (!(timings[i].seconds > 0.0)) return {};
@@ -123,7 +127,7 @@ std::vector<GemmRun> measure_gemm(const GemmShape& shape, const std::vector<Gemm
       const double began = monotonic_s();
       do {
         subjects[i]();
-        if (interrupted && interrupted()) return {};
+        if (asked()) return {};
       } while (monotonic_s() - began < options.power_seconds);
       const Energy energy = meter->stop();
       if (energy.measured && energy.joules > 0.0 && energy.seconds > 0.0)

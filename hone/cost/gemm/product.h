@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "hone/cost/machine_lock.h"
+
 namespace hone::cost {
 
 /// The sizes of C[m, n] = A[m, k] x B[k, n].
@@ -65,8 +67,10 @@ class CpuGemm {
   CpuGemm(const CpuGemm&) = delete;
   CpuGemm& operator=(const CpuGemm&) = delete;
 
-  /// C = A x B. Throws Error on tiles below 1 or registers that cpu_gemm_registers() does not have.
-  void run(const GemmConfig& config);
+  /// C = A x B. False: `interrupted` said so, which is asked after some 1e8 operations each (tens of
+  /// milliseconds at most), and C is not all there. Throws Error on tiles below 1 or registers that
+  /// cpu_gemm_registers() does not have.
+  bool run(const GemmConfig& config, const Interrupted& interrupted = {});
   /// The largest |C - A x B| by plain sums in f64 after run(), against sum |a b| there; few times the type's
   /// precision where all is well.
   double error() const;

@@ -70,6 +70,23 @@ TEST(GemmForest, PredictsShapesThatItNeverSaw) {
   EXPECT_GT(static_cast<double>(within), 0.75 * static_cast<double>(all));
 }
 
+TEST(GemmForest, LearningIsInterruptedAmidAForest) {
+  for (const bool published : {false, true}) {
+    GemmForestOptions options = quick_options();
+    options.published = published;
+    options.folds = 2;
+    int asked = 0;
+    options.interrupted = [&] { return ++asked == 10; };
+    EXPECT_THROW((void)GemmForest::learn(made_up_runs(10, true), options), Error);
+    EXPECT_EQ(asked, 10);
+    // Also while all of them are learned, after the parts.
+    options.forest.trees = 5;
+    asked = 0;
+    options.interrupted = [&] { return ++asked == (published ? 4 * 100 + 2 : 2 * 5 + 2); };
+    EXPECT_THROW((void)GemmForest::learn(made_up_runs(10, true), options), Error);
+  }
+}
+
 TEST(GemmForest, ChoosesTilesBesideTheBest) {
   const GemmForest forest = GemmForest::learn(made_up_runs(60, true), quick_options());
   EXPECT_EQ(forest.choices().shapes, 60U);

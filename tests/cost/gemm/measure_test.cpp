@@ -99,6 +99,19 @@ TEST(GemmMeasurement, AnInterruptedShapeLeavesNoRows) {
   EXPECT_EQ(read_gemm_table(file).runs.size(), outcome.rows);
 }
 
+TEST(GemmMeasurement, NothingIsMeasuredOfAProductThatWasInterrupted) {
+  const ScratchFolder folder("hone-test");
+  GemmMeasureOptions options = small_measurement(folder);
+  options.configs = 2;
+  // Whoever asks, said once: before or between products, or amid them.
+  for (int at = 1; at <= 20; ++at) {
+    int asked = 0;
+    const auto runs = measure_gemm({400, 400, 400}, planned_configs(options, {400, 400, 400}, 0), options,
+                                   nullptr, [&] { return ++asked == at; });
+    EXPECT_TRUE(runs.empty() || asked < at) << at;
+  }
+}
+
 TEST(GemmMeasurement, EndsWhereThereAreNoNewShapes) {
   const ScratchFolder folder("hone-test");
   const std::string file = folder.path() + "/t.csv";

@@ -32,6 +32,17 @@ TEST(CpuGemm, EveryTileAndEveryLoopComputesTheProduct) {
   }
 }
 
+TEST(CpuGemm, LargeOnesAreInterruptedAmidThem) {
+  CpuGemm product({600, 600, 600}, "f32");
+  int asked = 0;
+  EXPECT_FALSE(product.run(cpu_gemm_default("f32"), [&] { return ++asked == 2; }));
+  EXPECT_EQ(asked, 2);
+  EXPECT_TRUE(product.run(cpu_gemm_default("f32"), [&] { return ++asked < 0; }));
+  EXPECT_LT(product.error(), 2e-6);
+  CpuGemm small({100, 100, 100}, "f32");
+  EXPECT_TRUE(small.run(cpu_gemm_default("f32"), [] { return true; })) << "too short to ask";
+}
+
 TEST(CpuGemm, WhatItCannotComputeIsAnError) {
   EXPECT_THROW(CpuGemm({1, 1, 1}, "f16"), Error);
   EXPECT_THROW(CpuGemm({0, 1, 1}, "f32"), Error);
