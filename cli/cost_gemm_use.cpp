@@ -4,8 +4,11 @@
 #include <memory>
 
 #include "cost_gemm.h"
+#include "hone/base/clock.h"
+#include "hone/base/units.h"
 #include "hone/cost/gemm/measure.h"
 #include "hone/run/summary.h"
+#include "progress_line.h"
 
 namespace hone::cli {
 namespace {
@@ -137,6 +140,24 @@ int gemm_predict(const GemmUseArguments& arguments) {
   return kDone;
 }
 
+/// What --verify measures: nothing where it was interrupted.
+std::vector<cost::GemmRun> gemm_verify(const cost::GemmShape& shape, const cost::GemmForest::Kernel& best,
+                                       const cost::GemmForest::Kernel& baseline) {
+  cost::GemmMeasureOptions options;
+  options.type = baseline.type;
+  options.repeats = 15;
+  ProgressLine progress(false);
+  const double began = monotonic_s();
+  auto measured = cost::measure_gemm(shape, {best.config, baseline.config}, options, nullptr, [&] {
+    progress.show(
+        fmt::format("measuring the best one and the baseline: {}", duration_text(monotonic_s() - began)));
+    return interrupted();
+  });
+  progress.clear();
+  if (measured.size() != 2) std::fprintf(stderr, "stopped before both were measured\n");
+  return measured;
+}
+
 int gemm_choose(const GemmUseArguments& arguments) {
   const auto forest = cost::GemmForest::load(arguments.model);
   const cost::GemmGoal goal = arguments.goal == "time"     ? cost::GemmGoal::time
@@ -170,17 +191,15 @@ int gemm_choose(const GemmUseArguments& arguments) {
   const double faster = usual.runtime_s.value / best.predicted.runtime_s.value;
   const double power = best.predicted.power_w.value / usual.power_w.value;
   const double energy = best.predicted.energy_j.value / usual.energy_j.value;
-  std::vector<cost::GemmRun> measured;
   if (arguments.verify) {
+    // Told before anything is printed.
+    for (const auto& kernel : {best.kernel, baseline})
+      cost::need_cpu_gemm(shape.shape, kernel.config, kernel.type);
     catch_interrupts();
-    cost::GemmMeasureOptions options;
-    options.type = baseline.type;
-    options.repeats = 15;
-    measured =
-        cost::measure_gemm(shape.shape, {best.kernel.config, baseline.config}, options, nullptr, interrupted);
   }
-  const bool stopped = arguments.verify && measured.size() != 2;
   if (arguments.json) {
+    std::vector<cost::GemmRun> measured;
+    if (arguments.verify) measured = gemm_verify(shape.shape, best.kernel, baseline);
     Json json{{"m", shape.shape.m},
               {"n", shape.shape.n},
               {"k", shape.shape.k},
@@ -205,7 +224,7 @@ int gemm_choose(const GemmUseArguments& arguments) {
                         {"predicted", gemm_json(list[i].predicted)}});
     json["next"] = others;
     print_json(json);
-    return stopped ? kStopped : kDone;
+    return arguments.verify && measured.size() != 2 ? kStopped : kDone;
   }
   std::printf("%lld x %lld x %lld, %s, the least %s of %zu configurations\n\n",
               static_cast<long long>(shape.shape.m), static_cast<long long>(shape.shape.n),
@@ -229,16 +248,18 @@ int gemm_choose(const GemmUseArguments& arguments) {
               run::table_text(rows, output_columns()).c_str(), faster);
   if (forest.power()) std::printf(", with %.2f times its power and %.2f times its energy", power, energy);
   std::printf("\n");
-  if (measured.size() == 2)
-    std::printf("measured: %s against the baseline's %s: %.2f times as fast\n",
-                gemm_seconds(measured[0].runtime_s).c_str(), gemm_seconds(measured[1].runtime_s).c_str(),
-                measured[1].runtime_s / measured[0].runtime_s);
   say_beyond(beyond);
   if (std::any_of(std::begin(kGemmLayout), std::end(kGemmLayout),
                   [&](const auto field) { return best.kernel.config.*field != baseline.config.*field; }))
     std::fprintf(stderr, "the best one wants the data in another layout than the baseline has them in\n");
-  if (stopped) std::fprintf(stderr, "stopped before both were measured\n");
-  return stopped ? kStopped : kDone;
+  if (!arguments.verify) return kDone;
+  std::fflush(stdout);
+  const auto measured = gemm_verify(shape.shape, best.kernel, baseline);
+  if (measured.size() != 2) return kStopped;
+  std::printf("measured: %s against the baseline's %s: %.2f times as fast\n",
+              gemm_seconds(measured[0].runtime_s).c_str(), gemm_seconds(measured[1].runtime_s).c_str(),
+              measured[1].runtime_s / measured[0].runtime_s);
+  return kDone;
 }
 
 void add_gemm_shape(CLI::App* command, GemmUseArguments& arguments) {

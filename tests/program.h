@@ -81,6 +81,8 @@ class Program {
     status();
     return folder_.read(out_);
   }
+  /// What it has printed so far.
+  std::string out_so_far() const { return folder_.read(out_); }
   std::string err() {
     status();
     return folder_.read(err_);

@@ -176,6 +176,21 @@ TEST(CostGemm, MeasuresThisMachineAndVerifies) {
                  {"cost", "gemm", "choose", "cpu.json", "-m", "20", "-n", "20", "-k", "20", "--verify"});
   ASSERT_EQ(choose.status(), 0) << choose.err();
   EXPECT_NE(choose.out().find("measured: "), std::string::npos) << choose.out();
+  // What is predicted is told before a large product is measured, which Ctrl-C ends.
+  Program large(folder,
+                {"cost", "gemm", "choose", "cpu.json", "-m", "4000", "-n", "4000", "-k", "4000", "--verify"});
+  EXPECT_TRUE(test::wait_until(
+      [&] { return large.out_so_far().find("times as fast as the baseline") != std::string::npos; }));
+  large.signal(SIGINT);
+  EXPECT_EQ(large.status(), 3) << large.err();
+  EXPECT_EQ(large.out().find("measured: "), std::string::npos) << large.out();
+  EXPECT_NE(large.err().find("stopped before both were measured"), std::string::npos) << large.err();
+  for (const char* baseline : {"reg_m=3", "tile_m=0"}) {
+    Program none(folder, {"cost", "gemm", "choose", "cpu.json", "-m", "20", "-n", "20", "-k", "20",
+                          "--verify", "--baseline", baseline});
+    EXPECT_EQ(none.status(), 2) << none.err();
+    EXPECT_EQ(none.out(), "") << baseline;
+  }
 }
 
 TEST(CostGemm, CtrlCKeepsWhatIsFinished) {

@@ -126,6 +126,24 @@ std::size_t gemm_type_size(const std::string& type) {
               suggest(type, {"f32", "f64"}));
 }
 
+void need_gemm_shape(const GemmShape& shape, const std::string& type) {
+  const auto size = static_cast<double>(gemm_type_size(type));
+  const auto m = static_cast<double>(shape.m), n = static_cast<double>(shape.n),
+             k = static_cast<double>(shape.k);
+  if (shape.m < 1 || shape.n < 1 || shape.k < 1 || size * (m * k + k * n + m * n) > 4e9)
+    throw Error(fmt::format("a product of {} x {} x {} cannot be measured here", shape.m, shape.n, shape.k),
+                {}, "m, n and k are 1 or more, and the three matrices 4 GB together at most");
+}
+
+void need_gemm_config(const GemmConfig& config, bool loop) {
+  if (!loop)
+    throw Error(
+        fmt::format("there is no loop for {} x {} sums in registers here", config.reg_m, config.reg_n), {},
+        "hone cost gemm measure --help lists them");
+  if (config.tile_m < 1 || config.tile_n < 1 || config.tile_k < 1)
+    throw Error("a tile of a product of matrices has sizes of 1 or more");
+}
+
 std::int64_t whole_steps(std::int64_t size, std::int64_t step) { return (size + step - 1) / step * step; }
 
 }  // namespace
@@ -149,11 +167,7 @@ class GemmMatrices {
     const auto [m, n, k] = shape_;
     const std::int64_t rm = config.reg_m, rn = config.reg_n;
     const GemmInner<T> inner = gemm_loop<T>(rm, rn);
-    if (inner == nullptr)
-      throw Error(fmt::format("there is no loop for {} x {} sums in registers here", rm, rn), {},
-                  "hone cost gemm measure --help lists them");
-    if (config.tile_m < 1 || config.tile_n < 1 || config.tile_k < 1)
-      throw Error("a tile of a product of matrices has sizes of 1 or more");
+    need_gemm_config(config, inner != nullptr);
     const std::int64_t tm = std::min(config.tile_m, m), tn = std::min(config.tile_n, n),
                        tk = std::min(config.tile_k, k);
     reserve(panel_a_, whole_steps(tm, rm) * tk);
@@ -265,14 +279,9 @@ struct CpuGemm::Data {
 };
 
 CpuGemm::CpuGemm(const GemmShape& shape, const std::string& type, std::uint64_t seed) {
-  const auto size = static_cast<double>(gemm_type_size(type));
-  const auto m = static_cast<double>(shape.m), n = static_cast<double>(shape.n),
-             k = static_cast<double>(shape.k);
-  if (shape.m < 1 || shape.n < 1 || shape.k < 1 || size * (m * k + k * n + m * n) > 4e9)
-    throw Error(fmt::format("a product of {} x {} x {} cannot be measured here", shape.m, shape.n, shape.k),
-                {}, "m, n and k are 1 or more, and the three matrices 4 GB together at most");
+  need_gemm_shape(shape, type);
   data_ = std::make_unique<Data>();
-  if (size == 4.0)
+  if (gemm_type_size(type) == 4)
     data_->f32 = std::make_unique<gemm_detail::GemmMatrices<float>>(shape, seed);
   else
     data_->f64 = std::make_unique<gemm_detail::GemmMatrices<double>>(shape, seed);
@@ -305,6 +314,13 @@ GemmConfig cpu_gemm_default(const std::string& type) {
   config.reg_m = reg_m;
   config.reg_n = reg_n;
   return config;
+}
+
+void need_cpu_gemm(const GemmShape& shape, const GemmConfig& config, const std::string& type) {
+  need_gemm_shape(shape, type);
+  const auto loops = cpu_gemm_registers(type);
+  need_gemm_config(
+      config, std::find(loops.begin(), loops.end(), std::pair{config.reg_m, config.reg_n}) != loops.end());
 }
 
 std::string cpu_gemm_device() {

@@ -80,6 +80,9 @@ class CpuGemm {
   std::unique_ptr<Data> data_;
 };
 
+/// Throws Error where CpuGemm would not take the shape, or its run() the configuration.
+void need_cpu_gemm(const GemmShape& shape, const GemmConfig& config, const std::string& type);
+
 /// How this machine's tables name it: "cpu NAME, x86-64-v4". The same processor with another instruction set
 /// is another device.
 std::string cpu_gemm_device();

@@ -54,6 +54,18 @@ TEST(CpuGemm, WhatItCannotComputeIsAnError) {
   config = cpu_gemm_default("f32");
   config.tile_k = 0;
   EXPECT_THROW(product.run(config), Error);
+  // The same, asked without computing anything.
+  EXPECT_THROW(need_cpu_gemm({8, 8, 8}, config, "f32"), Error);
+  EXPECT_THROW(need_cpu_gemm({100000, 100000, 100000}, cpu_gemm_default("f32"), "f32"), Error);
+  for (const std::string type : {"f32", "f64"})
+    for (const auto& [reg_m, reg_n] : cpu_gemm_registers(type)) {
+      config = cpu_gemm_default(type);
+      config.reg_m = reg_m;
+      config.reg_n = reg_n;
+      EXPECT_NO_THROW(need_cpu_gemm({8, 8, 8}, config, type));
+      config.reg_m = 3;
+      EXPECT_THROW(need_cpu_gemm({8, 8, 8}, config, type), Error);
+    }
 }
 
 TEST(GemmConfig, ReadsWhatPeopleType) {
