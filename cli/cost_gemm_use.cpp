@@ -188,6 +188,7 @@ int gemm_choose(const GemmUseArguments& arguments) {
   const cost::GemmForest::Candidate& best = list.front();
   const cost::GemmPrediction usual = forest.predict(gemm_run_of(arguments, baseline));
   const std::vector<std::string> beyond = forest.beyond(gemm_run_of(arguments, best.kernel));
+  const std::vector<std::string> usual_beyond = forest.beyond(gemm_run_of(arguments, baseline));
   const double faster = usual.runtime_s.value / best.predicted.runtime_s.value;
   const double power = best.predicted.power_w.value / usual.power_w.value;
   const double energy = best.predicted.energy_j.value / usual.energy_j.value;
@@ -207,7 +208,11 @@ int gemm_choose(const GemmUseArguments& arguments) {
               {"goal", arguments.goal},
               {"config", best.kernel.config.text()},
               {"predicted", gemm_json(best.predicted)},
-              {"baseline", {{"config", baseline.config.text()}, {"predicted", gemm_json(usual)}}},
+              {"baseline",
+               {{"config", baseline.config.text()},
+                {"predicted", gemm_json(usual)},
+                {"within_measured", usual_beyond.empty()},
+                {"beyond", usual_beyond}}},
               {"times_as_fast", faster},
               {"power_ratio", finite_or_null(power)},
               {"energy_ratio", finite_or_null(energy)},
@@ -249,6 +254,9 @@ int gemm_choose(const GemmUseArguments& arguments) {
   if (forest.power()) std::printf(", with %.2f times its power and %.2f times its energy", power, energy);
   std::printf("\n");
   say_beyond(beyond);
+  // Else it lies beyond in what the best one does, for the product is the same.
+  if (std::find(usual_beyond.begin(), usual_beyond.end(), "configuration") != usual_beyond.end())
+    std::fprintf(stderr, "the baseline was not measured; the forest tells of it by those that were\n");
   if (std::any_of(std::begin(kGemmLayout), std::end(kGemmLayout),
                   [&](const auto field) { return best.kernel.config.*field != baseline.config.*field; }))
     std::fprintf(stderr, "the best one wants the data in another layout than the baseline has them in\n");

@@ -146,6 +146,22 @@ TEST(CostGemm, SaysWhereItReckonsBeyondWhatWasMeasured) {
   EXPECT_EQ(words.status(), 0);
   EXPECT_NE(words.err().find("measured in batch;"), std::string::npos) << words.err();
   EXPECT_NE(words.err().find("this configuration was not measured"), std::string::npos) << words.err();
+  // Of what choices are compared with too.
+  for (const auto& [baseline, measured] : {std::pair{"tile_m=32", true}, {"tile_m=48", false}}) {
+    const std::vector<std::string> choose{"cost", "gemm", "choose", "t.json", "-m",         "128",
+                                          "-n",   "128",  "-k",     "128",    "--baseline", baseline};
+    Program plain(folder, choose);
+    EXPECT_EQ(plain.status(), 0);
+    EXPECT_EQ(plain.err().find("the baseline was not measured") == std::string::npos, measured)
+        << plain.err();
+    auto with_json = choose;
+    with_json.emplace_back("--json");
+    Program document(folder, with_json);
+    const Json json = Json::parse(document.out());
+    EXPECT_EQ(json["within_measured"], true);
+    EXPECT_EQ(json["baseline"]["within_measured"], measured);
+    EXPECT_EQ(json["baseline"]["beyond"].dump(), measured ? "[]" : R"(["configuration"])");
+  }
   // As it was written before there were ranges.
   Json old = Json::parse(folder.read("t.json"));
   old.erase("ranges");
