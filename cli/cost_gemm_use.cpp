@@ -90,6 +90,12 @@ Json gemm_json(const cost::GemmPrediction& prediction) {
           {"flops_per_s", prediction.flops_per_s}};
 }
 
+/// What error bars are of: "shapes" or "rows" that were held out; null where there are none.
+Json gemm_held_out(const cost::GemmForest& forest) {
+  if (forest.scores().empty()) return nullptr;
+  return forest.rows_held_out() ? "rows" : "shapes";
+}
+
 void say_beyond(std::vector<std::string> beyond) {
   if (std::erase(beyond, "configuration") > 0)
     std::fprintf(stderr, "this configuration was not measured; the forest tells of it by those that were\n");
@@ -118,6 +124,7 @@ int gemm_predict(const GemmUseArguments& arguments) {
     json["within_measured"] = beyond.empty();
     json["beyond"] = beyond;
     json["device"] = forest.device();
+    json["held_out"] = gemm_held_out(forest);
     print_json(json);
     return kDone;
   }
@@ -136,6 +143,11 @@ int gemm_predict(const GemmUseArguments& arguments) {
   }
   std::printf("%s\n%.4g GFLOP/s\n", run::table_text(rows, output_columns()).c_str(), found.flops_per_s / 1e9);
   if (!forest.power()) std::printf("power and energy are not known: none was measured\n");
+  if (gemm_held_out(forest) == "rows")
+    std::fprintf(
+        stderr,
+        "9 of 10 lie there of shapes that were learned from with other configurations: new shapes do "
+        "worse\n");
   say_beyond(beyond);
   return kDone;
 }
@@ -217,7 +229,8 @@ int gemm_choose(const GemmUseArguments& arguments) {
               {"power_ratio", finite_or_null(power)},
               {"energy_ratio", finite_or_null(energy)},
               {"within_measured", beyond.empty()},
-              {"beyond", beyond}};
+              {"beyond", beyond},
+              {"held_out", gemm_held_out(forest)}};
     if (measured.size() == 2)
       json["measured"] = {{"runtime_s", measured[0].runtime_s},
                           {"baseline_runtime_s", measured[1].runtime_s},
@@ -296,7 +309,9 @@ void add_gemm_shape(CLI::App* command, GemmUseArguments& arguments) {
 void add_cost_gemm_use(CLI::App& gemm, Action& action) {
   auto* predict = gemm.add_subcommand("predict", "Time, power and energy of a product, with error bars");
   predict->footer(
-      "\nFrom and to: where 9 of 10 products of shapes that learning held out lay.\n"
+      "\nFrom and to: where 9 of 10 products lay that learning held out: of whole shapes, so that this one "
+      "may "
+      "be new,\nor with --hold-out rows of shapes that it had seen.\n"
       "Examples:\n"
       "  hone cost gemm predict cpu.json -m 300 -n 500 -k 700\n"
       "  hone cost gemm predict rtx4070.json -m 4096 -n 4096 -k 4096 --config "

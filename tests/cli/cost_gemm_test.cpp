@@ -170,6 +170,30 @@ TEST(CostGemm, SaysWhereItReckonsBeyondWhatWasMeasured) {
   EXPECT_EQ(beyond({"-m", "8"}, "old.json"), R"(["m"])");
 }
 
+TEST(CostGemm, SaysWhatItsErrorBarsAreOf) {
+  const Folder folder;
+  folder.write("gpu.csv", profiled_table());
+  for (const auto& [more, held_out] : std::vector<std::pair<std::vector<std::string>, Json>>{
+           {{}, "shapes"}, {{"--hold-out", "rows"}, "rows"}, {{"--folds", "0"}, nullptr}}) {
+    std::vector<std::string> learn{"cost", "gemm",  "learn",    "gpu.csv", "--trees",
+                                   "5",    "--out", "gpu.json", "--quiet"};
+    learn.insert(learn.end(), more.begin(), more.end());
+    ASSERT_EQ(Program(folder, learn).status(), 0);
+    for (const char* command : {"predict", "choose"}) {
+      std::vector<std::string> words{"cost", "gemm", command, "gpu.json", "-m",
+                                     "256",  "-n",   "256",   "-k",       "256"};
+      Program plain(folder, words);
+      EXPECT_EQ(plain.status(), 0);
+      EXPECT_EQ(plain.err().find("new shapes do worse") != std::string::npos,
+                held_out == "rows" && std::string(command) == "predict")
+          << plain.err();
+      words.emplace_back("--json");
+      Program document(folder, words);
+      EXPECT_EQ(Json::parse(document.out())["held_out"], held_out) << command;
+    }
+  }
+}
+
 TEST(CostGemm, MeasuresThisMachineAndVerifies) {
   const Folder folder;
   const std::vector<std::string> measure{"cost", "gemm",      "measure", "--out",     "cpu.csv", "--shapes",

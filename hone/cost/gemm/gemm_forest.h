@@ -30,7 +30,8 @@ struct GemmForestOptions {
   std::function<bool()> interrupted = {};
 };
 
-/// Lies within low and high for 9 of 10 products of shapes that were held out; both NaN where none were.
+/// Lies within low and high for 9 of 10 products of shapes (of rows, where GemmForest::rows_held_out()) that
+/// were held out; both NaN where none were.
 struct GemmFigure {
   double value = kNaN, low = kNaN, high = kNaN;
   Json json() const;  ///< {"value", "low", "high"}
