@@ -64,6 +64,7 @@ int gemm_learn(const GemmLearnArguments& arguments) {
   } catch (const Error&) {
     if (!interrupted()) throw;
     progress.clear();
+    if (arguments.json) print_json({{"file", nullptr}, {"interrupted", true}});
     std::fprintf(stderr, "stopped; nothing was written\n");
     return kStopped;
   }
@@ -84,7 +85,8 @@ int gemm_learn(const GemmLearnArguments& arguments) {
                 {"device", forest->device()},
                 {"held_out", document["held_out"]},
                 {"choices", document["choices"]},
-                {"importance", importance}});
+                {"importance", importance},
+                {"interrupted", false}});
     return kDone;
   }
   std::printf("%s\n", gemm_scores_text(*forest).c_str());

@@ -67,6 +67,34 @@ TEST(CostGemm, LearnsPredictsAndChooses) {
   Program published(folder, {"cost", "gemm", "learn", "gpu.csv", "--published", "--out", "p.json", "--json"});
   ASSERT_EQ(published.status(), 0) << published.err();
   EXPECT_EQ(Json::parse(published.out())["importance"].size(), 9U);
+  EXPECT_EQ(Json::parse(published.out())["interrupted"], false);
+}
+
+/// Whether a process has taken Ctrl-C into its own hands.
+bool listens(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("SigCgt:"))
+      return (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1U) != 0;
+  return false;
+}
+
+TEST(CostGemm, LearningThatIsStoppedWritesNothing) {
+  const Folder folder;
+  std::string text = "m,n,k,tile_m,runtime_s\n";
+  for (int row = 0; row < 6000; ++row)
+    text += fmt::format("{},{},{},{},{}\n", 16 + row % 97, 16 + row % 89, 16 + row % 83, 16 + row % 7,
+                        1e-6 * (1 + row % 101));
+  folder.write("t.csv", text);
+  Program learn(
+      folder, {"cost", "gemm", "learn", "t.csv", "--trees", "2000", "--out", "t.json", "--json", "--quiet"});
+  ASSERT_TRUE(test::wait_until([&] { return listens(learn.pid()); }));
+  learn.signal(SIGINT);
+  const double asked = test::seconds();
+  EXPECT_EQ(learn.status(), 3) << learn.err();
+  EXPECT_LT(test::seconds() - asked, 20.0) << "all of them would take minutes";
+  EXPECT_EQ(Json::parse(learn.out())["interrupted"], true);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("t.json")));
 }
 
 /// Rows stored by columns are twice as fast; the first configuration is the one most often measured.
