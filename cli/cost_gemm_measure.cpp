@@ -106,7 +106,10 @@ void add_cost_gemm_measure(CLI::App& gemm, Action& action) {
   command->add_option("--type", options.type, "f32 or f64")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
-  command->add_option("--shapes", arguments->shapes, "Shapes in the table at most; 0: as time allows")
+  command
+      ->add_option(
+          "--shapes", arguments->shapes,
+          "Only the first so many shapes that the seed draws, repetitions counted; 0: as time allows")
       ->check(whole_number(0, 1000000))
       ->capture_default_str();
   command->add_option("--configs", arguments->configs, "Configurations of each shape")

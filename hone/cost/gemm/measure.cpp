@@ -195,6 +195,7 @@ GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Pro
   const std::unique_ptr<GemmTableFile> file = std::move(file_);
   if (!file) throw internal_error("products are measured once by what measures them");
   Outcome outcome;
+  std::set<GemmShape> shapes;  // a small range draws the same ones again
   const double began = monotonic_s();
   const auto over = [&] { return monotonic_s() - began >= options_.seconds; };
   // A small range of sizes has few shapes, which are drawn again and again.
@@ -227,7 +228,8 @@ GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Pro
       continue;
     }
     append(*file, runs);
-    ++outcome.shapes;
+    shapes.insert(shape);
+    outcome.shapes = shapes.size();
     outcome.rows += runs.size();
     for (const GemmRun& run : runs) {
       known_.emplace(run.shape, run.config);

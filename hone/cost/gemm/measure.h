@@ -22,7 +22,7 @@ struct GemmMeasureOptions {
   double most_flops = 5e8;       ///< of a shape, so that none takes all the time
   std::size_t configs = 20;      ///< a shape, the usual one (cpu_gemm_default) among them
   double seconds = 120.0;        ///< of wall clock to measure in
-  std::size_t shapes = 0;        ///< at most; 0: as many as there is time for
+  std::size_t shapes = 0;        ///< only the first so many that the seed plans; 0: as time allows
   std::uint64_t seed = 1;        ///< of shapes and configurations
   int repeats = 5;               ///< timed calls, or groups of short ones, a configuration
   double sample_seconds = 3e-4;  ///< calls shorter than this are timed in groups of at least so long
@@ -60,7 +60,7 @@ class GemmMeasurement {
   std::size_t earlier() const { return earlier_; }
 
   struct Progress {
-    std::size_t shapes = 0, rows = 0;  ///< measured by this run
+    std::size_t shapes = 0, rows = 0;  ///< measured by this run; distinct ones
     double seconds = 0.0;              ///< since run() began
     GemmShape shape;                   ///< at hand
   };

@@ -133,6 +133,17 @@ TEST(GemmMeasurement, EndsWhereThereAreNoNewShapes) {
   EXPECT_FALSE(nothing.exhausted);
 }
 
+TEST(GemmMeasurement, AShapeThatIsDrawnAgainIsOne) {
+  const ScratchFolder folder("hone-test");
+  GemmMeasureOptions options = small_measurement(folder);
+  options.least = options.largest = 24;
+  options.configs = 6;
+  options.shapes = 8;
+  const auto outcome = GemmMeasurement(folder.path() + "/t.csv", options).run({}, {});
+  EXPECT_EQ(outcome.shapes, 1U);
+  EXPECT_GT(outcome.rows, 6U) << "other configurations of it";
+}
+
 TEST(GemmMeasurement, OnlyWhatIsNotInTheTableIsMeasured) {
   const ScratchFolder folder("hone-test");
   const std::string file = folder.path() + "/t.csv";
