@@ -2,10 +2,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hone/base/error.h"
@@ -15,15 +17,41 @@ namespace hone {
 
 AppendedFile::AppendedFile(std::string path, const std::string& taken, const std::string& hint)
     : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (file_ < 0) fail(errno);
-  // A file system that knows no locks is no reason to do nothing.
-  if (is_device(path_) || ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  ::close(file_);
-  throw Error(taken, Place{path_, 0, ""}, hint);
+  if (!open()) throw Error(taken, Place{path_, 0, ""}, hint);
 }
 
-AppendedFile::~AppendedFile() { ::close(file_); }
+AppendedFile::~AppendedFile() {
+  if (made_ && size() == 0 && still_there()) ::unlink(write_target(path_).c_str());
+  ::close(file_);
+}
+
+bool AppendedFile::open() {
+  for (;; ::close(file_)) {
+    made_ = !std::filesystem::exists(path_);
+    file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file_ < 0) fail(errno);
+    if (is_device(path_)) return true;
+    // A file system that knows no locks is no reason to do nothing.
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) break;
+    if (still_there()) return true;
+  }
+  ::close(file_);
+  return false;
+}
+
+/// Whether the name is still that of the file which was opened.
+bool AppendedFile::still_there() const {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+std::uint64_t AppendedFile::size() const {
+  struct stat opened {};
+  if (::fstat(file_, &opened) != 0) fail(errno);
+  return static_cast<std::uint64_t>(opened.st_size);
+}
 
 void AppendedFile::append(std::string_view text) {
   const off_t before = ::lseek(file_, 0, SEEK_END);  // < 0: a pipe

@@ -8,7 +8,8 @@ namespace hone {
 
 /// A file that one process at a time appends to, and that forgets nothing of what was appended. Where another
 /// process (or another instance) has it, it cannot be had until that has ended, however it ends. A device or
-/// pipe is written as it is, by anyone. Not thread safe.
+/// pipe is written as it is, by anyone. A file that was made here and is still empty at the end goes. Not
+/// thread safe.
 class AppendedFile {
  public:
   /// Opens the file, made where it is missing. Throws Error (environment) where it cannot be written, and
@@ -25,12 +26,17 @@ class AppendedFile {
   void cut(std::uint64_t bytes);
 
   const std::string& path() const { return path_; }
+  std::uint64_t size() const;  ///< bytes; of what is no file 0
 
  private:
+  /// False: another process has the file. One that went before it could be locked is made anew.
+  bool open();
+  bool still_there() const;
   [[noreturn]] void fail(int error) const;
 
   std::string path_;
   int file_ = -1;
+  bool made_ = false;
 };
 
 }  // namespace hone

@@ -149,7 +149,13 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
   (void)cpu_gemm_registers(options.type);
   power_ = meter_.measures();
   without_power_ = meter_.without_rapl();
-  file_ = std::make_unique<GemmTableFile>(file);
+  // A pipe would be waited for, and what is written to it cannot be read again.
+  if (is_device(file))
+    throw Error("is no regular file: rows are appended to a table that is read first", Place{file, 0, ""},
+                "name a file");
+  file_ =
+      std::make_unique<AppendedFile>(file, "another measurement is writing this table",
+                                     "wait until it has ended, or name another file; learn reads several");
   if (file_->size() == 0) return;
   const std::string text = read_file(file);
   // Cut off in its first line it is as good as empty.
@@ -183,7 +189,7 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
   if (text.back() != '\n') file_->cut(text.rfind('\n') + 1);
 }
 
-void GemmMeasurement::append(const GemmTableFile& file, const std::vector<GemmRun>& runs) const {
+void GemmMeasurement::append(AppendedFile& file, const std::vector<GemmRun>& runs) const {
   std::string text;
   if (file.size() == 0) text = gemm_table_header(power_);
   for (const GemmRun& run : runs) text += gemm_table_line(run, power_);
@@ -192,7 +198,7 @@ void GemmMeasurement::append(const GemmTableFile& file, const std::vector<GemmRu
 
 GemmMeasurement::Outcome GemmMeasurement::run(const std::function<void(const Progress&)>& progress,
                                               const Interrupted& interrupted) {
-  const std::unique_ptr<GemmTableFile> file = std::move(file_);
+  const std::unique_ptr<AppendedFile> file = std::move(file_);
   if (!file) throw internal_error("products are measured once by what measures them");
   Outcome outcome;
   std::set<GemmShape> shapes;  // a small range draws the same ones again

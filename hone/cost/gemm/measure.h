@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "hone/base/appended_file.h"
 #include "hone/cost/energy.h"
 #include "hone/cost/gemm/table.h"
-#include "hone/cost/gemm/table_file.h"
 #include "hone/cost/machine_lock.h"
 
 namespace hone::cost {
@@ -77,9 +77,9 @@ class GemmMeasurement {
   Outcome run(const std::function<void(const Progress&)>& progress, const Interrupted& interrupted);
 
  private:
-  void append(const GemmTableFile& file, const std::vector<GemmRun>& runs) const;
+  void append(AppendedFile& file, const std::vector<GemmRun>& runs) const;
 
-  std::unique_ptr<GemmTableFile> file_;  ///< until run()
+  std::unique_ptr<AppendedFile> file_;  ///< until run()
   GemmMeasureOptions options_;
   EnergyMeter meter_;
   bool power_ = false;
