@@ -209,13 +209,23 @@ class NestBuilder {
   std::optional<Points> trips(const Loop& loop);
   bool length_of(int loop, Entering& entering);
   std::optional<Points> lengths(int loop, const Grid& grid);
+  /// A loop around, and how much of it a grid needs: how long it is, some parts of it, each iteration.
+  struct Link {
+    enum class Needed : std::uint8_t { no, length, parts, each };
+    int loop = -1;
+    Needed needed = Needed::no;
+    Few<int> by = {};  ///< loops that its length depends on
+  };
   std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied);
+  static bool further(std::span<Link> chain);
+  std::optional<Grid> iterations(std::span<const Link> chain, double parts);
   std::optional<double> share_of_all(std::span<const Constraint> list, At at);
 
   // What holds on a side of a branch (mlir/nest_held.cpp).
   Around around(int under) const;
   void leave_around(const Around& around, Grid& grid);
-  bool bind(const Around& around, Few<int>& loops);
+  Few<int> tied_to(int loop);
+  bool bind(const Around& around, Few<int>& loops, bool lengths);
   double decided(const std::vector<Constraint>& list) const;
   double decided(std::vector<Constraint> list, std::span<const std::vector<Constraint>> not_all) const;
   void add(Stands& stands, std::span<const Constraint> list) const;

@@ -132,10 +132,15 @@ std::optional<double> NestBuilder::in_iterations(const Entering& entering,
   Around around = this->around(at.under);
   around.all.insert(around.all.end(), condition.all.begin(), condition.all.end());
   around.not_all.insert(around.not_all.end(), condition.not_all.begin(), condition.not_all.end());
-  Few<int> loops = entering.loops;
-  bind(around, loops);
-  std::optional<Grid> grid = this->grid(span_of(loops), at, false);
-  if (!grid && loops.size() > entering.loops.size()) grid = this->grid(span_of(entering.loops), at, false);
+  // Of all that is around, of what shares loops with it, of it alone: what has few enough iterations.
+  std::optional<Grid> grid;
+  for (std::size_t tried = SIZE_MAX; const bool lengths : {true, false}) {
+    Few<int> loops = entering.loops;
+    bind(around, loops, lengths);
+    if (!grid && loops.size() < tried) grid = this->grid(span_of(loops), at, false);
+    tried = loops.size();
+  }
+  if (!grid) grid = this->grid(span_of(entering.loops), at, false);
   const bool every = grid.has_value();
   if (!every) {
     if (std::ranges::any_of(entering.loops,

@@ -11,6 +11,28 @@ namespace {
 constexpr std::size_t kMostInGrid = 4096;                  // iterations, of all loops together
 constexpr std::size_t kMostInFunction = 12 * kMostInGrid;  // ... of all grids of a function
 constexpr std::size_t kComputed = 8;  // iterations that take as long as one in which something is computed
+/// Parts of an entry of which only the middle is looked at, where all iterations are too many.
+constexpr double kParts[] = {8.0, 2.0, 1.0};
+
+/// Points of a grid for an entry of that many iterations, at most.
+double points_of(double trips, double parts) { return trips <= parts ? trips : 2.0 * parts; }
+
+/// Calls `add` with each iteration of an entry and 1, or with the middles of some parts of it and the parts'
+/// lengths: what grows evenly from one iteration to the next comes to the same.
+template <typename Add>
+void each_iteration(double trips, double parts, Add add) {
+  parts = std::min(trips, parts);
+  for (double part = 0.0; part < parts; ++part) {
+    const double from = std::floor(part * trips / parts), to = std::floor((part + 1.0) * trips / parts);
+    const double before = std::floor((from + to - 1.0) / 2.0);
+    if (before * 2.0 == from + to - 1.0) {
+      add(before, to - from);
+    } else {
+      add(before, (to - from) / 2.0);
+      add(before + 1.0, (to - from) / 2.0);
+    }
+  }
+}
 
 }  // namespace
 
@@ -84,12 +106,7 @@ std::optional<NestBuilder::Points> NestBuilder::lengths(int loop, const Grid& gr
 /// Of loops around `at`, those that the lengths of loops around it tie them to among them. None where they
 /// have too many iterations, or where it is not known how many. `tied`: nor where no length depends on one.
 std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool tied) {
-  enum class Needed : std::uint8_t { no, length, each };
-  struct Link {
-    int loop = -1;
-    Needed needed = Needed::no;
-    Few<int> by = {};  // loops that its length depends on
-  };
+  using Needed = Link::Needed;
   std::vector<Link> chain;
   for (int loop = at.loop; loop >= 0; loop = nest_.loops[static_cast<std::size_t>(loop)].parent)
     chain.push_back({loop});
@@ -130,6 +147,45 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
         one.needed == Needed::each && made.fixed)
       all *= made.most;
   if (all > static_cast<double>(kMostInGrid) || looked_at_ > kMostInFunction) return std::nullopt;
+  // How often the walk comes by in them may depend on further loops, whose lengths these tell.
+  if (std::vector<Link> further = chain; this->further(further)) {
+    if (std::optional<Grid> grid = iterations(further, static_cast<double>(kMostInGrid))) return grid;
+    for (const double parts : kParts)
+      if (std::optional<Grid> grid = iterations(further, parts)) return grid;
+  }
+  return iterations(chain, static_cast<double>(kMostInGrid));
+}
+
+/// Adds loops to a chain whose lengths depend on those whose lengths depend on what decides. False where
+/// there are none, or where something else enters.
+bool NestBuilder::further(std::span<Link> chain) {
+  using Needed = Link::Needed;
+  const auto of = [&](int loop) {
+    return std::ranges::find_if(chain, [&](const Link& one) { return one.loop == loop; });
+  };
+  bool found = false;
+  for (bool more = true; std::exchange(more, false);)
+    for (Link& one : chain) {
+      if (std::ranges::any_of(one.by, [&](int loop) { return of(loop) == chain.end(); })) {
+        if (one.needed != Needed::no) return false;
+        continue;
+      }
+      if (one.needed == Needed::no &&
+          std::ranges::any_of(one.by, [&](int loop) { return of(loop)->needed != Needed::no; }))
+        one.needed = Needed::length;
+      if (one.needed == Needed::no) continue;
+      for (const int loop : one.by) {
+        if (of(loop)->needed >= Needed::parts) continue;
+        of(loop)->needed = Needed::parts;
+        found = more = true;
+      }
+    }
+  return found;
+}
+
+/// All iterations of a chain, of loops that are needed in parts those of so many.
+std::optional<Grid> NestBuilder::iterations(std::span<const Link> chain, double parts) {
+  using Needed = Link::Needed;
   Grid grid;
   grid.weights = {1.0};
   for (const Link& one : chain) {
@@ -140,8 +196,9 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
       for (std::size_t k = 0; k < trips->size(); ++k) grid.weights[k] *= (*trips)[k];
       continue;
     }
-    all = 0.0;
-    for (const double length : *trips) all += length;
+    const double most = one.needed == Needed::parts ? parts : static_cast<double>(kMostInGrid);
+    double all = 0.0;
+    for (const double length : *trips) all += points_of(length, most);
     if (!(all >= 1.0 && all <= static_cast<double>(kMostInGrid))) return std::nullopt;
     Grid next;
     for (const auto& [loop, here] : grid.stands)
@@ -150,12 +207,12 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
     own.reserve(static_cast<std::size_t>(all));
     next.weights.reserve(static_cast<std::size_t>(all));
     for (std::size_t k = 0; k < trips->size(); ++k)
-      for (double iteration = 0.0; iteration < (*trips)[k]; ++iteration) {
+      each_iteration((*trips)[k], most, [&](double iteration, double times) {
         for (std::size_t i = 0; i < grid.stands.size(); ++i)
           next.stands[i].second.push_back(grid.stands[i].second[k]);
         own.push_back(iteration);
-        next.weights.push_back(grid.weights[k]);
-      }
+        next.weights.push_back(grid.weights[k] * times);
+      });
     next.stands.emplace_back(one.loop, std::move(own));
     grid = std::move(next);
     looked_at_ += grid.weights.size();
@@ -163,37 +220,75 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
   return grid;
 }
 
-/// Adds the loops that what is around ties to loops. Whether there is something that no single loop decides.
-bool NestBuilder::bind(const Around& around, Few<int>& loops) {
+/// Loops that a loop's length depends on, the loops that theirs depend on, and itself.
+Few<int> NestBuilder::tied_to(int loop) {
+  Few<int> tied{loop};
+  for (std::size_t k = 0; k < tied.size(); ++k) {
+    Entering entering;
+    if (nest_.loops[static_cast<std::size_t>(tied[k])].fixed || !length_of(tied[k], entering)) continue;
+    for (const int by : entering.loops)
+      if (std::find(tied.begin(), tied.end(), by) == tied.end()) tied.push_back(by);
+  }
+  return tied;
+}
+
+/// Adds the loops that what is around ties to loops; by `lengths`, too: where the length of a loop depends on
+/// one of them, or on what one of theirs does. Whether there is something that no single loop decides.
+bool NestBuilder::bind(const Around& around, Few<int>& loops, bool lengths) {
   bool joint = false;
-  const auto has = [&](int loop) { return std::find(loops.begin(), loops.end(), loop) != loops.end(); };
-  const auto shares_loop = [&](const Constraint& one) {
-    return std::ranges::any_of(one.difference.terms, [&](const auto& term) { return has(term.first); });
+  std::map<int, Few<int>> tied;  // by loop
+  Few<int> all;                  // what `loops` are tied to
+  const auto in = [](const Few<int>& list, int loop) {
+    return std::find(list.begin(), list.end(), loop) != list.end();
   };
-  const auto add = [&](const Constraint& one) {
-    for (const auto& [loop, step] : one.difference.terms)
-      if (!has(loop)) loops.push_back(loop);
-    joint = joint || !share(one);
+  const auto has = [&](int loop) { return in(loops, loop); };
+  const auto ties = [&](int loop) -> const Few<int>& {
+    const auto [found, fresh] = tied.try_emplace(loop);
+    if (fresh) found->second = tied_to(loop);
+    return found->second;
+  };
+  const auto tie = [&](int loop) {
+    if (!lengths) return;
+    for (const int by : ties(loop))
+      if (!in(all, by)) all.push_back(by);
+  };
+  const auto bound = [&](int loop) {
+    return has(loop) || (lengths && std::ranges::any_of(ties(loop), [&](int by) { return in(all, by); }));
+  };
+  const auto add = [&](int loop) {
+    if (has(loop)) return;
+    loops.push_back(loop);
+    tie(loop);
+  };
+  const auto binds = [&](const Constraint& one) {
+    return std::ranges::any_of(one.difference.terms, [&](const auto& term) { return bound(term.first); });
+  };
+  const auto take = [&](const Constraint& one) {
+    const auto& terms = one.difference.terms;
+    joint = joint || !share(one) ||
+            std::ranges::none_of(terms, [&](const auto& term) { return has(term.first); });
+    for (const auto& [loop, step] : terms) add(loop);
   };
   std::vector<Few<int>> entering;  // by what is computed
   for (const Held* one : around.computed) {
-    Entering all;
+    Entering enters;
     bool known = true;
-    for (const Computed& computed : one->computed) known = known && enters(computed, all);
-    entering.push_back(known ? all.loops : Few<int>());
+    for (const Computed& computed : one->computed) known = known && this->enters(computed, enters);
+    entering.push_back(known ? enters.loops : Few<int>());
   }
+  if (!around.all.empty() || !around.not_all.empty() || !entering.empty())
+    for (const int loop : Few<int>(loops)) tie(loop);
   for (std::size_t before = 0; before != loops.size();) {
     before = loops.size();
     for (const Constraint& one : around.all)
-      if (shares_loop(one)) add(one);
+      if (binds(one)) take(one);
     for (const std::vector<Constraint>& constraints : around.not_all)
-      if (std::ranges::any_of(constraints, shares_loop)) std::ranges::for_each(constraints, add);
+      if (std::ranges::any_of(constraints, binds)) std::ranges::for_each(constraints, take);
     for (std::size_t k = 0; k < entering.size(); ++k) {
-      if (std::ranges::none_of(entering[k], has)) continue;
+      if (std::ranges::none_of(entering[k], bound)) continue;
       joint = true;
-      for (const int loop : entering[k])
-        if (!has(loop)) loops.push_back(loop);
-      if (!around.computed[k]->all) std::ranges::for_each(around.computed[k]->list, add);
+      std::ranges::for_each(entering[k], add);
+      if (!around.computed[k]->all) std::ranges::for_each(around.computed[k]->list, take);
     }
   }
   return joint;
@@ -203,16 +298,21 @@ bool NestBuilder::bind(const Around& around, Few<int>& loops) {
 /// it. None where single loops of their own decide it, and where there are too many.
 std::optional<double> NestBuilder::share_of_all(std::span<const Constraint> list, At at) {
   const Around around = this->around(at.under);
-  Few<int> loops;
-  bool joint = false;
+  Few<int> own;
+  bool several = false;
   for (const Constraint& one : list) {
     for (const auto& [loop, step] : one.difference.terms)
-      if (std::find(loops.begin(), loops.end(), loop) == loops.end()) loops.push_back(loop);
-    joint = joint || !share(one);
+      if (std::find(own.begin(), own.end(), loop) == own.end()) own.push_back(loop);
+    several = several || !share(one);
   }
-  if (loops.empty()) return std::nullopt;
-  joint = bind(around, loops) || joint;
+  if (own.empty()) return std::nullopt;
+  Few<int> loops = own;
+  bool joint = bind(around, loops, true) || several;
   std::optional<Grid> grid = this->grid(span_of(loops), at, !joint);
+  if (Few<int> fewer = own; !grid && loops.size() > own.size()) {
+    joint = bind(around, fewer, false) || several;
+    if (fewer.size() < loops.size()) grid = this->grid(span_of(fewer), at, !joint);
+  }
   if (!grid) return std::nullopt;
   leave_around(around, *grid);
   Points holds = grid->weights;

@@ -80,6 +80,42 @@ TEST(MlirJointConditions, WhatSeveralLoopsDecideIsLookedAtInEachIteration) {
   EXPECT_DOUBLE_EQ(inside("eq, %i, %j", "slt, %j, %c8"), 8.0);
 }
 
+TEST(MlirJointConditions, LoopsFurtherInsideMakeEntriesCountMore) {
+  // What of %k before %j before %i before `end` %i below 32 leaves: 32 * 31 * 30 / 6 iterations.
+  const auto part = [](int end) {
+    const Features found = features_in(
+        "func.func @f(%a: memref<512xf32>) {\naffine.for %i = 0 to " + std::to_string(end) +
+        " {\naffine.for %j = 0 to affine_map<(d0) -> (d0)>(%i) {\n"
+        "affine.for %k = 0 to affine_map<(d0) -> (d0)>(%j) {\n%x = affine.load %a[%k] : memref<512xf32>\n"
+        "%v = math.sqrt %x : f32\naffine.store %v, %a[%k] : memref<512xf32>\n"
+        "affine.if affine_set<(d0) : (31 - d0 >= 0)>(%i) {\n%y = math.exp %x : f32\n"
+        "affine.store %y, %a[%k] : memref<512xf32>\n}\n}\n}\n}\nreturn\n}\n");
+    return found.at("transcendental_count") / found.at("root_count");
+  };
+  const auto three = [](double n) { return n * (n - 1.0) * (n - 2.0) / 6.0; };
+  EXPECT_NEAR(part(64), three(32) / three(64), 1e-12);
+  // More than are all looked at.
+  EXPECT_NEAR(part(128) * three(128) / three(32), 1.0, .01);
+  EXPECT_NEAR(part(512) * three(512) / three(32), 1.0, .01);
+}
+
+TEST(MlirJointConditions, LengthsTieWhatDifferentLoopsDecide) {
+  // How often both hold for %j before %i, both before 64.
+  const auto both = [](const std::string& of_j, const std::string& of_i) {
+    return times_in_two("%c0", "%i",
+                        "affine.if affine_set<(d0) : (" + of_j + ")>(%j) {\naffine.if affine_set<(d0) : (" +
+                            of_i +
+                            ")>(%i) {\n%z = memref.load %a[%j, %i] : memref<64x64xf32>\n"
+                            "%w = math.exp %z : f32\nmemref.store %w, %a[%j, %i] : memref<64x64xf32>\n}\n}\n"
+                            "%n = arith.cmpi slt, %i, %c0 : index\nscf.if %n");
+  };
+  EXPECT_DOUBLE_EQ(both("d0 - 2 == 0", "31 - d0 >= 0"), 29.0);
+  EXPECT_DOUBLE_EQ(both("2 - d0 >= 0", "31 - d0 >= 0"), 90.0);
+  EXPECT_DOUBLE_EQ(both("d0 floordiv 4 == 0", "31 - d0 >= 0"), 118.0);
+  EXPECT_DOUBLE_EQ(both("3 - d0 >= 0", "d0 floordiv 16 == 0"), 54.0);
+  EXPECT_DOUBLE_EQ(both("d0 floordiv 4 == 0", "d0 mod 8 == 0"), 28.0);
+}
+
 TEST(MlirJointConditions, InASideWhatIsComputedHolds) {
   // How often the second condition's sides run in 64 * 64 iterations where the first one holds, or does not.
   const auto sides = [](const std::string& first, const std::string& second, bool holds = true) {
