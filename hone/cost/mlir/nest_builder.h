@@ -209,16 +209,9 @@ class NestBuilder {
   std::optional<Points> trips(const Loop& loop);
   bool length_of(int loop, Entering& entering);
   std::optional<Points> lengths(int loop, const Grid& grid);
-  /// A loop around, and how much of it a grid needs: how long it is, some parts of it, each iteration.
-  struct Link {
-    enum class Needed : std::uint8_t { no, length, parts, each };
-    int loop = -1;
-    Needed needed = Needed::no;
-    Few<int> by = {};  ///< loops that its length depends on
-  };
   std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied);
-  static bool further(std::span<Link> chain);
-  std::optional<Grid> iterations(std::span<const Link> chain, double parts);
+  static bool further(std::span<Grid::Link> chain);
+  std::optional<Grid> iterations(std::span<const Grid::Link> chain, double parts);
   std::optional<double> share_of_all(std::span<const Constraint> list, At at);
 
   // What holds on a side of a branch (mlir/nest_held.cpp).
@@ -251,6 +244,7 @@ class NestBuilder {
   Points recast(const Operation& operation, Points points) const;
 
   const Nest::Index& index(int value);
+  bool keeps(const Operation& operation);
   void known_only_when_it_runs(Nest::Index& index, int value) const;
   Nest::Index mapped(const AffineMap& map, std::size_t result, std::span<const int> operands);
   /// A result with quotients or remainders, where what enters them is whole multiples of the divisor and a

@@ -55,6 +55,13 @@ struct Condition {
 
 /// Iterations of several loops together.
 struct Grid {
+  /// A loop, and how much of it a grid needs: how long it is, some parts of it, each iteration.
+  struct Link {
+    enum class Needed : std::uint8_t { no, length, parts, each };
+    int loop = -1;
+    Needed needed = Needed::no;
+    Few<int> by = {};  ///< loops that its length depends on
+  };
   std::vector<std::pair<int, std::vector<double>>>
       stands;                   ///< by loop, the outermost first: in which iteration
   std::vector<double> weights;  ///< how often the walk comes by in them

@@ -106,19 +106,19 @@ std::optional<NestBuilder::Points> NestBuilder::lengths(int loop, const Grid& gr
 /// Of loops around `at`, those that the lengths of loops around it tie them to among them. None where they
 /// have too many iterations, or where it is not known how many. `tied`: nor where no length depends on one.
 std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool tied) {
-  using Needed = Link::Needed;
-  std::vector<Link> chain;
+  using Needed = Grid::Link::Needed;
+  std::vector<Grid::Link> chain;
   for (int loop = at.loop; loop >= 0; loop = nest_.loops[static_cast<std::size_t>(loop)].parent)
     chain.push_back({loop});
   std::reverse(chain.begin(), chain.end());
   const auto of = [&](int loop) {
-    return std::ranges::find_if(chain, [&](const Link& one) { return one.loop == loop; });
+    return std::ranges::find_if(chain, [&](const Grid::Link& one) { return one.loop == loop; });
   };
   for (const int loop : deciding) {
     if (of(loop) == chain.end() || !nest_.loops[static_cast<std::size_t>(loop)].known) return std::nullopt;
     of(loop)->needed = Needed::each;
   }
-  for (Link& one : chain) {
+  for (Grid::Link& one : chain) {
     const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(one.loop)];
     if (made.fixed || !made.known) continue;
     Entering entering;
@@ -129,7 +129,7 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
   }
   bool ties = false;
   for (bool more = true; std::exchange(more, false);)
-    for (Link& one : chain) {
+    for (Grid::Link& one : chain) {
       const auto each = [&](int loop) { return of(loop) != chain.end() && of(loop)->needed == Needed::each; };
       if (one.needed == Needed::no && std::ranges::any_of(one.by, each)) one.needed = Needed::length;
       if (one.needed == Needed::no) continue;
@@ -142,13 +142,13 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
     }
   if (tied && !ties) return std::nullopt;
   double all = 1.0;
-  for (const Link& one : chain)
+  for (const Grid::Link& one : chain)
     if (const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(one.loop)];
         one.needed == Needed::each && made.fixed)
       all *= made.most;
   if (all > static_cast<double>(kMostInGrid) || looked_at_ > kMostInFunction) return std::nullopt;
   // How often the walk comes by in them may depend on further loops, whose lengths these tell.
-  if (std::vector<Link> further = chain; this->further(further)) {
+  if (std::vector<Grid::Link> further = chain; this->further(further)) {
     if (std::optional<Grid> grid = iterations(further, static_cast<double>(kMostInGrid))) return grid;
     for (const double parts : kParts)
       if (std::optional<Grid> grid = iterations(further, parts)) return grid;
@@ -158,14 +158,14 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
 
 /// Adds loops to a chain whose lengths depend on those whose lengths depend on what decides. False where
 /// there are none, or where something else enters.
-bool NestBuilder::further(std::span<Link> chain) {
-  using Needed = Link::Needed;
+bool NestBuilder::further(std::span<Grid::Link> chain) {
+  using Needed = Grid::Link::Needed;
   const auto of = [&](int loop) {
-    return std::ranges::find_if(chain, [&](const Link& one) { return one.loop == loop; });
+    return std::ranges::find_if(chain, [&](const Grid::Link& one) { return one.loop == loop; });
   };
   bool found = false;
   for (bool more = true; std::exchange(more, false);)
-    for (Link& one : chain) {
+    for (Grid::Link& one : chain) {
       if (std::ranges::any_of(one.by, [&](int loop) { return of(loop) == chain.end(); })) {
         if (one.needed != Needed::no) return false;
         continue;
@@ -184,11 +184,11 @@ bool NestBuilder::further(std::span<Link> chain) {
 }
 
 /// All iterations of a chain, of loops that are needed in parts those of so many.
-std::optional<Grid> NestBuilder::iterations(std::span<const Link> chain, double parts) {
-  using Needed = Link::Needed;
+std::optional<Grid> NestBuilder::iterations(std::span<const Grid::Link> chain, double parts) {
+  using Needed = Grid::Link::Needed;
   Grid grid;
   grid.weights = {1.0};
-  for (const Link& one : chain) {
+  for (const Grid::Link& one : chain) {
     if (one.needed == Needed::no) continue;
     const std::optional<Points> trips = lengths(one.loop, grid);
     if (!trips) return std::nullopt;

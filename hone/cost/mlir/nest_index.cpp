@@ -157,6 +157,20 @@ Nest::Index NestBuilder::mapped(const AffineMap& map, std::size_t result, std::s
   return total;
 }
 
+/// Whether a cast to another length keeps all numbers that its operand is. Where it is not known which those
+/// are, one to 32 bits or more does: no place in memory is beyond them.
+bool NestBuilder::keeps(const Operation& operation) {
+  constexpr int kPlaces = 32;
+  if (operation.operands.empty() || operation.results.empty()) return false;
+  const Nest::Index of = index(operation.operands[0]);
+  const double least = this->least(of), most = -this->least(scaled(of, -1.0));
+  const int from = module_.type_of(operation.operands[0]).bits,
+            to = module_.type_of(operation.results[0]).bits;
+  if (to <= 1) return false;
+  if (!std::isfinite(least) || !std::isfinite(most)) return to >= kPlaces;
+  return to < from ? least >= -std::exp2(to - 1) && most < std::exp2(to - 1) : least >= 0.0;
+}
+
 void NestBuilder::known_only_when_it_runs(Nest::Index& index, int value) const {
   const auto found = stands_.find(value);
   index.unknown = found == stands_.end() ? Nest::kNoValue : value;
@@ -223,7 +237,7 @@ const Nest::Index& NestBuilder::index(int value) {
       result = scaled(index(operation.operands[0]),
                       std::exp2(static_cast<double>(module_.constant(operation.operands[1]))));
     } else if (name.ends_with("index_cast") || name.ends_with("casts") || name.ends_with("extsi") ||
-               operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
+               ((operation.name == "llvm.zext" || operation.name == "llvm.trunc") && keeps(operation))) {
       if (!operation.operands.empty()) result = index(operation.operands[0]);
     } else {  // what enters it moves it somehow
       std::uint64_t same = mixed(code_of(operation), operation.map);

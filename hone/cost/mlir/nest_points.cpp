@@ -67,6 +67,12 @@ double of_two(std::string_view name, double a, double b) {
   return of_bits(name, a, b, false);
 }
 
+/// The number that some of the lowest bits of a whole number are, the highest of them its sign.
+double low_bits(double point, int bits) {
+  const double all = std::exp2(bits), rest = point - all * std::floor(point / all);
+  return rest < all / 2.0 ? rest : rest - all;
+}
+
 /// What a cast to one bit leaves of whole numbers.
 void low_bits(std::vector<double>& points) {
   for (double& point : points) point = std::fmod(std::abs(point), 2.0);
@@ -97,15 +103,13 @@ NestBuilder::Points NestBuilder::points(int value) {
     result = points({operation.map, operation.operands}, operation.name == "affine.max", known);
   } else if (const Origin from = origin(value); from.value != value) {
     if (from.member.empty()) result = points(from.value);
-  } else if (whole.ends_with("index_cast") || whole.ends_with("extsi") || whole == "index.casts" ||
-             operation.name == "llvm.zext" || operation.name == "llvm.trunc") {
+  } else if (whole.ends_with("index_cast") || whole.ends_with("extsi") || whole == "index.casts") {
     if (!operation.operands.empty()) result = operand(0);
     // The one bit of what is true is its sign.
-    if (!operation.operands.empty() && operation.name != "llvm.zext" &&
-        module_.type_of(operation.operands[0]).bits == 1)
+    if (!operation.operands.empty() && module_.type_of(operation.operands[0]).bits == 1)
       for (double& point : result) point = 0.0 - point;
     if (truth) low_bits(result);
-  } else if (operation.operands.size() == 1 && recasts(operation.name)) {
+  } else if (operation.operands.size() == 1 && recasts(whole)) {
     result = recast(operation, operand(0));
   } else if (whole == "arith.select" && operation.operands.size() == 3) {
     result = chosen(operand(0), operation.operands[1], operation.operands[2]);
@@ -174,14 +178,14 @@ NestBuilder::Points NestBuilder::taken_at(const Operation& operation) {
   return taken;
 }
 
-/// Whole numbers after such a cast; NaN where they are not kept.
+/// Whole numbers after such a cast, of fewer bits what those are with a sign; NaN where that is not known.
 NestBuilder::Points NestBuilder::recast(const Operation& operation, Points points) const {
   const int from = module_.type_of(operation.operands[0]).bits;
   const int to = operation.results.empty() ? 0 : module_.type_of(operation.results[0]).bits;
   for (double& point : points) {
     if (to == 1) continue;
     if (to < from)
-      point = to > 0 && std::abs(point) < std::exp2(to - 1) ? point : NAN;
+      point = to > 0 && to < 53 && std::abs(point) < 0x1p53 ? low_bits(point, to) : NAN;
     else if (point < 0.0)
       point = from > 0 && from < 53 ? point + std::exp2(from) : NAN;
   }

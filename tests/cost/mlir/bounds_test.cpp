@@ -35,7 +35,9 @@ TEST(MlirBounds, ArithmeticOfConstantsIsKnown) {
   const std::string short_one = "%t = arith.trunci %s : i32 to i8\n";
   EXPECT_EQ(cast(100, "%e = arith.extui %s : i32 to i64"), 100.0);
   EXPECT_EQ(cast(100, short_one + "%e = arith.extui %t : i8 to i64"), 100.0);
-  EXPECT_EQ(cast(200, short_one + "%e = arith.extsi %t : i8 to i64"), 64.0) << "it is not kept";
+  EXPECT_EQ(cast(356, short_one + "%e = arith.extui %t : i8 to i64"), 100.0) << "the lowest bits";
+  EXPECT_EQ(cast(200, short_one + "%e = arith.extui %t : i8 to i64"), 200.0);
+  EXPECT_EQ(cast(200, short_one + "%e = arith.extsi %t : i8 to i64"), 0.0) << "-56";
   EXPECT_EQ(iterations("%n = arith.shli %c100, %d : index"), 64.0) << "not known";
 }
 

@@ -275,6 +275,33 @@ TEST(MlirBranches, ConditionsOnRemaindersAndQuotients) {
               399600.0, 100000.0);
 }
 
+TEST(MlirBranches, CastsToFewerBitsLeaveTheLowestOnes) {
+  const auto of = [](const std::string& condition) {
+    return part_of_iterations(
+        "%w = arith.index_cast %i : index to i64\n%c1 = arith.constant 1 : i64\n"
+        "%b = arith.constant 5 : i4\n%z = arith.constant -3 : i64\n" +
+        condition + "\nscf.if %p");
+  };
+  for (const char* cast : {"llvm.trunc", "arith.trunci"}) {
+    const std::string bit = fmt::format("%q = {} %w : i64 to i1\n", cast),
+                      four = fmt::format("%q = {} %w : i64 to i4\n", cast);
+    EXPECT_DOUBLE_EQ(of(fmt::format("%p = {} %w : i64 to i1", cast)), 0.5);
+    EXPECT_DOUBLE_EQ(of(bit + "%t = arith.constant true\n%p = arith.xori %q, %t : i1"), 0.5);
+    EXPECT_DOUBLE_EQ(of(bit + "%e = arith.cmpi slt, %w, %c1 : i64\n%p = arith.andi %q, %e : i1"), 0.0);
+    EXPECT_DOUBLE_EQ(of(four + "%p = arith.cmpi eq, %q, %b : i4"), 4.0 / 64.0);
+    EXPECT_DOUBLE_EQ(of(four + "%r = arith.extsi %q : i4 to i64\n%p = arith.cmpi slt, %r, %z : i64"),
+                     20.0 / 64.0)
+        << "of 16 five are below -3";
+  }
+  EXPECT_DOUBLE_EQ(of("%q = llvm.trunc %w : i64 to i32\n%n = arith.constant 16 : i32\n"
+                      "%p = arith.cmpi slt, %q, %n : i32"),
+                   0.25);
+  // Without a sign what is below 0 becomes large.
+  EXPECT_DOUBLE_EQ(of("%s = arith.subi %w, %c1 : i64\n%q = llvm.trunc %s : i64 to i32\n"
+                      "%e = llvm.zext %q : i32 to i64\n%p = arith.cmpi slt, %e, %c1 : i64"),
+                   1.0 / 64.0);
+}
+
 TEST(MlirBranches, LoopsInsideConditionsAreThoseOfWhereTheyHold) {
   EXPECT_NEAR(computed(when("slt, %i, %c10", each("%c0", "%i", kExp))), 45.0, 3.0);
   EXPECT_DOUBLE_EQ(computed(when("eq, %i, %c5", each("%c0", "%i", kExp))), 5.0);
