@@ -122,12 +122,12 @@ NestBuilder::Points NestBuilder::shown(At at) {
   Stands stands;
   add(stands, around.all);
   for (const auto& list : around.not_all) add(stands, list);
+  for (const Held* one : around.computed) add(stands, one->list);
   Points computed(samples_, 1.0);
   for (const Held* one : around.computed) {
-    Points hold = truth(*one);
-    if (one->all || one->list.empty())
-      for (std::size_t s = 0; s < samples_; ++s)
-        if (hold[s] == (one->all ? 0.0 : 1.0)) computed[s] = 0.0;
+    const Points hold = truth(*one);
+    for (std::size_t s = 0; s < samples_; ++s)
+      if (one->all ? hold[s] == 0.0 : hold[s] == 1.0 && stands.hold(one->list, s)) computed[s] = 0.0;
   }
   double all = 0.0, left = 0.0;
   for (std::size_t s = 0; s < samples_; ++s) {
