@@ -438,6 +438,9 @@ class NestBuilder {
   std::size_t counted_ = 0;
   std::unordered_map<int, Length> lengths_;  ///< by loop
   std::size_t looked_at_ = 0;                ///< iterations of grids
+  /// Of the functions around the one that is walked: what holds around a call is computed of their values.
+  std::vector<const std::unordered_map<int, Nest::Index>*> indices_around_;
+  std::vector<const std::unordered_map<int, Points>*> values_around_;
 };
 
 }  // namespace hone::cost::mlir

@@ -99,12 +99,16 @@ void NestBuilder::call(const Operation& operation, At at) {
     sums.swap(sums_);
   };
   swap();
+  indices_around_.push_back(&indices);
+  values_around_.push_back(&values);
   enter(callee_id);
   calling_.push_back(callee_id);
   for (const int id : callee.regions) region(id, at);
   calling_.pop_back();
   name_anew(since, names);
   std::vector<Returned> results = returned(operation, callee_id, names);
+  indices_around_.pop_back();
+  values_around_.pop_back();
   swap();
   for (std::size_t i = 0; i < results.size(); ++i) {
     Returned& one = results[i];

@@ -66,9 +66,11 @@ void NestBuilder::in_grid(const Grid& grid, std::span<const int> known, const st
   std::unordered_map<int, Points> values;
   for (const int value : known) values[value] = grid.sum(index(value));
   values_.swap(values);
+  const auto around = std::exchange(values_around_, {});
   const std::size_t samples = std::exchange(samples_, grid.weights.size());
   look();
   samples_ = samples;
+  values_around_ = around;
   values_.swap(values);
 }
 

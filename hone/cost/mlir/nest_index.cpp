@@ -179,6 +179,8 @@ void NestBuilder::known_only_when_it_runs(Nest::Index& index, int value) const {
 
 const Nest::Index& NestBuilder::index(int value) {
   if (const auto found = indices_.find(value); found != indices_.end()) return found->second;
+  for (const auto* around : indices_around_)
+    if (const auto found = around->find(value); found != around->end()) return found->second;
   Nest::Index result;
   const std::int64_t fixed = module_.constant(value);
   const int definer = value < 0 ? -1 : module_.values[static_cast<std::size_t>(value)].operation;

@@ -87,6 +87,8 @@ bool gives_a_side(const Operation& operation) {
 NestBuilder::Points NestBuilder::points(int value) {
   if (!narrowed_.empty() && !narrowed_.back().settled) settle();
   if (const auto found = values_.find(value); found != values_.end()) return found->second;
+  for (const auto* around : values_around_)
+    if (const auto found = around->find(value); found != around->end()) return found->second;
   const std::int64_t fixed = module_.constant(value);
   const bool truth = module_.type_of(value).bits == 1;
   Points result(samples_, fixed == kDynamic ? NAN : static_cast<double>(truth ? fixed & 1 : fixed));

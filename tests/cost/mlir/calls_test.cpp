@@ -87,6 +87,30 @@ TEST(MlirCalls, EachHasValuesOfItsOwn) {
   for (int loop = 0; loop < 3; ++loop) EXPECT_EQ(three.steps(Work::transcendental, loop), 1.0) << loop;
 }
 
+TEST(MlirCalls, WhatIsComputedAroundACallHoldsInIt) {
+  // How often exp and sqrt run, where the function asks of %i what `asks` says, where that is even.
+  const auto sides = [](const std::string& asks) {
+    const std::string constants =
+        "%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n%c2 = arith.constant 2 : index\n";
+    const Features found = features_in(calls(
+        constants + "%r = arith.remsi %i, %c2 : index\n%q = arith.cmpi eq, %r, %c0 : index\nscf.if %q {\n"
+                    "func.call @h(%a, %i) : (memref<1000xf32>, index) -> ()\n}\n",
+        "func.func private @h(%s: memref<1000xf32>, %m: index) {\n"
+        "func.call @g(%s, %m) : (memref<1000xf32>, index) -> ()\nreturn\n}\n"
+        "func.func private @g(%a: memref<1000xf32>, %n: index) {\n" +
+            constants + asks +
+            "scf.if %p {\n%x = memref.load %a[%n] : memref<1000xf32>\n%y = math.exp %x : f32\n"
+            "memref.store %y, %a[%n] : memref<1000xf32>\n} else {\n"
+            "%x = memref.load %a[%n] : memref<1000xf32>\n%y = math.sqrt %x : f32\n"
+            "memref.store %y, %a[%n] : memref<1000xf32>\n}\nreturn\n}\n"));
+    return std::pair(found.at("transcendental_count"), found.at("root_count"));
+  };
+  const std::string rest = "%r = arith.remsi %n, %c2 : index\n";
+  EXPECT_EQ(sides(rest + "%p = arith.cmpi eq, %r, %c0 : index\n"), std::pair(500.0, 0.0));
+  EXPECT_EQ(sides(rest + "%p = arith.cmpi eq, %r, %c1 : index\n"), std::pair(0.0, 500.0));
+  EXPECT_EQ(sides("%p = arith.cmpi eq, %n, %c1 : index\n"), std::pair(0.0, 500.0));
+}
+
 TEST(MlirCalls, WhatAFunctionReturnsIsItsBuffer) {
   const std::string text =
       "func.func @f(%a: memref<1000xf32>) {\n%m = func.call @g(%a) : (memref<1000xf32>) -> memref<1000xf32>\n"
