@@ -50,11 +50,16 @@ double of_two(std::string_view name, double a, double b) {
   if (name == "addi" || name == "add") return a + b;
   if (name == "subi" || name == "sub") return a - b;
   if (name == "muli" || name == "mul") return a * b;
-  if (name == "minsi" || name == "mins" || name == "minui") return std::min(a, b);
-  if (name == "maxsi" || name == "maxs" || name == "maxui") return std::max(a, b);
+  // Without a sign what is below 0 is beyond all others.
+  const bool turned = (a < 0.0) != (b < 0.0);
+  if (name == "minui" || name == "minu") return turned ? std::max(a, b) : std::min(a, b);
+  if (name == "maxui" || name == "maxu") return turned ? std::min(a, b) : std::max(a, b);
+  if (name == "minsi" || name == "mins") return std::min(a, b);
+  if (name == "maxsi" || name == "maxs") return std::max(a, b);
   if (name == "divsi" || name == "divs") return b == 0.0 ? NAN : std::trunc(a / b);
   if (name == "floordivsi" || name == "floordivs") return b == 0.0 ? NAN : std::floor(a / b);
   if (name == "divui" || name == "divu") return a >= 0.0 && b > 0.0 ? std::floor(a / b) : NAN;
+  if (name == "ceildivui" || name == "ceildivu") return a >= 0.0 && b > 0.0 ? std::ceil(a / b) : NAN;
   if (name.starts_with("ceildiv")) return b == 0.0 ? NAN : std::ceil(a / b);
   if (name == "remsi" || name == "rems") return b == 0.0 ? NAN : std::fmod(a, b);
   if (name == "remui" || name == "remu") return a >= 0.0 && b > 0.0 ? std::fmod(a, b) : NAN;

@@ -57,6 +57,16 @@ TEST(MlirBounds, QuotientsShiftsAndBitsOfConstantsAreKnown) {
   EXPECT_EQ(below("arith.shrsi %m1, %c3 : index"), 2.0);
   EXPECT_EQ(below("arith.divui %m1, %c3 : index"), 64.0) << "not known";
   EXPECT_EQ(below("arith.shrui %m1, %c3 : index"), 64.0) << "not known";
+  EXPECT_EQ(below("arith.ceildivui %m1, %c3 : index"), 64.0) << "not known";
+  EXPECT_EQ(below("arith.ceildivsi %m1, %c3 : index"), 3.0);
+  // The least and greatest without a sign: what is below 0 is beyond all others.
+  for (const char* operation : {"arith.minui %m1, %c3 : index", "arith.minui %c3, %m1 : index",
+                                "index.minu %m1, %c3", "arith.maxsi %m1, %c3 : index"})
+    EXPECT_EQ(below(operation), 6.0) << operation;
+  for (const char* operation : {"arith.maxui %m1, %c3 : index", "arith.maxui %c3, %m1 : index",
+                                "index.maxu %m1, %c3", "arith.minsi %m1, %c3 : index"})
+    EXPECT_EQ(below(operation), 2.0) << operation;
+  EXPECT_EQ(below("arith.minui %c31, %c3 : index"), 6.0);
   EXPECT_EQ(of("arith.shrui %c100, %c3 : index"), 12.0);
   EXPECT_EQ(of("index.shrs %c100, %c3"), 12.0);
   EXPECT_EQ(of("arith.andi %c100, %c31 : index"), 4.0);
