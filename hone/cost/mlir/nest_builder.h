@@ -441,6 +441,7 @@ class NestBuilder {
   /// Of the functions around the one that is walked: what holds around a call is computed of their values.
   std::vector<const std::unordered_map<int, Nest::Index>*> indices_around_;
   std::vector<const std::unordered_map<int, Points>*> values_around_;
+  int inside_ = 0;  ///< walks of blocks inside each other
 };
 
 }  // namespace hone::cost::mlir

@@ -6,6 +6,10 @@
 namespace hone::cost::mlir {
 namespace {
 
+/// Ways and loops of blocks inside each other: so deep ways are told apart, and loops. What is further inside
+/// counts once.
+constexpr int kMostWays = 256, kMostInside = 4096;
+
 /// What comes back to a loop's first block as its argument: what that has itself handed on, where the others
 /// only pass it back.
 int passed_on(const Few<std::pair<int, int>>& handed, int next, int argument) {
@@ -23,10 +27,13 @@ void NestBuilder::jumps(int region, At at) {
 
 void NestBuilder::blocks(const Jumps& jumps, Walk walk, At at) {
   const int entered = at.loop;
+  const int inside = inside_++;
   for (int b = walk.begin; b < walk.end; ++b) {
     const int last = std::min(jumps.end[static_cast<std::size_t>(b)], walk.end - 1);
     const bool head = jumps.last[static_cast<std::size_t>(b)] >= 0;
-    if (head && (b > walk.begin || heads_.empty() || heads_.back() != std::pair(jumps.region, b))) {
+    const bool begins =
+        head && (b > walk.begin || heads_.empty() || heads_.back() != std::pair(jumps.region, b));
+    if (begins && inside < kMostInside) {
       const std::optional<Counter> counter = this->counter(jumps, b);
       const Points trips =
           counter ? counter->trips : Points(samples_, static_cast<double>(Nest::kUnknownTrips));
@@ -46,13 +53,15 @@ void NestBuilder::blocks(const Jumps& jumps, Walk walk, At at) {
     if (to.size() == 1 && to[0] == b + 1 && !dead_.empty())
       dead_[static_cast<std::size_t>(operations.back())] = true;
     block(jumps.block(b), at);
+    if (begins) ++nest_.branches;
     if (to.size() < 2 || head || back) continue;
-    const auto ways = this->ways(jumps, b, walk);
+    const auto ways = inside < kMostWays ? this->ways(jumps, b, walk) : std::nullopt;
     if (ways && both_ways(jumps, b, *ways, at))
       b = ways->second.end - 1;
     else
       ++nest_.branches;
   }
+  --inside_;
 }
 
 /// Of a block that jumps to the next one or to another further on: the blocks of both ways, up to the one in

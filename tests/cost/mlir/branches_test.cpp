@@ -360,6 +360,32 @@ TEST(MlirBranches, WhatAnAffineIfDecidesByIsComputed) {
   EXPECT_EQ(affine.rows.estimates, written.rows.estimates);
 }
 
+TEST(MlirBranches, WaysDeepInsideOthersCountOnce) {
+  // Blocks that all meet one after the other, what only the innermost does, as often as `%i` below 3.
+  const auto nested = [](int deep) {
+    std::string text =
+        "func.func @f(%a: memref<64xf32>) {\n%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n"
+        "%c3 = arith.constant 3 : index\n%c64 = arith.constant 64 : index\ncf.br ^h(%c0 : index)\n"
+        "^h(%i: index):\n%g = arith.cmpi slt, %i, %c64 : index\ncf.cond_br %g, ^d0, ^e\n";
+    for (int k = 0; k < deep; ++k)
+      text += fmt::format("^d{0}:\n%p{0} = arith.cmpi slt, %i, %c3 : index\ncf.cond_br %p{0}, ^d{1}, ^j{0}\n",
+                          k, k + 1);
+    text += fmt::format(
+        "^d{}:\n%x = memref.load %a[%i] : memref<64xf32>\n%y = math.exp %x : f32\n"
+        "memref.store %y, %a[%i] : memref<64xf32>\n",
+        deep);
+    for (int k = deep; k-- > 0;) text += fmt::format("cf.br ^j{0}\n^j{0}:\n", k);
+    const Module module =
+        parse(text + "%k = arith.addi %i, %c1 : index\ncf.br ^h(%k : index)\n^e:\nreturn\n}\n");
+    const Nest found = nest(module, module.functions().at(0));
+    return std::pair(found.accesses.at(0).count, found.branches);
+  };
+  EXPECT_EQ(nested(100), std::pair(3.0, 0));
+  const auto [count, branches] = nested(12000);
+  EXPECT_EQ(count, 3.0);
+  EXPECT_GT(branches, 0);
+}
+
 TEST(MlirBranches, ASideWithoutABodyIsASide) {
   EXPECT_DOUBLE_EQ(features_in("func.func @f(%a: memref<64xf32>, %k: index) {\naffine.for %i = 0 to 64 {\n"
                                "scf.index_switch %k\ncase 0 {\n%x = affine.load %a[%i] : memref<64xf32>\n"
