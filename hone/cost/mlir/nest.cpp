@@ -297,6 +297,7 @@ void NestBuilder::loops(const Operation& operation, At at) {
       Few<int> bounds = loop.lower.operands;
       bounds.insert(bounds.end(), loop.upper.operands.begin(), loop.upper.operands.end());
       lengths_[id] = {std::move(bounds), [this, &loop] { return this->trips(loop); }};
+      weigh(id, at);
     }
     const Points stands = stands_at(id, trips);
     for (std::size_t s = 0; s < samples_; ++s) {

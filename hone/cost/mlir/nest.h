@@ -13,12 +13,13 @@ namespace hone::cost::mlir {
 
 /// What a function does, as loops around work: from loops as they are written, and from operations on whole
 /// tensors (linalg, arith and math on tensors, other dialects' by their names and shapes) as the loops that
-/// they stand for. Counts are means over what bounds depend on (triangles, the last tile), by a fixed lattice
-/// of sample points; a `?` and a bound that depends on data count as kUnknownTrips. A side of a branch counts
-/// as often as its condition holds where loops alone decide that, else all sides evenly. While loops, and
-/// blocks that are jumped back to (cf), are as long as a number that they count by stays on one side of a
-/// bound, else of unknown length; what other jumps lead to counts as sides of a branch do where two ways meet
-/// again, else once. Called functions of the module are counted where they are called.
+/// they stand for. Counts are means over what bounds depend on (triangles, the last tile): over all
+/// iterations of the loops that it is, or parts of them, where these are known, else by a fixed lattice of
+/// sample points; a `?` and a bound that depends on data count as kUnknownTrips. A side of a branch counts as
+/// often as its condition holds where loops alone decide that, else all sides evenly. While loops, and blocks
+/// that are jumped back to (cf), are as long as a number that they count by stays on one side of a bound,
+/// else of unknown length; what other jumps lead to counts as sides of a branch do where two ways meet again,
+/// else once. Called functions of the module are counted where they are called.
 struct Nest {
   static constexpr std::int64_t kUnknownTrips = 64;
   /// Counts are at most this, of which a double still holds the square.

@@ -209,7 +209,8 @@ class NestBuilder {
   std::optional<Points> trips(const Loop& loop);
   bool length_of(int loop, Entering& entering);
   std::optional<Points> lengths(int loop, const Grid& grid);
-  std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied);
+  std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied, bool parts = false);
+  void weigh(int loop, At at);
   static bool further(std::span<Grid::Link> chain);
   std::optional<Grid> iterations(std::span<const Grid::Link> chain, double parts);
   std::optional<double> share_of_all(std::span<const Constraint> list, At at);
@@ -441,7 +442,8 @@ class NestBuilder {
   /// Of the functions around the one that is walked: what holds around a call is computed of their values.
   std::vector<const std::unordered_map<int, Nest::Index>*> indices_around_;
   std::vector<const std::unordered_map<int, Points>*> values_around_;
-  int inside_ = 0;  ///< walks of blocks inside each other
+  int inside_ = 0;           ///< walks of blocks inside each other
+  std::size_t weighed_ = 0;  ///< as looked_at_, by weigh()
 };
 
 }  // namespace hone::cost::mlir

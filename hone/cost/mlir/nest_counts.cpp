@@ -289,6 +289,7 @@ void NestBuilder::while_loop(const Operation& operation, At at) {
   at = {add_loop(at, counter ? counter->trips : unknown, false, counter && counter->known, false), 1.0,
         at.under};
   if (counter) counts_by(*counter, at.loop, around);
+  weigh(at.loop, {around, 1.0, at.under});
   Few<int> from, to;
   for (std::size_t i = 0; i < values; ++i) {
     if (counter && before[i] == counter->names[0]) continue;

@@ -9,28 +9,33 @@ namespace hone::cost::mlir {
 namespace {
 
 constexpr std::size_t kMostInGrid = 4096;                  // iterations, of all loops together
-constexpr std::size_t kMostInFunction = 12 * kMostInGrid;  // ... of all grids of a function
+constexpr std::size_t kMostInFunction = 12 * kMostInGrid;  // ... of all grids of a function, for conditions
 constexpr std::size_t kComputed = 8;  // iterations that take as long as one in which something is computed
-/// Parts of an entry of which only the middle is looked at, where all iterations are too many.
+/// Parts of an entry of which ends and middle alone are looked at, where all iterations are too many.
 constexpr double kParts[] = {8.0, 2.0, 1.0};
 
 /// Points of a grid for an entry of that many iterations, at most.
-double points_of(double trips, double parts) { return trips <= parts ? trips : 2.0 * parts; }
+double points_of(double trips, double parts) { return std::min(trips, 4.0 * parts); }
 
-/// Calls `add` with each iteration of an entry and 1, or with the middles of some parts of it and the parts'
-/// lengths: what grows evenly from one iteration to the next comes to the same.
+/// Calls `add` with iterations of an entry and how many each stands for: with all of them, or of parts of it
+/// with the ends and what is in the middle, as Simpson's rule has it. What is a polynomial of third degree in
+/// the iteration comes to the same, so what such loops inside loops add up to does.
 template <typename Add>
 void each_iteration(double trips, double parts, Add add) {
   parts = std::min(trips, parts);
   for (double part = 0.0; part < parts; ++part) {
     const double from = std::floor(part * trips / parts), to = std::floor((part + 1.0) * trips / parts);
-    const double before = std::floor((from + to - 1.0) / 2.0);
-    if (before * 2.0 == from + to - 1.0) {
-      add(before, to - from);
-    } else {
-      add(before, (to - from) / 2.0);
-      add(before + 1.0, (to - from) / 2.0);
+    const double n = to - from, middle = from + std::floor((n - 1.0) / 2.0);
+    if (n == 1.0 || n == 2.0) {
+      for (double at = from; at < to; ++at) add(at, 1.0);
+      continue;
     }
+    const bool odd = std::fmod(n, 2.0) == 1.0;
+    const double ends = odd ? n * (n + 1.0) / (6.0 * (n - 1.0)) : (n + 2.0) / 6.0;
+    add(from, ends);
+    add(middle, odd ? n - 2.0 * ends : (n - 1.0) / 3.0);
+    if (!odd) add(middle + 1.0, (n - 1.0) / 3.0);
+    add(to - 1.0, ends);
   }
 }
 
@@ -107,7 +112,8 @@ std::optional<NestBuilder::Points> NestBuilder::lengths(int loop, const Grid& gr
 
 /// Of loops around `at`, those that the lengths of loops around it tie them to among them. None where they
 /// have too many iterations, or where it is not known how many. `tied`: nor where no length depends on one.
-std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool tied) {
+/// `parts`: where there are too many, those are enough that stand for some.
+std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool tied, bool parts) {
   using Needed = Grid::Link::Needed;
   std::vector<Grid::Link> chain;
   for (int loop = at.loop; loop >= 0; loop = nest_.loops[static_cast<std::size_t>(loop)].parent)
@@ -143,6 +149,8 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
       }
     }
   if (tied && !ties) return std::nullopt;
+  for (Grid::Link& one : chain)
+    if (parts && one.needed == Needed::each) one.needed = Needed::parts;
   double all = 1.0;
   for (const Grid::Link& one : chain)
     if (const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(one.loop)];
@@ -152,10 +160,47 @@ std::optional<Grid> NestBuilder::grid(std::span<const int> deciding, At at, bool
   // How often the walk comes by in them may depend on further loops, whose lengths these tell.
   if (std::vector<Grid::Link> further = chain; this->further(further)) {
     if (std::optional<Grid> grid = iterations(further, static_cast<double>(kMostInGrid))) return grid;
-    for (const double parts : kParts)
-      if (std::optional<Grid> grid = iterations(further, parts)) return grid;
+    for (const double most : kParts)
+      if (std::optional<Grid> grid = iterations(further, most)) return grid;
   }
-  return iterations(chain, static_cast<double>(kMostInGrid));
+  std::optional<Grid> grid = iterations(chain, static_cast<double>(kMostInGrid));
+  for (const double most : kParts)
+    if (parts && !grid) grid = iterations(chain, most);
+  return grid;
+}
+
+/// Makes a loop's entries as long at the mean as they are in all iterations of the loops that its length
+/// depends on, or in parts of them, where what is around holds: sample points are some way off where loops
+/// whose entries differ are inside each other.
+void NestBuilder::weigh(int loop, At at) {
+  Entering entering;
+  if (samples_ == 1 || !lengths_.contains(loop) || !length_of(loop, entering)) return;
+  const Around around = this->around(at.under);
+  for (const Held* one : around.computed) {
+    Entering all;
+    for (const Computed& computed : one->computed)
+      if (!enters(computed, all)) return;
+  }
+  std::swap(looked_at_, weighed_);
+  Few<int> loops = entering.loops;
+  bind(around, loops, true);
+  std::optional<Grid> grid = this->grid(span_of(loops), at, false, at.under < 0);
+  if (grid) leave_around(around, *grid);
+  const bool left = looked_at_ <= kMostInFunction;
+  std::swap(looked_at_, weighed_);
+  const std::optional<Points> trips = grid && left ? lengths(loop, *grid) : std::nullopt;
+  if (!trips) return;
+  double entries = 0.0, iterations = 0.0;
+  for (std::size_t k = 0; k < trips->size(); ++k)
+    entries += grid->weights[k], iterations += grid->weights[k] * (*trips)[k];
+  Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
+  const double mean = iterations / entries;
+  if (!(entries > 0.0) || !std::isfinite(mean) || std::abs(mean - made.trips) <= 1e-12 * mean) return;
+  Points& weights = weights_[static_cast<std::size_t>(loop)];
+  for (double& weight : weights)
+    weight = std::min(Nest::kMost, made.trips > 0.0 ? weight * (mean / made.trips) : made.entries * mean);
+  made.trips = mean;
+  made.iterations = std::min(Nest::kMost, made.entries * mean);
 }
 
 /// Adds loops to a chain whose lengths depend on those whose lengths depend on what decides. False where

@@ -40,6 +40,7 @@ void NestBuilder::blocks(const Jumps& jumps, Walk walk, At at) {
       const int loop =
           add_loop({entered, at.share, at.under}, trips, false, counter && counter->known, false);
       handed_back(jumps, b, loop, counter);
+      weigh(loop, {entered, at.share, at.under});
       heads_.emplace_back(jumps.region, b);
       blocks(jumps, {b, last + 1, -1}, {loop, 1.0, at.under});
       heads_.pop_back();
