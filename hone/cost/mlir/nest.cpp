@@ -292,10 +292,11 @@ void NestBuilder::loops(const Operation& operation, At at) {
       nest_.loops[static_cast<std::size_t>(id)].fixed = false;
       nest_.loops[static_cast<std::size_t>(id)].several_bounds = true;
     }
-    if (known && !nest_.loops[static_cast<std::size_t>(id)].fixed && !varies(loop.step) &&
-        module_.maps[static_cast<std::size_t>(loop.lower.map)].results.size() == 1) {
-      Few<int> bounds = loop.lower.operands;
-      bounds.insert(bounds.end(), loop.upper.operands.begin(), loop.upper.operands.end());
+    if (several(loop.lower) || varies(loop.step)) begins_[id] = &loop;
+    if (known && !nest_.loops[static_cast<std::size_t>(id)].fixed) {
+      Few<int> bounds;
+      for (const Bound* bound : {&loop.lower, &loop.upper, &loop.step})
+        bounds.insert(bounds.end(), bound->operands.begin(), bound->operands.end());
       lengths_[id] = {std::move(bounds), [this, &loop] { return this->trips(loop); }};
       weigh(id, at);
     }

@@ -57,8 +57,8 @@ inline constexpr std::size_t kSamples = 32;
 /// Operations between a value and what it is computed from, at most.
 inline constexpr int kMaxChain = 200;
 
-/// The same for operations that give the same of the same operands. Predicates and the like stand in the text
-/// before those.
+/// The same for operations that give the same of the same operands, before which predicates stand in the
+/// text.
 inline std::uint64_t code_of(const Operation& operation) {
   return std::hash<std::string_view>()(operation.name) +
          std::hash<std::string_view>()(operation.text.substr(0, operation.text.find('%')));
@@ -77,15 +77,6 @@ bool gives_a_side(const Operation& operation);
 bool has_unknown_body(const Operation& operation);
 /// Whether an operation's result is in the memory of its first operand, by its name.
 bool is_view(std::string_view name);
-/// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
-std::string_view predicate_of(const Module& module, const Operation& operation);
-/// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
-std::string_view without_sign(std::string_view predicate);
-/// Of "ult" and its kin, which are "lt" only of numbers that are not below 0.
-bool unsigned_order(std::string_view predicate);
-std::string_view turned(std::string_view predicate);
-std::string_view opposite(std::string_view predicate);
-
 class NestBuilder {
  public:
   NestBuilder(const Module& module, Nest& nest) : module_(module), nest_(nest) {}
@@ -207,6 +198,8 @@ class NestBuilder {
   };
   void in_grid(const Grid& grid, std::span<const int> known, const std::function<void()>& look);
   std::optional<Points> trips(const Loop& loop);
+  int counts_from(int value) const;
+  bool is_sum(const Nest::Index& index) const;
   bool length_of(int loop, Entering& entering);
   std::optional<Points> lengths(int loop, const Grid& grid);
   std::optional<Grid> grid(std::span<const int> deciding, At at, bool tied, bool parts = false);
@@ -439,11 +432,12 @@ class NestBuilder {
   std::size_t counted_ = 0;
   std::unordered_map<int, Length> lengths_;  ///< by loop
   std::size_t looked_at_ = 0;                ///< iterations of grids
-  /// Of the functions around the one that is walked: what holds around a call is computed of their values.
+  /// Of functions around the one that is walked, of whose values is computed what holds around a call.
   std::vector<const std::unordered_map<int, Nest::Index>*> indices_around_;
   std::vector<const std::unordered_map<int, Points>*> values_around_;
-  int inside_ = 0;           ///< walks of blocks inside each other
-  std::size_t weighed_ = 0;  ///< as looked_at_, by weigh()
+  int inside_ = 0;                     ///< walks of blocks inside each other
+  std::size_t weighed_ = 0;            ///< as looked_at_, by weigh()
+  std::map<int, const Loop*> begins_;  ///< by loop: where it begins, or by what it goes on, is no sum
 };
 
 }  // namespace hone::cost::mlir

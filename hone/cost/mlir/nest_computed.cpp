@@ -103,8 +103,17 @@ bool NestBuilder::enters(const Computed& one, Entering& entering) {
       continue;
     seen.push_back(value);
     if (seen.size() > kMostEntering) return false;
+    if (const int loop = counts_from(value); loop >= 0) {
+      if (!nest_.loops[static_cast<std::size_t>(loop)].known) return false;
+      if (std::find(all.loops.begin(), all.loops.end(), loop) == all.loops.end()) all.loops.push_back(loop);
+      all.values.push_back(value);
+      for (const Bound* bound : {&begins_.at(loop)->lower, &begins_.at(loop)->step})
+        left.insert(left.end(), bound->operands.begin(), bound->operands.end());
+      continue;
+    }
     const Nest::Index& index = this->index(value);
-    if (index.exact && !index.indirect && index.unknown == Nest::kNoValue && index.offset == 0) {
+    if (index.exact && !index.indirect && index.unknown == Nest::kNoValue && index.offset == 0 &&
+        is_sum(index)) {
       for (const auto& [loop, step] : index.terms) {
         const Nest::Loop& made = nest_.loops[static_cast<std::size_t>(loop)];
         if (!made.known || !(made.most >= 1.0)) return false;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -9,6 +10,15 @@
 #include "hone/cost/mlir/nest.h"
 
 namespace hone::cost::mlir {
+
+/// Of a comparison of two whole numbers "eq", "slt", "ule", ...; empty: it is no such.
+std::string_view predicate_of(const Module& module, const Operation& operation);
+/// "slt" as "lt". Of such: that of the same numbers in the other order; that which holds where it does not.
+std::string_view without_sign(std::string_view predicate);
+/// Of "ult" and its kin, which are "lt" only of numbers that are not below 0.
+bool unsigned_order(std::string_view predicate);
+std::string_view turned(std::string_view predicate);
+std::string_view opposite(std::string_view predicate);
 
 /// What has to hold for a side of a branch: all that stands in it. A plain value.
 struct Condition {

@@ -69,14 +69,37 @@ void Grid::leave(std::span<const Condition::Constraint> list, std::vector<double
 void NestBuilder::in_grid(const Grid& grid, std::span<const int> known, const std::function<void()>& look) {
   if (!narrowed_.empty()) settle();
   std::unordered_map<int, Points> values;
-  for (const int value : known) values[value] = grid.sum(index(value));
+  for (const int value : known)
+    if (counts_from(value) < 0) values[value] = grid.sum(index(value));
   values_.swap(values);
   const auto around = std::exchange(values_around_, {});
   const std::size_t samples = std::exchange(samples_, grid.weights.size());
+  for (const auto& [loop, here] : grid.stands) {
+    const auto begins = begins_.find(loop);
+    if (begins == begins_.end() || std::ranges::count(known, begins->second->variable) == 0) continue;
+    bool told = true;  // else it is NaN
+    Points at = points(begins->second->lower, true, told);
+    const Points step = points(begins->second->step, true, told);
+    for (std::size_t k = 0; k < at.size(); ++k) at[k] += here[k] * std::max(1.0, step[k]);
+    values_[begins->second->variable] = std::move(at);
+  }
   look();
   samples_ = samples;
   values_around_ = around;
   values_.swap(values);
+}
+
+/// The loop of which a value is the variable, where no sum says what that is; -1: it is no such.
+int NestBuilder::counts_from(int value) const {
+  for (auto one = begins_.rbegin(); value >= 0 && one != begins_.rend(); ++one)
+    if (one->second->variable == value) return one->first;
+  return -1;
+}
+
+/// Whether a sum says all of where it is: none of a loop's variable that begins at the most of several, say.
+bool NestBuilder::is_sum(const Nest::Index& index) const {
+  return std::ranges::none_of(
+      index.terms, [&](const auto& term) { return term.second != 0.0 && begins_.contains(term.first); });
 }
 
 /// Iterations of an entry of a loop that is written as one.

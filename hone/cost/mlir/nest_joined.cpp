@@ -138,7 +138,7 @@ std::optional<NestBuilder::Constraint> NestBuilder::constraint(const Literal& li
                                                  : predicate == "le" ? Is::not_positive
                                                  : predicate == "gt" ? Is::positive
                                                                      : Is::not_negative};
-  if (!one.known()) return std::nullopt;
+  if (!one.known() || !is_sum(one.difference)) return std::nullopt;
   return literal.holds ? one : one.negated();
 }
 

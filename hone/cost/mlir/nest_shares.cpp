@@ -233,7 +233,7 @@ Few<double> NestBuilder::shares(const Operation& operation, At at, Condition& co
         const bool zero = set.numbers[k] != 0.0;
         Constraint one{mapped(map, k, span_of(operation.operands)),
                        zero ? Constraint::Is::zero : Constraint::Is::not_negative};
-        if (one.known())
+        if (one.known() && is_sum(one.difference))
           condition.all.push_back(std::move(one));
         else
           condition.computed.push_back({{}, set.map, k, zero, operation.operands});

@@ -137,6 +137,47 @@ TEST(MlirJointConditions, LengthsTieWhatDifferentLoopsDecide) {
   EXPECT_DOUBLE_EQ(both("d0 floordiv 4 == 0", "d0 mod 8 == 0"), 28.0);
 }
 
+TEST(MlirJointConditions, LoopsThatBeginAtTheMostOfSeveralStandWhereTheyDo) {
+  // How often a condition on %j holds in what `loops` are.
+  const auto holds = [](const std::string& loops, const std::string& condition) {
+    return features_in("func.func @f(%a: memref<128xf32>) {\n" + loops + "affine.if affine_set<(d0) : (" +
+                       condition +
+                       ")>(%j) {\n%x = memref.load %a[%j] : memref<128xf32>\n%y = math.exp %x : f32\n"
+                       "memref.store %y, %a[%j] : memref<128xf32>\n}\n}\n}\nreturn\n}\n")
+        .at("transcendental_count");
+  };
+  for (const char* most : {"d0 - 8, 0", "0, d0 - 8"}) {
+    const std::string band = "affine.for %i = 0 to 16 {\naffine.for %j = max affine_map<(d0) -> (" +
+                             std::string(most) + ")>(%i) to 16 {\n";
+    EXPECT_DOUBLE_EQ(holds(band, "d0 >= 0"), 228.0) << most;
+    EXPECT_DOUBLE_EQ(holds(band, "7 - d0 >= 0"), 100.0) << most;
+    EXPECT_DOUBLE_EQ(holds(band, "d0 - 15 == 0"), 16.0) << most;
+    EXPECT_DOUBLE_EQ(holds(band, "d0 - 1 == 0, d0 mod 2 - 1 == 0"), 10.0) << most;
+  }
+  EXPECT_DOUBLE_EQ(holds("affine.for %i = 0 to 16 {\naffine.for %j = max affine_map<(d0) -> (d0 * 8 - 64, 1)>"
+                         "(%i) to min affine_map<(d0) -> (d0 * 8, 63)>(%i) {\n",
+                         "d0 - 1 == 0"),
+                   8.0);
+  EXPECT_DOUBLE_EQ(holds("affine.parallel (%i) = (0) to (16) {\n"
+                         "affine.parallel (%j) = (max(%i - 4, 0)) to (min(%i + 5, 16)) {\n",
+                         "d0 == 0"),
+                   5.0);
+  // Steps that vary.
+  const std::string constants =
+      "%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n%c2 = arith.constant 2 : index\n"
+      "%c16 = arith.constant 16 : index\n%c32 = arith.constant 32 : index\n"
+      "%c100 = arith.constant 100 : index\n";
+  EXPECT_DOUBLE_EQ(
+      holds(constants + "scf.for %i = %c0 to %c16 step %c1 {\n%h = arith.cmpi slt, %i, %c2 : index\n"
+                        "%s = arith.select %h, %c1, %c2 : index\nscf.for %j = %c0 to %c16 step %s {\n",
+            "1 - d0 >= 0"),
+      18.0);
+  const std::string by_i =
+      constants + "scf.for %i = %c2 to %c32 step %c1 {\nscf.for %j = %c0 to %c100 step %i {\n";
+  EXPECT_DOUBLE_EQ(holds(by_i, "d0 >= 0"), 316.0);
+  EXPECT_DOUBLE_EQ(holds(by_i, "31 - d0 >= 0"), 112.0);
+}
+
 TEST(MlirJointConditions, InASideWhatIsComputedHolds) {
   // How often the second condition's sides run in 64 * 64 iterations where the first one holds, or does not.
   const auto sides = [](const std::string& first, const std::string& second, bool holds = true) {
