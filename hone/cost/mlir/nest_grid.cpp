@@ -8,8 +8,8 @@
 namespace hone::cost::mlir {
 namespace {
 
-constexpr std::size_t kMostInGrid = 4096;                  // iterations, of all loops together
-constexpr std::size_t kMostInFunction = 12 * kMostInGrid;  // ... of all grids of a function, for conditions
+constexpr std::size_t kMostInGrid = 4096;                   // iterations, of all loops together
+constexpr std::size_t kMostInFunction = 192 * kMostInGrid;  // ... of all grids of a function
 constexpr std::size_t kComputed = 8;  // iterations that take as long as one in which something is computed
 /// Parts of an entry of which ends and middle alone are looked at, where all iterations are too many.
 constexpr double kParts[] = {8.0, 2.0, 1.0};

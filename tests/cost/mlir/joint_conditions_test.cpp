@@ -120,6 +120,17 @@ TEST(MlirJointConditions, TrianglesInsideEachOtherCountAllTheirIterations) {
   EXPECT_NEAR(count(1000, 5) / 8250291250200.0, 1.0, .01);
 }
 
+TEST(MlirJointConditions, EqualOnesFurtherDownCountTheSame) {
+  std::string text = "func.func @f(%a: memref<64x64xf32>) {\n";
+  for (int k = 0; k < 60; ++k)
+    text +=
+        "affine.for %i = 0 to 64 {\naffine.for %j = 0 to 64 {\n"
+        "affine.if affine_set<(d0, d1) : (3 - d0 - d1 >= 0)>(%i, %j) {\n"
+        "%x = affine.load %a[%i, %j] : memref<64x64xf32>\n%y = math.exp %x : f32\n"
+        "affine.store %y, %a[%i, %j] : memref<64x64xf32>\n}\n}\n}\n";
+  EXPECT_DOUBLE_EQ(features_in(text + "return\n}\n").at("transcendental_count"), 600.0);
+}
+
 TEST(MlirJointConditions, LengthsTieWhatDifferentLoopsDecide) {
   // How often both hold for %j before %i, both before 64.
   const auto both = [](const std::string& of_j, const std::string& of_i) {
