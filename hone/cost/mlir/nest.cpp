@@ -249,6 +249,17 @@ void NestBuilder::bounded_by(int loop, int around, int value) {
   nest_.loops[static_cast<std::size_t>(loop)].bounded_by.push_back(around);
 }
 
+/// What a bound is the greatest or least of, as sums over loops; none where one of them is no such sum.
+std::vector<Nest::Index> NestBuilder::sums(const Bound& bound) {
+  std::vector<Nest::Index> all;
+  const AffineMap& map = module_.maps[static_cast<std::size_t>(bound.map)];
+  for (std::size_t k = 0; k < map.results.size(); ++k) {
+    all.push_back(mapped(map, k, span_of(bound.operands)));
+    if (!all.back().by_loops()) return {};
+  }
+  return all;
+}
+
 void NestBuilder::loops(const Operation& operation, At at) {
   for (const Loop& loop : operation.loops) {
     bool known = true;
@@ -299,6 +310,14 @@ void NestBuilder::loops(const Operation& operation, At at) {
         bounds.insert(bounds.end(), bound->operands.begin(), bound->operands.end());
       lengths_[id] = {std::move(bounds), [this, &loop] { return this->trips(loop); }};
       weigh(id, at);
+    }
+    if (known && !nest_.loops[static_cast<std::size_t>(id)].fixed && !varies(loop.step)) {
+      std::vector<Nest::Index> begins = sums(loop.lower), ends = sums(loop.upper);
+      if (!begins.empty() && !ends.empty()) {
+        Nest::Loop& made = nest_.loops[static_cast<std::size_t>(id)];
+        made.begins = std::move(begins);
+        made.ends = std::move(ends);
+      }
     }
     const Points stands = stands_at(id, trips);
     for (std::size_t s = 0; s < samples_; ++s) {

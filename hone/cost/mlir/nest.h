@@ -46,6 +46,8 @@ struct Nest {
     bool moves_like(const Index& other) const {
       return terms == other.terms && unknown == other.unknown && offset == other.offset;
     }
+    /// Whether nothing but loops enters it.
+    bool by_loops() const { return exact && !indirect && unknown == kNoValue && offset == 0; }
     /// Puts what enters it beside terms and constant into a key of numbers.
     void tell(NumberKey& key) const {
       key.push_back(static_cast<double>(unknown) - 2.0);
@@ -78,8 +80,11 @@ struct Nest {
     bool several_bounds = false;  ///< one of them is the least or most of several that vary
     Index first = {};             ///< what its variable begins as
     double step = 1.0;            ///< of its variable
-    int operation = -1;           ///< of the module, if that is all its loop; -1: implied, or one of several
-    bool early = false;           ///< it is written out before its length is known, WrittenOut::early
+    /// Where entries differ in length and loops around say how: the beginnings, of which the greatest counts,
+    /// and the ends (exclusive ones), of which the least does. Both empty where anything else has a part.
+    std::vector<Index> begins = {}, ends = {};
+    int operation = -1;  ///< of the module, if that is all its loop; -1: implied, or one of several
+    bool early = false;  ///< it is written out before its length is known, WrittenOut::early
   };
   struct Access {
     int loop = -1;  ///< the innermost around it

@@ -124,6 +124,7 @@ class NestBuilder {
   bool varies(const Bound& bound) const;
   bool bounds_vary(int function, Few<int>& seen);
   void bounded_by(int loop, int around, int value);
+  std::vector<Nest::Index> sums(const Bound& bound);
 
   // What loops count by (mlir/nest_counts.cpp).
   Points stands_at(int loop, const Points& trips) const;

@@ -33,10 +33,7 @@ struct Condition {
     bool same_as(const Constraint& other) const;
     bool equality() const { return is == Is::zero || is == Is::other; }
     /// Whether loops alone decide it.
-    bool known() const {
-      return difference.exact && !difference.indirect && difference.unknown == Nest::kNoValue &&
-             difference.offset == 0;
-    }
+    bool known() const { return difference.by_loops(); }
   };
   /// A truth value, and whether it has to be true.
   struct Literal {

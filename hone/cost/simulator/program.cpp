@@ -56,6 +56,10 @@ void ProgramBuilder::place_buffers() {
          static_cast<std::uint64_t>(std::ceil(sizes_[static_cast<std::size_t>(buffer)]))});
 }
 
+Program::Sum ProgramBuilder::sum_of(const Nest::Index& index) {
+  return {index.constant, {index.terms.begin(), index.terms.end()}};
+}
+
 void ProgramBuilder::make_nodes() {
   program_.nodes_.resize(nest_.loops.size() + 1);
   orders_.assign(nest_.loops.size(), {std::numeric_limits<int>::max(), -1});
@@ -82,6 +86,9 @@ void ProgramBuilder::make_nodes() {
     // The mean lies in the middle where the length changes evenly.
     made.least = one.fixed ? made.trips : std::max(0.0, 2.0 * made.trips - made.most);
     made.shrinks = one.shifted;
+    for (const Nest::Index& begin : one.begins) made.begins.push_back(sum_of(begin));
+    for (const Nest::Index& end : one.ends) made.ends.push_back(sum_of(end));
+    made.step = std::max(1.0, one.step);
     for (const int by : one.bounded_by)
       if (by >= 0) made.bounded_by = std::max(made.bounded_by, by);
     if (made.bounded_by >= 0) made.parent_trips = std::max(1.0, loop(made.bounded_by).most);

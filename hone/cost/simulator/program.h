@@ -16,11 +16,11 @@ namespace hone::cost::simulator {
 /// give vector instructions, those that are written out no jumps, elements held in registers no accesses.
 ///
 /// What a nest does not hold is assumed: buffers lie one behind the other from whole pages on; a place that
-/// was loaded is anywhere in its buffer, by a hash; of a loop whose length changes, it grows or (where it
-/// begins at another loop's variable) shrinks evenly from entry to entry between what its mean and its most
-/// say; conditions that nothing is known of hold at random, others in the first iterations. Index arithmetic
-/// is part of addresses. A function of the mathematics library is a chain of multiply-adds as long as it
-/// takes, and as much beside it as it takes a core.
+/// was loaded is anywhere in its buffer, by a hash; a loop whose bounds loops around do not say exactly grows
+/// or (where it begins at another loop's variable) shrinks evenly from entry to entry between what its mean
+/// and its most say; conditions that nothing is known of hold at random, others in the first iterations.
+/// Index arithmetic is part of addresses. A function of the mathematics library is a chain of multiply-adds
+/// as long as it takes, and as much beside it as it takes a core.
 class Program {
  public:
   /// Throws Error (input) where the function holds nothing that executes.
@@ -76,12 +76,21 @@ class Program {
     bool loop = false;
     int index = -1;  ///< of an op or a loop
   };
+  /// A number that loops say.
+  struct Sum {
+    double constant = 0.0;
+    std::vector<std::pair<int, double>> terms;  ///< loop, what an iteration of it adds
+  };
   struct Node {
     std::vector<Event> events;
     std::vector<Carry> carries;
     bool left = true;                             ///< as a loop; else written out
     double trips = 1.0, least = 1.0, most = 1.0;  ///< of an entry: mean, and between which they go
     bool fixed = true, shrinks = false;
+    /// Of a length that loops around say: the greatest is its begin, the least its end; `step`: between its
+    /// iterations. Else empty.
+    std::vector<Sum> begins, ends;
+    double step = 1.0;
     int bounded_by = -1;
     double lanes = 1.0, interleave = 1.0, unrolled = 1.0;
     bool masked = false, whole = false;

@@ -24,6 +24,7 @@ class ProgramBuilder {
 
   void place_buffers();
   void make_nodes();
+  static Program::Sum sum_of(const mlir::Nest::Index& index);
   void equal_values();
   void make_op(int item);
   void make_access(Program::Op& op, const mlir::Lowered::Item& item, const Nest::Access& access);

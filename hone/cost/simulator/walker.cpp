@@ -62,8 +62,20 @@ class Walker {
     return number_;
   }
 
+  double value(const Program::Sum& sum) {
+    double value = sum.constant;
+    for (const auto& [loop, by] : sum.terms) value += by * iteration(loop);
+    return value;
+  }
+
   double trips(int id) {
     const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
+    if (!node.begins.empty()) {
+      double begin = value(node.begins[0]), end = value(node.ends[0]);
+      for (const Program::Sum& one : node.begins) begin = std::max(begin, value(one));
+      for (const Program::Sum& one : node.ends) end = std::min(end, value(one));
+      return std::max(0.0, std::ceil((end - begin) / node.step));
+    }
     double wanted = node.trips;
     if (!node.fixed && node.bounded_by >= 0 && node.parent_trips > 1.0) {
       const double at = std::clamp(iteration(node.bounded_by) / (node.parent_trips - 1.0), 0.0, 1.0);

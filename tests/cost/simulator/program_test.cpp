@@ -151,6 +151,51 @@ TEST(Program, TrianglesHaveTheirElements) {
               0.1 * triangle.instructions());
 }
 
+/// Elements stored by three loops, the bounds of the inner two as said.
+double stored_by(const std::string& j, const std::string& k) {
+  double elements = 0.0;
+  for (const Instruction& one : trace_of(program(
+           "func.func @n(%a: memref<40x40x40xf64>, %b: memref<40x40x40xf64>) {\n  affine.for %i = 0 to 40 {\n"
+           "    affine.for %j = " +
+           j + " {\n      affine.for %k = " + k + R"( {
+        %x = affine.load %a[%k, %j, %i] : memref<40x40x40xf64>
+        %y = arith.mulf %x, %x : f64
+        affine.store %y, %b[%k, %j, %i] : memref<40x40x40xf64>
+      }
+    }
+  }
+  return
+})")))
+    if (one.kind == Kind::store) elements += one.bytes / 8.0;
+  return elements;
+}
+
+TEST(Program, BoundsThatLoopsSayAreExact) {
+  const auto count = [](auto j_begin, auto j_end, auto k_begin, auto k_end) {
+    double all = 0.0;
+    for (int i = 0; i < 40; ++i)
+      for (int j = j_begin(i); j < j_end(i); ++j) all += std::max(0, k_end(i, j) - k_begin(i, j));
+    return all;
+  };
+  const auto zero = [](auto...) { return 0; };
+  const auto all = [](auto...) { return 40; };
+  const auto is_i = [](int i, auto...) { return i; };
+  const auto behind_i = [](int i, auto...) { return i + 1; };
+  const auto is_j = [](int, int j) { return j; };
+  const std::string i = "affine_map<(d0) -> (d0)>(%i)", j = "affine_map<(d0) -> (d0)>(%j)";
+  const std::string next = "affine_map<(d0) -> (d0 + 1)>(%i)";
+  EXPECT_EQ(stored_by(i + " to 40", j + " to 40"), count(is_i, all, is_j, all));
+  EXPECT_EQ(stored_by("0 to " + i, "0 to " + j), count(zero, is_i, zero, is_j));
+  EXPECT_EQ(stored_by(next + " to 40", next + " to 40"), count(behind_i, all, behind_i, all));
+  EXPECT_EQ(stored_by("0 to " + i, "0 to " + i), count(zero, is_i, zero, is_i));
+  EXPECT_EQ(stored_by("0 to " + i, j + " to 40"), count(zero, is_i, is_j, all));
+  EXPECT_EQ(stored_by(i + " to 40", "0 to " + j), count(is_i, all, zero, is_j));
+  // Tiles, of which the last one is short.
+  EXPECT_EQ(stored_by("0 to 40 step 16",
+                      "affine_map<(d0) -> (d0)>(%j) to min affine_map<(d0) -> (d0 + 16, 40)>(%j)"),
+            40.0 * 40.0);
+}
+
 TEST(Program, GatheredPlacesWaitForTheirIndexAndStayInside) {
   const Program gather =
       program(R"(func.func @g(%i: memref<512xindex>, %a: memref<4096xf32>, %o: memref<512xf32>) {
