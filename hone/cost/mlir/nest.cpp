@@ -384,15 +384,25 @@ void NestBuilder::branches(const Operation& operation, At at) {
   if (goes_around(operation.name)) return while_loop(operation, at);
   if (operation.name == "gpu.launch") return launch(operation, at);
   Condition condition;
+  const int even = nest_.even_branches;
   const Few<double> sides = shares(operation, at, condition);
-  if (std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; })) {
-    if (operation.name == "affine.if") decide(operation, at);
+  const bool forks =
+      std::any_of(sides.begin(), sides.end(), [](double side) { return side > 0.0 && side < 1.0; });
+  std::size_t made = 0;
+  if (forks) {
+    const int decides = operation.name == "affine.if" ? decide(operation, at)
+                        : operation.operands.empty()  ? Nest::kNoValue
+                                                      : operation.operands[0];
     nest_.steps.push_back({at.loop, Work::control, count(at), 1.0, 0, false});
+    made = fork(at.loop, decides, condition, {sides.begin(), sides.end()}, nest_.even_branches == even);
   }
-  for (std::size_t k = 0; k < sides.size(); ++k)
-    if (sides[k] > 0.0)
-      side({at.loop, at.share * sides[k], at.under}, condition, k == 0,
-           [&](At inside) { region(operation.regions[k], inside); });
+  for (std::size_t k = 0; k < sides.size(); ++k) {
+    if (!(sides[k] > 0.0)) continue;
+    if (forks) nest_.forks[made].sides[k].begin = order_;
+    side({at.loop, at.share * sides[k], at.under}, condition, k == 0,
+         [&](At inside) { region(operation.regions[k], inside); });
+    if (forks) nest_.forks[made].sides[k].end = order_;
+  }
 }
 
 }  // namespace hone::cost::mlir

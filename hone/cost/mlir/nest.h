@@ -131,6 +131,24 @@ struct Nest {
     Few<int> values, uses;
     bool same = false;  ///< the value is the one that it comes from, by another name
   };
+  /// A branch whose sides run a part of the times that it is come to.
+  struct Fork {
+    int loop = -1;             ///< the innermost around it
+    int condition = kNoValue;  ///< what decides it
+    bool known = true;         ///< how often is; false: its sides run evenly, nobody knows when
+    /// Of a sum over loops around: whether it may be below 0, 0, above 0.
+    struct Sign {
+      Index sum;
+      bool below = false, at = false, above = false;
+    };
+    /// All that has to hold for its first side, where loops alone decide; else empty.
+    std::vector<Sign> first;
+    struct Side {
+      double share = 0.0;
+      int begin = 0, end = 0;  ///< `order` of what stands in it
+    };
+    std::vector<Side> sides;  ///< that of a condition that does not hold may be missing
+  };
   struct Buffer {
     std::vector<std::int64_t> shape;    ///< kDynamic where unknown
     std::vector<std::int64_t> strides;  ///< in elements; empty: row-major
@@ -147,6 +165,7 @@ struct Nest {
   std::vector<Access> accesses;
   std::vector<Step> steps;
   std::vector<Flow> flows;
+  std::vector<Fork> forks;  ///< one inside another behind that
   std::vector<Buffer> buffers;
   std::vector<int> arguments;    ///< single values that the function is given, by number
   double arguments_bytes = 0.0;  ///< ... of these

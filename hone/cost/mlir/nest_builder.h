@@ -225,7 +225,8 @@ class NestBuilder {
 
   // What deciding takes (mlir/nest_conditions.cpp).
   int whole_step(At at, Work work, Few<int> uses, std::uint64_t code, int bits);
-  void decide(const Operation& operation, At at);
+  int decide(const Operation& operation, At at);
+  std::size_t fork(int loop, int condition, const Condition& holds, std::vector<double> shares, bool known);
 
   bool one_length(const Loop& loop);
   // What numbers and truth values are at the sample points (mlir/nest_points.cpp); NaN: it is not known.
@@ -335,7 +336,7 @@ class NestBuilder {
   void call(const Operation& operation, At at);
   /// How much there was of everything.
   struct Since {
-    std::size_t loops, accesses, steps, flows, pointed;
+    std::size_t loops, accesses, steps, flows, forks, pointed;
   };
   void name_anew(const Since& since, std::unordered_map<int, int>& names);
   void name_anew(Nest::Index& index, std::unordered_map<int, int>& names);

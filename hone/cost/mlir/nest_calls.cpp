@@ -87,8 +87,8 @@ void NestBuilder::call(const Operation& operation, At at) {
       values[arguments[i]] = points(given);
     }
   }
-  const Since since{nest_.loops.size(), nest_.accesses.size(), nest_.steps.size(), nest_.flows.size(),
-                    pointed_.size()};
+  const Since since{nest_.loops.size(), nest_.accesses.size(), nest_.steps.size(),
+                    nest_.flows.size(), nest_.forks.size(),    pointed_.size()};
   const auto swap = [&] {
     indices.swap(indices_);
     values.swap(values_);
@@ -163,6 +163,7 @@ void NestBuilder::name_anew(const Since& since, std::unordered_map<int, int>& na
     name(step.value);
     std::ranges::for_each(step.uses, name);
   }
+  for (Nest::Fork& fork : std::span(nest_.forks).subspan(since.forks)) name(fork.condition);
   for (Nest::Flow& flow : flows) {
     std::ranges::for_each(flow.values, name);
     std::ranges::for_each(flow.uses, name);

@@ -24,8 +24,26 @@ int NestBuilder::whole_step(At at, Work work, Few<int> uses, std::uint64_t code,
   return implied_;
 }
 
-/// Of each constraint the sums on its two sides, which are compared, and of all that they hold together.
-void NestBuilder::decide(const Operation& operation, At at) {
+/// Makes a branch of which each side runs a part of the times; `holds`: where its first one does. Its number.
+std::size_t NestBuilder::fork(int loop, int condition, const Condition& holds, std::vector<double> shares,
+                              bool known) {
+  Nest::Fork made;
+  made.loop = loop;
+  made.condition = condition;
+  made.known = known;
+  const bool by_loops = holds.not_all.empty() && holds.computed.empty() &&
+                        std::ranges::all_of(holds.all, [](const Constraint& one) { return one.known(); });
+  if (known && by_loops)
+    for (const Constraint& one : holds.all)
+      made.first.push_back({one.difference, one.holds(-1.0), one.holds(0.0), one.holds(1.0)});
+  for (const double share : shares) made.sides.push_back({share, order_, order_});
+  nest_.forks.push_back(std::move(made));
+  return nest_.forks.size() - 1;
+}
+
+/// Of each constraint the sums on its two sides, which are compared, and of all that they hold together: the
+/// value that they do; kNoValue where there is none.
+int NestBuilder::decide(const Operation& operation, At at) {
   enum Code : std::uint8_t { product, quotient, sum, comparison, both };
   const auto coded = [](Code code, auto of) { return mixed(mixed(0, static_cast<int>(code)), of); };
   int all = Nest::kNoValue;
@@ -77,6 +95,7 @@ void NestBuilder::decide(const Operation& operation, At at) {
       all = all == Nest::kNoValue ? holds : whole_step(at, Work::integer, {all, holds}, coded(both, 0), 1);
     }
   }
+  return all;
 }
 
 }  // namespace hone::cost::mlir

@@ -108,11 +108,16 @@ bool NestBuilder::both_ways(const Jumps& jumps, int block, const std::pair<Walk,
   const std::optional<double> taken = share({jump.operands[0], true}, condition, at);
   if (!taken) return false;
   const bool next = jumps.to[static_cast<std::size_t>(block)][0] == block + 1;
+  const bool forks = *taken > 0.0 && *taken < 1.0;
+  const std::size_t made =
+      forks ? fork(at.loop, jump.operands[0], condition, {*taken, 1.0 - *taken}, true) : 0;
   const auto way = [&](const Walk& walk, bool holds) {
     const double share = holds ? *taken : 1.0 - *taken;
-    if (share > 0.0 && walk.begin < walk.end)
-      side({at.loop, at.share * share, at.under}, condition, holds,
-           [&](At inside) { blocks(jumps, walk, inside); });
+    if (!(share > 0.0 && walk.begin < walk.end)) return;
+    const int begin = order_;
+    side({at.loop, at.share * share, at.under}, condition, holds,
+         [&](At inside) { blocks(jumps, walk, inside); });
+    if (forks) nest_.forks[made].sides[holds ? 0 : 1] = {share, begin, order_};
   };
   way(ways.first, next);
   way(ways.second, !next);

@@ -277,6 +277,9 @@ void ProgramBuilder::make_op(int number) {
   const Nest::Step* step = item.step >= 0 ? &nest_.steps[static_cast<std::size_t>(item.step)] : nullptr;
   if (access != nullptr ? access->buffer < 0 : !executes(*step)) return;
   const int origin = access != nullptr ? access->loop : step->loop;
+  // No sample point may show it where the loop's length is known.
+  const bool seen = item.share > 0.0;
+  if (!seen && (origin < 0 || loop(origin).begins.empty())) return;
   const int order = access != nullptr ? access->order : step->order;
   Program::Op op;
   op.item = number;
@@ -290,8 +293,9 @@ void ProgramBuilder::make_op(int number) {
   for (int id = at; id >= 0 && id != item.home; id = loop(id).parent)
     if (!copied_by(id)) (access != nullptr && access->store ? op.last_of : op.first_of).push_back(id);
   op.copied = interleaved_in(item.home) >= 0;
-  op.share = std::clamp(item.share, 0.0, 1.0);
-  op.at_random = nest_.even_branches > 0;
+  // What has left a loop is computed whenever that is entered.
+  op.in = below >= 0 ? program_.nodes_[static_cast<std::size_t>(below + 1)].in
+                     : side_of(origin, order, seen ? item.share : 1.0);
   op.along = item.along;
   if (item.along >= 0 || (!op.copied && (!item.gathered || item.gathers)))
     op.row = std::max(1.0, std::floor(item.lanes));
@@ -317,7 +321,7 @@ void ProgramBuilder::make_op(int number) {
       if (index.unknown != Nest::kNoValue) sources_of(index.unknown, lanes_loop, op.sources);
   }
   const int value = access != nullptr ? (access->store ? Nest::kNoValue : access->value) : step->value;
-  if (value != Nest::kNoValue) op.result = register_of(value);
+  if (value != Nest::kNoValue) op.result = register_of(value), made_in_.emplace(op.result, at);
   const int index = static_cast<int>(program_.ops_.size());
   program_.ops_.push_back(std::move(op));
   std::tuple<int, int, int> when{order, 1, order};
@@ -415,7 +419,9 @@ void ProgramBuilder::build() {
       if (!load.store && load.value != Nest::kNoValue && load.loop == store.loop && same_place(load, store))
         register_loop_[register_of(load.value)] = store.loop;
   }
+  make_forks();
   for (std::size_t i = 0; i < lowered_.items.size(); ++i) make_op(static_cast<int>(i));
+  enter_forks();
   carry_values();
   carry_memory();
   order_events();

@@ -18,7 +18,8 @@ namespace hone::cost::simulator {
 /// What a nest does not hold is assumed: buffers lie one behind the other from whole pages on; a place that
 /// was loaded is anywhere in its buffer, by a hash; a loop whose bounds loops around do not say exactly grows
 /// or (where it begins at another loop's variable) shrinks evenly from entry to entry between what its mean
-/// and its most say; conditions that nothing is known of hold at random, others in the first iterations.
+/// and its most say; conditions that nothing is known of hold at random, those that loops decide by more than
+/// sums in the first iterations, and none is asked for in lanes, where both sides are computed.
 /// Index arithmetic is part of addresses. A function of the mathematics library is a chain of multiply-adds
 /// as long as it takes, and as much beside it as it takes a core.
 class Program {
@@ -39,6 +40,11 @@ class Program {
 
   // What program.cpp makes and trace.cpp walks.
 
+  /// A side of a branch.
+  struct Side {
+    int fork = -1;  ///< -1: it always runs
+    int side = 0;
+  };
   /// An instruction of the code, or a few in a row.
   struct Op {
     Kind kind = Kind::integer;
@@ -52,8 +58,7 @@ class Program {
     int bits = 32;
     double single = 1.0, wide = 1.0;  ///< instructions in a chain, by itself and in lanes
     double call_cycles = 0.0, call_latency = 0.0;
-    double share = 1.0;                  ///< of its loop's iterations
-    bool at_random = false;              ///< ... those that it runs in
+    Side in;                             ///< of a branch of its loop, the innermost
     double row = 1.0;                    ///< copies side by side that are one instruction
     int along = -1;                      ///< ... of this loop written out; -1: of the text
     std::vector<int> first_of, last_of;  ///< loops around it that it has left: it runs in the first or last
@@ -81,8 +86,24 @@ class Program {
     double constant = 0.0;
     std::vector<std::pair<int, double>> terms;  ///< loop, what an iteration of it adds
   };
+  /// A branch in a loop, which is decided once each time that it is come to.
+  struct Fork {
+    Side in;                ///< of another one, where it stands
+    int condition = -1;     ///< register
+    bool known = true;      ///< which iterations it takes which side in; else it is drawn
+    int drawn_in = -1;      ///< the loop in whose iterations its condition changes
+    std::uint64_t key = 0;  ///< of its condition: branches of the same one go the same way
+    struct Sign {
+      Sum sum;
+      bool below = false, at = false, above = false;  ///< whether it may be below 0, 0, above 0
+    };
+    std::vector<Sign> first;     ///< what has to hold for the first side; empty: it runs first of all
+    std::vector<double> shares;  ///< of the times that it is come to, by side; what is missing takes none
+    std::uint32_t place = 0;     ///< of its jump
+  };
   struct Node {
     std::vector<Event> events;
+    Side in;  ///< of a branch of the loop around, the innermost
     std::vector<Carry> carries;
     bool left = true;                             ///< as a loop; else written out
     double trips = 1.0, least = 1.0, most = 1.0;  ///< of an entry: mean, and between which they go
@@ -104,6 +125,7 @@ class Program {
  private:
   std::vector<Op> ops_;
   std::vector<Node> nodes_;  ///< by loop + 1
+  std::vector<Fork> forks_;  ///< one inside another behind that
   int registers_ = 0;
   double vector_bytes_ = 32.0;
   double instructions_ = 0.0;

@@ -24,6 +24,12 @@ class ProgramBuilder {
 
   void place_buffers();
   void make_nodes();
+  void make_forks();
+  void enter_forks();
+  /// The innermost side of a branch of a loop (-1: of none) that something of an order stands in; where there
+  /// is none, one for what runs in a `share` of its iterations.
+  Program::Side side_of(int loop, int order, double share);
+  double share_of(Program::Side side) const;
   static Program::Sum sum_of(const mlir::Nest::Index& index);
   void equal_values();
   void make_op(int item);
@@ -56,7 +62,10 @@ class ProgramBuilder {
   std::unordered_map<int, int> registers_;          ///< by value
   std::unordered_map<int, int> register_loop_;  ///< by register: the loop in lanes that makes or carries it
   std::vector<std::tuple<int, std::tuple<int, int, int>, Program::Event>> events_;  ///< loop, order
-  std::vector<std::pair<int, int>> orders_;  ///< by loop: the first and last order inside
+  std::vector<std::pair<int, int>> orders_;             ///< by loop: the first and last order inside
+  std::unordered_map<int, std::vector<int>> forks_in_;  ///< by loop
+  std::map<std::pair<int, double>, int> other_forks_;  ///< by loop and share: of which the nest tells nothing
+  std::unordered_map<int, int> made_in_;               ///< by register: the loop that gives it
 };
 
 }  // namespace hone::cost::simulator

@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cmath>
 
 #include "hone/base/mix.h"
 #include "hone/cost/simulator/made.h"
 #include "hone/cost/simulator/program.h"
-#include "hone/cost/simulator/program_builder.h"
 
 namespace hone::cost::simulator {
 namespace {
@@ -26,7 +25,9 @@ class Walker {
         trips_(program.nodes_.size()),
         owed_(program.nodes_.size()),
         inside_(program.nodes_.size()),
-        times_(program.ops_.size()) {
+        times_(program.ops_.size()),
+        turns_(program.nodes_.size()),
+        decided_(program.forks_.size()) {
     batch_.reserve(kBatch);
   }
 
@@ -222,38 +223,59 @@ class Walker {
   void body(int id) {
     ++turn_;
     if (turn_ % kTurnsUnasked == 0 && !stopped_) stopped_ = !sink_({});
-    const std::uint64_t turn = turn_;
+    const std::uint64_t turn = turns_[static_cast<std::size_t>(id + 1)] = turn_;
     for (const Program::Event& event : program_.nodes_[static_cast<std::size_t>(id + 1)].events) {
       if (stopped_) return;
-      if (event.loop)
-        enter(event.index);
-      else
+      if (!event.loop)
         emit(event.index, turn, id);
+      else if (runs(program_.nodes_[static_cast<std::size_t>(event.index + 1)].in, turn, id))
+        enter(event.index);
     }
   }
 
-  /// Whether a part of the iterations holds this one; the jump that decides it comes along, but in lanes,
-  /// where both sides are computed.
-  bool holds(const Program::Op& op, std::uint64_t turn, int id) {
-    if (op.share >= 1.0 - 1e-9 || (op.copied && lanes_ > 1.0)) return true;
+  /// Whether a side of a branch is taken in this turn of its loop; the jump that decides it comes along with
+  /// the first that asks.
+  bool runs(const Program::Side& in, std::uint64_t turn, int id) {
+    if (in.fork < 0) return true;
+    const auto number = static_cast<std::size_t>(in.fork);
+    Decided& decided = decided_[number];
+    if (decided.turn != turn) {
+      const Program::Fork& fork = program_.forks_[number];
+      decided = {turn, -1};  // it is not come to
+      if (runs(fork.in, turn, id)) {
+        decided.side = decide(fork, turn, id);
+        Instruction one;
+        one.kind = Kind::branch;
+        one.place = fork.place;
+        one.taken = decided.side != 0;
+        push(one, std::array<std::uint64_t, 1>{fork.condition < 0 ? 0 : last(fork.condition, 0)});
+      }
+    }
+    return decided.side == in.side;
+  }
+
+  /// The side that is taken.
+  int decide(const Program::Fork& fork, std::uint64_t turn, int id) {
+    if (!fork.first.empty()) {
+      const bool holds = std::all_of(fork.first.begin(), fork.first.end(), [&](const auto& one) {
+        const double at = value(one.sum);
+        return at < 0.0 ? one.below : at > 0.0 ? one.above : one.at;
+      });
+      return holds ? 0 : 1;
+    }
     double at = 0.0;
-    if (op.at_random) {
-      at = static_cast<double>(mixed(turn, 17) >> 11U) * 0x1p-53;
-    } else if (id >= 0) {
-      const double all = std::max(1.0, trips_[static_cast<std::size_t>(id + 1)]);
-      at = iteration(id) / all;
+    if (fork.known && fork.in.fork < 0) {
+      at = iteration(id) / std::max(1.0, trips_[static_cast<std::size_t>(id + 1)]);
+    } else {
+      const std::uint64_t when = fork.known ? turn : turns_[static_cast<std::size_t>(fork.drawn_in + 1)];
+      at = static_cast<double>(mixed(mixed(when, 17), fork.key) >> 11U) * 0x1p-53;
     }
-    const bool is = op.share <= 0.5 ? at < op.share : at >= 1.0 - op.share;
-    if (turn != decided_turn_ || op.share != decided_share_) {
-      decided_turn_ = turn, decided_share_ = op.share;
-      Instruction one;
-      one.kind = Kind::branch;
-      one.place = op.place + Program::kPlaces - 1;
-      one.taken = !is;
-      std::array<std::uint64_t, 1> from = {number_};
-      push(one, from);
+    int side = 0;
+    for (const double share : fork.shares) {
+      if (at < share) break;
+      at -= share, ++side;
     }
-    return is;
+    return side;
   }
 
   void emit(int index, std::uint64_t turn, int id) {
@@ -267,7 +289,8 @@ class Walker {
       const double at = op.along >= 0 ? iteration(op.along) : static_cast<double>(time);
       if (std::fmod(at, op.row) != 0.0) return;
     }
-    if (!holds(op, turn, id)) return;
+    // In lanes both sides are computed.
+    if (!(op.copied && lanes_ > 1.0) && !runs(op.in, turn, id)) return;
     const double lanes = op.copied ? lanes_ : 1.0;
     const double lane_move = lane_move_of(op, lanes_loop_);
     const Made made = made_of(op, lanes, program_.vector_bytes_, lane_move);
@@ -357,56 +380,18 @@ class Walker {
   std::vector<bool> inside_;                      ///< by loop + 1: it is being walked
   std::vector<std::uint64_t> times_;              ///< by op
   std::vector<std::uint64_t> handing_;
-  std::uint64_t number_ = 0, handed_ = 0, turn_ = 0, decided_turn_ = 0;
-  double decided_share_ = -1.0;
+  std::vector<std::uint64_t> turns_;  ///< by loop + 1: the last one of its turns
+  struct Decided {
+    std::uint64_t turn = 0;
+    int side = -1;
+  };
+  std::vector<Decided> decided_;  ///< by fork
+  std::uint64_t number_ = 0, handed_ = 0, turn_ = 0;
   double lanes_ = 1.0;
   int copies_ = 1, lanes_loop_ = -1;
   bool stopped_ = false;
 };
 
 std::uint64_t Program::run(const TraceSink& sink) const { return Walker(*this, sink).run(); }
-
-/// Instructions of an op each time that its loop's body is walked, in so many lanes.
-double ProgramBuilder::executed(const Program::Op& op, int at, double lanes, double copies) const {
-  double times = op.share;
-  for (const int id : op.first_of) times /= std::max(1.0, loop(id).trips);
-  for (const int id : op.last_of) times /= std::max(1.0, loop(id).trips);
-  if (op.row > 1.0) {
-    const double trips = op.along >= 0 ? std::max(1.0, loop(op.along).trips) : op.row;
-    times *= std::ceil(trips / op.row) / trips;
-  }
-  if (op.copied && lanes > 1.0) times /= std::max(1e-9, op.share);
-  return times * (op.copied ? copies : 1.0) *
-         made_of(op, op.copied ? lanes : 1.0, program_.vector_bytes_, lane_move_of(op, at)).all();
-}
-
-/// Instructions of an entry to a loop, or of what stands outside all.
-double ProgramBuilder::entry(int id, double lanes, double copies, int lanes_loop) const {
-  const Program::Node& node = program_.nodes_[static_cast<std::size_t>(id + 1)];
-  const auto once = [&](double in_lanes, double in_copies, int in_loop) {
-    double sum = 0.0;
-    for (const Program::Event& event : node.events)
-      sum += event.loop ? entry(event.index, in_lanes, in_copies, in_loop)
-                        : executed(program_.ops_[static_cast<std::size_t>(event.index)], in_loop, in_lanes,
-                                   in_copies);
-    return sum;
-  };
-  if (id < 0) return once(1.0, 1.0, -1);
-  if (!node.left) return node.trips * once(lanes, copies, lanes_loop);
-  const WalkedSplit split = walked(node, node.trips);
-  const auto part = [&](double count, double in_lanes, double in_copies) {
-    if (count <= 0.0) return 0.0;
-    return count * once(in_lanes, in_copies, id) +
-           (node.whole ? 0.0 : 2.0 * std::ceil(count / node.unrolled));
-  };
-  double sum = part(split.blocks, node.lanes, node.interleave) + part(split.halves, split.half, 1.0) +
-               part(split.rest, 1.0, 1.0);
-  if (split.blocks > 0.0)
-    sum += static_cast<double>(node.carries.size()) *
-           (node.interleave - 1.0 + 2.0 * std::log2(std::max(1.0, node.lanes)));
-  return sum;
-}
-
-void ProgramBuilder::count() { program_.instructions_ = entry(-1, 1.0, 1.0, -1); }
 
 }  // namespace hone::cost::simulator
