@@ -111,6 +111,8 @@ struct Nest {
     double elements = 1.0;  ///< of the vectors it works on
     int bits = 0;           ///< of an element
     bool real = false;
+    bool of_reals = false;                 ///< reals enter it, or come of it; of a selection: are selected
+    bool selects = false;                  ///< it takes one of two values as they are
     Choice choice = {};                    ///< where it compares or chooses reals
     Called called = {};                    ///< where it is a function of the mathematics library
     bool address = false;                  ///< computes an index

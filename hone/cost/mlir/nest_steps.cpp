@@ -278,6 +278,8 @@ void NestBuilder::step(const Operation& operation, At at, Work work) {
   }
   step.bits = type.bits;
   step.real = type.real_elements();
+  step.selects = plain == "arith.select";
+  step.of_reals = step.real || (!step.selects && operand.real_elements());
   if (work == Work::compare && step.real) step.choice = choice(operation);
   // A power of two is exp2's.
   if (work == Work::transcendental)

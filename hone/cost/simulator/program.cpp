@@ -230,6 +230,8 @@ void ProgramBuilder::make_step(Program::Op& op, const mlir::Lowered::Item& item,
   op.bits = std::max(8, step.bits);
   op.elements = std::max(1.0, step.elements);
   const bool wide = op.elements > 1.0 || op.copied || item.lanes > 1.0;
+  // Comparisons and conversions are executed where what enters them is.
+  const Kind summed = step.real || step.of_reals ? Kind::fp_add : wide ? Kind::vector : Kind::integer;
   switch (step.work) {
     case Work::multiply:
     case Work::fma:
@@ -259,12 +261,12 @@ void ProgramBuilder::make_step(Program::Op& op, const mlir::Lowered::Item& item,
       op.call_latency = step.called.latency > 0.0 ? step.called.latency : 40.0;
       break;
     case Work::compare:
-      op.kind = step.real ? Kind::fp_add : wide ? Kind::vector : Kind::integer;
+      op.kind = step.selects ? (wide || step.of_reals ? Kind::vector : Kind::integer) : summed;
       op.single = std::max(1.0, std::round(step.choice.single));
       op.wide = std::max(1.0, std::round(step.choice.vector));
       break;
     default:
-      op.kind = step.real ? Kind::fp_add : wide ? Kind::vector : Kind::integer;
+      op.kind = summed;
   }
   if (!step.real && (step.work == Work::multiply || step.work == Work::fma))
     op.kind = wide ? Kind::fp_multiply : Kind::multiply;

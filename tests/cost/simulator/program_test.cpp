@@ -151,6 +151,29 @@ TEST(Program, TrianglesHaveTheirElements) {
               0.1 * triangle.instructions());
 }
 
+TEST(Program, RealsAreComparedAndConvertedWhereTheyAreAdded) {
+  const auto kinds = [](const std::string& body) {
+    return count(
+        trace_of(program("func.func @k(%a: memref<500xf64>, %b: memref<500xi32>) -> f64 {\n"
+                         "  %z = arith.constant 0.0 : f64\n"
+                         "  %r = affine.for %i = 0 to 500 iter_args(%s = %z) -> (f64) {\n"
+                         "    %x = affine.load %a[%i] : memref<500xf64>\n" +
+                         body + "  }\n  return %r : f64\n}")));
+  };
+  auto chosen = kinds(R"(    %c = arith.cmpf ogt, %s, %x : f64
+    %t = arith.select %c, %s, %x : f64
+    affine.yield %t : f64
+)");
+  EXPECT_EQ(chosen[Kind::fp_add], 500);
+  EXPECT_EQ(chosen[Kind::vector], 500);
+  auto converted = kinds(R"(    %w = arith.fptosi %x : f64 to i32
+    affine.store %w, %b[%i] : memref<500xi32>
+    %t = arith.mulf %s, %x : f64
+    affine.yield %t : f64
+)");
+  EXPECT_EQ(converted[Kind::fp_add], 500);
+}
+
 /// Elements stored by three loops, the bounds of the inner two as said.
 double stored_by(const std::string& j, const std::string& k) {
   double elements = 0.0;
