@@ -8,14 +8,22 @@
 namespace hone::cost::simulator {
 namespace {
 
-constexpr int kMemoryWindow = 4, kMissWindow = 3;  // logarithms of cycles
-constexpr int kRing = 12;                          // of windows at first, a logarithm
-constexpr std::size_t kStreams = 256;              // instructions whose strides are remembered
+constexpr int kMemoryWindow = 4, kBytesWindow = 3;  // logarithms of cycles
+constexpr double kMissWindows = 512.0;              // that a miss is on its way in, at most or nearly
+constexpr int kRing = 12;                           // of windows at first, a logarithm
+constexpr std::size_t kStreams = 256;               // instructions whose strides are remembered
 
 /// A line takes a few windows of memory's at most, however slow it is.
 int memory_window(const Core& core) {
   const double cycles = core.line_bytes / 4.0 / core.memory_bytes_per_cycle();
   return std::max(kMemoryWindow, static_cast<int>(std::ceil(std::log2(cycles))));
+}
+
+/// The same of misses on their way, behind as many lines as memory is asked for at once.
+int miss_window(const Core& core) {
+  const double lines = core.caches[static_cast<std::size_t>(core.levels()) - 1].misses;
+  const double cycles = core.memory_cycles() + lines * core.line_bytes / core.memory_bytes_per_cycle();
+  return std::max(Booking::kGrain, static_cast<int>(std::ceil(std::log2(cycles / kMissWindows))));
 }
 
 }  // namespace
@@ -58,6 +66,26 @@ void Booking::hold(std::uint64_t from, std::uint64_t to, double amount) {
   for (std::uint64_t window = from >> shift_; window <= to >> shift_; ++window) add(window, amount);
 }
 
+std::uint64_t Booking::entry(std::uint64_t at) const {
+  for (std::uint64_t window = at >> shift_;; ++window) {
+    const std::uint64_t begin = std::max(at, window << shift_), end = (window + 1) << shift_;
+    const double left = capacity_ - taken(window);
+    if (left < 1.0) continue;
+    if (left >= static_cast<double>(end - (begin >> kGrain << kGrain))) return begin;
+    return std::max(begin, end - static_cast<std::uint64_t>(left));
+  }
+}
+
+void Booking::stay(std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t first = from >> shift_;
+  for (std::uint64_t window = first; window << shift_ < to; ++window) {
+    const std::uint64_t begin = window == first ? from >> kGrain << kGrain : window << shift_;
+    const auto cycles = static_cast<double>(std::min(to, (window + 1) << shift_) - begin);
+    const double left = capacity_ - taken(window);
+    add(window, window == first && left >= 1.0 ? std::min(cycles, left) : cycles);
+  }
+}
+
 std::uint64_t Booking::take_in_row(std::uint64_t at, std::uint64_t cycles) {
   std::uint64_t begin = at;
   for (std::uint64_t k = 0; k < cycles;) {
@@ -80,7 +108,7 @@ Caches::Caches(const Core& core)
       prefetcher_(static_cast<Prefetcher>(static_cast<int>(core.prefetcher))),
       prefetch_lines_(static_cast<std::uint64_t>(core.prefetch_lines)),
       streams_(kStreams) {
-  const int window = memory_window(core);
+  const int window = memory_window(core), misses = miss_window(core);
   memory_ = Booking(std::ldexp(memory_bytes_per_cycle_, window), window);
   for (int k = 0; k < core.levels(); ++k) {
     const Core::Cache& one = core.caches[static_cast<std::size_t>(k)];
@@ -89,8 +117,8 @@ Caches::Caches(const Core& core)
     level.sets = static_cast<std::uint64_t>(one.bytes / one.ways / line_bytes_);
     level.lines.resize(level.ways * level.sets);
     level.latency = static_cast<std::uint64_t>(one.latency);
-    level.misses = Booking(one.misses, kMissWindow);
-    level.bytes = Booking(std::ldexp(one.bytes_per_cycle, kMissWindow), kMissWindow);
+    level.misses = Booking(std::ldexp(one.misses, misses), misses);
+    level.bytes = Booking(std::ldexp(one.bytes_per_cycle, kBytesWindow), kBytesWindow);
     levels_.push_back(std::move(level));
   }
 }
@@ -139,11 +167,11 @@ Caches::Answer Caches::fetch(std::size_t index, std::uint64_t number, std::uint6
     return {line->ready, static_cast<int>(line->level)};
   }
   if (counted) ++counts_.missed[index];
-  const std::uint64_t begin = level.misses.room(at, 1.0);
+  const std::uint64_t begin = level.misses.entry(at);
   // Looking here takes part of the time that the levels behind are given for the whole way.
   const Answer answer =
       fetch(index + 1, number, begin + (index + 1 == levels_.size() ? level.latency : 0), counted);
-  level.misses.hold(begin, answer.ready, 1.0);
+  level.misses.stay(begin, answer.ready);
   fill(index, number, answer, false, at);
   return answer;
 }
@@ -160,9 +188,9 @@ Caches::Answer Caches::line(std::uint64_t number, double bytes, bool store, std:
     return {line->ready, static_cast<int>(line->level)};
   }
   ++counts_.missed[0];
-  const std::uint64_t begin = first.misses.room(at, 1.0);
+  const std::uint64_t begin = first.misses.entry(at);
   const Answer answer = fetch(1, number, begin, true);
-  first.misses.hold(begin, answer.ready, 1.0);
+  first.misses.stay(begin, answer.ready);
   fill(0, number, answer, store, at);
   return answer;
 }
@@ -194,9 +222,9 @@ void Caches::prefetch(std::uint64_t address, std::uint64_t number, bool missed, 
     Level& level = levels_[1];
     if (find(level, wanted) != nullptr) continue;
     // It must not wait: what the core asks for itself comes first.
-    if (level.misses.room(at, 1.0) != at) return;
+    if (level.misses.entry(at) != at) return;
     const Answer answer = fetch(2, wanted, at, false);
-    level.misses.hold(at, answer.ready, 1.0);
+    level.misses.stay(at, answer.ready);
     fill(1, wanted, answer, false, at);
     ++counts_.prefetched;
   }

@@ -27,6 +27,12 @@ class Booking {
   /// The first cycle from `at` on from which on `cycles` in a row have room for 1, which is taken there. For
   /// windows of one cycle.
   std::uint64_t take_in_row(std::uint64_t at, std::uint64_t cycles);
+  /// What stays, of a capacity of so many cycles that stay in a window of kGrain at least. The first cycle
+  /// from `at` on from which on the rest of its window has room for one.
+  std::uint64_t entry(std::uint64_t at) const;
+  /// One stays from a cycle up to, not with, another; of its first window it takes what is left at most.
+  void stay(std::uint64_t from, std::uint64_t to);
+  static constexpr int kGrain = 3;  ///< cycles, a logarithm: within them one that comes later has come first
   /// Nothing will be asked for or taken before this cycle any more.
   void forget(std::uint64_t before) { first_ = before >> shift_; }
 

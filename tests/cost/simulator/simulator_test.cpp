@@ -1,6 +1,7 @@
 #include "hone/cost/simulator/simulator.h"
 
 #include <cmath>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -130,6 +131,21 @@ TEST(CoreSimulator, MissesThatMayBeOnTheirWayBoundWhereBandwidthDoesNot) {
   // Little's law: four lines in the time that one takes.
   const double whole = core.memory_cycles() + core.caches[2].latency;
   EXPECT_NEAR(cycles_each(simulated), whole / 4.0, 0.1 * whole / 4.0);
+}
+
+TEST(CoreSimulator, MissesOnTheirWayAreCountedToTheCycle) {
+  for (const double latency : {7.0, 8.0, 12.0, 13.0, 15.0, 16.0, 20.0})
+    for (const double misses : {1.0, 2.0, 4.0, 8.0, 12.0}) {
+      SCOPED_TRACE(std::to_string(latency) + " cycles, misses " + std::to_string(misses));
+      Core core = plain_core();
+      core.caches[0].misses = misses;
+      core.caches[1].latency = latency;
+      CoreSimulator simulator(core);
+      simulator.warm(0, 256 * 1024);
+      for (std::uint64_t k = 0; k < 4000; ++k) simulator.step(access(Kind::load, k % 4096 * 64));
+      const double each = std::max(1.0, latency / misses);  // the second level hands on a line a cycle
+      EXPECT_NEAR(cycles_each(simulator.result()), each, 0.06 * each);
+    }
 }
 
 TEST(CoreSimulator, AChainOfLoadsTakesTheLatencyOfWhereTheyAre) {
