@@ -35,7 +35,9 @@ void prepare(CoreSimulator& core, const Program& program, const SimulateOptions&
   for (const Program::Memory& one : program.buffers()) core.warm(one.address, one.bytes);
 }
 
+// Whether to go on is asked at first, then after so many instructions or so long, whichever comes first.
 constexpr std::uint64_t kAskEvery = 1 << 17;
+constexpr double kAskEvery_s = 0.1;
 
 /// Hands a trace to a core up to a number of instructions.
 class Feeding {
@@ -48,8 +50,9 @@ class Feeding {
     core_.run(next.first(take));
     left_ -= take;
     done_ += take;
-    if (options_.going && (done_ >= ask_at_ || next.empty())) {
+    if (options_.going && (done_ >= ask_at_ || next.empty() || monotonic_s() >= ask_at_s_)) {
       ask_at_ = done_ + kAskEvery;
+      ask_at_s_ = monotonic_s() + kAskEvery_s;
       if (!options_.going(done_)) stopped = true;
     }
     if (take < next.size() || left_ == 0) cut = true;
@@ -62,6 +65,7 @@ class Feeding {
  private:
   CoreSimulator& core_;
   std::uint64_t left_, done_ = 0, ask_at_ = kAskEvery;
+  double ask_at_s_ = 0.0;
   const SimulateOptions& options_;
 };
 

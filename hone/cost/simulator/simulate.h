@@ -27,7 +27,7 @@ struct SimulateOptions {
   /// What the function touches has been walked through before, as when it is called again; else caches are
   /// empty.
   bool warm = true;
-  /// Asked now and then with the instructions so far; false stops.
+  /// Asked with the instructions so far, soon and then every tenth of a second or more often; false stops.
   std::function<bool(std::uint64_t)> going = {};
 };
 /// How many instructions a portion is.

@@ -272,6 +272,26 @@ TEST(Program, StopsWhenNoMoreIsWantedAndRepeats) {
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].address, b[i].address);
 }
 
+TEST(Program, WhetherToGoOnIsAskedByTimeToo) {
+  // Fewer instructions than are simulated without asking, however long they take.
+  const Program sum = program(R"(func.func @sum(%a: memref<20000xf64>, %r: memref<1xf64>) {
+  affine.for %i = 0 to 20000 {
+    %x = affine.load %a[%i] : memref<20000xf64>
+    %s = affine.load %r[0] : memref<1xf64>
+    %t = arith.addf %s, %x : f64
+    affine.store %t, %r[0] : memref<1xf64>
+  }
+  return
+})");
+  ASSERT_LT(sum.instructions(), 100000.0);
+  SimulateOptions options;
+  options.going = [](std::uint64_t) { return false; };
+  const SimulatedRun stopped = simulate(sum, Core{}, options);
+  EXPECT_TRUE(stopped.stopped);
+  EXPECT_FALSE(stopped.whole);
+  EXPECT_LT(stopped.part.instructions, 10000U);
+}
+
 TEST(Program, NothingToExecuteIsAnError) { EXPECT_THROW((void)program("func.func @f() { return }"), Error); }
 
 /// Loops of which nothing is left between their first and last iteration.
