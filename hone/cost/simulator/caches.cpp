@@ -66,13 +66,23 @@ void Booking::hold(std::uint64_t from, std::uint64_t to, double amount) {
   for (std::uint64_t window = from >> shift_; window <= to >> shift_; ++window) add(window, amount);
 }
 
-std::uint64_t Booking::entry(std::uint64_t at) const {
+std::uint64_t Booking::entry(std::uint64_t at, std::uint64_t cycles) const {
+  std::uint64_t begin = at;
   for (std::uint64_t window = at >> shift_;; ++window) {
-    const std::uint64_t begin = std::max(at, window << shift_), end = (window + 1) << shift_;
+    begin = std::max(begin, window << shift_);
+    const std::uint64_t end = (window + 1) << shift_;
     const double left = capacity_ - taken(window);
     if (left < 1.0) continue;
-    if (left >= static_cast<double>(end - (begin >> kGrain << kGrain))) return begin;
-    return std::max(begin, end - static_cast<std::uint64_t>(left));
+    if (left < static_cast<double>(end - (begin >> kGrain << kGrain)))
+      begin = std::max(begin, end - static_cast<std::uint64_t>(left));
+    std::uint64_t behind = window + 1;
+    const auto room = [&](std::uint64_t one) {
+      const std::uint64_t until = std::min(begin + cycles, (one + 1) << shift_);
+      return capacity_ - taken(one) >= static_cast<double>(until - (one << shift_));
+    };
+    while (behind << shift_ < begin + cycles && room(behind)) ++behind;
+    if (behind << shift_ >= begin + cycles) return begin;
+    window = behind - 1;  // which has no room for all of it
   }
 }
 
@@ -167,7 +177,7 @@ Caches::Answer Caches::fetch(std::size_t index, std::uint64_t number, std::uint6
     return {line->ready, static_cast<int>(line->level)};
   }
   if (counted) ++counts_.missed[index];
-  const std::uint64_t begin = level.misses.entry(at);
+  const std::uint64_t begin = level.misses.entry(at, least_behind(index));
   // Looking here takes part of the time that the levels behind are given for the whole way.
   const Answer answer =
       fetch(index + 1, number, begin + (index + 1 == levels_.size() ? level.latency : 0), counted);
@@ -188,7 +198,7 @@ Caches::Answer Caches::line(std::uint64_t number, double bytes, bool store, std:
     return {line->ready, static_cast<int>(line->level)};
   }
   ++counts_.missed[0];
-  const std::uint64_t begin = first.misses.entry(at);
+  const std::uint64_t begin = first.misses.entry(at, least_behind(0));
   const Answer answer = fetch(1, number, begin, true);
   first.misses.stay(begin, answer.ready);
   fill(0, number, answer, store, at);
@@ -222,7 +232,7 @@ void Caches::prefetch(std::uint64_t address, std::uint64_t number, bool missed, 
     Level& level = levels_[1];
     if (find(level, wanted) != nullptr) continue;
     // It must not wait: what the core asks for itself comes first.
-    if (level.misses.entry(at) != at) return;
+    if (level.misses.entry(at, least_behind(1)) != at) return;
     const Answer answer = fetch(2, wanted, at, false);
     level.misses.stay(at, answer.ready);
     fill(1, wanted, answer, false, at);

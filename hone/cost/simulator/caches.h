@@ -28,8 +28,8 @@ class Booking {
   /// windows of one cycle.
   std::uint64_t take_in_row(std::uint64_t at, std::uint64_t cycles);
   /// What stays, of a capacity of so many cycles that stay in a window of kGrain at least. The first cycle
-  /// from `at` on from which on the rest of its window has room for one.
-  std::uint64_t entry(std::uint64_t at) const;
+  /// from `at` on from which on there is room for one that stays `cycles`.
+  std::uint64_t entry(std::uint64_t at, std::uint64_t cycles) const;
   /// One stays from a cycle up to, not with, another; of its first window it takes what is left at most.
   void stay(std::uint64_t from, std::uint64_t to);
   static constexpr int kGrain = 3;  ///< cycles, a logarithm: within them one that comes later has come first
@@ -119,6 +119,10 @@ class Caches {
   /// The line from `level` on, as it comes to the level before.
   Answer fetch(std::size_t level, std::uint64_t number, std::uint64_t at, bool counted);
   Answer from_memory(std::uint64_t at);
+  /// Cycles that a miss of a level is on its way at least.
+  std::uint64_t least_behind(std::size_t level) const {
+    return level + 1 < levels_.size() ? levels_[level + 1].latency : memory_cycles_;
+  }
   Line* find(Level& level, std::uint64_t number);
   void fill(std::size_t level, std::uint64_t number, const Answer& answer, bool dirty, std::uint64_t at);
   void prefetch(std::uint64_t address, std::uint64_t number, bool missed, std::uint32_t place,

@@ -148,6 +148,22 @@ TEST(CoreSimulator, MissesOnTheirWayAreCountedToTheCycle) {
     }
 }
 
+TEST(CoreSimulator, MissesOfStoresBetweenThoseOfLoadsFindNoRoomThatIsTooShort) {
+  for (const double latency : {8.0, 13.0, 16.0}) {
+    Core core = plain_core();
+    core.caches[0].misses = 1.0;
+    core.caches[1].latency = latency;
+    CoreSimulator simulator(core);
+    simulator.warm(0, 512 * 1024);
+    for (std::uint64_t k = 0; k < 3000; ++k) {
+      simulator.step(access(Kind::load, k * 64));
+      simulator.step(access(Kind::store, 256 * 1024 + k * 64, 8, 2));
+    }
+    EXPECT_GE(cycles_each(simulator.result()), 0.99 * latency);
+    EXPECT_LE(cycles_each(simulator.result()), latency + 1.0);  // gaps between them are too short at times
+  }
+}
+
 TEST(CoreSimulator, AChainOfLoadsTakesTheLatencyOfWhereTheyAre) {
   std::vector<Instruction> trace;
   for (std::uint64_t k = 0; k < 2000; ++k) {
