@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,6 +25,33 @@ namespace fs = std::filesystem;
 /// How long a command of the user's may take: training goes on unwatched meanwhile.
 constexpr double kPowerCommand_s = 10.0;
 
+bool same_now(PowerControl& control, const Json& before) {
+  try {
+    return control.current() == before;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// The first error of several steps that are all tried.
+class FirstError {
+ public:
+  template <typename Step>
+  void of(Step step) {
+    try {
+      step();
+    } catch (const Error& error) {
+      if (!first_) first_ = error;
+    }
+  }
+  void raise() const {
+    if (first_) throw *first_;
+  }
+
+ private:
+  std::optional<Error> first_;
+};
+
 /// The user's own commands.
 class CommandPower final : public PowerControl {
  public:
@@ -42,6 +70,7 @@ class CommandPower final : public PowerControl {
   }
   void set(double watts) override { set_one(watts, interrupted_); }
   void restore(const Json& before) override { set_one(json_to_real(before), {}); }
+  bool is_now(const Json& before) override { return !job_.power.get.empty() && same_now(*this, before); }
 
  private:
   void set_one(double watts, const std::function<bool()>& interrupted) const {
@@ -114,9 +143,14 @@ class NvmlPower final : public PowerControl {
     for (const int gpu : gpus_) set_one(gpu, watts);
   }
   void restore(const Json& before) override {
+    FirstError errors;
     for (std::size_t i = 0; i < gpus_.size() && i < before.size(); ++i)
-      if (const double watts = json_to_real(before[i]); watts > 0.0) set_one(gpus_[i], watts);
+      if (const double watts = json_to_real(before[i]);
+          watts > 0.0 && nvml_->power_limit_w(gpus_[i]).value_or(0.0) != watts)
+        errors.of([&] { set_one(gpus_[i], watts); });
+    errors.raise();
   }
+  bool is_now(const Json& before) override { return same_now(*this, before); }
 
  private:
   void set_one(int gpu, double watts) const {
@@ -151,11 +185,7 @@ class PowercapPower final : public PowerControl {
   }
   Json current() override {
     Json list = Json::array();
-    for (const fs::path& file : files_) {
-      std::int64_t microwatts = 0;
-      std::ifstream(file) >> microwatts;
-      list.push_back(microwatts);
-    }
+    for (const fs::path& file : files_) list.push_back(read(file));
     return list;
   }
   void set(double watts) override {
@@ -163,11 +193,21 @@ class PowercapPower final : public PowerControl {
       write(file, std::llround(watts * 1e6 / static_cast<double>(files_.size())));
   }
   void restore(const Json& before) override {
+    FirstError errors;
     for (std::size_t i = 0; i < files_.size() && i < before.size(); ++i)
-      if (const auto microwatts = before[i].get<std::int64_t>(); microwatts > 0) write(files_[i], microwatts);
+      if (const auto microwatts = before[i].get<std::int64_t>();
+          microwatts > 0 && read(files_[i]) != microwatts)
+        errors.of([&] { write(files_[i], microwatts); });
+    errors.raise();
   }
+  bool is_now(const Json& before) override { return same_now(*this, before); }
 
  private:
+  static std::int64_t read(const fs::path& file) {
+    std::int64_t microwatts = 0;
+    std::ifstream(file) >> microwatts;
+    return microwatts;
+  }
   static void write(const fs::path& file, std::int64_t microwatts) {
     std::ofstream stream(file);
     if (!(stream << microwatts << std::flush))

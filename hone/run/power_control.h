@@ -17,7 +17,10 @@ class PowerControl {
   virtual Json current() = 0;
   /// Throws Error (environment) with what the device or the command said.
   virtual void set(double watts) = 0;
+  /// Puts back what current() gave: all of it that can be, then throws Error (environment) where some cannot.
   virtual void restore(const Json& before) = 0;
+  /// Whether that is what there is now; false where it cannot be told.
+  virtual bool is_now(const Json& before) = 0;
 };
 
 /// By the job's [power]; null where no limits are set. `interrupted` is asked while a command of the user's

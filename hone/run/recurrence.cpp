@@ -297,8 +297,13 @@ class OneRun {
       put_back_ = {own};
       return;
     }
-    // A limit that could not be set is not put back either, unless another run had set one.
-    if (taken_over_ || (watch_ && watch_->limit_w())) control_->restore(before);
+    if (taken_over_ || (watch_ && watch_->tried_limit())) {
+      try {
+        control_->restore(before);
+      } catch (const Error&) {  // no harm where what forbids it forbade the limit too
+        if (!control_->is_now(before)) throw;
+      }
+    }
     put_back_ = over;
   }
 

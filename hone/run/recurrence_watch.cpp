@@ -112,6 +112,7 @@ void RecurrenceWatch::start() {
 
 void RecurrenceWatch::set_limit(double watts) {
   if (control_ == nullptr || !broken_.empty()) return;
+  tried_limit_ = true;
   try {
     control_->set(watts);
     limit_ = watts;

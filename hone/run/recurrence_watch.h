@@ -66,6 +66,8 @@ class RecurrenceWatch {
   const std::string& no_cost() const { return no_cost_; }
   double progress() const { return progress_; }
   std::optional<double> limit_w() const { return limit_; }
+  /// Whether a limit was to be set, be it that this failed: it may have had its effect all the same.
+  bool tried_limit() const { return tried_limit_; }
   /// Fixes the cost where the run's end is the target, or where it ended without it.
   void close(bool reached);
   double energy_j() const { return energy_j_; }
@@ -96,7 +98,7 @@ class RecurrenceWatch {
   std::optional<double> value_, limit_;
   double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
   std::string refused_, broken_, no_cost_;
-  bool profiling_ = false;
+  bool profiling_ = false, tried_limit_ = false;
   /// Whether what is heard may be from before the limit was set: setting it takes a while, and reports wait
   /// in their pipe meanwhile. No slice begins with such a one.
   bool behind_ = false;

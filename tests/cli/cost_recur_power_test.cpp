@@ -188,6 +188,52 @@ TEST(CostRecurPower, AKilledRunsLimitIsPutBackThoughTheNextCannotSetOne) {
   EXPECT_TRUE(cost::RecurringJournal::read(journal).limits_before.empty());
 }
 
+TEST(CostRecurPower, AFirstLimitThatTookEffectIsPutBackThoughItWasNotSet) {
+  for (const bool hangs : {true, false}) {
+    const Folder folder;
+    folder.write("limit", "45\n");
+    folder.write("job.sh", kEndlessScript);
+    // At 50 W, which is the first limit, it has its effect and then hangs, or says that it failed.
+    folder.write("set.sh", std::string("echo $1 >limit\n[ $1 = 50 ] || exit 0\ntouch hangs\n") +
+                               (hangs ? "exec sleep 60\n" : "exit 1\n"));
+    std::string job = kEndlessJob;
+    const std::string set = "\"-c\", \"echo {watts} >limit\"";
+    job.replace(job.find(set), set.size(), "\"set.sh\", \"{watts}\"");
+    folder.write("job.toml", job);
+    Program run(folder, {"cost", "recur", "job.toml"});
+    ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("hangs")); }));
+    if (hangs) run.signal(SIGINT);
+    EXPECT_EQ(run.status(), hangs ? 3 : 1) << run.err();
+    EXPECT_EQ(folder.read("limit"), "45\n") << hangs;
+    EXPECT_TRUE(
+        cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).limits_before.empty());
+  }
+}
+
+TEST(CostRecurPower, OfSeveralPackagesThoseThatWereSetArePutBack) {
+  // One that nobody may write, not even root.
+  const std::string fixed = "/proc/sys/kernel/ngroups_max";
+  if (!std::filesystem::exists(fixed)) GTEST_SKIP() << fixed;
+  const Folder folder;
+  for (const char* zone : {"cap/intel-rapl:0", "cap/intel-rapl:1"}) {
+    std::filesystem::create_directories(folder.file(zone));
+    folder.write(std::string(zone) + "/name", "package-0\n");
+  }
+  folder.write("cap/intel-rapl:0/constraint_0_power_limit_uw", "90000000\n");
+  std::filesystem::create_symlink(fixed, folder.file("cap/intel-rapl:1/constraint_0_power_limit_uw"));
+  folder.write("job.sh", kEndlessScript);
+  std::string job = kEndlessJob;
+  job.erase(job.find("set = "));
+  folder.write("job.toml", job + "via = \"powercap\"\npowercap = \"cap\"\n");
+  Program run(folder, {"cost", "recur", "job.toml"});
+  EXPECT_EQ(run.status(), 1);
+  EXPECT_NE(run.err().find("cap/intel-rapl:1/constraint_0_power_limit_uw cannot be written"),
+            std::string::npos)
+      << run.err();
+  EXPECT_EQ(folder.read("cap/intel-rapl:0/constraint_0_power_limit_uw"), "90000000");
+  EXPECT_TRUE(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).limits_before.empty());
+}
+
 TEST(CostRecurPower, WhoPutsTheLimitBackDoesSoForTheDeadToo) {
   const Folder folder;
   folder.write("limit", "45\n");
