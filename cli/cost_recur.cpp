@@ -77,6 +77,10 @@ int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job)
     progress.clear();
     if (!arguments.quiet) std::fprintf(stderr, "%s\n", what.c_str());
   };
+  ears.warned = [&](const std::string& what) {
+    progress.clear();
+    std::fprintf(stderr, "warning: %s\n", what.c_str());
+  };
   Json list = Json::array();
   ears.finished = [&](const run::FinishedRun& run) {
     progress.clear();

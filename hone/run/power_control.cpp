@@ -33,6 +33,25 @@ bool same_now(PowerControl& control, const Json& before) {
   }
 }
 
+/// No device has more, so that watts and microwatts are told apart.
+constexpr double kMostWatts = 1e5;
+
+/// Of what is to be put back. Throws Error where a journal holds something else.
+void check_shape(bool right, const Json& before) {
+  if (!right)
+    throw environment_error(fmt::format("{} is no power limit that could be put back", before.dump()));
+}
+
+/// Whether that is a list of so many numbers from `low` to `high`, or 0, which is not put back.
+bool is_list(const Json& before, std::size_t size, double low, double high) {
+  return before.is_array() && before.size() == size &&
+         std::all_of(before.begin(), before.end(), [&](const Json& one) {
+           if (!one.is_number()) return false;
+           const auto value = one.get<double>();
+           return value == 0.0 || (value >= low && value <= high);
+         });
+}
+
 /// The first error of several steps that are all tried.
 class FirstError {
  public:
@@ -69,8 +88,17 @@ class CommandPower final : public PowerControl {
     return watts;
   }
   void set(double watts) override { set_one(watts, interrupted_); }
-  void restore(const Json& before) override { set_one(json_to_real(before), {}); }
+  Json whose() const override { return {{"via", "command"}}; }
+  void restore(const Json& before) override {
+    check_shape(has_shape(before), before);
+    set_one(before.get<double>(), {});
+  }
   bool is_now(const Json& before) override { return !job_.power.get.empty() && same_now(*this, before); }
+
+ protected:
+  bool has_shape(const Json& before) const override {
+    return before.is_number() && before.get<double>() > 0.0;
+  }
 
  private:
   void set_one(double watts, const std::function<bool()>& interrupted) const {
@@ -136,21 +164,30 @@ class NvmlPower final : public PowerControl {
   }
   Json current() override {
     Json list = Json::array();
-    for (const int gpu : gpus_) list.push_back(nvml_->power_limit_w(gpu).value_or(0.0));
+    for (const int gpu : gpus_) {
+      const auto watts = nvml_->power_limit_w(gpu);
+      if (!watts) throw environment_error(fmt::format("the power limit of GPU {} cannot be read", gpu));
+      list.push_back(*watts);
+    }
     return list;
   }
   void set(double watts) override {
     for (const int gpu : gpus_) set_one(gpu, watts);
   }
   void restore(const Json& before) override {
+    check_shape(has_shape(before), before);
     FirstError errors;
-    for (std::size_t i = 0; i < gpus_.size() && i < before.size(); ++i)
-      if (const double watts = json_to_real(before[i]);
+    for (std::size_t i = 0; i < gpus_.size(); ++i)
+      if (const double watts = before[i].get<double>();
           watts > 0.0 && nvml_->power_limit_w(gpus_[i]).value_or(0.0) != watts)
         errors.of([&] { set_one(gpus_[i], watts); });
     errors.raise();
   }
+  Json whose() const override { return {{"via", "nvml"}, {"gpus", gpus_}}; }
   bool is_now(const Json& before) override { return same_now(*this, before); }
+
+ protected:
+  bool has_shape(const Json& before) const override { return is_list(before, gpus_.size(), 1.0, kMostWatts); }
 
  private:
   void set_one(int gpu, double watts) const {
@@ -193,19 +230,32 @@ class PowercapPower final : public PowerControl {
       write(file, std::llround(watts * 1e6 / static_cast<double>(files_.size())));
   }
   void restore(const Json& before) override {
+    check_shape(has_shape(before), before);
     FirstError errors;
-    for (std::size_t i = 0; i < files_.size() && i < before.size(); ++i)
-      if (const auto microwatts = before[i].get<std::int64_t>();
-          microwatts > 0 && read(files_[i]) != microwatts)
-        errors.of([&] { write(files_[i], microwatts); });
+    for (std::size_t i = 0; i < files_.size(); ++i)
+      if (const auto microwatts = before[i].get<std::int64_t>(); microwatts > 0)
+        errors.of([&] {
+          if (read(files_[i]) != microwatts) write(files_[i], microwatts);
+        });
     errors.raise();
   }
+  Json whose() const override {
+    Json by{{"via", "powercap"}, {"files", Json::array()}};
+    for (const fs::path& file : files_) by["files"].push_back(fs::absolute(file).lexically_normal().string());
+    return by;
+  }
   bool is_now(const Json& before) override { return same_now(*this, before); }
+
+ protected:
+  bool has_shape(const Json& before) const override {
+    return is_list(before, files_.size(), 1e4, kMostWatts * 1e6);
+  }
 
  private:
   static std::int64_t read(const fs::path& file) {
     std::int64_t microwatts = 0;
-    std::ifstream(file) >> microwatts;
+    if (!(std::ifstream(file) >> microwatts))
+      throw environment_error(fmt::format("{} cannot be read", file.string()), "it wants root");
     return microwatts;
   }
   static void write(const fs::path& file, std::int64_t microwatts) {
@@ -224,6 +274,34 @@ std::unique_ptr<PowerControl> make_power_control(const RecurringJob& job, std::f
   if (job.power.via == "nvml") return std::make_unique<NvmlPower>(job);
   if (job.power.via == "powercap") return std::make_unique<PowercapPower>(job);
   return nullptr;
+}
+
+std::string power_limit_text(const Json& before, const Json& by) {
+  const std::string via = by.is_object() ? json_text(by, "via") : "";
+  const auto one = [&](const Json& value) {
+    if (!value.is_number()) return value.dump();
+    return real_text(via == "powercap" ? value.get<double>() * 1e-6 : value.get<double>());
+  };
+  std::vector<std::string> limits;
+  if (before.is_array())
+    for (const Json& value : before) limits.push_back(one(value));
+  else
+    limits.push_back(one(before));
+  std::string text = fmt::format("{}{}", fmt::join(limits, ", "), via.empty() ? "" : " W");
+  for (const char* key : {"gpus", "files"})
+    if (by.is_object() && by.contains(key)) text += fmt::format(" of {} {}", key, by[key].dump());
+  return via.empty() ? text : fmt::format("{}, via {}", text, via);
+}
+
+std::string lost_limit_text(const RecurringJob& job, std::int64_t run, const Json& before, const Json& by) {
+  const std::string what = fmt::format("run {} was killed under a power limit; before it there was {}", run,
+                                       power_limit_text(before, by));
+  if (job.power.via == "none")
+    return what +
+           "; the job file has no [power] any more, which it takes to put that back: until it is there "
+           "again for a run, the limit stays";
+  return fmt::format("{}; [power] is now via {}, on something else: put it back by hand", what,
+                     job.power.via);
 }
 
 }  // namespace hone::run

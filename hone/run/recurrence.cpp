@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 
 #include "hone/base/error.h"
-#include "hone/base/units.h"
 #include "hone/run/power_control.h"
 #include "hone/run/recurrence_launch.h"
 #include "hone/run/recurrence_watch.h"
+#include "hone/run/recurring_text.h"
 #include "hone/task/command_lines.h"
 #include "hone/task/command_log.h"
 
@@ -99,6 +99,23 @@ class OneRun {
   }
 
  private:
+  /// The run under whose limit this one begins, and whose `before` is therefore its own; nothing: there is
+  /// none, or none whose limit could be put back by what sets limits now.
+  std::optional<std::int64_t> taken_from(const RecurringHistory& history) const {
+    for (const auto& [other, limits] : history.limits_before)
+      if (fits(history, other)) return other;
+    return std::nullopt;
+  }
+  bool fits(const RecurringHistory& history, std::int64_t other) const {
+    return control_ != nullptr &&
+           control_->fits(history.limits_before.at(other), history.limits_set_by.at(other));
+  }
+  /// Of killed runs whose limit this one cannot put back.
+  void tell_of_lost_limits(const RecurringHistory& history) const {
+    for (const auto& [other, limits] : history.limits_before)
+      if (ears_.warned && !fits(history, other) && !journal_.alive(other))
+        ears_.warned(lost_limit_text(job_, other, limits, history.limits_set_by.at(other)));
+  }
   bool interrupted() const { return ears_.interrupted && ears_.interrupted(); }
 
   /// False: another run began or ended meanwhile, and what was asked of the device may be its limit.
@@ -109,13 +126,12 @@ class OneRun {
     if (control_ != nullptr) {
       const RecurringHistory seen = journal_.read();
       next_run = seen.next_run;
-      if (seen.limits_before.empty()) present = control_->current();
+      if (!taken_from(seen)) present = control_->current();
     }
     const RecurringJournal::Hold hold(journal_);
     RecurringHistory history = journal_.read();
-    if (control_ != nullptr && history.limits_before.empty() &&
-        (present.is_null() || history.next_run != next_run))
-      return false;
+    const std::optional<std::int64_t> from = taken_from(history);
+    if (control_ != nullptr && !from && (present.is_null() || history.next_run != next_run)) return false;
     if (history.job.is_null()) {
       Json line{{"event", "job"}, {"format", 1}};
       const Json identity = job_.identity();
@@ -138,7 +154,7 @@ class OneRun {
     Json before;
     if (control_ != nullptr) {
       // Under another run's limit, or one that a killed run left, what there is now is not what there was.
-      before = history.limits_before.empty() ? present : history.limits_before.begin()->second;
+      before = from ? history.limits_before.at(*from) : present;
     }
     begun_ = true;
     journal_.claim(run.zeus.run);
@@ -154,11 +170,13 @@ class OneRun {
                      {"why", choice.why}});
     if (control_ != nullptr) {
       before_ = before;
-      taken_over_ = !history.limits_before.empty();
-      journal_.append({{"event", "limits"}, {"run", run.zeus.run}, {"before", before}});
+      taken_over_ = from.has_value();
+      journal_.append(
+          {{"event", "limits"}, {"run", run.zeus.run}, {"before", before}, {"by", control_->whose()}});
       for (const auto& [other, limits] : history.limits_before)  // taken over from the dead
         if (!journal_.alive(other)) journal_.append({{"event", "restored"}, {"run", other}});
     }
+    tell_of_lost_limits(history);
     if (ears_.said)
       ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
                              std::isfinite(choice.threshold)
@@ -284,8 +302,9 @@ class OneRun {
     std::vector<std::int64_t> over{own};
     bool shared = false;
     try {
-      for (const auto& [other, limits] : journal_.read().limits_before) {
-        if (other == own) continue;
+      const RecurringHistory history = journal_.read();
+      for (const auto& [other, limits] : history.limits_before) {
+        if (other == own || !fits(history, other)) continue;
         if (journal_.alive(other))
           shared = true;
         else
@@ -394,22 +413,6 @@ PowerPlan power_plan(const RecurringJob& job, const cost::PowerProfile& profile)
   plan.profile_w = profile.next(job.power.limits_w);
   if (!plan.profile_w) plan.best = profile.best(job.power.limits_w, job.zeus.eta, job.zeus.max_power_w);
   return plan;
-}
-
-std::string joules_text(double joules) {
-  if (!std::isfinite(joules)) return "-";
-  double value = joules;
-  const char* unit = "J";
-  for (const char* larger : {"kJ", "MJ", "GJ"}) {
-    if (std::abs(value) < 1000.0) break;
-    value /= 1000.0;
-    unit = larger;
-  }
-  return fmt::format("{:.4g} {}", value, unit);
-}
-
-std::string elapsed_text(double seconds) {
-  return seconds < 60.0 ? quantity_text("seconds", seconds) : duration_text(seconds);
 }
 
 RecurrenceResult run_recurrence(const RecurringJob& job, const RecurrenceEars& ears) {

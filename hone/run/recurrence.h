@@ -19,8 +19,9 @@ struct FinishedRun {
 /// Who hears of a recurrence; each may be empty.
 struct RecurrenceEars {
   std::function<bool()> interrupted;
-  std::function<void(const std::string&)> progress;  ///< one line, often
-  std::function<void(const std::string&)> said;      ///< one line, worth keeping
+  std::function<void(const std::string&)> progress;     ///< one line, often
+  std::function<void(const std::string&)> said;         ///< one line, worth keeping
+  std::function<void(const std::string&)> warned = {};  ///< one line that somebody must read: it is said once
   /// Each run once it is recorded, also where run_recurrence throws because of it.
   std::function<void(const FinishedRun&)> finished = {};
 };
@@ -55,8 +56,5 @@ struct PowerPlan {
   std::optional<cost::PowerSlice> best;  ///< where all limits are known
 };
 PowerPlan power_plan(const RecurringJob& job, const cost::PowerProfile& profile);
-
-std::string joules_text(double joules);    ///< "512 J", "8.4 kJ", "-" for what is not finite
-std::string elapsed_text(double seconds);  ///< "175 ms", "2:05"
 
 }  // namespace hone::run

@@ -10,7 +10,7 @@
 
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
-#include "hone/base/units.h"
+#include "hone/run/recurring_text.h"
 
 namespace hone::run {
 namespace {

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "hone/base/units.h"
+#include "hone/run/power_control.h"
 
 namespace hone::run {
 namespace {
@@ -109,6 +110,22 @@ Json last_warning(const RecurringJob& job, const RecurringHistory& history) {
 
 }  // namespace
 
+std::string joules_text(double joules) {
+  if (!std::isfinite(joules)) return "-";
+  double value = joules;
+  const char* unit = "J";
+  for (const char* larger : {"kJ", "MJ", "GJ"}) {
+    if (std::abs(value) < 1000.0) break;
+    value /= 1000.0;
+    unit = larger;
+  }
+  return fmt::format("{:.4g} {}", value, unit);
+}
+
+std::string elapsed_text(double seconds) {
+  return seconds < 60.0 ? quantity_text("seconds", seconds) : duration_text(seconds);
+}
+
 Json recurring_status_json(const RecurringJob& job, const RecurringHistory& history) {
   const cost::ZeusState state = cost::zeus_state(job.zeus, history.runs());
   const Spent sum = spent_so_far(job, history);
@@ -134,6 +151,10 @@ Json recurring_status_json(const RecurringJob& job, const RecurringHistory& hist
             {"arms", Json::array()}};
   for (const cost::ZeusArm& arm : state.arms) json["arms"].push_back(arm_json(job, history, arm));
   json["limits_not_put_back"] = history.limits_before.size();
+  json["limits_before"] = Json::array();
+  for (const auto& [run, before] : history.limits_before)
+    json["limits_before"].push_back(
+        {{"run", run}, {"before", before}, {"by", history.limits_set_by.at(run)}});
   return json;
 }
 
@@ -174,8 +195,17 @@ std::string recurring_status_text(const RecurringJob& job, const RecurringHistor
   }
   if (const Json warning = last_warning(job, history); !warning.is_null())
     text += fmt::format("\n{}\n", warning.get<std::string>());
-  if (!history.limits_before.empty() && history.running.empty())
-    text += "\na run ended without putting its power limit back; the next run does so at its end\n";
+  if (history.running.empty())
+    for (const auto& [run, before] : history.limits_before) {
+      const Json& by = history.limits_set_by.at(run);
+      const bool same = by.is_null() ? job.power.via != "none" : json_text(by, "via") == job.power.via;
+      text += same ? fmt::format(
+                         "\nrun {} ended without putting its power limit back ({} before it); the next run "
+                         "does so "
+                         "at its end\n",
+                         run, power_limit_text(before, by))
+                   : fmt::format("\n{}\n", lost_limit_text(job, run, before, by));
+    }
   return text;
 }
 

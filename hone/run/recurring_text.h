@@ -8,6 +8,9 @@
 
 namespace hone::run {
 
+std::string joules_text(double joules);    ///< "512 J", "8.4 kJ", "-" for what is not finite
+std::string elapsed_text(double seconds);  ///< "175 ms", "2:05"
+
 /// Where a recurring job stands: arms with their costs and beliefs, what was spent, and what the default
 /// batch size at full power would have taken, by the mean of its own runs and, where limits were profiled,
 /// its slice at the highest one.

@@ -20,7 +20,7 @@ constexpr const char* kEndlessScript =
     "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\nsleep 600\n";
 constexpr const char* kEndlessJob =
     "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [8, 16]\ndefault = 16\n"
-    "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\n"
+    "target = { metric = \"accuracy\", min = 0.9 }\npower_w = 50\nbeta = inf\n"
     "[power]\nlimits_w = [50, 40]\nset = [\"sh\", \"-c\", \"echo {watts} >limit\"]\nget = [\"cat\", "
     "\"limit\"]\n";
 
@@ -232,6 +232,73 @@ TEST(CostRecurPower, OfSeveralPackagesThoseThatWereSetArePutBack) {
       << run.err();
   EXPECT_EQ(folder.read("cap/intel-rapl:0/constraint_0_power_limit_uw"), "90000000");
   EXPECT_TRUE(cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl")).limits_before.empty());
+}
+
+/// A job that was killed under 50 W, with 45 W before it, and that ends at once from now on.
+void kill_under_a_limit(const Folder& folder, const std::string& job) {
+  folder.write("job.sh", kEndlessScript);
+  folder.write("job.toml", job);
+  Program run(folder, {"cost", "recur", "job.toml"});
+  EXPECT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  run.signal(SIGKILL);
+  EXPECT_EQ(run.status(), -SIGKILL);
+  folder.write("job.sh", "echo '{\"accuracy\": 0.95}' >&3\n");
+}
+
+TEST(CostRecurPower, ALimitThatWasSetAnotherWayIsNamedAndNotPutBack) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  std::filesystem::create_directories(folder.file("cap/intel-rapl:0"));
+  folder.write("cap/intel-rapl:0/name", "package-0\n");
+  folder.write("cap/intel-rapl:0/constraint_0_power_limit_uw", "90000000\n");
+  const std::string by_command = kEndlessJob;
+  const std::string by_files =
+      by_command.substr(0, by_command.find("set = ")) + "via = \"powercap\"\npowercap = \"cap\"\n";
+  const auto journal = folder.file("job.hone/recurrences.jsonl");
+  const auto runs_well = [&](const std::string& job, bool warns, const std::string& part) {
+    folder.write("job.toml", job);
+    Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(run.status(), 0) << run.err();
+    EXPECT_EQ(run.err().find("warning: ") != std::string::npos, warns) << run.err();
+    EXPECT_NE(run.err().find(part), std::string::npos) << run.err();
+  };
+  kill_under_a_limit(folder, by_command);
+  runs_well(by_files, true, "run 0 was killed under a power limit; before it there was 45 W, via command");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).limits_before.empty());
+  EXPECT_EQ(folder.read("cap/intel-rapl:0/constraint_0_power_limit_uw"), "90000000");
+  runs_well(by_files, false, "");  // it is told once
+  EXPECT_EQ(cost::RecurringJournal::read(journal).ended.size(), 2u);
+
+  std::filesystem::remove(folder.file("mark"));
+  folder.write("limit", "45\n");
+  kill_under_a_limit(folder, by_files);
+  runs_well(by_command, true, "before it there was 90 W of files [\"");
+  EXPECT_EQ(folder.read("limit"), "45\n");
+  EXPECT_TRUE(cost::RecurringJournal::read(journal).limits_before.empty());
+}
+
+TEST(CostRecurPower, WithoutPowerALimitThatWasNotPutBackIsNamed) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  const std::string job = kEndlessJob, without = job.substr(0, job.find("[power]"));
+  kill_under_a_limit(folder, job);
+  folder.write("job.toml", without);
+  for (int i = 0; i < 2; ++i) {  // as long as it stays
+    Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(run.status(), 0);
+    EXPECT_NE(run.err().find("there was 45 W, via command; the job file has no [power]"), std::string::npos)
+        << run.err();
+  }
+  Program status(folder, {"cost", "recur", "job.toml", "--status"});
+  EXPECT_NE(status.out().find("the job file has no [power] any more"), std::string::npos) << status.out();
+  EXPECT_EQ(status.out().find("the next run does so"), std::string::npos) << status.out();
+  folder.write("job.toml", job);
+  Program told(folder, {"cost", "recur", "job.toml", "--status"});
+  EXPECT_NE(told.out().find("(45 W, via command before it); the next run does so"), std::string::npos)
+      << told.out();
+  Program again(folder, {"cost", "recur", "job.toml", "--quiet"});
+  EXPECT_EQ(again.status(), 0) << again.err();
+  EXPECT_EQ(folder.read("limit"), "45\n");
 }
 
 TEST(CostRecurPower, WhoPutsTheLimitBackDoesSoForTheDeadToo) {

@@ -106,8 +106,16 @@ TEST(PowerControl, WritesThePowercapFilesOfAllPackages) {
   EXPECT_EQ(folder.read("intel-rapl:0/constraint_0_power_limit_uw"), "50000000");
   EXPECT_EQ(folder.read("intel-rapl:1/constraint_0_power_limit_uw"), "50000000");
   EXPECT_EQ(folder.read("intel-rapl:0:0/constraint_0_power_limit_uw"), "90000000\n");
+  for (const Json& other : std::vector<Json>{250.0, {250.0}, {250.0, 250.0}, {"x", "y"}, nullptr})
+    EXPECT_THROW(control->restore(other), Error) << other;
+  EXPECT_TRUE(control->fits(before, control->whose()));
+  EXPECT_TRUE(control->fits(before, nullptr));  // of a journal that does not say
+  EXPECT_FALSE(control->fits(before, {{"via", "nvml"}, {"gpus", {0, 1}}}));
+  EXPECT_FALSE(control->fits(250.0, nullptr));
   control->restore(before);
   EXPECT_EQ(folder.read("intel-rapl:1/constraint_0_power_limit_uw"), "90000000");
+  folder.write("intel-rapl:1/constraint_0_power_limit_uw", "");  // it could never be put back
+  EXPECT_THROW((void)control->current(), Error);
   job.power.powercap = folder.file("none");
   EXPECT_THROW((void)make_power_control(job), Error);
 }

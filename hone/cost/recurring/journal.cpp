@@ -79,9 +79,12 @@ class HistoryReader {
           {real(json, "power_limit_w"), real(json, "average_power_w"), real(json, "throughput"),
            json.value("progress", std::string())});
     } else if (event == "limits") {
-      history_.limits_before[json.at("run").get<std::int64_t>()] = json.at("before");
+      const auto run = json.at("run").get<std::int64_t>();
+      history_.limits_before[run] = json.at("before");
+      history_.limits_set_by[run] = json.value("by", Json());
     } else if (event == "restored") {
       history_.limits_before.erase(json.at("run").get<std::int64_t>());
+      history_.limits_set_by.erase(json.at("run").get<std::int64_t>());
     } else if (event == "ended" || event == "abandoned") {
       end(event, json);
     }

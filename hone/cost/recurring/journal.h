@@ -45,6 +45,8 @@ struct RecurringHistory {
   std::map<std::int64_t, PowerProfile> profiles;  ///< by batch size, of every unit of progress
   /// Of runs whose power limit was not put back: what it was before, as whoever set it wrote it.
   std::map<std::int64_t, Json> limits_before;
+  /// Of the same runs, who that was (PowerControl::whose); null: its journal does not say.
+  std::map<std::int64_t, Json> limits_set_by;
   std::int64_t next_run = 0, next_recurrence = 0;
   Json job;  ///< the first line; null: the journal is empty
 
