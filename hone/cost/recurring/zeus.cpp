@@ -195,6 +195,8 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
   state.best = options.default_batch;
   bool any_reached = false;
   double least_reached = kInfinity;
+  std::map<std::int64_t, std::vector<double>>
+      reached;  // of an arm, its costs that count: NaN: without the target
   for (const ZeusRun& run : runs) {
     if (!run.over) continue;
     const auto found = arms.find(run.batch_size);
@@ -202,10 +204,7 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
     double cost = own_cost(options, run);
     if (run.reached) {
       any_reached = true;
-      if (cost < least_reached) {
-        least_reached = cost;
-        state.best = run.batch_size;
-      }
+      least_reached = std::min(least_reached, cost);
     } else if (any_reached) {
       cost = std::max(cost, least_charge(options, run, least_reached));
     }
@@ -214,12 +213,17 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
     if (run.reached) ++arm.reached;
     state.default_failed = !any_reached && run.batch_size == options.default_batch;
     if (any_reached) arm.costs.push_back(cost);
+    if (any_reached) reached[run.batch_size].push_back(run.reached ? cost : kNaN);
     if (any_reached && run.stage == ZeusStage::explore && run.batch_size == exploration.expected())
       exploration.hear(run, cost);
   }
+  const auto in_window = [&](std::vector<double>& costs) {
+    if (options.window > 0 && costs.size() > static_cast<std::size_t>(options.window))
+      costs.erase(costs.begin(), costs.end() - static_cast<std::ptrdiff_t>(options.window));
+  };
   for (auto& [batch, arm] : arms) {
-    if (options.window > 0 && arm.costs.size() > static_cast<std::size_t>(options.window))
-      arm.costs.erase(arm.costs.begin(), arm.costs.end() - static_cast<std::ptrdiff_t>(options.window));
+    in_window(arm.costs);
+    in_window(reached[batch]);
     arm.alive =
         std::find(exploration.alive().begin(), exploration.alive().end(), batch) != exploration.alive().end();
     if (const auto why = exploration.pruned().find(batch); why != exploration.pruned().end()) {
@@ -234,18 +238,18 @@ ZeusState zeus_state(const ZeusOptions& options, const std::vector<ZeusRun>& run
   for (const ZeusRun& run : runs)
     if (!run.over && run.stage == ZeusStage::explore && run.batch_size == state.expected)
       state.expected_runs = true;
-  state.least_cost = least_reached;
-  if (options.window > 0 && any_reached) {
-    state.least_cost = kInfinity;
-    for (const auto& [batch, arm] : arms) {
-      if (!arm.alive) continue;
-      for (const double cost : arm.costs)
-        if (cost < state.least_cost) {
-          state.least_cost = cost;
+  // The cheapest of those that may be chosen: of costs that reached, and where there are none of the others.
+  double least_alive = kInfinity;
+  for (const bool charges : {false, true}) {
+    if (std::isfinite(least_alive)) break;
+    for (const auto& [batch, arm] : arms)
+      for (const double cost : charges ? arm.costs : reached[batch])
+        if (arm.alive && cost < least_alive) {
+          least_alive = cost;
           state.best = batch;
         }
-    }
   }
+  state.least_cost = options.window > 0 && any_reached ? least_alive : least_reached;
   if (state.least_cost > 0.0) state.threshold = options.beta * state.least_cost;
   for (auto& [batch, arm] : arms) state.arms.push_back(std::move(arm));
   return state;

@@ -75,7 +75,7 @@ struct ZeusState {
   int round = 1;                  ///< of exploration, from 1
   std::int64_t expected = 0;      ///< the batch size that exploration asks for; 0: it is over
   bool expected_runs = false;     ///< a run of exploration is at it
-  std::int64_t best = 0;          ///< of the least cost so far; the default where nothing reached
+  std::int64_t best = 0;          ///< of the least cost of those alive; the default where nothing reached
   double least_cost = kInfinity;  ///< see zeus_state
   double threshold = kInfinity;   ///< a run is stopped there: beta x least_cost, where that is above 0
   bool default_failed = false;    ///< the default's latest run did not reach, and nothing else ever has

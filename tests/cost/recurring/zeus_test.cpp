@@ -161,6 +161,58 @@ TEST(Zeus, AWindowFollowsDataThatDrift) {
   EXPECT_GT(windowed.at(32), 20);
 }
 
+ZeusRun finished_run(std::int64_t batch, double cost, bool reached, ZeusStage stage = ZeusStage::explore) {
+  ZeusRun run;
+  run.batch_size = batch;
+  run.stage = stage;
+  run.over = true;
+  run.reached = reached;
+  run.energy_j = cost;
+  return run;
+}
+
+TEST(Zeus, InAWindowTheLeastCostIsOfARunThatReached) {
+  ZeusPlay play;
+  play.options.batch_sizes = {8, 32};
+  play.options.window = 2;
+  play.order({{8, 150}, {32, 100}}, 4);
+  // Everything became dearer: 8 is stopped, again and again, and 32 gets through.
+  for (int i = 0; i < 2; ++i) {
+    play.runs.push_back(finished_run(8, 300, false, ZeusStage::sample));
+    play.runs.push_back(finished_run(32, 450, true, ZeusStage::sample));
+  }
+  ZeusState state = zeus_state(play.options, play.runs);
+  EXPECT_EQ(state.best, 32);
+  EXPECT_DOUBLE_EQ(state.least_cost, 450.0);
+  EXPECT_DOUBLE_EQ(state.threshold, 900.0);
+  // Where no window holds one that reached, what they were charged counts: the threshold grows.
+  for (int i = 0; i < 2; ++i) play.runs.push_back(finished_run(32, 900, false, ZeusStage::sample));
+  state = zeus_state(play.options, play.runs);
+  EXPECT_EQ(state.best, 8);
+  EXPECT_DOUBLE_EQ(state.least_cost, 300.0);
+}
+
+TEST(Zeus, APrunedBatchSizeIsNotChosenMeanwhile) {
+  ZeusOptions options = zeus_options();
+  options.batch_sizes = {16, 32, 64, 128};
+  options.default_batch = 64;
+  std::vector<ZeusRun> runs{finished_run(64, 100, true), finished_run(32, 90, true),
+                            finished_run(16, 500, false), finished_run(128, 500, false),
+                            finished_run(32, 500, false)};  // the second round's first
+  ZeusState state = zeus_state(options, runs);
+  EXPECT_FALSE(state.arm(32).alive);
+  EXPECT_EQ(state.expected, 64);
+  EXPECT_EQ(state.best, 64);
+  EXPECT_DOUBLE_EQ(state.threshold, 180.0);  // what reached counts, whosever it was
+  ZeusRun running;
+  running.run = 5;
+  running.batch_size = 64;
+  runs.push_back(running);
+  const ZeusChoice choice = zeus_choose(options, runs, 6);
+  EXPECT_EQ(choice.stage, ZeusStage::concurrent);
+  EXPECT_EQ(choice.batch_size, 64);
+}
+
 TEST(Zeus, DrawsDependOnTheHistoryAndTheSeedAlone) {
   ZeusPlay play;
   const std::map<std::int64_t, double> costs{{8, 95}, {16, 90}, {32, 100}, {64, 98}, {128, 93}};
