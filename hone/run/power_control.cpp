@@ -1,6 +1,8 @@
 #include "hone/run/power_control.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -71,6 +73,24 @@ class FirstError {
   std::optional<Error> first_;
 };
 
+/// The number in a text that is one number and perhaps a label before it ("Power limit: 270.5 W").
+std::optional<double> only_watts(const std::string& text) {
+  const auto space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+  std::string rest = text;
+  while (!rest.empty() && space(rest.back())) rest.pop_back();
+  if (rest.ends_with('W')) rest.pop_back();
+  while (!rest.empty() && space(rest.back())) rest.pop_back();
+  const std::size_t last = rest.find_last_of(": \t\n");
+  const std::string label = last == std::string::npos ? "" : rest.substr(0, last + 1);
+  if (label.find_first_of("0123456789\n") != std::string::npos) return std::nullopt;
+  const std::string number = rest.substr(label.size());
+  double watts = 0.0;
+  const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), watts);
+  if (code != std::errc() || end != number.data() + number.size() || !std::isfinite(watts))
+    return std::nullopt;
+  return watts;
+}
+
 /// The user's own commands.
 class CommandPower final : public PowerControl {
  public:
@@ -80,11 +100,13 @@ class CommandPower final : public PowerControl {
   Json current() override {
     if (job_.power.get.empty()) return job_.power.limits_w.front();
     const std::string said = run(job_.power.get, "", interrupted_);
-    const std::size_t at = said.find_first_of("0123456789");
-    const double watts = at == std::string::npos ? 0.0 : std::strtod(said.c_str() + at, nullptr);
+    const double watts = only_watts(said).value_or(0.0);
     if (!(watts > 0.0))
-      throw environment_error(fmt::format("'{}' printed no power limit: {}", fmt::join(job_.power.get, " "),
-                                          task::printable(said, 200)));
+      throw environment_error(
+          fmt::format("'{}' printed no power limit: {}", fmt::join(job_.power.get, " "),
+                      task::printable(said, 200)),
+          "it is to print one number of watts above 0 and nothing else, so that no other number "
+          "is put back");
     return watts;
   }
   void set(double watts) override { set_one(watts, interrupted_); }
@@ -118,10 +140,15 @@ class CommandPower final : public PowerControl {
     launch.arguments = words;
     for (char** entry = environ; *entry != nullptr; ++entry) launch.environment.emplace_back(*entry);
     launch.folder = job_.folder;
-    std::string said;
+    launch.apart = true;
+    std::string said, printed;  // the second without what it says beside, on standard error
     task::RunEars ears;
     ears.output = [&](std::string_view bytes) {
       if (said.size() < 4096) said += bytes;
+    };
+    ears.apart = [&](std::string_view bytes) {
+      ears.output(bytes);
+      if (printed.size() < 4096) printed += bytes;
     };
     ears.interrupted = interrupted;
     task::RunRules rules;
@@ -137,7 +164,7 @@ class CommandPower final : public PowerControl {
                                                                                       : "",
                                           said.empty() ? "" : ": " + task::printable(said, 300)),
                               "[power] set and get are commands that must work for you by hand");
-    return said;
+    return printed;
   }
 
   const RecurringJob& job_;

@@ -141,6 +141,15 @@ TEST(PowerControl, AsksAndSetsByTheUsersCommands) {
   }
   job.power.get = {"true"};
   EXPECT_THROW((void)control->current(), Error);
+  const auto printed = [&](const std::string& script) -> Json {
+    job.power.get = {"sh", "-c", script};
+    return control->current();
+  };
+  EXPECT_EQ(printed("echo 'warning: driver 550 loaded' >&2; echo 250"), 250.0);
+  EXPECT_EQ(printed("echo ' 250.00 W '"), 250.0);
+  for (const char* other : {"echo -5", "echo 300; echo 250", "echo GPU 0: 250 W", "echo 250 W of 300 W",
+                            "echo 0", "echo nan", "echo inf", "echo 250x", "echo 250 >&2"})
+    EXPECT_THROW((void)printed(other), Error) << other;
 }
 
 }  // namespace
