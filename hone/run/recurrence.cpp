@@ -70,28 +70,28 @@ class OneRun {
       if (interrupted() && !begun_) return std::nullopt;
       throw;
     }
+    std::optional<Error> wrong;
     try {
       run_command();
     } catch (const Error& error) {
-      if (interrupted()) {  // while the first limit was being set
-        done_.run.ending = RunEnding::interrupted;
-        done_.reason = "interrupted";
-        record();
-        return done_;
-      }
       // It could not be started, or no limit could be set: nothing is known of the batch size.
-      done_.run.ending = RunEnding::wrong;
-      done_.reason = error.what();
-      try {
-        record();
-      } catch (const Error& second) {  // beside the first, which is why there is a second
-        if (ears_.said) ears_.said(second.what());
-      }
-      if (ears_.finished) ears_.finished(done_);
-      throw;
+      const bool asked = interrupted();
+      done_.run.ending = asked ? RunEnding::interrupted : RunEnding::wrong;
+      done_.reason = asked ? "interrupted" : error.what();
+      if (!asked) wrong = error;
     }
-    record();
+    std::optional<Error> not_recorded;
+    try {
+      record();
+    } catch (const Error& error) {
+      not_recorded = error;
+    }
     if (ears_.finished) ears_.finished(done_);
+    if (not_recorded) {
+      if (done_.run.ending != RunEnding::wrong) throw *not_recorded;
+      if (ears_.said) ears_.said(not_recorded->what());  // beside what went wrong first, which is thrown
+    }
+    if (wrong) throw *wrong;
     if (const std::string missing = job_.missing_progress(done_.run); !missing.empty() && ears_.said)
       ears_.said(missing);
     verdict();
@@ -204,16 +204,20 @@ class OneRun {
     task::CommandLog log(context.folder + "/output.log", options.output_bytes);
     watch_.emplace(job_, done_.run.zeus, profile_, control_,
                    [&](const cost::PowerSlice& slice, double seconds) {
-                     const RecurringJournal::Hold hold(journal_);
-                     journal_.append({{"event", "slice"},
-                                      {"run", number},
-                                      {"batch_size", done_.run.zeus.batch_size},
-                                      {"power_limit_w", slice.limit_w},
-                                      {"average_power_w", slice.average_power_w},
-                                      {"throughput", slice.throughput},
-                                      {"progress", job_.progress},
-                                      {"seconds", seconds},
-                                      {"measured", watch_->energy().measured()}});
+                     try {  // a training is not ended because its profile cannot be kept
+                       const RecurringJournal::Hold hold(journal_);
+                       journal_.append({{"event", "slice"},
+                                        {"run", number},
+                                        {"batch_size", done_.run.zeus.batch_size},
+                                        {"power_limit_w", slice.limit_w},
+                                        {"average_power_w", slice.average_power_w},
+                                        {"throughput", slice.throughput},
+                                        {"progress", job_.progress},
+                                        {"seconds", seconds},
+                                        {"measured", watch_->energy().measured()}});
+                     } catch (const Error& error) {
+                       if (ears_.said) ears_.said(error.what());
+                     }
                    });
     task::RunEars ears;
     ears.output = [&](std::string_view bytes) { log.add(bytes); };

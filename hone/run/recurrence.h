@@ -22,7 +22,7 @@ struct RecurrenceEars {
   std::function<void(const std::string&)> progress;     ///< one line, often
   std::function<void(const std::string&)> said;         ///< one line, worth keeping
   std::function<void(const std::string&)> warned = {};  ///< one line that somebody must read: it is said once
-  /// Each run once it is recorded, also where run_recurrence throws because of it.
+  /// Each run once it is recorded, or could not be; also where run_recurrence throws because of it.
   std::function<void(const FinishedRun&)> finished = {};
 };
 

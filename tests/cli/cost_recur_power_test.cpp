@@ -111,7 +111,7 @@ TEST(CostRecurPower, ControlCIsHeardWhileAPowerCommandHangs) {
     job.replace(job.find(by_hand), by_hand.size(), "\"set.sh\", \"{watts}\"");
     job.replace(job.find(get), get.size(), "\"sh\", \"get.sh\"");
     folder.write("job.toml", job + "slice = \"1 ms\"\n");
-    Program run(folder, {"cost", "recur", "job.toml"});
+    Program run(folder, {"cost", "recur", "job.toml", "--json"});
     ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("hangs")); })) << hangs;
     const auto journal = folder.file("job.hone/recurrences.jsonl");
     {  // Nobody is kept from the journal meanwhile.
@@ -124,6 +124,7 @@ TEST(CostRecurPower, ControlCIsHeardWhileAPowerCommandHangs) {
     run.signal(SIGINT);
     EXPECT_EQ(run.status(), 3) << hangs << ": " << run.err();
     EXPECT_LT(test::seconds() - began, 8.0) << hangs;
+    EXPECT_EQ(Json::parse(run.out())["runs"].size(), hangs == "get" ? 0u : 1u) << hangs;
     EXPECT_EQ(folder.read("limit"), "45\n") << hangs;
     const auto history = cost::RecurringJournal::read(journal);
     EXPECT_EQ(history.others.size(), hangs == "get" ? 0u : 1u);
@@ -335,6 +336,28 @@ TEST(CostRecurPower, TheLimitIsPutBackThoughTheJournalCannotBeWritten) {
   run.signal(SIGINT);
   EXPECT_EQ(run.status(), 1);
   EXPECT_NE(run.err().find("cannot be written"), std::string::npos) << run.err();
+  EXPECT_NE(run.out().find("run 0, batch size 16 at 50 W: interrupted"), std::string::npos) << run.out();
+  EXPECT_EQ(folder.read("limit"), "45\n");
+}
+
+TEST(CostRecurPower, ASliceThatCannotBeWrittenEndsNoTraining) {
+  const Folder folder;
+  folder.write("limit", "45\n");
+  folder.write(
+      "job.sh",
+      "echo '{\"fidelity\": 1, \"accuracy\": 0.1}' >&3\ntouch mark\n"
+      "while [ ! -e full ]; do sleep 0.01; done\n"
+      "for i in 2 3 4 5 6; do echo \"{\\\"fidelity\\\": $i, \\\"accuracy\\\": 0.1}\" >&3; sleep 0.05; done\n"
+      "echo '{\"fidelity\": 7, \"accuracy\": 0.95}' >&3\n");
+  folder.write("job.toml", std::string(kEndlessJob) + "slice = \"1 ms\"\n");
+  Program run(folder, {"cost", "recur", "job.toml"});
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.file("mark")); }));
+  const auto size = std::filesystem::file_size(folder.file("job.hone/recurrences.jsonl"));
+  const rlimit full{size, size};
+  ASSERT_EQ(::prlimit(run.pid(), RLIMIT_FSIZE, &full, nullptr), 0);
+  folder.write("full", "");
+  EXPECT_EQ(run.status(), 1);  // its end could not be written either
+  EXPECT_NE(run.out().find("W: reached"), std::string::npos) << run.out();
   EXPECT_EQ(folder.read("limit"), "45\n");
 }
 
