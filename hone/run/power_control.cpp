@@ -331,4 +331,23 @@ std::string lost_limit_text(const RecurringJob& job, std::int64_t run, const Jso
                      job.power.via);
 }
 
+std::string lowered_limit_text(const RecurringJob& job, const Json& present) {
+  const Json list = present.is_array() ? present : Json::array({present});
+  for (const Json& one : list) {
+    if (!one.is_number()) continue;
+    double watts = one.get<double>();
+    if (job.power.via == "powercap") watts *= 1e-6 * static_cast<double>(list.size());
+    for (const double limit : job.power.limits_w)
+      if (limit != job.power.limits_w.front() && std::abs(watts - limit) < 0.5)
+        return fmt::format(
+            "the power limit is {} W before anything was set, which is one of limits_w below the highest: "
+            "another job may "
+            "have set or left it, and this one will put it back as it was; jobs that share a device are not "
+            "to run at "
+            "the same time",
+            real_text(limit));
+  }
+  return {};
+}
+
 }  // namespace hone::run

@@ -48,4 +48,8 @@ std::string power_limit_text(const Json& before, const Json& by);
 /// back.
 std::string lost_limit_text(const RecurringJob& job, std::int64_t run, const Json& before, const Json& by);
 
+/// What is to be told where the limit that a run finds is one of the job's own lower ones: another job may
+/// have set it, or left it. `present` as current() gives it; "" where it is none of them.
+std::string lowered_limit_text(const RecurringJob& job, const Json& present);
+
 }  // namespace hone::run

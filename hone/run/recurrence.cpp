@@ -177,6 +177,8 @@ class OneRun {
         if (!journal_.alive(other)) journal_.append({{"event", "restored"}, {"run", other}});
     }
     tell_of_lost_limits(history);
+    if (const std::string text = from ? "" : lowered_limit_text(job_, present); !text.empty() && ears_.warned)
+      ears_.warned(text);
     if (ears_.said)
       ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
                              std::isfinite(choice.threshold)

@@ -1,6 +1,7 @@
 // hone cost recur and power limits: how they are profiled, and that they are put back whatever happens.
 #include <csignal>
 #include <cstdlib>
+#include <map>
 
 #include <sys/resource.h>
 
@@ -300,6 +301,21 @@ TEST(CostRecurPower, WithoutPowerALimitThatWasNotPutBackIsNamed) {
   Program again(folder, {"cost", "recur", "job.toml", "--quiet"});
   EXPECT_EQ(again.status(), 0) << again.err();
   EXPECT_EQ(folder.read("limit"), "45\n");
+}
+
+TEST(CostRecurPower, ALimitThatAnotherJobMayHaveLeftIsTold) {
+  const Folder folder;
+  folder.write("job.sh", "echo '{\"accuracy\": 0.95}' >&3\n");
+  folder.write("job.toml", kEndlessJob);
+  for (const auto& [limit, warns] : std::map<std::string, bool>{{"40", true}, {"45", false}, {"50", false}}) {
+    folder.write("limit", limit + "\n");
+    Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(run.status(), 0) << run.err();
+    EXPECT_EQ(run.err().find("warning: the power limit is 40 W before anything was set") != std::string::npos,
+              warns)
+        << run.err();
+    EXPECT_EQ(folder.read("limit"), limit + "\n");
+  }
 }
 
 TEST(CostRecurPower, WhoPutsTheLimitBackDoesSoForTheDeadToo) {
