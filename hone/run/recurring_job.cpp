@@ -57,7 +57,12 @@ PowerOptions read_power(const Node& root) {
   power.get = options.texts("get");
   power.slice_s = options.real("slice");
   power.powercap = options.text("powercap");
-  for (const std::int64_t gpu : options.integers("gpus")) power.gpus.push_back(static_cast<int>(gpu));
+  for (const std::int64_t gpu : options.integers("gpus")) {
+    if (std::find(power.gpus.begin(), power.gpus.end(), gpu) != power.gpus.end())
+      throw Error(fmt::format("{} stands there twice: its energy would count twice", gpu),
+                  options.place("gpus"));
+    power.gpus.push_back(static_cast<int>(gpu));
+  }
   power.via = options.has("via") ? options.text("via") : power.set.empty() ? "none" : "command";
   if (power.via == "command" && power.set.empty())
     throw Error("there is no command to set a limit with", options.place("via"),

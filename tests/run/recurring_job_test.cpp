@@ -86,6 +86,7 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
          "j.toml:6: recur.max_progress: must be above 0");
   expect(replaced_in_job(good, "default = 32", "default = 32\npower_w = 90\ndevice = \"no-such-device\""),
          "j.toml:7: recur.device: there is no device or file 'no-such-device'");
+  expect(good + "gpus = [0, 1, 0]\n", "j.toml:10: power.gpus: 0 stands there twice");
   expect("[command]\nrun = \"true\"\n", "recur");
   expect(good + "[tusk]\n", "unknown key 'tusk'");
 }
