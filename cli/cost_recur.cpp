@@ -1,4 +1,5 @@
 // hone cost recur: training jobs that recur, with the batch size and power limit that cost least.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -96,8 +97,15 @@ int recur_now(const CostRecurArguments& arguments, const run::RecurringJob& job)
       const run::RecurrenceResult result = run::run_recurrence(job, ears);
       progress.clear();
       if (!result.reached && !result.interrupted)
-        throw Error(fmt::format("the target was not reached in {}", counted(job.tries, "run")),
-                    Place{job.path, 0, "recur.tries"});
+        throw Error(
+            fmt::format("the target was not reached in {}", counted(job.tries, "run")),
+            Place{job.path, 0, "recur.tries"},
+            std::all_of(
+                result.runs.begin(), result.runs.end(),
+                [](const run::FinishedRun& one) { return one.run.ending == cost::RunEnding::stopped; })
+                ? "all were stopped at the cost of --status's stops_at_j: where the data became dearer, let "
+                  "only the latest costs count (window = 10), or let runs go on for longer (a higher beta)"
+                : "");
       stopped = result.interrupted;
     }
   } catch (const Error& error) {

@@ -94,6 +94,7 @@ class OneRun {
     if (wrong) throw *wrong;
     if (const std::string missing = job_.missing_progress(done_.run); !missing.empty() && ears_.said)
       ears_.said(missing);
+    if (ears_.warned && watch_ && !watch_->stale_joules().empty()) ears_.warned(watch_->stale_joules());
     verdict();
     return done_;
   }

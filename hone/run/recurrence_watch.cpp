@@ -159,6 +159,7 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
     if (names_.size() < kMostNames) names_.insert(name);
   if (!job_.energy.empty())
     if (const auto joules = line.measures.find(job_.energy); joules && std::isfinite(*joules)) {
+      advances_since_joules_ = 0;
       const std::string why = energy_.reported(*joules);
       if (!why.empty() && no_cost_.empty())
         no_cost_ = fmt::format("its report line {} says {}: {}", line.number, job_.energy, why);
@@ -173,6 +174,7 @@ void RecurrenceWatch::line(const task::JsonLines::Line& line) {
   if (value) value_ = value;
   if (progress && *progress > progress_) {
     progress_ = *progress;
+    if (advances_since_joules_++ == 0) first_advance_ = progress_;
     if (!fixed_) advanced(progress_);
   }
   if (value && !fixed_ && !over_cost_ && job_.target.reached(*value)) {
@@ -235,6 +237,12 @@ void RecurrenceWatch::close(bool reached) {
   reached_ = reached;
   if (reached && !energy_.known() && no_cost_.empty())
     no_cost_ = fmt::format("it reached its target without having reported {}", job_.energy);
+  else if (reached && !job_.energy.empty() && advances_since_joules_ > 1)
+    stale_joules_ = fmt::format(
+        "run {} reached its target at {}, and the latest {} came at {} or before: its cost is too low; "
+        "report them "
+        "with the progress",
+        run_.run, real_text(progress_), job_.energy, real_text(first_advance_));
   seconds_ = total_seconds_;
   energy_j_ = total_energy_j_;
 }

@@ -64,6 +64,9 @@ class RecurrenceWatch {
   const std::string& broken() const { return broken_; }
   /// Why the joules that the command reports give no cost; "": they do.
   const std::string& no_cost() const { return no_cost_; }
+  /// Of a run that reached its target long after the latest joules that it reported: what its cost lacks; "":
+  /// it lacks nothing. Joules may come just before the report of the progress that they belong to.
+  const std::string& stale_joules() const { return stale_joules_; }
   double progress() const { return progress_; }
   std::optional<double> limit_w() const { return limit_; }
   /// Whether a limit was to be set, be it that this failed: it may have had its effect all the same.
@@ -97,7 +100,9 @@ class RecurrenceWatch {
   std::set<std::string> names_;
   std::optional<double> value_, limit_;
   double progress_ = 0.0, energy_j_ = 0.0, seconds_ = 0.0, total_energy_j_ = 0.0, total_seconds_ = 0.0;
-  std::string refused_, broken_, no_cost_;
+  std::string refused_, broken_, no_cost_, stale_joules_;
+  int advances_since_joules_ = 0;  ///< of the progress
+  double first_advance_ = 0.0;     ///< the progress at the first of them
   bool profiling_ = false, tried_limit_ = false;
   /// Whether what is heard may be from before the limit was set: setting it takes a while, and reports wait
   /// in their pipe meanwhile. No slice begins with such a one.

@@ -73,15 +73,16 @@ std::string stage_text(const RecurringJob& job, const cost::ZeusState& state) {
 }
 
 Json arm_json(const RecurringJob& job, const RecurringHistory& history, const cost::ZeusArm& arm) {
-  Json json{
-      {"batch_size", arm.batch_size},
-      {"default", arm.batch_size == job.zeus.default_batch},
-      {"pruned", !arm.alive},
-      {"runs", arm.runs},
-      {"reached", arm.reached},
-      {"mean_cost_j", finite_or_null(arm.mean_cost)},
-      {"belief", {{"mean_j", finite_or_null(arm.belief_mean)}, {"sd_j", finite_or_null(arm.belief_sd)}}},
-      {"power_limit_w", nullptr}};
+  Json json{{"batch_size", arm.batch_size},
+            {"default", arm.batch_size == job.zeus.default_batch},
+            {"pruned", !arm.alive},
+            {"runs", arm.runs},
+            {"reached", arm.reached},
+            {"mean_cost_j", finite_or_null(arm.mean_cost)},
+            {"belief",
+             {{"mean_j", finite_or_null(std::isfinite(arm.belief_sd) ? arm.belief_mean : kNaN)},
+              {"sd_j", finite_or_null(arm.belief_sd)}}},
+            {"power_limit_w", nullptr}};
   if (!arm.alive) json["pruned_because"] = arm.pruned_because;
   if (const cost::PowerProfile profile = history.profile(arm.batch_size, job.progress);
       !profile.slices().empty()) {

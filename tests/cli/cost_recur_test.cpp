@@ -43,6 +43,8 @@ TEST(CostRecur, ExploresStopsEarlyAndSettlesOnTheCheapest) {
   Program explain(folder, {"cost", "recur", "job.toml", "--explain", "--json"});
   ASSERT_EQ(explain.status(), 0) << explain.err();
   EXPECT_EQ(Json::parse(explain.out())["batch_size"], 64);
+  Program fresh(folder, {"cost", "recur", "job.toml", "--status", "--json"});
+  EXPECT_TRUE(Json::parse(fresh.out())["arms"][0]["belief"]["mean_j"].is_null()) << fresh.out();
   EXPECT_FALSE(std::filesystem::exists(folder.file("job.hone")));  // nothing ran, nothing was written
   Program run(folder, {"cost", "recur", "job.toml", "--times", "14", "--json", "--quiet"});
   ASSERT_EQ(run.status(), 0) << run.err();
@@ -163,6 +165,42 @@ TEST(CostRecur, JoulesThatDoNotComeOrCannotBeGiveNoCost) {
     const auto history = cost::RecurringJournal::read(folder.file("job.hone/recurrences.jsonl"));
     EXPECT_EQ(history.ended.size(), 1u);
     EXPECT_EQ(history.others.size(), 1u);
+  }
+}
+
+TEST(CostRecur, WhereEveryRunIsStoppedTheCureIsNamed) {
+  const Folder folder;
+  // Each run is dearer than the threshold by far, but for the first.
+  folder.write("job.sh",
+               "joules=500; [ -e ran ] || joules=50; touch ran\n"
+               "echo \"{\\\"fidelity\\\": 1, \\\"joules\\\": $joules}\" >&3\nsleep 0.3\n"
+               "echo \"{\\\"fidelity\\\": 2, \\\"accuracy\\\": 0.95, \\\"joules\\\": $joules}\" >&3\n");
+  folder.write("job.toml",
+               "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\ntries = 2\n"
+               "eta = 1\nenergy = \"joules\"\ntarget = { metric = \"accuracy\", min = 0.9 }\n");
+  Program run(folder, {"cost", "recur", "job.toml", "--times", "2", "--json", "--quiet"});
+  EXPECT_EQ(run.status(), 2);
+  EXPECT_NE(run.err().find("the target was not reached in 2 runs"), std::string::npos) << run.err();
+  EXPECT_NE(run.err().find("window = 10"), std::string::npos) << run.err();
+}
+
+TEST(CostRecur, JoulesOfLongBeforeTheTargetAreTold) {
+  for (const bool stale : {true, false}) {
+    const Folder folder;
+    folder.write("job.sh", std::string("i=0; while [ $i -lt 20 ]; do i=$((i + 1))\n") +
+                               (stale ? "[ $i -eq 1 ] && " : "") +
+                               "echo \"{\\\"joules\\\": $((i * 10))}\" >&3\n"
+                               "[ $i -eq 20 ] && a=0.95 || a=0.5\n"
+                               "echo \"{\\\"fidelity\\\": $i, \\\"accuracy\\\": $a}\" >&3; done\n");
+    folder.write("job.toml",
+                 "[command]\nrun = [\"sh\", \"job.sh\"]\n[recur]\nbatch_sizes = [16]\ndefault = 16\neta = 1\n"
+                 "energy = \"joules\"\ntarget = { metric = \"accuracy\", min = 0.9 }\n");
+    Program run(folder, {"cost", "recur", "job.toml", "--quiet"});
+    EXPECT_EQ(run.status(), 0) << run.err();
+    EXPECT_EQ(run.err().find("run 0 reached its target at 20, and the latest joules came at 1 or before") !=
+                  std::string::npos,
+              stale)
+        << run.err();
   }
 }
 
