@@ -38,17 +38,20 @@ Spent spent_so_far(const RecurringJob& job, const RecurringHistory& history) {
     (run.measured ? sum.modelled : sum.measured) = false;
     if (run.zeus.batch_size != job.zeus.default_batch || !run.zeus.reached) continue;
     // At full power instead: by what a unit of progress took there.
-    double more_energy = 1.0, more_seconds = 1.0;
+    double at_full_j = run.zeus.energy_j, more_seconds = 1.0;
     if (!job.power.limits_w.empty()) {
       const cost::PowerProfile profile = history.profile(run.zeus.batch_size, job.progress);
       const cost::PowerSlice* full = profile.of(job.power.limits_w.front());
       const cost::PowerSlice* had = profile.of(run.power_limit_w);
       if (full != nullptr && had != nullptr && full->throughput > 0.0 && had->average_power_w > 0.0) {
         more_seconds = had->throughput / full->throughput;
-        more_energy = more_seconds * full->average_power_w / had->average_power_w;
+        // Two estimates, and the lower one: a run that profiled had its limit for a part of its time only, so
+        // that its energy says little; one that idles for long has less than a slice's power.
+        at_full_j = more_seconds * full->average_power_w *
+                    std::min(run.zeus.seconds, run.zeus.energy_j / had->average_power_w);
       }
     }
-    energy += run.zeus.energy_j * more_energy;
+    energy += at_full_j;
     seconds += run.zeus.seconds * more_seconds;
     count += 1.0;
   }

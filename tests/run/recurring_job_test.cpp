@@ -6,6 +6,7 @@
 #include "../program.h"
 #include "hone/base/error.h"
 #include "hone/run/power_control.h"
+#include "hone/run/recurring_text.h"
 
 namespace hone::run {
 namespace {
@@ -89,6 +90,32 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
   expect(good + "gpus = [0, 1, 0]\n", "j.toml:10: power.gpus: 0 stands there twice");
   expect("[command]\nrun = \"true\"\n", "recur");
   expect(good + "[tusk]\n", "unknown key 'tusk'");
+}
+
+TEST(RecurringStatus, EnergyOfARunThatProfiledIsNotTakenAsOfItsLastLimit) {
+  RecurringJob job = RecurringJob::parse(kRecurringFile, "j.toml");
+  job.power.limits_w = {200, 100};
+  // Half of the progress a second for a third of the power: 100 W is what the run came to.
+  const std::string slice = R"({"event": "slice", "run": 0, "batch_size": 32, "progress": "fidelity", )";
+  const auto history = [&](double energy) {
+    return cost::recurring_history(
+        R"({"event": "started", "run": 0, "recurrence": 0, "try": 1, "batch_size": 32, "stage": "explore", )"
+        R"("threshold": "inf"})"
+        "\n" +
+            slice + R"("power_limit_w": 200, "average_power_w": 180, "throughput": 2})" + "\n" + slice +
+            R"("power_limit_w": 100, "average_power_w": 60, "throughput": 1})" + "\n" +
+            R"({"event": "ended", "run": 0, "how": "reached", "seconds": 10, "total_energy_j": 1, )"
+            R"("total_seconds": 10, "power_limit_w": 100, "progress": 9, "measured": true, "source": "s", )"
+            R"("energy_j": )" +
+            real_text(energy) + "}\n",
+        "r");
+  };
+  const auto at_full = [&](double energy) {
+    return recurring_status_json(job, history(energy))["default_energy_j"].get<double>();
+  };
+  EXPECT_DOUBLE_EQ(at_full(600), 900);   // all of it at 100 W: 5 s of 180 W instead
+  EXPECT_DOUBLE_EQ(at_full(1200), 900);  // much of it at 200 W
+  EXPECT_DOUBLE_EQ(at_full(300), 450);   // half of it idle
 }
 
 TEST(PowerControl, WritesThePowercapFilesOfAllPackages) {
