@@ -33,12 +33,16 @@ std::vector<std::string> split_at(const std::string& text, char mark) {
   return parts;
 }
 
+constexpr double kLargest = 1e15;
+
 double trace_number(const std::string& text, const Place& place, double low) {
   double value = 0.0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() || !std::isfinite(value))
     throw Error(fmt::format("expected a number, found '{}'", text), place);
   if (!(value > low)) throw Error(fmt::format("must be above {}, found {}", low, text), place);
+  // Their products are to stay finite.
+  if (value > kLargest) throw Error(fmt::format("must be at most {:g}, found {}", kLargest, text), place);
   return value;
 }
 
@@ -85,6 +89,8 @@ RecurringTrace RecurringTrace::parse(const std::string& text, const std::string&
         if (found == cells.end())
           throw Error(fmt::format("has no column '{}'", name), Place{file, number, ""},
                       fmt::format("the first line names the columns: {}", fmt::join(trace_columns(), ",")));
+        if (std::find(found + 1, cells.end(), name) != cells.end())
+          throw Error(fmt::format("has the column '{}' twice", name), Place{file, number, ""});
         where.push_back(static_cast<int>(found - cells.begin()));
       }
       width = cells.size();

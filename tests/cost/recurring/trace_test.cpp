@@ -59,6 +59,10 @@ TEST(RecurringTrace, NamesTheLineOfWhatIsWrong) {
   };
   const std::string head = "batch_size,power_limit_w,epochs,seconds_per_epoch,average_power_w\n";
   EXPECT_NE(message("batch_size,epochs\n").find("t.csv:1: has no column 'power_limit_w'"), std::string::npos);
+  EXPECT_NE(message("epochs," + head + "4,8,100,3,1,50\n").find("t.csv:1: has the column 'epochs' twice"),
+            std::string::npos);
+  EXPECT_NE(message(head + "8,100,1e308,1,50\n").find("t.csv:2: epochs: must be at most 1e+15, found 1e308"),
+            std::string::npos);
   EXPECT_NE(message(head + "8,100,3,x,50\n").find("t.csv:2: seconds_per_epoch: expected a number, found 'x'"),
             std::string::npos);
   EXPECT_NE(message(head + "8,100,3,-1,50\n").find("t.csv:2: seconds_per_epoch: must be above 0"),
