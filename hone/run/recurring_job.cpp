@@ -291,6 +291,11 @@ RecurringJob RecurringJob::parse(const std::string& text, const std::string& pat
   task::check_command(job.command->options(), command,
                       space::Space::from_document(
                           Node::parse_toml(fmt::format("batch_size = [{}]", fmt::join(sizes, ", ")), path)));
+  for (const std::string& word : job.command->options().run)
+    for (const char* name : {"{fidelity}", "{horizon}", "{from}"})  // a study's: nothing says them here
+      if (word.find(name) != std::string::npos)
+        throw Error(fmt::format("{} is of a study's trials: a job that recurs goes to its target", name),
+                    command.place("run"), "its parameter is {batch_size}");
   job.zeus.default_batch = options.integer("default");
   job.zeus.eta = options.real("eta");
   job.zeus.beta = options.real("beta");

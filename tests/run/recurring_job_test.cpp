@@ -64,6 +64,8 @@ TEST(RecurringJob, ErrorsNameLineAndKey) {
          "j.toml:4: recur.batch_sizes: 32 stands there twice");
   expect(replaced_in_job(good, "[16, 32, 64]", "[]"), "j.toml:4: recur.batch_sizes: names no batch size");
   expect(replaced_in_job(good, "{batch_size}", "{batch}"), "j.toml:2: command.run: {batch} is no parameter");
+  expect(replaced_in_job(good, "{batch_size}", "{batch_size} {fidelity}"),
+         "j.toml:2: command.run: {fidelity} is of a study's trials");
   expect(replaced_in_job(good, ", max = 0.5", ""), "j.toml:6: recur.target: says of what, and not how much");
   expect(replaced_in_job(good, "max = 0.5", "maxi = 0.5"), "j.toml:6: recur.target.maxi: unknown key");
   expect(replaced_in_job(good, "150,", "0,"), "power limit in watts");
