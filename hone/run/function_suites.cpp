@@ -6,6 +6,7 @@ namespace hone::run {
 
 std::vector<Suite> function_suites(std::int64_t dimension) {
   std::vector<Suite> suites{{"classic", "one objective, real parameters", {}},
+                            {"failing", "classic ones of which some evaluations fail", {}},
                             {"bbob", "the 24 noiseless BBOB functions, instance 1", {}},
                             {"mixed", "integers and choices beside real parameters", {}},
                             {"conditional", "parameters that depend on others' values", {}},

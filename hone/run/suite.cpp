@@ -75,7 +75,9 @@ double Problem::median() const {
       const double oriented = objective.minimize ? *best : -*best;
       for (double& value : values) value = oriented + std::abs(value - oriented);
     }
-    const double middle = predict::upper_median(std::move(values));
+    double middle = predict::upper_median(values);
+    if (!std::isfinite(middle) && std::erase(values, kInfinity) > 0 && !values.empty())
+      middle = predict::upper_median(std::move(values));
     known_->median = objective.minimize ? middle : -middle;
   });
   return known_->median;

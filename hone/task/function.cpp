@@ -134,11 +134,14 @@ class FunctionEvaluator final : public Evaluator {
     outcome.fidelity = assignment.to;
     const std::int64_t own = task_->benchmark().horizon();
     const std::int64_t fidelity = own > 1 ? assignment.to : 1;
-    if (task_->any_space())
+    if (task_->any_space()) {
       outcome.measures = in_any_space(assignment.trial.config);
-    else
-      outcome.measures =
-          task_->benchmark().evaluate(assignment.trial.config, assignment.trial.seed, fidelity).measures;
+    } else {
+      Evaluation evaluation =
+          task_->benchmark().evaluate(assignment.trial.config, assignment.trial.seed, fidelity);
+      if (!evaluation.failure.empty()) return {Ending::failed, evaluation.failure, assignment.to, {}, {}};
+      outcome.measures = std::move(evaluation.measures);
+    }
     if (own == 1) raise(assignment, outcome.measures);
     return outcome;
   }

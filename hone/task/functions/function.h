@@ -24,7 +24,7 @@ struct Function {
   /// x: the config's values in the space's order (numbers as they are, texts by their index, flags 0 or 1,
   /// NaN where it is not active);
   /// z: the fidelity as a share of the horizon, above 0 to 1. Gives the objectives' values in their order,
-  /// then those of the limits.
+  /// then those of the limits; NaN first: the evaluation fails there.
   std::function<std::vector<double>(std::span<const double> x, double z)> evaluate;
   /// Seconds that an evaluation at z takes; not given: z.
   std::function<double(double z)> cost = {};
@@ -34,10 +34,11 @@ struct Function {
 
 /// What the list of test functions says of one.
 struct FunctionInfo {
-  std::string name;     ///< "hartmann6"
-  std::string suite;    ///< "classic", "bbob", "mixed", "conditional", "constrained", "several", "fidelity"
-  std::string summary;  ///< one line: what is hard about it
-  std::string source;   ///< where it comes from
+  std::string name;            ///< "hartmann6"
+  std::string suite;           ///< "classic", "bbob", "failing", "mixed", "conditional", "constrained",
+                               ///< "several", "fidelity"
+  std::string summary;         ///< one line: what is hard about it
+  std::string source;          ///< where it comes from
   std::int64_t dimension = 0;  ///< of its space; 0: any from `least` on
   std::int64_t least = 1;
   std::function<Function(std::int64_t dimension, std::uint64_t instance)> make;
@@ -55,6 +56,7 @@ std::shared_ptr<const Benchmark> make_function(const std::string& name, std::int
 
 // The groups, each in its own file.
 void add_classic_functions(std::vector<FunctionInfo>& list);
+void add_failing_functions(std::vector<FunctionInfo>& list);  ///< after the classic ones
 void add_bbob_functions(std::vector<FunctionInfo>& list);
 void add_mixed_functions(std::vector<FunctionInfo>& list);
 void add_conditional_functions(std::vector<FunctionInfo>& list);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -44,11 +45,15 @@ class FunctionBenchmark final : public Benchmark {
     const double z = static_cast<double>(fidelity) / static_cast<double>(horizon());
     const auto values = function_.evaluate(x, z);
     Evaluation evaluation;
+    evaluation.cost_s = function_.cost ? function_.cost(z) : z;
+    if (std::isnan(values.at(0))) {
+      evaluation.failure = "the function fails there";
+      return evaluation;
+    }
     std::size_t k = 0;
     for (const auto& objective : function_.objectives)
       evaluation.measures.add(objective.name, values.at(k++));
     for (const auto& limit : function_.limits) evaluation.measures.add(limit.name, values.at(k++));
-    evaluation.cost_s = function_.cost ? function_.cost(z) : z;
     return evaluation;
   }
 
@@ -71,6 +76,7 @@ const std::vector<FunctionInfo>& test_functions() {
   static const std::vector<FunctionInfo> list = [] {
     std::vector<FunctionInfo> all;
     add_classic_functions(all);
+    add_failing_functions(all);
     add_bbob_functions(all);
     add_mixed_functions(all);
     add_conditional_functions(all);
