@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -153,6 +154,7 @@ GemmMeasurement::GemmMeasurement(const std::string& file, const GemmMeasureOptio
   if (is_device(file))
     throw Error("is no regular file: rows are appended to a table that is read first", Place{file, 0, ""},
                 "name a file");
+  if (std::filesystem::is_directory(file)) throw Error("is a folder, not a file", Place{file, 0, ""});
   file_ =
       std::make_unique<AppendedFile>(file, "another measurement is writing this table",
                                      "wait until it has ended, or name another file; learn reads several");

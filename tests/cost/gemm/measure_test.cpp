@@ -292,7 +292,7 @@ TEST(GemmMeasurement, AFullDiskLeavesNoPartOfAShape) {
     return std::string();
   };
   const std::size_t header = gemm_table_header(false).size();
-  EXPECT_NE(error_with(header + 70).find("t.csv cannot be written: File too large"), std::string::npos);
+  EXPECT_NE(error_with(header + 70).find("t.csv' cannot be written: File too large"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(file)) << "nothing is in it";
   options.shapes = 1;
   EXPECT_EQ(GemmMeasurement(file, options).run({}, {}).shapes, 1U);
