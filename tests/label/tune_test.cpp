@@ -19,7 +19,9 @@ TEST_F(Label, TuningNeverGivesAnythingDifferent) {
   const TuneResult result = tune(frontend(), backend(), kProduct, "product", options);
   EXPECT_LE(result.trials.size(), 5u);
   EXPECT_GE(result.speedup, 1.0);
-  EXPECT_EQ(result.note, "");
+  // Beside other work something may have looked faster that is not.
+  EXPECT_TRUE(result.note.empty() || result.note.find("which is not confirmed") != std::string::npos)
+      << result.note;
   EXPECT_EQ(difference(kProduct, result.text), 0.0);
 }
 
