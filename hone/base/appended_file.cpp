@@ -21,7 +21,7 @@ AppendedFile::AppendedFile(std::string path, const std::string& taken, const std
 }
 
 AppendedFile::~AppendedFile() {
-  if (made_ && size() == 0 && still_there()) ::unlink(write_target(path_).c_str());
+  if (made_ && still_there() && size() == 0) ::unlink(write_target(path_).c_str());
   ::close(file_);
 }
 

@@ -142,7 +142,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
           optimizer.end(job, TrialState::failed, task::missing_reason(missing, all, outcome.unread), spent(),
-                        outcome.curve, false, "missing", job.to);
+                        outcome.curve, false, "missing", job.to, all);
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
           optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
@@ -163,7 +163,7 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
         break;
       case task::Ending::failed:
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      reached);
+                      reached, outcome.measures);
         break;
     }
   } catch (const Error& error) {

@@ -194,10 +194,20 @@ std::optional<space::Config> Optimizer::propose(std::int64_t number, const std::
     if (!known(*config)) return config;
     ++repeats;
   }
-  // Few are left, and chance does not find them: the space itself knows which.
-  if (repeats >= most || !setup_.space.is_enumerable()) return std::nullopt;
+  if (repeats >= most) return std::nullopt;
   Rng rng(setup_.seed, "unseen", static_cast<std::uint64_t>(number));
-  return setup_.space.unseen(rng, known);
+  // Few are left, and chance does not find them: the space itself knows which.
+  if (setup_.space.is_enumerable()) return setup_.space.unseen(rng, known);
+  // A searcher may know no way out of a corner; that it has nothing new does not say that there is nothing.
+  try {
+    for (int draw = 0; draw < kMaxRepeats; ++draw) {
+      space::Config config = setup_.space.sample(rng);
+      if (!known(config)) return config;
+    }
+  } catch (const Error& error) {
+    if (error.fault() != Fault::input) throw;
+  }
+  return std::nullopt;
 }
 
 }  // namespace hone::run

@@ -301,7 +301,7 @@ bool Optimizer::end_judged(const study::Lease& ask) {
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve, bool untrained, const std::string& cause,
-                    std::optional<std::int64_t> reached) {
+                    std::optional<std::int64_t> reached, const study::Measures& spent) {
   checked_s(spent_s);
   switch (state) {
     case TrialState::completed: {
@@ -327,6 +327,7 @@ bool Optimizer::end(const Job& job, TrialState state, const std::string& reason,
   }
   study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
   end.reached = reached;
+  end.spent = spent;
   return write(job, {std::move(end)}, true);
 }
 

@@ -34,6 +34,8 @@ struct CarbsSettings {
 /// - Performance is the loss, mapped to a standard normal by sqrt(n) quantiles; cost is cost_of, its log
 ///   scaled to [-1, 1]; 1 where unknown. Kernels: see TrendProcess. Several objectives: ParEGO (see Scalar),
 ///   with other weights for each proposal.
+/// - A start around which n_initial trials fail is left: random configs until one works, then steps from
+///   those that did.
 /// - The front between its members is interpolated, rather than by a Gaussian process, so that it ascends.
 /// - Resampling a front's member, so that a lucky one is found out: a config can be in a study only once, so
 ///   its replicates are made by steps of a hundredth of the radius, and only where one leads to another
@@ -71,8 +73,11 @@ class Carbs : public Searcher {
     if (Known::gives_up(attempt) || ground_.moves().free().empty()) return known_.other(rng);
     if (seen_.rows().size() < settings_.n_initial) {
       if (known_.size() == 0 && attempt == 0) return start_;
-      space::Point point = ground_.step(center_, settings_.radius, rng);
-      return ground_.moves().settle(point, &center_, rng);
+      const bool fails = seen_.lost().size() >= settings_.n_initial;
+      if (fails && seen_.rows().empty()) return problem_.space.sample(rng);
+      const space::Point& center = fails ? seen_.rows()[rng.below(seen_.rows().size())].point : center_;
+      space::Point point = ground_.step(center, settings_.radius, rng);
+      return ground_.moves().settle(point, &center, rng);
     }
     if (!fitted_ || number != fitted_for_) fit(number);
     if (attempt < 4 && resamples_now())

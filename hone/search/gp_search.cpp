@@ -78,7 +78,7 @@ class GpSearcher : public Searcher {
     Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
     log_expected_ = kNaN;
     if (!model_.is_ready()) {
-      if (!problem_.prior.empty()) return believed(number, attempt);
+      if (!problem_.prior.empty() && attempt < 8) return believed(number, attempt);
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
     } else if (attempt < 8 || attempt % 2 == 1) {

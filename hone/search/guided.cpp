@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "hone/base/numbers.h"
+#include "hone/search/known.h"
 #include "hone/search/moves.h"
 #include "hone/study/ranking.h"
 
@@ -58,7 +59,8 @@ class Guided : public Searcher {
     if (attempt == 0)
       for (const Config& config : first_)
         if (!known_.contains(config.key())) return config;
-    if (!guides_itself_ && (!problem_.prior.empty() || !good_.empty())) {
+    // What a prior favours may all be known: later attempts are the searcher's, which looks elsewhere.
+    if (!guides_itself_ && !Known::gives_up(attempt) && (!problem_.prior.empty() || !good_.empty())) {
       Rng rng(problem_.seed, "guide", static_cast<std::uint64_t>(number),
               static_cast<std::uint32_t>(attempt));
       if (rng.uniform() < kBeta / (kBeta + static_cast<double>(results_))) {

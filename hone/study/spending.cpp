@@ -10,16 +10,21 @@ std::int64_t Spending::remaining(const Trial& trial) {
   return std::max<std::int64_t>(0, trial.target - (last == nullptr ? 0 : last->fidelity));
 }
 
-/// A measure tells what the trial cost so far: only what came since the last result that has it is new.
-void Spending::add(const Trial& trial, const std::string& measure, double now) {
+/// A measure tells what the trial cost so far: only what came since the last result that has it is new, in
+/// money and in units.
+void Spending::add(const Trial& trial, const std::string& measure, double now, std::int64_t fidelity) {
   if (!std::isfinite(now)) return;
   double known = 0.0;
+  std::int64_t from = 0;
   for (auto result = trial.results.rbegin(); result != trial.results.rend(); ++result)
     if (const auto value = result->measures.find(measure); value && std::isfinite(*value)) {
       known = *value;
+      from = result->fidelity;
       break;
     }
   if (now != known) sums_.set(measure, sums_.find(measure).value_or(0.0) + now - known);
+  if (fidelity > from)
+    told_.set(measure, told_.find(measure).value_or(0.0) + static_cast<double>(fidelity - from));
 }
 
 void Spending::take(const Trial& trial, const Result& result) {
@@ -29,7 +34,7 @@ void Spending::take(const Trial& trial, const Result& result) {
   units_ += result.fidelity - from;
   for (const auto& [name, value] : result.measures.entries())
     // What stands at that fidelity stands.
-    if (result.fidelity > from || !last->measures.find(name)) add(trial, name, value);
+    if (result.fidelity > from || !last->measures.find(name)) add(trial, name, value, result.fidelity);
 }
 
 void Spending::take(const Trial& trial, const EndRecord& end) {
@@ -39,24 +44,38 @@ void Spending::take(const Trial& trial, const EndRecord& end) {
   const bool given_back = end.state == TrialState::waiting && !end.lost && !end.vanished;
   const bool reported = last != nullptr && last->fidelity > trial.from;
   const bool stopped = end.state == TrialState::pruned || end.state == TrialState::paused;
-  if (end.reached)
-    units_ += std::clamp<std::int64_t>(*end.reached - (last == nullptr ? 0 : last->fidelity), 0, left);
-  else if (!given_back && !(stopped && reported))
+  std::int64_t to = last == nullptr ? 0 : last->fidelity;
+  if (end.reached) {
+    const std::int64_t units = std::clamp<std::int64_t>(*end.reached - to, 0, left);
+    units_ += units;
+    to += units;
+  } else if (!given_back && !(stopped && reported)) {
     lost_ += left;
-  for (const auto& [name, value] : end.spent.entries()) add(trial, name, value);
+    to += left;
+  }
+  for (const auto& [name, value] : end.spent.entries()) add(trial, name, value, to);
 }
 
 double Spending::total(const std::string& measure) const {
-  return sums_.find(measure).value_or(0.0) + expected(measure, lost_);
+  const double untold = static_cast<double>(units()) - told_.find(measure).value_or(0.0);
+  return sums_.find(measure).value_or(0.0) + price(measure) * std::max(0.0, untold);
 }
 
 double Spending::expected(const std::string& measure, std::int64_t units) const {
-  const double sum = sums_.find(measure).value_or(0.0);
-  return units_ > 0 ? sum / static_cast<double>(units_) * static_cast<double>(units) : 0.0;
+  return price(measure) * static_cast<double>(units);
+}
+
+double Spending::price(const std::string& measure) const {
+  const double told = told_.find(measure).value_or(0.0);
+  return told > 0.0 ? sums_.find(measure).value_or(0.0) / told : 0.0;
 }
 
 Json Spending::json() const {
-  return {{"units", units_}, {"lost", lost_}, {"running", running_}, {"sums", sums_.json()}};
+  return {{"units", units_},
+          {"lost", lost_},
+          {"running", running_},
+          {"sums", sums_.json()},
+          {"told", told_.json()}};
 }
 
 Spending Spending::from_json(const Json& json) {
@@ -65,6 +84,7 @@ Spending Spending::from_json(const Json& json) {
   spending.lost_ = json.at("lost");
   spending.running_ = json.at("running");
   spending.sums_ = Measures::from_json(json.at("sums"));
+  spending.told_ = Measures::from_json(json.at("told"));
   return spending;
 }
 

@@ -33,7 +33,8 @@ class Spending {
   std::int64_t lost() const { return lost_; }        ///< of attempts of which nobody knows how far they got
   std::int64_t running() const { return running_; }  ///< that running attempts have yet to pay
   /// Sum over all trials of a measure's value in the last result (it tells what the trial cost so far, as the
-  /// measures of `cost` do), with what lost units cost at the mean price of the others.
+  /// measures of `cost` do), with what units of which nobody told it (lost ones, a failure that only says how
+  /// far it got) cost at the mean price of the others.
   double total(const std::string& measure) const;
   /// What so many units cost at the mean price so far; 0 where there is none yet.
   double expected(const std::string& measure, std::int64_t units) const;
@@ -43,10 +44,12 @@ class Spending {
 
  private:
   static std::int64_t remaining(const Trial& trial);
-  void add(const Trial& trial, const std::string& measure, double now);
+  void add(const Trial& trial, const std::string& measure, double now, std::int64_t fidelity);
+  double price(const std::string& measure) const;  ///< of a unit, on average; 0: nothing was told
 
   std::int64_t units_ = 0, lost_ = 0, running_ = 0;
   Measures sums_;
+  Measures told_;  ///< by measure: the units whose cost is in sums_
 };
 
 }  // namespace hone::study

@@ -8,7 +8,7 @@ namespace hone::study {
 namespace {
 
 constexpr const char* kName = "study";
-constexpr int kVersion = 8;
+constexpr int kVersion = 9;
 constexpr std::int64_t kSaveEvery = 5000;
 
 using Lists = std::map<std::int64_t, std::vector<std::int64_t>>;

@@ -151,7 +151,7 @@ struct Outcome {
   std::string reason = {};
   /// Reached; 0: not said. A run with ending reached that says another one than it was to reach has failed.
   std::int64_t fidelity = 0;
-  study::Measures measures = {};  ///< at that fidelity; empty for interrupted and failed
+  study::Measures measures = {};  ///< at that fidelity; empty for interrupted; failed: what it told it cost
   study::Curve curve = {};        ///< of this run only: (fidelity, training loss)
   std::string cause = {};         ///< of failed: see study::Trial::cause
   Unread unread = {};

@@ -134,6 +134,23 @@ TEST_P(Adversity, EndsSpacesThatHoldLittle) {
   }
 }
 
+TEST_P(Adversity, ABeliefInFourConfigsEndsNoEndlessSpace) {
+  const space::Space space = Builder()
+                                 .choice("kind", {"a", "b"})
+                                 .integer("k", 1, 4, {.when = "kind == 'a'"})
+                                 .real("x", 0.0, 1.0, {.when = "kind == 'b'"})
+                                 .build();
+  for (const std::int64_t batch : {1, 8}) {
+    auto s = setup(GetParam(), space);
+    s.max_trials = 20;
+    s.prior = search::Prior::read(Node::parse_toml("kind = { a = 1, b = 0 }", "prior.toml"), space);
+    Optimizer optimizer(s);
+    for (auto jobs = optimizer.ask(batch); !jobs.empty(); jobs = optimizer.ask(batch))
+      for (const auto& job : jobs) EXPECT_TRUE(optimizer.tell(job, {{"f0", 1.0}}));
+    EXPECT_EQ(optimizer.study().size(), 20);
+  }
+}
+
 TEST_P(Adversity, TakesFiveHundredParametersAndCategoriesAlone) {
   for (const bool is_wide : {true, false}) {
     auto s = setup(GetParam(), is_wide ? wide() : categories());

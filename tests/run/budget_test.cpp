@@ -216,6 +216,24 @@ TEST(Budget, NoJobStartsOnceTheSpendingIsReached) {
   EXPECT_DOUBLE_EQ(optimizer.study().spending().total("dollars"), 4.0);
 }
 
+TEST(Budget, FailedJobsArePaidWhetherToldOrNot) {
+  for (const bool told : {false, true}) {
+    auto s = setup("fixed", {{"steps", 2}});
+    s.max_spend = {{"dollars", 20.0}};
+    Optimizer optimizer(s);
+    int jobs = 0;
+    while (const auto job = optimizer.ask()) {
+      if (++jobs % 2 == 0)
+        optimizer.tell(*job, result(*job));
+      else
+        optimizer.end(*job, TrialState::failed, "it broke", 1.0, {}, false, "exit", 2,
+                      told ? study::Measures{{"dollars", 1.0}} : study::Measures{});
+    }
+    EXPECT_EQ(jobs, 20);
+    EXPECT_DOUBLE_EQ(optimizer.study().spending().total("dollars"), 20.0);
+  }
+}
+
 TEST(Budget, WhatRunsIsExpectedToCostWhatOthersDid) {
   auto s = setup("fixed", {{"steps", 2}});
   s.max_spend = {{"dollars", 3.5}};

@@ -194,6 +194,26 @@ TEST(Carbs, LeavesWhereItFails) {
   EXPECT_LT(beyond(), 50);
 }
 
+TEST(Carbs, LeavesAStartThatFails) {
+  space::Space::Builder builder;
+  for (int i = 0; i < 5; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    SimulatedStudy study("carbs", problem_of(builder.build(), 1, seed));
+    int works = 0;
+    while (study.trials.size() < 100) {
+      study::Trial& trial = study.create(study.ask());
+      const double x = trial.config.real("x0");
+      if (x < 0.9) {
+        study.set_state(trial, study::TrialState::failed);
+      } else {
+        study.finish(trial, {std::abs(x - 0.95)});
+        ++works;
+      }
+    }
+    EXPECT_GT(works, 20);
+  }
+}
+
 TEST(Carbs, ProposesNearTheFront) {
   SimulatedStudy study("carbs", problem_of(scaling()), Json{{"resample_every", 0}});
   while (study.trials.size() < 30) {

@@ -63,6 +63,37 @@ TEST(Spending, WhatIsLostCountsInFullAtTheMeanPrice) {
   EXPECT_EQ(back.json(), spending.json());
 }
 
+TEST(Spending, WhatAFailureDoesNotTellCountsAtTheMeanPrice) {
+  Spending spending;
+  Trial good, bad;
+  good.target = bad.target = 9;
+  bad.id = 1;
+  spending.take(good, energy_at(9, 18.0));
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.reached = 4;
+  spending.take(bad, end);
+  EXPECT_EQ(spending.units(), 13);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 26.0) << "two joules a unit";
+  EXPECT_DOUBLE_EQ(spending.expected("energy_j", 1), 2.0) << "which makes no unit cheaper";
+  end.spent = {{"energy_j", 1.0}};
+  spending.take(bad, end);
+  EXPECT_EQ(spending.units(), 17);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 19.0 / 13.0 * 17.0) << "told the second time";
+}
+
+TEST(Spending, WhatIsLostButToldCountsOnce) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.spent = {{"energy_j", 5.0}};
+  spending.take(trial, end);
+  EXPECT_EQ(spending.lost(), 9);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 5.0);
+}
+
 TEST(Spending, WhatIsKnownOrNeverTrainedIsFree) {
   Spending spending;
   Trial trial;
