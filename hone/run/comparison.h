@@ -101,8 +101,10 @@ std::string program_version();
 /// What the runs say together.
 struct ComparisonSummary {
   struct Cell {
-    std::vector<double> regret;  ///< mean over the seeds at each of `at`
-    std::vector<double> error;   ///< the mean's standard error
+    std::vector<double> regret;  ///< mean over the seeds at each of `at`; infinite: none had found anything
+    std::vector<std::size_t> found;  ///< seeds that had found something, at each of `at`
+    double nothing = 1.0;            ///< what one that had not counts as, beside others that had
+    std::vector<double> error;       ///< the mean's standard error
     std::vector<double>
         reached;  ///< for each of `targets` the median over seeds; infinite: more than half never
     std::vector<std::pair<double, double>> curve;  ///< mean regret, thinned
@@ -130,8 +132,9 @@ std::vector<std::string> left_out_lines(const ComparisonResults& results, const 
 /// For people: ranks, regrets, times, what was left out and why.
 std::string comparison_text(const Comparison& comparison, const ComparisonResults& results,
                             const ComparisonSummary& summary);
-/// A list of {table, suite, searcher, version, library (of a peer), seeds, n, regret, error, targets,
-/// reached, ms_per_ask}. Infinite numbers are null.
+/// A list of {table, suite, searcher, version, library (of a peer), seeds, n, regret, found, error,
+/// targets, reached, ms_per_ask}. Where nothing was found regret is what that counts as; other infinite
+/// numbers are null.
 Json comparison_json(const Comparison& comparison, const ComparisonSummary& summary);
 /// A self-contained HTML page: see report_page.
 std::string comparison_page(const Comparison& comparison, const ComparisonResults& results,

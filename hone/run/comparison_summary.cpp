@@ -23,24 +23,42 @@ std::vector<double> checkpoints(std::int64_t trials) {
   return at;
 }
 
+/// What a run that has found nothing yet counts as in means: 1, a median config, or the worst first find of
+/// any run on the problem where that is worse.
+double worth_of_nothing(const ComparisonResults& results, const std::string& problem) {
+  double worst = 1.0;
+  for (const ComparisonRun& run : results.runs)
+    if (run.problem == problem && !run.best.empty()) worst = std::max(worst, run.best.front().second);
+  return worst;
+}
+
 /// NaN beyond what was run.
-double mean_at(const std::vector<const ComparisonRun*>& runs, double n) {
+double regret_at(const ComparisonRun& run, double n, double nothing) {
+  if (n > static_cast<double>(run.trials)) return kNaN;
+  return std::min(run.regret_at(n), nothing);
+}
+double mean_at(const std::vector<const ComparisonRun*>& runs, double n, double nothing) {
   double sum = 0.0;
-  for (const ComparisonRun* run : runs)
-    sum += n <= static_cast<double>(run->trials) ? run->regret_at(n) : kNaN;
+  for (const ComparisonRun* run : runs) sum += regret_at(*run, n, nothing);
   return sum / static_cast<double>(runs.size());
 }
 
 ComparisonSummary::Cell cell_of(const std::vector<const ComparisonRun*>& runs,
-                                const ComparisonSummary& summary, double trials) {
+                                const ComparisonSummary& summary, double trials, double nothing) {
   ComparisonSummary::Cell cell;
   cell.seeds = runs.size();
+  cell.nothing = nothing;
+  const auto found = [&](double at) {
+    return std::count_if(runs.begin(), runs.end(),
+                         [&](const ComparisonRun* run) { return std::isfinite(run->regret_at(at)); });
+  };
   const auto n = static_cast<double>(runs.size());
   for (const double at : summary.at) {
-    const double mean = mean_at(runs, at);
+    const double mean = mean_at(runs, at, nothing);
     double squares = 0.0;
-    for (const ComparisonRun* run : runs) squares += std::pow(run->regret_at(at) - mean, 2);
-    cell.regret.push_back(mean);
+    for (const ComparisonRun* run : runs) squares += std::pow(regret_at(*run, at, nothing) - mean, 2);
+    cell.found.push_back(static_cast<std::size_t>(found(at)));
+    cell.regret.push_back(cell.found.back() > 0 || std::isnan(mean) ? mean : kInfinity);
     cell.error.push_back(runs.size() > 1 ? std::sqrt(squares / (n - 1.0) / n) : kNaN);
   }
   for (const double target : summary.targets) {
@@ -64,7 +82,8 @@ ComparisonSummary::Cell cell_of(const std::vector<const ComparisonRun*>& runs,
     const double x = std::round(std::pow(trials, static_cast<double>(i) / static_cast<double>(kPlotPoints)));
     if (x <= last) continue;
     last = x;
-    if (const double regret = mean_at(runs, x); std::isfinite(regret)) cell.curve.emplace_back(x, regret);
+    if (const double regret = mean_at(runs, x, nothing); found(x) > 0 && std::isfinite(regret))
+      cell.curve.emplace_back(x, regret);
   }
   return cell;
 }
@@ -110,7 +129,8 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
   std::map<std::pair<std::string, std::string>, Runs> groups;
   for (const ComparisonRun& run : results.runs) groups[{run.problem, run.contender}].push_back(&run);
   for (const auto& [key, runs] : groups)
-    summary.cells[key] = cell_of(runs, summary, static_cast<double>(comparison.trials));
+    summary.cells[key] =
+        cell_of(runs, summary, static_cast<double>(comparison.trials), worth_of_nothing(results, key.first));
 
   for (const Contender& contender : comparison.contenders) {
     const auto has = [&](const Problem& problem) {
@@ -127,6 +147,7 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
   }
   // Ranks are over what all have: of each problem the runs with the seeds of every ranked contender.
   std::vector<std::vector<Runs>> common;  // by problem and ranked contender
+  std::vector<double> nothing;            // by problem
   for (const Problem& problem : comparison.problems) {
     const auto runs_of = [&](const std::string& name) -> const Runs& {
       return groups.at({problem.name(), name});
@@ -148,13 +169,15 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
              fmt::format("{} of {} seeds are there; ranks and means are over those that all have", n,
                          comparison.seeds)});
     }
-    if (!shared.empty() && !shared.front().empty()) common.push_back(std::move(shared));
+    if (shared.empty() || shared.front().empty()) continue;
+    common.push_back(std::move(shared));
+    nothing.push_back(worth_of_nothing(results, problem.name()));
   }
   for (std::size_t i = 0; i < summary.at.size() && !common.empty(); ++i) {
     std::vector<std::vector<double>> values;
-    for (const auto& shared : common) {
+    for (std::size_t j = 0; j < common.size(); ++j) {
       auto& row = values.emplace_back();
-      for (const Runs& runs : shared) row.push_back(mean_at(runs, summary.at[i]));
+      for (const Runs& runs : common[j]) row.push_back(mean_at(runs, summary.at[i], nothing[j]));
     }
     if (summary.ranked.size() >= 2) summary.ranks.push_back(rank_test(values));
     for (std::size_t k = 0; k < summary.ranked.size(); ++k) {
@@ -259,6 +282,14 @@ std::string comparison_text(const Comparison& comparison, const ComparisonResult
       "the "
       "median run's regret is at most r.\n",
       unit, unit);
+  const auto n_empty = std::count_if(results.runs.begin(), results.runs.end(),
+                                     [](const ComparisonRun& run) { return run.best.empty(); });
+  if (n_empty > 0)
+    out += fmt::format(
+        "{} of {} runs found nothing that counts; in means each is a median config (1), or the worst first "
+        "find "
+        "of the problem's other runs where that is worse.\n",
+        n_empty, results.runs.size());
   const std::vector<std::string> left_out = left_out_lines(results, summary);
   if (!left_out.empty()) out += "\nLeft out:\n";
   for (const std::string& line : left_out) out += fmt::format("  {}\n", line);
@@ -275,6 +306,9 @@ Json comparison_json(const Comparison& comparison, const ComparisonSummary& summ
       const auto found = summary.cells.find({problem.name(), contender.name});
       if (found == summary.cells.end()) continue;
       const auto& cell = found->second;
+      std::vector<double> regret = cell.regret;
+      for (double& value : regret)
+        if (std::isinf(value)) value = cell.nothing;
       Json entry{{"table", problem.name()},
                  {"suite", problem.suite()},
                  {"searcher", contender.name},
@@ -282,7 +316,8 @@ Json comparison_json(const Comparison& comparison, const ComparisonSummary& summ
                  {"workers", comparison.workers},
                  {"seeds", cell.seeds},
                  {"n", summary.at},
-                 {"regret", numbers(cell.regret)},
+                 {"regret", numbers(regret)},
+                 {"found", cell.found},
                  {"error", numbers(cell.error)},
                  {"targets", summary.targets},
                  {"reached", numbers(cell.reached)},

@@ -29,15 +29,18 @@ struct Progress {
     speed = before > best ? (before - best) / share / std::max(cost - cost_before, 1e-9) : 0.0;
     running = std::max<std::int64_t>(0, running - 1);
   }
-  void estimate(double target, double fastest) {
-    const double rate = speed > 0.0 ? speed : fastest;
+  /// One that has none of its own takes the speed of the fastest, and keeps it until its next result: the
+  /// others slow down meanwhile, and so a new thread comes to its turns.
+  void lend(double fastest) {
+    if (!(speed > 0.0)) speed = fastest;
+  }
+  void estimate(double target) {
     improvement_cost = std::max(cost - cost_best, cost_best - cost_before);
-    if (best > target && rate > 0.0)
-      improvement_cost = std::max(improvement_cost, 2.0 * (best - target) / rate);
-    priority = rate;  // times the least cost of improvement, less the best loss: see prioritise
+    if (best > target && speed > 0.0)
+      improvement_cost = std::max(improvement_cost, 2.0 * (best - target) / speed);
   }
   void prioritise(double least_cost) {
-    priority = (priority > 0.0 && std::isfinite(least_cost) ? least_cost * priority : 0.0) - best;
+    priority = (speed > 0.0 && std::isfinite(least_cost) ? least_cost * speed : 0.0) - best;
   }
 };
 

@@ -124,21 +124,22 @@ class BlendSearch : public Searcher {
     return moves.settle(point, nullptr, rng);
   }
 
+  template <typename What>
+  void each(const What& what) {
+    what(global_progress_);
+    for (auto& [id, thread] : threads_) what(thread.progress);
+  }
+
   /// The thread whose turn it is (0: the global search), and the best local one (0: there is none).
   std::pair<std::int64_t, std::int64_t> select() {
-    double least_cost = kInfinity, fastest = global_progress_.speed;
+    double least_cost = kInfinity;
     if (problem_.max_trials) {
       const auto left = static_cast<double>(
           std::max<std::int64_t>(0, *problem_.max_trials - static_cast<std::int64_t>(known_.size())));
       least_cost = left * (n_costs_ > 0 ? cost_sum_ / static_cast<double>(n_costs_) : 1.0);
     }
-    for (const auto& [id, thread] : threads_) fastest = std::max(fastest, thread.progress.speed);
-    const auto each = [&](const auto& what) {
-      what(global_progress_);
-      for (auto& [id, thread] : threads_) what(thread.progress);
-    };
     each([&](Progress& progress) {
-      progress.estimate(target_, fastest);
+      progress.estimate(target_);
       least_cost = std::min(least_cost, progress.improvement_cost);
     });
     each([&](Progress& progress) { progress.prioritise(least_cost); });
@@ -224,6 +225,9 @@ class BlendSearch : public Searcher {
     }
     running_low_.clear();
     running_high_.clear();
+    double fastest = 0.0;
+    each([&](Progress& progress) { fastest = std::max(fastest, progress.speed); });
+    each([&](Progress& progress) { progress.lend(fastest); });
   }
 
   bool begins_thread(double loss) const {

@@ -129,6 +129,12 @@ void Cma::update(const std::vector<Told>& ranked) {
   if (any) {
     if (n_ > 0) adapt_numbers(ranked);
     if (!chances_.empty()) adapt_categories(ranked);
+    learned_ = true;
+    lost_ = 0;
+  } else {
+    ++lost_;
+    // Nothing is known yet that a wider look could lose.
+    if (!learned_) sigma_ = std::max(sigma_, std::min(2.0 * sigma_, kWidest));
   }
   const double best = ranked.front().lost ? kNaN : ranked.front().value;
   best_values_[static_cast<std::size_t>(generation_) % best_values_.size()] = best;
@@ -301,6 +307,7 @@ bool Cma::should_stop() const {
     const bool all = std::all_of(best_values_.begin(), best_values_.end(), [](double v) { return v == v; });
     if (all && high - low < 1e-12) return true;
   }
+  if (lost_ >= kMostLost) return true;
   if (n_ == 0) return false;
   const double longest = lengths_.maxCoeff(), shortest = lengths_.minCoeff();
   return longest > 1e7 * shortest || sigma_ * longest > 1e4 * sigma_start_ ||

@@ -56,11 +56,13 @@ class Cma {
   /// Numbers that stand for such positions at present.
   Eigen::VectorXd numbers_at(const Eigen::VectorXd& positions) const;
 
-  /// A generation: lambda told, the best first.
+  /// A generation: lambda told, the best first. Of one that is all lost nothing is learnt; ours: as long as
+  /// there was no other, the steps double each time, up to half of the range.
   void update(const std::vector<Told>& ranked);
   /// Whether the tutorial's rules say that nothing more will come of it: no change of the best value beyond
   /// 1e-12 for 10 + 30 d / lambda generations, steps below 1e-12 of the first, a condition number above 1e14,
-  /// steps 1e4 times the first, or an equal value of the best and the worse ones in most generations.
+  /// steps 1e4 times the first, or an equal value of the best and the worse ones in most generations. Ours:
+  /// also when ten generations in a row were lost.
   bool should_stop() const;
   /// Whether it can be drawn from: not after it shrank or grew beyond what doubles hold.
   bool is_sound() const;
@@ -88,8 +90,13 @@ class Cma {
   std::vector<double> path_;
   double delta_scale_ = 1.0, gamma_ = 0.0;
 
+  static constexpr double kWidest = 0.5;
+  static constexpr int kMostLost = 10;
+
   std::vector<double> best_values_;  // a ring
   int flat_ = 0;
+  bool learned_ = false;  // from any generation
+  int lost_ = 0;          // generations in a row
 };
 
 }  // namespace hone::search

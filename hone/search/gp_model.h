@@ -60,6 +60,8 @@ class GpModel {
 
   /// Whether there are results enough: n_startup trials are done or have a result, two of them finite.
   bool is_ready() const;
+  /// Trials that are done or have a result, in multiples of n_startup.
+  double start() const { return static_cast<double>(n_told_) / static_cast<double>(options_.n_startup); }
   /// The acquisition function (GpAcquisition) of the present state, valid until the next update or call.
   /// While nothing feasible is known the objectives do not count in it. Only where is_ready().
   GpAcquisition acquisition();

@@ -78,7 +78,7 @@ class GpSearcher : public Searcher {
     Rng rng(problem_.seed, "gp", static_cast<std::uint64_t>(number), part);
     log_expected_ = kNaN;
     if (!model_.is_ready()) {
-      if (!problem_.prior.empty() && attempt < 8) return believed(number, attempt);
+      if (believes(number, attempt)) return believed(number, attempt);
       if (first_ && attempt == 0 && !model_.knows(*first_)) return first_;
       if (attempt < 8) return startup_->ask(number, attempt);
     } else if (attempt < 8 || attempt % 2 == 1) {
@@ -106,6 +106,15 @@ class GpSearcher : public Searcher {
     space::Point point = moves.draw(rng);
     for (const std::size_t i : moves.free()) point[i] = 0.5;
     return moves.config(point);
+  }
+
+  /// Whether the start is drawn from the prior. Where that gave no model it may be wrong: the more was tried,
+  /// the fewer draws.
+  bool believes(std::int64_t number, int attempt) const {
+    if (problem_.prior.empty() || attempt >= 8) return false;
+    Rng rng(problem_.seed, "gp believes", static_cast<std::uint64_t>(number),
+            static_cast<std::uint32_t>(attempt));
+    return rng.uniform() * model_.start() < 1.0;
   }
 
   /// The start as in pi-BO: the prior's mode, as near as draws come to it, then draws.

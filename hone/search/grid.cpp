@@ -15,13 +15,16 @@ namespace {
 space::Space grid_of(const space::Space& space, std::int64_t points) {
   space::Space::Builder builder;
   for (space::Parameter parameter : space.parameters()) {
+    // Seldom one of the grid's; the engine proposes the space's own.
+    parameter.fallback.reset();
     if (parameter.same_as.empty() && parameter.cardinality() == 0) {
       const double gaps = static_cast<double>(points - 1);
       // Not finer than a space takes.
       const double largest = std::max(std::abs(parameter.low), std::abs(parameter.high));
       parameter.resolution =
-          parameter.log ? std::max(std::pow(parameter.high / parameter.low, 1.0 / gaps) - 1.0, 1.01e-4)
-                        : std::max((parameter.high - parameter.low) / gaps, 1.01e-9 * largest);
+          parameter.log
+              ? std::max(std::expm1((std::log(parameter.high) - std::log(parameter.low)) / gaps), 1.01e-4)
+              : std::max((parameter.high - parameter.low) / gaps, 1.01e-9 * largest);
     }
     builder.add(std::move(parameter));
   }

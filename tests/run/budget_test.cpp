@@ -95,8 +95,8 @@ TEST(Budget, FailuresPayWhatIsKnownOrAllAndInterruptionsNothing) {
   optimizer.tell(job, {{"loss", std::nan("")}, {"dollars", 1.6}});
   EXPECT_EQ(spending.units(), 33);
   EXPECT_EQ(spending.lost(), 10) << "it got to its end";
-  EXPECT_NEAR(spending.total("dollars"), 2.6 * (1.0 + 10.0 / 23.0), 1e-12)
-      << "the lost ones at the mean price";
+  EXPECT_NEAR(spending.total("dollars"), 2.6 * (1.0 + 13.0 / 20.0), 1e-12)
+      << "the lost ones, and those of which no price was told, at the mean price";
 
   // A worker that was killed: nobody knows how far it got.
   job = *optimizer.ask();

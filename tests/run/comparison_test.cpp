@@ -382,7 +382,9 @@ TEST_F(Peers, SummaryByHand) {
   EXPECT_DOUBLE_EQ(a.reached[0], 40);  // 0.1: at 40 and at 26
   EXPECT_TRUE(std::isinf(a.reached[1]));
   EXPECT_DOUBLE_EQ(a.ms, 3.0);
-  EXPECT_TRUE(std::isinf(summary.cells.at({"branin", "b"}).regret[0]));
+  // One of two found nothing by then: it counts as a median config.
+  EXPECT_DOUBLE_EQ(summary.cells.at({"branin", "b"}).regret[0], (1.0 + 0.3) / 2);
+  EXPECT_EQ(summary.cells.at({"branin", "b"}).found, (std::vector<std::size_t>{1, 2}));
   EXPECT_EQ(summary.ranked, (std::vector<std::string>{"a", "b"}));
   ASSERT_EQ(summary.ranks.size(), 2U);
   EXPECT_EQ(summary.ranks[1].mean_ranks, (std::vector<double>{1.0, 2.0}));
@@ -390,11 +392,12 @@ TEST_F(Peers, SummaryByHand) {
   const Json json = comparison_json(comparison, summary);
   ASSERT_EQ(json.size(), 2U);
   for (const char* name : {"table", "suite", "searcher", "version", "workers", "seeds", "n", "regret",
-                           "error", "targets", "reached", "ms_per_ask"})
+                           "found", "error", "targets", "reached", "ms_per_ask"})
     EXPECT_TRUE(json[0].contains(name)) << name;
   EXPECT_EQ(json[0]["table"], "branin");
   EXPECT_EQ(json[0]["n"], Json({25.0, 50.0}));
-  EXPECT_TRUE(json[1]["regret"][0].is_null());
+  EXPECT_EQ(json[1]["regret"][0], 0.65);
+  EXPECT_EQ(json[1]["found"], Json({1, 2}));
   EXPECT_EQ(json[0]["ms_per_ask"], 3.0);
 
   const std::string text = comparison_text(comparison, results, summary);
@@ -407,6 +410,24 @@ TEST_F(Peers, SummaryByHand) {
     for (auto at = page.find(scrolls); at != std::string::npos; at = page.find(scrolls, at + 1))
       EXPECT_NE(page.substr(at, page.find('>', at) - at).find("tabindex=\"0\" role=\"region\" aria-label="),
                 std::string::npos);
+}
+
+TEST_F(Peers, ARunThatFoundNothingSpoilsNoMean) {
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {own("a"), own("b")};
+  comparison.trials = 50;
+  comparison.seeds = 2;
+  ComparisonResults results;
+  results.runs = {made("branin", "a", 1, {{1, 2.5}, {25, 0.5}}, {1}), made("branin", "a", 2, {{1, 0.1}}, {1}),
+                  made("branin", "b", 1, {}, {1}), made("branin", "b", 2, {}, {1})};
+  const ComparisonSummary summary = summarise(comparison, results);
+  EXPECT_DOUBLE_EQ(summary.mean_regret.at("a")[0], 0.3);
+  EXPECT_DOUBLE_EQ(summary.mean_regret.at("b")[0], 2.5) << "never better than what another run found";
+  EXPECT_TRUE(std::isinf(summary.cells.at({"branin", "b"}).regret[0]));
+  EXPECT_EQ(comparison_json(comparison, summary)[1]["regret"], Json({2.5, 2.5}));
+  const std::string text = comparison_text(comparison, results, summary);
+  EXPECT_NE(text.find("2 of 4 runs found nothing"), std::string::npos) << text;
 }
 
 TEST_F(Peers, RanksAreOverTheSeedsThatAllHave) {

@@ -326,6 +326,21 @@ TEST(Grid, EachConfigOnceAndThenNothing) {
   EXPECT_EQ(decays, (std::set<double>{0.0, 0.333333, 0.666667, 1.0}));
 }
 
+TEST(Grid, ADefaultNeedNotBeOnIt) {
+  const space::Space space = space::Space::Builder()
+                                 .real("x", 0.0, 1.0, {.fallback = 0.25})
+                                 .real("y", 1e-150, 1e150, {.log = true})
+                                 .build();
+  SimulatedStudy study("grid", problem_of(space));
+  std::set<double> values;
+  while (const auto config = study.searcher->ask(static_cast<std::int64_t>(study.trials.size()), 0)) {
+    values.insert(config->real("x"));
+    study.finish(study.create(*config), {1.0});
+  }
+  EXPECT_EQ(values.size(), 10u);
+  EXPECT_GE(study.trials.size(), 90u);
+}
+
 TEST(Grid, ABeginningCoversTheSpace) {
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     SimulatedStudy study("grid", problem_of(cube_of(3, 0.0, 1.0), 1, seed));

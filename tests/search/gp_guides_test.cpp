@@ -114,6 +114,26 @@ TEST(GpPrior, TheStartIsDrawnFromItTheModeFirst) {
   }
 }
 
+TEST(GpPrior, OneOfWhichAllFailsIsLeft) {
+  for (const char* name : {"gp", "mobster", "ehvi"}) {
+    Problem problem = problem_of(guided_plane());
+    problem.prior =
+        believed("x = { at = 0.1, spread = 0.05 }\ny = { at = 0.1, spread = 0.05 }", problem.space);
+    SimulatedStudy study(name, problem);
+    int works = 0;
+    while (study.trials.size() < 40) {
+      study::Trial& trial = study.create(study.ask());
+      if (trial.config.real("x") + trial.config.real("y") < 0.9) {
+        study.set_state(trial, study::TrialState::failed);
+      } else {
+        study.finish(trial, {hilly(trial.config)});
+        ++works;
+      }
+    }
+    EXPECT_GT(works, 10) << name;
+  }
+}
+
 TEST(GpPrior, TheScoresSlopeIsThatOfFiniteDifferences) {
   const Moves moves(mixed_space());
   const Coding coding(moves);
