@@ -225,6 +225,7 @@ class Optimizer {
   };
 
   const study::Trial& checked(const Job& job) const;
+  void catch_up(const Job& job);
   bool write(const Job& job, std::vector<study::Record> records, bool ends);
   std::optional<std::vector<study::Record>> result_records(const Told& told) const;
   void judge(const study::Trial& trial, std::int64_t fidelity);

@@ -51,7 +51,14 @@ const study::Trial& Optimizer::checked(const Job& job) const {
   return trial;
 }
 
+/// A job that another process, or another Optimizer, asked for may be of a trial that was not read of yet.
+void Optimizer::catch_up(const Job& job) {
+  if (job.trial >= study_.size() || (job.trial >= 0 && job.attempt > study_.trial(job.trial).attempts))
+    study_.sync();
+}
+
 bool Optimizer::write(const Job& job, std::vector<Record> records, bool ends) {
+  catch_up(job);
   checked(job);
   const study::Lease lease{lease_name(job.trial), job.attempt};
   study::Store::Commit leases;
@@ -121,6 +128,7 @@ std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) c
 
 bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s,
                      const study::Curve& curve) {
+  catch_up(job);
   if (auto records = result_records({job, measures, spent_s, curve}))
     return write(job, std::move(*records), true);
   const study::Measures all = whole_result(job, measures);
@@ -152,6 +160,7 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
   std::vector<const Told*> apart;
   std::unordered_set<std::int64_t> trials;
   for (const Told& one : told) {
+    catch_up(one.job);
     auto own = result_records(one);
     // A second result of a trial comes after the end of its attempt.
     if (!trials.insert(one.job.trial).second || !own) {
@@ -176,6 +185,7 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
 bool Optimizer::refuse(const Job& job, const study::Measures& measures, const std::string& violation,
                        double spent_s, const study::Curve& curve) {
   checked_s(spent_s);
+  catch_up(job);
   study::EndRecord end;
   end.trial = job.trial;
   end.attempt = job.attempt;
@@ -196,6 +206,7 @@ identity::Verdict Optimizer::verdict(const Job& job) const {
 }
 
 bool Optimizer::join(const Job& job, std::int64_t first) {
+  catch_up(job);
   check_other(study_, job, first, nullptr);
   study::KeysRecord record;
   record.trial = job.trial;
@@ -205,6 +216,7 @@ bool Optimizer::join(const Job& job, std::int64_t first) {
 }
 
 bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) {
+  catch_up(job);
   check_other(study_, job, other, &study::Trial::behind);
   checked_s(spent_s);
   study::EndRecord end;
@@ -219,6 +231,7 @@ bool Optimizer::wait_behind(const Job& job, std::int64_t other, double spent_s) 
 
 schedule::Scheduler::Verdict Optimizer::report(const Job& job, std::int64_t fidelity,
                                                const study::Measures& measures) {
+  catch_up(job);
   const study::Trial& trial = checked(job);
   if (fidelity <= job.from || fidelity > job.to)
     throw Error(fmt::format("trial {} is evaluated from {} to {}, and reports {}", job.trial, job.from,
@@ -303,6 +316,7 @@ bool Optimizer::end(const Job& job, TrialState state, const std::string& reason,
                     const study::Curve& curve, bool untrained, const std::string& cause,
                     std::optional<std::int64_t> reached, const study::Measures& spent) {
   checked_s(spent_s);
+  catch_up(job);
   switch (state) {
     case TrialState::completed: {
       const study::Result* last = study_.trial(job.trial).last();
@@ -347,6 +361,7 @@ bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measu
 }
 
 bool Optimizer::same(const Job& job, std::int64_t twin, double spent_s) {
+  catch_up(job);
   check_other(study_, job, twin, &study::Trial::same_as);
   checked_s(spent_s);
   const study::Trial then = study_.as_same(job.trial, twin);

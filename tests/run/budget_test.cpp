@@ -246,6 +246,30 @@ TEST(Budget, WhatRunsIsExpectedToCostWhatOthersDid) {
   EXPECT_FALSE(optimizer.finished());
 }
 
+TEST(Budget, AJobMayBeToldThroughAnotherOptimizer) {
+  auto s = setup("asha", {{"steps", {1, 3}}});
+  s.max_steps = 20;
+  auto store = study::open_store("memory:");
+  Optimizer asks(s, store), tells(s, store), reports(s, store);
+  int jobs = 0;
+  while (const auto job = asks.ask()) {
+    ++jobs;
+    if (jobs % 4 == 0) {
+      EXPECT_TRUE(tells.end(*job, TrialState::failed, "it broke"));
+    } else if (jobs % 4 == 1) {
+      EXPECT_TRUE(tells.tell(*job, result(*job)));
+    } else if (jobs % 4 == 2) {
+      EXPECT_EQ(tells.tell({{*job, result(*job), 1.0, {}}}), 1u);
+    } else {
+      reports.report(*job, job->to, result(*job));
+      EXPECT_TRUE(tells.tell(*job, result(*job)));
+    }
+  }
+  EXPECT_GT(jobs, 8);
+  asks.study().sync();
+  EXPECT_EQ(asks.study().spending().units(), 20);
+}
+
 TEST(Budget, ALargerBudgetGoesOn) {
   auto s = setup("fixed", {{"steps", 5}});
   s.max_steps = 10;
