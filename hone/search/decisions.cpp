@@ -15,43 +15,54 @@ Decisions::Decisions(const Moves& moves) : moves_(&moves) {
     if (!parameter.when) continue;
     for (const std::string& name : parameter.when.names()) mentioned.insert(name);
   }
-  for (const bool first : {true, false})
+  for (const bool first : {true, false}) {
     for (const std::size_t i : moves.free()) {
       const space::Parameter& parameter = space.parameter(i);
       const bool is = mentioned.contains(parameter.name) ||
                       (!parameter.list.empty() && mentioned.contains(parameter.list));
       if (is == first) order_.push_back(i);
     }
+    if (first) n_first_ = order_.size();
+  }
 }
 
 bool Decisions::settle(Place& place, const std::vector<bool>& active) const {
-  while (place.at < order_.size() && !active[order_[place.at]]) place = {place.at + 1};
-  return place.at < order_.size();
+  place.left.resize(order_.size());
+  // Once around what goes in rounds, and what came before.
+  for (std::size_t passed = 0; passed <= order_.size(); ++passed) {
+    if (place.at >= order_.size()) place.at = n_first_;
+    if (place.at >= order_.size()) return false;
+    if (active[order_[place.at]] && !place.left[place.at].decided) return true;
+    ++place.at;
+  }
+  return false;
 }
 
 std::size_t Decisions::width(const Place& place) const {
   const std::size_t i = order_[place.at];
-  return moves_->is_categorical(i) ? static_cast<std::size_t>(moves_->size(i)) : 2;
+  return moves_->is_categorical(i) ? moves_->size(i) : 2;
 }
 
 std::size_t Decisions::child_of(const Place& place, const space::Point& point) const {
   const std::size_t i = order_[place.at];
   if (moves_->is_categorical(i)) return static_cast<std::size_t>(point[i]);
-  return rank(i, point[i]) < halfway(place) ? 0 : 1;
+  return rank(i, point[i]) < halfway(i, place.left[place.at]) ? 0 : 1;
 }
 
 void Decisions::take(Place& place, std::size_t child) const {
   const std::size_t i = order_[place.at];
+  Interval& left = place.left[place.at];
   if (moves_->is_categorical(i)) {
-    place = {place.at + 1};
-    return;
+    left.decided = true;
+  } else {
+    const double middle = halfway(i, left);
+    (child == 0 ? left.high : left.low) = middle;
+    ++left.halvings;
+    const double n = static_cast<double>(moves_->size(i));
+    left.decided = n > 0.0 ? (left.high - left.low) * n < 1.5 : left.halvings >= kBisections;
   }
-  const double middle = halfway(place);
-  (child == 0 ? place.high : place.low) = middle;
-  ++place.halvings;
-  const double n = static_cast<double>(moves_->size(i));
-  const bool single = n > 0.0 ? (place.high - place.low) * n < 1.5 : place.halvings >= kBisections;
-  if (single) place = {place.at + 1};
+  // Conditions hang on the first ones: these are decided to their ends.
+  if (place.at >= n_first_ || left.decided) ++place.at;
 }
 
 void Decisions::take(Place& place, std::size_t child, space::Point& point, Rng& rng) const {
@@ -59,17 +70,17 @@ void Decisions::take(Place& place, std::size_t child, space::Point& point, Rng& 
   if (moves_->is_categorical(parameter)) {
     point[parameter] = static_cast<double>(child);
   } else {
-    Place inside = place;
-    (child == 0 ? inside.high : inside.low) = halfway(place);
+    Interval inside = place.left[place.at];
+    (child == 0 ? inside.high : inside.low) = halfway(parameter, inside);
     draw_inside(point, parameter, inside, rng);
   }
   take(place, child);
 }
 
 /// On a grid between two values.
-double Decisions::halfway(const Place& place) const {
-  const double n = static_cast<double>(moves_->size(order_[place.at]));
-  const double middle = (place.low + place.high) / 2;
+double Decisions::halfway(std::size_t parameter, const Interval& left) const {
+  const double n = static_cast<double>(moves_->size(parameter));
+  const double middle = (left.low + left.high) / 2;
   return n > 0.0 ? std::round(middle * n) / n : middle;
 }
 
@@ -80,15 +91,16 @@ double Decisions::rank(std::size_t parameter, double entry) const {
   return (static_cast<double>(of.index(of.at(entry))) + 0.5) / static_cast<double>(of.size());
 }
 
-void Decisions::draw_inside(space::Point& point, std::size_t parameter, const Place& place, Rng& rng) const {
+void Decisions::draw_inside(space::Point& point, std::size_t parameter, const Interval& left,
+                            Rng& rng) const {
   const space::Scale& of = scales_[parameter];
   if (of.size() == 0) {
-    point[parameter] = of.position(of.at(rng.uniform(place.low, place.high)));
+    point[parameter] = of.position(of.at(rng.uniform(left.low, left.high)));
     return;
   }
   const double n = static_cast<double>(of.size());
-  const auto first = static_cast<std::int64_t>(std::llround(place.low * n));
-  const auto last = std::max(first, static_cast<std::int64_t>(std::llround(place.high * n)) - 1);
+  const auto first = static_cast<std::int64_t>(std::llround(left.low * n));
+  const auto last = std::max(first, static_cast<std::int64_t>(std::llround(left.high * n)) - 1);
   point[parameter] = of.position(of.draw(rng, first, last));
 }
 

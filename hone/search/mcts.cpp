@@ -13,8 +13,9 @@ namespace {
 
 /// Monte Carlo tree search over the space's decisions (Negrinho and Gordon, "DeepArchitect: Automatically
 /// Designing and Training Deep Architectures", 2017). A node decides one parameter or half of its values (see
-/// Decisions: the paper's restructured tree, by bisection). Selection by UCT: mean reward + c sqrt(2 ln N /
-/// n), c = 0.5 as in the authors' experiments; each trial adds one node; below it the rest is drawn.
+/// Decisions: the paper's restructured tree, by bisection, though in rounds over the parameters). Selection
+/// by UCT: mean reward + c sqrt(2 ln N / n), c = 0.5 as in the authors' experiments; each trial adds one
+/// node; below it the rest is drawn.
 ///
 /// - Reward: the share of a reference sample of the results so far (256, a reservoir) that does not dominate
 ///   the result; a result at a lower fidelity is dominated by one at a higher. All rewards are computed again
@@ -85,8 +86,9 @@ class Mcts : public Searcher {
     std::int32_t node = 0;
     while (!nodes_[static_cast<std::size_t>(node)].children.empty() && decisions_.settle(place, active)) {
       const std::size_t child = best_child(nodes_[static_cast<std::size_t>(node)], rng);
+      const bool may_switch = decisions_.may_switch(place);
       decisions_.take(place, child, point, rng);
-      if (problem_.space.has_conditions()) active = moves_.active(point);
+      if (may_switch) active = moves_.active(point);
       node = nodes_[static_cast<std::size_t>(node)].children[child];
       if (node < 0) return;
     }
