@@ -13,8 +13,12 @@ void Generations::update(const study::Change& change) {
   };
   switch (individuals_.update(change)) {
     case Event::judged:
-      if (individuals_.at(trial).standing == Individual::Standing::lost) return individuals_.forget(trial);
-      arrived_.push_back(trial);
+      if (individuals_.at(trial).standing == Individual::Standing::lost) {
+        individuals_.forget(trial);
+        ++lost_;
+      } else {
+        arrived_.push_back(trial);
+      }
       return turn_over();
     case Event::judged_anew:
       if (individuals_.at(trial).standing == Individual::Standing::lost) {
@@ -34,7 +38,9 @@ void Generations::update(const study::Change& change) {
 void Generations::turn_over() {
   const bool compete = survivors_ >= size_;
   const std::size_t wanted = compete || population_.empty() ? size_ : size_ - survivors_;
-  if (arrived_.size() < wanted) return;
+  const bool mostly_lost = population_.empty() && arrived_.size() >= std::min(kFewest, size_) &&
+                           arrived_.size() + lost_ >= 2 * size_;
+  if (arrived_.size() < wanted && !mostly_lost) return;
   std::vector<std::int64_t> old = population_;
   if (!compete && population_.size() > survivors_) population_.resize(survivors_);
   std::vector<std::int64_t> next = arrived_;

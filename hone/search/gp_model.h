@@ -68,7 +68,8 @@ class GpModel {
   /// The model's best feasible configs (of several objectives: of its front) as filled points, the best
   /// first; all of its best where none is feasible. After acquisition().
   const std::vector<space::Point>& best() const { return best_; }
-  /// Rows in the model of the first objective. After acquisition().
+  /// Rows in the model of the first objective; beside a model of success those of one that costs as much as
+  /// both. After acquisition().
   std::size_t model_size() const { return model_size_; }
 
   bool knows(const space::Config& config) const { return known_.contains(config.key()); }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "hone/base/numbers.h"
 #include "hone/search/gp_model.h"
@@ -10,6 +11,7 @@ namespace {
 constexpr std::size_t kMaxPending = 100, kMaxSupposed = 100;
 constexpr std::size_t kMaxFront = 50;
 constexpr std::size_t kSeeds = 6;
+constexpr double kTold = 0.75;  // outcomes tell of each other where no more of their squares is left
 
 }  // namespace
 
@@ -56,6 +58,8 @@ GpAcquisition GpModel::acquisition() {
   if (n_failed_ > 0 && success_.size() > 1) {
     success_.refresh();
     result.success = GpAcquisition::Bound{&success_.process(), success_.transformed(0.5)};
+    model_size_ = static_cast<std::size_t>(
+        std::hypot(static_cast<double>(model_size_), static_cast<double>(success_.keys().size())));
     count_failures();
   }
   if (options_.cost_exponent > 0.0 && cost_.size() > 1) {
@@ -72,16 +76,27 @@ GpAcquisition GpModel::acquisition() {
   return result;
 }
 
-/// Puts the failures that others lead to expect into the objectives' models.
+/// Puts the failures that others lead to expect into the objectives' models. Where the outcomes say nothing
+/// of each other (half of all fail by chance, say: then half are expected to by a little) by a deviation.
 void GpModel::count_failures() {
   if (options_.joint) return;
   const std::vector<std::int64_t>& keys = success_.keys();
   Eigen::VectorXd expected, variances;
   success_.process().likeliest().leave_one_out(expected, variances);
+  const Eigen::Index n = expected.size();
+  Eigen::VectorXd outcomes(n);
+  for (Eigen::Index i = 0; i < n; ++i)
+    outcomes[i] = success_.transformed(success_.value(keys[static_cast<std::size_t>(i)]));
+  // As much is left of the outcomes' squares as where each is expected to be the others' mean.
+  const double others = static_cast<double>(n) / static_cast<double>(n - 1);
+  const double left = others * others * (outcomes.array() - outcomes.mean()).square().sum();
+  const double deviations = (outcomes - expected).squaredNorm() < kTold * left ? 0.0 : 1.0;
   std::vector<std::vector<double>> rows;
   for (std::size_t k = keys.size(); k-- > 0 && rows.size() < kMaxSupposed;) {
     const Row& row = rows_[static_cast<std::size_t>(keys[k])];
-    if (row.failed && expected[static_cast<Eigen::Index>(k)] > success_.transformed(0.5) &&
+    const auto i = static_cast<Eigen::Index>(k);
+    const double doubt = deviations * std::sqrt(std::max(0.0, variances[i]));
+    if (row.failed && expected[i] > success_.transformed(0.5) + doubt &&
         !level_->objectives.front().holds(keys[k]))
       rows.push_back(coding_.row(row.point));
   }

@@ -28,8 +28,9 @@ struct TpeSettings {
 ///   to the neighbours: better in five dimensions and more, while in one or two it refines less after some
 ///   hundreds of results.
 /// - Fidelity (BOHB's rule): the model is of the highest fidelity with max(n_startup, parameters + 2) finite
-///   results; where none has so many, of the one with most (the higher of equals), from n_startup on. Results
-///   elsewhere do not count. Before that: random.
+///   results; where none has so many, of the one with most (the higher of equals), from n_startup on, or
+///   where more fail than not from two on, once twice n_startup were had or lost. Results elsewhere do not
+///   count. Before that: random.
 /// - In the bad density beside the rest: trials that run (so that workers keep away from each other), that
 ///   failed, were pruned, or gave NaN or infinity. Another trial paused below the model's fidelity is in
 ///   neither.
@@ -59,7 +60,9 @@ class Tpe : public Searcher {
     Row& it = rows_[row];
     it.runs = !trial.done() && trial.state != TrialState::paused;
     it.failed = trial.state == TrialState::failed;
+    n_lost_ -= it.lost ? 1 : 0;
     it.lost = it.failed || trial.state == TrialState::infeasible;
+    n_lost_ += it.lost ? 1 : 0;
     it.pruned = trial.state == TrialState::pruned;
     if (change.kind == study::Change::Kind::deleted) forget(row);
     const bool result = change.kind == study::Change::Kind::result;
@@ -69,6 +72,7 @@ class Tpe : public Searcher {
         if (it.failed || !level.good.is_broken(static_cast<std::int64_t>(row)))
           level.good.remove(static_cast<std::int64_t>(row));
     if (result) told(row, *change.result);
+    if (result || it.lost) choose_model();
     settle(row);
   }
 
@@ -142,12 +146,14 @@ class Tpe : public Searcher {
       level.good.report_broken(static_cast<std::int64_t>(row), excess);
     else
       level.good.remove(static_cast<std::int64_t>(row));
+  }
 
+  void choose_model() {
+    const std::size_t enough = std::max(settings_.n_startup, axes_.size() + 2);
     Level* best = nullptr;
     for (auto& [fidelity, candidate] : levels_) {
-      const std::size_t enough = std::max(settings_.n_startup, axes_.size() + 2);
       const std::size_t n = candidate.good.size();
-      if (n < settings_.n_startup) continue;
+      if (n < settings_.n_startup && (n < 2 || n + n_lost_ < 2 * settings_.n_startup)) continue;
       if (best == nullptr || n >= enough || n >= best->good.size()) best = &candidate;
     }
     // Failures may take results away again; a model once made is kept.
@@ -272,6 +278,7 @@ class Tpe : public Searcher {
   Moves moves_;
   Sameness sameness_;
   std::vector<Axis> axes_;
+  std::size_t n_lost_ = 0;
   std::vector<Row> rows_;
   std::unordered_map<std::int64_t, std::size_t> row_by_trial_;
   std::vector<float> codes_;  // rows by parameters
