@@ -21,6 +21,15 @@ SurrogateOptions options_of(const GpModelOptions& options, Transform::Kind trans
           .seed = seed};
 }
 
+/// A success or a failure says less of its neighbours than a value does: what failed may have done so by
+/// chance, and one such failure must not put a whole category off.
+SurrogateOptions options_of_success(const GpModelOptions& options, std::uint64_t seed) {
+  SurrogateOptions own = options_of(options, Transform::Kind::standard, seed);
+  own.noise_floor = 0.1;
+  own.quiet = false;
+  return own;
+}
+
 }  // namespace
 
 GpModel::GpModel(const Problem& problem, const GpModelOptions& options)
@@ -28,7 +37,7 @@ GpModel::GpModel(const Problem& problem, const GpModelOptions& options)
       options_(options),
       moves_(problem.space),
       coding_(moves_),
-      success_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
+      success_(coding_.inputs(), options_of_success(options, problem.seed)),
       cost_(coding_.inputs(), options_of(options, Transform::Kind::standard, problem.seed)),
       earlier_(problem, moves_, coding_, options.transform) {
   if (options_.prior_beta == 0.0)
