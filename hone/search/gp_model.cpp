@@ -108,7 +108,8 @@ void GpModel::update(const study::Change& change) {
   else
     running_.erase(row);
   it.infeasible = trial.state == TrialState::infeasible;
-  if (change.kind == study::Change::Kind::result) told(row, *change.result);
+  if (change.kind == study::Change::Kind::result && counts(change.result->fidelity))
+    told(row, *change.result);
   if (trial.state == TrialState::failed) {
     set_outcome(row, false);
     forget(row, false);
@@ -127,6 +128,14 @@ void GpModel::update(const study::Change& change) {
   if (options_.cost_exponent > 0.0)
     if (const double cost = cost_of(problem_, trial); std::isfinite(cost) && cost > 0.0)
       cost_.observe(static_cast<std::int64_t>(row), coding_.row(it.point), std::log(cost));
+}
+
+/// Over fidelities the rungs alone, where there are any: reports in between are as many as there are steps,
+/// most of the few trials that went furthest, and would crowd the others out.
+bool GpModel::counts(std::int64_t fidelity) const {
+  const std::vector<std::int64_t>& rungs = problem_.rungs;
+  return !options_.joint || rungs.empty() || fidelity == problem_.horizon ||
+         std::find(rungs.begin(), rungs.end(), fidelity) != rungs.end();
 }
 
 void GpModel::set_outcome(std::size_t row, bool success) {

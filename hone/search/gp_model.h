@@ -98,6 +98,7 @@ class GpModel {
   }
   double resource(std::int64_t fidelity) const;
   std::vector<double> coded(std::size_t row, std::int64_t fidelity) const;
+  bool counts(std::int64_t fidelity) const;
   void told(std::size_t row, const study::Result& result);
   void set_outcome(std::size_t row, bool success);
   void count_limits(std::size_t row, std::int64_t fidelity, const study::Measures& measures);

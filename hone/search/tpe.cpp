@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 #include <unordered_map>
 
@@ -34,6 +35,8 @@ struct TpeSettings {
 /// - In the bad density beside the rest: trials that run (so that workers keep away from each other), that
 ///   failed, were pruned, or gave NaN or infinity. Another trial paused below the model's fidelity is in
 ///   neither.
+/// - What failed counts there by the share of failures among its neighbours, as it was then: what failed by
+///   chance among others that did not says nothing against its place (ours; Optuna leaves failures out).
 /// - What breaks limits (also by breaks_limits) is a result, worse than all that keep them and the better the
 ///   less it does: the sum over limits of the excess, each as a multiple of the first that was met of its
 ///   limit. Infeasible trials that say no such amount are in the bad density.
@@ -58,6 +61,7 @@ class Tpe : public Searcher {
     sameness_.update(problem_, change);
     const std::size_t row = row_of(trial);
     Row& it = rows_[row];
+    const bool had_failed = it.failed;
     it.runs = !trial.done() && trial.state != TrialState::paused;
     it.failed = trial.state == TrialState::failed;
     n_lost_ -= it.lost ? 1 : 0;
@@ -73,6 +77,8 @@ class Tpe : public Searcher {
           level.good.remove(static_cast<std::int64_t>(row));
     if (result) told(row, *change.result);
     if (result || it.lost) choose_model();
+    if (it.failed != had_failed) weigh(row);
+    if ((it.failed || result) && !it.ended) end(row);
     settle(row);
   }
 
@@ -87,10 +93,14 @@ class Tpe : public Searcher {
   }
 
  private:
+  static constexpr std::size_t kCompared = 128, kNeighbours = 8;
+
   struct Row {
     std::int64_t trial = 0;
     bool runs = false, failed = false, lost = false, pruned = false, broken = false;
     bool in_bad = false;  // belongs there; it may have been thinned out
+    bool ended = false;   // among those that failures are compared with
+    double weight = 1.0;  // there
     std::int32_t slot = -1;
   };
   /// The results at one fidelity.
@@ -182,6 +192,45 @@ class Tpe : public Searcher {
     return std::isfinite(sum) ? sum : 0.0;
   }
 
+  void end(std::size_t row) {
+    rows_[row].ended = true;
+    ended_.push_back(row);
+    if (ended_.size() > kCompared) ended_.pop_front();
+  }
+
+  /// What a failure counts in the bad density: the share of failures among the nearest of the last ended
+  /// trials, one half where there are none. O(kCompared d).
+  void weigh(std::size_t row) {
+    Row& it = rows_[row];
+    it.weight = 1.0;
+    if (it.failed) {
+      std::vector<std::pair<double, std::size_t>> near;
+      for (const std::size_t other : ended_)
+        if (other != row) near.emplace_back(distance(row, other), other);
+      const std::size_t n = std::min(kNeighbours, near.size());
+      std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(n), near.end());
+      double failures = 0.5;
+      for (std::size_t k = 0; k < n; ++k) failures += rows_[near[k].second].failed ? 1.0 : 0.0;
+      it.weight = failures / static_cast<double>(n + 1);
+    }
+    if (it.slot >= 0) bad_.set_weight(static_cast<std::size_t>(it.slot), it.weight);
+  }
+
+  double distance(std::size_t a, std::size_t b) const {
+    const Codes one = codes(a), other = codes(b);
+    double sum = 0.0;
+    for (std::size_t k = 0; k < axes_.size(); ++k) {
+      if (std::isnan(one[k]) && std::isnan(other[k])) continue;
+      const double apart = std::abs(static_cast<double>(one[k]) - static_cast<double>(other[k]));
+      const bool same = apart == 0.0;
+      if (std::isnan(apart) || (axes_[k].is_categorical() && !same))
+        sum += 1.0;
+      else
+        sum += std::pow(axes_[k].size() > 1 ? apart / (axes_[k].size() - 1) : apart, 2);
+    }
+    return sum;
+  }
+
   /// Puts a row into the bad density, or takes it out.
   void settle(std::size_t row) {
     Row& it = rows_[row];
@@ -204,7 +253,7 @@ class Tpe : public Searcher {
     }
     it.slot = static_cast<std::int32_t>(bad_.size());
     row_in_slot_.push_back(row);
-    bad_.add(codes(row), 1.0);
+    bad_.add(codes(row), it.weight);
   }
 
   void free_slot(std::size_t slot) {
@@ -234,10 +283,10 @@ class Tpe : public Searcher {
   }
 
   /// A good one keeps its slot in the bad density, with no share.
-  void share_of_bad(double weight) {
+  void share_of_bad(double share) {
     for (const auto& member : in_good_) {
-      const auto slot = rows_[static_cast<std::size_t>(member.id)].slot;
-      if (slot >= 0) bad_.set_weight(static_cast<std::size_t>(slot), weight);
+      const Row& it = rows_[static_cast<std::size_t>(member.id)];
+      if (it.slot >= 0) bad_.set_weight(static_cast<std::size_t>(it.slot), share * it.weight);
     }
   }
 
@@ -278,6 +327,7 @@ class Tpe : public Searcher {
   Moves moves_;
   Sameness sameness_;
   std::vector<Axis> axes_;
+  std::deque<std::size_t> ended_;  // rows
   std::size_t n_lost_ = 0;
   std::vector<Row> rows_;
   std::unordered_map<std::int64_t, std::size_t> row_by_trial_;
