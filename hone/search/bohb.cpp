@@ -169,6 +169,9 @@ class Bohb : public Searcher {
     std::deque<std::int64_t> order;  // as they came
     bool changed = true;
     Density good, bad;
+    bool has_finite() const {
+      return std::any_of(values.begin(), values.end(), [](const auto& it) { return !it.second.empty(); });
+    }
     void remove(std::int64_t trial) {
       if (values.erase(trial) == 0) return;
       std::erase(order, trial);
@@ -197,7 +200,8 @@ class Bohb : public Searcher {
   Level* model() {
     if (moves_.free().empty()) return nullptr;
     for (auto level = levels_.rbegin(); level != levels_.rend(); ++level)
-      if (level->second.values.size() >= settings_.min_points + 2) return &level->second;
+      if (level->second.values.size() >= settings_.min_points + 2 && level->second.has_finite())
+        return &level->second;
     return nullptr;
   }
 
@@ -220,7 +224,8 @@ class Bohb : public Searcher {
 
     const std::size_t n = ranked.size();
     const auto share = static_cast<std::size_t>(settings_.top * static_cast<double>(n));
-    const std::size_t n_good = std::min(n, std::max(settings_.min_points, share));
+    // What failed is never good, though it were the best there is (HpBandSter's takes it).
+    const std::size_t n_good = std::min(rows.size(), std::max(settings_.min_points, share));
     const std::size_t n_bad = std::min(n, std::max(settings_.min_points, n - n_good));
     std::vector<space::Point> good, bad;
     for (std::size_t i = 0; i < n_good; ++i) good.push_back(points_.at(ranked[i]));

@@ -89,6 +89,24 @@ TEST(Bohb, WhatFailedIsBadAndNothingPoisonsTheModel) {
   EXPECT_TRUE(study.searcher->ask(999, 0)) << "with nothing left it draws at random";
 }
 
+TEST(Bohb, WhatFailedIsNeverGood) {
+  const auto space = space::Space::Builder().real("x", 0, 1).build();
+  SimulatedStudy study("bohb", problem_of(space), Json{{"random_fraction", 0.0}});
+  const auto at = [&](double x) -> study::Trial& { return study.create(space::Config({{"x", x}})); };
+  for (int i = 0; i < 12; ++i) {
+    study::Trial& trial = at(0.1 + 0.02 * i);
+    trial.target = 1;
+    study.set_state(trial, TrialState::failed);
+  }
+  int far = 0;
+  for (int i = 0; i < 100; ++i) far += study.searcher->ask(100 + i, 0)->real("x") > 0.5 ? 1 : 0;
+  EXPECT_GT(far, 30) << "nothing is good yet: random";
+  study.finish(at(0.9), {1.0});
+  int near = 0;
+  for (int i = 0; i < 100; ++i) near += study.searcher->ask(200 + i, 0)->real("x") > 0.7 ? 1 : 0;
+  EXPECT_GT(near, 80);
+}
+
 TEST(Bohb, TheLargestRatioOfGoodToBadIsProposed) {
   // Good ones are half at 0.3 and half at 0.7; bad ones are all at 0.3.
   const auto share_at_seven = [](int n_samples) {

@@ -358,6 +358,29 @@ TEST(Gp, MobsterLearnsFromLowFidelities) {
   EXPECT_LT(1.5 * joint, highest);
 }
 
+TEST(Gp, MobsterTakesReportsBetweenRungsForNothing) {
+  const auto value = [](const space::Config& config, std::int64_t r) {
+    return branin(config) / 50.0 + 1.0 / static_cast<double>(r);
+  };
+  std::vector<std::string> asked;
+  for (const bool often : {false, true}) {
+    Problem problem = problem_of(cube(2));
+    problem.horizon = 9;
+    problem.rungs = {1, 9};
+    SimulatedStudy study("mobster", problem, Json{{"n_startup", 4}});
+    for (int i = 0; i < 12; ++i) {
+      Rng rng(static_cast<std::uint64_t>(i), "gp test");
+      study::Trial& trial = study.create(problem.space.sample(rng));
+      const std::int64_t last = i % 3 == 0 ? 9 : 1;
+      for (std::int64_t r = 1; r <= last; ++r)
+        if (often || r == 1 || r == 9) study.result(trial, {value(trial.config, r)}, r);
+      study.set_state(trial, last == 9 ? TrialState::completed : TrialState::paused);
+    }
+    asked.push_back(study.ask().shown());
+  }
+  EXPECT_EQ(asked[0], asked[1]);
+}
+
 TEST(Gp, TurboBeatsRandomOnManyParameters) {
   const auto sphere = [](const space::Config& config) {
     double sum = 0.0;

@@ -64,6 +64,26 @@ TEST(Smac, BeginsWithASobolDesignOfAQuarterOfTheBudget) {
   EXPECT_GT(near, 10);
 }
 
+TEST(Smac, BearsAConstantAddedToTheLoss) {
+  const auto regret = [](double constant) {
+    double sum = 0.0;
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      SimulatedStudy study(
+          "smac", problem_of(space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build(), 1, seed));
+      double best = 1e9;
+      study.run(60, [&](const space::Config& config) {
+        const double value = std::pow(config.real("x") - 0.3, 2) + std::pow(config.real("y") - 0.8, 2);
+        best = std::min(best, value);
+        return std::vector<double>{value + constant};
+      });
+      sum += best / 4.0;
+    }
+    return sum;
+  };
+  EXPECT_LT(regret(1e5), 0.003);  // random: 0.006
+  EXPECT_LT(regret(100.0), 0.003);
+}
+
 TEST(Smac, LeavesARegionThatFails) {
   const space::Space line = space::Space::Builder().real("x", 0.0, 1.0).build();
   SimulatedStudy study("smac", problem_of(line), Json{{"random_probability", 0.0}, {"n_initial", 8}});

@@ -142,6 +142,46 @@ TEST(Tpe, FailedInfeasibleAndNaNAreNeverGood) {
   }
 }
 
+TEST(Tpe, BeginsWithFewWhereMostFails) {
+  int works = 0;
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    SimulatedStudy study(
+        "tpe", problem_of(space::Space::Builder().real("x", 0, 1).real("y", 0, 1).build(), 1, seed));
+    while (study.trials.size() < 60) {
+      study::Trial& trial = study.create(study.ask());
+      const double x = trial.config.real("x");
+      if (x >= 0.9)
+        study.finish(trial, {x});
+      else
+        study.set_state(trial, study::TrialState::failed);
+      works += study.trials.size() > 30 && x >= 0.9 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(works, 30);  // of 180; chance gives 18
+}
+
+TEST(Tpe, AFailureAmongSuccessesSaysLittle) {
+  // What one half of the good configs failed by chance, another half has to make up for.
+  const auto near = [](bool together) {
+    int count = 0;
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      SimulatedStudy study("tpe", problem_of(space::Space::Builder().real("x", 0, 1).build(), 1, seed));
+      const auto at = [&](double x) -> study::Trial& { return study.create(space::Config({{"x", x}})); };
+      for (int i = 0; i < 40; ++i) {
+        const double x = (i + 0.5) / 40.0;
+        study.finish(at(x), {std::abs(x - 0.3)});
+      }
+      for (int i = 0; i < 8; ++i)
+        study.set_state(at(together ? 0.24 + 0.015 * i : 0.01 + 0.12 * i), study::TrialState::failed);
+      for (int i = 0; i < 200; ++i)
+        count += std::abs(study.searcher->ask(100 + i, 0)->real("x") - 0.3) < 0.06 ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_GT(near(false), 0.5 * 800);
+  EXPECT_GT(near(true), 0.8 * near(false));
+}
+
 TEST(Tpe, ModelsTheHighestFidelityThatHasEnough) {
   // At fidelity 1 small x looks good; at fidelity 9 large x is.
   SimulatedStudy study("tpe", problem_of(line()));
