@@ -131,19 +131,23 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
   return problems;
 }
 
-std::vector<run::PeerMethod> peers_of(const BenchArguments& arguments, bool needed) {
-  if (!needed && !std::filesystem::exists(arguments.peers + "/peers.json")) return {};
-  return run::peer_methods(arguments.peers);
-}
-
-std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
+/// `skips` gets what is asked for by default and not there.
+std::vector<run::Contender> contenders_of(const BenchArguments& arguments,
+                                          std::vector<run::ComparisonSkip>& skips) {
   std::vector<std::string> words = words_of(arguments.searchers);
   const bool all = words.empty();
   if (all) words = {kOwn, kPeers};
   const auto asks_peers = [](const std::string& word) {
     return word == kPeers || word.starts_with(kPeerPrefix);
   };
-  const auto peers = peers_of(arguments, !all && std::any_of(words.begin(), words.end(), asks_peers));
+  std::vector<run::PeerMethod> peers;
+  if (all && !std::filesystem::exists(arguments.peers + "/peers.json"))
+    skips.push_back({"", kPeers,
+                     fmt::format("there are no adapters in {}; give --peers the folder bench/peers of hone's "
+                                 "source",
+                                 arguments.peers)});
+  else if (std::any_of(words.begin(), words.end(), asks_peers))
+    peers = run::peer_methods(arguments.peers);
   std::vector<std::string> schedulers = words_of(arguments.schedulers);
   if (schedulers.empty()) schedulers = {"fixed"};
   for (const auto& word : schedulers) {
@@ -215,7 +219,8 @@ std::vector<run::Contender> contenders_of(const BenchArguments& arguments) {
 
 int bench_search(const BenchArguments& arguments) {
   run::Comparison comparison;
-  comparison.contenders = contenders_of(arguments);
+  std::vector<run::ComparisonSkip> skips;
+  comparison.contenders = contenders_of(arguments, skips);
   comparison.problems = problems_of(arguments);
   comparison.trials = arguments.trials;
   comparison.seeds = arguments.seeds;
@@ -232,6 +237,7 @@ int bench_search(const BenchArguments& arguments) {
     };
     results = run::compare(comparison, arguments.out + "/runs.jsonl", hooks);
   }
+  results.skips.insert(results.skips.begin(), skips.begin(), skips.end());
   const run::ComparisonSummary summary = run::summarise(comparison, results);
   const std::string page = arguments.out + "/report.html";
   const Json json = run::comparison_json(comparison, summary);

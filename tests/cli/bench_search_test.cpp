@@ -149,6 +149,25 @@ TEST(BenchSearch, WhatIsLeftOutSaysWhy) {
       << run.err();
 }
 
+TEST(BenchSearch, PeersThatAreAskedForByDefaultAndNotThereAreLeftOutWithAWord) {
+  const Folder folder;
+  const auto said = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"bench",  "search",   "--suite", "classic", "--problems",
+                                   "branin", "--trials", "2",       "--seeds", "1",
+                                   "--out",  "o",        "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    Program run(folder, words);
+    EXPECT_EQ(run.status(), 0) << run.err();
+    return run.out() + run.err();
+  };
+  constexpr const char* kLine = "peers: there are no adapters in bench/peers; give --peers";
+  const std::string text = said({});
+  EXPECT_NE(text.find(std::string("Left out:\n  ") + kLine), std::string::npos) << text;
+  EXPECT_NE(folder.read("o/report.html").find("there are no adapters in bench/peers"), std::string::npos);
+  EXPECT_NE(said({"--json"}).find(std::string("left out: ") + kLine), std::string::npos);
+  EXPECT_EQ(said({"--searchers", "random"}).find("adapters"), std::string::npos) << "nobody asked for them";
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :
