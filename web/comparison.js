@@ -184,7 +184,7 @@ function skip_section() {
   const by_reason = new Map();
   for (const s of data.skips) {
     const key = `${s.contender}: ${s.why}`;
-    by_reason.set(key, [...(by_reason.get(key) || []), s.problem].filter(Boolean));
+    by_reason.set(key, [...(by_reason.get(key) || []), [s.problem, s.reached].filter(Boolean).join(" ")].filter(Boolean));
   }
   $("skips").append(by_reason.size ? el("ul", {}, ...[...by_reason].map(([why, where]) => el("li", {}, why + (where.length ? ` (${where.join(", ")})` : "")))) : el("p", {class: "quiet"}, "Nothing."));
 }

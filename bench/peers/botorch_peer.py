@@ -3,6 +3,7 @@ limit, and noisy log expected (hypervolume) improvement, times the probability t
 its alternating search over mixed spaces, by its local search over wholly discrete ones. Every ordered value is a number
 in [0, 1] on its scale, a category its index with a kernel of its own."""
 
+import itertools
 import math
 import warnings
 
@@ -14,7 +15,7 @@ from botorch.acquisition.objective import GenericMCObjective
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import MixedSingleTaskGP, ModelListGP, SingleTaskGP
 from botorch.models.transforms import Standardize
-from botorch.optim import optimize_acqf, optimize_acqf_discrete_local_search
+from botorch.optim import optimize_acqf, optimize_acqf_discrete, optimize_acqf_discrete_local_search
 from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from botorch.utils.multi_objective.pareto import is_non_dominated
@@ -26,6 +27,8 @@ from protocol import Worst, categories, grid, serve, unit_size, versions
 MAX_DISCRETE = 64
 # Steps of L-BFGS in one fit of the Gaussian process.
 MAX_FIT_STEPS = 200
+# Starts of the local search, which wants as many points that are new.
+RESTARTS = 5
 
 
 class BoTorch:
@@ -54,7 +57,14 @@ class BoTorch:
         self.initial = max(5, min(2 * d, setup["trials"] // 4))
         self.sobol = torch.quasirandom.SobolEngine(d, scramble=True, seed=setup["seed"])
         self.x, self.y, self.pending = [], [], {}
+        self.known = {}  # points that were asked for or given, in their order
+        self.size = math.inf
+        if len(self.discrete) + len(self.categorical) == d:
+            self.size = math.prod(len(choices) for choices in self.choices())
         self.worst = Worst()
+
+    def choices(self):
+        return [self.discrete.get(i) or self.categorical[i] for i in range(len(self.parameters))]
 
     def levels(self, parameter):
         """How many values, where they are few and evenly spaced on the parameter's scale; else 0."""
@@ -120,12 +130,15 @@ class BoTorch:
         model = self.model(x, y)
         pending = torch.tensor(list(self.pending.values())) if self.pending else None
         acquisition = self.acquisition(model, x, y, pending)
-        if len(self.discrete) + len(self.categorical) == len(self.parameters):
+        if self.size - len(self.known) < RESTARTS:
+            left = [point for point in itertools.product(*self.choices()) if point not in self.known]
+            candidate, _ = optimize_acqf_discrete(acquisition, q=1, choices=torch.tensor(left))
+        elif self.size < math.inf:
             # Many times faster there than the alternating search, and it does not propose what is known.
-            choices = [torch.tensor(self.discrete.get(i) or self.categorical[i]) for i in range(len(self.parameters))]
-            avoid = torch.cat([x, pending]) if pending is not None else x
+            choices = [torch.tensor(values) for values in self.choices()]
+            avoid = torch.tensor(list(self.known))
             candidate, _ = optimize_acqf_discrete_local_search(
-                acquisition, choices, q=1, num_restarts=5, raw_samples=1024, X_avoid=avoid
+                acquisition, choices, q=1, num_restarts=RESTARTS, raw_samples=1024, X_avoid=avoid
             )
         elif self.discrete or self.categorical:
             candidate, _ = optimize_acqf_mixed_alternating(
@@ -171,8 +184,11 @@ class BoTorch:
         )
 
     def ask(self, number):
+        if len(self.known) >= self.size:
+            return None
         point = self.rounded(self.next_point())
         self.pending[number] = point
+        self.known[tuple(point)] = True
         return {parameter["name"]: self.value(i, point[i]) for i, parameter in enumerate(self.parameters)}
 
     def tell(self, number, values, limits=()):
@@ -185,6 +201,7 @@ class BoTorch:
     def fill(self, configs, values):
         for config, value in zip(configs, values):
             self.x.append([self.position(i, config[parameter["name"]]) for i, parameter in enumerate(self.parameters)])
+            self.known[tuple(self.rounded(self.x[-1]))] = True
             self.y.append(tuple(value))
 
 

@@ -54,7 +54,7 @@ class Flaml:
             if chosen is not None:
                 break
         else:
-            raise Unable("it proposes nothing more")
+            return None
         self.asked[number] = name, chosen
         config = {}
         for parameter in self.parameters:

@@ -5,7 +5,8 @@ line from its standard output. docs/bench.md describes the lines.
              "limits": 0, "workers": 1, "rungs": [1, 3, 9]}        -> {"version": "optuna 5.0.0"}
     ask     {"do": "ask", "trial": 3}                              -> {"config": {...}, "ms": 1.5}
             {"trial": 1, "to": 9, ...} with several rungs: the trial to run or to go on with, and how far;
-            a config of null says that nothing can be asked until something is told
+            a config of null says that nothing can be asked until something is told; where nothing runs, that
+            there is nothing more to propose: the run ends there, and what it found counts
     tell    {"do": "tell", "trial": 3, "values": [0.3]}            -> {"ms": 0.1}
             values of null: it failed; "limits": [0.2] where it was started with that many: by how much
             each is broken, at most 0 where it is kept
@@ -18,7 +19,8 @@ line from its standard output. docs/bench.md describes the lines.
 A parameter of the space with {"when": {"parent": NAME, "values": [...]}} is there only where its parent is and has
 one of those values. A peer that knows no conditions may give values for it all the same.
 
-Values are oriented: less is better. An answer {"error": "..."} ends the run.
+Values are oriented: less is better. An answer {"error": "..."} ends the run: what it found until then is shown, but has
+no rank.
 """
 
 import importlib.metadata
@@ -92,7 +94,7 @@ class Timed:
 def serve(make):
     """Answers lines until the input ends. `make(setup)` gives an object with version, ask(number) and
     tell(number, values), and where it takes several rungs report(number, fidelity, values). ask gives a config,
-    or (trial, config, to)."""
+    or (trial, config, to), or None."""
     # What a library prints must not stand between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

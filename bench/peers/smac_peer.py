@@ -103,7 +103,10 @@ class Smac:
         return config
 
     def ask(self, number):
-        info = self.facade.ask()
+        try:
+            info = self.facade.ask()
+        except StopIteration:  # it has tried all that there is
+            return None
         if self.method != "mf":
             self.asked[number] = info
             return self.config(info.config)

@@ -65,7 +65,7 @@ class SyneTune:
     def ask(self, number):
         suggestion = self.scheduler.suggest()
         if suggestion is None:
-            raise Unable("it proposes nothing more")
+            return None
         if not suggestion.spawn_new_trial_id:
             raise Unable("it goes on with a paused trial, which this adapter does not expect")
         number = len(self.trials)

@@ -105,6 +105,11 @@ double ComparisonRun::regret_at(double n) const {
   return regret;
 }
 
+std::string BrokenRun::reached() const {
+  if (run_.workers == 1) return fmt::format("after {} of {} evaluations", run_.evaluations, run_.trials);
+  return fmt::format("after {:.1f} of {} evaluations' worth of time", run_.broke_at, run_.trials);
+}
+
 Json ComparisonRun::json() const {
   Json improvements = Json::array();
   for (const auto& [x, regret] : best) improvements.push_back({short_number(x), short_number(regret)});
@@ -219,8 +224,11 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
             results.interrupted = true;
             return results;
           }
+          const auto* broken = dynamic_cast<const BrokenRun*>(&error);
+          if (broken != nullptr) results.broken.push_back(broken->run());
           // The other seeds would fare no better.
-          results.skips.push_back({problem.name(), contender.name, error.what()});
+          results.skips.push_back({problem.name(), contender.name, error.what(),
+                                   broken == nullptr ? std::string() : broken->reached()});
           done += static_cast<std::size_t>(comparison.seeds - seed + 1);
           break;
         }

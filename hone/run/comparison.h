@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "hone/base/error.h"
+#include "hone/base/numbers.h"
 #include "hone/run/peer.h"
 #include "hone/run/ranks.h"
 #include "hone/run/suite.h"
@@ -52,6 +54,9 @@ struct ComparisonRun {
   std::vector<std::pair<double, double>> best;
   std::int64_t evaluations = 0;
   std::vector<double> ms;  ///< of each ask with its tell; under the clock their mean alone
+  /// Where a peer broke, on the scale of `best`: what it would have found from there on nobody knows.
+  /// Infinite: it did not. Not in json().
+  double broke_at = kInfinity;
 
   /// The regret after so many evaluations; infinite where nothing was found by then.
   double regret_at(double n) const;
@@ -59,15 +64,29 @@ struct ComparisonRun {
   static ComparisonRun from_json(const Json& json);  ///< throws Error
 };
 
-/// A run that was not made, and why.
+/// A run that was not made to its end, and why.
 struct ComparisonSkip {
   std::string problem, contender, why;
+  std::string reached = {};  ///< how far it came, of one that broke: "after 2 of 100 evaluations"
+};
+
+/// A peer broke in the midst of a run: what went wrong, and the run up to there.
+class BrokenRun : public Error {
+ public:
+  BrokenRun(const Error& error, ComparisonRun run) : Error(error), run_(std::move(run)) {}
+  const ComparisonRun& run() const { return run_; }
+  std::string reached() const;  ///< ComparisonSkip::reached
+
+ private:
+  ComparisonRun run_;
 };
 
 struct ComparisonResults {
   std::vector<ComparisonRun> runs;
   std::vector<ComparisonSkip> skips;
   bool interrupted = false;  ///< what is there is saved, the rest was not run
+  /// What peers had done when they broke: figures up to there, and no rank. Tried anew the next time.
+  std::vector<ComparisonRun> broken = {};
 };
 
 struct ComparisonHooks {
@@ -82,8 +101,10 @@ struct ComparisonHooks {
 ComparisonResults compare(const Comparison& comparison, const std::string& cache,
                           const ComparisonHooks& hooks = {});
 
-/// One run, no cache. Throws PeerUnable or Error where the contender cannot do it. A peer's process goes into
-/// `kept` and is taken from there for its next run, where it is given; after an error it must be reset.
+/// One run, no cache. Throws PeerUnable or Error where the contender cannot do it, BrokenRun where a peer
+/// breaks after its first evaluation. A run in which it evaluated every config of the space is whole, however
+/// it ends, and so is one after which it has nothing more to propose. A peer's process goes into `kept` and
+/// is taken from there for its next run, where it is given; after an error it must be reset.
 ComparisonRun compare_one(const Problem& problem, const Contender& contender, std::uint64_t seed,
                           std::int64_t trials, std::int64_t workers,
                           const std::function<bool()>& interrupted = {},

@@ -61,7 +61,10 @@ std::string comparison_page(const Comparison& comparison, const ComparisonResult
   Json skips = Json::array();
   for (const auto* list : {&results.skips, &summary.lacks})
     for (const ComparisonSkip& skip : *list)
-      skips.push_back({{"problem", skip.problem}, {"contender", skip.contender}, {"why", skip.why}});
+      skips.push_back({{"problem", skip.problem},
+                       {"contender", skip.contender},
+                       {"why", skip.why},
+                       {"reached", skip.reached}});
   const Json data{{"title", title},
                   {"hone", HONE_VERSION},
                   {"trials", comparison.trials},

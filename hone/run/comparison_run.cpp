@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <queue>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -183,17 +184,51 @@ std::optional<std::vector<double>> told(const Problem& problem, const Contender&
   return study::oriented(problem.objectives(), outcome.measures);
 }
 
+/// The feasible configs that were evaluated at the horizon.
+class Seen {
+ public:
+  void add(const space::Space& space, const space::Config& config) {
+    if (!space.feasible(config)) return;
+    std::string text;
+    config.append_json(text);
+    configs_.insert(std::move(text));
+  }
+  bool are_all_of(const space::Space& space) const {
+    const auto count = space.count();
+    return count && static_cast<std::int64_t>(configs_.size()) >= *count;
+  }
+
+ private:
+  std::set<std::string> configs_;
+};
+
+/// What becomes of a run that `error` ended: whole where nothing was left to find, else what was found up to
+/// there. To be called where the error is caught; one before the first evaluation is thrown again.
+void break_off(const Problem& problem, ComparisonRun& run, const Seen& seen, double at, const Error& error) {
+  if (run.evaluations == 0) throw;
+  if (seen.are_all_of(problem.space())) return;
+  run.broke_at = at;
+  throw BrokenRun(error, run);
+}
+
 void run_peer(const Problem& problem, const Contender& contender, ComparisonRun& run,
               const std::function<bool()>& interrupted, std::unique_ptr<Peer>& kept) {
   Peer& peer = peer_for(contender, start_of(problem, contender, run, interrupted), kept);
   run.library = peer.version();
   Scoreboard board(problem, run);
-  for (std::int64_t i = 0; i < run.trials; ++i) {
-    const auto asked = peer.ask(i);
-    if (!asked.config) break;
-    const Outcome outcome = outcome_of(problem, *asked.config, problem.horizon());
-    run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome), outcome.excess));
-    board.add(static_cast<double>(i + 1), outcome.good ? &outcome.measures : nullptr);
+  Seen seen;
+  try {
+    for (std::int64_t i = 0; i < run.trials; ++i) {
+      const auto asked = peer.ask(i);
+      if (!asked.config) break;  // nothing runs that could be told: it has nothing more to propose
+      const Outcome outcome = outcome_of(problem, *asked.config, problem.horizon());
+      board.add(static_cast<double>(i + 1), outcome.good ? &outcome.measures : nullptr);
+      seen.add(problem.space(), *asked.config);
+      run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome), outcome.excess));
+    }
+  } catch (const Error& error) {
+    kept.reset();
+    break_off(problem, run, seen, static_cast<double>(run.evaluations), error);
   }
 }
 
@@ -240,12 +275,26 @@ class PeerClock {
         run_(run),
         contender_(contender),
         interrupted_(interrupted),
+        kept_(kept),
         peer_(peer_for(contender, start_of(problem, contender, run, interrupted), kept)),
         rungs_(contender.fidelity() ? rungs_of(problem) : std::vector<std::int64_t>{problem.horizon()}),
         unit_(unit_s(problem, run.workers)),
         board_(problem, run) {}
 
   void go() {
+    run_.library = peer_.version();
+    try {
+      run();
+    } catch (const Error& error) {
+      kept_.reset();
+      if (run_.evaluations > 0) close();  // at the horizon, of which there may be none
+      break_off(problem_, run_, seen_, now_ / unit_, error);
+    }
+    close();
+  }
+
+ private:
+  void run() {
     const double end = unit_ * static_cast<double>(run_.trials);
     std::int64_t idle = run_.workers;
     for (;;) {
@@ -256,13 +305,13 @@ class PeerClock {
       now_ = event.time_s;
       if (arrive(event.trial)) ++idle;
     }
-    const double mean = asks_ == 0 ? 0.0 : ms_ / static_cast<double>(asks_);
-    run_.evaluations = asks_;
-    run_.library = peer_.version();
-    run_.ms = {mean};
   }
 
- private:
+  void close() {
+    run_.evaluations = asks_;
+    run_.ms = {asks_ == 0 ? 0.0 : ms_ / static_cast<double>(asks_)};
+  }
+
   struct Event {
     double time_s;
     std::int64_t order, trial;
@@ -308,8 +357,10 @@ class PeerClock {
   bool arrive(std::int64_t number) {
     Running& trial = trials_[number];
     trial.reached = trial.next;
-    if (trial.reached >= problem_.horizon())
+    if (trial.reached >= problem_.horizon()) {
       board_.add(now_ / unit_, trial.outcome.good ? &trial.outcome.measures : nullptr);
+      seen_.add(problem_.space(), trial.config);
+    }
     const auto values = told(problem_, contender_, trial.outcome);
     if (trial.reached >= trial.to || !values) {
       ms_ += peer_.tell(number, values, trial.outcome.excess);
@@ -326,10 +377,12 @@ class PeerClock {
   ComparisonRun& run_;
   const Contender& contender_;
   const std::function<bool()>& interrupted_;
+  std::unique_ptr<Peer>& kept_;
   Peer& peer_;
   std::vector<std::int64_t> rungs_;
   double unit_;
   Scoreboard board_;
+  Seen seen_;
   std::map<std::int64_t, Running> trials_;
   std::priority_queue<Event> events_;
   double now_ = 0.0, ms_ = 0.0;

@@ -25,16 +25,17 @@ std::vector<double> checkpoints(std::int64_t trials) {
 
 /// What a run that has found nothing yet counts as in means: 1, a median config, or the worst first find of
 /// any run on the problem where that is worse.
-double worth_of_nothing(const ComparisonResults& results, const std::string& problem) {
-  double worst = 1.0;
-  for (const ComparisonRun& run : results.runs)
+double worth_of_nothing(const std::vector<ComparisonRun>& runs, const std::string& problem,
+                        double least = 1.0) {
+  double worst = least;
+  for (const ComparisonRun& run : runs)
     if (run.problem == problem && !run.best.empty()) worst = std::max(worst, run.best.front().second);
   return worst;
 }
 
 /// NaN beyond what was run.
 double regret_at(const ComparisonRun& run, double n, double nothing) {
-  if (n > static_cast<double>(run.trials)) return kNaN;
+  if (n > std::min(static_cast<double>(run.trials), run.broke_at)) return kNaN;
   return std::min(run.regret_at(n), nothing);
 }
 double mean_at(const std::vector<const ComparisonRun*>& runs, double n, double nothing) {
@@ -126,16 +127,26 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
   summary.at = checkpoints(comparison.trials);
   summary.targets = {0.1, 0.03, 0.01};
   using Runs = std::vector<const ComparisonRun*>;
-  std::map<std::pair<std::string, std::string>, Runs> groups;
+  using Groups = std::map<std::pair<std::string, std::string>, Runs>;
+  Groups groups;
   for (const ComparisonRun& run : results.runs) groups[{run.problem, run.contender}].push_back(&run);
   for (const auto& [key, runs] : groups)
-    summary.cells[key] =
-        cell_of(runs, summary, static_cast<double>(comparison.trials), worth_of_nothing(results, key.first));
+    summary.cells[key] = cell_of(runs, summary, static_cast<double>(comparison.trials),
+                                 worth_of_nothing(results.runs, key.first));
+  // Where no run is whole, what was done until it broke: no reason to count others' runs differently.
+  Groups broken;
+  for (const ComparisonRun& run : results.broken)
+    if (!groups.contains({run.problem, run.contender})) broken[{run.problem, run.contender}].push_back(&run);
+  for (const auto& [key, runs] : broken) {
+    const double nothing = worth_of_nothing(results.runs, key.first);
+    summary.cells[key] = cell_of(runs, summary, static_cast<double>(comparison.trials),
+                                 worth_of_nothing(results.broken, key.first, nothing));
+  }
 
   for (const Contender& contender : comparison.contenders) {
     const auto has = [&](const Problem& problem) {
-      const auto cell = summary.cells.find({problem.name(), contender.name});
-      return cell != summary.cells.end() && !std::isnan(cell->second.regret.back());
+      const std::pair key{problem.name(), contender.name};
+      return groups.contains(key) && !std::isnan(summary.cells.at(key).regret.back());
     };
     const auto n = std::count_if(comparison.problems.begin(), comparison.problems.end(), has);
     const auto any = [&](const Problem& problem) {
@@ -171,7 +182,7 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
     }
     if (shared.empty() || shared.front().empty()) continue;
     common.push_back(std::move(shared));
-    nothing.push_back(worth_of_nothing(results, problem.name()));
+    nothing.push_back(worth_of_nothing(results.runs, problem.name()));
   }
   for (std::size_t i = 0; i < summary.at.size() && !common.empty(); ++i) {
     std::vector<std::vector<double>> values;
@@ -206,7 +217,8 @@ std::vector<std::string> left_out_lines(const ComparisonResults& results, const 
                                     [&](const auto& entry) { return entry.first == reason; });
     auto& where = found == reasons.end() ? reasons.emplace_back(reason, std::vector<std::string>{}).second
                                          : found->second;
-    if (!skip.problem.empty()) where.push_back(skip.problem);
+    if (!skip.problem.empty())
+      where.push_back(skip.reached.empty() ? skip.problem : skip.problem + " " + skip.reached);
   }
   std::vector<std::string> lines;
   for (const auto& [reason, where] : reasons) {

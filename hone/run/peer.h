@@ -72,7 +72,8 @@ class Peer {
   const std::string& version() const { return version_; }  ///< "optuna 5.0.0"
 
   struct Asked {
-    std::optional<space::Config> config = {};  ///< canonical; nullopt: nothing until something is told
+    /// Canonical; nullopt: nothing until something is told, and where nothing runs, nothing more.
+    std::optional<space::Config> config = {};
     std::int64_t trial = 0;  ///< the given number, or of a method that decides on fidelity its own
     std::int64_t to = 0;     ///< how far; 0: to the end
     double ms = 0.0;

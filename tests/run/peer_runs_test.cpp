@@ -1,0 +1,220 @@
+// How runs of peers end.
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "../program.h"
+#include "hone/base/error.h"
+#include "hone/run/comparison.h"
+#include "hone/task/recorded.h"
+
+namespace hone::run {
+namespace {
+
+/// Goes through a parameter's values, or tenths of its range, and does what its method says, a JSON object:
+/// has nothing more to propose or dies at a trial, asks for one trial at a time, goes on with its first
+/// trial. What it is sent goes into the file "sent".
+const char* kAdapter = R"(import json, os, sys
+for text in sys.stdin:
+    line = json.loads(text)
+    if line["do"] != "ask":
+        open(os.path.join(os.path.dirname(__file__), "sent"), "a").write(text)
+    answer = {"ms": 0.5}
+    if line["do"] == "start":
+        method, space, rungs, running, asks = json.loads(line["method"]), line["space"], line["rungs"], 0, 0
+        answer["version"] = "fake 1"
+    elif line["do"] == "ask":
+        k = line["trial"]
+        if method.get("dies_at") == k:
+            sys.stderr.write("out of ideas\n")
+            sys.exit(3)
+        answer["config"] = {}
+        for p in space:
+            values = p.get("values") or [p["low"] + i / 10 * (p["high"] - p["low"]) for i in range(10)]
+            answer["config"][p["name"]] = values[k % len(values)]
+        if "goes_on" in method:
+            answer["trial"], answer["to"] = 0, rungs[min(k, 1) * (len(rungs) - 1)]
+        if method.get("null_at", k + 1) <= k or ("one" in method and running):
+            answer["config"] = None
+        else:
+            running += 1
+    elif line["do"] == "tell":
+        running -= 1
+    print(json.dumps(answer), flush=True)
+)";
+
+Problem table_problem(const std::string& name, const char* description, const std::string& rows) {
+  return Problem(std::make_shared<const task::Recorded>(
+      name, std::vector{std::make_shared<const task::Table>(task::Table::parse(description, rows, name))},
+      task::RecordedUse{}));
+}
+
+/// Eight configs, of which the last is the best one; x takes x + 1 seconds.
+Problem eight() {
+  std::string rows = "x,loss,runtime_s\n";
+  for (int x = 0; x < 8; ++x) rows += fmt::format("{},{},{}\n", x, 8 - x, x + 1);
+  return table_problem("eight",
+                       R"({"space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]},
+                           "metrics": {"loss": {"goal": "min"}, "runtime_s": {"unit": "s"}}})",
+                       rows);
+}
+
+class PeerRuns : public ::testing::Test {
+ protected:
+  PeerRuns() { folder.write("adapter.py", kAdapter); }
+
+  Contender peer(const Json& method) const {
+    Json entry{{"name", "fake"}, {"adapter", "adapter.py"}, {"method", method.dump()}, {"environment", ""}};
+    entry["fidelity"] = method.contains("goes_on");
+    return listed(std::move(entry));
+  }
+  Contender listed(Json entry) const {
+    folder.write("peers.json", Json{{"peers", Json::array({std::move(entry)})}}.dump());
+    Contender contender;
+    contender.name = "peer:fake";
+    contender.peer = peer_methods(folder.path());
+    contender.version = contender.peer.front().version;
+    return contender;
+  }
+  static Contender random() {
+    Contender contender;
+    contender.name = contender.searcher = "random";
+    contender.version = "this";
+    return contender;
+  }
+  std::vector<Json> sent(const std::string& what) const {
+    std::vector<Json> list;
+    std::istringstream lines(folder.read("sent"));
+    for (std::string line; std::getline(lines, line);)
+      if (Json json = parse_json(line, "sent"); json["do"] == what) list.push_back(std::move(json));
+    return list;
+  }
+
+  test::Folder folder;
+  std::vector<Suite> suites = function_suites();
+  const Problem& branin = find_problem(suites, "branin");
+};
+
+TEST_F(PeerRuns, NothingMoreToProposeEndsARunThatCounts) {
+  Comparison comparison;
+  comparison.problems = {eight()};
+  comparison.contenders = {random(), peer({{"null_at", 3}})};
+  comparison.trials = 5;
+  comparison.seeds = 2;
+  const auto results = compare(comparison, "");
+  EXPECT_TRUE(results.skips.empty());
+  EXPECT_TRUE(results.broken.empty());
+  ASSERT_EQ(results.runs.size(), 4U);
+  EXPECT_EQ(results.runs[2].evaluations, 3);
+  EXPECT_EQ(results.runs[2].ms.size(), 3U);
+  const auto summary = summarise(comparison, results);
+  EXPECT_EQ(summary.ranked, (std::vector<std::string>{"random", "peer:fake"}));
+  EXPECT_NEAR(summary.cells.at({"eight", "peer:fake"}).regret.back(), eight().normalised_regret(6.0), 1e-6);
+}
+
+TEST_F(PeerRuns, UnderTheClockNothingNowIsNotNothingMore) {
+  // One trial at a time, whatever workers there are: 0, 1 and 2 take 6 seconds of 5 * 4.5 / 2.
+  const ComparisonRun one = compare_one(eight(), peer({{"one", true}}), 1, 5, 2);
+  EXPECT_GE(one.evaluations, 3);
+  EXPECT_TRUE(std::isinf(one.broke_at));
+  const ComparisonRun ends = compare_one(eight(), peer({{"null_at", 3}}), 1, 5, 2);
+  EXPECT_EQ(ends.evaluations, 3);
+  EXPECT_DOUBLE_EQ(ends.regret_at(5.0), eight().normalised_regret(6.0));
+}
+
+TEST_F(PeerRuns, WhatAPeerDidBeforeItBrokeIsShownWithoutARank) {
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {random(), peer({{"dies_at", 30}})};
+  comparison.trials = 50;
+  comparison.seeds = 2;
+  const auto results = compare(comparison, folder.file("runs.jsonl"));
+  EXPECT_EQ(results.runs.size(), 2U) << "random's alone";
+  ASSERT_EQ(results.broken.size(), 1U) << "the other seed would fare no better";
+  EXPECT_EQ(results.broken[0].evaluations, 30);
+  EXPECT_DOUBLE_EQ(results.broken[0].broke_at, 30.0);
+  const auto summary = summarise(comparison, results);
+  EXPECT_EQ(summary.ranked, std::vector<std::string>{"random"});
+  EXPECT_EQ(summary.unranked, std::vector<std::string>{"peer:fake"});
+  const auto& cell = summary.cells.at({"branin", "peer:fake"});
+  const ComparisonRun whole = compare_one(branin, peer(Json::object()), 1, 25, 1);
+  EXPECT_NEAR(cell.regret[0], whole.regret_at(25), 1e-6);
+  EXPECT_TRUE(std::isnan(cell.regret[1])) << "nobody knows what it would have found after 50";
+  for (const auto& [x, regret] : cell.curve) EXPECT_LE(x, 30.0);
+  const auto lines = left_out_lines(results, summary);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("out of ideas (branin after 30 of 50 evaluations)"), std::string::npos) << lines[0];
+  const std::string text = comparison_text(comparison, results, summary);
+  EXPECT_NE(text.find("peer:fake has no rank"), std::string::npos) << text;
+  EXPECT_NE(comparison_page(comparison, results, summary, "t").find("after 30 of 50 evaluations"),
+            std::string::npos);
+  EXPECT_EQ(comparison_json(comparison, summary)[1]["regret"][1], Json());
+  // It is tried anew: what broke once need not break again.
+  EXPECT_EQ(compare(comparison, folder.file("runs.jsonl")).broken.size(), 1U);
+  EXPECT_EQ(sent("start").size(), 3U);  // two of them of the comparison
+}
+
+TEST_F(PeerRuns, ABrokenRunSaysNothingBesideAWholeOne) {
+  const auto made = [](std::uint64_t seed, double regret) {
+    ComparisonRun run;
+    run.problem = "branin";
+    run.contender = "peer:fake";
+    run.seed = seed;
+    run.trials = 50;
+    run.evaluations = 50;
+    run.best = {{1.0, regret}};
+    return run;
+  };
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {peer(Json::object())};
+  comparison.trials = 50;
+  comparison.seeds = 2;
+  ComparisonResults results;
+  results.runs = {made(1, 0.5)};
+  results.broken = {made(2, 0.1)};
+  results.broken[0].broke_at = 30.0;
+  const auto summary = summarise(comparison, results);
+  EXPECT_EQ(summary.ranked, std::vector<std::string>{"peer:fake"}) << "by the seed that it ran to the end";
+  EXPECT_EQ(summary.cells.at({"branin", "peer:fake"}).regret, (std::vector<double>{0.5, 0.5}));
+  EXPECT_EQ(summary.lacks.size(), 1U);
+}
+
+TEST_F(PeerRuns, ABreakAfterTheLastConfigIsNone) {
+  const ComparisonRun whole = compare_one(eight(), peer({{"dies_at", 8}}), 1, 12, 1);
+  EXPECT_EQ(whole.evaluations, 8);
+  EXPECT_TRUE(std::isinf(whole.broke_at));
+  EXPECT_DOUBLE_EQ(whole.regret_at(12), 0.0);
+  try {
+    compare_one(eight(), peer({{"dies_at", 7}}), 1, 12, 1);
+    FAIL();
+  } catch (const BrokenRun& broken) {
+    EXPECT_EQ(broken.run().evaluations, 7);
+    EXPECT_EQ(broken.reached(), "after 7 of 12 evaluations");
+    EXPECT_NE(std::string(broken.what()).find("out of ideas"), std::string::npos) << broken.what();
+  }
+  // Under the clock it is asked before the last ones have ended.
+  EXPECT_TRUE(std::isinf(compare_one(eight(), peer({{"dies_at", 20}}), 1, 40, 2).broke_at));
+  try {
+    compare_one(eight(), peer({{"dies_at", 4}}), 1, 40, 2);
+    FAIL();
+  } catch (const BrokenRun& broken) {
+    // 0 and 1 begin at once, 2 and 3 when those end, and the next when 2 does, after 4 seconds; two workers
+    // finish an evaluation of mean length, by draws, in 2.25 seconds or so.
+    EXPECT_NEAR(broken.run().broke_at, 4.0 / 2.25, 0.2);
+    EXPECT_EQ(broken.run().evaluations, 4);
+    EXPECT_NE(broken.reached().find(" of 40 evaluations' worth of time"), std::string::npos);
+  }
+  // Before the first evaluation there is nothing to keep.
+  try {
+    compare_one(eight(), peer({{"dies_at", 0}}), 1, 12, 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(dynamic_cast<const BrokenRun*>(&error), nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace hone::run
