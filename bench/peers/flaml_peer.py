@@ -1,7 +1,10 @@
 """FLAML's CFO and BlendSearch by suggest and on_trial_complete, with no low-cost start known. Ordinals are integers
-over the index."""
+over the index. Where seconds are recorded it takes them as costs, and its clock shows those that have passed."""
+
+import time
 
 from flaml import CFO, BlendSearch, tune
+from flaml.tune.searcher import blendsearch
 
 from protocol import Unable, Worst, categories, grid, serve, versions
 
@@ -25,6 +28,16 @@ def domain(parameter):
     return tune.loguniform(low, high) if log else tune.uniform(low, high)
 
 
+class Clock:
+    """What stands for the module time in FLAML: the recorded seconds, of which its own clock knows nothing."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def time(self):
+        return self.seconds
+
+
 class Flaml:
     def __init__(self, setup):
         self.version = versions("FLAML")
@@ -39,8 +52,13 @@ class Flaml:
         for parameter in self.parameters:
             if categories(parameter) is not None:
                 space[parameter["name"]].ordered = False
+        self.clock, self.workers = Clock(), setup["workers"]
+        timed = setup.get("seconds", False)
+        blendsearch.time = self.clock if timed else time
+        # Without a name for the cost, or a budget of time, it counts every trial as 1.
+        cost = {"cost_attr": "time_total_s"} if timed else {}
         self.searcher = methods[setup["method"]](
-            metric="loss", mode="min", space=space, seed=setup["seed"], num_samples=setup["trials"]
+            metric="loss", mode="min", space=space, seed=setup["seed"], num_samples=setup["trials"], **cost
         )
         self.asked = {}
         self.worst = Worst()
@@ -68,10 +86,12 @@ class Flaml:
             config[parameter["name"]] = value
         return config
 
-    def tell(self, number, values):
+    def tell(self, number, values, seconds=1.0):
         name, chosen = self.asked.pop(number)
         told = self.worst.of(values)
-        result = {"loss": told[0] if told else FAILED, "config": chosen, "time_total_s": 1.0, "training_iteration": 1}
+        loss = told[0] if told else FAILED
+        result = {"loss": loss, "config": chosen, "time_total_s": seconds, "training_iteration": 1}
+        self.clock.seconds += seconds / self.workers
         self.searcher.on_trial_complete(name, result, error=False)
 
 

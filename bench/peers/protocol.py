@@ -2,14 +2,16 @@
 line from its standard output. docs/bench.md describes the lines.
 
     start   {"do": "start", "method": ..., "space": [...], "objectives": [...], "seed": 1, "trials": 100,
-             "limits": 0, "workers": 1, "rungs": [1, 3, 9]}        -> {"version": "optuna 5.0.0"}
+             "limits": 0, "workers": 1, "rungs": [1, 3, 9], "seconds": false}
+                                                                   -> {"version": "optuna 5.0.0"}
     ask     {"do": "ask", "trial": 3}                              -> {"config": {...}, "ms": 1.5}
             {"trial": 1, "to": 9, ...} with several rungs: the trial to run or to go on with, and how far;
             a config of null says that nothing can be asked until something is told; where nothing runs, that
             there is nothing more to propose: the run ends there, and what it found counts
     tell    {"do": "tell", "trial": 3, "values": [0.3]}            -> {"ms": 0.1}
             values of null: it failed; "limits": [0.2] where it was started with that many: by how much
-            each is broken, at most 0 where it is kept
+            each is broken, at most 0 where it is kept; "seconds": 2.5 where it was started with "seconds": true:
+            how long the evaluation took, as recorded (of a trial that went on, since it was asked for again)
     report  {"do": "report", "trial": 3, "fidelity": 3, "values": [0.3]}
                                                                    -> {"verdict": "continue", "ms": 0.1}
     fill    {"do": "fill", "configs": [...], "values": [[0.3], ...]}  finished trials, without asking
@@ -24,6 +26,7 @@ no rank.
 """
 
 import importlib.metadata
+import inspect
 import json
 import os
 import sys
@@ -94,7 +97,8 @@ class Timed:
 def serve(make):
     """Answers lines until the input ends. `make(setup)` gives an object with version, ask(number) and
     tell(number, values), and where it takes several rungs report(number, fidelity, values). ask gives a config,
-    or (trial, config, to), or None."""
+    or (trial, config, to), or None. tell is given limits where it was started with some, and seconds where it has
+    a parameter of that name and they are told."""
     # What a library prints must not stand between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -110,6 +114,7 @@ def serve(make):
             if line["do"] == "start":
                 with Timed() as timed:
                     peer = make(line)
+                takes_seconds = "seconds" in inspect.signature(peer.tell).parameters
                 answer({"version": peer.version, "ms": timed.ms})
             elif line["do"] == "ask":
                 with Timed() as timed:
@@ -119,11 +124,10 @@ def serve(make):
                 else:
                     answer({"config": asked, "ms": timed.ms})
             elif line["do"] == "tell":
+                limits = (line["limits"],) if "limits" in line else ()
+                seconds = {"seconds": line["seconds"]} if takes_seconds and "seconds" in line else {}
                 with Timed() as timed:
-                    if "limits" in line:
-                        peer.tell(line["trial"], line["values"], line["limits"])
-                    else:
-                        peer.tell(line["trial"], line["values"])
+                    peer.tell(line["trial"], line["values"], *limits, **seconds)
                 answer({"ms": timed.ms})
             elif line["do"] == "report":
                 with Timed() as timed:

@@ -114,11 +114,12 @@ class Smac:
         self.asked[number] = info
         return number, self.config(info.config), max(1, round(info.budget))
 
-    def tell(self, number, values):
+    def tell(self, number, values, seconds=1.0):
         info = self.asked.pop(number)
         status = StatusType.SUCCESS if values is not None else StatusType.CRASHED
         told = self.worst.of(values)
-        self.facade.tell(info, TrialValue(cost=told[0] if told else FAILED, time=1.0, status=status), save=False)
+        value = TrialValue(cost=told[0] if told else FAILED, time=seconds, status=status)
+        self.facade.tell(info, value, save=False)
 
 
 serve(Smac)

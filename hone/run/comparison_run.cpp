@@ -14,6 +14,7 @@
 #include "hone/run/problem_setup.h"
 #include "hone/run/simulator.h"
 #include "hone/study/front.h"
+#include "hone/task/recorded.h"
 
 namespace hone::run {
 
@@ -88,6 +89,12 @@ double mean_s(const Problem& problem) {
   return sum / static_cast<double>(kDraws);
 }
 
+/// Whether seconds were recorded, so that evaluations differ in what they cost.
+bool seconds_recorded(const Problem& problem) {
+  const auto recorded = std::dynamic_pointer_cast<const task::Recorded>(problem.benchmark());
+  return recorded != nullptr && !recorded->cost_measure().empty();
+}
+
 /// Virtual seconds in which the workers finish one evaluation of mean length.
 double unit_s(const Problem& problem, std::int64_t workers) {
   return mean_s(problem) / static_cast<double>(workers);
@@ -137,6 +144,7 @@ PeerStart start_of(const Problem& problem, const Contender& contender, const Com
   start.trials = run.trials;
   start.workers = run.workers;
   start.rungs = rungs_of(problem);
+  start.seconds = seconds_recorded(problem);
   start.interrupted = interrupted;
   return start;
 }
@@ -224,7 +232,8 @@ void run_peer(const Problem& problem, const Contender& contender, ComparisonRun&
       const Outcome outcome = outcome_of(problem, *asked.config, problem.horizon());
       board.add(static_cast<double>(i + 1), outcome.good ? &outcome.measures : nullptr);
       seen.add(problem.space(), *asked.config);
-      run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome), outcome.excess));
+      run.ms.push_back(asked.ms + peer.tell(asked.trial, told(problem, contender, outcome), outcome.excess,
+                                            outcome.cost_s));
     }
   } catch (const Error& error) {
     kept.reset();
@@ -323,7 +332,8 @@ class PeerClock {
     space::Config config;
     std::int64_t reached = 0, next = 0, to = 0;
     Outcome outcome;
-    double cost_s = 0.0;  ///< up to what is reached
+    double cost_s = 0.0;   ///< up to what is reached
+    double asked_s = 0.0;  ///< what of it was spent before it was asked for the last time
   };
 
   bool hire() {
@@ -340,6 +350,7 @@ class PeerClock {
       trial.reached = 0;
       trial.cost_s = 0.0;
     }
+    trial.asked_s = trial.cost_s;
     expect(asked.trial, trial);
     return true;
   }
@@ -363,7 +374,7 @@ class PeerClock {
     }
     const auto values = told(problem_, contender_, trial.outcome);
     if (trial.reached >= trial.to || !values) {
-      ms_ += peer_.tell(number, values, trial.outcome.excess);
+      ms_ += peer_.tell(number, values, trial.outcome.excess, trial.cost_s - trial.asked_s);
       return true;
     }
     const auto judged = peer_.report(number, trial.reached, *values);

@@ -243,7 +243,8 @@ void Peer::begin(PeerStart start) {
                                 {"seed", start_.seed},
                                 {"trials", start_.trials},
                                 {"workers", start_.workers},
-                                {"rungs", start_.rungs}});
+                                {"rungs", start_.rungs},
+                                {"seconds", start_.seconds}});
   version_ = text_of(answer, "version", "unknown version");
 }
 
@@ -351,10 +352,11 @@ Peer::Asked Peer::ask(std::int64_t number) {
 }
 
 double Peer::tell(std::int64_t trial, const std::optional<std::vector<double>>& values,
-                  const std::vector<double>& excess) {
+                  const std::vector<double>& excess, double seconds) {
   Json request{{"do", "tell"}, {"trial", trial}, {"values", nullptr}};
   if (values) request["values"] = *values;
   if (values && start_.limits > 0) request["limits"] = excess;
+  if (start_.seconds) request["seconds"] = seconds;
   return milliseconds(exchange(request));
 }
 

@@ -43,6 +43,7 @@ struct PeerStart {
   std::int64_t trials = 0;  ///< the budget
   std::int64_t workers = 1;
   std::vector<std::int64_t> rungs = {1};
+  bool seconds = false;     ///< every tell says how long the evaluation took
   double answer_s = 900.0;  ///< how long an answer may take
   std::function<bool()> interrupted = {};
 };
@@ -80,9 +81,10 @@ class Peer {
   };
   Asked ask(std::int64_t number);
   /// The trial ended at its target: oriented values, or nothing where it failed; and, if it was started with
-  /// limits, by how much each is broken (at most 0: it is kept). Returns milliseconds.
+  /// limits, by how much each is broken (at most 0: it is kept), if with seconds, how many it took since it
+  /// was asked for. Returns milliseconds.
   double tell(std::int64_t trial, const std::optional<std::vector<double>>& values,
-              const std::vector<double>& excess = {});
+              const std::vector<double>& excess = {}, double seconds = 0.0);
   /// Finished trials that it is given instead of being asked for them: configs and their oriented values.
   void fill(const std::vector<space::Config>& configs, const std::vector<std::vector<double>>& values);
   struct Judged {

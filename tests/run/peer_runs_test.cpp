@@ -1,6 +1,8 @@
-// How runs of peers end.
+// How runs of peers end, and what they are told that evaluations cost.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -12,6 +14,8 @@
 
 namespace hone::run {
 namespace {
+
+const std::filesystem::path kAdapters = std::filesystem::path(__FILE__).parent_path() / "../../bench/peers";
 
 /// Goes through a parameter's values, or tenths of its range, and does what its method says, a JSON object:
 /// has nothing more to propose or dies at a trial, asks for one trial at a time, goes on with its first
@@ -69,6 +73,13 @@ class PeerRuns : public ::testing::Test {
     Json entry{{"name", "fake"}, {"adapter", "adapter.py"}, {"method", method.dump()}, {"environment", ""}};
     entry["fidelity"] = method.contains("goes_on");
     return listed(std::move(entry));
+  }
+  /// Of an adapter of hone's, whose package is what the test's folder holds.
+  Contender adapter(const std::string& file, const std::string& method) const {
+    return listed({{"name", "fake"},
+                   {"adapter", std::filesystem::canonical(kAdapters / file).string()},
+                   {"method", method},
+                   {"environment", ""}});
   }
   Contender listed(Json entry) const {
     folder.write("peers.json", Json{{"peers", Json::array({std::move(entry)})}}.dump());
@@ -214,6 +225,140 @@ TEST_F(PeerRuns, ABreakAfterTheLastConfigIsNone) {
   } catch (const Error& error) {
     EXPECT_EQ(dynamic_cast<const BrokenRun*>(&error), nullptr);
   }
+}
+
+TEST_F(PeerRuns, RecordedSecondsAreTold) {
+  compare_one(eight(), peer(Json::object()), 1, 3, 1);
+  ASSERT_EQ(sent("start").size(), 1U);
+  EXPECT_EQ(sent("start")[0]["seconds"], true);
+  ASSERT_EQ(sent("tell").size(), 3U);
+  for (int x = 0; x < 3; ++x) EXPECT_EQ(sent("tell")[static_cast<std::size_t>(x)]["seconds"], x + 1.0);
+  compare_one(branin, peer(Json::object()), 1, 3, 1);
+  EXPECT_EQ(sent("start")[1]["seconds"], false) << "a function costs what it costs";
+  ASSERT_EQ(sent("tell").size(), 6U);
+  EXPECT_FALSE(sent("tell")[3].contains("seconds"));
+}
+
+TEST_F(PeerRuns, SecondsOfATrialThatGoesOnAreThoseSinceItWasAskedFor) {
+  std::string rows = "x,loss_0,loss_1,loss_2,loss_3,loss_4,loss_5,loss_6,loss_7,loss_8,runtime_s\n";
+  for (int x = 0; x < 8; ++x) rows += fmt::format("{},9,8,7,6,5,4,3,2,{},18\n", x, 1 + x);
+  const Problem curves = table_problem("curves",
+                                       R"({"space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics":
+                                           {"loss": {"goal": "min", "steps": 9}, "runtime_s": {"unit": "s"}}})",
+                                       rows);
+  compare_one(curves, peer({{"goes_on", true}, {"one", true}}), 1, 2, 2);
+  const auto rungs = sent("start")[0]["rungs"];
+  ASSERT_GE(sent("tell").size(), 2U);
+  const double first = 18.0 * rungs.front().get<double>() / 9.0;
+  EXPECT_DOUBLE_EQ(sent("tell")[0]["seconds"].get<double>(), first);
+  EXPECT_DOUBLE_EQ(sent("tell")[1]["seconds"].get<double>(), 18.0 - first);
+}
+
+/// Modules that stand for a library: they note what they are told and propose what a test expects.
+class PeerAdapters : public PeerRuns {
+ protected:
+  PeerAdapters() {
+    ::setenv("PYTHONPATH", folder.path().c_str(), 1);
+    ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);  // the source folder stays as it is
+  }
+  ~PeerAdapters() override {
+    ::unsetenv("PYTHONPATH");
+    ::unsetenv("PYTHONDONTWRITEBYTECODE");
+  }
+  void module(const std::string& path, const std::string& text) const {
+    std::filesystem::create_directories(std::filesystem::path(folder.file(path)).parent_path());
+    folder.write(path, text);
+  }
+  void package(const std::string& name) const {
+    module(name + "-1.dist-info/METADATA",
+           fmt::format("Metadata-Version: 2.1\nName: {}\nVersion: 1\n", name));
+  }
+};
+
+TEST_F(PeerAdapters, FlamlTakesSecondsAsCostsAndEnds) {
+  package("FLAML");
+  module("flaml/tune/searcher/__init__.py", "");
+  module("flaml/tune/searcher/blendsearch.py", "import time\n");
+  module("flaml/tune/__init__.py", R"(class Domain:
+    pass
+def choice(values):
+    return Domain()
+def randint(low, high):
+    return Domain()
+lograndint = uniform = loguniform = randint
+)");
+  module("flaml/__init__.py", R"(import json, os
+from flaml.tune.searcher import blendsearch
+def note(line):
+    open(os.path.join(os.environ["PYTHONPATH"], "noted"), "a").write(json.dumps(line) + "\n")
+class CFO:
+    def __init__(self, space, cost_attr=None, **_):
+        self.space, self.left, self.refused = space, list(range(5)), 0
+        note(cost_attr)
+    def suggest(self, name):
+        return {key: self.left.pop(0) for key in self.space} if self.left else None
+    def on_trial_complete(self, name, result, error):
+        note([result["loss"], result["time_total_s"], blendsearch.time.time() < 1e6])
+class BlendSearch(CFO):
+    pass
+)");
+  const auto noted = [&] {
+    const std::string text = folder.read("noted");
+    std::filesystem::remove(folder.file("noted"));
+    return text;
+  };
+  const ComparisonRun run = compare_one(eight(), adapter("flaml_peer.py", "cfo"), 1, 8, 1);
+  EXPECT_EQ(run.evaluations, 5);
+  EXPECT_EQ(noted(),
+            "\"time_total_s\"\n[8.0, 1.0, true]\n[7.0, 2.0, true]\n[6.0, 3.0, true]\n[5.0, 4.0, true]\n"
+            "[4.0, 5.0, true]\n")
+      << "its clock shows recorded seconds";
+  std::string rows = "x,loss\n";
+  for (int x = 0; x < 8; ++x) rows += fmt::format("{},{}\n", x, 8 - x);
+  const Problem untimed = table_problem(
+      "untimed", R"({"space": {"x": [0, 1, 2, 3, 4, 5, 6, 7]}, "metrics": {"loss": {"goal": "min"}}})", rows);
+  compare_one(untimed, adapter("flaml_peer.py", "cfo"), 1, 2, 1);
+  EXPECT_EQ(noted(), "null\n[8.0, 1.0, false]\n[7.0, 1.0, false]\n") << "and the day's where there are none";
+}
+
+TEST_F(PeerAdapters, SmacTakesSecondsAndEnds) {
+  package("smac");
+  module("ConfigSpace.py", R"(class Parameter:
+    def __init__(self, name, *_, **__):
+        self.name = name
+CategoricalHyperparameter = UniformIntegerHyperparameter = UniformFloatHyperparameter = Parameter
+class ConfigurationSpace(dict):
+    def __init__(self, seed):
+        super().__init__()
+    def add(self, many):
+        self.update({one.name: one for one in many})
+)");
+  module("smac/runhistory/__init__.py", "");
+  module("smac/runhistory/enumerations.py", "class StatusType:\n    SUCCESS, CRASHED = 1, 2\n");
+  module("smac/runhistory/dataclasses.py", R"(class TrialValue:
+    def __init__(self, cost, time, status):
+        self.cost, self.time = cost, time
+)");
+  module("smac/__init__.py", R"(import os
+class Scenario:
+    def __init__(self, space, **_):
+        self.space = space
+class Info:
+    def __init__(self, config):
+        self.config = config
+class HyperparameterOptimizationFacade:
+    def __init__(self, scenario, *_, **__):
+        self.trials = (Info({name: k for name in scenario.space}) for k in range(3))
+    def ask(self):
+        return next(self.trials)
+    def tell(self, info, value, save):
+        path = os.path.join(os.environ["PYTHONPATH"], "noted")
+        open(path, "a").write(f"{value.cost} {value.time}\n")
+MultiFidelityFacade = BlackBoxFacade = HyperparameterOptimizationFacade
+)");
+  const ComparisonRun run = compare_one(eight(), adapter("smac_peer.py", "hpo"), 1, 8, 1);
+  EXPECT_EQ(run.evaluations, 3);
+  EXPECT_EQ(folder.read("noted"), "8.0 1.0\n7.0 2.0\n6.0 3.0\n");
 }
 
 }  // namespace
