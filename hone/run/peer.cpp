@@ -19,6 +19,7 @@
 #include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/files.h"
+#include "hone/base/json.h"
 #include "hone/base/key.h"
 
 namespace hone::run {
@@ -180,10 +181,17 @@ space::Config peer_config(const space::Space& space, const Json& assignment) {
     const auto found = assignment.find(parameter.name);
     if (found == assignment.end()) continue;
     Value value = value_from_json(*found);
-    if (parameter.kind == space::ParameterKind::real) {
-      value = value_real(value);
-    } else if (parameter.kind == space::ParameterKind::integer) {
-      value = static_cast<std::int64_t>(std::llround(value_real(value)));
+    if (parameter.kind == space::ParameterKind::real || parameter.kind == space::ParameterKind::integer) {
+      // What a transform's rounding puts beside an end is that end.
+      const double number = value_real(value), low = parameter.low, high = parameter.high;
+      const double slack = 1e-6 * (parameter.log ? std::abs(number) : high - low);
+      if (!(number >= low - slack && number <= high + slack))
+        throw Error(fmt::format("a peer gave {} = {}, outside its range, {} to {}", parameter.name,
+                                value_quoted(value), real_text(low), real_text(high)));
+      if (parameter.kind == space::ParameterKind::real)
+        value = number;
+      else
+        value = static_cast<std::int64_t>(std::llround(number));
     } else if (parameter.kind != space::ParameterKind::flag) {
       const auto same = std::find_if(parameter.choices.begin(), parameter.choices.end(),
                                      [&](const Value& choice) { return value_same(choice, value); });

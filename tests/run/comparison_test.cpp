@@ -493,6 +493,11 @@ TEST_F(Peers, SpacesAsAdaptersReadThem) {
   EXPECT_FALSE(config.has("extra"));
   EXPECT_THROW(peer_config(space, Json{{"mixer", "z"}}), Error);
   EXPECT_THROW(peer_config(space, Json::array()), Error);
+  const auto ranges = space::Space::Builder().real("x", 0.0, 1.0).integer("n", 1, 8).build();
+  EXPECT_EQ(peer_config(ranges, Json{{"x", 1.0 + 1e-9}, {"n", 8.0}}).real("x"), 1.0) << "rounding";
+  EXPECT_THROW(peer_config(ranges, Json{{"x", 50.0}, {"n", 8}}), Error);
+  EXPECT_THROW(peer_config(ranges, Json{{"x", 0.5}, {"n", 9}}), Error);
+  EXPECT_THROW(peer_config(ranges, Json{{"x", std::nan("")}, {"n", 2}}), Error);
 }
 
 }  // namespace
