@@ -24,7 +24,8 @@ Brackets::Brackets(const Problem& problem, Plan plan)
     : objectives_(problem.objectives),
       plan_(std::move(plan)),
       arrivals_(plan_.rungs.back()),
-      strays_(objectives_, plan_.rungs, plan_.eta) {}
+      strays_(objectives_, plan_.rungs, plan_.eta),
+      resting_(objectives_, plan_.rungs, plan_.eta) {}
 
 void Brackets::update(const study::Change& change) {
   const study::Trial& trial = *change.trial;
@@ -53,8 +54,10 @@ void Brackets::update(const study::Change& change) {
     }
   }
   // Those that lost a bracket that is over rest for good: only what comes to rest outside of one is a stray.
-  if (trial.state != TrialState::paused || change.kind == study::Change::Kind::state)
-    strays_.update(change, waits_for_bracket(trial.id));
+  const bool rests = trial.state == TrialState::paused || trial.state == TrialState::completed;
+  if (rests && change.kind != study::Change::Kind::state) return;
+  strays_.update(change, waits_for_bracket(trial.id));
+  resting_.update(change, false);
 }
 
 Brackets::Standing Brackets::standing(const study::Trial& trial) const {
@@ -88,6 +91,7 @@ Brackets::Bracket& Brackets::begin_next() {
     Standing standing = std::move(first->second);
     waiting.erase(first);
     loose_at_.erase(trial);
+    resting_.remove(trial);
     enter(bracket, trial, std::move(standing), 0);
     bracket_of_[trial] = index;
   }

@@ -22,7 +22,10 @@ namespace hone::schedule {
 /// - A trial belongs to the oldest bracket that has a place at the fidelity of its first start; where none
 ///   has, it is kept for the next bracket that begins there. So trials that a user proposes, or that were
 ///   there before the study changed its scheduler, are used.
-/// - What an earlier scheduler left where no bracket takes it goes on by itself, see Strays.
+/// - What an earlier scheduler left where no bracket takes it, at a fidelity that is none of the rungs or at
+///   one that it was promoted to, goes on by itself, see Strays. So does what is kept for a later bracket,
+///   once none will begin: where no new trials may come, and to the largest fidelity also where the budget
+///   does not suffice for one of the next bracket.
 /// - Where the rungs were others once, a trial is in the highest stage that its target comes to, and counts
 ///   there by its first result at the stage's fidelity or beyond.
 /// - Failed, infeasible, pruned, stale trials and those with NaN count in their stage and never go on; so
@@ -31,7 +34,8 @@ namespace hone::schedule {
 /// - Where no new trials may come (the budget), a stage that is not full is closed with those that it has:
 ///   the best max(1, floor(n / eta)) go on. Should new ones be allowed later, they take the places that were
 ///   left. What was promoted counts among those that go on. Where nothing runs then and no trial is completed
-///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is.
+///   at the largest fidelity, the best of those that got furthest goes on, one at a time, until one is, be it
+///   in a bracket or not.
 /// - On the way to a rung as many may be lost, whoever sent them, as the brackets so far have places there,
 ///   and 16 more; then nothing goes on to it as a last resort, see Arrivals.
 /// - While no trial is completed at the largest fidelity, a job is only given where it leaves of the units
@@ -141,12 +145,13 @@ class Brackets : public Scheduler {
   const std::vector<std::int64_t>& chosen(Bracket& bracket, std::size_t stage, std::int64_t count,
                                           const std::vector<std::int64_t>& from) const;
   const std::vector<std::int64_t>& order(Bracket& bracket, std::size_t stage) const;
-  std::int64_t furthest() const;
+  std::int64_t furthest();
   bool leaves_enough(std::int64_t units, std::int64_t to) const;
   std::int64_t in_a_row(std::int64_t fidelity) const;
   std::optional<Job> last_resort();
-  std::optional<Job> pick(bool may_create);
+  std::optional<Job> pick();
   std::optional<Job> pick_early();
+  std::optional<Job> close(std::int64_t least);
 
   std::vector<study::Objective> objectives_;
   Plan plan_;
@@ -158,7 +163,8 @@ class Brackets : public Scheduler {
   /// Trials without a bracket, by the fidelity of their first start.
   std::map<std::int64_t, std::map<std::int64_t, Standing>> loose_;
   std::unordered_map<std::int64_t, std::int64_t> loose_at_;
-  Strays strays_;
+  Strays strays_;   // what no bracket will take
+  Strays resting_;  // and what waits for one
   std::int64_t alike_ = 1;
   // Of the request: how far the furthest are, and whether the units to bring one of them to the end are kept.
   std::int64_t furthest_ = 0;

@@ -106,8 +106,8 @@ Brackets::Look Brackets::look_at_evolving(Bracket& bracket, bool may_create) con
 }
 
 /// The fidelity at which those that got furthest rest or, when they end, will; 0: nobody does.
-std::int64_t Brackets::furthest() const {
-  std::int64_t furthest = 0;
+std::int64_t Brackets::furthest() {
+  std::int64_t furthest = resting_.furthest();
   for (const auto& [index, bracket] : brackets_)
     for (std::size_t stage = 0; stage < bracket.ranks.size(); ++stage)
       if (bracket.ranks[stage].resting > 0 || bracket.ranks[stage].pending > 0)
@@ -135,10 +135,11 @@ std::optional<Scheduler::Job> Brackets::last_resort() {
   if (arrivals_.any() || !arrivals_.idle()) return std::nullopt;
   std::optional<Job> job;
   // What rests below a rung that is given up would have to pass it.
-  std::int64_t furthest = 0, lowest = plan_.rungs.front();
-  for (std::size_t i = 1; i < plan_.rungs.size(); ++i)
-    if (arrivals_.given_up(plan_.rungs[i - 1], plan_.rungs[i], places_at_[plan_.rungs[i]]))
-      lowest = plan_.rungs[i];
+  std::int64_t furthest = 0, lowest = 0, below = 0;
+  for (const std::int64_t rung : plan_.rungs) {
+    if (arrivals_.given_up(below, rung, places_at_[rung])) lowest = rung;
+    below = rung;
+  }
   for (auto& [index, bracket] : brackets_) {
     const auto& stages = bracket.shape.stages;
     for (std::size_t stage = 0; stage + 1 < stages.size(); ++stage) {
@@ -154,41 +155,57 @@ std::optional<Scheduler::Job> Brackets::last_resort() {
       job = Job{*resting, stages[stage + 1].fidelity};
     }
   }
-  return job;
+  const auto outside = resting_.best_of_all([&](std::int64_t from, std::int64_t) {
+    return from >= lowest && (!job || from > furthest) && affordable(horizon() - from);
+  });
+  return outside ? outside : job;
 }
 
 std::optional<Scheduler::Job> Brackets::next(bool may_create) {
   furthest_ = arrivals_.any() ? horizon() : furthest();
   reserving_ = furthest_ < horizon() && affordable(horizon() - furthest_);
-  auto job = pick(may_create);
+  const auto some = [&] { return may_create ? pick() : close(0); };
+  auto job = some();
   if (!job && reserving_) {
     job = last_resort();
     if (job || !arrivals_.idle()) return job;
     reserving_ = false;  // there is nobody to bring there
-    job = pick(may_create);
+    job = some();
   }
   return job || !may_create ? job : pick_early();
 }
 
-std::optional<Scheduler::Job> Brackets::pick(bool may_create) {
+/// Where new trials may come.
+std::optional<Scheduler::Job> Brackets::pick() {
   std::optional<Job> fresh;
   for (auto& [index, bracket] : brackets_) {
-    const Look found = look(bracket, may_create);
+    const Look found = look(bracket, true);
     if (!found.job) continue;
     if (found.job->trial >= 0) return found.job;
     if (fresh) continue;
     fresh = found.job;
     alike_ = found.alike;
   }
-  if (const auto stray = strays_.next([this](std::int64_t units) { return leaves_enough(units, 0); }))
+  if (const auto stray =
+          strays_.next([this](std::int64_t from, std::int64_t to) { return leaves_enough(to - from, to); }))
     return stray;
-  if (fresh || !may_create) return fresh;
+  if (fresh) return fresh;
   const Stage first = plan_.shape(begun_).stages.front();
-  if (!leaves_enough(first.fidelity, first.fidelity)) return pick(false);
+  // Later brackets may be affordable: what waits for them is not spent on less than an arrival.
+  if (!leaves_enough(first.fidelity, first.fidelity)) return close(horizon());
   const auto waiting = loose_.find(first.fidelity);
   alike_ = first.n - (waiting == loose_.end() ? 0 : static_cast<std::int64_t>(waiting->second.size()));
   alike_ = std::min(alike_, in_a_row(first.fidelity));
   return Job{-1, first.fidelity};
+}
+
+/// Where none may: stages that are not full are closed, and what waits for a bracket goes on without one, to
+/// `least` or beyond.
+std::optional<Scheduler::Job> Brackets::close(std::int64_t least) {
+  for (auto& [index, bracket] : brackets_)
+    if (const Look found = look(bracket, false); found.job) return found.job;
+  return resting_.next(
+      [&](std::int64_t from, std::int64_t to) { return to >= least && leaves_enough(to - from, to); });
 }
 
 /// A new trial for a later bracket than the next, which the budget does not suffice for.
