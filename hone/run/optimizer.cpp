@@ -103,17 +103,26 @@ Optimizer::Setup checked_setup(Optimizer::Setup setup) {
   return setup;
 }
 
+/// Whether the study goes on with the setup's horizon, which is beyond its own: results below it do not
+/// depend on it. That of a study file is raised there.
+bool raises(const Optimizer::Setup& setup, const schedule::Scheduler& scheduler,
+            const study::StudyRecord& header) {
+  return !setup.revision && header.text.empty() && scheduler.raisable() &&
+         scheduler.horizon() > header.horizon;
+}
+
 /// Throws Error where results of this setup cannot stand beside those of the study that was begun.
-void check_continued(const Optimizer::Setup& setup, std::int64_t horizon, const study::Study& begun) {
+void check_continued(const Optimizer::Setup& setup, const schedule::Scheduler& scheduler,
+                     const study::Study& begun) {
   // Of a setup that was read before a revision nothing is asked any more.
   if (setup.revision && *setup.revision != begun.revision()) return;
   const study::StudyRecord& header = begun.header();
   std::string other;
   if (header.objectives != setup.objectives)
     other = "other objectives";
-  else if (header.horizon != horizon)
+  else if (header.horizon != scheduler.horizon() && !raises(setup, scheduler, header))
     other = fmt::format("another horizon: its trials end at {}, those of this setup at {}", header.horizon,
-                        horizon);
+                        scheduler.horizon());
   else if (header.limits != setup.limits)
     other = "other limits";
   else if (header.replicates != setup.replicates)
@@ -185,7 +194,7 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
     for (const auto& held : begun.store().leases("trial/")) open_.insert(trial_of(held));
     begun.sync();
     open_.insert(begun.waiting().begin(), begun.waiting().end());
-    check_continued(setup_, scheduler_->horizon(), begun);
+    check_continued(setup_, *scheduler_, begun);
     // Only where the space may have been another once: adopting costs what reading a trial does. A study
     // file's space was compared with the one before when it was revised.
     if (begun.header().text.empty())
@@ -230,9 +239,41 @@ Optimizer::Optimizer(Setup setup, std::shared_ptr<study::Store> store)
   study_.listen_to_reports(
       [this](const study::Trial& trial, std::int64_t fidelity) { judge(trial, fidelity); });
   study_.sync();
+  // Only now, so that nothing is written where any of it was refused.
+  raise_horizon();
   revision_ = setup_.revision.value_or(study_.revision());
   ready_ = true;
   open_.clear();
+}
+
+/// The study goes on with this setup's horizon where that is beyond its own. Of several that raise it at once
+/// one writes so.
+void Optimizer::raise_horizon() {
+  if (!raises(setup_, *scheduler_, study_.header())) return;
+  const auto lease = take_ask_lease();
+  if (!lease) throw environment_error("interrupted before the study's largest fidelity was raised");
+  try {
+    study_.sync();
+    const study::StudyRecord header = study_.header();
+    const std::int64_t horizon = scheduler_->horizon();
+    const std::string change = fmt::format("the largest fidelity: was {}, is {}", header.horizon, horizon);
+    study::Store::Commit leases;
+    leases.need = {*lease};
+    if (raises(setup_, *scheduler_, header) && !study_.commit({study::RevisedRecord{header.file,
+                                                                                    header.text,
+                                                                                    header.limits,
+                                                                                    header.replicates,
+                                                                                    header.aggregate,
+                                                                                    {change},
+                                                                                    horizon}},
+                                                              std::move(leases)))
+      throw environment_error("raising the study's largest fidelity took longer than the lease for it");
+    study_.store().release(*lease);
+  } catch (...) {
+    study_.store().release(*lease);
+    throw;
+  }
+  check_continued(setup_, *scheduler_, study_);  // somebody may have raised it further meanwhile
 }
 
 std::optional<Job> Optimizer::ask() {

@@ -116,7 +116,9 @@ class Optimizer {
   /// setup is wrong, or where the store holds a study whose results those of this setup cannot be compared
   /// with: with other objectives, limits or replicates, another horizon or aggregate, or, where no study file
   /// made it, trials that are none of this space (see Space::adopt). A later ask or tell throws it where
-  /// somebody else's trials turn out to be none.
+  /// somebody else's trials turn out to be none. A larger horizon is taken on, as a revision of the study
+  /// that outdates its other optimizers, where the scheduler's may be raised (Scheduler::raisable) and no
+  /// study file made the study; that results below it are the same with both is for the caller to know.
   Optimizer(Setup setup, std::shared_ptr<study::Store> store);
   /// It stays where it is: the study's listeners and the searcher know it.
   Optimizer(Optimizer&&) = delete;
@@ -143,8 +145,8 @@ class Optimizer {
   /// What the job's result at job.to is once these measures are told with its end: what was reported there
   /// stands, they add what it lacks. Throws Error where this attempt reported another value of one of them.
   study::Measures whole_result(const Job& job, const study::Measures& measures) const;
-  /// The study was revised since this optimizer was made (another process took a changed study file): nothing
-  /// is given out any more; make a new one from the study's header.
+  /// The study was revised since this optimizer was made (another process took a changed study file, or an
+  /// optimizer raised the horizon): nothing is given out any more; make a new one from the study's header.
   bool outdated() const { return study_.revision() != revision_; }
 
   // What is told of a job throws Error, and nothing is written, where the study has no such trial, where
@@ -244,6 +246,7 @@ class Optimizer {
   std::optional<space::Config> propose(std::int64_t number, const std::unordered_set<Key>& taken,
                                        std::int64_t most, std::int64_t& repeats, std::string& origin);
   search::SignatureOf signature();
+  void raise_horizon();
 
   Setup setup_;
   study::Study study_;

@@ -45,8 +45,8 @@ struct StudyRecord {
   bool operator==(const StudyRecord&) const = default;
 };
 
-/// "revised": the study goes on with another study file: another budget or limits, a space extended. Its
-/// trials stay comparable.
+/// "revised": the study goes on with another study file: another budget or limits, a space extended. One that
+/// a program made, without a file: with a larger horizon. Its trials stay comparable.
 struct RevisedRecord {
   std::string file;
   std::string text;

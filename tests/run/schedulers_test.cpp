@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hone/base/error.h"
@@ -242,6 +243,138 @@ TEST(Schedulers, ARaisedMaximumMovesTheFrontAndUsesAllThatWasEvaluated) {
   light.sync();
   EXPECT_EQ(light.header().horizon, 27);
   EXPECT_EQ(light.front().members().at(0).trial, second.study().front().members().at(0).trial);
+}
+
+/// Asks and tells to the end; how many units that took.
+std::int64_t run_out(Optimizer& optimizer) {
+  std::int64_t units = 0;
+  while (const auto job = optimizer.ask()) {
+    units += job->to - job->from;
+    optimizer.tell(*job, measured(*job, job->to));
+  }
+  EXPECT_TRUE(optimizer.finished());
+  return units;
+}
+
+Optimizer::Setup deepening(std::int64_t largest, const std::string& variant, std::int64_t max_trials) {
+  auto setup = setup_for(
+      {"iterative_deepening_hyperband", {{"steps", {1, largest}}, {"variant", variant}, {"longest", 81}}}, 1);
+  setup.max_trials = max_trials;
+  return setup;
+}
+
+TEST(Schedulers, AProgramRaisesTheMaximumByTheSetupThatItGoesOnWith) {
+  for (const char* variant : {"efficient", "preserving", "discarding"}) {
+    SCOPED_TRACE(variant);
+    const auto store = study::open_store("memory:");
+    std::int64_t paid = 0;
+    for (const std::int64_t largest : {9, 27, 81}) {
+      Optimizer optimizer(deepening(largest, variant, 60), store);
+      EXPECT_EQ(optimizer.study().revision(), largest == 9 ? 0 : largest == 27 ? 1 : 2);
+      EXPECT_EQ(optimizer.study().header().horizon, largest);
+      EXPECT_EQ(optimizer.best(), nullptr) << "nobody is there yet";
+      // The best at the maximum so far, in a bracket or not.
+      const study::Trial* best = nullptr;
+      for (const study::Trial& trial : optimizer.study().trials())
+        if (const auto* result = trial.at(largest / 3); result != nullptr)
+          if (best == nullptr || result->measures.find("loss") < best->at(largest / 3)->measures.find("loss"))
+            best = &trial;
+      paid += run_out(optimizer);
+      ASSERT_NE(optimizer.best(), nullptr);
+      EXPECT_EQ(optimizer.best()->last()->fidelity, largest);
+      EXPECT_TRUE(best == nullptr || best->at(largest) != nullptr) << "trial " << best->id;
+      EXPECT_EQ(optimizer.study().spending().units(), paid);
+    }
+    study::Study study(store);
+    study.sync();
+    EXPECT_EQ(study.size(), 60);
+    std::int64_t needed = 0;
+    for (const auto& trial : study.trials()) needed += trial.last()->fidelity;
+    EXPECT_EQ(paid, needed) << "nothing was evaluated twice";
+  }
+}
+
+TEST(Schedulers, WhatRunsWhileAProgramRaisesTheMaximumIsUsed) {
+  const auto store = study::open_store("memory:");
+  Optimizer before(deepening(9, "efficient", 60), store);
+  std::vector<Job> running;
+  for (int i = 0; i < 5; ++i) running.push_back(*before.ask());
+  // Two others raise it; the second finds it raised.
+  Optimizer after(deepening(27, "efficient", 60), store), other(deepening(27, "efficient", 60), store);
+  EXPECT_EQ(after.study().revision(), 1);
+  EXPECT_FALSE(after.outdated());
+  EXPECT_TRUE(before.outdated() || before.study().sync());
+  EXPECT_FALSE(before.ask()) << "it would decide by the smaller one";
+  EXPECT_FALSE(before.finished());
+  for (const Job& job : running) EXPECT_TRUE(before.tell(job, measured(job, job.to)));
+  while (const auto job = after.ask()) ASSERT_TRUE(after.tell(*job, measured(*job, job->to)));
+  EXPECT_TRUE(after.finished());
+  EXPECT_FALSE(other.ask());
+  EXPECT_TRUE(other.finished());
+  EXPECT_EQ(after.study().revision(), 1);
+  ASSERT_NE(after.best(), nullptr);
+  EXPECT_EQ(after.best()->last()->fidelity, 27);
+}
+
+TEST(Schedulers, WhoGoesOnToARaisedMaximumIsReadFromTheJournal) {
+  const auto jobs_of = [](bool fresh) {
+    const auto store = study::open_store("memory:");
+    {
+      Optimizer before(deepening(9, "efficient", 60), store);
+      run_out(before);
+    }
+    std::vector<std::string> jobs;
+    auto optimizer = std::make_unique<Optimizer>(deepening(27, "efficient", 60), store);
+    for (;;) {
+      if (fresh) optimizer = std::make_unique<Optimizer>(deepening(27, "efficient", 60), store);
+      const auto job = optimizer->ask();
+      if (!job) return jobs;
+      jobs.push_back(fmt::format("{} {} {}", job->trial, job->from, job->to));
+      if (jobs.size() % 4 == 1)
+        optimizer->end(*job, TrialState::failed, "it crashed", 0.0, {}, false, "exit");
+      else
+        optimizer->tell(*job, measured(*job, job->to));
+    }
+  };
+  const auto known = jobs_of(false);
+  EXPECT_GT(known.size(), 6u);
+  EXPECT_EQ(known, jobs_of(true));
+}
+
+TEST(Schedulers, AMaximumIsRaisedOnlyWhereThatIsSound) {
+  const auto store = study::open_store("memory:");
+  {
+    Optimizer optimizer(deepening(9, "efficient", 60), store);
+    run_out(optimizer);
+  }
+  const std::int64_t head = store->head();
+  const auto refused = [&](const Optimizer::Setup& setup) {
+    EXPECT_THROW(Optimizer(setup, store), Error) << setup.scheduler;
+    EXPECT_EQ(store->head(), head) << "nothing is written";
+  };
+  refused(deepening(3, "efficient", 60));
+  auto other = setup_for({"hyperband", {{"steps", {1, 27}}}}, 1);
+  refused(other);
+  other = deepening(27, "efficient", 60);
+  other.limits = {{.name = "loss", .max = 0.5, .min = {}}};
+  refused(other);
+  other = deepening(27, "efficient", 60);
+  other.space = space::Space::Builder().real("x", 0, 0.5).integer("n", 1, 2).build();
+  refused(other);
+  other = deepening(27, "efficient", 60);
+  other.interrupted = [] { return true; };
+  ASSERT_TRUE(store->acquire("ask", "somebody", 60.0));
+  refused(other);
+
+  // What a study file says is changed there.
+  const auto of_file = study::open_store("memory:");
+  study::StudyRecord header;
+  header.text = "[study]";
+  header.objectives = {{"loss"}};
+  header.horizon = 9;
+  study::Study::create(*of_file, header);
+  EXPECT_THROW(Optimizer(deepening(27, "efficient", 60), of_file), Error);
+  EXPECT_EQ(of_file->head(), 1);
 }
 
 TEST(Schedulers, TheSearcherThatOneBringsAlongWorksWithIt) {
