@@ -75,8 +75,17 @@ class Trouble {
       return;
     }
     const Trial& trial = simulation.trials.at(static_cast<std::size_t>(job.trial));
-    ASSERT_EQ(trial.state, TrialState::paused) << name_ << ", trial " << trial.id;
+    // At the maximum of before one is completed, and goes on all the same.
+    ASSERT_TRUE(trial.state == TrialState::paused || (raised_ && trial.state == TrialState::completed))
+        << name_ << ", trial " << trial.id << ' ' << study::state_name(trial.state);
     ASSERT_GT(job.fidelity, trial.last()->fidelity) << name_;
+  }
+
+  /// The study goes on with a larger maximum.
+  void raise(const Json& options) {
+    options_ = options;
+    raised_ = true;
+    simulation.go_on_with(make_scheduler(name_, problem_of(objectives_), options_));
   }
 
   /// Another one, told the same, answers the same.
@@ -135,6 +144,7 @@ class Trouble {
   std::string name_;
   Json options_;
   std::size_t objectives_;
+  bool raised_ = false;
   Rng rng_;
   std::vector<std::int64_t> running_, waiting_;
 
@@ -161,6 +171,34 @@ TEST(EveryScheduler, GoesOnUnderFailuresAndComesToAnEnd) {
         EXPECT_FALSE(trouble.simulation.scheduler->next(false));
         trouble.compare_with_replay();
       }
+}
+
+TEST(EveryScheduler, ARaisedMaximumUnderFailures) {
+  const auto steps = [](const char* variant, std::int64_t largest) {
+    return Json{{"steps", {1, largest}}, {"variant", variant}};
+  };
+  for (const char* variant : {"efficient", "preserving", "discarding"})
+    for (const std::size_t objectives : {1u, 2u})
+      for (const std::size_t workers : {1u, 7u})
+        for (const bool more : {false, true}) {
+          SCOPED_TRACE(fmt::format("{}, {} objectives, {} workers, {}", variant, objectives, workers, more));
+          Trouble trouble("iterative_deepening_hyperband", steps(variant, 9), objectives, workers);
+          for (int i = 0; i < 150; ++i) ASSERT_TRUE(trouble.step(true, workers));
+          for (const std::int64_t largest : {27, 81}) {
+            trouble.raise(steps(variant, largest));
+            for (int i = 0; i < (more ? 150 : 0); ++i) ASSERT_TRUE(trouble.step(true, workers));
+            for (int i = 0; trouble.step(false, workers); ++i) {
+              ASSERT_LT(i, 1000);
+              if (i % 5 == 0) trouble.compare_with_replay();
+              if (HasFatalFailure()) return;
+            }
+            EXPECT_TRUE(trouble.idle());
+            const auto& trials = trouble.simulation.trials;
+            EXPECT_TRUE(std::any_of(trials.begin(), trials.end(), [&](const Trial& trial) {
+              return trial.state == TrialState::completed && trial.at(largest) != nullptr;
+            })) << largest;
+          }
+        }
 }
 
 TEST(EveryScheduler, TrialsThatAnotherLeftAtRestGoOnWhereAllRunToTheEnd) {
