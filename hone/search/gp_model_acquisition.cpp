@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kMaxPending = 100, kMaxSupposed = 100;
 constexpr std::size_t kMaxFront = 50;
 constexpr std::size_t kSeeds = 6;
-constexpr double kTold = 0.75;  // outcomes tell of each other where no more of their squares is left
+constexpr double kFading = 20.0;  // trials after which earlier studies count half
+constexpr double kTold = 0.75;    // outcomes tell of each other where no more of their squares is left
 
 }  // namespace
 
@@ -106,9 +107,11 @@ void GpModel::count_failures() {
 
 void GpModel::add_earlier(GpAcquisition& acquisition) {
   earlier_.begin();
-  // With the budget known, they fade until it is spent.
+  // They fade until the budget is spent, and without one too: the optimum of a study much like this one may
+  // lie beside its own, and holds until then.
+  const auto told = static_cast<double>(n_told_);
   const double spent =
-      problem_.max_trials ? static_cast<double>(n_told_) / static_cast<double>(*problem_.max_trials) : 0.0;
+      problem_.max_trials ? told / static_cast<double>(*problem_.max_trials) : told / (told + kFading);
   Rng rng(problem_.seed, "rgpe", n_told_);
   for (std::size_t j = 0; j < level_->objectives.size(); ++j) {
     const Surrogate& it = level_->objectives[j];
