@@ -210,20 +210,21 @@ std::string objectives_of(const task::TableDescription& table) {
 }
 
 /// The first listed parameters as [space] would have them, in comments.
-std::string space_lines(const task::TableDescription& table) {
+std::string space_lines(const task::Table& table) {
   constexpr std::size_t kLines = 3, kValues = 6;
   std::vector<std::string> lines;
-  for (const auto& parameter : table.parameters) {
+  for (std::size_t i = 0; i < table.axes().size(); ++i) {
+    const auto& parameter = table.description().parameters[i];
     if (lines.size() == kLines || parameter.values.empty()) continue;
     std::vector<std::string> values;
     for (const Value& value : parameter.values)
       if (values.size() < kValues) values.push_back(value_to_json(value).dump());
     const std::string list = fmt::format("[{}]", fmt::join(values, ", "));
-    lines.push_back(fmt::format("# {} = {}", parameter.name,
+    lines.push_back(fmt::format("# {} = {}", table.axes()[i].name,
                                 parameter.numeric ? fmt::format("{{ choice = {} }}", list) : list));
   }
   if (lines.empty())
-    lines.push_back(fmt::format("# {} = {{ real = [0.0, 1.0] }}", table.parameters.front().name));
+    lines.push_back(fmt::format("# {} = {{ real = [0.0, 1.0] }}", table.axes().front().name));
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
@@ -241,7 +242,7 @@ std::string recorded_study(const std::string& given, const std::string& seen) {
                     std::max<std::int64_t>(1, steps / 9), steps);
   std::string text = kRecordedTemplate;
   fill_text(text, "@OBJECTIVES@", objectives_of(description));
-  fill_text(text, "@SPACE@", space_lines(description));
+  fill_text(text, "@SPACE@", space_lines(table));
   fill_text(text, "@SCHEDULER@", scheduler);
   fill_text(text, "@TRIALS@", std::to_string(std::min<std::size_t>(100, table.rows())));
   fill(text, "@TABLE@", seen);

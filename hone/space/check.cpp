@@ -145,36 +145,6 @@ void check_literal(const Expression& expression, const std::string& name, const 
     throw wrong(", which is not on its grid", hint);
 }
 
-}  // namespace
-
-bool is_reserved(const std::string& name) {
-  static const std::vector<std::string> kReserved = {"and", "or", "not", "in", "true", "false", "where"};
-  return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
-}
-
-bool is_identifier(const std::string& name) {
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  for (const char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
-      return false;
-  return !is_reserved(name);
-}
-
-namespace {
-
-/// Identifiers with dots between them; behind the first, numbers too.
-bool is_path(const std::string& name) {
-  std::size_t start = 0;
-  for (bool first = true;; first = false) {
-    const std::size_t end = std::min(name.find('.', start), name.size());
-    const std::string part = name.substr(start, end - start);
-    const bool number = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_identifier(part) && (first || !number)) return false;
-    if (end == name.size()) return true;
-    start = end + 1;
-  }
-}
-
 /// Ordered numbers that go up and down are a slip.
 void check_order(const Parameter& parameter) {
   const auto& values = parameter.choices;
@@ -188,25 +158,6 @@ void check_order(const Parameter& parameter) {
 }
 
 }  // namespace
-
-void check_name(const std::string& name, const Place& place) {
-  if (is_path(name)) return;
-  std::string better;
-  for (const char c : name) better += c == '.' || is_identifier(std::string("a") + c) ? c : '_';
-  const auto in_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  const bool ascii = std::all_of(name.begin(), name.end(), in_ascii);
-  // Without its letters, or those of another alphabet, a name no longer says anything.
-  std::string advice;
-  if (!ascii || std::none_of(better.begin(), better.end(), is_letter))
-    advice = "; for example 'width'";
-  else if (better != name && is_path(better))
-    advice = fmt::format("; write '{}'", better);
-  throw Error(fmt::format("'{}' cannot be a parameter's name", name), place,
-              fmt::format("letters{}, digits and _, not a digit first, no word of expressions (and, or, not, "
-                          "in, true, false, where){}",
-                          ascii ? "" : " from a to z and A to Z", advice));
-}
 
 void check_parameter(Parameter& parameter) {
   check_name(parameter.list.empty() ? parameter.name : parameter.list, parameter.place);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hone/space/expression_tree.h"
+#include "hone/space/names.h"
 #include "hone/space/operand.h"
 #include "hone/space/scale.h"
 #include "hone/space/space.h"
@@ -103,15 +104,9 @@ struct Space::Plan {
   mutable bool rare_ = false, hard_ = false;
 };
 
-/// Throws Error where it cannot be a parameter's name: identifiers and numbers with dots between them.
-void check_name(const std::string& name, const Place& place);
 /// Throws Error where the parameter is wrong in itself; puts an integer's high on its grid.
 void check_parameter(Parameter& parameter);
 /// Makes the parameter's default canonical. Throws Error where it is none of its values.
 void check_default(Parameter& parameter, const Scale& scale);
-/// Whether a name may be a parameter's, or a part of one between dots.
-bool is_identifier(const std::string& name);
-/// One of the words that only expressions use (and, or, not, in, true, false, where).
-bool is_reserved(const std::string& name);
 
 }  // namespace hone::space

@@ -4,12 +4,15 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hone/base/error.h"
 #include "hone/base/files.h"
 #include "hone/base/numbers.h"
+#include "hone/space/names.h"
 #include "hone/task/table_lines.h"
 
 namespace hone::task {
@@ -130,10 +133,43 @@ Table Table::make(TableDescription description, LineReader& lines, const std::st
   }
   table.read_rows(lines);
   table.scale_reals();
+  table.name_axes(description_file);
   table.make_positions();
   table.make_space(description_file);
   table.make_index(lines.name());
   return table;
+}
+
+void Table::name_axes(const std::string& file) {
+  std::set<std::string> taken;
+  for (const TableMetric& metric : description_.metrics) taken.insert(metric.name);
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    Axis& axis = axes_[i];
+    if (axis.parameter.name.empty())
+      throw Error("a parameter's column has no name", Place{file, 0, "space"},
+                  "give it one, or list the parameters without it in \"space\"");
+    axis.name = (axis.scale == TableScale::log_complement ? "one_minus_" : "") +
+                space::name_from(axis.parameter.name, fmt::format("c{}", i + 1));
+    if (axis.name == axis.parameter.name) taken.insert(axis.name);
+  }
+  // Columns that are called as they stand have their names; the others get what is left.
+  for (Axis& axis : axes_) {
+    if (axis.name == axis.parameter.name) continue;
+    const std::string name = axis.name;
+    for (int k = 2; !taken.insert(axis.name).second; ++k) axis.name = fmt::format("{}_{}", name, k);
+  }
+}
+
+std::string Table::renamed() const {
+  constexpr std::size_t kShown = 3;
+  std::vector<std::string> lines;
+  for (const Axis& axis : axes_)
+    if (!space::is_name(axis.parameter.name))
+      lines.push_back(fmt::format("'{}' is {}", axis.parameter.name, axis.name));
+  if (lines.empty()) return {};
+  const std::size_t more = lines.size() - std::min(kShown, lines.size());
+  lines.resize(lines.size() - more);
+  return fmt::format("{}{}", fmt::join(lines, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 void Table::read_header(LineReader& lines, std::vector<std::size_t>& axis_column,

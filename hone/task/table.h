@@ -31,7 +31,10 @@ class Table {
   /// A parameter as the space shows it.
   struct Axis {
     TableParameter parameter;
-    std::string name;  ///< in the space
+    /// In the space: the column's, or where it cannot be a parameter's, what space::name_from makes of it,
+    /// else cN of the N-th parameter. What is called so already keeps its name, others get _2, _3, ...
+    /// behind.
+    std::string name;
     TableScale scale = TableScale::linear;
     double low = 0.0, high = 0.0;  ///< of real numbers: smallest and largest, in the space's terms
     bool listed() const { return !parameter.values.empty(); }
@@ -51,6 +54,9 @@ class Table {
   const TableDescription& description() const { return description_; }
   std::size_t rows() const { return rows_; }
   const std::vector<Axis>& axes() const { return axes_; }
+  /// For people: what columns are called that cannot be parameters' names, "'batch-size' is batch_size, 'x y'
+  /// is x_y"; empty where there are none.
+  std::string renamed() const;
   /// Whether every config of space() is recorded.
   bool complete() const { return complete_; }
   /// Lists of numbers as ordinals, of texts as choices, booleans as flags; real numbers from the smallest to
@@ -96,6 +102,7 @@ class Table {
                    std::vector<std::size_t>& cell_column, std::size_t& n_columns) const;
   void read_rows(LineReader& lines);
   void scale_reals();
+  void name_axes(const std::string& file);
   void make_positions();
   void make_index(const std::string& file);
   void make_space(const std::string& file);

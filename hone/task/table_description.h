@@ -10,7 +10,7 @@ namespace hone::task {
 
 /// A parameter's column of a recorded table.
 struct TableParameter {
-  std::string name;
+  std::string name;  ///< the column's, which need not be a name in a space
   /// The values that occur, in the order presented: numbers ascending. Empty: real numbers.
   std::vector<Value> values;
   bool numeric = false;  ///< `values` are numbers, and so in order

@@ -76,7 +76,6 @@ void Table::scale_reals() {
       for (double& x : complement) x = 1.0 - x;
       if (unevenness(complement, TableScale::log) < best) {
         axis.scale = TableScale::log_complement;
-        axis.name = "one_minus_" + axis.parameter.name;
         sorted = complement;
         for (std::size_t row = 0; row < rows_; ++row)
           numbers_[row * n_real_ + real] = 1.0 - numbers_[row * n_real_ + real];
@@ -183,7 +182,11 @@ void Table::make_space(const std::string& file) {
   try {
     space_ = builder.build();
   } catch (const Error& error) {
-    throw Error(error.message(), Place{file, 0, error.place().key}, error.hint());
+    const std::string& key = error.place().key;
+    const auto axis =
+        std::find_if(axes_.begin(), axes_.end(), [&](const Axis& one) { return one.name == key; });
+    throw Error(error.message(), Place{file, 0, axis == axes_.end() ? key : axis->parameter.name},
+                error.hint());
   }
 }
 
@@ -373,9 +376,14 @@ void Table::check(const space::Space& space) const {
   for (const auto& parameter : space.parameters()) {
     const auto at = std::find(names.begin(), names.end(), parameter.name);
     const Place place = parameter.place;
-    if (at == names.end())
+    if (at == names.end()) {
+      const auto column = std::find_if(axes_.begin(), axes_.end(), [&](const Axis& axis) {
+        return axis.parameter.name == parameter.name;
+      });
       throw Error(fmt::format("the table has no parameter '{}'", parameter.name), place,
-                  suggest(parameter.name, names));
+                  column == axes_.end() ? suggest(parameter.name, names)
+                                        : fmt::format("the column is searched as '{}'", column->name));
+    }
     const Axis& axis = axes_[static_cast<std::size_t>(at - names.begin())];
     if (parameter.when)
       throw Error(

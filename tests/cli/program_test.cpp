@@ -76,6 +76,10 @@ TEST(Program, InitReadsTheTableThatIsThere) {
   EXPECT_NE(of_curves.find("trials = 50\n"), std::string::npos) << of_curves;
   EXPECT_NE(of_grid.find("minimize = [\"loss\"]\nseed"), std::string::npos) << "its seconds are a cost";
   EXPECT_NE(of_grid.find("# activation = [\"tanh\", \"relu\"]\n"), std::string::npos) << of_grid;
+  folder.write("odd.json", R"({"space": {"batch-size": [8, 16]}, "metrics": {"loss": {}}})");
+  folder.write("odd.csv", "batch-size,loss\n8,2\n16,1\n");
+  const std::string odd = written("odd");
+  EXPECT_NE(odd.find("# batch_size = { choice = [8, 16] }\n"), std::string::npos) << "as it is searched";
   folder.write("n.txt", "no table");
   for (const char* none : {"n.txt", "nowhere.csv"}) {
     Program init(folder, {"init", "n.toml", "--template", "recorded", "--data", none});

@@ -233,6 +233,8 @@ TEST(RecordedTask, StudyFileNeedsNoSpace) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("s.toml:8"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("searched as 'one_minus_beta'"), std::string::npos)
+        << error.what();
   }
   const auto make = methods().maker<MakeEvaluator>("evaluator", "recorded");
   const auto evaluator = make(file.task, file.task_options, folder.path());

@@ -179,6 +179,65 @@ TEST(Table, SaysWhereItIsWrong) {
     for (const std::string& part : expected) EXPECT_NE(said.find(part), std::string::npos) << said;
 }
 
+TEST(Table, ColumnsOfAnyNameAreParameters) {
+  const std::vector<std::pair<std::string, std::string>> names{{"gr\u00f6\u00dfe", "c1"},
+                                                               {"lr (log)", "lr__log_"},
+                                                               {"x-y", "x_y_3"},
+                                                               {"x_y", "x_y"},
+                                                               {"x y", "x_y_4"},
+                                                               {"1x1_conv", "p_1x1_conv"},
+                                                               {"and", "p_and"},
+                                                               {"--", "c8"},
+                                                               {"a.b", "a.b"},
+                                                               {"a.-b", "a__b"},
+                                                               {"x_y_2", "x_y_2"},
+                                                               {"\u5b66\u4e60", "c12"}};
+  std::string space, header, rows;
+  for (const auto& [column, name] : names) {
+    space += fmt::format("{}\"{}\": [1, 2]", space.empty() ? "" : ", ", column);
+    header += column + ",";
+  }
+  const std::string description =
+      fmt::format(R"({{"space": {{{}}}, "metrics": {{"loss": {{}}, "p_and": {{}}}}}})", space);
+  for (unsigned code = 0; code < 1u << names.size(); ++code) {
+    for (std::size_t i = 0; i < names.size(); ++i) rows += (code >> i & 1u) != 0 ? "2," : "1,";
+    rows += fmt::format("{},0\n", code);
+  }
+  const Table table = Table::parse(description, header + "loss,p_and\n" + rows, "t");
+  for (std::size_t i = 0; i < names.size(); ++i)
+    // A measure is called p_and already.
+    EXPECT_EQ(table.space().parameter(i).name, i == 6 ? "p_and_2" : names[i].second) << names[i].first;
+  EXPECT_TRUE(table.complete());
+  for (std::size_t row = 0; row < table.rows(); row += 97) {
+    EXPECT_EQ(table.find(table.config(row)), row);
+    EXPECT_EQ(table.find(table, row), row);
+  }
+  EXPECT_EQ(table.renamed(), "'gr\u00f6\u00dfe' is c1, 'lr (log)' is lr__log_, 'x-y' is x_y_3 and 6 more");
+  // Mistakes name the column.
+  const auto wrong = [&](const std::string& row) {
+    return error_of(R"({"space": {"x-y": [1, 2], "z z": "float"}, "metrics": {"loss": {}}})",
+                    "x-y,z z,loss\n1,0,0\n" + row + "\n");
+  };
+  EXPECT_NE(wrong("3,1,0").find("t.csv:3: x-y: '3' is none"), std::string::npos) << wrong("3,1,0");
+  EXPECT_NE(wrong("2,x,0").find("t.csv:3: z z: 'x' is no finite"), std::string::npos) << wrong("2,x,0");
+  EXPECT_NE(error_of(R"({"metrics": {"loss": {}}})", ",a,loss\n0,1,2\n").find("has no name"),
+            std::string::npos);
+}
+
+TEST(Table, ANameMadeOfAnotherScaleIsNoOthers) {
+  auto made = test::made_curves();
+  EXPECT_EQ(Table::parse(made.description, made.rows, "t").renamed(), "");
+  made.description = replaced(made.description, "beta", "be-ta");
+  made.rows = replaced(made.rows, "beta", "be-ta");
+  EXPECT_EQ(Table::parse(made.description, made.rows, "t").space().parameter(1).name, "one_minus_be_ta");
+  made.description = replaced(made.description, "\"lr\"", "\"one_minus_be_ta\"");
+  made.rows = replaced(made.rows, "lr", "one_minus_be_ta");
+  const Table table = Table::parse(made.description, made.rows, "t");
+  EXPECT_EQ(table.space().parameter(0).name, "one_minus_be_ta");
+  EXPECT_EQ(table.space().parameter(1).name, "one_minus_be_ta_2");
+  for (std::size_t row = 0; row < table.rows(); ++row) EXPECT_EQ(table.nearest(table.config(row)), row);
+}
+
 TEST(Table, ReadsCompressedFilesAndNoticesDamage) {
   const auto made = test::made_grid();
   const test::Folder folder;
