@@ -69,7 +69,8 @@ std::vector<Found> tables_below(const std::string& folder, std::vector<std::stri
     try {
       task::Table::describe(path);
     } catch (const Error& error) {
-      leave_out(error.message());
+      const std::string& key = error.place().key;
+      leave_out((key.empty() ? "" : key + ": ") + error.message());
       continue;
     }
     try {

@@ -94,9 +94,14 @@ void check_choices(const Parameter& parameter) {
     if (const auto* text = std::get_if<std::string>(&value); text != nullptr && !is_utf8(*text))
       throw Error(fmt::format("value {} of the choice '{}' is not UTF-8", i, parameter.name), parameter.place,
                   "a study could not be read again with it; name it otherwise");
-    for (std::size_t j = 0; j < i; ++j)
-      if (value_same(parameter.choices[j], value))
-        throw Error(fmt::format("the choice {} stands there twice", value_quoted(value)), parameter.place);
+    for (std::size_t j = 0; j < i; ++j) {
+      const Value& other = parameter.choices[j];
+      if (!value_same(other, value)) continue;
+      if (other.index() == value.index() && other != value)
+        throw Error(fmt::format("{} and {} cannot be told apart", value_quoted(other), value_quoted(value)),
+                    parameter.place, "whole numbers are up to 2^53 only; write them as texts, in quotes");
+      throw Error(fmt::format("the choice {} stands there twice", value_quoted(value)), parameter.place);
+    }
   }
 }
 

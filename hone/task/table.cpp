@@ -20,7 +20,15 @@ namespace {
 
 constexpr std::size_t kMaxRows = 100'000'000;
 
+/// Without blanks around it.
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 bool parse_number(std::string_view text, double& value) {
+  text = trimmed(text);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc::result_out_of_range && stop == text.data() + text.size()) {
@@ -29,6 +37,18 @@ bool parse_number(std::string_view text, double& value) {
     return true;
   }
   return code == std::errc() && stop == text.data() + text.size();
+}
+
+/// Whether a text that reads as `value`'s double is another whole number: beyond 2^53 several share one.
+bool another_whole(std::string_view text, const Value& value) {
+  const auto* whole = std::get_if<std::int64_t>(&value);
+  if (whole == nullptr) return false;
+  text = trimmed(text);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  std::int64_t read = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), read);
+  if (stop != text.data() + text.size()) return false;  // with a point or an exponent
+  return code != std::errc() || read != *whole;
 }
 
 /// The texts of one listed column as they were met, with the value that each is.
@@ -52,7 +72,7 @@ class Words {
       if (!parameter_.numeric || !parse_number(text, number)) return -1;
       const auto at = std::lower_bound(parameter_.values.begin(), parameter_.values.end(), number,
                                        [](const Value& value, double n) { return value_real(value) < n; });
-      if (at == parameter_.values.end() || value_real(*at) != number) return -1;
+      if (at == parameter_.values.end() || value_real(*at) != number || another_whole(text, *at)) return -1;
       // Another way to write a number; there are not endlessly many that deserve to be remembered.
       const auto index = static_cast<std::int32_t>(at - parameter_.values.begin());
       if (known_.size() > 4 * parameter_.values.size() + 64) return index;
@@ -252,7 +272,7 @@ void Table::read_rows(LineReader& lines) {
     }
     for (const std::size_t column : cell_column) {
       double number = kNaN;
-      if (!cells[column].empty() && !parse_number(cells[column], number))
+      if (!trimmed(cells[column]).empty() && !parse_number(cells[column], number))
         throw Error(fmt::format("'{}' is no number", cells[column].substr(0, 80)), place(column),
                     "nan or nothing where it was not recorded");
       cells_.push_back(number);

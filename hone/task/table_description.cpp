@@ -1,6 +1,7 @@
 #include "hone/task/table_description.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -36,6 +37,18 @@ std::int64_t count_of(const Json& json, const char* key, std::int64_t fallback, 
   return found->get<std::int64_t>();
 }
 
+/// Refuses whole numbers that differ, but not as doubles, which is what a space compares.
+void tell_apart(const std::vector<Value>& values, const std::string& file, const std::string& key) {
+  std::vector<std::int64_t> wholes;
+  for (const Value& value : values)
+    if (const auto* whole = std::get_if<std::int64_t>(&value)) wholes.push_back(*whole);
+  std::sort(wholes.begin(), wholes.end());
+  for (std::size_t i = 1; i < wholes.size(); ++i)
+    if (wholes[i - 1] != wholes[i] && value_real(wholes[i - 1]) == value_real(wholes[i]))
+      refuse(file, key, fmt::format("{} and {} cannot be told apart", wholes[i - 1], wholes[i]),
+             "whole numbers are up to 2^53 only; list them as texts, in quotes");
+}
+
 /// Numbers ascend, all of one kind; texts stay in their order.
 TableParameter parameter_of(const std::string& name, const Json& json, const std::string& file) {
   const std::string key = "space." + name;
@@ -56,14 +69,19 @@ TableParameter parameter_of(const std::string& name, const Json& json, const std
     if (value.is_null() || value.is_structured()) refuse(file, key, "expected texts, numbers or booleans");
     numbers += value.is_number() ? 1 : 0;
     flags += value.is_boolean() ? 1 : 0;
-    whole = whole && value.is_number_integer();
-    parameter.values.push_back(value_from_json(value));
+    // What 64 bits do not hold is a double.
+    const bool huge =
+        value.is_number_unsigned() &&
+        value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    whole = whole && value.is_number_integer() && !huge;
+    parameter.values.push_back(huge ? Value(value.get<double>()) : value_from_json(value));
   }
   if ((numbers > 0 && numbers < json.size()) || (flags > 0 && flags < json.size()))
     refuse(file, key, "values of different kinds");
   parameter.numeric = numbers > 0;
   parameter.flag = flags > 0;
   if (parameter.numeric) {
+    tell_apart(parameter.values, file, key);
     if (!whole)
       for (Value& value : parameter.values) value = value_real(value);
     std::sort(parameter.values.begin(), parameter.values.end(),

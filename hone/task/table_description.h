@@ -8,6 +8,9 @@
 
 namespace hone::task {
 
+/// Whole numbers beyond it share their doubles with others: 2^53.
+inline constexpr double kWholeToTell = 9007199254740992.0;
+
 /// A parameter's column of a recorded table.
 struct TableParameter {
   std::string name;  ///< the column's, which need not be a name in a space

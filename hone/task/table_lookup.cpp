@@ -125,8 +125,13 @@ void Table::make_positions() {
 
 void Table::make_index(const std::string& file) {
   const auto twice = [&](std::size_t first, std::size_t second) {
+    const bool large = std::any_of(axes_.begin(), axes_.end(), [](const Axis& axis) {
+      if (!axis.listed()) return axis.high >= kWholeToTell;
+      return axis.parameter.numeric && value_real(axis.parameter.values.back()) >= kWholeToTell;
+    });
     return Error(fmt::format("the same configuration as in line {}", first + 2),
-                 Place{file, static_cast<int>(second) + 2, ""});
+                 Place{file, static_cast<int>(second) + 2, ""},
+                 large ? "whole numbers are told apart up to 2^53 only" : "");
   };
   if (n_real_ == 0) {
     const std::size_t most = std::max(kFewCodes, kCodesPerRow * rows_);

@@ -141,10 +141,17 @@ TEST(BenchSearch, WhatIsLeftOutSaysWhy) {
       "data/t.json",
       R"({"space": {"x": [0, 1, 2, 3]}, "metrics": {"loss": {"goal": "min"}, "runtime_s": {"unit": "s"}}})");
   folder.write("data/t.csv", "x,loss,runtime_s\n0,4,0\n1,3,0\n2,2,0\n3,1,0\n");
+  folder.write("data/large.json",
+               R"({"space": {"n-1": [9007199254740992, 9007199254740993]}, "metrics": {"loss": {}}})");
+  folder.write("data/large.csv", "n-1,loss\n9007199254740992,1\n9007199254740993,2\n");
   Program run(folder, {"bench", "search", "--data", "data", "--workers", "4", "--searchers", "random",
                        "--out", "o", "--quiet"});
   EXPECT_EQ(run.status(), 2);
   EXPECT_NE(run.err().find("left out: t: its evaluations take no time"), std::string::npos) << run.err();
+  EXPECT_NE(
+      run.err().find("left out: data/large.json: space.n-1: 9007199254740992 and 9007199254740993 cannot"),
+      std::string::npos)
+      << run.err();
   EXPECT_NE(run.err().find("nothing to compare on; what was left out is said above"), std::string::npos)
       << run.err();
 }

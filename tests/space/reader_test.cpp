@@ -144,6 +144,9 @@ TEST(SpaceReader, ErrorsSayWhereWhatAndWhatIsAllowed) {
        "0.05 is 5%"},
       {"n = []", "study.toml:2: space.n: a choice needs at least one value, found an empty list"},
       {"n = [1, 2, 1.0]", "study.toml:2: space.n: the choice 1 stands there twice"},
+      {"n = [9007199254740992, 9007199254740993]",
+       "study.toml:2: space.n: 9007199254740992 and 9007199254740993 cannot be told apart; whole numbers are "
+       "up to 2^53 only; write them as texts, in quotes"},
       {"n = ['a', 'b', 'a']", "study.toml:2: space.n: the choice 'a' stands there twice"},
       {"n = [[1], 2]", "study.toml:2: space.n[0]: expected a number, a flag or text, found [1] (a list)"},
       {"n = { flag = false }",

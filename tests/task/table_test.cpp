@@ -238,6 +238,54 @@ TEST(Table, ANameMadeOfAnotherScaleIsNoOthers) {
   for (std::size_t row = 0; row < table.rows(); ++row) EXPECT_EQ(table.nearest(table.config(row)), row);
 }
 
+TEST(Table, LargeWholeNumbersAreReadRightOrRefused) {
+  const auto parse = [](const std::string& values, const std::vector<std::string>& cells) {
+    std::string rows = "n,loss\n";
+    for (const std::string& cell : cells) rows += cell + ",1\n";
+    return Table::parse(fmt::format(R"({{"space": {{"n": [{}]}}, "metrics": {{"loss": {{}}}}}})", values),
+                        rows, "t");
+  };
+  const auto says = [&](const std::string& values, const std::vector<std::string>& cells) -> std::string {
+    try {
+      parse(values, cells);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const std::string one = "1152921504606846976", next = "1152921504606846977", far = "1152921504606847232";
+  EXPECT_NE(says(next + ", 5, " + one, {"5"})
+                .find("t.json: space.n: 1152921504606846976 and 1152921504606846977 cannot be told apart"),
+            std::string::npos)
+      << says(next + ", 5, " + one, {"5"});
+  EXPECT_NE(says(one + ", 5, " + one, {"5"}).find("a value twice"), std::string::npos);
+  const Table apart = parse(one + ", " + far, {far, "+" + one});
+  EXPECT_EQ(apart.config(0).integer("n"), 1152921504606847232);
+  EXPECT_EQ(apart.config(1).integer("n"), 1152921504606846976);
+  EXPECT_NE(says(one + ", " + far, {next}).find("'" + next + "' is none of the values"), std::string::npos);
+  const Table texts = parse(fmt::format(R"("{}", "{}")", one, next), {one, next});
+  EXPECT_EQ(texts.config(1).text("n"), next);
+  const Table huge = parse("18446744073709551615, 1", {"1", "18446744073709551615"});
+  EXPECT_EQ(huge.config(1).real("n"), 18446744073709551615.0);
+  // Those that are not listed are rounded.
+  EXPECT_NE(error_of(R"({"space": {"n": "int"}, "metrics": {"loss": {}}})",
+                     "n,loss\n" + one + ",1\n" + next + ",2\n")
+                .find("whole numbers are told apart up to 2^53 only"),
+            std::string::npos);
+}
+
+TEST(Table, BlanksAroundNumbersAreNoPartOfThem) {
+  const char* description = R"({"space": {"a": [1, 2], "b": "float"}, "metrics": {"loss": {}}})";
+  const Table table = Table::parse(description, "a,b,loss\n 1, 0.5 ,\t8.07 \n2 ,+0.25,  \n", "t");
+  EXPECT_EQ(table.config(0).integer("a"), 1);
+  EXPECT_EQ(table.config(0).real("b"), 0.5);
+  EXPECT_EQ(table.value(0, 0, 0), 8.07);
+  EXPECT_EQ(table.config(1).real("b"), 0.25);
+  EXPECT_TRUE(std::isnan(table.value(1, 0, 0))) << "an empty cell";
+  for (const char* rows : {"a,b,loss\n1,0.5,8 07\n", "a,b,loss\n1,,8\n", "a,b,loss\n1, ,8\n"})
+    EXPECT_NE(error_of(description, rows).find("number"), std::string::npos) << rows;
+}
+
 TEST(Table, ReadsCompressedFilesAndNoticesDamage) {
   const auto made = test::made_grid();
   const test::Folder folder;
