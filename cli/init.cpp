@@ -7,7 +7,6 @@
 #include "command.h"
 #include "command_template.h"
 #include "hone/base/files.h"
-#include "hone/base/units.h"
 #include "hone/task/table.h"
 #include "recorded_template.h"
 
@@ -185,17 +184,10 @@ std::string write_companions(const std::string& file, const std::vector<Companio
   return path(companions.front()).filename().string();
 }
 
-/// Whether a measure says what an evaluation took rather than how good it was.
-bool is_cost(const task::TableMetric& metric) {
-  static const std::vector<std::string> units{"s",  "ms",  "us", "min", "h",  "J",  "mJ",
-                                              "Wh", "kWh", "W",  "B",   "kB", "MB", "GB"};
-  return is_cost_name(metric.name) || std::find(units.begin(), units.end(), metric.unit) != units.end();
-}
-
 /// Lines of minimize and maximize: the measures that are no costs, or where all are, the first.
 std::string objectives_of(const task::TableDescription& table) {
   std::vector<task::TableMetric> metrics = table.metrics;
-  std::erase_if(metrics, is_cost);
+  std::erase_if(metrics, [](const auto& metric) { return metric.is_cost(); });
   if (metrics.empty()) metrics.push_back(table.metrics.front());
   std::string lines;
   for (const bool minimize : {true, false}) {

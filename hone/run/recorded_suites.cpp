@@ -124,7 +124,7 @@ std::vector<Suite> recorded_suites(const std::string& folder, std::vector<std::s
         const std::string measured =
             times.at(metric.name) == 1 ? metric.name : other.name + "." + metric.name;
         task::RecordedUse use;
-        use.objectives = {one.table->description().metrics.front().name, metric.name};
+        use.objectives = {suite.problems.back().objectives().front().name, metric.name};
         try {
           devices.problems.emplace_back(
               std::make_shared<const task::Recorded>(one.name + "+" + measured,

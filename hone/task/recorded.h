@@ -27,7 +27,8 @@ struct RecordedUse {
   /// Whether configs are cells whose function can be computed: "nasbench201", "none", or "auto": where the
   /// table's columns are those of NAS-Bench-201 (cell_spaces.h).
   std::string cell = "auto";
-  /// What is optimised by default; empty: the first metric.
+  /// What is optimised by default; empty: the first metric, but where that says what an evaluation took, the
+  /// first that is no cost, if there is one.
   std::vector<std::string> objectives = {};
 };
 
@@ -94,6 +95,7 @@ class Recorded final : public Benchmark {
   };
   std::string called(std::size_t table) const;  ///< its title or path in quotes, else what it is
   void join();
+  std::string usual_objective() const;
   void summarise();
   /// `seed` null: the mean.
   Evaluation answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const;

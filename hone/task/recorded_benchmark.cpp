@@ -77,7 +77,7 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     cost_ = static_cast<std::size_t>(at - names.begin());
   else if (!use_.cost.empty())
     throw Error(fmt::format("the table does not measure '{}'", cost), option("cost"), suggest(cost, names));
-  if (use_.objectives.empty()) use_.objectives = {names.front()};
+  if (use_.objectives.empty()) use_.objectives = {usual_objective()};
   for (const std::string& objective : use_.objectives) {
     const auto at = std::find(names.begin(), names.end(), objective);
     if (at == names.end())
@@ -87,6 +87,15 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
   }
   if (!table().complete()) measures_.push_back({"row", "", true, false});
   summarise();
+}
+
+std::string Recorded::usual_objective() const {
+  const auto& metrics = table().description().metrics;
+  if (cost_ != 0u) return metrics.front().name;
+  const auto other = std::find_if(metrics.begin(), metrics.end(), [&](const TableMetric& metric) {
+    return metric.name != cost_measure() && !metric.is_cost();
+  });
+  return other == metrics.end() ? metrics.front().name : other->name;
 }
 
 std::string Recorded::called(std::size_t table) const {

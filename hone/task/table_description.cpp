@@ -8,6 +8,7 @@
 
 #include "hone/base/error.h"
 #include "hone/base/json.h"
+#include "hone/base/units.h"
 #include "hone/task/table_lines.h"
 
 namespace hone::task {
@@ -113,6 +114,12 @@ TableMetric metric_of(const std::string& name, const Json& json, const std::stri
 }
 
 }  // namespace
+
+bool TableMetric::is_cost() const {
+  static const std::set<std::string> kUnits{"s",  "ms",  "us", "min", "h",  "J",  "mJ",
+                                            "Wh", "kWh", "W",  "B",   "kB", "MB", "GB"};
+  return is_cost_name(name) || kUnits.contains(unit);
+}
 
 TableDescription TableDescription::parse(const std::string& text, const std::string& file,
                                          const std::vector<std::string>& measures,

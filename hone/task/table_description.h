@@ -29,6 +29,8 @@ struct TableMetric {
   std::int64_t seeds = 0;  ///< columns name_0, name_1, ...; 0: not recorded by seed
   std::int64_t steps = 0;  ///< columns name_0, name_1, ... after 1, 2, ... steps; 0: not by step
   std::int64_t columns() const { return seeds > 0 ? seeds : steps > 0 ? steps : 1; }
+  /// Whether it says what an evaluation took rather than how good it was: by its name's ending or its unit.
+  bool is_cost() const;
 };
 
 /// What NAME.json says of NAME.csv.gz (docs/formats.md).
