@@ -122,6 +122,9 @@ std::vector<run::Problem> problems_of(const BenchArguments& arguments) {
     }
   }
   for (const auto& line : left_out) std::fprintf(stderr, "left out: %s\n", line.c_str());
+  for (const auto& problem : problems)
+    if (const std::string note = problem.benchmark()->note(); !note.empty())
+      std::fprintf(stderr, "%s: %s\n", problem.name().c_str(), note.c_str());
   for (const auto& name : wanted) run::find_problem(suites, name);  // a wrong name is told
   if (problems.empty())
     throw Error("there is nothing to compare on", {},

@@ -62,6 +62,9 @@ class Benchmark {
   /// Several objectives: the customary point from which hypervolume is measured, oriented; empty: none.
   virtual std::vector<double> reference() const { return {}; }
 
+  /// What one should know of its answers, for people: of costs that were not recorded, say. Empty: nothing.
+  virtual std::string note() const { return {}; }
+
   /// Identifies the recorded values that evaluate() answers from; none of a function, whose values are the
   /// program's.
   virtual Key data_key() const { return {}; }

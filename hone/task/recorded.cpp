@@ -73,10 +73,12 @@ class RecordedTask final : public Task {
   }
   std::string prepare() const override {
     const auto& known = recorded();
-    return fmt::format("{}: {} rows, {}{}", known.title(), known.table().rows(),
+    const std::string renamed = known.table().renamed(), note = known.note();
+    return fmt::format("{}: {} rows, {}{}{}{}", known.title(), known.table().rows(),
                        known.table().complete() ? "every configuration of its space"
                                                 : "other configurations take the nearest row's values",
-                       known.has_cells() ? "; cells of NAS-Bench-201, known by what they compute" : "");
+                       known.has_cells() ? "; cells of NAS-Bench-201, known by what they compute" : "",
+                       renamed.empty() ? "" : "; the column " + renamed, note.empty() ? "" : "; " + note);
   }
   std::string data_identity() const override {
     std::call_once(identity_once_, [this] {

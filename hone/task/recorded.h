@@ -23,6 +23,7 @@ struct RecordedUse {
   bool nearest = true;
   /// The measure that says how many seconds an evaluation took (a whole one, where there are steps); "":
   /// runtime_s where there is one. Without it a step, or the evaluation of a table without steps, takes 1 s.
+  /// A row that lacks it takes what the others' median is.
   std::string cost = {};
   /// Whether configs are cells whose function can be computed: "nasbench201", "none", or "auto": where the
   /// table's columns are those of NAS-Bench-201 (cell_spaces.h).
@@ -52,6 +53,7 @@ class Recorded final : public Benchmark {
   std::optional<double> median() const override { return median_; }
   std::vector<std::vector<double>> front() const override { return front_; }
   std::vector<double> reference() const override { return reference_; }
+  std::string note() const override;
   Key data_key() const override;  ///< of the rows of all its tables; computed when first asked for
 
   /// Whether its configs are cells of NAS-Bench-201, so that it has probes and graphs.
@@ -97,6 +99,9 @@ class Recorded final : public Benchmark {
   void join();
   std::string usual_objective() const;
   void summarise();
+  void summarise_cost();
+  /// What the row's whole run takes, as was recorded up to so many steps; nullopt: nothing was.
+  std::optional<double> whole_cost(std::size_t row, const std::uint64_t* seed, std::int64_t reached) const;
   /// `seed` null: the mean.
   Evaluation answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const;
   double cell(const Source& source, std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const;
@@ -111,6 +116,8 @@ class Recorded final : public Benchmark {
   std::vector<std::size_t> objective_sources_;
   std::vector<study::Limit> limits_ = {};
   std::optional<std::size_t> cost_;  // index into measures_
+  double usual_cost_ = 1.0;          // a whole run's, where the row does not say
+  std::size_t costless_ = 0;         // rows that do not, though a measure does
   std::int64_t horizon_ = 1;
   bool steps_ = false;
   std::unique_ptr<CellFunctions> functions_;

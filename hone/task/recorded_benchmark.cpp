@@ -8,12 +8,19 @@
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
+#include "hone/base/units.h"
 #include "hone/study/front.h"
 #include "hone/task/cell_network.h"
 #include "hone/task/recorded.h"
 
 namespace hone::task {
 namespace {
+
+/// Of ascending numbers: the middle one, or the mean of two.
+double middle_of(const std::vector<double>& sorted) {
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
+}
 
 /// Where an error lies: the option that says it.
 Place option(const char* name) { return Place{"", 0, name}; }
@@ -86,6 +93,7 @@ Recorded::Recorded(std::string name, std::vector<std::shared_ptr<const Table>> t
     objectives_.push_back({objective, measures_[objective_sources_.back()].minimize});
   }
   if (!table().complete()) measures_.push_back({"row", "", true, false});
+  summarise_cost();
   summarise();
 }
 
@@ -136,6 +144,47 @@ double Recorded::cell(const Source& source, std::size_t row, const std::uint64_t
   return from.value(at, source.metric, recorded[rng.below(recorded.size())]);
 }
 
+std::optional<double> Recorded::whole_cost(std::size_t row, const std::uint64_t* seed,
+                                           std::int64_t reached) const {
+  if (!cost_) return std::nullopt;
+  const Source& source = sources_[*cost_];
+  const auto at = [&](std::int64_t step) -> std::optional<double> {
+    const double cost = cell(source, row, seed, step);
+    if (!std::isfinite(cost) || cost < 0.0) return std::nullopt;
+    return cost;
+  };
+  if (tables_[source.table]->description().metrics[source.metric].steps == 0) return at(reached);
+  // By the last step up to there that has one, else by the first behind it.
+  for (std::int64_t i = 0; i < horizon_; ++i) {
+    const std::int64_t step = i < reached ? reached - i : i + 1;
+    if (const auto cost = at(step))
+      return *cost / (static_cast<double>(step) / static_cast<double>(horizon_));
+  }
+  return std::nullopt;
+}
+
+void Recorded::summarise_cost() {
+  usual_cost_ = static_cast<double>(horizon_);
+  if (!cost_) return;
+  std::vector<double> known;
+  for (std::size_t row = 0; row < table().rows(); ++row)
+    if (const auto cost = whole_cost(row, nullptr, horizon_)) known.push_back(*cost);
+  costless_ = table().rows() - known.size();
+  if (known.empty()) return;
+  std::sort(known.begin(), known.end());
+  usual_cost_ = middle_of(known);
+}
+
+std::string Recorded::note() const {
+  if (costless_ == 0) return {};
+  if (costless_ == table().rows())
+    return fmt::format("no row has {}: {} takes 1 s", cost_measure(), steps_ ? "a step" : "an evaluation");
+  const bool one = costless_ == 1;
+  return fmt::format("{} of {} rows {} no {}: {} the others' median, {}", costless_, table().rows(),
+                     one ? "has" : "have", cost_measure(), one ? "it takes" : "they take",
+                     quantity_text("usual_s", usual_cost_));
+}
+
 Evaluation Recorded::answer(std::size_t row, const std::uint64_t* seed, std::int64_t fidelity) const {
   Evaluation evaluation;
   std::int64_t reached = fidelity;
@@ -156,14 +205,7 @@ Evaluation Recorded::answer(std::size_t row, const std::uint64_t* seed, std::int
     }
   }
   const double share = static_cast<double>(reached) / static_cast<double>(horizon_);
-  double whole = static_cast<double>(horizon_);
-  if (cost_) {
-    const Source& source = sources_[*cost_];
-    const bool by_step = tables_[source.table]->description().metrics[source.metric].steps > 0;
-    const double cost = cell(source, row, seed, by_step ? reached : fidelity);
-    if (std::isfinite(cost) && cost >= 0.0) whole = by_step ? cost / share : cost;
-  }
-  evaluation.cost_s = whole * share;
+  evaluation.cost_s = whole_cost(row, seed, reached).value_or(usual_cost_) * share;
   if (!evaluation.failure.empty()) return evaluation;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     double value = cell(sources_[i], row, seed, fidelity);
@@ -235,20 +277,11 @@ Key Recorded::data_key() const {
   std::call_once(key_once_, [this] {
     KeyBuilder key;
     for (const auto& one : tables_) key.key(one->rows_key());
+    if (costless_ > 0) key.real(usual_cost_);
     key_ = key.build();
   });
   return key_;
 }
-
-namespace {
-
-/// Of ascending numbers: the middle one, or the mean of two.
-double middle_of(const std::vector<double>& sorted) {
-  const std::size_t half = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[half] : 0.5 * sorted[half - 1] + 0.5 * sorted[half];
-}
-
-}  // namespace
 
 void Recorded::summarise() {
   std::vector<double> values;

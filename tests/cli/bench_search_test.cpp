@@ -175,6 +175,44 @@ TEST(BenchSearch, PeersThatAreAskedForByDefaultAndNotThereAreLeftOutWithAWord) {
   EXPECT_EQ(said({"--searchers", "random"}).find("adapters"), std::string::npos) << "nobody asked for them";
 }
 
+TEST(BenchSearch, TablesAsTheyComeAreCompared) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.file("data/devices"));
+  constexpr const char* kSpace = R"("space": {"batch-size": [0, 1, 2, 3], "1x1_conv": ["no", "yes"]})";
+  folder.write("data/t.json",
+               fmt::format(R"({{{}, "metrics": {{"runtime_s": {{}}, "acc": {{"goal": "max"}}}}}})", kSpace));
+  folder.write("data/devices/phone.json",
+               fmt::format(R"({{{}, "metrics": {{"latency": {{"unit": "ms"}}}}}})", kSpace));
+  // What takes longest is the most accurate; a third of the times were lost.
+  std::string text = "batch-size,1x1_conv,acc,runtime_s\n", device = "1x1_conv,batch-size,latency\n";
+  for (int x = 0; x < 8; ++x) {
+    const char* conv = x % 2 == 0 ? "no" : "yes";
+    text += fmt::format("{}, {} ,{}\n", fmt::format("{},{}", x / 2, conv), x,
+                        x % 3 == 2 ? std::string() : fmt::format("{}", 1000 * x));
+    device += fmt::format("{},{},{}\n", conv, x / 2, 9 - x);
+  }
+  folder.write("data/t.csv", text);
+  folder.write("data/devices/phone.csv", device);
+  for (const char* workers : {"1", "2"}) {
+    Program run(folder, {"bench", "search", "--data", "data", "--suite", "tables,devices", "--searchers",
+                         "random,cfo", "--trials", "8", "--seeds", "1", "--workers", workers, "--out", "o",
+                         "--json", "--quiet"});
+    ASSERT_EQ(run.status(), 0) << run.err();
+    const Json json = Json::parse(run.out());
+    std::map<std::string, double> regrets;
+    for (const Json& one : json)
+      if (one["searcher"] == "random") regrets[one["table"]] = one["regret"].back();
+    ASSERT_EQ(regrets.size(), 2u) << json.dump();
+    EXPECT_TRUE(regrets.contains("t+latency"));
+    EXPECT_TRUE(workers[0] != '1' || regrets.at("t") == 0.0)
+        << "all eight were seen, and accuracy is sought: " << regrets.at("t");
+    EXPECT_NE(run.err().find("t: 2 of 8 rows have no runtime_s: they take the others' median, 3500.00 s\n"),
+              std::string::npos)
+        << run.err();
+    EXPECT_EQ(run.err().find("left out: "), std::string::npos) << run.err();
+  }
+}
+
 TEST(BenchSearch, AWrongOptionIsToldBeforeAnythingRuns) {
   const Folder folder;
   for (const auto& [flag, value, hint] :
