@@ -197,8 +197,9 @@ class BlendSearch : public Searcher {
 
   void finished(const study::Trial& trial) {
     const Losses losses = losses_of(problem_, trial);
-    if (!losses.empty()) scalar_.see(losses.back().second);
-    const double loss = losses.empty() ? kInfinity : scalar_.at(losses.back().second, equal_);
+    if (!losses.empty()) see(losses.back().second);
+    const std::vector<double> values = losses.empty() ? std::vector<double>() : losses.back().second;
+    const double loss = values.empty() ? kInfinity : scalar_.at(values, equal_);
     Rng rng(problem_.seed, "blend filled", static_cast<std::uint64_t>(trial.id));
     const space::Point point = ground_.moves().filled(trial.config, rng);
 
@@ -208,6 +209,7 @@ class BlendSearch : public Searcher {
         if (thread.search.owns(trial.id)) thread.search.finished(trial.id, point, losses, scalar_);
       return;
     }
+    if (loss < target_) target_values_ = values;
     target_ = std::min(target_, loss);  // of first rests, as the threads' bests: later ones are further
     const double known_cost = cost_of(problem_, trial);
     const double cost = std::isfinite(known_cost) && known_cost >= 0.0 ? known_cost : 1.0;
@@ -216,10 +218,10 @@ class BlendSearch : public Searcher {
     const std::int64_t id = owner->second;
     owners_.erase(owner);
     if (id == 0) {
-      global_progress_.finished(cost, loss);
+      global_progress_.finished(cost, loss, values);
       if (!losses.empty() && begins_thread(loss)) begin_thread(trial.id, point, losses, cost, loss);
     } else if (const auto found = threads_.find(id); found != threads_.end()) {
-      found->second.progress.finished(cost, loss);
+      found->second.progress.finished(cost, loss, values);
       found->second.search.finished(trial.id, point, losses, scalar_);
       clean(id);
     }
@@ -228,6 +230,14 @@ class BlendSearch : public Searcher {
     double fastest = 0.0;
     each([&](Progress& progress) { fastest = std::max(fastest, progress.speed); });
     each([&](Progress& progress) { progress.lend(fastest); });
+  }
+
+  void see(const std::vector<double>& values) {
+    scalar_.see(values);
+    if (values.size() == 1) return;
+    const auto loss_of = [&](const std::vector<double>& of) { return scalar_.at(of, equal_); };
+    each([&](Progress& progress) { progress.measure_anew(loss_of); });
+    if (!target_values_.empty()) target_ = loss_of(target_values_);
   }
 
   bool begins_thread(double loss) const {
@@ -251,8 +261,7 @@ class BlendSearch : public Searcher {
     const std::size_t m = problem_.objectives.size();
     Thread thread{Flow2(ground_, point, trial, losses, next_ == 1 ? equal_ : Scalar::draw_weights(m, rng)),
                   {}};
-    thread.progress.cost = thread.progress.cost_best = cost;
-    thread.progress.best = thread.progress.before = loss;
+    thread.progress.begun(cost, loss, losses.back().second);
     threads_.emplace(next_++, std::move(thread));
     widen(low_, high_, coordinates(point));
   }
@@ -302,6 +311,7 @@ class BlendSearch : public Searcher {
   Progress global_progress_;
   std::map<std::int64_t, std::int64_t> owners_;  // of trials that are not at rest: their thread
   double target_ = kInfinity;                    // the best loss of all
+  std::vector<double> target_values_;            // its values
   double cost_sum_ = 0.0;
   std::int64_t n_costs_ = 0;
   std::vector<std::size_t> cheap_;  // parameters that the start decides: the box is of them
