@@ -181,8 +181,8 @@ class Optimizer {
   /// its result at job.to was reported (throws Error). untrained: before
   /// anything was spent on it. cause: see Trial::cause. reached: how far it got, where that is known. Else it
   /// counts in full against the budget; one that was pruned or paused after it reported, up to there. spent:
-  /// what it cost by the measures that `max_spend` counts, over all its attempts; what is not said is taken
-  /// at the mean price.
+  /// what it cost by the measures that `max_spend` counts, with what the trial's last result says that it had
+  /// cost; what is not said is taken at the mean price.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
            const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
            std::optional<std::int64_t> reached = {}, const study::Measures& spent = {});

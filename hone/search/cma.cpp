@@ -127,7 +127,13 @@ void Cma::update(const std::vector<Told>& ranked) {
   ++generation_;
   const bool any = std::any_of(ranked.begin(), ranked.end(), [](const Told& told) { return !told.lost; });
   if (any) {
-    if (n_ > 0) adapt_numbers(ranked);
+    // Steps that were widened to find anything say nothing of how far the optimum is.
+    if (sigma_ > sigma_start_ && !learned_) {
+      mean_ = ranked.front().sample->numbers;
+      sigma_ = sigma_start_;
+    } else if (n_ > 0) {
+      adapt_numbers(ranked);
+    }
     if (!chances_.empty()) adapt_categories(ranked);
     learned_ = true;
     lost_ = 0;
@@ -307,7 +313,6 @@ bool Cma::should_stop() const {
     const bool all = std::all_of(best_values_.begin(), best_values_.end(), [](double v) { return v == v; });
     if (all && high - low < 1e-12) return true;
   }
-  if (lost_ >= kMostLost) return true;
   if (n_ == 0) return false;
   const double longest = lengths_.maxCoeff(), shortest = lengths_.minCoeff();
   return longest > 1e7 * shortest || sigma_ * longest > 1e4 * sigma_start_ ||

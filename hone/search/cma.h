@@ -57,13 +57,15 @@ class Cma {
   Eigen::VectorXd numbers_at(const Eigen::VectorXd& positions) const;
 
   /// A generation: lambda told, the best first. Of one that is all lost nothing is learnt; ours: as long as
-  /// there was no other, the steps double each time, up to half of the range.
+  /// there was no other, the steps double each time, up to half of the range; it then goes on from the best
+  /// that is found, with the steps that it began with.
   void update(const std::vector<Told>& ranked);
   /// Whether the tutorial's rules say that nothing more will come of it: no change of the best value beyond
   /// 1e-12 for 10 + 30 d / lambda generations, steps below 1e-12 of the first, a condition number above 1e14,
-  /// steps 1e4 times the first, or an equal value of the best and the worse ones in most generations. Ours:
-  /// also when ten generations in a row were lost.
+  /// steps 1e4 times the first, or an equal value of the best and the worse ones in most generations.
   bool should_stop() const;
+  /// Ours: whether it went where all is lost, ten generations in a row.
+  bool is_astray() const { return learned_ && lost_ >= kMostLost; }
   /// Whether it can be drawn from: not after it shrank or grew beyond what doubles hold.
   bool is_sound() const;
 

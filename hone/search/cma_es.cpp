@@ -167,16 +167,24 @@ class CmaEs : public Searcher {
     if (settings_.restarts == "none") {
       finished_ = finished_ || cma_->should_stop();
       if (!cma_->is_sound()) restart();
+    } else if (cma_->is_astray()) {
+      Rng rng(problem_.seed, "cma_es astray", static_cast<std::uint64_t>(run_));
+      begin(cma_->lambda(), drawn_mean(rng), settings_.sigma);
     } else if (stuck || cma_->should_stop()) {
       restart();
     }
   }
 
+  Eigen::VectorXd drawn_mean(Rng& rng) const {
+    Eigen::VectorXd mean(static_cast<Eigen::Index>(numbers_.size()));
+    for (Eigen::Index i = 0; i < mean.size(); ++i) mean[i] = rng.uniform();
+    return mean;
+  }
+
   void restart() {
     Rng rng(problem_.seed, "cma_es restart", static_cast<std::uint64_t>(run_));
     (is_small_ ? spent_small_ : spent_large_) += spent_;
-    Eigen::VectorXd mean(static_cast<Eigen::Index>(numbers_.size()));
-    for (Eigen::Index i = 0; i < mean.size(); ++i) mean[i] = rng.uniform();
+    Eigen::VectorXd mean = drawn_mean(rng);
     is_small_ = settings_.restarts == "bipop" && run_ > 0 && spent_small_ < spent_large_;
     if (is_small_) {
       const double u = rng.uniform();

@@ -13,7 +13,9 @@ void Generations::update(const study::Change& change) {
   };
   switch (individuals_.update(change)) {
     case Event::judged:
-      if (individuals_.at(trial).standing == Individual::Standing::lost) {
+      recent_.push_back(individuals_.at(trial).standing == Individual::Standing::lost);
+      if (recent_.size() > kFewest) recent_.pop_front();
+      if (recent_.back()) {
         individuals_.forget(trial);
         ++lost_;
       } else {
@@ -39,7 +41,8 @@ void Generations::turn_over() {
   const bool compete = survivors_ >= size_;
   const std::size_t wanted = compete || population_.empty() ? size_ : size_ - survivors_;
   const bool mostly_lost = population_.empty() && arrived_.size() >= std::min(kFewest, size_) &&
-                           arrived_.size() + lost_ >= 2 * size_;
+                           arrived_.size() + lost_ >= 2 * size_ &&
+                           2 * std::count(recent_.begin(), recent_.end(), true) > std::ssize(recent_);
   if (arrived_.size() < wanted && !mostly_lost) return;
   std::vector<std::int64_t> old = population_;
   if (!compete && population_.size() > survivors_) population_.resize(survivors_);

@@ -4,6 +4,7 @@
 #include "hone/base/numbers.h"
 #include "hone/search/gp_model.h"
 #include "hone/study/front.h"
+#include "hone/study/ranking.h"
 
 namespace hone::search {
 namespace {
@@ -11,8 +12,24 @@ namespace {
 constexpr std::size_t kMaxPending = 100, kMaxSupposed = 100;
 constexpr std::size_t kMaxFront = 50;
 constexpr std::size_t kSeeds = 6;
+constexpr double kReferred = 0.75;
 constexpr double kFading = 20.0;  // trials after which earlier studies count half
 constexpr double kTold = 0.75;    // outcomes tell of each other where no more of their squares is left
+
+/// By non-dominated rank, whole ranks up to kReferred of all. From three objectives on the reference point is
+/// of these: not of the front alone, since one that is narrow yet should gain by growing at its ends; nor of
+/// all, beside the worst of which those ends gain so much that the middle is not looked at. Of two objectives
+/// it is of all, which finds fronts in pieces.
+std::vector<std::vector<double>> better_ones(const std::vector<std::vector<double>>& rows) {
+  const std::vector<int> ranks = study::bounded_rank(rows);
+  std::vector<int> sorted = ranks;
+  const auto last = static_cast<std::ptrdiff_t>(kReferred * static_cast<double>(rows.size() - 1));
+  std::nth_element(sorted.begin(), sorted.begin() + last, sorted.end());
+  std::vector<std::vector<double>> better;
+  for (std::size_t k = 0; k < rows.size(); ++k)
+    if (ranks[k] <= sorted[static_cast<std::size_t>(last)]) better.push_back(rows[k]);
+  return better;
+}
 
 }  // namespace
 
@@ -217,10 +234,9 @@ void GpModel::choose_best(GpAcquisition& acquisition, const std::vector<std::vec
     for (std::size_t k = 0; k < chosen.size() && (m > 1 || k < 1); ++k) front.push_back(values[chosen[k]]);
     std::vector<double> reference(m, kInfinity);
     if (m > 1) {
-      // Of all results, not of the front: a front that is narrow yet should gain by growing at its ends.
       std::vector<std::vector<double>> all;
       for (const std::size_t k : from) all.push_back(values[k]);
-      reference = study::reference_point(all);
+      reference = study::reference_point(m > 2 ? better_ones(all) : all);
     }
     front.insert(front.end(), believed.begin(), believed.end());
     acquisition.boxes = improvement_boxes(front, reference);

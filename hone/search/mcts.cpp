@@ -19,7 +19,8 @@ namespace {
 ///
 /// - Reward: the share of a reference sample of the results so far (256, a reservoir) that does not dominate
 ///   the result; a result at a lower fidelity is dominated by one at a higher. All rewards are computed again
-///   whenever the results have doubled. Lost and infeasible ones: 0. Several objectives: the same.
+///   whenever the results have doubled. Lost and infeasible ones: 0, and no visit
+///   before the first result. Several objectives: the same.
 /// - A running trial counts as a visit with reward 0 (so that workers part), as does one that runs no more
 ///   without a result.
 /// - What a trial's config says is its path, so that trials proposed by others teach the tree too.
@@ -77,6 +78,7 @@ class Mcts : public Searcher {
   struct Known {
     std::vector<std::int32_t> path;
     double reward = 0.0;
+    bool counts = true;  // as visits
   };
 
   /// Goes down the tree and writes what it decides into `point`, which is otherwise drawn.
@@ -120,7 +122,7 @@ class Mcts : public Searcher {
       const auto found = known_.find(trial);
       if (found == known_.end()) return;
       credit(trial, 0.0);
-      for (const std::int32_t node : found->second.path) --nodes_[static_cast<std::size_t>(node)].visits;
+      count(trial, false);
       known_.erase(found);
       return;
     }
@@ -167,14 +169,26 @@ class Mcts : public Searcher {
         const std::uint64_t place = rng.below(static_cast<std::uint64_t>(std::max<std::int64_t>(told_, 1)));
         if (place < kReference) reference_[place] = results_.at(trial);
       }
+      count(trial, true);
       credit(trial, reward(results_.at(trial)));
     } else {
       results_.erase(trial);
       credit(trial, 0.0);
+      // Before anything succeeded a failure says nothing of its place: it may have been an outage, after
+      // which a few successes must not keep the tree from where the failures were.
+      if (told_ == 0) count(trial, false);
     }
     if (told_ < next_renewal_) return;
     next_renewal_ *= 2;
     for (const auto& [id, result] : results_) credit(id, reward(result));
+  }
+
+  void count(std::int64_t trial, bool counts) {
+    const auto found = known_.find(trial);
+    if (found == known_.end() || found->second.counts == counts) return;
+    found->second.counts = counts;
+    for (const std::int32_t node : found->second.path)
+      nodes_[static_cast<std::size_t>(node)].visits += counts ? 1 : -1;
   }
 
   void credit(std::int64_t trial, double reward) {

@@ -131,7 +131,11 @@ class Turbo : public Searcher {
     length_ = settings_.length;
     successes_ = failures_ = 0;
     fronts_.clear();
-    model_ = std::make_unique<GpModel>(problem_, settings_.model);
+    // pi-BO's factor belongs to an expected improvement: it would outweigh the differences between draws. The
+    // user's beliefs are followed all the same, by proposals from them (guided).
+    Problem modelled = problem_;
+    if (settings_.thompson) modelled.prior = {};
+    model_ = std::make_unique<GpModel>(modelled, settings_.model);
     search_ = std::make_unique<AcquisitionSearch>(model_->moves());
     Problem beginning = problem_;
     beginning.seed += region_;

@@ -22,6 +22,8 @@ void Spending::add(const Trial& trial, const std::string& measure, double now, s
       from = result->fidelity;
       break;
     }
+  // Less than before: of its last part alone, as a command's seconds are.
+  if (now < known) known = 0.0;
   if (now != known) sums_.set(measure, sums_.find(measure).value_or(0.0) + now - known);
   if (fidelity > from)
     told_.set(measure, told_.find(measure).value_or(0.0) + static_cast<double>(fidelity - from));

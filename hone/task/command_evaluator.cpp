@@ -356,15 +356,16 @@ class CommandEvaluator final : public Evaluator {
       outcome.ending = Ending::interrupted;
       return outcome;
     }
-    outcome.measures = {{"seconds", end.seconds}, {"cpu_s", end.cpu_s}, {"memory_bytes", end.memory_bytes}};
-    outcome.measures.merge(reports.result());
     if (const auto [cause, reason] = failure(end, options, log); !cause.empty()) {
+      outcome.measures = reports.result();
       outcome.ending = Ending::failed;
       outcome.cause = cause;
       outcome.reason = reason;
       return outcome;
     }
     outcome.fidelity = assignment.to;
+    outcome.measures = {{"seconds", end.seconds}, {"cpu_s", end.cpu_s}, {"memory_bytes", end.memory_bytes}};
+    outcome.measures.merge(reports.result());
     for (const auto& name : options.metrics) {
       if (outcome.measures.find(name)) continue;
       outcome.ending = Ending::failed;

@@ -86,5 +86,29 @@ TEST(Turbo, ExpectedImprovementIsGreedierThanThompsonSampling) {
   EXPECT_GT(sampling, 3.0 * greedy) << greedy;
 }
 
+TEST(Turbo, AWrongBeliefIsOvercome) {
+  space::Space::Builder builder;
+  std::string text;
+  for (int i = 0; i < 5; ++i) {
+    builder.real("x" + std::to_string(i), 0.0, 1.0);
+    text += "x" + std::to_string(i) + " = { at = 0.8, spread = 0.15 }\n";
+  }
+  double mean = 0.0;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Problem problem = problem_of(builder.build(), 1, seed);
+    problem.prior = Prior::read(Node::parse_toml(text, "prior.toml"), problem.space);
+    SimulatedStudy study("turbo", problem);
+    double best = 1e9;
+    study.run(60, [&](const space::Config& config) {
+      double sum = 0.0;
+      for (const auto& [name, value] : config.entries()) sum += std::pow(value_real(value) - 0.3, 2);
+      best = std::min(best, sum);
+      return std::vector<double>{sum};
+    });
+    mean += best / 3.0;
+  }
+  EXPECT_LT(mean, 0.02);
+}
+
 }  // namespace
 }  // namespace hone::search

@@ -82,6 +82,20 @@ TEST(Spending, WhatAFailureDoesNotTellCountsAtTheMeanPrice) {
   EXPECT_DOUBLE_EQ(spending.total("energy_j"), 19.0 / 13.0 * 17.0) << "told the second time";
 }
 
+TEST(Spending, WhatALaterPartToldIsNoRefund) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  spending.take(trial, energy_at(3, 60.0));
+  trial.results.push_back(energy_at(3, 60.0));
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.reached = 4;
+  end.spent = {{"energy_j", 1.0}};
+  spending.take(trial, end);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 61.0);
+}
+
 TEST(Spending, WhatIsLostButToldCountsOnce) {
   Spending spending;
   Trial trial;
