@@ -46,15 +46,10 @@ void Survey::grow(const std::vector<predict::Row>& rows, const std::vector<doubl
   std::vector<double> sorted = losses;
   std::sort(sorted.begin(), sorted.end());
   const double low = sorted.front(), high = sorted.back();
-  shift_ = 0.0;
-  unit_ = low;
-  // Far from 0 a logarithm tells no differences apart.
-  if (low <= 0.0 || low > high - low) {
-    const double range = high > low ? high - low : 1.0;
-    const double fifth = sorted[(sorted.size() - 1) / 20];
-    shift_ = low - std::max(fifth - low, kLeastShare * range);
-    unit_ = range;
-  }
+  const double range = high > low ? high - low : 1.0;
+  const double fifth = sorted[(sorted.size() - 1) / 20];
+  shift_ = low - std::max(fifth - low, kLeastShare * range);
+  unit_ = range;
   std::vector<predict::Row> all = rows;
   std::vector<double> targets;
   mean_ = 0.0;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -404,6 +405,29 @@ TEST(Mcts, SteersEveryParameter) {
       for (std::size_t i = 150; i < 200; ++i) loss += of(study.trials[i].config) / (12 * 50);
     }
   EXPECT_LT(loss, 0.06);  // chance gives 0.123
+}
+
+TEST(Evolution, AnOutageAtTheBeginningIsForgotten) {
+  space::Space::Builder builder;
+  for (int i = 0; i < 5; ++i) builder.real(fmt::format("x{}", i), 0.0, 1.0);
+  std::map<std::string, double> best;
+  for (const std::string name : {"random", "cma_es", "mcts", "nsga2", "genetic", "regularized_evolution"})
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      Problem problem = problem_of(builder.build(), 1, seed);
+      problem.max_trials = 270;
+      SimulatedStudy study(name, problem);
+      for (int i = 0; i < 70; ++i) study.set_state(study.create(study.ask()), study::TrialState::failed);
+      double least = 1e9;
+      study.run(270, [&](const space::Config& config) {
+        double sum = 0.0;
+        for (const auto& [x, value] : config.entries()) sum += std::pow(value_real(value) - 0.3, 2);
+        least = std::min(least, sum);
+        return Values{sum};
+      });
+      best[name] += std::log10(least) / 6.0;
+    }
+  for (const auto& [name, log] : best) EXPECT_LT(log, name == "random" ? 0.0 : best["random"] - 0.15) << name;
+  EXPECT_LT(best["cma_es"], -2.8);
 }
 
 TEST(Mcts, RunningTrialsPart) {
