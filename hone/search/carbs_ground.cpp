@@ -6,26 +6,11 @@
 #include "hone/base/numbers.h"
 
 namespace hone::search {
-namespace {
-
-/// Logits end here.
-constexpr double kNearest = 1e-3;
-
-}  // namespace
-
 CarbsGround::CarbsGround(const space::Space& space) : moves_(space) {
-  for (const space::Parameter& parameter : moves_.space().parameters()) {
-    Axis axis{3.0, false, parameter.low, parameter.high};
-    if (parameter.log && parameter.low > 0.0) {
-      axis.span = std::log10(parameter.high / parameter.low);
-    } else if (parameter.kind == space::ParameterKind::real && parameter.low >= 0.0 &&
-               parameter.low <= 0.01 && parameter.high >= 0.99 && parameter.high <= 1.0) {
-      axis.logit = true;
-      axis.span = 2.0 * std::log10((1.0 - kNearest) / kNearest);
-    }
-    axis.span = std::max(axis.span, 1e-6);
-    axes_.push_back(axis);
-  }
+  for (const space::Parameter& parameter : moves_.space().parameters())
+    spans_.push_back(parameter.log && parameter.low > 0.0
+                         ? std::max(std::log10(parameter.high / parameter.low), 1e-6)
+                         : 3.0);
   for (const std::size_t i : moves_.free()) n_categorical_ += moves_.is_categorical(i) ? 1 : 0;
 }
 
@@ -37,25 +22,10 @@ std::vector<predict::Input> CarbsGround::inputs() const {
   return inputs;
 }
 
-double CarbsGround::share(std::size_t parameter, double position) const {
-  const Axis& axis = axes_[parameter];
-  if (!axis.logit) return position;
-  const double value = std::clamp(axis.low + position * (axis.high - axis.low), kNearest, 1.0 - kNearest);
-  return 0.5 + std::log10(value / (1.0 - value)) / axis.span;
-}
-
-double CarbsGround::position(std::size_t parameter, double share) const {
-  const Axis& axis = axes_[parameter];
-  if (!axis.logit) return std::clamp(share, 0.0, 1.0);
-  const double value = 1.0 / (1.0 + std::pow(10.0, (0.5 - share) * axis.span));
-  return std::clamp((value - axis.low) / (axis.high - axis.low), 0.0, 1.0);
-}
-
 predict::GaussianProcess::Row CarbsGround::row(const space::Point& point) const {
   const std::vector<bool> active = moves_.active(point);
   predict::GaussianProcess::Row row;
-  for (const std::size_t i : moves_.free())
-    row.push_back(!active[i] ? kNaN : moves_.is_categorical(i) ? point[i] : share(i, point[i]));
+  for (const std::size_t i : moves_.free()) row.push_back(active[i] ? point[i] : kNaN);
   return row;
 }
 
@@ -66,11 +36,11 @@ space::Point CarbsGround::step(const space::Point& origin, double radius, Rng& r
       if (rng.uniform() * (1.0 + static_cast<double>(n_categorical_)) < 1.0) moves_.redraw(point, i, rng);
       continue;
     }
-    const double from = share(i, origin[i]), deviation = radius / axes_[i].span;
+    const double from = origin[i], deviation = radius / spans_[i];
     double moved = -1.0;
     for (int tries = 0; tries < 16 && (moved < 0.0 || moved > 1.0); ++tries)
       moved = from + deviation * rng.normal();
-    point[i] = position(i, std::clamp(moved, 0.0, 1.0));
+    point[i] = std::clamp(moved, 0.0, 1.0);
   }
   moves_.snap(point);
   return point;
@@ -86,7 +56,7 @@ double CarbsGround::squared_distance(const predict::GaussianProcess::Row& a,
       squares += a[k] == b[k] ? 0.0 : 1.0;
       continue;
     }
-    const double apart = (a[k] - b[k]) * axes_[i].span / radius;
+    const double apart = (a[k] - b[k]) * spans_[i] / radius;
     squares += apart * apart;
   }
   return squares;

@@ -8,10 +8,10 @@
 namespace hone::search {
 
 /// The space as CARBS moves through it: "basic" coordinates, in which a radius means the same for all
-/// parameters. A number on a log scale: its decimal logarithm. A real over about all of [0, 1]: its decimal
-/// logit. Any other: its position times 3, so that CARBS's radius of 0.3 is a tenth of the range (CARBS asks
-/// the user for that scale). Categories, which CARBS does not have: another one counts as one radius away.
-/// Immutable after construction.
+/// parameters. A number on a log scale: its decimal logarithm. Any other: its position times 3, so that
+/// CARBS's radius of 0.3 is a tenth of the range (CARBS asks the user for that scale, and has a logit too).
+/// Categories, which CARBS does not have: another one counts as one radius away. Immutable after
+/// construction.
 class CarbsGround {
  public:
   explicit CarbsGround(const space::Space& space);
@@ -29,16 +29,8 @@ class CarbsGround {
                           double radius) const;
 
  private:
-  struct Axis {
-    double span = 3.0;  // of the range, in basic units
-    bool logit = false;
-    double low = 0.0, high = 1.0;
-  };
-  double share(std::size_t parameter, double position) const;
-  double position(std::size_t parameter, double share) const;
-
   Moves moves_;
-  std::vector<Axis> axes_;  // by parameter
+  std::vector<double> spans_;  // of the range, in basic units; by parameter
   std::size_t n_categorical_ = 0;
 };
 

@@ -75,6 +75,20 @@ TEST(Carbs, StepsAreAsLongAsTheRadius) {
   }
 }
 
+TEST(Carbs, LeavesTheEndOfAShare) {
+  // From 0, a usual default of dropout, steps are a tenth of the range as elsewhere.
+  const auto space =
+      space::Space::Builder().real("dropout", 0.0, 1.0, {.fallback = 0.0}).real("x", 0.0, 1.0).build();
+  SimulatedStudy study("carbs", problem_of(space));
+  double best = 1e9;
+  study.run(60, [&](const space::Config& config) {
+    const double value = std::pow(config.real("dropout") - 0.3, 2) + std::pow(config.real("x") - 0.6, 2);
+    best = std::min(best, value);
+    return std::vector<double>{value};
+  });
+  EXPECT_LT(best, 0.005);
+}
+
 TEST(Carbs, AProposalIsTheBestOfItsCandidates) {
   // All cost the same, and more of x is better.
   const auto better = [](const Json& more) {
