@@ -88,7 +88,9 @@ class Turbo : public Searcher {
         if (config && !avoided(*config)) return config;
       }
     } else if (attempt < 8 || attempt % 2 == 1) {
-      if (auto config = propose(static_cast<std::size_t>(attempt), avoided, rng)) return config;
+      if (auto config =
+              propose(static_cast<std::size_t>(number), static_cast<std::size_t>(attempt), avoided, rng))
+        return config;
     }
     if (problem_.space.is_enumerable()) return problem_.space.unseen(rng, known);
     return problem_.space.sample(rng);
@@ -197,9 +199,14 @@ class Turbo : public Searcher {
     restart();
   }
 
-  Region region(const GpAcquisition& acquisition) const {
+  /// Of several objectives the front's members take turns as centres, and the objectives as what gives its
+  /// shape: one place alone would be all that is looked at.
+  Region region(const GpAcquisition& acquisition, std::size_t turn) const {
     const Moves& moves = model_->moves();
-    const Eigen::VectorXd& lengths = acquisition.objectives.front()->likeliest().hyperparameters().length;
+    const std::size_t m = acquisition.objectives.size();
+    const auto& process = acquisition.objectives[turn % m]->likeliest();
+    const Eigen::VectorXd& lengths = process.hyperparameters().length;
+    const space::Point& centre = model_->best()[m > 1 ? turn / m % model_->best().size() : 0];
     double mean_log = 0.0;
     std::size_t numbers = 0;
     for (std::size_t k = 0; k < moves.free().size(); ++k) {
@@ -208,7 +215,7 @@ class Turbo : public Searcher {
       ++numbers;
     }
     mean_log /= static_cast<double>(std::max<std::size_t>(numbers, 1));
-    Region result{model_->best().front(), model_->best().front(), model_->best().front(), 0};
+    Region result{centre, centre, centre, 0};
     for (std::size_t k = 0; k < moves.free().size(); ++k) {
       const std::size_t i = moves.free()[k];
       if (moves.is_categorical(i)) continue;
@@ -222,10 +229,10 @@ class Turbo : public Searcher {
     return result;
   }
 
-  std::optional<space::Config> propose(std::size_t skip,
+  std::optional<space::Config> propose(std::size_t turn, std::size_t skip,
                                        const std::function<bool(const space::Config&)>& known, Rng& rng) {
     const GpAcquisition acquisition = model_->acquisition();
-    const Region around = region(acquisition);
+    const Region around = region(acquisition, turn);
     AcquisitionSearchOptions options;
     if (settings_.thompson) {
       options.evaluations = settings_.n_candidates;

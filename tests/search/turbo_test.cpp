@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "hone/study/front.h"
 #include "tests/search/simulated_study.h"
 
 namespace hone::search {
@@ -108,6 +109,24 @@ TEST(Turbo, AWrongBeliefIsOvercome) {
     mean += best / 3.0;
   }
   EXPECT_LT(mean, 0.02);
+}
+
+TEST(Turbo, LooksAtTheWholeFront) {
+  // zdt1's front of two objectives: x0 from 0 to 1, where all others are 0.
+  double volume = 0.0;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SimulatedStudy study("turbo", problem_of(cube(6), 2, seed));
+    std::vector<std::vector<double>> points;
+    study.run(70, [&](const space::Config& config) {
+      double sum = 0.0;
+      for (int i = 1; i < 6; ++i) sum += config.real("x" + std::to_string(i));
+      const double x = config.real("x0"), g = 1.0 + 9.0 * sum / 5.0;
+      points.push_back({x, g * (1.0 - std::sqrt(x / g))});
+      return points.back();
+    });
+    volume += study::hypervolume(points, {1.1, 1.1}) / 3.0;
+  }
+  EXPECT_GT(volume, 0.2);
 }
 
 }  // namespace
