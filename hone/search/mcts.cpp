@@ -19,8 +19,8 @@ namespace {
 ///
 /// - Reward: the share of a reference sample of the results so far (256, a reservoir) that does not dominate
 ///   the result; a result at a lower fidelity is dominated by one at a higher. All rewards are computed again
-///   whenever the results have doubled. Lost and infeasible ones: 0, and no visit
-///   before the first result. Several objectives: the same.
+///   whenever the results have doubled. Lost and infeasible ones: 0, and no visit before the first result.
+///   Several objectives: the same.
 /// - A running trial counts as a visit with reward 0 (so that workers part), as does one that runs no more
 ///   without a result.
 /// - What a trial's config says is its path, so that trials proposed by others teach the tree too.

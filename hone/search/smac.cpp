@@ -30,6 +30,9 @@ struct SmacSettings {
 /// - When the forest is grown anew, what it is grown from and what lies beyond its size: see Observations
 ///   (SMAC3: after 8 results). In between new results are dropped into its leaves, and so are trials that
 ///   run. Failed, infeasible, pruned and non-finite ones count like the worst loss.
+/// - Losses are shifted before their logarithm is taken, to as far above 0 as the best twentieth of them is
+///   wide, so that a constant added to them changes nothing (ours: SMAC3 takes the logarithm as they are,
+///   which far from 0 tells no differences apart).
 /// - Several objectives: ParEGO (see Scalar), weights drawn with each forest.
 class Smac : public Searcher {
  public:
