@@ -15,8 +15,9 @@ namespace hone::search {
 /// - Then a proposal is drawn from the prior with probability beta / (beta + n), n results so far, and else
 ///   asked of the searcher: the prior's weight falls as in Hvarfner et al., "piBO: Augmenting Acquisition
 ///   Functions with User Beliefs for Bayesian Optimization", 2022 (where an acquisition is multiplied by
-///   prior^(beta / n); that needs an acquisition, this works with every searcher). Beliefs that are wrong
-///   cost beta log(n) evaluations.
+///   prior^(beta / n); that needs an acquisition, this works with every searcher). With one objective beta
+///   is smaller while what was drawn from the prior lately does not rank ahead of the searcher's own
+///   proposals (Credit; this is ours): beliefs that are wrong would cost beta log(n) evaluations.
 /// - Of earlier studies without a prior the part of the prior is taken by a draw near one of their good
 ///   configs: quantiles of their values make them comparable (Salinas et al., "A Quantile-based Approach for
 ///   Hyperparameter Transfer Learning", 2020), and the best tenth of each is good.
