@@ -17,7 +17,6 @@ void Generations::update(const study::Change& change) {
       if (recent_.size() > kFewest) recent_.pop_front();
       if (recent_.back()) {
         individuals_.forget(trial);
-        ++lost_;
       } else {
         arrived_.push_back(trial);
       }
@@ -40,8 +39,7 @@ void Generations::update(const study::Change& change) {
 void Generations::turn_over() {
   const bool compete = survivors_ >= size_;
   const std::size_t wanted = compete || population_.empty() ? size_ : size_ - survivors_;
-  const bool mostly_lost = population_.empty() && arrived_.size() >= std::min(kFewest, size_) &&
-                           arrived_.size() + lost_ >= 2 * size_ &&
+  const bool mostly_lost = population_.empty() && individuals_.enough(arrived_.size(), size_, kFewest) &&
                            2 * std::count(recent_.begin(), recent_.end(), true) > std::ssize(recent_);
   if (arrived_.size() < wanted && !mostly_lost) return;
   std::vector<std::int64_t> old = population_;

@@ -15,9 +15,9 @@ class Generations {
  public:
   /// Of the old population the best `survivors` go on (at most size), then the best of the arrived; a
   /// generation ends when size less survivors have arrived. Where survivors == size (NSGA-II) both compete
-  /// for the places, and a generation ends when size have arrived. Where more is lost than arrives, the first
-  /// generation ends with what arrived once twice size was had or lost, though not before kFewest arrived,
-  /// nor where of as many of the last half arrived: it may have been an outage. Both must outlive it.
+  /// for the places, and a generation ends when size have arrived. The first one ends once
+  /// those that arrived are enough (Individuals), kFewest or more, but not where half or more of the last
+  /// kFewest arrived: it may have been an outage. Both must outlive it.
   Generations(const Problem& problem, const Moves& moves, std::size_t size, std::size_t survivors)
       : individuals_(problem, moves), size_(size), survivors_(survivors) {}
 
@@ -37,8 +37,8 @@ class Generations {
 
   Individuals individuals_;
   static constexpr std::size_t kFewest = 8;
-  std::size_t size_, survivors_, lost_ = 0;  // lost_: before the first generation was complete
-  std::deque<bool> recent_;                  // lost, of the last kFewest judged
+  std::size_t size_, survivors_;
+  std::deque<bool> recent_;  // lost, of the last kFewest judged
   std::vector<std::int64_t> population_, arrived_;
   std::int64_t generation_ = 0;
 };

@@ -85,7 +85,9 @@ Individuals::Event Individuals::update(const study::Change& change) {
   const bool was_judged = it.judged;
   if (!judge(it, change)) return Event::nothing;
   if (!it.judged) return was_judged ? Event::gone : Event::nothing;
-  return was_judged ? Event::judged_anew : Event::judged;
+  if (was_judged) return Event::judged_anew;
+  if (it.standing == Standing::lost) ++lost_;
+  return Event::judged;
 }
 
 /// Whether anything is different now.

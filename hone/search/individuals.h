@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -61,6 +62,11 @@ class Individuals {
   /// Its point is needed no more: memory for those who keep every trial.
   void drop_point(std::int64_t trial);
   std::size_t size() const { return all_.size(); }
+  /// Whether `living` are enough to begin a population of `size` with. Where more is lost than lives a few
+  /// are, at least `fewest`: once twice the size lived or was lost.
+  bool enough(std::size_t living, std::size_t size, std::size_t fewest) const {
+    return living >= size || (living >= std::min(fewest, size) && living + lost_ >= 2 * size);
+  }
 
   /// Trials from the best to the worst: by standing; good ones by fidelity (the further the better: who goes
   /// on was chosen to), then by value, or, several objectives, by non-dominated rank and crowding distance;
@@ -77,6 +83,7 @@ class Individuals {
   const Problem* problem_;
   const Moves* moves_;
   std::unordered_map<std::int64_t, Individual> all_;
+  std::size_t lost_ = 0;  // of those judged for the first time
 };
 
 /// What violations or lasting_violations say, each as a share of its bound (of 1 where that is 0), added up;

@@ -36,10 +36,7 @@ class RegularizedEvolution : public Searcher {
     novelty_.update(change);
     switch (individuals_.update(change)) {
       case Event::judged:
-        if (individuals_.at(trial).standing == Individual::Standing::lost) {
-          ++lost_;
-          return individuals_.forget(trial);
-        }
+        if (individuals_.at(trial).standing == Individual::Standing::lost) return individuals_.forget(trial);
         population_.push_back(trial);
         if (population_.size() <= size_) return;
         individuals_.forget(population_.front());
@@ -60,10 +57,8 @@ class RegularizedEvolution : public Searcher {
   std::optional<space::Config> ask(std::int64_t number, int attempt) override {
     Rng rng(problem_.seed, "regularized evolution", static_cast<std::uint64_t>(number),
             static_cast<std::uint32_t>(attempt));
-    // Where more is lost than lives, a few are enough to begin with.
-    const bool begins = population_.size() >= size_ || (population_.size() >= std::min(kFewest, size_) &&
-                                                        population_.size() + lost_ >= 2 * size_);
-    if (!begins || gives_up(attempt)) return novelty_.sample(rng);
+    if (!individuals_.enough(population_.size(), size_, kFewest) || gives_up(attempt))
+      return novelty_.sample(rng);
     std::vector<std::int64_t> sample;
     for (std::size_t i = 0; i < sample_; ++i) sample.push_back(population_[rng.below(population_.size())]);
     individuals_.sort(sample);
@@ -92,7 +87,6 @@ class RegularizedEvolution : public Searcher {
   Individuals individuals_;
   Novelty novelty_;
   std::size_t size_, sample_;
-  std::size_t lost_ = 0;
   std::int64_t changes_;
   std::deque<std::int64_t> population_;  // the oldest first
 };
