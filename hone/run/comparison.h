@@ -138,8 +138,8 @@ struct ComparisonSummary {
   std::map<std::pair<std::string, std::string>, Cell> cells;  ///< by problem and contender
   std::vector<std::string> ranked;                            ///< contenders with results on all problems
   std::vector<std::string> unranked;
-  /// Seeds that ranked contenders lack (one that was stopped, or is slow): ranks and means on that problem
-  /// are over the seeds that all of them have.
+  /// Seeds that ranked contenders lack (one that was stopped, broke, or is slow): on that problem
+  /// their rank and means are over those that they have, and nobody else's change.
   std::vector<ComparisonSkip> lacks;
   std::vector<RankTest> ranks;  ///< at each of `at`, of `ranked` in their order; empty: fewer than two
   /// Means over the problems, of those ranked: regret at each of `at`, milliseconds.

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -156,39 +155,22 @@ ComparisonSummary summarise(const Comparison& comparison, const ComparisonResult
     const bool whole = n == static_cast<std::ptrdiff_t>(comparison.problems.size());
     (whole ? summary.ranked : summary.unranked).push_back(contender.name);
   }
-  // Ranks are over what all have: of each problem the runs with the seeds of every ranked contender.
-  std::vector<std::vector<Runs>> common;  // by problem and ranked contender
-  std::vector<double> nothing;            // by problem
-  for (const Problem& problem : comparison.problems) {
-    const auto runs_of = [&](const std::string& name) -> const Runs& {
-      return groups.at({problem.name(), name});
-    };
-    const auto all_have = [&](std::uint64_t seed) {
-      return std::all_of(summary.ranked.begin(), summary.ranked.end(), [&](const std::string& name) {
-        return std::any_of(runs_of(name).begin(), runs_of(name).end(),
-                           [&](const ComparisonRun* run) { return run->seed == seed; });
-      });
-    };
-    std::vector<Runs> shared;
-    for (const std::string& name : summary.ranked) {
-      const Runs& all = runs_of(name);
-      std::copy_if(all.begin(), all.end(), std::back_inserter(shared.emplace_back()),
-                   [&](const ComparisonRun* run) { return all_have(run->seed); });
-      if (const auto n = static_cast<std::int64_t>(all.size()); n < comparison.seeds)
-        summary.lacks.push_back(
-            {problem.name(), name,
-             fmt::format("{} of {} seeds are there; ranks and means are over those that all have", n,
-                         comparison.seeds)});
-    }
-    if (shared.empty() || shared.front().empty()) continue;
-    common.push_back(std::move(shared));
-    nothing.push_back(worth_of_nothing(results.runs, problem.name()));
-  }
-  for (std::size_t i = 0; i < summary.at.size() && !common.empty(); ++i) {
+  // By the runs that each has: what one lacks is no reason to count others' differently, either.
+  for (const Problem& problem : comparison.problems)
+    for (const std::string& name : summary.ranked)
+      if (const auto n = static_cast<std::int64_t>(summary.cells.at({problem.name(), name}).seeds);
+          n < comparison.seeds)
+        summary.lacks.push_back({problem.name(), name,
+                                 fmt::format("{} of {} seeds are there; its rank and means are over those", n,
+                                             comparison.seeds)});
+  for (std::size_t i = 0; i < summary.at.size(); ++i) {
     std::vector<std::vector<double>> values;
-    for (std::size_t j = 0; j < common.size(); ++j) {
+    for (const Problem& problem : comparison.problems) {
       auto& row = values.emplace_back();
-      for (const Runs& runs : common[j]) row.push_back(mean_at(runs, summary.at[i], nothing[j]));
+      for (const std::string& name : summary.ranked) {
+        const auto& cell = summary.cells.at({problem.name(), name});
+        row.push_back(std::isinf(cell.regret[i]) ? cell.nothing : cell.regret[i]);
+      }
     }
     if (summary.ranked.size() >= 2) summary.ranks.push_back(rank_test(values));
     for (std::size_t k = 0; k < summary.ranked.size(); ++k) {

@@ -19,7 +19,7 @@ const std::filesystem::path kAdapters = std::filesystem::path(__FILE__).parent_p
 
 /// Goes through a parameter's values, or tenths of its range, and does what its method says, a JSON object:
 /// has nothing more to propose or dies at a trial, asks for one trial at a time, goes on with its first
-/// trial. What it is sent goes into the file "sent".
+/// trial, dies with a seed. What it is sent goes into the file "sent".
 const char* kAdapter = R"(import json, os, sys
 for text in sys.stdin:
     line = json.loads(text)
@@ -29,6 +29,8 @@ for text in sys.stdin:
     if line["do"] == "start":
         method, space, rungs, running, asks = json.loads(line["method"]), line["space"], line["rungs"], 0, 0
         answer["version"] = "fake 1"
+        if method.get("dies_with") == line["seed"]:
+            sys.exit(3)
     elif line["do"] == "ask":
         k = line["trial"]
         if method.get("dies_at") == k:
@@ -191,6 +193,24 @@ TEST_F(PeerRuns, ABrokenRunSaysNothingBesideAWholeOne) {
   EXPECT_EQ(summary.ranked, std::vector<std::string>{"peer:fake"}) << "by the seed that it ran to the end";
   EXPECT_EQ(summary.cells.at({"branin", "peer:fake"}).regret, (std::vector<double>{0.5, 0.5}));
   EXPECT_EQ(summary.lacks.size(), 1U);
+}
+
+TEST_F(PeerRuns, OneThatFailsWithSomeSeedsCutsNobodyElsesRuns) {
+  Comparison comparison;
+  comparison.problems = {branin};
+  comparison.contenders = {random(), peer({{"dies_with", 2}})};
+  comparison.trials = 5;
+  comparison.seeds = 3;
+  const auto results = compare(comparison, "");
+  EXPECT_EQ(results.runs.size(), 4U);
+  const auto summary = summarise(comparison, results);
+  EXPECT_EQ(summary.ranked, (std::vector<std::string>{"random", "peer:fake"}));
+  double mean = 0.0;
+  for (std::size_t seed = 0; seed < 3; ++seed) mean += results.runs[seed].best.back().second / 3.0;
+  EXPECT_DOUBLE_EQ(summary.mean_regret.at("random").back(), mean);
+  const auto lines = left_out_lines(results, summary);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1], "peer:fake: 1 of 3 seeds are there; its rank and means are over those (branin)");
 }
 
 TEST_F(PeerRuns, ABreakAfterTheLastConfigIsNone) {
