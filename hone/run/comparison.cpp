@@ -18,6 +18,9 @@ namespace hone::run {
 
 namespace {
 
+/// So many problems' runs wait for a peer that does not answer: one may be the problem's own fault.
+constexpr int kMostHung = 2;
+
 /// A number that is short in the file and exact enough for a regret.
 double short_number(double value) { return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr); }
 
@@ -188,6 +191,7 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
       }
     }
     std::unique_ptr<Peer> peer;
+    int hung = 0;  // problems on which it gave no answer
     for (const Problem& problem : comparison.problems) {
       for (std::int64_t seed = 1; seed <= comparison.seeds; ++seed, ++done) {
         if (seed > seeds) continue;
@@ -210,6 +214,14 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
           results.runs.push_back(*known);
           continue;
         }
+        if (hung >= kMostHung) {
+          results.skips.push_back(
+              {problem.name(), contender.name,
+               fmt::format("not run: it gave no answer on {} problems; the same command tries it again",
+                           kMostHung)});
+          done += static_cast<std::size_t>(comparison.seeds - seed + 1);
+          break;
+        }
         try {
           // As it will be read again: what goes on is the same as what was never stopped.
           const Json kept =
@@ -226,6 +238,7 @@ ComparisonResults compare(const Comparison& comparison, const std::string& path,
           }
           const auto* broken = dynamic_cast<const BrokenRun*>(&error);
           if (broken != nullptr) results.broken.push_back(broken->run());
+          if (broken != nullptr ? broken->hung() : dynamic_cast<const PeerHung*>(&error) != nullptr) ++hung;
           // The other seeds would fare no better.
           results.skips.push_back({problem.name(), contender.name, error.what(),
                                    broken == nullptr ? std::string() : broken->reached()});

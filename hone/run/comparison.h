@@ -73,12 +73,15 @@ struct ComparisonSkip {
 /// A peer broke in the midst of a run: what went wrong, and the run up to there.
 class BrokenRun : public Error {
  public:
-  BrokenRun(const Error& error, ComparisonRun run) : Error(error), run_(std::move(run)) {}
+  BrokenRun(const Error& error, ComparisonRun run)
+      : Error(error), run_(std::move(run)), hung_(dynamic_cast<const PeerHung*>(&error) != nullptr) {}
   const ComparisonRun& run() const { return run_; }
-  std::string reached() const;  ///< ComparisonSkip::reached
+  bool hung() const { return hung_; }  ///< it gave no answer in time
+  std::string reached() const;         ///< ComparisonSkip::reached
 
  private:
   ComparisonRun run_;
+  bool hung_;
 };
 
 struct ComparisonResults {
@@ -96,8 +99,9 @@ struct ComparisonHooks {
 };
 
 /// Runs what the file `cache` does not hold yet and adds it there, line by line: stopped at any time, the
-/// same call goes on. A line that was cut off by a crash is ignored. "": no cache. Throws Error where the
-/// file cannot be written.
+/// same call goes on. A line that was cut off by a crash is ignored. "": no cache. A contender that breaks or
+/// refuses gets no other seed of that problem, and a peer that gave no answer on two problems no other run.
+/// Throws Error where the file cannot be written.
 ComparisonResults compare(const Comparison& comparison, const std::string& cache,
                           const ComparisonHooks& hooks = {});
 

@@ -76,6 +76,7 @@ PeerMethod read_method(const Json& entry, const std::filesystem::path& folder,
   method.limits = entry.value("limits", false);
   method.max_trials = entry.value("trials", method.max_trials);
   method.max_seeds = entry.value("seeds", method.max_seeds);
+  method.answer_s = entry.value("answer_s", method.answer_s);
   const std::string environment = text_of(entry, "environment");
   if (environment.empty()) {
     method.program = program_on_path("python3");
@@ -274,6 +275,7 @@ void stop_if(const std::function<bool()>& interrupted) {
   if (interrupted && interrupted()) throw environment_error("interrupted");
 }
 
+template <class Broken>
 void Peer::broken(const std::string& how) {
   constexpr off_t kShown = 600;
   const off_t size = ::lseek(said_, 0, SEEK_END);
@@ -281,13 +283,13 @@ void Peer::broken(const std::string& how) {
   const ssize_t got = ::pread(said_, tail.data(), tail.size(), std::max<off_t>(0, size - kShown));
   tail.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
   while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  throw Error(said_line(fmt::format("peer {} {}", method_.name, how)), {},
-              tail.empty() ? std::string() : fmt::format("it said last: {}", said_line(tail)),
-              Fault::environment);
+  throw Broken(said_line(fmt::format("peer {} {}", method_.name, how)), Place{},
+               tail.empty() ? std::string() : fmt::format("it said last: {}", said_line(tail)),
+               Fault::environment);
 }
 
 std::optional<std::string> Peer::line() {
-  const double until = monotonic_s() + start_.answer_s;
+  const double until = monotonic_s() + method_.answer_s;
   for (;;) {
     if (const auto end = read_.find('\n'); end != std::string::npos) {
       std::string text = read_.substr(0, end);
@@ -296,7 +298,7 @@ std::optional<std::string> Peer::line() {
     }
     if (read_.size() > kMaxLine) broken("wrote a line without end");
     stop_if(start_.interrupted);
-    if (monotonic_s() > until) broken(fmt::format("gave no answer for {:.0f} s", start_.answer_s));
+    if (monotonic_s() > until) broken<PeerHung>(fmt::format("gave no answer for {:g} s", method_.answer_s));
     pollfd wait{socket_, POLLIN, 0};
     if (::poll(&wait, 1, kTick_ms) <= 0) continue;
     char bytes[65536];

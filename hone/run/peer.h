@@ -28,6 +28,7 @@ struct PeerMethod {
   bool limits = false;                ///< takes what limits are kept by, or broken
   std::int64_t max_trials = 1000000;  ///< slow ones get no more
   std::int64_t max_seeds = 1000000;
+  double answer_s = 900.0;  ///< how long an answer may take
 };
 
 /// The methods of a folder of adapters, by its peers.json; those that are not installed say so in `lacks`.
@@ -43,8 +44,7 @@ struct PeerStart {
   std::int64_t trials = 0;  ///< the budget
   std::int64_t workers = 1;
   std::vector<std::int64_t> rungs = {1};
-  bool seconds = false;     ///< every tell says how long the evaluation took
-  double answer_s = 900.0;  ///< how long an answer may take
+  bool seconds = false;  ///< every tell says how long the evaluation took
   std::function<bool()> interrupted = {};
 };
 
@@ -57,10 +57,16 @@ class PeerUnable : public Error {
   using Error::Error;
 };
 
+/// A peer gave no answer in time.
+class PeerHung : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A running adapter: a process of its own that dies with this one and does not see the terminal's Ctrl-C.
 /// What it measures (milliseconds) is its own work, without the lines' way. Every call throws Error where it
-/// ended, answered nonsense or too late (with the end of what it said), PeerUnable where it refuses, and
-/// Error (environment) "interrupted" where `interrupted` says so. Not thread safe.
+/// ended or answered nonsense (with the end of what it said), PeerHung where it does not answer, PeerUnable
+/// where it refuses, and Error (environment) "interrupted" where `interrupted` says so. Not thread safe.
 class Peer {
  public:
   Peer(const PeerMethod& method, PeerStart start);
@@ -97,6 +103,7 @@ class Peer {
   Json exchange(const Json& request);
   std::optional<std::string> line();
   void end();
+  template <class Broken = Error>
   [[noreturn]] void broken(const std::string& how);
   /// Of an answer: what `name` says, `fallback` where it is not there.
   double milliseconds(const Json& answer);

@@ -19,8 +19,8 @@ const std::filesystem::path kAdapters = std::filesystem::path(__FILE__).parent_p
 
 /// Goes through a parameter's values, or tenths of its range, and does what its method says, a JSON object:
 /// has nothing more to propose or dies at a trial, asks for one trial at a time, goes on with its first
-/// trial, dies with a seed. What it is sent goes into the file "sent".
-const char* kAdapter = R"(import json, os, sys
+/// trial, dies with a seed, hangs on spaces of so many parameters. What it is sent goes into the file "sent".
+const char* kAdapter = R"(import json, os, sys, time
 for text in sys.stdin:
     line = json.loads(text)
     if line["do"] != "ask":
@@ -36,6 +36,8 @@ for text in sys.stdin:
         if method.get("dies_at") == k:
             sys.stderr.write("out of ideas\n")
             sys.exit(3)
+        if method.get("hangs_on") == len(space):
+            time.sleep(1000)
         answer["config"] = {}
         for p in space:
             values = p.get("values") or [p["low"] + i / 10 * (p["high"] - p["low"]) for i in range(10)]
@@ -193,6 +195,31 @@ TEST_F(PeerRuns, ABrokenRunSaysNothingBesideAWholeOne) {
   EXPECT_EQ(summary.ranked, std::vector<std::string>{"peer:fake"}) << "by the seed that it ran to the end";
   EXPECT_EQ(summary.cells.at({"branin", "peer:fake"}).regret, (std::vector<double>{0.5, 0.5}));
   EXPECT_EQ(summary.lacks.size(), 1U);
+}
+
+TEST_F(PeerRuns, OneThatHangsIsNotWaitedForOnEveryProblem) {
+  Comparison comparison;
+  comparison.contenders = {peer({{"hangs_on", 2}}), random()};
+  comparison.trials = 5;
+  comparison.seeds = 3;
+  const auto compare_on = [&](const std::vector<const char*>& names, double answer_s) {
+    comparison.problems.clear();
+    for (const char* name : names) comparison.problems.push_back(find_problem(suites, name));
+    comparison.contenders[0].peer.front().answer_s = answer_s;
+    return compare(comparison, folder.file("runs.jsonl"));
+  };
+  EXPECT_EQ(compare_on({"hartmann3"}, 900.0).runs.size(), 6U);
+  const std::vector<const char*> names{"branin", "six_hump_camel", "goldstein_price", "hartmann3"};
+  for (const char* again : {"", "a later command tries it again"}) {
+    const auto results = compare_on(names, 0.5);
+    EXPECT_EQ(results.runs.size(), 3U + 12U) << "what was run before, and random's " << again;
+    ASSERT_EQ(results.skips.size(), 3U) << again;
+    EXPECT_EQ(results.skips[0].why, "peer fake gave no answer for 0.5 s");
+    EXPECT_EQ(results.skips[1].why, results.skips[0].why) << "the first problem may have been to blame";
+    EXPECT_EQ(left_out_lines(results, summarise(comparison, results)).back(),
+              "peer:fake: not run: it gave no answer on 2 problems; the same command tries it again "
+              "(goldstein_price)");
+  }
 }
 
 TEST_F(PeerRuns, OneThatFailsWithSomeSeedsCutsNobodyElsesRuns) {
