@@ -9,14 +9,13 @@
 
 #include <fmt/format.h>
 
-#include "hone/base/clock.h"
 #include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/base/rng.h"
 #include "hone/cost/mlir/text.h"
 #include "hone/cost/nest_beliefs.h"
-#include "hone/label/finalists.h"
 #include "hone/label/nest_machine.h"
+#include "hone/label/tune_bench.h"
 
 namespace hone::label {
 
@@ -27,7 +26,6 @@ constexpr std::size_t kAsked = 24;   ///< candidates that a learned model is ask
 constexpr std::size_t kNear = 80;    ///< choices of one nest that are weighed, of the model's favourites
 constexpr std::size_t kVaried = 24;  ///< nests of a function of which choices are weighed
 constexpr std::size_t kDrawn = 200;  ///< points at random that are weighed
-constexpr double kHopeless = 3.0;
 /// Fused arithmetic is worth something that the model of loops does not see.
 constexpr double kContracted = 0.7;
 
@@ -127,7 +125,7 @@ class Search {
   TuneResult run(const std::string& given) {
     result_.text = given;
     original_ = frontend_.to_affine(given, file_);
-    if (!compile_original(given)) return std::move(result_);
+    if (!bench_.take_original(given)) return std::move(result_);
     make_variants();
     Rng rng(options_.seed, "tune");
     if (options_.guided) {
@@ -135,7 +133,7 @@ class Search {
     } else {
       search_at_random(rng);
     }
-    finalists_.decide(*program_, *work_, options_, result_);
+    bench_.decide();
     return std::move(result_);
   }
 
@@ -145,39 +143,6 @@ class Search {
     return result_.interrupted;
   }
   bool spent() { return static_cast<int>(result_.trials.size()) >= options_.compilations || stopped(); }
-
-  /// False: interrupted before it was timed.
-  bool compile_original(const std::string& given) {
-    program_ = backend_.compile(frontend_.lower(given, file_));
-    need_memory(program_->arguments(), file_, 3);
-    result_.extents = extents_text(program_->arguments());
-    expected_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
-    if (!need_runnable(*program_, *expected_, file_, options_.interrupted, options_.call_seconds)) {
-      result_.interrupted = true;
-      return false;
-    }
-    program_->call(expected_->pointers());
-    work_ = std::make_unique<Memory>(program_->arguments(), options_.seed);
-    TuneTrial trial;
-    trial.seconds = best_seconds_ = time(*program_);
-    if (std::isnan(trial.seconds)) {
-      result_.interrupted = true;
-      return false;
-    }
-    result_.trials.push_back(trial);
-    return true;
-  }
-
-  double time(const Program& program) {
-    work_->fill(options_.seed);
-    RunOptions run;
-    run.rounds = 1;
-    run.repeats = 3;
-    run.max_seconds = 0.4;
-    run.quiet = options_.quiet;
-    run.processor = true;
-    return time_program(program, *work_, run, options_.interrupted).seconds;
-  }
 
   void make_variants() {
     std::set<std::string> seen;
@@ -264,64 +229,20 @@ class Search {
     TuneTrial trial;
     trial.recipe = recipe_of(point);
     trial.predicted = program_of(point).cycles();
-    trial.seconds = kNaN;
     if (options_.progress)
       options_.progress(fmt::format("{} of {} compilations, best {:.2f}x", result_.trials.size(),
-                                    options_.compilations, result_.trials.front().seconds / best_seconds_));
+                                    options_.compilations,
+                                    result_.trials.front().seconds / bench_.best_seconds()));
     std::string text;
     try {
       text = transform_nests(frontend_, variants_[point.variant].text, choices_of(point), file_);
     } catch (const Error&) {
       return kNever;  // not compiled, so it does not count
     }
-    // Known, and not compiled again.
-    const auto [known, fresh] = texts_.try_emplace(text, kNever);
-    if (!fresh) return known->second;
-    try {
-      auto program = backend_.compile(frontend_.lower(text, file_));
-      if (program->same_code(*program_)) {  // whatever a stopwatch says
-        trial.seconds = known->second = result_.trials.front().seconds;
-        result_.trials.push_back(trial);
-        return trial.seconds;
-      }
-      work_->fill(options_.seed);
-      // What never comes back, or crashes, may not take the search along.
-      const TrialCall went = trial_call(
-          *program, *work_, std::max(2.0, 20.0 * result_.trials.front().seconds), options_.interrupted);
-      if (went.interrupted) return kNever;
-      trial.failed = went.failed;
-      if (!trial.failed.empty()) {
-        result_.trials.push_back(trial);
-        return kNever;
-      }
-      const auto call = [&] {
-        const double start = thread_s();
-        program->call(work_->pointers());
-        return thread_s() - start;
-      };
-      const double first = call();
-      trial.difference = work_->difference(*expected_);
-      if (!(trial.difference <= options_.tolerance)) {
-        trial.failed = "different";
-        if (!variants_[point.variant].preparation.fuse.empty()) variants_[point.variant].wrong = true;
-      } else {
-        // What is several times slower need not be timed well; but a first call meets cold caches and pages
-        // that the trial's process shared, and a second one caches that are full of what was compared.
-        const double hopeless = kHopeless * best_seconds_ + 1e-4;
-        trial.seconds = first;
-        for (int again = 0; again < 2 && trial.seconds > hopeless; ++again)
-          trial.seconds = std::min(trial.seconds, call());
-        if (trial.seconds <= hopeless) trial.seconds = time(*program);
-      }
-      known->second = trial.failed.empty() ? trial.seconds : kNever;
-      if (known->second < best_seconds_) best_seconds_ = known->second;
-      if (known->second < result_.trials.front().seconds)
-        finalists_.add({known->second, text, trial.recipe, std::move(program)});
-    } catch (const Error& error) {
-      trial.failed = error.what();
-    }
-    result_.trials.push_back(trial);
-    return known->second;
+    const TuneBench::Timed timed = bench_.take(text, std::move(trial));
+    if (timed.different && !variants_[point.variant].preparation.fuse.empty())
+      variants_[point.variant].wrong = true;
+    return timed.seconds;
   }
 
   /// The nests of a point that take most, up to kVaried of them, in their order.
@@ -356,7 +277,8 @@ class Search {
       const double seconds = evaluate(point);
       if (seconds < best[point.variant].first) best[point.variant] = {seconds, point};
       // What cannot be had is as if it were slow, or all compilations could go to what always fails.
-      beliefs.tell(program_of(point), std::isfinite(seconds) ? seconds : kHopeless * best_seconds_);
+      beliefs.tell(program_of(point),
+                   std::isfinite(seconds) ? seconds : TuneBench::kHopeless * bench_.best_seconds());
     };
     for (std::size_t variant = 0; variant < variants_.size() && !spent(); ++variant) {
       const Point point{variant, std::vector<std::size_t>(variants_[variant].nests.size(), 0)};
@@ -372,7 +294,7 @@ class Search {
         if (variants_[point.variant].wrong || tried.contains(point) || !listed.insert(point).second) return;
         const auto belief = beliefs.of(program_of(point));
         candidates.push_back(
-            {cost::expected_gain(belief, best_seconds_), belief.log_seconds, std::move(point)});
+            {cost::expected_gain(belief, bench_.best_seconds()), belief.log_seconds, std::move(point)});
       };
       // All that differ from the best of a variant in one nest, and some at random.
       for (const auto& [seconds, point] : best) {
@@ -428,14 +350,10 @@ class Search {
   const TuneOptions& options_;
   const cost::NestMachine machine_;
   TuneResult result_;
+  TuneBench bench_{frontend_, backend_, file_, options_, result_};
   std::string original_;
-  std::unique_ptr<Program> program_;
-  std::unique_ptr<Memory> expected_, work_;
   std::vector<Variant> variants_;
   std::vector<cost::PerfectNest> known_;  ///< nests of all variants, alike ones once
-  std::map<std::string, double> texts_;   ///< seconds of what was compiled, infinite where it does not count
-  Finalists finalists_;
-  double best_seconds_ = kNever;
 };
 
 }  // namespace
