@@ -12,6 +12,7 @@
 #include "hone/base/error.h"
 #include "hone/run/power_control.h"
 #include "hone/run/recurrence_launch.h"
+#include "hone/run/recurrence_limit.h"
 #include "hone/run/recurrence_watch.h"
 #include "hone/run/recurring_text.h"
 #include "hone/task/command_lines.h"
@@ -50,7 +51,7 @@ class OneRun {
  public:
   OneRun(const RecurringJob& job, const RecurrenceEars& ears, RecurringJournal& journal,
          PowerControl* control)
-      : job_(job), ears_(ears), journal_(journal), control_(control) {}
+      : job_(job), ears_(ears), journal_(journal), control_(control), limit_(job, ears, journal, control) {}
   /// Whatever went wrong on the way, a limit does not stay.
   ~OneRun() {
     try {
@@ -100,39 +101,14 @@ class OneRun {
   }
 
  private:
-  /// The run under whose limit this one begins, and whose `before` is therefore its own; nothing: there is
-  /// none, or none whose limit could be put back by what sets limits now.
-  std::optional<std::int64_t> taken_from(const RecurringHistory& history) const {
-    for (const auto& [other, limits] : history.limits_before)
-      if (fits(history, other)) return other;
-    return std::nullopt;
-  }
-  bool fits(const RecurringHistory& history, std::int64_t other) const {
-    return control_ != nullptr &&
-           control_->fits(history.limits_before.at(other), history.limits_set_by.at(other));
-  }
-  /// Of killed runs whose limit this one cannot put back.
-  void tell_of_lost_limits(const RecurringHistory& history) const {
-    for (const auto& [other, limits] : history.limits_before)
-      if (ears_.warned && !fits(history, other) && !journal_.alive(other))
-        ears_.warned(lost_limit_text(job_, other, limits, history.limits_set_by.at(other)));
-  }
   bool interrupted() const { return ears_.interrupted && ears_.interrupted(); }
 
   /// False: another run began or ended meanwhile, and what was asked of the device may be its limit.
   bool begin(std::optional<std::int64_t> recurrence, int tries) {
-    // Asked before the journal is held: a command that hangs keeps nobody else from it.
-    Json present;
-    std::int64_t next_run = 0;
-    if (control_ != nullptr) {
-      const RecurringHistory seen = journal_.read();
-      next_run = seen.next_run;
-      if (!taken_from(seen)) present = control_->current();
-    }
+    limit_.ask();
     const RecurringJournal::Hold hold(journal_);
     RecurringHistory history = journal_.read();
-    const std::optional<std::int64_t> from = taken_from(history);
-    if (control_ != nullptr && !from && (present.is_null() || history.next_run != next_run)) return false;
+    if (!limit_.still_holds(history)) return false;
     if (history.job.is_null()) {
       Json line{{"event", "job"}, {"format", 1}};
       const Json identity = job_.identity();
@@ -152,11 +128,6 @@ class OneRun {
     profile_ = history.profile(choice.batch_size, job_.progress);
     none_reached_ = std::none_of(history.ended.begin(), history.ended.end(),
                                  [](const RecurringRun& one) { return one.zeus.reached; });
-    Json before;
-    if (control_ != nullptr) {
-      // Under another run's limit, or one that a killed run left, what there is now is not what there was.
-      before = from ? history.limits_before.at(*from) : present;
-    }
     begun_ = true;
     journal_.claim(run.zeus.run);
     journal_.append({{"event", "started"},
@@ -169,17 +140,8 @@ class OneRun {
                      {"eta", job_.zeus.eta},
                      {"max_power_w", job_.zeus.max_power_w},
                      {"why", choice.why}});
-    if (control_ != nullptr) {
-      before_ = before;
-      taken_over_ = from.has_value();
-      journal_.append(
-          {{"event", "limits"}, {"run", run.zeus.run}, {"before", before}, {"by", control_->whose()}});
-      for (const auto& [other, limits] : history.limits_before)  // taken over from the dead
-        if (!journal_.alive(other)) journal_.append({{"event", "restored"}, {"run", other}});
-    }
-    tell_of_lost_limits(history);
-    if (const std::string text = from ? "" : lowered_limit_text(job_, present); !text.empty() && ears_.warned)
-      ears_.warned(text);
+    limit_.begin(run.zeus.run, history);
+    limit_.warn(history);
     if (ears_.said)
       ears_.said(fmt::format("run {}, batch size {}: {}{}", run.zeus.run, choice.batch_size, choice.why,
                              std::isfinite(choice.threshold)
@@ -300,38 +262,7 @@ class OneRun {
     }
   }
 
-  /// Puts the power limit back, unless another run is under one: the last of them does. Once; under a Hold.
-  /// Throws Error where it cannot be set; the journal then still says what it was.
-  void put_limit_back() {
-    if (before_.is_null()) return;
-    const Json before = std::exchange(before_, Json());
-    const std::int64_t own = done_.run.zeus.run;
-    std::vector<std::int64_t> over{own};
-    bool shared = false;
-    try {
-      const RecurringHistory history = journal_.read();
-      for (const auto& [other, limits] : history.limits_before) {
-        if (other == own || !fits(history, other)) continue;
-        if (journal_.alive(other))
-          shared = true;
-        else
-          over.push_back(other);
-      }
-    } catch (const Error&) {  // better put back too early than never
-    }
-    if (shared) {
-      put_back_ = {own};
-      return;
-    }
-    if (taken_over_ || (watch_ && watch_->tried_limit())) {
-      try {
-        control_->restore(before);
-      } catch (const Error&) {  // no harm where what forbids it forbade the limit too
-        if (!control_->is_now(before)) throw;
-      }
-    }
-    put_back_ = over;
-  }
+  void put_limit_back() { limit_.put_back(watch_ && watch_->tried_limit()); }
 
   /// The power limit as it was, and the end.
   void record() {
@@ -371,7 +302,7 @@ class OneRun {
                      {"source", run.source},
                      {"reports", run.reports},
                      {"reason", done_.reason}});
-    for (const std::int64_t one : put_back_) journal_.append({{"event", "restored"}, {"run", one}});
+    for (const std::int64_t one : limit_.restored()) journal_.append({{"event", "restored"}, {"run", one}});
     journal_.release(run.zeus.run);
     if (not_put_back) throw *not_put_back;
   }
@@ -399,12 +330,10 @@ class OneRun {
   const RecurrenceEars& ears_;
   RecurringJournal& journal_;
   PowerControl* control_;
+  RecurrenceLimit limit_;
   FinishedRun done_;
   cost::PowerProfile profile_;
   std::optional<RecurrenceWatch> watch_;
-  Json before_;                         ///< the power limit that is to be put back; null: none is
-  bool taken_over_ = false;             ///< from another run, under whose limit this one began
-  std::vector<std::int64_t> put_back_;  ///< runs whose limit is no more to be put back
   bool none_reached_ = false, begun_ = false;
 };
 
