@@ -92,7 +92,10 @@ Optimizer::Setup checked_setup(Optimizer::Setup setup) {
   check_warm(setup);
   for (std::size_t i = 0; i < setup.first.size(); ++i) {
     space::Config& config = setup.first[i];
-    if (const auto known = setup.space.adopt(config); known && *known == config) continue;
+    // What adopt() leaves as it is may have more digits than the space's own configs.
+    if (const auto known = setup.space.adopt(config);
+        known && *known == config && setup.space.canonical(config) == config)
+      continue;
     try {
       config = config_of(setup.space, config.entries());
     } catch (const Error& error) {

@@ -87,8 +87,9 @@ class Optimizer {
     study::Aggregate aggregate = study::Aggregate::mean;
     /// The measure that says what an evaluation costs, for searchers that spare it; "": its seconds.
     std::string cost = {};
-    search::Prior prior = {};               ///< where the user believes good values lie
-    std::vector<space::Config> first = {};  ///< tried before the searcher is asked; of the space, feasible
+    search::Prior prior = {};  ///< where the user believes good values lie
+    /// Tried before the searcher is asked; of the space (reals are rounded to its grid), feasible.
+    std::vector<space::Config> first = {};
     /// Of a new study: earlier ones to learn from, with a finite value of each objective a result.
     std::vector<study::WarmStudy> warm = {};
     /// What is done with candidates whose function is known; by whoever tells keys and asks for verdicts.

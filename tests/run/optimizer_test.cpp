@@ -801,7 +801,7 @@ TEST(Optimizer, FirstConfigsAreOfTheSpaceAndEachTriedOnce) {
   auto s = setup();
   const auto config = [](double x, double y) { return space::Config({{"x", Value(x)}, {"y", Value(y)}}); };
   s.first = {space::Config({{"y", Value(0.25)}, {"x", Value(0.123456789)}}), config(0.5, 0.5),
-             config(0.5, 0.5), config(0.75, 0.5)};
+             config(0.5, 0.5), config(0.500000001, 0.5), config(0.75, 0.5)};
   const auto store = study::open_store("memory:");
   std::vector<std::string> tried;
   for (int i = 0; i < 4; ++i) {

@@ -162,6 +162,29 @@ TEST_F(WarmStart, ConfigsToTryComeFirst) {
   EXPECT_EQ(optimizer.study().trial(optimizer.ask()->trial).origin, "random");
 }
 
+TEST_F(WarmStart, ConfigsToTryAreOnTheGridOfTheSpace) {
+  const auto tried = [&](const std::string& values) {
+    const StudyFile file = StudyFile::parse(
+        "[study]\nminimize = \"value\"\n[task]\nkind = \"function\"\n[space]\n"
+        "x = { real = [0.0, 1.0] }\ny = { real = [0.0, 0.5], resolution = 0.05 }\n"
+        "n = { int = [32, 128], step = 32 }\n[search]\nsearcher = \"random\"\n"
+        "scheduler = { kind = \"fixed\", steps = 1 }\ntry = [{ " +
+            values + " }]\n",
+        (folder / "grid.toml").string());
+    return Optimizer(setup_of(file, "test")).ask()->config.shown();
+  };
+  const std::string on_the_grid = tried("x = 0.123457, y = 0.1, n = 64");
+  EXPECT_EQ(tried("x = 0.123456789, y = 0.1, n = 64"), on_the_grid);
+  EXPECT_EQ(tried("x = 0.123456789, y = 0.1234, n = 64.0"), on_the_grid);
+  for (const std::string wrong : {"n = 48", "n = 64.5", "n = 160"}) try {
+      tried("x = 0.5, y = 0.1, " + wrong);
+      ADD_FAILURE() << wrong;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("search.try[0]"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("no value of 'n'"), std::string::npos) << error.what();
+    }
+}
+
 TEST_F(WarmStart, AWrongConfigToTryIsRefusedWithItsPlace) {
   for (const char* text : {"try = [{ x = 2.0, y = 0.5 }]\n", "try = [{ x = 0.5 }]\n", "try = [{ z = 1 }]\n",
                            "try = { x = 1.0 }\n", "try = ['x']\n"})
