@@ -1,5 +1,6 @@
 #include "hone/run/job.h"
 
+#include <cmath>
 #include <new>
 #include <stdexcept>
 
@@ -57,6 +58,9 @@ class JobReporter final : public task::Reporter {
   std::function<bool()> interrupted_;
 };
 
+/// Whether something can have cost that much.
+bool is_cost(double value) { return std::isfinite(value) && value >= 0.0; }
+
 /// What is wrong with how far a run says that it got; "" where nothing is, or where it does not say. One that
 /// found a checkpoint of an earlier attempt may be ahead of the stop, though not of the target.
 std::string wrong_fidelity(const task::Outcome& outcome, std::int64_t stop, std::int64_t target,
@@ -78,10 +82,13 @@ task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, t
   stops.push_back(assignment.to);
   const std::int64_t began = assignment.from;
   study::Curve curve;
+  study::Measures took;
   for (const std::int64_t stop : stops) {
     assignment.to = stop;
     task::Outcome outcome = evaluator.run(assignment, reporter);
     curve.insert(curve.end(), outcome.curve.begin(), outcome.curve.end());
+    for (const auto& [name, value] : outcome.took.entries())
+      if (is_cost(value)) took.set(name, took.find(name).value_or(0.0) + value);
     if (const std::string wrong = wrong_fidelity(outcome, stop, stops.back(), file.task->fidelity_unit());
         !wrong.empty()) {
       outcome.ending = task::Ending::failed;
@@ -98,11 +105,21 @@ task::Outcome run_in_stages(const StudyFile& file, const Optimizer& optimizer, t
     }
     if (ends) {
       outcome.curve = std::move(curve);
+      outcome.took = std::move(took);
       return outcome;
     }
     assignment.from = stop;
   }
   return {};  // there is always a last stop
+}
+
+/// What a run without a result told that it cost, less what a budget cannot count: that is then taken at the
+/// mean price.
+study::Measures costs_told(const StudyFile& file, const study::Measures& told) {
+  study::Measures costs;
+  for (const auto& [name, value] : told.entries())
+    if (!file.budget.spend.find(name) || is_cost(value)) costs.add(name, value);
+  return costs;
 }
 
 }  // namespace
@@ -142,28 +159,29 @@ std::optional<Optimizer::Told> run_job(const StudyFile& file, Optimizer& optimiz
           if (!all.find(objective.name)) missing = objective.name;
         if (!missing.empty())
           optimizer.end(job, TrialState::failed, task::missing_reason(missing, all, outcome.unread), spent(),
-                        outcome.curve, false, "missing", job.to, all);
+                        outcome.curve, false, "missing", job.to, costs_told(file, all), outcome.took);
         else if (const std::string violation = broken_limit(file, all, job.to >= optimizer.horizon());
                  !violation.empty())
-          optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve);
+          optimizer.refuse(job, outcome.measures, violation, spent(), outcome.curve, outcome.took);
         else
-          return Optimizer::Told{job, std::move(outcome.measures), spent(), std::move(outcome.curve)};
+          return Optimizer::Told{job, std::move(outcome.measures), spent(), std::move(outcome.curve),
+                                 std::move(outcome.took)};
         break;
       }
       case task::Ending::stopped:
         optimizer.end(job, TrialState::pruned,
                       "stopped at " + amount_of(outcome.fidelity, file.task->fidelity_unit()), spent(),
-                      outcome.curve, false, "", reached);
+                      outcome.curve, false, "", reached, {}, outcome.took);
         break;
       case task::Ending::paused:
-        optimizer.end(job, TrialState::paused, "", spent(), outcome.curve);
+        optimizer.end(job, TrialState::paused, "", spent(), outcome.curve, false, "", {}, {}, outcome.took);
         break;
       case task::Ending::interrupted:
-        optimizer.give_back(job, spent(), outcome.curve);
+        optimizer.give_back(job, spent(), outcome.curve, outcome.took);
         break;
       case task::Ending::failed:
         optimizer.end(job, TrialState::failed, outcome.reason, spent(), outcome.curve, false, outcome.cause,
-                      reached, outcome.measures);
+                      reached, costs_told(file, outcome.measures), outcome.took);
         break;
     }
   } catch (const Error& error) {

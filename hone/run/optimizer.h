@@ -78,7 +78,8 @@ class Optimizer {
     /// left, what runs counted in full.
     std::optional<std::int64_t> max_steps = {};
     /// Sums of measures over the whole study: no job starts once a sum, with what the running ones cost at
-    /// the mean price so far, has reached its bound. What ran then may exceed it.
+    /// the mean price so far, has reached its bound. What ran then may exceed it. A result's value that is no
+    /// number of 0 or more tells nothing: it is taken at the mean price.
     study::Measures max_spend = {};
     std::vector<study::Limit> limits = {};  ///< what breaks one at the horizon is infeasible
     /// Evaluations that a config on the front gets, each with a seed of its own; and what they count
@@ -152,12 +153,17 @@ class Optimizer {
 
   // What is told of a job throws Error, and nothing is written, where the study has no such trial, where
   // job.to is not what its attempt was begun for, or where seconds are no number of 0 or more.
+  //
+  // `took`, of tell, refuse, end and give_back: what this attempt took by itself, by measures that
+  // `max_spend` may count. What is not said there counts as the trial's results say (what it cost so far),
+  // which is too little where an attempt began anew and its results tell of it alone. Throws Error where a
+  // value is no number of 0 or more.
 
   /// The job's result at job.to. false: the lease was lost meanwhile; the result was kept as late data. What
   /// was reported at job.to need not be told again: it stands. Throws Error where both together lack an
   /// objective, or where they contradict each other.
   bool tell(const Job& job, const study::Measures& measures, double spent_s = 0.0,
-            const study::Curve& curve = {});
+            const study::Curve& curve = {}, const study::Measures& took = {});
   /// The results of several jobs in one transaction. Returns how many were in time; of a trial that is there
   /// twice, the first. Where it throws Error, none was taken.
   struct Told {
@@ -165,12 +171,13 @@ class Optimizer {
     study::Measures measures;
     double spent_s = 0.0;
     study::Curve curve = {};
+    study::Measures took = {};
   };
   std::size_t tell(const std::vector<Told>& told);
   /// A result that is outside a limit: kept, and the trial is infeasible. Throws Error where it contradicts
   /// what was reported.
   bool refuse(const Job& job, const study::Measures& measures, const std::string& violation,
-              double spent_s = 0.0, const study::Curve& curve = {});
+              double spent_s = 0.0, const study::Curve& curve = {}, const study::Measures& took = {});
   /// An intermediate result, and what the scheduler says of it. That holds also where this process is gone
   /// before it acts on it: it is a function of the journal up to the report, so whoever asks next knows it
   /// and ends the trial. Of several at one fidelity the first that has a measure says what it is. One at
@@ -186,9 +193,11 @@ class Optimizer {
   /// cost; what is not said is taken at the mean price.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
            const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
-           std::optional<std::int64_t> reached = {}, const study::Measures& spent = {});
+           std::optional<std::int64_t> reached = {}, const study::Measures& spent = {},
+           const study::Measures& took = {});
   /// Interrupted: the trial waits and will be run again from its checkpoint.
-  bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {});
+  bool give_back(const Job& job, double spent_s = 0.0, const study::Curve& curve = {},
+                 const study::Measures& took = {});
   /// The candidate's keys and costs became known; how many seconds computing the functional one and measuring
   /// the costs took, and why it has no functional key where its probe gave none.
   bool keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s = 0.0,

@@ -24,6 +24,21 @@ double checked_s(double seconds) {
   return seconds;
 }
 
+/// What somebody says that a trial cost, by measure. Throws Error where one that `counts` is no number of 0
+/// or more.
+template <typename Counts>
+const study::Measures& checked_costs(const Job& job, const study::Measures& costs, Counts counts) {
+  for (const auto& [name, value] : costs.entries())
+    if (counts(name) && (!std::isfinite(value) || value < 0.0))
+      throw Error(fmt::format("trial {} cannot have cost {} of {}", job.trial, value, name), {},
+                  "tell a number of 0 or more, or leave it out: it is then taken at the mean price");
+  return costs;
+}
+
+const study::Measures& checked_costs(const Job& job, const study::Measures& costs) {
+  return checked_costs(job, costs, [](const std::string&) { return true; });
+}
+
 /// Throws Error unless a job may hang on `other`: a trial of the study, not its own, and none that hangs on
 /// it in turn by `link`.
 void check_other(const study::Study& study, const Job& job, std::int64_t other,
@@ -107,6 +122,7 @@ study::Measures Optimizer::whole_result(const Job& job, const study::Measures& m
 std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) const {
   const study::Trial& trial = checked(told.job);
   checked_s(told.spent_s);
+  checked_costs(told.job, told.took);
   study::Measures all = whole_result(told.job, told.measures);
   for (const auto& objective : study_.objectives())
     if (!all.find(objective.name))
@@ -122,14 +138,15 @@ std::optional<std::vector<Record>> Optimizer::result_records(const Told& told) c
   end.state = scheduler_->reached(trial, told.job.to);
   end.spent_s = told.spent_s;
   end.curve = told.curve;
+  end.took = told.took;
   return std::vector<Record>{
       study::ResultRecord{told.job.trial, told.job.attempt, {told.job.to, std::move(all)}}, std::move(end)};
 }
 
 bool Optimizer::tell(const Job& job, const study::Measures& measures, double spent_s,
-                     const study::Curve& curve) {
+                     const study::Curve& curve, const study::Measures& took) {
   catch_up(job);
-  if (auto records = result_records({job, measures, spent_s, curve}))
+  if (auto records = result_records({job, measures, spent_s, curve, took}))
     return write(job, std::move(*records), true);
   const study::Measures all = whole_result(job, measures);
   for (const auto& objective : study_.objectives()) {
@@ -145,12 +162,13 @@ bool Optimizer::tell(const Job& job, const study::Measures& measures, double spe
       end.cause = "nan";
       end.reached = job.to;
       end.spent = all;
+      end.took = took;
       return write(job, {std::move(end)}, true);
     }
   }
   for (const study::Limit& limit : study_.header().limits)
     if (const std::string violation = limit.violation(all); !violation.empty())
-      return refuse(job, measures, violation, spent_s, curve);
+      return refuse(job, measures, violation, spent_s, curve, took);
   throw internal_error("a result was neither taken nor refused");
 }
 
@@ -178,15 +196,17 @@ std::size_t Optimizer::tell(const std::vector<Told>& told) {
     for (const Told& one : told) apart.push_back(&one);
     in_time = 0;
   }
-  for (const Told* one : apart) in_time += tell(one->job, one->measures, one->spent_s, one->curve) ? 1 : 0;
+  for (const Told* one : apart)
+    in_time += tell(one->job, one->measures, one->spent_s, one->curve, one->took) ? 1 : 0;
   return in_time;
 }
 
 bool Optimizer::refuse(const Job& job, const study::Measures& measures, const std::string& violation,
-                       double spent_s, const study::Curve& curve) {
+                       double spent_s, const study::Curve& curve, const study::Measures& took) {
   checked_s(spent_s);
   catch_up(job);
   study::EndRecord end;
+  end.took = checked_costs(job, took);
   end.trial = job.trial;
   end.attempt = job.attempt;
   end.state = TrialState::infeasible;
@@ -314,8 +334,10 @@ bool Optimizer::end_judged(const study::Lease& ask) {
 
 bool Optimizer::end(const Job& job, TrialState state, const std::string& reason, double spent_s,
                     const study::Curve& curve, bool untrained, const std::string& cause,
-                    std::optional<std::int64_t> reached, const study::Measures& spent) {
+                    std::optional<std::int64_t> reached, const study::Measures& spent,
+                    const study::Measures& took) {
   checked_s(spent_s);
+  checked_costs(job, took);
   catch_up(job);
   switch (state) {
     case TrialState::completed: {
@@ -342,15 +364,21 @@ bool Optimizer::end(const Job& job, TrialState state, const std::string& reason,
   study::EndRecord end{job.trial, job.attempt, state, reason, spent_s, -1, curve, false, untrained, cause};
   end.reached = reached;
   end.spent = spent;
+  end.took = took;
   return write(job, {std::move(end)}, true);
 }
 
-bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve) {
+bool Optimizer::give_back(const Job& job, double spent_s, const study::Curve& curve,
+                          const study::Measures& took) {
   checked_s(spent_s);
-  return write(
-      job,
-      {study::EndRecord{job.trial, job.attempt, TrialState::waiting, "", spent_s, -1, curve, false, false}},
-      true);
+  study::EndRecord end;
+  end.trial = job.trial;
+  end.attempt = job.attempt;
+  end.state = TrialState::waiting;
+  end.spent_s = spent_s;
+  end.curve = curve;
+  end.took = checked_costs(job, took);
+  return write(job, {std::move(end)}, true);
 }
 
 bool Optimizer::keys(const Job& job, const study::Keys& keys, const study::Measures& costs, double probe_s,

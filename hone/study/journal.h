@@ -129,6 +129,8 @@ struct EndRecord {
   std::int64_t behind = -1;
   std::optional<std::int64_t> reached = {};  ///< fidelity that a run without a result got to, where known
   Measures spent = {};  ///< of a run that left no result: what it told all the same (what it cost)
+  /// What this attempt took by itself, whatever its results count in; by measure, of those where it is known.
+  Measures took = {};
 };
 
 /// "retry": a trial that had ended waits again; what it reached stays.

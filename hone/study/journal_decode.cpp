@@ -94,6 +94,7 @@ EndRecord end_of(const Members& p) {
   r.behind = p.integer("behind", -1);
   if (p.find("reached")) r.reached = p.integer("reached");
   if (p.find("spent")) r.spent = p.measures("spent");
+  if (p.find("took")) r.took = p.measures("took");
   return r;
 }
 

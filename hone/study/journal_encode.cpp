@@ -118,6 +118,7 @@ void write_end(Payload& payload, const EndRecord& r) {
   if (r.untrained) payload.flag("untrained");
   if (r.reached) payload.integer("reached", *r.reached);
   if (!r.spent.empty()) payload.measures("spent", r.spent);
+  if (!r.took.empty()) payload.measures("took", r.took);
 }
 
 Event plain(const char* kind, std::int64_t trial, const Json& payload) {

@@ -4,6 +4,15 @@
 #include <cmath>
 
 namespace hone::study {
+namespace {
+
+/// Whether it tells what something cost.
+bool is_cost(double value) { return std::isfinite(value) && value >= 0.0; }
+
+/// What is new of a measure that was `known` before. Less than that: it is of the last part alone.
+double since(double known, double now) { return now < known ? now : now - known; }
+
+}  // namespace
 
 std::int64_t Spending::remaining(const Trial& trial) {
   const Result* last = trial.last();
@@ -13,20 +22,41 @@ std::int64_t Spending::remaining(const Trial& trial) {
 /// A measure tells what the trial cost so far: only what came since the last result that has it is new, in
 /// money and in units.
 void Spending::add(const Trial& trial, const std::string& measure, double now, std::int64_t fidelity) {
-  if (!std::isfinite(now)) return;
+  if (!is_cost(now)) return;
   double known = 0.0;
   std::int64_t from = 0;
   for (auto result = trial.results.rbegin(); result != trial.results.rend(); ++result)
-    if (const auto value = result->measures.find(measure); value && std::isfinite(*value)) {
+    if (const auto value = result->measures.find(measure); value && is_cost(*value)) {
       known = *value;
       from = result->fidelity;
       break;
     }
-  // Less than before: of its last part alone, as a command's seconds are.
-  if (now < known) known = 0.0;
-  if (now != known) sums_.set(measure, sums_.find(measure).value_or(0.0) + now - known);
+  if (now != known) sums_.set(measure, sums_.find(measure).value_or(0.0) + since(known, now));
   if (fidelity > from)
     told_.set(measure, told_.find(measure).value_or(0.0) + static_cast<double>(fidelity - from));
+}
+
+/// What the attempt took goes in the place of what its results said, and so do its units.
+void Spending::settle(const Trial& trial, const std::string& measure, double took, std::int64_t to) {
+  if (!is_cost(took)) return;
+  // One that began at its target told there what it lacked, of units that are known.
+  const bool advanced = trial.from < trial.target;
+  const std::int64_t own = advanced ? trial.from + 1 : trial.from;
+  double known = 0.0, said = 0.0;
+  std::int64_t at = 0, told = 0;
+  for (const Result& result : trial.results) {
+    const auto now = result.measures.find(measure);
+    if (!now || !is_cost(*now)) continue;
+    if (result.fidelity >= own) {
+      said += since(known, *now);
+      told += result.fidelity - at;
+    }
+    known = *now;
+    at = result.fidelity;
+  }
+  sums_.set(measure, sums_.find(measure).value_or(0.0) + (took - said));
+  if (advanced)
+    told_.set(measure, told_.find(measure).value_or(0.0) + static_cast<double>(to - trial.from - told));
 }
 
 void Spending::take(const Trial& trial, const Result& result) {
@@ -55,7 +85,9 @@ void Spending::take(const Trial& trial, const EndRecord& end) {
     lost_ += left;
     to += left;
   }
-  for (const auto& [name, value] : end.spent.entries()) add(trial, name, value, to);
+  for (const auto& [name, value] : end.spent.entries())
+    if (!end.took.find(name)) add(trial, name, value, to);
+  for (const auto& [name, value] : end.took.entries()) settle(trial, name, value, to);
 }
 
 double Spending::total(const std::string& measure) const {

@@ -18,6 +18,10 @@ namespace hone::study {
 /// up to its target, as lost. One that is infeasible before training pays nothing. What an attempt that was
 /// given back did is in its checkpoint, and counts when the next one goes on from there. O(1) a change,
 /// O(measures) a result; a measure that few results of a trial have is looked for in those before.
+///
+/// What an attempt took by itself (EndRecord::took) counts as it is, also where it was given back, and its
+/// results' values of that measure then only until it ends: they need not tell whether it began anew.
+/// O(results of the trial) such a measure.
 class Spending {
  public:
   /// Before a result is put into its trial. Of one at a fidelity where one stands, what that one lacks
@@ -34,7 +38,7 @@ class Spending {
   std::int64_t running() const { return running_; }  ///< that running attempts have yet to pay
   /// Sum over all trials of a measure's value in the last result (it tells what the trial cost so far, as the
   /// measures of `cost` do), with what units of which nobody told it (lost ones, a failure that only says how
-  /// far it got) cost at the mean price of the others.
+  /// far it got) cost at the mean price of the others. A value below 0 or not finite tells nothing.
   double total(const std::string& measure) const;
   /// What so many units cost at the mean price so far; 0 where there is none yet.
   double expected(const std::string& measure, std::int64_t units) const;
@@ -45,6 +49,7 @@ class Spending {
  private:
   static std::int64_t remaining(const Trial& trial);
   void add(const Trial& trial, const std::string& measure, double now, std::int64_t fidelity);
+  void settle(const Trial& trial, const std::string& measure, double took, std::int64_t to);
   double price(const std::string& measure) const;  ///< of a unit, on average; 0: nothing was told
 
   std::int64_t units_ = 0, lost_ = 0, running_ = 0;

@@ -59,8 +59,8 @@ std::vector<MeasureInfo> CommandTask::measures() const {
   const auto measured = [&](const char* name, const char* summary) {
     if (!own(name)) list.push_back({name, summary, true, true, false, true});
   };
-  measured("seconds", "wall time of the run");
-  measured("cpu_s", "processor time of the run, all its processes");
+  measured("seconds", "wall time, with what its checkpoint took before");
+  measured("cpu_s", "processor time of all its processes, likewise");
   measured("memory_bytes", "peak memory of the run, all its processes");
   return list;
 }

@@ -10,6 +10,7 @@
 #include "hone/task/command.h"
 #include "hone/task/command_lines.h"
 #include "hone/task/command_log.h"
+#include "hone/task/command_parts.h"
 #include "hone/task/command_probe.h"
 #include "hone/task/command_run.h"
 
@@ -39,6 +40,8 @@ class Reports {
   RunEars::Wish wish() const { return wish_; }
   std::int64_t last() const { return last_; }  ///< fidelity of the last intermediate result
   const study::Measures& result() const { return result_; }
+  /// Whether a line that was taken has the measure.
+  bool has(const std::string& measure) const { return told_.contains(measure); }
   /// See Outcome.
   Unread unread() const {
     Unread unread;
@@ -70,6 +73,8 @@ class Reports {
                                *line.fidelity, to_));
       return;
     }
+    for (const char* measured : {"seconds", "cpu_s"})
+      if (line.measures.find(measured)) told_.insert(measured);
     if (!line.fidelity || *line.fidelity == to_) {
       result_.merge(line.measures);
       return;
@@ -99,6 +104,7 @@ class Reports {
   std::int64_t notes_ = 0;
   std::string refused_;  ///< the first line that was not taken, and why
   std::set<std::string> texts_;
+  std::set<std::string> told_;  ///< of what hone measures, what the program reports itself
 };
 
 /// Whether a program's output has lines of JSON that report a measure; looks at its beginning only.
@@ -250,13 +256,16 @@ class CommandEvaluator final : public Evaluator {
     context.study_folder = task_->folder();
     context.cores = assignment.cores;
     context.gpus = assignment.gpus;
+    bool goes_on = false;
     if (!assignment.folder.empty()) {
       context.folder = fs::absolute(assignment.folder).lexically_normal().string();
       context.checkpoint = context.folder + "/checkpoint";
       make_folder(context.checkpoint);
       // Without a checkpoint there is nothing to go on from, whatever was reported.
-      if (!fs::is_empty(context.checkpoint)) context.from = assignment.from;
+      goes_on = !fs::is_empty(context.checkpoint);
+      if (goes_on) context.from = assignment.from;
     }
+    CommandParts parts(context.folder, goes_on, trial);
     CommandLog log(context.folder.empty() ? "" : context.folder + "/output.log", options.output_bytes);
     log.note(fmt::format("attempt {}, worker {}, from {} to {}", trial.attempts,
                          trial.worker.substr(0, trial.worker.find('.')), context.from, assignment.to));
@@ -294,13 +303,20 @@ class CommandEvaluator final : public Evaluator {
           name,
           fmt::format("its output has lines of JSON with {}: report = \"stdout\" under [task] reads them",
                       printable(name, 60)));
-    Outcome outcome = judge(end, reports, assignment, log, unread);
-    outcome.unread = std::move(unread);
-    log.note(fmt::format("{} after {:.2f} s", said(end, outcome), end.seconds));
+    bool has_checkpoint = false;
     if (!context.checkpoint.empty()) {
       std::error_code code;
       fs::remove(context.checkpoint, code);  // only where it is empty
+      has_checkpoint = fs::exists(context.checkpoint, code);
     }
+    const std::string unkept = parts.end(end.seconds, end.cpu_s, has_checkpoint);
+    Outcome outcome = judge(end, reports, assignment, log, unread, parts);
+    outcome.unread = std::move(unread);
+    // What a program reports itself, it adds up itself.
+    for (const auto& [name, value] : {std::pair{"seconds", end.seconds}, std::pair{"cpu_s", end.cpu_s}})
+      if (!reports.has(name)) outcome.took.add(name, value);
+    log.note(fmt::format("{} after {:.2f} s", said(end, outcome), end.seconds));
+    if (!unkept.empty()) log.note("what it took is lost to the part that goes on: " + unkept);
     return outcome;
   }
 
@@ -342,7 +358,7 @@ class CommandEvaluator final : public Evaluator {
   }
 
   Outcome judge(const RunEnd& end, const Reports& reports, const Assignment& assignment,
-                const CommandLog& log, const Unread& unread) const {
+                const CommandLog& log, const Unread& unread, const CommandParts& parts) const {
     const CommandOptions& options = task_->options();
     Outcome outcome;
     outcome.fidelity = reports.last();
@@ -364,7 +380,8 @@ class CommandEvaluator final : public Evaluator {
       return outcome;
     }
     outcome.fidelity = assignment.to;
-    outcome.measures = {{"seconds", end.seconds}, {"cpu_s", end.cpu_s}, {"memory_bytes", end.memory_bytes}};
+    outcome.measures = {
+        {"seconds", parts.seconds()}, {"cpu_s", parts.cpu_s()}, {"memory_bytes", end.memory_bytes}};
     outcome.measures.merge(reports.result());
     for (const auto& name : options.metrics) {
       if (outcome.measures.find(name)) continue;

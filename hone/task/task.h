@@ -155,6 +155,9 @@ struct Outcome {
   study::Curve curve = {};        ///< of this run only: (fidelity, training loss)
   std::string cause = {};         ///< of failed: see study::Trial::cause
   Unread unread = {};
+  /// However it ended: what this run took by itself, of measures that add up over a trial's runs. Of others
+  /// what they say together in the trial's results is what it cost.
+  study::Measures took = {};
 };
 
 /// Why a run without the measure `name` failed: "it did not report los; it reported loss, seconds", and after

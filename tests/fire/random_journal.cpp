@@ -96,6 +96,7 @@ void RandomJournal::finish(std::int64_t id) {
   end.attempt = trial.attempts;
   end.spent_s = chance(0.5) ? 0.25 : 0.0;
   if (chance(0.3)) end.curve = {{1.0, 5.0}, {2.0, value()}};
+  if (chance(0.3)) end.took = {{"bytes", std::abs(value())}, {"seconds", 0.5}};
   const study::ResultRecord result{id, trial.attempts, {trial.target, measures()}};
   switch (below(10)) {
     case 0:

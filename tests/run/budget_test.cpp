@@ -270,6 +270,51 @@ TEST(Budget, AJobMayBeToldThroughAnotherOptimizer) {
   EXPECT_EQ(asks.study().spending().units(), 20);
 }
 
+TEST(Budget, WhatAnAttemptTookCountsHoweverItEnded) {
+  auto s = setup("asha", {{"steps", {9, 27}}, {"eta", 3}});
+  auto store = study::open_store("memory:");
+  Optimizer optimizer(s, store);
+  const auto& spending = optimizer.study().spending();
+  const auto seconds = [](double value) { return study::Measures{{"seconds", value}}; };
+  auto job = *optimizer.ask();
+  optimizer.give_back(job, 0.0, {}, seconds(5.0));
+  EXPECT_DOUBLE_EQ(spending.total("seconds"), 5.0);
+  job = *optimizer.ask();
+  optimizer.tell(job, {{"loss", 0.1}, {"seconds", 30.0}}, 0.0, {}, seconds(25.0));
+  EXPECT_DOUBLE_EQ(spending.total("seconds"), 30.0);
+  double expected = 30.0;
+  for (std::int64_t went_on = 0; went_on == 0;) {
+    job = *optimizer.ask();
+    went_on = job.from;
+    if (went_on > 0) break;
+    // Others are worse, in both ways of telling.
+    const study::Measures result{{"loss", 0.9}, {"seconds", 1.0}};
+    if (job.trial % 2 == 0)
+      optimizer.tell(job, result, 0.0, {}, seconds(1.0));
+    else
+      optimizer.tell({{job, result, 0.0, {}, seconds(1.0)}});
+    expected += 1.0;
+  }
+  EXPECT_EQ(job.trial, 0);
+  optimizer.tell(job, {{"loss", 0.1}, {"seconds", 60.0}}, 0.0, {}, seconds(60.0));  // it began anew
+  expected += 60.0;
+  EXPECT_DOUBLE_EQ(spending.total("seconds"), expected);
+  EXPECT_EQ(optimizer.study().trial(0).last()->measures.find("seconds"), 60.0) << "its objective";
+  while ((job = *optimizer.ask()).from > 0) {
+    optimizer.refuse(job, {{"loss", 0.1}, {"seconds", 2.0}}, "too large", 0.0, {}, seconds(2.0));
+    expected += 2.0;
+  }
+  optimizer.end(job, TrialState::failed, "it broke", 0.0, {}, false, "", 4, seconds(3.0), seconds(3.0));
+  EXPECT_DOUBLE_EQ(spending.total("seconds"), expected + 3.0);
+
+  study::Study whole(store), light(store, study::Study::Depth::light);
+  whole.sync();
+  EXPECT_EQ(whole.spending().json(), spending.json()) << "from the journal";
+  optimizer.study().save_views();
+  light.sync();
+  EXPECT_EQ(light.spending().json(), spending.json());
+}
+
 TEST(Budget, ALargerBudgetGoesOn) {
   auto s = setup("fixed", {{"steps", 5}});
   s.max_steps = 10;

@@ -144,6 +144,30 @@ TEST(OptimizerMisuse, SecondsAreNumbers) {
   EXPECT_TRUE(optimizer.tell(job, {{"loss", 1.0}}, 2.0)) << "the lease is still held";
 }
 
+TEST(OptimizerMisuse, WhatItCostIsNumbers) {
+  auto setup = plain_setup();
+  setup.max_spend = {{"dollars", 10.0}};
+  Optimizer optimizer(setup);
+  const auto job = *optimizer.ask();
+  const std::int64_t head = optimizer.study().store().head();
+  const auto end = [&](const study::Measures& spent, const study::Measures& took = {}) {
+    return optimizer.end(job, TrialState::failed, "why", 0.0, {}, false, "", 1, spent, took);
+  };
+  for (const double wrong : {kNan, -5.0, std::numeric_limits<double>::infinity()}) {
+    const study::Measures took{{"seconds", wrong}};
+    const study::Measures loss{{"loss", 1.0}};
+    expect_refused(refusal([&] { end({}, took); }), "of seconds");
+    expect_refused(refusal([&] { optimizer.tell(job, loss, 0.0, {}, took); }), "of seconds");
+    expect_refused(refusal([&] { optimizer.tell(job, {{"loss", kNan}}, 0.0, {}, took); }), "of seconds");
+    expect_refused(refusal([&] { optimizer.tell({{job, loss, 0.0, {}, took}}); }), "of seconds");
+    expect_refused(refusal([&] { optimizer.refuse(job, loss, "why", 0.0, {}, took); }), "of seconds");
+    expect_refused(refusal([&] { optimizer.give_back(job, 0.0, {}, took); }), "of seconds");
+  }
+  EXPECT_EQ(optimizer.study().store().head(), head);
+  EXPECT_TRUE(end({{"loss", -2.5}, {"dollars", 0.0}, {"grad_norm", kNan}})) << "the lease is still held";
+  EXPECT_EQ(optimizer.study().spending().total("dollars"), 0.0);
+}
+
 TEST(OptimizerMisuse, AnAttemptEndsAsSomethingThatItCanBe) {
   const std::string path =
       (std::filesystem::temp_directory_path() / ("hone-misuse-" + std::to_string(::getpid()) + ".sqlite"))

@@ -1,5 +1,7 @@
 #include "hone/study/spending.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace hone::study {
@@ -93,6 +95,135 @@ TEST(Spending, WhatALaterPartToldIsNoRefund) {
   end.spent = {{"energy_j", 1.0}};
   spending.take(trial, end);
   EXPECT_DOUBLE_EQ(spending.total("energy_j"), 61.0);
+}
+
+/// A trial whose first attempt took 30 to fidelity 9, and whose second one goes to 27.
+class SecondPart : public testing::Test {
+ protected:
+  SecondPart() {
+    trial.target = 9;
+    finish(energy_at(9, 30.0), 30.0);
+    trial.from = 9;
+    trial.target = 27;
+  }
+  void finish(const Result& result, double took) {
+    spending.take(trial, result);
+    trial.results.push_back(result);
+    EndRecord end;
+    end.took = {{"energy_j", took}};
+    spending.take(trial, end);
+  }
+  void give_back(double took) {
+    EndRecord end;
+    end.state = TrialState::waiting;
+    end.took = {{"energy_j", took}};
+    spending.take(trial, end);
+  }
+  Spending spending;
+  Trial trial;
+};
+
+TEST_F(SecondPart, WhatGoesOnSaysWhatItCostSoFar) {
+  finish(energy_at(27, 90.0), 60.0);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 90.0);
+  EXPECT_DOUBLE_EQ(spending.expected("energy_j", 27), 90.0);
+}
+
+TEST_F(SecondPart, WhatBeganAnewCostWhatTheFirstPartDidToo) {
+  for (const double alone : {10.0, 30.0, 60.0, 90.0}) {
+    Spending before = spending;
+    Trial whole = trial;
+    finish(energy_at(27, alone), alone);
+    EXPECT_DOUBLE_EQ(spending.total("energy_j"), 30.0 + alone);
+    EXPECT_DOUBLE_EQ(spending.expected("energy_j", 27), 30.0 + alone) << "27 units, whatever they took";
+    spending = before;
+    trial = whole;
+  }
+}
+
+TEST_F(SecondPart, InterruptedPartsCountOnce) {
+  give_back(20.0);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 50.0);
+  give_back(15.0);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 65.0);
+  finish(energy_at(27, 90.0), 25.0);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 90.0);
+  EXPECT_EQ(Spending::from_json(spending.json()).json(), spending.json());
+}
+
+TEST_F(SecondPart, WhatWasStoppedOrPausedOnItsWayTellsItsPrice) {
+  const Result on_its_way{15, {{"loss", 0.5}}};
+  for (const TrialState state : {TrialState::pruned, TrialState::paused}) {
+    Spending one = spending;
+    Trial stopped = trial;
+    one.take(stopped, on_its_way);
+    stopped.results.push_back(on_its_way);
+    EndRecord end;
+    end.state = state;
+    end.took = {{"energy_j", 50.0}};
+    one.take(stopped, end);
+    EXPECT_EQ(one.units(), 15);
+    EXPECT_DOUBLE_EQ(one.total("energy_j"), 80.0) << "and not at the mean price once more";
+    // The last part of the one that was paused.
+    stopped.from = 15;
+    one.take(stopped, energy_at(27, 200.0));
+    stopped.results.push_back(energy_at(27, 200.0));
+    end.state = TrialState::completed;
+    end.took = {{"energy_j", 120.0}};
+    one.take(stopped, end);
+    EXPECT_DOUBLE_EQ(one.total("energy_j"), 200.0);
+    EXPECT_DOUBLE_EQ(one.expected("energy_j", 27), 200.0);
+  }
+}
+
+TEST_F(SecondPart, WhatAnAttemptTookGoesBeforeWhatItSaysThatItCost) {
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.reached = 20;
+  end.spent = {{"energy_j", 70.0}};
+  end.took = {{"energy_j", 70.0}};  // it had begun anew
+  spending.take(trial, end);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 100.0);
+}
+
+TEST_F(SecondPart, OneThatBeganAtItsTargetToldTheRest) {
+  const Result reported{27, {{"loss", 0.5}}};
+  spending.take(trial, reported);
+  trial.results.push_back(reported);
+  trial.from = 27;
+  spending.take(trial, energy_at(27, 90.0));
+  trial.results.back().measures.set("energy_j", 90.0);
+  EndRecord end;
+  end.took = {{"energy_j", 60.0}};
+  spending.take(trial, end);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 90.0);
+}
+
+TEST(Spending, NothingCostsLessThanNothing) {
+  Spending spending;
+  Trial trial;
+  trial.target = 9;
+  EndRecord end;
+  end.state = TrialState::failed;
+  end.reached = 3;
+  end.spent = {{"energy_j", 6.0}};
+  spending.take(trial, end);
+  for (const double wrong : {-100.0, std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    Spending one = spending;
+    end.spent = {{"energy_j", wrong}};
+    one.take(trial, end);
+    EXPECT_DOUBLE_EQ(one.total("energy_j"), 12.0) << wrong << ": at the mean price";
+    end.took = {{"energy_j", wrong}};
+    one.take(trial, end);
+    EXPECT_DOUBLE_EQ(one.total("energy_j"), 18.0) << wrong;
+    end.took = {};
+    Trial other;
+    other.target = 3;
+    one.take(other, energy_at(2, wrong));
+    other.results.push_back(energy_at(2, wrong));
+    one.take(other, energy_at(3, 6.0));
+    EXPECT_DOUBLE_EQ(one.total("energy_j"), 24.0) << wrong;
+  }
 }
 
 TEST(Spending, WhatIsLostButToldCountsOnce) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "../program.h"
 #include "hone/task/command.h"
@@ -45,6 +46,7 @@ class CommandBench {
     assignment.trial.seed = 3;
     assignment.trial.attempts = ++attempts;
     assignment.trial.worker = "w0.123";
+    assignment.trial.results = results;
     assignment.from = from;
     assignment.to = to;
     assignment.horizon = 100;
@@ -63,6 +65,7 @@ class CommandBench {
   std::vector<std::string> gpus;
   Listener listener;
   std::int64_t attempts = 0;
+  std::vector<study::Result> results;  ///< of the trial, before it runs
 };
 
 /// Whether a process is there and no zombie.
