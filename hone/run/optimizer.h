@@ -190,7 +190,8 @@ class Optimizer {
   /// anything was spent on it. cause: see Trial::cause. reached: how far it got, where that is known. Else it
   /// counts in full against the budget; one that was pruned or paused after it reported, up to there. spent:
   /// what it cost by the measures that `max_spend` counts, with what the trial's last result says that it had
-  /// cost; what is not said is taken at the mean price.
+  /// cost; what is not said is taken at the mean price. Throws Error where one of them is no number of 0 or
+  /// more; other measures may be anything.
   bool end(const Job& job, study::TrialState state, const std::string& reason, double spent_s = 0.0,
            const study::Curve& curve = {}, bool untrained = false, const std::string& cause = {},
            std::optional<std::int64_t> reached = {}, const study::Measures& spent = {},

@@ -338,6 +338,7 @@ bool Optimizer::end(const Job& job, TrialState state, const std::string& reason,
                     const study::Measures& took) {
   checked_s(spent_s);
   checked_costs(job, took);
+  checked_costs(job, spent, [&](const std::string& name) { return setup_.max_spend.find(name).has_value(); });
   catch_up(job);
   switch (state) {
     case TrialState::completed: {

@@ -60,5 +60,12 @@ echo "{\"loss\": $HONE_PARAM_X}" >&3)");
   EXPECT_NEAR(study_->spending().total("seconds"), all_, 1e-9);
 }
 
+TEST_F(CommandCost, AFailureThatSaysThatItCostLessThanNothingIsOneAllTheSame) {
+  search("echo '{\"dollars\": -5}' >&3; exit 3", "trials = 4\nspend = { dollars = 10 }\n");
+  ASSERT_EQ(study_->size(), 4);
+  for (const study::Trial& trial : study_->trials()) EXPECT_EQ(trial.cause, "exit") << trial.reason;
+  EXPECT_EQ(study_->spending().total("dollars"), 0.0);
+}
+
 }  // namespace
 }  // namespace hone::run

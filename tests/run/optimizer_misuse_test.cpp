@@ -154,6 +154,7 @@ TEST(OptimizerMisuse, WhatItCostIsNumbers) {
     return optimizer.end(job, TrialState::failed, "why", 0.0, {}, false, "", 1, spent, took);
   };
   for (const double wrong : {kNan, -5.0, std::numeric_limits<double>::infinity()}) {
+    expect_refused(refusal([&] { end({{"loss", 1.0}, {"dollars", wrong}}); }), "of dollars");
     const study::Measures took{{"seconds", wrong}};
     const study::Measures loss{{"loss", 1.0}};
     expect_refused(refusal([&] { end({}, took); }), "of seconds");
