@@ -37,9 +37,12 @@ CommandParts::CommandParts(std::string folder, bool goes_on, const study::Trial&
     } catch (const std::exception&) {
       seconds_ = cpu_s_ = 0.0;  // the program's own, or damaged: then nothing is known
     }
-  } else if (const study::Result* last = trial.last()) {
-    seconds_ = time_of(last->measures.find("seconds").value_or(0.0));
-    cpu_s_ = time_of(last->measures.find("cpu_s").value_or(0.0));
+  } else {
+    // Later results lack them that were reported on the way of a run.
+    for (const study::Result& result : trial.results) {
+      seconds_ = time_of(result.measures.find("seconds").value_or(seconds_));
+      cpu_s_ = time_of(result.measures.find("cpu_s").value_or(cpu_s_));
+    }
   }
 }
 

@@ -11,8 +11,8 @@ namespace hone::task {
 /// that: the file is written when a run has ended, so that what a run took whose worker died is not in it.
 class CommandParts {
  public:
-  /// A run of the trial begins. folder: the trial's own, ""  for none. goes_on: from a checkpoint. Where
-  /// there is no such file (an earlier hone wrote none) the trial's last result says what it took.
+  /// A run of the trial begins. folder: the trial's own, "" for none. goes_on: from a checkpoint. Where
+  /// there is no such file (an earlier hone wrote none) the trial's last result that has them says it.
   CommandParts(std::string folder, bool goes_on, const study::Trial& trial);
 
   /// The run has ended, with a checkpoint or without. Returns why what it took could not be kept; "" where
