@@ -7,9 +7,15 @@
 #include <vector>
 
 #include "../program.h"
+#include "hone/base/numbers.h"
 #include "hone/task/command.h"
 
 namespace hone::test {
+
+/// NaN: it is not there.
+inline double measure(const task::Outcome& outcome, const std::string& name) {
+  return outcome.measures.find(name).value_or(kNaN);
+}
 
 /// A program as a command task in a folder of its own, run in this process.
 class CommandBench {

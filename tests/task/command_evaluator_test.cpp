@@ -9,12 +9,8 @@ namespace hone::task {
 namespace {
 
 using test::CommandBench;
+using test::measure;
 using Verdict = Reporter::Verdict;
-
-double measure(const Outcome& outcome, const std::string& name) {
-  const auto value = outcome.measures.find(name);
-  return value ? *value : std::nan("");
-}
 
 TEST(CommandEvaluator, ReportsAndResult) {
   CommandBench bench(R"(for i in 1 2 3; do echo "{\"fidelity\": $i, \"loss\": 0.$i}" >&$HONE_REPORT_FD; done

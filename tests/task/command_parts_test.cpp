@@ -7,11 +7,9 @@ namespace hone::task {
 namespace {
 
 using test::CommandBench;
+using test::measure;
 using Verdict = Reporter::Verdict;
 
-double measure(const Outcome& outcome, const std::string& name) {
-  return outcome.measures.find(name).value_or(std::nan(""));
-}
 double took(const Outcome& outcome, const std::string& name) {
   return outcome.took.find(name).value_or(std::nan(""));
 }
