@@ -14,6 +14,8 @@ namespace {
 
 /// Draws from the prior beside the best configs, near which the acquisition is looked at.
 constexpr std::size_t kPriorSeeds = 6;
+/// The deviation of the belief in the middle, as a share of each scale.
+constexpr double kCentral = 0.4;
 /// Candidates of a turn that takes the best of some draws.
 constexpr std::size_t kDraws = 100;
 /// Observations in a model by default.
@@ -23,6 +25,26 @@ constexpr double kPerTie = 4.0;
 /// Results up to which models are mixtures, by default.
 constexpr std::size_t kMixedUntil = 60;
 
+/// That the best lies nearer the middle of each range than its ends, a weak belief: where little is known a
+/// process is least sure of the corners, which are most of what many dimensions have and where ranges were
+/// stretched to be safe, and goes there first. (Beginning in the middle itself, as Vizier's does, gives most
+/// of this on functions, but where the middle is no good all that is near it is then taken for bad.)
+Prior central(const Moves& moves) {
+  std::vector<Prior::Belief> beliefs;
+  for (const std::size_t i : moves.free()) beliefs.push_back({.parameter = i, .at = 0.5, .spread = kCentral});
+  return Prior(std::move(beliefs));
+}
+
+/// Where it pays: on coarse grids, beside categories and conditions, with limits and where trials may end
+/// early it did not.
+bool is_central(const Problem& problem, const Moves& moves) {
+  const bool plain = problem.objectives.size() == 1 && problem.limits.empty() && !problem.partial;
+  const bool told = !problem.prior.empty() || !problem.warm.empty() || problem.space.default_config();
+  const auto categorical = [&](std::size_t i) { return moves.is_categorical(i); };
+  return plain && !told && !moves.is_coarse() && !problem.space.has_conditions() &&
+         std::none_of(moves.free().begin(), moves.free().end(), categorical);
+}
+
 /// Bayesian optimisation by Gaussian processes, of which gp, ehvi and mobster are made. After a start that
 /// fills the space each ask proposes the config of the greatest log expected improvement (Ament et al.,
 /// "Unexpected Improvements to Expected Improvement for Bayesian Optimization", 2023, section 4.1: the
@@ -31,8 +53,8 @@ constexpr std::size_t kMixedUntil = 60;
 /// 2020), times the probabilities that the limits are kept and that the trial succeeds (GpAcquisition). What
 /// the models are of is said at GpModel.
 ///
-/// - Start: up to n_startup results the space's default config or the middle of its ranges (see middle), then
-///   a Sobol sequence (above 3,000 parameters random configs); with the user's prior its mode and draws.
+/// - Start: up to n_startup results the space's default config, then a Sobol sequence (above 3,000 parameters
+///   random configs); with the user's prior, or the weak one of our own (see central), its mode and draws.
 /// - Improvement is over the models' means at what was evaluated, not over the results, so that one lucky
 ///   result is not the one to beat.
 /// - Batches: trials that run are believed at their means, one after the other, and asked for one by one, in
@@ -51,7 +73,7 @@ class GpSearcher : public Searcher {
         model_(given, options),
         search_(model_.moves()),
         sameness_(model_.moves()),
-        first_(given.space.default_config() ? given.space.default_config() : middle()),
+        first_(given.space.default_config()),
         draws_(given.partial && given.objectives.size() == 1) {
     Problem start = given;
     start.prior = {};
@@ -92,22 +114,6 @@ class GpSearcher : public Searcher {
   double log_expected() const override { return log_expected_; }
 
  private:
-  /// In a space of numbers the start begins in the middle of all ranges, as Vizier's does (Song et al., "The
-  /// Vizier Gaussian Process Bandit Algorithm", 2024): nowhere else is the best nearer on average. On coarse
-  /// grids, beside categories and conditions, with limits and where trials may end early it did not pay.
-  std::optional<space::Config> middle() const {
-    const Moves& moves = model_.moves();
-    const bool plain = problem_.objectives.size() == 1 && problem_.limits.empty() && !problem_.partial;
-    const auto categorical = [&](std::size_t i) { return moves.is_categorical(i); };
-    if (!plain || moves.is_coarse() || problem_.space.has_conditions() ||
-        std::any_of(moves.free().begin(), moves.free().end(), categorical))
-      return std::nullopt;
-    Rng rng(problem_.seed, "gp middle");
-    space::Point point = moves.draw(rng);
-    for (const std::size_t i : moves.free()) point[i] = 0.5;
-    return moves.config(point);
-  }
-
   /// Whether the start is drawn from the prior. Where that gave no model it may be wrong: the more was tried,
   /// the fewer draws.
   bool believes(std::int64_t number, int attempt) const {
@@ -240,6 +246,14 @@ std::vector<OptionSpec> gp_options() {
        .summary = "weight of the user's prior, as results that it is worth; 0: a tenth of the study's "
                   "max_trials, 10 where that is not known",
        .low = 0.0,
+       .high = 1e6},
+      {.name = "center_beta",
+       .type = Type::real,
+       .fallback = 3.0,
+       .summary =
+           "in a space of numbers without defaults or a prior, weight of the belief that the best lies "
+           "nearer the middle of the ranges than their ends, as results that it is worth; 0: none",
+       .low = 0.0,
        .high = 1e6}};
 }
 
@@ -292,7 +306,13 @@ std::unique_ptr<Searcher> make_gp_searcher(const Problem& problem, const Options
   model.joint = fidelity == "joint";
   model.cost_exponent = options.real("cost_exponent");
   model.prior_beta = options.real("prior_beta");
-  return std::make_unique<GpSearcher>(problem, model);
+  const double center_beta = options.real("center_beta");
+  Problem given = problem;
+  if (center_beta > 0.0 && !model.joint && is_central(problem, moves)) {
+    given.prior = central(moves);
+    model.prior_beta = center_beta;
+  }
+  return std::make_unique<GpSearcher>(given, model);
 }
 
 }  // namespace hone::search
