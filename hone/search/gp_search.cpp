@@ -35,13 +35,14 @@ Prior central(const Moves& moves) {
   return Prior(std::move(beliefs));
 }
 
-/// Where it pays: on coarse grids, beside categories and conditions, with limits and where trials may end
-/// early it did not.
+/// Where it pays: on coarse grids, beside categories and conditions, with limits, where trials may end early
+/// and in two dimensions, which a Sobol sequence fills, it did not. (BBOB's functions after 25 evaluations:
+/// in 2 dimensions .047, .036 without; in 3 .048, .066; in 5 .089, .108; in 10 .15, .22; in 20 .27, .34.)
 bool is_central(const Problem& problem, const Moves& moves) {
   const bool plain = problem.objectives.size() == 1 && problem.limits.empty() && !problem.partial;
   const bool told = !problem.prior.empty() || !problem.warm.empty() || problem.space.default_config();
   const auto categorical = [&](std::size_t i) { return moves.is_categorical(i); };
-  return plain && !told && !moves.is_coarse() && !problem.space.has_conditions() &&
+  return plain && !told && moves.free().size() > 2 && !moves.is_coarse() && !problem.space.has_conditions() &&
          std::none_of(moves.free().begin(), moves.free().end(), categorical);
 }
 
@@ -250,9 +251,9 @@ std::vector<OptionSpec> gp_options() {
       {.name = "center_beta",
        .type = Type::real,
        .fallback = 3.0,
-       .summary =
-           "in a space of numbers without defaults or a prior, weight of the belief that the best lies "
-           "nearer the middle of the ranges than their ends, as results that it is worth; 0: none",
+       .summary = "in a space of three or more numbers, without defaults or a prior, weight of the belief "
+                  "that the best lies nearer the middle of the ranges than their ends, as results that it is "
+                  "worth; 0: none",
        .low = 0.0,
        .high = 1e6}};
 }
