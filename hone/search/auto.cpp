@@ -23,7 +23,7 @@ namespace {
 /// Benchmark Problems for HPO", 2021).
 ///
 /// - One objective: a Gaussian process, the same within a trust region, and a Parzen estimator. Where numbers
-///   are fine the process is alone for fifteen trials; then they take turns, and where it expects next to
+///   are fine the process is alone for 25 trials; then they take turns, and where it expects next to
 ///   nothing of its own proposal, most of its turns are the others' too: it has come to the end of what it
 ///   believes, and a region that begins anew elsewhere may find what it does not. Where all parameters are
 ///   coarse, as in recorded tables, and with limits it is alone for thirty, which is the best with few
@@ -255,7 +255,7 @@ HONE_REGISTER(searcher, auto) {
                        .fallback = nullptr,
                        .summary =
                            "trials that the first part proposes, before the turns begin; not "
-                           "given: 15; with limits and where every parameter has at most 64 values until "
+                           "given: 25; with limits and where every parameter has at most 64 values until "
                            "it proposes but what is ordinary, at most 30; with several objectives 50, "
                            "with one of trials that may end below the largest fidelity 0",
                        .low = 0,
@@ -283,7 +283,7 @@ HONE_REGISTER(searcher, auto) {
         const std::int64_t until = given                           ? options.integer("alone_until")
                                    : problem.objectives.size() > 1 ? 50
                                    : problem.partial               ? 0
-                                   : plain                         ? 15
+                                   : plain                         ? 25
                                                                    : 30;
         auto parts = search::parts_of(options, problem, plain);
         // gp begins with at most ten trials, turbo with two a parameter.
