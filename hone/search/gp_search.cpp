@@ -37,7 +37,7 @@ Prior central(const Moves& moves) {
 
 /// Where it pays: on coarse grids, beside categories and conditions, with limits, where trials may end early
 /// and in two dimensions, which a Sobol sequence fills, it did not. (BBOB's functions after 25 evaluations:
-/// in 2 dimensions .047, .036 without; in 3 .048, .066; in 5 .089, .108; in 10 .15, .22; in 20 .27, .34.)
+/// in 2 dimensions .047, .036 without; in 3 .048, .066; in 10 .15, .22; in 20 .27, .34.)
 bool is_central(const Problem& problem, const Moves& moves) {
   const bool plain = problem.objectives.size() == 1 && problem.limits.empty() && !problem.partial;
   const bool told = !problem.prior.empty() || !problem.warm.empty() || problem.space.default_config();
