@@ -44,7 +44,9 @@ void collect_checkpoints(const Optimizer& optimizer, const StudyFile& file, std:
   }
   std::erase_if(own, [&](std::int64_t id) {
     if (wanted(id)) return false;
-    std::filesystem::remove_all(checkpoint_folder(study.store(), id), code);
+    const std::filesystem::path checkpoint = checkpoint_folder(study.store(), id);
+    std::filesystem::remove_all(checkpoint, code);
+    std::filesystem::remove(checkpoint.parent_path() / "hone-parts.json", code);
     return true;
   });
 }

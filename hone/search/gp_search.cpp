@@ -198,8 +198,10 @@ std::vector<OptionSpec> gp_options() {
       {.name = "n_startup",
        .type = Type::integer,
        .fallback = 0,
-       .summary = "results before the model takes over from a Sobol sequence; 0: parameters + 2, at most 10, "
-                  "or 5 with one objective and no limits where every parameter has at most 64 values",
+       .summary =
+           "results before the model takes over from a Sobol sequence, or from draws around the middle (see "
+           "center_beta); 0: parameters + 2, at most 10, "
+           "or 5 with one objective and no limits where every parameter has at most 64 values",
        .low = 0,
        .high = 1e6},
       {.name = "max_observations",
@@ -251,9 +253,11 @@ std::vector<OptionSpec> gp_options() {
       {.name = "center_beta",
        .type = Type::real,
        .fallback = 3.0,
-       .summary = "in a space of three or more numbers, without defaults or a prior, weight of the belief "
-                  "that the best lies nearer the middle of the ranges than their ends, as results that it is "
-                  "worth; 0: none",
+       .summary =
+           "weight of the belief that the best lies nearer the middle of the ranges than their ends, as "
+           "results that it is worth; 0: none. Only in a space of three or more numbers, not all with "
+           "at most 64 values, without categories, conditions, defaults, prior, earlier studies, "
+           "limits, further objectives or trials that may end early",
        .low = 0.0,
        .high = 1e6}};
 }

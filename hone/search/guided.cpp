@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "hone/base/error.h"
 #include "hone/base/numbers.h"
 #include "hone/search/credit.h"
 #include "hone/search/known.h"
@@ -91,7 +92,7 @@ class Guided : public Searcher {
 
   double share() const {
     double beta = kBeta;
-    if (problem_.objectives.size() == 1) {
+    if (problem_.objectives.size() == 1 && !problem_.space.is_hard_to_sample()) {
       const double behind = credit_.poor(kGuide) - credit_.poor(kSearcher);
       beta *= std::min(1.0, std::exp(-kSharp * (behind + kAhead)));
     }
@@ -109,7 +110,11 @@ class Guided : public Searcher {
     for (int attempt = 0; attempt < kRecalled; ++attempt) {
       Rng rng = stream(trial.id, attempt);
       rng.uniform();
-      if (drawn(rng) == trial.config) return kGuide;
+      try {
+        if (drawn(rng) == trial.config) return kGuide;
+      } catch (const Error&) {
+        break;  // no feasible config was found
+      }
     }
     return kSearcher;
   }
@@ -118,7 +123,8 @@ class Guided : public Searcher {
     using Kind = study::Change::Kind;
     const study::Trial& trial = *change.trial;
     if (change.kind == Kind::created) {
-      if (results_ >= kJudged) return;
+      // Drawing again is dear where few configs are feasible.
+      if (results_ >= kJudged || problem_.space.is_hard_to_sample()) return;
       static const std::unordered_set<std::string> kNobodys{"default", "try", "user", "replicate"};
       if (!kNobodys.contains(trial.origin) &&
           std::find(first_.begin(), first_.end(), trial.config) == first_.end())
@@ -133,8 +139,9 @@ class Guided : public Searcher {
     double value = kNaN;
     const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
     if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
-      const auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!values.empty()) value = values[0];
+      // A report on the way may be of something else.
+      if (!change.result->measures.find(problem_.objectives[0].name)) return;
+      value = study::oriented(problem_.objectives, change.result->measures)[0];
     } else if (trial.state != study::TrialState::failed) {
       if (trial.done()) open_.erase(trial.id);
       return;

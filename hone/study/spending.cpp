@@ -54,7 +54,11 @@ void Spending::settle(const Trial& trial, const std::string& measure, double too
     known = *now;
     at = result.fidelity;
   }
-  sums_.set(measure, sums_.find(measure).value_or(0.0) + (took - said));
+  // Where it only told the rest, what earlier attempts told there stays.
+  const double more = advanced ? took - said : std::max(0.0, took - said);
+  // What a part took that was broken off within its first unit says nothing of what a unit costs.
+  Measures& sums = advanced && to == trial.from ? aside_ : sums_;
+  sums.set(measure, sums.find(measure).value_or(0.0) + more);
   if (advanced)
     told_.set(measure, told_.find(measure).value_or(0.0) + static_cast<double>(to - trial.from - told));
 }
@@ -92,7 +96,8 @@ void Spending::take(const Trial& trial, const EndRecord& end) {
 
 double Spending::total(const std::string& measure) const {
   const double untold = static_cast<double>(units()) - told_.find(measure).value_or(0.0);
-  return sums_.find(measure).value_or(0.0) + price(measure) * std::max(0.0, untold);
+  return sums_.find(measure).value_or(0.0) + aside_.find(measure).value_or(0.0) +
+         price(measure) * std::max(0.0, untold);
 }
 
 double Spending::expected(const std::string& measure, std::int64_t units) const {
@@ -105,11 +110,8 @@ double Spending::price(const std::string& measure) const {
 }
 
 Json Spending::json() const {
-  return {{"units", units_},
-          {"lost", lost_},
-          {"running", running_},
-          {"sums", sums_.json()},
-          {"told", told_.json()}};
+  return {{"units", units_},      {"lost", lost_},          {"running", running_},
+          {"sums", sums_.json()}, {"aside", aside_.json()}, {"told", told_.json()}};
 }
 
 Spending Spending::from_json(const Json& json) {
@@ -119,6 +121,7 @@ Spending Spending::from_json(const Json& json) {
   spending.running_ = json.at("running");
   spending.sums_ = Measures::from_json(json.at("sums"));
   spending.told_ = Measures::from_json(json.at("told"));
+  if (json.contains("aside")) spending.aside_ = Measures::from_json(json.at("aside"));
   return spending;
 }
 

@@ -54,7 +54,8 @@ class Spending {
 
   std::int64_t units_ = 0, lost_ = 0, running_ = 0;
   Measures sums_;
-  Measures told_;  ///< by measure: the units whose cost is in sums_
+  Measures aside_;  ///< of parts that were broken off before they told a unit
+  Measures told_;   ///< by measure: the units whose cost is in sums_
 };
 
 }  // namespace hone::study

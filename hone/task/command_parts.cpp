@@ -20,7 +20,7 @@ double time_of(double value) { return std::isfinite(value) && value > 0.0 ? valu
 }  // namespace
 
 CommandParts::CommandParts(std::string folder, bool goes_on, const study::Trial& trial)
-    : path_(folder.empty() ? "" : std::move(folder) + "/parts.json") {
+    : path_(folder.empty() ? "" : std::move(folder) + "/hone-parts.json") {
   if (path_.empty()) return;
   std::error_code code;
   const bool there = fs::exists(path_, code);

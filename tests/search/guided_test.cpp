@@ -114,6 +114,30 @@ TEST(Guided, AWrongPriorIsAskedLessThanARightOne) {
   EXPECT_GT(draws(0.2), 25.0);
 }
 
+TEST(Guided, AReportOfSomethingElseIsNoFailure) {
+  // Reports on the way without the objective change nothing of what is asked.
+  const auto asks = [](bool reports) {
+    Problem given{space::Space::Builder().real("x", 0.0, 1.0).real("y", 0.0, 1.0).build(), {{"loss"}}, 3};
+    given.prior = read("x = 0.2\ny = 0.2", given.space);
+    given.horizon = 2;
+    SimulatedStudy study("random", given);
+    std::vector<space::Config> configs;
+    for (int i = 0; i < 40; ++i) {
+      study::Trial& trial = study.create(study.ask());
+      if (reports) {
+        study::Result other{1, {{"train_loss", 1.0}}};
+        trial.results.push_back(other);
+        study.searcher->update({study::Change::Kind::result, &trial, &trial.results.back()});
+      }
+      study.result(trial, {std::pow(trial.config.real("x") - 0.2, 2)}, 2);
+      study.set_state(trial, study::TrialState::completed);
+      configs.push_back(trial.config);
+    }
+    return configs;
+  };
+  EXPECT_EQ(asks(true), asks(false));
+}
+
 TEST(Guided, APriorFadesWhereTrialsRestToo) {
   // Of results that rest, as under a scheduler that promotes: the wrong prior is asked less and less.
   Problem given = problem();

@@ -257,5 +257,30 @@ TEST(Spending, WhatIsKnownOrNeverTrainedIsFree) {
   EXPECT_DOUBLE_EQ(spending.total("energy_j"), 5.0);
 }
 
+TEST(Spending, APartThatWasBrokenOffSaysNothingOfAUnitsPrice) {
+  Spending spending;
+  Trial done = trial_to(9);
+  take(spending, done, energy_at(9, 18.0));
+  EndRecord end;
+  end.state = TrialState::waiting;
+  end.took = {{"energy_j", 200.0}};
+  spending.take(trial_to(9, 1), end);
+  EXPECT_DOUBLE_EQ(spending.total("energy_j"), 218.0);
+  EXPECT_DOUBLE_EQ(spending.expected("energy_j", 9), 18.0);
+  EXPECT_DOUBLE_EQ(Spending::from_json(spending.json()).total("energy_j"), 218.0);
+}
+
+TEST(Spending, WhatAnEarlierAttemptToldAtTheTargetStays) {
+  Spending spending;
+  Trial trial = trial_to(9);
+  take(spending, trial, energy_at(9, 90.0));
+  trial.from = 9;  // given out again, to tell the rest
+  EndRecord end;
+  end.state = TrialState::completed;
+  end.took = {{"energy_j", 2.0}};
+  spending.take(trial, end);
+  EXPECT_GE(spending.total("energy_j"), 90.0);
+}
+
 }  // namespace
 }  // namespace hone::study

@@ -33,14 +33,14 @@ TEST(CommandParts, WhatGoesOnFromItsCheckpointTookThePartsBeforeToo) {
 }
 
 TEST(CommandParts, WhatBeginsAnewTookItsLastRun) {
-  CommandBench bench("cp $HONE_FOLDER/parts.json seen; sleep 0.1; echo '{\"loss\": 1}' >&3");
+  CommandBench bench("cp $HONE_FOLDER/hone-parts.json seen; sleep 0.1; echo '{\"loss\": 1}' >&3");
   bench.run(9);
   bench.results = {{9, {{"loss", 1.0}, {"seconds", 30.0}}}};
   const Outcome second = bench.run(27, 9);
   EXPECT_EQ(measure(second, "seconds"), took(second, "seconds"));
   EXPECT_EQ(Json::parse(bench.folder.read("seen")), (Json{{"seconds", 0.0}, {"cpu_s", 0.0}}))
       << "should its worker die, what is there comes of this run alone";
-  EXPECT_FALSE(std::filesystem::exists(bench.folder.file("s.hone/trials/7/parts.json")));
+  EXPECT_FALSE(std::filesystem::exists(bench.folder.file("s.hone/trials/7/hone-parts.json")));
 }
 
 TEST(CommandParts, PartsThatGaveNoResultCount) {
@@ -65,7 +65,7 @@ while :; do sleep 0.02; done)");
 TEST(CommandParts, WithoutTheFileTheLastResultSaysWhatTheyTook) {
   CommandBench bench(kGoesOn);
   bench.run(9);
-  const std::string file = "s.hone/trials/7/parts.json";
+  const std::string file = "s.hone/trials/7/hone-parts.json";
   ASSERT_TRUE(std::filesystem::remove(bench.folder.file(file)));
   bench.results = {{9, {{"loss", 1.0}, {"seconds", 30.0}, {"cpu_s", 20.0}}}};  // as an earlier hone left it
   bench.results.push_back({12, {{"loss", 1.0}}});  // reported by a run that was interrupted
@@ -92,7 +92,7 @@ TEST(CommandParts, WhatAProgramReportsItselfItAddsUpItself) {
 
 TEST(CommandParts, WhatCannotBeKeptIsSaid) {
   CommandBench bench(
-      "mkdir -p $HONE_FOLDER/parts.json; echo 1 > $HONE_CHECKPOINT/at; echo '{\"loss\": 1}' >&3");
+      "mkdir -p $HONE_FOLDER/hone-parts.json; echo 1 > $HONE_CHECKPOINT/at; echo '{\"loss\": 1}' >&3");
   EXPECT_EQ(bench.run(9).ending, Ending::reached);
   EXPECT_NE(bench.log().find("--- what it took is lost to the part that goes on: "), std::string::npos)
       << bench.log();
