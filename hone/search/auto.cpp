@@ -102,27 +102,11 @@ class Auto : public Searcher {
       // What users enqueue or start with is nobody's.
       const bool own = trial.origin.empty() || trial.origin == "auto";
       if (own && trial.id >= settings_.unjudged && problem_.objectives.size() == 1)
-        open_[trial.id] = turn_of(trial.id);
+        credit_.claim(trial.id, turn_of(trial.id));
       ++trials_;
       return;
     }
-    if (problem_.objectives.size() != 1) return;
-    if (change.kind == Kind::deleted) credit_.forget(trial.id);
-    // What breaks a limit says little of its proposer: at first nobody knows where they are kept.
-    double value = kNaN;
-    const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
-    if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
-      const auto values = study::oriented(problem_.objectives, change.result->measures);
-      if (!values.empty()) value = values[0];
-    } else if (trial.state != study::TrialState::failed) {
-      if (trial.done()) open_.erase(trial.id);
-      return;
-    }
-    if (const auto found = open_.find(trial.id); found != open_.end()) {
-      credit_.judge(found->second, value, fidelity);
-      open_.erase(found);
-    }
-    credit_.observe(trial.id, value, fidelity);
+    if (problem_.objectives.size() == 1) credit_.update(problem_, change);
   }
 
   double share(const Part& part) const {
@@ -175,7 +159,6 @@ class Auto : public Searcher {
   Settings settings_;
   std::vector<Part> parts_;
   Credit credit_;
-  std::unordered_map<std::int64_t, std::size_t> open_;  // whose turn a trial was, until it is judged
   std::int64_t trials_ = 0;
 };
 

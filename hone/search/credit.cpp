@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "hone/base/numbers.h"
+
 namespace hone::search {
 namespace {
 
@@ -10,6 +12,26 @@ constexpr std::size_t kResults = 64;   // compared with
 constexpr double kBefore = 2.0;        // proposals of middling rank
 
 }  // namespace
+
+void Credit::update(const Problem& problem, const study::Change& change) {
+  using Kind = study::Change::Kind;
+  const study::Trial& trial = *change.trial;
+  if (change.kind == Kind::deleted) forget(trial.id);
+  double value = kNaN;
+  const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
+  if (change.kind == Kind::result && !breaks_limits(problem, trial, *change.result)) {
+    if (!change.result->measures.find(problem.objectives[0].name)) return;
+    value = study::oriented(problem.objectives, change.result->measures)[0];
+  } else if (trial.state != study::TrialState::failed) {
+    if (trial.done()) open_.erase(trial.id);
+    return;
+  }
+  if (const auto found = open_.find(trial.id); found != open_.end()) {
+    judge(found->second, value, fidelity);
+    open_.erase(found);
+  }
+  observe(trial.id, value, fidelity);
+}
 
 void Credit::observe(std::int64_t trial, double value, std::int64_t level) {
   if (!std::isfinite(value)) return;
@@ -33,6 +55,7 @@ void Credit::judge(std::size_t proposer, double value, std::int64_t level) {
 }
 
 void Credit::forget(std::int64_t trial) {
+  open_.erase(trial);
   for (auto& [level, at] : levels_) {
     at.best.erase(trial);
     std::erase_if(at.latest, [&](const auto& it) { return it.first == trial; });

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "hone/search/least.h"
+#include "hone/search/searcher.h"
 
 namespace hone::search {
 
@@ -18,6 +20,12 @@ class Credit {
  public:
   explicit Credit(std::size_t proposers) : latest_(proposers) {}
 
+  /// Whose proposal a trial is; what nobody claims is compared with, and judges nobody.
+  void claim(std::int64_t trial, std::size_t proposer) { open_[trial] = proposer; }
+  /// Observes and judges what came of a trial: every change but `created`, of a study of one objective. A
+  /// report without the objective says nothing, and what breaks a limit little: at first nobody knows where
+  /// they are kept.
+  void update(const Problem& problem, const study::Change& change);
   /// A trial's result, less is better; NaN: none, it failed. Results of one `level` (a fidelity) are compared
   /// with each other; a trial's first there counts. O(64 + log n).
   void observe(std::int64_t trial, double value, std::int64_t level);
@@ -39,6 +47,7 @@ class Credit {
 
   std::vector<std::deque<double>> latest_;  // ranks, by proposer
   std::map<std::int64_t, Level> levels_;
+  std::unordered_map<std::int64_t, std::size_t> open_;  // proposers, of trials that have not been judged
 };
 
 }  // namespace hone::search

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "hone/base/error.h"
@@ -128,29 +127,10 @@ class Guided : public Searcher {
       static const std::unordered_set<std::string> kNobodys{"default", "try", "user", "replicate"};
       if (!kNobodys.contains(trial.origin) &&
           std::find(first_.begin(), first_.end(), trial.config) == first_.end())
-        open_[trial.id] = proposer_of(trial);
+        credit_.claim(trial.id, proposer_of(trial));
       return;
     }
-    if (change.kind == Kind::deleted) {
-      credit_.forget(trial.id);
-      open_.erase(trial.id);
-      return;
-    }
-    double value = kNaN;
-    const std::int64_t fidelity = change.kind == Kind::result ? change.result->fidelity : 0;
-    if (change.kind == Kind::result && !breaks_limits(problem_, trial, *change.result)) {
-      // A report on the way may be of something else.
-      if (!change.result->measures.find(problem_.objectives[0].name)) return;
-      value = study::oriented(problem_.objectives, change.result->measures)[0];
-    } else if (trial.state != study::TrialState::failed) {
-      if (trial.done()) open_.erase(trial.id);
-      return;
-    }
-    if (const auto found = open_.find(trial.id); found != open_.end()) {
-      credit_.judge(found->second, value, fidelity);
-      open_.erase(found);
-    }
-    credit_.observe(trial.id, value, fidelity);
+    credit_.update(problem_, change);
   }
 
   static std::vector<std::size_t> ranked(const study::WarmStudy& warm) {
@@ -183,7 +163,6 @@ class Guided : public Searcher {
   std::unordered_set<Key> known_;
   std::unordered_set<std::int64_t> counted_;  // trials
   Credit credit_{2};
-  std::unordered_map<std::int64_t, Proposer> open_;  // of trials that have not been judged
   std::int64_t results_ = 0;
 };
 
